@@ -1,0 +1,72 @@
+# Two commands matter on a fresh machine: `make demo` and `make test`. Both build .venv from the lock files first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+ARGS ?=
+LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.PHONY: help demo test check format golden lock bench clean venv venv-demo
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: venv-demo ## raw events turn into predictions on this machine; ARGS=--exit ends by itself
+	@$(BIN)/oversight demo $(ARGS)
+
+test: venv ## every test, from nothing
+	$(BIN)/python -m pytest $(ARGS)
+
+check: venv ## what a change must pass before it is shown: format, lint, types, import rules, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m oversight.generated --check
+
+format: venv ## rewrite what a formatter, a safe lint fix or a generator can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python -m oversight.generated
+
+golden: venv ## rewrite the expected results of the pipelines; the diff is the review
+	OVERSIGHT_GOLDEN=rewrite $(BIN)/python -m pytest tests/golden -p no:randomly
+
+bench: venv ## measurements, printed side by side; results belong in docs/benchmarks.md
+	@for bench in benchmarks/*/*_bench.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done
+
+lock: $(BIN)/uv ## resolve the dependencies anew into requirements/
+	$(LOCK) --group dev --extra embedded --extra train $(ARGS) -o requirements/dev.txt
+	$(LOCK) --extra embedded -c requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) -c requirements/dev.txt -o requirements/serve.txt
+
+clean: ## remove what make and the demo made
+	rm -rf $(VENV) .demo build *.egg-info
+
+# The stamps name the lock file whose packages the environment holds; dev.txt holds all of demo.txt.
+venv: $(VENV)/.dev
+venv-demo:
+	@test -e $(VENV)/.dev -a $(VENV)/.dev -nt requirements/dev.txt || $(MAKE) --no-print-directory $(VENV)/.demo
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "installing the packages of requirements/dev.txt into $(VENV) (TensorFlow included: a minute or two)"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
+	@echo "installing the packages of requirements/demo.txt into $(VENV)"
+	@$(PIP) --require-hashes -r requirements/demo.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/uv: | $(VENV)/.dev
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), Oversight needs Python 3.11 or newer; try: make PYTHON=python3.11 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 2; }

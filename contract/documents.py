@@ -1,0 +1,63 @@
+"""Reading a dotted field from a document, which may spell it nested or dotted.
+
+{"kdd99": {"src_bytes": 1}}    nested
+{"kdd99.src_bytes": 1}         dotted
+{"a": {"b.c": 1}}              both in one, as some shippers write it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contract.errors import AmbiguousFieldError
+
+_MISSING: Any = object()
+
+
+def lookup(source: Mapping[str, Any], path: str, default: Any = None) -> Any:
+    """Value of a dotted field in any spelling; `default` where the document has none.
+
+    Raises:
+        AmbiguousFieldError: two spellings of the field stand in the document.
+    """
+    found = _MISSING
+    for value in _spellings(source, path):
+        if found is not _MISSING:
+            raise AmbiguousFieldError(path)
+        found = value
+    return default if found is _MISSING else found
+
+
+def _spellings(source: Mapping[str, Any], path: str) -> Iterator[Any]:
+    """Every value that stands in the document under one way to spell the path."""
+    if path in source:
+        yield source[path]
+    cut = path.find(".")
+    while cut != -1:
+        child = source.get(path[:cut])
+        if isinstance(child, Mapping):
+            yield from _spellings(child, path[cut + 1 :])
+        cut = path.find(".", cut + 1)
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested form of `{"a.b": 1, "a.c": 2}`; the names must not contradict each other."""
+    root: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, leaf = path.split(".")
+        level = root
+        for parent in parents:
+            level = level.setdefault(parent, {})
+        level[leaf] = value
+    return root
+
+
+def leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths of a nested document with their values; an empty object counts as a leaf."""
+    for key, value in document.items():
+        path = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, path)
+        else:
+            yield path, value

@@ -1,0 +1,1 @@
+"""Keras model -> one ONNX graph, checked against the original."""

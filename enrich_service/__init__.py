@@ -1,0 +1,1 @@
+"""Raw features -> ONNX Runtime -> partial documents, over HTTP."""

@@ -1,0 +1,1 @@
+"""Raw event -> ingest pipeline -> pending document; templates, provisioning and the shipper."""

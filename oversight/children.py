@@ -1,0 +1,104 @@
+"""Processes that the demo and the tests start, remembered on disk so that none is left behind.
+
+    start ──▶ pid and start time noted in FOLDER/processes.json ──▶ stop: SIGTERM, a while, SIGKILL
+                                     │
+                                     └─▶ the next run's `end_leftovers`, after a SIGKILL of ours
+
+A pid alone says little, since the system uses it again: a process is only ended if its start time is the noted one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+NOTES = "processes.json"
+STOP_WAIT_S = 10.0
+"""Seconds that a process may take to end by itself: gunicorn and the watcher finish the batch in hand."""
+
+
+class Children:
+    """The processes of one run, noted in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running: list[psutil.Popen] = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> psutil.Popen:
+        """Start a program that ends with us; what it prints goes to `log`."""
+        bound = [sys.executable, "-m", "oversight.bound", str(os.getpid()), *command]
+        with log.open("ab") as output:
+            child = psutil.Popen(
+                bound,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,  # Ctrl-C at the terminal reaches us alone, and we stop them in order
+            )
+        self._running.append(child)
+        self._note()
+        return child
+
+    def stop(self, child: psutil.Popen) -> None:
+        """End one process with all that it started: politely, then not."""
+        end([child])
+        self._running.remove(child)
+        self._note()
+
+    def stop_all(self) -> None:
+        """End all, the last started first."""
+        for child in reversed(self._running.copy()):
+            self.stop(child)
+
+    def _note(self) -> None:
+        notes = [{"pid": child.pid, "began": child.create_time()} for child in self._running if child.is_running()]
+        target = self.folder / NOTES
+        draft = target.with_suffix(".tmp")
+        draft.write_text(json.dumps(notes), encoding="utf-8")
+        draft.replace(target)
+
+
+def end_leftovers(folder: Path) -> int:
+    """End what a killed run left behind; returns how many processes that were."""
+    try:
+        notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
+        known = [(int(note["pid"]), float(note["began"])) for note in notes]
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0
+    left = []
+    for pid, began in known:
+        try:
+            process = psutil.Process(pid)
+            if abs(process.create_time() - began) < 1.0:
+                left.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    end(left)
+    (folder / NOTES).unlink(missing_ok=True)
+    return len(left)
+
+
+def end(processes: Sequence[psutil.Process]) -> None:
+    """End processes and their descendants: SIGTERM, `STOP_WAIT_S`, SIGKILL."""
+    everyone: list[psutil.Process] = []
+    for process in processes:
+        try:
+            everyone += [process, *process.children(recursive=True)]
+            process.terminate()
+        except psutil.NoSuchProcess:
+            continue
+    _, alive = psutil.wait_procs(everyone, timeout=STOP_WAIT_S)
+    for process in alive:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(alive, timeout=STOP_WAIT_S)

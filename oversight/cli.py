@@ -1,0 +1,84 @@
+"""`oversight`: one command for each part. A command's module is imported only when that command runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+from elastic_transport import TransportError
+from elasticsearch import ApiError, UnsupportedProductError
+
+from contract.errors import OversightError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("oversight.commands.demo", "Raw events turn into predictions on this machine; nothing else is needed."),
+    "provision": ("oversight.commands.provision", "Put pipelines and templates into Elasticsearch."),
+    "ship": ("oversight.commands.ship", "Send files of raw events to Elasticsearch."),
+    "simulate": ("oversight.commands.simulate", "Make network traffic and write or ship its raw events."),
+    "serve": ("oversight.commands.serve", "Answer for the model over HTTP."),
+    "watch": ("oversight.commands.watch", "Give every pending document its prediction."),
+    "status": ("oversight.commands.status", "How many documents are pending, enriched and failed."),
+    "train": ("oversight.commands.train", "Train a model on KDD Cup 99 and convert it (needs TensorFlow)."),
+    "convert": ("oversight.commands.convert", "Turn a Keras model into one ONNX artifact (needs TensorFlow)."),
+    "evaluate": ("oversight.commands.evaluate", "Score the artifact on labelled rows."),
+    "model": ("oversight.commands.model", "What the artifact is: features, labels, held-out figures."),
+    "check": ("oversight.commands.check", "Ask whether servers, versions and model fit together."),
+    "settings": ("oversight.commands.settings", "The settings that hold, secrets masked."),
+}
+"""Command: its module, which has the click command `command`, and its line in `oversight --help`."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when one of them is used, so that `--help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the way of an event."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table alone: nothing is imported for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="oversight", prog_name="oversight")
+def app() -> None:
+    """A machine-learning prediction on every document of an Elasticsearch index."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command and end the process: 0 done, 1 the work failed, 2 wrong use, 64 wrong settings."""
+    try:
+        app.main(args=argv, prog_name="oversight", standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        sys.exit(ending.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except OversightError as error:
+        fail(error)
+    except (ApiError, TransportError, UnsupportedProductError) as error:
+        from oversight.cluster import explain
+        from oversight.settings import ElasticsearchSettings, load
+
+        fail(explain(error, load(ElasticsearchSettings).url))
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def fail(error: OversightError) -> None:
+    """Say in one line what happened and what to do, and end."""
+    sys.stderr.write(f"oversight: {error}\n")
+    sys.exit(error.exit_code)

@@ -1,0 +1,105 @@
+"""The one place where a client for Elasticsearch is made, and its errors become lines that say what to do."""
+
+from __future__ import annotations
+
+import ssl
+
+from elastic_transport import ApiError as TransportApiError
+from elastic_transport import ConnectionError as TransportConnectionError
+from elastic_transport import ConnectionTimeout, TlsError, TransportError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+
+from contract.errors import EngineUnavailableError, InputError, OversightError, SettingsError
+from oversight.settings import ElasticsearchSettings, OversightSettings, load, refuse_plain_http
+
+
+def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
+    """A client that has sent nothing yet; long-running commands retry by themselves, so the client hardly does.
+
+    Raises:
+        SettingsError: a secret would go over plain HTTP, or the certificate authority's file cannot be read.
+    """
+    settings = settings or load(ElasticsearchSettings)
+    allowed = load(OversightSettings).allow_plain_http
+    refuse_plain_http(settings.url, secret=settings.has_secret, allowed=allowed)
+    options: dict[str, object] = {}
+    if settings.ca_certs is not None:
+        try:
+            ssl.create_default_context(cafile=str(settings.ca_certs))
+        except OSError as error:
+            raise SettingsError(
+                f"ELASTICSEARCH_CA_CERTS={settings.ca_certs} cannot be read as certificates ({error}); expected a PEM file"
+            ) from None
+        options["ca_certs"] = str(settings.ca_certs)
+    if settings.api_key is not None:
+        options["api_key"] = settings.api_key.get_secret_value()
+    elif settings.username is not None and settings.password is not None:
+        options["basic_auth"] = (settings.username, settings.password.get_secret_value())
+    return Elasticsearch(
+        settings.url, request_timeout=settings.timeout_s, max_retries=2, retry_on_timeout=True, **options  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def connect(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
+    """A client whose server has answered and is Elasticsearch.
+
+    Raises:
+        EngineUnavailableError: nothing answers there.
+        SettingsError: it answers and refuses us, or it is no Elasticsearch.
+    """
+    settings = settings or load(ElasticsearchSettings)
+    es = client(settings)
+    try:
+        es.info()
+    except (ApiError, TransportError, UnsupportedProductError) as error:
+        es.close()
+        raise explain(error, settings.url) from None
+    return es
+
+
+def explain(error: Exception, url: str) -> OversightError:
+    """One line that a tired person can act on, from an error of the client."""
+    if isinstance(error, UnsupportedProductError):
+        return SettingsError(
+            f"the server at {url} answers, but it is not Elasticsearch; point ELASTICSEARCH_URL at an Elasticsearch 8.15 or newer"
+        )
+    if isinstance(error, ApiError | TransportApiError):
+        return _explain_answer(error, url)
+    if isinstance(error, TlsError):
+        return SettingsError(
+            f"no trusted connection to {url} ({_first_line(error)}); set ELASTICSEARCH_CA_CERTS to the cluster's CA certificate"
+        )
+    if isinstance(error, ConnectionTimeout):
+        return EngineUnavailableError(
+            f"Elasticsearch at {url} did not answer in time; look at its load, or raise ELASTICSEARCH_TIMEOUT_S"
+        )
+    if isinstance(error, TransportConnectionError):
+        return EngineUnavailableError(
+            f"cannot reach Elasticsearch at {url} ({_first_line(error)}); is it running there? set ELASTICSEARCH_URL"
+        )
+    return EngineUnavailableError(f"Elasticsearch at {url} failed: {_first_line(error)}")
+
+
+def _explain_answer(error: ApiError | TransportApiError, url: str) -> OversightError:
+    status = error.meta.status
+    if status == 401:
+        return SettingsError(
+            f"Elasticsearch at {url} refuses the credentials (401); check ELASTICSEARCH_API_KEY, "
+            f"or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
+        )
+    if status == 403:
+        return SettingsError(
+            f"Elasticsearch at {url} forbids this (403: {_first_line(error)}); the user or key lacks the privilege"
+        )
+    if status == 404 and not error.meta.headers.get("x-elastic-product"):
+        return SettingsError(f"the server at {url} answers 404 and is not Elasticsearch; check ELASTICSEARCH_URL")
+    if status in (429, 502, 503, 504):
+        return EngineUnavailableError(
+            f"Elasticsearch at {url} is not ready or overloaded ({status}); try again in a while"
+        )
+    return InputError(f"Elasticsearch at {url} answered {status}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "message", "") or error).splitlines()
+    return text[0][:300] if text else type(error).__name__

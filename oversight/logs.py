@@ -1,0 +1,38 @@
+"""Logging: text for a person at a terminal, ECS JSON for everything else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import ecs_logging
+from rich.console import Console
+from rich.logging import RichHandler
+
+ROOTS = ("contract", "converter", "enrich_service", "es_pipelines", "oversight", "sensor", "training", "watcher")
+"""Loggers of ours: `logging.getLogger(__name__)` in any folder is below one of them."""
+
+
+def setup(service: str, *, stream: TextIO | None = None, verbose: bool = False) -> None:
+    """Send our loggers to `stream` (default: standard output), once for a process.
+
+    Args:
+        service: becomes `service.name` of every line.
+        stream: where to.
+        verbose: DEBUG instead of INFO.
+    """
+    stream = stream or sys.stdout
+    handler: logging.Handler
+    if stream.isatty():
+        handler = RichHandler(console=Console(file=stream), show_path=False, log_time_format="%H:%M:%S")
+    else:
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(
+            ecs_logging.StdlibFormatter(extra={"service.name": service}, exclude_fields=["process", "log.origin"])
+        )
+    for name in ROOTS:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+        logger.propagate = False

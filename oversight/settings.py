@@ -1,0 +1,268 @@
+"""Every setting, from the environment and a `.env` file; one frozen class for each part that is set.
+
+A variable that begins with `OVERSIGHT_` and is no setting is refused: a misspelt name must not be ignored in silence.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contract.errors import SettingsError
+
+ENV_FILE = ".env"
+PREFIX = "OVERSIGHT_"
+DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "kdd99-mlp" / "model.onnx"
+LOOPBACK = ("127.", "localhost", "[::1]", "::1")
+
+
+class Part(BaseSettings):
+    """Base of the settings classes: frozen, from `.env` and the environment, the environment first."""
+
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+
+class ElasticsearchSettings(Part):
+    """Where Elasticsearch is and who we are there."""
+
+    model_config = SettingsConfigDict(env_prefix="ELASTICSEARCH_")
+
+    url: str = "http://127.0.0.1:9200"
+    """Address of the cluster."""
+    api_key: SecretStr | None = None
+    """API key, in the encoded form that Elasticsearch prints."""
+    username: str | None = None
+    """User name, where there is no API key."""
+    password: SecretStr | None = None
+    """That user's password."""
+    ca_certs: Path | None = None
+    """File with the certificate authority that signed the cluster's certificate."""
+    timeout_s: float = Field(30.0, gt=0)
+    """Seconds that one request may take."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return check_url(value)
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError(
+                "ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD belong together: set both, or an ELASTICSEARCH_API_KEY"
+            )
+        if self.api_key is not None and self.username is not None:
+            raise ValueError("ELASTICSEARCH_API_KEY and ELASTICSEARCH_USERNAME are both set: remove one of them")
+        return self
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether requests carry a key or a password."""
+        return self.api_key is not None or self.password is not None
+
+
+class OversightSettings(Part):
+    """What several commands share."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    namespace: str = "default"
+    """Name of this installation: several share a cluster without touching each other."""
+    index: str | None = None
+    """Index, list or pattern that the watcher works on in place of our data stream."""
+    model: Path = DEFAULT_MODEL
+    """The artifact to serve."""
+    enrich_url: str = "http://127.0.0.1:8600"
+    """Where the watcher finds the enrich service."""
+    enrich_token: SecretStr | None = None
+    """Bearer token of the enrich service; asked for, and sent, where it is set."""
+    allow_plain_http: bool = False
+    """Send keys and tokens over plain HTTP to another machine; off, such an address is refused."""
+    state: Path = Path("~/.local/state/oversight")
+    """Folder for what a command must remember: the registry of shipped files."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _fits_a_data_stream(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_.]{0,99}", value):
+            raise ValueError(
+                "a namespace is 1 to 100 of a-z, 0-9, `_` and `.`, and begins with a letter or digit (no `-`: Elasticsearch "
+                "splits the stream's name there)"
+            )
+        return value
+
+    @field_validator("enrich_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return check_url(value)
+
+    @field_validator("state", "model")
+    @classmethod
+    def _home_is_expanded(cls, value: Path) -> Path:
+        return value.expanduser()
+
+
+class ServeSettings(Part):
+    """The enrich service."""
+
+    model_config = SettingsConfigDict(env_prefix="OVERSIGHT_SERVE_")
+
+    bind: str = "127.0.0.1:8600"
+    """HOST:PORT to listen on."""
+    workers: int = Field(1, ge=1, le=64)
+    """Processes; each holds the model once (about 100 MB)."""
+    threads: int = Field(4, ge=1, le=64)
+    """Requests that one process works on at the same time."""
+    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024)
+    """Largest request; a larger one is answered 413."""
+    max_documents: int = Field(10_000, ge=1)
+    """Most documents in one request; more are answered 413."""
+    timeout_s: int = Field(30, ge=1)
+    """Seconds after which a stuck worker process is replaced."""
+    unknown_is_alert: bool = False
+    """Make an alert of a document whose verdict is `unknown`."""
+
+
+class WatchSettings(Part):
+    """The watcher."""
+
+    model_config = SettingsConfigDict(env_prefix="OVERSIGHT_WATCH_")
+
+    page_size: int = Field(1_000, ge=1, le=10_000)
+    """Documents read, enriched and written together."""
+    poll_interval_s: float = Field(1.0, gt=0)
+    """Seconds between two looks while nothing is pending."""
+    request_timeout_s: float = Field(30.0, gt=0)
+    """Seconds that the enrich service may take for one page."""
+    backoff_s: float = Field(0.5, gt=0)
+    """First wait after a server's fault; it doubles each time, with jitter."""
+    max_backoff_s: float = Field(30.0, gt=0)
+    """Longest wait between two tries."""
+    pit_keep_alive_s: float = Field(120.0, gt=0)
+    """Seconds that the point in time stays open between two pages."""
+
+    @model_validator(mode="after")
+    def _waits_grow(self) -> Self:
+        if self.max_backoff_s < self.backoff_s:
+            raise ValueError(
+                f"OVERSIGHT_WATCH_MAX_BACKOFF_S={self.max_backoff_s} is below OVERSIGHT_WATCH_BACKOFF_S={self.backoff_s}; raise it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _point_in_time_outlives_a_page(self) -> Self:
+        if self.pit_keep_alive_s < 2 * self.request_timeout_s:
+            raise ValueError(
+                f"OVERSIGHT_WATCH_PIT_KEEP_ALIVE_S={self.pit_keep_alive_s} is shorter than two timeouts of the enrich service "
+                f"(OVERSIGHT_WATCH_REQUEST_TIMEOUT_S={self.request_timeout_s}): the search would expire meanwhile; raise it"
+            )
+        return self
+
+
+class ShipSettings(Part):
+    """The shipper."""
+
+    model_config = SettingsConfigDict(env_prefix="OVERSIGHT_SHIP_")
+
+    batch_size: int = Field(1_000, ge=1, le=10_000)
+    """Lines in one bulk request."""
+    batch_bytes: int = Field(4 * 1024 * 1024, ge=64 * 1024)
+    """Most bytes in one bulk request; a single larger line still goes, alone."""
+
+
+PARTS: tuple[type[Part], ...] = (ElasticsearchSettings, OversightSettings, ServeSettings, WatchSettings, ShipSettings)
+_Part = TypeVar("_Part", bound=Part)
+
+
+def load(part: type[_Part], **given: Any) -> _Part:
+    """Settings of one part; `given` are options of the command line, which win (None: not given).
+
+    Raises:
+        SettingsError: names the variable, its value and what is allowed.
+    """
+    refuse_misspelt()
+    try:
+        return part(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(part, problem) for problem in error.errors())) from None
+
+
+def variable(part: type[Part], name: str) -> str:
+    """Environment variable of one setting."""
+    return f"{part.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def refuse_misspelt() -> None:
+    """Refuse a variable that looks like ours and is none.
+
+    Raises:
+        SettingsError: names it, and the nearest that exists.
+    """
+    import difflib
+
+    known = {variable(part, name) for part in PARTS for name in part.model_fields}
+    present = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
+    for name in sorted(present - known):
+        if name.startswith(PREFIX) and name not in Internal.names:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; `oversight settings` lists what there is"
+            raise SettingsError(f"{name} is no setting of Oversight{hint}")
+
+
+class Internal:
+    """Variables that are read by tests and build scripts, not by a command."""
+
+    names: ClassVar[frozenset[str]] = frozenset(
+        {
+            "OVERSIGHT_GOLDEN",
+            "OVERSIGHT_TEST_OPENSEARCH_URL",
+            "OVERSIGHT_TEST_ELASTICSEARCH_URL",
+            "OVERSIGHT_TEST_SHARED",
+        }
+    )
+
+
+def check_url(value: str) -> str:
+    """A server's address without its trailing slash.
+
+    Raises:
+        ValueError: no scheme that we speak, no host, or a secret inside the address.
+    """
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an address such as https://elasticsearch.example:9200")
+    if parts.username or parts.password:
+        raise ValueError("a password does not belong into an address (it would show in logs); use the variables for it")
+    return value.rstrip("/")
+
+
+def refuse_plain_http(url: str, *, secret: bool, allowed: bool) -> None:
+    """Refuse to send a key or token unencrypted to another machine.
+
+    Raises:
+        SettingsError: names the address and the two ways out.
+    """
+    parts = urlsplit(url)
+    if secret and parts.scheme == "http" and not (parts.hostname or "").startswith(LOOPBACK) and not allowed:
+        raise SettingsError(
+            f"{url} is plain HTTP to another machine and would carry a key or token unencrypted; "
+            f"use https://, or set OVERSIGHT_ALLOW_PLAIN_HTTP=true if the way there is safe"
+        )
+
+
+def _explain(part: type[Part], problem: Any) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    name = str(problem["loc"][0])
+    field = part.model_fields.get(name)
+    secret = field is not None and "SecretStr" in str(field.annotation)
+    shown = "" if secret else f"={problem.get('input')}"
+    return f"{variable(part, name)}{shown}: {message}"

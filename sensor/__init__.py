@@ -1,0 +1,1 @@
+"""Traffic -> connection records with the 41 KDD features."""

@@ -1,0 +1,117 @@
+"""Servers and data that tests share: the embedded engine in every run, real engines and data sets where they are."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from oversight import embedded
+from oversight.children import Children
+from oversight.ports import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("OVERSIGHT_TEST_SHARED", ROOT.parent / "shared"))
+REAL_ENGINE = SHARED / "realengine"
+JAVA_NEEDED = 21
+
+
+def pytest_report_header() -> list[str]:
+    """What this run can test against."""
+    real = "there" if not why_no_real_engine() else why_no_real_engine()
+    return [f"shared data: {SHARED if SHARED.is_dir() else 'absent'}", f"real engines: {real}"]
+
+
+def newest_java() -> int:
+    """Major version of the newest JDK of this machine, 0 without one."""
+    versions = [0]
+    for release in Path("/usr/lib/jvm").glob("*/release"):
+        found = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(encoding="utf-8"), re.MULTILINE)
+        versions += [int(found[1])] if found else []
+    return max(versions)
+
+
+def why_no_real_engine() -> str:
+    """Why the real engines cannot be started here; empty where they can."""
+    if not (REAL_ENGINE / "start.sh").is_file():
+        return f"no real engine at {REAL_ENGINE}"
+    if newest_java() < JAVA_NEEDED:
+        return f"no JDK of {JAVA_NEEDED} or newer under /usr/lib/jvm"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an embedded engine that lives as long as the test run."""
+    children = Children(tmp_path_factory.mktemp("embedded"))
+    _, url = embedded.start(children)
+    yield url
+    children.stop_all()
+
+
+def _real_engine(folder: Path, engine: str, already: str | None) -> Iterator[str]:
+    if already:  # a developer's own, started by hand
+        yield already
+        return
+    reason = why_no_real_engine()
+    if reason:
+        pytest.skip(reason)
+    port = free_port()
+    environment = {**os.environ, "ENGINE": engine, "HEAP": "768m"}
+    started = subprocess.run(
+        [REAL_ENGINE / "start.sh", str(port), folder], env=environment, capture_output=True, text=True, check=False
+    )
+    try:
+        assert "READY" in started.stdout, f"{engine} did not start: {started.stdout[-500:]} {started.stderr[-2000:]}"
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        subprocess.run([REAL_ENGINE / "stop.sh", folder], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def opensearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real OpenSearch (pipelines, data streams) that lives as long as the test run."""
+    already = os.environ.get("OVERSIGHT_TEST_OPENSEARCH_URL")
+    yield from _real_engine(tmp_path_factory.mktemp("opensearch"), "opensearch", already)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real Elasticsearch 8.19 (no pipelines, no data streams) that lives as long as the test run."""
+    already = os.environ.get("OVERSIGHT_TEST_ELASTICSEARCH_URL")
+    yield from _real_engine(tmp_path_factory.mktemp("elasticsearch"), "elasticsearch", already)
+
+
+@pytest.fixture(params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
+def engine_url(request: pytest.FixtureRequest) -> str:
+    """Each engine that has ingest pipelines, in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def es(engine_url: str) -> Iterator[Elasticsearch]:
+    """A client for each engine that has ingest pipelines, in turn."""
+    with Elasticsearch(engine_url, request_timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that no other test uses, so that tests never meet in one cluster."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data sets."""
+    folder = SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no data sets at {folder}")
+    return folder

@@ -1,0 +1,1 @@
+"""KDD Cup 99 rows -> Keras model and its evaluation."""

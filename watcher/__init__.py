@@ -1,0 +1,1 @@
+"""Pending documents -> enrich service -> bulk update."""
