@@ -27,12 +27,18 @@ class Children:
     """The processes of one run, noted in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self._running: list[psutil.Popen] = []
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> psutil.Popen:
-        """Start a program that ends with us; what it prints goes to `log`."""
+        """Start a program in the folder that ends with us; what it prints goes to `log`.
+
+        Args:
+            command: the program and its arguments.
+            log: file that its output is added to.
+            env: its whole environment (default: ours).
+        """
         bound = [sys.executable, "-m", "oversight.bound", str(os.getpid()), *command]
         with log.open("ab") as output:
             child = psutil.Popen(
@@ -40,7 +46,8 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
+                env=env,
+                cwd=self.folder,
                 start_new_session=True,  # Ctrl-C at the terminal reaches us alone, and we stop them in order
             )
         self._running.append(child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 from elastic_transport import ApiError as TransportApiError
 from elastic_transport import ConnectionError as TransportConnectionError
@@ -22,7 +23,7 @@ def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
     settings = settings or load(ElasticsearchSettings)
     allowed = load(OversightSettings).allow_plain_http
     refuse_plain_http(settings.url, secret=settings.has_secret, allowed=allowed)
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     if settings.ca_certs is not None:
         try:
             ssl.create_default_context(cafile=str(settings.ca_certs))
@@ -36,8 +37,8 @@ def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
     elif settings.username is not None and settings.password is not None:
         options["basic_auth"] = (settings.username, settings.password.get_secret_value())
     return Elasticsearch(
-        settings.url, request_timeout=settings.timeout_s, max_retries=2, retry_on_timeout=True, **options  # type: ignore[arg-type]
-    )  # fmt: skip
+        settings.url, request_timeout=settings.timeout_s, max_retries=2, retry_on_timeout=True, **options
+    )
 
 
 def connect(settings: ElasticsearchSettings | None = None) -> Elasticsearch:

@@ -16,17 +16,19 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.errors import SettingsError
+from contract.hosts import is_loopback
 
 ENV_FILE = ".env"
 PREFIX = "OVERSIGHT_"
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "kdd99-mlp" / "model.onnx"
-LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
 
 class Part(BaseSettings):
     """Base of the settings classes: frozen, from `.env` and the environment, the environment first."""
 
-    model_config = SettingsConfigDict(env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
 
 
 class ElasticsearchSettings(Part):
@@ -250,7 +252,7 @@ def refuse_plain_http(url: str, *, secret: bool, allowed: bool) -> None:
         SettingsError: names the address and the two ways out.
     """
     parts = urlsplit(url)
-    if secret and parts.scheme == "http" and not (parts.hostname or "").startswith(LOOPBACK) and not allowed:
+    if secret and parts.scheme == "http" and not is_loopback(parts.hostname or "") and not allowed:
         raise SettingsError(
             f"{url} is plain HTTP to another machine and would carry a key or token unencrypted; "
             f"use https://, or set OVERSIGHT_ALLOW_PLAIN_HTTP=true if the way there is safe"
@@ -263,6 +265,6 @@ def _explain(part: type[Part], problem: Any) -> str:
         return message
     name = str(problem["loc"][0])
     field = part.model_fields.get(name)
-    secret = field is not None and "SecretStr" in str(field.annotation)
+    secret = field is None or "SecretStr" in str(field.annotation) or "@" in str(problem.get("input"))
     shown = "" if secret else f"={problem.get('input')}"
     return f"{variable(part, name)}{shown}: {message}"

@@ -1,0 +1,6 @@
+"""`python -m oversight`: the same as the command `oversight`."""
+
+from oversight.cli import main
+
+if __name__ == "__main__":
+    main()

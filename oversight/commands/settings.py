@@ -1,0 +1,58 @@
+"""`oversight settings`: what holds, where it comes from, secrets masked."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+import orjson
+from dotenv import dotenv_values
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from oversight.settings import ENV_FILE, PARTS, Part, load, variable
+
+MASK = "********"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON: variable, value, where it comes from.")
+def command(*, as_json: bool) -> None:
+    """The settings that hold, where each comes from, secrets masked.
+
+    \b
+    Example:
+      oversight settings
+      OVERSIGHT_NAMESPACE=lab oversight settings --json
+    """
+    rows = [row for part in PARTS for row in rows_of(part)]
+    if as_json:
+        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+        return
+    table = Table("Setting", "Value", "From", "Meaning", box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for row in rows:
+        shown = "-" if row["value"] is None else str(row["value"])
+        table.add_row(row["setting"], shown, row["from"], row["meaning"])
+    Console(soft_wrap=True).print(table)
+
+
+def rows_of(part: type[Part]) -> list[dict[str, Any]]:
+    """One row a setting of one part: `setting`, `value`, `from`, `meaning`."""
+    values = load(part)
+    in_file = {name.upper() for name in dotenv_values(ENV_FILE)}
+    rows = []
+    for name, field in part.model_fields.items():
+        key = variable(part, name)
+        origin = "environment" if key in os.environ else ENV_FILE if key in in_file else "default"
+        meaning = " ".join((field.description or "").split())
+        rows.append({"setting": key, "value": shown(getattr(values, name)), "from": origin, "meaning": meaning})
+    return rows
+
+
+def shown(value: Any) -> Any:
+    """A value that may be printed: never a secret."""
+    if isinstance(value, SecretStr):
+        return MASK
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

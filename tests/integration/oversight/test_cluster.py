@@ -1,0 +1,138 @@
+"""Every way in which a cluster can refuse us becomes one line that says what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from contract.errors import EngineUnavailableError, SettingsError
+from oversight.cluster import connect
+from oversight.ports import free_port
+from oversight.settings import ElasticsearchSettings
+from tests.conftest import REAL_ENGINE, why_no_real_engine
+
+PASSWORD = "not-the-default-1"
+
+
+@contextmanager
+def _server(status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+    """A web server that gives every request the same answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815  the name that http.server looks for
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the parameter's name in http.server
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_server_that_is_there_is_taken(embedded_url: str) -> None:
+    with connect(ElasticsearchSettings(url=embedded_url)) as es:
+        assert es.info()["version"]["number"].startswith("8.")
+
+
+def test_nothing_listens_there() -> None:
+    with pytest.raises(
+        EngineUnavailableError, match=r"cannot reach Elasticsearch at http://127.*set ELASTICSEARCH_URL"
+    ) as caught:
+        connect(ElasticsearchSettings(url=f"http://127.0.0.1:{free_port()}"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (200, {"Content-Type": "text/html"}, b"<html>hello</html>"),
+        (200, {"Content-Type": "application/json"}, b'{"version":{}}'),
+    ],
+)
+def test_a_product_that_is_not_elasticsearch(status: int, headers: dict[str, str], body: bytes) -> None:
+    with _server(status, headers, body) as url, pytest.raises(SettingsError, match="not Elasticsearch"):
+        connect(ElasticsearchSettings(url=url))
+
+
+def test_a_page_that_is_not_there() -> None:
+    with (
+        _server(404, {"Content-Type": "text/plain"}, b"no such page") as url,
+        pytest.raises(SettingsError, match="not Elasticsearch"),
+    ):
+        connect(ElasticsearchSettings(url=url))
+
+
+def test_a_cluster_that_is_overloaded() -> None:
+    answer = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
+    with _server(503, answer, b"{}") as url, pytest.raises(EngineUnavailableError, match="overloaded"):
+        connect(ElasticsearchSettings(url=url))
+
+
+@pytest.fixture(scope="module")
+def secured_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Elasticsearch that asks for a password."""
+    if why_no_real_engine():
+        pytest.skip(why_no_real_engine())
+    folder, port = tmp_path_factory.mktemp("secured"), free_port()
+    environment = {
+        **os.environ,
+        "ENGINE": "elasticsearch",
+        "SECURITY": "1",
+        "ELASTIC_PASSWORD": PASSWORD,
+        "HEAP": "512m",
+    }
+    try:
+        subprocess.run([REAL_ENGINE / "start.sh", str(port), folder], env=environment, capture_output=True, check=True)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        subprocess.run([REAL_ENGINE / "stop.sh", folder], capture_output=True, check=False)
+
+
+@pytest.mark.elasticsearch
+def test_wrong_credentials_name_the_variables_and_never_the_secret(secured_url: str) -> None:
+    wrong = ElasticsearchSettings.model_validate(
+        {"url": secured_url, "username": "elastic", "password": "wrong-secret"}
+    )
+    for settings in (ElasticsearchSettings(url=secured_url), wrong):
+        with pytest.raises(
+            SettingsError, match=r"refuses the credentials \(401\); check ELASTICSEARCH_API_KEY"
+        ) as caught:
+            connect(settings)
+        assert "wrong-secret" not in str(caught.value)
+
+
+@pytest.mark.elasticsearch
+def test_a_password_and_an_api_key_are_taken(secured_url: str) -> None:
+    with connect(
+        ElasticsearchSettings.model_validate({"url": secured_url, "username": "elastic", "password": PASSWORD})
+    ) as es:
+        key = es.security.create_api_key(name="oversight-test")["encoded"]
+    with connect(ElasticsearchSettings.model_validate({"url": secured_url, "api_key": key})) as es:
+        assert es.security.authenticate()["authentication_type"] == "api_key"
+
+
+def test_a_certificate_file_that_is_none_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"ca\.pem cannot be read as certificates"):
+        connect(ElasticsearchSettings(url="https://127.0.0.1:9200", ca_certs=file))

@@ -1,0 +1,115 @@
+"""Wrong settings are refused before anything runs, with the variable, its value and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contract.errors import SettingsError
+from oversight.commands.settings import MASK, rows_of
+from oversight.generated import PAGES, ROOT
+from oversight.settings import (
+    ElasticsearchSettings,
+    OversightSettings,
+    ServeSettings,
+    WatchSettings,
+    load,
+    refuse_plain_http,
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the person who runs the tests gets in."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("OVERSIGHT_", "ELASTICSEARCH_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_misspelt_variable_is_refused_and_the_nearest_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSIGHT_NAMESPCE", "lab")
+    with pytest.raises(SettingsError, match=r"OVERSIGHT_NAMESPCE is no setting.*did you mean OVERSIGHT_NAMESPACE"):
+        load(OversightSettings)
+
+
+def test_a_misspelt_variable_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OVERSIGHT_MODELL=x\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="OVERSIGHT_MODELL"):
+        load(OversightSettings)
+
+
+def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "OVERSIGHT_NAMESPACE=file\nELASTICSEARCH_URL=http://127.0.0.1:9999\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("OVERSIGHT_NAMESPACE", "environment")
+    assert load(OversightSettings).namespace == "environment"
+    assert load(ElasticsearchSettings).url == "http://127.0.0.1:9999"
+
+
+def test_an_option_of_the_command_line_wins_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSIGHT_SERVE_WORKERS", "2")
+    assert load(ServeSettings, workers=3).workers == 3
+    assert load(ServeSettings, workers=None).workers == 2
+
+
+@pytest.mark.parametrize("value", ["with-dash", "Upper", "", "a" * 101, "a b", "-"])
+def test_a_namespace_that_no_data_stream_takes_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="OVERSIGHT_NAMESPACE"):
+        load(OversightSettings, namespace=value)
+
+
+def test_half_of_the_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_PASSWORD", "changeme-1234")
+    with pytest.raises(SettingsError, match="belong together") as caught:
+        load(ElasticsearchSettings)
+    assert "changeme-1234" not in str(caught.value)
+
+
+def test_a_password_in_the_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://elastic:changeme-1234@127.0.0.1:9200")
+    with pytest.raises(SettingsError, match="does not belong into an address") as caught:
+        load(ElasticsearchSettings)
+    assert "changeme-1234" not in str(caught.value)
+
+
+def test_a_setting_that_contradicts_another_names_both_numbers() -> None:
+    with pytest.raises(SettingsError, match=r"PIT_KEEP_ALIVE_S=10\.0 is shorter.*REQUEST_TIMEOUT_S=30\.0"):
+        load(WatchSettings, pit_keep_alive_s=10.0)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9200", "http://localhost:9200", "http://[::1]:9200", "https://far.example:9200"]
+)
+def test_a_secret_may_go_to_this_machine_or_over_tls(url: str) -> None:
+    refuse_plain_http(url, secret=True, allowed=False)
+
+
+def test_a_secret_over_plain_http_to_another_machine_needs_consent() -> None:
+    with pytest.raises(SettingsError, match="OVERSIGHT_ALLOW_PLAIN_HTTP"):
+        refuse_plain_http("http://far.example:9200", secret=True, allowed=False)
+    refuse_plain_http("http://far.example:9200", secret=True, allowed=True)
+    refuse_plain_http("http://far.example:9200", secret=False, allowed=False)
+
+
+@pytest.mark.parametrize("url", ["http://localhost.evil.example:9200", "http://127.evil.example:9200"])
+def test_a_name_that_only_begins_like_this_machine_is_another_machine(url: str) -> None:
+    with pytest.raises(SettingsError, match="another machine"):
+        refuse_plain_http(url, secret=True, allowed=False)
+
+
+def test_secrets_are_masked_when_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_API_KEY", "very-secret")
+    rows = {row["setting"]: row for row in rows_of(ElasticsearchSettings)}
+    assert rows["ELASTICSEARCH_API_KEY"]["value"] == MASK
+    assert rows["ELASTICSEARCH_API_KEY"]["from"] == "environment"
+    assert rows["ELASTICSEARCH_URL"]["from"] == "default"
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_generated_pages_agree_with_the_code(name: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == PAGES[name](), "run `make format`"
