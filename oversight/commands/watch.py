@@ -1,0 +1,97 @@
+"""`oversight watch`: the watcher as a process, with its signals and its exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from types import FrameType
+
+import click
+import orjson
+
+from contract.errors import EngineUnavailableError
+from contract.fields import stream_name
+from oversight import cluster, logs
+from oversight.settings import OversightSettings, WatchSettings, load, refuse_plain_http
+from watcher.config import WatchConfig
+from watcher.loop import run
+
+SERVICE = "oversight-watcher"
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End when nothing is pending, in place of waiting for more.")
+@click.option("--namespace", help="The installation whose stream is watched (OVERSIGHT_NAMESPACE).")
+@click.option("--index", help="Watch this index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
+@click.option("--enrich-url", help="Address of the enrich service (OVERSIGHT_ENRICH_URL).")
+@click.option("--page-size", type=int, help="Documents in one page (OVERSIGHT_WATCH_PAGE_SIZE).")
+@click.option("--json", "as_json", is_flag=True, help="At the end, print the counts as JSON; the log goes to stderr.")
+@click.option("--verbose", is_flag=True, help="Log more.")
+def command(
+    *, once: bool, namespace: str | None, index: str | None, enrich_url: str | None, page_size: int | None,
+    as_json: bool, verbose: bool,
+) -> None:  # fmt: skip
+    """Give every pending document its prediction, until SIGTERM or Ctrl-C.
+
+    Elasticsearch and the enrich service may be down or come later: the watcher waits for them and nothing is lost. The
+    first signal finishes the batch in hand, a second one ends at once. With --once the exit code is 0 if nothing is
+    left pending but what Elasticsearch refuses to write, else 1.
+
+    \b
+    Example:
+      oversight watch
+      oversight watch --once --json
+      OVERSIGHT_INDEX=flows-* oversight watch
+    """
+    logs.setup(SERVICE, stream=sys.stderr if as_json else sys.stdout, verbose=verbose)
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # it warns at every try; the watcher does once
+    config = configure(once=once, namespace=namespace, index=index, enrich_url=enrich_url, page_size=page_size)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    with cluster.client() as es:
+        totals = run(es, config, stop=stop)
+    if as_json:
+        click.echo(orjson.dumps({**totals.outcomes, "parked": totals.parked, "batches": totals.batches}))
+    if totals.trouble is not None:
+        raise EngineUnavailableError(totals.trouble)
+
+
+def configure(
+    *, once: bool = False, namespace: str | None = None, index: str | None = None,
+    enrich_url: str | None = None, page_size: int | None = None,
+) -> WatchConfig:  # fmt: skip
+    """A watcher's configuration from the settings; what is given wins.
+
+    Raises:
+        SettingsError: a setting is wrong, or the token would go over plain HTTP to another machine.
+    """
+    shared = load(OversightSettings, namespace=namespace, index=index, enrich_url=enrich_url)
+    own = load(WatchSettings, page_size=page_size)
+    token = shared.enrich_token
+    refuse_plain_http(shared.enrich_url, secret=token is not None, allowed=shared.allow_plain_http)
+    return WatchConfig(
+        index=shared.index or stream_name(shared.namespace),
+        enrich_url=shared.enrich_url,
+        token=None if token is None else token.get_secret_value(),
+        page_size=own.page_size,
+        poll_interval_s=own.poll_interval_s,
+        request_timeout_s=own.request_timeout_s,
+        backoff_s=own.backoff_s,
+        max_backoff_s=own.max_backoff_s,
+        pit_keep_alive_s=own.pit_keep_alive_s,
+        once=once,
+    )
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """The first SIGTERM or SIGINT sets `stop`; the second does what it does to any program."""
+
+    def first(_number: int, _frame: FrameType | None) -> None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+        stop.set()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, first)

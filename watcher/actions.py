@@ -1,0 +1,162 @@
+"""Turn results into the actions of a bulk request, and its answer into outcomes. Pure functions, no I/O.
+
+    hits + results ──▶ action() ──▶ operations() ──▶ bulk request ──▶ outcome_of() ──▶ Outcome per document
+
+Every action is an `update` of the hit's own index that only takes place if nobody wrote the document since it was
+read. In an index that is not our stream nothing outside `oversight.*` is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contract.documents import lookup, nest
+from contract.errors import AmbiguousFieldError
+from contract.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STATUS
+from watcher.answers import Prediction, Refusal, Result
+from watcher.config import Outcome
+from watcher.poll import Hit
+
+OUR_INDEX = re.compile(rf"(shrink-[^.]+-)?(\.ds-)?logs-{re.escape(DATASET)}-.+")
+"""Our stream under its own name, and its backing indices, also after a lifecycle has shrunk one."""
+
+AT, RESCORED = "oversight.prediction.at", "oversight.prediction.rescored"
+VERDICT = ("oversight.prediction.label", "oversight.prediction.family")
+
+TAKEN_BACK_HERE = (
+    "rule", "threat", "error", "event.severity", "event.risk_score",
+    "oversight.prediction", "oversight.model", "oversight.failure",
+)  # fmt: skip
+TAKEN_BACK_ELSEWHERE = ("oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT)
+"""What only an earlier verdict can have written, in our stream and in any other index."""
+
+RETRY_STATUSES = (429, 503)
+"""The engine is overloaded, or a shard is not there just now: the same action again, later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One update: `document` is merged into the hit's document; `wanted` is its outcome if that is done."""
+
+    hit: Hit
+    document: Mapping[str, Any]
+    wanted: Outcome
+
+
+def action(hit: Hit, result: Result, *, now: datetime) -> Action:
+    """What is to be written to one document for the service's answer."""
+    ours = OUR_INDEX.fullmatch(hit.index) is not None
+    if isinstance(result, Prediction):
+        flat, wanted = _predicted(hit, result, now), Outcome.ENRICHED
+    else:
+        flat, wanted = _refused(hit, result), Outcome.FAILED
+    if not ours:
+        flat = {_elsewhere(path): value for path, value in flat.items()}
+    flat.update(_taken_back(hit.source, flat, TAKEN_BACK_HERE if ours else TAKEN_BACK_ELSEWHERE))
+    return Action(hit, nest(flat), wanted)
+
+
+def operations(actions: Sequence[Action]) -> list[Mapping[str, Any]]:
+    """The lines of a bulk request, two for each action."""
+    lines: list[Mapping[str, Any]] = []
+    for each in actions:
+        hit = each.hit
+        target: dict[str, Any] = {
+            "_index": hit.index, "_id": hit.id, "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term
+        }  # fmt: skip
+        if hit.routing is not None:
+            target["routing"] = hit.routing
+        lines += [{"update": target}, {"doc": each.document}]
+    return lines
+
+
+def outcome_of(status: int, wanted: Outcome) -> Outcome:
+    """Outcome of one item of a bulk answer. `DEFERRED` with one of `RETRY_STATUSES` is worth another try at once."""
+    if status in (200, 201):
+        return wanted
+    if status == 409:
+        return Outcome.CONFLICT
+    if status == 404:
+        return Outcome.GONE
+    if status in (401, 403, 408, 429) or status >= 500:
+        return Outcome.DEFERRED
+    return Outcome.REJECTED
+
+
+def iso_millis(moment: datetime) -> str:
+    """`2026-01-31T12:00:00.000Z`, of a moment in UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _predicted(hit: Hit, result: Prediction, now: datetime) -> dict[str, Any]:
+    flat = {**result.fields, STATUS: ENRICHED, AT: iso_millis(now)}
+    earlier = {path: _earlier(hit.source, path) for path in (*VERDICT, AT, RESCORED)}
+    if earlier[VERDICT[0]] is None or earlier[AT] is None:
+        return flat
+    if all(flat.get(path) == earlier[path] for path in VERDICT):  # nothing new to alert on: it keeps its time
+        flat[AT] = earlier[AT]
+        if earlier[RESCORED] is not None:
+            flat[RESCORED] = earlier[RESCORED]
+    else:
+        flat[RESCORED] = True
+    return flat
+
+
+def _refused(hit: Hit, result: Refusal) -> dict[str, Any]:
+    flat: dict[str, Any] = {STATUS: FAILED, "error.type": result.type, "error.message": result.message}
+    if result.field is not None:
+        flat["oversight.failure.field"] = result.field
+    if _earlier(hit.source, VERDICT[0]) is not None and _earlier(hit.source, "event.kind") == "alert":
+        flat["event.kind"] = "event"  # the alert was an earlier model's, and goes with its verdict
+    return flat
+
+
+def _elsewhere(path: str) -> str:
+    """Where a field of ours stands in an index that is not ours."""
+    if path.startswith("oversight."):
+        return path
+    if path.startswith("error."):
+        return f"oversight.failure.{path.removeprefix('error.')}"
+    return f"{ALERT_ROOT}.{path}"
+
+
+def _earlier(source: Mapping[str, Any], path: str) -> Any:
+    try:
+        return lookup(source, path)
+    except AmbiguousFieldError:
+        return None
+
+
+def _taken_back(source: Mapping[str, Any], flat: Mapping[str, Any], roots: Sequence[str]) -> dict[str, None]:
+    """Null for what an earlier verdict left and this one does not write: a partial update cannot remove a field."""
+    nulls: dict[str, None] = {}
+    for root in roots:
+        value = _nested(source, root)
+        for path in _value_paths(value, root):
+            covered = path in flat or any(
+                path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in flat
+            )
+            if not covered:
+                nulls[path] = None
+    return nulls
+
+
+def _nested(source: Mapping[str, Any], path: str) -> Any:
+    """Value at a path in nested spelling only: a null beside a dotted spelling would not take it back."""
+    value: Any = source
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _value_paths(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            if "." not in key:
+                yield from _value_paths(child, f"{path}.{key}")
+    elif value is not None:
+        yield path

@@ -1,0 +1,195 @@
+"""One batch: from hits that were read to outcomes that are counted.
+
+hits ──▶ enrich ──▶ Answer ──▶ actions ──▶ bulk ──▶ outcomes
+             └────▶ Refused ──▶ two halves, each a batch; a single document that is refused alone is `failed`
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from contract.errors import EndpointUnavailableError, ProtocolError, ServerError
+from watcher.actions import action
+from watcher.answers import Model, Refusal, Result
+from watcher.backoff import Backoff
+from watcher.config import Outcome, Totals, WatchConfig
+from watcher.enrich_client import EnrichClient, Refused
+from watcher.memory import Memory
+from watcher.poll import Hit
+from watcher.update import Report, Written, send
+
+log = logging.getLogger(__name__)
+
+CONTROL_ID = "oversight-control"
+SHOWN_IDS = 5
+"""Ids that one line names of many documents."""
+
+
+class ModelChangedError(ServerError):
+    """Another model answers, which reads other fields than were fetched: nothing was written, the page is read anew."""
+
+
+class Batches:
+    """Enriches and writes batches; knows the model that answers and how many documents the service takes at once."""
+
+    def __init__(
+        self, es: Elasticsearch, client: EnrichClient, config: WatchConfig, *, memory: Memory, totals: Totals,
+        stop: threading.Event, rng: random.Random | None = None,
+    ) -> None:  # fmt: skip
+        self._es, self._client, self._config = es, client, config
+        self._memory, self._totals, self._stop, self._rng = memory, totals, stop, rng
+        self.model: Model | None = None
+        self.limit = config.page_size
+
+    def prepare(self) -> Model:
+        """The model whose fields a page must hold; asks the service when it is not known."""
+        if self.model is None:
+            self.model = self._client.model()
+        return self.model
+
+    def run(self, hits: Sequence[Hit]) -> None:
+        """Enrich and write some documents; each is counted under one outcome.
+
+        Raises:
+            ServerError: a server's fault. What is not written by then stays pending and is counted as deferred.
+        """
+        for start in range(0, len(hits), self.limit):
+            if start and self._stop.is_set():
+                return
+            self._run_one(hits[start : start + self.limit])
+
+    def _run_one(self, hits: Sequence[Hit]) -> None:
+        started_s = time.monotonic()
+        try:
+            results = self._ask(hits)
+        except ServerError:
+            self._totals.add([Outcome.DEFERRED] * len(hits))
+            raise
+        if results is None:
+            half = len(hits) // 2
+            self._run_one(hits[:half])
+            self._run_one(hits[half:])
+            return
+        now = datetime.now(UTC)
+        actions = [action(hit, result, now=now) for hit, result in zip(hits, results, strict=True)]
+        report = send(self._es, actions, backoff=self._backoff(), stop=self._stop)
+        self._account(hits, results, report, time.monotonic() - started_s)
+        if report.fault is not None:
+            raise report.fault
+
+    def _ask(self, hits: Sequence[Hit]) -> Sequence[Result] | None:
+        """A result for each document; None: the service refused the request, ask for less at once."""
+        model = self.prepare()
+        roots = {field.split(".")[0] for field in model.fields}
+        answer = self._client.enrich([hit.id for hit in hits], [_features(hit.source, roots) for hit in hits])
+        if not isinstance(answer, Refused):
+            self._follow(model, answer.model)
+            return answer.results
+        if len(hits) > 1:
+            if answer.status == 413:
+                self.limit = min(self.limit, max(1, len(hits) // 2))
+            return None
+        self._blame_the_document(answer)
+        return [Refusal(answer.type, answer.message, None)]
+
+    def _follow(self, asked: Model, answered: Model) -> None:
+        """Keep up with a service that was started with another model."""
+        if (asked.id, asked.version) == (answered.id, answered.version):
+            return
+        self.model = self._client.model()
+        log.info(
+            "the model is now %s %s", self.model.id, self.model.version,
+            extra={"event.action": "follow-model", "oversight.model.id": self.model.id, "oversight.model.version": self.model.version},
+        )  # fmt: skip
+        if set(self.model.fields) != set(asked.fields):
+            raise ModelChangedError(
+                f"model {answered.id} {answered.version} reads other fields than {asked.id} {asked.version}; reading the page anew"
+            )
+
+    def _blame_the_document(self, refused: Refused) -> None:
+        """A refusal is the document's own fault only if the service takes another one.
+
+        Raises:
+            ProtocolError: it refuses an empty document just so, hence it would refuse any.
+        """
+        if isinstance(self._client.enrich([CONTROL_ID], [{}]), Refused):
+            raise ProtocolError(
+                f"the enrich service at {self._client.url} refuses every request ({refused.status} {refused.type}); "
+                f"nothing was written, check its version and OVERSIGHT_ENRICH_URL"
+            )
+
+    def _account(self, hits: Sequence[Hit], results: Sequence[Result], report: Report, took_s: float) -> None:
+        """Remember, count and log what became of a batch."""
+        self._remember(hits, report.written)
+        outcomes = [written.outcome for written in report.written]
+        self._totals.add(outcomes)
+        self._totals.batches += 1
+        self._log(Counter(outcomes), results, took_s)
+
+    def _remember(self, hits: Sequence[Hit], ends: Sequence[Written]) -> None:
+        now_s = time.monotonic()
+        newly_rejected = []
+        for hit, written in zip(hits, ends, strict=True):
+            if written.seq_no is not None:
+                self._memory.wrote(hit, written.seq_no, now_s)
+            elif written.outcome is Outcome.CONFLICT:
+                self._memory.lost(hit, now_s)
+            elif written.outcome is Outcome.REJECTED and self._memory.park(hit, now_s):
+                newly_rejected.append((hit, written))
+        if newly_rejected:
+            _report_rejected(newly_rejected)
+
+    def _log(self, counts: Mapping[Outcome, int], results: Sequence[Result], took_s: float) -> None:
+        model = self.prepare()
+        refusals = Counter(result.type for result in results if isinstance(result, Refusal))
+        whole = counts.get(Outcome.DEFERRED, 0) + counts.get(Outcome.REJECTED, 0) == 0
+        fields: dict[str, Any] = {
+            "event.action": "enrich-batch",
+            "event.outcome": "success" if whole else "failure",
+            "event.duration": round(took_s * 1e9),
+            "oversight.model.id": model.id,
+            "oversight.model.version": model.version,
+            "watcher.batch.size": len(results),
+            **{f"watcher.batch.{outcome}": count for outcome, count in counts.items()},
+            **{f"watcher.batch.refusals.{kind}": count for kind, count in refusals.items()},
+        }
+        said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        log.info("batch of %d: %s in %.0f ms", len(results), said, took_s * 1000, extra=fields)
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self._config.backoff_s, self._config.max_backoff_s, rng=self._rng)
+
+
+def retry_after_s(fault: ServerError) -> float | None:
+    """Seconds that the server at fault asked us to wait."""
+    return fault.retry_after_s if isinstance(fault, EndpointUnavailableError) else None
+
+
+def name_some(hits: Sequence[Hit]) -> str:
+    """`id in index` of the first few documents."""
+    shown = ", ".join(f"{hit.id} in {hit.index}" for hit in hits[:SHOWN_IDS])
+    return shown if len(hits) <= SHOWN_IDS else f"{shown} and {len(hits) - SHOWN_IDS} more"
+
+
+def _features(source: Mapping[str, Any], roots: set[str]) -> dict[str, Any]:
+    """What the service needs of a document: nothing under roots that no feature stands under."""
+    return {key: value for key, value in source.items() if key.split(".", 1)[0] in roots}
+
+
+def _report_rejected(rejected: Sequence[tuple[Hit, Written]]) -> None:
+    reasons = ", ".join(sorted({written.reason for _, written in rejected}))
+    log.error(
+        "Elasticsearch refuses the update of %d documents (%s): %s; they stay pending and are tried again later, "
+        "compare the index's mapping with `oversight provision --plan`",
+        len(rejected), reasons, name_some([hit for hit, _ in rejected]),
+        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(rejected)},
+    )  # fmt: skip

@@ -1,0 +1,79 @@
+"""What a watcher is told, and what it counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How one document of a page ended; each document has exactly one."""
+
+    ENRICHED = "enriched"
+    """The prediction is written."""
+    FAILED = "failed"
+    """The enrich service refused this document; the reason is written."""
+    CONFLICT = "conflict"
+    """Somebody else wrote the document meanwhile: nothing was written, the next round looks again."""
+    GONE = "gone"
+    """Somebody deleted the document meanwhile."""
+    REJECTED = "rejected"
+    """Elasticsearch refuses the update itself; the document is parked and tried again after a growing pause."""
+    DEFERRED = "deferred"
+    """A server's fault: nothing was written, the next round tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchConfig:
+    """One watcher. The defaults are those of `oversight.settings.WatchSettings`."""
+
+    index: str
+    """Data stream, index, list or pattern in which pending documents are looked for."""
+    enrich_url: str
+    """Address of the enrich service, without a trailing slash."""
+    token: str | None = field(default=None, repr=False)
+    """Bearer token of the enrich service."""
+    page_size: int = 1_000
+    """Documents read, enriched and written together."""
+    poll_interval_s: float = 1.0
+    """Seconds between two looks while nothing is pending."""
+    request_timeout_s: float = 30.0
+    """Seconds that the enrich service may take for one request."""
+    backoff_s: float = 0.5
+    """First wait after a server's fault; it doubles each time, with jitter."""
+    max_backoff_s: float = 30.0
+    """Longest wait between two tries."""
+    pit_keep_alive_s: float = 120.0
+    """Seconds that the point in time stays open between two pages."""
+    once: bool = False
+    """End when nothing is pending, in place of waiting for more."""
+    once_tries: int = 5
+    """With `once`: tries in a row that a server's fault may spoil before the watcher gives up."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a watcher did since its start: documents by outcome. One document can count in several rounds."""
+
+    outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    batches: int = 0
+    parked: int = 0
+    """Documents that are left alone for now: their updates are refused, or do not take effect."""
+    trouble: str | None = None
+    """Why the watcher gave up, or could not finish; None when it ended with nothing left to do or was told to stop."""
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Count the documents of one batch."""
+        for outcome in outcomes:
+            self.outcomes[outcome] += 1
+
+    @property
+    def enriched(self) -> int:
+        """Documents that were given a prediction."""
+        return self.outcomes[Outcome.ENRICHED]
+
+    @property
+    def failed(self) -> int:
+        """Documents that the enrich service refused."""
+        return self.outcomes[Outcome.FAILED]

@@ -1,0 +1,185 @@
+"""The client of the enrich service: one request, one checked answer, and every way in which that can go wrong.
+
+    documents ──▶ POST /v1/enrich ──▶ 200: Answer          one result a document
+                                  ├─▶ 400, 413, 422: Refused   the request as a whole; the caller makes it smaller
+                                  └─▶ anything else: raised, a server's fault
+
+It never tries again by itself: the loop does, with the documents as they are by then.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+import urllib3
+
+from contract.errors import EndpointUnavailableError, ProtocolError, shorten
+from watcher.answers import Answer, Model, parse_answer, parse_model
+
+CONNECT_TIMEOUT_S = 5.0
+MODEL_BYTES = 16 * 1024 * 1024
+"""Most bytes of `GET /v1/model`: a vocabulary can be long."""
+ANSWER_BYTES, RESULT_BYTES = 1024 * 1024, 16 * 1024
+"""Most bytes of an answer: so many in any case, and so many more for each document (about 1 KB is usual)."""
+REFUSALS = (400, 413, 422)
+
+
+class TokenRefusedError(EndpointUnavailableError):
+    """The enrich service does not accept our token: a person has to act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service refused a request as a whole, in its own words."""
+
+    status: int
+    type: str
+    message: str
+
+
+class EnrichClient:
+    """One enrich service.
+
+    Args:
+        url: its address, without a trailing slash.
+        token: bearer token, sent with every request.
+        timeout_s: how long one request may take in all.
+    """
+
+    def __init__(self, url: str, *, token: str | None = None, timeout_s: float = 30.0) -> None:
+        self.url, self.timeout_s = url, timeout_s
+        self._headers = {"accept": "application/json", "user-agent": "oversight-watcher"}
+        if token is not None:
+            self._headers["authorization"] = f"Bearer {token}"
+        self._pool = urllib3.PoolManager(maxsize=1, retries=False)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._pool.clear()
+
+    def model(self) -> Model:
+        """Ask which model answers and what it reads.
+
+        Raises:
+            EndpointUnavailableError: no answer, or it is not ready.
+            ProtocolError: an answer that is no description of a model.
+        """
+        status, headers, body = self._request("GET", "/v1/model", limit_bytes=MODEL_BYTES)
+        if status != 200:
+            raise _fault(status, headers, self.url)
+        return parse_model(body)
+
+    def enrich(self, ids: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> Answer | Refused:
+        """Ask for the predictions of some documents.
+
+        Raises:
+            EndpointUnavailableError: no answer, not ready, overloaded; `retry_after_s` if it said when.
+            ProtocolError: an answer that the contract does not allow.
+        """
+        documents = [{"id": doc_id, "source": source} for doc_id, source in zip(ids, sources, strict=True)]
+        limit = ANSWER_BYTES + RESULT_BYTES * len(ids)
+        status, headers, body = self._request("POST", "/v1/enrich", dump({"documents": documents}), limit_bytes=limit)
+        if status == 200:
+            return parse_answer(body, ids)
+        refused = _refused(status, body) if status in REFUSALS else None
+        if refused is None:
+            raise _fault(status, headers, self.url)
+        return refused
+
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
+        deadline = time.monotonic() + self.timeout_s
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, self.timeout_s), read=self.timeout_s)
+        try:
+            answer = self._pool.request(
+                method, f"{self.url}{path}", body=body, headers=headers, timeout=timeout,
+                redirect=False, preload_content=False,
+            )  # fmt: skip
+            try:
+                return answer.status, answer.headers, _read(answer, limit_bytes, deadline)
+            except BaseException:
+                answer.close()  # half an answer is left in it: the connection cannot be used again
+                raise
+            finally:
+                answer.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise EndpointUnavailableError(
+                f"the enrich service at {self.url} does not answer ({shorten(str(error), 160)}); "
+                f"start it with `oversight serve`, or set OVERSIGHT_ENRICH_URL"
+            ) from None
+
+
+def dump(data: Any) -> bytes:
+    """JSON; what orjson refuses (half a surrogate pair, very large whole numbers) goes escaped as it came."""
+    try:
+        return orjson.dumps(data)
+    except TypeError:
+        return json.dumps(data).encode("ascii")
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a Retry-After header asks for, whether it names seconds or a date; None without a sensible one."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            then = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if then.tzinfo is None:
+            then = then.replace(tzinfo=UTC)
+        seconds = (then - datetime.now(UTC)).total_seconds()
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
+
+
+def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:
+    """The body, as it arrives: neither endless nor slower than the deadline."""
+    parts, size = [], 0
+    while part := answer.read1(64 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > limit_bytes:
+            raise ProtocolError(
+                f"the enrich service sends more than {limit_bytes} bytes for one request; nothing was written, "
+                f"check OVERSIGHT_ENRICH_URL"
+            )
+        if time.monotonic() > deadline:
+            raise urllib3.exceptions.ReadTimeoutError(None, None, "the answer comes too slowly")  # type: ignore[arg-type]
+    return b"".join(parts)
+
+
+def _refused(status: int, body: bytes) -> Refused | None:
+    """The service's own error; None for an error page of something between it and us."""
+    try:
+        error = orjson.loads(body)["error"]
+        kind, message = error["type"], error["message"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return Refused(status, kind, message) if isinstance(kind, str) and isinstance(message, str) else None
+
+
+def _fault(status: int, headers: Mapping[str, str], url: str) -> EndpointUnavailableError | ProtocolError:
+    if status in (401, 403):
+        return TokenRefusedError(
+            f"the enrich service at {url} refuses the token ({status}); set OVERSIGHT_ENRICH_TOKEN to the token "
+            f"that the service was started with; documents stay pending until then"
+        )
+    if status == 429 or status >= 500:
+        return EndpointUnavailableError(
+            f"the enrich service at {url} is not ready or overloaded ({status}); nothing is lost, trying again",
+            retry_after_s=retry_after_s(headers),
+        )
+    return ProtocolError(
+        f"{url} answers {status}, which no enrich service of Oversight does here; check OVERSIGHT_ENRICH_URL"
+    )

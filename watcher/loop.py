@@ -1,0 +1,173 @@
+"""The worker: rounds over what is pending, until it is told to stop.
+
+    ┌─▶ model known? ──▶ point in time ──▶ page ──▶ batch ──▶ page ──▶ ... ──▶ nothing more ──┐
+    │         │                 │            │        │                                       │
+    │         └─────────────────┴── a server's fault ─┘                             poll_interval_s
+    │                                  │ waits that double; the documents stay pending        │
+    └──────────────────────────────────┴───────────────────────────────────────────────────────┘
+
+It can be killed at any moment: what is pending is in Elasticsearch, and nothing else decides what is done next.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+
+from elasticsearch import Elasticsearch
+
+from contract.errors import EngineUnavailableError, ServerError
+from watcher.backoff import Backoff
+from watcher.batch import Batches, ModelChangedError, name_some, retry_after_s
+from watcher.condition import FOR_A_PERSON, Condition
+from watcher.config import Outcome, Totals, WatchConfig
+from watcher.engine import IndexMissingError, PointInTimeLostError
+from watcher.enrich_client import EnrichClient
+from watcher.memory import Memory
+from watcher.poll import Hit, count_pending, pages, refresh
+
+log = logging.getLogger(__name__)
+
+
+def run(es: Elasticsearch, config: WatchConfig, *, stop: threading.Event, rng: random.Random | None = None) -> Totals:
+    """Give every pending document its prediction until `stop` is set; with `config.once`, until nothing is pending.
+
+    Faults of servers are waited out, never raised; with `config.once` a lasting one ends the run and is in
+    `Totals.trouble`. After `stop` is set the batch in hand is finished.
+    """
+    with closing(EnrichClient(config.enrich_url, token=config.token, timeout_s=config.request_timeout_s)) as client:
+        return _Watcher(es, config, client, stop, rng).run()
+
+
+class _Watcher:
+    """One run of the loop."""
+
+    def __init__(
+        self, es: Elasticsearch, config: WatchConfig, client: EnrichClient, stop: threading.Event,
+        rng: random.Random | None,
+    ) -> None:  # fmt: skip
+        self._es, self._config, self._stop = es, config, stop
+        self._memory, self._totals, self._condition = Memory(), Totals(), Condition()
+        self._backoff = Backoff(config.backoff_s, config.max_backoff_s, rng=rng)
+        self._batches = Batches(es, client, config, memory=self._memory, totals=self._totals, stop=stop, rng=rng)
+
+    def run(self) -> Totals:
+        log.info(
+            "watching %s, predictions from %s", self._config.index, self._config.enrich_url,
+            extra={"event.action": "start", "watcher.index": self._config.index, "watcher.page_size": self._config.page_size},
+        )  # fmt: skip
+        while not self._stop.is_set():
+            try:
+                done = self._round()
+            except (PointInTimeLostError, ModelChangedError) as reason:
+                log.info("%s", reason, extra={"event.action": "read-anew"})
+                self._stop.wait(self._backoff.next_s())
+            except ServerError as fault:
+                if not self._wait_out(fault):
+                    break
+            else:
+                self._all_is_well()
+                if self._config.once and done.nothing_left:
+                    break
+                if not done.progress:
+                    self._stop.wait(self._config.poll_interval_s)
+        self._say_goodbye()
+        return self._totals
+
+    def _round(self) -> _Round:
+        """Everything that is pending now, page by page; what arrives meanwhile is the next round's."""
+        model = self._batches.prepare()
+        self._batches.limit = self._config.page_size
+        if self._config.once:
+            refresh(self._es, self._config.index)
+        done = _Round()
+        reading = pages(
+            self._es, self._config.index,
+            fields=model.fields, page_size=self._config.page_size, keep_alive_s=self._config.pit_keep_alive_s,
+        )  # fmt: skip
+        with closing(reading):
+            for page in reading:
+                self._page(page, done)
+                if self._stop.is_set():
+                    break
+        self._totals.parked = done.parked
+        return done
+
+    def _page(self, page: list[Hit], done: _Round) -> None:
+        admitted = self._memory.admit(page, time.monotonic())
+        done.fresh += len(admitted.fresh)
+        done.stale += len(admitted.stale)
+        done.parked += len(admitted.parked) + len(admitted.looping)
+        if admitted.looping:
+            _report_looping(admitted.looping)
+        if admitted.fresh:
+            before = self._settled()
+            self._batches.run(admitted.fresh)
+            done.progress += self._settled() - before
+            self._all_is_well()
+
+    def _settled(self) -> int:
+        """Documents that are pending no more, by us or by somebody else."""
+        return sum(self._totals.outcomes[outcome] for outcome in (Outcome.ENRICHED, Outcome.FAILED, Outcome.GONE))
+
+    def _all_is_well(self) -> None:
+        self._condition.good()
+        self._backoff.reset()
+
+    def _wait_out(self, fault: ServerError) -> bool:
+        """Wait before the next try; False if a watcher with an end gives up."""
+        self._condition.bad(fault)
+        for_a_person = isinstance(fault, FOR_A_PERSON)
+        if not isinstance(fault, EngineUnavailableError):
+            self._batches.model = None  # the service may come back with another one; asking it is the cheapest try
+        hopeless = for_a_person or isinstance(fault, IndexMissingError)
+        if self._config.once and (hopeless or self._backoff.tries + 1 >= self._config.once_tries):
+            if self._is_anything_pending():
+                self._totals.trouble = str(fault)
+            return False
+        wait_s = self._backoff.next_s(retry_after_s(fault))
+        self._stop.wait(self._config.max_backoff_s if for_a_person else wait_s)
+        return True
+
+    def _is_anything_pending(self) -> bool:
+        """True also where nobody can say."""
+        try:
+            return count_pending(self._es, self._config.index) > 0
+        except ServerError:
+            return True
+
+    def _say_goodbye(self) -> None:
+        counts = {f"watcher.total.{outcome}": count for outcome, count in self._totals.outcomes.items()}
+        said = ", ".join(f"{count} {outcome}" for outcome, count in self._totals.outcomes.items() if count)
+        log.info(
+            "watcher ends: %s, %d parked", said or "no document", self._totals.parked,
+            extra={"event.action": "end", "watcher.total.parked": self._totals.parked, **counts},
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one round found: documents to enrich, writes that the search does not show yet, documents left alone."""
+
+    fresh: int = 0
+    stale: int = 0
+    parked: int = 0
+    progress: int = 0
+
+    @property
+    def nothing_left(self) -> bool:
+        return not self.fresh and not self.stale
+
+
+def _report_looping(hits: list[Hit]) -> None:
+    log.error(
+        "%d documents are still pending after their prediction was written, probably because `oversight.status` is "
+        "spelled dotted in them beside the nested one: %s; they are left alone, index them through the pipeline of "
+        "`oversight provision`, or nest the field",
+        len(hits), name_some(hits),
+        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(hits)},
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""What a watcher remembers of documents between two rounds. Pure, no I/O.
+
+    page of hits ──▶ admit() ──┬─▶ fresh     to be enriched
+                               ├─▶ stale     it was written; the search does not show that write yet
+                               ├─▶ parked    its update was refused a while ago, and it has not changed since
+                               └─▶ looping   we wrote it, the write shows, and it is pending all the same
+
+A watcher that is started anew has forgotten all of this, and nothing worse happens than work done twice.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from watcher.poll import Hit
+
+STALE_S = 60.0
+"""How long a write may stay invisible to the search, about twice a usual refresh interval. Not for ever: an index that
+was deleted and made anew counts its writes from 0 again, and its documents must not be taken for old ones."""
+PARK_S, PARK_LIMIT_S = 60.0, 6 * 3600.0
+"""First pause of a parked document; it doubles up to the limit. A document that changes is looked at again at once."""
+REMEMBERED = 100_000
+"""Documents that are remembered at most, of each kind; about 20 MB. The oldest are forgotten first."""
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Parked:
+    """A document that is left alone until `until_s`, unless somebody changes it."""
+
+    seq_no: int
+    pause_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The write from which on a document is news: what the search shows with a smaller number is out of date."""
+
+    seq_no: int
+    ours: bool
+    at_s: float
+
+
+@dataclass(slots=True)
+class Admission:
+    """The hits of one page by what is to be done with them: each is in exactly one list."""
+
+    fresh: list[Hit] = field(default_factory=list)
+    stale: list[Hit] = field(default_factory=list)
+    parked: list[Hit] = field(default_factory=list)
+    looping: list[Hit] = field(default_factory=list)
+
+
+class Memory:
+    """Own writes and parked documents, by index and id. Times are seconds of a monotonic clock."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._limit = remembered
+        self._written: OrderedDict[Key, Known] = OrderedDict()
+        self._parked: OrderedDict[Key, Parked] = OrderedDict()
+
+    def admit(self, hits: Iterable[Hit], now_s: float) -> Admission:
+        """Sort the hits of a page; those that loop are parked by this."""
+        result = Admission()
+        for hit in hits:
+            self._place(hit, now_s, result)
+        return result
+
+    def wrote(self, hit: Hit, seq_no: int, now_s: float) -> None:
+        """We wrote this document, and that write is number `seq_no`."""
+        self._remember(hit, Known(seq_no, ours=True, at_s=now_s))
+
+    def lost(self, hit: Hit, now_s: float) -> None:
+        """Somebody else wrote this document after it was read."""
+        self._remember(hit, Known(hit.seq_no + 1, ours=False, at_s=now_s))
+
+    def park(self, hit: Hit, now_s: float) -> bool:
+        """Leave a document alone for a while, longer each time. Returns whether that is new of this document."""
+        earlier = self._parked.pop(hit.key, None)
+        pause_s = PARK_S if earlier is None else min(PARK_LIMIT_S, earlier.pause_s * 2)
+        self._parked[hit.key] = Parked(hit.seq_no, pause_s, now_s + pause_s)
+        while len(self._parked) > self._limit:
+            self._parked.popitem(last=False)
+        return earlier is None
+
+    def _place(self, hit: Hit, now_s: float, result: Admission) -> None:
+        parked = self._parked.get(hit.key)
+        if parked is not None and parked.seq_no == hit.seq_no and now_s < parked.until_s:
+            result.parked.append(hit)
+            return
+        known = self._written.get(hit.key)
+        if known is None:
+            result.fresh.append(hit)
+        elif hit.seq_no < known.seq_no and now_s - known.at_s < STALE_S:
+            result.stale.append(hit)
+        elif hit.seq_no == known.seq_no and known.ours and (parked is None or parked.seq_no != hit.seq_no):
+            self.park(hit, now_s)
+            result.looping.append(hit)
+        else:
+            result.fresh.append(hit)
+
+    def _remember(self, hit: Hit, known: Known) -> None:
+        self._written[hit.key] = known
+        self._written.move_to_end(hit.key)
+        if len(self._written) > self._limit:
+            self._written.popitem(last=False)

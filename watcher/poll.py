@@ -1,0 +1,136 @@
+"""Read pending documents, page by page, in the order of their arrival.
+
+    open point in time ──▶ search, oldest arrival first ──▶ page of hits ──▶ ... ──▶ an empty page ──▶ close
+                                  ▲                             │
+                                  └──── search_after ◀──────────┘
+
+What decides is the status, not the time: a late or backdated event is pending and is found. A point in time shows the
+documents as they were when it was opened, so each is seen once in a round; what arrives meanwhile is the next round's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
+
+from contract.errors import EngineUnavailableError
+from contract.fields import ALERT_ROOT, PENDING, STATUS
+from watcher.engine import engine_faults
+
+log = logging.getLogger(__name__)
+
+ORDER = (
+    {"event.ingested": {"order": "asc", "missing": "_first", "unmapped_type": "date"}},
+    {"_shard_doc": "asc"},  # tells documents of the same millisecond apart
+)
+EARLIER_FIELDS = (
+    "event.kind", "event.severity", "event.risk_score", "rule", "threat", "error",
+    "oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT,
+)  # fmt: skip
+"""What an earlier verdict may have left in the document, and the next one may have to take back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One pending document as it was read; `seq_no` and `primary_term` say which write of it that is."""
+
+    index: str
+    """The index that holds it: of a data stream, the backing index."""
+    id: str
+    seq_no: int
+    primary_term: int
+    source: Mapping[str, Any]
+    routing: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What names the document in the cluster: ids are unique within one index only."""
+        return self.index, self.id
+
+
+def pages(
+    es: Elasticsearch, index: str, *, fields: Sequence[str], page_size: int, keep_alive_s: float
+) -> Generator[list[Hit], None, None]:
+    """All documents that are pending now, in pages of at most `page_size`.
+
+    Args:
+        es: the cluster.
+        index: data stream, index, list or pattern.
+        fields: document fields that the model reads; no others are fetched but those of an earlier verdict.
+        page_size: documents in one page.
+        keep_alive_s: seconds that the point in time outlives a page.
+    Raises:
+        EngineUnavailableError: or one of its kinds in `watcher.engine`.
+    """
+    keep_alive = f"{max(1, round(keep_alive_s))}s"
+    with engine_faults("opening a point in time", index=index):
+        point = es.open_point_in_time(index=index, keep_alive=keep_alive)["id"]
+    try:
+        after: list[Any] | None = None
+        while True:
+            with engine_faults("searching for pending documents", index=index):
+                answer = es.search(
+                    pit={"id": point, "keep_alive": keep_alive},
+                    query={"term": {STATUS: PENDING}},
+                    sort=ORDER,
+                    size=page_size,
+                    search_after=after,
+                    seq_no_primary_term=True,
+                    source_includes=[*fields, *EARLIER_FIELDS],
+                    track_total_hits=False,
+                )
+            point = answer.get("pit_id", point)
+            found = answer["hits"]["hits"]
+            if not found:
+                _refuse_partial(answer["_shards"], index)
+                return
+            yield [_hit(item) for item in found]
+            after = found[-1]["sort"]
+    finally:
+        with contextlib.suppress(ApiError, TransportError):  # it expires by itself
+            es.options(max_retries=0, request_timeout=2).close_point_in_time(id=point)
+
+
+def refresh(es: Elasticsearch, index: str) -> None:
+    """Make every write visible to the next search; without the privilege for it, that takes the index's own interval."""
+    try:
+        es.indices.refresh(index=index)
+    except ApiError as error:
+        log.debug("no refresh of %s: status %s", index, error.meta.status)
+    except TransportError:
+        log.debug("no refresh of %s: no answer", index)
+
+
+def count_pending(es: Elasticsearch, index: str) -> int:
+    """How many documents are pending, as far as the search shows.
+
+    Raises:
+        EngineUnavailableError: nobody can say.
+    """
+    with engine_faults("counting pending documents", index=index):
+        return int(es.count(index=index, query={"term": {STATUS: PENDING}})["count"])
+
+
+def _hit(item: Mapping[str, Any]) -> Hit:
+    return Hit(
+        index=item["_index"],
+        id=item["_id"],
+        seq_no=item["_seq_no"],
+        primary_term=item["_primary_term"],
+        source=item.get("_source") or {},
+        routing=item.get("_routing"),
+    )
+
+
+def _refuse_partial(shards: Mapping[str, Any], index: str) -> None:
+    """An empty page says that nothing is pending only if every shard was asked."""
+    if shards.get("failed"):
+        raise EngineUnavailableError(
+            f"{shards['failed']} of {shards.get('total')} shards of {index!r} did not answer the search; look at the cluster's health"
+        )
