@@ -1,0 +1,232 @@
+"""The routes: what comes in over HTTP, and with which status it is answered.
+
+    POST /v1/enrich          documents -> results             GET /v2/health/live, /v2/health/ready   open to all
+    GET  /v1/model           contract, version, figures       GET /v2, /v2/models/NAME[/ready]        Open Inference Protocol
+
+Nothing a client sends gives a 500: what is wrong with a request is a `RequestError`, what is wrong with a document
+stands in that document's result, and a model that fails is 503, so that the same page is sent again later.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from importlib import metadata
+from typing import Any
+
+import orjson
+from flask import Blueprint, Flask, Response, current_app, request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from contract.errors import ArtifactError
+from enrich_service import wire
+from enrich_service.artifact import RUNTIME_ERRORS, Artifact
+from enrich_service.config import AppConfig
+from enrich_service.describe import model_metadata, model_page
+from enrich_service.enrich import Enricher
+from enrich_service.wire import RequestError
+
+log = logging.getLogger(__name__)
+
+SERVER = "oversight-enrich"
+JSON = "application/json"
+OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
+"""Never ask for a token: an orchestrator's probes have none."""
+
+_EXTENSION = "oversight"
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_too_large",
+}
+
+
+def create_app(artifact: Artifact, config: AppConfig) -> Flask:
+    """The WSGI application of one model."""
+    app = Flask(SERVER, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
+    app.extensions[_EXTENSION] = (Enricher(artifact, unknown_is_alert=config.unknown_is_alert), config)
+    app.register_blueprint(_routes())
+    app.before_request(_authorize)
+    app.register_error_handler(RequestError, _request_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _our_fault)
+    return app
+
+
+def _routes() -> Blueprint:
+    routes = Blueprint("routes", __name__)
+    for path, method, view in (
+        ("/v1/enrich", "POST", enrich),
+        ("/v1/model", "GET", model),
+        ("/v2/health/live", "GET", live),
+        ("/v2/health/ready", "GET", ready),
+        ("/v2", "GET", server),
+        ("/v2/models/<name>", "GET", oip_model),
+        ("/v2/models/<name>/ready", "GET", oip_model_ready),
+    ):
+        routes.add_url_rule(path, view_func=view, methods=[method])
+    return routes
+
+
+def enrich() -> Response:
+    """One result a document, in the same order."""
+    enricher, config = _state()
+    began = time.monotonic_ns()
+    documents = wire.documents(_json_body(config), max_documents=config.max_documents)
+    try:
+        results = enricher.enrich(documents)
+    except RUNTIME_ERRORS as error:
+        log.error("the model failed on a page; it will be sent again: %s", str(error).splitlines()[0][:300])
+        raise RequestError(
+            503, "model_failed", "the model failed on this page; send it again, and see the log"
+        ) from None
+    failed = sum("error" in result for result in results)
+    log.debug(
+        "batch enriched",
+        extra={
+            "event.action": "enrich-batch",
+            "event.outcome": "success",
+            "event.duration": time.monotonic_ns() - began,
+            "enrich_service.batch.size": len(results),
+            "enrich_service.batch.failed": failed,
+        },
+    )
+    return answer({"model": enricher.model, "results": results})
+
+
+def model() -> Response:
+    """What is served, and which source fields a client must send."""
+    return answer(model_page(_state()[0].artifact))
+
+
+def live() -> Response:
+    """The process answers."""
+    return answer({"live": True})
+
+
+def ready() -> Response:
+    """The model answers a row, now."""
+    _probe()
+    return answer({"ready": True})
+
+
+def server() -> Response:
+    """Server metadata of the Open Inference Protocol."""
+    return answer({"name": SERVER, "version": metadata.version("oversight"), "extensions": []})
+
+
+def oip_model(name: str) -> Response:
+    """Model metadata of the Open Inference Protocol."""
+    artifact = _named(name)
+    return answer(model_metadata(artifact))
+
+
+def oip_model_ready(name: str) -> Response:
+    """Whether that model answers a row."""
+    _named(name)
+    _probe()
+    return answer({"name": name, "ready": True})
+
+
+def answer(data: Any, status: int = 200) -> Response:
+    """A JSON response."""
+    return Response(orjson.dumps(data), status, content_type=JSON)
+
+
+def _state() -> tuple[Enricher, AppConfig]:
+    state: tuple[Enricher, AppConfig] = current_app.extensions[_EXTENSION]
+    return state
+
+
+def _named(name: str) -> Artifact:
+    artifact = _state()[0].artifact
+    if name != artifact.contract.name:
+        raise RequestError(
+            404, "not_found", f"there is no model {name[:60]!r} here; this service has {artifact.contract.name!r}"
+        )
+    return artifact
+
+
+def _probe() -> None:
+    try:
+        _state()[0].artifact.probe()
+    except ArtifactError as error:
+        log.error("not ready: %s", error)
+        raise RequestError(
+            503, "not_ready", "the model does not answer; see the log, and start the service anew"
+        ) from None
+
+
+def _json_body(config: AppConfig) -> Any:
+    if request.mimetype != JSON:
+        raise RequestError(
+            415, "unsupported_media_type", f"Content-Type is {request.mimetype[:60] or 'missing'!r}, expected {JSON}"
+        )
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    try:
+        body = request.get_data(cache=False)
+    except (OSError, ParseException):
+        raise RequestError(
+            400, "bad_request", "the body ends early, or its chunks are no valid HTTP; send it whole"
+        ) from None
+    return wire.parse_json(wire.inflate(body, encoding, max_bytes=config.max_body_bytes))
+
+
+def _authorize() -> None:
+    """Compare the bearer token, in a time that does not tell how much of it was right."""
+    token = _state()[1].token
+    if token is None or request.path in OPEN_PATHS:
+        return
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    # WSGI hands headers over as Latin-1; this gives back the bytes that were sent
+    sent = given.strip().encode("latin-1", "replace")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(sent, token.encode()):
+        raise RequestError(
+            401,
+            "unauthorized",
+            "no or a wrong bearer token; send `Authorization: Bearer ...` with OVERSIGHT_ENRICH_TOKEN",
+        )
+
+
+def _request_error(error: RequestError) -> Response:
+    response = _error(error.status, error.code, str(error))
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = f'Bearer realm="{SERVER}"'
+    if error.status == 503:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    """What Flask itself refuses."""
+    status = error.code or 500
+    if isinstance(error, RequestEntityTooLarge):
+        return _request_error(wire.too_large(_state()[1].max_body_bytes))
+    words = {
+        404: f"there is nothing at {request.path[:100]!r}; the routes are /v1/enrich, /v1/model and those below /v2",
+        405: f"{request.method[:20]} is not for {request.path[:100]!r}; allowed: "
+        + ", ".join(sorted(getattr(error, "valid_methods", None) or ())),
+    }
+    response = _error(status, _CODES.get(status, f"http_{status}"), words.get(status, error.description or error.name))
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            response.headers[name] = value
+    return response
+
+
+def _our_fault(error: Exception) -> Response:
+    """A mistake of ours: the trace goes to the log, never to a client."""
+    log.error("a request failed inside the service", exc_info=error)
+    return _error(500, "internal_error", "the service failed on this request; the log of the service has the trace")
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    """`{"error": {"type", "message"}}`; below /v2 the Open Inference Protocol's `{"error": "text"}`."""
+    if request.path == "/v2" or request.path.startswith("/v2/"):
+        return answer({"error": message}, status)
+    return answer({"error": {"type": code, "message": message}}, status)

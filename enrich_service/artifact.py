@@ -1,0 +1,275 @@
+"""Opening the artifact: one file that is checked before it answers anything.
+
+    model.onnx ──▶ bytes ──▶ contract from the metadata ──▶ ONNX Runtime ──▶ one row answered ──▶ Artifact
+                     └─────▶ version = first 12 hex digits of their SHA-256
+
+The bytes are read once, so the version is that of what runs, also if the file is replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
+
+from contract.artifact import (
+    CATEGORICAL_INPUT,
+    METADATA_KEY,
+    NOVELTY_OUTPUT,
+    NUMERIC_INPUT,
+    PROBABILITIES_OUTPUT,
+    VERSION_DIGITS,
+    ModelContract,
+)
+from contract.errors import ArtifactError
+from enrich_service import onnx_file
+
+RUNTIME_ERRORS: tuple[type[Exception], ...] = (
+    ort_state.EPFail,
+    ort_state.Fail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.ModelLoadCanceled,
+    ort_state.ModelRequiresCompilation,
+    ort_state.NoModel,
+    ort_state.NoSuchFile,
+    ort_state.NotFound,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+)
+"""What ONNX Runtime raises; its classes share no base."""
+
+SUM_TOLERANCE = 1e-3
+"""How far the probabilities of one row may be from 1 together: 23 float32 of a softmax stay below 1e-5."""
+
+_DIM = tuple[int | None, ...]
+"""A shape, where None is any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """An artifact as it stands on disk, its contract read and its graph not yet run."""
+
+    path: Path
+    data: bytes
+    contract: ModelContract
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model that has answered a row."""
+
+    contract: ModelContract
+    version: str
+    session: onnxruntime.InferenceSession
+
+    def run(
+        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Run the graph once. Safe to call from several threads.
+
+        Args:
+            numeric: shape (n, n_numeric), float32.
+            categorical: shape (n, n_categorical), text.
+        Returns:
+            probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none.
+        """
+        contract = self.contract
+        inputs: dict[str, NDArray[np.float32] | NDArray[np.object_]] = {}
+        if contract.numeric:
+            inputs[NUMERIC_INPUT] = numeric
+        if contract.categorical:
+            inputs[CATEGORICAL_INPUT] = categorical
+        wanted = [PROBABILITIES_OUTPUT, *([] if contract.novelty_threshold is None else [NOVELTY_OUTPUT])]
+        outputs = self.session.run(wanted, inputs)
+        return outputs[0], outputs[1] if len(outputs) > 1 else None
+
+    def probe(self) -> None:
+        """Let the model answer one row, made of the background values.
+
+        Raises:
+            ArtifactError: it does not answer, or not with probabilities.
+        """
+        contract = self.contract
+        numeric = [feature.background if isinstance(feature.background, float) else 0.0 for feature in contract.numeric]
+        words = [str(feature.background or feature.vocabulary[0]) for feature in contract.categorical]
+        try:
+            probabilities, novelty = self.run(np.array([numeric], np.float32), np.array([words], np.object_))
+        except RUNTIME_ERRORS as error:
+            raise ArtifactError(
+                f"model {contract.name!r} does not answer a row of harmless values ({_first_line(error)}); "
+                f"convert the model again"
+            ) from None
+        _check_answer(contract, probabilities, novelty)
+
+
+def load(path: Path, *, intra_op_threads: int = 1) -> Artifact:
+    """Read, check and open an artifact; it has answered a row when this returns.
+
+    Args:
+        path: the file.
+        intra_op_threads: processor cores for one run of the graph. One is best for small models: requests already
+            run beside each other in several threads and processes.
+    Raises:
+        ArtifactError: says in one line what is wrong with the file and what to do.
+    """
+    return open_model(read(path), intra_op_threads=intra_op_threads)
+
+
+def read_contract(path: Path) -> ModelContract:
+    """The contract of an artifact, without running it.
+
+    Raises:
+        ArtifactError: no such file, not an artifact, or a damaged contract.
+    """
+    return read(path).contract
+
+
+def read(path: Path) -> ModelFile:
+    """Read an artifact's bytes and contract, without running it.
+
+    Raises:
+        ArtifactError: no such file, not an artifact, or a damaged contract.
+    """
+    data = _bytes_of(path)
+    try:
+        text = onnx_file.metadata(data).get(METADATA_KEY)
+        external = onnx_file.has_external_data(data)
+    except onnx_file.NotOnnxError as error:
+        raise ArtifactError(
+            f"{path} is no ONNX model ({error}); run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
+        ) from None
+    if text is None:
+        raise ArtifactError(
+            f"{path} is an ONNX model without Oversight's contract ({METADATA_KEY!r} in its metadata); "
+            f"make an artifact of the Keras model with `oversight convert`"
+        )
+    if external:
+        raise ArtifactError(
+            f"{path} keeps weights in other files (external data), which is refused: an artifact is one file; "
+            f"convert the model again with `oversight convert`"
+        )
+    try:
+        contract = ModelContract.from_json(text)
+    except (ArtifactError, RecursionError) as error:
+        raise ArtifactError(f"{path}: {error}") from None
+    return ModelFile(path, data, contract, hashlib.sha256(data).hexdigest()[:VERSION_DIGITS])
+
+
+def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
+    """Hand the bytes to ONNX Runtime and check that graph and contract fit together.
+
+    Raises:
+        ArtifactError: the graph is refused, does not match the contract, or does not answer.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = intra_op_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what it has to say comes as an exception, and that is said once
+    try:
+        session = onnxruntime.InferenceSession(model.data, options, providers=["CPUExecutionProvider"])
+    except RUNTIME_ERRORS as error:
+        raise ArtifactError(
+            f"{model.path}: ONNX Runtime {onnxruntime.__version__} refuses the graph ({_first_line(error)}); "
+            f"only operators of ONNX itself are served, convert the model with `oversight convert`"
+        ) from None
+    problems = list(_mismatches(model.contract, session))
+    if problems:
+        raise ArtifactError(
+            f"{model.path}: graph and contract do not fit: {'; '.join(problems)}; convert the model again"
+        )
+    artifact = Artifact(model.contract, model.version, session)
+    try:
+        artifact.probe()
+    except ArtifactError as error:
+        raise ArtifactError(f"{model.path}: {error}") from None
+    return artifact
+
+
+def _bytes_of(path: Path) -> bytes:
+    if path.is_dir():
+        raise ArtifactError(f"{path} is a folder; set OVERSIGHT_MODEL to the file in it, such as {path / 'model.onnx'}")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"there is no model at {path}; run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
+        ) from None
+    except OSError as error:
+        raise ArtifactError(
+            f"the model {path} cannot be read ({error.strerror}); check its permissions, or set OVERSIGHT_MODEL"
+        ) from None
+
+
+def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:
+    """What the contract promises and the graph does not hold, or the other way round."""
+    takes: dict[str, tuple[str, _DIM]] = {}
+    if contract.numeric:
+        takes[NUMERIC_INPUT] = ("tensor(float)", (None, len(contract.numeric)))
+    if contract.categorical:
+        takes[CATEGORICAL_INPUT] = ("tensor(string)", (None, len(contract.categorical)))
+    gives: dict[str, tuple[str, _DIM]] = {PROBABILITIES_OUTPUT: ("tensor(float)", (None, len(contract.labels)))}
+    if contract.novelty_threshold is not None:
+        gives[NOVELTY_OUTPUT] = ("tensor(float)", (None,))
+    graph_inputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_inputs()}
+    graph_outputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_outputs()}
+    return [
+        *(f"the graph asks for an input {name!r} of its own" for name in graph_inputs if name not in takes),
+        *_unlike("input", takes, graph_inputs),
+        *_unlike("output", gives, graph_outputs),
+    ]
+
+
+def _unlike(
+    what: str, expected: dict[str, tuple[str, _DIM]], found: dict[str, tuple[str, tuple[int | str | None, ...]]]
+) -> Sequence[str]:
+    problems = []
+    for name, (kind, shape) in expected.items():
+        if name not in found:
+            problems.append(f"{what} {name!r} is missing, the graph has {', '.join(sorted(found)) or 'none'}")
+        elif found[name][0] != kind or not _fits(found[name][1], shape):
+            words = [f"{k} of shape ({', '.join('any' if n is None else str(n) for n in s)})" for k, s in
+                     ((found[name][0], found[name][1]), (kind, shape))]  # fmt: skip
+            problems.append(f"{what} {name!r} is {words[0]}, the contract says {words[1]}")
+    return problems
+
+
+def _fits(found: tuple[int | str | None, ...], expected: _DIM) -> bool:
+    """Whether a shape can hold the expected one; the rows must be free, a name or None is any number."""
+    if len(found) != len(expected):
+        return False
+    return all(
+        not isinstance(have, int) if want is None else have == want or not isinstance(have, int)
+        for have, want in zip(found, expected, strict=True)
+    )
+
+
+def _check_answer(
+    contract: ModelContract, probabilities: NDArray[np.float32], novelty: NDArray[np.float32] | None
+) -> None:
+    problem = None
+    if probabilities.shape != (1, len(contract.labels)):
+        problem = f"probabilities of shape {probabilities.shape} instead of (1, {len(contract.labels)})"
+    elif not np.isfinite(probabilities).all() or (probabilities < 0).any():
+        problem = "probabilities that are no numbers from 0 to 1"
+    elif abs(float(probabilities.sum()) - 1.0) > SUM_TOLERANCE:
+        problem = f"probabilities that sum to {float(probabilities.sum()):.4f} instead of 1"
+    elif novelty is not None and (novelty.shape != (1,) or not 0.0 <= float(novelty[0]) <= 1.0):
+        problem = "a novelty that is no number from 0 to 1"
+    if problem:
+        raise ArtifactError(
+            f"model {contract.name!r} answers a row of harmless values with {problem}; convert the model again"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0].removeprefix("[ONNXRuntimeError] : ")[:300] if lines else type(error).__name__

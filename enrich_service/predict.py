@@ -1,0 +1,148 @@
+"""Rows of features -> what the model says of each, for a whole page at once.
+
+numeric, categorical ──▶ one run of the graph ──▶ closest, probability, top, novelty ──▶ verdict
+                 └─────▶ contract's vocabulary and ranges ───────────────────────────▶ warnings
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact import ModelContract
+from contract.errors import DocumentError, InvalidFeatureError
+from enrich_service.artifact import Artifact
+from enrich_service.features import FeatureRows
+
+TOP = 3
+"""How many of the likeliest labels a prediction carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the model says of n rows; every array's first axis is the rows."""
+
+    rows: FeatureRows
+    """What was asked, without the rows that the model gave no finite answer for."""
+    closest: NDArray[np.intp]
+    """Shape (n,): the likeliest label, by its place in the contract."""
+    top: NDArray[np.intp]
+    """Shape (n, min(TOP, n_labels)): the likeliest labels, the likeliest first."""
+    probabilities: NDArray[np.float32]
+    """Shape (n, n_labels)."""
+    attack_probability: NDArray[np.float64]
+    """Shape (n,): of all labels together that are not harmless."""
+    novelty: NDArray[np.float32] | None
+    """Shape (n,), 0 to 1; None where the model measures none."""
+    novel: NDArray[np.bool_]
+    """Shape (n,): novelty above the threshold."""
+    attack: NDArray[np.bool_]
+    """Shape (n,): the closest label is not harmless."""
+    attack_family: NDArray[np.intp]
+    """Shape (n,): the likeliest family with a label that is not harmless, by its place in `contract.families`."""
+    warnings: list[list[str]]
+
+    @property
+    def unknown(self) -> NDArray[np.bool_]:
+        """Shape (n,): the verdict is `unknown`, since the closest label is harmless and the row like nothing known."""
+        return self.novel & ~self.attack
+
+
+class Predictor:
+    """Turns the model's outputs into predictions; made once for a model."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+        contract = artifact.contract
+        self._harmful = np.array([label.severity > 0 for label in contract.labels])
+        members = [[label.family == family and label.severity > 0 for family in contract.families]
+                   for label in contract.labels]  # fmt: skip
+        self._family_of_attack = np.array(members, np.float32)
+        self._ranges = _Ranges(contract)
+        self._vocabularies = [(f"unseen_category:{f.field}", frozenset(f.vocabulary)) for f in contract.categorical]
+
+    def predict(self, rows: FeatureRows) -> Predictions:
+        """Run the graph once over a page and read its answer.
+
+        A row whose values overflow the model's arithmetic moves to `errors`, blamed on the feature furthest out.
+        """
+        probabilities, novelty = self.artifact.run(rows.numeric, rows.categorical)
+        good = np.asarray(np.isfinite(probabilities).all(axis=1))
+        if novelty is not None:
+            good &= np.isfinite(novelty)
+        if not good.all():
+            rows = self._without(rows, good)
+            probabilities, novelty = probabilities[good], None if novelty is None else novelty[good]
+        return self._read(rows, probabilities, novelty)
+
+    def _without(self, rows: FeatureRows, good: NDArray[np.bool_]) -> FeatureRows:
+        errors = {int(rows.index[row]): self._ranges.blame(rows.numeric[row]) for row in np.flatnonzero(~good).tolist()}
+        return FeatureRows(rows.index[good], rows.numeric[good], rows.categorical[good], {**rows.errors, **errors})
+
+    def _read(
+        self, rows: FeatureRows, probabilities: NDArray[np.float32], novelty: NDArray[np.float32] | None
+    ) -> Predictions:
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        closest = order[:, 0]
+        threshold = self.artifact.contract.novelty_threshold
+        novel = np.zeros(len(closest), np.bool_)
+        if novelty is not None and threshold is not None:
+            novel = novelty > np.float32(threshold)
+        return Predictions(
+            rows=rows,
+            closest=closest,
+            top=order[:, :TOP],
+            probabilities=probabilities,
+            attack_probability=probabilities[:, self._harmful].sum(axis=1, dtype=np.float64),
+            novelty=novelty,
+            novel=novel,
+            attack=self._harmful[closest],
+            attack_family=np.argmax(probabilities @ self._family_of_attack, axis=1),
+            warnings=self._warnings(rows.numeric, rows.categorical),
+        )
+
+    def _warnings(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[list[str]]:
+        warnings: list[list[str]] = [[] for _ in range(len(numeric))]
+        for column, (warning, vocabulary) in enumerate(self._vocabularies):
+            for row, word in enumerate(categorical[:, column].tolist()):
+                if word not in vocabulary:
+                    warnings[row].append(warning)
+        for row, column in np.argwhere(self._ranges.outside(numeric)).tolist():
+            warnings[row].append(self._ranges.warnings[column])
+        return warnings
+
+
+class _Ranges:
+    """The ranges seen in training, as float32: 0.1 in a document is the same float32 as 0.1 in the contract."""
+
+    def __init__(self, contract: ModelContract) -> None:
+        self.features = contract.numeric
+        self.warnings = [f"out_of_range:{feature.field}" for feature in self.features]
+        self._low = np.array([-np.inf if f.minimum is None else f.minimum for f in self.features], np.float32)
+        self._high = np.array([np.inf if f.maximum is None else f.maximum for f in self.features], np.float32)
+
+    def outside(self, numeric: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Shape (n, n_numeric): the value was never that small or large in training."""
+        return (numeric < self._low) | (numeric > self._high)
+
+    @cached_property
+    def _width(self) -> NDArray[np.float64]:
+        """Shape (n_numeric,): largest magnitude seen in training, 1 at least."""
+        largest = np.maximum(np.abs(self._low), np.abs(self._high)).astype(np.float64)
+        return np.where(np.isfinite(largest), np.maximum(largest, 1.0), 1.0)
+
+    def blame(self, row: NDArray[np.float32]) -> DocumentError:
+        """The error of a row that overflows the model, on the feature that is furthest out."""
+        if not self.features:
+            return DocumentError(
+                "the model gives no finite answer for these values; it must be trained again", field=""
+            )
+        worst = int(np.argmax(np.abs(row.astype(np.float64)) / self._width))
+        feature = self.features[worst]
+        seen = "" if feature.maximum is None else f" (training saw {feature.minimum:g} to {feature.maximum:g})"
+        return InvalidFeatureError(
+            feature.field, float(row[worst]), expected=f"a number that the model can compute with{seen}"
+        )

@@ -1,0 +1,115 @@
+"""Bytes of a request -> documents, or the reason why they are none. Pure: nothing here knows Flask.
+
+body ──▶ inflate ──▶ JSON ──▶ {"documents": [{"id", "source"}, ...]} ──▶ list of Document
+           415, 413    400       422 (wrong shape), 413 (too many)
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import orjson
+
+from contract.errors import shorten
+from enrich_service.enrich import Document
+from enrich_service.features import printable
+
+GZIP_WINDOW = 16 + zlib.MAX_WBITS
+"""Tells zlib to expect gzip's header."""
+
+
+class RequestError(Exception):
+    """A request that cannot be answered as it is; becomes `{"error": {"type", "message"}}` with its status."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.status, self.code = status, code
+        super().__init__(message)
+
+
+def too_large(limit_bytes: int) -> RequestError:
+    """413 of a body, packed or unpacked, over the limit."""
+    return RequestError(
+        413,
+        "request_too_large",
+        f"the request is larger than {limit_bytes} bytes; send fewer documents at once, or raise OVERSIGHT_SERVE_MAX_BODY_BYTES",
+    )
+
+
+def inflate(body: bytes, encoding: str, *, max_bytes: int) -> bytes:
+    """The body without its Content-Encoding.
+
+    Raises:
+        RequestError: 415 another encoding than gzip, 400 damaged, 413 larger than `max_bytes` when unpacked.
+    """
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise RequestError(
+            415, "unsupported_encoding", f"Content-Encoding is {shorten(encoding)}, expected gzip or none at all"
+        )
+    unpacker = zlib.decompressobj(GZIP_WINDOW)
+    try:
+        data = unpacker.decompress(body, max_bytes + 1)
+    except zlib.error as error:
+        raise RequestError(400, "invalid_gzip", f"the body is no gzip ({error}); send it whole, or unpacked") from None
+    if len(data) > max_bytes:
+        raise too_large(max_bytes)
+    if not unpacker.eof or unpacker.unused_data:
+        raise RequestError(400, "invalid_gzip", "the gzip body is cut short, or something follows it; send it whole")
+    return data
+
+
+def parse_json(body: bytes) -> Any:
+    """The body's JSON.
+
+    Raises:
+        RequestError: 400, saying where it goes wrong.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(400, "invalid_json", f"the body is not JSON: {error}; expected JSON in UTF-8") from None
+
+
+def documents(data: Any, *, max_documents: int) -> list[Document]:
+    """The documents of `{"documents": [{"id": "...", "source": {...}}, ...]}`; other keys are ignored.
+
+    Raises:
+        RequestError: 422 names the path that has the wrong shape, 413 too many documents.
+    """
+    if not isinstance(data, dict):
+        raise _shape("the body", data, 'an object {"documents": [...]}')
+    if "documents" not in data:
+        raise RequestError(422, "wrong_shape", 'documents is missing; expected {"documents": [{"id", "source"}, ...]}')
+    items = data["documents"]
+    if not isinstance(items, list):
+        raise _shape("documents", items, "a list")
+    if len(items) > max_documents:
+        raise RequestError(
+            413,
+            "too_many_documents",
+            f"the request has {len(items)} documents, at most {max_documents} go in one; "
+            f"send them in parts, or raise OVERSIGHT_SERVE_MAX_DOCUMENTS",
+        )
+    return [_document(position, item) for position, item in enumerate(items)]
+
+
+def _document(position: int, item: Any) -> Document:
+    path = f"documents[{position}]"
+    if not isinstance(item, dict):
+        raise _shape(path, item, 'an object {"id", "source"}')
+    for key in ("id", "source"):
+        if key not in item:
+            raise RequestError(
+                422, "wrong_shape", f"{path}.{key} is missing; expected {{'id': text, 'source': object}}"
+            )
+    if not isinstance(item["id"], str):
+        raise _shape(f"{path}.id", item["id"], "text")
+    if not isinstance(item["source"], dict):
+        raise _shape(f"{path}.source", item["source"], "an object")
+    return Document(item["id"], item["source"])
+
+
+def _shape(path: str, value: Any, expected: str) -> RequestError:
+    return RequestError(422, "wrong_shape", f"{path} is {shorten(printable(value))}, expected {expected}")

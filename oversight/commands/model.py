@@ -1,0 +1,111 @@
+"""`oversight model`: what the artifact is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from contract.artifact import Feature, Label, ModelContract
+from oversight.settings import OversightSettings, load
+
+
+@click.command()
+@click.option("--model", type=click.Path(path_type=Path), help="The artifact; OVERSIGHT_MODEL if not given.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: path, id, version, the whole contract.")
+def command(*, model: Path | None, as_json: bool) -> None:
+    """What the artifact is: features, labels, figures on rows that training never saw.
+
+    \b
+    Example:
+      oversight model
+      oversight model --json | jq .contract.heldout
+    """
+    from enrich_service.artifact import read
+
+    file = read(load(OversightSettings, model=model).model)
+    if as_json:
+        page = {
+            "path": str(file.path),
+            "id": file.contract.name,
+            "version": file.version,
+            "contract": file.contract.to_dict(),
+        }
+        click.echo(orjson.dumps(page, option=orjson.OPT_INDENT_2))
+        return
+    console = Console(soft_wrap=True)
+    console.print(f"[bold]{file.contract.name}[/bold]  version {file.version}  {file.path}", highlight=False)
+    for table in (features_table(file.contract), labels_table(file.contract), figures_table(file.contract)):
+        console.print()
+        console.print(table)
+
+
+def features_table(contract: ModelContract) -> Table:
+    """The inputs in the model's order."""
+    table = _table("Feature", "Field", "Type", "Seen in training", "Usually")
+    for feature in contract.features:
+        usual = "-" if feature.background is None else _value(feature.background)
+        table.add_row(feature.name, feature.field, feature.kind, _seen(feature), usual)
+    return table
+
+
+def labels_table(contract: ModelContract) -> Table:
+    """The answers in the order of the probabilities."""
+    table = _table("Label", "Family", "Severity", "MITRE ATT&CK")
+    for label in contract.labels:
+        table.add_row(label.name, label.family, str(label.severity), _attack(label))
+    return table
+
+
+def figures_table(contract: ModelContract) -> Table:
+    """Thresholds, held-out figures and where the weights come from, one row a number, dotted where it is nested."""
+    table = _table("Figure", "Value")
+    threshold = contract.novelty_threshold
+    table.add_row("novelty_threshold", "-" if threshold is None else _value(threshold))
+    for part, values in (
+        ("heldout", contract.heldout),
+        ("training", contract.training),
+        ("libraries", contract.libraries),
+    ):
+        for name, value in _flat(values, part):
+            table.add_row(name, value)
+    return table
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
+    rows = []
+    for name, value in values.items():
+        path = f"{prefix}.{name}"
+        if isinstance(value, Mapping):
+            rows += _flat(value, path)
+        else:
+            rows.append((path, _value(value)))
+    return rows
+
+
+def _value(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _seen(feature: Feature) -> str:
+    if feature.kind == "string":
+        words = ", ".join(feature.vocabulary[:4])
+        return words if len(feature.vocabulary) <= 4 else f"{words} … ({len(feature.vocabulary)} words)"
+    low, high = (("-" if bound is None else _value(bound)) for bound in (feature.minimum, feature.maximum))
+    return f"{low} to {high}"
+
+
+def _attack(label: Label) -> str:
+    technique = label.technique
+    if technique is None:
+        return "-"
+    return f"{technique.sub_id or technique.id} {technique.sub_name or technique.name} ({technique.tactic.name})"
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, header_style="bold", padding=(0, 2, 0, 0))

@@ -1,0 +1,49 @@
+"""`oversight serve`: the enrich service, until it is stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from oversight.logs import setup
+from oversight.settings import OversightSettings, ServeSettings, load
+
+
+@click.command()
+@click.option(
+    "--bind", metavar="HOST:PORT", help="Where to listen; 127.0.0.1:8600 if not given, port 0 takes a free one."
+)
+@click.option("--workers", type=int, metavar="N", help="Processes that answer.")
+@click.option("--model", type=click.Path(path_type=Path), help="The artifact to serve.")
+@click.option("--verbose", is_flag=True, help="Log every request.")
+def command(*, bind: str | None, workers: int | None, model: Path | None, verbose: bool) -> None:
+    """Answer for the model over HTTP, until SIGTERM or Ctrl-C.
+
+    \b
+    Example:
+      oversight serve
+      OVERSIGHT_ENRICH_TOKEN=... oversight serve --bind 0.0.0.0:8600 --workers 2
+      curl -s http://127.0.0.1:8600/v2/health/ready
+    """
+    from enrich_service.config import AppConfig, ServeConfig
+    from enrich_service.server import serve
+
+    shared = load(OversightSettings, model=model)
+    settings = load(ServeSettings, bind=bind, workers=workers)
+    setup("oversight-enrich", verbose=verbose)
+    serve(
+        ServeConfig(
+            model=shared.model,
+            bind=settings.bind,
+            workers=settings.workers,
+            threads=settings.threads,
+            timeout_s=settings.timeout_s,
+            app=AppConfig(
+                token=None if shared.enrich_token is None else shared.enrich_token.get_secret_value(),
+                max_body_bytes=settings.max_body_bytes,
+                max_documents=settings.max_documents,
+                unknown_is_alert=settings.unknown_is_alert,
+            ),
+        )
+    )

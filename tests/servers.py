@@ -1,0 +1,105 @@
+"""Servers of ours that tests start as real processes, the way a user starts them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from oversight.ports import free_port
+
+READY_WAIT_S = 20.0
+STOP_WAIT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running enrich service."""
+
+    url: str
+    process: psutil.Popen
+    log: Path
+    """What it printed."""
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that answer."""
+        return list(self.process.children())
+
+
+@contextlib.contextmanager
+def enrich_service(model: Path, *, token: str | None = None, env: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Address of a real enrich service, started by `oversight serve` on a free port and stopped at the end.
+
+    Args:
+        model: the artifact.
+        token: bearer token that it asks for.
+        env: more `OVERSIGHT_*` variables.
+    """
+    with running(model, token=token, env=env) as service:
+        yield service.url
+
+
+@contextlib.contextmanager
+def running(
+    model: Path, *, token: str | None = None, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
+) -> Iterator[Service]:
+    """As `enrich_service`, with the process and its log; `options` go to `oversight serve`."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
+    environment |= {} if token is None else {"OVERSIGHT_ENRICH_TOKEN": token}
+    environment |= env or {}
+    command = [
+        sys.executable,
+        "-m",
+        "oversight",
+        "serve",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--model",
+        str(model),
+        *options,
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "serve.log"
+        with log.open("wb") as output:
+            process = psutil.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=folder
+            )
+        service = Service(f"http://127.0.0.1:{port}", process, log)
+        try:
+            wait_until_ready(service)
+            yield service
+        finally:
+            stop(process)
+
+
+def wait_until_ready(service: Service) -> None:
+    """Wait until the service says that its model answers."""
+    deadline = time.monotonic() + READY_WAIT_S
+    while time.monotonic() < deadline and service.process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{service.url}/v2/health/ready", timeout=5):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"the enrich service did not become ready: {service.log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def stop(process: psutil.Popen) -> None:
+    """End a process and what it started: SIGTERM, a while, SIGKILL."""
+    family = [process, *(process.children(recursive=True) if process.is_running() else [])]
+    if process.poll() is None:
+        process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=STOP_WAIT_S)
+    for one in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(alive, timeout=STOP_WAIT_S)
