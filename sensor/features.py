@@ -1,0 +1,67 @@
+"""The 41 KDD columns of a connection, from itself and from the connections before it.
+
+    Connection ──▶ own columns (1-22) ─────────────────────┐
+         │                                                 ├──▶ 41 columns
+         ├──▶ recent.py: the last two seconds (23-31) ─────┤
+         └──▶ history.py: the last 255, by host (32-41) ───┘
+
+One extractor watches one network: all hosts share its windows, as they do in KDD.
+"""
+
+from __future__ import annotations
+
+from contract.errors import InputError
+from sensor import history, recent
+from sensor.connection import Connection
+from sensor.tally import Seen
+
+Columns = tuple[str | int | float, ...]
+"""41 values in the order of `contract.kdd99.COLUMNS`: words, whole numbers, and rates of two decimals as floats."""
+
+
+class FeatureExtractor:
+    """Computes the columns of one connection after the other; the time that one takes does not grow with their number.
+
+    Args:
+        window_s: seconds of the first window.
+        recent_connections: most connections in it.
+        history_connections: connections in the second window.
+    """
+
+    def __init__(
+        self,
+        *,
+        window_s: float = recent.WINDOW_S,
+        recent_connections: int = recent.WINDOW_CONNECTIONS,
+        history_connections: int = history.WINDOW_CONNECTIONS,
+    ) -> None:
+        self._recent = recent.RecentConnections(window_s, recent_connections)
+        self._history = history.HostHistory(history_connections)
+        self._now_s = float("-inf")
+
+    def observe(self, connection: Connection) -> Columns:
+        """Take in the next connection and return its 41 columns.
+
+        Raises:
+            InputError: it began before the one observed last; the windows need connections in order of their start.
+        """
+        if connection.started_s < self._now_s:
+            raise InputError(
+                f"a connection of second {connection.started_s} came after one of second {self._now_s}; "
+                f"sort the connections by their start"
+            )
+        self._now_s = connection.started_s
+        seen = Seen(
+            at_s=connection.started_s,
+            host=connection.destination,
+            service=connection.service_key,
+            source_port=connection.source_port,
+            syn_error=connection.has_syn_error,
+            reject_error=connection.has_reject_error,
+        )
+        return (*connection.own_columns(), *self._recent.add(seen), *self._history.add(seen))
+
+
+def csv_line(columns: Columns) -> str:
+    """The columns as KDD prints them, without the line's end: rates with two decimals, all else plain."""
+    return ",".join(f"{value:.2f}" if isinstance(value, float) else str(value) for value in columns)

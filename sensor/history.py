@@ -1,0 +1,127 @@
+"""The window of the last connections, whatever their age: columns 32 to 41.
+
+    connections in order of (destination host, time)
+      host .12          host .13        host .14
+    ● ● ● ● ● ● ● │ ● ● ● ● ● ● │ ● ● ● ● ● ◉ │ ...      ◉ the current connection
+        └────────────── 255 ────────────────┘
+
+KDD sorted the connections by destination host and looked back 255 from the current one, itself included. A host with a
+long history fills the window alone; before that the hosts just below it in address order fill the rest, which is why
+`dst_host_srv_count` can exceed `dst_host_count`. The evidence stands in docs/decisions/0002-kdd-windows.md.
+
+KDD had the whole recording at hand; a sensor sees the neighbours as they are at that moment.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter, deque
+from functools import lru_cache
+from ipaddress import ip_address
+from itertools import islice
+
+from sensor.tally import Seen, Tally, discount, rate, spread
+
+WINDOW_CONNECTIONS = 255
+"""Connections in the window, the current one included."""
+MAX_HOSTS = 10_000
+"""Destination hosts remembered; beyond it the one that was silent longest is forgotten."""
+
+
+class _Host:
+    """The last connections to one host."""
+
+    def __init__(self, connections: int) -> None:
+        self._connections = connections
+        self.entries: deque[Seen] = deque()
+        self.tally = Tally()
+        self.source_ports: Counter[str] = Counter()
+        self.services: dict[str, Tally] = {}
+
+    def add(self, seen: Seen) -> None:
+        if len(self.entries) == self._connections:
+            self._forget(self.entries.popleft())
+        self.entries.append(seen)
+        self.tally.add(seen, seen.service)
+        self.source_ports[str(seen.source_port)] += 1
+        self.services.setdefault(seen.service, Tally()).add(seen, seen.host)
+
+    def _forget(self, seen: Seen) -> None:
+        self.tally.remove(seen, seen.service)
+        discount(self.source_ports, str(seen.source_port))
+        service = self.services[seen.service]
+        service.remove(seen, seen.host)
+        if not service.total:
+            del self.services[seen.service]
+
+    def last(self, number: int, service: str) -> Tally:
+        """The tally of one service among the host's last `number` connections."""
+        if number >= len(self.entries):
+            return self.services.get(service) or Tally()
+        tally = Tally()
+        for seen in islice(reversed(self.entries), number):
+            if seen.service == service:
+                tally.add(seen, seen.host)
+        return tally
+
+
+class HostHistory:
+    """The last connections of every destination host, in address order."""
+
+    def __init__(self, connections: int = WINDOW_CONNECTIONS, max_hosts: int = MAX_HOSTS) -> None:
+        self._connections, self._max_hosts = connections, max_hosts
+        self._hosts: dict[str, _Host] = {}  # the one that was silent longest comes first
+        self._order: list[tuple[int, int, str]] = []
+
+    def add(self, seen: Seen) -> tuple[int | float, ...]:
+        """Take the current connection in and return its columns 32 to 41, all that begin with `dst_host_`."""
+        host = self._visit(seen.host)
+        host.add(seen)
+        mine = host.tally
+        same_service = mine.keys[seen.service]
+        service = self._service(seen, host)
+        return (
+            mine.total,
+            service.total,
+            rate(same_service, mine.total),
+            spread(mine),
+            rate(host.source_ports[str(seen.source_port)], mine.total),
+            spread(service),
+            rate(mine.syn_errors, mine.total),
+            rate(service.syn_errors, service.total),
+            rate(mine.reject_errors, mine.total),
+            rate(service.reject_errors, service.total),
+        )
+
+    def _visit(self, address: str) -> _Host:
+        host = self._hosts.pop(address, None)
+        if host is None:
+            if len(self._hosts) >= self._max_hosts:
+                self._drop(next(iter(self._hosts)))
+            host = _Host(self._connections)
+            insort(self._order, _sort_key(address))
+        self._hosts[address] = host
+        return host
+
+    def _drop(self, address: str) -> None:
+        del self._hosts[address]
+        del self._order[bisect_left(self._order, _sort_key(address))]
+
+    def _service(self, seen: Seen, host: _Host) -> Tally:
+        """The current service over the whole window: the host itself, then the hosts below it."""
+        tally = Tally()
+        tally.merge(host.services[seen.service])
+        room = self._connections - host.tally.total
+        position = bisect_left(self._order, _sort_key(seen.host))
+        while room > 0 and position > 0:
+            position -= 1
+            neighbour = self._hosts[self._order[position][2]]
+            tally.merge(neighbour.last(room, seen.service))
+            room -= len(neighbour.entries)
+        return tally
+
+
+@lru_cache(maxsize=MAX_HOSTS)
+def _sort_key(address: str) -> tuple[int, int, str]:
+    parsed = ip_address(address)
+    return parsed.version, int(parsed), address

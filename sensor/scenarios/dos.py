@@ -1,0 +1,88 @@
+"""Denial of service: floods of half-open connections, echo replies and broken fragments, and two single blows.
+
+Each scenario goes on for ever; the simulation takes as many connections as its plan gives. Values are those of the
+class's rows in KDD Cup 99; the table stands in docs/decisions/0003-simulated-traffic.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sensor import network
+from sensor.connection import Connection
+from sensor.draw import Draw
+from sensor.network import Segment
+from sensor.scenarios.build import icmp, tcp, udp
+
+SYNS_A_PORT = 20
+"""neptune knocks that often at a port before it takes the next: in the data `srv_count` climbs from 1 to 20, again and again."""
+
+
+def neptune(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """A SYN flood from forged addresses over the low ports of the server; nobody completes a handshake."""
+    yield from _syn_flood(draw, here.server, at_s, flag="S0")
+
+
+def neptune_refused(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """The same flood against a host whose ports are closed: it answers each SYN with a reset."""
+    yield from _syn_flood(draw, here.quiet[0], at_s, flag="REJ")
+
+
+def _syn_flood(draw: Draw, target: str, at_s: float, *, flag: str) -> Iterator[Connection]:
+    port = draw.between(1, 900)
+    while True:
+        for _ in range(SYNS_A_PORT):
+            yield tcp(draw, at_s, draw.pick(network.ATTACKERS), target, port, flag=flag)
+            at_s += draw.seconds(0.004, 0.016)
+        port = port % 1023 + 1
+
+
+def smurf(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """Echo replies from a whole network that was pinged in the victim's name."""
+    size_bytes = draw.pick((1032, 520), (0.8, 0.2))
+    while True:
+        yield icmp(at_s, draw.pick(network.AMPLIFIERS), here.desk, "ecr_i", src_bytes=size_bytes)
+        at_s += draw.seconds(0.001, 0.005)
+
+
+def teardrop(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """UDP fragments that overlap: one source port, one target port."""
+    attacker, source_port, port = draw.pick(network.ATTACKERS), draw.client_port(), draw.between(200, 1000)
+    while True:
+        yield udp(
+            draw, at_s, attacker, here.quiet[1], port, source_port=source_port, src_bytes=28,
+            wrong_fragment=3 if draw.chance(0.99) else 1,
+        )  # fmt: skip
+        at_s += draw.seconds(0.01, 0.04)
+
+
+def pod(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """Pings longer than a packet may be, in fragments, to a few hosts."""
+    attacker = draw.pick(network.ATTACKERS)
+    while True:
+        target = draw.pick(here.quiet[20:24])
+        for _ in range(draw.between(2, 5)):
+            yield icmp(at_s, attacker, target, "ecr_i", src_bytes=1480, wrong_fragment=1)
+            at_s += draw.seconds(0.1, 0.4)
+
+
+def back(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """Requests made of thousands of slashes keep the web server busy."""
+    attacker = draw.pick(network.ATTACKERS)
+    while True:
+        reset = draw.chance(0.04)
+        yield tcp(
+            draw, at_s, attacker, here.web, 80, logged_in=1, flag="RSTR" if reset else "SF",
+            src_bytes=draw.between(20_000, 54_540) if reset else 54_540,
+            dst_bytes=draw.pick((2920, 7300, 8314)) if reset else 8314,
+            hot=1 if reset else 2, num_compromised=0 if reset else 1,
+        )  # fmt: skip
+        at_s += draw.seconds(0.3, 1.1)
+
+
+def land(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """A SYN in which the victim seems to call itself."""
+    while True:
+        target = draw.pick(here.quiet[30:40])
+        yield tcp(draw, at_s, target, target, 79, source_port=79, flag="S0")
+        at_s += draw.seconds(1.0, 8.0)

@@ -1,0 +1,67 @@
+"""Probes: who is there, which ports answer. Endless, as the scenarios of `dos.py`; values from KDD's rows of the class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sensor import network
+from sensor.connection import Connection
+from sensor.draw import Draw
+from sensor.network import Segment
+from sensor.scenarios.build import icmp, tcp, udp
+
+
+def ipsweep(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """One echo request to each host of the segment in turn, in a hurry or at leisure."""
+    attacker, size_bytes = draw.pick(network.ATTACKERS), draw.pick((8, 18), (0.7, 0.3))
+    hasty = draw.chance(0.7)
+    while True:
+        for target in here.quiet:
+            yield icmp(at_s, attacker, target, "eco_i", src_bytes=size_bytes)
+            at_s += draw.seconds(0.05, 0.15) if hasty else draw.seconds(0.8, 2.5)
+
+
+def portsweep(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """One port after the other on one host, slowly and always from the same port."""
+    attacker, source_port, target = draw.pick(network.ATTACKERS), draw.client_port(), here.quiet[2]
+    while True:
+        flag = draw.pick(("RSTR", "REJ", "S0"), (0.78, 0.2, 0.02))
+        answered = flag == "RSTR"
+        yield tcp(
+            draw, at_s, attacker, target, _any_port(draw), source_port=source_port, flag=flag,
+            duration=draw.between(1, 4) if answered and draw.chance(0.1) else 0,
+            src_bytes=int(answered and draw.chance(0.1)),
+        )  # fmt: skip
+        at_s += draw.seconds(1.5, 4.0)
+
+
+def satan(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """A scanner for known holes runs over all ports of a host at full speed, then tries UDP."""
+    attacker, target = draw.pick(network.ATTACKERS), here.quiet[3]
+    while True:
+        for port in range(1, 10_000, draw.between(7, 19)):
+            if draw.chance(0.09):
+                yield udp(draw, at_s, attacker, target, draw.between(1, 1023), src_bytes=1)
+            else:
+                yield tcp(draw, at_s, attacker, target, port, flag=draw.pick(("REJ", "S0"), (0.87, 0.13)))
+            at_s += draw.seconds(0.001, 0.006)
+
+
+def nmap(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """FIN probes that no handshake precedes, from one port to all ports of a host, between sweeps of echo requests."""
+    attacker, source_port, target = draw.pick(network.ATTACKERS), draw.client_port(), here.quiet[4]
+    while True:
+        for host in here.quiet[60:72]:
+            yield icmp(at_s, attacker, host, "eco_i", src_bytes=8)
+            at_s += draw.seconds(0.03, 0.09)
+        at_s += 2.5
+        for _ in range(18):
+            yield tcp(draw, at_s, attacker, target, _any_port(draw), source_port=source_port, flag="SH")
+            at_s += draw.seconds(2.1, 3.5)
+        for _ in range(2):
+            yield udp(draw, at_s, attacker, target, 1, source_port=source_port, src_bytes=207)
+            at_s += draw.seconds(0.3, 0.9)
+
+
+def _any_port(draw: Draw) -> int:
+    return draw.between(1, 1023) if draw.chance(0.65) else draw.between(1024, 32_000)

@@ -1,0 +1,170 @@
+"""A day in small, played on one clock.
+
+    alpha's work ──┐
+    bravo's work ──┤                                      ┌─ warm-up: seen by the sensor, not written
+    ...            ├──▶ merged by start ──▶ features.py ──┤
+    neptune ───────┤                                      └─ Records, in order of time
+    smurf ... ─────┘
+
+A round gives every attack its share of the connections at its fixed time; the rest is people's work. Each stream draws
+from a seed of its own, so the same arguments always give the same records.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from contract.errors import InputError
+from contract.kdd99 import NORMAL
+from sensor.connection import Connection
+from sensor.draw import Draw
+from sensor.features import Columns, FeatureExtractor, csv_line
+from sensor.network import MAX_USERS, Segment, segments
+from sensor.scenarios import ATTACKS, Attack
+from sensor.scenarios.normal import working_day
+
+DEFAULT_USERS = ("alpha", "bravo", "charlie", "delta")
+DEFAULT_EVENTS = 2_000
+MIN_EVENTS = 200
+"""Below that the smallest attacks would outweigh people's work."""
+MIN_ATTACK = 2
+"""Fewest connections of an attack in a round."""
+WARM_UP = 4_000
+"""Connections before the first record: a sensor has mostly been running for a while, and the host window is then full."""
+SECONDS_A_CONNECTION = 2.5
+"""People's work over all users; it sets how long a round lasts."""
+CONNECTIONS_A_VISIT = 3.7
+"""Mean of the activities in `sensor.scenarios.normal`, which turns the pace of connections into that of visits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A connection with what only the simulator knows of it."""
+
+    connection: Connection
+    user: str
+    scenario: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One raw line, with the truth beside it."""
+
+    user: str
+    started_at: datetime
+    """With its time zone."""
+    columns: Columns
+    """41 values in the order of `contract.kdd99.COLUMNS`."""
+    scenario: str
+    label: str
+    """KDD's name of the scenario; `normal` for people's work."""
+
+    def csv_line(self, *, label: bool = False) -> str:
+        """The line as KDD files have it, without its end; with `label` the 42nd column, which ends in a full stop."""
+        return csv_line(self.columns) + (f",{self.label}." if label else "")
+
+
+def simulate(
+    *,
+    seed: int,
+    start: datetime,
+    users: Sequence[str] = DEFAULT_USERS,
+    events: int = DEFAULT_EVENTS,
+    loop: bool = False,
+    warm_up: int = WARM_UP,
+) -> Iterator[Record]:
+    """Play rounds of `events` connections and yield their records in order of time.
+
+    Args:
+        seed: the same seed gives the same records.
+        start: time of the first record, with a time zone.
+        users: whose traffic it is; each has a segment of the network and a file.
+        events: records in a round, every scenario among them.
+        loop: play round after round instead of one; the windows go on.
+        warm_up: connections of people's work that the sensor sees before the first record.
+
+    Raises:
+        InputError: too few events, no users or too many, a user that cannot name a file, or a start without a time zone.
+    """
+    _check(start, users, events, warm_up)
+    return _play(seed, start, segments(users), events, loop, warm_up)
+
+
+def sizes(events: int) -> dict[str, int]:
+    """How many of a round's connections each attack gets; the rest is people's work."""
+    return {attack.name: max(MIN_ATTACK, round(attack.share * events)) for attack in ATTACKS}
+
+
+def _play(
+    seed: int, start: datetime, network: Sequence[Segment], events: int, loop: bool, warm_up: int
+) -> Iterator[Record]:
+    seeds = np.random.SeedSequence(seed).spawn(len(network) + len(ATTACKS))
+    work = _people(seeds[: len(network)], network)
+    extractor = FeatureExtractor()
+    began_s = 0.0
+    for event in itertools.islice(work, warm_up):
+        extractor.observe(event.connection)
+        began_s = event.connection.started_s
+    attack_size = sizes(events)
+    work_size = events - sum(attack_size.values())
+    round_s = work_size * SECONDS_A_CONNECTION
+    attacks = [
+        _attack(Draw(seed), attack, network, index, attack_size[attack.name], began_s, round_s, loop)
+        for index, (attack, seed) in enumerate(zip(ATTACKS, seeds[len(network) :], strict=True))
+    ]
+    for event in _by_time([work if loop else itertools.islice(work, work_size), *attacks]):
+        yield Record(
+            user=event.user,
+            started_at=start + timedelta(seconds=event.connection.started_s - began_s),
+            columns=extractor.observe(event.connection),
+            scenario=event.scenario,
+            label=event.label,
+        )
+
+
+def _people(seeds: Sequence[np.random.SeedSequence], network: Sequence[Segment]) -> Iterator[Event]:
+    """The work of all users, without end."""
+    mean_pause_s = CONNECTIONS_A_VISIT * SECONDS_A_CONNECTION * len(network)
+    return _by_time([_work(Draw(seed), here, mean_pause_s) for seed, here in zip(seeds, network, strict=True)])
+
+
+def _work(draw: Draw, here: Segment, mean_pause_s: float) -> Iterator[Event]:
+    for activity, connection in working_day(draw, here, 0.0, mean_pause_s):
+        yield Event(connection, here.user, activity, NORMAL)
+
+
+def _attack(
+    draw: Draw, attack: Attack, network: Sequence[Segment], index: int, size: int, began_s: float, round_s: float, loop: bool
+) -> Iterator[Event]:  # fmt: skip
+    """One attack in every round, on another user's segment each time."""
+    now_s = began_s
+    for number in itertools.count() if loop else range(1):
+        here = network[(index + number) % len(network)]
+        now_s = max(now_s, began_s + (number + attack.begins) * round_s)
+        for connection in itertools.islice(attack.play(draw, here, now_s), size):
+            now_s = connection.started_s
+            yield Event(connection, here.user, attack.name, attack.label)
+
+
+def _by_time(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:
+    return heapq.merge(*streams, key=lambda event: event.connection.started_s)
+
+
+def _check(start: datetime, users: Sequence[str], events: int, warm_up: int) -> None:
+    if start.tzinfo is None:
+        raise InputError(f"the start {start.isoformat()} has no time zone; give one, for example +00:00")
+    if events < MIN_EVENTS or warm_up < 0:
+        raise InputError(f"{events} events after {warm_up} of warm-up; expected {MIN_EVENTS} or more after 0 or more")
+    if not 1 <= len(users) <= MAX_USERS or len(set(users)) < len(users):
+        raise InputError(f"{len(users)} users, {len(set(users))} different; expected 1 to {MAX_USERS} different ones")
+    for user in users:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", user):
+            raise InputError(f"user {user[:80]!r} cannot name a file; use 1 to 64 letters, digits, '.', '_' or '-'")
