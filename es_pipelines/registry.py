@@ -1,0 +1,247 @@
+"""What was shipped of which file: one JSON file for each target, written anew after every acknowledged batch.
+
+    STATE/shipped-<stream>-<cluster>.json   files, by device and inode: name, generation, acknowledged offset
+    STATE/shipped-<stream>-<cluster>.lock   held by the one process that ships there
+
+The registry makes shipping cheap and survives rollovers; it is not what keeps events from doubling when it is lost:
+then the stream itself is asked (`ship_target`). So a damaged registry is set aside and costs time only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import orjson
+
+from contract.errors import InputError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+MAX_ENTRIES = 10_000
+"""Oldest entries beyond are forgotten, so that writing the registry stays fast (about 3 MB)."""
+GONE = -1
+"""Device and inode of a file whose content was replaced: the entry only keeps its generation taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one file, or of one generation of it."""
+
+    device: int
+    inode: int
+    path: str
+    """Where the file was last seen."""
+    observer: str
+    name: str
+    """File name when it was first seen; part of every id."""
+    generation: int
+    observer_given: bool = False
+    """The observer was named by the user and is not the file's stem."""
+    offset: int = 0
+    """Every line before is acknowledged, in bytes."""
+    open_line: int = -1
+    """Where the last acknowledged line begins if it had no line end, else -1."""
+    head: str = ""
+    """Digest of the file's first bytes."""
+    tail: str = ""
+    """Digest of the last bytes before `offset`."""
+    events: int = 0
+    """Lines that are in the stream, header lines not counted."""
+
+
+@dataclass(slots=True)
+class Registry:
+    """The entries of one target, the one used last at the end."""
+
+    path: Path
+    entries: list[Entry] = field(default_factory=list)
+    index_uuid: str = ""
+    """Newest backing index that was seen; empty before the first batch."""
+    index_number: int = 0
+    """Its number in the data stream; 0 for a plain index."""
+
+    def of_inode(self, device: int, inode: int, path: str, observer: str | None) -> Entry | None:
+        """The entry of a file, if it is known: by device and inode, or by inode and path (a disk may be mounted anew).
+
+        Args:
+            observer: the name that the user gave; a file shipped under another name is another source.
+        """
+        candidates = [
+            entry
+            for entry in self.entries
+            if entry.inode == inode
+            and (entry.device == device or entry.path == path)
+            and (entry.observer == observer if observer else not entry.observer_given)
+        ]
+        return max(candidates, key=lambda entry: entry.device == device, default=None)
+
+    def last_at(self, path: str, observer: str | None) -> Entry | None:
+        """The newest generation that was at a path."""
+        candidates = [
+            entry
+            for entry in self.entries
+            if entry.path == path and (entry.observer == observer if observer else not entry.observer_given)
+        ]
+        return max(candidates, key=lambda entry: entry.generation, default=None)
+
+    def generations(self, observer: str, name: str) -> set[int]:
+        """Generations of a name that belong to files we know."""
+        return {entry.generation for entry in self.entries if (entry.observer, entry.name) == (observer, name)}
+
+    def replace(self, old: Entry | None, new: Entry) -> Entry:
+        """Put an entry in place of another, or add it; returns the new one."""
+        if old is not None:
+            self.entries.remove(old)
+        self.entries.append(new)
+        return new
+
+    def retire(self, entry: Entry) -> None:
+        """Note that a file's content was replaced."""
+        self.replace(entry, dataclasses.replace(entry, device=GONE, inode=GONE))
+
+    def forget_offsets(self) -> None:
+        """Begin every file anew, in its generation: the stream was made anew."""
+        self.entries = [
+            dataclasses.replace(entry, offset=0, open_line=-1, head="", tail="", events=0) for entry in self.entries
+        ]
+
+    def save(self) -> None:
+        """Write the file so that a kill at any moment leaves the old one or the new one."""
+        del self.entries[:-MAX_ENTRIES]
+        content = {
+            "format": FORMAT,
+            "index_uuid": self.index_uuid,
+            "index_number": self.index_number,
+            "files": [dataclasses.asdict(entry) for entry in self.entries],
+        }
+        draft = self.path.with_suffix(".draft")
+        with draft.open("wb") as output:
+            output.write(orjson.dumps(content))
+            output.flush()
+            os.fsync(output.fileno())
+        draft.replace(self.path)
+
+
+class Fingerprint:
+    """Digests of the bytes around which a file is recognised."""
+
+    SPAN_BYTES: ClassVar[int] = 1024
+
+    @classmethod
+    def head(cls, descriptor: int, offset: int) -> str:
+        """Digest of the first bytes, at most up to `offset`."""
+        return cls._digest(os.pread(descriptor, min(cls.SPAN_BYTES, offset), 0))
+
+    @classmethod
+    def tail(cls, descriptor: int, offset: int) -> str:
+        """Digest of the last bytes before `offset`."""
+        start = max(0, offset - cls.SPAN_BYTES)
+        return cls._digest(os.pread(descriptor, offset - start, start))
+
+    @classmethod
+    def fits(cls, descriptor: int, entry: Entry) -> bool:
+        """Whether a file still has the bytes that were acknowledged: not cut, not overwritten."""
+        if os.fstat(descriptor).st_size < entry.offset:
+            return False
+        if entry.offset == 0:
+            return True
+        return (entry.head, entry.tail) == (cls.head(descriptor, entry.offset), cls.tail(descriptor, entry.offset))
+
+    @staticmethod
+    def _digest(content: bytes) -> str:
+        return hashlib.sha256(content).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def opened(folder: Path, *, cluster: str, stream: str) -> Iterator[Registry]:
+    """The registry of one target, locked against a second process while in use.
+
+    Raises:
+        InputError: another process ships there, or the folder cannot be written.
+    """
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{stream}-{cluster}")
+    path = folder / f"shipped-{safe}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InputError(
+            f"the state folder {folder} cannot be written ({error.strerror}); point OVERSIGHT_STATE at a folder of yours"
+        ) from None
+    try:
+        _lock(lock, stream, folder)
+        yield load(path)
+    finally:
+        os.close(lock)
+
+
+def _lock(descriptor: int, stream: str, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        raise InputError(
+            f"process {holder} is shipping to {stream} with the state folder {folder}; "
+            f"wait for it, or give this one another OVERSIGHT_STATE"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def load(path: Path) -> Registry:
+    """The registry in a file; an empty one where there is none. A damaged one is set aside, and that is said."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return Registry(path)
+    except OSError as error:
+        raise InputError(f"the registry {path} cannot be read ({error.strerror}); correct its permissions") from None
+    try:
+        return _parse(path, orjson.loads(content))
+    except (ValueError, TypeError, KeyError) as error:
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        log.warning(
+            "the registry %s is damaged (%s) and was set aside as %s; the stream is asked what it already has",
+            path,
+            str(error).splitlines()[0][:100],
+            aside.name,
+        )
+        return Registry(path)
+
+
+def _parse(path: Path, content: Any) -> Registry:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"expected an object of format {FORMAT}")
+    registry = Registry(path, [_entry(raw) for raw in content["files"]])
+    registry.index_uuid = _typed(content, "index_uuid", str)
+    registry.index_number = _typed(content, "index_number", int)
+    return registry
+
+
+_TYPES: dict[str, type] = {"int": int, "str": str, "bool": bool}
+
+
+def _entry(raw: Any) -> Entry:
+    fields = dataclasses.fields(Entry)
+    if not isinstance(raw, dict) or set(raw) != {one.name for one in fields}:
+        raise ValueError("a file's entry has other keys than expected")
+    return Entry(**{one.name: _typed(raw, one.name, _TYPES[str(one.type)]) for one in fields})
+
+
+def _typed(raw: dict[str, Any], name: str, kind: type) -> Any:
+    value = raw[name]
+    if type(value) is not kind:
+        raise ValueError(f"{name} is not of type {kind.__name__}")
+    return value

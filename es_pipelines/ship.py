@@ -1,0 +1,297 @@
+"""Send files of raw lines to Elasticsearch: every line once, whatever stops or restarts in between.
+
+    file ──▶ lines ──▶ events ──▶ batches ──▶ bulk create ──▶ outcomes ──▶ registry: acknowledged up to here
+      ▲                              │
+      │                              └─ in doubt: an `ids` query first
+      └── from the acknowledged offset
+
+In doubt are the first lines after a start (a killed process may have sent them) and all lines of a file that the
+registry does not know, if the stream has documents.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from elasticsearch import Elasticsearch
+
+from es_pipelines import registry as registries
+from es_pipelines import ship_target
+from es_pipelines.lines import batches
+from es_pipelines.registry import Entry, Registry
+from es_pipelines.ship_events import Event, Identity, event_of
+from es_pipelines.ship_files import OpenFile, advanced, check, identity_of, place, renamed, start_of
+from es_pipelines.ship_send import Outcome, Patience, Sender, Stopped
+
+ALONE_BYTES = 1024 * 1024
+"""A document that large is sent in a request of its own."""
+DOUBT_LINES = 10_000
+"""Lines after a start that a killed process may have sent: as many as the largest batch."""
+PROBED_LINES, PROBED_GENERATIONS = 16, 16
+"""To find a file's generation in the stream: so many first lines, under so many generations."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShipConfig:
+    """What to ship as whom, and how."""
+
+    stream: str
+    """Data stream or index."""
+    state: Path
+    """Folder of the registry."""
+    user: str | None = None
+    """`user.id`; None: the stem of each file's name."""
+    observer: str | None = None
+    """`observer.name`; None: the stem of each file's name."""
+    batch_size: int = 1_000
+    batch_bytes: int = 4 * 1024 * 1024
+    complete: bool = True
+    """A last line without a line end counts; False: it waits, because the file is still being written."""
+    timeout_s: float | None = None
+    """Give up after so long without any answer; None: never."""
+    backoff_s: float = 0.5
+    max_backoff_s: float = 30.0
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one file."""
+
+    path: str
+    stored: int = 0
+    already_there: int = 0
+    """Events that were in the stream before, whether the registry or the stream told."""
+    headers: int = 0
+    failed: int = 0
+    """Refused by Elasticsearch and stored as failed."""
+    bytes: int = 0
+    """Read and acknowledged."""
+    note: str = ""
+
+    def count(self, outcomes: Sequence[Outcome]) -> None:
+        """Add the outcomes of one batch."""
+        self.stored += outcomes.count(Outcome.STORED)
+        self.already_there += outcomes.count(Outcome.ALREADY_THERE)
+        self.headers += outcomes.count(Outcome.HEADER)
+        self.failed += outcomes.count(Outcome.FAILED)
+
+
+@dataclass(slots=True)
+class ShipReport:
+    """What became of all files."""
+
+    files: list[FileReport] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def stored(self) -> int:
+        """Events stored now, as pending or as the pipeline saw fit."""
+        return sum(file.stored for file in self.files)
+
+    @property
+    def already_there(self) -> int:
+        """Events that were there before."""
+        return sum(file.already_there for file in self.files)
+
+    @property
+    def headers(self) -> int:
+        """Header lines, which are no events."""
+        return sum(file.headers for file in self.files)
+
+    @property
+    def failed(self) -> int:
+        """Events that Elasticsearch refused and that were stored as failed."""
+        return sum(file.failed for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all lines that were read."""
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the work is, after each batch."""
+
+    path: str
+    offset: int
+    size: int
+    """Of the file, in bytes."""
+    report: ShipReport
+
+
+def ship(
+    es: Elasticsearch,
+    files: Sequence[Path],
+    config: ShipConfig,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> ShipReport:
+    """Ship what is new in some files. May be called again and again while they grow.
+
+    Args:
+        es: client of the cluster; only `bulk`, `search`, `mget` and index metadata are used.
+        files: regular files of lines; all are looked at before the first is shipped.
+        config: what to ship as whom, and how.
+        on_progress: called after each batch.
+        stop: set by another thread or a signal: ends after the batch in hand; the next call goes on there.
+    Raises:
+        InputError: a file cannot be read, the stream is not provisioned, another process ships there.
+        EngineUnavailableError: no answer for `timeout_s`.
+    """
+    paths = check(files)
+    with session(es, config, on_progress=on_progress, stop=stop) as shipper:
+        for path in paths:
+            if not shipper.stopped:
+                shipper.ship_path(path)
+        return shipper.finish()
+
+
+@contextmanager
+def session(
+    es: Elasticsearch,
+    config: ShipConfig,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[Shipper]:
+    """A shipper that holds the registry of its stream.
+
+    Raises:
+        InputError: the stream is not provisioned, or another process ships there.
+    """
+    patience = Patience(config.backoff_s, config.max_backoff_s, config.timeout_s, stop or threading.Event())
+    target = ship_target.find(es, config.stream)
+    with registries.opened(config.state, cluster=target.cluster, stream=config.stream) as registry:
+        yield Shipper(Sender(es, config.stream, patience), target, registry, config, on_progress)
+
+
+class Shipper:
+    """Ships files to one stream, one batch at a time."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        target: ship_target.Target,
+        registry: Registry,
+        config: ShipConfig,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.sender, self.registry, self.config = sender, registry, config
+        self.report = ShipReport()
+        self._began = time.monotonic()
+        self._on_progress = on_progress
+        self._reports: dict[tuple[int, int], FileReport] = {}
+        self._doubt: dict[tuple[int, int], float] = {}
+        self._has_documents = target.exists
+        self._made_anew = target.was_made_anew(registry)
+        if self._made_anew:
+            registry.forget_offsets()
+        if target.exists:
+            registry.index_uuid, registry.index_number = target.index_uuid, target.index_number
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody asked to end."""
+        return self.sender.patience.stop.is_set()
+
+    def ship_path(self, path: Path) -> None:
+        """Ship what is new in a file; before it, what was left in the one that it replaced."""
+        with OpenFile(path) as file:
+            self.ship_before(file)
+            self.ship_file(file, complete=self.config.complete)
+
+    def ship_before(self, file: OpenFile) -> None:
+        """Ship what is left in the file that had this one's path before it was renamed."""
+        before = renamed(file, self.registry, self.config.observer)
+        if before is not None:
+            with before:
+                self.ship_file(before, complete=True)
+
+    def ship_file(self, file: OpenFile, *, complete: bool) -> None:
+        """Ship what is new in an open file, until its end as it is now or until asked to stop."""
+        entry, report = self._place(file)
+        identity = identity_of(entry, self.config.user)
+        lines = file.lines(start_of(file, entry), complete=complete)
+        events = (event_of(identity, line) for line in lines)
+        limits = {"max_count": self.config.batch_size, "max_bytes": self.config.batch_bytes, "alone_bytes": ALONE_BYTES}
+        try:
+            for batch in batches(events, lambda event: len(event.source) + len(event.id) + 40, **limits):
+                outcomes = self._settle(batch, identity, file.key)
+                events_in = len(outcomes) - outcomes.count(Outcome.HEADER)
+                entry = self.registry.replace(entry, advanced(file, entry, batch[-1].line, events_in))
+                self._acknowledge(report, outcomes, batch)
+                if self._on_progress is not None:
+                    self._on_progress(Progress(file.shown, entry.offset, file.size, self.report))
+                if self.stopped:
+                    break
+        except Stopped:
+            return
+        report.note = _note(report, file.size)
+
+    def finish(self) -> ShipReport:
+        """The report, with the time it took."""
+        self.report.seconds = time.monotonic() - self._began
+        return self.report
+
+    def _place(self, file: OpenFile) -> tuple[Entry, FileReport]:
+        entry, known = place(
+            self.registry, file, self.config.observer, lambda observer, name: self._generation(file, observer, name)
+        )
+        if file.key not in self._reports:
+            self._reports[file.key] = FileReport(file.shown, already_there=entry.events)
+            self.report.files.append(self._reports[file.key])
+            whole = self._made_anew or not known
+            self._doubt[file.key] = float("inf") if whole and self._has_documents else DOUBT_LINES
+        return entry, self._reports[file.key]
+
+    def _settle(self, batch: list[Event], identity: Identity, key: tuple[int, int]) -> list[Outcome]:
+        """Outcome of each event; those in doubt are looked up before they are sent."""
+        there = [False] * len(batch)
+        if self._has_documents and self._doubt[key] > 0:
+            self._doubt[key] -= len(batch)
+            there = self.sender.already_there(batch, identity)
+        fresh = [event for event, known in zip(batch, there, strict=True) if not known]
+        sent = iter(self.sender.deliver(fresh, identity) if fresh else [])
+        return [Outcome.ALREADY_THERE if known else next(sent) for known in there]
+
+    def _acknowledge(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
+        if not self.registry.index_uuid:  # the first events made the stream
+            target = self.sender.patiently(lambda: ship_target.find(self.sender.es, self.config.stream))
+            self.registry.index_uuid, self.registry.index_number = target.index_uuid, target.index_number
+        self.registry.save()
+        report.count(outcomes)
+        report.bytes += batch[-1].line.end - batch[0].line.offset
+
+    def _generation(self, file: OpenFile, observer: str, name: str) -> int:
+        """The generation under which the stream has a file's first lines, else the first one that nobody has."""
+        taken = self.registry.generations(observer, name)
+        if not self._has_documents:
+            return max(taken, default=-1) + 1
+        first = [line for line, _ in zip(file.lines(0, complete=True), range(PROBED_LINES), strict=False)]
+        probed = {
+            Identity(observer, "", name, file.shown, generation).id_of(line): generation
+            for generation in range(PROBED_GENERATIONS)
+            if generation not in taken
+            for line in first
+        }
+        ids = list(probed)
+        found = self.sender.patiently(lambda: ship_target.stored(self.sender.es, self.config.stream, ids))
+        ours = [probed[doc_id] for doc_id, document in found.items() if document.path == file.shown]
+        if ours:
+            return max(set(ours), key=lambda generation: (ours.count(generation), generation))
+        return max(taken | {probed[doc_id] for doc_id in found}, default=-1) + 1
+
+
+def _note(report: FileReport, size: int) -> str:
+    if size == 0:
+        return "empty: no events"
+    if not (report.stored or report.already_there or report.failed):
+        return "a header line only: no events" if report.headers else "nothing new"
+    return ""

@@ -1,0 +1,115 @@
+"""A line becomes the document that is sent, and the id that makes sending it twice harmless. Pure.
+
+Line + Identity ──▶ Event(id, source)      what is sent, through the ingest pipeline
+     + refusal  ──▶ failed documents       what is stored where Elasticsearch refuses the event, around the pipeline
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from contract.fields import DATASET, FAILED
+from es_pipelines.lines import Line
+
+MODULE = DATASET.split(".")[0]
+REFUSED = "refused_by_elasticsearch"
+"""`error.type` of an event that Elasticsearch answered 400 and that is stored as failed."""
+
+RAW_BYTES_FIELD = "original_base64"
+"""Carries the raw bytes of a line that is no UTF-8 to the pipeline, which keeps them as `oversight.original.base64`."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What all lines of one file, in one generation of it, have in common."""
+
+    observer: str
+    user: str
+    name: str
+    """File name when the file was first seen: a renamed file keeps it."""
+    path: str
+    """Where the file is now."""
+    generation: int
+
+    @cached_property
+    def _digest(self) -> Any:
+        return hashlib.sha256(orjson.dumps([self.observer, self.name, self.generation]))
+
+    def id_of(self, line: Line) -> str:
+        """`_id` of a line: SHA-256 of observer, file name, generation, offset and content, 64 hex digits."""
+        digest = self._digest.copy()
+        digest.update(b"%d:" % line.offset)
+        digest.update(line.content)
+        text: str = digest.hexdigest()
+        return text
+
+
+class Event(NamedTuple):
+    """One line, ready to be sent."""
+
+    id: str
+    line: Line
+    source: bytes
+    """The document as JSON."""
+
+
+def event_of(identity: Identity, line: Line) -> Event:
+    """The document of one line: raw, with whose it is and where it stood."""
+    message, is_text = text_of(line.content)
+    document = _where_from(identity, line)
+    document["message"] = message
+    if not is_text:
+        document[RAW_BYTES_FIELD] = base64.b64encode(line.content).decode()
+    return Event(identity.id_of(line), line, orjson.dumps(document))
+
+
+def text_of(content: bytes) -> tuple[str, bool]:
+    r"""A line as text, each byte that is no UTF-8 as `\xNN`; and whether it was UTF-8."""
+    try:
+        return content.decode(), True
+    except UnicodeDecodeError:
+        return content.decode(errors="backslashreplace"), False
+
+
+def failed_documents(identity: Identity, line: Line, *, reason: str, now: str) -> Iterator[bytes]:
+    """What to store in place of a refused event, the fullest first: each later one gives a mapping less to refuse.
+
+    They are written with the pipeline `_none`, so they look as the pipeline leaves a failed event: `oversight retry`
+    runs it again over `event.original`.
+    """
+    message, is_text = text_of(line.content)
+    event = {"original": message, "ingested": now, "kind": "pipeline_error"}
+    least: dict[str, Any] = {
+        "@timestamp": now,
+        "event": event,
+        "error": {"type": REFUSED, "message": f"Elasticsearch refused the event: {reason}"},
+        "oversight": {"status": FAILED},
+    }
+    full = {**least, **_where_from(identity, line)}
+    full["event"] = {**event, "module": MODULE, "dataset": DATASET}
+    if not is_text:
+        full["oversight"] = {"status": FAILED, "original": {"base64": base64.b64encode(line.content).decode()}}
+    yield orjson.dumps(full)
+    yield orjson.dumps(least)
+
+
+def shown(path: str | Path) -> str:
+    r"""A path as text that JSON can hold: bytes of a name that are no UTF-8 as `\xNN`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _where_from(identity: Identity, line: Line) -> dict[str, Any]:
+    return {
+        "user": {"id": identity.user},
+        "observer": {"name": identity.observer},
+        "log": {"file": {"path": identity.path}, "offset": line.offset},
+    }

@@ -1,0 +1,190 @@
+"""The files that are shipped: can they be read, which file is which, how far has each come.
+
+path ──▶ check ──▶ OpenFile ──▶ place ──▶ Entry + offset
+                                  │
+   known inode, same first and last bytes: go on, also where it was renamed
+   known inode, other bytes or shorter (copytruncate), or another inode at the path (rotation): next generation
+   nothing known: the stream is asked under which generation it has the file's first lines
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from contract.errors import InputError
+from es_pipelines.lines import Line, read_lines, skip_line_end
+from es_pipelines.registry import Entry, Fingerprint, Registry
+from es_pipelines.ship_events import Identity, shown
+
+NOT_TEXT = {
+    b"\x1f\x8b": "compressed with gzip; unpack it with gunzip",
+    b"PK\x03\x04": "a zip archive; unpack it",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it with unzstd",
+    b"\xff\xfe": "UTF-16 text; convert it, for example with iconv -f UTF-16 -t UTF-8",
+    b"\xfe\xff": "UTF-16 text; convert it, for example with iconv -f UTF-16 -t UTF-8",
+    b"\xd4\xc3\xb2\xa1": "a packet capture; make connection records of it first",
+    b"\x0a\x0d\x0d\x0a": "a packet capture; make connection records of it first",
+}
+"""First bytes of what people take for a log file, and what to do with it."""
+
+
+class OpenFile:
+    """A file while its lines are read; it stays the same file where the path is given to another."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100  a link keeps its own name
+        self.shown = shown(self.path)
+        try:
+            self.descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise InputError(f"{shown(path)} cannot be read: {_what_to_do(error)}") from None
+        status = os.fstat(self.descriptor)
+        self.device, self.inode = status.st_dev, status.st_ino
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self.descriptor)
+
+    @property
+    def size(self) -> int:
+        """Length by now, in bytes."""
+        return os.fstat(self.descriptor).st_size
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells two files apart."""
+        return self.device, self.inode
+
+    def is_still_at_its_path(self) -> bool:
+        """Whether the path leads to this very file."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self.key
+
+    def read_at(self, offset: int) -> Callable[[int], bytes]:
+        """A `read` that begins at an offset."""
+        position = offset
+
+        def read(count: int) -> bytes:
+            nonlocal position
+            chunk = os.pread(self.descriptor, count, position)
+            position += len(chunk)
+            return chunk
+
+        return read
+
+    def lines(self, offset: int, *, complete: bool) -> Iterator[Line]:
+        """Its lines from an offset on; errors name the file."""
+        try:
+            yield from read_lines(self.read_at(offset), offset, complete=complete)
+        except InputError as error:
+            raise InputError(f"{self.shown}: {error}") from None
+
+
+def check(paths: Sequence[Path]) -> list[Path]:
+    """The files to ship, each once; all of them are looked at before the first is shipped.
+
+    Raises:
+        InputError: one is missing, a folder, unreadable or no text; names it and says what to do.
+    """
+    found: dict[tuple[int, int], Path] = {}
+    for path in paths:
+        with OpenFile(path) as file:
+            kind = os.fstat(file.descriptor).st_mode
+            if stat.S_ISDIR(kind):
+                raise InputError(f"{shown(path)} is a folder; name the files in it, for example {shown(path)}/*.csv")
+            if not stat.S_ISREG(kind):
+                raise InputError(f"{shown(path)} is no regular file; write the events to a file and ship that")
+            start = os.pread(file.descriptor, 4, 0)
+            for magic, advice in NOT_TEXT.items():
+                if start.startswith(magic):
+                    raise InputError(f"{shown(path)} is {advice}, then ship the lines")
+            found.setdefault(file.key, path)
+    return list(found.values())
+
+
+def place(
+    registry: Registry, file: OpenFile, observer: str | None, next_generation: Callable[[str, str], int]
+) -> tuple[Entry, bool]:
+    """The registry's entry of a file, made where there is none.
+
+    Args:
+        registry: is changed, not saved.
+        file: the open file.
+        observer: the name given by the user; None: the stem of the file's name.
+        next_generation: asked for a file that the registry does not know, with observer and name.
+    Returns:
+        the entry, and whether it was known before.
+    """
+    entry = registry.of_inode(file.device, file.inode, file.shown, observer)
+    if entry is not None and Fingerprint.fits(file.descriptor, entry):
+        here = dataclasses.replace(entry, device=file.device, path=file.shown)
+        return registry.replace(entry, here), True
+    if entry is not None:
+        registry.retire(entry)
+    name = shown(file.path.name)
+    whose = observer or Path(name).stem
+    generation = next_generation(whose, name)
+    made = Entry(file.device, file.inode, file.shown, whose, name, generation, observer_given=observer is not None)
+    return registry.replace(None, made), False
+
+
+def start_of(file: OpenFile, entry: Entry) -> int:
+    """Offset of the next line to ship; an unterminated line that was continued since is read again, whole."""
+    if entry.open_line < 0:
+        return entry.offset
+    skipped = skip_line_end(os.pread(file.descriptor, 2, entry.offset))
+    return entry.open_line if skipped is None else entry.offset + skipped
+
+
+def advanced(file: OpenFile, entry: Entry, last: Line, events: int) -> Entry:
+    """The entry after all lines up to `last` are acknowledged."""
+    return dataclasses.replace(
+        entry,
+        offset=last.end,
+        open_line=-1 if last.terminated else last.offset,
+        head=Fingerprint.head(file.descriptor, last.end),
+        tail=Fingerprint.tail(file.descriptor, last.end),
+        events=entry.events + events,
+    )
+
+
+def identity_of(entry: Entry, user: str | None) -> Identity:
+    """What the lines of a file have in common."""
+    return Identity(entry.observer, user or Path(entry.name).stem, entry.name, entry.path, entry.generation)
+
+
+def renamed(file: OpenFile, registry: Registry, observer: str | None) -> OpenFile | None:
+    """The file that was at this path before, where it was renamed within its folder and is still the one we know."""
+    before = registry.last_at(file.shown, observer)
+    if before is None or (before.device, before.inode) == file.key:
+        return None
+    with os.scandir(file.path.parent) as entries:
+        names = [entry.path for entry in entries if entry.inode() == before.inode and entry.is_file()]
+    for name in names:
+        other = OpenFile(Path(name))
+        if other.device == before.device and Fingerprint.fits(other.descriptor, before):
+            return other
+        other.close()
+    return None
+
+
+def _what_to_do(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file; check the name"
+    if isinstance(error, PermissionError):
+        return "permission denied; give yourself the right to read it"
+    return f"{error.strerror}; is it a file of log lines?"

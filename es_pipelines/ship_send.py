@@ -1,0 +1,303 @@
+"""Send events in bulk until each has its answer, however often Elasticsearch is away or overloaded meanwhile.
+
+    events ──▶ bulk create ──▶ answer per event ──▶ stored · already there · header · failed
+                  ▲                  │
+                  └── 429, 503, no ──┘              refused (400): stored once more as failed, around the pipeline
+                      answer: later,
+                      only these
+
+Each event ends as exactly one `Outcome`, or an error names it and nothing after it is acknowledged. After a request
+without an answer nobody knows what was stored, and a rollover may come in between: the stream is asked before sending again.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from elastic_transport import ConnectionError as TransportConnectionError
+from elastic_transport import ConnectionTimeout, TlsError
+from elasticsearch import ApiError, Elasticsearch
+
+from contract.errors import EngineUnavailableError, InputError, SettingsError
+from es_pipelines import ship_target
+from es_pipelines.ship_events import Event, Identity, failed_documents, text_of
+
+log = logging.getLogger(__name__)
+
+LATER = frozenset({429, 502, 503, 504})
+"""Answers that tell of the server and not of the event."""
+FAULT = 500
+FAULT_TRIES = 5
+"""Times that an event may be answered 500 before it counts as the event's own fault."""
+NO_PIPELINE = "_none"
+TAKEN = (
+    "items.*.status",
+    "items.*.result",
+    "items.*._index",
+    "items.*._id",
+    "items.*.error.type",
+    "items.*.error.reason",
+)
+
+_Answer = TypeVar("_Answer")
+
+
+class Outcome(enum.Enum):
+    """What became of an event."""
+
+    STORED = "stored"
+    ALREADY_THERE = "already there"
+    HEADER = "header"
+    FAILED = "failed"
+
+
+class Stopped(Exception):  # noqa: N818  no error: the user ended it
+    """The work was asked to stop while it waited for Elasticsearch."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """Waits between tries: doubling, with jitter, until `timeout_s` has passed without any success."""
+
+    first_s: float = 0.5
+    longest_s: float = 30.0
+    timeout_s: float | None = None
+    """None: as long as it takes."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    on_wait: Callable[[str], None] = log.warning
+    _tries: int = 0
+    _since: float = 0.0
+
+    def succeeded(self) -> None:
+        """Begin the next time with the short wait."""
+        self._tries = 0
+
+    def wait(self, reason: str) -> None:
+        """Wait before the next try.
+
+        Raises:
+            EngineUnavailableError: the time is over.
+            Stopped: asked to stop.
+        """
+        now = time.monotonic()
+        self._since = now if self._tries == 0 else self._since
+        if self.timeout_s is not None and now - self._since >= self.timeout_s:
+            raise EngineUnavailableError(
+                f"{reason}, for {self.timeout_s:g} s now; nothing is lost: run the same command again later, it goes on from here"
+            )
+        longest = min(self.longest_s, self.first_s * 2**self._tries)
+        pause_s = random.uniform(longest / 2, longest)  # noqa: S311  spreads the load, no secret
+        if self.timeout_s is not None:
+            pause_s = min(pause_s, max(0.01, self._since + self.timeout_s - now))
+        self._tries = min(self._tries + 1, 30)
+        self.on_wait(f"{reason}; trying again in {pause_s:.1f} s, nothing is lost")
+        if self.stop.wait(pause_s):
+            raise Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Elasticsearch's last word on one event of a bulk request."""
+
+    status: int
+    result: str
+    index: str
+    error: str
+
+    @classmethod
+    def of(cls, item: dict[str, Any]) -> Answer:
+        """From an item of the response, `{"create": {...}}`."""
+        told = next(iter(item.values()))
+        error = told.get("error") or {}
+        reason = f"{error.get('type', '')}: {error.get('reason', '')}" if error else ""
+        return cls(int(told["status"]), str(told.get("result", "")), str(told.get("_index", "")), reason[:500])
+
+
+class Sender:
+    """Sends the events of one stream."""
+
+    def __init__(self, es: Elasticsearch, stream: str, patience: Patience) -> None:
+        self.es = es.options(max_retries=0, retry_on_timeout=False)
+        self.stream, self.patience = stream, patience
+
+    def deliver(self, events: Sequence[Event], identity: Identity) -> list[Outcome]:
+        """Send events and see to each until it is settled.
+
+        Returns:
+            one outcome an event, in the order of the events.
+        Raises:
+            OversightError: an event cannot be settled; which, and why. Others may be stored.
+            Stopped: asked to stop while Elasticsearch was away.
+        """
+        outcomes, refused, conflicts = {}, {}, {}
+        for position, answer in self._until_answered(events).items():
+            if answer is None:
+                outcomes[position] = Outcome.STORED
+            elif answer.status < 300:
+                outcomes[position] = Outcome.HEADER if answer.result == "noop" else Outcome.STORED
+            elif answer.status == 409:
+                conflicts[position] = answer
+            else:
+                refused[position] = answer
+        if conflicts:
+            self._require_same([events[at] for at in conflicts], list(conflicts.values()), identity)
+            outcomes |= dict.fromkeys(conflicts, Outcome.ALREADY_THERE)
+        for position, answer in refused.items():
+            self._store_failed(events[position], identity, answer)
+            outcomes[position] = Outcome.FAILED
+        return [outcomes[position] for position in range(len(events))]
+
+    def already_there(self, events: Sequence[Event], identity: Identity) -> list[bool]:
+        """Which events the stream has, in any backing index.
+
+        Raises:
+            InputError: an id is there with another line.
+        """
+        ids = [event.id for event in events]
+        found = self.patiently(lambda: ship_target.stored(self.es, self.stream, ids))
+        for event in events:
+            if event.id in found:
+                _require_same_line(event, found[event.id], identity)
+        return [event_id in found for event_id in ids]
+
+    def patiently(self, call: Callable[[], _Answer]) -> _Answer:
+        """Do a request that may be done twice, again and again until Elasticsearch answers."""
+        while True:
+            try:
+                answer = call()
+            except (TransportConnectionError, ConnectionTimeout, ApiError) as error:
+                self.patience.wait(_why_later(error))
+            else:
+                self.patience.succeeded()
+                return answer
+
+    def _until_answered(self, events: Sequence[Event], pipeline: str | None = None) -> dict[int, Answer | None]:
+        """Position of each event: its answer, None where an earlier request without an answer had stored it."""
+        answers: dict[int, Answer | None] = {}
+        waiting = list(range(len(events)))
+        faults = 0
+        while waiting:
+            try:
+                got = self._bulk([events[at] for at in waiting], pipeline)
+            except (TransportConnectionError, ConnectionTimeout, ApiError) as error:
+                if isinstance(error, ApiError) and error.status_code == 413:
+                    return answers | self._in_halves(events, waiting, pipeline)
+                self.patience.wait(_why_later(error))
+                answers |= dict.fromkeys(self._stored_meanwhile(events, waiting))
+                waiting = [at for at in waiting if at not in answers]
+                continue
+            faults += 1
+            last_try = faults >= FAULT_TRIES
+            again = {at for at, answer in zip(waiting, got, strict=True) if _is_for_later(answer, last_try=last_try)}
+            answers |= {at: answer for at, answer in zip(waiting, got, strict=True) if at not in again}
+            reason = next((answer.error for at, answer in zip(waiting, got, strict=True) if at in again), "")
+            waiting = sorted(again)
+            if waiting:
+                self.patience.wait(f"Elasticsearch is overloaded and put off {len(waiting)} events ({reason[:120]})")
+            else:
+                self.patience.succeeded()
+        return answers
+
+    def _stored_meanwhile(self, events: Sequence[Event], waiting: list[int]) -> list[int]:
+        ids = [events[at].id for at in waiting]
+        found = self.patiently(lambda: ship_target.stored(self.es, self.stream, ids))
+        return [at for at in waiting if events[at].id in found]
+
+    def _in_halves(self, events: Sequence[Event], waiting: list[int], pipeline: str | None) -> dict[int, Answer | None]:
+        """A request was too large for the server: two smaller ones."""
+        if len(waiting) == 1:
+            event = events[waiting[0]]
+            raise InputError(
+                f"the line at byte {event.line.offset} has {len(event.line.content)} bytes and Elasticsearch takes no request "
+                f"that large (413); raise http.max_content_length there, or take the line out of the file"
+            )
+        middle = len(waiting) // 2
+        answers: dict[int, Answer | None] = {}
+        for half in (waiting[:middle], waiting[middle:]):
+            part = self._until_answered([events[at] for at in half], pipeline)
+            answers |= {half[at]: answer for at, answer in part.items()}
+        return answers
+
+    def _bulk(self, events: Sequence[Event], pipeline: str | None) -> list[Answer]:
+        operations: list[Any] = []  # ready JSON, which the client passes on as it is
+        for event in events:
+            operations += (b'{"create":{"_id":"%b"}}' % event.id.encode(), event.source)
+        response = self.es.bulk(index=self.stream, operations=operations, pipeline=pipeline, filter_path=TAKEN)
+        answers = [Answer.of(item) for item in response["items"]]
+        for answer in answers:
+            _raise_for_everyone(answer, self.stream)
+        return answers
+
+    def _store_failed(self, event: Event, identity: Identity, refusal: Answer) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        answer: Answer | None = refusal
+        for source in failed_documents(identity, event.line, reason=refusal.error, now=now):
+            answer = self._until_answered([event._replace(source=source)], NO_PIPELINE)[0]
+            if answer is None or answer.status < 300:
+                return
+        raise InputError(
+            f"{identity.path}: Elasticsearch refuses the line at byte {event.line.offset}, also as a failed event "
+            f"({answer.error if answer else ''}); run `oversight provision`, then ship again: it goes on from this line"
+        )
+
+    def _require_same(self, events: list[Event], answers: list[Answer], identity: Identity) -> None:
+        places = [(answer.index or self.stream, event.id) for event, answer in zip(events, answers, strict=True)]
+        found = self.patiently(lambda: ship_target.stored_at(self.es, places))
+        for event in events:
+            if event.id not in found:
+                raise EngineUnavailableError(
+                    f"{identity.path}: the line at byte {event.line.offset} was refused as already there (409) and is not there; "
+                    f"somebody deletes documents meanwhile; ship again"
+                )
+            _require_same_line(event, found[event.id], identity)
+
+
+def _require_same_line(event: Event, stored: ship_target.Stored, identity: Identity) -> None:
+    if stored.original != text_of(event.line.content)[0]:
+        raise InputError(
+            f"{identity.path}: the stream has a document {event.id} that is not the line at byte {event.line.offset}; "
+            f"expected the same line; find out who wrote it, delete it, and ship again"
+        )
+
+
+def _is_for_later(answer: Answer, *, last_try: bool) -> bool:
+    return (
+        answer.status in LATER or "cluster_block_exception" in answer.error or (answer.status == FAULT and not last_try)
+    )
+
+
+def _raise_for_everyone(answer: Answer, stream: str) -> None:
+    """End where an answer tells of the set-up, so that the next event would get the same."""
+    if answer.status in (401, 403) and "cluster_block_exception" not in answer.error:
+        raise SettingsError(
+            f"Elasticsearch forbids writing to {stream} ({answer.error[:200]}); give the user or key the privilege create_doc"
+        )
+    if answer.status == 404 or "pipeline with id [" in answer.error:
+        raise InputError(
+            f"{stream} lost its index or ingest pipeline ({answer.error[:200]}); run `oversight provision`"
+        )
+
+
+def _why_later(error: Exception) -> str:
+    """Why a request is tried again.
+
+    Raises:
+        OversightError, ApiError: trying again would not help.
+    """
+    if isinstance(error, ApiError):
+        if error.status_code not in LATER:
+            raise error
+        return f"Elasticsearch is overloaded or not ready ({error.status_code})"
+    if isinstance(error, TlsError):
+        raise error
+    if isinstance(error, ConnectionTimeout):
+        return "Elasticsearch did not answer in time"
+    return "Elasticsearch cannot be reached"

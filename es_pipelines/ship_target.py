@@ -1,0 +1,124 @@
+"""The stream that is shipped to: is it provisioned, was it made anew, which events does it already have.
+
+stream ──▶ Target      its newest backing index, so that a deleted and recreated stream is noticed
+ids    ──▶ Stored      by an `ids` query over all backing indices, since an id is unique in one of them only
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from elasticsearch import Elasticsearch, NotFoundError
+
+from contract.documents import lookup
+from contract.errors import AmbiguousFieldError, InputError
+from es_pipelines.registry import Registry
+
+OURS = "oversight"
+"""Occurs in the name of every ingest pipeline of ours; Elasticsearch's own template for `logs-*-*` names another."""
+TELLING = ["event.original", "message", "log.file.path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where events go."""
+
+    stream: str
+    cluster: str
+    """UUID of the cluster."""
+    index_uuid: str = ""
+    """Of the newest backing index; empty where nothing was ever written."""
+    index_number: int = 0
+    """Of the newest backing index in its data stream; 0 for a plain index."""
+    known_uuids: frozenset[str] = frozenset()
+    """Of all backing indices."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is an index that may hold events."""
+        return bool(self.index_uuid)
+
+    def was_made_anew(self, registry: Registry) -> bool:
+        """Whether the stream that the registry knew was deleted.
+
+        Its newest index is gone, and not because it grew old: a data stream that lived on has higher numbers by now.
+        """
+        if not registry.index_uuid or registry.index_uuid in self.known_uuids:
+            return False
+        return self.index_number <= registry.index_number
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What tells of a stored document which line it came from."""
+
+    original: str | None
+    path: str | None
+
+
+def find(es: Elasticsearch, stream: str) -> Target:
+    """The stream, which must exist or have a template, with our ingest pipeline.
+
+    Raises:
+        InputError: it is not provisioned.
+    """
+    cluster = str(es.info()["cluster_uuid"])
+    try:
+        indices: dict[str, Any] = dict(es.indices.get(index=stream))
+    except NotFoundError:
+        template = es.indices.simulate_index_template(name=stream).get("template", {})
+        _require_pipeline(template.get("settings", {}), stream)
+        return Target(stream, cluster)
+    newest = max(indices, key=lambda name: (_number(name), name))
+    _require_pipeline(indices[newest]["settings"], stream)
+    uuids = {name: str(index["settings"]["index"]["uuid"]) for name, index in indices.items()}
+    return Target(stream, cluster, uuids[newest], _number(newest), frozenset(uuids.values()))
+
+
+def _require_pipeline(settings: dict[str, Any], stream: str) -> None:
+    pipeline = settings.get("index", {}).get("default_pipeline", "")
+    if OURS not in pipeline:
+        found = f"its pipeline is {pipeline!r}" if pipeline else "it has no ingest pipeline"
+        raise InputError(f"{stream} is not provisioned ({found}); run `oversight provision` first")
+
+
+def _number(index: str) -> int:
+    """Number of a backing index, 7 of `.ds-logs-oversight.connection-default-2026.01.31-000007`; 0 of another index."""
+    found = re.fullmatch(r"\.ds-.+-(\d{6,})", index)
+    return int(found[1]) if found else 0
+
+
+def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, Stored]:
+    """Documents of these ids that the stream has, in any of its backing indices, also the newest writes."""
+    try:
+        es.indices.refresh(index=stream)
+        answer = es.search(
+            index=stream,
+            query={"ids": {"values": list(ids)}},
+            source={"includes": TELLING},
+            size=max(1, len(ids)),
+            track_total_hits=False,
+        )
+    except NotFoundError:  # the first event creates the stream
+        return {}
+    return {str(hit["_id"]): _told(hit.get("_source", {})) for hit in answer["hits"]["hits"]}
+
+
+def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str, Stored]:
+    """Documents at (backing index, id), as they are at this moment."""
+    answer = es.mget(
+        docs=[{"_index": index, "_id": doc_id} for index, doc_id in places],
+        source_includes=TELLING,
+    )
+    return {str(doc["_id"]): _told(doc.get("_source", {})) for doc in answer["docs"] if doc.get("found")}
+
+
+def _told(source: dict[str, Any]) -> Stored:
+    try:
+        original = lookup(source, "event.original")
+        return Stored(lookup(source, "message") if original is None else original, lookup(source, "log.file.path"))
+    except AmbiguousFieldError:
+        return Stored(None, None)

@@ -1,0 +1,134 @@
+"""`oversight ship`: files of raw events into the data stream, every line once."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from contract.errors import OversightError
+from contract.fields import stream_name
+from es_pipelines.ship import ShipConfig, ShipReport, ship
+from es_pipelines.ship_follow import follow
+from oversight import logs
+from oversight.cluster import connect
+from oversight.commands.ship_progress import ProgressDisplay
+from oversight.settings import OversightSettings, ShipSettings, load
+
+INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--namespace", help="Installation to ship to (OVERSIGHT_NAMESPACE).")
+@click.option("--user", help="Whose traffic it is, user.id; without it the file's name up to the last dot.")
+@click.option("--observer", help="Sensor that saw it, observer.name; without it the file's name up to the last dot.")
+@click.option("--follow", "following", is_flag=True, help="Go on with what is written to the files, until Ctrl-C.")
+@click.option("--batch-size", type=int, help="Lines in one request (OVERSIGHT_SHIP_BATCH_SIZE).")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS",
+    help="Give up when Elasticsearch gives no answer for so long; without it, wait as long as it takes.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+def command(
+    *,
+    files: tuple[Path, ...],
+    namespace: str | None,
+    user: str | None,
+    observer: str | None,
+    following: bool,
+    batch_size: int | None,
+    timeout_s: float | None,
+    as_json: bool,
+) -> None:
+    """Send files of raw events to Elasticsearch, every line once: shipping a file again sends only what is new.
+
+    What was sent is kept in the folder OVERSIGHT_STATE; where that is lost, the stream itself is asked. Stop it at any
+    time: the next run goes on from there.
+
+    \b
+    Example:
+      oversight ship sensor-logs/*.csv
+      oversight ship --follow --user alice /var/log/sensor/connections.csv
+    """
+    logs.setup("oversight-ship", stream=sys.stderr)
+    shared = load(OversightSettings, namespace=namespace)
+    settings = load(ShipSettings, batch_size=batch_size)
+    config = ShipConfig(
+        stream=stream_name(shared.namespace),
+        state=shared.state,
+        user=user,
+        observer=observer,
+        batch_size=settings.batch_size,
+        batch_bytes=settings.batch_bytes,
+        complete=not following,
+        timeout_s=timeout_s,
+    )
+    stop = stop_on_signals()
+    with connect() as es, ProgressDisplay() as display:
+        try:
+            if following:
+                report = follow(es, files, config, stop=stop, on_progress=display.update)
+            else:
+                report = ship(es, files, config, stop=stop, on_progress=display.update)
+        except OversightError:
+            if display.last is not None:  # what is in, is in: the error follows
+                display.close()
+                show(display.last.report, config.stream, as_json=as_json)
+            raise
+    show(report, config.stream, as_json=as_json)
+    if stop.is_set() and not following:
+        click.echo("oversight: stopped; run the same command again to go on from here", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGINT and SIGTERM set; a second signal ends the process at once."""
+    stop = threading.Event()
+
+    def ask(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGINT, ask)
+    signal.signal(signal.SIGTERM, ask)
+    return stop
+
+
+def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
+    """The result on standard output."""
+    if as_json:
+        click.echo(orjson.dumps(as_dict(report, stream), option=orjson.OPT_INDENT_2))
+        return
+    columns = ("stored", "already there", "headers", "failed", "bytes")
+    table = Table("File", *columns, "", title=None, box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for file in report.files:
+        numbers = (file.stored, file.already_there, file.headers, file.failed, file.bytes)
+        table.add_row(file.path, *(str(number) for number in numbers), file.note)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(table)
+    console.print(
+        f"{report.stored} events stored in {stream} in {report.seconds:.1f} s, {report.already_there} already there"
+    )
+    if report.failed:
+        console.print(f"{report.failed} were refused and are stored as failed; `oversight status` says why")
+
+
+def as_dict(report: ShipReport, stream: str) -> dict[str, Any]:
+    """The result for a script."""
+    totals = ("stored", "already_there", "headers", "failed", "bytes", "seconds")
+    return {
+        "stream": stream,
+        **{name: getattr(report, name) for name in totals},
+        "files": [dataclasses.asdict(file) for file in report.files],
+    }

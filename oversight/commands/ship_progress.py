@@ -1,0 +1,54 @@
+"""How far shipping is: a bar at a terminal, a plain line every few seconds elsewhere, always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+
+from es_pipelines.ship import Progress
+
+LINE_INTERVAL_S = 5.0
+
+
+class ProgressDisplay:
+    """Shows each `Progress`; `last` keeps the newest."""
+
+    def __init__(self) -> None:
+        self.last: Progress | None = None
+        self._next_line = time.monotonic() + LINE_INTERVAL_S
+        self._tasks: dict[str, TaskID] = {}
+        self._bars: Bars | None = None
+        if sys.stderr.isatty():
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+            self._bars = Bars(*columns, console=Console(stderr=True), transient=True)
+
+    def __enter__(self) -> Self:
+        if self._bars is not None:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bars away."""
+        if self._bars is not None:
+            self._bars.stop()
+
+    def update(self, progress: Progress) -> None:
+        """Show where the work is."""
+        self.last = progress
+        if self._bars is not None:
+            if progress.path not in self._tasks:
+                self._tasks[progress.path] = self._bars.add_task(Path(progress.path).name, total=progress.size)
+            self._bars.update(self._tasks[progress.path], completed=progress.offset, total=progress.size)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_INTERVAL_S
+            share = 100 * progress.offset // max(1, progress.size)
+            sys.stderr.write(f"{progress.path}: {share} %, {progress.report.stored} events stored so far\n")
