@@ -1,0 +1,103 @@
+"""The whole way from a Keras model and a contract to a checked artifact on disk.
+
+Keras model ─▶ signature ─▶ graph ─▶ agreement on rows ─▶ temporary file ─▶ model.onnx, in one step
+                   └── contract ──┘
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import keras
+import onnx
+import tensorflow
+import tf2onnx
+
+from contract.artifact import VERSION_DIGITS, ModelContract
+from contract.errors import ArtifactError, InputError
+from converter.check import Agreement, agreement
+from converter.graph import export
+from converter.rows import Rows, made_from, with_unseen_words
+from converter.signature import signature_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Converted:
+    """What was written."""
+
+    path: Path
+    size_bytes: int
+    version: str
+    """As `oversight.model.version` names it."""
+    agreement: Agreement
+
+
+def convert(model: keras.Model, contract: ModelContract, output: Path, rows: Rows | None = None) -> Converted:
+    """Write the artifact of a model, or nothing.
+
+    Args:
+        model: tabular, as `converter.signature` describes.
+        contract: its features, labels and thresholds; the versions of the libraries used here are added.
+        output: file to write; one that is there is replaced in one step.
+        rows: real rows to check with; without them rows are made from the contract.
+
+    Raises:
+        ArtifactError: the contract's parts do not fit together.
+        ConversionError: model and contract do not fit, or ONNX does not answer as Keras does.
+        InputError: the file cannot be written.
+    """
+    contract.check()
+    contract = dataclasses.replace(contract, libraries={**contract.libraries, **versions()})
+    signature = signature_of(model, contract)
+    graph = export(signature, contract)
+    tried = with_unseen_words(made_from(contract) if rows is None else rows)
+    found = agreement(signature, graph, contract, tried)
+    content = graph.SerializeToString(deterministic=True)
+    write(output, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return Converted(output, len(content), digest[:VERSION_DIGITS], found)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that made the graph."""
+    return {module.__name__: module.__version__ for module in (keras, onnx, tensorflow, tf2onnx)}
+
+
+def read_contract(path: Path) -> ModelContract:
+    """The contract in a JSON file.
+
+    Raises:
+        InputError: it cannot be read or is no contract.
+    """
+    try:
+        return ModelContract.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror or error}); name the contract's file") from None
+    except (ArtifactError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no contract of a model: {error}") from None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a whole file in place: a reader sees the old one or the new one, never a part.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
+            try:
+                draft.write(content)
+                draft.flush()
+                os.fsync(draft.fileno())
+                Path(draft.name).chmod(0o644)  # a temporary file is for its owner alone
+                Path(draft.name).replace(path)
+            except BaseException:
+                Path(draft.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror or error}); choose another place") from None

@@ -1,0 +1,169 @@
+"""One ONNX graph from a signature: words in front, the contract in the metadata.
+
+    categorical string (n, k) ─▶ column by column: LabelEncoder ─▶ codes int32 (n, k) ─┐
+                                                                                       ├─▶ exported Keras model ─▶ outputs
+    numeric float32 (n, m) ────────────────────────────────────────────────────────────┘
+
+tf2onnx numbers its names anew with each call, so all names are given again here: the same model gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import onnx
+import tensorflow as tf
+import tf2onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from contract.artifact import (
+    CATEGORICAL_INPUT,
+    METADATA_KEY,
+    NOVELTY_OUTPUT,
+    NUMERIC_INPUT,
+    PROBABILITIES_OUTPUT,
+    ModelContract,
+)
+from contract.errors import ConversionError
+from converter.signature import Signature, specs
+
+OPSET, ML_OPSET = 18, 3
+IR_VERSION = 9
+"""Old enough for every ONNX Runtime since 1.17."""
+PRODUCER = "oversight.converter"
+BATCH = "rows"
+CODES = "codes"
+ML_DOMAIN = "ai.onnx.ml"
+STANDARD_DOMAINS = ("", "ai.onnx", ML_DOMAIN)
+
+
+def export(signature: Signature, contract: ModelContract) -> onnx.ModelProto:
+    """The whole graph, checked by ONNX's own checker.
+
+    Raises:
+        ConversionError: the model uses an operation that ONNX has not.
+    """
+    core = _from_tensorflow(signature, contract)
+    rename(core)
+    front = _look_ups(contract)
+    graph = helper.make_graph(
+        [*front, *core.node], "oversight", _inputs(contract), _outputs(contract), initializer=list(core.initializer)
+    )
+    model = helper.make_model(
+        graph,
+        producer_name=PRODUCER,
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
+    )
+    helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
+    foreign = sorted(
+        {f"{node.domain}::{node.op_type}" for node in nodes_of(graph) if node.domain not in STANDARD_DOMAINS}
+    )
+    if foreign:
+        raise ConversionError(
+            f"the graph needs operators that are not ONNX's own: {', '.join(foreign)}; leave them out of the model"
+        )
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ConversionError(f"the exported graph is not valid ONNX ({str(error).splitlines()[0]})") from None
+    return model
+
+
+def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.GraphProto:
+    """The Keras model alone, as tf2onnx writes it, with the constants that tf2onnx takes for inputs filled in."""
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it would say is in our error
+    concrete = signature.get_concrete_function()  # type: ignore[attr-defined]
+    exported, _ = tf2onnx.convert.from_function(signature, input_signature=specs(contract), opset=OPSET)
+    graph: onnx.GraphProto = exported.graph
+    known = {schema.name for schema in onnx.defs.get_all_schemas()}
+    missing = sorted({node.op_type for node in nodes_of(graph) if node.op_type not in known})
+    if missing:
+        raise ConversionError(
+            f"the model uses operations that have no form in ONNX: {', '.join(missing)}; express them with others"
+        )
+    for outside, inside in concrete.graph.captures:
+        if outside.dtype != tf.resource:
+            graph.initializer.append(numpy_helper.from_array(outside.numpy(), inside.name))
+    return graph
+
+
+def rename(graph: onnx.GraphProto) -> None:
+    """Number all nodes and tensors in their order; inputs and outputs keep the artifact's names."""
+    kept = {NUMERIC_INPUT: NUMERIC_INPUT, CATEGORICAL_INPUT: CODES}
+    names: dict[str, str] = {"": "", **kept}
+    names |= {output.name: output.name for output in graph.output}
+    first_use: dict[str, int] = {}
+    for name in (name for node in graph.node for name in node.input):
+        first_use.setdefault(name, len(first_use))
+    initializers = [tensor for tensor in graph.initializer if tensor.name in first_use]
+    initializers.sort(key=lambda tensor: first_use[tensor.name])
+    for tensor in initializers:
+        names.setdefault(tensor.name, f"constant_{len(names)}")
+        tensor.name = names[tensor.name]
+    for place, node in enumerate(graph.node):
+        for name in node.output:
+            names.setdefault(name, f"tensor_{len(names)}")
+        node.name = f"{node.op_type}_{place}"
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+        node.ClearField("doc_string")
+    del graph.initializer[:]
+    graph.initializer.extend(initializers)
+
+
+def nodes_of(graph: onnx.GraphProto) -> list[Any]:
+    """All nodes, those inside branches and loops too."""
+    found: list[Any] = []
+    for node in graph.node:
+        found.append(node)
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                found += nodes_of(inner)
+    return found
+
+
+def _look_ups(contract: ModelContract) -> list[Any]:
+    """Nodes from words to codes: place in the vocabulary plus 1, 0 for any other word."""
+    if not contract.categorical:
+        return []
+    words = [f"words_{index}" for index in range(len(contract.categorical))]
+    nodes = [helper.make_node("Split", [CATEGORICAL_INPUT], words, "split_words", axis=1, num_outputs=len(words))]
+    columns = []
+    for index, feature in enumerate(contract.categorical):
+        column = f"codes_{index}"
+        nodes.append(
+            helper.make_node(
+                "LabelEncoder",
+                [words[index]],
+                [column],
+                f"look_up_{index}",
+                domain=ML_DOMAIN,
+                keys_strings=list(feature.vocabulary),
+                values_int64s=list(range(1, len(feature.vocabulary) + 1)),
+                default_int64=0,
+            )
+        )
+        columns.append(column)
+    nodes.append(helper.make_node("Concat", columns, ["codes_int64"], "join_codes", axis=1))
+    nodes.append(helper.make_node("Cast", ["codes_int64"], [CODES], "cast_codes", to=TensorProto.INT32))
+    return nodes
+
+
+def _inputs(contract: ModelContract) -> list[Any]:
+    found = []
+    if contract.numeric:
+        found.append(helper.make_tensor_value_info(NUMERIC_INPUT, TensorProto.FLOAT, [BATCH, len(contract.numeric)]))
+    if contract.categorical:
+        shape: list[str | int | None] = [BATCH, len(contract.categorical)]
+        found.append(helper.make_tensor_value_info(CATEGORICAL_INPUT, TensorProto.STRING, shape))
+    return found
+
+
+def _outputs(contract: ModelContract) -> list[Any]:
+    shape: list[str | int | None] = [BATCH, len(contract.labels)]
+    found = [helper.make_tensor_value_info(PROBABILITIES_OUTPUT, TensorProto.FLOAT, shape)]
+    if contract.novelty_threshold is not None:
+        found.append(helper.make_tensor_value_info(NOVELTY_OUTPUT, TensorProto.FLOAT, [BATCH]))
+    return found

@@ -1,0 +1,98 @@
+"""Load a `.keras` file that may come from anyone: no code in it is ever run.
+
+model.keras (zip) ─▶ config.json looked through for what cannot be exported ─▶ keras.saving.load_model, safe mode
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from contract.errors import ConversionError, InputError
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+CODE_LAYERS = ("Lambda",)
+"""Layers that carry Python code: nothing but Python could run them, and loading them would run anyone's code."""
+
+
+def load(path: Path) -> keras.Model:
+    """The model in a file.
+
+    Raises:
+        InputError: the file cannot be read.
+        ConversionError: it is no Keras 3 model, or holds layers that cannot be loaded safely (names them).
+    """
+    refuse_code(read_config(path), path)
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        raise ConversionError(
+            f"{path} cannot be loaded by Keras {keras.__version__} ({first_line(error)}); save it again with that version"
+        ) from None
+    if not isinstance(model, keras.Model):
+        raise ConversionError(f"{path} holds a {type(model).__name__}, expected a Keras model")
+    return model
+
+
+def read_config(path: Path) -> Any:
+    """The model's architecture as the file describes it, read without Keras."""
+    try:
+        with path.open("rb") as raw:
+            if raw.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
+                raise ConversionError(
+                    f"{path} is HDF5, a format that can carry code; load it where it was made and save it as a .keras file"
+                )
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror or error}); name a .keras file") from None
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ConversionError(f"{path} is no Keras model ({error}); expected a file that model.save() wrote") from None
+
+
+def refuse_code(config: Any, path: Path) -> None:
+    """Refuse layers that are code.
+
+    Raises:
+        ConversionError: names the layers.
+    """
+    code = sorted({name for kind, name in _objects(config) if kind in CODE_LAYERS})
+    if code:
+        raise ConversionError(
+            f"{path} has Lambda layers ({', '.join(code)}), which are Python code and have no form in a graph; "
+            f"write them with layers or keras.ops and save the model again"
+        )
+    custom = sorted({kind for kind, name in _objects(config) if name.startswith(">")})
+    if custom:
+        raise ConversionError(
+            f"{path} has classes of its own ({', '.join(custom)}), which are not in the file; "
+            f"write them with Keras's layers or keras.ops and save the model again"
+        )
+
+
+def _objects(config: Any) -> Iterator[tuple[str, str]]:
+    """Class and name of every object in a configuration; the name of a class that is not Keras's begins with `>`."""
+    if isinstance(config, dict):
+        kind = config.get("class_name")
+        if isinstance(kind, str):
+            foreign = "module" in config and not str(config["module"] or "keras").startswith("keras")
+            custom = foreign or (config.get("module", "") is None and config.get("registered_name") is not None)
+            inner = config.get("config")
+            name = str(inner.get("name", kind)) if isinstance(inner, dict) else kind
+            yield kind, f">{name}" if custom and kind not in CODE_LAYERS else name
+        for value in config.values():
+            yield from _objects(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _objects(value)
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, on one line."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

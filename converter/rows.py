@@ -1,0 +1,128 @@
+"""Rows to check a conversion with: real ones from a CSV file, or rows made from what the contract says of each feature.
+
+Each set is followed by rows with words that no vocabulary has.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact import Feature, ModelContract
+from contract.errors import InputError, shorten
+
+UNSEEN_WORD = "\N{REPLACEMENT CHARACTER}unseen"
+"""In no sensible vocabulary; it has a character beyond ASCII on purpose."""
+N_MADE = 2_000
+N_MOST = 50_000
+"""Rows of a file that are used: more find no more, and cost time."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Raw feature values."""
+
+    numeric: NDArray[np.float32]
+    """Shape (n_rows, n_numeric)."""
+    categorical: NDArray[np.object_]
+    """Shape (n_rows, n_categorical), Python strings."""
+
+    def __len__(self) -> int:
+        return len(self.numeric)
+
+
+def with_unseen_words(rows: Rows) -> Rows:
+    """The rows, then for each categorical column some of them again with an unseen word there, then with all unseen."""
+    n_columns = rows.categorical.shape[1]
+    if n_columns == 0:
+        return rows
+    some = slice(0, min(len(rows), 100))
+    changed = [np.array(rows.categorical[some]) for _ in range(n_columns + 1)]
+    for column in range(n_columns):
+        changed[column][:, column] = UNSEEN_WORD
+    changed[n_columns][:] = UNSEEN_WORD
+    numeric = np.concatenate([rows.numeric, *[rows.numeric[some]] * len(changed)])
+    return Rows(numeric, np.concatenate([rows.categorical, *changed]))
+
+
+def made_from(contract: ModelContract, *, n_rows: int = N_MADE, seed: int = 0) -> Rows:
+    """Rows within the contract's ranges and vocabularies, the harmless background first."""
+    rng = np.random.default_rng(seed)
+    numeric = np.zeros((n_rows, len(contract.numeric)), np.float32)
+    for index, feature in enumerate(contract.numeric):
+        numeric[:, index] = _numbers(feature, rng, n_rows)
+    categorical = np.empty((n_rows, len(contract.categorical)), object)
+    for index, feature in enumerate(contract.categorical):
+        categorical[:, index] = rng.choice(np.array(feature.vocabulary, object), n_rows)
+        if isinstance(feature.background, str):
+            categorical[0, index] = feature.background
+    return Rows(numeric, categorical)
+
+
+def _numbers(feature: Feature, rng: np.random.Generator, n_rows: int) -> NDArray[np.float64]:
+    """Values of one feature: a third evenly spread, a third near the minimum, a third 0 or the background."""
+    low = -1.0 if feature.minimum is None else feature.minimum
+    high = max(low, 1.0 if feature.maximum is None else feature.maximum)
+    rest = float(feature.background) if isinstance(feature.background, float) else min(max(0.0, low), high)
+    spread = low + (high - low) * rng.random(n_rows)
+    near = low + np.expm1(rng.random(n_rows) * math.log1p(high - low))
+    values = np.choose(rng.integers(0, 3, n_rows), [spread, near, np.full(n_rows, rest)])
+    values[0] = rest
+    return values
+
+
+def read_csv(path: Path, contract: ModelContract) -> Rows:
+    """Rows of a comma-separated file whose header names the features, in any order; other columns are passed over.
+
+    Raises:
+        InputError: the file cannot be read, a feature has no column, or a value is no number (names the line).
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return _rows(csv.reader(stream), path, contract)
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror or error}); name a CSV file with --rows") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV file in UTF-8 ({error}); correct it") from None
+
+
+def _rows(lines: Iterator[list[str]], path: Path, contract: ModelContract) -> Rows:
+    header = [name.strip() for name in next(lines, [])]
+    missing = [feature.name for feature in contract.features if feature.name not in header]
+    if missing:
+        raise InputError(
+            f"{path} has no column for {', '.join(missing[:5])} in its header; expected a header line that names all "
+            f"{len(contract.features)} features"
+        )
+    places = {name: index for index, name in enumerate(header)}
+    numeric: list[list[float]] = []
+    categorical: list[list[str]] = []
+    for number, line in enumerate(lines, 2):
+        if not line:
+            continue
+        if len(line) != len(header):
+            raise InputError(f"{path}, line {number}: {len(line)} columns, expected {len(header)} as in the header")
+        numeric.append([_number(line[places[item.name]], item.name, number, path) for item in contract.numeric])
+        categorical.append([line[places[item.name]] for item in contract.categorical])
+        if len(numeric) == N_MOST:
+            break
+    if not numeric:
+        raise InputError(f"{path} has no rows below its header; expected some to check the conversion with")
+    words = np.array(categorical, object).reshape(len(categorical), len(contract.categorical))
+    return Rows(np.array(numeric, np.float32).reshape(len(words), len(contract.numeric)), words)
+
+
+def _number(text: str, column: str, number: int, path: Path) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{path}, line {number}, column {column!r}: {shorten(text)}, expected a finite number")
+    return value

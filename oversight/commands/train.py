@@ -1,0 +1,117 @@
+"""`oversight train`: data in, checked artifact with its model card out. The one place where training and converter meet.
+
+data ─▶ parts ─▶ Keras model ─▶ draft artifact ─▶ held-out figures ─▶ artifact that carries them, report, model card
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from contract.artifact import ModelContract
+from contract.errors import InputError
+from oversight.commands.train_progress import TrainProgress
+from oversight.keras_parts import tensorflow_in_quiet
+from oversight.settings import DEFAULT_MODEL
+from training import data, report
+from training.evaluate import by_label, evaluate, open_artifact, predict
+from training.split import Parts, split
+
+
+@click.command()
+@click.option("--data", "data_path", type=click.Path(path_type=Path), help="KDD Cup 99 file; without it, a download.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of split and weights.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_MODEL.parent, help="Folder to write to."
+)  # fmt: skip
+@click.option("--keep-keras", type=click.Path(path_type=Path, dir_okay=False), help="Write the Keras model there too.")
+@click.option("--json", "as_json", is_flag=True, help="What was made, as JSON.")
+def command(*, data_path: Path | None, seed: int, output: Path, keep_keras: Path | None, as_json: bool) -> None:
+    """Train a model on KDD Cup 99 and convert it: model.onnx, report.json, MODEL_CARD.md.
+
+    About a minute on two cores. The labels that the data brings are split by distinct vector, and what is reported was
+    measured on vectors that training never saw. Without --data scikit-learn downloads the 10 % training set.
+
+    \b
+    Example:
+      oversight train --data kddcup.data_10_percent.gz --seed 0 --output models/kdd99-mlp
+    """
+    if keep_keras is not None and keep_keras.suffix != ".keras":
+        raise click.UsageError(f"--keep-keras {keep_keras}: Keras writes files that end in .keras")
+    began = time.monotonic()
+    with TrainProgress() as progress:
+        progress.say("reading the data")
+        records, source = data.fetch() if data_path is None else data.read(data_path)
+        parts = split(records, seed)
+        progress.say(
+            f"{records.n_rows:,} rows, {len(parts.training):,} distinct vectors to train on; starting TensorFlow"
+        )
+        model, contract = _train(parts, source, seed, progress)
+        progress.say("converting and checking")
+        made = _write(model, contract, parts, output)
+    if keep_keras is not None:
+        _keep(model, keep_keras)
+    _show({**made, "seconds": round(time.monotonic() - began, 1)}, as_json=as_json)
+
+
+def _train(parts: Parts, source: data.Source, seed: int, progress: TrainProgress) -> tuple[Any, ModelContract]:
+    with tensorflow_in_quiet():
+        from training.describe import contract_of
+        from training.fit import Recipe, train
+    recipe = Recipe()
+    trained = train(parts, seed, recipe, progress.epoch)
+    threshold = trained.novelty_threshold
+    contract = contract_of(parts, source, trained.encoding, seed=seed, recipe=recipe, novelty_threshold=threshold)
+    return trained.model, contract
+
+
+def _write(model: Any, contract: ModelContract, parts: Parts, output: Path) -> dict[str, Any]:
+    """Measure a draft of the artifact, then write the artifact that carries the figures."""
+    with tensorflow_in_quiet():
+        from converter.convert import convert, write
+        from converter.rows import Rows
+    held_out = dataclasses.replace(parts.held_out, counts=parts.held_out.counts.clip(max=1))
+    rows = Rows(held_out.numeric, held_out.categorical.astype(object))
+    with tempfile.TemporaryDirectory(prefix="oversight-train-") as folder:
+        draft = convert(model, contract, Path(folder) / "model.onnx", rows)
+        session, draft_contract = open_artifact(draft.path)
+        predictions = predict(session, draft_contract, held_out)
+        figures = evaluate(held_out, predictions, draft_contract)
+        labels = by_label(held_out, predictions, draft_contract)
+    summary = {key: value for key, value in figures.items() if key != "unseen"}
+    final = convert(model, dataclasses.replace(contract, heldout=summary), output / "model.onnx", rows)
+    _, written = open_artifact(final.path)
+    artifact = {
+        "version": final.version,
+        "size_bytes": final.size_bytes,
+        "checked_against_keras": dataclasses.asdict(final.agreement),
+    }
+    write(output / "report.json", report.report(written, summary, labels, artifact).encode())
+    write(output / "MODEL_CARD.md", report.model_card(written, summary, labels, artifact).encode())
+    return {"output": str(output), **artifact, "held_out": summary}
+
+
+def _keep(model: Any, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror or error}); the artifact itself is written") from None
+
+
+def _show(made: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(made, option=orjson.OPT_INDENT_2))
+        return
+    figures = made["held_out"]
+    click.echo(
+        f"{made['output']}/model.onnx  version {made['version']}, {made['size_bytes']:,} bytes, {made['seconds']} s\n"
+        f"held out: accuracy {figures['accuracy_23']:.4f}, macro-F1 {figures['macro_f1_23']:.3f} (23 labels, "
+        f"{figures['rows']:,} distinct vectors); {figures['normal_alert_rate']:.2%} of normal raise an alert"
+    )

@@ -1,0 +1,39 @@
+"""Import the folders that use TensorFlow: only when a command needs them, in quiet, with a clear line where it is missing.
+
+with tensorflow_in_quiet():
+    from training import fit
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from contract.errors import InputError
+
+
+@contextmanager
+def tensorflow_in_quiet() -> Iterator[None]:
+    """Around imports: TensorFlow's native side writes to standard error before its own log level holds.
+
+    Raises:
+        InputError: TensorFlow or another package of the extra `train` is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"this command needs the package {error.name!r}, which is not installed; run: pip install 'oversight[train]'"
+        ) from None
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)

@@ -1,0 +1,204 @@
+"""Read KDD Cup 99 into arrays, each distinct record once.
+
+    FILE (plain or gzip) ┐                    distinct lines          distinct records
+    scikit-learn's copy  ┴─▶ lines ─▶ dict ──────────────▶ parse ──▶ one row a (vector, label), with its count
+
+Seven rows in ten of KDD Cup 99 are repetitions, so each distinct line is parsed once and counted.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.errors import InputError, shorten
+from contract.kdd99 import CATEGORICAL, COLUMNS, NUMERIC
+
+N_FIELDS = len(COLUMNS) + 1
+GZIP_MAGIC = b"\x1f\x8b"
+LABEL = "label"
+
+
+@dataclass(frozen=True)
+class Records:
+    """Distinct labelled records; `counts` says how often each stood in the file."""
+
+    numeric: NDArray[np.float32]
+    """Shape (n_records, 38), raw values, columns in the order of `contract.kdd99.NUMERIC`."""
+    categorical: NDArray[np.str_]
+    """Shape (n_records, 3), columns in the order of `contract.kdd99.CATEGORICAL`."""
+    labels: NDArray[np.str_]
+    """Shape (n_records,), without the full stop."""
+    counts: NDArray[np.int64]
+    """Shape (n_records,)."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def n_rows(self) -> int:
+        """Rows of the file, repetitions included."""
+        return int(self.counts.sum())
+
+    def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> Records:
+        """The records of an index or mask, in its order."""
+        return Records(self.numeric[index], self.categorical[index], self.labels[index], self.counts[index])
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where records come from, so that another person can get the same."""
+
+    name: str
+    sha256: str
+
+
+def read(path: Path) -> tuple[Records, Source]:
+    """Read a labelled file: 41 columns and a label, comma-separated, plain or gzip, with or without a header line.
+
+    Raises:
+        InputError: the file cannot be read, or a line is no labelled KDD record (names line, column and value).
+    """
+    try:
+        with path.open("rb") as raw:
+            first_of_line = _distinct(_lines(raw, path))
+            records = _parse(first_of_line, path.name)
+            raw.seek(0)
+            digest = hashlib.file_digest(raw, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path} ({error.strerror or error}); name a KDD Cup 99 file with --data"
+        ) from None
+    return records, Source(name=path.name, sha256=digest)
+
+
+def fetch(data_home: Path | None = None) -> tuple[Records, Source]:
+    """The 10 % training set through scikit-learn, which keeps what it downloads in its own cache.
+
+    Raises:
+        InputError: there is no network and nothing in the cache.
+    """
+    from sklearn.datasets import fetch_kddcup99
+
+    try:
+        bunch = fetch_kddcup99(percent10=True, data_home=data_home, n_retries=1)
+    except OSError as error:
+        raise InputError(
+            f"KDD Cup 99 cannot be downloaded ({error}); name a file that is here already with --data FILE"
+        ) from None
+    name = "fetch_kddcup99(percent10=True)"
+    lines = [b",".join([*map(_as_bytes, row), label]) for row, label in zip(bunch.data, bunch.target, strict=True)]
+    digest = hashlib.sha256(b"\n".join(lines)).hexdigest()
+    return _parse(_distinct(enumerate(lines, 1)), name), Source(name=name, sha256=digest)
+
+
+def _as_bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _lines(raw: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number and content of every line that is not empty; the header, where there is one, is left out."""
+    packed = raw.read(2) == GZIP_MAGIC
+    raw.seek(0)
+    stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+    header = b"duration,"
+    try:
+        for number, line in enumerate(stream, 1):
+            text = line.strip()
+            if text and not (number == 1 and text.startswith(header)):
+                yield number, text
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is a damaged gzip file ({error}); copy or download it again") from None
+
+
+def _distinct(lines: Iterable[tuple[int, bytes]]) -> dict[bytes, tuple[int, int]]:
+    """Each distinct line with the number of its first occurrence and how often it occurs."""
+    found: dict[bytes, tuple[int, int]] = {}
+    for number, line in lines:
+        first, count = found.get(line, (number, 0))
+        found[line] = (first, count + 1)
+    return found
+
+
+def _parse(lines: dict[bytes, tuple[int, int]], name: str) -> Records:
+    if not lines:
+        raise InputError(f"{name} has no rows; expected KDD Cup 99 records, 41 columns and a label a line")
+    numbers = [number for number, _ in lines.values()]
+    rows = [line.split(b",") for line in lines]
+    for number, row in zip(numbers, rows, strict=True):
+        if len(row) != N_FIELDS:
+            raise InputError(
+                f"{name}, line {number}: {len(row)} columns, expected {N_FIELDS} (41 features and the label); correct the file"
+            )
+    columns = dict(zip((*COLUMNS, LABEL), zip(*rows, strict=True), strict=True))
+    numeric = np.stack([_floats(columns[column], column, numbers, name) for column in NUMERIC], axis=1)
+    words = [_words(columns[column], column, numbers, name) for column in CATEGORICAL]
+    labels = np.char.rstrip(_words(columns[LABEL], LABEL, numbers, name), ".")
+    counts = np.array([count for _, count in lines.values()], np.int64)
+    return _merge(Records(numeric, np.stack(words, axis=1), labels, counts))
+
+
+def _floats(values: tuple[bytes, ...], column: str, numbers: list[int], name: str) -> NDArray[np.float32]:
+    """One column as float32 (cast from float64); only finite numbers in plain digits pass."""
+    try:
+        if b"_" not in b",".join(values):  # Python takes 1_000 for a number, no other reader of CSV does
+            with np.errstate(over="ignore"):
+                column_values = np.array(values).astype(np.float64).astype(np.float32)
+            if np.isfinite(column_values).all():
+                return column_values + np.float32(0)  # -0.0 and 0.0 are one value
+    except ValueError:
+        pass
+    for number, value in zip(numbers, values, strict=True):
+        if not _is_number(value):
+            raise InputError(
+                f"{name}, line {number}, column {column!r}: {shorten(_shown(value))}, expected a finite number; correct the file"
+            )
+    raise AssertionError(f"column {column!r} was refused and all its values are numbers")
+
+
+def _is_number(value: bytes) -> bool:
+    try:
+        with np.errstate(over="ignore"):
+            return b"_" not in value and bool(np.isfinite(np.float32(float(value))))
+    except (ValueError, OverflowError):
+        return False
+
+
+def _words(values: tuple[bytes, ...], column: str, numbers: list[int], name: str) -> NDArray[np.str_]:
+    for number, value in zip(numbers, values, strict=True):
+        if not value or not value.isascii():
+            raise InputError(
+                f"{name}, line {number}, column {column!r}: {shorten(_shown(value))}, expected a word of plain letters; "
+                f"correct the file"
+            )
+    return np.array(values).astype(np.str_)
+
+
+def _shown(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
+
+
+def _merge(records: Records) -> Records:
+    """One record a (vector, label): lines that spell one vector in two ways (`0`, `0.00`) become one; order kept."""
+    codes = [np.unique(column, return_inverse=True)[1] for column in (*records.categorical.T, records.labels)]
+    key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])
+    _, first, group = np.unique(as_items(key), return_index=True, return_inverse=True)
+    counts = np.bincount(group, weights=records.counts).astype(np.int64)
+    order = np.argsort(first)
+    merged = records.take(first[order])
+    return Records(merged.numeric, merged.categorical, merged.labels, counts[order])
+
+
+def as_items(matrix: NDArray[np.float32]) -> NDArray[np.void]:
+    """Each row of a matrix as one value that can be compared, shape (n_rows,)."""
+    rows = np.ascontiguousarray(matrix)
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()

@@ -1,0 +1,166 @@
+"""Train the networks: the classifier on all training records, the autoencoder on the normal ones.
+
+    training ─▶ classifier ─▶ stop by validation ─▶ temperature from validation ─┐
+       └ normal ─▶ autoencoder ─▶ stop by validation ─▶ scale from validation ───┴─▶ one Keras model
+
+The same records, seed, machine and library versions give the same weights. Another processor or another version of
+TensorFlow adds floats in another order and gives a model that is as good, with other weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from contract.kdd99 import LABELS, NORMAL
+from training.data import Records
+from training.encoding import Encoding, codes, measure
+from training.model import Networks, build, join
+from training.split import Parts
+
+Progress = Callable[[str, int, int, str], None]
+"""Called after each epoch: what is trained, epochs done, epochs at most, the loss in words."""
+Tensors = tuple[tf.Tensor, ...]
+
+NAMES = [label.name for label in LABELS]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What can be turned; the defaults are the shipped model's."""
+
+    epochs: int = 50
+    patience: int = 8
+    """Epochs without a better validation loss before training stops; the best weights are kept."""
+    batch_size: int = 512
+    learning_rate: float = 2e-3
+    """At the start; it falls to 0 along a half cosine."""
+    category_dropout: float = 0.02
+    """Share of words that are shown as unseen in an epoch, so that the unseen bucket is trained."""
+    false_positive_rate: float = 0.01
+    """Share of normal validation records whose novelty is above the threshold."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model with what its contract needs to say."""
+
+    model: keras.Model
+    encoding: Encoding
+    temperature: float
+    novelty_threshold: float
+
+
+def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Trained:
+    """Train on `parts.training`, stop and calibrate by `parts.validation`; `parts.held_out` is not looked at."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    encoding = measure(parts.training)
+    networks = build(encoding)
+    fit = _Fit(recipe, np.random.default_rng(seed), progress)
+    training, validation = (_tensors(part, encoding) for part in (parts.training, parts.validation))
+    fit.classifier(networks, training, validation)
+    harmless = [_normal(networks, tensors) for tensors in (training, validation)]
+    fit.autoencoder(networks, *harmless)
+    logits = networks.classifier(networks.encoder(list(validation[:2]))).numpy()
+    temperature = best_temperature(logits, validation[2].numpy())
+    errors = _errors(networks, harmless[1])
+    scale = float(np.quantile(errors, 1 - recipe.false_positive_rate))
+    model = join(networks, temperature=temperature, novelty_scale=scale)
+    return Trained(model, encoding, temperature, novelty_threshold=0.5)
+
+
+def best_temperature(logits: NDArray[np.float32], truth: NDArray[np.integer]) -> float:
+    """The divisor of the logits that makes these answers likeliest, from 0.25 to 4."""
+    candidates = np.geomspace(0.25, 4.0, 161)
+    return float(min(candidates, key=lambda temperature: _negative_log_likelihood(logits / temperature, truth)))
+
+
+def _negative_log_likelihood(logits: NDArray[np.float32], truth: NDArray[np.integer]) -> float:
+    top = logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
+    return float((log_sum - logits[np.arange(len(truth)), truth]).mean())
+
+
+def _tensors(records: Records, encoding: Encoding) -> Tensors:
+    """Numeric, codes and label numbers of records."""
+    truth = np.searchsorted(NAMES, records.labels).astype(np.int32)
+    return tuple(map(tf.constant, (records.numeric, codes(records.categorical, encoding.vocabularies), truth)))
+
+
+def _normal(networks: Networks, tensors: Tensors) -> tf.Tensor:
+    """The encoded normal records."""
+    chosen = tensors[2] == NAMES.index(NORMAL)
+    return networks.encoder([tf.boolean_mask(tensor, chosen) for tensor in tensors[:2]])
+
+
+def _errors(networks: Networks, encoded: tf.Tensor) -> NDArray[np.float32]:
+    errors: NDArray[np.float32] = tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)), axis=1).numpy()
+    return errors
+
+
+class _Fit:
+    """Mini-batch training with early stopping, an epoch in one compiled loop."""
+
+    def __init__(self, recipe: Recipe, rng: np.random.Generator, progress: Progress) -> None:
+        self.recipe, self.rng, self.progress = recipe, rng, progress
+
+    def classifier(self, networks: Networks, training: Tensors, validation: Tensors) -> None:
+        cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+        def loss(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
+            return cross_entropy(truth, networks.classifier(networks.encoder([numeric, categorical])))
+
+        def with_unseen_words(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor) -> Tensors:
+            kept = self.rng.random(categorical.shape) >= self.recipe.category_dropout
+            return numeric, categorical * tf.constant(kept.astype(np.int32)), truth
+
+        self._run("classifier", networks.classifier, loss, training, validation, with_unseen_words)
+
+    def autoencoder(self, networks: Networks, training: tf.Tensor, validation: tf.Tensor) -> None:
+        def loss(encoded: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)))
+
+        self._run("autoencoder", networks.autoencoder, loss, (training,), (validation,), lambda *tensors: tensors)
+
+    def _run(
+        self,
+        name: str,
+        network: keras.Model,
+        loss: Callable[..., tf.Tensor],
+        training: Tensors,
+        validation: Tensors,
+        vary: Callable[..., Tensors],
+    ) -> None:
+        n_rows, recipe = int(training[0].shape[0]), self.recipe
+        batch = min(recipe.batch_size, n_rows)
+        n_steps = n_rows // batch
+        schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs * n_steps)
+        optimizer = keras.optimizers.Adam(schedule)
+        optimizer.build(network.trainable_variables)
+
+        def epoch(order: tf.Tensor, *rows: tf.Tensor) -> None:
+            for step in tf.range(n_steps):
+                index = order[step * batch : (step + 1) * batch]
+                with tf.GradientTape() as tape:
+                    total = loss(*(tf.gather(tensor, index) for tensor in rows)) + tf.add_n(network.losses)
+                optimizer.apply(tape.gradient(total, network.trainable_variables))
+
+        run_epoch, measure_loss = tf.function(epoch), tf.function(loss)
+        best, best_weights, waited = np.inf, network.get_weights(), 0
+        for done in range(1, recipe.epochs + 1):
+            run_epoch(tf.constant(self.rng.permutation(n_rows)), *vary(*training))
+            value = float(measure_loss(*validation))
+            self.progress(name, done, recipe.epochs, f"validation loss {value:.5f}")
+            if value < best:
+                best, best_weights, waited = value, network.get_weights(), 0
+            else:
+                waited += 1
+                if waited == recipe.patience:
+                    break
+        network.set_weights(best_weights)

@@ -1,0 +1,68 @@
+"""Split distinct vectors into training, validation and held-out parts.
+
+    records ─▶ one label a vector ─▶ class by class: 80 % to learn from ─┬─▶ 90 % training
+                                                  └─▶ 20 % held out       └─▶ 10 % validation (stop, temperature, threshold)
+
+A random split by rows would put a twin of three in four held-out rows into training; here a vector is in one part only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data import Records, as_items
+
+HELD_OUT, VALIDATION = 0.2, 0.1
+FEW = 10
+"""A class with fewer vectors left after the hold-out gives none to validation: training needs them more."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Three parts without a common vector."""
+
+    training: Records
+    validation: Records
+    held_out: Records
+    n_contradictory: int
+    """Vectors that stood in the file under more than one label."""
+
+
+def split(records: Records, seed: int) -> Parts:
+    """Split by distinct vector, stratified by label; the same records and seed give the same parts.
+
+    A class of two vectors or more has at least one in training and one held out; a single vector is for training.
+    """
+    single, n_contradictory = one_label_a_vector(records)
+    rng = np.random.default_rng(seed)
+    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
+    for label in np.unique(single.labels):
+        members = rng.permutation(np.flatnonzero(single.labels == label))
+        n_held_out = max(round(len(members) * HELD_OUT), 1) if len(members) > 1 else 0
+        held_out, rest = np.split(members, [n_held_out])
+        n_validation = round(len(rest) * VALIDATION) if len(rest) >= FEW else 0
+        validation, training = np.split(rest, [n_validation])
+        for part, index in zip(parts, (training, validation, held_out), strict=True):
+            part.append(index)
+    chosen = [single.take(np.sort(np.concatenate(part))) for part in parts]
+    return Parts(chosen[0], chosen[1], chosen[2], n_contradictory)
+
+
+def one_label_a_vector(records: Records) -> tuple[Records, int]:
+    """Of a vector with two labels the one with more rows stays, with all the rows; of equals the first in the file.
+
+    Returns:
+        the records, each vector once, and how many vectors were contradictory.
+    """
+    codes = [np.unique(column, return_inverse=True)[1] for column in records.categorical.T]
+    key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])
+    _, vector = np.unique(as_items(key), return_inverse=True)
+    best = np.lexsort((np.arange(len(records)), -records.counts, vector))
+    keep = best[np.concatenate([[True], vector[best][1:] != vector[best][:-1]])]
+    rows = np.bincount(vector, weights=records.counts).astype(np.int64)
+    single = records.take(np.sort(keep))
+    n_contradictory = int((np.bincount(vector) > 1).sum())
+    return Records(single.numeric, single.categorical, single.labels, rows[vector[np.sort(keep)]]), n_contradictory
