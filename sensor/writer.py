@@ -40,6 +40,11 @@ def header(*, label: bool) -> str:
     return ",".join((*COLUMNS, LABEL_COLUMN) if label else COLUMNS)
 
 
+def path_of(folder: Path, user: str) -> Path:
+    """File of one user."""
+    return folder / f"{user}.csv"
+
+
 def write(
     records: Iterable[Record],
     folder: Path,
@@ -73,7 +78,7 @@ def write(
             if stop.is_set():
                 break
             if record.user not in files:
-                path = folder / f"{record.user}.csv"
+                path = path_of(folder, record.user)
                 files[record.user] = closing.enter_context(_open(path, header(label=label)))
                 written.files[record.user] = path
             _append(files[record.user], record.csv_line(label=label))

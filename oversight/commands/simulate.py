@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 import click
+import orjson
 from rich.console import Console
 from rich.table import Table
 
+from contract.fields import stream_name
+from oversight.settings import OversightSettings, ShipSettings, load
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
-from sensor.writer import Written, write
+from sensor.writer import Written, path_of, write
 
 LOOP_RATE = 20.0
 """Events a second with `--loop` and no `--rate`: endless writing at full speed would fill the disk."""
@@ -35,10 +36,21 @@ LOOP_RATE = 20.0
               help="Pace of the writing. Default: as fast as it goes; with --loop 20.")  # fmt: skip
 @click.option("--label", is_flag=True, help="Append the truth as 42nd column, as KDD's labelled files have it.")
 @click.option("--loop", is_flag=True, help="Play round after round until Ctrl-C.")
+@click.option("--ship", "shipping", is_flag=True,
+              help="Send the lines to Elasticsearch while they are written, as `oversight ship` does.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
-    folder: Path, events: int, users: tuple[str, ...], seed: int, rate: float | None, label: bool, loop: bool, as_json: bool
-) -> None:  # fmt: skip
+    *,
+    folder: Path,
+    events: int,
+    users: tuple[str, ...],
+    seed: int,
+    rate: float | None,
+    label: bool,
+    loop: bool,
+    shipping: bool,
+    as_json: bool,
+) -> None:
     """Make network traffic and write its raw events: people's work and some twenty attacks.
 
     The columns are those of KDD Cup 99, computed from the connections themselves; the lines are what `oversight ship`
@@ -48,33 +60,46 @@ def command(
     Example:
       oversight simulate --output logs --events 2000 --seed 7
       oversight ship logs/*.csv
+      oversight simulate --output logs --loop --rate 20 --ship
     """
+    from oversight.commands.ship import stop_on_signals
+
     records = simulate(seed=seed, start=datetime.now(UTC), users=users, events=events, loop=loop)
-    with _stopped_by_signals() as stop:
+    stop = stop_on_signals()
+    shipped: dict[str, int] = {}
+    with ExitStack() as stack:
+        if shipping:
+            shipped = stack.enter_context(_shipped(folder, users, stop))
         written = write(records, folder, rate=rate or (LOOP_RATE if loop else None), stop=stop, label=label)
     if as_json:
-        click.echo(json.dumps(_summary(written, folder)))
+        click.echo(orjson.dumps(_summary(written, folder) | shipped, option=orjson.OPT_INDENT_2))
     else:
-        _print(written)
+        _print(written, shipped)
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Turn SIGINT and SIGTERM into an event, so that no line is cut off."""
-    stop = threading.Event()
+def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Iterator[dict[str, int]]:
+    """Ship while the block writes; the numbers are in the dictionary once it is left."""
+    from es_pipelines.ship import ShipConfig
+    from oversight.cluster import connect
+    from oversight.commands.simulate_ship import Shipping
 
-    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+    shared, settings = load(OversightSettings), load(ShipSettings)
+    config = ShipConfig(
+        stream=stream_name(shared.namespace),
+        state=shared.state,
+        batch_size=settings.batch_size,
+        batch_bytes=settings.batch_bytes,
+        complete=False,
+    )
+    counts = {"stored": 0, "failed": 0}
+    with connect() as es:
+        with Shipping(es, [path_of(folder, user) for user in users], config, stop=stop) as shipping:
+            yield counts
+        counts.update(stored=shipping.stored, failed=shipping.failed)
 
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
-
-def _summary(written: Written, folder: Path) -> dict[str, object]:
+def _summary(written: Written, folder: Path) -> dict[str, Any]:
     return {
         "output": str(folder),
         "events": written.records,
@@ -89,7 +114,7 @@ def _summary(written: Written, folder: Path) -> dict[str, object]:
     }
 
 
-def _print(written: Written) -> None:
+def _print(written: Written, shipped: dict[str, int]) -> None:
     table = Table("Scenario", "Label", box=None, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("Events", justify="right")
     for (scenario, label), number in written.scenarios.most_common():
@@ -99,3 +124,5 @@ def _print(written: Written) -> None:
     console.print()
     for user, path in sorted(written.files.items()):
         console.print(f"{path}: {written.users[user]} events", highlight=False)
+    if shipped:
+        console.print(f"{shipped['stored']} events stored in Elasticsearch, {shipped['failed']} more as failed")

@@ -1,0 +1,69 @@
+"""Ship the simulator's files while they grow.
+
+    writer ──▶ alpha.csv, bravo.csv, ... ──▶ a thread: every second what is new ──▶ the rest, once writing has ended
+
+What goes wrong in the thread ends the writing and is raised where the simulation was started.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from elasticsearch import Elasticsearch
+
+from contract.errors import OversightError
+from es_pipelines.ship import ShipConfig, ship
+
+INTERVAL_S = 1.0
+
+
+class Shipping:
+    """Ships files until the block is left, and then what is left in them.
+
+    Args:
+        es: client of a cluster that is provisioned.
+        files: where the lines will be; a file that is not there yet is waited for.
+        config: what to ship as whom.
+        stop: set by the thread where shipping fails, so that the writing ends as well.
+    Raises:
+        InputError: before anything is written, the stream is not provisioned or another process ships there.
+        EngineUnavailableError: on leaving the block, Elasticsearch refuses.
+    """
+
+    def __init__(self, es: Elasticsearch, files: Sequence[Path], config: ShipConfig, *, stop: threading.Event) -> None:
+        self.stored = self.failed = 0
+        self._es, self._files, self._config, self._stop = es, files, config, stop
+        self._done = threading.Event()
+        self._error: OversightError | None = None
+        self._thread = threading.Thread(target=self._follow, name="ship", daemon=True)
+
+    def __enter__(self) -> Self:
+        ship(self._es, [], self._config)  # asks whether the stream is there, sends nothing
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        self._ship()
+
+    def _follow(self) -> None:
+        try:
+            while not self._done.wait(INTERVAL_S):
+                self._ship()
+        except OversightError as error:
+            self._error = error
+            self._stop.set()
+
+    def _ship(self) -> None:
+        report = ship(self._es, [path for path in self._files if path.exists()], self._config)
+        self.stored += report.stored
+        self.failed += report.failed

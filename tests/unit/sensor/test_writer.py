@@ -1,0 +1,128 @@
+"""One growing file a user."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from contract.errors import InputError
+from contract.kdd99 import COLUMNS
+from sensor.simulation import Record, simulate
+from sensor.writer import header, write
+
+START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+
+
+def some(number: int) -> list[Record]:
+    return list(islice(simulate(seed=5, start=START, events=200, warm_up=0), number))
+
+
+def test_each_user_gets_a_file_with_a_header_and_his_lines_in_order(tmp_path: Path) -> None:
+    """What the files hold together is what was simulated."""
+    records = some(200)
+    written = write(records, tmp_path / "new" / "folder")
+    assert set(written.files) == {record.user for record in records}
+    for user, path in written.files.items():
+        lines = path.read_text().splitlines()
+        assert lines[0].split(",") == list(COLUMNS)
+        assert lines[1:] == [record.csv_line() for record in records if record.user == user]
+        assert path.read_bytes().endswith(b"\n")
+    assert (written.records, sum(written.scenarios.values()), sum(written.users.values())) == (200, 200, 200)
+
+
+def test_labels_are_written_with_a_header_of_their_own(tmp_path: Path) -> None:
+    """42 columns in every line, header included."""
+    written = write(some(50), tmp_path, label=True)
+    for path in written.files.values():
+        assert {line.count(",") for line in path.read_text().splitlines()} == {41}
+        assert path.read_text().startswith(header(label=True))
+
+
+def test_a_second_run_goes_on_in_the_same_files(tmp_path: Path) -> None:
+    """As a log does: one header, all lines of both runs."""
+    records = some(60)
+    write(records, tmp_path)
+    write(records, tmp_path)
+    lines = [line for path in tmp_path.glob("*.csv") for line in path.read_text().splitlines()]
+    assert len(lines) == 2 * 60 + len(list(tmp_path.glob("*.csv")))
+
+
+def test_a_line_left_without_its_end_is_ended_first(tmp_path: Path) -> None:
+    """The new line must not become part of the old one."""
+    record = some(1)[0]
+    path = tmp_path / f"{record.user}.csv"
+    path.write_text(f"{header(label=False)}\n0,tcp,http")
+    write([record], tmp_path)
+    assert path.read_text().splitlines()[1:] == ["0,tcp,http", record.csv_line()]
+
+
+def test_a_file_with_another_header_is_left_alone(tmp_path: Path) -> None:
+    """Labelled lines below an unlabelled header would be failures later on."""
+    records = some(50)
+    write(records, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.csv")}
+    with pytest.raises(InputError, match="41 columns, expected 42"):
+        write(records, tmp_path, label=True)
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.csv")} == before
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    """One line that names the file and what to do."""
+    (tmp_path / "taken").write_text("a file, no folder")
+    with pytest.raises(InputError, match=r"cannot write .*taken.*; name a folder"):
+        write(some(1), tmp_path / "taken")
+
+
+LIMITED = """
+import resource, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from contract.errors import InputError
+from sensor import simulate
+from sensor.writer import write
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+records = simulate(seed=5, start=datetime(2026, 3, 1, tzinfo=UTC), events=200, warm_up=0)
+try:
+    write(records, Path(sys.argv[1]))
+except InputError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
+def test_a_file_that_can_grow_no_further_ends_in_a_whole_line(tmp_path: Path) -> None:
+    """The system takes half a line and then refuses: the half is taken back and the error says what to do."""
+    ended = subprocess.run([sys.executable, "-c", LIMITED, tmp_path], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert re.search(r"cannot write .*\.csv \(File too large\); make room", ended.stderr)
+    for path in tmp_path.glob("*.csv"):
+        assert path.read_bytes().endswith(b"\n")
+        assert {line.count(",") for line in path.read_text().splitlines()} == {40}
+    assert max(path.stat().st_size for path in tmp_path.glob("*.csv")) > 2800
+
+
+def test_the_pace_is_kept(tmp_path: Path) -> None:
+    """20 records at 100 a second take a fifth of a second, not less."""
+    began = time.monotonic()
+    write(some(20), tmp_path, rate=100)
+    assert 0.19 <= time.monotonic() - began < 0.9
+
+
+def test_stop_cuts_a_wait_short_and_leaves_whole_lines(tmp_path: Path) -> None:
+    """An endless writing at a record in ten seconds ends at once when asked to."""
+    stop = threading.Event()
+    endless = simulate(seed=5, start=START, events=200, warm_up=0, loop=True)
+    timer = threading.Timer(0.05, stop.set)
+    began = time.monotonic()
+    written = write(endless, tmp_path, rate=0.1, stop=stop, progress=lambda _: timer.start())
+    assert (written.records, time.monotonic() - began < 1) == (1, True)
+    assert all(path.read_bytes().endswith(b"\n") for path in written.files.values())
