@@ -76,7 +76,7 @@ def explain(error: Exception, url: str) -> OversightError:
         )
     if isinstance(error, TransportConnectionError):
         return EngineUnavailableError(
-            f"cannot reach Elasticsearch at {url} ({_first_line(error)}); is it running there? set ELASTICSEARCH_URL"
+            f"cannot reach Elasticsearch at {url} ({_cause(error)}); is it running there? set ELASTICSEARCH_URL"
         )
     return EngineUnavailableError(f"Elasticsearch at {url} failed: {_first_line(error)}")
 
@@ -99,6 +99,11 @@ def _explain_answer(error: ApiError | TransportApiError, url: str) -> OversightE
             f"Elasticsearch at {url} is not ready or overloaded ({status}); try again in a while"
         )
     return InputError(f"Elasticsearch at {url} answered {status}: {_first_line(error)}")
+
+
+def _cause(error: Exception) -> str:
+    """The system's own reason at the end of what the layers above it wrapped around."""
+    return _first_line(error).rsplit(": ", 1)[-1].rstrip(")")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,118 @@
+"""`oversight check`: whether cluster, stream, artifact, enrich service and watcher fit together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+import orjson
+from elasticsearch import ApiError
+from rich.console import Console
+from rich.text import Text
+
+from contract.errors import OversightError, SettingsError
+from contract.fields import stream_name
+from enrich_service.artifact import load as load_artifact
+from es_pipelines.ship_target import find
+from oversight.cluster import connect
+from oversight.settings import ElasticsearchSettings, OversightSettings, load, refuse_plain_http
+from watcher.enrich_client import EnrichClient
+from watcher.status import read_status
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question."""
+
+    about: str
+    good: bool
+    says: str
+
+
+@click.command()
+@click.option("--namespace", help="The installation to look at (OVERSIGHT_NAMESPACE).")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: about, good, says.")
+def command(*, namespace: str | None, as_json: bool) -> None:
+    """Ask whether cluster, stream, artifact and enrich service are there and fit together. Exit 1 if one does not.
+
+    \b
+    Example:
+      oversight check
+      oversight check --json
+    """
+    settings = load(OversightSettings, namespace=namespace)
+    findings: list[Finding] = []
+    for about, question in QUESTIONS.items():
+        down = about == "stream" and not findings[0].good
+        findings.append(
+            Finding(about, False, "not asked, since Elasticsearch is not there")
+            if down
+            else _ask(about, question, settings)
+        )
+    if as_json:
+        rows = [{"about": one.about, "good": one.good, "says": one.says} for one in findings]
+        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+    else:
+        console = Console(soft_wrap=True)
+        for one in findings:
+            mark = Text("ok  ", style="blue") if one.good else Text("no  ", style="dark_orange")
+            console.print(mark, Text(f"{one.about:<15}{one.says}"), sep="")
+    if not all(one.good for one in findings):
+        sys.exit(1)
+
+
+def _ask(about: str, question: Callable[[OversightSettings], str], settings: OversightSettings) -> Finding:
+    try:
+        return Finding(about, True, question(settings))
+    except OversightError as error:
+        return Finding(about, False, str(error))
+
+
+def _elasticsearch(_: OversightSettings) -> str:
+    address = load(ElasticsearchSettings).url
+    with connect() as es:
+        return f"{es.info()['version']['number']} at {address}"
+
+
+def _stream(settings: OversightSettings) -> str:
+    name = settings.index or stream_name(settings.namespace)
+    with connect() as es:
+        if settings.index is None:
+            find(es, name)
+        try:
+            status = read_status(es, name)
+        except ApiError as error:
+            raise SettingsError(f"{name} cannot be searched ({error.meta.status}); check OVERSIGHT_INDEX") from None
+    return f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
+
+
+def _artifact(settings: OversightSettings) -> str:
+    artifact = load_artifact(settings.model)
+    return f"{artifact.contract.name} {artifact.version}, {len(artifact.contract.labels)} labels, {settings.model}"
+
+
+def _enrich_service(settings: OversightSettings) -> str:
+    token = settings.enrich_token
+    refuse_plain_http(settings.enrich_url, secret=token is not None, allowed=settings.allow_plain_http)
+    client = EnrichClient(settings.enrich_url, token=token.get_secret_value() if token else None, timeout_s=5.0)
+    try:
+        served = client.model()
+    finally:
+        client.close()
+    artifact = load_artifact(settings.model)
+    if (served.id, served.version) != (artifact.contract.name, artifact.version):
+        raise SettingsError(
+            f"{settings.enrich_url} serves {served.id} {served.version}, OVERSIGHT_MODEL is {artifact.contract.name} "
+            f"{artifact.version}; restart `oversight serve`, or set OVERSIGHT_MODEL to the artifact that is served"
+        )
+    return f"{served.id} {served.version} at {settings.enrich_url}"
+
+
+QUESTIONS: dict[str, Callable[[OversightSettings], str]] = {
+    "Elasticsearch": _elasticsearch,
+    "stream": _stream,
+    "artifact": _artifact,
+    "enrich service": _enrich_service,
+}
