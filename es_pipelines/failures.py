@@ -1,0 +1,30 @@
+"""Every `error.type` that the ingest pipelines give, in one place. A code never changes: dashboards filter on it."""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    "empty_line": "the line has no characters but blanks",
+    "column_count": "a CSV line has neither as many columns as the model has features, nor one more (the label)",
+    "stray_quote": "a quote in a CSV line encloses no whole value",
+    "invalid_json": "the line begins as JSON and is none",
+    "not_an_object": "the line is JSON, but not one object",
+    "no_event": "the document has neither a text in `message` nor any field of the model",
+    "ambiguous_field": "a field of the model is there twice, spelled nested and dotted, with different values",
+    "missing_feature": "a field of the model is missing or empty",
+    "not_a_number": "something else stands where a number belongs",
+    "not_finite": "a number is infinite, or too large for 32 bits",
+    "not_a_word": "a list or an object stands where a word belongs",
+    "pipeline_error": "a processor failed in a way that is not foreseen; `oversight.failure.processor` names it",
+}
+
+OF_PROCESSOR: dict[str, dict[str, str]] = {
+    "json-parse": {
+        "type": "invalid_json",
+        "message": "the line begins as JSON and cannot be read as such; ship one complete JSON object a line",
+    },
+    "csv-split": {
+        "type": "stray_quote",
+        "message": "the line cannot be split into columns; correct the quoting at the source",
+    },
+}
+"""Code and message where the engine's own processor fails, by its tag; its words follow in brackets."""
