@@ -105,16 +105,21 @@ def batches(
     """
     batch: list[_Item] = []
     total = 0
-    for item in items:
-        size = size_of(item)
-        alone = size >= alone_bytes
-        if batch and (alone or len(batch) == max_count or total + size > max_bytes):
+    try:
+        for item in items:
+            size = size_of(item)
+            alone = size >= alone_bytes
+            if batch and (alone or len(batch) == max_count or total + size > max_bytes):
+                yield batch
+                batch, total = [], 0
+            batch.append(item)
+            total += size
+            if alone:
+                yield batch
+                batch, total = [], 0
+    except InputError:
+        if batch:  # what came before the error counts
             yield batch
-            batch, total = [], 0
-        batch.append(item)
-        total += size
-        if alone:
-            yield batch
-            batch, total = [], 0
+        raise
     if batch:
         yield batch

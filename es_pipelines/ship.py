@@ -283,7 +283,8 @@ class Shipper:
         }
         ids = list(probed)
         found = self.sender.patiently(lambda: ship_target.stored(self.sender.es, self.config.stream, ids))
-        ours = [probed[doc_id] for doc_id, document in found.items() if document.path == file.shown]
+        foreign = {probed[doc_id] for doc_id, document in found.items() if document.path not in (file.shown, None)}
+        ours = [probed[doc_id] for doc_id in found if probed[doc_id] not in foreign]
         if ours:
             return max(set(ours), key=lambda generation: (ours.count(generation), generation))
         return max(taken | {probed[doc_id] for doc_id in found}, default=-1) + 1

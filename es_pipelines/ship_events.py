@@ -24,9 +24,6 @@ MODULE = DATASET.split(".")[0]
 REFUSED = "refused_by_elasticsearch"
 """`error.type` of an event that Elasticsearch answered 400 and that is stored as failed."""
 
-RAW_BYTES_FIELD = "original_base64"
-"""Carries the raw bytes of a line that is no UTF-8 to the pipeline, which keeps them as `oversight.original.base64`."""
-
 
 @dataclass(frozen=True)
 class Identity:
@@ -68,7 +65,7 @@ def event_of(identity: Identity, line: Line) -> Event:
     document = _where_from(identity, line)
     document["message"] = message
     if not is_text:
-        document[RAW_BYTES_FIELD] = base64.b64encode(line.content).decode()
+        document["oversight"] = _raw_bytes(line)  # of incoming `oversight.*` the pipeline keeps this field
     return Event(identity.id_of(line), line, orjson.dumps(document))
 
 
@@ -95,10 +92,11 @@ def failed_documents(identity: Identity, line: Line, *, reason: str, now: str) -
         "oversight": {"status": FAILED},
     }
     full = {**least, **_where_from(identity, line)}
-    full["event"] = {**event, "module": MODULE, "dataset": DATASET}
+    full["event"] = {**event, "module": MODULE, "dataset": DATASET, "category": ["network"], "type": ["connection"]}
     if not is_text:
-        full["oversight"] = {"status": FAILED, "original": {"base64": base64.b64encode(line.content).decode()}}
+        full["oversight"] = {"status": FAILED, **_raw_bytes(line)}
     yield orjson.dumps(full)
+    yield orjson.dumps({**least, "log": full["log"]})
     yield orjson.dumps(least)
 
 
@@ -113,3 +111,7 @@ def _where_from(identity: Identity, line: Line) -> dict[str, Any]:
         "observer": {"name": identity.observer},
         "log": {"file": {"path": identity.path}, "offset": line.offset},
     }
+
+
+def _raw_bytes(line: Line) -> dict[str, Any]:
+    return {"original": {"base64": base64.b64encode(line.content).decode()}}

@@ -17,6 +17,7 @@ from rich.table import Table
 from contract.errors import OversightError
 from contract.fields import stream_name
 from es_pipelines.ship import ShipConfig, ShipReport, ship
+from es_pipelines.ship_files import check
 from es_pipelines.ship_follow import follow
 from oversight import logs
 from oversight.cluster import connect
@@ -72,6 +73,7 @@ def command(
         complete=not following,
         timeout_s=timeout_s,
     )
+    check(files)  # before the cluster is asked for anything
     stop = stop_on_signals()
     with connect() as es, ProgressDisplay() as display:
         try:

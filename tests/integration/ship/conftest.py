@@ -47,15 +47,11 @@ def make_stream(
 
 def remove_stream(es: Elasticsearch, stream: str) -> None:
     """Take away what `make_stream` and the test made."""
-    steps = (
-        lambda: es.indices.delete_data_stream(name=stream),
-        lambda: es.indices.delete(index=stream, ignore_unavailable=True),
-        lambda: es.indices.delete_index_template(name=f"oversight-test-{stream}"),
-        lambda: es.ingest.delete_pipeline(id=f"oversight-test-{stream}"),
-    )
-    for step in steps:
-        with contextlib.suppress(ApiError):
-            step()
+    with contextlib.suppress(ApiError):
+        es.indices.delete_data_stream(name=stream)
+    es.indices.delete(index=stream, ignore_unavailable=True)
+    es.indices.delete_index_template(name=f"oversight-test-{stream}")
+    es.ingest.delete_pipeline(id=f"oversight-test-{stream}")
 
 
 @pytest.fixture

@@ -1,0 +1,116 @@
+r"""Lines that are no UTF-8, very long, blank, or that Elasticsearch refuses: each is stored, once."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.errors import InputError
+from contract.fields import stream_name
+from es_pipelines.ship import ShipConfig, ship
+from tests.integration.ship.conftest import make_stream, mappings, originals, remove_stream, stored
+
+MEGABYTE = 1024 * 1024
+
+
+def test_bytes_that_are_no_utf8_are_kept_as_escapes_and_raw(
+    es: Elasticsearch, config: ShipConfig, tmp_path: Path
+) -> None:
+    path = tmp_path / "alpha.csv"
+    raw = b"caf\xe9,\xff\x00 and \xc3\xa9"
+    path.write_bytes(raw + b"\nplain\n")
+    assert ship(es, [path], config).stored == 2
+    bad, plain = stored(es, config.stream)
+    assert bad["event"]["original"] == "caf\\xe9,\\xff\x00 and é"
+    assert base64.b64decode(bad["oversight"]["original"]["base64"]) == raw
+    assert "original" not in plain["oversight"]
+
+
+@pytest.mark.parametrize("length", [MEGABYTE, 16 * MEGABYTE])
+def test_a_line_of_megabytes_is_stored_whole(
+    es: Elasticsearch, config: ShipConfig, tmp_path: Path, length: int
+) -> None:
+    path = tmp_path / "alpha.csv"
+    path.write_bytes(b"before\n" + b"x" * length + b"\nafter\n")
+    assert ship(es, [path], config).stored == 3
+    assert [len(line) for line in originals(es, config.stream)] == [6, length, 5]
+
+
+def test_a_file_without_line_ends_is_refused_by_name(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
+    """33 MB without a line end are no log line; what came before is stored."""
+    path = tmp_path / "image.csv"
+    with path.open("wb") as output:
+        output.write(b"first\n")
+        output.truncate(34 * MEGABYTE)
+    with pytest.raises(InputError, match=r"image\.csv: the line at byte 6 is longer than"):
+        ship(es, [path], config)
+    assert originals(es, config.stream) == ["first"]
+
+
+def test_blank_lines_are_events_and_both_line_ends_are_known(
+    es: Elasticsearch, config: ShipConfig, tmp_path: Path
+) -> None:
+    path = tmp_path / "alpha.csv"
+    path.write_bytes(b"one\r\n\n\r\ntwo\n")
+    assert ship(es, [path], config).stored == 4
+    assert [document["log"]["offset"] for document in stored(es, config.stream)] == [0, 5, 6, 8]
+    assert originals(es, config.stream) == ["one", "", "", "two"]
+
+
+@pytest.mark.parametrize("content", [b"", b"duration,protocol_type\n"])
+def test_a_file_without_events_is_noted(es: Elasticsearch, config: ShipConfig, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "alpha.csv"
+    path.write_bytes(content)
+    report = ship(es, [path], config)
+    assert (report.stored, report.headers) == (0, 1 if content else 0)
+    assert "no events" in report.files[0].note
+
+
+@pytest.fixture
+def picky(es: Elasticsearch, namespace: str) -> Iterator[str]:
+    """A stream whose mapping takes no user that is no number: every event of `alpha` is answered 400."""
+    name = stream_name(f"{namespace}.picky")
+    make_stream(es, name, mappings(user={"properties": {"id": {"type": "long"}}}))
+    yield name
+    remove_stream(es, name)
+
+
+def test_a_refused_event_is_stored_once_as_failed(
+    es: Elasticsearch, config: ShipConfig, picky: str, tmp_path: Path
+) -> None:
+    """With its line, the reason and the least fields that a mapping can refuse; its neighbours go on."""
+    path = tmp_path / "alpha.csv"
+    path.write_bytes(b"one\ntwo\n")
+    config = dataclasses.replace(config, stream=picky)
+    report = ship(es, [path], config)
+    assert (report.stored, report.failed) == (0, 2)
+    es.indices.refresh(index=picky)
+    documents = [hit["_source"] for hit in es.search(index=picky)["hits"]["hits"]]
+    assert sorted(document["event"]["original"] for document in documents) == ["one", "two"]
+    for document in documents:
+        assert document["oversight"]["status"] == "failed"
+        assert document["event"]["kind"] == "pipeline_error"
+        assert document["error"]["type"] == "refused_by_elasticsearch"
+        assert "failed to parse" in document["error"]["message"]
+    again = ship(es, [path], dataclasses.replace(config, state=tmp_path / "other"))
+    assert (again.failed, again.already_there) == (0, 2)
+
+
+def test_a_stream_that_refuses_even_the_failed_event_stops_the_work(
+    es: Elasticsearch, config: ShipConfig, picky: str, tmp_path: Path
+) -> None:
+    """The line is named and stays unacknowledged, so that nothing is lost once the mapping is mended."""
+    path = tmp_path / "alpha.csv"
+    path.write_bytes(b"one\n")
+    config = dataclasses.replace(config, stream=picky)
+    make_stream(es, picky, mappings(user={"type": "long"}, oversight={"type": "long"}))
+    with pytest.raises(InputError, match="refuses the line at byte 0, also as a failed event"):
+        ship(es, [path], config)
+    remove_stream(es, picky)
+    make_stream(es, picky, mappings())
+    assert ship(es, [path], config).stored == 1

@@ -1,0 +1,120 @@
+"""Ways in which the way to Elasticsearch breaks: a proxy that can be cut, and a client whose n-th bulk fails."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from elastic_transport import ObjectApiResponse
+from elasticsearch import Elasticsearch
+
+
+class Proxy:
+    """A TCP proxy before a server; while cut, connections are refused and open ones are closed."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._server = (parts.hostname or "127.0.0.1", parts.port or 9200)
+        self._listener: socket.socket | None = None
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self.swallow_answers = False
+        """Requests reach the server, but the answer is lost with the connection."""
+        self.port = 0
+        self.mend()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def mend(self) -> None:
+        """Take connections (again), always on the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        self._run(self._accept, self._listener)
+
+    def cut(self) -> None:
+        """Refuse connections, and close those that are open."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            _close(listener)
+        with self._lock:
+            for one in self._open:
+                _close(one)
+            self._open.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _run(self, work: Any, *arguments: Any) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(self._server)
+                with self._lock:
+                    self._open += [client, server]
+                self._run(self._pump, client, server, False)
+                self._run(self._pump, server, client, True)
+
+    def _pump(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
+        with contextlib.suppress(OSError):
+            while content := source.recv(65536):
+                if answers and self.swallow_answers:
+                    break
+                target.sendall(content)
+        _close(source)
+        _close(target)
+
+
+def _close(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()
+
+
+class FailingBulk(Elasticsearch):
+    """A real client whose n-th bulk requests are answered by itself: some items, or all, are put off."""
+
+    fail_at: frozenset[int] = frozenset()
+    status = 429
+    keep_every = 0
+    """Let every n-th item through to the server; 0: none."""
+    calls = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def options(self, **_: Any) -> Self:
+        """Itself, so that the count goes on."""
+        return self
+
+    def bulk(self, *, operations: Any = None, **rest: Any) -> ObjectApiResponse[Any]:
+        """As the client's, but for the calls that fail."""
+        self.calls += 1
+        if self.calls not in self.fail_at:
+            return super().bulk(operations=operations, **rest)
+        pairs = [operations[at : at + 2] for at in range(0, len(operations), 2)]
+        through = [self.keep_every > 0 and at % self.keep_every == 0 for at in range(len(pairs))]
+        sent = [part for pair, ok in zip(pairs, through, strict=True) if ok for part in pair]
+        answer = super().bulk(operations=sent, **rest) if sent else None
+        real = iter(answer["items"] if answer is not None else [])
+        error = {"type": "es_rejected_execution_exception", "reason": "rejected execution"}
+        put_off = {"create": {"status": self.status, "error": error}}
+        items = [next(real) if ok else put_off for ok in through]
+        meta: Any = answer.meta if answer is not None else None
+        return ObjectApiResponse(body={"errors": True, "items": items}, meta=meta)
