@@ -2,7 +2,7 @@
 
 172.16.0.0/16   inside                               outside (addresses reserved for documentation)
   .1.x   router, resolver, clock                       203.0.113.x    web sites
-  .10.x  alpha: desk .20, server .2, web .3,           198.51.100.x   mail hosts, FTP archives, visitors
+  .10.x  alpha: desk .20, server .2, web .3,           198.51.100.x   peers for mail and files, visitors, name servers
          shell .4, quiet hosts .40 to .239             192.0.2.x      attackers and amplifiers
   .11.x  bravo ...
 """
@@ -16,8 +16,8 @@ ROUTER, RESOLVER, CLOCK = "172.16.1.1", "172.16.1.53", "172.16.1.123"
 SITES = tuple(f"203.0.113.{host}" for host in range(10, 50))
 CLOSED_SITES = tuple(f"203.0.113.{host}" for host in range(200, 212))
 """Sites whose web server is off: connections are refused."""
-MAIL_HOSTS = tuple(f"198.51.100.{host}" for host in range(10, 20))
-ARCHIVES = tuple(f"198.51.100.{host}" for host in range(30, 35))
+PEERS = tuple(f"198.51.100.{host}" for host in range(10, 20))
+"""Hosts of other organisations: mail comes from them and goes to them, and files."""
 VISITORS = tuple(f"198.51.100.{host}" for host in range(100, 160))
 NAME_SERVERS = ("198.51.100.2", "198.51.100.3", "198.51.100.4")
 ATTACKERS = tuple(f"192.0.2.{host}" for host in range(10, 40))

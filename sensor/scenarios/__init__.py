@@ -32,7 +32,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("ipsweep", "ipsweep", probe.ipsweep, 0.030, 0.05),
     Attack("portsweep", "portsweep", probe.portsweep, 0.035, 0.10),
     Attack("phf", "phf", intrusion.phf, 0.002, 0.14),
-    Attack("nmap", "nmap", probe.nmap, 0.025, 0.20),
+    Attack("nmap", "nmap", probe.nmap, 0.030, 0.20),
     Attack("guess_passwd", "guess_passwd", intrusion.guess_passwd, 0.020, 0.25),
     Attack("buffer_overflow", "buffer_overflow", intrusion.buffer_overflow, 0.003, 0.30),
     Attack("land", "land", dos.land, 0.003, 0.34),

@@ -11,7 +11,7 @@ from sensor import network
 from sensor.connection import Connection
 from sensor.draw import Draw
 from sensor.network import Segment
-from sensor.scenarios.build import tcp
+from sensor.scenarios.build import tcp, udp
 
 
 def guess_passwd(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
@@ -132,13 +132,16 @@ def loadmodule(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def rootkit(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Whoever is root already installs tools that hide him."""
-    intruder = draw.pick(network.VISITORS)
+    """From the user's desk somebody who is root on the name server comes back by telnet and installs what hides him."""
     while True:
+        if draw.chance(0.3):  # the backdoor is tried
+            yield udp(draw, at_s, here.desk, network.RESOLVER, draw.between(2000, 30_000), src_bytes=draw.pick((4, 32)))
+            at_s += draw.seconds(5, 20)
+        length_s = draw.between(60, 708)
         yield tcp(
-            draw, at_s, intruder, here.server, 23, logged_in=1, duration=draw.between(60, 708),
-            src_bytes=draw.between(294, 1727), dst_bytes=draw.skewed(8356, 24_080, 3929, 24_080),
-            num_compromised=draw.between(0, 6), root_shell=int(draw.chance(0.6)), num_root=draw.between(4, 14),
-            num_file_creations=draw.between(0, 1), num_failed_logins=int(draw.chance(0.2)),
+            draw, at_s, here.desk, network.RESOLVER, 23, logged_in=1, duration=length_s,
+            src_bytes=250 + 2 * length_s + draw.between(0, 300), dst_bytes=draw.skewed(8356, 24_080, 3929, 24_080),
+            urgent=int(draw.chance(0.2)), num_compromised=draw.pick((0, 5, 6)), root_shell=int(draw.chance(0.66)),
+            num_root=draw.between(4, 14), num_file_creations=int(draw.chance(0.66)),
         )  # fmt: skip
         at_s += draw.seconds(60, 240)

@@ -1,7 +1,7 @@
 """What people do all day: browse, mail, look names up, fetch files, log in, set clocks, watch a router.
 
 Each activity yields the connections of one visit in order of their start. Sizes and durations are those of the `normal`
-rows of KDD Cup 99 (10 % training set); the table with the quantiles stands in docs/decisions/0003-simulated-traffic.md.
+rows of KDD Cup 99 (10 % training set); the table with the quantiles stands in docs/simulated-traffic.md.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def look_up(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 def send_mail(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     """Mail goes out through the segment's server, or comes in from outside; some servers ask who is calling."""
     source, target = draw.pick(
-        ((here.desk, here.server), (here.server, draw.pick(network.MAIL_HOSTS)), (draw.pick(network.MAIL_HOSTS), here.server)),
+        ((here.desk, here.server), (here.server, draw.pick(network.PEERS)), (draw.pick(network.PEERS), here.server)),
         (0.4, 0.2, 0.4),
     )  # fmt: skip
     yield tcp(
@@ -97,24 +97,35 @@ def fetch_mail(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def fetch_files(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A guest session at an archive: one control connection, and the archive calls back for every file."""
-    archive = draw.pick(network.ARCHIVES)
-    files = draw.between(2, 8)
-    length_s = draw.between(18, 34)
+    """A guest session, out to another organisation or in from one; the server calls back for every file.
+
+    In the data `hot` counts the guest's commands, and the bytes each way grow with it in a straight line.
+    """
+    client, server = draw.pick(
+        ((here.desk, draw.pick(network.PEERS)), (draw.pick(network.PEERS), here.server)), (0.4, 0.6)
+    )
+    hot = draw.pick((4, 5, 6, 14, 22, 30), (0.25, 0.1, 0.27, 0.15, 0.13, 0.1))
+    length_s = draw.between(20, 32)
     yield tcp(
-        draw, at_s, here.desk, archive, 21, logged_in=1, is_guest_login=1, duration=length_s,
-        src_bytes=200 + draw.between(20, 45) * files // 2, dst_bytes=draw.skewed(1063, 3380, 700, 4152),
-        hot=draw.pick((4, 5, 6, 14, 18), (0.3, 0.15, 0.35, 0.12, 0.08)),
+        draw, at_s, client, server, 21, logged_in=1, is_guest_login=1, duration=length_s, hot=hot,
+        src_bytes=48 * hot + draw.between(20, 60), dst_bytes=130 * hot + draw.between(150, 350),
     )  # fmt: skip
+    files = draw.between(1, 3) + hot // 5
     for _ in range(files):
         at_s += draw.seconds(0.4, 1.5 + length_s / files / 2)
-        yield _file(draw, archive, here.desk, at_s, draw.skewed(1030, 12_324, 59, 175_000))
+        yield _file(draw, server, client, at_s)
 
 
-def _file(draw: Draw, archive: str, client: str, at_s: float, size_bytes: int) -> Connection:
+ROOT_LISTINGS = {1: 245, 6: 567, 9: 748}
+"""Listings of root's own files, which KDD counts in `num_root`, and their usual size in bytes."""
+
+
+def _file(draw: Draw, server: str, client: str, at_s: float) -> Connection:
+    roots = draw.pick((0, *ROOT_LISTINGS), (0.87, 0.05, 0.03, 0.05))
     return tcp(
-        draw, at_s, archive, client, draw.client_port(), service="ftp_data", source_port=20,
-        src_bytes=size_bytes, logged_in=int(draw.chance(0.78)), num_root=draw.pick((0, 1, 6, 9), (0.87, 0.05, 0.03, 0.05)),
+        draw, at_s, server, client, draw.client_port(), service="ftp_data", source_port=20, num_root=roots,
+        src_bytes=ROOT_LISTINGS.get(roots) or draw.skewed(1030, 12_324, 59, 175_000),
+        logged_in=1 if roots else int(draw.chance(0.75)),
     )  # fmt: skip
 
 

@@ -48,17 +48,16 @@ def satan(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def nmap(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """FIN probes that no handshake precedes, from one port to all ports of a host, between sweeps of echo requests."""
+    """Some hosts are pinged four times over; then FIN probes from one port to all ports of one of them, then UDP."""
     attacker, source_port, target = draw.pick(network.ATTACKERS), draw.client_port(), here.quiet[4]
     while True:
-        for host in here.quiet[60:72]:
+        for host in here.quiet[60:68] * 4:
             yield icmp(at_s, attacker, host, "eco_i", src_bytes=8)
-            at_s += draw.seconds(0.03, 0.09)
-        at_s += 2.5
-        for _ in range(18):
+            at_s += 2.5 if host == here.quiet[67] else draw.seconds(0.02, 0.06)
+        for _ in range(32):
             yield tcp(draw, at_s, attacker, target, _any_port(draw), source_port=source_port, flag="SH")
             at_s += draw.seconds(2.1, 3.5)
-        for _ in range(2):
+        for _ in range(8):
             yield udp(draw, at_s, attacker, target, 1, source_port=source_port, src_bytes=207)
             at_s += draw.seconds(0.3, 0.9)
 
