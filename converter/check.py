@@ -17,6 +17,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from contract.artifact import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT, ModelContract
 from contract.errors import ConversionError
+from converter.keras_file import first_line
 from converter.rows import Rows
 from converter.signature import Signature
 
@@ -50,7 +51,10 @@ def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContr
     """
     keras_answers = run_keras(signature, contract, rows)
     check_meaning(keras_answers, contract)
-    onnx_answers = run_onnx(model, rows)
+    session = open_session(model)
+    onnx_answers = run_onnx(session, rows)
+    check_meaning(onnx_answers, contract)
+    _check_independence(onnx_answers, run_onnx(session, rows.first()))
     found = _compare(keras_answers, onnx_answers, len(rows))
     if (
         found.labels_that_differ
@@ -80,25 +84,40 @@ def codes(words: NDArray[np.object_], contract: ModelContract) -> NDArray[np.int
     return np.array(found, np.int32).reshape(words.shape)
 
 
-def run_onnx(model: onnx.ModelProto, rows: Rows) -> Answers:
-    """Answers of the graph; the first row is run alone too, which must change nothing."""
+def open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """The graph in ONNX Runtime.
+
+    Raises:
+        ConversionError: ONNX Runtime does not take it.
+    """
     try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs()]
-        feed = {NUMERIC_INPUT: rows.numeric, CATEGORICAL_INPUT: rows.categorical}
-        feed = {item.name: feed[item.name] for item in session.get_inputs()}
-        answers = dict(zip(names, session.run(names, feed), strict=True))
-        alone = session.run(names, {name: value[:1] for name, value in feed.items()})
+        return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     except CANNOT_RUN as error:
-        raise ConversionError(f"ONNX Runtime cannot run the graph ({str(error).splitlines()[0][:200]})") from None
-    for name, answer in zip(names, alone, strict=True):
-        if answer.shape != answers[name][:1].shape or not np.allclose(
-            answer, answers[name][:1], atol=PROBABILITY_TOLERANCE
-        ):
+        raise ConversionError(f"ONNX Runtime cannot load the graph ({first_line(error)})") from None
+
+
+def run_onnx(session: onnxruntime.InferenceSession, rows: Rows) -> Answers:
+    """Answers of the graph.
+
+    Raises:
+        ConversionError: it fails on these rows.
+    """
+    names = [output.name for output in session.get_outputs()]
+    values = {NUMERIC_INPUT: rows.numeric, CATEGORICAL_INPUT: rows.categorical}
+    feed = {item.name: values[item.name] for item in session.get_inputs()}
+    try:
+        return dict(zip(names, session.run(names, feed), strict=True))
+    except CANNOT_RUN as error:
+        raise ConversionError(f"ONNX Runtime cannot run the graph on {len(rows)} rows ({first_line(error)})") from None
+
+
+def _check_independence(answers: Answers, alone: Answers) -> None:
+    for name, answer in alone.items():
+        among_others = answers[name][:1]
+        if answer.shape != among_others.shape or not np.allclose(answer, among_others, atol=PROBABILITY_TOLERANCE):
             raise ConversionError(
                 f"the model's {name} of a row alone differ from those of the same row in a batch; expected rows to be independent"
             )
-    return answers
 
 
 def check_meaning(answers: Answers, contract: ModelContract) -> None:

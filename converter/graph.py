@@ -9,7 +9,9 @@ tf2onnx numbers its names anew with each call, so all names are given again here
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import onnx
@@ -26,6 +28,7 @@ from contract.artifact import (
     ModelContract,
 )
 from contract.errors import ConversionError
+from converter.rewrite import rewrite
 from converter.signature import Signature, specs
 
 OPSET, ML_OPSET = 18, 3
@@ -77,6 +80,7 @@ def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.Grap
     concrete = signature.get_concrete_function()  # type: ignore[attr-defined]
     exported, _ = tf2onnx.convert.from_function(signature, input_signature=specs(contract), opset=OPSET)
     graph: onnx.GraphProto = exported.graph
+    rewrite(graph)
     known = {schema.name for schema in onnx.defs.get_all_schemas()}
     missing = sorted({node.op_type for node in nodes_of(graph) if node.op_type not in known})
     if missing:
@@ -90,37 +94,50 @@ def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.Grap
 
 
 def rename(graph: onnx.GraphProto) -> None:
-    """Number all nodes and tensors in their order; inputs and outputs keep the artifact's names."""
-    kept = {NUMERIC_INPUT: NUMERIC_INPUT, CATEGORICAL_INPUT: CODES}
-    names: dict[str, str] = {"": "", **kept}
+    """Number all nodes and tensors in their order; inputs and outputs of the whole keep the artifact's names."""
+    names = {NUMERIC_INPUT: NUMERIC_INPUT, CATEGORICAL_INPUT: CODES}
     names |= {output.name: output.name for output in graph.output}
-    first_use: dict[str, int] = {}
-    for name in (name for node in graph.node for name in node.input):
-        first_use.setdefault(name, len(first_use))
-    initializers = [tensor for tensor in graph.initializer if tensor.name in first_use]
-    initializers.sort(key=lambda tensor: first_use[tensor.name])
+    _rename(graph, names, itertools.count())
+
+
+def _rename(graph: onnx.GraphProto, names: dict[str, str], number: Iterator[int]) -> None:
+    """Rename within a graph whose outer names are known; branches and loops inside see these and add their own."""
+    uses = [name for node in nodes_of(graph) for name in node.input] + [output.name for output in graph.output]
+    first_use = {name: place for place, name in reversed(list(enumerate(uses)))}
+    initializers = sorted(
+        (item for item in graph.initializer if item.name in first_use), key=lambda i: first_use[i.name]
+    )
     for tensor in initializers:
-        names.setdefault(tensor.name, f"constant_{len(names)}")
-        tensor.name = names[tensor.name]
-    for place, node in enumerate(graph.node):
-        for name in node.output:
-            names.setdefault(name, f"tensor_{len(names)}")
-        node.name = f"{node.op_type}_{place}"
-        node.input[:] = [names[name] for name in node.input]
-        node.output[:] = [names[name] for name in node.output]
-        node.ClearField("doc_string")
+        tensor.name = names.setdefault(tensor.name, f"constant_{next(number)}")
     del graph.initializer[:]
     graph.initializer.extend(initializers)
+    for node in graph.node:
+        node.ClearField("doc_string")
+        node.name = f"{node.op_type}_{next(number)}"
+        node.input[:] = [names[name] if name else "" for name in node.input]
+        for inner in _inner_graphs(node):
+            own = dict(names)
+            own |= {item.name: f"tensor_{next(number)}" for item in inner.input}
+            _rename(inner, own, number)
+            inner.name = f"body_{next(number)}"
+            for item in (*inner.input, *inner.output):
+                item.name = own[item.name]
+            del inner.value_info[:]
+        node.output[:] = [names.setdefault(name, f"tensor_{next(number)}") if name else "" for name in node.output]
 
 
-def nodes_of(graph: onnx.GraphProto) -> list[Any]:
+def _inner_graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    single = [attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
+    return single + [inner for attribute in node.attribute for inner in attribute.graphs]
+
+
+def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     """All nodes, those inside branches and loops too."""
-    found: list[Any] = []
+    found: list[onnx.NodeProto] = []
     for node in graph.node:
         found.append(node)
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                found += nodes_of(inner)
+        for inner in _inner_graphs(node):
+            found += nodes_of(inner)
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import keras
 from contract.errors import ConversionError, InputError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-CODE_LAYERS = ("Lambda",)
+CODE = ("Lambda", "__lambda__")
 """Layers that carry Python code: nothing but Python could run them, and loading them would run anyone's code."""
 
 
@@ -56,39 +57,51 @@ def read_config(path: Path) -> Any:
 
 
 def refuse_code(config: Any, path: Path) -> None:
-    """Refuse layers that are code.
+    """Refuse layers that are code, and classes that the file does not hold.
 
     Raises:
-        ConversionError: names the layers.
+        ConversionError: names the layers or classes.
     """
-    code = sorted({name for kind, name in _objects(config) if kind in CODE_LAYERS})
+    found = list(_objects(config))
+    code = sorted({item.name for item in found if item.kind in CODE})
     if code:
         raise ConversionError(
             f"{path} has Lambda layers ({', '.join(code)}), which are Python code and have no form in a graph; "
             f"write them with layers or keras.ops and save the model again"
         )
-    custom = sorted({kind for kind, name in _objects(config) if name.startswith(">")})
+    custom = sorted({item.name if item.kind == "function" else item.kind for item in found if item.custom})
     if custom:
         raise ConversionError(
-            f"{path} has classes of its own ({', '.join(custom)}), which are not in the file; "
-            f"write them with Keras's layers or keras.ops and save the model again"
+            f"{path} uses code of its own ({', '.join(custom)}), which is not in the file; "
+            f"write it with Keras's layers or keras.ops and save the model again"
         )
 
 
-def _objects(config: Any) -> Iterator[tuple[str, str]]:
-    """Class and name of every object in a configuration; the name of a class that is not Keras's begins with `>`."""
-    if isinstance(config, dict):
-        kind = config.get("class_name")
-        if isinstance(kind, str):
-            foreign = "module" in config and not str(config["module"] or "keras").startswith("keras")
-            custom = foreign or (config.get("module", "") is None and config.get("registered_name") is not None)
-            inner = config.get("config")
-            name = str(inner.get("name", kind)) if isinstance(inner, dict) else kind
-            yield kind, f">{name}" if custom and kind not in CODE_LAYERS else name
-        for value in config.values():
-            yield from _objects(value)
-    elif isinstance(config, list):
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object in a model's configuration."""
+
+    kind: str
+    name: str
+    custom: bool
+    """Neither Keras's own nor a plain value."""
+
+
+def _objects(config: Any) -> Iterator[_Object]:
+    """Every object in a configuration. How the model was compiled matters to training only and is passed over."""
+    if isinstance(config, list):
         for value in config:
+            yield from _objects(value)
+    if not isinstance(config, dict):
+        return
+    kind, inner = config.get("class_name"), config.get("config")
+    if isinstance(kind, str):
+        name = inner if isinstance(inner, str) else inner.get("name", kind) if isinstance(inner, dict) else kind
+        module = config.get("module", "keras")
+        registered = module is None and config.get("registered_name") is not None
+        yield _Object(kind, str(name), registered or not str(module or "keras").startswith("keras"))
+    for key, value in config.items():
+        if key != "compile_config":
             yield from _objects(value)
 
 

@@ -36,6 +36,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.numeric)
 
+    def first(self) -> Rows:
+        """The first row alone."""
+        return Rows(self.numeric[:1], self.categorical[:1])
+
 
 def with_unseen_words(rows: Rows) -> Rows:
     """The rows, then for each categorical column some of them again with an unseen word there, then with all unseen."""

@@ -50,7 +50,12 @@ def specs(contract: ModelContract) -> list[tf.TensorSpec]:
 
 
 def _prepare(model: keras.Model, contract: ModelContract) -> Prepare:
-    inputs = {tensor.name: tensor for tensor in model.inputs}
+    tensors = getattr(model, "inputs", None)
+    if not tensors:
+        raise ConversionError(
+            "the model has no inputs of a known shape; build it with keras.Input layers, call it once and save it again"
+        )
+    inputs = {tensor.name: tensor for tensor in tensors}
     for name, tensor in inputs.items():
         if not str(tensor.dtype).startswith(("float", "int", "uint")):
             raise ConversionError(
@@ -58,7 +63,8 @@ def _prepare(model: keras.Model, contract: ModelContract) -> Prepare:
                 f"place in the vocabulary plus 1"
             )
     if len(inputs) == 1:
-        return _one_input(next(iter(inputs.values())), contract)
+        ordered = _one_input(next(iter(inputs.values())), contract)
+        return lambda named: _as_called(model, [ordered(named)])
     if set(inputs) != {NUMERIC_INPUT, CATEGORICAL_INPUT}:
         raise ConversionError(
             f"the model has the inputs {', '.join(inputs)}; expected `numeric` and `categorical`, or one input with "
@@ -66,7 +72,12 @@ def _prepare(model: keras.Model, contract: ModelContract) -> Prepare:
         )
     _check_width(inputs[NUMERIC_INPUT], len(contract.numeric), "float features")
     _check_width(inputs[CATEGORICAL_INPUT], len(contract.categorical), "string features")
-    return lambda named: [tf.cast(named[name], tensor.dtype) for name, tensor in inputs.items()]
+    return lambda named: _as_called(model, [tf.cast(named[name], tensor.dtype) for name, tensor in inputs.items()])
+
+
+def _as_called(model: keras.Model, tensors: list[tf.Tensor]) -> Any:
+    """Tensors in the form in which the model was built to be called: one, a list or a dictionary."""
+    return tensors[0] if isinstance(model, keras.Sequential) else keras.tree.pack_sequence_as(model.input, tensors)
 
 
 def _one_input(tensor: Any, contract: ModelContract) -> Prepare:
@@ -99,8 +110,11 @@ def _check_width(tensor: Any, expected: int, what: str) -> None:
 
 
 def _collect(model: keras.Model, contract: ModelContract) -> Callable[[Any], dict[str, tf.Tensor]]:
-    structure = model.output
-    names = list(structure) if isinstance(structure, dict) else [name.split("/")[0] for name in model.output_names]
+    structure = model.outputs if isinstance(model, keras.Sequential) else model.output
+    if isinstance(structure, dict):
+        names = list(structure)
+    else:
+        names = [PROBABILITIES_OUTPUT] if len(model.outputs) == 1 else list(model.output_names)
     found = dict(zip(names, structure.values() if isinstance(structure, dict) else model.outputs, strict=True))
     wanted = 1 if contract.novelty_threshold is None else 2
     if len(found) != wanted:

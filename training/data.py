@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -90,7 +91,9 @@ def fetch(data_home: Path | None = None) -> tuple[Records, Source]:
     from sklearn.datasets import fetch_kddcup99
 
     try:
-        bunch = fetch_kddcup99(percent10=True, data_home=data_home, n_retries=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that it tries again; our error says all there is to say
+            bunch = fetch_kddcup99(percent10=True, data_home=data_home, n_retries=1, delay=0.2)
     except OSError as error:
         raise InputError(
             f"KDD Cup 99 cannot be downloaded ({error}); name a file that is here already with --data FILE"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from contract.artifact import ModelContract
@@ -35,65 +36,83 @@ def model_card(
     contract: ModelContract, held_out: dict[str, Any], labels: list[dict[str, Any]], artifact: dict[str, Any]
 ) -> str:
     """The text of MODEL_CARD.md, from what `report` takes."""
-    training = contract.training
-    return "\n".join(
+    sections = [
         [
             f"# Model card: {contract.name}",
             "",
-            f"`model.onnx`, version `{artifact['version']}`, {artifact['size_bytes']:,} bytes. This page and `report.json` are written by "
-            "`oversight train` together with the artifact.",
-            "",
-            "## What it is",
-            "",
-            f"A small neural network that reads one connection record of KDD Cup 99 ({len(contract.features)} features) and gives the "
-            f"probability of each of {len(contract.labels)} labels (`normal` and {len(contract.labels) - 1} attacks) and a novelty from 0 to 1.",
-            "",
-            "- Inputs: raw values, `numeric` float32 (rows, "
-            f"{len(contract.numeric)}) and `categorical` string (rows, {len(contract.categorical)}). Look-ups, logarithm, scaling "
-            "and temperature are inside the graph; a word that training never saw has a bucket of its own.",
-            "- `probabilities`: two hidden layers (128, 64), softmax, divided by a temperature that was found on validation vectors.",
-            "- `novelty`: an autoencoder (64, 16, 64) that was trained on normal vectors only. With the reconstruction error e and the "
-            "error s that 1 % of normal validation vectors exceed, novelty = e / (e + s): 0.5 is that 1 %, 0.9 nine times that error. "
-            "It does not look at the probabilities. Known attacks are novel in this sense too.",
-            "",
-            "## Training data",
-            "",
-            f"`{training['data']}`, SHA-256 `{training['sha256']}`: {training['rows']:,} rows, {training['distinct_vectors']:,} distinct "
-            f"vectors ({training['contradictory_vectors']} of them stood under two labels; the label with more rows was kept). Source: the "
-            "UCI KDD archive, CC BY 4.0.",
-            "",
-            f"Split by distinct vector and stratified by label: {training['training_vectors']:,} for training, "
-            f"{training['validation_vectors']:,} for validation (when to stop, temperature, novelty), {training['held_out_vectors']:,} "
-            "held out. No vector is in two parts; a split by rows would have a twin in training for three held-out rows in four.",
-            "",
-            "Recipe: "
-            + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in training["recipe"].items())
-            + ".",
-            "",
-            "## Held-out results",
-            "",
-            f"On the {training['held_out_vectors']:,} held-out vectors, each counted once, measured on the ONNX artifact:",
-            "",
-            *_figures(held_out),
-            "",
-            *_label_table(labels),
-            "",
-            *_limits(labels),
-            "",
-            "## How to make it again",
-            "",
-            "```",
-            f"oversight train --data {training['data']} --seed {training['seed']} --output models/{contract.name}",
-            "oversight evaluate --data FILE",
-            "```",
-            "",
-            "The same data, seed, machine and library versions give the same file, byte for byte. Another processor or another version of "
-            "TensorFlow gives other weights and, but for rare labels, the same figures.",
-            "",
-            "Made with " + ", ".join(f"{name} {version}" for name, version in sorted(contract.libraries.items())) + ".",
-            "",
-        ]
-    )
+            f"`model.onnx`, version `{artifact['version']}`, {artifact['size_bytes']:,} bytes. This page and `report.json` are "
+            "written by `oversight train` together with the artifact.",
+        ],
+        _what_it_is(contract),
+        _training_data(contract.training),
+        _held_out(contract.training, held_out, labels),
+        _limits(labels),
+        _again(contract),
+    ]
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _what_it_is(contract: ModelContract) -> list[str]:
+    n_attacks = sum(label.severity > 0 for label in contract.labels)
+    return [
+        "## What it is",
+        "",
+        f"A small neural network that reads one connection record of KDD Cup 99 ({len(contract.features)} features) and gives the "
+        f"probability of each of {len(contract.labels)} labels (`normal` and {n_attacks} attacks) and a novelty from 0 to 1.",
+        "",
+        f"- Inputs: raw values, `numeric` float32 (rows, {len(contract.numeric)}) and `categorical` string "
+        f"(rows, {len(contract.categorical)}). Look-ups, logarithm, scaling and temperature are inside the graph; a word that "
+        "training never saw has a bucket of its own.",
+        "- `probabilities`: two hidden layers (128, 64) and a softmax at a temperature that was found on validation vectors.",
+        "- `novelty`: an autoencoder (64, 16, 64) that was trained on normal vectors only. With the reconstruction error e and the "
+        "error s that 1 % of normal validation vectors exceed, novelty = e / (e + s): 0.5 is that 1 %, 0.9 nine times that error. "
+        "It does not look at the probabilities. Known attacks are novel in this sense too.",
+    ]
+
+
+def _training_data(training: Mapping[str, Any]) -> list[str]:
+    return [
+        "## Training data",
+        "",
+        f"`{training['data']}`, SHA-256 `{training['sha256']}`: {training['rows']:,} rows, {training['distinct_vectors']:,} distinct "
+        f"vectors ({training['contradictory_vectors']} of them stood under two labels; the label with more rows was kept). Source: "
+        "the UCI KDD archive, CC BY 4.0.",
+        "",
+        f"Split by distinct vector and stratified by label: {training['training_vectors']:,} for training, "
+        f"{training['validation_vectors']:,} for validation (when to stop, temperature, novelty), {training['held_out_vectors']:,} "
+        "held out. No vector is in two parts; a split by rows would have a twin in training for three held-out rows in four.",
+        "",
+        "Recipe: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in training["recipe"].items()) + ".",
+    ]
+
+
+def _held_out(training: Mapping[str, Any], held_out: dict[str, Any], labels: list[dict[str, Any]]) -> list[str]:
+    return [
+        "## Held-out results",
+        "",
+        f"On the {training['held_out_vectors']:,} held-out vectors, each counted once, measured on the ONNX artifact:",
+        "",
+        *_figures(held_out),
+        "",
+        *_label_table(labels),
+    ]
+
+
+def _again(contract: ModelContract) -> list[str]:
+    training = contract.training
+    return [
+        "## How to make it again",
+        "",
+        "```",
+        f"oversight train --data {training['data']} --seed {training['seed']} --output models/{contract.name}",
+        "oversight evaluate --data FILE",
+        "```",
+        "",
+        "The same data, seed, machine and library versions give the same file, byte for byte. Another processor or another version "
+        "of TensorFlow gives other weights and, but for rare labels, the same figures.",
+        "",
+        "Made with " + ", ".join(f"{name} {version}" for name, version in sorted(contract.libraries.items())) + ".",
+    ]
 
 
 def _figures(held_out: dict[str, Any]) -> list[str]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.errors import InputError
+from contract.kdd99 import LABELS, NORMAL
 from training.data import Records, as_items
 
 HELD_OUT, VALIDATION = 0.2, 0.1
@@ -49,6 +51,27 @@ def split(records: Records, seed: int) -> Parts:
             part.append(index)
     chosen = [single.take(np.sort(np.concatenate(part))) for part in parts]
     return Parts(chosen[0], chosen[1], chosen[2], n_contradictory)
+
+
+def check_labels(parts: Parts) -> None:
+    """Whether a model of the 23 labels can be trained on these parts.
+
+    Raises:
+        InputError: a label is none of them, or there are too few normal vectors to measure the novelty of.
+    """
+    names = {label.name for label in LABELS}
+    labels = np.concatenate([part.labels for part in (parts.training, parts.validation, parts.held_out)])
+    foreign = sorted(set(labels.tolist()) - names)
+    if foreign:
+        raise InputError(
+            f"the data has {len(foreign)} labels that are not in the training set of KDD Cup 99 ({', '.join(foreign[:5])}); "
+            f"train on kddcup.data or kddcup.data_10_percent"
+        )
+    if not (parts.validation.labels == NORMAL).any():
+        raise InputError(
+            f"the data has {(labels == NORMAL).sum()} distinct normal vectors, too few to measure what is usual; expected "
+            f"some hundred at least"
+        )
 
 
 def one_label_a_vector(records: Records) -> tuple[Records, int]:

@@ -1,0 +1,63 @@
+"""The figures, against scikit-learn where it has them and against numbers worked out by hand where not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
+
+from training import score
+
+RNG = np.random.default_rng(0)
+TRUTH = RNG.integers(0, 6, 400)
+PREDICTED = np.where(RNG.random(400) < 0.7, TRUTH, RNG.integers(0, 5, 400))
+WEIGHTS = RNG.integers(1, 9, 400)
+
+
+def test_accuracy_precision_recall_and_f1_are_those_of_scikit_learn() -> None:
+    """Weighted rows, with a class that is never predicted on some of them."""
+    matrix = score.confusion(TRUTH, PREDICTED, 6, WEIGHTS)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        TRUTH, PREDICTED, sample_weight=WEIGHTS, zero_division=np.nan
+    )
+    assert score.accuracy(matrix) == pytest.approx(accuracy_score(TRUTH, PREDICTED, sample_weight=WEIGHTS))
+    assert score.precision(matrix) == pytest.approx(precision, nan_ok=True)
+    assert score.recall(matrix) == pytest.approx(recall)
+    assert score.f1(matrix) == pytest.approx(f1)
+    assert score.support(matrix).sum() == WEIGHTS.sum()
+
+
+def test_macro_f1_leaves_out_a_class_that_neither_is_nor_was_called() -> None:
+    """As scikit-learn does without a list of labels; a class that was only called counts as 0."""
+    truth, predicted = np.array([0, 0, 1, 1]), np.array([0, 2, 1, 1])
+    matrix = score.confusion(truth, predicted, 5, np.ones(4))
+    assert score.macro_f1(matrix) == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0))
+    assert np.isnan(score.f1(matrix)[3])
+
+
+def test_a_weight_is_worth_as_many_rows() -> None:
+    """Counting distinct records must give what counting rows gives."""
+    repeated = score.confusion(np.repeat(TRUTH, WEIGHTS), np.repeat(PREDICTED, WEIGHTS), 6, np.ones(WEIGHTS.sum()))
+    assert np.array_equal(score.confusion(TRUTH, PREDICTED, 6, WEIGHTS), repeated)
+
+
+def test_the_cost_of_the_contest_by_hand() -> None:
+    """r2l taken for normal costs 4, normal for probe 1, u2r for normal 3, dos for probe 1, right ones 0."""
+    truth, predicted = np.array([4, 0, 3, 2, 1, 0]), np.array([0, 1, 0, 1, 1, 0])
+    assert score.mean_cost(score.confusion(truth, predicted, 5, np.ones(6))) == pytest.approx((4 + 1 + 3 + 1) / 6)
+    assert np.diag(score.COST).tolist() == [0] * 5
+
+
+def test_the_calibration_error_by_hand() -> None:
+    """Four answers at 0.9 of which two are right: 0.4 apart; weighted by their rows with one perfect bin."""
+    probabilities = np.array([[0.9, 0.1]] * 4 + [[1.0, 0.0]] * 4)
+    truth = np.array([0, 0, 1, -1, 0, 0, 0, 0])
+    assert score.calibration_error(probabilities, truth, np.ones(8)) == pytest.approx(0.2)
+    assert score.calibration_error(probabilities, truth, np.array([1, 1, 1, 1, 3, 3, 3, 3])) == pytest.approx(0.1)
+
+
+def test_no_rows_give_no_number() -> None:
+    """Not zero, which would read as a result."""
+    empty = score.confusion(np.array([], int), np.array([], int), 3, np.array([]))
+    assert np.isnan(score.accuracy(empty))
+    assert np.isnan(score.macro_f1(empty))

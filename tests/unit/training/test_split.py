@@ -1,0 +1,86 @@
+"""The split: no vector in two parts, every class where it can be, the same with the same seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.errors import InputError
+from tests.unit.training.samples import lines, write
+from training.data import Records, read
+from training.split import Parts, check_labels, one_label_a_vector, split
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    return read(write(tmp_path / "data.csv", lines(1_500) + lines(300)))[0]
+
+
+def vectors(records: Records) -> set[tuple[object, ...]]:
+    return {
+        (*numbers, *words)
+        for numbers, words in zip(records.numeric.tolist(), records.categorical.tolist(), strict=True)
+    }
+
+
+def parts_of(parts: Parts) -> tuple[Records, Records, Records]:
+    return parts.training, parts.validation, parts.held_out
+
+
+def test_no_vector_is_in_two_parts_and_none_is_lost(records: Records) -> None:
+    """Else the held-out figures would be those of rows that training knew."""
+    parts = split(records, 0)
+    sets = [vectors(part) for part in parts_of(parts)]
+    assert sum(map(len, sets)) == len(set.union(*sets)) == len(vectors(records))
+    assert sum(part.n_rows for part in parts_of(parts)) == records.n_rows
+
+
+def test_classes_keep_their_shares_in_the_held_out_part(records: Records) -> None:
+    """20 % of each class, to the nearest vector."""
+    parts = split(records, 0)
+    for label in ("normal", "neptune", "smurf"):
+        total = (records.labels == label).sum()
+        assert (parts.held_out.labels == label).sum() == round(total * 0.2)
+
+
+def test_a_class_of_two_is_on_both_sides_and_a_single_one_is_for_training() -> None:
+    """A label that training never sees could only be wrong; one that is never held out is never measured."""
+    labels = np.array(["normal"] * 20 + ["spy"] * 2 + ["perl"])
+    numeric = np.arange(23, dtype=np.float32)[:, None] * np.ones((1, 38), np.float32)
+    records = Records(numeric, np.full((23, 3), "tcp"), labels, np.ones(23, np.int64))
+    parts = split(records, 7)
+    assert [(part.labels == "spy").sum() for part in parts_of(parts)] == [1, 0, 1]
+    assert [(part.labels == "perl").sum() for part in parts_of(parts)] == [1, 0, 0]
+
+
+def test_the_seed_decides(records: Records) -> None:
+    """Same seed, same parts; another seed, others."""
+    first, again, other = (split(records, seed).held_out.numeric for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_vector_with_two_labels_keeps_the_one_with_more_rows_and_all_its_rows() -> None:
+    """Order in the file decides between equals."""
+    numeric = np.array([[1.0], [2.0], [1.0], [3.0], [3.0]], np.float32) * np.ones((1, 38), np.float32)
+    labels = np.array(["ipsweep", "normal", "nmap", "satan", "saint"])
+    records = Records(numeric, np.full((5, 3), "tcp"), labels, np.array([2, 1, 5, 4, 4]))
+    single, n_contradictory = one_label_a_vector(records)
+    assert single.labels.tolist() == ["normal", "nmap", "satan"]
+    assert single.counts.tolist() == [1, 7, 8]
+    assert n_contradictory == 2
+
+
+def test_a_label_of_the_test_set_is_refused_for_training(records: Records) -> None:
+    """Its number would be that of another label."""
+    foreign = Records(records.numeric, records.categorical, np.full(len(records), "mailbomb"), records.counts)
+    with pytest.raises(InputError, match=r"1 labels.*mailbomb.*train on kddcup\.data"):
+        check_labels(split(foreign, 0))
+
+
+def test_data_without_normal_vectors_is_refused_for_training(records: Records) -> None:
+    """The novelty is measured from what is usual."""
+    with pytest.raises(InputError, match="0 distinct normal vectors"):
+        check_labels(split(records.take(records.labels != "normal"), 0))
