@@ -167,9 +167,10 @@ def session(
         InputError: the stream is not provisioned, or another process ships there.
     """
     patience = Patience(config.backoff_s, config.max_backoff_s, config.timeout_s, stop or threading.Event())
-    target = ship_target.find(es, config.stream)
-    with registries.opened(config.state, cluster=target.cluster, stream=config.stream) as registry:
-        yield Shipper(Sender(es, config.stream, patience), target, registry, config, on_progress)
+    with ship_target.explained(config.stream):
+        target = ship_target.find(es, config.stream)
+        with registries.opened(config.state, cluster=target.cluster, stream=config.stream) as registry:
+            yield Shipper(Sender(es, config.stream, patience), target, registry, config, on_progress)
 
 
 class Shipper:
@@ -189,7 +190,7 @@ class Shipper:
         self._on_progress = on_progress
         self._reports: dict[tuple[int, int], FileReport] = {}
         self._doubt: dict[tuple[int, int], float] = {}
-        self._has_documents = target.exists
+        self._has_documents = target.exists and not ship_target.is_empty(sender.es, config.stream)
         self._made_anew = target.was_made_anew(registry)
         if self._made_anew:
             registry.forget_offsets()

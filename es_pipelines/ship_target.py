@@ -6,15 +6,17 @@ ids    ──▶ Stored      by an `ids` query over all backing indices, since a
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from contract.documents import lookup
-from contract.errors import AmbiguousFieldError, InputError
+from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, SettingsError
 from es_pipelines.registry import Registry
 
 OURS = "oversight"
@@ -89,6 +91,42 @@ def _number(index: str) -> int:
     """Number of a backing index, 7 of `.ds-logs-oversight.connection-default-2026.01.31-000007`; 0 of another index."""
     found = re.fullmatch(r"\.ds-.+-(\d{6,})", index)
     return int(found[1]) if found else 0
+
+
+def is_empty(es: Elasticsearch, stream: str) -> bool:
+    """Whether no document is there, also none of the newest writes."""
+    es.indices.refresh(index=stream)
+    return int(es.count(index=stream)["count"]) == 0
+
+
+@contextlib.contextmanager
+def explained(stream: str) -> Iterator[None]:
+    """The client's errors as ours, each with what to do.
+
+    Raises:
+        EngineUnavailableError: Elasticsearch does not answer.
+        SettingsError: it refuses us.
+        InputError: it answers anything else that is no success.
+    """
+    try:
+        yield
+    except ApiError as error:
+        what = f"{error.status_code} {error.message}"[:200]
+        if error.status_code in (401, 403):
+            needed = "create_doc, read, view_index_metadata and maintenance"
+            raise SettingsError(
+                f"Elasticsearch refuses us at {stream} ({what}); the user or key needs {needed}"
+            ) from None
+        if error.status_code == 429 or error.status_code >= 500:
+            raise EngineUnavailableError(
+                f"Elasticsearch is overloaded or not ready ({what}); ship again later"
+            ) from None
+        raise InputError(
+            f"Elasticsearch answered {what} about {stream}; run `oversight provision`, then ship again"
+        ) from None
+    except TransportError as error:
+        what = (str(error.message).splitlines() or [""])[0][:200]
+        raise EngineUnavailableError(f"Elasticsearch does not answer ({what}); ship again when it does") from None
 
 
 def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, Stored]:

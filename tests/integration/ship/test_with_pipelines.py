@@ -1,0 +1,70 @@
+"""Shipping into a provisioned stream: what the ingest pipeline makes of the lines."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.artifact import Feature, ModelContract
+from contract.fields import stream_name
+from contract.kdd99 import CATEGORICAL, COLUMNS, FAMILIES, LABELS, field_of
+from es_pipelines.provision import provision, remove
+from es_pipelines.ship import ShipConfig, ship
+from tests.integration.ship.conftest import place_of, stored
+
+KDD = ModelContract(
+    name="kdd99",
+    features=tuple(Feature(name, field_of(name), "string" if name in CATEGORICAL else "float") for name in COLUMNS),
+    labels=LABELS,
+    families=FAMILIES,
+)
+ROW = ",".join("tcp" if name == "protocol_type" else "1" for name in COLUMNS)
+
+
+@pytest.fixture
+def provisioned(es: Elasticsearch, namespace: str, tmp_path: Path) -> Iterator[ShipConfig]:
+    """A stream with our pipelines and templates."""
+    provision(es, KDD, namespace=namespace)
+    yield ShipConfig(stream_name(namespace), tmp_path / "state")
+    remove(es, namespace)
+
+
+@pytest.mark.data
+def test_all_671_events_of_the_sensor_logs_are_pending(
+    es: Elasticsearch, provisioned: ShipConfig, shared_data: Path
+) -> None:
+    """Three header lines are counted and dropped; no event fails; each keeps its line, file and offset."""
+    logs = sorted((shared_data / "sensor-logs").glob("*.csv"))
+    report = ship(es, logs, provisioned)
+    assert (report.stored, report.headers, report.failed) == (671, 3, 0)
+    documents = stored(es, provisioned.stream)
+    assert Counter(document["oversight"]["status"] for document in documents) == {"pending": 671}
+    assert len({place_of(document) for document in documents}) == 671
+    for document in documents:
+        content = Path(document["log"]["file"]["path"]).read_bytes()
+        assert content[document["log"]["offset"] :].split(b"\n")[0].decode() == document["event"]["original"]
+    assert ship(es, logs, provisioned).stored == 0
+
+
+def test_lines_that_the_pipeline_cannot_parse_are_stored_as_failed_documents(
+    es: Elasticsearch, provisioned: ShipConfig, tmp_path: Path
+) -> None:
+    """Blank lines, bytes that are no UTF-8, a megabyte: the shipper stores them all, the pipeline says what they are."""
+    path = tmp_path / "alpha.csv"
+    bad = ROW.encode().replace(b"tcp", b"t\xffp")
+    lines = [",".join(COLUMNS).encode(), ROW.encode(), b"", bad, b"x" * 1_000_000]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    report = ship(es, [path], provisioned)
+    assert (report.stored, report.headers, report.failed) == (4, 1, 0)
+    good, blank, escaped, long = stored(es, provisioned.stream)
+    assert good["oversight"]["status"] == "pending"
+    assert blank["error"]["type"] == "empty_line"
+    assert "t\\xffp" in escaped["event"]["original"]
+    assert base64.b64decode(escaped["oversight"]["original"]["base64"]) == bad
+    assert (len(long["event"]["original"]), long["error"]["type"]) == (1_000_000, "column_count")
+    assert ship(es, [path], ShipConfig(provisioned.stream, tmp_path / "other")).already_there == 4
