@@ -68,6 +68,11 @@ class Totals:
         for outcome in outcomes:
             self.outcomes[outcome] += 1
 
+    def to_dict(self) -> dict[str, int]:
+        """The counts as plain JSON values."""
+        counts = {outcome.value: count for outcome, count in self.outcomes.items()}
+        return {**counts, "parked": self.parked, "batches": self.batches}
+
     @property
     def enriched(self) -> int:
         """Documents that were given a prediction."""

@@ -53,7 +53,7 @@ def command(
     with cluster.client() as es:
         totals = run(es, config, stop=stop)
     if as_json:
-        click.echo(orjson.dumps({**totals.outcomes, "parked": totals.parked, "batches": totals.batches}))
+        click.echo(orjson.dumps(totals.to_dict()))
     if totals.trouble is not None:
         raise EngineUnavailableError(totals.trouble)
 

@@ -1,0 +1,148 @@
+"""What the watcher's tests share: three engines, a real enrich service with a small real model, indices of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.fields import FIELDS, properties, stream_name
+from tests.artifacts import HEALTHY, HOT, WORN, write_model
+from tests.integration.watcher.proxy import FaultProxy, proxied
+from tests.servers import enrich_service
+from watcher.config import Totals, WatchConfig
+from watcher.loop import run
+
+FAST = WatchConfig(
+    index="", enrich_url="", page_size=50, poll_interval_s=0.05, backoff_s=0.05, max_backoff_s=0.2, once=True,
+    once_tries=3, request_timeout_s=5.0,
+)  # fmt: skip
+"""Waits that are short, because the servers are near."""
+ENGINES = (
+    "embedded",
+    pytest.param("opensearch", marks=pytest.mark.opensearch),
+    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
+)
+
+
+@pytest.fixture(params=ENGINES)
+def engine_url(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn: without pipelines the real Elasticsearch serves as well."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real enrich service (gunicorn, ONNX Runtime) with the small turbine model."""
+    with enrich_service(write_model(tmp_path_factory.mktemp("turbine") / "model.onnx")) as url:
+        yield url
+
+
+@pytest.fixture
+def proxy(service: str) -> Iterator[FaultProxy]:
+    """The enrich service behind a proxy that can misbehave."""
+    with proxied(service) as fault_proxy:
+        yield fault_proxy
+
+
+class Place:
+    """An index of one test and what is in it."""
+
+    def __init__(self, es: Elasticsearch, index: str) -> None:
+        self.es, self.index = es, index
+
+    def create(self) -> None:
+        self.es.indices.create(
+            index=self.index,
+            mappings={"dynamic": False, "properties": properties(FIELDS)},
+            settings={"number_of_replicas": 0, "refresh_interval": "100ms"},
+        )
+
+    def put(self, documents: dict[str, dict[str, Any]]) -> None:
+        lines: list[dict[str, Any]] = []
+        for doc_id, source in documents.items():
+            lines += [{"index": {"_index": self.index, "_id": doc_id}}, source]
+        answer = self.es.bulk(operations=lines, refresh=True)
+        assert not answer["errors"], answer["items"][0]
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Every document by id: `_source`, `_version`, `_seq_no`."""
+        self.es.indices.refresh(index=self.index)
+        hits = self.es.search(index=self.index, size=10_000, version=True, seq_no_primary_term=True)["hits"]["hits"]
+        return {hit["_id"]: hit for hit in hits}
+
+    def sources(self) -> dict[str, dict[str, Any]]:
+        return {doc_id: hit["_source"] for doc_id, hit in self.all().items()}
+
+    def statuses(self) -> list[str]:
+        return sorted(str(source["oversight"]["status"]) for source in self.sources().values())
+
+    def versions(self) -> set[int]:
+        return {hit["_version"] for hit in self.all().values()}
+
+    def count(self, status: str) -> int:
+        self.es.indices.refresh(index=self.index)
+        return int(self.es.count(index=self.index, query={"term": {"oversight.status": status}})["count"])
+
+    def watch(self, enrich_url: str, *, es: Elasticsearch | None = None, **changes: Any) -> Totals:
+        """Run a watcher here until nothing is pending."""
+        config = replace(FAST, index=self.index, enrich_url=enrich_url, **changes)
+        return run(es or self.es, config, stop=threading.Event())
+
+    @contextlib.contextmanager
+    def watching(self, enrich_url: str, *, es: Elasticsearch | None = None, **changes: Any) -> Iterator[Totals]:
+        """Run a watcher in a thread; the counts that are yielded are filled in at the end."""
+        config = replace(FAST, index=self.index, enrich_url=enrich_url, once=False, **changes)
+        stop, totals = threading.Event(), Totals()
+
+        def work() -> None:
+            result = run(es or self.es, config, stop=stop)
+            totals.outcomes, totals.batches, totals.parked = result.outcomes, result.batches, result.parked
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield totals
+        finally:
+            stop.set()
+            thread.join(30)
+            assert not thread.is_alive(), "the watcher does not stop"
+
+
+@pytest.fixture
+def place(es: Elasticsearch, namespace: str) -> Iterator[Place]:
+    """An index with the name of our stream, which a plain index may have as well."""
+    created = Place(es, stream_name(namespace))
+    created.create()
+    yield created
+    es.indices.delete(index=created.index, ignore_unavailable=True)
+
+
+@pytest.fixture
+def foreign(es: Elasticsearch, namespace: str) -> Iterator[Place]:
+    """An index that is not ours."""
+    created = Place(es, f"flows-{namespace}")
+    created.create()
+    yield created
+    es.indices.delete(index=created.index, ignore_unavailable=True)
+
+
+def event(number: int = 0, **more: Any) -> dict[str, Any]:
+    """A pending document of the turbine, healthy, hot or worn in turn."""
+    return {
+        "@timestamp": f"2026-01-01T00:00:{number % 60:02d}.000Z",
+        "event": {"original": f"raw line {number}", "ingested": f"2026-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}.000Z"},
+        "oversight": {"status": "pending"},
+        **(HEALTHY, HOT, WORN)[number % 3],
+        **more,
+    }  # fmt: skip
+
+
+def events(count: int) -> dict[str, dict[str, Any]]:
+    return {f"doc-{number}": event(number) for number in range(count)}

@@ -1,0 +1,76 @@
+"""The real client of Elasticsearch, with something going wrong in its bulk requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from elastic_transport import ObjectApiResponse
+from elasticsearch import Elasticsearch
+
+
+class Wrapped:
+    """State that a wrapped client shares with the copies that `options` makes."""
+
+    def __init__(self) -> None:
+        self.bulks = 0
+        self.sent: list[int] = []
+        """Items of each bulk request that went out."""
+
+
+class FailingBulk(Elasticsearch):
+    """Answers some items of the n-th bulk request with `status` and sends the others.
+
+    Args:
+        url: the real engine.
+        fail_at: numbers of the bulk requests in which items fail, from 0.
+        status: what they are answered.
+        every: each so-many-th item fails, the first included.
+    """
+
+    def __init__(self, url: str, *, fail_at: set[int], status: int = 429, every: int = 3) -> None:
+        super().__init__(url, request_timeout=30)
+        self.fail_at, self.status, self.every, self.state = fail_at, status, every, Wrapped()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def options(self, **kwargs: Any) -> Self:
+        return self
+
+    def bulk(self, *, operations: Sequence[Mapping[str, Any]], **kwargs: Any) -> ObjectApiResponse[Any]:  # type: ignore[override]
+        pairs = list(zip(operations[::2], operations[1::2], strict=True))
+        number, self.state.bulks = self.state.bulks, self.state.bulks + 1
+        failing = {place for place in range(len(pairs)) if number in self.fail_at and place % self.every == 0}
+        going = [pair for place, pair in enumerate(pairs) if place not in failing]
+        self.state.sent.append(len(going))
+        answer = super().bulk(operations=[line for pair in going for line in pair], **kwargs) if going else None
+        items = iter(answer["items"] if answer is not None else ())
+        error = {"type": "es_rejected_execution_exception", "reason": "made by the test"}
+        merged = [
+            {"update": {**pair[0]["update"], "status": self.status, "error": error}}
+            if place in failing
+            else next(items)
+            for place, pair in enumerate(pairs)
+        ]
+        meta = answer.meta if answer is not None else self.info().meta
+        return ObjectApiResponse({"took": 1, "errors": bool(failing), "items": merged}, meta)
+
+
+class Interfering(Elasticsearch):
+    """Lets another writer do something after a page is read and before it is written, once for each bulk request."""
+
+    def __init__(self, url: str, between: Callable[[int], None]) -> None:
+        super().__init__(url, request_timeout=30)
+        self.between, self.state = between, Wrapped()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def options(self, **kwargs: Any) -> Self:
+        return self
+
+    def bulk(self, **kwargs: Any) -> ObjectApiResponse[Any]:
+        number, self.state.bulks = self.state.bulks, self.state.bulks + 1
+        self.between(number)
+        return super().bulk(**kwargs)

@@ -1,0 +1,177 @@
+"""A real HTTP server that stands between the watcher and a real server, and can misbehave on purpose.
+
+watcher ──▶ FaultProxy ──▶ the real enrich service, or the real engine
+                │
+                └─ while `fault` is set: whatever that says, in place of or after the real answer
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import urllib3
+
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that came in."""
+
+    method: str
+    path: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is answered in place of the real server; `status` 0 drops the connection without a word."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+DROP = Reply(0)
+Fault = Callable[[Call, Callable[[], Reply]], Reply]
+"""Gets the call and a function that asks the real server."""
+
+
+class FaultProxy:
+    """A reverse proxy on a port of its own, which it keeps when it is stopped and started again."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.fault: Fault | None = None
+        self.calls: list[Call] = []
+        self._pool = urllib3.PoolManager(maxsize=8, retries=False)
+        self._server: _Server | None = None
+        self._port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        self._server = _Server(self, self._port)
+        self._port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Refuse connections from now on, and break those that are open."""
+        if self._server is None:
+            return
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.break_connections()
+        self._server = None
+
+    def close(self) -> None:
+        self.stop()
+        self._pool.clear()
+
+    def requests(self, path: str) -> list[Call]:
+        """The calls so far whose path begins so."""
+        return [call for call in self.calls if call.path.startswith(path)]
+
+    def forward(self, call: Call, headers: Mapping[str, str]) -> Reply:
+        kept = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
+        answer = self._pool.request(
+            call.method, f"{self.upstream}{call.path}", body=call.body or None, headers=kept, decode_content=False
+        )
+        returned = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
+        return Reply(answer.status, answer.data, returned)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, proxy: FaultProxy, port: int) -> None:
+        self.proxy = proxy
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        if isinstance(request, socket.socket):
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        if isinstance(request, socket.socket):
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def break_connections(self) -> None:
+        for one in list(self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that broke is what these tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def _any(self) -> None:
+        proxy = self.server.proxy
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        call = Call(self.command, self.path, body)
+        proxy.calls.append(call)
+        headers = dict(self.headers.items())
+        fault = proxy.fault
+        reply = proxy.forward(call, headers) if fault is None else fault(call, lambda: proxy.forward(call, headers))
+        if reply.status == 0:
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _any  # noqa: N815  names that http.server looks for
+
+    def log_message(self, *args: object) -> None:
+        """Nothing on the test's output."""
+
+
+@contextlib.contextmanager
+def proxied(upstream: str) -> Iterator[FaultProxy]:
+    """A proxy in front of a server, gone at the end."""
+    proxy = FaultProxy(upstream)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+def only(path: str, reply: Reply | Callable[[Call], Reply]) -> Fault:
+    """Misbehave on paths that begin so, and pass the rest on."""
+
+    def fault(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if not call.path.startswith(path):
+            return forward()
+        return reply(call) if callable(reply) else reply
+
+    return fault
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "it") -> None:
+    """Wait for something that another thread or process does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain for {what}"
+        time.sleep(0.02)

@@ -1,0 +1,102 @@
+"""What others write meanwhile is never overwritten, and no document is written twice."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from tests.integration.watcher.conftest import Place, events
+from tests.integration.watcher.faulty import Interfering
+from tests.integration.watcher.proxy import FaultProxy, wait_until
+from watcher.config import Outcome
+
+
+def test_a_change_between_reading_and_writing_survives(place: Place, service: str, engine_url: str) -> None:
+    """The write that came between wins; the document is read anew and enriched with what it says by then."""
+    place.put(events(10))
+
+    def other_writer(number: int) -> None:
+        if number == 0:
+            change = {"user": {"id": "someone else"}, "turbine": {"temperature_c": 125}}
+            place.es.update(index=place.index, id="doc-0", doc=change)
+            place.es.update(index=place.index, id="doc-3", doc={"oversight": {"feedback": {"comment": "mine"}}})
+
+    with Interfering(engine_url, other_writer) as es:
+        totals = place.watch(service, es=es)
+    assert totals.outcomes[Outcome.CONFLICT] == 2
+    assert totals.enriched == 10
+    found = place.all()
+    assert found["doc-0"]["_source"]["user"] == {"id": "someone else"}
+    assert found["doc-0"]["_source"]["oversight"]["prediction"]["label"] == "overheating"
+    assert found["doc-3"]["_source"]["oversight"]["feedback"] == {"comment": "mine"}
+    assert found["doc-3"]["_source"]["oversight"]["status"] == "enriched"
+    assert {found[doc_id]["_version"] for doc_id in ("doc-0", "doc-3")} == {3}
+    assert {found[f"doc-{n}"]["_version"] for n in (1, 2, 4, 5, 6, 7, 8, 9)} == {2}
+
+
+def test_a_document_that_is_replaced_meanwhile_is_not_touched(place: Place, service: str, engine_url: str) -> None:
+    """A document that is not pending any more is none of the watcher's business."""
+    place.put(events(3))
+    replaced: dict[str, Any] = {"oversight": {"status": "failed"}, "error": {"type": "by_hand"}}
+
+    def other_writer(number: int) -> None:
+        if number == 0:
+            place.es.index(index=place.index, id="doc-1", document=replaced)
+
+    with Interfering(engine_url, other_writer) as es:
+        place.watch(service, es=es)
+    assert place.sources()["doc-1"] == replaced
+
+
+def test_a_document_that_is_deleted_meanwhile_does_not_come_back(place: Place, service: str, engine_url: str) -> None:
+    place.put(events(3))
+
+    def other_writer(number: int) -> None:
+        if number == 0:
+            place.es.delete(index=place.index, id="doc-1")
+
+    with Interfering(engine_url, other_writer) as es:
+        totals = place.watch(service, es=es)
+    assert totals.enriched == 2
+    # the embedded engine calls it a conflict
+    assert totals.outcomes[Outcome.GONE] + totals.outcomes[Outcome.CONFLICT] == 1
+    assert set(place.sources()) == {"doc-0", "doc-2"}
+
+
+def test_two_watchers_at_once_enrich_each_document_exactly_once(place: Place, service: str, engine_url: str) -> None:
+    count = 300
+    place.put(events(count))
+    with (
+        Elasticsearch(engine_url) as one,
+        Elasticsearch(engine_url) as other,
+        place.watching(service, es=one, page_size=20) as first,
+        place.watching(service, es=other, page_size=20) as second,
+    ):
+        wait_until(lambda: place.count("pending") == 0, what="both watchers")
+    assert place.versions() == {2}
+    assert first.enriched + second.enriched == count
+
+
+def test_two_watchers_share_the_work_when_both_hold_the_same_page(
+    place: Place, proxy: FaultProxy, service: str
+) -> None:
+    """Both have read the same documents before either writes: one writes them, the other is told of the conflict."""
+    place.put(events(40))
+    both = threading.Barrier(2, timeout=10)
+    met = threading.Event()
+
+    def meet(call: Any, forward: Any) -> Any:
+        reply = forward()
+        if call.method == "POST" and not met.is_set():
+            both.wait()
+            met.set()
+        return reply
+
+    proxy.fault = meet
+    with place.watching(proxy.url) as first, place.watching(proxy.url) as second:
+        wait_until(lambda: place.count("pending") == 0, what="both watchers")
+    assert place.versions() == {2}
+    assert first.enriched + second.enriched == 40
+    assert first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT] == 40

@@ -1,0 +1,124 @@
+"""A server's fault costs time, never a document: all stay pending and are enriched when the server is back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+from elasticsearch import Elasticsearch
+
+from tests.integration.watcher.conftest import Place, events
+from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, proxied, wait_until
+
+
+def test_documents_wait_for_a_service_that_comes_later(place: Place, proxy: FaultProxy) -> None:
+    """Down, then up two seconds later: everything is predicted, and nobody had to do anything."""
+    place.put(events(60))
+    proxy.stop()
+    with place.watching(proxy.url) as totals:
+        time.sleep(2)
+        assert place.count("pending") == 60
+        proxy.start()
+        wait_until(lambda: place.count("enriched") == 60, what="the predictions")
+    assert totals.enriched == 60
+    assert place.versions() == {2}
+
+
+def test_documents_wait_for_an_engine_that_is_away(place: Place, service: str, engine_url: str) -> None:
+    """Elasticsearch cannot be reached for a while, in the middle of the work."""
+    place.put(events(200))
+    with proxied(engine_url) as engine, Elasticsearch(engine.url, max_retries=0) as es:
+        bulks: list[Call] = []
+
+        def leave_at_the_second_batch(call: Call, forward: Callable[[], Reply]) -> Reply:
+            bulks.extend([call] if call.path.startswith("/_bulk") else [])
+            return DROP if len(bulks) == 2 else forward()
+
+        engine.fault = leave_at_the_second_batch
+        with place.watching(service, es=es):
+            wait_until(lambda: len(bulks) == 2, what="the second batch")
+            engine.stop()
+            engine.fault = None
+            time.sleep(0.5)
+            assert place.count("enriched") == 50
+            engine.start()
+            wait_until(lambda: place.count("enriched") == 200, what="the predictions")
+    assert place.versions() == {2}
+
+
+def test_a_write_whose_answer_is_lost_is_not_done_twice(place: Place, service: str, engine_url: str) -> None:
+    """The engine has written a batch and the connection breaks before it can say so."""
+    place.put(events(60))
+    with proxied(engine_url) as engine, Elasticsearch(engine.url, max_retries=0) as es:
+        lost: list[Call] = []
+
+        def lose_one_answer(call: Call, forward: Callable[[], Reply]) -> Reply:
+            reply = forward()
+            if call.path.startswith("/_bulk") and not lost:
+                lost.append(call)
+                return DROP
+            return reply
+
+        engine.fault = lose_one_answer
+        totals = place.watch(service, es=es)
+    assert lost
+    assert totals.trouble is None
+    assert place.statuses() == ["enriched"] * 60
+    assert place.versions() == {2}
+
+
+def test_a_watcher_starts_before_both_servers(place: Place, service: str, engine_url: str) -> None:
+    place.put(events(5))
+    with proxied(engine_url) as engine, proxied(service) as endpoint:
+        engine.stop()
+        endpoint.stop()
+        with Elasticsearch(engine.url, max_retries=0) as es, place.watching(endpoint.url, es=es):
+            time.sleep(0.3)
+            endpoint.start()
+            time.sleep(0.3)
+            engine.start()
+            wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+
+
+def test_a_watcher_waits_for_an_index_that_is_not_provisioned_yet(place: Place, service: str) -> None:
+    place.es.indices.delete(index=place.index)
+    totals = place.watch(service)
+    assert totals.trouble is not None
+    assert "run `oversight provision`" in totals.trouble
+    with place.watching(service):
+        time.sleep(0.3)
+        place.create()
+        place.put(events(5))
+        wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+
+
+def test_an_index_made_anew_is_not_taken_for_the_old_one(place: Place, service: str) -> None:
+    """Its writes are counted from 0 again, and its documents are new all the same."""
+    place.put(events(5))
+    with place.watching(service):
+        wait_until(lambda: place.count("enriched") == 5, what="the first predictions")
+        place.es.indices.delete(index=place.index)
+        place.create()
+        place.put({f"new-{name}": source for name, source in events(5).items()})
+        wait_until(lambda: place.count("enriched") == 5, what="the second predictions")
+
+
+def test_a_lost_point_in_time_is_opened_anew(place: Place, service: str, engine_url: str) -> None:
+    """The engine forgets it between two pages, as after an expiry or the loss of a node."""
+    place.put(events(120))
+    with proxied(engine_url) as engine, Elasticsearch(engine.url) as es:
+        searches: list[Call] = []
+
+        def forget(call: Call, forward: Callable[[], Reply]) -> Reply:
+            if call.path.startswith("/_search"):
+                searches.append(call)
+                if len(searches) == 2:
+                    place.es.close_point_in_time(id=json.loads(call.body)["pit"]["id"])
+            return forward()
+
+        engine.fault = forget
+        totals = place.watch(service, es=es)
+    assert len([call for call in engine.calls if "/_pit" in call.path and call.method == "POST"]) >= 2
+    assert totals.enriched == 120
+    assert place.versions() == {2}

@@ -1,0 +1,236 @@
+"""`oversight watch` and `oversight status` as a user starts them: signals, exit codes, a kill in the middle of a batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from oversight.ports import free_port
+from tests.integration.watcher.conftest import Place, event, events
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
+
+
+@pytest.fixture(params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
+def engine_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+class Command:
+    """The settings with which commands are run."""
+
+    def __init__(self, place: Place, engine_url: str, enrich_url: str, folder: Path) -> None:
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICSEARCH_"))
+        }
+        self.folder = folder
+        self.environment = {
+            **kept,
+            "ELASTICSEARCH_URL": engine_url,
+            "OVERSIGHT_ENRICH_URL": enrich_url,
+            "OVERSIGHT_NAMESPACE": place.index.rpartition("-")[2],
+            "OVERSIGHT_WATCH_PAGE_SIZE": "20",
+            "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.05",
+            "OVERSIGHT_WATCH_BACKOFF_S": "0.05",
+            "OVERSIGHT_WATCH_MAX_BACKOFF_S": "0.2",
+        }
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "oversight", *words], env=self.environment, cwd=self.folder,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        with self.start(*words) as process:
+            out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+@pytest.fixture
+def command(place: Place, engine_url: str, service: str, tmp_path: Path) -> Command:
+    return Command(place, engine_url, service, tmp_path)
+
+
+def test_once_drains_and_says_what_it_did(place: Place, command: Command) -> None:
+    place.put({**events(50), "bad": event(0, turbine={})})
+    done = command.run("watch", "--once", "--json")
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert (counts["enriched"], counts["failed"], counts["conflict"], counts["batches"]) == (50, 1, 0, 3)
+    assert place.count("pending") == 0
+
+
+def test_a_batch_is_one_line_of_the_log_without_any_document_in_it(place: Place, command: Command) -> None:
+    place.put({"secret-free-id": event(1, user={"id": "a person's name"})})
+    done = command.run("watch", "--once")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    batch = next(line for line in lines if line["event"].get("action") == "enrich-batch")
+    assert batch["log.level"] == "info"
+    assert batch["event"]["outcome"] == "success"
+    assert batch["event"]["duration"] > 100_000
+    assert batch["watcher"]["batch"] == {"size": 1, "enriched": 1}
+    assert batch["oversight"]["model"]["id"] == "turbine"
+    assert "a person's name" not in done.stdout
+    assert "raw line" not in done.stdout
+
+
+def test_once_with_a_service_that_is_down_ends_with_1_and_one_line(place: Place, command: Command) -> None:
+    place.put(events(3))
+    command.environment["OVERSIGHT_ENRICH_URL"] = f"http://127.0.0.1:{free_port()}"
+    done = command.run("watch", "--once")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "start it with `oversight serve`" in done.stderr
+    assert place.count("pending") == 3
+
+
+def test_once_without_an_index_says_how_to_make_one(place: Place, command: Command) -> None:
+    command.environment["OVERSIGHT_NAMESPACE"] = "nobody"
+    done = command.run("watch", "--once")
+    assert done.returncode == 1
+    assert "oversight provision" in done.stderr
+
+
+def test_a_token_over_plain_http_to_another_machine_is_refused(command: Command) -> None:
+    command.environment |= {"OVERSIGHT_ENRICH_URL": "http://192.0.2.1:8600", "OVERSIGHT_ENRICH_TOKEN": "tok-en"}
+    done = command.run("watch", "--once")
+    assert done.returncode == 64
+    assert "OVERSIGHT_ALLOW_PLAIN_HTTP" in done.stderr
+    assert "tok-en" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_finishes_the_batch_in_hand_and_ends_with_0(
+    place: Place, command: Command, proxy: FaultProxy, number: signal.Signals
+) -> None:
+    place.put(events(60))
+    command.environment["OVERSIGHT_ENRICH_URL"] = proxy.url
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def hold(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if call.method == "POST":
+            arrived.set()
+            go_on.wait(10)
+        return forward()
+
+    proxy.fault = hold
+    with command.start("watch") as process:
+        assert arrived.wait(20)
+        process.send_signal(number)
+        time.sleep(0.1)
+        go_on.set()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert place.count("enriched") == 20
+    assert place.count("pending") == 40
+
+
+def test_a_second_signal_ends_at_once(place: Place, command: Command, proxy: FaultProxy) -> None:
+    place.put(events(5))
+    command.environment["OVERSIGHT_ENRICH_URL"] = proxy.url
+    arrived, never = threading.Event(), threading.Event()
+
+    def hold(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if call.method == "POST":
+            arrived.set()
+            never.wait(20)
+        return forward()
+
+    proxy.fault = hold
+    with command.start("watch") as process:
+        assert arrived.wait(20)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=3)
+        never.set()
+    assert process.returncode == -signal.SIGTERM
+    assert place.count("pending") == 5
+
+
+@pytest.fixture
+def engine_proxy(engine_url: str) -> Iterator[FaultProxy]:
+    with proxied(engine_url) as fault_proxy:
+        yield fault_proxy
+
+
+@pytest.mark.parametrize("moment", ["asking the model", "before the write", "after the write"])
+def test_a_watcher_that_is_killed_in_a_batch_leaves_nothing_undone_or_done_twice(
+    place: Place, command: Command, proxy: FaultProxy, engine_proxy: FaultProxy, moment: str
+) -> None:
+    """kill -9 at the worst moments, then a new watcher: every document is enriched, by exactly one write."""
+    place.put(events(60))
+    arrived, killed = threading.Event(), threading.Event()
+    seen: list[Call] = []
+
+    def hold(path: str, number: int, *, after: bool = False) -> Callable[[Call, Callable[[], Reply]], Reply]:
+        def fault(call: Call, forward: Callable[[], Reply]) -> Reply:
+            if call.method == "GET" or not call.path.startswith(path):
+                return forward()
+            seen.append(call)
+            if len(seen) != number:
+                return forward()
+            reply = forward() if after else None
+            arrived.set()
+            killed.wait(20)
+            return reply or Reply(0)
+
+        return fault
+
+    if moment == "asking the model":
+        proxy.fault = hold("/v1/enrich", 2)
+    else:
+        engine_proxy.fault = hold("/_bulk", 2, after=moment == "after the write")
+    command.environment |= {"OVERSIGHT_ENRICH_URL": proxy.url, "ELASTICSEARCH_URL": engine_proxy.url}
+    with command.start("watch") as process:
+        assert arrived.wait(20)
+        process.kill()
+        process.communicate(timeout=10)
+        killed.set()
+    assert place.count("enriched") == (40 if moment == "after the write" else 20)
+    proxy.fault = engine_proxy.fault = None
+    done = command.run("watch", "--once", "--json")
+    assert done.returncode == 0, done.stderr
+    assert place.statuses() == ["enriched"] * 60
+    assert place.versions() == {2}
+
+
+def test_status_counts_what_there_is(place: Place, command: Command) -> None:
+    place.put({**events(30), "bad": event(0, turbine={}), "worse": event(1, turbine={"temperature_c": "x"})})
+    place.put({"no-status": {"event": {"original": "x"}}})
+    before = json.loads(command.run("status", "--json").stdout)
+    assert (before["pending"], before["enriched"], before["failed"], before["other"]) == (32, 0, 0, 1)
+    assert before["oldest_pending_age_s"] > 1000
+    assert command.run("watch", "--once").returncode == 0
+    place.all()
+    after = json.loads(command.run("status", "--json").stdout)
+    assert (after["pending"], after["enriched"], after["failed"], after["other"]) == (0, 30, 2, 1)
+    assert after["oldest_pending_age_s"] is None
+    assert after["predictions"] == {"healthy": 10, "overheating": 10, "bearing_wear": 10}
+    assert sorted((each["type"], each["count"]) for each in after["failures"]) == [
+        ("invalid_feature", 1),
+        ("missing_feature", 1),
+    ]
+    assert all(each["last_seen"].startswith("2026-01-01T00:00:0") for each in after["failures"])
+    text = command.run("status").stdout
+    assert "enriched          30" in text
+
+
+def test_status_without_a_stream_says_how_to_make_one(command: Command) -> None:
+    command.environment["OVERSIGHT_NAMESPACE"] = "nobody"
+    done = command.run("status")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "oversight provision" in done.stderr

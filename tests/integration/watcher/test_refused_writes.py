@@ -1,0 +1,145 @@
+"""What Elasticsearch does not take: overload costs a wait, a refused update is parked, and neither stops the others."""
+
+from __future__ import annotations
+
+import logging
+import time
+import urllib.request
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from tests.integration.watcher.conftest import Place, event, events
+from tests.integration.watcher.faulty import FailingBulk
+from tests.integration.watcher.proxy import FaultProxy, wait_until
+from watcher.config import Outcome
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_items_that_are_put_off_are_sent_again_and_no_others(
+    place: Place, proxy: FaultProxy, engine_url: str, status: int
+) -> None:
+    """A 429 costs a wait, never a document; what was written is not sent again, and the model is not asked again."""
+    place.put(events(30))
+    with FailingBulk(engine_url, fail_at={0, 1}, status=status) as es:
+        totals = place.watch(proxy.url, es=es)
+        assert es.state.sent == [20, 6, 4]
+    assert totals.enriched == 30
+    assert totals.outcomes[Outcome.DEFERRED] == 0
+    assert len(proxy.requests("/v1/enrich")) == 1
+    assert place.versions() == {2}
+
+
+def test_an_engine_that_puts_off_for_long_is_asked_again_in_the_next_round(
+    place: Place, service: str, engine_url: str
+) -> None:
+    place.put(events(9))
+    with FailingBulk(engine_url, fail_at=set(range(6)), every=1) as es:
+        totals = place.watch(service, es=es, backoff_s=0.02)
+    assert totals.outcomes[Outcome.DEFERRED] == 9
+    assert totals.enriched == 9
+    assert place.versions() == {2}
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_an_item_that_the_engine_cannot_write_now_stays_pending(
+    place: Place, service: str, engine_url: str, status: int
+) -> None:
+    """A read-only index (403) or a failure of the engine is no fault of the document."""
+    place.put(events(6))
+    with FailingBulk(engine_url, fail_at={0}, status=status) as es:
+        totals = place.watch(service, es=es)
+    assert totals.outcomes[Outcome.DEFERRED] == 2
+    assert totals.enriched == 6
+    assert place.statuses() == ["enriched"] * 6
+
+
+def strict(place: Place) -> None:
+    """Make every update of one document a 400: its `oversight.prediction` cannot be merged into text."""
+    bad = event(1)
+    bad["oversight"] = {"status": "pending", "model": "text where an object belongs"}
+    place.es.indices.delete(index=place.index)
+    fields = {"oversight": {"properties": {"status": {"type": "keyword"}, "model": {"type": "keyword"}}}}
+    place.es.indices.create(index=place.index, mappings={"dynamic": False, "properties": fields})
+    place.put({"bad": bad})
+
+
+def test_a_document_whose_update_is_refused_is_parked(
+    place: Place, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not stop the others, is not tried over and over, and is reported once, by id and not by content."""
+    strict(place)
+    before = place.all()
+    totals = place.watch(service)
+    assert totals.trouble is None
+    assert (totals.outcomes[Outcome.REJECTED], totals.parked) == (1, 1)
+    assert place.all() == before
+    caplog.clear()
+    with place.watching(service) as again:
+        time.sleep(0.5)
+    assert again.outcomes[Outcome.REJECTED] == 1
+    lines = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(lines) == 1
+    assert f"bad in {place.index}" in lines[0]
+    assert "text where" not in caplog.text
+
+
+def test_a_parked_document_is_looked_at_again_when_it_changes(place: Place, service: str) -> None:
+    strict(place)
+    with place.watching(service):
+        time.sleep(0.3)
+        place.es.indices.put_mapping(index=place.index, properties={"fixed": {"type": "keyword"}})
+        place.es.index(
+            index=place.index, id="bad", document={**event(1), "oversight": {"status": "pending"}, "turbine": {}}
+        )
+        wait_until(lambda: place.count("failed") == 1, what="the changed document")
+
+
+def test_a_status_that_is_spelled_dotted_is_parked_after_one_write(
+    place: Place, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A nested `enriched` beside the dotted `pending` leaves the document pending for ever; it is written once."""
+    dotted = {key: value for key, value in event(1).items() if key != "oversight"} | {"oversight.status": "pending"}
+    place.put({**events(3), "dotted": dotted})
+    with place.watching(service) as totals:
+        wait_until(lambda: any("still pending after" in record.message for record in caplog.records), what="the report")
+        time.sleep(0.4)
+    assert totals.parked == 1
+    found = place.all()
+    assert found["dotted"]["_version"] == 2
+    assert len([record for record in caplog.records if "still pending after" in record.message]) == 1
+    assert place.watch(service).trouble is None
+    assert (
+        place.all()["dotted"]["_version"] == 2
+    )  # one that knows nothing of it writes the same again, which is no write
+
+
+def test_a_feature_that_is_no_text_fails_alone(place: Place, service: str, engine_url: str) -> None:
+    """Half a surrogate pair is JSON to Elasticsearch and to nobody else; the rest of the page goes on."""
+    place.put(events(20))
+    body = rb'{"oversight":{"status":"pending"},"turbine":{"temperature_c":60,"vibration_mm_s":1,"state":{"mode":"\ud800"}}}'
+    url = f"{engine_url}/{place.index}/_doc/half?refresh=true"
+    request = urllib.request.Request(url, data=body, method="PUT", headers={"content-type": "application/json"})
+    try:
+        urllib.request.urlopen(request, timeout=10).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        pytest.skip(f"this engine refuses such a document ({error.code})")
+    totals = place.watch(service)
+    assert (totals.enriched, totals.trouble) == (20, None)
+    assert totals.failed + totals.outcomes[Outcome.REJECTED] == 1
+    assert {hit["_version"] for name, hit in place.all().items() if name != "half"} == {2}
+
+
+def test_a_read_only_index_loses_nothing(place: Place, service: str) -> None:
+    """Elasticsearch blocks writes when its disk is full; the documents wait until it is not."""
+    place.put(events(6))
+    es: Elasticsearch = place.es
+    es.indices.put_settings(index=place.index, settings={"index.blocks.write": True})
+    totals = place.watch(service)
+    if totals.trouble is None:
+        pytest.skip("this engine has no write block")
+    assert totals.enriched == 0
+    es.indices.put_settings(index=place.index, settings={"index.blocks.write": False})
+    assert place.watch(service).enriched == 6
+    assert place.versions() == {2}

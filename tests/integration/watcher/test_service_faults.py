@@ -1,0 +1,188 @@
+"""Whatever the enrich service answers, no document is harmed. Its answers do not depend on the engine: one is enough."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.artifacts import write_model
+from tests.integration.watcher.conftest import Place, events
+from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, wait_until
+from tests.servers import enrich_service
+
+
+@pytest.fixture
+def engine_url(embedded_url: str) -> str:
+    """The embedded engine alone."""
+    return embedded_url
+
+
+def garbage(call: Call) -> dict[str, Reply]:
+    """Answers to `POST /v1/enrich` that its contract does not allow, by what is wrong with them."""
+    ids = [document["id"] for document in json.loads(call.body)["documents"]]
+    model = {"id": "turbine", "version": "0" * 12}
+    fields = {"oversight": {"prediction": {"label": "healthy"}}}
+
+    def answer(results: object, **more: object) -> Reply:
+        return Reply(200, json.dumps({"model": model, "results": results, **more}).encode())
+
+    good = [{"id": doc_id, "fields": fields} for doc_id in ids]
+    return {
+        "no JSON": Reply(200, b"<html>It works!</html>"),
+        "empty": Reply(200, b""),
+        "a list": Reply(200, b"[]"),
+        "too few results": answer(good[:-1]),
+        "too many results": answer([*good, good[0]]),
+        "another order": answer(good[::-1]),
+        "no model": answer(good, model=None),
+        "both fields and error": answer([{**one, "error": {"type": "a", "message": "b"}} for one in good]),
+        "neither fields nor error": answer([{"id": doc_id} for doc_id in ids]),
+        "error without type": answer([{"id": doc_id, "error": {"message": "b"}} for doc_id in ids]),
+        "foreign field": answer([{"id": i, "fields": {**fields, "user": {"id": "root"}}} for i in ids]),
+        "foreign field, dotted": answer([{"id": i, "fields": {**fields, "event.original": "x"}} for i in ids]),
+        "the status": answer([{"id": i, "fields": {**fields, "oversight.status": "enriched"}} for i in ids]),
+        "an analyst's field": answer([{"id": i, "fields": {**fields, "oversight.feedback.by": "me"}} for i in ids]),
+        "a field twice": answer([{"id": i, "fields": {**fields, "oversight.prediction.label": "x"}} for i in ids]),
+        "an object as a keyword": answer([{"id": i, "fields": {**fields, "rule": {"name": {"a": 1}}}} for i in ids]),
+        "a value as an object": answer([{"id": i, "fields": {**fields, "threat": "x"}} for i in ids]),
+        "no label": answer([{"id": i, "fields": {"oversight": {"prediction": {"closest": "x"}}}} for i in ids]),
+        "oversized": answer(good, padding="x" * 3_000_000),
+        "a failure of its own": Reply(500, b"oops"),
+        "not found": Reply(404, b"{}"),
+        "moved": Reply(302, b"", {"location": "http://127.0.0.1:1/"}),
+        "a proxy's page": Reply(413, b"<html>Request Entity Too Large</html>"),
+        "a refusal of everything": Reply(422, b'{"error": {"type": "wrong_shape", "message": "no"}}'),
+        "a bad gateway": Reply(502, b"<html>"),
+        "a broken connection": DROP,
+    }
+
+
+GARBAGE = tuple(garbage(Call("POST", "", b'{"documents": [{"id": "a"}, {"id": "b"}]}')))
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_nonsense_from_the_service_never_touches_a_document(place: Place, proxy: FaultProxy, what: str) -> None:
+    """Not a single write, and all is enriched once the service talks sense."""
+    place.put(events(5))
+    before = place.all()
+    proxy.fault = only("/v1/enrich", lambda call: garbage(call)[what])
+    totals = place.watch(proxy.url, once_tries=2, request_timeout_s=2.0)
+    assert totals.trouble is not None
+    assert "\n" not in totals.trouble
+    assert place.all() == before
+    proxy.fault = None
+    assert place.watch(proxy.url).enriched == 5
+
+
+def test_retry_after_is_honoured(place: Place, proxy: FaultProxy) -> None:
+    """An overloaded service says when to come back, and is left alone until then."""
+    place.put(events(5))
+    times: list[float] = []
+
+    def overloaded_once(call: Call) -> Reply:
+        times.append(time.monotonic())
+        return Reply(503, b'{"error": {"type": "not_ready", "message": "later"}}', {"retry-after": "1"})
+
+    proxy.fault = only("/v1/enrich", overloaded_once)
+    with place.watching(proxy.url):
+        wait_until(lambda: len(times) == 2, what="the second try")
+        proxy.fault = None
+        wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+    assert times[1] - times[0] >= 1.0
+
+
+def test_a_slow_answer_is_given_up_and_asked_for_again(place: Place, proxy: FaultProxy) -> None:
+    place.put(events(5))
+    slow: list[Call] = []
+
+    def slow_once(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if call.method == "POST" and not slow:
+            slow.append(call)
+            time.sleep(0.6)
+        return forward()
+
+    proxy.fault = slow_once
+    totals = place.watch(proxy.url, request_timeout_s=0.3)
+    assert totals.enriched == 5
+    assert len(proxy.requests("/v1/enrich")) == 2
+    assert place.versions() == {2}
+
+
+def test_a_wrong_token_loses_nothing_and_is_an_error_in_the_log(
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person has to act, so it is an ERROR; the documents wait for it."""
+    place.put(events(5))
+    with enrich_service(write_model(tmp_path / "model.onnx"), token="right") as url:
+        totals = place.watch(url, token="wrong")
+        assert totals.trouble is not None
+        assert "OVERSIGHT_ENRICH_TOKEN" in totals.trouble
+        assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["ERROR"]
+        assert "wrong" not in caplog.text.replace("wrong_", "")
+        assert place.count("pending") == 5
+        assert place.watch(url, token="right").enriched == 5
+
+
+def test_a_long_outage_is_one_warning_and_one_line_when_it_is_over(
+    place: Place, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="watcher")
+    place.put(events(5))
+    proxy.fault = only("/v1", Reply(503))
+    with place.watching(proxy.url):
+        wait_until(lambda: len(proxy.calls) >= 6, what="six tries")
+        proxy.fault = None
+        wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["WARNING"]
+    assert [record.message for record in caplog.records if "going on after" in record.message]
+
+
+def test_another_model_with_other_fields_is_followed(place: Place, proxy: FaultProxy) -> None:
+    """The page is read anew with the fields that the new model needs, so no document fails for lack of them."""
+    place.put(events(5))
+
+    def old_description_first(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if call.path == "/v1/model" and len(proxy.requests("/v1/model")) == 1:
+            page = {"model": {"id": "older", "version": "0" * 12}, "fields": ["turbine.temperature_c"]}
+            return Reply(200, json.dumps(page).encode())
+        return forward()
+
+    proxy.fault = old_description_first
+    totals = place.watch(proxy.url)
+    assert (totals.enriched, totals.failed) == (5, 0)
+    assert place.versions() == {2}
+
+
+def test_a_document_that_spoils_its_whole_request_is_failed_alone(place: Place, proxy: FaultProxy) -> None:
+    """The service refuses the request; halves are sent until the guilty one is alone."""
+    place.put(events(30))
+
+    def refuse_if_inside(call: Call) -> Reply | None:
+        guilty = any(document["id"] == "doc-17" for document in json.loads(call.body)["documents"])
+        return Reply(422, b'{"error": {"type": "wrong_shape", "message": "documents[3].source"}}') if guilty else None
+
+    def fault(call: Call, forward: Callable[[], Reply]) -> Reply:
+        return (refuse_if_inside(call) if call.method == "POST" else None) or forward()
+
+    proxy.fault = fault
+    totals = place.watch(proxy.url)
+    assert (totals.enriched, totals.failed) == (29, 1)
+    source = place.sources()["doc-17"]
+    assert source["oversight"]["status"] == "failed"
+    assert source["error"] == {"type": "wrong_shape", "message": "documents[3].source"}
+    assert place.versions() == {2}
+
+
+def test_pages_get_smaller_when_the_service_takes_only_so_many(place: Place, tmp_path: Path) -> None:
+    """413 of the real service, whose limit is below our page: halves are sent, and that is remembered for the round."""
+    place.put(events(40))
+    with enrich_service(write_model(tmp_path / "model.onnx"), env={"OVERSIGHT_SERVE_MAX_DOCUMENTS": "6"}) as url:
+        totals = place.watch(url, page_size=20)
+    assert (totals.enriched, totals.failed, totals.trouble) == (40, 0, None)
+    assert place.versions() == {2}
+    assert totals.batches == 8
