@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 ROUTER, RESOLVER, CLOCK = "172.16.1.1", "172.16.1.53", "172.16.1.123"
 SITES = tuple(f"203.0.113.{host}" for host in range(10, 50))
-CLOSED_SITES = tuple(f"203.0.113.{host}" for host in range(200, 212))
+CLOSED_SITES = tuple(f"203.0.113.{host}" for host in range(150, 210))
 """Sites whose web server is off: connections are refused."""
 PEERS = tuple(f"198.51.100.{host}" for host in range(10, 20))
 """Hosts of other organisations: mail comes from them and goes to them, and files."""

@@ -40,7 +40,7 @@ WARM_UP = 4_000
 """Connections before the first record: a sensor has mostly been running for a while, and the host window is then full."""
 SECONDS_A_CONNECTION = 2.5
 """People's work over all users; it sets how long a round lasts."""
-CONNECTIONS_A_VISIT = 3.7
+CONNECTIONS_A_VISIT = 4.3
 """Mean of the activities in `sensor.scenarios.normal`, which turns the pace of connections into that of visits."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contract.fields import stream_name
+from oversight import logs
 from oversight.settings import OversightSettings, ShipSettings, load
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
 from sensor.writer import Written, path_of, write
@@ -62,8 +64,9 @@ def command(
       oversight ship logs/*.csv
       oversight simulate --output logs --loop --rate 20 --ship
     """
-    from oversight.commands.ship import stop_on_signals
+    from oversight.commands.ship import INTERRUPTED, stop_on_signals
 
+    logs.setup("oversight-simulate", stream=sys.stderr)
     records = simulate(seed=seed, start=datetime.now(UTC), users=users, events=events, loop=loop)
     stop = stop_on_signals()
     shipped: dict[str, int] = {}
@@ -75,6 +78,9 @@ def command(
         click.echo(orjson.dumps(_summary(written, folder) | shipped, option=orjson.OPT_INDENT_2))
     else:
         _print(written, shipped)
+    if stop.is_set() and not loop:
+        click.echo(f"oversight: stopped after {written.records} of {events} events", err=True)
+        sys.exit(INTERRUPTED)
 
 
 @contextmanager

@@ -20,22 +20,22 @@ def browse(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     for _ in range(draw.between(1, 3)):
         yield from look_up(draw, here, at_s)
         at_s += draw.seconds(0.02, 0.2)
-        if draw.chance(0.08):
+        if draw.chance(0.3):
             yield from _refused_page(draw, here, at_s)
         else:
             site = draw.pick(network.SITES)
-            for _ in range(draw.skewed(5, 14, 1, 25)):
+            for _ in range(draw.skewed(8, 24, 1, 40)):
                 yield _page(draw, here.desk, site, at_s)
-                at_s += draw.pause(0.15)
+                at_s += draw.pause(0.1)
         at_s += draw.seconds(2, 20)
 
 
 def visit(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     """Somebody outside looks at the user's own web site."""
     visitor = draw.pick(network.VISITORS)
-    for _ in range(draw.skewed(4, 12, 1, 20)):
+    for _ in range(draw.skewed(7, 22, 1, 30)):
         yield _page(draw, visitor, here.web, at_s)
-        at_s += draw.pause(0.3)
+        at_s += draw.pause(0.15)
 
 
 def _page(draw: Draw, source: str, site: str, at_s: float) -> Connection:
@@ -67,6 +67,13 @@ def look_up(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
         yield udp(
             draw, at_s + 0.004, network.RESOLVER, server, 53, source_port=53, src_bytes=question, dst_bytes=answer
         )
+
+
+def look_up_many(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
+    """A program that works through addresses asks for their names in one go."""
+    for _ in range(draw.skewed(4, 20, 1, 60)):
+        yield from look_up(draw, here, at_s)
+        at_s += draw.pause(0.08)
 
 
 def send_mail(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
@@ -173,9 +180,9 @@ def ping(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 ACTIVITIES: dict[str, tuple[Callable[[Draw, Segment, float], Iterator[Connection]], float]] = {
-    "browse": (browse, 0.11),
-    "visit": (visit, 0.07),
-    "look_up": (look_up, 0.10),
+    "browse": (browse, 0.08),
+    "visit": (visit, 0.05),
+    "look_up_many": (look_up_many, 0.03),
     "send_mail": (send_mail, 0.33),
     "fetch_mail": (fetch_mail, 0.05),
     "fetch_files": (fetch_files, 0.03),
@@ -183,7 +190,7 @@ ACTIVITIES: dict[str, tuple[Callable[[Draw, Segment, float], Iterator[Connection
     "ask_finger": (ask_finger, 0.03),
     "set_clock": (set_clock, 0.05),
     "watch_router": (watch_router, 0.08),
-    "ping": (ping, 0.04),
+    "ping": (ping, 0.02),
 }
 """Each activity with its share of the visits; one visit is one to some dozens of connections."""
 

@@ -33,7 +33,7 @@ DENOMINATORS: Rates = (
 
 
 class Rows:
-    """Columns of a file as arrays, without the two or three rows whose windows are all zero."""
+    """Columns of a file as arrays, without the few rows in which a window is all zero."""
 
     def __init__(self, path: Path) -> None:
         with gzip.open(path, "rt", encoding="ascii") as file:
@@ -154,7 +154,7 @@ def main() -> None:
     """Print the shares of the file named on the command line."""
     rows = Rows(Path(sys.argv[1]))
     out = sys.stdout
-    out.write(f"{len(rows.flag)} rows, and {rows.zero} whose windows are all zero\n")
+    out.write(f"{len(rows.flag)} rows, and {rows.zero} in which a window is all zero\n")
     for name, share in (shares(rows) | refuted(rows)).items():
         out.write(f"{share:12.5f}  {name}\n")
     out.write("most services in one window: {}, names of services: {}\n".format(*most_services(rows)))

@@ -1,0 +1,165 @@
+"""`oversight simulate` as a user types it, in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import ApiError, Elasticsearch
+
+from contract.fields import stream_name
+from contract.kdd99 import COLUMNS, LABELS
+
+COMMAND = (sys.executable, "-c", "from oversight.cli import main; main()", "simulate")
+
+
+def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    words = [*COMMAND, *(str(argument) for argument in arguments)]
+    return subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **(env or {})}
+    )
+
+
+def test_the_command_writes_one_csv_a_user_and_says_what_is_in_them(tmp_path: Path) -> None:
+    """Every line has the 41 columns; the summary's numbers are those of the files."""
+    ended = run("--output", tmp_path, "--events", 300, "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    said = json.loads(ended.stdout)
+    assert (said["events"], {user["user"] for user in said["users"]}) == (300, {"alpha", "bravo", "charlie", "delta"})
+    for user in said["users"]:
+        with Path(user["file"]).open(newline="") as file:
+            rows = list(csv.reader(file))
+        assert rows[0] == list(COLUMNS)
+        assert {len(row) for row in rows} == {41}
+        assert len(rows) - 1 == user["events"]
+    assert sum(scenario["events"] for scenario in said["scenarios"]) == 300
+
+
+def test_labels_on_request_are_those_of_kdd(tmp_path: Path) -> None:
+    """The 42nd column ends in a full stop, as in KDD's files, and holds names that the model knows."""
+    assert run("--output", tmp_path, "--events", 300, "--label").returncode == 0
+    lines = [line for path in tmp_path.glob("*.csv") for line in path.read_text().splitlines()[1:]]
+    found = Counter(line.rsplit(",", 1)[1] for line in lines)
+    assert set(found) <= {f"{label.name}." for label in LABELS}
+    assert {"normal.", "neptune.", "smurf.", "guess_passwd.", "buffer_overflow.", "satan."} <= set(found)
+
+
+def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
+    """In another process, at another time."""
+    for name in ("one", "two"):
+        assert run("--output", tmp_path / name, "--events", 200, "--seed", 5).returncode == 0
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).glob("*.csv")} for name in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize(("endless", "code"), [(("--loop",), 0), ((), 130)])
+def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
+    tmp_path: Path, endless: tuple[str, ...], code: int
+) -> None:
+    """It is how a loop ends and cuts a single round short; both leave whole lines behind."""
+    with subprocess.Popen(
+        [*COMMAND, "--output", tmp_path, "--rate", "200", "--json", *endless], stdout=subprocess.PIPE, text=True
+    ) as process:
+        give_up = time.monotonic() + 30
+        while sum(path.read_bytes().count(b"\n") for path in tmp_path.glob("*.csv")) < 50:
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+    lines = [line for path in tmp_path.glob("*.csv") for line in path.read_bytes().splitlines(keepends=True)]
+    assert process.returncode == code
+    assert all(line.endswith(b"\n") and line.count(b",") == 40 for line in lines)
+    assert json.loads(out)["events"] == len(lines) - len(list(tmp_path.glob("*.csv")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--events", "10"), 2, "10 is not in the range x>=200"),
+        (("--rate", "0"), 2, "0.0 is not in the range x>0"),
+        (("--user", "../x"), 1, "cannot name a file"),
+    ],
+)
+def test_wrong_use_is_said_in_a_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+    """Nothing is written then."""
+    ended = run("--output", tmp_path / "logs", *arguments)
+    assert (ended.returncode, (tmp_path / "logs").exists()) == (code, False)
+    assert message in ended.stderr
+
+
+@pytest.fixture
+def stream(es: Elasticsearch, namespace: str) -> Iterator[str]:
+    """A stream whose pipeline keeps the line and drops headers, which is all that shipping asks of it."""
+    name = stream_name(namespace)
+    processors: list[dict[str, Any]] = [
+        {"drop": {"if": "ctx.message != null && ctx.message.startsWith('duration,')"}},
+        {"set": {"field": "@timestamp", "value": "{{{_ingest.timestamp}}}"}},
+        {"rename": {"field": "message", "target_field": "event.original"}},
+    ]
+    es.ingest.put_pipeline(id=f"oversight-sim-{namespace}", processors=processors)
+    keyword = {"type": "keyword", "index": False, "doc_values": False}
+    mappings = {"dynamic": False, "properties": {"event": {"properties": {"original": keyword}}}}
+    settings = {"index.default_pipeline": f"oversight-sim-{namespace}", "number_of_replicas": 0}
+    es.indices.put_index_template(
+        name=f"oversight-sim-{namespace}", index_patterns=[name], priority=1000, data_stream={},
+        template={"settings": settings, "mappings": mappings},
+    )  # fmt: skip
+    yield name
+    with contextlib.suppress(ApiError):
+        es.indices.delete_data_stream(name=name)
+    es.indices.delete(index=name, ignore_unavailable=True)
+    es.indices.delete_index_template(name=f"oversight-sim-{namespace}")
+    es.ingest.delete_pipeline(id=f"oversight-sim-{namespace}")
+
+
+def test_lines_are_shipped_while_they_are_written_each_once(
+    es: Elasticsearch, engine_url: str, namespace: str, stream: str, tmp_path: Path
+) -> None:
+    """Shipping begins long before the writing ends, and in the end the stream holds what the files hold."""
+    folder = tmp_path / "logs"
+    env = {
+        **os.environ,
+        "ELASTICSEARCH_URL": engine_url,
+        "OVERSIGHT_NAMESPACE": namespace,
+        "OVERSIGHT_STATE": str(tmp_path / "state"),
+    }
+    arguments = ["--output", str(folder), "--events", "400", "--rate", "160", "--ship", "--json"]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True, env=env) as process:
+        early = 0
+        while process.poll() is None and not early:
+            with contextlib.suppress(ApiError):  # no document, no stream yet
+                es.indices.refresh(index=stream)
+                early = es.count(index=stream)["count"]
+            time.sleep(0.1)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert 0 < early < 400
+    said = json.loads(out)
+    assert (said["events"], said["stored"], said["failed"]) == (400, 400, 0)
+    es.indices.refresh(index=stream)
+    hits = es.search(index=stream, size=1000)["hits"]["hits"]
+    written = [line for path in folder.glob("*.csv") for line in path.read_text().splitlines()[1:]]
+    assert Counter(hit["_source"]["event"]["original"] for hit in hits) == Counter(written)
+
+
+def test_without_a_stream_nothing_is_written(engine_url: str, namespace: str, tmp_path: Path) -> None:
+    """Shipping asks first, so that a missing stream is no surprise after an hour of writing."""
+    env = {
+        "ELASTICSEARCH_URL": engine_url,
+        "OVERSIGHT_NAMESPACE": namespace,
+        "OVERSIGHT_STATE": str(tmp_path / "state"),
+    }
+    ended = run("--output", tmp_path / "logs", "--ship", env=env)
+    assert (ended.returncode, ended.stdout, (tmp_path / "logs").exists()) == (1, "", False)
+    assert "oversight provision" in ended.stderr
