@@ -15,14 +15,13 @@ import time
 from importlib import metadata
 from typing import Any
 
-import orjson
 from flask import Blueprint, Flask, Response, current_app, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from contract.errors import ArtifactError
 from enrich_service import wire
-from enrich_service.artifact import RUNTIME_ERRORS, Artifact
+from enrich_service.artifact import Artifact
 from enrich_service.config import AppConfig
 from enrich_service.describe import model_metadata, model_page
 from enrich_service.enrich import Enricher
@@ -80,10 +79,10 @@ def enrich() -> Response:
     documents = wire.documents(_json_body(config), max_documents=config.max_documents)
     try:
         results = enricher.enrich(documents)
-    except RUNTIME_ERRORS as error:
-        log.error("the model failed on a page; it will be sent again: %s", str(error).splitlines()[0][:300])
+    except ArtifactError as error:
+        log.error("the model does not answer: %s", error)
         raise RequestError(
-            503, "model_failed", "the model failed on this page; send it again, and see the log"
+            503, "model_failed", "the model does not answer; send the page again later, and see the log of the service"
         ) from None
     failed = sum("error" in result for result in results)
     log.debug(
@@ -135,7 +134,7 @@ def oip_model_ready(name: str) -> Response:
 
 def answer(data: Any, status: int = 200) -> Response:
     """A JSON response."""
-    return Response(orjson.dumps(data), status, content_type=JSON)
+    return Response(wire.dump_json(data), status, content_type=JSON)
 
 
 def _state() -> tuple[Enricher, AppConfig]:

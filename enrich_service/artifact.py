@@ -1,14 +1,10 @@
 """Opening the artifact: one file that is checked before it answers anything.
 
-    model.onnx ──▶ bytes ──▶ contract from the metadata ──▶ ONNX Runtime ──▶ one row answered ──▶ Artifact
-                     └─────▶ version = first 12 hex digits of their SHA-256
-
-The bytes are read once, so the version is that of what runs, also if the file is replaced meanwhile.
+ModelFile ──▶ ONNX Runtime ──▶ graph like contract? ──▶ one row answered? ──▶ Artifact
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +16,25 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from contract.artifact import (
     CATEGORICAL_INPUT,
-    METADATA_KEY,
     NOVELTY_OUTPUT,
     NUMERIC_INPUT,
     PROBABILITIES_OUTPUT,
-    VERSION_DIGITS,
     ModelContract,
 )
 from contract.errors import ArtifactError
-from enrich_service import onnx_file
+from enrich_service.model_file import ModelFile, read, read_contract
+
+__all__ = [
+    "RUNTIME_ERRORS",
+    "Artifact",
+    "ModelFile",
+    "Outputs",
+    "first_line",
+    "load",
+    "open_model",
+    "read",
+    "read_contract",
+]
 
 RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     ort_state.EPFail,
@@ -49,18 +55,11 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of one row may be from 1 together: 23 float32 of a softmax stay below 1e-5."""
 
+Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none."""
+
 _DIM = tuple[int | None, ...]
 """A shape, where None is any number."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """An artifact as it stands on disk, its contract read and its graph not yet run."""
-
-    path: Path
-    data: bytes
-    contract: ModelContract
-    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,7 @@ class Artifact:
     version: str
     session: onnxruntime.InferenceSession
 
-    def run(
-        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
         """Run the graph once. Safe to call from several threads.
 
         Args:
@@ -105,7 +102,7 @@ class Artifact:
             probabilities, novelty = self.run(np.array([numeric], np.float32), np.array([words], np.object_))
         except RUNTIME_ERRORS as error:
             raise ArtifactError(
-                f"model {contract.name!r} does not answer a row of harmless values ({_first_line(error)}); "
+                f"model {contract.name!r} does not answer a row of harmless values ({first_line(error)}); "
                 f"convert the model again"
             ) from None
         _check_answer(contract, probabilities, novelty)
@@ -124,46 +121,6 @@ def load(path: Path, *, intra_op_threads: int = 1) -> Artifact:
     return open_model(read(path), intra_op_threads=intra_op_threads)
 
 
-def read_contract(path: Path) -> ModelContract:
-    """The contract of an artifact, without running it.
-
-    Raises:
-        ArtifactError: no such file, not an artifact, or a damaged contract.
-    """
-    return read(path).contract
-
-
-def read(path: Path) -> ModelFile:
-    """Read an artifact's bytes and contract, without running it.
-
-    Raises:
-        ArtifactError: no such file, not an artifact, or a damaged contract.
-    """
-    data = _bytes_of(path)
-    try:
-        text = onnx_file.metadata(data).get(METADATA_KEY)
-        external = onnx_file.has_external_data(data)
-    except onnx_file.NotOnnxError as error:
-        raise ArtifactError(
-            f"{path} is no ONNX model ({error}); run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
-        ) from None
-    if text is None:
-        raise ArtifactError(
-            f"{path} is an ONNX model without Oversight's contract ({METADATA_KEY!r} in its metadata); "
-            f"make an artifact of the Keras model with `oversight convert`"
-        )
-    if external:
-        raise ArtifactError(
-            f"{path} keeps weights in other files (external data), which is refused: an artifact is one file; "
-            f"convert the model again with `oversight convert`"
-        )
-    try:
-        contract = ModelContract.from_json(text)
-    except (ArtifactError, RecursionError) as error:
-        raise ArtifactError(f"{path}: {error}") from None
-    return ModelFile(path, data, contract, hashlib.sha256(data).hexdigest()[:VERSION_DIGITS])
-
-
 def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
     """Hand the bytes to ONNX Runtime and check that graph and contract fit together.
 
@@ -178,7 +135,7 @@ def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
         session = onnxruntime.InferenceSession(model.data, options, providers=["CPUExecutionProvider"])
     except RUNTIME_ERRORS as error:
         raise ArtifactError(
-            f"{model.path}: ONNX Runtime {onnxruntime.__version__} refuses the graph ({_first_line(error)}); "
+            f"{model.path}: ONNX Runtime {onnxruntime.__version__} refuses the graph ({first_line(error)}); "
             f"only operators of ONNX itself are served, convert the model with `oversight convert`"
         ) from None
     problems = list(_mismatches(model.contract, session))
@@ -192,21 +149,6 @@ def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
     except ArtifactError as error:
         raise ArtifactError(f"{model.path}: {error}") from None
     return artifact
-
-
-def _bytes_of(path: Path) -> bytes:
-    if path.is_dir():
-        raise ArtifactError(f"{path} is a folder; set OVERSIGHT_MODEL to the file in it, such as {path / 'model.onnx'}")
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ArtifactError(
-            f"there is no model at {path}; run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
-        ) from None
-    except OSError as error:
-        raise ArtifactError(
-            f"the model {path} cannot be read ({error.strerror}); check its permissions, or set OVERSIGHT_MODEL"
-        ) from None
 
 
 def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:
@@ -270,6 +212,7 @@ def _check_answer(
         )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What ONNX Runtime says, without its prefix and cut to a length that fits a message."""
     lines = str(error).splitlines()
     return lines[0].removeprefix("[ONNXRuntimeError] : ")[:300] if lines else type(error).__name__

@@ -14,6 +14,9 @@ DEFAULT_MAX_DOCUMENTS = 10_000
 BACKLOG = 1024
 """Connections that the kernel holds for us while every thread is busy."""
 
+SILENCE_S = 30
+"""Seconds that the kernel keeps a connection on which nothing was sent from us."""
+
 
 @dataclass(frozen=True, slots=True)
 class AppConfig:
@@ -80,6 +83,8 @@ def listen(config: ServeConfig) -> socket.socket:
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):  # Linux: a client that connects and says nothing takes no thread
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_S)
     try:
         listener.bind(address)
         listener.listen(BACKLOG)

@@ -6,6 +6,7 @@ documents ──▶ features ──▶ predictions ──▶ reasons of the flag
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from contract.errors import DocumentError
-from enrich_service.artifact import Artifact
+from enrich_service.artifact import RUNTIME_ERRORS, Artifact, first_line
 from enrich_service.features import FeatureReader
 from enrich_service.partial import PartialDocuments
 from enrich_service.predict import Predictions, Predictor
 from enrich_service.reasons import Explainer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,11 @@ class Enricher:
         self._partial = PartialDocuments(artifact.contract, artifact.version, unknown_is_alert=unknown_is_alert)
 
     def enrich(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
-        """One result a document, in the same order: `{"id", "fields"}` or `{"id", "error"}`."""
+        """One result a document, in the same order: `{"id", "fields"}` or `{"id", "error"}`.
+
+        Raises:
+            ArtifactError: the model does not answer at all; no document is at fault.
+        """
         rows = self._reader.read([document.source for document in documents])
         results: list[dict[str, Any]] = [{"id": document.id} for document in documents]
         errors = rows.errors
@@ -59,9 +66,13 @@ class Enricher:
         unknown = predictions.unknown
         flagged = np.flatnonzero(predictions.attack | unknown)
         rows = predictions.rows
-        texts = self._explainer.reasons(
-            rows.numeric[flagged], rows.categorical[flagged], predictions.closest[flagged], unknown[flagged]
-        )
+        try:
+            texts = self._explainer.reasons(
+                rows.numeric[flagged], rows.categorical[flagged], predictions.closest[flagged], unknown[flagged]
+            )
+        except RUNTIME_ERRORS as error:
+            log.warning("no reasons for %d rows, their verdicts stand: %s", len(flagged), first_line(error))
+            return {}
         return dict(zip(flagged.tolist(), texts, strict=True))
 
 

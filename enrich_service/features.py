@@ -119,7 +119,7 @@ class FeatureReader:
             max(numbers) <= FLOAT32_MAX and min(numbers) >= -FLOAT32_MAX and not any(map(ne, numbers, numbers))
         ):
             return None
-        if words and not (max(map(len, words)) <= MAX_WORD and min(map(len, words))):
+        if words and not (max(map(len, words)) <= MAX_WORD and min(map(len, words)) and all(map(str.isascii, words))):
             return None
         return numbers, words
 

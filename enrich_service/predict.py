@@ -6,6 +6,7 @@ numeric, categorical ──▶ one run of the graph ──▶ closest, probabili
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from contract.artifact import ModelContract
 from contract.errors import DocumentError, InvalidFeatureError
-from enrich_service.artifact import Artifact
+from enrich_service.artifact import RUNTIME_ERRORS, Artifact, Outputs, first_line
 from enrich_service.features import FeatureRows
+
+log = logging.getLogger(__name__)
 
 TOP = 3
 """How many of the likeliest labels a prediction carries."""
@@ -67,9 +70,12 @@ class Predictor:
     def predict(self, rows: FeatureRows) -> Predictions:
         """Run the graph once over a page and read its answer.
 
-        A row whose values overflow the model's arithmetic moves to `errors`, blamed on the feature furthest out.
+        A row that the model cannot compute moves to `errors`, blamed on the feature furthest out of its range.
+
+        Raises:
+            ArtifactError: the model does not even answer a harmless row; that is no document's fault.
         """
-        probabilities, novelty = self.artifact.run(rows.numeric, rows.categorical)
+        probabilities, novelty = self._run(rows.numeric, rows.categorical)
         good = np.asarray(np.isfinite(probabilities).all(axis=1))
         if novelty is not None:
             good &= np.isfinite(novelty)
@@ -77,6 +83,22 @@ class Predictor:
             rows = self._without(rows, good)
             probabilities, novelty = probabilities[good], None if novelty is None else novelty[good]
         return self._read(rows, probabilities, novelty)
+
+    def _run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
+        """Run the page; where it fails as a whole, halve it until what fails is alone, and give that row NaN."""
+        try:
+            return self.artifact.run(numeric, categorical)
+        except RUNTIME_ERRORS as error:
+            self.artifact.probe()
+            log.warning("the model failed on %d rows; trying them in parts: %s", len(numeric), first_line(error))
+        if len(numeric) > 1:
+            cut = len(numeric) // 2
+            left, right = self._run(numeric[:cut], categorical[:cut]), self._run(numeric[cut:], categorical[cut:])
+            novelty = None if left[1] is None or right[1] is None else np.concatenate([left[1], right[1]])
+            return np.concatenate([left[0], right[0]]), novelty
+        contract = self.artifact.contract
+        nothing = np.full((1, len(contract.labels)), np.nan, np.float32)
+        return nothing, None if contract.novelty_threshold is None else nothing[:, 0]
 
     def _without(self, rows: FeatureRows, good: NDArray[np.bool_]) -> FeatureRows:
         errors = {int(rows.index[row]): self._ranges.blame(rows.numeric[row]) for row in np.flatnonzero(~good).tolist()}

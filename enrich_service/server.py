@@ -1,31 +1,38 @@
 """gunicorn, started from code: one parent that holds the socket and the model's bytes, workers that answer.
 
-    serve() ─▶ artifact read, checked, one row answered ─▶ socket bound ─┬─▶ worker: its own ONNX Runtime session, threads
-               (any failure: one line, nothing started)                  └─▶ worker ...      ▲ replaced if it dies or hangs
+    serve() ─▶ artifact read, answers a row ─▶ socket bound ─┬─▶ worker: ONNX Runtime, its own session, threads
+               (any failure: one line, nothing started)      └─▶ worker ...      ▲ replaced if it dies or hangs
 
-A session does not survive a fork, so each worker makes its own after it. All make it from the bytes that the parent
-read: a file that is replaced meanwhile never leaves two versions answering beside each other.
+ONNX Runtime does not survive a fork: importing it starts a thread, and a forked child waits for that thread for ever
+when it ends. So this process never imports it: the model is tried in a process of its own, and each worker imports it
+after the fork. All workers open the bytes that the parent read: a file that is replaced meanwhile never leaves two
+versions answering beside each other.
 """
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import socket
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Flask
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from enrich_service.app import create_app
-from enrich_service.artifact import ModelFile, open_model, read
+from contract.errors import ArtifactError
 from enrich_service.config import ServeConfig, listen, url_of
+from enrich_service.model_file import ModelFile, read
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +53,31 @@ def serve(config: ServeConfig) -> None:
         EndpointUnavailableError: the port is taken, or the address is not this machine's.
     """
     model = read(config.model)
-    open_model(model)
+    try_out(model)
     listener = listen(config)
     Server(config, model, listener).run()
+
+
+def try_out(model: ModelFile) -> None:
+    """Open the model once, in a process of its own that ends with it.
+
+    Raises:
+        ArtifactError: it cannot be served, or ONNX Runtime crashes on it.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as process:
+        try:
+            process.submit(_open, model).result()
+        except BrokenProcessPool:
+            raise ArtifactError(
+                f"{model.path}: the process that opened the model was killed; look at the machine's memory, "
+                f"or convert the model again"
+            ) from None
+
+
+def _open(model: ModelFile) -> None:
+    from enrich_service.artifact import open_model
+
+    open_model(model)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -79,8 +108,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         }.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> WSGIApplication:
         """The routes of one worker, with a session of its own; runs after the fork."""
+        from enrich_service.app import create_app
+        from enrich_service.artifact import open_model
+
         return create_app(open_model(self.model), self.config.app)
 
     def _worker_is_ready(self, worker: ThreadWorker) -> None:

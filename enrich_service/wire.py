@@ -6,6 +6,8 @@ body ──▶ inflate ──▶ JSON ──▶ {"documents": [{"id", "source"},
 
 from __future__ import annotations
 
+import contextlib
+import json
 import zlib
 from typing import Any
 
@@ -61,7 +63,7 @@ def inflate(body: bytes, encoding: str, *, max_bytes: int) -> bytes:
 
 
 def parse_json(body: bytes) -> Any:
-    """The body's JSON.
+    """The body's JSON. Half a surrogate pair or a number beyond float64 is taken here: it is one document's fault.
 
     Raises:
         RequestError: 400, saying where it goes wrong.
@@ -69,7 +71,22 @@ def parse_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(str(body, "utf-8"), parse_constant=_no_constant)
         raise RequestError(400, "invalid_json", f"the body is not JSON: {error}; expected JSON in UTF-8") from None
+
+
+def dump_json(data: Any) -> bytes:
+    """JSON; half a surrogate pair, which an id may hold, goes escaped as it came."""
+    try:
+        return orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        return json.dumps(data).encode("ascii")
+
+
+def _no_constant(name: str) -> Any:
+    """Python's own parser would take NaN and Infinity, which are no JSON."""
+    raise ValueError(name)
 
 
 def documents(data: Any, *, max_documents: int) -> list[Document]:

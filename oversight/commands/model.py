@@ -26,7 +26,7 @@ def command(*, model: Path | None, as_json: bool) -> None:
       oversight model
       oversight model --json | jq .contract.heldout
     """
-    from enrich_service.artifact import read
+    from enrich_service.model_file import read
 
     file = read(load(OversightSettings, model=model).model)
     if as_json:

@@ -1,0 +1,16 @@
+"""What the service's parent process must not hold when it forks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["enrich_service.server", "enrich_service.model_file", "oversight.commands.serve"])
+def test_the_parent_never_imports_onnx_runtime(module: str) -> None:
+    """Importing it starts a thread; a child forked after that waits for the thread for ever when it ends."""
+    code = f"import sys, {module}; print([name for name in ('onnxruntime', 'numpy', 'flask') if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert ended.stdout.strip() == "[]"

@@ -1,0 +1,32 @@
+"""The small artifact that these tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from enrich_service.app import create_app
+from enrich_service.artifact import load
+from enrich_service.config import AppConfig
+from enrich_service.enrich import Enricher
+from tests.artifacts import write_model
+
+
+@pytest.fixture(scope="session")
+def turbine_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An artifact of another domain than the shipped one."""
+    return write_model(tmp_path_factory.mktemp("turbine") / "model.onnx")
+
+
+@pytest.fixture(scope="session")
+def enricher(turbine_model: Path) -> Enricher:
+    """All that answers for that model."""
+    return Enricher(load(turbine_model))
+
+
+@pytest.fixture(scope="session")
+def client(turbine_model: Path) -> FlaskClient:
+    """A client of the routes, without a server between."""
+    return create_app(load(turbine_model), AppConfig()).test_client()

@@ -1,0 +1,177 @@
+"""Laws that hold for whatever a client sends."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract.documents import leaves, nest
+from enrich_service.enrich import Document, Enricher
+from tests.artifacts import TURBINE
+
+NUMBERS = st.floats(-1e6, 1e6, width=32) | st.integers(-(10**6), 10**6)
+WORDS = st.sampled_from(TURBINE.categorical[0].vocabulary) | st.text(min_size=1, max_size=20).filter(
+    lambda text: text.isascii()
+)
+SOURCES = st.fixed_dictionaries(
+    {"turbine": st.fixed_dictionaries(
+        {"temperature_c": NUMBERS, "vibration_mm_s": NUMBERS, "state": st.fixed_dictionaries({"mode": WORDS})}
+    )}
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(
+    [
+        "turbine",
+        "turbine.temperature_c",
+        "temperature_c",
+        "vibration_mm_s",
+        "state",
+        "state.mode",
+        "mode",
+        "turbine.state",
+        "x",
+    ]
+)
+ODD_SOURCES = st.dictionaries(
+    NAMES, st.recursive(JSON, lambda inner: st.dictionaries(NAMES, inner, max_size=4), max_leaves=8)
+)
+PAGES = st.lists(
+    st.builds(lambda i, s: {"id": i, "source": s}, st.text(max_size=10), SOURCES | ODD_SOURCES), max_size=6
+)
+
+
+def one(enricher: Enricher, source: dict[str, Any]) -> dict[str, Any]:
+    (result,) = enricher.enrich([Document("1", source)])
+    return result
+
+
+def shuffled(source: dict[str, Any], order: Any) -> dict[str, Any]:
+    items = list(source.items())
+    order.shuffle(items)
+    return {key: shuffled(value, order) if isinstance(value, dict) else value for key, value in items}
+
+
+def assert_close(left: Any, right: Any) -> None:
+    """Equal but for the last digits of probabilities, which the size of a batch may touch."""
+    flat_left, flat_right = dict(leaves(copy.deepcopy(left))), dict(leaves(copy.deepcopy(right)))
+    assert flat_left.keys() == flat_right.keys()
+    for name, value in flat_left.items():
+        if name.endswith("top"):
+            ours = [entry["probability"] for entry in value]
+            assert ours == pytest.approx([entry["probability"] for entry in flat_right[name]], abs=1e-5)
+        elif isinstance(value, float):
+            assert value == pytest.approx(flat_right[name], abs=1e-2 if name.endswith("risk_score") else 1e-5)
+        else:
+            assert value == flat_right[name]
+
+
+@given(source=SOURCES, order=st.randoms())
+def test_the_order_of_fields_changes_nothing(enricher: Enricher, source: dict[str, Any], order: Any) -> None:
+    """JSON objects have no order."""
+    assert one(enricher, shuffled(source, order)) == one(enricher, source)
+
+
+@given(source=SOURCES)
+def test_the_spelling_of_fields_changes_nothing(enricher: Enricher, source: dict[str, Any]) -> None:
+    """Dotted or nested, it is the same document."""
+    dotted = dict(leaves(source))
+    assert one(enricher, dotted) == one(enricher, source) == one(enricher, nest(dotted))
+
+
+@given(sources=st.lists(SOURCES | ODD_SOURCES, max_size=8), cut=st.integers(0, 8))
+def test_a_batch_equals_its_parts(enricher: Enricher, sources: list[dict[str, Any]], cut: int) -> None:
+    """How the watcher cuts its pages must not change a verdict."""
+    documents = [Document(str(i), source) for i, source in enumerate(sources)]
+    parts = [*enricher.enrich(documents[:cut]), *enricher.enrich(documents[cut:])]
+    for whole, part in zip(enricher.enrich(documents), parts, strict=True):
+        assert_close(whole, part)
+
+
+@given(source=SOURCES, gone=st.sampled_from(TURBINE.fields))
+def test_an_absent_field_names_itself(enricher: Enricher, source: dict[str, Any], gone: str) -> None:
+    """The operator reads which field to map."""
+    rest = {name: value for name, value in leaves(source) if name != gone}
+    error = one(enricher, rest)["error"]
+    assert (error["type"], error["field"]) == ("missing_feature", gone)
+    assert gone in error["message"]
+
+
+@given(
+    source=SOURCES,
+    word=st.text(min_size=1, max_size=50).filter(lambda text: text not in TURBINE.categorical[0].vocabulary),
+)
+def test_an_unseen_category_is_a_warning_and_no_error(enricher: Enricher, source: dict[str, Any], word: str) -> None:
+    """New services appear on networks; the model still answers, and says that it did not know this one."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return
+    source["turbine"]["state"]["mode"] = word
+    assert (
+        "unseen_category:turbine.state.mode" in one(enricher, source)["fields"]["oversight"]["prediction"]["warnings"]
+    )
+
+
+@given(source=SOURCES)
+def test_every_answer_is_a_probability(enricher: Enricher, source: dict[str, Any]) -> None:
+    """Whatever the numbers, probability, novelty and risk stay inside their scales."""
+    fields = one(enricher, source)["fields"]
+    prediction = fields["oversight"]["prediction"]
+    assert 0 <= prediction["probability"] <= 1
+    assert 0 <= prediction["novelty"] <= 1
+    assert 0 <= fields["event"]["risk_score"] <= 100
+    assert prediction["top"][0] == {"label": prediction["closest"], "probability": prediction["probability"]}
+
+
+@given(page=PAGES)
+@settings(max_examples=200)
+def test_any_documents_give_one_result_each_in_order(client: FlaskClient, page: list[dict[str, Any]]) -> None:
+    """Never a 500, never a document without its answer."""
+    answer = client.post("/v1/enrich", data=json.dumps({"documents": page}), content_type="application/json")
+    assert answer.status_code == 200
+    results = json.loads(answer.get_data())["results"]
+    assert [result["id"] for result in results] == [item["id"] for item in page]
+    assert all(("fields" in result) != ("error" in result) for result in results)
+
+
+@given(
+    body=JSON
+    | st.fixed_dictionaries({"documents": JSON | st.lists(JSON | st.fixed_dictionaries({"id": JSON, "source": JSON}))})
+)
+@settings(max_examples=200)
+def test_any_json_is_answered_or_refused_in_words(client: FlaskClient, body: Any) -> None:
+    """200 or 422: it is JSON, so nothing else fits."""
+    answer = client.post("/v1/enrich", data=json.dumps(body), content_type="application/json")
+    assert answer.status_code in (200, 422)
+    if answer.status_code == 422:
+        assert answer.get_json()["error"]["type"] == "wrong_shape"
+
+
+@given(
+    body=st.binary(max_size=200),
+    encoding=st.sampled_from(["", "gzip", "br"]),
+    kind=st.sampled_from(["application/json", "text/html"]),
+)
+def test_any_bytes_are_answered_or_refused_in_words(client: FlaskClient, body: bytes, encoding: str, kind: str) -> None:
+    """Never a 500, and always JSON."""
+    answer = client.post("/v1/enrich", data=body, content_type=kind, headers={"Content-Encoding": encoding})
+    assert answer.status_code in (200, 400, 413, 415, 422)
+    assert answer.get_json() is not None
+
+
+@given(path=st.text(max_size=20), method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]))
+def test_any_path_is_answered_in_json(client: FlaskClient, path: str, method: str) -> None:
+    """404 or 405 in our form, never an HTML page."""
+    answer = client.open("/v1/" + path.encode("utf-8", "replace").decode(), method=method)
+    assert answer.status_code in (200, 404, 405, 308, 400)
+    assert answer.content_type == "application/json" or answer.status_code == 308

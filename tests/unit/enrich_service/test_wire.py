@@ -1,0 +1,112 @@
+"""Bytes -> documents: every wrong request has its status and says where it is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import Any
+
+import pytest
+
+from enrich_service.enrich import Document
+from enrich_service.wire import RequestError, documents, dump_json, inflate, parse_json
+
+DOCUMENT = {"id": "a", "source": {}}
+
+
+def refusal(data: Any, max_documents: int = 10) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        documents(data, max_documents=max_documents)
+    return caught.value
+
+
+def test_documents_keep_their_order_and_ids() -> None:
+    """Two with one id are two documents."""
+    items = [{"id": "b", "source": {"x": 1}}, {"id": "a", "source": {}}, {"id": "b", "source": {}}]
+    assert documents({"documents": items, "more": 1}, max_documents=3) == [
+        Document("b", {"x": 1}), Document("a", {}), Document("b", {}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (5, "the body is 5, expected an object"),
+        ([], "the body is a list of 0, expected an object"),
+        ({}, "documents is missing"),
+        ({"documents": {}}, "documents is an object, expected a list"),
+        ({"documents": None}, "documents is None, expected a list"),
+        ({"documents": [DOCUMENT, 7]}, r"documents\[1\] is 7, expected an object"),
+        ({"documents": [{"source": {}}]}, r"documents\[0\]\.id is missing"),
+        ({"documents": [{"id": "a"}]}, r"documents\[0\]\.source is missing"),
+        ({"documents": [{"id": 5, "source": {}}]}, r"documents\[0\]\.id is 5, expected text"),
+        ({"documents": [{"id": None, "source": {}}]}, r"documents\[0\]\.id is None, expected text"),
+        (
+            {"documents": [*[DOCUMENT] * 3, {"id": "a", "source": 5}]},
+            r"documents\[3\]\.source is 5, expected an object",
+        ),
+        ({"documents": [{"id": "a", "source": []}]}, r"documents\[0\]\.source is a list of 0, expected an object"),
+    ],
+)
+def test_a_wrong_shape_names_its_path(data: Any, said: str) -> None:
+    """422, so that a client can tell it from text that is no JSON."""
+    error = refusal(data)
+    assert (error.status, error.code) == (422, "wrong_shape")
+    assert re.search(said, str(error))
+
+
+def test_too_many_documents_name_the_limit() -> None:
+    """413, and the variable that raises it."""
+    error = refusal({"documents": [DOCUMENT] * 11})
+    assert (error.status, error.code) == (413, "too_many_documents")
+    assert "11 documents, at most 10" in str(error)
+    assert "OVERSIGHT_SERVE_MAX_DOCUMENTS" in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b"{", b"nul", b"NaN", b'{"a": NaN}', b"[Infinity]", b"[-Infinity]", b'"\xff"', b'"\xed\xa0\x80"', b"\xef\xbb\xbf{}",
+     b"[" * 100_000, b'{"a":' * 100_000, b"'a'", b"{}{}", b"\x00", b'"a\nb"', b"9" * 5000],
+)  # fmt: skip
+def test_what_is_no_json_says_where(body: bytes) -> None:
+    """400, with the line and column."""
+    with pytest.raises(RequestError, match=r"the body is not JSON: .*(line \d+ column \d+|zero-length)") as caught:
+        parse_json(body)
+    assert caught.value.status == 400
+
+
+def test_half_a_surrogate_pair_is_one_documents_fault() -> None:
+    """The page is read, and what is not UTF-8 comes back escaped as it came."""
+    assert parse_json(b'["\\ud800", 1]') == ["\ud800", 1]
+    assert dump_json({"id": "\ud800"}) == b'{"id": "\\ud800"}'
+
+
+def test_a_number_beyond_float64_is_one_documents_fault() -> None:
+    """The page is read, the feature is refused later."""
+    assert parse_json(b'{"a": 1e999}') == {"a": float("inf")}
+
+
+def test_gzip_is_unpacked() -> None:
+    """Pages are mostly field names: a tenth of the bytes."""
+    assert inflate(gzip.compress(b"[1]"), "gzip", max_bytes=100) == b"[1]"
+    assert inflate(b"[1]", "", max_bytes=100) == b"[1]"
+    assert inflate(b"[1]", "identity", max_bytes=100) == b"[1]"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status"),
+    [
+        (b"[1]", "gzip", 400),
+        (b"", "gzip", 400),
+        (gzip.compress(b"[1]")[:-3], "gzip", 400),
+        (gzip.compress(b"[1]") + b"more", "gzip", 400),
+        (gzip.compress(bytes(10_000)), "gzip", 413),
+        (b"[1]", "br", 415),
+        (b"[1]", "gzip, gzip", 415),
+    ],
+)
+def test_what_cannot_be_unpacked_is_refused(body: bytes, encoding: str, status: int) -> None:
+    """A few bytes that unpack to gigabytes stop at the limit."""
+    with pytest.raises(RequestError) as caught:
+        inflate(body, encoding, max_bytes=1000)
+    assert caught.value.status == status
