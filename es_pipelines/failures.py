@@ -5,6 +5,7 @@ from __future__ import annotations
 CODES: dict[str, str] = {
     "empty_line": "the line has no characters but blanks",
     "column_count": "a CSV line has neither as many columns as the model has features, nor one more (the label)",
+    "several_lines": "a text that is no JSON holds a line break",
     "stray_quote": "a quote in a CSV line encloses no whole value",
     "invalid_json": "the line begins as JSON and is none",
     "not_an_object": "the line is JSON, but not one object",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from contract.artifact import ModelContract
+from contract.artifact import Feature, ModelContract
 from contract.fields import DATASET, FIELDS, SHIPPED_FIELDS, stream_name
 from es_pipelines.failures import OF_PROCESSOR
 
@@ -40,11 +40,20 @@ DERIVED = (
 KEPT = ("oversight.truth.label", "oversight.original.base64")
 """All that is kept of incoming `oversight.*`."""
 
-KEPT_WHEN_STORED = ("oversight.feedback.", "oversight.shipped.")
-"""Kept besides where a stored document runs through again."""
+KEPT_WHEN_STORED = ("feedback", "shipped")
+"""Kept of `oversight.*` besides, where a stored document runs through again."""
 
 FLOAT_MAX = 3.4028234e38
 """Largest number that a `float` mapping and the model's 32-bit inputs hold."""
+
+
+def path_set(paths: Iterable[str]) -> str:
+    """A set of dotted paths as the scripts look them up: `|a|a.b|`."""
+    return "|" + "".join(f"{path}|" for path in sorted(paths))
+
+
+COMMON_NUMBERS = path_set([*map(str, range(256)), *(f"{hundredth / 100:.2f}" for hundredth in range(101))])
+"""Numbers that most columns of most events hold; only the others are checked letter by letter."""
 
 PIPELINES = ("router", "csv", "json", "features", "document", "failure")
 
@@ -63,39 +72,46 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         data_streams: whether the engine has them; without, a stored document is told by its content alone.
     """
     columns = [feature.name for feature in contract.features]
-    mapped = {field.name: field.kind for field in FIELDS if field.kind != "object"}
-    leaves = mapped | {feature.field: feature.kind for feature in contract.features}
-    feature_fields = list(contract.fields)
+    mapped = {field.name for field in FIELDS if field.kind != "object"} | set(contract.fields)
     return {
         "byte_order_mark": "\ufeff",
         "newline": "\n",
+        "carriage_return": "\r",
         "first_column": f"{columns[0]},",
-        "columns": columns,
+        "columns": len(columns),
         "csv_targets": [f"_oversight.fields.{name}" for name in [*columns, LABEL_COLUMN]],
         "stream": stream_name(namespace),
         "stored_by_name": data_streams,
         "namespace": namespace,
         "dataset": DATASET,
         "ecs_version": ECS_VERSION,
-        "metadata": list(METADATA),
+        "metadata": path_set(METADATA),
         "failure_codes": OF_PROCESSOR,
         "features": {
-            "features": [{"name": f.name, "field": f.field, "kind": f.kind} for f in contract.features],
+            "features": [_feature(feature) for feature in contract.features],
+            "common": COMMON_NUMBERS,
             "float_max": FLOAT_MAX,
         },
         "gather": {
-            "metadata": list(METADATA),
-            "leaves": leaves,
-            "objects": dict.fromkeys(sorted(parents(leaves)), True),
-            "features": {feature.name: feature.field for feature in contract.features},
-            "feature_fields": feature_fields,
-            "ours": [*SHIPPED_FIELDS, *DERIVED],
-            "kept": list(KEPT),
-            "kept_when_stored": list(KEPT_WHEN_STORED),
-            "depth": MAX_DEPTH,
-            "spellings": ["n", "d"],
+            "metadata": path_set(METADATA),
+            "leaves": path_set(mapped),
+            "objects": path_set(parents(mapped)),
+            "features": path_set(contract.fields),
+            "names": path_set(f"{feature.name}={feature.field}" for feature in contract.features),
+            "ours": path_set([*SHIPPED_FIELDS, *DERIVED]),
+            "kept": path_set(KEPT),
+            "kept_when_stored": path_set(KEPT_WHEN_STORED),
+            "max_depth": MAX_DEPTH,
+            "half": (len(columns) + 1) // 2,
         },
     } | {f"pipeline.{name}": pipeline_id(name, namespace) for name in PIPELINES}
+
+
+def _feature(feature: Feature) -> dict[str, str]:
+    """A feature for the typing script; `parent` is empty unless the field is `object.name`."""
+    parent, _, leaf = feature.field.rpartition(".")
+    split = {"parent": parent, "leaf": leaf} if parent and "." not in parent else {"parent": "", "leaf": ""}
+    return {"name": feature.name, "field": feature.field, "kind": feature.kind, **split}
 
 
 def parents(paths: Iterable[str]) -> set[str]:
