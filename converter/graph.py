@@ -4,7 +4,8 @@
                                                                                        ├─▶ exported Keras model ─▶ outputs
     numeric float32 (n, m) ────────────────────────────────────────────────────────────┘
 
-tf2onnx numbers its names anew with each call, so all names are given again here: the same model gives the same bytes.
+tf2onnx numbers its names anew with each call, so all names are given again here: the same model gives the same bytes
+(but for recurrent layers, whose loops tf2onnx writes in another order each time).
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ import keras
 from contract.errors import ConversionError, InputError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-CODE = ("Lambda", "__lambda__")
-"""Layers that carry Python code: nothing but Python could run them, and loading them would run anyone's code."""
+LAMBDA_LAYER, LAMBDA = "Lambda", "__lambda__"
+"""What carries Python code in a file: only Python could run it, and loading it would run anyone's code."""
 
 
 def load(path: Path) -> keras.Model:
@@ -63,7 +63,8 @@ def refuse_code(config: Any, path: Path) -> None:
         ConversionError: names the layers or classes.
     """
     found = list(_objects(config))
-    code = sorted({item.name for item in found if item.kind in CODE})
+    code = sorted({item.name for item in found if item.kind == LAMBDA_LAYER})
+    code = code or sorted({"an unnamed function" for item in found if item.kind == LAMBDA})
     if code:
         raise ConversionError(
             f"{path} has Lambda layers ({', '.join(code)}), which are Python code and have no form in a graph; "

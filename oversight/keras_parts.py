@@ -31,7 +31,7 @@ def tensorflow_in_quiet() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise InputError(
-            f"this command needs the package {error.name!r}, which is not installed; run: pip install 'oversight[train]'"
+            f"this command needs the package {(error.name or 'tensorflow').split('.')[0]!r}, which is not installed; run: pip install 'oversight[train]'"
         ) from None
     finally:
         os.dup2(kept, 2)

@@ -80,9 +80,9 @@ def test_a_recurrent_model_converts_with_its_loop(tmp_path: Path) -> None:
     inputs = keras.Input((3,), name="numeric")
     hidden = layers.SimpleRNN(4)(layers.Reshape((3, 1))(inputs))
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(hidden))
-    first, second = (convert(model, contract(NUMERIC_ONLY), tmp_path / f"{name}.onnx") for name in "ab")
-    assert first.agreement.labels_that_differ == 0
-    assert first.version == second.version
+    made = convert(model, contract(NUMERIC_ONLY), tmp_path / "model.onnx")
+    assert any(node.op_type == "Loop" for node in onnx.load(made.path).graph.node)
+    assert made.agreement.labels_that_differ == 0
 
 
 def test_a_word_that_no_vocabulary_has_goes_to_its_own_code_and_is_no_error(tmp_path: Path) -> None:

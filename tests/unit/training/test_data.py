@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import pickle
 import random
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 
@@ -138,8 +138,8 @@ def test_what_scikit_learn_keeps_in_its_cache_reads_as_the_file_does(tmp_path: P
     ]
     folder = tmp_path / "kddcup99_10-py3"
     folder.mkdir()
-    joblib.dump(np.array(typed, object), folder / "samples", compress=3)
-    joblib.dump(np.array([row[41].encode() for row in rows], object), folder / "targets", compress=3)
+    (folder / "samples").write_bytes(pickle.dumps(np.array(typed, object)))
+    (folder / "targets").write_bytes(pickle.dumps(np.array([row[41].encode() for row in rows], object)))
     fetched, source = fetch(tmp_path)
     expected, _ = read(write(tmp_path / "data.csv", made))
     assert np.array_equal(fetched.numeric, expected.numeric)

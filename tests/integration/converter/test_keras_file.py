@@ -1,0 +1,111 @@
+"""Files that people name by mistake, or that carry code: one clear line each, and no code of theirs is run."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+import pytest
+from keras import layers
+
+from contract.errors import ConversionError, InputError, OversightError
+from converter.keras_file import load
+from tests.integration.converter.models import one_input
+
+
+def saved(model: keras.Model, path: Path) -> Path:
+    model.save(path)
+    return path
+
+
+def test_a_saved_model_answers_as_before(tmp_path: Path) -> None:
+    """Compiled with a loss that is not in the file: that matters to training only."""
+
+    def own_loss(truth: object, answer: object) -> object:
+        return keras.ops.mean(keras.ops.subtract(truth, answer))
+
+    model = one_input()
+    model.compile(loss=own_loss)
+    loaded = load(saved(model, tmp_path / "model.keras"))
+    rows = [[1.0, 2.0, 3.0, 1.0, 0.5]]
+    assert keras.ops.convert_to_numpy(loaded(keras.ops.array(rows))) == pytest.approx(
+        keras.ops.convert_to_numpy(model(keras.ops.array(rows)))
+    )
+
+
+def test_a_lambda_layer_is_refused_by_name_and_its_code_is_not_run(tmp_path: Path) -> None:
+    """Loading it would run whatever the file's author wrote."""
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, layers.Lambda(lambda x: x * 2, name="double")(inputs))
+    with pytest.raises(ConversionError, match=r"Lambda layers \(double\).*keras\.ops"):
+        load(saved(model, tmp_path / "model.keras"))
+
+
+def test_a_class_that_is_not_in_the_file_is_refused_by_name(tmp_path: Path) -> None:
+    """Registered or not."""
+
+    class Scale(layers.Layer):  # type: ignore[misc]
+        def call(self, inputs: object) -> object:
+            return inputs
+
+    registered = keras.saving.register_keras_serializable("elsewhere")(type("Twice", (Scale,), {}))
+    for kind, name in ((Scale, "Scale"), (registered, "Twice")):
+        inputs = keras.Input((3,))
+        with pytest.raises(ConversionError, match=rf"code of its own \({name}\)"):
+            load(saved(keras.Model(inputs, kind()(inputs)), tmp_path / f"{name}.keras"))
+
+
+def test_a_function_that_is_not_in_the_file_is_refused_by_name(tmp_path: Path) -> None:
+    """An activation of one's own, say."""
+
+    def swoosh(x: object) -> object:
+        return x
+
+    inputs = keras.Input((3,))
+    with pytest.raises(ConversionError, match=r"code of its own \(swoosh\)"):
+        load(saved(keras.Model(inputs, layers.Dense(2, activation=swoosh)(inputs)), tmp_path / "model.keras"))
+
+
+def archive(path: Path, content: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as target:
+        for name, text in content.items():
+            target.writestr(name, text)
+    return path
+
+
+def test_what_is_no_keras_model_is_said_to_be_none(tmp_path: Path) -> None:
+    """Text, HDF5, another zip file, a config that is no model, a folder, nothing at all."""
+    text, hdf5 = tmp_path / "text.keras", tmp_path / "old.h5"
+    text.write_text("not a model")
+    hdf5.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    config = json.dumps(
+        {"module": "keras.layers", "class_name": "Dense", "config": {"units": 2}, "registered_name": None}
+    )
+    wrong: list[tuple[Path, type[OversightError], str]] = [
+        (text, ConversionError, "is no Keras model"),
+        (hdf5, ConversionError, "is HDF5.*save it as a .keras file"),
+        (archive(tmp_path / "zip.keras", {"a": "b"}), ConversionError, "is no Keras model"),
+        (archive(tmp_path / "bad.keras", {"config.json": "{"}), ConversionError, "is no Keras model"),
+        (
+            archive(tmp_path / "layer.keras", {"config.json": config}),
+            ConversionError,
+            "cannot be loaded|expected a Keras model",
+        ),
+        (tmp_path, InputError, "cannot read"),
+        (tmp_path / "none.keras", InputError, "No such file"),
+    ]
+    for path, kind, words in wrong:
+        with pytest.raises(kind, match=words) as raised:
+            load(path)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_file_without_its_weights_is_refused(tmp_path: Path) -> None:
+    """A copy that was cut short, or unpacked and packed again by hand."""
+    whole = saved(one_input(), tmp_path / "whole.keras")
+    with zipfile.ZipFile(whole) as source:
+        parts = {name: source.read(name).decode() for name in source.namelist() if not name.endswith(".h5")}
+    with pytest.raises(ConversionError, match="cannot be loaded by Keras"):
+        load(archive(tmp_path / "part.keras", parts))

@@ -1,0 +1,126 @@
+"""A model is trained on a few hundred made rows: what comes out, and that the same seed gives the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from contract.kdd99 import CATEGORICAL, COLUMNS, LABELS
+from tests.unit.training.samples import lines, write
+from training.data import Source, read
+from training.describe import contract_of
+from training.encoding import codes
+from training.fit import Recipe, Trained, best_temperature, train
+from training.split import Parts, split
+
+RECIPE = Recipe(epochs=12, patience=12, batch_size=64)
+
+
+def small_parts(folder: Path) -> Parts:
+    return split(read(write(folder / "data.csv", lines(1_500)))[0], 0)
+
+
+def answers(trained: Trained, parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+    held_out = parts.held_out
+    inputs = [held_out.numeric, codes(held_out.categorical, trained.encoding.vocabularies)]
+    probabilities, novelty = trained.model.predict(inputs, verbose=0)
+    return probabilities, novelty
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    return small_parts(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def trained(parts: Parts) -> Trained:
+    return train(parts, 5, RECIPE, lambda *_: None)
+
+
+def test_a_small_model_learns_classes_that_can_be_told_apart(trained: Trained, parts: Parts) -> None:
+    """On rows that it never saw."""
+    probabilities, novelty = answers(trained, parts)
+    names = np.array([label.name for label in LABELS])
+    assert (names[probabilities.argmax(axis=1)] == parts.held_out.labels).mean() > 0.97
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert novelty.min() >= 0
+    assert novelty.max() < 1
+
+
+def test_attacks_that_the_autoencoder_never_saw_are_more_novel_than_normal_rows(trained: Trained, parts: Parts) -> None:
+    """The threshold is passed by few normal rows and by nearly all floods."""
+    _, novelty = answers(trained, parts)
+    above = novelty > trained.novelty_threshold
+    assert above[parts.held_out.labels == "normal"].mean() < 0.05
+    assert above[parts.held_out.labels == "neptune"].mean() > 0.95
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained: Trained, parts: Parts) -> None:
+    """On one machine with one set of versions; nothing more is promised."""
+    again, other = (train(parts, seed, RECIPE, lambda *_: None).model.get_weights() for seed in (5, 6))
+    first = trained.model.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_any_finite_input_gives_a_finite_answer(trained: Trained) -> None:
+    """Also values far beyond training and negative ones: a bad sensor is no reason for NaN."""
+    extreme = np.array([[3.4e38] * 38, [-3.4e38] * 38, [0.0] * 38, [1e-45] * 38], np.float32)
+    for code in (0, 1, 10_000, -1):
+        outputs = trained.model.predict([extreme, np.full((4, 3), code, np.int32)], verbose=0)
+        assert all(np.isfinite(values).all() for values in outputs)
+
+
+def test_an_unseen_word_alone_does_not_turn_a_usual_row_into_a_sure_attack(trained: Trained, parts: Parts) -> None:
+    """Category dropout has trained the unseen bucket: most normal rows stay normal with an unseen service."""
+    normal = parts.held_out.take(parts.held_out.labels == "normal")
+    inputs = codes(normal.categorical, trained.encoding.vocabularies)
+    inputs[:, CATEGORICAL.index("service")] = 0
+    probabilities, _ = trained.model.predict([normal.numeric, inputs], verbose=0)
+    names = [label.name for label in LABELS]
+    assert (probabilities.argmax(axis=1) == names.index("normal")).mean() > 0.9
+
+
+def test_each_epoch_is_told_and_the_patience_ends_training(parts: Parts) -> None:
+    """So that a person sees that it lives."""
+    told: list[tuple[str, int, int, str]] = []
+    train(parts, 0, Recipe(epochs=3, patience=1, batch_size=64, learning_rate=0.0), lambda *what: told.append(what))
+    assert [(name, done, most) for name, done, most, _ in told] == [
+        ("classifier", 1, 3), ("classifier", 2, 3), ("autoencoder", 1, 3), ("autoencoder", 2, 3)
+    ]  # fmt: skip
+    assert all("validation loss" in note for *_, note in told)
+
+
+def test_the_saved_model_needs_no_class_of_ours(trained: Trained, tmp_path: Path) -> None:
+    """Safe mode loads it, with nothing registered."""
+    trained.model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    assert [tensor.name for tensor in loaded.inputs] == ["numeric", "categorical"]
+
+
+def test_the_temperature_undoes_an_overconfident_scale() -> None:
+    """Logits that were multiplied by 3 after sampling want a temperature of about 3."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1.5, (20_000, 4)).astype(np.float32)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = (rng.random((20_000, 1)) > shares.cumsum(axis=1)).sum(axis=1).clip(max=3)
+    assert best_temperature(3 * logits, truth) == pytest.approx(3.0, rel=0.05)
+
+
+def test_the_contract_says_what_training_saw_and_nothing_of_this_machine(trained: Trained, parts: Parts) -> None:
+    """Ranges and words are those of the training part; the text can be compared between machines."""
+    source = Source(name="data.csv", sha256="ab" * 32)
+    contract = contract_of(parts, source, trained.encoding, seed=5, recipe=RECIPE, novelty_threshold=0.5)
+    contract.check()
+    assert [feature.name for feature in contract.features] == list(COLUMNS)
+    by_name = {feature.name: feature for feature in contract.features}
+    normal = parts.training.take(parts.training.labels == "normal")
+    assert by_name["src_bytes"].background == pytest.approx(float(np.median(normal.numeric[:, 1])))
+    assert by_name["service"].vocabulary == ("ecr_i", "http", "private", "telnet")
+    assert by_name["service"].background == "http"
+    assert by_name["serror_rate"].maximum == 1.0
+    assert contract.training["training_vectors"] == len(parts.training)
+    assert str(Path.home()) not in contract.to_json()

@@ -1,0 +1,89 @@
+"""Rows to check a conversion with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.artifact import Feature, Label, ModelContract
+from contract.errors import InputError
+from converter.rows import UNSEEN_WORD, made_from, read_csv, with_unseen_words
+
+CONTRACT = ModelContract(
+    name="doors",
+    features=(
+        Feature("weight_kg", "door.weight_kg", "float", minimum=5.0, maximum=400.0, background=40.0),
+        Feature("wood", "door.wood", "string", vocabulary=("oak", "pine"), background="pine"),
+        Feature("angle", "door.angle", "float"),
+        Feature("side", "door.side", "string", vocabulary=("left",)),
+    ),
+    labels=(Label("shut", "fine", 0), Label("open", "draught", 20)),
+    families=("fine", "draught"),
+)
+
+
+def test_made_rows_stay_in_range_and_vocabulary_and_begin_with_the_background() -> None:
+    """And the same seed makes the same rows."""
+    rows = made_from(CONTRACT, n_rows=500)
+    assert rows.numeric[:, 0].min() >= 5.0
+    assert rows.numeric[:, 0].max() <= 400.0
+    assert len(np.unique(rows.numeric[:, 0])) > 300
+    assert set(rows.categorical[:, 0]) == {"oak", "pine"}
+    assert (rows.numeric[0, 0], rows.categorical[0, 0]) == (40.0, "pine")
+    assert np.array_equal(rows.numeric, made_from(CONTRACT, n_rows=500).numeric)
+
+
+def test_rows_with_unseen_words_follow_one_column_at_a_time_and_then_all() -> None:
+    """The rows themselves stay as they were."""
+    rows = made_from(CONTRACT, n_rows=10)
+    more = with_unseen_words(rows)
+    assert len(more) == 40
+    assert np.array_equal(more.categorical[:10], rows.categorical)
+    unseen = more.categorical[10:] == UNSEEN_WORD
+    assert unseen[:10].tolist() == [[True, False]] * 10
+    assert unseen[10:20].tolist() == [[False, True]] * 10
+    assert unseen[20:].all()
+    assert np.array_equal(more.numeric[20:30], rows.numeric)
+
+
+def test_a_csv_file_may_have_its_columns_in_any_order_and_others_beside(tmp_path: Path) -> None:
+    """The header decides."""
+    path = tmp_path / "doors.csv"
+    path.write_text('side,angle,note,wood,weight_kg\nleft,90,"a, b",oak,12.5\n\nright,0,,teak,7\n', encoding="utf-8")
+    rows = read_csv(path, CONTRACT)
+    assert rows.numeric.tolist() == [[12.5, 90.0], [7.0, 0.0]]
+    assert rows.categorical.tolist() == [["oak", "left"], ["teak", "right"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no column for weight_kg, wood, angle, side"),
+        ("weight_kg,wood,angle\n1,oak,2\n", "no column for side in its header"),
+        ("weight_kg,wood,angle,side\n", "no rows below its header"),
+        (
+            "weight_kg,wood,angle,side\n1,oak,2,left\nx,oak,2,left\n",
+            r"line 3, column 'weight_kg': 'x', expected a finite number",
+        ),
+        ("weight_kg,wood,angle,side\n1,oak,nan,left\n", r"line 2, column 'angle': 'nan'"),
+        ("weight_kg,wood,angle,side\n1,oak,2\n", "line 2: 3 columns, expected 4"),
+    ],
+)
+def test_a_csv_file_that_does_not_fit_is_refused_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+    """One line that leads to the mistake."""
+    path = tmp_path / "doors.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=words) as raised:
+        read_csv(path, CONTRACT)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
+    """As every file that a person names."""
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="no CSV file in UTF-8"):
+        read_csv(tmp_path / "binary", CONTRACT)
+    with pytest.raises(InputError, match="--rows"):
+        read_csv(tmp_path / "none", CONTRACT)
