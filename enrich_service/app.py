@@ -17,7 +17,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from contract.errors import ArtifactError
 from enrich_service import wire
@@ -47,7 +47,7 @@ _CODES = {
 def create_app(artifact: Artifact, config: AppConfig) -> Flask:
     """The WSGI application of one model."""
     app = Flask(SERVER, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
+    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes + 1  # a chunked body is cut there: one byte tells
     app.extensions[_EXTENSION] = (Enricher(artifact, unknown_is_alert=config.unknown_is_alert), config)
     app.register_blueprint(_routes())
     app.before_request(_authorize)
@@ -169,10 +169,12 @@ def _json_body(config: AppConfig) -> Any:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     try:
         body = request.get_data(cache=False)
-    except (OSError, ParseException):
+    except (OSError, ParseException, ClientDisconnected):
         raise RequestError(
             400, "bad_request", "the body ends early, or its chunks are no valid HTTP; send it whole"
         ) from None
+    if len(body) > config.max_body_bytes:
+        raise wire.too_large(config.max_body_bytes)
     return wire.parse_json(wire.inflate(body, encoding, max_bytes=config.max_body_bytes))
 
 

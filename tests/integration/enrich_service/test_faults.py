@@ -42,9 +42,10 @@ def test_a_killed_worker_is_replaced_while_requests_run(turbine_model: Path) -> 
             client.start()
         assert until(lambda: len(outcomes) > 10)
         for _ in range(2):
+            assert until(lambda: len(service.workers()) == 1)
             (worker,) = service.workers()
             worker.send_signal(signal.SIGKILL)
-            assert until(lambda gone=worker: [w.pid for w in service.workers()] not in ([gone.pid], []))
+            worker.wait(timeout=10)
         before = len(outcomes)
         assert until(lambda: sum(outcomes[before:]) > 20)
         stop.set()

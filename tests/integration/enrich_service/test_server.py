@@ -21,7 +21,8 @@ from tests.integration.enrich_service.http import JSON, ask, connect, send_raw
 from tests.servers import Service, enrich_service, running, until
 
 PAGE = {"documents": [{"id": "1", "source": HEALTHY}, {"id": "2", "source": HOT}, {"id": "3", "source": STRANGE}]}
-MAX_READY_S = 2.0
+MAX_READY_CPU_S = 2.0
+"""Time of the processor and not of the clock: other tests may use the machine as well."""
 MAX_WORKER_BYTES = 200 * 1024 * 1024
 
 
@@ -34,6 +35,11 @@ def start(*options: str, **environment: str) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
+def cpu_s(service: Service) -> float:
+    """Processor time of a service so far, ended children included."""
+    return float(sum(sum(process.cpu_times()[:4]) for process in (service.process, *service.workers())))
+
+
 def test_a_page_is_answered_over_http(service: Service) -> None:
     """The way the watcher asks."""
     status, body = ask(f"{service.url}/v1/enrich", PAGE)
@@ -43,10 +49,9 @@ def test_a_page_is_answered_over_http(service: Service) -> None:
 
 
 def test_it_is_ready_fast_and_small(turbine_model: Path) -> None:
-    """Ready in two seconds, 200 MB a worker: a small machine runs it beside the rest."""
-    began = time.monotonic()
+    """Two seconds of one core with two workers, 200 MB a worker: a small machine runs it beside the rest."""
     with running(turbine_model, options=["--workers", "2"]) as service:
-        assert time.monotonic() - began < MAX_READY_S
+        assert cpu_s(service) < MAX_READY_CPU_S
         ask(f"{service.url}/v1/enrich", {"documents": PAGE["documents"] * 300})
         assert until(lambda: len(service.workers()) == 2)
         workers = service.workers()
