@@ -267,6 +267,7 @@ class Shipper:
             target = self.sender.patiently(lambda: ship_target.find(self.sender.es, self.config.stream))
             self.registry.index_uuid, self.registry.index_number = target.index_uuid, target.index_number
         self.registry.save()
+        self.report.seconds = time.monotonic() - self._began
         report.count(outcomes)
         report.bytes += batch[-1].line.end - batch[0].line.offset
 
@@ -294,6 +295,6 @@ class Shipper:
 def _note(report: FileReport, size: int) -> str:
     if size == 0:
         return "empty: no events"
-    if not (report.stored or report.already_there or report.failed):
-        return "a header line only: no events" if report.headers else "nothing new"
-    return ""
+    if report.stored or report.failed:
+        return ""
+    return "a header line only: no events" if report.headers and not report.already_there else "nothing new"

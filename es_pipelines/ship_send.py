@@ -193,6 +193,8 @@ class Sender:
                 self.patience.wait(_why_later(error))
                 answers |= dict.fromkeys(self._stored_meanwhile(events, waiting))
                 waiting = [at for at in waiting if at not in answers]
+                if isinstance(error, ConnectionTimeout) and len(waiting) > 1:  # perhaps too much for a slow server
+                    return answers | self._in_halves(events, waiting, pipeline)
                 continue
             faults += 1
             last_try = faults >= FAULT_TRIES
@@ -212,7 +214,7 @@ class Sender:
         return [at for at in waiting if events[at].id in found]
 
     def _in_halves(self, events: Sequence[Event], waiting: list[int], pipeline: str | None) -> dict[int, Answer | None]:
-        """A request was too large for the server: two smaller ones."""
+        """A request was too large or took too long for the server: two smaller ones."""
         if len(waiting) == 1:
             event = events[waiting[0]]
             raise InputError(

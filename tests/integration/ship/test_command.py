@@ -1,0 +1,136 @@
+"""`oversight ship` as it is typed: what it prints where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from tests.integration.ship.conftest import originals
+from tests.integration.ship.test_follow import eventually, lines_of
+from tests.integration.ship.wire import Proxy
+
+
+@pytest.fixture
+def environment(engine_url: str, namespace: str, tmp_path: Path) -> dict[str, str]:
+    """Settings of the command."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICSEARCH_"))
+    }
+    ours = {
+        "ELASTICSEARCH_URL": engine_url,
+        "OVERSIGHT_NAMESPACE": namespace,
+        "OVERSIGHT_STATE": str(tmp_path / "state"),
+    }
+    return {**inherited, **ours}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file of one header line and two events."""
+    path = tmp_path / "alpha.csv"
+    path.write_bytes(b"duration,protocol_type\none\ntwo\n")
+    return path
+
+
+@pytest.fixture
+def proxy(engine_url: str) -> Iterator[Proxy]:
+    """A way to the engine that can be cut."""
+    with Proxy(engine_url) as proxy:
+        yield proxy
+
+
+def start(environment: dict[str, str], *words: str | Path, **more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "oversight", "ship", *map(str, words)]
+    env = {**environment, **more}
+    return subprocess.Popen(command, text=True, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def run(environment: dict[str, str], *words: str | Path, **more: str) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    with start(environment, *words, **more) as process:
+        output, errors = process.communicate(timeout=60)
+        return process.returncode, output, errors
+
+
+def test_the_result_is_a_table_or_json_and_a_second_run_adds_nothing(
+    es: Elasticsearch, stream: str, environment: dict[str, str], path: Path
+) -> None:
+    code, output, _ = run(environment, path)
+    assert code == 0
+    assert f"2 events stored in {stream}" in output
+    code, output, _ = run(environment, path, "--json")
+    again = json.loads(output)
+    assert (code, again["stored"], again["already_there"], again["files"][0]["note"]) == (0, 0, 2, "nothing new")
+    assert originals(es, stream) == ["one", "two"]
+
+
+def test_user_and_observer_can_be_named(
+    es: Elasticsearch, stream: str, environment: dict[str, str], path: Path
+) -> None:
+    assert run(environment, path, "--user", "alice", "--observer", "fw1")[0] == 0
+    es.indices.refresh(index=stream)
+    document = es.search(index=stream)["hits"]["hits"][0]["_source"]
+    assert (document["user"]["id"], document["observer"]["name"]) == ("alice", "fw1")
+
+
+@pytest.mark.parametrize("words", [["missing.csv"], ["alpha.csv", "missing.csv"]])
+def test_a_missing_file_is_one_line_and_nothing_is_shipped(
+    es: Elasticsearch, stream: str, environment: dict[str, str], path: Path, words: list[str]
+) -> None:
+    """All files are looked at before the first is shipped, and before the cluster is asked for anything."""
+    code, output, errors = run(environment, *(path.parent / word for word in words))
+    assert (code, output) == (1, "")
+    assert "missing.csv cannot be read: there is no such file" in errors
+    assert errors.count("\n") == 1
+    assert lines_of(es, stream) == []
+
+
+def test_nobody_listening_is_one_line_at_once(environment: dict[str, str], path: Path) -> None:
+    code, output, errors = run(environment, path, ELASTICSEARCH_URL="http://127.0.0.1:9")
+    assert (code, output) == (1, "")
+    assert "cannot reach Elasticsearch at http://127.0.0.1:9" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+def test_an_outage_is_said_in_plain_lines_and_followed_files_go_on_afterwards(
+    es: Elasticsearch, stream: str, environment: dict[str, str], path: Path, proxy: Proxy
+) -> None:
+    """SIGTERM ends it in order: exit 0, the result on standard output, nothing lost."""
+    with start(environment, "--follow", path, ELASTICSEARCH_URL=proxy.url) as process:
+        assert eventually(lambda: lines_of(es, stream) == ["one", "two"])
+        proxy.cut()
+        with path.open("ab") as output:
+            output.write(b"three\n")
+        threading.Timer(1.5, proxy.mend).start()
+        assert eventually(lambda: lines_of(es, stream) == ["one", "three", "two"])
+        process.send_signal(signal.SIGTERM)
+        printed, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "3 events stored" in printed
+    assert "Elasticsearch cannot be reached; trying again in" in errors
+    assert [line for line in errors.splitlines() if "trying again" not in line] == []
+
+
+def test_a_timeout_ends_with_exit_1_and_says_that_nothing_is_lost(
+    es: Elasticsearch, stream: str, environment: dict[str, str], path: Path, proxy: Proxy
+) -> None:
+    with start(environment, "--follow", path, "--timeout", "1", ELASTICSEARCH_URL=proxy.url) as process:
+        assert eventually(lambda: any(path.parent.glob("state/shipped-*.json")))
+        proxy.cut()
+        with path.open("ab") as output:
+            output.write(b"three\n")
+        printed, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "2 events stored" in printed
+    assert "nothing is lost: run the same command again later" in errors.splitlines()[-1]
+    assert run(environment, path)[0] == 0
+    assert originals(es, stream) == ["one", "two", "three"]
