@@ -9,14 +9,18 @@ A pid alone says little, since the system uses it again: a process is only ended
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
+
+from contract.errors import InputError
 
 NOTES = "processes.json"
 STOP_WAIT_S = 10.0
@@ -71,6 +75,26 @@ class Children:
         draft = target.with_suffix(".tmp")
         draft.write_text(json.dumps(notes), encoding="utf-8")
         draft.replace(target)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for one run; the system gives it back when the process ends, however that happens.
+
+    Raises:
+        InputError: another run holds it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = (folder / "lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot use {folder} ({error.strerror}); name another --folder") from None
+    with held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another demo runs in {folder}; end it, or name another --folder") from None
+        yield
 
 
 def end_leftovers(folder: Path) -> int:

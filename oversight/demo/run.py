@@ -1,0 +1,166 @@
+"""Start everything, let traffic flow, show what becomes of it, end everything.
+
+    simulator ──▶ FOLDER/traffic/USER.csv ──▶ ship ──▶ embedded engine ◀──▶ watcher ──▶ enrich service
+                                                             │
+                                                             └──▶ counts ──▶ the picture at the terminal
+
+The engine, the service and the watcher are processes of their own, as they would be anywhere else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+from elasticsearch import Elasticsearch
+from rich.console import Console
+
+from contract.errors import InputError
+from es_pipelines.ship import ShipConfig, ship
+from oversight.children import Children, end_leftovers, locked
+from oversight.demo.counts import Counts, newest_alert, read_counts
+from oversight.demo.servers import Servers
+from oversight.demo.view import View
+from sensor.simulation import Record, simulate
+from sensor.writer import Written, write
+
+ROUND_S = 0.25
+"""Seconds between two looks at the files and the counts."""
+STALL_S = 60.0
+"""Without one more prediction for so long, something is broken and the demo says so."""
+OWN = ("engine", "traffic", "state")
+"""What a start removes from the folder: engine data, traffic and the registry of an earlier run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoConfig:
+    """What to play, how fast, and where."""
+
+    leave: bool
+    """End when every event has its prediction, instead of staying up."""
+    events: int
+    seed: int
+    rate: float
+    """Events a second."""
+    folder: Path
+
+
+def run(config: DemoConfig) -> None:
+    """Run the demo until it is done (`leave`) or interrupted.
+
+    Raises:
+        OversightError: something does not start, ends early, or an event got no prediction; nothing is left running.
+        KeyboardInterrupt: stopped by a signal before all events had their prediction.
+    """
+    console = Console(soft_wrap=True)
+    with locked(config.folder), _signals_interrupt():
+        if end_leftovers(config.folder):
+            console.print("ended what an earlier demo had left running")
+        for name in OWN:
+            shutil.rmtree(config.folder / name, ignore_errors=True)
+        children = Children(config.folder)
+        try:
+            _play(config, console, children)
+        finally:
+            children.stop_all()
+
+
+def _play(config: DemoConfig, console: Console, children: Children) -> None:
+    began = time.monotonic()
+    servers = Servers(children, say=lambda line: console.print(line, highlight=False))
+    with servers.start() as es:
+        console.print(
+            f"everything is up after {time.monotonic() - began:.1f} s; now {config.events:,} events of four users"
+        )
+        counts, written = _flow(config, console, servers, es)
+        document = newest_alert(es, servers.stream)
+        console.print("One enriched document, as it stands in Elasticsearch:")
+        sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+        console.print(servers.where_to_look(), highlight=False)
+        if counts.enriched != written.records:
+            raise InputError(
+                f"{written.records:,} events were shipped and {counts.enriched:,} are enriched, {counts.failed:,} failed, "
+                f"{counts.pending:,} pending; the logs are in {children.folder}"
+            )
+        if not config.leave:
+            console.print("All stays up until Ctrl-C.")
+            _stay(servers)
+
+
+def _flow(config: DemoConfig, console: Console, servers: Servers, es: Elasticsearch) -> tuple[Counts, Written]:
+    """Write traffic, ship it, and show the counts until every event that was written is enriched or failed."""
+    played: Counter[str] = Counter()
+    stop = threading.Event()
+    records = simulate(seed=config.seed, start=datetime.now(UTC), events=config.events)
+    with ThreadPoolExecutor(1) as pool, View(console, played) as view:
+        writing = pool.submit(write, _counted(records, played), servers.traffic, rate=config.rate, stop=stop)
+        try:
+            shipped, counts, moved = 0, Counts(), time.monotonic()
+            while not (writing.done() and counts.enriched + counts.failed >= writing.result().records):
+                time.sleep(ROUND_S)
+                shipped += _ship(servers, es, complete=writing.done())
+                before, counts = counts, read_counts(es, servers.stream)
+                view.update(shipped, counts)
+                servers.check()
+                moved = time.monotonic() if counts.enriched + counts.failed > before.enriched + before.failed else moved
+                if time.monotonic() - moved > STALL_S:
+                    break
+        finally:
+            stop.set()
+        view.finish(shipped, counts)
+        return counts, writing.result()
+
+
+def _counted(records: Iterator[Record], played: Counter[str]) -> Iterator[Record]:
+    for record in records:
+        played[record.label] += 1
+        yield record
+
+
+def _ship(servers: Servers, es: Elasticsearch, *, complete: bool) -> int:
+    files = sorted(servers.traffic.glob("*.csv"))
+    if not files:
+        return 0
+    config = ShipConfig(stream=servers.stream, state=servers.state, complete=complete, timeout_s=STALL_S)
+    report = ship(es, files, config)
+    return report.stored + report.failed
+
+
+def _stay(servers: Servers) -> None:
+    """Until a signal comes, or a server ends by itself."""
+    try:
+        while True:
+            time.sleep(1)
+            servers.check()
+    except KeyboardInterrupt:
+        sys.stdout.write("\nstopping\n")
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does; while it ends, a further one changes nothing."""
+    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(number: int, frame: object) -> None:
+        del number, frame
+        for one in handled:
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(one, interrupt) for one in handled]
+    try:
+        yield
+    finally:
+        for one, handler in zip(handled, before, strict=True):
+            signal.signal(one, handler)

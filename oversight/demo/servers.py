@@ -1,0 +1,126 @@
+"""The demo's servers: engine, enrich service, watcher; each waited for, each looked after."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from elasticsearch import Elasticsearch
+from es_pipelines.provision import provision
+
+from contract.errors import EndpointUnavailableError
+from contract.fields import stream_name
+from enrich_service.artifact import read_contract
+from oversight import embedded
+from oversight.children import Children
+from oversight.ports import free_port
+from oversight.settings import DEFAULT_MODEL
+
+NAMESPACE = "default"
+START_WAIT_S = 20.0
+TRIES = 3
+OTHERS = ("ELASTICSEARCH_", "KIBANA_", "OVERSIGHT_")
+"""Settings that may point at somebody's real cluster: the demo's processes never see them."""
+
+
+class Servers:
+    """The processes of one demo and where they are."""
+
+    def __init__(self, children: Children, *, say: Callable[[str], None]) -> None:
+        self._children = children
+        self._say = say
+        self._running: dict[str, psutil.Popen] = {}
+        self.folder = children.folder
+        self.stream = stream_name(NAMESPACE)
+        self.traffic = self.folder / "traffic"
+        self.state = self.folder / "state"
+        self.engine_url = self.enrich_url = ""
+
+    @contextmanager
+    def start(self) -> Iterator[Elasticsearch]:
+        """Start all, in the order of need; gives a client of the engine.
+
+        Raises:
+            OversightError: one of them does not come up; names its log.
+        """
+        self._running["engine"], self.engine_url = embedded.start(self._children)
+        self._say(
+            f"engine          {self.engine_url}  (noida-db: small, in memory, for trying out; not for production)"
+        )
+        enrich = self._start_enrich()
+        with Elasticsearch(self.engine_url, request_timeout=30) as es:
+            report = provision(es, read_contract(DEFAULT_MODEL), namespace=NAMESPACE)
+            self._say(f"pipelines       {len(report.steps)} resources for {self.stream}")
+            self._wait_for_enrich(enrich)
+            self._say(f"enrich service  {self.enrich_url}")
+            self._running["watcher"] = self._command("watcher", "watch")
+            self._say("watcher         looks for pending documents")
+            yield es
+
+    def _start_enrich(self) -> psutil.Popen:
+        port = free_port()
+        self.enrich_url = f"http://127.0.0.1:{port}"
+        self._running["enrich service"] = self._command("enrich", "serve", "--bind", f"127.0.0.1:{port}")
+        return self._running["enrich service"]
+
+    def _wait_for_enrich(self, enrich: psutil.Popen) -> None:
+        """Wait until the model has answered a row; on another port where the first was taken meanwhile."""
+        for _ in range(TRIES):
+            if _is_ready(self.enrich_url, enrich):
+                return
+            self._children.stop(enrich)
+            enrich = self._start_enrich()
+        raise EndpointUnavailableError(f"the enrich service does not start; its own words are in {self._log('enrich')}")
+
+    def _command(self, log: str, *arguments: str) -> psutil.Popen:
+        """Start one of our own commands, as a person would."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
+        environment |= {
+            "ELASTICSEARCH_URL": self.engine_url,
+            "OVERSIGHT_ENRICH_URL": self.enrich_url,
+            "OVERSIGHT_NAMESPACE": NAMESPACE,
+            "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.25",
+        }
+        return self._children.start(
+            [sys.executable, "-m", "oversight", *arguments], log=self._log(log), env=environment
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def check(self) -> None:
+        """Whether all still run.
+
+        Raises:
+            EndpointUnavailableError: names the one that ended, and its log.
+        """
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise EndpointUnavailableError(f"the {name} ended by itself; its own words are in {self.folder}/*.log")
+
+    def where_to_look(self) -> str:
+        """Addresses for a browser, and what to type to ship a file of one's own."""
+        return (
+            f"\nLook at   {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty   (alerts)\n"
+            f"          {self.enrich_url}/v1/model   (the model)\n"
+            f"Ship your own files from another terminal:\n"
+            f"          ELASTICSEARCH_URL={self.engine_url} oversight ship FILE.csv\n"
+        )
+
+
+def _is_ready(url: str, process: psutil.Popen) -> bool:
+    deadline = time.monotonic() + START_WAIT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/v2/health/ready", timeout=2):  # noqa: S310  our own loopback address
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    return False

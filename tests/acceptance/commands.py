@@ -1,0 +1,54 @@
+"""Commands as a user types them, each a process of its own with settings of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Somebody's terminal: settings, and a folder that commands are typed in."""
+
+    folder: Path
+    settings: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the commands see: none of the settings of the person who runs the tests."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        return {**inherited, "OVERSIGHT_STATE": str(self.folder / "state"), **self.settings}
+
+    def type(self, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run `oversight WORDS` to its end."""
+        return subprocess.run(
+            command(*words), capture_output=True, text=True, check=False, cwd=self.folder, timeout=120,
+            env={**self.environment, **more},
+        )  # fmt: skip
+
+    def json(self, *words: str | Path) -> Any:
+        """Run `oversight WORDS --json`, which must end well, and read what it prints."""
+        done = self.type(*words, "--json")
+        assert done.returncode == 0, f"{words}: {done.stdout} {done.stderr}"
+        return json.loads(done.stdout)
+
+    def start(self, *words: str | Path, log: Path) -> subprocess.Popen[bytes]:
+        """Run `oversight WORDS` beside the test."""
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                command(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder,
+                env=self.environment,
+            )  # fmt: skip
+
+
+def command(*words: str | Path) -> list[str]:
+    """`oversight WORDS`, with the interpreter that runs the tests."""
+    return [sys.executable, "-m", "oversight", *map(str, words)]

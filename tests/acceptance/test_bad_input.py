@@ -1,0 +1,112 @@
+"""Whatever is wrong, a person gets one line that names it and says what to do, and no traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from contract.fields import stream_name
+from oversight.ports import free_port
+from tests.acceptance.commands import Desk
+
+GOOD = (
+    "0,tcp,http,SF,181,5450,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,8,8,0.00,0.00,0.00,0.00,1.00,0.00,0.00,"
+    "9,9,1.00,0.00,0.11,0.00,0.00,0.00,0.00,0.00"
+)
+
+
+def _one_line(done: Any, code: int, *words: str) -> None:
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == code, done.stdout + done.stderr
+    assert len(lines) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert [word for word in words if word not in lines[0]] == [], lines[0]
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Desk:
+    """A terminal whose cluster is not there."""
+    return Desk(tmp_path, {"ELASTICSEARCH_URL": f"http://127.0.0.1:{free_port()}"})
+
+
+@pytest.mark.parametrize("words", [("provision",), ("status",)], ids=lambda words: words[0])
+def test_an_unreachable_cluster_is_named(nowhere: Desk, words: tuple[str, ...]) -> None:
+    _one_line(nowhere.type(*words), 1, "cannot reach Elasticsearch at", "ELASTICSEARCH_URL")
+
+
+def test_a_missing_file_a_folder_and_the_cluster_are_told_apart(nowhere: Desk, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(GOOD, encoding="utf-8")
+    _one_line(nowhere.type("ship", "missing.csv"), 1, "missing.csv")
+    _one_line(nowhere.type("ship", tmp_path), 1, str(tmp_path), "folder")
+    _one_line(nowhere.type("ship", "events.csv"), 1, "cannot reach Elasticsearch")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("ship",), 2), (("nonsense",), 2), (("watch", "--page-size", "many"), 2), (("serve", "--bind", "nowhere"), 64)],
+    ids=["no file", "no such command", "a word for a number", "no port"],
+)
+def test_wrong_use_ends_with_2_and_wrong_settings_with_64(nowhere: Desk, words: tuple[str, ...], code: int) -> None:
+    done = nowhere.type(*words)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_or_foreign_artifact_is_named(nowhere: Desk, tmp_path: Path) -> None:
+    (tmp_path / "foreign.onnx").write_bytes(b"not a model")
+    _one_line(
+        nowhere.type("model", OVERSIGHT_MODEL=str(tmp_path / "missing.onnx")), 64, "missing.onnx", "OVERSIGHT_MODEL"
+    )
+    for words in (("model",), ("serve", "--bind", "127.0.0.1:0")):
+        _one_line(nowhere.type(*words, OVERSIGHT_MODEL=str(tmp_path / "foreign.onnx")), 64, "foreign.onnx")
+
+
+def test_shipping_before_provisioning_says_so(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(GOOD, encoding="utf-8")
+    _one_line(desk.type("ship", "events.csv"), 1, "oversight provision")
+
+
+def test_a_file_with_nothing_in_it_is_no_event(desk: Desk, tmp_path: Path) -> None:
+    from contract.kdd99 import COLUMNS
+
+    assert desk.type("provision").returncode == 0
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "header.csv").write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+    report = desk.json("ship", "empty.csv", "header.csv")
+    assert (report["stored"], report["failed"], report["headers"]) == (0, 0, 1)
+    assert all(file["note"] for file in report["files"] if "empty" in file["path"])
+
+
+def test_every_bad_line_is_kept_and_marked_with_its_reason(
+    desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
+) -> None:
+    """What reached Elasticsearch stays there; a good line between bad ones is pending as ever."""
+    assert desk.type("provision").returncode == 0
+    bad = {
+        b"1,2,3": "column_count",
+        GOOD.replace("181", "many").encode(): "not_a_number",
+        b"": "empty_line",
+        b"x" * (1024 * 1024): "column_count",
+        b"0,tcp,\xff\xfe": "column_count",
+    }
+    unseen = GOOD.replace("tcp", "sctp").encode()
+    (tmp_path / "mixed.csv").write_bytes(b"\n".join([*bad, GOOD.encode(), unseen]) + b"\n")
+    report = desk.json("ship", "mixed.csv")
+    assert (report["stored"], report["failed"]) == (len(bad) + 2, 0)
+
+    es.indices.refresh(index=stream_name(namespace))
+    documents = sorted(
+        (hit["_source"] for hit in scan(es, index=stream_name(namespace))), key=lambda d: d["log"]["offset"]
+    )
+    assert [document["oversight"]["status"] for document in documents] == ["failed"] * len(bad) + ["pending"] * 2
+    assert [document["error"]["type"] for document in documents[: len(bad)]] == list(bad.values())
+    assert [len(document["event"]["original"]) for document in documents[:4]] == [len(line) for line in list(bad)[:4]]
+    assert "\\xff\\xfe" in documents[4]["event"]["original"]
+    status = desk.json("status")
+    assert {failure["type"]: failure["count"] for failure in status["failures"]}["column_count"] == 3
+    assert json.dumps(status)

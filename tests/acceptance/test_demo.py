@@ -1,0 +1,104 @@
+"""The demo as a person runs it: predictions come, and nothing is left behind however it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+EVENTS = 200
+
+
+def _command(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "oversight", "demo", "--folder", str(folder), "--events", str(EVENTS), *arguments]
+
+
+def _processes(folder: Path) -> list[psutil.Process]:
+    """Every process that the demo of this folder started: they all work in it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()) == folder:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def _listeners(folder: Path) -> list[int]:
+    """Ports on which those processes listen."""
+    ports = []
+    for process in _processes(folder):
+        try:
+            connections = process.net_connections(kind="tcp")
+        except psutil.Error:
+            continue
+        ports += [connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN]
+    return ports
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return condition()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A demo's folder, from which nothing may run when the test ends."""
+    place = tmp_path / "demo"
+    yield place
+    for process in _processes(place):
+        process.kill()
+
+
+def test_every_event_gets_its_prediction_and_a_second_run_works(folder: Path) -> None:
+    for _ in range(2):
+        done = subprocess.run(_command(folder, "--exit", "--rate", "2000"), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Predictions by label" in done.stdout
+        assert "neptune" in done.stdout
+        assert '"status": "enriched"' in done.stdout
+        assert _processes(folder) == []
+
+
+def test_ports_that_are_taken_are_no_problem(folder: Path, embedded_url: str) -> None:
+    """9200 and 8600 are what a person's own servers would listen on; the demo asks for neither."""
+    command = _command(folder, "--exit", "--rate", "2000")
+    environment = {"PATH": "/usr/bin:/bin", "ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_ENRICH_URL": embedded_url}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name)
+def test_no_listener_is_left_after_a_signal(folder: Path, ending: signal.Signals) -> None:
+    """After SIGKILL nobody tidies up: Linux ends the children, and elsewhere the next run does."""
+    with subprocess.Popen(_command(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert _until(lambda: len(_listeners(folder)) >= 2, 30), "engine and service did not come up"
+        demo.send_signal(ending)
+        demo.communicate(timeout=30)
+    if ending != signal.SIGKILL:
+        assert _processes(folder) == []
+        assert demo.returncode == 130
+    assert _until(lambda: not _listeners(folder), 15)
+
+
+def test_two_demos_do_not_share_a_folder(folder: Path) -> None:
+    with subprocess.Popen(_command(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as first:
+        assert _until((folder / "processes.json").exists, 30)
+        second = subprocess.run(_command(folder, "--exit"), capture_output=True, text=True, check=False)
+        first.terminate()
+        first.communicate(timeout=30)
+    assert second.returncode == 1
+    assert "another demo runs in" in second.stderr
+    assert second.stderr.count("\n") == 1

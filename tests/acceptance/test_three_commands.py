@@ -1,0 +1,105 @@
+"""The way of a person with a cluster: provision, ship, serve, watch."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from contract.fields import stream_name
+from oversight.ports import free_port
+from oversight.settings import DEFAULT_MODEL
+from tests.acceptance.commands import Desk
+from tests.servers import enrich_service
+
+pytestmark = pytest.mark.timeout(180)
+EVENTS = {"alpha": 30, "bravo": 417, "delta": 224}
+"""Lines of the sensor logs without their headers; 627 of the 671 are distinct."""
+
+
+def _documents(es: Elasticsearch, stream: str) -> list[dict[str, Any]]:
+    es.indices.refresh(index=stream)
+    return list(scan(es, index=stream))
+
+
+@pytest.mark.data
+def test_all_671_events_of_three_sensors_get_a_prediction_and_shipping_again_adds_none(
+    desk: Desk, es: Elasticsearch, namespace: str, shared_data: Path
+) -> None:
+    logs, stream = sorted((shared_data / "sensor-logs").glob("*.csv")), stream_name(namespace)
+    assert desk.type("provision").returncode == 0
+    first = desk.json("ship", *logs)
+    assert (first["stored"], first["headers"], first["failed"]) == (671, 3, 0)
+    with enrich_service(DEFAULT_MODEL) as url:
+        done = desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    documents = [hit["_source"] for hit in _documents(es, stream)]
+    assert Counter(document["user"]["id"] for document in documents) == EVENTS
+    assert all(document["oversight"]["status"] == "enriched" for document in documents)
+    assert all(document["oversight"]["prediction"]["label"] for document in documents)
+    assert len({document["event"]["original"] for document in documents}) == 627
+    assert {hit["_version"] for hit in scan(es, index=stream, query={"version": True})} == {2}
+
+    again = desk.json("ship", *logs)
+    assert (again["stored"], again["failed"]) == (0, 0)
+    assert len(_documents(es, stream)) == 671
+    status = desk.json("status")
+    assert (status["pending"], status["enriched"], status["failed"]) == (0, 671, 0)
+
+
+@pytest.mark.data
+@pytest.mark.opensearch
+def test_shipping_again_after_a_rollover_adds_none_even_without_the_registry(
+    opensearch_url: str, namespace: str, shared_data: Path, tmp_path: Path
+) -> None:
+    """Ids are unique within one backing index only, so the stream itself is asked."""
+    from es_pipelines.provision import remove
+
+    desk = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
+    log, stream = shared_data / "sensor-logs" / "delta.csv", stream_name(namespace)
+    with Elasticsearch(opensearch_url) as es:
+        try:
+            assert desk.type("provision").returncode == 0
+            assert desk.json("ship", log)["stored"] == EVENTS["delta"]
+            es.indices.rollover(alias=stream)
+            assert desk.json("ship", log)["stored"] == 0
+            forgetful = Desk(tmp_path, {**desk.settings, "OVERSIGHT_STATE": str(tmp_path / "elsewhere")})
+            assert forgetful.json("ship", log)["stored"] == 0
+            assert len(_documents(es, stream)) == EVENTS["delta"]
+        finally:
+            remove(es, namespace)
+
+
+def test_events_that_come_while_the_endpoint_is_down_are_predicted_when_it_is_back(
+    desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
+) -> None:
+    """The watcher runs all the time, and no command is typed between the outage and the predictions."""
+    stream, port = stream_name(namespace), free_port()
+    down = Desk(tmp_path, {**desk.settings, "OVERSIGHT_ENRICH_URL": f"http://127.0.0.1:{port}"})
+    assert down.type("provision").returncode == 0
+    assert down.type("simulate", "--events", "200", "--output", tmp_path / "traffic").returncode == 0
+    watcher = down.start("watch", log=tmp_path / "watch.log")
+    try:
+        shipped = down.json("ship", *sorted((tmp_path / "traffic").glob("*.csv")))["stored"]
+        assert shipped >= 190
+        time.sleep(2)
+        assert down.json("status")["pending"] == shipped
+        service = down.start("serve", "--bind", f"127.0.0.1:{port}", log=tmp_path / "serve.log")
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and down.json("status")["enriched"] < shipped:
+                time.sleep(0.5)
+            assert down.json("status")["enriched"] == shipped, (tmp_path / "watch.log").read_text(encoding="utf-8")
+        finally:
+            service.terminate()
+            service.wait(20)
+    finally:
+        watcher.terminate()
+        assert watcher.wait(20) == 0
+    assert len(_documents(es, stream)) == shipped
