@@ -47,10 +47,11 @@ def command(*, model: Path | None, as_json: bool) -> None:
 
 def features_table(contract: ModelContract) -> Table:
     """The inputs in the model's order."""
-    table = _table("Feature", "Field", "Type", "Seen in training", "Usually")
+    table = _table("Feature", "Type", "Seen in training", "Usually")
     for feature in contract.features:
         usual = "-" if feature.background is None else _value(feature.background)
-        table.add_row(feature.name, feature.field, feature.kind, _seen(feature), usual)
+        known_as = "" if feature.name == feature.field.split(".")[-1] else f" ({feature.name})"
+        table.add_row(f"{feature.field}{known_as}", feature.kind, _seen(feature), usual)
     return table
 
 
@@ -94,8 +95,8 @@ def _value(value: Any) -> str:
 
 def _seen(feature: Feature) -> str:
     if feature.kind == "string":
-        words = ", ".join(feature.vocabulary[:4])
-        return words if len(feature.vocabulary) <= 4 else f"{words} … ({len(feature.vocabulary)} words)"
+        words = ", ".join(feature.vocabulary[:3])
+        return words if len(feature.vocabulary) <= 3 else f"{words} … ({len(feature.vocabulary)} words)"
     low, high = (("-" if bound is None else _value(bound)) for bound in (feature.minimum, feature.maximum))
     return f"{low} to {high}"
 
@@ -108,4 +109,8 @@ def _attack(label: Label) -> str:
 
 
 def _table(*columns: str) -> Table:
-    return Table(*columns, box=None, header_style="bold", padding=(0, 2, 0, 0))
+    """A table whose first column is never cut."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for position, name in enumerate(columns):
+        table.add_column(name, no_wrap=position == 0, overflow="fold")
+    return table

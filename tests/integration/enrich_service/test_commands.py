@@ -9,7 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from enrich_service.artifact import read
+from contract.kdd99 import COLUMNS
+from enrich_service.model_file import read
 from tests.artifacts import TURBINE
 
 
@@ -36,9 +37,18 @@ def test_the_model_is_told_to_a_person_in_tables(turbine_model: Path) -> None:
     assert ended.returncode == 0
     rows = [line.split() for line in ended.stdout.splitlines() if line.strip()]
     assert rows[0][:3] == ["turbine", "version", read(turbine_model).version]
-    assert ["temperature_c", "turbine.temperature_c", "float", "20", "to", "140.1", "60"] in rows
+    assert ["turbine.temperature_c", "float", "20", "to", "140.1", "60"] in rows
     assert ["overheating", "heat", "73", "T1495.001", "Bootloader", "(Impact)"] in rows
     assert ["heldout.accuracy", "0.97"] in rows
+
+
+def test_the_shipped_model_fits_a_terminal_of_80_columns() -> None:
+    """No field name is cut: it is what an operator copies."""
+    ended = oversight("model", COLUMNS="80")
+    assert ended.returncode == 0
+    for column in COLUMNS:
+        assert f"kdd99.{column} " in ended.stdout
+    assert all(len(line) <= 80 for line in ended.stdout.splitlines()[1:])
 
 
 def test_no_model_is_one_line_and_exit_64(tmp_path: Path) -> None:
