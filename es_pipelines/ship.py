@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
@@ -26,7 +26,11 @@ from es_pipelines.lines import batches
 from es_pipelines.registry import Entry, Registry
 from es_pipelines.ship_events import Event, Identity, event_of
 from es_pipelines.ship_files import OpenFile, advanced, check, identity_of, place, renamed, start_of
-from es_pipelines.ship_send import Outcome, Patience, Sender, Stopped
+from es_pipelines.ship_patience import Patience, Stopped
+from es_pipelines.ship_report import FileReport, Outcome, Progress, ShipReport, note
+from es_pipelines.ship_send import Sender
+
+__all__ = ["FileReport", "Progress", "ShipConfig", "ShipReport", "Shipper", "session", "ship"]
 
 ALONE_BYTES = 1024 * 1024
 """A document that large is sent in a request of its own."""
@@ -56,73 +60,6 @@ class ShipConfig:
     """Give up after so long without any answer; None: never."""
     backoff_s: float = 0.5
     max_backoff_s: float = 30.0
-
-
-@dataclass(slots=True)
-class FileReport:
-    """What became of one file."""
-
-    path: str
-    stored: int = 0
-    already_there: int = 0
-    """Events that were in the stream before, whether the registry or the stream told."""
-    headers: int = 0
-    failed: int = 0
-    """Refused by Elasticsearch and stored as failed."""
-    bytes: int = 0
-    """Read and acknowledged."""
-    note: str = ""
-
-    def count(self, outcomes: Sequence[Outcome]) -> None:
-        """Add the outcomes of one batch."""
-        self.stored += outcomes.count(Outcome.STORED)
-        self.already_there += outcomes.count(Outcome.ALREADY_THERE)
-        self.headers += outcomes.count(Outcome.HEADER)
-        self.failed += outcomes.count(Outcome.FAILED)
-
-
-@dataclass(slots=True)
-class ShipReport:
-    """What became of all files."""
-
-    files: list[FileReport] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def stored(self) -> int:
-        """Events stored now, as pending or as the pipeline saw fit."""
-        return sum(file.stored for file in self.files)
-
-    @property
-    def already_there(self) -> int:
-        """Events that were there before."""
-        return sum(file.already_there for file in self.files)
-
-    @property
-    def headers(self) -> int:
-        """Header lines, which are no events."""
-        return sum(file.headers for file in self.files)
-
-    @property
-    def failed(self) -> int:
-        """Events that Elasticsearch refused and that were stored as failed."""
-        return sum(file.failed for file in self.files)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of all lines that were read."""
-        return sum(file.bytes for file in self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where the work is, after each batch."""
-
-    path: str
-    offset: int
-    size: int
-    """Of the file, in bytes."""
-    report: ShipReport
 
 
 def ship(
@@ -234,7 +171,7 @@ class Shipper:
                     break
         except Stopped:
             return
-        report.note = _note(report, file.size)
+        report.note = note(report, file.size)
 
     def finish(self) -> ShipReport:
         """The report, with the time it took."""
@@ -290,11 +227,3 @@ class Shipper:
         if ours:
             return max(set(ours), key=lambda generation: (ours.count(generation), generation))
         return max(taken | {probed[doc_id] for doc_id in found}, default=-1) + 1
-
-
-def _note(report: FileReport, size: int) -> str:
-    if size == 0:
-        return "empty: no events"
-    if report.stored or report.failed:
-        return ""
-    return "a header line only: no events" if report.headers and not report.already_there else "nothing new"

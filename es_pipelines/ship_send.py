@@ -12,13 +12,8 @@ without an answer nobody knows what was stored, and a rollover may come in betwe
 
 from __future__ import annotations
 
-import enum
-import logging
-import random
-import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -29,8 +24,8 @@ from elasticsearch import ApiError, Elasticsearch
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from es_pipelines import ship_target
 from es_pipelines.ship_events import Event, Identity, failed_documents, text_of
-
-log = logging.getLogger(__name__)
+from es_pipelines.ship_patience import Patience
+from es_pipelines.ship_report import Outcome
 
 LATER = frozenset({429, 502, 503, 504})
 """Answers that tell of the server and not of the event."""
@@ -48,59 +43,6 @@ TAKEN = (
 )
 
 _Answer = TypeVar("_Answer")
-
-
-class Outcome(enum.Enum):
-    """What became of an event."""
-
-    STORED = "stored"
-    ALREADY_THERE = "already there"
-    HEADER = "header"
-    FAILED = "failed"
-
-
-class Stopped(Exception):  # noqa: N818  no error: the user ended it
-    """The work was asked to stop while it waited for Elasticsearch."""
-
-
-@dataclass(slots=True)
-class Patience:
-    """Waits between tries: doubling, with jitter, until `timeout_s` has passed without any success."""
-
-    first_s: float = 0.5
-    longest_s: float = 30.0
-    timeout_s: float | None = None
-    """None: as long as it takes."""
-    stop: threading.Event = field(default_factory=threading.Event)
-    on_wait: Callable[[str], None] = log.warning
-    _tries: int = 0
-    _since: float = 0.0
-
-    def succeeded(self) -> None:
-        """Begin the next time with the short wait."""
-        self._tries = 0
-
-    def wait(self, reason: str) -> None:
-        """Wait before the next try.
-
-        Raises:
-            EngineUnavailableError: the time is over.
-            Stopped: asked to stop.
-        """
-        now = time.monotonic()
-        self._since = now if self._tries == 0 else self._since
-        if self.timeout_s is not None and now - self._since >= self.timeout_s:
-            raise EngineUnavailableError(
-                f"{reason}, for {self.timeout_s:g} s now; nothing is lost: run the same command again later, it goes on from here"
-            )
-        longest = min(self.longest_s, self.first_s * 2**self._tries)
-        pause_s = random.uniform(longest / 2, longest)  # noqa: S311  spreads the load, no secret
-        if self.timeout_s is not None:
-            pause_s = min(pause_s, max(0.01, self._since + self.timeout_s - now))
-        self._tries = min(self._tries + 1, 30)
-        self.on_wait(f"{reason}; trying again in {pause_s:.1f} s, nothing is lost")
-        if self.stop.wait(pause_s):
-            raise Stopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,12 @@ from tests.integration.ship.wire import Proxy
 
 
 @pytest.fixture
+def engine_url(embedded_url: str) -> str:
+    """One engine is enough: the others are tested below the command."""
+    return embedded_url
+
+
+@pytest.fixture
 def environment(engine_url: str, namespace: str, tmp_path: Path) -> dict[str, str]:
     """Settings of the command."""
     inherited = {

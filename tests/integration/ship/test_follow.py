@@ -19,6 +19,12 @@ from tests.integration.ship.conftest import originals
 
 
 @pytest.fixture
+def engine_url(embedded_url: str) -> str:
+    """One engine is enough: what is followed is files."""
+    return embedded_url
+
+
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     """The file that is followed."""
     path = tmp_path / "alpha.csv"

@@ -23,7 +23,14 @@ KDD = ModelContract(
     labels=LABELS,
     families=FAMILIES,
 )
+pytestmark = pytest.mark.opensearch
 ROW = ",".join("tcp" if name == "protocol_type" else "1" for name in COLUMNS)
+
+
+@pytest.fixture
+def engine_url(opensearch_url: str) -> str:
+    """What a mapping refuses counts only where it is refused."""
+    return opensearch_url
 
 
 @pytest.fixture
