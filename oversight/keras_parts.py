@@ -30,8 +30,9 @@ def tensorflow_in_quiet() -> Iterator[None]:
         os.dup2(nothing, 2)
         yield
     except ModuleNotFoundError as error:
+        package = (error.name or "tensorflow").split(".")[0]
         raise InputError(
-            f"this command needs the package {(error.name or 'tensorflow').split('.')[0]!r}, which is not installed; run: pip install 'oversight[train]'"
+            f"this command needs the package {package!r}, which is not installed; run: pip install 'oversight[train]'"
         ) from None
     finally:
         os.dup2(kept, 2)

@@ -1,7 +1,7 @@
-"""Train the networks: the classifier on all training records, the autoencoder on the normal ones.
+"""Train the networks, each on all training records.
 
-    training ─▶ classifier ─▶ stop by validation ─▶ temperature from validation ─┐
-       └ normal ─▶ autoencoder ─▶ stop by validation ─▶ scale from validation ───┴─▶ one Keras model
+    training ─┬─▶ classifier ──▶ stop by validation ─▶ temperature from validation ─────────┐
+              └─▶ autoencoder ─▶ stop by validation ─▶ scale from the normal of validation ─┴─▶ one Keras model
 
 The same records, seed, machine and library versions give the same weights. Another processor or another version of
 TensorFlow adds floats in another order and gives a model that is as good, with other weights.
@@ -28,6 +28,8 @@ Progress = Callable[[str, int, int, str], None]
 Tensors = tuple[tf.Tensor, ...]
 
 NAMES = [label.name for label in LABELS]
+THRESHOLD = 0.5
+"""Novelty of a reconstruction error that equals the scale (`training.model.join`)."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,13 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     fit = _Fit(recipe, np.random.default_rng(seed), progress)
     training, validation = (_tensors(part, encoding) for part in (parts.training, parts.validation))
     fit.classifier(networks, training, validation)
-    harmless = [_normal(networks, tensors) for tensors in (training, validation)]
-    fit.autoencoder(networks, *harmless)
-    logits = networks.classifier(networks.encoder(list(validation[:2]))).numpy()
-    temperature = best_temperature(logits, validation[2].numpy())
-    errors = _errors(networks, harmless[1])
+    encoded = [networks.encoder(list(tensors[:2])) for tensors in (training, validation)]
+    fit.autoencoder(networks, *encoded)
+    temperature = best_temperature(networks.classifier(encoded[1]).numpy(), validation[2].numpy())
+    errors = _errors(networks, encoded[1])[validation[2].numpy() == NAMES.index(NORMAL)]
     scale = float(np.quantile(errors, 1 - recipe.false_positive_rate))
     model = join(networks, temperature=temperature, novelty_scale=scale)
-    return Trained(model, encoding, temperature, novelty_threshold=0.5)
+    return Trained(model, encoding, temperature, THRESHOLD)
 
 
 def best_temperature(logits: NDArray[np.float32], truth: NDArray[np.integer]) -> float:
@@ -91,12 +92,6 @@ def _tensors(records: Records, encoding: Encoding) -> Tensors:
     """Numeric, codes and label numbers of records."""
     truth = np.searchsorted(NAMES, records.labels).astype(np.int32)
     return tuple(map(tf.constant, (records.numeric, codes(records.categorical, encoding.vocabularies), truth)))
-
-
-def _normal(networks: Networks, tensors: Tensors) -> tf.Tensor:
-    """The encoded normal records."""
-    chosen = tensors[2] == NAMES.index(NORMAL)
-    return networks.encoder([tf.boolean_mask(tensor, chosen) for tensor in tensors[:2]])
 
 
 def _errors(networks: Networks, encoded: tf.Tensor) -> NDArray[np.float32]:

@@ -47,14 +47,14 @@ ROWS: tuple[dict[str, object], ...] = (
     {"protocol_type": "sctp", "service": "", "flag": "?"},
 )  # fmt: skip
 ANSWERS: tuple[Answer, ...] = (
-    Answer("normal", 1.0000, 0.0022),
-    Answer("neptune", 1.0000, 0.8814),
-    Answer("smurf", 0.9999, 0.5894),
-    Answer("normal", 1.0000, 0.3205),
-    Answer("back", 0.9992, 0.7498),
-    Answer("normal", 1.0000, 0.9378),
-    Answer("normal", 1.0000, 0.9995),
-    Answer("normal", 0.9931, 0.7927),
+    Answer("normal", 1.0000, 0.0039),
+    Answer("neptune", 1.0000, 0.0010),
+    Answer("smurf", 0.9999, 0.0469),
+    Answer("normal", 1.0000, 0.2831),
+    Answer("back", 0.9992, 0.2566),
+    Answer("normal", 1.0000, 0.9522),
+    Answer("normal", 1.0000, 0.9991),
+    Answer("normal", 0.9931, 0.7917),
 )
 
 
