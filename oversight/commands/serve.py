@@ -40,10 +40,15 @@ def command(*, bind: str | None, workers: int | None, model: Path | None, verbos
             threads=settings.threads,
             timeout_s=settings.timeout_s,
             app=AppConfig(
-                token=None if shared.enrich_token is None else shared.enrich_token.get_secret_value(),
+                token=token_of(shared),
                 max_body_bytes=settings.max_body_bytes,
                 max_documents=settings.max_documents,
                 unknown_is_alert=settings.unknown_is_alert,
             ),
         )
     )
+
+
+def token_of(settings: OversightSettings) -> str | None:
+    """The bearer token; None where it is not set, or set to nothing: an empty token would keep nobody out."""
+    return (settings.enrich_token.get_secret_value().strip() if settings.enrich_token else "") or None

@@ -87,6 +87,15 @@ def test_it_ends_with_0_and_leaves_nothing_behind(turbine_model: Path, sent: sig
         assert not any(worker.is_running() for worker in workers)
 
 
+def test_a_hangup_replaces_the_workers_and_answers_go_on(turbine_model: Path) -> None:
+    """SIGHUP is what gunicorn's users send; nothing is lost by it."""
+    with running(turbine_model) as service:
+        (before,) = service.workers()
+        service.process.send_signal(signal.SIGHUP)
+        assert until(lambda: not before.is_running() and len(service.workers()) == 1)
+        assert answers(service)
+
+
 def test_workers_end_with_a_parent_that_was_killed(turbine_model: Path) -> None:
     """Nobody is left on the port after a SIGKILL."""
     with running(turbine_model) as service:

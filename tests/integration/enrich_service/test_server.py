@@ -197,6 +197,14 @@ def test_a_taken_port_is_one_line_and_exit_1(service: Service, turbine_model: Pa
     assert ended.stdout == ""
 
 
+@pytest.mark.parametrize("token", ["", "  "])
+def test_an_empty_token_is_no_token(turbine_model: Path, token: str) -> None:
+    """`OVERSIGHT_ENRICH_TOKEN=` in a .env file must not open the service to everybody."""
+    ended = start("--bind", "0.0.0.0:0", "--model", str(turbine_model), OVERSIGHT_ENRICH_TOKEN=token)
+    assert ended.returncode == 64
+    assert "no token is set" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
