@@ -133,16 +133,13 @@ def _earlier(source: Mapping[str, Any], path: str) -> Any:
 
 def _taken_back(source: Mapping[str, Any], flat: Mapping[str, Any], roots: Sequence[str]) -> dict[str, None]:
     """Null for what an earlier verdict left and this one does not write: a partial update cannot remove a field."""
-    nulls: dict[str, None] = {}
-    for root in roots:
-        value = _nested(source, root)
-        for path in _value_paths(value, root):
-            covered = path in flat or any(
-                path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in flat
-            )
-            if not covered:
-                nulls[path] = None
-    return nulls
+    earlier = [path for root in roots for path in _value_paths(_nested(source, root), root)]
+    return {path: None for path in earlier if path not in flat and not _overlaps(path, flat)}
+
+
+def _overlaps(path: str, flat: Mapping[str, Any]) -> bool:
+    """Whether one of the two stands below the other: then writing the one replaces the other."""
+    return any(path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in flat)
 
 
 def _nested(source: Mapping[str, Any], path: str) -> Any:

@@ -19,6 +19,12 @@ from contract.fields import BY_NAME, ENRICH_ROOTS
 MAX_DEPTH = 20
 """Objects within objects; the deepest field of the contract is four below its root."""
 
+WHOLE = frozenset(field.name for field in BY_NAME.values() if field.kind == "object")
+"""Fields that a mapping stores as one object, whatever is in it."""
+BOOLEANS = frozenset(field.name for field in BY_NAME.values() if field.kind == "boolean")
+PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Types that every mapping takes or sets aside, but a boolean's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -91,16 +97,16 @@ def flatten(fields: Mapping[str, Any]) -> dict[str, Any]:
         ProtocolError: a path is not ours to write, occurs twice, or holds what its mapping would refuse.
     """
     flat: dict[str, Any] = {}
-    for path, value in _leaves(fields, "", 0):
-        if path in flat:
-            raise ProtocolError(_wrong(f"field {path!r} occurs twice in one result"))
-        problem = _path_problem(path) or _value_problem(path, value)
+    _collect(fields, "", flat, 0)
+    problem = _paths_problem(tuple(flat))
+    if problem:
+        raise ProtocolError(_wrong(problem))
+    for path, value in flat.items():
+        if type(value) in PLAIN and path not in BOOLEANS:
+            continue
+        problem = _value_problem(path, value)
         if problem:
             raise ProtocolError(_wrong(problem))
-        flat[path] = value
-    for path in flat:
-        if any(parent in flat for parent in _parents(path)):
-            raise ProtocolError(_wrong(f"field {path!r} stands below a field that is a value"))
     return flat
 
 
@@ -146,29 +152,41 @@ def _refusal(error: Any, doc_id: str) -> Refusal:
     return Refusal(str(parts[0]), str(parts[1]), field)
 
 
-def _leaves(fields: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+def _collect(fields: Mapping[str, Any], prefix: str, flat: dict[str, Any], depth: int) -> None:
     """Every value with its path; a list is a value, and so is what a mapping stores as one object."""
     if depth > MAX_DEPTH:
         raise ProtocolError(_wrong(f"objects nested deeper than {MAX_DEPTH}"))
     for key, value in fields.items():
         path = f"{prefix}.{key}" if prefix else key
-        whole = path in BY_NAME and BY_NAME[path].kind == "object"
-        if isinstance(value, Mapping) and value and not whole:
-            yield from _leaves(value, path, depth + 1)
+        if isinstance(value, dict) and value and path not in WHOLE:
+            _collect(value, path, flat, depth + 1)
+        elif path in flat:
+            raise ProtocolError(_wrong(f"field {shorten(path)} twice in one result"))
         else:
-            yield path, value
+            flat[path] = value
+
+
+@lru_cache(maxsize=1024)
+def _paths_problem(paths: tuple[str, ...]) -> str:
+    """Why these may not be written together; empty where they may. The same few lists come with every document."""
+    for path in paths:
+        problem = _path_problem(path)
+        if problem:
+            return problem
+        if not set(paths).isdisjoint(_parents(path)):
+            return f"field {shorten(path)} below another field, which is a value"
+    return ""
 
 
 @lru_cache(maxsize=4096)
 def _path_problem(path: str) -> str:
-    """Why nothing may be written at a path; empty where it may. The same few paths come with every document."""
-    parts = path.split(".")
-    if not all(parts):
+    """Why nothing may be written at a path; empty where it may."""
+    if not all(path.split(".")):
         return f"field {shorten(path)}, a name that no engine takes"
     if not any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS):
         return f"field {shorten(path)}, which is none of {', '.join(ENRICH_ROOTS)}"
     if path not in BY_NAME and any(name.startswith(f"{path}.") for name in BY_NAME):
-        return f"a value in {path!r}, which is an object of other fields"
+        return f"a value in {shorten(path)}, which is an object of other fields"
     below = [parent for parent in _parents(path) if parent in BY_NAME]
     return f"field {shorten(path)} below {below[0]!r}, which is a value" if below else ""
 

@@ -137,16 +137,17 @@ class Batches:
 
     def _remember(self, hits: Sequence[Hit], ends: Sequence[Written]) -> None:
         now_s = time.monotonic()
-        newly_rejected = []
+        refused: list[tuple[Hit, Written]] = []
+        denied: list[tuple[Hit, Written]] = []
         for hit, written in zip(hits, ends, strict=True):
             if written.seq_no is not None:
                 self._memory.wrote(hit, written.seq_no, now_s)
-            elif written.outcome is Outcome.CONFLICT:
-                self._memory.lost(hit, now_s)
-            elif written.outcome is Outcome.REJECTED and self._memory.park(hit, now_s):
-                newly_rejected.append((hit, written))
-        if newly_rejected:
-            _report_rejected(newly_rejected)
+            elif written.outcome is Outcome.REJECTED:
+                refused += [(hit, written)] if self._memory.park(hit, now_s) else []
+            elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and self._memory.lost(hit, now_s):
+                denied += [(hit, written)] if self._memory.park(hit, now_s) else []
+        _report_parked(refused, "refuses to update", "compare its mapping with the one of `oversight provision`")
+        _report_parked(denied, "shows and yet denies to have", "look at their routing and at the health of the index")
 
     def _log(self, counts: Mapping[Outcome, int], results: Sequence[Result], took_s: float) -> None:
         model = self.prepare()
@@ -185,11 +186,13 @@ def _features(source: Mapping[str, Any], roots: set[str]) -> dict[str, Any]:
     return {key: value for key, value in source.items() if key.split(".", 1)[0] in roots}
 
 
-def _report_rejected(rejected: Sequence[tuple[Hit, Written]]) -> None:
-    reasons = ", ".join(sorted({written.reason for _, written in rejected}))
+def _report_parked(parked: Sequence[tuple[Hit, Written]], what: str, advice: str) -> None:
+    """One line, by ids: what is in the documents stays out of the log."""
+    if not parked:
+        return
+    reasons = ", ".join(sorted({written.reason for _, written in parked}))
     log.error(
-        "Elasticsearch refuses the update of %d documents (%s): %s; they stay pending and are tried again later, "
-        "compare the index's mapping with `oversight provision --plan`",
-        len(rejected), reasons, name_some([hit for hit, _ in rejected]),
-        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(rejected)},
+        "Elasticsearch %s %d documents (%s): %s; they stay pending and are tried again later, %s",
+        what, len(parked), reasons, name_some([hit for hit, _ in parked]), advice,
+        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(parked)},
     )  # fmt: skip

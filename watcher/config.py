@@ -59,7 +59,7 @@ class Totals:
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     batches: int = 0
     parked: int = 0
-    """Documents that are left alone for now: their updates are refused, or do not take effect."""
+    """Documents that are left alone for now: their updates are refused or denied, or do not take effect."""
     trouble: str | None = None
     """Why the watcher gave up, or could not finish; None when it ended with nothing left to do or was told to stop."""
 

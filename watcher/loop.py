@@ -24,10 +24,10 @@ from contract.errors import EngineUnavailableError, ServerError
 from watcher.backoff import Backoff
 from watcher.batch import Batches, ModelChangedError, name_some, retry_after_s
 from watcher.condition import FOR_A_PERSON, Condition
-from watcher.config import Outcome, Totals, WatchConfig
+from watcher.config import Totals, WatchConfig
 from watcher.engine import IndexMissingError, PointInTimeLostError
 from watcher.enrich_client import EnrichClient
-from watcher.memory import Memory
+from watcher.memory import STALE_S, Memory
 from watcher.poll import Hit, count_pending, pages, refresh
 
 log = logging.getLogger(__name__)
@@ -82,9 +82,8 @@ class _Watcher:
         """Everything that is pending now, page by page; what arrives meanwhile is the next round's."""
         model = self._batches.prepare()
         self._batches.limit = self._config.page_size
-        if self._config.once:
-            refresh(self._es, self._config.index)
-        done = _Round()
+        refreshed = self._config.once and refresh(self._es, self._config.index)
+        done = _Round(stale_s=0.0 if refreshed else STALE_S)
         reading = pages(
             self._es, self._config.index,
             fields=model.fields, page_size=self._config.page_size, keep_alive_s=self._config.pit_keep_alive_s,
@@ -98,7 +97,7 @@ class _Watcher:
         return done
 
     def _page(self, page: list[Hit], done: _Round) -> None:
-        admitted = self._memory.admit(page, time.monotonic())
+        admitted = self._memory.admit(page, time.monotonic(), stale_s=done.stale_s)
         done.fresh += len(admitted.fresh)
         done.stale += len(admitted.stale)
         done.parked += len(admitted.parked) + len(admitted.looping)
@@ -111,8 +110,8 @@ class _Watcher:
             self._all_is_well()
 
     def _settled(self) -> int:
-        """Documents that are pending no more, by us or by somebody else."""
-        return sum(self._totals.outcomes[outcome] for outcome in (Outcome.ENRICHED, Outcome.FAILED, Outcome.GONE))
+        """Documents that are pending no more, because of us."""
+        return self._totals.enriched + self._totals.failed
 
     def _all_is_well(self) -> None:
         self._condition.good()
@@ -153,6 +152,7 @@ class _Watcher:
 class _Round:
     """What one round found: documents to enrich, writes that the search does not show yet, documents left alone."""
 
+    stale_s: float
     fresh: int = 0
     stale: int = 0
     parked: int = 0

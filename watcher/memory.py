@@ -2,7 +2,7 @@
 
     page of hits ──▶ admit() ──┬─▶ fresh     to be enriched
                                ├─▶ stale     it was written; the search does not show that write yet
-                               ├─▶ parked    its update was refused a while ago, and it has not changed since
+                               ├─▶ parked    its update was refused or denied a while ago, and it has not changed since
                                └─▶ looping   we wrote it, the write shows, and it is pending all the same
 
 A watcher that is started anew has forgotten all of this, and nothing worse happens than work done twice.
@@ -63,20 +63,32 @@ class Memory:
         self._written: OrderedDict[Key, Known] = OrderedDict()
         self._parked: OrderedDict[Key, Parked] = OrderedDict()
 
-    def admit(self, hits: Iterable[Hit], now_s: float) -> Admission:
-        """Sort the hits of a page; those that loop are parked by this."""
+    def admit(self, hits: Iterable[Hit], now_s: float, *, stale_s: float = STALE_S) -> Admission:
+        """Sort the hits of a page; those that loop are parked by this.
+
+        Args:
+            hits: the page.
+            now_s: the time.
+            stale_s: how long the search may be behind; 0 if the index was refreshed before it.
+        """
         result = Admission()
         for hit in hits:
-            self._place(hit, now_s, result)
+            self._place(hit, now_s, stale_s, result)
         return result
 
     def wrote(self, hit: Hit, seq_no: int, now_s: float) -> None:
         """We wrote this document, and that write is number `seq_no`."""
         self._remember(hit, Known(seq_no, ours=True, at_s=now_s))
 
-    def lost(self, hit: Hit, now_s: float) -> None:
-        """Somebody else wrote this document after it was read."""
-        self._remember(hit, Known(hit.seq_no + 1, ours=False, at_s=now_s))
+    def lost(self, hit: Hit, now_s: float) -> bool:
+        """Somebody else wrote or deleted this document after it was read.
+
+        Returns whether that was said of the same write before: the engine shows a document that it denies.
+        """
+        known = Known(hit.seq_no + 1, ours=False, at_s=now_s)
+        earlier = self._written.get(hit.key)
+        self._remember(hit, known)
+        return earlier is not None and not earlier.ours and earlier.seq_no == known.seq_no
 
     def park(self, hit: Hit, now_s: float) -> bool:
         """Leave a document alone for a while, longer each time. Returns whether that is new of this document."""
@@ -87,7 +99,7 @@ class Memory:
             self._parked.popitem(last=False)
         return earlier is None
 
-    def _place(self, hit: Hit, now_s: float, result: Admission) -> None:
+    def _place(self, hit: Hit, now_s: float, stale_s: float, result: Admission) -> None:
         parked = self._parked.get(hit.key)
         if parked is not None and parked.seq_no == hit.seq_no and now_s < parked.until_s:
             result.parked.append(hit)
@@ -95,7 +107,7 @@ class Memory:
         known = self._written.get(hit.key)
         if known is None:
             result.fresh.append(hit)
-        elif hit.seq_no < known.seq_no and now_s - known.at_s < STALE_S:
+        elif hit.seq_no < known.seq_no and now_s - known.at_s < stale_s:
             result.stale.append(hit)
         elif hit.seq_no == known.seq_no and known.ours and (parked is None or parked.seq_no != hit.seq_no):
             self.park(hit, now_s)

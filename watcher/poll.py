@@ -97,14 +97,17 @@ def pages(
             es.options(max_retries=0, request_timeout=2).close_point_in_time(id=point)
 
 
-def refresh(es: Elasticsearch, index: str) -> None:
-    """Make every write visible to the next search; without the privilege for it, that takes the index's own interval."""
+def refresh(es: Elasticsearch, index: str) -> bool:
+    """Make every write visible to the next search. False without the privilege for it: then that takes a while."""
     try:
         es.indices.refresh(index=index)
     except ApiError as error:
         log.debug("no refresh of %s: status %s", index, error.meta.status)
+        return False
     except TransportError:
         log.debug("no refresh of %s: no answer", index)
+        return False
+    return True
 
 
 def count_pending(es: Elasticsearch, index: str) -> int:

@@ -57,11 +57,11 @@ class Place:
     def __init__(self, es: Elasticsearch, index: str) -> None:
         self.es, self.index = es, index
 
-    def create(self) -> None:
+    def create(self, *, shards: int = 1) -> None:
         self.es.indices.create(
             index=self.index,
             mappings={"dynamic": False, "properties": properties(FIELDS)},
-            settings={"number_of_replicas": 0, "refresh_interval": "100ms"},
+            settings={"number_of_shards": shards, "number_of_replicas": 0, "refresh_interval": "100ms"},
         )
 
     def put(self, documents: dict[str, dict[str, Any]]) -> None:

@@ -6,6 +6,8 @@ import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.integration.watcher.conftest import Place, event, events
 
 LABELS = ("healthy", "overheating", "bearing_wear")
@@ -105,11 +107,28 @@ def test_in_an_index_that_is_not_ours_nothing_outside_oversight_is_written(forei
     assert sources["bad"]["oversight"]["failure"]["type"] == "missing_feature"
 
 
-def test_a_document_with_routing_is_written_where_it_is(place: Place, service: str) -> None:
-    place.es.index(index=place.index, id="routed", routing="somewhere", document=event(0), refresh=True)
-    place.watch(service)
-    assert place.sources()["routed"]["oversight"]["status"] == "enriched"
-    assert len(place.all()) == 1
+def test_a_document_with_routing_is_written_where_it_is(
+    place: Place, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of several shards its routing names the one that holds it; the id alone would name another.
+
+    The embedded engine does not tell the routing and says 404 then: what it shows and denies is parked, and said once.
+    """
+    place.es.indices.delete(index=place.index)
+    place.create(shards=5)
+    for number in range(10):
+        place.es.index(index=place.index, id=f"doc-{number}", routing="somewhere", document=event(number))
+    place.es.indices.refresh(index=place.index)
+    found = place.es.search(index=place.index, size=1)["hits"]["hits"][0]
+    totals = place.watch(service)
+    assert totals.trouble is None
+    assert place.count("enriched") == totals.enriched
+    assert totals.enriched + totals.parked == 10
+    assert place.versions() <= {1, 2}
+    if "_routing" in found:
+        assert totals.enriched == 10
+    else:
+        assert [record.levelname for record in caplog.records if "denies" in record.message] == ["ERROR"]
 
 
 def test_dotted_features_are_read_like_nested_ones(foreign: Place, service: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.artifacts import write_model
 from tests.integration.watcher.conftest import Place, events
-from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, wait_until
+from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, proxied, wait_until
 from tests.servers import enrich_service
 
 
@@ -179,10 +179,12 @@ def test_a_document_that_spoils_its_whole_request_is_failed_alone(place: Place, 
 
 
 def test_pages_get_smaller_when_the_service_takes_only_so_many(place: Place, tmp_path: Path) -> None:
-    """413 of the real service, whose limit is below our page: halves are sent, and that is remembered for the round."""
+    """413 of the real service, whose limit is below our page: halves are sent, and the next page starts with them."""
     place.put(events(40))
-    with enrich_service(write_model(tmp_path / "model.onnx"), env={"OVERSIGHT_SERVE_MAX_DOCUMENTS": "6"}) as url:
-        totals = place.watch(url, page_size=20)
+    limit = {"OVERSIGHT_SERVE_MAX_DOCUMENTS": "6"}
+    with enrich_service(write_model(tmp_path / "model.onnx"), env=limit) as url, proxied(url) as proxy:
+        totals = place.watch(proxy.url, page_size=20)
     assert (totals.enriched, totals.failed, totals.trouble) == (40, 0, None)
     assert place.versions() == {2}
-    assert totals.batches == 8
+    sizes = [len(json.loads(call.body)["documents"]) for call in proxy.requests("/v1/enrich")]
+    assert sizes == [20, 10, 5, 5, 10, 5, 5, 5, 5, 5, 5]

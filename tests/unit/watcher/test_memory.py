@@ -48,6 +48,20 @@ def test_a_lost_race_is_stale_until_the_search_shows_the_other_write() -> None:
     assert kind(memory, hit(4), 1.0) == "fresh"
 
 
+def test_a_search_that_was_refreshed_shows_nothing_stale() -> None:
+    memory = Memory()
+    memory.lost(hit(3), 0.0)
+    assert memory.admit([hit(3)], 1.0, stale_s=0.0).fresh == [hit(3)]
+
+
+def test_a_race_that_is_lost_twice_against_the_same_write_is_none() -> None:
+    """The engine shows a document and denies it when it is to be written."""
+    memory = Memory()
+    assert not memory.lost(hit(3), 0.0)
+    assert not memory.lost(hit(5), 1.0)
+    assert memory.lost(hit(5), 2.0)
+
+
 def test_our_own_write_that_is_still_pending_loops_once_and_is_parked_then() -> None:
     memory = Memory()
     memory.wrote(hit(3), 9, 0.0)
