@@ -94,7 +94,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         },
         "gather": {
             "metadata": path_set(METADATA),
-            "leaves": path_set(mapped),
+            "leaves": path_set([*mapped, "message"]),  # a line has no parts, so what stands below is no field
             "objects": path_set(parents(mapped)),
             "features": path_set(contract.fields),
             "names": path_set(f"{feature.name}={feature.field}" for feature in contract.features),

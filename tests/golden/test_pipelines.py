@@ -1,0 +1,113 @@
+"""Golden cases: an incoming event beside the document that the pipelines make of it, the same on every engine.
+
+    GROUP/CASE.log             a raw line, shipped as `message`  ┐
+    GROUP/CASE.json            a document as a shipper sends it  ┴─▶ GROUP/CASE-expected.json   (null: dropped)
+
+`make golden` rewrites what is expected; the diff is the review.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.fields import stream_name
+from es_pipelines.failures import CODES
+from tests.golden.conftest import GOLDEN_NAMESPACE
+from tests.pipelines import comparable, creations, simulate
+
+HERE = Path(__file__).parent
+REWRITE = os.environ.get("OVERSIGHT_GOLDEN") == "rewrite"
+SUFFIX = "-expected"
+INPUTS = sorted(
+    path for path in HERE.glob("*/*") if path.suffix in (".log", ".json") and not path.stem.endswith(SUFFIX)
+)
+EVERY_CODE_BUT_THE_UNFORESEEN = set(CODES) - {"pipeline_error"}
+
+
+def event(path: Path) -> dict[str, Any]:
+    """The document that a shipper sends."""
+    if path.suffix == ".log":
+        return {"message": path.read_bytes().decode().removesuffix("\n")}
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+def expectation(path: Path) -> Path:
+    """File of the expected document."""
+    return path.with_name(f"{path.stem}{SUFFIX}.json")
+
+
+def expected(path: Path) -> Any:
+    """The expected document; None where the event is dropped."""
+    return json.loads(expectation(path).read_text(encoding="utf-8"))
+
+
+def test_every_event_becomes_the_expected_document(provisioned: Elasticsearch) -> None:
+    """The pipelines give the same on every engine; all cases that differ are named at once."""
+    results = simulate(provisioned, GOLDEN_NAMESPACE, map(event, INPUTS))
+    found = {path: comparable(result, GOLDEN_NAMESPACE) for path, result in zip(INPUTS, results, strict=True)}
+    if REWRITE:
+        for path, document in found.items():
+            text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+            expectation(path).write_text(f"{text}\n", encoding="utf-8")
+    differing = {
+        str(path.relative_to(HERE)): document for path, document in found.items() if document != expected(path)
+    }
+    assert differing == {}
+
+
+def test_a_stored_document_runs_through_again_without_a_change(provisioned: Elasticsearch) -> None:
+    """The pipeline is idempotent: run over what it stored it gives the same once more, under whatever index it stands."""
+    first = [
+        document for document in simulate(provisioned, GOLDEN_NAMESPACE, map(event, INPUTS)) if document is not None
+    ]
+    second = simulate(provisioned, GOLDEN_NAMESPACE, first, index=".ds-logs-oversight.connection-x-000001")
+    differing = [(one, two) for one, two in zip(first, second, strict=True) if one != two]
+    assert differing == []
+
+
+@pytest.mark.opensearch
+def test_no_event_is_refused_and_all_can_be_found(provisioned_streams: Elasticsearch) -> None:
+    """What the simulation gives is what a data stream stores, and its status, feature and failure are searchable."""
+    es, stream = provisioned_streams, stream_name(GOLDEN_NAMESPACE)
+    answer = es.bulk(index=stream, operations=creations(map(event, INPUTS)), refresh=True)
+    items = [item["create"] for item in answer["items"]]
+    assert {str(path): item["error"] for path, item in zip(INPUTS, items, strict=True) if "error" in item} == {}
+    ids = [item["_id"] for item in items]
+    fields = [{"field": name} for name in ("oversight.status", "error.type", "kdd99.src_bytes", "event.kind")]
+    hits = es.search(index=stream, query={"ids": {"values": ids}}, docvalue_fields=fields, size=len(ids))["hits"][
+        "hits"
+    ]
+    stored = {hit["_id"]: hit for hit in hits}
+    for path, key in zip(INPUTS, ids, strict=True):
+        wanted = expected(path)
+        if wanted is None:
+            assert key not in stored, path
+            continue
+        again = comparable(stored[key]["_source"], GOLDEN_NAMESPACE)
+        if "runs-again" not in path.stem and not path.stem.startswith("stored-"):  # there the name of the index counts
+            assert again == wanted, path
+        found = stored[key]["fields"]
+        assert found["oversight.status"] == [again["oversight"]["status"]], path
+        assert found["event.kind"] == [again["event"]["kind"]], path
+        assert found.get("error.type") == ([again["error"]["type"]] if "error" in again else None), path
+        if again["oversight"]["status"] == "pending":
+            assert found["kdd99.src_bytes"] == [again["kdd99"]["src_bytes"]], path
+
+
+def test_every_failure_code_has_a_case() -> None:
+    """A code that no case shows may be dead."""
+    documents = [document for document in map(expected, INPUTS) if document is not None]
+    assert {document["error"]["type"] for document in documents if "error" in document} == EVERY_CODE_BUT_THE_UNFORESEEN
+
+
+def test_no_expected_document_is_left_without_its_event() -> None:
+    """A renamed case must not leave its expectation behind."""
+    known = {expectation(path) for path in INPUTS}
+    assert [path for path in HERE.glob(f"*/*{SUFFIX}.json") if path not in known] == []

@@ -1,0 +1,83 @@
+"""What the tests of the pipelines share: the KDD contract, a provisioned engine, and a document's comparable form."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from contract import kdd99
+from contract.artifact import Feature, ModelContract
+from es_pipelines.parameters import pipeline_id
+
+KDD99 = ModelContract(
+    name="kdd99",
+    features=tuple(
+        Feature(column, kdd99.field_of(column), "string", vocabulary=("tcp", "http", "SF"))
+        if column in kdd99.CATEGORICAL
+        else Feature(column, kdd99.field_of(column), "float")
+        for column in kdd99.COLUMNS
+    ),
+    labels=kdd99.LABELS,
+    families=kdd99.FAMILIES,
+)
+LINE = (
+    "0,tcp,http,SF,181,5450,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,8,8,0.00,0.00,0.00,0.00,1.00,0.00,0.00,"
+    "9,9,1.00,0.00,0.11,0.00,0.00,0.00,0.00,0.00"
+)
+"""One row of KDD CSV without its label."""
+
+NOW = "<now>"
+NAMESPACE = "<namespace>"
+ENGINE = "<what the engine says>"
+
+
+def simulate(
+    es: Elasticsearch, namespace: str, documents: Iterable[Mapping[str, Any]], *, index: str | None = None
+) -> list[dict[str, Any] | None]:
+    """Run documents through the router; None for one that it drops.
+
+    Args:
+        es: a provisioned engine.
+        namespace: the installation.
+        documents: their sources.
+        index: under which name they arrive; the engine's stand-in where None.
+    """
+    place = {} if index is None else {"_index": index}
+    docs = [{**place, "_source": dict(document)} for document in documents]
+    results = es.ingest.simulate(id=pipeline_id("router", namespace), docs=docs)["docs"]
+    assert all(result is None or "doc" in result for result in results), results
+    return [result and result["doc"]["_source"] for result in results]
+
+
+def creations(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Operations of a bulk request that creates each document."""
+    operations: list[Mapping[str, Any]] = []
+    for document in documents:
+        operations += [{"create": {}}, document]
+    return operations
+
+
+def comparable(document: dict[str, Any] | None, namespace: str) -> Any:
+    """A document without what differs from run to run or from engine to engine: times of arrival, names, order."""
+    if document is None:
+        return None
+    text = json.dumps(document, ensure_ascii=False).replace(f"-{namespace}", f"-{NAMESPACE}")
+    plain: dict[str, Any] = json.loads(text)
+    plain["data_stream"]["namespace"] = NAMESPACE
+    for place, key in ((plain, "@timestamp"), (plain["event"], "ingested")):
+        place[key] = NOW if _is_now(place[key]) else place[key]
+    rejected = plain["oversight"].get("rejected", [])
+    rejected.sort(key=lambda item: json.dumps(item, sort_keys=True))
+    if plain.get("error", {}).get("type") == "invalid_json":
+        plain["error"]["message"] = re.sub(r"\(.*\)$", f"({ENGINE})", plain["error"]["message"])
+    return plain
+
+
+def _is_now(text: str) -> bool:
+    moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text))
+    return abs(datetime.now(UTC) - moment) < timedelta(hours=1)

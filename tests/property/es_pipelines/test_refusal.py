@@ -1,0 +1,78 @@
+"""Whatever JSON document a shipper sends, a data stream stores it, pending or failed."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contract import kdd99
+from contract.fields import FIELDS, stream_name
+from es_pipelines.provision import provision, remove
+from tests.pipelines import KDD99, LINE, creations
+
+NAMESPACE = f"refusal{uuid.uuid4().hex[:8]}"
+NAMES = sorted({part for field in FIELDS for part in (field.name, field.name.split(".")[0])} | {"message", "kdd99"})
+"""Fields of the mapping, dotted, and the objects that hold them: where shapes can clash."""
+
+keys = st.one_of(
+    st.sampled_from(NAMES),
+    st.sampled_from([kdd99.field_of(column) for column in kdd99.COLUMNS] + list(kdd99.COLUMNS)),
+    st.sampled_from(
+        ["", ".", "..", ".x", "x.", "a..b", " ", "a. .b", "id", "name", "ip", "bytes", "_source", "_ignored"]
+    ),
+    st.sampled_from(NAMES).map(lambda name: f"{name}.x"),
+    st.text(max_size=6),
+)
+numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
+"""Integers beyond 64 bits are left out: OpenSearch itself refuses them before the first processor runs."""
+scalars = st.one_of(
+    st.none(), st.booleans(), numbers, st.text(max_size=12), st.sampled_from(["192.0.2.1", "2024-05-01", LINE])
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
+    max_leaves=12,
+)
+REFUSED_BEFORE_THE_PIPELINE = (
+    "_id",
+    "_index",
+    "_routing",
+    "_type",
+    "_version",
+    "_version_type",
+    "_if_seq_no",
+    "_if_primary_term",
+)
+documents = st.dictionaries(keys.filter(lambda key: key not in REFUSED_BEFORE_THE_PIPELINE), values, max_size=6)
+batches = st.lists(documents, min_size=1, max_size=25)
+
+
+@pytest.fixture(scope="module")
+def es(opensearch_url: str) -> Iterator[Elasticsearch]:
+    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+        provision(client, KDD99, namespace=NAMESPACE)
+        yield client
+        remove(client, NAMESPACE)
+
+
+@pytest.mark.opensearch
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(batch=batches)
+def test_no_document_is_refused(es: Elasticsearch, batch: list[dict[str, Any]]) -> None:
+    """A refused document is a lost one, so shapes, keys and depths that the mapping does not take are set aside."""
+    items = [item["create"] for item in es.bulk(index=stream_name(NAMESPACE), operations=creations(batch))["items"]]
+    refused = [
+        (json.dumps(document), item["error"]) for document, item in zip(batch, items, strict=True) if "error" in item
+    ]
+    assert refused == []
+    stored = es.mget(docs=[{"_index": item["_index"], "_id": item["_id"]} for item in items])["docs"]
+    assert {document["_source"]["oversight"]["status"] for document in stored} <= {"pending", "failed"}
