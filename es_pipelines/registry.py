@@ -56,6 +56,8 @@ class Entry:
     """Digest of the file's first bytes."""
     tail: str = ""
     """Digest of the last bytes before `offset`."""
+    checksum: int = 0
+    """Sum of the ids of all acknowledged lines: tells a copy of the file from a new file at its path."""
     events: int = 0
     """Lines that are in the stream, header lines not counted."""
 
@@ -95,6 +97,15 @@ class Registry:
         ]
         return max(candidates, key=lambda entry: entry.generation, default=None)
 
+    def like(self, path: str, observer: str, name: str) -> list[Entry]:
+        """Files at this path or of this name that were shipped as the same observer, the newest generation first."""
+        found = [
+            entry
+            for entry in self.entries
+            if entry.inode != GONE and entry.observer == observer and (entry.path == path or entry.name == name)
+        ]
+        return sorted(found, key=lambda entry: -entry.generation)
+
     def generations(self, observer: str, name: str) -> set[int]:
         """Generations of a name that belong to files we know."""
         return {entry.generation for entry in self.entries if (entry.observer, entry.name) == (observer, name)}
@@ -113,7 +124,8 @@ class Registry:
     def forget_offsets(self) -> None:
         """Begin every file anew, in its generation: the stream was made anew."""
         self.entries = [
-            dataclasses.replace(entry, offset=0, open_line=-1, head="", tail="", events=0) for entry in self.entries
+            dataclasses.replace(entry, offset=0, open_line=-1, head="", tail="", checksum=0, events=0)
+            for entry in self.entries
         ]
 
     def save(self) -> None:

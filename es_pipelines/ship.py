@@ -25,7 +25,7 @@ from es_pipelines import ship_target
 from es_pipelines.lines import batches
 from es_pipelines.registry import Entry, Registry
 from es_pipelines.ship_events import Event, Identity, event_of
-from es_pipelines.ship_files import OpenFile, advanced, check, identity_of, place, renamed, start_of
+from es_pipelines.ship_files import OpenFile, advanced, beside, check, identity_of, place, renamed, start_of
 from es_pipelines.ship_patience import Patience, Stopped
 from es_pipelines.ship_report import FileReport, Outcome, Progress, ShipReport, note
 from es_pipelines.ship_send import Sender
@@ -123,6 +123,8 @@ class Shipper:
     ) -> None:
         self.sender, self.registry, self.config = sender, registry, config
         self.report = ShipReport()
+        self.held: set[tuple[int, int]] = set()
+        """Files that were rotated away and are still there, whatever path leads to them."""
         self._began = time.monotonic()
         self._on_progress = on_progress
         self._reports: dict[tuple[int, int], FileReport] = {}
@@ -163,7 +165,7 @@ class Shipper:
             for batch in batches(events, lambda event: len(event.source) + len(event.id) + 40, **limits):
                 outcomes = self._settle(batch, identity, file.key)
                 events_in = len(outcomes) - outcomes.count(Outcome.HEADER)
-                entry = self.registry.replace(entry, advanced(file, entry, batch[-1].line, events_in))
+                entry = self.registry.replace(entry, advanced(file, entry, batch, events_in))
                 self._acknowledge(report, outcomes, batch)
                 if self._on_progress is not None:
                     self._on_progress(Progress(file.shown, entry.offset, file.size, self.report))
@@ -180,7 +182,11 @@ class Shipper:
 
     def _place(self, file: OpenFile) -> tuple[Entry, FileReport]:
         entry, known = place(
-            self.registry, file, self.config.observer, lambda observer, name: self._generation(file, observer, name)
+            self.registry,
+            file,
+            self.config.observer,
+            is_alive=lambda other: (other.device, other.inode) in self.held or bool(beside(other)),
+            next_generation=lambda observer, name: self._generation(file, observer, name),
         )
         if file.key not in self._reports:
             self._reports[file.key] = FileReport(file.shown, already_there=entry.events)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,11 @@ class Identity:
         digest.update(line.content)
         text: str = digest.hexdigest()
         return text
+
+
+def checksum(ids: Iterable[str], start: int = 0) -> int:
+    """Sum of ids, below 2^60: the same for the same lines at the same offsets, however they were batched."""
+    return (start + sum(int(one[:15], 16) for one in ids)) % 2**60
 
 
 class Event(NamedTuple):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -19,7 +20,7 @@ from typing import Self
 from contract.errors import InputError
 from es_pipelines.lines import Line, read_lines, skip_line_end
 from es_pipelines.registry import Entry, Fingerprint, Registry
-from es_pipelines.ship_events import Identity, shown
+from es_pipelines.ship_events import Event, Identity, checksum, shown
 
 NOT_TEXT = {
     b"\x1f\x8b": "compressed with gzip; unpack it with gunzip",
@@ -31,6 +32,10 @@ NOT_TEXT = {
     b"\x0a\x0d\x0d\x0a": "a packet capture; make connection records of it first",
 }
 """First bytes of what people take for a log file, and what to do with it."""
+
+
+SAME_LINES = 8
+"""So many distinct lines must be the same before content proves anything: floods of one line are common in this traffic."""
 
 
 class OpenFile:
@@ -66,6 +71,11 @@ class OpenFile:
         """What tells two files apart."""
         return self.device, self.inode
 
+    @property
+    def has_a_name(self) -> bool:
+        """Whether some path leads to it: it was renamed, not replaced or deleted."""
+        return os.fstat(self.descriptor).st_nlink > 0
+
     def is_still_at_its_path(self) -> bool:
         """Whether the path leads to this very file."""
         try:
@@ -74,13 +84,13 @@ class OpenFile:
             return False
         return (status.st_dev, status.st_ino) == self.key
 
-    def read_at(self, offset: int) -> Callable[[int], bytes]:
-        """A `read` that begins at an offset."""
+    def read_at(self, offset: int, end: int = sys.maxsize) -> Callable[[int], bytes]:
+        """A `read` that begins at an offset and stops at another."""
         position = offset
 
         def read(count: int) -> bytes:
             nonlocal position
-            chunk = os.pread(self.descriptor, count, position)
+            chunk = os.pread(self.descriptor, min(count, end - position), position)
             position += len(chunk)
             return chunk
 
@@ -117,7 +127,12 @@ def check(paths: Sequence[Path]) -> list[Path]:
 
 
 def place(
-    registry: Registry, file: OpenFile, observer: str | None, next_generation: Callable[[str, str], int]
+    registry: Registry,
+    file: OpenFile,
+    observer: str | None,
+    *,
+    is_alive: Callable[[Entry], bool],
+    next_generation: Callable[[str, str], int],
 ) -> tuple[Entry, bool]:
     """The registry's entry of a file, made where there is none.
 
@@ -125,6 +140,7 @@ def place(
         registry: is changed, not saved.
         file: the open file.
         observer: the name given by the user; None: the stem of the file's name.
+        is_alive: whether the file of another entry still exists; where it does, this one is no moved copy of it.
         next_generation: asked for a file that the registry does not know, with observer and name.
     Returns:
         the entry, and whether it was known before.
@@ -137,9 +153,26 @@ def place(
         registry.retire(entry)
     name = shown(file.path.name)
     whose = observer or Path(name).stem
+    for other in registry.like(file.shown, whose, name):
+        if not is_alive(other) and has_content_of(file, other):
+            here = dataclasses.replace(other, device=file.device, inode=file.inode, path=file.shown)
+            return registry.replace(other, here), True
     generation = next_generation(whose, name)
     made = Entry(file.device, file.inode, file.shown, whose, name, generation, observer_given=observer is not None)
     return registry.replace(None, made), False
+
+
+def has_content_of(file: OpenFile, entry: Entry) -> bool:
+    """Whether a file begins with all the lines that were acknowledged of another, and they are more than a flood."""
+    if file.size < entry.offset:
+        return False
+    identity, total = identity_of(entry, None), 0
+    distinct: set[bytes] = set()
+    for line in read_lines(file.read_at(0, entry.offset)):
+        total = checksum([identity.id_of(line)], total)
+        if len(distinct) < SAME_LINES:
+            distinct.add(line.content)
+    return len(distinct) >= SAME_LINES and total == entry.checksum
 
 
 def start_of(file: OpenFile, entry: Entry) -> int:
@@ -150,14 +183,16 @@ def start_of(file: OpenFile, entry: Entry) -> int:
     return entry.open_line if skipped is None else entry.offset + skipped
 
 
-def advanced(file: OpenFile, entry: Entry, last: Line, events: int) -> Entry:
-    """The entry after all lines up to `last` are acknowledged."""
+def advanced(file: OpenFile, entry: Entry, batch: Sequence[Event], events: int) -> Entry:
+    """The entry after a batch is acknowledged, `events` of it no header lines."""
+    last = batch[-1].line
     return dataclasses.replace(
         entry,
         offset=last.end,
         open_line=-1 if last.terminated else last.offset,
         head=Fingerprint.head(file.descriptor, last.end),
         tail=Fingerprint.tail(file.descriptor, last.end),
+        checksum=checksum((event.id for event in batch), entry.checksum),
         events=entry.events + events,
     )
 
@@ -172,14 +207,22 @@ def renamed(file: OpenFile, registry: Registry, observer: str | None) -> OpenFil
     before = registry.last_at(file.shown, observer)
     if before is None or (before.device, before.inode) == file.key:
         return None
-    with os.scandir(file.path.parent) as entries:
-        names = [entry.path for entry in entries if entry.inode() == before.inode and entry.is_file()]
-    for name in names:
-        other = OpenFile(Path(name))
-        if other.device == before.device and Fingerprint.fits(other.descriptor, before):
+    for path in beside(before):
+        other = OpenFile(path)
+        if Fingerprint.fits(other.descriptor, before):
             return other
         other.close()
     return None
+
+
+def beside(entry: Entry) -> list[Path]:
+    """Where the file of an entry is now, in the folder where it was last seen."""
+    try:
+        with os.scandir(Path(entry.path).parent) as files:
+            found = [Path(one.path) for one in files if one.inode() == entry.inode and one.is_file()]
+        return [path for path in found if path.stat().st_dev == entry.device]
+    except OSError:
+        return []
 
 
 def _what_to_do(error: OSError) -> str:

@@ -92,6 +92,8 @@ class Follower:
         if file is not None:
             self._retired.append(Retired(file, file.size, time.monotonic()))
             self._open[path] = None
+            if file.has_a_name:
+                self._shipper.held.add(file.key)
         try:
             self._open[path] = file = OpenFile(path)
         except InputError:
@@ -108,4 +110,5 @@ class Follower:
         self._shipper.ship_file(retired.file, complete=done)
         if done and not self._shipper.stopped:
             retired.file.close()
+            self._shipper.held.discard(retired.file.key)
             self._retired.remove(retired)

@@ -135,6 +135,50 @@ def test_rotation_by_copy_and_truncate_begins_a_new_generation(
     assert sorted(originals(es, config.stream)) == ["and longer than before", "another", "one", "one", "two"]
 
 
+LINES = "".join(f"line {number}\n" for number in range(9)).encode()
+
+
+def test_a_file_that_an_editor_saved_anew_is_still_the_same_file(
+    es: Elasticsearch, config: ShipConfig, tmp_path: Path
+) -> None:
+    """Many editors write a new file and put it in place of the old one: only the added line is new."""
+    path, draft = tmp_path / "alpha.csv", tmp_path / "alpha.csv~"
+    path.write_bytes(LINES)
+    ship(es, [path], config)
+    draft.write_bytes(LINES + b"added\n")
+    draft.replace(path)
+    assert ship(es, [path], config).stored == 1
+    assert len(stored(es, config.stream)) == 10
+
+
+def test_a_file_that_was_moved_to_another_disk_is_still_the_same_file(
+    es: Elasticsearch, config: ShipConfig, tmp_path: Path
+) -> None:
+    """Copied and deleted there, as `mv` does: another inode at another path."""
+    path, moved = tmp_path / "alpha.csv", tmp_path / "elsewhere" / "alpha.csv"
+    moved.parent.mkdir()
+    path.write_bytes(LINES)
+    ship(es, [path], config)
+    shutil.copy(path, moved)
+    path.unlink()
+    assert ship(es, [moved], config).stored == 0
+
+
+@pytest.mark.parametrize("lines", [LINES, b"flood\n" * 20])
+def test_a_copy_beside_its_original_and_a_flood_prove_nothing(
+    es: Elasticsearch, config: ShipConfig, tmp_path: Path, lines: bytes
+) -> None:
+    """The original is still there, or the lines are all the same: then they count as new, since losing is worse."""
+    path, new = tmp_path / "alpha.csv", tmp_path / "new.csv"
+    path.write_bytes(lines)
+    ship(es, [path], config)
+    if lines is LINES:
+        path.rename(tmp_path / "alpha.csv.1")
+    new.write_bytes(lines)
+    new.replace(path)
+    assert ship(es, [path], config).stored == lines.count(b"\n")
+
+
 def test_two_files_of_one_name_are_two_sources(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     """Same observer, same file name, same lines: told apart, also when the registry is gone and the order another."""
     paths = [tmp_path / folder / "alpha.csv" for folder in "ab"]

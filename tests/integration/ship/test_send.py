@@ -48,3 +48,20 @@ def test_a_stream_whose_pipeline_was_deleted_stops_the_work(es: Elasticsearch, s
     es.indices.put_settings(index=stream, settings={"index.default_pipeline": "oversight-gone"})
     with pytest.raises(InputError, match="run `oversight provision`"):
         sender.deliver(events("one", "two"), ALPHA)
+
+
+@pytest.mark.elasticsearch
+def test_elasticsearch_itself_answers_as_the_sender_expects(elasticsearch_url: str, namespace: str) -> None:
+    """Bulk, 409, refusal and the look for ids on a plain index: this build has neither pipelines nor data streams."""
+    with Elasticsearch(elasticsearch_url) as es:
+        es.indices.create(index=f"ship-{namespace}", mappings={"properties": {"user": {"type": "long"}}})
+        sender = Sender(es, f"ship-{namespace}", Patience())
+        fine = [event._replace(source=b'{"message":"%b"}' % event.line.content) for event in events("one", "two")]
+        try:
+            assert sender.already_there(fine, ALPHA) == [False, False]
+            assert sender.deliver(fine[:1], ALPHA) == [Outcome.STORED]
+            assert sender.deliver(fine, ALPHA) == [Outcome.ALREADY_THERE, Outcome.STORED]
+            assert sender.already_there([*fine, *events("other")], ALPHA) == [True, True, False]
+            assert sender.deliver(events("", "", "", "refused")[3:], ALPHA) == [Outcome.FAILED]
+        finally:
+            es.indices.delete(index=f"ship-{namespace}")

@@ -30,6 +30,7 @@ ENTRIES = st.builds(
     open_line=st.integers(-1, 2**40),
     head=NAMES,
     tail=NAMES,
+    checksum=NUMBERS,
     events=NUMBERS,
 )
 
