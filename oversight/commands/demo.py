@@ -12,7 +12,11 @@ from oversight.demo.run import DemoConfig, run
 @click.command()
 @click.option("--exit", "leave", is_flag=True, help="End when every event has its prediction, instead of staying up.")
 @click.option(
-    "--events", type=click.IntRange(50, 50_000), default=2_000, show_default=True, help="About how many events to play."
+    "--events",
+    type=click.IntRange(200, 20_000),
+    default=1_000,
+    show_default=True,
+    help="About how many events to play.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed plays the same traffic.")
 @click.option("--rate", type=click.FloatRange(1, 5_000), default=400.0, show_default=True, help="Events a second.")

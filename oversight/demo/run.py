@@ -27,7 +27,7 @@ from elasticsearch import Elasticsearch
 from rich.console import Console
 
 from contract.errors import InputError
-from es_pipelines.ship import ShipConfig, ship
+from es_pipelines.ship import ShipConfig, ShipReport, ship
 from oversight.children import Children, end_leftovers, locked
 from oversight.demo.counts import Counts, newest_alert, read_counts
 from oversight.demo.servers import Servers
@@ -36,7 +36,11 @@ from sensor.simulation import Record, simulate
 from sensor.writer import Written, write
 
 ROUND_S = 0.25
-"""Seconds between two looks at the files and the counts."""
+"""Seconds between two looks at the files."""
+LOOK_S = 1.0
+"""Seconds between two counts: over some thousand documents they cost the embedded engine 0.1 s each."""
+BATCH = 100
+"""Lines in one request: the embedded engine works on one request at a time, and the watcher wants its turn."""
 STALL_S = 60.0
 """Without one more prediction for so long, something is broken and the demo says so."""
 OWN = ("engine", "traffic", "state")
@@ -105,36 +109,77 @@ def _flow(config: DemoConfig, console: Console, servers: Servers, es: Elasticsea
     records = simulate(seed=config.seed, start=datetime.now(UTC), events=config.events)
     with ThreadPoolExecutor(1) as pool, View(console, played) as view:
         writing = pool.submit(write, _counted(records, played), servers.traffic, rate=config.rate, stop=stop)
+        flow = _Flow(servers, es, view)
         try:
-            shipped, counts, moved = 0, Counts(), time.monotonic()
-            while not (writing.done() and counts.enriched + counts.failed >= writing.result().records):
+            while not (writing.done() and flow.finished >= writing.result().records) and not flow.stalled:
                 time.sleep(ROUND_S)
-                shipped += _ship(servers, es, complete=writing.done())
-                before, counts = counts, read_counts(es, servers.stream)
-                view.update(shipped, counts)
+                flow.ship(complete=writing.done())
+                flow.look()
                 servers.check()
-                moved = time.monotonic() if counts.enriched + counts.failed > before.enriched + before.failed else moved
-                if time.monotonic() - moved > STALL_S:
-                    break
         finally:
             stop.set()
-        view.finish(shipped, counts)
-        return counts, writing.result()
+        view.finish(flow.shipped, flow.counts)
+        return flow.counts, writing.result()
+
+
+class _Flow:
+    """What was shipped and what became of it."""
+
+    def __init__(self, servers: Servers, es: Elasticsearch, view: View) -> None:
+        self._servers, self._es, self._view = servers, es, view
+        self._before = 0
+        self._moved = self._looked = time.monotonic()
+        self.shipped = 0
+        self.counts = Counts()
+
+    @property
+    def finished(self) -> int:
+        """Documents that are enriched or failed."""
+        return self.counts.enriched + self.counts.failed
+
+    @property
+    def stalled(self) -> bool:
+        """Nothing has moved for too long."""
+        return time.monotonic() - self._moved > STALL_S
+
+    def look(self) -> None:
+        """Count and show, once in `LOOK_S`."""
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        before = self.finished
+        self.counts = read_counts(self._es, self._servers.stream)
+        self._looked = time.monotonic()
+        if self.finished > before:
+            self._moved = self._looked
+        self._view.update(self.shipped, self.counts)
+
+    def ship(self, *, complete: bool) -> None:
+        """Ship what was written since the last time."""
+        files = sorted(self._servers.traffic.glob("*.csv"))
+        if not files:
+            return
+        self._before = self.shipped
+        config = ShipConfig(
+            stream=self._servers.stream,
+            state=self._servers.state,
+            batch_size=BATCH,
+            complete=complete,
+            timeout_s=STALL_S,
+        )
+        self._count(ship(self._es, files, config, on_progress=lambda progress: self._progress(progress.report)))
+
+    def _progress(self, report: ShipReport) -> None:
+        self._count(report)
+        self.look()
+
+    def _count(self, report: ShipReport) -> None:
+        self.shipped = self._before + report.stored + report.failed
 
 
 def _counted(records: Iterator[Record], played: Counter[str]) -> Iterator[Record]:
     for record in records:
         played[record.label] += 1
         yield record
-
-
-def _ship(servers: Servers, es: Elasticsearch, *, complete: bool) -> int:
-    files = sorted(servers.traffic.glob("*.csv"))
-    if not files:
-        return 0
-    config = ShipConfig(stream=servers.stream, state=servers.state, complete=complete, timeout_s=STALL_S)
-    report = ship(es, files, config)
-    return report.stored + report.failed
 
 
 def _stay(servers: Servers) -> None:

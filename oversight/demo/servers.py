@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 from elasticsearch import Elasticsearch
-from es_pipelines.provision import provision
 
 from contract.errors import EndpointUnavailableError
 from contract.fields import stream_name
 from enrich_service.artifact import read_contract
+from es_pipelines.provision import provision
 from oversight import embedded
 from oversight.children import Children
 from oversight.ports import free_port
@@ -86,7 +86,7 @@ class Servers:
             "ELASTICSEARCH_URL": self.engine_url,
             "OVERSIGHT_ENRICH_URL": self.enrich_url,
             "OVERSIGHT_NAMESPACE": NAMESPACE,
-            "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.25",
+            "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.5",
         }
         return self._children.start(
             [sys.executable, "-m", "oversight", *arguments], log=self._log(log), env=environment
