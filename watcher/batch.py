@@ -62,18 +62,23 @@ class Batches:
         Raises:
             ServerError: a server's fault. What is not written by then stays pending and is counted as deferred.
         """
-        for start in range(0, len(hits), self.limit):
+        counted = self._totals.documents
+        try:
+            self._run_in_parts(hits)
+        finally:
+            left = len(hits) - (self._totals.documents - counted)
+            self._totals.add([Outcome.DEFERRED] * left)
+
+    def _run_in_parts(self, hits: Sequence[Hit]) -> None:
+        size = self.limit
+        for start in range(0, len(hits), size):
             if start and self._stop.is_set():
                 return
-            self._run_one(hits[start : start + self.limit])
+            self._run_one(hits[start : start + size])
 
     def _run_one(self, hits: Sequence[Hit]) -> None:
         started_s = time.monotonic()
-        try:
-            results = self._ask(hits)
-        except ServerError:
-            self._totals.add([Outcome.DEFERRED] * len(hits))
-            raise
+        results = self._ask(hits)
         if results is None:
             half = len(hits) // 2
             self._run_one(hits[:half])

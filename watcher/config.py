@@ -74,6 +74,11 @@ class Totals:
         return {**counts, "parked": self.parked, "batches": self.batches}
 
     @property
+    def documents(self) -> int:
+        """Documents of all rounds, whatever became of them."""
+        return sum(self.outcomes.values())
+
+    @property
     def enriched(self) -> int:
         """Documents that were given a prediction."""
         return self.outcomes[Outcome.ENRICHED]

@@ -40,7 +40,8 @@ def engine_faults(doing: str, *, index: str) -> Iterator[None]:
         ) from None
     except (TransportError, SerializationError) as error:
         raise EngineUnavailableError(
-            f"Elasticsearch does not answer while {doing} ({_first_line(error)}); nothing is lost, trying again"
+            f"Elasticsearch does not answer while {doing} ({_first_line(error)}); nothing is lost, "
+            f"look whether it runs, and at ELASTICSEARCH_URL"
         ) from None
 
 
@@ -58,7 +59,7 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
             f"Elasticsearch refuses {doing} in {index!r} ({status}: {line}); check the credentials and their privileges"
         )
     return EngineUnavailableError(
-        f"Elasticsearch answers {status} while {doing} ({line}); nothing is lost, trying again"
+        f"Elasticsearch answers {status} while {doing} ({line}); nothing is lost, look at its log"
     )
 
 

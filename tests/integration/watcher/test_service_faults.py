@@ -14,6 +14,7 @@ from tests.artifacts import write_model
 from tests.integration.watcher.conftest import Place, events
 from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, proxied, wait_until
 from tests.servers import enrich_service
+from watcher.config import Outcome
 
 
 @pytest.fixture
@@ -188,3 +189,17 @@ def test_pages_get_smaller_when_the_service_takes_only_so_many(place: Place, tmp
     assert place.versions() == {2}
     sizes = [len(json.loads(call.body)["documents"]) for call in proxy.requests("/v1/enrich")]
     assert sizes == [20, 10, 5, 5, 10, 5, 5, 5, 5, 5, 5]
+
+
+def test_a_fault_in_the_middle_of_a_page_defers_the_rest_of_it(place: Place, proxy: FaultProxy) -> None:
+    """The first half is written and counts as enriched, the second as deferred: each document under one outcome."""
+    place.put(events(40))
+    answers = [Reply(413, b'{"error": {"type": "too_many_documents", "message": "fewer"}}'), None, Reply(503)]
+
+    def in_turn(call: Call, forward: Callable[[], Reply]) -> Reply:
+        return ((answers.pop(0) if answers else None) or forward()) if call.method == "POST" else forward()
+
+    proxy.fault = in_turn
+    totals = place.watch(proxy.url)
+    assert (totals.enriched, totals.outcomes[Outcome.DEFERRED], totals.documents) == (40, 20, 60)
+    assert place.versions() == {2}
