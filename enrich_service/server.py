@@ -15,6 +15,7 @@ import logging
 import multiprocessing
 import os
 import socket
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -127,6 +128,15 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A worker that answers what is no HTTP in JSON, and keeps what it was out of the log: it may be a document."""
+
+    def load_wsgi(self) -> None:
+        """Make the routes; told to stop meanwhile, end in peace: an import cut short fails in its own ways."""
+        try:
+            super().load_wsgi()
+        except Exception:
+            if self.alive:
+                raise
+            sys.exit(0)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer a request that could not be read."""

@@ -76,6 +76,17 @@ def test_a_request_in_hand_is_answered_when_it_is_told_to_stop(turbine_model: Pa
         assert service.process.wait(timeout=15) == 0
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.05])
+def test_stopped_while_a_worker_starts_it_ends_with_0(turbine_model: Path, after_s: float) -> None:
+    """Ctrl-C in the middle of an import is a stop like any other: no trace, no failure."""
+    with running(turbine_model, options=["--workers", "2"]) as service:
+        assert until(lambda: len(service.workers()) == 2)
+        time.sleep(after_s)
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(timeout=15) == 0
+        assert "Traceback" not in service.log.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_with_0_and_leaves_nothing_behind(turbine_model: Path, sent: signal.Signals) -> None:
     """As a container's stop and Ctrl-C do it."""
