@@ -1,7 +1,8 @@
 """Train the networks, each on all training records.
 
-    training ─┬─▶ classifier ──▶ stop by validation ─▶ temperature from validation ─────────┐
-              └─▶ autoencoder ─▶ stop by validation ─▶ scale from the normal of validation ─┴─▶ one Keras model
+    training ─┬─▶ classifier ────▶ stop by validation ─▶ temperature from validation ─────────┐
+              ├─▶ autoencoder ──┬▶ stop by validation ─▶ scale from the normal of validation ─┴─▶ one Keras model
+              └─▶ + mixed ─▶ detector
 
 The same records, seed, machine and library versions give the same weights. Another processor or another version of
 TensorFlow adds floats in another order and gives a model that is as good, with other weights.
@@ -9,6 +10,7 @@ TensorFlow adds floats in another order and gives a model that is as good, with 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,9 +20,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from contract.kdd99 import LABELS, NORMAL
+from training.crossover import crossover
 from training.data import Records
 from training.encoding import Encoding, codes, measure
-from training.model import Networks, build, join
+from training.model import Networks, NoveltyScale, build, join, ratio
 from training.split import Parts
 
 Progress = Callable[[str, int, int, str], None]
@@ -29,7 +32,7 @@ Tensors = tuple[tf.Tensor, ...]
 
 NAMES = [label.name for label in LABELS]
 THRESHOLD = 0.5
-"""Novelty of a reconstruction error that equals the scale (`training.model.join`)."""
+"""Novelty of what `false_positive_rate` of the normal vectors exceed (`training.model.join`)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Recipe:
     """At the start; it falls to 0 along a half cosine."""
     category_dropout: float = 0.02
     """Share of words that are shown as unseen in an epoch, so that the unseen bucket is trained."""
+    mixed_per_normal: int = 2
+    """Mixed vectors that the detector sees for each normal one."""
     false_positive_rate: float = 0.01
     """Share of normal validation records whose novelty is above the threshold."""
 
@@ -70,9 +75,10 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     encoded = [networks.encoder(list(tensors[:2])) for tensors in (training, validation)]
     fit.autoencoder(networks, *encoded)
     temperature = best_temperature(networks.classifier(encoded[1]).numpy(), validation[2].numpy())
-    errors = _errors(networks, encoded[1])[validation[2].numpy() == NAMES.index(NORMAL)]
-    scale = float(np.quantile(errors, 1 - recipe.false_positive_rate))
-    model = join(networks, temperature=temperature, novelty_scale=scale)
+    fit.detector(networks, training, validation)
+    harmless = tf.boolean_mask(encoded[1], validation[2] == NAMES.index(NORMAL))
+    scale = novelty_scale(networks, harmless, recipe.false_positive_rate)
+    model = join(networks, temperature=temperature, scale=scale)
     return Trained(model, encoding, temperature, THRESHOLD)
 
 
@@ -94,9 +100,13 @@ def _tensors(records: Records, encoding: Encoding) -> Tensors:
     return tuple(map(tf.constant, (records.numeric, codes(records.categorical, encoding.vocabularies), truth)))
 
 
-def _errors(networks: Networks, encoded: tf.Tensor) -> NDArray[np.float32]:
-    errors: NDArray[np.float32] = tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)), axis=1).numpy()
-    return errors
+def novelty_scale(networks: Networks, harmless: tf.Tensor, rate: float) -> NoveltyScale:
+    """Error and odds that half of `rate` of these encoded vectors exceed each, and the larger that `rate` exceed."""
+    errors = tf.reduce_mean(tf.square(harmless - networks.autoencoder(harmless)), axis=1).numpy()
+    logits = networks.detector(harmless).numpy()
+    apart = NoveltyScale(float(np.quantile(errors, 1 - rate / 2)), float(np.quantile(logits, 1 - rate / 2)))
+    both = ratio(networks, harmless, apart).numpy()
+    return dataclasses.replace(apart, ratio=float(np.quantile(both, 1 - rate)))
 
 
 class _Fit:
@@ -122,6 +132,30 @@ class _Fit:
             return tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)))
 
         self._run("autoencoder", networks.autoencoder, loss, (training,), (validation,), lambda *tensors: tensors)
+
+    def detector(self, networks: Networks, training: Tensors, validation: Tensors) -> None:
+        cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+
+        def loss(encoded: tf.Tensor, mixed: tf.Tensor) -> tf.Tensor:
+            return cross_entropy(mixed, networks.detector(encoded))
+
+        seen = self._with_mixed(networks, training, self.recipe.mixed_per_normal)
+        self._run(
+            "detector", networks.detector, loss, seen, self._with_mixed(networks, validation, 1), lambda *same: same
+        )
+
+    def _with_mixed(self, networks: Networks, tensors: Tensors, times: int) -> Tensors:
+        """Encoded real vectors (0) followed by encoded mixed ones (1)."""
+        numeric, categorical, truth = (tensor.numpy() for tensor in tensors)
+        normal = truth == NAMES.index(NORMAL)
+        mixed = [crossover(numeric, categorical, normal, self.rng) for _ in range(times)]
+        encoded = [
+            networks.encoder([tf.constant(values) for values in pair]) for pair in ((numeric, categorical), *mixed)
+        ]
+        sides = np.concatenate(
+            [np.full((len(rows), 1), float(place > 0), np.float32) for place, rows in enumerate(encoded)]
+        )
+        return tf.concat(encoded, axis=0), tf.constant(sides)
 
     def _run(
         self,

@@ -1,8 +1,8 @@
 """The Keras model: raw values in, calibrated probabilities and a novelty out.
 
-    numeric ──▶ log(1+x) ──▶ standardise ──▶ clip ─┐            ┌─▶ 128 ─▶ 64 ─▶ logits ─▶ / temperature ─▶ softmax
-                                                   ├─▶ encoded ─┤
-    categorical ──▶ one-hot, code 0 is unseen ─────┘            └─▶ 64 ─▶ 16 ─▶ 64 ─▶ decoded ─▶ error ─▶ novelty
+    numeric ─▶ log(1+x) ─▶ standardise ─▶ clip ─┐            ┌─▶ 128 ─▶ 64 ─▶ logits ─▶ / temperature ─▶ softmax
+                                                ├─▶ encoded ─┼─▶ 64 ─▶ 16 ─▶ 64 ─▶ decoded ─▶ error ─┐
+    categorical ─▶ one-hot, code 0 is unseen ───┘            └─▶ 128 ─▶ 64 ─▶ real or mixed ─────────┴─▶ novelty
 
 All layers are Keras's own, so any Keras can load the saved model and no class of ours has to be at hand.
 """
@@ -10,6 +10,7 @@ All layers are Keras's own, so any Keras can load the saved model and no class o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -20,6 +21,8 @@ from training.encoding import LOGARITHMIC, Encoding
 
 HIDDEN = (128, 64)
 BOTTLENECK = (64, 16, 64)
+MOST_ODDS = 30.0
+"""Logarithm beyond which the detector's odds count as that far: their exponential stays well inside float32."""
 L2 = 1e-5
 CLIP = 100.0
 """Standard deviations beyond which a value counts as that far: any finite input gives a finite answer."""
@@ -35,6 +38,20 @@ class Networks:
     """(n, n_encoded) -> logits (n, n_labels)."""
     autoencoder: keras.Model
     """(n, n_encoded) -> (n, n_encoded)."""
+    detector: keras.Model
+    """(n, n_encoded) -> logit (n, 1) that a vector is mixed (`training.crossover`) and not real."""
+
+
+@dataclass(frozen=True)
+class NoveltyScale:
+    """What is usual, measured on normal vectors."""
+
+    error: float
+    """Reconstruction error that few of them exceed."""
+    logit: float
+    """Detector's logit that few of them exceed."""
+    ratio: float = 1.0
+    """The larger of the two, in these units, that few of them exceed: there the novelty is one half."""
 
 
 def build(encoding: Encoding, n_labels: int = len(LABELS)) -> Networks:
@@ -45,23 +62,31 @@ def build(encoding: Encoding, n_labels: int = len(LABELS)) -> Networks:
         encoder,
         _stack("classifier", width, (*HIDDEN, n_labels)),
         _stack("autoencoder", width, (*BOTTLENECK, width)),
+        _stack("detector", width, (*HIDDEN, 1)),
     )
 
 
-def join(networks: Networks, *, temperature: float, novelty_scale: float) -> keras.Model:
+def ratio(networks: Networks, encoded: Any, scale: NoveltyScale) -> Any:
+    """How many times the usual error or the usual odds a vector has, whichever is more; shape (n,)."""
+    error = ops.mean(ops.square(encoded - networks.autoencoder(encoded)), axis=1)
+    odds = ops.squeeze(networks.detector(encoded), axis=1) - scale.logit
+    return ops.maximum(error / scale.error, ops.exp(ops.clip(odds, -MOST_ODDS, MOST_ODDS)))
+
+
+def join(networks: Networks, *, temperature: float, scale: NoveltyScale) -> keras.Model:
     """One model of the trained parts.
 
     Args:
         networks: trained.
         temperature: the logits are divided by it.
-        novelty_scale: reconstruction error that gives a novelty of one half.
+        scale: what is usual.
     """
     numeric, categorical = _inputs()
     encoded = networks.encoder([numeric, categorical])
     logits = layers.Rescaling(1.0 / temperature, name="calibration")(networks.classifier(encoded))
     probabilities = layers.Softmax(name=PROBABILITIES_OUTPUT)(logits)
-    error = ops.mean(ops.square(encoded - networks.autoencoder(encoded)), axis=1)
-    novelty = layers.Identity(name=NOVELTY_OUTPUT)(error / (error + novelty_scale))
+    measured = ratio(networks, encoded, scale)
+    novelty = layers.Identity(name=NOVELTY_OUTPUT)(measured / (measured + scale.ratio))
     return keras.Model([numeric, categorical], [probabilities, novelty], name="oversight")
 
 
