@@ -138,6 +138,12 @@ class ConversionError(OperatorError):
 
 
 def shorten(value: object, limit: int = 60) -> str:
-    """`repr` of a value in at most `limit` characters, so that a message stays one line."""
-    text = repr(value)
+    """`repr` of a value in at most `limit` characters, so that a message stays one line.
+
+    Never raises: a value that Python itself cannot print (nested too deep, an integer too long) is named by its type.
+    """
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        text = f"a {type(value).__name__} that is too large to show"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

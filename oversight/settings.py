@@ -105,6 +105,12 @@ class OversightSettings(Part):
     def _is_an_address(cls, value: str) -> str:
         return check_url(value)
 
+    @field_validator("enrich_token")
+    @classmethod
+    def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value else ""
+        return SecretStr(text) if text else None
+
     @field_validator("state", "model")
     @classmethod
     def _home_is_expanded(cls, value: Path) -> Path:

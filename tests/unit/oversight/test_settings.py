@@ -63,6 +63,14 @@ def test_a_namespace_that_no_data_stream_takes_is_refused(value: str) -> None:
         load(OversightSettings, namespace=value)
 
 
+@pytest.mark.parametrize(("given", "held"), [("", None), ("  ", None), (" abc ", "abc")])
+def test_an_empty_token_is_no_token(monkeypatch: pytest.MonkeyPatch, given: str, held: str | None) -> None:
+    """Compose files set unused variables to nothing; an empty token must neither be asked for nor sent."""
+    monkeypatch.setenv("OVERSIGHT_ENRICH_TOKEN", given)
+    token = load(OversightSettings).enrich_token
+    assert (token.get_secret_value() if token else None) == held
+
+
 def test_half_of_the_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_PASSWORD", "changeme-1234")
     with pytest.raises(SettingsError, match="belong together") as caught:

@@ -1,0 +1,75 @@
+"""Every command of the README's console blocks works as it stands, in the order of the page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oversight.ports import free_port
+from tests.acceptance.commands import Desk
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.removeprefix("$ ")
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+]
+STAY = ("oversight serve", "oversight watch")
+"""Servers: they run beside the commands that follow."""
+
+
+def test_make_commands_exist() -> None:
+    """`make demo` and `make test` build an environment and run tests themselves, so they are only looked up here."""
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {line.split()[1] for line in COMMANDS if line.startswith("make ")}
+    assert named
+    assert named <= targets
+
+
+def test_linked_pages_exist() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.timeout(120)
+def test_the_commands_for_a_cluster_run_in_their_order(desk: Desk, tmp_path: Path) -> None:
+    port = free_port()
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "oversight"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m oversight "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    environment = {
+        **desk.environment,
+        "PATH": f"{folder}:{desk.environment['PATH']}",
+        "OVERSIGHT_SERVE_BIND": f"127.0.0.1:{port}",
+        "OVERSIGHT_ENRICH_URL": f"http://127.0.0.1:{port}",
+    }
+    bash = shutil.which("bash") or "bash"
+    servers = []
+    try:
+        for line in COMMANDS:
+            if line in STAY:
+                servers.append(
+                    subprocess.Popen(
+                        [bash, "-c", f"exec {line}"], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL
+                    )
+                )
+            elif line.startswith("oversight "):
+                done = subprocess.run(
+                    [bash, "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+                )
+                assert done.returncode == 0, f"{line}: {done.stdout} {done.stderr}"
+        assert len(servers) == len(STAY)
+        assert all(server.poll() is None for server in servers)
+    finally:
+        for server in servers:
+            server.terminate()
+            assert server.wait(20) == 0
