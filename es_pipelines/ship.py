@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,11 +83,13 @@ def ship(
         EngineUnavailableError: no answer for `timeout_s`.
     """
     paths = check(files)
-    with session(es, config, on_progress=on_progress, stop=stop) as shipper:
+    report = ShipReport()
+    with suppress(Stopped), session(es, config, on_progress=on_progress, stop=stop) as shipper:
+        report = shipper.report
         for path in paths:
             if not shipper.stopped:
                 shipper.ship_path(path)
-        return shipper.finish()
+    return report
 
 
 @contextmanager
@@ -104,10 +106,11 @@ def session(
         InputError: the stream is not provisioned, or another process ships there.
     """
     patience = Patience(config.backoff_s, config.max_backoff_s, config.timeout_s, stop or threading.Event())
+    sender = Sender(es, config.stream, patience)
     with ship_target.explained(config.stream):
-        target = ship_target.find(es, config.stream)
+        target = sender.patiently(lambda: ship_target.find(sender.es, config.stream), at_start=True)
         with registries.opened(config.state, cluster=target.cluster, stream=config.stream) as registry:
-            yield Shipper(Sender(es, config.stream, patience), target, registry, config, on_progress)
+            yield Shipper(sender, target, registry, config, on_progress)
 
 
 class Shipper:
@@ -129,7 +132,9 @@ class Shipper:
         self._on_progress = on_progress
         self._reports: dict[tuple[int, int], FileReport] = {}
         self._doubt: dict[tuple[int, int], float] = {}
-        self._has_documents = target.exists and not ship_target.is_empty(sender.es, config.stream)
+        self._has_documents = target.exists and not sender.patiently(
+            lambda: ship_target.is_empty(sender.es, config.stream)
+        )
         self._made_anew = target.was_made_anew(registry)
         if self._made_anew:
             registry.forget_offsets()
@@ -155,30 +160,26 @@ class Shipper:
                 self.ship_file(before, complete=True)
 
     def ship_file(self, file: OpenFile, *, complete: bool) -> None:
-        """Ship what is new in an open file, until its end as it is now or until asked to stop."""
+        """Ship what is new in an open file, until its end as it is now.
+
+        Raises:
+            Stopped: asked to stop while Elasticsearch was away; otherwise it returns after the batch in hand.
+        """
         entry, report = self._place(file)
         identity = identity_of(entry, self.config.user)
         lines = file.lines(start_of(file, entry), complete=complete)
         events = (event_of(identity, line) for line in lines)
         limits = {"max_count": self.config.batch_size, "max_bytes": self.config.batch_bytes, "alone_bytes": ALONE_BYTES}
-        try:
-            for batch in batches(events, lambda event: len(event.source) + len(event.id) + 40, **limits):
-                outcomes = self._settle(batch, identity, file.key)
-                events_in = len(outcomes) - outcomes.count(Outcome.HEADER)
-                entry = self.registry.replace(entry, advanced(file, entry, batch, events_in))
-                self._acknowledge(report, outcomes, batch)
-                if self._on_progress is not None:
-                    self._on_progress(Progress(file.shown, entry.offset, file.size, self.report))
-                if self.stopped:
-                    break
-        except Stopped:
-            return
+        for batch in batches(events, lambda event: len(event.source) + len(event.id) + 40, **limits):
+            outcomes = self._settle(batch, identity, file.key)
+            events_in = len(outcomes) - outcomes.count(Outcome.HEADER)
+            entry = self.registry.replace(entry, advanced(file, entry, batch, events_in))
+            self._acknowledge(report, outcomes, batch)
+            if self._on_progress is not None:
+                self._on_progress(Progress(file.shown, entry.offset, file.size, self.report))
+            if self.stopped:
+                return
         report.note = note(report, file.size)
-
-    def finish(self) -> ShipReport:
-        """The report, with the time it took."""
-        self.report.seconds = time.monotonic() - self._began
-        return self.report
 
     def _place(self, file: OpenFile) -> tuple[Entry, FileReport]:
         entry, known = place(

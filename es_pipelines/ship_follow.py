@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from elasticsearch import Elasticsearch
 from contract.errors import InputError
 from es_pipelines.ship import Progress, ShipConfig, Shipper, ShipReport, session
 from es_pipelines.ship_files import OpenFile, check
+from es_pipelines.ship_patience import Stopped
 
 QUIET_S = 10.0
 """A writer may go on with a renamed file until it is told to reopen it: so long without a new byte, and it is done."""
@@ -50,13 +51,15 @@ def follow(
         InputError, EngineUnavailableError: as `ship`.
     """
     paths = check(files)
-    with session(es, config, on_progress=on_progress, stop=stop) as shipper, ExitStack() as stack:
+    report = ShipReport()
+    with suppress(Stopped), session(es, config, on_progress=on_progress, stop=stop) as shipper, ExitStack() as stack:
+        report = shipper.report
         follower = Follower(shipper, paths, quiet_s=quiet_s)
         stack.callback(follower.close)
         while not stop.is_set():
             follower.poll()
             stop.wait(poll_interval_s)
-        return shipper.finish()
+    return report
 
 
 class Follower:

@@ -110,12 +110,19 @@ class Sender:
                 _require_same_line(event, found[event.id], identity)
         return [event_id in found for event_id in ids]
 
-    def patiently(self, call: Callable[[], _Answer]) -> _Answer:
-        """Do a request that may be done twice, again and again until Elasticsearch answers."""
+    def patiently(self, call: Callable[[], _Answer], *, at_start: bool = False) -> _Answer:
+        """Do a request that may be done twice, again and again until Elasticsearch answers.
+
+        Args:
+            call: does the request.
+            at_start: somebody waits to hear whether the address is right: a failed connection is raised at once.
+        """
         while True:
             try:
                 answer = call()
             except (TransportConnectionError, ConnectionTimeout, ApiError) as error:
+                if at_start and not isinstance(error, ApiError):
+                    raise
                 self.patience.wait(_why_later(error))
             else:
                 self.patience.succeeded()

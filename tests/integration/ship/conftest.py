@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from contract.fields import stream_name
 from es_pipelines.ship import ShipConfig
@@ -47,11 +46,11 @@ def make_stream(
 
 def remove_stream(es: Elasticsearch, stream: str) -> None:
     """Take away what `make_stream` and the test made."""
-    with contextlib.suppress(ApiError):
-        es.indices.delete_data_stream(name=stream)
-    es.indices.delete(index=stream, ignore_unavailable=True)
-    es.indices.delete_index_template(name=f"oversight-test-{stream}")
-    es.ingest.delete_pipeline(id=f"oversight-test-{stream}")
+    absent = es.options(ignore_status=[400, 404])
+    absent.indices.delete_data_stream(name=stream)
+    absent.indices.delete(index=stream)
+    absent.indices.delete_index_template(name=f"oversight-test-{stream}")
+    absent.ingest.delete_pipeline(id=f"oversight-test-{stream}")
 
 
 @pytest.fixture
