@@ -64,6 +64,8 @@ class _Watcher:
             try:
                 done = self._round()
             except (PointInTimeLostError, ModelChangedError) as reason:
+                if self._backoff.tries and not self._wait_out(reason):  # again, with nothing done in between
+                    break
                 log.info("%s", reason, extra={"event.action": "read-anew"})
                 self._stop.wait(self._backoff.next_s())
             except ServerError as fault:
