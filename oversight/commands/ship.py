@@ -25,6 +25,8 @@ from oversight.commands.ship_progress import ProgressDisplay
 from oversight.settings import OversightSettings, ShipSettings, load
 
 INTERRUPTED = 130
+PIPE_COLUMNS = 240
+"""Width of the table where no terminal gives one: room for a long path in one piece."""
 
 
 @click.command()
@@ -117,7 +119,8 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
     for file in report.files:
         numbers = (file.stored, file.already_there, file.headers, file.failed, file.bytes)
         table.add_row(file.path, *(str(number) for number in numbers), file.note)
-    console = Console(soft_wrap=True, highlight=False)
+    table.columns[0].overflow = "fold"  # a path is of no use in part
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     console.print(table)
     console.print(
         f"{report.stored} events stored in {stream} in {report.seconds:.1f} s, {report.already_there} already there"

@@ -73,6 +73,7 @@ def test_the_result_is_a_table_or_json_and_a_second_run_adds_nothing(
     code, output, _ = run(environment, path)
     assert code == 0
     assert f"2 events stored in {stream}" in output
+    assert str(path) in output
     code, output, _ = run(environment, path, "--json")
     again = json.loads(output)
     assert (code, again["stored"], again["already_there"], again["files"][0]["note"]) == (0, 0, 2, "nothing new")
