@@ -96,9 +96,36 @@ def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.Grap
 
 def rename(graph: onnx.GraphProto) -> None:
     """Number all nodes and tensors in their order; inputs and outputs of the whole keep the artifact's names."""
+    sort(graph)
     names = {NUMERIC_INPUT: NUMERIC_INPUT, CATEGORICAL_INPUT: CODES}
     names |= {output.name: output.name for output in graph.output}
     _rename(graph, names, itertools.count())
+
+
+def sort(graph: onnx.GraphProto) -> None:
+    """Order the outer nodes by what they need alone: tf2onnx's order depends on how often it has been called."""
+    producer = {name: node for node in graph.node for name in node.output}
+    ordered: list[onnx.NodeProto] = []
+    done: set[str] = set()
+    waiting = [(name, False) for name in sorted((output.name for output in graph.output), reverse=True)]
+    while waiting:  # depth first, without recursion: a deep model is a long chain
+        name, needs_are_done = waiting.pop()
+        node = producer.get(name)
+        if node is None or node.output[0] in done:
+            continue
+        if needs_are_done:
+            done.add(node.output[0])
+            ordered.append(node)
+            continue
+        inner = [use for body in _inner_graphs(node) for part in nodes_of(body) for use in part.input]
+        waiting.append((name, True))
+        waiting += [(need, False) for need in reversed([*node.input, *inner])]
+    for node in ordered:
+        attributes = sorted(node.attribute, key=lambda attribute: attribute.name)
+        del node.attribute[:]
+        node.attribute.extend(attributes)
+    del graph.node[:]
+    graph.node.extend(ordered)
 
 
 def _rename(graph: onnx.GraphProto, names: dict[str, str], number: Iterator[int]) -> None:
