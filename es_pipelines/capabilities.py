@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
 
 PROBE = "oversight-probe-*"
 """Index pattern of the templates that are only simulated, never stored."""
@@ -57,8 +57,10 @@ def _has_data_streams(es: Elasticsearch) -> bool:
         es.indices.get_data_stream(name="oversight-probe")
     except NotFoundError as error:
         return _error_type(error.body) != ""  # a missing stream has a type; a missing route has none
-    except BadRequestError:
-        return False
+    except ApiError as error:
+        if error.meta.status not in (400, 405):
+            raise
+        return False  # the route belongs to something else there
     return True
 
 

@@ -15,13 +15,22 @@ CODES: dict[str, str] = {
     "not_a_number": "something else stands where a number belongs",
     "not_finite": "a number is infinite, or too large for 32 bits",
     "not_a_word": "a list or an object stands where a word belongs",
+    "too_many_fields": "the document has so many fields or list items that the engine stops reading them",
     "pipeline_error": "a processor failed in a way that is not foreseen; `oversight.failure.processor` names it",
 }
 
 OF_PROCESSOR: dict[str, dict[str, str]] = {
+    "gather": {
+        "type": "too_many_fields",
+        "message": "the document has too many fields or list items to be read; ship the raw line as `message`",
+    },
     "json-parse": {
         "type": "invalid_json",
         "message": "the line begins as JSON and cannot be read as such; ship one complete JSON object a line",
+    },
+    "json-number": {
+        "type": "not_finite",
+        "message": "the line holds a number that the engine cannot take, such as an integer beyond 64 bits; correct it at the source",
     },
     "csv-split": {
         "type": "stray_quote",

@@ -24,6 +24,9 @@ LABEL_COLUMN = "label"
 MAX_DEPTH = 16
 """Deepest field that is kept as a field. Engines stop at 20 levels; `oversight.shipped.` adds two."""
 
+MAX_LINE_FIELDS = 1_000
+"""Most fields that are taken out of a JSON line, the model's features apart; a line is anyone's text."""
+
 METADATA = (
     "_index", "_id", "_version", "_version_type", "_routing", "_op_type", "_type", "_dynamic_templates",
     "_if_seq_no", "_if_primary_term", "_now", "_ingest", "_oversight",
@@ -102,6 +105,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "kept": path_set(KEPT),
             "kept_when_stored": path_set(KEPT_WHEN_STORED),
             "max_depth": MAX_DEPTH,
+            "max_line_fields": MAX_LINE_FIELDS,
             "half": (len(columns) + 1) // 2,
         },
     } | {f"pipeline.{name}": pipeline_id(name, namespace) for name in PIPELINES}
@@ -124,5 +128,9 @@ def parents(paths: Iterable[str]) -> set[str]:
 
 
 def tags(processors: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Tags of the processors of one list."""
-    return [options["tag"] for processor in processors for options in processor.values()]
+    """Tags of the processors of one list, those of their `on_failure` included."""
+    found: list[str] = []
+    for processor in processors:
+        for options in processor.values():
+            found += [options["tag"], *tags(options.get("on_failure", []))]
+    return found

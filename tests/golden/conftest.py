@@ -12,22 +12,24 @@ from es_pipelines.provision import provision, remove
 from tests.pipelines import KDD99
 
 GOLDEN_NAMESPACE = f"golden{uuid.uuid4().hex[:8]}"
+STREAM_NAMESPACE = f"stored{uuid.uuid4().hex[:8]}"
+"""Where the cases are stored; apart, because both fixtures may live at once and each removes its own."""
 
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
 def provisioned(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
     """A client of each engine in turn, provisioned."""
-    yield from _provisioned(request.getfixturevalue(f"{request.param}_url"))
+    yield from _provisioned(request.getfixturevalue(f"{request.param}_url"), GOLDEN_NAMESPACE)
 
 
 @pytest.fixture(scope="session")
 def provisioned_streams(opensearch_url: str) -> Iterator[Elasticsearch]:
     """A client of the engine that has data streams and refuses what Elasticsearch refuses, provisioned."""
-    yield from _provisioned(opensearch_url)
+    yield from _provisioned(opensearch_url, STREAM_NAMESPACE)
 
 
-def _provisioned(url: str) -> Iterator[Elasticsearch]:
+def _provisioned(url: str, namespace: str) -> Iterator[Elasticsearch]:
     with Elasticsearch(url, request_timeout=60) as client:
-        provision(client, KDD99, namespace=GOLDEN_NAMESPACE)
+        provision(client, KDD99, namespace=namespace)
         yield client
-        remove(client, GOLDEN_NAMESPACE)
+        remove(client, namespace)

@@ -1,0 +1,142 @@
+"""What golden files cannot show: very large events, and documents that are already stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.fields import stream_name
+from es_pipelines.provision import provision, remove
+from tests.pipelines import KDD99, LINE, creations, simulate
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def streams(opensearch_url: str, namespace: str) -> Iterator[Elasticsearch]:
+    """The engine that has pipelines and data streams, provisioned."""
+    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+        provision(client, KDD99, namespace=namespace)
+        yield client
+        remove(client, namespace)
+
+
+@pytest.fixture
+def each(es: Elasticsearch, namespace: str) -> Iterator[Elasticsearch]:
+    """Each engine that has pipelines in turn, provisioned."""
+    provision(es, KDD99, namespace=namespace)
+    yield es
+    remove(es, namespace)
+
+
+def stored(es: Elasticsearch, namespace: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The hit of one document after it was created in the stream."""
+    (item,) = es.bulk(index=stream_name(namespace), operations=creations([document]), refresh=True)["items"]
+    assert "error" not in item["create"], item
+    return dict(es.get(index=item["create"]["_index"], id=item["create"]["_id"]))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x" * MEGABYTE,
+        "," * MEGABYTE,
+        '"' * MEGABYTE,
+        json.dumps({"a": "x" * MEGABYTE}),
+        '{"a":' * 2000 + "1" + "}" * 2000,
+    ],
+    ids=["letters", "commas", "quotes", "json", "deep"],
+)
+def test_a_line_of_a_megabyte_is_kept(each: Elasticsearch, namespace: str, line: str) -> None:
+    """A runaway line is a failed document, not a lost one."""
+    document = stored(each, namespace, {"message": line})["_source"]
+    assert document["oversight"]["status"] == "failed"
+    assert document["event"]["original"] == line
+
+
+@pytest.mark.opensearch
+def test_a_line_of_many_fields_keeps_the_engine_for_a_moment_only(streams: Elasticsearch, namespace: str) -> None:
+    """A line is anyone's text: of 20,000 fields the first thousand are taken, the features always, the text is whole."""
+    columns = {column.name: "1" for column in KDD99.features}
+    line = json.dumps({f"field{number}": number for number in range(20_000)} | {"kdd99": columns})
+    document = stored(streams, namespace, {"message": line})["_source"]
+    assert document["oversight"]["status"] == "pending"
+    assert document["event"]["original"] == line
+    assert len(document) < 1_100
+    assert [item["field"] for item in document["oversight"]["rejected"]] == ["event.original"]
+
+
+@pytest.mark.opensearch
+def test_more_items_than_an_engine_reads_leave_the_line(streams: Elasticsearch, namespace: str) -> None:
+    """Engines stop a script after so many loops; then the line is kept alone, with a code of its own."""
+    document = stored(streams, namespace, {"message": LINE, "user": {"id": "ann"}, "list": [1] * 1_100_000})["_source"]
+    assert document["error"]["type"] == "too_many_fields"
+    assert document["event"]["original"] == LINE
+    assert {item["field"] for item in document["oversight"]["rejected"]} == {"list", "user"}
+
+
+@pytest.mark.opensearch
+def test_a_bulk_update_does_not_run_the_pipeline_again(streams: Elasticsearch, namespace: str) -> None:
+    """The watcher's write must not turn an enriched document back to pending."""
+    hit = stored(streams, namespace, {"message": LINE})
+    action = {
+        "_index": hit["_index"],
+        "_id": hit["_id"],
+        "if_seq_no": hit["_seq_no"],
+        "if_primary_term": hit["_primary_term"],
+    }
+    update = {"doc": {"oversight": {"status": "enriched", "prediction": {"label": "normal"}}}}
+    (item,) = streams.bulk(operations=[{"update": action}, update], refresh=True)["items"]
+    assert item["update"]["status"] == 200
+    after = streams.get(index=hit["_index"], id=hit["_id"])["_source"]
+    assert after["oversight"] == {"status": "enriched", "prediction": {"label": "normal"}}
+    assert after["event"] == hit["_source"]["event"]
+
+
+@pytest.mark.opensearch
+def test_a_shipper_cannot_pass_for_a_stored_document(streams: Elasticsearch, namespace: str) -> None:
+    """What arrives under the stream's name is new, whatever it says of itself; under a backing index it runs again."""
+    hit = stored(streams, namespace, {"message": LINE})
+    forged = dict(hit["_source"])
+    forged["oversight"] = {"status": "pending", "feedback": {"verdict": "false_positive"}}
+    new = stored(streams, namespace, forged)["_source"]
+    assert "feedback" not in new["oversight"]
+    assert new["event"]["ingested"] >= hit["_source"]["event"]["ingested"]
+    (again,) = simulate(streams, namespace, [forged], index=hit["_index"])
+    assert again is not None
+    assert again["oversight"] == forged["oversight"]
+    assert again["event"]["ingested"] == hit["_source"]["event"]["ingested"]
+
+
+@pytest.mark.opensearch
+def test_integers_beyond_64_bits_lose_no_event(streams: Elasticsearch, namespace: str) -> None:
+    """OpenSearch runs no script beside such a number; plain processors then keep the line, also on a second run."""
+    line = json.dumps({"src_bytes": 2**64, "service": "http"})
+    from_line = stored(streams, namespace, {"message": line})["_source"]
+    assert from_line["error"]["type"] == "not_finite"
+    assert from_line["oversight"]["failure"]["pipeline"] == f"oversight-json-{namespace}"
+    shipped = {"message": LINE, "uid": 2**64, "oversight": {"status": "enriched"}, "user": {"id": "ann"}}
+    first = stored(streams, namespace, shipped)["_source"]
+    (again,) = simulate(streams, namespace, [{**first, "uid": 1}], index=".ds-x")
+    assert again is not None
+    assert again["oversight"]["status"] == "pending"
+    for document, original in ((from_line, line), (first, LINE)):
+        assert document["oversight"]["status"] == "failed"
+        assert document["event"]["original"] == original
+    assert first["uid"] == 2**64
+    assert first["user"] == {"id": "ann"}
+
+
+def test_numbers_beyond_every_format_fail_and_stay(each: Elasticsearch, namespace: str) -> None:
+    """In a JSON line 1e999 is infinite to one engine and no JSON to another; both keep it as failed."""
+    fields = json.dumps({column.name: "1" for column in KDD99.features}).replace(
+        '"src_bytes": "1"', '"src_bytes": 1e999'
+    )
+    document = stored(each, namespace, {"message": fields})["_source"]
+    assert document["oversight"]["status"] == "failed"
+    assert document["error"]["type"] in ("not_finite", "invalid_json")
+    assert document["event"]["original"] == fields

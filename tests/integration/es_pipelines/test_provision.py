@@ -1,0 +1,164 @@
+"""Provisioning on real engines: it can be repeated, follows a changed model, and says what an engine lacks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.artifact import Feature
+from contract.fields import FIELDS, properties, stream_name
+from es_pipelines.capabilities import ask
+from es_pipelines.provision import Step, provision, remove
+from es_pipelines.resources import model_fields
+from tests.artifacts import HOT, TURBINE
+from tests.golden.test_pipelines import INPUTS, event
+from tests.pipelines import KDD99, LINE, creations, simulate
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class WritesCounted(Elasticsearch):
+    """A client that notes every request that is no read."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.writes: list[str] = []
+
+    def perform_request(self, method: str, path: str, **options: Any) -> Any:
+        """Send it, and note it unless it only asks."""
+        if method not in ("GET", "HEAD") and not path.startswith("/_index_template/_simulate"):
+            self.writes.append(f"{method} {path}")
+        return super().perform_request(method, path, **options)
+
+
+@pytest.fixture
+def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
+    """A namespace whose resources are removed afterwards."""
+    yield namespace
+    remove(es, namespace)
+
+
+def test_a_second_run_makes_no_write(es: Elasticsearch, engine_url: str, installation: str) -> None:
+    """`oversight provision` belongs into every start script."""
+    steps: list[Step] = []
+    first = provision(es, KDD99, namespace=installation, on_step=steps.append)
+    assert first.steps == steps
+    assert {step.action for step in steps} == {"created"}
+    counting = WritesCounted(engine_url)
+    second = provision(counting, KDD99, namespace=installation)
+    counting.close()
+    assert counting.writes == []
+    assert {step.action for step in second.steps} == {"unchanged"}
+    assert [step.name for step in second.steps] == [step.name for step in first.steps]
+
+
+def test_a_changed_model_updates_what_depends_on_it(es: Elasticsearch, installation: str) -> None:
+    """A feature that the model gains is parsed and mapped after the next run, and nothing else is written."""
+    provision(es, KDD99, namespace=installation)
+    more = dataclasses.replace(KDD99, features=(*KDD99.features, Feature("entropy", "kdd99.entropy", "float")))
+    report = provision(es, more, namespace=installation)
+    changed = {step.name for step in report.steps if step.action == "updated"}
+    assert f"oversight-model-{installation}" in changed
+    assert f"oversight-settings-{installation}" not in changed
+    (document,) = simulate(es, installation, [{"message": f"{LINE},0.75"}])
+    assert document is not None
+    assert document["kdd99"]["entropy"] == 0.75
+
+
+def test_what_someone_changed_by_hand_is_put_right(es: Elasticsearch, installation: str) -> None:
+    """The content is compared, not only a mark that we left."""
+    provision(es, KDD99, namespace=installation)
+    name = f"oversight-csv-{installation}"
+    stored = dict(es.ingest.get_pipeline(id=name)[name])
+    es.ingest.put_pipeline(id=name, body={**stored, "processors": stored["processors"][1:]})
+    report = provision(es, KDD99, namespace=installation)
+    assert [step.name for step in report.steps if step.action == "updated"] == [name]
+
+
+def test_removing_leaves_nothing_and_may_be_repeated(es: Elasticsearch, installation: str) -> None:
+    """Tests clean up after themselves in a cluster that others use."""
+    provision(es, KDD99, namespace=installation)
+    remove(es, installation)
+    remove(es, installation)
+    assert {step.action for step in provision(es, KDD99, namespace=installation).steps} == {"created"}
+
+
+def test_another_model_runs_through_the_same_pipelines(es: Elasticsearch, installation: str) -> None:
+    """The pipelines know of the model what its contract says: CSV, JSON and fields of a turbine."""
+    provision(es, TURBINE, namespace=installation)
+    documents: list[dict[str, Any]] = [
+        {"message": "61.5,steady,1.2,healthy"},
+        {"message": json.dumps(HOT)},
+        HOT,
+        {"message": "61.5,steady,much"},
+    ]
+    csv, line, fields, failed = simulate(es, installation, documents)
+    assert csv is not None
+    assert csv["turbine"] == {"temperature_c": 61.5, "state": {"mode": "steady"}, "vibration_mm_s": 1.2}
+    assert csv["oversight"] == {"status": "pending", "truth": {"label": "healthy"}}
+    assert line is not None
+    assert fields is not None
+    assert line["turbine"] == fields["turbine"] == HOT["turbine"]
+    assert failed is not None
+    assert failed["error"]["type"] == "not_a_number"
+    assert failed["oversight"]["failure"]["field"] == "turbine.vibration_mm_s"
+
+
+@pytest.mark.opensearch
+def test_the_first_write_goes_into_a_data_stream(opensearch_url: str, namespace: str) -> None:
+    """Nothing is created by the way: the stream is there, with our mapping, before the first event."""
+    with Elasticsearch(opensearch_url) as es:
+        report = provision(es, KDD99, namespace=namespace)
+        try:
+            assert report.engine.data_streams
+            stream = es.indices.get_data_stream(name=stream_name(namespace))["data_streams"][0]
+            assert stream["template"] == f"oversight-stream-{namespace}"
+            mapping = es.indices.get_mapping(index=stream_name(namespace))
+            (only,) = mapping.values()
+            assert only["mappings"]["dynamic"] == "false"
+        finally:
+            remove(es, namespace)
+
+
+@pytest.mark.elasticsearch
+def test_elasticsearch_takes_every_document_that_the_pipelines_make(
+    elasticsearch_url: str, embedded_url: str, namespace: str
+) -> None:
+    """Elasticsearch is stricter about names than the other engines, and here it has no pipelines: it stores their output."""
+    with Elasticsearch(embedded_url) as pipelines, Elasticsearch(elasticsearch_url) as es:
+        provision(pipelines, KDD99, namespace=namespace)
+        documents = [found for found in simulate(pipelines, namespace, map(event, INPUTS)) if found is not None]
+        remove(pipelines, namespace)
+        index = f"oversight-mapping-{namespace}"
+        mappings = {"dynamic": False, "properties": properties([*FIELDS, *model_fields(KDD99)])}
+        es.indices.create(index=index, mappings=mappings, settings={"index": {"mode": "standard"}})
+        try:
+            assert ask(es).index_mode
+            items = es.bulk(index=index, operations=creations(documents))["items"]
+            assert [item["create"]["error"] for item in items if "error" in item["create"]] == []
+        finally:
+            es.indices.delete(index=index)
+
+
+def test_the_command_says_what_it_did_and_what_comes_next(
+    es: Elasticsearch, engine_url: str, installation: str
+) -> None:
+    """A line for each resource, then what to do next; a script reads the JSON of a second run."""
+    environment = {**os.environ, "ELASTICSEARCH_URL": engine_url}
+    command = [sys.executable, "-m", "oversight", "provision", "--namespace", installation]
+    said = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert f"created    pipeline oversight-router-{installation}" in said
+    assert "next: `oversight ship FILE...`" in said.splitlines()[-1]
+    again = subprocess.run([*command, "--json"], env=environment, cwd=ROOT, capture_output=True, check=True).stdout
+    report = json.loads(again)
+    assert report["stream"] == stream_name(installation)
+    assert {step["action"] for step in report["steps"]} == {"unchanged"}
