@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from contract.artifact import ModelContract
+from contract.errors import InputError
 from contract.fields import stream_name
 from es_pipelines.capabilities import Capabilities, Omission, ask
 from es_pipelines.parameters import PIPELINES, pipeline_id
@@ -67,9 +68,12 @@ def provision(
     for resource in resources(contract, namespace, engine):
         stored = read(es, resource)
         action: Action = "unchanged"
-        if stored is None or not contains(stored, resource.body):
-            put(es, resource)
-            action = "created" if stored is None else "updated"
+        if stored is None:
+            create(es, resource)
+            action = "created"
+        elif not contains(stored, resource.body):
+            update(es, resource)
+            action = "updated"
         step = Step(resource.kind, resource.name, action)
         report.steps.append(step)
         if on_step is not None:
@@ -101,13 +105,25 @@ def read(es: Elasticsearch, resource: Resource) -> dict[str, Any] | None:
         if resource.kind == "index template":
             return dict(es.indices.get_index_template(name=resource.name)["index_templates"][0]["index_template"])
         if resource.kind == "data stream":
-            return dict(es.indices.get_data_stream(name=resource.name)["data_streams"][0])
+            backing = es.indices.get_data_stream(name=resource.name)["data_streams"][0]["indices"]
+            newest = backing[-1]["index_name"]
+            return dict(es.indices.get(index=newest)[newest])
         return dict(es.indices.get(index=resource.name)[resource.name])
     except NotFoundError:
         return None
 
 
-def put(es: Elasticsearch, resource: Resource) -> None:
+def create(es: Elasticsearch, resource: Resource) -> None:
+    """Write what is not there yet; a stream takes its settings and mappings from the templates."""
+    if resource.kind == "data stream":
+        es.indices.create_data_stream(name=resource.name)
+    elif resource.kind == "index":
+        es.indices.create(index=resource.name)
+    else:
+        update(es, resource)
+
+
+def update(es: Elasticsearch, resource: Resource) -> None:
     """Write the resource over what stands there."""
     body = resource.body
     if resource.kind == "pipeline":
@@ -116,10 +132,29 @@ def put(es: Elasticsearch, resource: Resource) -> None:
         es.cluster.put_component_template(name=resource.name, body=body)
     elif resource.kind == "index template":
         es.indices.put_index_template(name=resource.name, body=body)
-    elif resource.kind == "data stream":
-        es.indices.create_data_stream(name=resource.name)
     else:
-        es.indices.create(index=resource.name)
+        update_stream(es, resource)
+
+
+def update_stream(es: Elasticsearch, resource: Resource) -> None:
+    """Give the index that is written to what the templates say now; they count for new indices only.
+
+    A field whose type changed cannot be mapped anew: a data stream then goes on in a new index.
+
+    Raises:
+        InputError: there is but one plain index, and it has a field of another type.
+    """
+    es.indices.put_settings(index=resource.name, settings=resource.body["settings"])
+    properties, newest_only = resource.body["mappings"]["properties"], resource.kind == "data stream"
+    try:
+        es.indices.put_mapping(index=resource.name, properties=properties, write_index_only=newest_only or None)
+    except BadRequestError as error:
+        if resource.kind != "data stream":
+            raise InputError(
+                f"index {resource.name} has a field of another type than the model needs ({error.message}); "
+                f"provision another namespace, or delete the index"
+            ) from None
+        es.indices.rollover(alias=resource.name)
 
 
 def contains(stored: Any, wanted: Any) -> bool:

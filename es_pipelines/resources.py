@@ -42,7 +42,7 @@ def resources(contract: ModelContract, namespace: str, engine: Capabilities) -> 
     settings = fill(read_yaml("templates/settings.yml"), known)
     if engine.index_mode:
         settings["index"]["mode"] = "standard"
-    mappings = {"dynamic": False, "properties": _without_malformed_timestamp(properties(FIELDS))}
+    mappings: dict[str, Any] = {"dynamic": False, "properties": _without_malformed_timestamp(properties(FIELDS))}
     template = fill(read_yaml("templates/stream.yml"), known)
     if not engine.data_streams:
         del template["data_stream"]
@@ -57,7 +57,12 @@ def resources(contract: ModelContract, namespace: str, engine: Capabilities) -> 
     ]
     found.append(Resource("index template", f"oversight-stream-{namespace}", {**template, "_meta": _meta(template)}))
     # Lifecycle, failure store and the mappings of the watchers' and alerts' indices belong here.
-    found.append(Resource("data stream" if engine.data_streams else "index", stream, {}))
+    # Templates count for new indices only; the one that is written to now must say the same.
+    body = {
+        "settings": {"index": {"default_pipeline": known["pipeline.router"]}},
+        "mappings": {"properties": _merged(mappings["properties"], properties(model_fields(contract)))},
+    }
+    found.append(Resource("data stream" if engine.data_streams else "index", stream, body))
     return found
 
 
@@ -85,6 +90,14 @@ def _meta(body: Mapping[str, Any]) -> dict[str, Any]:
 def _described(body: dict[str, Any]) -> dict[str, Any]:
     """A pipeline with its digest at the end of its description: not every engine takes `_meta` there."""
     return {**body, "description": f"{body['description']} [{HASH_KEY} {digest(body)}]"}
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings in one, object by object."""
+    both = dict(one)
+    for name, value in other.items():
+        both[name] = _merged(both[name], value) if isinstance(both.get(name), Mapping) else value
+    return both
 
 
 def _without_malformed_timestamp(mapped: dict[str, Any]) -> dict[str, Any]:

@@ -69,9 +69,27 @@ def test_a_changed_model_updates_what_depends_on_it(es: Elasticsearch, installat
     changed = {step.name for step in report.steps if step.action == "updated"}
     assert f"oversight-model-{installation}" in changed
     assert f"oversight-settings-{installation}" not in changed
-    (document,) = simulate(es, installation, [{"message": f"{LINE},0.75"}])
-    assert document is not None
-    assert document["kdd99"]["entropy"] == 0.75
+    stream = stream_name(installation)
+    assert stream in changed
+    es.bulk(index=stream, operations=creations([{"message": f"{LINE},0.75"}]), refresh=True)
+    query = {"range": {"kdd99.entropy": {"gt": 0.7}}}
+    assert es.search(index=stream, query=query)["hits"]["total"]["value"] == 1
+    assert {step.action for step in provision(es, more, namespace=installation).steps} == {"unchanged"}
+
+
+@pytest.mark.opensearch
+def test_a_feature_of_another_type_begins_a_new_index(opensearch_url: str, namespace: str) -> None:
+    """A mapping cannot change its type, and no event may be lost over that."""
+    other = [Feature("hot", "kdd99.hot", "string", vocabulary=("a",)) if f.name == "hot" else f for f in KDD99.features]
+    with Elasticsearch(opensearch_url) as es:
+        try:
+            provision(es, KDD99, namespace=namespace)
+            changed = dataclasses.replace(KDD99, features=tuple(other))
+            provision(es, changed, namespace=namespace)
+            assert len(es.indices.get_data_stream(name=stream_name(namespace))["data_streams"][0]["indices"]) == 2
+            assert {step.action for step in provision(es, changed, namespace=namespace).steps} == {"unchanged"}
+        finally:
+            remove(es, namespace)
 
 
 def test_what_someone_changed_by_hand_is_put_right(es: Elasticsearch, installation: str) -> None:
