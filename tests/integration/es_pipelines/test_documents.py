@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,21 @@ def test_a_line_of_a_megabyte_is_kept(each: Elasticsearch, namespace: str, line:
     document = stored(each, namespace, {"message": line})["_source"]
     assert document["oversight"]["status"] == "failed"
     assert document["event"]["original"] == line
+
+
+@pytest.mark.opensearch
+@pytest.mark.data
+def test_every_line_of_the_sensor_logs_becomes_pending(
+    streams: Elasticsearch, namespace: str, shared_data: Path
+) -> None:
+    """The files as sensors write them: each header is dropped, each row is an event."""
+    logs = sorted((shared_data / "sensor-logs").glob("*.csv"))
+    lines = [line for log in logs for line in log.read_bytes().decode().splitlines()]
+    stream = stream_name(namespace)
+    answer = streams.bulk(index=stream, operations=creations({"message": line} for line in lines), refresh=True)
+    assert not answer["errors"]
+    pending = streams.count(index=stream, query={"term": {"oversight.status": "pending"}})["count"]
+    assert pending == streams.count(index=stream)["count"] == len(lines) - len(logs) == 671
 
 
 @pytest.mark.opensearch
