@@ -47,6 +47,8 @@ class Recipe:
     """At the start; it falls to 0 along a half cosine."""
     category_dropout: float = 0.02
     """Share of words that are shown as unseen in an epoch, so that the unseen bucket is trained."""
+    detector_epochs: int = 20
+    """Most epochs of the detector: trained longer it learns the training set's normal vectors by heart and flags others."""
     mixed_per_normal: int = 2
     """Mixed vectors that the detector sees for each normal one."""
     false_positive_rate: float = 0.01
@@ -141,7 +143,13 @@ class _Fit:
 
         seen = self._with_mixed(networks, training, self.recipe.mixed_per_normal)
         self._run(
-            "detector", networks.detector, loss, seen, self._with_mixed(networks, validation, 1), lambda *same: same
+            "detector",
+            networks.detector,
+            loss,
+            seen,
+            self._with_mixed(networks, validation, 1),
+            lambda *same: same,
+            epochs=min(self.recipe.epochs, self.recipe.detector_epochs),
         )
 
     def _with_mixed(self, networks: Networks, tensors: Tensors, times: int) -> Tensors:
@@ -165,11 +173,13 @@ class _Fit:
         training: Tensors,
         validation: Tensors,
         vary: Callable[..., Tensors],
+        epochs: int | None = None,
     ) -> None:
         n_rows, recipe = int(training[0].shape[0]), self.recipe
+        epochs = epochs or recipe.epochs
         batch = min(recipe.batch_size, n_rows)
         n_steps = n_rows // batch
-        schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs * n_steps)
+        schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, epochs * n_steps)
         optimizer = keras.optimizers.Adam(schedule)
         optimizer.build(network.trainable_variables)
 
@@ -182,10 +192,10 @@ class _Fit:
 
         run_epoch, measure_loss = tf.function(epoch), tf.function(loss)
         best, best_weights, waited = np.inf, network.get_weights(), 0
-        for done in range(1, recipe.epochs + 1):
+        for done in range(1, epochs + 1):
             run_epoch(tf.constant(self.rng.permutation(n_rows)), *vary(*training))
             value = float(measure_loss(*validation))
-            self.progress(name, done, recipe.epochs, f"validation loss {value:.5f}")
+            self.progress(name, done, epochs, f"validation loss {value:.5f}")
             if value < best:
                 best, best_weights, waited = value, network.get_weights(), 0
             else:

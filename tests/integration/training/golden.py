@@ -47,13 +47,13 @@ ROWS: tuple[dict[str, object], ...] = (
     {"protocol_type": "sctp", "service": "", "flag": "?"},
 )  # fmt: skip
 ANSWERS: tuple[Answer, ...] = (
-    Answer("normal", 1.0000, 0.0369),
-    Answer("neptune", 1.0000, 0.0007),
-    Answer("smurf", 0.9999, 0.0340),
-    Answer("normal", 1.0000, 0.8631),
-    Answer("back", 0.9992, 0.3258),
-    Answer("normal", 1.0000, 0.9344),
-    Answer("normal", 1.0000, 0.9987),
+    Answer("normal", 1.0000, 0.0393),
+    Answer("neptune", 1.0000, 0.0008),
+    Answer("smurf", 0.9999, 0.0356),
+    Answer("normal", 1.0000, 0.9844),
+    Answer("back", 0.9992, 0.2060),
+    Answer("normal", 1.0000, 0.9373),
+    Answer("normal", 1.0000, 0.9988),
     Answer("normal", 0.9931, 1.0000),
 )
 
