@@ -21,7 +21,7 @@ from oversight.keras_parts import tensorflow_in_quiet
 from oversight.settings import DEFAULT_MODEL
 from training import data, report
 from training.evaluate import by_label, evaluate, open_artifact, predict
-from training.split import Parts, split
+from training.split import Parts, check_labels, split
 
 
 @click.command()
@@ -49,6 +49,7 @@ def command(*, data_path: Path | None, seed: int, output: Path, keep_keras: Path
         progress.say("reading the data")
         records, source = data.fetch() if data_path is None else data.read(data_path)
         parts = split(records, seed)
+        check_labels(parts)
         progress.say(
             f"{records.n_rows:,} rows, {len(parts.training):,} distinct vectors to train on; starting TensorFlow"
         )
