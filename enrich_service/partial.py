@@ -32,7 +32,6 @@ class PartialDocuments:
         self.unknown_is_alert = unknown_is_alert
         self._model = {"id": contract.name, "version": version}
         self._threats = [_threat(label) for label in contract.labels]
-        self._has_attacks = any(label.severity > 0 for label in contract.labels)
 
     def build(self, predictions: Predictions, row: int, reasons: list[str]) -> dict[str, Any]:
         """The partial document of one row, nested."""
@@ -40,9 +39,7 @@ class PartialDocuments:
         attack, unknown = bool(predictions.attack[row]), bool(predictions.unknown[row])
         severity = UNKNOWN_SEVERITY if unknown else label.severity
         verdict = UNKNOWN_LABEL if unknown else label.name
-        family = label.family
-        if unknown and self._has_attacks:
-            family = self.contract.families[int(predictions.attack_family[row])]
+        family = self.contract.families[int(predictions.family[row])]
         fields: dict[str, Any] = {
             "event": _event(
                 alert=attack or (unknown and self.unknown_is_alert),

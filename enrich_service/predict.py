@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import ModelContract
 from contract.errors import DocumentError, InvalidFeatureError
+from contract.verdict import VerdictRule, Verdicts
 from enrich_service.artifact import RUNTIME_ERRORS, Artifact, Outputs, first_line
 from enrich_service.features import FeatureRows
 
@@ -25,33 +26,18 @@ TOP = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
+class Predictions(Verdicts):
     """What the model says of n rows; every array's first axis is the rows."""
 
     rows: FeatureRows
     """What was asked, without the rows that the model gave no finite answer for."""
-    closest: NDArray[np.intp]
-    """Shape (n,): the likeliest label, by its place in the contract."""
     top: NDArray[np.intp]
     """Shape (n, min(TOP, n_labels)): the likeliest labels, the likeliest first."""
     probabilities: NDArray[np.float32]
     """Shape (n, n_labels)."""
-    attack_probability: NDArray[np.float64]
-    """Shape (n,): of all labels together that are not harmless."""
     novelty: NDArray[np.float32] | None
     """Shape (n,), 0 to 1; None where the model measures none."""
-    novel: NDArray[np.bool_]
-    """Shape (n,): novelty above the threshold."""
-    attack: NDArray[np.bool_]
-    """Shape (n,): the closest label is not harmless."""
-    attack_family: NDArray[np.intp]
-    """Shape (n,): the likeliest family with a label that is not harmless, by its place in `contract.families`."""
     warnings: list[list[str]]
-
-    @property
-    def unknown(self) -> NDArray[np.bool_]:
-        """Shape (n,): the verdict is `unknown`, since the closest label is harmless and the row like nothing known."""
-        return self.novel & ~self.attack
 
 
 class Predictor:
@@ -60,10 +46,7 @@ class Predictor:
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         contract = artifact.contract
-        self._harmful = np.array([label.severity > 0 for label in contract.labels])
-        members = [[label.family == family and label.severity > 0 for family in contract.families]
-                   for label in contract.labels]  # fmt: skip
-        self._family_of_attack = np.array(members, np.float32)
+        self._verdicts = VerdictRule(contract)
         self._ranges = _Ranges(contract)
         self._vocabularies = [(f"unseen_category:{f.field}", frozenset(f.vocabulary)) for f in contract.categorical]
 
@@ -108,21 +91,18 @@ class Predictor:
         self, rows: FeatureRows, probabilities: NDArray[np.float32], novelty: NDArray[np.float32] | None
     ) -> Predictions:
         order = np.argsort(-probabilities, axis=1, kind="stable")
-        closest = order[:, 0]
-        threshold = self.artifact.contract.novelty_threshold
-        novel = np.zeros(len(closest), np.bool_)
-        if novelty is not None and threshold is not None:
-            novel = novelty > np.float32(threshold)
+        verdicts = self._verdicts(probabilities, novelty)
         return Predictions(
+            closest=verdicts.closest,
+            attack=verdicts.attack,
+            novel=verdicts.novel,
+            attack_probability=verdicts.attack_probability,
+            attack_family=verdicts.attack_family,
+            family=verdicts.family,
             rows=rows,
-            closest=closest,
             top=order[:, :TOP],
             probabilities=probabilities,
-            attack_probability=probabilities[:, self._harmful].sum(axis=1, dtype=np.float64),
             novelty=novelty,
-            novel=novel,
-            attack=self._harmful[closest],
-            attack_family=np.argmax(probabilities @ self._family_of_attack, axis=1),
             warnings=self._warnings(rows.numeric, rows.categorical),
         )
 
