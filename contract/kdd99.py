@@ -24,6 +24,12 @@ CATEGORICAL: tuple[str, ...] = ("protocol_type", "service", "flag")
 
 NUMERIC: tuple[str, ...] = tuple(column for column in COLUMNS if column not in CATEGORICAL)
 
+CONTENT: tuple[str, ...] = COLUMNS[9:22]
+"""Columns 10 to 22, `hot` to `is_guest_login`: read from inside the connection, which few sensors do."""
+
+FLOW: tuple[str, ...] = tuple(column for column in COLUMNS if column not in CONTENT)
+"""The 28 other columns, in their order: the connection's own numbers and the counts over recent ones."""
+
 ROOT = "kdd99"
 """The columns stand in a document under this root, by their own names."""
 

@@ -2,17 +2,19 @@
 
     FILE (plain or gzip) ┐                    distinct lines          distinct records
     scikit-learn's copy  ┴─▶ lines ─▶ dict ──────────────▶ parse ──▶ one row a (vector, label), with its count
+                                                                          └─▶ select: the same over fewer columns
 
 Seven rows in ten of KDD Cup 99 are repetitions, so each distinct line is parsed once and counted.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,16 +36,28 @@ class Records:
     """Distinct labelled records; `counts` says how often each stood in the file."""
 
     numeric: NDArray[np.float32]
-    """Shape (n_records, 38), raw values, columns in the order of `contract.kdd99.NUMERIC`."""
+    """Shape (n_records, n_numeric), raw values, in the order of `numeric_columns`; 38 as read."""
     categorical: NDArray[np.str_]
-    """Shape (n_records, 3), columns in the order of `contract.kdd99.CATEGORICAL`."""
+    """Shape (n_records, n_categorical), in the order of `categorical_columns`; 3 as read."""
     labels: NDArray[np.str_]
     """Shape (n_records,), without the full stop."""
     counts: NDArray[np.int64]
     """Shape (n_records,)."""
+    columns: tuple[str, ...] = COLUMNS
+    """The columns that are there, in the order of the file."""
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def numeric_columns(self) -> tuple[str, ...]:
+        """Names of the columns of `numeric`."""
+        return tuple(column for column in self.columns if column not in CATEGORICAL)
+
+    @cached_property
+    def categorical_columns(self) -> tuple[str, ...]:
+        """Names of the columns of `categorical`."""
+        return tuple(column for column in self.columns if column in CATEGORICAL)
 
     @cached_property
     def n_rows(self) -> int:
@@ -52,7 +66,24 @@ class Records:
 
     def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> Records:
         """The records of an index or mask, in its order."""
-        return Records(self.numeric[index], self.categorical[index], self.labels[index], self.counts[index])
+        return Records(
+            self.numeric[index], self.categorical[index], self.labels[index], self.counts[index], self.columns
+        )
+
+    def pick(self, columns: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+        """The numbers and the words of some columns, each in the order in which they are named.
+
+        Raises:
+            InputError: names the columns that these records do not have.
+        """
+        absent = [column for column in columns if column not in self.columns]
+        if absent:
+            raise InputError(
+                f"the records have no column {', '.join(absent)}, only {len(self.columns)} others; read them from a whole file"
+            )
+        numeric = [self.numeric_columns.index(column) for column in columns if column not in CATEGORICAL]
+        words = [self.categorical_columns.index(column) for column in columns if column in CATEGORICAL]
+        return self.numeric[:, numeric], self.categorical[:, words]
 
 
 @dataclass(frozen=True)
@@ -190,6 +221,16 @@ def _shown(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
 
 
+def select(records: Records, columns: tuple[str, ...]) -> Records:
+    """The records over these columns only: those that differ elsewhere alone become one, with their counts added.
+
+    Raises:
+        InputError: a column is not there.
+    """
+    numeric, words = records.pick(columns)
+    return _merge(Records(numeric, words, records.labels, records.counts, columns))
+
+
 def _merge(records: Records) -> Records:
     """One record a (vector, label): lines that spell one vector in two ways (`0`, `0.00`) become one; order kept."""
     codes = [np.unique(column, return_inverse=True)[1] for column in (*records.categorical.T, records.labels)]
@@ -198,7 +239,7 @@ def _merge(records: Records) -> Records:
     counts = np.bincount(group, weights=records.counts).astype(np.int64)
     order = np.argsort(first)
     merged = records.take(first[order])
-    return Records(merged.numeric, merged.categorical, merged.labels, counts[order])
+    return dataclasses.replace(merged, counts=counts[order])
 
 
 def as_items(matrix: NDArray[np.float32]) -> NDArray[np.void]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact import Feature, ModelContract
-from contract.kdd99 import CATEGORICAL, COLUMNS, FAMILIES, LABELS, NORMAL, NUMERIC, field_of
+from contract.kdd99 import FAMILIES, LABELS, NORMAL, field_of
 from training.data import Records, Source
 from training.encoding import Encoding
 from training.fit import Recipe
@@ -19,11 +19,18 @@ NAME = "kdd99-mlp"
 
 
 def contract_of(
-    parts: Parts, source: Source, encoding: Encoding, *, seed: int, recipe: Recipe, novelty_threshold: float
+    parts: Parts,
+    source: Source,
+    encoding: Encoding,
+    *,
+    seed: int,
+    recipe: Recipe,
+    novelty_threshold: float,
+    name: str = NAME,
 ) -> ModelContract:
     """The contract before the held-out figures are known; nothing in it depends on time, machine or path."""
     return ModelContract(
-        name=NAME,
+        name=name,
         features=features(parts.training, encoding),
         labels=LABELS,
         families=FAMILIES,
@@ -45,23 +52,23 @@ def contract_of(
 
 
 def features(training: Records, encoding: Encoding) -> tuple[Feature, ...]:
-    """The 41 features: range and words of the training records, the middle of the normal ones as background."""
+    """The records' columns: range and words of the training records, the middle of the normal ones as background."""
     normal = training.take(training.labels == NORMAL)
-    vocabularies = dict(zip(CATEGORICAL, encoding.vocabularies, strict=True))
+    vocabularies = dict(zip(training.categorical_columns, encoding.vocabularies, strict=True))
     return tuple(
         _words(column, vocabularies[column], normal) if column in vocabularies else _numbers(column, training, normal)
-        for column in COLUMNS
+        for column in training.columns
     )
 
 
 def _words(column: str, vocabulary: tuple[str, ...], normal: Records) -> Feature:
-    words, counts = np.unique(normal.categorical[:, CATEGORICAL.index(column)], return_counts=True)
+    words, counts = np.unique(normal.categorical[:, normal.categorical_columns.index(column)], return_counts=True)
     background = str(words[counts.argmax()])
     return Feature(column, field_of(column), "string", vocabulary=vocabulary, background=background)
 
 
 def _numbers(column: str, training: Records, normal: Records) -> Feature:
-    place = NUMERIC.index(column)
+    place = training.numeric_columns.index(column)
     values = training.numeric[:, place]
     return Feature(
         column,

@@ -80,9 +80,13 @@ def open_artifact(path: Path) -> tuple[onnxruntime.InferenceSession, ModelContra
 
 
 def predict(session: onnxruntime.InferenceSession, contract: ModelContract, records: Records) -> Predictions:
-    """Run records through the graph, `BATCH` at a time."""
-    numeric = records.numeric[:, [NUMERIC.index(feature.name) for feature in contract.numeric]]
-    words = records.categorical[:, [CATEGORICAL.index(feature.name) for feature in contract.categorical]].astype(object)
+    """Run records through the graph, `BATCH` at a time; columns that the model does not read are left out.
+
+    Raises:
+        InputError: the records lack a column that the model reads.
+    """
+    numeric, categorical = records.pick([feature.name for feature in contract.features])
+    words = categorical.astype(object)
     inputs = {item.name for item in session.get_inputs()}
     outputs = [item.name for item in session.get_outputs()]
     found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in outputs}

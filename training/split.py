@@ -8,6 +8,7 @@ A random split by rows would put a twin of three in four held-out rows into trai
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,4 +89,4 @@ def one_label_a_vector(records: Records) -> tuple[Records, int]:
     rows = np.bincount(vector, weights=records.counts).astype(np.int64)
     single = records.take(np.sort(keep))
     n_contradictory = int((np.bincount(vector) > 1).sum())
-    return Records(single.numeric, single.categorical, single.labels, rows[vector[np.sort(keep)]]), n_contradictory
+    return dataclasses.replace(single, counts=rows[vector[np.sort(keep)]]), n_contradictory

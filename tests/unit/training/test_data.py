@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from contract.errors import InputError
-from contract.kdd99 import CATEGORICAL, COLUMNS, NUMERIC
+from contract.kdd99 import CATEGORICAL, COLUMNS, CONTENT, FLOW, NUMERIC
 from tests.unit.training.samples import line, lines, write
-from training.data import fetch, read
+from training.data import fetch, read, select
 
 
 def changed(text: str, column: str, value: str) -> str:
@@ -157,3 +157,39 @@ def test_without_data_and_without_a_network_the_option_is_named(
     with pytest.raises(InputError, match=r"cannot be downloaded.*--data FILE") as raised:
         fetch(tmp_path)
     assert "\n" not in str(raised.value)
+
+
+def test_records_that_differ_in_left_out_columns_alone_become_one(tmp_path: Path) -> None:
+    """Distinct means distinct to the model: a twin in these columns may not land in two parts of the split."""
+    text = line("normal", random.Random(3))
+    others = [changed(text, "hot", str(number)) for number in range(4)]
+    whole, _ = read(write(tmp_path / "data.csv", [*others, others[0], line("smurf", random.Random(4))]))
+    flow = select(whole, FLOW)
+    assert (len(whole), len(flow)) == (5, 2)
+    assert flow.counts.tolist() == [5, 1]
+    assert flow.labels.tolist() == ["normal", "smurf"]
+    assert (flow.numeric.shape, flow.categorical.shape) == ((2, 25), (2, 3))
+    assert (*flow.categorical_columns, *flow.numeric_columns) == (*CATEGORICAL, *(c for c in NUMERIC if c in FLOW))
+
+
+def test_every_value_of_a_selection_is_that_of_its_column(tmp_path: Path) -> None:
+    """In the order asked for, also where that is not the file's."""
+    whole, _ = read(write(tmp_path / "data.csv", lines(30)))
+    flow = select(whole, FLOW).take(np.array([4, 1]))
+    numeric, words = flow.pick(["flag", "srv_count", "duration", "service"])
+    for index, column in enumerate(("srv_count", "duration")):
+        assert numeric[:, index].tolist() == whole.numeric[[4, 1], NUMERIC.index(column)].tolist()
+    assert words.tolist() == whole.categorical[[4, 1]][:, [2, 1]].tolist()
+
+
+def test_a_column_that_was_left_out_is_asked_for_in_vain(tmp_path: Path) -> None:
+    """A model of 41 features cannot be measured on the records of 28."""
+    flow = select(read(write(tmp_path / "data.csv", lines(3)))[0], FLOW)
+    with pytest.raises(InputError, match=r"no column hot, only 28 others"):
+        flow.pick(["hot", "count"])
+
+
+def test_content_and_flow_columns_are_all_columns_once() -> None:
+    """Columns 10 to 22 of the task description, and the rest."""
+    assert (CONTENT[0], CONTENT[-1], len(CONTENT)) == ("hot", "is_guest_login", 13)
+    assert sorted((*CONTENT, *FLOW)) == sorted(COLUMNS)

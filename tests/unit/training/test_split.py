@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from contract.errors import InputError
+from contract.kdd99 import FLOW
 from tests.unit.training.samples import lines, write
-from training.data import Records, read
+from training.data import Records, read, select
 from training.split import Parts, check_labels, one_label_a_vector, split
 
 
@@ -71,6 +73,18 @@ def test_a_vector_with_two_labels_keeps_the_one_with_more_rows_and_all_its_rows(
     assert single.labels.tolist() == ["normal", "nmap", "satan"]
     assert single.counts.tolist() == [1, 7, 8]
     assert n_contradictory == 2
+
+
+def test_vectors_that_fewer_columns_cannot_tell_apart_are_contradictory(records: Records) -> None:
+    """Two labels, one vector: the label with more rows stays, and the parts know which columns they hold."""
+    numeric = np.zeros_like(records.numeric)
+    numeric[:, records.numeric_columns.index("hot")] = np.arange(len(records))
+    whole = dataclasses.replace(records, numeric=numeric, categorical=np.full_like(records.categorical, "tcp"))
+    assert one_label_a_vector(whole)[1] == 0
+    single, n_contradictory = one_label_a_vector(select(whole, FLOW))
+    assert n_contradictory == 1
+    assert (single.labels.tolist(), single.counts.tolist()) == (["normal"], [records.n_rows])
+    assert single.columns == FLOW
 
 
 def test_a_label_of_the_test_set_is_refused_for_training(records: Records) -> None:
