@@ -27,6 +27,8 @@ NUMERIC_INPUT, CATEGORICAL_INPUT = "numeric", "categorical"
 PROBABILITIES_OUTPUT, NOVELTY_OUTPUT = "probabilities", "novelty"
 VERSION_DIGITS = 12
 """`oversight.model.version` is that many hex digits of the file's SHA-256."""
+SHARES_TOLERANCE = 1e-3
+"""Shares are written rounded; together they may pass 1 by so much."""
 
 FeatureKind = Literal["float", "string"]
 
@@ -78,6 +80,12 @@ class Feature:
     """Of a float feature: the range seen in training. Outside it is a warning, never an error."""
     background: float | str | None = None
     """A harmless value, which explanations put in the feature's place to see what it weighs."""
+    usual_low: float | None = None
+    usual_middle: float | None = None
+    usual_high: float | None = None
+    """Of a float feature: the 5 %, 50 % and 95 % quantile of the harmless rows (`ModelContract.usual_of`)."""
+    usual_shares: tuple[tuple[str, float], ...] = ()
+    """Of a string feature: the words of the harmless rows with their share of them, the commonest first."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,8 @@ class ModelContract:
     families: tuple[str, ...]
     novelty_threshold: float | None = None
     """Above it a document is unlike anything in training; None where the model measures no novelty."""
+    usual_of: str = "harmless rows"
+    """What the features' `usual_...` were measured on, in the plural and as a sentence names it."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Where the weights come from: data digest, rows, seed."""
     libraries: Mapping[str, str] = field(default_factory=dict)
@@ -122,6 +132,7 @@ class ModelContract:
             "labels": [_label_to_dict(label) for label in self.labels],
             "families": list(self.families),
             "novelty_threshold": self.novelty_threshold,
+            "usual_of": self.usual_of,
             "training": dict(self.training),
             "libraries": dict(self.libraries),
             "heldout": dict(self.heldout),
@@ -163,6 +174,7 @@ class ModelContract:
                 labels=tuple(_label_from_dict(item) for item in _list(data, "labels")),
                 families=tuple(str(family) for family in _list(data, "families")),
                 novelty_threshold=_number(data, "novelty_threshold"),
+                usual_of=_text({"usual_of": cls.usual_of, **data}, "usual_of"),
                 training=_mapping(data, "training"),
                 libraries=_mapping(data, "libraries"),
                 heldout=_mapping(data, "heldout"),
@@ -203,6 +215,27 @@ def _check_features(features: tuple[Feature, ...]) -> list[str]:
             problems.append(f"vocabulary of {feature.name!r} names a word twice")
         if any(not part for part in feature.field.split(".")):
             problems.append(f"feature {feature.name!r} has the field {feature.field!r}, which no engine takes")
+        problems += _check_usual(feature)
+    return problems
+
+
+def _check_usual(feature: Feature) -> list[str]:
+    problems = []
+    quantiles = [feature.usual_low, feature.usual_middle, feature.usual_high]
+    known = [quantile for quantile in quantiles if quantile is not None]
+    if known != sorted(known):
+        problems.append(
+            f"`usual_low`, `usual_middle`, `usual_high` of {feature.name!r} are {quantiles}, expected ascending"
+        )
+    words = [word for word, _ in feature.usual_shares]
+    problems += [
+        f"`usual_shares` of {feature.name!r} names {word!r}, which is not in its vocabulary"
+        for word in words
+        if word not in feature.vocabulary
+    ]
+    shares = [share for _, share in feature.usual_shares]
+    if any(not 0.0 <= share <= 1.0 for share in shares) or sum(shares) > 1.0 + SHARES_TOLERANCE:
+        problems.append(f"`usual_shares` of {feature.name!r} are no shares of one whole")
     return problems
 
 
@@ -224,9 +257,12 @@ def _feature_to_dict(feature: Feature) -> dict[str, Any]:
     data: dict[str, Any] = {"name": feature.name, "field": feature.field, "kind": feature.kind}
     if feature.kind == "string":
         data["vocabulary"] = list(feature.vocabulary)
+        usual: dict[str, Any] = {"usual_shares": dict(feature.usual_shares)}
     else:
         data |= {"minimum": feature.minimum, "maximum": feature.maximum}
-    return data | {"background": feature.background}
+        usual = {key: getattr(feature, key) for key in ("usual_low", "usual_middle", "usual_high")}
+    known = {key: value for key, value in usual.items() if value not in (None, {})}
+    return data | {"background": feature.background} | known
 
 
 def _feature_from_dict(data: Mapping[str, Any]) -> Feature:
@@ -239,7 +275,17 @@ def _feature_from_dict(data: Mapping[str, Any]) -> Feature:
         minimum=_number(data, "minimum"),
         maximum=_number(data, "maximum"),
         background=background if isinstance(background, str) else _number(data, "background"),
+        usual_low=_number(data, "usual_low"),
+        usual_middle=_number(data, "usual_middle"),
+        usual_high=_number(data, "usual_high"),
+        usual_shares=_shares(data),
     )
+
+
+def _shares(data: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """The shares, the commonest word first; the order in the file does not count."""
+    shares = [(word, _number({word: share}, word) or 0.0) for word, share in _mapping(data, "usual_shares").items()]
+    return tuple(sorted(shares, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _label_to_dict(label: Label) -> dict[str, Any]:

@@ -9,32 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact import Feature, ModelContract
-from contract.kdd99 import FAMILIES, LABELS, NORMAL, field_of
+from contract.kdd99 import CATEGORICAL, COLUMNS, FAMILIES, LABELS, NORMAL, NUMERIC, field_of
 from training.data import Records, Source
 from training.encoding import Encoding
 from training.fit import Recipe
 from training.split import Parts
 
 NAME = "kdd99-mlp"
+USUAL = (0.05, 0.5, 0.95)
+"""Quantiles of the normal rows, between the first and the last of which a value is usual."""
 
 
 def contract_of(
-    parts: Parts,
-    source: Source,
-    encoding: Encoding,
-    *,
-    seed: int,
-    recipe: Recipe,
-    novelty_threshold: float,
-    name: str = NAME,
+    parts: Parts, source: Source, encoding: Encoding, *, seed: int, recipe: Recipe, novelty_threshold: float
 ) -> ModelContract:
     """The contract before the held-out figures are known; nothing in it depends on time, machine or path."""
     return ModelContract(
-        name=name,
+        name=NAME,
         features=features(parts.training, encoding),
         labels=LABELS,
         families=FAMILIES,
         novelty_threshold=novelty_threshold,
+        usual_of="normal connections",
         training={
             "data": source.name,
             "sha256": source.sha256,
@@ -52,24 +48,37 @@ def contract_of(
 
 
 def features(training: Records, encoding: Encoding) -> tuple[Feature, ...]:
-    """The records' columns: range and words of the training records, the middle of the normal ones as background."""
+    """The 41 features: range and words of the training records, the middle of the normal ones as background.
+
+    What is usual is told by the normal rows, repetitions included: a share of connections, not of distinct vectors.
+    """
     normal = training.take(training.labels == NORMAL)
-    vocabularies = dict(zip(training.categorical_columns, encoding.vocabularies, strict=True))
+    vocabularies = dict(zip(CATEGORICAL, encoding.vocabularies, strict=True))
     return tuple(
         _words(column, vocabularies[column], normal) if column in vocabularies else _numbers(column, training, normal)
-        for column in training.columns
+        for column in COLUMNS
     )
 
 
 def _words(column: str, vocabulary: tuple[str, ...], normal: Records) -> Feature:
-    words, counts = np.unique(normal.categorical[:, normal.categorical_columns.index(column)], return_counts=True)
-    background = str(words[counts.argmax()])
-    return Feature(column, field_of(column), "string", vocabulary=vocabulary, background=background)
+    place = CATEGORICAL.index(column)
+    words, which, counts = np.unique(normal.categorical[:, place], return_inverse=True, return_counts=True)
+    rows = np.bincount(which, weights=normal.counts)
+    shares = [(str(word), round(float(n) / normal.n_rows, 6)) for word, n in zip(words, rows, strict=True)]
+    return Feature(
+        column,
+        field_of(column),
+        "string",
+        vocabulary=vocabulary,
+        background=str(words[counts.argmax()]),
+        usual_shares=tuple(sorted(shares, key=lambda share: (-share[1], share[0]))),
+    )
 
 
 def _numbers(column: str, training: Records, normal: Records) -> Feature:
-    place = training.numeric_columns.index(column)
+    place = NUMERIC.index(column)
     values = training.numeric[:, place]
+    low, middle, high = map(_shortest, _quantiles(normal.numeric[:, place], normal.counts))
     return Feature(
         column,
         field_of(column),
@@ -77,7 +86,18 @@ def _numbers(column: str, training: Records, normal: Records) -> Feature:
         minimum=_shortest(values.min()),
         maximum=_shortest(values.max()),
         background=_shortest(np.median(normal.numeric[:, place])),
+        usual_low=low,
+        usual_middle=middle,
+        usual_high=high,
     )
+
+
+def _quantiles(values: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The `USUAL` quantiles of values that occur so often: each is a value that occurs, and none in between."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order])
+    places = np.searchsorted(reached, np.array(USUAL) * reached[-1])
+    return values[order][places]
 
 
 def _shortest(value: np.floating[Any] | NDArray[np.floating[Any]]) -> float:

@@ -14,15 +14,21 @@ from contract.kdd99 import CATEGORICAL, COLUMNS, FAMILIES, LABELS, NUMERIC, TEST
 CONTRACT = ModelContract(
     name="pumps",
     features=(
-        Feature("pressure", "pump.pressure", "float", minimum=0.0, maximum=9.5, background=3.0),
-        Feature("maker", "pump.maker", "string", vocabulary=("acme", "züri"), background="acme"),
+        Feature("pressure", "pump.pressure", "float", minimum=0.0, maximum=9.5, background=3.0,
+                usual_low=1.0, usual_middle=3.5, usual_high=5.0),
+        Feature("maker", "pump.maker", "string", vocabulary=("acme", "züri"), background="acme",
+                usual_shares=(("züri", 0.7), ("acme", 0.3))),
         Feature("flow", "pump.flow", "float"),
     ),
     labels=(Label("fine", "fine", 0), LABELS[10]),
     families=("fine", LABELS[10].family),
     novelty_threshold=0.9,
+    usual_of="dry pumps",
     heldout={"accuracy": 0.5},
-)
+)  # fmt: skip
+
+FLOAT = {"name": "a", "field": "a", "kind": "float"}
+WORD = {"name": "a", "field": "a", "kind": "string", "vocabulary": ["a", "b"]}
 
 
 def _broken(**changes: Any) -> str:
@@ -31,6 +37,22 @@ def _broken(**changes: Any) -> str:
 
 def test_a_contract_reads_back_as_it_was_written() -> None:
     assert ModelContract.from_json(CONTRACT.to_json()) == CONTRACT
+
+
+def test_what_is_usual_may_be_left_out() -> None:
+    """A contract written before there was such a thing, or by someone who does not know it."""
+    data = json.loads(CONTRACT.to_json())
+    del data["usual_of"]
+    assert ModelContract.from_dict(data).usual_of == "harmless rows"
+    assert data["features"][2] == {"name": "flow", "field": "pump.flow", "kind": "float",
+                                   "minimum": None, "maximum": None, "background": None}  # fmt: skip
+
+
+def test_shares_are_read_the_commonest_first() -> None:
+    """JSON objects have no order that a writer must keep."""
+    data = CONTRACT.to_dict()
+    data["features"][1]["usual_shares"] = {"acme": 0.3, "züri": 0.7}
+    assert ModelContract.from_dict(data).categorical[0].usual_shares == (("züri", 0.7), ("acme", 0.3))
 
 
 def test_floats_and_strings_are_split_each_in_order() -> None:
@@ -52,6 +74,13 @@ def test_floats_and_strings_are_split_each_in_order() -> None:
         (_broken(features=[{"name": "a", "field": "a", "kind": "float"}] * 2), "occurs twice"),
         (_broken(features=[{"field": "a", "kind": "float"}]), "'name'"),
         (_broken(labels=[{"name": "a", "family": "fine", "severity": 0}]), "fewer than two"),
+        (_broken(features=[{**FLOAT, "usual_low": 2, "usual_high": 1}]), "expected ascending"),
+        (_broken(features=[{**FLOAT, "usual_middle": "low"}]), "usual_middle"),
+        (_broken(features=[{**WORD, "usual_shares": {"c": 0.5}}]), "'c', which is not in its vocabulary"),
+        (_broken(features=[{**WORD, "usual_shares": {"a": 0.7, "b": 0.7}}]), "no shares of one whole"),
+        (_broken(features=[{**WORD, "usual_shares": {"a": -0.1}}]), "no shares of one whole"),
+        (_broken(features=[{**WORD, "usual_shares": ["a"]}]), "usual_shares"),
+        (_broken(usual_of=3), "usual_of"),
         (_broken(families=["fine"]), "not in `families`"),
         (_broken(novelty_threshold=2), "expected 0 to 1"),
         (_broken(novelty_threshold="high"), "novelty_threshold"),
