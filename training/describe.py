@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact import Feature, ModelContract
-from contract.kdd99 import CATEGORICAL, COLUMNS, FAMILIES, LABELS, NORMAL, NUMERIC, field_of
+from contract.kdd99 import FAMILIES, LABELS, NORMAL, field_of
 from training.data import Records, Source
 from training.encoding import Encoding
 from training.fit import Recipe
@@ -21,11 +21,18 @@ USUAL = (0.05, 0.5, 0.95)
 
 
 def contract_of(
-    parts: Parts, source: Source, encoding: Encoding, *, seed: int, recipe: Recipe, novelty_threshold: float
+    parts: Parts,
+    source: Source,
+    encoding: Encoding,
+    *,
+    seed: int,
+    recipe: Recipe,
+    novelty_threshold: float,
+    name: str = NAME,
 ) -> ModelContract:
     """The contract before the held-out figures are known; nothing in it depends on time, machine or path."""
     return ModelContract(
-        name=NAME,
+        name=name,
         features=features(parts.training, encoding),
         labels=LABELS,
         families=FAMILIES,
@@ -48,20 +55,20 @@ def contract_of(
 
 
 def features(training: Records, encoding: Encoding) -> tuple[Feature, ...]:
-    """The 41 features: range and words of the training records, the middle of the normal ones as background.
+    """The records' columns: range and words of the training records, the middle of the normal ones as background.
 
     What is usual is told by the normal rows, repetitions included: a share of connections, not of distinct vectors.
     """
     normal = training.take(training.labels == NORMAL)
-    vocabularies = dict(zip(CATEGORICAL, encoding.vocabularies, strict=True))
+    vocabularies = dict(zip(training.categorical_columns, encoding.vocabularies, strict=True))
     return tuple(
         _words(column, vocabularies[column], normal) if column in vocabularies else _numbers(column, training, normal)
-        for column in COLUMNS
+        for column in training.columns
     )
 
 
 def _words(column: str, vocabulary: tuple[str, ...], normal: Records) -> Feature:
-    place = CATEGORICAL.index(column)
+    place = normal.categorical_columns.index(column)
     words, which, counts = np.unique(normal.categorical[:, place], return_inverse=True, return_counts=True)
     rows = np.bincount(which, weights=normal.counts)
     shares = [(str(word), round(float(n) / normal.n_rows, 6)) for word, n in zip(words, rows, strict=True)]
@@ -76,7 +83,7 @@ def _words(column: str, vocabulary: tuple[str, ...], normal: Records) -> Feature
 
 
 def _numbers(column: str, training: Records, normal: Records) -> Feature:
-    place = NUMERIC.index(column)
+    place = training.numeric_columns.index(column)
     values = training.numeric[:, place]
     low, middle, high = map(_shortest, _quantiles(normal.numeric[:, place], normal.counts))
     return Feature(
