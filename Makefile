@@ -9,13 +9,17 @@ ARGS ?=
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help demo test check format golden lock bench clean venv venv-demo
+.PHONY: help demo install test check format golden lock bench clean venv venv-demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: venv-demo ## raw events turn into predictions on this machine; ARGS=--exit ends by itself
 	@$(BIN)/oversight demo $(ARGS)
+
+install: ## the serving install alone: neither engine nor TensorFlow; then .venv/bin/oversight
+	@test -e $(VENV)/.dev -o -e $(VENV)/.demo || $(MAKE) --silent --no-print-directory $(VENV)/.serve
+	@echo "installed: $(BIN)/oversight --help"
 
 test: venv ## every test, from nothing
 	$(BIN)/python -m pytest $(ARGS)
@@ -49,17 +53,11 @@ clean: ## remove what make and the demo made
 # The stamps name the lock file whose packages the environment holds; dev.txt holds all of demo.txt.
 venv: $(VENV)/.dev
 venv-demo:
-	@test -e $(VENV)/.dev -a $(VENV)/.dev -nt requirements/dev.txt || $(MAKE) --no-print-directory $(VENV)/.demo
+	@test -e $(VENV)/.dev -a $(VENV)/.dev -nt requirements/dev.txt || $(MAKE) --silent --no-print-directory $(VENV)/.demo
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
-	@echo "installing the packages of requirements/dev.txt into $(VENV) (TensorFlow included: a minute or two)"
-	@$(PIP) --require-hashes -r requirements/dev.txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
-	@touch $@
-
-$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
-	@echo "installing the packages of requirements/demo.txt into $(VENV)"
-	@$(PIP) --require-hashes -r requirements/demo.txt
+$(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo "installing the packages of requirements/$*.txt into $(VENV)$(if $(filter dev,$*), (TensorFlow included: a minute or two))"
+	@$(PIP) --require-hashes -r requirements/$*.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 

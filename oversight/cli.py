@@ -9,7 +9,7 @@ import click
 from elastic_transport import TransportError
 from elasticsearch import ApiError, UnsupportedProductError
 
-from contract.errors import OversightError
+from contract.errors import OversightError, SettingsError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("oversight.commands.demo", "Raw events turn into predictions on this machine; nothing else is needed."),
@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command: its module, which has the click command `command`, and its line in `oversight --help`."""
 
 
+OPTIONAL = {"noida_db": "embedded", "psutil": "embedded", "onnx": "train", "sklearn": "train", "matplotlib": "train"}
+"""Packages that the serving install lacks, and the extra that brings each."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when one of them is used, so that `--help` stays fast."""
 
@@ -40,7 +44,15 @@ class LazyGroup(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        try:
+            command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        except ModuleNotFoundError as error:
+            if error.name not in OPTIONAL:
+                raise
+            raise SettingsError(
+                f"`oversight {cmd_name}` needs the package {error.name}, which this install does not have; "
+                f"run `make venv` in the source folder, or pip install 'oversight[{OPTIONAL[error.name]}]'"
+            ) from None
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

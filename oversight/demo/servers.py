@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 import urllib.error
@@ -108,11 +109,18 @@ class Servers:
     def where_to_look(self) -> str:
         """Addresses for a browser, and what to type to ship a file of one's own."""
         return (
-            f"\nLook at   {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty   (alerts)\n"
-            f"          {self.enrich_url}/v1/model   (the model)\n"
-            f"Ship your own files from another terminal:\n"
-            f"          ELASTICSEARCH_URL={self.engine_url} oversight ship FILE.csv\n"
+            f"\nLook at alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
+            f"Look at the model:  {self.enrich_url}/v1/model\n"
+            f"Ship your own file: ELASTICSEARCH_URL={self.engine_url} {_own_command()} ship FILE.csv   (another terminal)\n"
         )
+
+
+def _own_command() -> str:
+    """How a person types `oversight` here: by its path where the environment is not the active one."""
+    if shutil.which("oversight"):
+        return "oversight"
+    program = Path(sys.prefix) / "bin" / "oversight"
+    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)
 
 
 def _is_ready(url: str, process: psutil.Popen) -> bool:
