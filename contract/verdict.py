@@ -52,6 +52,7 @@ class VerdictRule:
         self._family = np.array([contract.families.index(label.family) for label in contract.labels])
         members = np.eye(len(contract.families), dtype=np.float32)[self._family]
         self._family_of_attack = members * self._harmful[:, None]
+        self._never = np.where(self._family_of_attack.any(axis=0), np.float32(0), np.float32(-np.inf))
 
     def __call__(self, probabilities: NDArray[np.float32], novelty: NDArray[np.float32] | None) -> Verdicts:
         """Verdicts of n rows.
@@ -65,7 +66,7 @@ class VerdictRule:
         novel = np.zeros(len(closest), np.bool_)
         if novelty is not None and self._threshold is not None:
             novel = novelty > np.float32(self._threshold)
-        attack_family = (probabilities @ self._family_of_attack).argmax(axis=1)
+        attack_family = (probabilities @ self._family_of_attack + self._never).argmax(axis=1)
         without_attacks = not self._harmful.any()
         return Verdicts(
             closest=closest,

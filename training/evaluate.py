@@ -7,6 +7,8 @@ records ─▶ artifact ─▶ probabilities, novelty ─▶ verdicts ─┬─�
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +27,11 @@ from contract.artifact import (
     PROBABILITIES_OUTPUT,
     ModelContract,
 )
-from contract.errors import ArtifactError, InputError
-from contract.kdd99 import CATEGORICAL, FAMILIES, NORMAL, NUMERIC, TEST_ONLY_FAMILIES
-from training import score
+from contract.errors import ArtifactError
+from contract.kdd99 import CATEGORICAL, NUMERIC
+from contract.verdict import VerdictRule, Verdicts
 from training.data import Records
+from training.tally import by_class, figures, tally
 
 BATCH = 8_192
 NOT_A_GRAPH = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph, ort_errors.InvalidProtobuf,
@@ -103,116 +106,66 @@ def predict(session: onnxruntime.InferenceSession, contract: ModelContract, reco
     return Predictions(joined[PROBABILITIES_OUTPUT], joined.get(NOVELTY_OUTPUT, np.zeros(len(records), np.float32)))
 
 
-@dataclass(frozen=True)
-class _Verdicts:
-    """Predictions as the product turns them into verdicts; all arrays have shape (n_records,)."""
-
-    closest: NDArray[np.int64]
-    alert: NDArray[np.bool_]
-    """The closest label is an attack."""
-    flag: NDArray[np.bool_]
-    """Alert, or unknown: the closest label is harmless and the novelty above the threshold."""
-
-
-def verdicts(predictions: Predictions, contract: ModelContract) -> _Verdicts:
-    """Closest label, alert and flag of each record."""
-    closest = predictions.probabilities.argmax(axis=1)
-    alert = np.array([label.severity > 0 for label in contract.labels])[closest]
-    threshold = contract.novelty_threshold
-    novel = np.zeros(len(closest), bool) if threshold is None else predictions.novelty > threshold
-    return _Verdicts(closest, alert, alert | novel)
+def judge(predictions: Predictions, contract: ModelContract) -> Verdicts:
+    """Verdicts of the predictions, by the rule of the endpoint."""
+    return VerdictRule(contract)(predictions.probabilities, predictions.novelty)
 
 
 def evaluate(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, Any]:
     """The figures of `oversight evaluate`, as JSON values; a figure without rows to measure it on is None.
 
+    Family, cost and flags are those of the verdict that a document gets; `kdd_cost_closest` is that of the closest label.
+
     Raises:
         InputError: a label belongs to no known family.
     """
-    names = [label.name for label in contract.labels]
-    place = {name: index for index, name in enumerate(names)}
-    truth = np.array([place.get(label, -1) for label in records.labels.tolist()])
-    verdict = verdicts(predictions, contract)
-    weights = records.counts
-    known = truth >= 0
-    matrix = score.confusion(truth[known], verdict.closest[known], len(names), weights[known])
-    family_of_label = np.array([FAMILIES.index(label.family) for label in contract.labels])
-    family = families(records.labels, contract)
-    by_family = score.confusion(family, family_of_label[verdict.closest], len(FAMILIES), weights)
-    family_probabilities = predictions.probabilities @ np.eye(len(FAMILIES), dtype=np.float32)[family_of_label]
-    normal = records.labels == NORMAL
-    return _plain(
-        {
-            "rows": records.n_rows,
-            "accuracy_23": score.accuracy(matrix),
-            "macro_f1_23": score.macro_f1(matrix),
-            "kdd_cost": score.mean_cost(by_family),
-            "family_accuracy": score.accuracy(by_family),
-            "family_recall": dict(zip(FAMILIES, score.recall(by_family).tolist(), strict=True)),
-            "normal_alert_rate": _share(verdict.alert[normal], weights[normal]),
-            "normal_flag_rate": _share(verdict.flag[normal], weights[normal]),
-            "ece_family": score.calibration_error(family_probabilities, family, weights),
-            "unseen": _unseen(records.take(~known), verdict, ~known, names),
-        }
+    verdicts = judge(predictions, contract)
+    found = figures(tally(records, predictions.probabilities, verdicts, contract))
+    extra = {name: found.pop(name) for name in ("kdd_cost_closest", "attack_alert_rate", "attack_flag_rate")}
+    result: dict[str, Any] = plain(
+        {"rows": records.n_rows, **found, "unseen": unseen(records, verdicts, contract), **extra}
     )
+    return result
 
 
 def by_label(records: Records, predictions: Predictions, contract: ModelContract) -> list[dict[str, Any]]:
     """Precision, recall, F1 and number of records (not rows) of each label of the model, as JSON values."""
-    names = [label.name for label in contract.labels]
-    truth = np.array([names.index(label) for label in records.labels.tolist()])
-    closest = predictions.probabilities.argmax(axis=1)
-    matrix = score.confusion(truth, closest, len(names), np.ones(len(truth)))
-    columns = zip(
-        names, score.precision(matrix), score.recall(matrix), score.f1(matrix), score.support(matrix), strict=True
-    )
+    once = dataclasses.replace(records, counts=np.ones(len(records), np.int64))
+    matrix = tally(once, predictions.probabilities, judge(predictions, contract), contract).labels
     return [
-        _plain({"label": name, "precision": float(p), "recall": float(r), "f1": float(f), "records": int(n)})
-        for name, p, r, f, n in columns
+        plain(
+            {
+                "label": row["name"],
+                **{key: row[key] for key in ("precision", "recall", "f1")},
+                "records": row["support"],
+            }
+        )
+        for row in by_class(matrix, [label.name for label in contract.labels])
     ]
 
 
-def families(labels: NDArray[np.str_], contract: ModelContract) -> NDArray[np.int64]:
-    """Family number of each label, those of the test set only included.
-
-    Raises:
-        InputError: names the labels that belong to none.
-    """
-    known = {**TEST_ONLY_FAMILIES, **{label.name: label.family for label in contract.labels}}
-    distinct, place = np.unique(labels, return_inverse=True)
-    foreign = [name for name in distinct.tolist() if name not in known]
-    if foreign:
-        raise InputError(
-            f"the data has labels that are none of KDD Cup 99: {', '.join(foreign[:5])}; correct the last column"
-        )
-    return np.array([FAMILIES.index(known[name]) for name in distinct.tolist()])[place]
-
-
-def _unseen(records: Records, verdict: _Verdicts, chosen: NDArray[np.bool_], names: list[str]) -> dict[str, Any]:
-    """Of each label that the model never saw: its rows, what they were called, and how many were flagged."""
-    found: dict[str, Any] = {}
-    closest, flag = verdict.closest[chosen], verdict.flag[chosen]
-    for label in np.unique(records.labels).tolist():
+def unseen(records: Records, verdicts: Verdicts, contract: ModelContract) -> dict[str, dict[str, Any]]:
+    """Of each label that the model never saw: its rows, what they were called by closest label, alerts and flagged."""
+    names = [label.name for label in contract.labels]
+    found: dict[str, dict[str, Any]] = {}
+    for label in sorted(set(records.labels.tolist()).difference(names)):
         mine = records.labels == label
         counts = records.counts[mine]
-        called = np.bincount(closest[mine], weights=counts, minlength=len(names)).astype(int)
+        called = np.bincount(verdicts.closest[mine], weights=counts, minlength=len(names)).astype(int)
         order = [index for index in np.argsort(-called, kind="stable") if called[index]]
         found[label] = {
             "rows": int(counts.sum()),
             "called": {names[index]: int(called[index]) for index in order},
-            "flagged": int(counts[flag[mine]].sum()),
+            "flagged": int(counts[verdicts.flagged[mine]].sum()),
+            "alerts": int(counts[verdicts.attack[mine]].sum()),
         }
     return found
 
 
-def _share(chosen: NDArray[np.bool_], weights: NDArray[np.int64]) -> float:
-    total = weights.sum()
-    return float(weights[chosen].sum() / total) if total else float("nan")
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def plain(values: Any) -> Any:
     """The same with None in place of NaN, which JSON has not."""
-    return {
-        key: _plain(value) if isinstance(value, Mapping) else None if value != value else value
-        for key, value in values.items()
-    }
+    if isinstance(values, Mapping):
+        return {key: plain(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [plain(value) for value in values]
+    return None if isinstance(values, float) and math.isnan(values) else values

@@ -1,6 +1,7 @@
 """Figures about predictions, in NumPy alone. Each record is weighted by the number of rows that it stands for.
 
-truth, prediction ─▶ confusion (n, n) ─▶ accuracy, recall, F1, cost          probabilities ─▶ calibration error
+truth, prediction ─▶ confusion (n, n) ─▶ accuracy, recall, F1, cost
+probabilities     ─▶ reliability (3, bins) ─▶ calibration error            score ─▶ ROC ─▶ area under it
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 Weights = NDArray[np.integer] | NDArray[np.floating]
 Confusion = NDArray[np.float64]
+Curve = NDArray[np.float64]
 
 COST = np.array(
     [
@@ -81,10 +83,10 @@ def mean_cost(matrix: Confusion, cost: NDArray[np.float64] = COST) -> float:
     return _ratio((matrix * cost).sum(), matrix.sum())
 
 
-def calibration_error(
+def reliability(
     probabilities: NDArray[np.floating], truth: NDArray[np.integer], weights: Weights, bins: int = BINS
-) -> float:
-    """Expected calibration error: how far the stated probability is from the share that is right, on average.
+) -> NDArray[np.float64]:
+    """Rows, sum of the stated probability, and rows that were right, in each bin of stated probability; shape (3, bins).
 
     Args:
         probabilities: shape (n_records, n_classes).
@@ -95,9 +97,40 @@ def calibration_error(
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    stated = np.bincount(place, weights=weights * confidence, minlength=bins)
-    found = np.bincount(place, weights=weights * right, minlength=bins)
-    return _ratio(np.abs(stated - found).sum(), weights.sum())
+    sums = [np.bincount(place, weights=weights * value, minlength=bins) for value in (1.0, confidence, right)]
+    return np.stack(sums).astype(np.float64)
+
+
+def calibration_error(table: NDArray[np.float64]) -> float:
+    """Expected calibration error of a `reliability` table.
+
+    How far the stated probability is from the share that is right, on average over rows.
+    """
+    return _ratio(np.abs(table[1] - table[2]).sum(), table[0].sum())
+
+
+def roc(scores: NDArray[np.floating], positive: NDArray[np.bool_], weights: Weights) -> tuple[Curve, Curve]:
+    """False and true positive rate as the threshold falls from above the highest score; both from 0 to 1.
+
+    Args:
+        scores: shape (n_records,), higher means positive; equal scores are passed together.
+        positive: shape (n_records,).
+        weights: shape (n_records,).
+    Returns:
+        two arrays of one length, NaN where there are no negatives or no positives.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True)) if len(scores) else np.array([], np.int64)
+    rates = []
+    for side in (~positive, positive):
+        passed = np.concatenate([[0.0], np.cumsum((weights * side)[order], dtype=np.float64)[ends]])
+        rates.append(passed / passed[-1] if passed[-1] else np.full(len(passed), np.nan))
+    return rates[0], rates[1]
+
+
+def area_under(curve: tuple[Curve, Curve]) -> float:
+    """Area under a `roc` curve: how often a positive row scores above a negative one, ties counting half."""
+    return float(np.trapezoid(curve[1], curve[0])) if len(curve[0]) > 1 else float("nan")
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -40,6 +40,12 @@ def test_an_unknown_has_the_family_of_attacks_with_the_largest_sum() -> None:
     assert VerdictRule(CONTRACT)(answers, np.ones(1, np.float32)).family.tolist() == [1]
 
 
+def test_an_unknown_whose_attacks_all_have_probability_zero_has_a_family_of_attacks_all_the_same() -> None:
+    """A softmax in float32 can say exactly 0: then the first family with an attack, and never the harmless one."""
+    verdicts = VerdictRule(CONTRACT)(np.array([[0, 0, 0, 1]], np.float32), np.ones(1, np.float32))
+    assert verdicts.family.tolist() == [1]
+
+
 def test_the_threshold_itself_is_not_novel_in_float32_either() -> None:
     """0.1 as float32 is above 0.1 as float64, and yet it is the same number."""
     assert not VerdictRule(CONTRACT)(ANSWERS, np.full(4, 0.1, np.float32)).novel.any()

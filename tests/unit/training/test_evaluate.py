@@ -56,20 +56,22 @@ def test_each_figure_by_hand() -> None:
     figures = evaluate(ROWS, ANSWERS, CONTRACT)
     assert figures["rows"] == 24
     assert figures["accuracy_23"] == pytest.approx((6 + 2 + 8) / 20)
-    assert figures["family_accuracy"] == pytest.approx((6 + 2 + 8 + 2 + 1) / 24)
-    assert figures["kdd_cost"] == pytest.approx((2 * 2 + 3 * 2) / 24)
-    assert figures["family_recall"] == {"normal": 0.8, "probe": 1.0, "dos": 0.75, "u2r": None, "r2l": None}
+    # the second normal record and the first mailbomb are unknown: with no attack likelier than another, probe
+    assert figures["family_accuracy"] == pytest.approx((6 + 8 + 2 + 1) / 24)
+    assert figures["kdd_cost"] == pytest.approx((2 * 1 + 2 * 2 + 3 * 1) / 24)
+    assert figures["kdd_cost_closest"] == pytest.approx((2 * 2 + 3 * 2) / 24)
+    assert figures["family_recall"] == {"normal": 0.6, "probe": 1.0, "dos": 0.75, "u2r": None, "r2l": None}
     assert figures["normal_alert_rate"] == pytest.approx(2 / 10)
     assert figures["normal_flag_rate"] == pytest.approx(4 / 10)
     assert figures["ece_family"] == pytest.approx(5 / 24)
-    assert figures["unseen"] == {"mailbomb": {"rows": 4, "called": {"normal": 3, "back": 1}, "flagged": 4}}
+    assert figures["unseen"] == {"mailbomb": {"rows": 4, "called": {"normal": 3, "back": 1}, "flagged": 4, "alerts": 1}}
     f1 = {"normal": 16 / 18, "neptune": 1.0, "smurf": 0.0, "satan": 0.0, "ipsweep": 0.0}
     assert figures["macro_f1_23"] == pytest.approx(sum(f1.values()) / len(f1))
 
 
 def test_the_keys_are_those_that_scripts_use() -> None:
-    """Their names never change."""
-    assert list(evaluate(ROWS, ANSWERS, CONTRACT)) == [
+    """Their names never change; others follow them."""
+    assert list(evaluate(ROWS, ANSWERS, CONTRACT))[:10] == [
         "rows", "accuracy_23", "macro_f1_23", "kdd_cost", "family_accuracy", "family_recall", "normal_alert_rate",
         "normal_flag_rate", "ece_family", "unseen",
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support, roc_auc_score, roc_curve
 
 from training import score
 
@@ -52,8 +52,32 @@ def test_the_calibration_error_by_hand() -> None:
     """Four answers at 0.9 of which two are right: 0.4 apart; weighted by their rows with one perfect bin."""
     probabilities = np.array([[0.9, 0.1]] * 4 + [[1.0, 0.0]] * 4)
     truth = np.array([0, 0, 1, -1, 0, 0, 0, 0])
-    assert score.calibration_error(probabilities, truth, np.ones(8)) == pytest.approx(0.2)
-    assert score.calibration_error(probabilities, truth, np.array([1, 1, 1, 1, 3, 3, 3, 3])) == pytest.approx(0.1)
+    even, uneven = (score.reliability(probabilities, truth, np.repeat(rows, 4)) for rows in ([1, 1], [1, 3]))
+    assert score.calibration_error(even) == pytest.approx(0.2)
+    assert score.calibration_error(uneven) == pytest.approx(0.1)
+    assert even[:, 13].tolist() == pytest.approx([4, 3.6, 2])
+    assert even[:, 14].tolist() == [4, 4, 4]
+
+
+def test_the_roc_curve_and_its_area_are_those_of_scikit_learn() -> None:
+    """Weighted, with many equal scores."""
+    scores = np.round(RNG.random(400) + 0.3 * (TRUTH == 2), 1)
+    false, true = score.roc(scores, TRUTH == 2, WEIGHTS)
+    expected = roc_curve(TRUTH == 2, scores, sample_weight=WEIGHTS, drop_intermediate=False)
+    assert false == pytest.approx(expected[0])
+    assert true == pytest.approx(expected[1])
+    area = roc_auc_score(TRUTH == 2, scores, sample_weight=WEIGHTS)
+    assert score.area_under((false, true)) == pytest.approx(area)
+
+
+def test_the_area_by_hand() -> None:
+    """Pairs of a positive and a negative that are in order, a tie counting half; no number without both sides."""
+    curve = score.roc(np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, False, True, False]), np.ones(4))
+    assert score.area_under(curve) == pytest.approx(3.5 / 4)
+    curve = score.roc(np.array([0.5, 0.9, 0.5, 0.1]), np.array([True, False, False, True]), np.ones(4))
+    assert score.area_under(curve) == pytest.approx(0.5 / 4)
+    assert np.isnan(score.area_under(score.roc(np.ones(2), np.zeros(2, bool), np.ones(2))))
+    assert np.isnan(score.area_under(score.roc(np.array([]), np.array([], bool), np.array([]))))
 
 
 def test_no_rows_give_no_number() -> None:

@@ -1,0 +1,82 @@
+"""Figures of an evaluation as tables for a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 160
+"""Characters of a line where there is no terminal: a log or a pipe gets whole rows."""
+MEANINGS = {
+    "rows": "rows scored",
+    "accuracy_23": "rows whose label the model knows: closest label is right",
+    "macro_f1_23": "the same rows: mean F1 over labels",
+    "kdd_cost": "mean cost of the verdict's family, KDD Cup 99 matrix (the winner of 1999 had 0.2331 on the whole test set)",
+    "kdd_cost_closest": "the same of the closest label's family, unknown or not",
+    "family_accuracy": "family of the verdict is right",
+    "normal_alert_rate": "normal rows that raise an alert",
+    "normal_flag_rate": "normal rows that raise an alert or are unknown",
+    "attack_alert_rate": "attack rows that raise an alert",
+    "attack_flag_rate": "attack rows that raise an alert or are unknown",
+    "ece_family": "expected calibration error, 5 families",
+}
+
+
+def show(figures: dict[str, Any], console: Console) -> None:
+    """The tables of `oversight evaluate --data`, from what its `--json` prints."""
+    main = table("Figure", "All rows", "Distinct rows", "Meaning")
+    for key, meaning in MEANINGS.items():
+        main.add_row(key, number(figures[key]), number(figures["distinct"][key]), meaning)
+    main.add_row(
+        "auc", number(figures["auc"]["attack_probability"]), "", "area under the ROC curve, normal against attack"
+    )
+    console.print(main)
+    _show_classes("Family", figures["by_family"], console)
+    _show_classes("Label", [row for row in figures["by_label"] if row["support"] or row["called"]], console)
+    if figures["unseen"]:
+        _show_unseen(figures, console)
+
+
+def console() -> Console:
+    """Standard output, as wide as the terminal where it is one."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def table(*columns: str) -> Table:
+    """An empty table in the style of the commands."""
+    return Table(*columns, box=None, header_style="bold", padding=(0, 2, 0, 0))
+
+
+def number(value: float | None) -> str:
+    """A count with thousands marked, another number with four decimals, a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _show_classes(title: str, rows: list[dict[str, Any]], console: Console) -> None:
+    classes = table(title, "Rows", "Called so", "Precision", "Recall", "F1")
+    for row in rows:
+        values = (row[key] for key in ("support", "called", "precision", "recall", "f1"))
+        classes.add_row(row["name"], *map(number, values))
+    console.print()
+    console.print(classes)
+
+
+def _show_unseen(figures: dict[str, Any], console: Console) -> None:
+    rows = table("Label never seen", "Rows", "Unlike normal", "Alerts", "Flagged", "Of those unlike normal", "Called")
+    for label, facts in sorted(figures["unseen"].items(), key=lambda item: -item[1]["rows"]):
+        called = ", ".join(f"{name} {count:,}" for name, count in list(facts["called"].items())[:3])
+        apart = figures["unseen_separable"][label]
+        share = f"{apart['flagged'] / apart['rows']:.0%}" if apart["rows"] else "-"
+        flagged, alerts = (f"{facts[key] / facts['rows']:.0%}" for key in ("flagged", "alerts"))
+        rows.add_row(label, f"{facts['rows']:,}", f"{apart['rows']:,}", alerts, flagged, share, called)
+    console.print()
+    console.print(rows)
+    console.print(
+        f"Of {figures['separable_rows']:,} rows of these labels that equal no normal row "
+        f"{number(figures['separable_flagged'])} are flagged; mean over labels {number(figures['macro_flagged'])}."
+    )
