@@ -41,11 +41,42 @@ def split(records: Records, seed: int) -> Parts:
     """
     single, n_contradictory = one_label_a_vector(records)
     rng = np.random.default_rng(seed)
-    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
+    sides = []
     for label in np.unique(single.labels):
         members = rng.permutation(np.flatnonzero(single.labels == label))
         n_held_out = max(round(len(members) * HELD_OUT), 1) if len(members) > 1 else 0
-        held_out, rest = np.split(members, [n_held_out])
+        sides.append((members[n_held_out:], members[:n_held_out]))
+    return _parts(single, sides, n_contradictory)
+
+
+def fold(records: Records, index: int, n_folds: int, seed: int) -> Parts:
+    """Fold `index` of `n_folds`: over all of them each distinct vector is held out once; stratified by label.
+
+    A class with fewer vectors than folds is held out in as many folds as it has vectors.
+
+    Raises:
+        InputError: names a class of a single vector, which cannot be learnt from and held out at once.
+    """
+    single, n_contradictory = one_label_a_vector(records)
+    rng = np.random.default_rng(seed)
+    sides, dealt = [], 0
+    for label, n_members in zip(*np.unique(single.labels, return_counts=True), strict=True):
+        if n_members < 2:
+            raise InputError(
+                f"label {str(label)!r} has {n_members} distinct vector, expected 2 at least for folds; add rows of it or "
+                f"take it out"
+            )
+        members = rng.permutation(np.flatnonzero(single.labels == label))
+        place = (np.arange(len(members)) + dealt) % n_folds  # small classes begin where the one before ended
+        dealt += len(members)
+        sides.append((members[place != index], members[place == index]))
+    return _parts(single, sides, n_contradictory)
+
+
+def _parts(single: Records, sides: list[tuple[NDArray[np.int64], NDArray[np.int64]]], n_contradictory: int) -> Parts:
+    """Parts of what each class gives to learn from, in random order, and to be held out."""
+    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
+    for rest, held_out in sides:
         n_validation = round(len(rest) * VALIDATION) if len(rest) >= FEW else 0
         validation, training = np.split(rest, [n_validation])
         for part, index in zip(parts, (training, validation, held_out), strict=True):

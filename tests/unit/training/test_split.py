@@ -12,7 +12,7 @@ from contract.errors import InputError
 from contract.kdd99 import FLOW
 from tests.unit.training.samples import lines, write
 from training.data import Records, read, select
-from training.split import Parts, check_labels, one_label_a_vector, split
+from training.split import Parts, check_labels, fold, one_label_a_vector, split
 
 
 @pytest.fixture
@@ -55,6 +55,40 @@ def test_a_class_of_two_is_on_both_sides_and_a_single_one_is_for_training() -> N
     parts = split(records, 7)
     assert [(part.labels == "spy").sum() for part in parts_of(parts)] == [1, 0, 1]
     assert [(part.labels == "perl").sum() for part in parts_of(parts)] == [1, 0, 0]
+
+
+def test_over_all_folds_each_vector_is_held_out_once(records: Records) -> None:
+    """And is never in two parts of one fold; small classes differ by one vector between folds at most."""
+    folds = [fold(records, index, 3, 0) for index in range(3)]
+    held_out = [vectors(parts.held_out) for parts in folds]
+    assert sum(map(len, held_out)) == len(set.union(*held_out)) == len(vectors(records))
+    for parts in folds:
+        sets = [vectors(part) for part in parts_of(parts)]
+        assert sum(map(len, sets)) == len(set.union(*sets)) == len(vectors(records))
+    for label in np.unique(records.labels):
+        sizes = [(parts.held_out.labels == label).sum() for parts in folds]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_folds_are_the_same_with_the_same_seed(records: Records) -> None:
+    """So an interrupted study goes on where it was."""
+    first, again, other = (fold(records, 1, 4, seed).held_out.numeric for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_class_with_fewer_vectors_than_folds_is_held_out_once_a_vector_and_one_with_a_single_vector_is_refused() -> (
+    None
+):
+    """Held out, it would be measured on a model that cannot know it."""
+    labels = np.array(["normal"] * 20 + ["spy"] * 2 + ["perl"])
+    numeric = np.arange(23, dtype=np.float32)[:, None] * np.ones((1, 38), np.float32)
+    records = Records(numeric, np.full((23, 3), "tcp"), labels, np.ones(23, np.int64))
+    parts = [fold(records.take(labels != "perl"), index, 5, 7) for index in range(5)]
+    assert sum((part.held_out.labels == "spy").sum() for part in parts) == 2
+    assert all((part.training.labels == "spy").sum() >= 1 for part in parts)
+    with pytest.raises(InputError, match=r"label 'perl' has 1 distinct vector, expected 2 at least for folds"):
+        fold(records, 0, 5, 7)
 
 
 def test_the_seed_decides(records: Records) -> None:
