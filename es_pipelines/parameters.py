@@ -1,8 +1,8 @@
 """What the pipelines' scripts must know, made from the field list and the model's contract.
 
-    contract.fields.FIELDS ──┐
-                             ├─▶ parameters() ──▶ the `$name` places in pipelines/*.yml
-    ModelContract.features ──┘
+    contract.fields.FIELDS ─────────────────┐
+                                            ├─▶ parameters() ──▶ the `$name` places in pipelines/*.yml
+    ModelContract.features ──▶ columns_of() ┘
 
 A field has one home: to add one, change `contract/fields.py` or the model, then provision again.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from contract.artifact import Feature, ModelContract
 from contract.fields import DATASET, FIELDS, SHIPPED_FIELDS, stream_name
+from es_pipelines.columns import Columns, columns_of
 from es_pipelines.failures import OF_PROCESSOR
 
 ECS_VERSION = "8.17.0"
@@ -74,15 +75,17 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         namespace: the installation.
         data_streams: whether the engine has them; without, a stored document is told by its content alone.
     """
-    columns = [feature.name for feature in contract.features]
-    mapped = {field.name for field in FIELDS if field.kind != "object"} | set(contract.fields)
+    columns = columns_of(contract)
+    names = [feature.name for feature in columns.features]
+    fields = [feature.field for feature in columns.features]
+    mapped = {field.name for field in FIELDS if field.kind != "object"} | set(fields)
     return {
         "byte_order_mark": "\ufeff",
         "newline": "\n",
         "carriage_return": "\r",
-        "first_column": f"{columns[0]},",
-        "columns": len(columns),
-        "csv_targets": [f"_oversight.fields.{name}" for name in [*columns, LABEL_COLUMN]],
+        "headers": path_set(name.lower().replace(" ", "") for name in {names[0], *columns.short[:1]}),
+        "csv": _csv(columns),
+        "csv_targets": [f"_oversight.fields.{name}" for name in [*names, LABEL_COLUMN]],
         "stream": stream_name(namespace),
         "stored_by_name": data_streams,
         "namespace": namespace,
@@ -91,7 +94,8 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         "metadata": path_set(METADATA),
         "failure_codes": OF_PROCESSOR,
         "features": {
-            "features": [_feature(feature) for feature in contract.features],
+            "features": [_feature(feature, columns) for feature in columns.features],
+            "needed": len(columns.needed),
             "common": COMMON_NUMBERS,
             "float_max": FLOAT_MAX,
         },
@@ -99,23 +103,51 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "metadata": path_set(METADATA),
             "leaves": path_set([*mapped, "message"]),  # a line has no parts, so what stands below is no field
             "objects": path_set(parents(mapped)),
-            "features": path_set(contract.fields),
-            "names": path_set(f"{feature.name}={feature.field}" for feature in contract.features),
+            "features": path_set(fields),
+            "needed": path_set(columns.needed),
+            "names": path_set(f"{feature.name}={feature.field}" for feature in columns.features),
             "ours": path_set([*SHIPPED_FIELDS, *DERIVED]),
             "kept": path_set(KEPT),
             "kept_when_stored": path_set(KEPT_WHEN_STORED),
             "max_depth": MAX_DEPTH,
             "max_line_fields": MAX_LINE_FIELDS,
-            "half": (len(columns) + 1) // 2,
+            "half": (len(columns.needed) + 1) // 2,
         },
     } | {f"pipeline.{name}": pipeline_id(name, namespace) for name in PIPELINES}
 
 
-def _feature(feature: Feature) -> dict[str, str]:
+def _csv(columns: Columns) -> dict[str, Any]:
+    """What the column check must know; `places` are those of the whole line's columns in a short one, -1 for none."""
+    whole, short = len(columns.features), len(columns.short)
+    expected = f"{whole}, or {whole + 1} with the label"
+    if short:
+        expected += f" ({short} or {short + 1} with the model's features alone)"
+    return {
+        "newline": "\n",
+        "carriage_return": "\r",
+        "columns": whole,
+        "short": short,
+        "places": [_place(feature.name, columns.short) for feature in columns.features] if short else [],
+        "expected": expected,
+    }
+
+
+def _place(name: str, names: tuple[str, ...]) -> int:
+    return names.index(name) if name in names else -1
+
+
+def _feature(feature: Feature, columns: Columns) -> dict[str, Any]:
     """A feature for the typing script; `parent` is empty unless the field is `object.name`."""
     parent, _, leaf = feature.field.rpartition(".")
     split = {"parent": parent, "leaf": leaf} if parent and "." not in parent else {"parent": "", "leaf": ""}
-    return {"name": feature.name, "field": feature.field, "kind": feature.kind, **split}
+    return {
+        "name": feature.name,
+        "field": feature.field,
+        "kind": feature.kind,
+        "optional": feature.field not in columns.needed,
+        "place": _place(feature.name, columns.short) + 1,
+        **split,
+    }
 
 
 def parents(paths: Iterable[str]) -> set[str]:

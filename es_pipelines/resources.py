@@ -16,6 +16,7 @@ from typing import Any, Literal
 from contract.artifact import ModelContract
 from contract.fields import FIELDS, Field, properties, stream_name
 from es_pipelines.capabilities import Capabilities
+from es_pipelines.columns import columns_of
 from es_pipelines.files import fill, pipelines, read_yaml
 from es_pipelines.parameters import parameters, pipeline_id
 
@@ -67,10 +68,10 @@ def resources(contract: ModelContract, namespace: str, engine: Capabilities) -> 
 
 
 def model_fields(contract: ModelContract) -> list[Field]:
-    """The model's features as fields of the document."""
+    """The columns of the model's events as fields of the document."""
     return [
         Field(feature.field, "float" if feature.kind == "float" else "keyword", f"feature {feature.name}")
-        for feature in contract.features
+        for feature in columns_of(contract).features
     ]
 
 

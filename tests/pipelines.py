@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -25,11 +26,20 @@ KDD99 = ModelContract(
     labels=kdd99.LABELS,
     families=kdd99.FAMILIES,
 )
+FLOW = dataclasses.replace(
+    KDD99, name="kdd99-flow", features=tuple(feature for feature in KDD99.features if feature.name in kdd99.FLOW)
+)
+"""The contract of a model that does without the content columns."""
 LINE = (
     "0,tcp,http,SF,181,5450,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,8,8,0.00,0.00,0.00,0.00,1.00,0.00,0.00,"
     "9,9,1.00,0.00,0.11,0.00,0.00,0.00,0.00,0.00"
 )
 """One row of KDD CSV without its label."""
+_VALUES = dict(zip(kdd99.COLUMNS, LINE.split(","), strict=True))
+EMPTIED = ",".join("" if column in kdd99.CONTENT else value for column, value in _VALUES.items())
+"""The same as a sensor without the content columns writes it."""
+SHORT = ",".join(_VALUES[column] for column in kdd99.FLOW)
+"""The same without these columns."""
 
 NOW = "<now>"
 NAMESPACE = "<namespace>"

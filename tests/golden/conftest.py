@@ -1,4 +1,4 @@
-"""One installation for each engine, in which all golden cases run."""
+"""Two installations for each engine, in which all golden cases run: those of `flow/` under a model without content columns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from es_pipelines.provision import provision, remove
-from tests.pipelines import KDD99
+from tests.pipelines import FLOW, KDD99
 
 GOLDEN_NAMESPACE = f"golden{uuid.uuid4().hex[:8]}"
 STREAM_NAMESPACE = f"stored{uuid.uuid4().hex[:8]}"
 """Where the cases are stored; apart, because both fixtures may live at once and each removes its own."""
+FLOW_GROUP = "flow"
+
+
+def namespace_of(group: str, namespace: str) -> str:
+    """The installation that a group of cases runs in."""
+    return f"{namespace}{FLOW_GROUP}" if group == FLOW_GROUP else namespace
 
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
@@ -31,5 +37,7 @@ def provisioned_streams(opensearch_url: str) -> Iterator[Elasticsearch]:
 def _provisioned(url: str, namespace: str) -> Iterator[Elasticsearch]:
     with Elasticsearch(url, request_timeout=60) as client:
         provision(client, KDD99, namespace=namespace)
+        provision(client, FLOW, namespace=namespace_of(FLOW_GROUP, namespace))
         yield client
         remove(client, namespace)
+        remove(client, namespace_of(FLOW_GROUP, namespace))

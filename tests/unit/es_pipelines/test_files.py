@@ -17,7 +17,7 @@ from es_pipelines.files import fill, pipelines, read_yaml
 from es_pipelines.parameters import PIPELINES, parameters
 from es_pipelines.resources import model_fields, resources
 from tests.artifacts import TURBINE
-from tests.pipelines import KDD99
+from tests.pipelines import FLOW, KDD99
 
 FOLDER = files("es_pipelines")
 SCRIPTS = {
@@ -74,7 +74,7 @@ def test_every_field_that_a_script_names_is_in_the_field_list() -> None:
 
 def test_every_parameter_is_known_and_every_script_is_used() -> None:
     """A place that stays `$name` would reach the engine as a text."""
-    for contract in (KDD99, TURBINE):
+    for contract in (KDD99, FLOW, TURBINE):
         bodies = pipelines(parameters(contract, "unit", data_streams=True), "unit")
         assert "'$" not in str(bodies)
     used = set(re.findall(r"\$painless\.(\w+)", str(SOURCES)))
