@@ -34,12 +34,12 @@ class Document:
 class Enricher:
     """All that answers for one model. It holds no state between two pages, so threads may share it."""
 
-    def __init__(self, artifact: Artifact, *, unknown_is_alert: bool = False) -> None:
+    def __init__(self, artifact: Artifact, *, unknown_is_alert: bool = False, reasons: bool = True) -> None:
         self.artifact = artifact
         self.model = {"id": artifact.contract.name, "version": artifact.version}
         self._reader = FeatureReader(artifact.contract)
         self._predictor = Predictor(artifact)
-        self._explainer = Explainer(artifact)
+        self._explainer = Explainer(artifact) if reasons else None
         self._partial = PartialDocuments(artifact.contract, artifact.version, unknown_is_alert=unknown_is_alert)
 
     def enrich(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
@@ -63,6 +63,8 @@ class Enricher:
 
     def _reasons(self, predictions: Predictions) -> dict[int, list[str]]:
         """Reasons of the rows that are an attack or unknown, by row."""
+        if self._explainer is None:
+            return {}
         unknown = predictions.unknown
         flagged = np.flatnonzero(predictions.attack | unknown)
         rows = predictions.rows

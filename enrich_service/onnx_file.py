@@ -18,12 +18,12 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 MAX_DEPTH = 64
 """Graphs within graphs; the models that people make have two or three."""
 
-_MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 8, 14, 20, 25
+MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 8, 14, 20, 25
 _TENSOR_EXTERNAL_DATA, _TENSOR_DATA_LOCATION = 13, 14
 _EXTERNAL = 1
 
 _CHILDREN: dict[str, dict[int, str]] = {
-    "model": {_MODEL_GRAPH: "graph", _MODEL_TRAINING: "training", _MODEL_FUNCTIONS: "function"},
+    "model": {MODEL_GRAPH: "graph", _MODEL_TRAINING: "training", _MODEL_FUNCTIONS: "function"},
     "training": {1: "graph", 2: "graph"},
     "function": {7: "node", 11: "attribute"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
@@ -47,11 +47,11 @@ def metadata(data: bytes) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     has_graph = False
-    for number, value in _fields(memoryview(data)):
-        has_graph = has_graph or (number == _MODEL_GRAPH and isinstance(value, memoryview))
+    for number, value in fields(memoryview(data)):
+        has_graph = has_graph or (number == MODEL_GRAPH and isinstance(value, memoryview))
         if number == _MODEL_METADATA and isinstance(value, memoryview):
-            entry = dict(_fields(value))
-            found[_text(entry.get(1, b""))] = _text(entry.get(2, b""))
+            entry = dict(fields(value))
+            found[text(entry.get(1, b""))] = text(entry.get(2, b""))
     if not has_graph:
         raise NotOnnxError("it holds no graph")
     return found
@@ -70,7 +70,7 @@ def _external(data: memoryview, message: str, depth: int) -> bool:
     if depth == 0:
         raise NotOnnxError(f"its graphs stand more than {MAX_DEPTH} deep in each other")
     children = _CHILDREN[message]
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if message == "tensor":
             if number == _TENSOR_EXTERNAL_DATA or (number == _TENSOR_DATA_LOCATION and value == _EXTERNAL):
                 return True
@@ -79,27 +79,37 @@ def _external(data: memoryview, message: str, depth: int) -> bool:
     return False
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Every (field number, value) of one message; numbers of fixed width are skipped, nothing here needs them."""
+def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Every (field number, value) of one message; numbers of fixed width are skipped, nothing here needs them.
+
+    Raises:
+        NotOnnxError: the bytes are no message of Protocol Buffers.
+    """
+    for number, value, _ in segments(data):
+        if value is not None:
+            yield number, value
+
+
+def segments(data: memoryview) -> Iterator[tuple[int, int | memoryview | None, memoryview]]:
+    """As `fields`, each with the bytes that it is written in; the value of a number of fixed width is None."""
     at, end = 0, len(data)
     while at < end:
+        begin = at
         key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
+        value: int | memoryview | None = None
         if wire == VARINT:
             value, at = _varint(data, at)
-            yield number, value
         elif wire == LENGTH:
             size, at = _varint(data, at)
-            if at + size > end:
-                raise NotOnnxError("it is cut short")
-            yield number, data[at : at + size]
-            at += size
+            value, at = data[at : at + size], at + size
         elif wire in (FIXED64, FIXED32):
             at += 8 if wire == FIXED64 else 4
         else:
             raise NotOnnxError("it is not in the format of Protocol Buffers")
-    if at > end:
-        raise NotOnnxError("it is cut short")
+        if at > end:
+            raise NotOnnxError("it is cut short")
+        yield number, value, data[begin:at]
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
@@ -116,7 +126,12 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
     raise NotOnnxError("it is not in the format of Protocol Buffers")
 
 
-def _text(value: int | memoryview | bytes) -> str:
+def text(value: int | memoryview | bytes) -> str:
+    """A value as text.
+
+    Raises:
+        NotOnnxError: it is no UTF-8.
+    """
     try:
         return str(value, "utf-8") if not isinstance(value, int) else ""
     except UnicodeDecodeError:

@@ -2,32 +2,37 @@
 
     flagged row ──▶ copies, in each one feature as in harmless traffic ──▶ the same graph ──▶ how far the verdict falls
       count 511       count 2, all else the same                                               11.3 in log-odds
-                                                                    ──▶ "count 511 (usually 2)"
+                                               ──▶ "count is 511; 95 % of normal connections have at most 26"
 
-What falls is the log-odds of the closest label, or the novelty where the verdict is `unknown`. Only the features that
-differ from the harmless value need a copy, and equal rows are explained once: a flood is one row a thousand times.
+What falls is the log-odds of the closest label, or of the novelty where the verdict is `unknown`. Only the features
+that differ from the harmless value need a copy, and equal rows are explained once: a flood is one row a thousand times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import Feature
+from contract.artifact import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT
 from enrich_service.artifact import Artifact
+from enrich_service.sentences import number_words, word_words
 
 MOST = 3
 """Reasons for one document: what a person takes in at a glance."""
-CHUNK_ROWS = 4096
-"""Copies in one run of the graph; bounds the memory whatever the page holds."""
+CHUNK_ROWS = 512
+"""Copies in one run of the graph: the layers' values stay in the processor's cache, 10 to 20 % faster than 4,096."""
+PART_ROWS = 200
+"""Rows whose copies are made together; bounds the memory whatever the page holds."""
 MIN_LOG_ODDS = 0.1
 """A feature that moves the log-odds by less weighs nothing: the odds change by a tenth."""
-MIN_NOVELTY = 0.01
-"""The same for the novelty, which is 0 to 1."""
 _TINY = 1e-30
 """Probability below which the logarithm is cut off; float32 has about 1e-38."""
+_EPSILON = float(np.finfo(np.float32).eps)
+"""Distance from 1 that a float32 novelty can still show."""
+
+Rows = NDArray[np.intp]
 
 
 class Explainer:
@@ -35,18 +40,20 @@ class Explainer:
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
-        self._numeric = artifact.contract.numeric
-        self._categorical = artifact.contract.categorical
-        usual = [feature.background for feature in self._numeric]
+        contract = artifact.contract
+        usual = [feature.background for feature in contract.numeric]
         # NaN stands for "no harmless value known": such a feature is left as it is
         self._usual_numbers = np.array([b if isinstance(b, float) else np.nan for b in usual], np.float32)
-        self._usual_words = [f.background if isinstance(f.background, str) else None for f in self._categorical]
+        self._no_number = np.isnan(self._usual_numbers)
+        self._usual_words = [f.background if isinstance(f.background, str) else None for f in contract.categorical]
+        self._number_words = [number_words(feature, contract.usual_of) for feature in contract.numeric]
+        self._word_words = [word_words(feature, contract.usual_of) for feature in contract.categorical]
 
     def reasons(
         self,
         numeric: NDArray[np.float32],
         categorical: NDArray[np.object_],
-        closest: NDArray[np.intp],
+        closest: Rows,
         unknown: NDArray[np.bool_],
     ) -> list[list[str]]:
         """The features that weighed most in each verdict, as text, the heaviest first.
@@ -61,43 +68,50 @@ class Explainer:
             return []
         first, inverse = _distinct(numeric, categorical, closest, unknown)
         texts: list[list[str]] = []
-        step = max(1, CHUNK_ROWS // max(1, len(self._numeric) + len(self._categorical)))
-        for begin in range(0, len(first), step):
-            part = first[begin : begin + step]
-            texts += self._explain(numeric[part], categorical[part], closest[part], unknown[part])
+        for begin in range(0, len(first), PART_ROWS):
+            part = first[begin : begin + PART_ROWS]
+            some = numeric[part], categorical[part]
+            rows, columns, falls = self.falls(*some, closest[part], unknown[part])
+            texts += self._tell(*some, *heaviest(rows, columns, falls))
         return [texts[i] for i in inverse]
 
-    def _explain(
+    def falls(
         self,
         numeric: NDArray[np.float32],
         categorical: NDArray[np.object_],
-        closest: NDArray[np.intp],
+        closest: Rows,
         unknown: NDArray[np.bool_],
-    ) -> list[list[str]]:
+    ) -> tuple[Rows, Rows, NDArray[np.float64]]:
+        """How far each verdict falls when one feature is as in harmless traffic.
+
+        Args:
+            numeric, categorical, closest, unknown: as in `reasons`.
+        Returns:
+            row, column and fall in log-odds of every value that is not the harmless one, in the order of the rows and
+            then the columns; the words' columns follow the numbers'.
+        """
         rows, columns = self._differences(numeric, categorical)
         n = len(closest)
         owner = np.concatenate([np.arange(n), rows])  # the rows themselves first, then the copies
         some_numeric, some_categorical = numeric[owner], categorical[owner]
         self._occlude(some_numeric, some_categorical, columns, offset=n)
-        probabilities, novelty = self.artifact.run(some_numeric, some_categorical)
-        score = log_odds(probabilities, closest[owner]) / MIN_LOG_ODDS
-        if novelty is not None:
-            score = np.where(unknown[owner], novelty.astype(np.float64) / MIN_NOVELTY, score)
-        fall = score[:n][rows] - score[n:]
-        reasons: list[list[str]] = [[] for _ in range(n)]
-        for copy in np.lexsort((columns, -fall)).tolist():  # the heaviest first, ties in the features' order
-            if fall[copy] < 1.0 or np.isnan(fall[copy]):
-                break
-            row, column = int(rows[copy]), int(columns[copy])
-            if len(reasons[row]) < MOST:
-                reasons[row].append(self._words(numeric[row], categorical[row], column))
-        return reasons
+        of_unknown = unknown[owner]
+        score = np.empty(len(owner))
+        for some, output in ((~of_unknown, PROBABILITIES_OUTPUT), (of_unknown, NOVELTY_OUTPUT)):
+            places = np.flatnonzero(some)
+            for begin in range(0, len(places), CHUNK_ROWS):
+                part = places[begin : begin + CHUNK_ROWS]
+                answer = self.artifact.run_one(output, some_numeric[part], some_categorical[part])
+                score[part] = (
+                    log_odds(answer, closest[owner[part]])
+                    if output == PROBABILITIES_OUTPUT
+                    else log_odds_of_novelty(answer)
+                )
+        return rows, columns, score[rows] - score[n:]
 
-    def _differences(
-        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Row and column of every value that is not the harmless one; the words' columns follow the numbers'."""
-        odd_numbers = (numeric != self._usual_numbers) & ~np.isnan(self._usual_numbers)
+    def _differences(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> tuple[Rows, Rows]:
+        """Row and column of every value that is not the harmless one."""
+        odd_numbers = (numeric != self._usual_numbers) & ~self._no_number
         odd_words = np.zeros(categorical.shape, np.bool_)
         for column, usual in enumerate(self._usual_words):
             if usual is not None:
@@ -106,60 +120,71 @@ class Explainer:
         return rows, columns
 
     def _occlude(
-        self,
-        numeric: NDArray[np.float32],
-        categorical: NDArray[np.object_],
-        columns: NDArray[np.intp],
-        *,
-        offset: int,
+        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_], columns: Rows, *, offset: int
     ) -> None:
         """Put the harmless value into one column of each copy, in place."""
-        split = len(self._numeric)
+        split = len(self._usual_numbers)
         copies = np.arange(len(columns)) + offset
         is_number = columns < split
         numeric[copies[is_number], columns[is_number]] = self._usual_numbers[columns[is_number]]
-        for copy, column in zip(copies[~is_number].tolist(), (columns[~is_number] - split).tolist(), strict=True):
-            categorical[copy, column] = self._usual_words[column]
+        for column, usual in enumerate(self._usual_words):
+            categorical[copies[columns == split + column], column] = usual
 
-    def _words(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_], column: int) -> str:
-        split = len(self._numeric)
-        if column < split:
-            return sentence(self._numeric[column], float(numeric[column]))
-        return sentence(self._categorical[column - split], str(categorical[column - split]))
+    def _tell(
+        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_], rows: Rows, columns: Rows
+    ) -> list[list[str]]:
+        """Sentences of these values, one list a row."""
+        split = len(self._usual_numbers)
+        reasons: list[list[str]] = [[] for _ in range(len(numeric))]
+        told: dict[tuple[int, float | str], str] = {}
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            value = float(numeric[row, column]) if column < split else str(categorical[row, column - split])
+            text = told.get((column, value))
+            if text is None:
+                text = told[column, value] = self._sentence(column, value)
+            reasons[row].append(text)
+        return reasons
+
+    def _sentence(self, column: int, value: float | str) -> str:
+        split = len(self._usual_numbers)
+        tell: Callable[..., str] = self._number_words[column] if column < split else self._word_words[column - split]
+        return tell(value)
 
 
-def log_odds(probabilities: NDArray[np.float32], label: NDArray[np.intp]) -> NDArray[np.float64]:
+def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64]) -> tuple[Rows, Rows]:
+    """Row and column of the `MOST` heaviest values of each row, the heaviest first, ties in the features' order."""
+    weighs = falls >= MIN_LOG_ODDS  # NaN does not
+    rows, columns, falls = rows[weighs], columns[weighs], falls[weighs]
+    order = np.lexsort((columns, -falls, rows))
+    rows, columns = rows[order], columns[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return rows[place < MOST], columns[place < MOST]
+
+
+def log_odds(probabilities: NDArray[np.float32], label: Rows) -> NDArray[np.float64]:
     """Log-odds of one label in each row, shape (n,).
 
     The odds are taken against the sum of the others and not as p / (1 - p): near 1 float32 has no digits left there.
     """
     rows = np.arange(len(label))
     of_label = probabilities[rows, label].astype(np.float64)
-    others = probabilities.astype(np.float64)
+    others = probabilities.copy()
     others[rows, label] = 0.0
-    odds: NDArray[np.float64] = np.log(np.maximum(of_label, _TINY)) - np.log(np.maximum(others.sum(axis=1), _TINY))
+    sums = (others @ np.ones(others.shape[1], np.float32)).astype(np.float64)
+    odds: NDArray[np.float64] = np.log(np.maximum(of_label, _TINY)) - np.log(np.maximum(sums, _TINY))
     return odds
 
 
-def sentence(feature: Feature, value: float | str) -> str:
-    """`count 511 (usually 2)`."""
-    return f"{feature.name} {_short(value)} (usually {_short(feature.background)})"
-
-
-def _short(value: float | str | None) -> str:
-    if isinstance(value, str):
-        return value if len(value) <= 40 else f"{value[:39]}…"
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.3g}"
+def log_odds_of_novelty(novelty: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Log-odds of a novelty, shape (n,): its steps count alike near 0, in the middle and near 1."""
+    value = novelty.astype(np.float64)
+    odds: NDArray[np.float64] = np.log(np.maximum(value, _EPSILON)) - np.log(np.maximum(1.0 - value, _EPSILON))
+    return odds
 
 
 def _distinct(
-    numeric: NDArray[np.float32],
-    categorical: NDArray[np.object_],
-    closest: NDArray[np.intp],
-    unknown: NDArray[np.bool_],
-) -> tuple[NDArray[np.intp], Sequence[int]]:
+    numeric: NDArray[np.float32], categorical: NDArray[np.object_], closest: Rows, unknown: NDArray[np.bool_]
+) -> tuple[Rows, Sequence[int]]:
     """First row of each kind, and for every row which kind it is."""
     kinds: dict[tuple[bytes, tuple[str, ...], int, bool], int] = {}
     first: list[int] = []

@@ -69,7 +69,7 @@ def test_an_attack_is_an_alert_with_rule_and_threat(turbine: Artifact) -> None:
     assert fields["threat"]["tactic"]["id"] == "TA0040"
     assert fields["threat"]["technique"]["id"] == "T1495"
     assert fields["threat"]["technique"]["subtechnique"]["id"] == "T1495.001"
-    assert fields["oversight"]["prediction"]["reasons"] == ["temperature_c 125 (usually 60)"]
+    assert fields["oversight"]["prediction"]["reasons"] == ["temperature_c is 125 (usually 60)"]
 
 
 def test_an_attack_without_a_technique_names_no_threat(turbine: Artifact) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.artifact import Feature
 from enrich_service.artifact import Artifact, load
-from enrich_service.reasons import CHUNK_ROWS, Explainer, log_odds, sentence
+from enrich_service.enrich import Document, Enricher
+from enrich_service.reasons import PART_ROWS, Explainer, heaviest, log_odds, log_odds_of_novelty
+from tests.artifacts import HOT as HOT_DOCUMENT
 from tests.artifacts import TURBINE, write_model
 
 HOT, WORN, BOTH = [125.0, 1.5], [60.0, 22.5], [110.0, 6.0]
@@ -26,19 +27,24 @@ def reasons(
 
 def test_the_feature_that_makes_the_verdict_is_named_with_its_value(turbine: Artifact) -> None:
     """What a person reads: the value, and what is usual."""
-    assert reasons(turbine, [HOT, WORN]) == [["temperature_c 125 (usually 60)"], ["vibration_mm_s 22.5 (usually 1.5)"]]
+    assert reasons(turbine, [HOT, WORN]) == [
+        ["temperature_c is 125 (usually 60)"],
+        ["vibration_mm_s is 22.5 (usually 1.5)"],
+    ]
 
 
 def test_a_feature_that_speaks_against_the_verdict_is_no_reason(turbine: Artifact) -> None:
     """High vibration makes wear likelier, and so heat less likely."""
-    assert reasons(turbine, [BOTH]) == [["temperature_c 110 (usually 60)"]]
+    assert reasons(turbine, [BOTH]) == [["temperature_c is 110 (usually 60)"]]
 
 
 def test_an_unknown_is_explained_by_what_makes_it_new(turbine: Artifact) -> None:
     """Its label is harmless; what needs words is the novelty, the heaviest feature first."""
-    assert reasons(turbine, [[0.0, 5.0]], unknown=True) == [["temperature_c 0 (usually 60)"]]
+    assert reasons(turbine, [[0.0, 5.0]], unknown=True) == [
+        ["temperature_c is 0 (usually 60)", "vibration_mm_s is 5 (usually 1.5)"]
+    ]
     assert reasons(turbine, [[40.0, 8.0]], unknown=True) == [
-        ["vibration_mm_s 8 (usually 1.5)", "temperature_c 40 (usually 60)"]
+        ["vibration_mm_s is 8 (usually 1.5)", "temperature_c is 40 (usually 60)"]
     ]
 
 
@@ -48,7 +54,7 @@ def test_a_word_is_a_reason_too(tmp_path: Path) -> None:
         replace(feature, background="starting") if feature.kind == "string" else feature for feature in TURBINE.features
     )
     artifact = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=features)))
-    assert reasons(artifact, [[60.0, 1.5]], mode="steady") == [["mode steady (usually starting)"]]
+    assert reasons(artifact, [[60.0, 1.5]], mode="steady") == [["mode is steady (usually starting)"]]
 
 
 def test_a_feature_without_a_harmless_value_is_left_as_it_is(tmp_path: Path) -> None:
@@ -65,9 +71,9 @@ def test_a_harmless_row_has_no_reasons(turbine: Artifact) -> None:
 
 def test_many_rows_in_parts_give_what_one_row_gives(turbine: Artifact) -> None:
     """Chunks bound the memory and change no answer."""
-    rows = [[60.0 + i / 100, 1.5 + (i % 7)] for i in range(CHUNK_ROWS)]
+    rows = [[60.0 + i / 100, 1.5 + (i % 7)] for i in range(5 * PART_ROWS)]
     together = reasons(turbine, rows)
-    for i in (0, 1, 1364, 1365, 1366, CHUNK_ROWS - 1):
+    for i in (0, 1, PART_ROWS - 1, PART_ROWS, PART_ROWS + 1, 5 * PART_ROWS - 1):
         assert together[i] == reasons(turbine, [rows[i]])[0]
 
 
@@ -87,17 +93,26 @@ def test_log_odds_tell_certain_from_more_certain() -> None:
     assert np.isfinite(odds).all()
 
 
-@pytest.mark.parametrize(
-    ("value", "background", "text"),
-    [(511.0, 2.0, "count 511 (usually 2)"), (0.07, 0.0, "count 0.07 (usually 0)"), (5.1e6, 0.5, "count 5100000 (usually 0.5)"),
-     (3e38, -1.0, "count 3e+38 (usually -1)"), (1234.56, 10.25, "count 1.23e+03 (usually 10.2)")],
-)  # fmt: skip
-def test_numbers_are_written_short(value: float, background: float, text: str) -> None:
-    """Whole numbers whole, others with three digits."""
-    assert sentence(Feature("count", "c", "float", background=background), value) == text
+def test_the_heaviest_three_of_each_row_are_kept_ties_in_the_features_order() -> None:
+    """Below the least weight nothing is a reason, nor where the model gave no number."""
+    rows, columns = heaviest(
+        np.array([0, 0, 0, 0, 2, 2, 2]),
+        np.array([0, 1, 2, 3, 0, 1, 2]),
+        np.array([1.0, 4.0, 1.0, 2.0, 0.05, np.nan, 0.5]),
+    )
+    assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (0, 3), (0, 0), (2, 2)]
 
 
-def test_long_words_are_cut() -> None:
-    """A reason stays one line on a dashboard."""
-    text = sentence(Feature("service", "s", "string", background="http"), "x" * 500)
-    assert len(text) < 80
+def test_novelty_counts_alike_near_0_and_near_1() -> None:
+    """From 0.9 to 0.99 is as far as from 0.01 to 0.1, and a saturated 1 is finite."""
+    odds = log_odds_of_novelty(np.array([0.01, 0.1, 0.9, 0.99, 0.0, 1.0], np.float32))
+    assert odds[1] - odds[0] == pytest.approx(odds[3] - odds[2], rel=1e-5)
+    assert np.isfinite(odds).all()
+
+
+def test_reasons_can_be_left_out(turbine: Artifact) -> None:
+    """The verdict is the same, only nothing says why."""
+    hot = [Document("1", HOT_DOCUMENT)]
+    (told,), (bare,) = Enricher(turbine).enrich(hot), Enricher(turbine, reasons=False).enrich(hot)
+    assert told["fields"]["oversight"]["prediction"].pop("reasons")
+    assert told == bare

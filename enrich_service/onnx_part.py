@@ -1,0 +1,93 @@
+"""The part of an ONNX graph that one output needs.
+
+    nodes   a ─▶ b ─▶ c ─▶ probabilities         part_for("probabilities")   a ─▶ b ─▶ c
+                 └──▶ d ─▶ novelty                                                (d is left out, and its weights)
+
+ONNX Runtime computes every node of a graph, whichever outputs are asked for. Reasons ask for one output of many rows,
+so they run its part alone. Nothing is written anew but the list of nodes: what stays, stays byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from enrich_service.onnx_file import LENGTH, MAX_DEPTH, MODEL_GRAPH, NotOnnxError, fields, segments, text
+
+_NODE, _INITIALIZER, _OUTPUT, _VALUE_INFO, _SPARSE_INITIALIZER = 1, 5, 12, 13, 15
+"""Fields of a graph; `value_info` only repeats shapes that ONNX Runtime infers."""
+_NODE_INPUT, _NODE_OUTPUT, _NODE_ATTRIBUTE = 1, 2, 5
+_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS = 6, 11
+_TENSOR_NAME, _VALUE_NAME = 8, 1
+
+
+def part_for(data: bytes, output: str) -> bytes:
+    """The model with this one output, and without the nodes that only the others need.
+
+    Raises:
+        NotOnnxError: the bytes are no ONNX model, or it has no such output.
+    """
+    model = bytearray()
+    for number, value, raw in segments(memoryview(data)):
+        if number == MODEL_GRAPH and isinstance(value, memoryview):
+            model += _message(MODEL_GRAPH, _part_of_graph(value, output))
+        else:
+            model += raw
+    return bytes(model)
+
+
+def _part_of_graph(graph: memoryview, output: str) -> bytes:
+    found = list(segments(graph))
+    nodes = [(value, raw) for number, value, raw in found if number == _NODE and isinstance(value, memoryview)]
+    needed, kept = {output}, []
+    for node, raw in reversed(nodes):  # a node stands after those that it needs
+        if needed.intersection(_names(node, _NODE_OUTPUT)):
+            needed.update(_used(node, MAX_DEPTH))
+            kept.append(raw)
+    if not kept:
+        raise NotOnnxError(f"no node of its graph gives {output!r}")
+    part = bytearray(b"".join(reversed(kept)))
+    for number, value, raw in found:
+        if number in (_NODE, _VALUE_INFO):
+            continue
+        if isinstance(value, memoryview):
+            if number == _OUTPUT and output not in _names(value, _VALUE_NAME):
+                continue
+            if number == _INITIALIZER and not needed.intersection(_names(value, _TENSOR_NAME)):
+                continue
+        part += raw
+    return bytes(part)
+
+
+def _used(node: memoryview, depth: int) -> Iterator[str]:
+    """Names that a node reads; the graphs in its attributes may read the outer graph's values too."""
+    if depth == 0:
+        raise NotOnnxError(f"its graphs stand more than {MAX_DEPTH} deep in each other")
+    yield from _names(node, _NODE_INPUT)
+    for number, attribute in fields(node):
+        if number != _NODE_ATTRIBUTE or not isinstance(attribute, memoryview):
+            continue
+        for kind, graph in fields(attribute):
+            if kind in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS) and isinstance(graph, memoryview):
+                for place, value in fields(graph):
+                    if place == _NODE and isinstance(value, memoryview):
+                        yield from _used(value, depth - 1)
+                    elif place == _OUTPUT and isinstance(value, memoryview):
+                        yield from _names(value, _VALUE_NAME)
+
+
+def _names(message: memoryview, field: int) -> list[str]:
+    return [text(value) for number, value in fields(message) if number == field]
+
+
+def _message(number: int, content: bytes) -> bytes:
+    return _number(number << 3 | LENGTH) + _number(len(content)) + content
+
+
+def _number(value: int) -> bytes:
+    """A number of 7 bits a byte, the lowest first; every byte but the last has its highest bit set."""
+    digits = bytearray()
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)
