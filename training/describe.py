@@ -12,10 +12,11 @@ from contract.artifact import Feature, ModelContract
 from contract.kdd99 import FAMILIES, LABELS, NORMAL, field_of
 from training.data import Records, Source
 from training.encoding import Encoding
+from training.feature_sets import SETS
 from training.fit import Recipe
 from training.split import Parts
 
-NAME = "kdd99-mlp"
+NAME = SETS["all"].model
 USUAL = (0.05, 0.5, 0.95)
 """Quantiles of the normal rows, between the first and the last of which a value is usual."""
 

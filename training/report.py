@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract.artifact import ModelContract
+from training.feature_sets import command_options, in_words
 
 
 def report(
@@ -46,7 +47,7 @@ def model_card(
         _what_it_is(contract),
         _training_data(contract.training),
         _held_out(contract.training, held_out, labels),
-        _limits(labels),
+        _limits(contract, labels),
         _again(contract),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
@@ -105,7 +106,8 @@ def _again(contract: ModelContract) -> list[str]:
         "## How to make it again",
         "",
         "```",
-        f"oversight train --data {training['data']} --seed {training['seed']} --output models/{contract.name}",
+        f"oversight train --data {training['data']} --seed {training['seed']}"
+        f"{command_options(contract)} --output models/{contract.name}",
         "oversight evaluate --data FILE",
         "```",
         "",
@@ -144,7 +146,7 @@ def _label_table(labels: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _limits(labels: list[dict[str, Any]]) -> list[str]:
+def _limits(contract: ModelContract, labels: list[dict[str, Any]]) -> list[str]:
     few = [row["label"] for row in labels if row["records"] < 10]
     return [
         "## What it cannot do",
@@ -156,8 +158,9 @@ def _limits(labels: list[dict[str, Any]]) -> list[str]:
         "drifted, it does markedly worse than above: `oversight evaluate --data` measures it.",
         "- `snmpgetattack` has the same values as normal traffic in nearly all its rows: no model of these features can tell them apart.",
         "- The probabilities are calibrated for data like the training data, and too sure of themselves elsewhere.",
-        "- It needs all 41 features, 9 of them counted over the last two seconds and 10 over the last hundred connections of the network; "
-        "it reads no payload.",
+        f"- It needs all {len(contract.features)} features, 9 of them counted over the last two seconds and 10 over the last hundred "
+        "connections of the network; it reads no payload.",
+        *(f"- {line}" for line in in_words(contract)),
     ]
 
 

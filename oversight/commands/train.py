@@ -1,6 +1,6 @@
 """`oversight train`: data in, checked artifact with its model card out. The one place where training and converter meet.
 
-data ─▶ parts ─▶ Keras model ─▶ draft artifact ─▶ held-out figures ─▶ artifact that carries them, report, model card
+data ─▶ columns ─▶ parts ─▶ Keras model ─▶ draft artifact ─▶ held-out figures ─▶ artifact that carries them, report, model card
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from oversight.keras_parts import tensorflow_in_quiet
 from oversight.settings import DEFAULT_MODEL
 from training import data, report
 from training.evaluate import by_label, evaluate, open_artifact, predict
+from training.feature_sets import SETS
 from training.split import Parts, check_labels, split
 
 
@@ -28,11 +29,22 @@ from training.split import Parts, check_labels, split
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help="KDD Cup 99 file; without it, a download.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of split and weights.")
 @click.option(
-    "--output", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_MODEL.parent, help="Folder to write to."
+    "--features",
+    "option",
+    type=click.Choice(list(SETS)),
+    default="all",
+    show_default=True,
+    help="All 41 columns, or `flow`: the 28 that are not read from inside the connection.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to; default: models/kdd99-mlp, or models/kdd99-flow with --features flow.",
 )  # fmt: skip
 @click.option("--keep-keras", type=click.Path(path_type=Path, dir_okay=False), help="Write the Keras model there too.")
 @click.option("--json", "as_json", is_flag=True, help="What was made, as JSON.")
-def command(*, data_path: Path | None, seed: int, output: Path, keep_keras: Path | None, as_json: bool) -> None:
+def command(
+    *, data_path: Path | None, seed: int, option: str, output: Path | None, keep_keras: Path | None, as_json: bool
+) -> None:
     """Train a model on KDD Cup 99 and convert it: model.onnx, report.json, MODEL_CARD.md.
 
     About a minute on two cores. The labels that the data brings are split by distinct vector, and what is reported was
@@ -41,34 +53,45 @@ def command(*, data_path: Path | None, seed: int, output: Path, keep_keras: Path
     \b
     Example:
       oversight train --data kddcup.data_10_percent.gz --seed 0 --output models/kdd99-mlp
+      oversight train --data kddcup.data_10_percent.gz --features flow
     """
     if keep_keras is not None and keep_keras.suffix != ".keras":
         raise click.UsageError(f"--keep-keras {keep_keras}: Keras writes files that end in .keras")
+    features = SETS[option]
     began = time.monotonic()
     with TrainProgress() as progress:
         progress.say("reading the data")
         records, source = data.fetch() if data_path is None else data.read(data_path)
-        parts = split(records, seed)
+        parts = split(data.select(records, features.columns), seed)
         check_labels(parts)
         progress.say(
             f"{records.n_rows:,} rows, {len(parts.training):,} distinct vectors to train on; starting TensorFlow"
         )
-        model, contract = _train(parts, source, seed, progress)
+        model, contract = _train(parts, source, features.model, seed, progress)
         progress.say("converting and checking")
-        made = _write(model, contract, parts, output)
+        made = _write(model, contract, parts, output or DEFAULT_MODEL.parent.with_name(features.model))
     if keep_keras is not None:
         _keep(model, keep_keras)
     _show({**made, "seconds": round(time.monotonic() - began, 1)}, as_json=as_json)
 
 
-def _train(parts: Parts, source: data.Source, seed: int, progress: TrainProgress) -> tuple[Any, ModelContract]:
+def _train(
+    parts: Parts, source: data.Source, name: str, seed: int, progress: TrainProgress
+) -> tuple[Any, ModelContract]:
     with tensorflow_in_quiet():
         from training.describe import contract_of
         from training.fit import Recipe, train
     recipe = Recipe()
     trained = train(parts, seed, recipe, progress.epoch)
-    threshold = trained.novelty_threshold
-    contract = contract_of(parts, source, trained.encoding, seed=seed, recipe=recipe, novelty_threshold=threshold)
+    contract = contract_of(
+        parts,
+        source,
+        trained.encoding,
+        seed=seed,
+        recipe=recipe,
+        novelty_threshold=trained.novelty_threshold,
+        name=name,
+    )
     return trained.model, contract
 
 
