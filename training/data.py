@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.errors import InputError, shorten
-from contract.kdd99 import CATEGORICAL, COLUMNS, NUMERIC
+from contract.kdd99 import CATEGORICAL, COLUMNS
 
-N_FIELDS = len(COLUMNS) + 1
 GZIP_MAGIC = b"\x1f\x8b"
 LABEL = "label"
 
@@ -94,16 +93,20 @@ class Source:
     sha256: str
 
 
-def read(path: Path) -> tuple[Records, Source]:
+def read(path: Path, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Source]:
     """Read a labelled file: 41 columns and a label, comma-separated, plain or gzip, with or without a header line.
 
+    Args:
+        path: the file.
+        columns: those that count. The others may hold anything or nothing, and a file of these and the label alone is
+            read as well, unless it could be one of 41 columns that lost its label.
     Raises:
         InputError: the file cannot be read, or a line is no labelled KDD record (names line, column and value).
     """
     try:
         with path.open("rb") as raw:
             first_of_line = _distinct(_lines(raw, path))
-            records = _parse(first_of_line, path.name)
+            records = _parse(first_of_line, path.name, columns)
             raw.seek(0)
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
     except OSError as error:
@@ -113,8 +116,8 @@ def read(path: Path) -> tuple[Records, Source]:
     return records, Source(name=path.name, sha256=digest)
 
 
-def fetch(data_home: Path | None = None) -> tuple[Records, Source]:
-    """The 10 % training set through scikit-learn, which keeps what it downloads in its own cache.
+def fetch(data_home: Path | None = None, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Source]:
+    """These columns of the 10 % training set through scikit-learn, which keeps what it downloads in its own cache.
 
     Raises:
         InputError: there is no network and nothing in the cache.
@@ -132,7 +135,7 @@ def fetch(data_home: Path | None = None) -> tuple[Records, Source]:
     name = "fetch_kddcup99(percent10=True)"
     lines = [b",".join([*map(_as_bytes, row), label]) for row, label in zip(bunch.data, bunch.target, strict=True)]
     digest = hashlib.sha256(b"\n".join(lines)).hexdigest()
-    return _parse(_distinct(enumerate(lines, 1)), name), Source(name=name, sha256=digest)
+    return _parse(_distinct(enumerate(lines, 1)), name, columns), Source(name=name, sha256=digest)
 
 
 def _as_bytes(value: object) -> bytes:
@@ -163,22 +166,29 @@ def _distinct(lines: Iterable[tuple[int, bytes]]) -> dict[bytes, tuple[int, int]
     return found
 
 
-def _parse(lines: dict[bytes, tuple[int, int]], name: str) -> Records:
+def _parse(lines: dict[bytes, tuple[int, int]], name: str, columns: tuple[str, ...]) -> Records:
     if not lines:
         raise InputError(f"{name} has no rows; expected KDD Cup 99 records, 41 columns and a label a line")
     numbers = [number for number, _ in lines.values()]
     rows = [line.split(b",") for line in lines]
-    for number, row in zip(numbers, rows, strict=True):
-        if len(row) != N_FIELDS:
-            raise InputError(
-                f"{name}, line {number}: {len(row)} columns, expected {N_FIELDS} (41 features and the label); correct the file"
-            )
-    columns = dict(zip((*COLUMNS, LABEL), zip(*rows, strict=True), strict=True))
-    numeric = np.stack([_floats(columns[column], column, numbers, name) for column in NUMERIC], axis=1)
-    words = [_words(columns[column], column, numbers, name) for column in CATEGORICAL]
-    labels = np.char.rstrip(_words(columns[LABEL], LABEL, numbers, name), ".")
+    layout = _layout(rows, numbers, name, columns)
+    values = dict(zip((*layout, LABEL), zip(*rows, strict=True), strict=True))
+    numeric = [_floats(values[column], column, numbers, name) for column in columns if column not in CATEGORICAL]
+    words = [_words(values[column], column, numbers, name) for column in columns if column in CATEGORICAL]
+    labels = np.char.rstrip(_words(values[LABEL], LABEL, numbers, name), ".")
     counts = np.array([count for _, count in lines.values()], np.int64)
-    return _merge(Records(numeric, np.stack(words, axis=1), labels, counts))
+    return _merge(Records(np.stack(numeric, axis=1), np.stack(words, axis=1), labels, counts, columns))
+
+
+def _layout(rows: list[list[bytes]], numbers: list[int], name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that the lines have before their label: all, or the chosen ones alone; the first line decides."""
+    layouts = [COLUMNS, columns] if len(columns) + 1 < len(COLUMNS) else [COLUMNS]
+    fitting = [layout for layout in layouts if len(layout) + 1 == len(rows[0])]
+    expected = " or ".join(f"{len(layout) + 1} ({len(layout)} features and the label)" for layout in fitting or layouts)
+    for number, row in zip(numbers, rows, strict=True):
+        if not fitting or len(row) != len(rows[0]):
+            raise InputError(f"{name}, line {number}: {len(row)} columns, expected {expected}; correct the file")
+    return fitting[0]
 
 
 def _floats(values: tuple[bytes, ...], column: str, numbers: list[int], name: str) -> NDArray[np.float32]:

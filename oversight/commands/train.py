@@ -61,8 +61,9 @@ def command(
     began = time.monotonic()
     with TrainProgress() as progress:
         progress.say("reading the data")
-        records, source = data.fetch() if data_path is None else data.read(data_path)
-        parts = split(data.select(records, features.columns), seed)
+        columns = features.columns
+        records, source = data.fetch(columns=columns) if data_path is None else data.read(data_path, columns)
+        parts = split(records, seed)
         check_labels(parts)
         progress.say(
             f"{records.n_rows:,} rows, {len(parts.training):,} distinct vectors to train on; starting TensorFlow"

@@ -193,3 +193,57 @@ def test_content_and_flow_columns_are_all_columns_once() -> None:
     """Columns 10 to 22 of the task description, and the rest."""
     assert (CONTENT[0], CONTENT[-1], len(CONTENT)) == ("hot", "is_guest_login", 13)
     assert sorted((*CONTENT, *FLOW)) == sorted(COLUMNS)
+
+
+def test_columns_that_do_not_count_may_hold_anything_or_nothing(tmp_path: Path) -> None:
+    """A sensor that cannot fill them leaves them empty, or writes its own sign for that."""
+    made = lines(20)
+    gaps = []
+    for text in made:
+        for column, value in zip(CONTENT, ("", "-", "(empty)", "") * 4, strict=False):
+            text = changed(text, column, value)
+        gaps.append(text)
+    expected, found = (read(write(tmp_path / "data.csv", rows), FLOW)[0] for rows in (made, gaps))
+    assert np.array_equal(found.numeric, expected.numeric)
+    assert np.array_equal(found.categorical, expected.categorical)
+    assert found.columns == FLOW
+    with pytest.raises(InputError, match="line 1, column 'hot': '', expected a finite number"):
+        read(tmp_path / "data.csv")
+
+
+def test_a_file_of_the_counting_columns_alone_reads_as_the_whole_one(tmp_path: Path) -> None:
+    """What `--features flow` learnt can be measured on what a sensor without content columns writes."""
+    made = lines(20)
+    short = [",".join([*text.split(",")[:9], *text.split(",")[22:]]) for text in made]
+    header = ",".join((*FLOW, "label"))
+    expected, found = (read(write(tmp_path / "data.csv", rows), FLOW)[0] for rows in (made, [header, *short]))
+    assert np.array_equal(found.numeric, expected.numeric)
+    assert found.labels.tolist() == expected.labels.tolist()
+    with pytest.raises(InputError, match="29 columns, expected 42"):
+        read(write(tmp_path / "data.csv", short))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (42, 29, r"line 2: 29 columns, expected 42 \(41 features and the label\)"),
+        (29, 42, r"line 2: 42 columns, expected 29 \(28 features and the label\)"),
+        (28, 29, r"line 1: 28 columns, expected 42 \(41 .*\) or 29 \(28 features and the label\)"),
+        (41, 41, r"line 1: 41 columns, expected 42 .* or 29"),
+    ],
+)
+def test_all_lines_of_a_file_have_the_columns_of_the_first(
+    tmp_path: Path, first: int, second: int, message: str
+) -> None:
+    """Two layouts in one file are two files."""
+    values = line("normal", random.Random(5)).split(",")
+    path = write(tmp_path / "data.csv", [",".join(values[-length:]) for length in (first, second)])
+    with pytest.raises(InputError, match=message):
+        read(path, FLOW)
+
+
+def test_forty_columns_and_a_label_are_a_whole_line_without_one(tmp_path: Path) -> None:
+    """They cannot be told apart, and the likelier mistake is the missing label."""
+    unlabelled = line("normal", random.Random(6)).rsplit(",", 1)[0]
+    with pytest.raises(InputError, match=r"41 columns, expected 42 \(41 features and the label\);"):
+        read(write(tmp_path / "data.csv", [unlabelled]), COLUMNS[1:])
