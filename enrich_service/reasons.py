@@ -26,7 +26,9 @@ CHUNK_ROWS = 512
 PART_ROWS = 200
 """Rows whose copies are made together; bounds the memory whatever the page holds."""
 MIN_LOG_ODDS = 0.1
-"""A feature that moves the log-odds by less weighs nothing: the odds change by a tenth."""
+"""A feature that moves the label's log-odds by less weighs nothing: the odds change by a tenth."""
+MIN_LOG_ODDS_NOVELTY = 0.02
+"""The same for the novelty. Half the unknowns stand so near the threshold that a few hundredths decide."""
 _TINY = 1e-30
 """Probability below which the logarithm is cut off; float32 has about 1e-38."""
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -72,7 +74,7 @@ class Explainer:
             part = first[begin : begin + PART_ROWS]
             some = numeric[part], categorical[part]
             rows, columns, falls = self.falls(*some, closest[part], unknown[part])
-            texts += self._tell(*some, *heaviest(rows, columns, falls))
+            texts += self._tell(*some, *heaviest(rows, columns, falls, unknown[part]))
         return [texts[i] for i in inverse]
 
     def falls(
@@ -151,9 +153,14 @@ class Explainer:
         return tell(value)
 
 
-def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64]) -> tuple[Rows, Rows]:
-    """Row and column of the `MOST` heaviest values of each row, the heaviest first, ties in the features' order."""
-    weighs = falls >= MIN_LOG_ODDS  # NaN does not
+def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64], unknown: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+    """Row and column of the `MOST` heaviest values of each row, the heaviest first, ties in the features' order.
+
+    Args:
+        rows, columns, falls: as `Explainer.falls` gives them.
+        unknown: shape (n,), where the falls are the novelty's.
+    """
+    weighs = falls >= np.where(unknown[rows], MIN_LOG_ODDS_NOVELTY, MIN_LOG_ODDS)  # NaN does not
     rows, columns, falls = rows[weighs], columns[weighs], falls[weighs]
     order = np.lexsort((columns, -falls, rows))
     rows, columns = rows[order], columns[order]

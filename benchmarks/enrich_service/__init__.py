@@ -1,0 +1,1 @@
+"""What the endpoint costs, and whether its reasons hold."""

@@ -1,0 +1,184 @@
+"""Whether a first reason is what made the verdict: take the feature away, and another one at random beside it.
+
+    row, first reason ──▶ that feature usual  ──▶ graph ──▶ by how much do the label's log-odds fall?   must be > 0,
+                     └──▶ another one usual   ──▶ graph ──▶ by how much here?                           and more than here
+
+"Usual" is the contract's harmless value, and apart from it the feature's values in real normal rows, which the reasons
+never saw: the mean fall over some of them. For an `unknown` the log-odds are those of the novelty. Computed with the
+whole graph, one copy at a time in its own array; of the explainer only the choice of the feature is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.kdd99 import NORMAL, UNKNOWN_LABEL
+from enrich_service.artifact import Artifact
+from enrich_service.reasons import Explainer, heaviest, log_odds, log_odds_of_novelty
+from training.data import Records
+
+N_ROWS = 500
+"""Of each attack."""
+N_NORMAL = 20
+"""Real normal rows whose values are put in."""
+BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """Shares of the rows of one verdict, 0 to 1. A row without a reason counts against every one of them."""
+
+    verdict: str
+    n_rows: int
+    lowered: float
+    """The first reason's feature made usual lowers the log-odds of the verdict."""
+    more_than_random: float
+    """By more than another feature does, drawn among all."""
+    more_than_random_odd: float
+    """By more than another feature does, drawn among those that are not usual either."""
+    with_real_values: float
+    """Lowers it, and by more than the second draw, with the values of real normal rows too."""
+    median_fall: float
+    median_fall_random: float
+    """In log-odds, of the second draw."""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of one verdict, with what is explained of them."""
+
+    numeric: NDArray[np.float32]
+    categorical: NDArray[np.object_]
+    closest: NDArray[np.intp]
+    unknown: NDArray[np.bool_]
+
+
+def measure(artifact: Artifact, records: Records, *, seed: int = 0, at_least: int = N_ROWS) -> Iterator[Faithfulness]:
+    """One result for each attack that is called by its right name in at least so many distinct rows, and for `unknown`.
+
+    Args:
+        artifact: of KDD Cup 99.
+        records: labelled; `N_ROWS` rows of each attack are drawn from them, and the normal rows are what is real.
+        seed: of all draws.
+        at_least: rows; of an attack with fewer nothing can be said.
+    """
+    rng = np.random.default_rng(seed)
+    contract = artifact.contract
+    numeric, words = records.pick([feature.name for feature in contract.features])
+    categorical = words.astype(object)
+    closest, novel = _answers(artifact, numeric, categorical)
+    names = np.array([label.name for label in contract.labels])
+    verdicts = names[closest]
+    right = np.where(verdicts == records.labels, verdicts, "")
+    right[(verdicts == NORMAL) & novel] = UNKNOWN_LABEL
+    normal = rng.choice(np.flatnonzero(records.labels == NORMAL), N_NORMAL)
+    for verdict in sorted({*right.tolist()} - {"", NORMAL}):
+        of_verdict = np.flatnonzero(right == verdict)
+        if len(of_verdict) < at_least:
+            continue
+        index = rng.choice(of_verdict, min(N_ROWS, len(of_verdict)), replace=False)
+        unknown = np.full(len(index), verdict == UNKNOWN_LABEL)
+        rows = _Rows(numeric[index], categorical[index], closest[index], unknown)
+        yield _measure(artifact, verdict, rows, (numeric[normal], categorical[normal]), rng)
+
+
+def _answers(
+    artifact: Artifact, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Closest label, and whether the novelty is above the threshold."""
+    closest, novel = [], []
+    threshold = artifact.contract.novelty_threshold
+    for begin in range(0, len(numeric), BATCH):
+        part = slice(begin, begin + BATCH)
+        probabilities, novelty = artifact.run(numeric[part], categorical[part])
+        closest.append(probabilities.argmax(axis=1))
+        known = np.zeros(len(probabilities), np.bool_)
+        novel.append(known if novelty is None or threshold is None else novelty > threshold)
+    return np.concatenate(closest), np.concatenate(novel)
+
+
+def _measure(
+    artifact: Artifact,
+    verdict: str,
+    rows: _Rows,
+    real: tuple[NDArray[np.float32], NDArray[np.object_]],
+    rng: np.random.Generator,
+) -> Faithfulness:
+    contract = artifact.contract
+    numbers = np.array([feature.background for feature in contract.numeric], np.float32)
+    words = np.array([feature.background for feature in contract.categorical], object)
+    first = _first_reasons(artifact, rows)
+    n, width = len(first), len(numbers) + len(words)
+    odd = np.concatenate([rows.numeric != numbers, rows.categorical != words], axis=1)
+    odd[np.arange(n), first] = False
+    draws = [_other(first, np.ones((n, width), np.bool_), rng), _other(first, odd, rng)]
+    top, at_random, at_random_odd = (_falls(artifact, rows, c, numbers, words) for c in (first, *draws))
+    real_top, real_other = (
+        np.mean([_falls(artifact, rows, columns, *values) for values in zip(*real, strict=True)], axis=0)
+        for columns in (first, draws[1])
+    )
+    has_reason = first >= 0
+
+    def share(true: NDArray[np.bool_]) -> float:
+        return float((true & has_reason).mean())
+
+    return Faithfulness(
+        verdict=verdict,
+        n_rows=n,
+        lowered=share(top > 0),
+        more_than_random=share(top > at_random),
+        more_than_random_odd=share(top > at_random_odd),
+        with_real_values=share((real_top > 0) & (real_top > real_other)),
+        median_fall=float(np.median(top)),
+        median_fall_random=float(np.median(at_random_odd)),
+    )
+
+
+def _first_reasons(artifact: Artifact, rows: _Rows) -> NDArray[np.intp]:
+    """Column of each row's first reason, the words' columns after the numbers'; -1 where there is none."""
+    explainer = Explainer(artifact)
+    found = explainer.falls(rows.numeric, rows.categorical, rows.closest, rows.unknown)
+    which, columns = heaviest(*found, rows.unknown)
+    first = np.full(len(rows.closest), -1)
+    owners, places = np.unique(which, return_index=True)
+    first[owners] = columns[places]
+    return first
+
+
+def _other(first: NDArray[np.intp], allowed: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
+    """One allowed column a row, another than the first reason's."""
+    chance = np.where(allowed, rng.random(allowed.shape), -1.0)
+    chance[np.arange(len(first)), first] = -2.0
+    columns: NDArray[np.intp] = chance.argmax(axis=1)
+    return columns
+
+
+def _falls(
+    artifact: Artifact,
+    rows: _Rows,
+    columns: NDArray[np.intp],
+    numbers: NDArray[np.float32],
+    words: NDArray[np.object_],
+) -> NDArray[np.float64]:
+    """By how much the verdict's log-odds fall where one column of each row gets another value; shape (n,)."""
+    numeric, categorical = rows.numeric.copy(), rows.categorical.copy()
+    for row, column in enumerate(columns.tolist()):
+        if column < len(numbers):
+            numeric[row, column] = numbers[column]
+        else:
+            categorical[row, column - len(numbers)] = words[column - len(numbers)]
+    before, after = (_score(artifact, rows, *values) for values in
+                     ((rows.numeric, rows.categorical), (numeric, categorical)))  # fmt: skip
+    return before - after
+
+
+def _score(
+    artifact: Artifact, rows: _Rows, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
+) -> NDArray[np.float64]:
+    probabilities, novelty = artifact.run(numeric, categorical)
+    odds = log_odds(probabilities, rows.closest)
+    return odds if novelty is None else np.where(rows.unknown, log_odds_of_novelty(novelty), odds)
