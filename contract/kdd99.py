@@ -1,12 +1,13 @@
 """KDD Cup 1999 as one place knows it: the 41 columns of a connection record, and the 23 labels of the training set.
 
-Source: the task description and `kddcup.names` of the UCI KDD archive (CC BY 4.0). The ATT&CK ids are our own reading
-of what each attack does; a label without a clear technique has none. Severities are Elastic Security's four steps.
+Source: the task description and `kddcup.names` of the UCI KDD archive (CC BY 4.0). What the attacks do, their severity and
+their ATT&CK technique stand in `contract.attacks`.
 """
 
 from __future__ import annotations
 
-from contract.artifact import Label, Tactic, Technique
+from contract.artifact import Label
+from contract.attacks import ATTACKS, label_of
 
 COLUMNS: tuple[str, ...] = (
     "duration", "protocol_type", "service", "flag", "src_bytes", "dst_bytes", "land", "wrong_fragment", "urgent",
@@ -40,86 +41,8 @@ NORMAL = "normal"
 FAMILIES: tuple[str, ...] = ("normal", "probe", "dos", "u2r", "r2l")
 """In the order of the rows and columns of the official cost matrix."""
 
-SEVERITY = {"normal": 0, "probe": 47, "dos": 73, "u2r": 99, "r2l": 73}
-"""Elastic Security's steps: 21 low, 47 medium, 73 high, 99 critical."""
-
-_ATTACK = "https://attack.mitre.org"
-_TACTICS = {
-    "TA0001": "Initial Access",
-    "TA0004": "Privilege Escalation",
-    "TA0005": "Defense Evasion",
-    "TA0006": "Credential Access",
-    "TA0007": "Discovery",
-    "TA0040": "Impact",
-    "TA0043": "Reconnaissance",
-}
-_TECHNIQUES = {
-    "T1014": ("TA0005", "Rootkit", None),
-    "T1046": ("TA0007", "Network Service Discovery", None),
-    "T1068": ("TA0004", "Exploitation for Privilege Escalation", None),
-    "T1110.001": ("TA0006", "Brute Force", "Password Guessing"),
-    "T1190": ("TA0001", "Exploit Public-Facing Application", None),
-    "T1498.002": ("TA0040", "Network Denial of Service", "Reflection Amplification"),
-    "T1499.001": ("TA0040", "Endpoint Denial of Service", "OS Exhaustion Flood"),
-    "T1499.003": ("TA0040", "Endpoint Denial of Service", "Application Exhaustion Flood"),
-    "T1499.004": ("TA0040", "Endpoint Denial of Service", "Application or System Exploitation"),
-    "T1595.001": ("TA0043", "Active Scanning", "Scanning IP Blocks"),
-    "T1595.002": ("TA0043", "Active Scanning", "Vulnerability Scanning"),
-}
-_ATTACKS: tuple[tuple[str, str, str | None], ...] = (
-    ("back", "dos", "T1499.003"),
-    ("buffer_overflow", "u2r", "T1068"),
-    ("ftp_write", "r2l", None),
-    ("guess_passwd", "r2l", "T1110.001"),
-    ("imap", "r2l", "T1190"),
-    ("ipsweep", "probe", "T1595.001"),
-    ("land", "dos", "T1499.004"),
-    ("loadmodule", "u2r", "T1068"),
-    ("multihop", "r2l", None),
-    ("neptune", "dos", "T1499.001"),
-    ("nmap", "probe", "T1046"),
-    ("perl", "u2r", "T1068"),
-    ("phf", "r2l", "T1190"),
-    ("pod", "dos", "T1499.004"),
-    ("portsweep", "probe", "T1046"),
-    ("rootkit", "u2r", "T1014"),
-    ("satan", "probe", "T1595.002"),
-    ("smurf", "dos", "T1498.002"),
-    ("spy", "r2l", None),
-    ("teardrop", "dos", "T1499.004"),
-    ("warezclient", "r2l", None),
-    ("warezmaster", "r2l", None),
-)
-
-
-def _technique(technique_id: str | None) -> Technique | None:
-    if technique_id is None:
-        return None
-    tactic_id, name, sub_name = _TECHNIQUES[technique_id]
-    base = technique_id.split(".")[0]
-    page = f"{_ATTACK}/techniques/{base}/"
-    return Technique(
-        id=base,
-        name=name,
-        reference=page,
-        tactic=Tactic(id=tactic_id, name=_TACTICS[tactic_id], reference=f"{_ATTACK}/tactics/{tactic_id}/"),
-        sub_id=technique_id if sub_name else None,
-        sub_name=sub_name,
-        sub_reference=f"{page}{technique_id.split('.')[1]}/" if sub_name else None,
-    )
-
-
 LABELS: tuple[Label, ...] = tuple(
-    sorted(
-        (
-            Label(name=NORMAL, family="normal", severity=0),
-            *(
-                Label(name=name, family=family, severity=SEVERITY[family], technique=_technique(technique_id))
-                for name, family, technique_id in _ATTACKS
-            ),
-        ),
-        key=lambda label: label.name,
-    )
+    sorted((Label(NORMAL, "normal", 0), *map(label_of, ATTACKS)), key=lambda label: label.name)
 )
 """The 23 labels of the training set, in alphabetical order: `normal` and 22 attacks."""
 
