@@ -9,43 +9,108 @@ import click
 import orjson
 
 from oversight.commands import evaluate_show
+from oversight.commands.train_progress import TrainProgress
 from oversight.settings import OversightSettings, load
-from training.data import read, select
+from training.data import read
 from training.detail import detail, twins_of_normal
 from training.evaluate import evaluate, open_artifact, predict
+from training.feature_sets import SETS
+
+RETRAIN = "with --retrain: "
 
 
 @click.command()
 @click.option("--data", "data_path", type=click.Path(path_type=Path), required=True, help="Labelled KDD Cup 99 file.")
 @click.option("--model", type=click.Path(path_type=Path), help="Artifact; default: OVERSIGHT_MODEL.")
+@click.option("--train-data", type=click.Path(path_type=Path), help="Its normal rows too are what an attack may equal.")
+@click.option("--retrain", is_flag=True, help="Train on --data by the shipped recipe, many times, and measure that.")
+@click.option("--test", type=click.Path(path_type=Path), help=f"{RETRAIN}labelled file for the final figures.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help=f"{RETRAIN}trainings to test.")
+@click.option("--folds", type=click.IntRange(2, 100), default=5, show_default=True, help=f"{RETRAIN}folds.")
+@click.option("--features", type=click.Choice(list(SETS)), default="all", show_default=True, help=f"{RETRAIN}columns.")
+@click.option("--anchor", is_flag=True, help=f"{RETRAIN}the naive model beside it.")
 @click.option(
-    "--train-data", type=click.Path(path_type=Path), help="Its normal rows too count as what an attack may equal."
+    "--output", type=click.Path(path_type=Path), help=f"{RETRAIN}folder of the results [default: build/study]."
+)
+@click.option(
+    "--recipe", "changes", multiple=True, hidden=True, metavar="NAME=NUMBER", help="Change the recipe, to try."
 )
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
-def command(*, data_path: Path, model: Path | None, train_data: Path | None, as_json: bool) -> None:
+def command(
+    *, data_path: Path, model: Path | None, train_data: Path | None, retrain: bool, as_json: bool, **study: Any
+) -> None:
     """Score the artifact on a labelled KDD Cup 99 file, 41 columns and the label; plain or gzip.
 
     Every row counts, repetitions too, and beside that each distinct row once. Figures over 23 labels are of rows whose
     label the model knows; those over families, cost and alerts are of all rows, by the verdict that a document gets.
 
+    With --retrain no artifact is scored: the shipped recipe is trained on --data, once a seed and once a fold, and
+    measured on what each training did not see and on --test. Some minutes a training; interrupted, it goes on where it
+    was when it is run again. The output folder gets study.json and its pictures.
+
     \b
     Example:
       oversight evaluate --data corrected.gz
       oversight evaluate --data corrected.gz --json | jq .kdd_cost
+      oversight evaluate --retrain --data kddcup.data_10_percent.gz --test corrected.gz --anchor
     """
-    figures = score_artifact(load(OversightSettings, model=model).model, data_path, train_data)
+    if retrain:
+        if train_data is not None:
+            raise click.UsageError(
+                "--train-data is for scoring an artifact; with --retrain the training file is --data"
+            )
+        figures = _study(data_path, **study)
+        page = evaluate_show.show_study
+    else:
+        named = [name for name in ("test", "anchor", "output", "changes") if study[name]]
+        if named:
+            raise click.UsageError(f"--{named[0]} has a meaning with --retrain only")
+        figures = score_artifact(load(OversightSettings, model=model).model, data_path, train_data)
+        page = evaluate_show.show
     if as_json:
         click.echo(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
     else:
-        evaluate_show.show(figures, evaluate_show.console())
+        page(figures, evaluate_show.console())
+
+
+def _study(
+    data: Path,
+    *,
+    test: Path | None,
+    seeds: int,
+    folds: int,
+    features: str,
+    anchor: bool,
+    output: Path | None,
+    changes: tuple[str, ...],
+) -> dict[str, Any]:
+    """Train and measure; gives the content of study.json."""
+    from oversight.commands.retrain import Plan, Retraining, read_material
+
+    if test is None:
+        raise click.UsageError("--retrain needs --test FILE, a labelled file that training never sees")
+    plan, recipe = Plan(seeds, folds, anchor=anchor, features=SETS[features]), _numbers(changes)
+    folder = output or Path("build/study") / plan.features.model
+    with TrainProgress() as progress:
+        progress.say("reading the data")
+        material = read_material(data, test, plan)
+        return Retraining(material, plan, folder, recipe).run(progress)
+
+
+def _numbers(changes: tuple[str, ...]) -> dict[str, int]:
+    pairs = [change.partition("=") for change in changes]
+    for name, _, value in pairs:
+        if not value.isdigit():
+            raise click.UsageError(f"--recipe {name}: expected NAME=NUMBER")
+    return {name: int(value) for name, _, value in pairs}
 
 
 def score_artifact(model: Path, data_path: Path, train_data: Path | None) -> dict[str, Any]:
     """All figures of an artifact on a file, as JSON values."""
     session, contract = open_artifact(model)
     columns = tuple(feature.name for feature in contract.features)
-    records = select(read(data_path)[0], columns)
-    training = None if train_data is None else select(read(train_data)[0], columns)
+    records, _ = read(data_path, columns)
+    training = None if train_data is None else read(train_data, columns)[0]
     predictions = predict(session, contract, records)
     figures = evaluate(records, predictions, contract)
     return {**figures, **detail(records, predictions, contract, twins_of_normal(records, training))}

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from training.goals import anchor_rows, goal_rows
+
 WIDTH = 160
 """Characters of a line where there is no terminal: a log or a pipe gets whole rows."""
 MEANINGS = {
@@ -38,6 +40,22 @@ def show(figures: dict[str, Any], console: Console) -> None:
     _show_classes("Label", [row for row in figures["by_label"] if row["support"] or row["called"]], console)
     if figures["unseen"]:
         _show_unseen(figures, console)
+
+
+def show_study(figures: dict[str, Any], console: Console) -> None:
+    """The table of musts and goals of `oversight evaluate --retrain`, and the naive model beside it."""
+    goals = table("Figure", "Measured on", "Must", "Goal", "Mean", "Least", "Most", "Reached")
+    for row in goal_rows(figures):
+        goals.add_row(*row)
+    console.print(goals)
+    done, planned = len(figures["done"]), len(figures["planned"])
+    console.print(f"\n{done} of {planned} trainings: {', '.join(figures['done'])}")
+    if "anchor" in figures["trainings"]:
+        console.print("\nBeside the naive model:")
+        beside = table("Figure", "This", "Naive")
+        for row in anchor_rows(figures):
+            beside.add_row(*row)
+        console.print(beside)
 
 
 def console() -> Console:

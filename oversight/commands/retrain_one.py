@@ -1,0 +1,130 @@
+"""One training of a study, measured: parts or all rows in, a result of plain JSON values out.
+
+parts ─▶ training.fit ─▶ converter ─▶ draft artifact ─▶ ONNX Runtime ─▶ held-out counts, test counts
+rows  ─▶ training.anchor ────────────────▶ Keras ────────────────────▶ the same of the naive model
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact import ModelContract
+from contract.errors import InputError
+from contract.kdd99 import FAMILIES, LABELS
+from oversight.keras_parts import tensorflow_in_quiet
+from training.data import Records, Source
+from training.evaluate import open_artifact, predict
+from training.measure import measure_held_out, measure_test
+from training.provenance import code_digest
+from training.split import Parts
+
+Progress = Callable[[str, int, int, str], None]
+WITHOUT_NOVELTY = ModelContract(name="anchor", features=(), labels=LABELS, families=FAMILIES)
+"""What the counts need to know of the naive model."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a study is made of."""
+
+    model: str
+    """Name of the model that is trained on these columns."""
+    records: Records
+    source: Source
+    test: Records
+    test_source: Source
+    twins: NDArray[np.bool_]
+    """Which records of the test file equal a normal row of it or of the training data."""
+
+
+class Trainer:
+    """Trains by the shipped recipe or, for a trial, by a changed one."""
+
+    def __init__(self, material: Material, changes: Mapping[str, int]) -> None:
+        with tensorflow_in_quiet():
+            import keras
+            import tensorflow as tf
+
+            from training.anchor import AnchorRecipe
+            from training.fit import Recipe
+        self._material = material
+        names = {field.name for kind in (Recipe, AnchorRecipe) for field in dataclasses.fields(kind)}
+        foreign = sorted(set(changes) - names)
+        if foreign:
+            raise InputError(f"the recipe has no {', '.join(foreign)}; it has {', '.join(sorted(names))}")
+        self.recipe = _changed(Recipe(), changes)
+        self.anchor_recipe = _changed(AnchorRecipe(), changes)
+        self._code = {False: code_digest("fit", "describe"), True: code_digest("anchor")}
+        self._forget = keras.utils.clear_session  # else every training before this one stays in memory
+        tf.get_logger().setLevel("ERROR")  # it warns that several models are trained in one process
+        self._libraries = {"keras": keras.__version__, "numpy": np.__version__, "tensorflow": tf.__version__}
+
+    def made_by(self, *, anchor: bool) -> dict[str, Any]:
+        """What decides the result beside the seed: data, recipe, libraries, and the code as it was when this was made."""
+        return {
+            "data": self._material.source.sha256,
+            "test": self._material.test_source.sha256,
+            "columns": len(self._material.records.columns),
+            "recipe": dataclasses.asdict(self.anchor_recipe if anchor else self.recipe),
+            "code": self._code[anchor],
+            "libraries": self._libraries,
+        }
+
+    def train(self, parts: Parts, seed: int, progress: Progress) -> dict[str, Any]:
+        """Train, convert, and measure the graph on the held-out part and on the test file."""
+        with tensorflow_in_quiet():
+            from converter.convert import convert
+            from converter.rows import Rows
+            from training.describe import contract_of
+            from training.fit import train
+        self._forget()
+        began = time.monotonic()
+        trained = train(parts, seed, self.recipe, progress)
+        contract = contract_of(
+            parts,
+            self._material.source,
+            trained.encoding,
+            seed=seed,
+            recipe=self.recipe,
+            novelty_threshold=trained.novelty_threshold,
+            name=self._material.model,
+        )
+        rows = Rows(parts.held_out.numeric, parts.held_out.categorical.astype(object))
+        with tempfile.TemporaryDirectory(prefix="oversight-study-") as folder:
+            draft = convert(trained.model, contract, Path(folder) / "model.onnx", rows)
+            seconds = time.monotonic() - began
+            session, contract = open_artifact(draft.path)
+        held_out, test = (predict(session, contract, part) for part in (parts.held_out, self._material.test))
+        return {
+            "seconds": round(seconds, 1),
+            "held_out": measure_held_out(parts.held_out, held_out, contract),
+            "test": measure_test(self._material.test, test, contract, self._material.twins),
+        }
+
+    def anchor(self, seed: int, progress: Progress) -> dict[str, Any]:
+        """Train and measure the naive model; `not_leaked` are its distinct held-out rows that training did not see."""
+        with tensorflow_in_quiet():
+            from training.anchor import train_anchor
+        self._forget()
+        began = time.monotonic()
+        anchor = train_anchor(self._material.records, seed, self.anchor_recipe, progress)
+        seconds = time.monotonic() - began
+        parts = {"held_out": anchor.held_out, "not_leaked": anchor.not_leaked}
+        measured = {name: measure_held_out(rows, anchor.predict(rows), WITHOUT_NOVELTY) for name, rows in parts.items()}
+        test = self._material.test
+        on_test = measure_test(test, anchor.predict(test), WITHOUT_NOVELTY, self._material.twins)
+        return {"seconds": round(seconds, 1), **measured, "test": on_test}
+
+
+def _changed(recipe: Any, changes: Mapping[str, int]) -> Any:
+    mine = {field.name for field in dataclasses.fields(recipe)}
+    return dataclasses.replace(recipe, **{name: value for name, value in changes.items() if name in mine})
