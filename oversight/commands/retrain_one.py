@@ -51,9 +51,7 @@ class Trainer:
 
     def __init__(self, material: Material, changes: Mapping[str, int]) -> None:
         with tensorflow_in_quiet():
-            import keras
-            import tensorflow as tf
-
+            from training import session
             from training.anchor import AnchorRecipe
             from training.fit import Recipe
         self._material = material
@@ -64,9 +62,8 @@ class Trainer:
         self.recipe = _changed(Recipe(), changes)
         self.anchor_recipe = _changed(AnchorRecipe(), changes)
         self._code = {False: code_digest("fit", "describe"), True: code_digest("anchor")}
-        self._forget = keras.utils.clear_session  # else every training before this one stays in memory
-        tf.get_logger().setLevel("ERROR")  # it warns that several models are trained in one process
-        self._libraries = {"keras": keras.__version__, "numpy": np.__version__, "tensorflow": tf.__version__}
+        self._start_afresh = session.start_afresh
+        self._libraries = session.versions()
 
     def made_by(self, *, anchor: bool) -> dict[str, Any]:
         """What decides the result beside the seed: data, recipe, libraries, and the code as it was when this was made."""
@@ -86,7 +83,7 @@ class Trainer:
             from converter.rows import Rows
             from training.describe import contract_of
             from training.fit import train
-        self._forget()
+        self._start_afresh()
         began = time.monotonic()
         trained = train(parts, seed, self.recipe, progress)
         contract = contract_of(
@@ -114,7 +111,7 @@ class Trainer:
         """Train and measure the naive model; `not_leaked` are its distinct held-out rows that training did not see."""
         with tensorflow_in_quiet():
             from training.anchor import train_anchor
-        self._forget()
+        self._start_afresh()
         began = time.monotonic()
         anchor = train_anchor(self._material.records, seed, self.anchor_recipe, progress)
         seconds = time.monotonic() - began
