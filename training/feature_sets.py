@@ -42,7 +42,8 @@ def in_words(contract: ModelContract) -> list[str]:
     if option == "all":
         return [
             f"It fails a document that lacks one of them. Where a sensor cannot fill the {len(CONTENT)} content columns "
-            f"(`{CONTENT[0]}` to `{CONTENT[-1]}`), use `{SETS['flow'].model}`; zeros in their place would be a lie that it believes."
+            f"(`{CONTENT[0]}` to `{CONTENT[-1]}`), use `{SETS['flow'].model}`; zeros in their place make "
+            "normal traffic look like nothing it knows."
         ]
     return []
 
