@@ -1,4 +1,4 @@
-"""docs/http-api.md: every command on the page is run, every answer on it has the shape of the real one."""
+"""docs/http-api.md and docs/predictions.md: every command is run, every answer has the shape of the real one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from oversight.settings import DEFAULT_MODEL
 from tests.conftest import ROOT
 from tests.servers import enrich_service
 
-PAGE = (ROOT / "docs" / "http-api.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```sh\n(curl .*?)\n```\n\n```json\n(.*?)\n```", PAGE, re.DOTALL)
+PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("http-api.md", "predictions.md")]
+EXAMPLES = [
+    example
+    for page in PAGES
+    for example in re.findall(r"```sh\n(curl .*?)\n```\n\n```json\n(.*?)\n```", page, re.DOTALL)
+]
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands need curl")
 
@@ -49,24 +53,41 @@ def test_a_command_of_the_page_answers_as_shown(shipped: str, command: str, show
     assert missing(json.loads(shown), json.loads(ended.stdout)) == []
 
 
-def test_the_page_has_its_examples() -> None:
+def test_the_pages_have_their_examples() -> None:
     """Another spelling of the blocks would leave them untested."""
-    assert len(EXAMPLES) == PAGE.count("```json")
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == sum(page.count("```json") for page in PAGES)
+    assert len(EXAMPLES) == 6
+
+
+def ask_with(url: str, example: str) -> list[dict[str, Any]]:
+    """The results of one of the example requests."""
+    command = [
+        "curl",
+        "-s",
+        f"{url}/v1/enrich",
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        f"@docs/examples/{example}",
+    ]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30, check=True).stdout
+    results: list[dict[str, Any]] = json.loads(answer)["results"]
+    return results
+
+
+def test_the_two_verdicts_of_the_page_are_those_of_the_shipped_model(shipped: str) -> None:
+    """An attack that it knows raises an alert; one that training never saw is unknown, and on the list to watch."""
+    scan, tunnel = (result["fields"] for result in ask_with(shipped, "two-verdicts.json"))
+    assert (scan["oversight"]["prediction"]["label"], scan["event"]["kind"]) == ("satan", "alert")
+    assert scan["threat"]["technique"]["subtechnique"]["id"] == "T1595.002"
+    prediction = tunnel["oversight"]["prediction"]
+    assert (prediction["label"], prediction["closest"], tunnel["event"]["kind"]) == ("unknown", "normal", "event")
+    assert scan["oversight"]["prediction"]["reasons"]
+    assert prediction["reasons"]
 
 
 def test_the_smurf_of_the_page_is_found(shipped: str) -> None:
     """The shipped model knows the flood that the page shows, and says why."""
-    command = [
-        "curl",
-        "-s",
-        f"{shipped}/v1/enrich",
-        "-H",
-        "Content-Type: application/json",
-        "-d",
-        "@docs/examples/enrich-request.json",
-    ]
-    answer = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30, check=True).stdout)
-    prediction = answer["results"][0]["fields"]["oversight"]["prediction"]
+    prediction = ask_with(shipped, "enrich-request.json")[0]["fields"]["oversight"]["prediction"]
     assert (prediction["label"], prediction["family"]) == ("smurf", "dos")
     assert any(reason.startswith(("count is 511", "service is ecr_i")) for reason in prediction["reasons"])
