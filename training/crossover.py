@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 SHARES = (0.05, 0.5)
 """Least and most of the columns that are exchanged, on average."""
 
+BLUR = 0.3
+"""Most of the columns that an attack takes from a normal vector and is still the same attack."""
+
 
 def crossover(
     numeric: NDArray[np.float32], codes: NDArray[np.int32], normal: NDArray[np.bool_], rng: np.random.Generator
@@ -29,10 +32,42 @@ def crossover(
     """
     base = np.flatnonzero(normal)
     other = rng.integers(0, len(numeric), len(base))
-    share = rng.uniform(*SHARES, len(base))[:, None]
-    mixed = [
-        np.where(rng.random((len(base), values.shape[1])) < share, values[other], values[base])
-        for values in (numeric, codes)
-    ]
-    changed = (mixed[0] != numeric[base]).any(axis=1) | (mixed[1] != codes[base]).any(axis=1)
-    return mixed[0][changed], mixed[1][changed]
+    mixed_numeric, mixed_codes = _exchange((numeric, codes), base, other, rng.uniform(*SHARES, len(base)), rng)
+    changed = (mixed_numeric != numeric[base]).any(axis=1) | (mixed_codes != codes[base]).any(axis=1)
+    return mixed_numeric[changed], mixed_codes[changed]
+
+
+def blurred(
+    numeric: NDArray[np.float32],
+    codes: NDArray[np.int32],
+    attack: NDArray[np.int64],
+    normal: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Each attack with up to `BLUR` of its columns taken from a normal vector: the same attack, harder to tell.
+
+    Args:
+        numeric: shape (n_vectors, n_numeric).
+        codes: shape (n_vectors, n_categorical).
+        attack: shape (n_attacks,), which vectors to blur.
+        normal: shape (n_normal,), which vectors to take from; with none the attacks stay as they are.
+        rng: decides partners and columns.
+    """
+    if not len(normal):
+        return numeric[attack], codes[attack]
+    other = rng.choice(normal, len(attack))
+    return _exchange((numeric, codes), attack, other, rng.uniform(0, BLUR, len(attack)), rng)
+
+
+def _exchange(
+    arrays: tuple[NDArray[np.float32], NDArray[np.int32]],
+    base: NDArray[np.int64],
+    other: NDArray[np.int64],
+    share: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    numeric, codes = (
+        np.where(rng.random((len(base), values.shape[1])) < share[:, None], values[other], values[base])
+        for values in arrays
+    )
+    return numeric, codes

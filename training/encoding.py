@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.kdd99 import NUMERIC
 from training.data import Records
 
 LOGARITHMIC = (
@@ -25,6 +25,10 @@ UNSEEN = 0
 class Encoding:
     """How raw values become what the layers see."""
 
+    numeric: tuple[str, ...]
+    """The numeric columns, in the order of the `numeric` input."""
+    categorical: tuple[str, ...]
+    """The categorical columns, in the order of the `categorical` input."""
     mean: tuple[float, ...]
     """Of each numeric column after the logarithm."""
     variance: tuple[float, ...]
@@ -35,18 +39,20 @@ class Encoding:
 
 def measure(records: Records) -> Encoding:
     """Constants of these records, each counted once."""
-    scaled = logarithm(records.numeric.astype(np.float64))
+    scaled = logarithm(records.numeric.astype(np.float64), records.numeric_columns)
     variance = scaled.var(axis=0)
     return Encoding(
+        numeric=records.numeric_columns,
+        categorical=records.categorical_columns,
         mean=tuple(scaled.mean(axis=0).tolist()),
         variance=tuple(np.where(variance > 1e-12, variance, 1.0).tolist()),
         vocabularies=tuple(tuple(np.unique(column).tolist()) for column in records.categorical.T),
     )
 
 
-def logarithm(numeric: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log(1 + x) of the columns that span decades, the others as they are; shape (n_rows, 38) in and out."""
-    chosen = np.isin(NUMERIC, LOGARITHMIC)
+def logarithm(numeric: NDArray[np.float64], columns: Sequence[str]) -> NDArray[np.float64]:
+    """log(1 + x) of the columns that span decades, the others as they are; shape (n_rows, n_columns) in and out."""
+    chosen = np.isin(columns, LOGARITHMIC)
     return np.where(chosen, np.log1p(np.where(chosen, np.maximum(numeric, 0), 0)), numeric)
 
 

@@ -1,6 +1,7 @@
 """Train the networks, each on all training records.
 
-    training ─┬─▶ classifier ────▶ stop by validation ─▶ temperature from validation ─────────┐
+    training ─┬─▶ classifier ─┬─▶ stop by validation ─▶ temperature from validation ──────────┐
+              ├───────────────┴─▶ second opinion (`training.opinion`) ───────────────────────┤
               ├─▶ autoencoder ──┬▶ stop by validation ─▶ scale from the normal of validation ─┴─▶ one Keras model
               └─▶ + mixed ─▶ detector
 
@@ -10,8 +11,6 @@ TensorFlow adds floats in another order and gives a model that is as good, with 
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -23,16 +22,15 @@ from contract.kdd99 import LABELS, NORMAL
 from training.crossover import crossover
 from training.data import Records
 from training.encoding import Encoding, codes, measure
-from training.model import Networks, NoveltyScale, build, join, ratio
+from training.join import NoveltyScale, join, measure_scale
+from training.loop import Loop, Progress, Tensors
+from training.model import Networks, build
+from training.opinion import learn
 from training.split import Parts
-
-Progress = Callable[[str, int, int, str], None]
-"""Called after each epoch: what is trained, epochs done, epochs at most, the loss in words."""
-Tensors = tuple[tf.Tensor, ...]
 
 NAMES = [label.name for label in LABELS]
 THRESHOLD = 0.5
-"""Novelty of what `false_positive_rate` of the normal vectors exceed (`training.model.join`)."""
+"""Novelty of what `false_positive_rate` of the normal vectors exceed (`training.join`)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,10 @@ class Recipe:
     """Most epochs of the detector: trained longer it learns the training set's normal vectors by heart and flags others."""
     mixed_per_normal: int = 2
     """Mixed vectors that the detector sees for each normal one."""
+    attack_epochs: int = 20
+    """Of the second opinion, which has no validation to stop by: what it is for is not in the training set."""
+    attack_weights: tuple[float, ...] = (0.25, 0.5)
+    """A teacher of the second opinion for each: a label of n vectors weighs n to the power of minus this."""
     false_positive_rate: float = 0.01
     """Share of normal validation records whose novelty is above the threshold."""
 
@@ -71,13 +73,17 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     tf.config.experimental.enable_op_determinism()
     encoding = measure(parts.training)
     networks = build(encoding)
-    fit = _Fit(recipe, np.random.default_rng(seed), progress)
+    loop = Loop(
+        recipe.epochs, recipe.patience, recipe.batch_size, recipe.learning_rate, np.random.default_rng(seed), progress
+    )
+    fit = _Fit(recipe, networks, loop)
     training, validation = (_tensors(part, encoding) for part in (parts.training, parts.validation))
-    fit.classifier(networks, training, validation)
+    fit.classifier(training, validation)
     encoded = [networks.encoder(list(tensors[:2])) for tensors in (training, validation)]
-    fit.autoencoder(networks, *encoded)
+    fit.autoencoder(*encoded)
     temperature = best_temperature(networks.classifier(encoded[1]).numpy(), validation[2].numpy())
-    fit.detector(networks, training, validation)
+    fit.detector(training, validation)
+    fit.attacks(training)
     harmless = tf.boolean_mask(encoded[1], validation[2] == NAMES.index(NORMAL))
     scale = novelty_scale(networks, harmless, recipe.false_positive_rate)
     model = join(networks, temperature=temperature, scale=scale)
@@ -103,103 +109,62 @@ def _tensors(records: Records, encoding: Encoding) -> Tensors:
 
 
 def novelty_scale(networks: Networks, harmless: tf.Tensor, rate: float) -> NoveltyScale:
-    """Error and odds that half of `rate` of these encoded vectors exceed each, and the larger that `rate` exceed."""
+    """What is usual among these encoded normal vectors."""
     errors = tf.reduce_mean(tf.square(harmless - networks.autoencoder(harmless)), axis=1).numpy()
-    logits = networks.detector(harmless).numpy()
-    apart = NoveltyScale(float(np.quantile(errors, 1 - rate / 2)), float(np.quantile(logits, 1 - rate / 2)))
-    both = ratio(networks, harmless, apart).numpy()
-    return dataclasses.replace(apart, ratio=float(np.quantile(both, 1 - rate)))
+    return measure_scale(errors, networks.detector(harmless).numpy()[:, 0], rate)
 
 
 class _Fit:
-    """Mini-batch training with early stopping, an epoch in one compiled loop."""
+    """One network after another."""
 
-    def __init__(self, recipe: Recipe, rng: np.random.Generator, progress: Progress) -> None:
-        self.recipe, self.rng, self.progress = recipe, rng, progress
+    def __init__(self, recipe: Recipe, networks: Networks, loop: Loop) -> None:
+        self.recipe, self.networks, self.loop = recipe, networks, loop
 
-    def classifier(self, networks: Networks, training: Tensors, validation: Tensors) -> None:
+    def classifier(self, training: Tensors, validation: Tensors) -> None:
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        networks = self.networks
 
         def loss(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
             return cross_entropy(truth, networks.classifier(networks.encoder([numeric, categorical])))
 
         def with_unseen_words(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor) -> Tensors:
-            kept = self.rng.random(categorical.shape) >= self.recipe.category_dropout
+            kept = self.loop.rng.random(categorical.shape) >= self.recipe.category_dropout
             return numeric, categorical * tf.constant(kept.astype(np.int32)), truth
 
-        self._run("classifier", networks.classifier, loss, training, validation, with_unseen_words)
+        self.loop.run(networks.classifier, loss, training, validation, vary=with_unseen_words)
 
-    def autoencoder(self, networks: Networks, training: tf.Tensor, validation: tf.Tensor) -> None:
+    def autoencoder(self, training: tf.Tensor, validation: tf.Tensor) -> None:
+        autoencoder = self.networks.autoencoder
+
         def loss(encoded: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)))
+            return tf.reduce_mean(tf.square(encoded - autoencoder(encoded)))
 
-        self._run("autoencoder", networks.autoencoder, loss, (training,), (validation,), lambda *tensors: tensors)
+        self.loop.run(autoencoder, loss, (training,), (validation,))
 
-    def detector(self, networks: Networks, training: Tensors, validation: Tensors) -> None:
+    def detector(self, training: Tensors, validation: Tensors) -> None:
         cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+        detector = self.networks.detector
 
         def loss(encoded: tf.Tensor, mixed: tf.Tensor) -> tf.Tensor:
-            return cross_entropy(mixed, networks.detector(encoded))
+            return cross_entropy(mixed, detector(encoded))
 
-        seen = self._with_mixed(networks, training, self.recipe.mixed_per_normal)
-        self._run(
-            "detector",
-            networks.detector,
-            loss,
-            seen,
-            self._with_mixed(networks, validation, 1),
-            lambda *same: same,
-            epochs=min(self.recipe.epochs, self.recipe.detector_epochs),
-        )
+        seen = self._with_mixed(training, self.recipe.mixed_per_normal)
+        most = self.recipe.detector_epochs
+        self.loop.run(detector, loss, seen, self._with_mixed(validation, 1), most_epochs=most)
 
-    def _with_mixed(self, networks: Networks, tensors: Tensors, times: int) -> Tensors:
+    def attacks(self, training: Tensors) -> None:
+        recipe = self.recipe
+        learn(self.networks, training, self.loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
+
+    def _with_mixed(self, tensors: Tensors, times: int) -> Tensors:
         """Encoded real vectors (0) followed by encoded mixed ones (1)."""
         numeric, categorical, truth = (tensor.numpy() for tensor in tensors)
         normal = truth == NAMES.index(NORMAL)
-        mixed = [crossover(numeric, categorical, normal, self.rng) for _ in range(times)]
+        mixed = [crossover(numeric, categorical, normal, self.loop.rng) for _ in range(times)]
         encoded = [
-            networks.encoder([tf.constant(values) for values in pair]) for pair in ((numeric, categorical), *mixed)
+            self.networks.encoder([tf.constant(values) for values in pair]) for pair in ((numeric, categorical), *mixed)
         ]
         sides = np.concatenate(
             [np.full((len(rows), 1), float(place > 0), np.float32) for place, rows in enumerate(encoded)]
         )
         return tf.concat(encoded, axis=0), tf.constant(sides)
-
-    def _run(
-        self,
-        name: str,
-        network: keras.Model,
-        loss: Callable[..., tf.Tensor],
-        training: Tensors,
-        validation: Tensors,
-        vary: Callable[..., Tensors],
-        epochs: int | None = None,
-    ) -> None:
-        n_rows, recipe = int(training[0].shape[0]), self.recipe
-        epochs = epochs or recipe.epochs
-        batch = min(recipe.batch_size, n_rows)
-        n_steps = n_rows // batch
-        schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, epochs * n_steps)
-        optimizer = keras.optimizers.Adam(schedule)
-        optimizer.build(network.trainable_variables)
-
-        def epoch(order: tf.Tensor, *rows: tf.Tensor) -> None:
-            for step in tf.range(n_steps):
-                index = order[step * batch : (step + 1) * batch]
-                with tf.GradientTape() as tape:
-                    total = loss(*(tf.gather(tensor, index) for tensor in rows)) + tf.add_n(network.losses)
-                optimizer.apply(tape.gradient(total, network.trainable_variables))
-
-        run_epoch, measure_loss = tf.function(epoch), tf.function(loss)
-        best, best_weights, waited = np.inf, network.get_weights(), 0
-        for done in range(1, epochs + 1):
-            run_epoch(tf.constant(self.rng.permutation(n_rows)), *vary(*training))
-            value = float(measure_loss(*validation))
-            self.progress(name, done, epochs, f"validation loss {value:.5f}")
-            if value < best:
-                best, best_weights, waited = value, network.get_weights(), 0
-            else:
-                waited += 1
-                if waited == recipe.patience:
-                    break
-        network.set_weights(best_weights)

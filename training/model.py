@@ -1,10 +1,11 @@
-"""The Keras model: raw values in, calibrated probabilities and a novelty out.
+"""The networks while they are trained, each over vectors that are encoded once.
 
-    numeric ─▶ log(1+x) ─▶ standardise ─▶ clip ─┐            ┌─▶ 128 ─▶ 64 ─▶ logits ─▶ / temperature ─▶ softmax
-                                                ├─▶ encoded ─┼─▶ 64 ─▶ 16 ─▶ 64 ─▶ decoded ─▶ error ─┐
-    categorical ─▶ one-hot, code 0 is unseen ───┘            └─▶ 128 ─▶ 64 ─▶ real or mixed ─────────┴─▶ novelty
+    numeric ─▶ log(1+x) ─▶ standardise ─▶ clip ─┐            ┌─▶ classifier    64 ─▶ 32 ─▶ logits of the labels
+                                                ├─▶ encoded ─┼─▶ autoencoder   32 ─▶ 16 ─▶ 32 ─▶ decoded
+    categorical ─▶ one-hot, code 0 is unseen ───┘            ├─▶ detector      64 ─▶ 32 ─▶ logit of "mixed"
+                                                             └─▶ attacks       32 ─▶ 32 ─▶ logits of the labels
 
-All layers are Keras's own, so any Keras can load the saved model and no class of ours has to be at hand.
+`training.join` makes the model that is shipped of them.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
-from contract.artifact import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT
-from contract.kdd99 import LABELS, NUMERIC
+from contract.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT
+from contract.kdd99 import LABELS
 from training.encoding import LOGARITHMIC, Encoding
 
-HIDDEN = (128, 64)
-BOTTLENECK = (64, 16, 64)
-MOST_ODDS = 30.0
-"""Logarithm beyond which the detector's odds count as that far: their exponential stays well inside float32."""
+CLASSIFIER, DETECTOR = (64, 32), (64, 32)
+AUTOENCODER = (32, 16, 32)
+ATTACKS = (32, 32)
 L2 = 1e-5
 CLIP = 100.0
 """Standard deviations beyond which a value counts as that far: any finite input gives a finite answer."""
@@ -30,28 +31,19 @@ CLIP = 100.0
 
 @dataclass(frozen=True)
 class Networks:
-    """The parts of the model, joined by `join` once they are trained."""
+    """The parts of the model; `training.join` makes one of them once they are trained."""
 
+    encoding: Encoding
     encoder: keras.Model
-    """[numeric (n, 38), categorical (n, 3)] -> (n, n_encoded)."""
+    """[numeric (n, n_numeric), categorical (n, n_categorical)] -> (n, n_encoded)."""
     classifier: keras.Model
     """(n, n_encoded) -> logits (n, n_labels)."""
     autoencoder: keras.Model
     """(n, n_encoded) -> (n, n_encoded)."""
     detector: keras.Model
     """(n, n_encoded) -> logit (n, 1) that a vector is mixed (`training.crossover`) and not real."""
-
-
-@dataclass(frozen=True)
-class NoveltyScale:
-    """What is usual, measured on normal vectors."""
-
-    error: float
-    """Reconstruction error that few of them exceed."""
-    logit: float
-    """Detector's logit that few of them exceed."""
-    ratio: float = 1.0
-    """The larger of the two, in these units, that few of them exceed: there the novelty is one half."""
+    attacks: keras.Model
+    """(n, n_encoded) -> logits (n, n_labels), to be read among the attacks alone: if it is one, which."""
 
 
 def build(encoding: Encoding, n_labels: int = len(LABELS)) -> Networks:
@@ -59,67 +51,52 @@ def build(encoding: Encoding, n_labels: int = len(LABELS)) -> Networks:
     encoder = _encoder(encoding)
     width = encoder.output_shape[-1]
     return Networks(
+        encoding,
         encoder,
-        _stack("classifier", width, (*HIDDEN, n_labels)),
-        _stack("autoencoder", width, (*BOTTLENECK, width)),
-        _stack("detector", width, (*HIDDEN, 1)),
+        stack("classifier", width, (*CLASSIFIER, n_labels)),
+        stack("autoencoder", width, (*AUTOENCODER, width)),
+        stack("detector", width, (*DETECTOR, 1)),
+        stack("attacks", width, (*ATTACKS, n_labels)),
     )
 
 
-def ratio(networks: Networks, encoded: Any, scale: NoveltyScale) -> Any:
-    """How many times the usual error or the usual odds a vector has, whichever is more; shape (n,)."""
-    error = ops.mean(ops.square(encoded - networks.autoencoder(encoded)), axis=1)
-    odds = ops.squeeze(networks.detector(encoded), axis=1) - scale.logit
-    return ops.maximum(error / scale.error, ops.exp(ops.clip(odds, -MOST_ODDS, MOST_ODDS)))
-
-
-def join(networks: Networks, *, temperature: float, scale: NoveltyScale) -> keras.Model:
-    """One model of the trained parts.
-
-    Args:
-        networks: trained.
-        temperature: the logits are divided by it.
-        scale: what is usual.
-    """
-    numeric, categorical = _inputs()
-    encoded = networks.encoder([numeric, categorical])
-    logits = layers.Rescaling(1.0 / temperature, name="calibration")(networks.classifier(encoded))
-    probabilities = layers.Softmax(name=PROBABILITIES_OUTPUT)(logits)
-    measured = ratio(networks, encoded, scale)
-    novelty = layers.Identity(name=NOVELTY_OUTPUT)(measured / (measured + scale.ratio))
-    return keras.Model([numeric, categorical], [probabilities, novelty], name="oversight")
-
-
-def _inputs() -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def inputs(encoding: Encoding) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The two inputs of the encoder and of the shipped model."""
     return (
-        keras.Input((len(NUMERIC),), name=NUMERIC_INPUT, dtype="float32"),
-        keras.Input((3,), name=CATEGORICAL_INPUT, dtype="int32"),
+        keras.Input((len(encoding.numeric),), name=NUMERIC_INPUT, dtype="float32"),
+        keras.Input((len(encoding.categorical),), name=CATEGORICAL_INPUT, dtype="int32"),
     )
+
+
+def scaled(numeric: Any, encoding: Encoding) -> Any:
+    """Logarithm where it is due, mean 0 and variance 1, clipped; shape (n, n_numeric) in and out.
+
+    Logarithm and plain value are computed of all columns and one of them is multiplied by 0: to pick columns apart and
+    join them again takes ONNX Runtime longer.
+    """
+    logarithmic = np.isin(encoding.numeric, LOGARITHMIC)
+    scale = 1 / np.sqrt(np.array(encoding.variance))
+    of_counts, of_values = (np.where(chosen, scale, 0).astype(np.float32) for chosen in (logarithmic, ~logarithmic))
+    offset = (-np.array(encoding.mean) * scale).astype(np.float32)
+    counts = ops.log(ops.relu(numeric) + 1.0)  # tf2onnx knows no Log1p
+    return ops.clip(counts * of_counts + numeric * of_values + offset, -CLIP, CLIP)
 
 
 def _encoder(encoding: Encoding) -> keras.Model:
-    numeric, categorical = _inputs()
-    logarithmic = [NUMERIC.index(column) for column in LOGARITHMIC]
-    linear = [index for index in range(len(NUMERIC)) if index not in logarithmic]
-    order = [*logarithmic, *linear]
-    counts = ops.log(1.0 + ops.relu(ops.take(numeric, logarithmic, axis=1)))  # tf2onnx knows no Log1p
-    values = ops.concatenate([counts, ops.take(numeric, linear, axis=1)], axis=1)
-    standardise = layers.Normalization(
-        mean=[encoding.mean[index] for index in order], variance=[encoding.variance[index] for index in order]
-    )
+    numeric, categorical = inputs(encoding)
     words = [
         ops.one_hot(ops.take(categorical, index, axis=1), len(vocabulary) + 1)
         for index, vocabulary in enumerate(encoding.vocabularies)
     ]
-    encoded = ops.concatenate([ops.clip(standardise(values), -CLIP, CLIP), *words], axis=1)
+    encoded = ops.concatenate([scaled(numeric, encoding), *words], axis=1)
     return keras.Model([numeric, categorical], encoded, name="encoder")
 
 
-def _stack(name: str, width: int, units: tuple[int, ...]) -> keras.Model:
+def stack(name: str, width: int, units: tuple[int, ...]) -> keras.Model:
     """Dense layers, relu between them and nothing after the last."""
-    inputs = keras.Input((width,))
-    tensor = inputs
+    encoded = keras.Input((width,))
+    tensor = encoded
     for place, size in enumerate(units, 1):
         activation = "relu" if place < len(units) else None
         tensor = layers.Dense(size, activation=activation, kernel_regularizer=keras.regularizers.L2(L2))(tensor)
-    return keras.Model(inputs, tensor, name=name)
+    return keras.Model(encoded, tensor, name=name)

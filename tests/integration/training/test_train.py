@@ -90,10 +90,32 @@ def test_each_epoch_is_told_and_the_patience_ends_training(parts: Parts) -> None
     """So that a person sees that it lives."""
     told: list[tuple[str, int, int, str]] = []
     train(parts, 0, Recipe(epochs=3, patience=1, batch_size=64, learning_rate=0.0), lambda *what: told.append(what))
-    assert [(name, done, most) for name, done, most, _ in told] == [
-        (name, done, 3) for name in ("classifier", "autoencoder", "detector") for done in (1, 2)
-    ]  # fmt: skip
-    assert all("validation loss" in note for *_, note in told)
+    stopped = [(name, done, 3) for name in ("classifier", "autoencoder", "detector") for done in (1, 2)]
+    whole = [(name, done, 3) for name in ("teacher_0_25", "teacher_0_5", "attacks") for done in (1, 2, 3)]
+    assert [(name, done, most) for name, done, most, _ in told] == [*stopped, *whole]
+    assert all("validation loss" in note for *_, note in told[: len(stopped)])
+    assert all("training loss" in note for *_, note in told[len(stopped) :])
+
+
+def test_a_guess_on_another_service_is_given_to_the_right_family(trained: Trained, parts: Parts) -> None:
+    """Where normal is likelier, what is left goes to the attack that the other values speak for, not to any."""
+    names = np.array([label.name for label in LABELS])
+    guesses = parts.held_out.take(parts.held_out.labels == "guess_passwd")
+    numeric = guesses.numeric.copy()
+    numeric[:, guesses.numeric_columns.index("dst_bytes")] = 1_000
+    inputs = codes(guesses.categorical, trained.encoding.vocabularies)
+    inputs[:, CATEGORICAL.index("service")] = 0
+    probabilities, _ = trained.model.predict([numeric, inputs], verbose=0)
+    probabilities[:, names == "normal"] = 0
+    assert (names[probabilities.argmax(axis=1)] == "guess_passwd").mean() > 0.8
+
+
+def test_without_any_attack_the_model_is_trained_all_the_same(parts: Parts) -> None:
+    """There is nothing to learn a second opinion from, and no reason to fail."""
+    training, validation = (part.take(part.labels == "normal") for part in (parts.training, parts.validation))
+    trained = train(Parts(training, validation, parts.held_out, 0), 0, Recipe(epochs=1), lambda *_: None)
+    probabilities, _ = answers(trained, parts)
+    assert np.isfinite(probabilities).all()
 
 
 def test_the_saved_model_needs_no_class_of_ours(trained: Trained, tmp_path: Path) -> None:

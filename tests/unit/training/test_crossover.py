@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.crossover import SHARES, crossover
+from training.crossover import BLUR, SHARES, blurred, crossover
 
 RNG = np.random.default_rng(0)
 NUMERIC = np.arange(4_000 * 38, dtype=np.float32).reshape(4_000, 38)
@@ -37,3 +37,24 @@ def test_vectors_that_came_out_unchanged_are_left_out() -> None:
     same = np.ones((500, 38), np.float32)
     numeric, codes = crossover(same, np.ones((500, 3), np.int32), np.ones(500, bool), RNG)
     assert len(numeric) == len(codes) == 0
+
+
+def test_a_blurred_attack_keeps_most_of_its_own_values_and_takes_the_others_from_one_normal_vector() -> None:
+    """So that its label still holds."""
+    attack, normal = np.flatnonzero(~NORMAL), np.flatnonzero(NORMAL)
+    numeric, codes = blurred(NUMERIC, CODES, attack, normal, RNG)
+    origins = np.concatenate([numeric // 38, codes // 3], axis=1).astype(int)
+    own = origins == attack[:, None]
+    assert len(numeric) == len(attack)
+    assert np.isin(origins[~own], normal).all()
+    assert all(len(set(row)) <= 2 for row in origins.tolist())
+    assert abs((1 - own.mean(axis=1)).mean() - BLUR / 2) < 0.02
+    assert own.mean(axis=1).min() > 0.4
+
+
+def test_without_normal_vectors_attacks_stay_as_they_are() -> None:
+    """There is nothing to take from."""
+    attack = np.arange(5)
+    numeric, codes = blurred(NUMERIC, CODES, attack, np.array([], int), RNG)
+    assert np.array_equal(numeric, NUMERIC[:5])
+    assert np.array_equal(codes, CODES[:5])

@@ -16,7 +16,7 @@ def test_scaled_training_values_have_mean_zero_and_variance_one(tmp_path: Path) 
     """And a column that never changes is divided by 1, not by 0."""
     records, _ = read(write(tmp_path / "data.csv", lines(500)))
     encoding = measure(records)
-    scaled = (logarithm(records.numeric.astype(float)) - encoding.mean) / np.sqrt(encoding.variance)
+    scaled = (logarithm(records.numeric.astype(float), NUMERIC) - encoding.mean) / np.sqrt(encoding.variance)
     assert np.abs(scaled.mean(axis=0)).max() < 1e-9
     constant = NUMERIC.index("num_outbound_cmds")
     assert encoding.variance[constant] == 1.0
@@ -28,7 +28,7 @@ def test_only_counts_and_bytes_go_through_the_logarithm() -> None:
     """Rates stay rates; a negative count counts as none."""
     values = np.full((2, 38), 0.5)
     values[1] = -3.0
-    result = logarithm(values)
+    result = logarithm(values, NUMERIC)
     place = [NUMERIC.index(name) for name in LOGARITHMIC]
     assert np.allclose(result[0, place], np.log(1.5))
     assert (result[1, place] == 0).all()
