@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from enrich_service.artifact import Artifact, load
 from enrich_service.enrich import Document, Enricher
 from enrich_service.reasons import PART_ROWS, Explainer, heaviest, log_odds, log_odds_of_novelty
+from tests.artifacts import HEALTHY, STRANGE, TURBINE, write_model
 from tests.artifacts import HOT as HOT_DOCUMENT
-from tests.artifacts import TURBINE, write_model
 
 HOT, WORN, BOTH = [125.0, 1.5], [60.0, 22.5], [110.0, 6.0]
 
@@ -83,6 +84,29 @@ def test_no_flagged_row_needs_no_run(turbine: Artifact) -> None:
         np.zeros((0, 2), np.float32), np.zeros((0, 1), np.object_), np.zeros(0, np.intp), np.zeros(0, np.bool_)
     )
     assert none == []
+
+
+class Counting:
+    """A real session that counts the rows it is asked for."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.n_rows = session, 0
+
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> Any:
+        self.n_rows += len(inputs["numeric"])
+        return self.session.run(outputs, inputs)
+
+
+def test_harmless_rows_cost_nothing_and_equal_rows_are_explained_once(turbine: Artifact) -> None:
+    """A flood is one row a thousand times: itself and one copy for its one odd value, of one output."""
+    counting = {name: Counting(session) for name, session in turbine.parts.items()}
+    enricher = Enricher(replace(turbine, parts=counting))
+    enricher.enrich([Document(str(i), HEALTHY) for i in range(100)])
+    assert [session.n_rows for session in counting.values()] == [0, 0]
+    enricher.enrich([Document(str(i), HOT_DOCUMENT) for i in range(1000)])
+    assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 0}
+    enricher.enrich([Document("1", STRANGE)])  # three odd values, and what is asked for is the novelty
+    assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 4}
 
 
 def test_log_odds_tell_certain_from_more_certain() -> None:
