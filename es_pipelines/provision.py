@@ -81,6 +81,13 @@ def provision(
     return report
 
 
+def outdated(es: Elasticsearch, contract: ModelContract, *, namespace: str) -> list[Resource]:
+    """What `provision` would write now; empty where everything stands as this version and this model want it."""
+    wanted = resources(contract, namespace, ask(es))
+    stored = [(resource, read(es, resource)) for resource in wanted]
+    return [resource for resource, body in stored if body is None or not contains(body, resource.body)]
+
+
 def remove(es: Elasticsearch, namespace: str) -> None:
     """Delete the stream with every event in it, its templates and pipelines. For tests: nothing is asked."""
     stream = stream_name(namespace)

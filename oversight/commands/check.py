@@ -1,4 +1,4 @@
-"""`oversight check`: whether cluster, stream, artifact, enrich service and watcher fit together."""
+"""`oversight check`: whether cluster, stream, pipelines, artifact and enrich service fit together."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.text import Text
 from contract.errors import OversightError, SettingsError
 from contract.fields import stream_name
 from enrich_service.artifact import load as load_artifact
+from es_pipelines.provision import outdated
 from es_pipelines.ship_target import find
 from oversight.cluster import connect
 from oversight.settings import ElasticsearchSettings, OversightSettings, load, refuse_plain_http
@@ -35,7 +36,7 @@ class Finding:
 @click.option("--namespace", help="The installation to look at (OVERSIGHT_NAMESPACE).")
 @click.option("--json", "as_json", is_flag=True, help="As JSON: about, good, says.")
 def command(*, namespace: str | None, as_json: bool) -> None:
-    """Ask whether cluster, stream, artifact and enrich service are there and fit together. Exit 1 if one does not.
+    """Ask whether cluster, stream, pipelines, artifact and enrich service are there and fit together. Exit 1 if not.
 
     \b
     Example:
@@ -45,7 +46,7 @@ def command(*, namespace: str | None, as_json: bool) -> None:
     settings = load(OversightSettings, namespace=namespace)
     findings: list[Finding] = []
     for about, question in QUESTIONS.items():
-        down = about == "stream" and not findings[0].good
+        down = about in ("stream", "pipelines") and not findings[0].good
         findings.append(
             Finding(about, False, "not asked, since Elasticsearch is not there")
             if down
@@ -88,6 +89,20 @@ def _stream(settings: OversightSettings) -> str:
     return f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
 
 
+def _pipelines(settings: OversightSettings) -> str:
+    contract = load_artifact(settings.model).contract
+    if settings.index is not None:
+        return f"not asked, since OVERSIGHT_INDEX={settings.index} is not our stream"
+    with connect() as es:
+        other = outdated(es, contract, namespace=settings.namespace)
+    if other:
+        raise SettingsError(
+            f"{', '.join(resource.name for resource in other)} is not as {contract.name} and this version want it; "
+            f"run `oversight provision`"
+        )
+    return f"as {contract.name} and this version want them"
+
+
 def _artifact(settings: OversightSettings) -> str:
     artifact = load_artifact(settings.model)
     return f"{artifact.contract.name} {artifact.version}, {len(artifact.contract.labels)} labels, {settings.model}"
@@ -113,6 +128,7 @@ def _enrich_service(settings: OversightSettings) -> str:
 QUESTIONS: dict[str, Callable[[OversightSettings], str]] = {
     "Elasticsearch": _elasticsearch,
     "stream": _stream,
+    "pipelines": _pipelines,
     "artifact": _artifact,
     "enrich service": _enrich_service,
 }

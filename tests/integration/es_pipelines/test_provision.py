@@ -17,11 +17,12 @@ from elasticsearch import Elasticsearch
 from contract.artifact import Feature
 from contract.fields import FIELDS, properties, stream_name
 from es_pipelines.capabilities import ask
-from es_pipelines.provision import Step, provision, remove
+from es_pipelines.parameters import PIPELINES, pipeline_id
+from es_pipelines.provision import Step, outdated, provision, remove
 from es_pipelines.resources import model_fields
 from tests.artifacts import HOT, TURBINE
 from tests.golden.test_pipelines import INPUTS, event
-from tests.pipelines import KDD99, LINE, creations, simulate
+from tests.pipelines import FLOW, KDD99, LINE, creations, simulate
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -90,6 +91,18 @@ def test_a_feature_of_another_type_begins_a_new_index(opensearch_url: str, names
             assert {step.action for step in provision(es, changed, namespace=namespace).steps} == {"unchanged"}
         finally:
             remove(es, namespace)
+
+
+def test_what_a_run_would_write_is_told_without_a_write(es: Elasticsearch, engine_url: str, installation: str) -> None:
+    """`oversight check` asks it: pipelines of another model let events fail that this one could predict."""
+    counting = WritesCounted(engine_url)
+    assert len(outdated(counting, KDD99, namespace=installation)) > len(PIPELINES)
+    provision(es, KDD99, namespace=installation)
+    assert outdated(counting, KDD99, namespace=installation) == []
+    of_pipelines = {resource.name for resource in outdated(counting, FLOW, namespace=installation)}
+    assert of_pipelines == {pipeline_id(name, installation) for name in ("csv", "failure", "features")}
+    assert counting.writes == []
+    counting.close()
 
 
 def test_what_someone_changed_by_hand_is_put_right(es: Elasticsearch, installation: str) -> None:
