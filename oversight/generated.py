@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from contract import attacks
 from contract.fields import FIELDS
 from contract.kdd99 import FAMILIES
 from oversight.settings import DEFAULT_MODEL, PARTS, Part, variable
+from training import report
+from training.evaluate import open_artifact
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILY_MEANING = {
@@ -116,6 +119,17 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings_page,
     "docs/fields.md": fields_page,
     "docs/attacks.md": attacks_page,
+}
+
+
+def card_page(model: Path) -> str:
+    """MODEL_CARD.md beside a shipped artifact, from its report.json and study.json."""
+    return report.page(model.parent, open_artifact(model)[1])
+
+
+PAGES |= {
+    str(model.parent.relative_to(ROOT) / "MODEL_CARD.md"): partial(card_page, model)
+    for model in sorted((ROOT / "models").glob("*/model.onnx"))
 }
 
 

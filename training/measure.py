@@ -44,6 +44,7 @@ def measure_test(
         "auc": {name: score.area_under(curve) for name, curve in found.items()},
         "roc": {name: read_off(curve) for name, curve in found.items()},
         "novelty": novelty_histogram(records, predictions, contract),
+        "novelty_threshold": contract.novelty_threshold,
     }
     result: dict[str, Any] = plain(measured)
     return result

@@ -176,6 +176,7 @@ def _test(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[s
         "roc": {name: [spread(rates) for rates in zip(*(part["roc"][name] for part in parts), strict=True)]
                 for name in parts[0]["roc"]},
         "novelty": parts[0]["novelty"],
+        "novelty_threshold": parts[0]["novelty_threshold"],
     }  # fmt: skip
 
 
@@ -217,4 +218,6 @@ def _outline(result: Result, contract: ModelContract, vectors_of: Mapping[str, i
             outline[part] = held_out_figures(vectors, vectors_of, contract)
             outline[f"{part}_by_rows"] = {"accuracy_23": score.accuracy(Tally.from_dict(result[part]["rows"]).labels)}
     outline["test"] = figures_on_test(result["test"])
+    if "not_leaked" in result:
+        outline["roc"] = result["test"]["roc"]["attack_probability"]
     return outline

@@ -46,7 +46,8 @@ def command(
 
     With --retrain no artifact is scored: the shipped recipe is trained on --data, once a seed and once a fold, and
     measured on what each training did not see and on --test. Some minutes a training; interrupted, it goes on where it
-    was when it is run again. The output folder gets study.json and its pictures.
+    was when it is run again. The output folder gets study.json and its pictures, and a
+    new model card where an artifact of the same recipe stands in it.
 
     \b
     Example:

@@ -19,9 +19,11 @@ import numpy as np
 from contract.errors import InputError
 from oversight.commands.retrain_one import WITHOUT_NOVELTY, Material, Trainer
 from oversight.commands.train_progress import TrainProgress
-from training import study
+from oversight.keras_parts import tensorflow_in_quiet
+from training import card, report, study
 from training.data import read
 from training.detail import twins_of_normal
+from training.evaluate import open_artifact
 from training.feature_sets import FeatureSet
 from training.split import check_labels, fold, one_label_a_vector, split
 from training.tally import families
@@ -91,8 +93,20 @@ class Retraining:
                 made = {**results[name], "made_by": self._made_by(name)}
                 self._write(self._file(name), json.dumps(made, allow_nan=False))
             found = self._summary({done: results[done] for done in names if done in results})
-            self._write(self._output / "study.json", study.text(found))
+            self._write(self._output / card.STUDY, study.text(found))
+        self._draw()
         return found
+
+    def _draw(self) -> None:
+        """The pictures of what study.json says, and the card where the artifact of this recipe stands beside it."""
+        with tensorflow_in_quiet():
+            from training.figures import draw
+        text = (self._output / card.STUDY).read_text(encoding="utf-8")
+        for name, picture in draw(json.loads(text), card.digest(text)).items():
+            self._write(self._output / card.PICTURES / name, picture.decode())
+        model = self._output / "model.onnx"
+        if model.is_file():
+            self._write(self._output / "MODEL_CARD.md", report.page(self._output, open_artifact(model)[1]))
 
     def finished(self) -> dict[str, Any]:
         """Results of earlier runs that were made of the same data by the same recipe and code, by name."""
@@ -138,8 +152,8 @@ class Retraining:
         labels, counts = np.unique(single.labels, return_counts=True)
         about = {
             "model": self._material.model,
-            "data": self._material.source.name,
-            "test": self._material.test_source.name,
+            "data_file": self._material.source.name,
+            "test_file": self._material.test_source.name,
             "planned": self._plan.names(),
             "made_by": self._trainer.made_by(anchor=False),
             "anchor_made_by": self._trainer.made_by(anchor=True),

@@ -118,7 +118,7 @@ def _write(model: Any, contract: ModelContract, parts: Parts, output: Path) -> d
         "checked_against_keras": dataclasses.asdict(final.agreement),
     }
     write(output / "report.json", report.report(written, summary, labels, artifact).encode())
-    write(output / "MODEL_CARD.md", report.model_card(written, summary, labels, artifact).encode())
+    write(output / "MODEL_CARD.md", report.page(output, written).encode())
     return {"output": str(output), **artifact, "held_out": summary}
 
 

@@ -1,0 +1,23 @@
+"""The pictures of a model card, drawn by matplotlib from the content of a study.json."""
+
+from __future__ import annotations
+
+from tests.unit.training.test_card import content
+from training import study
+from training.card import digest
+from training.figures import draw
+
+
+def test_pictures_are_the_same_bytes_each_time_and_name_their_study() -> None:
+    """So a stale picture can be told from its study, and a new drawing of the same is no change."""
+    found = content()
+    key = digest(study.text(found))
+    pictures = draw(found, key)
+    assert sorted(pictures) == ["confusion.svg", "novelty.svg", "reliability.svg", "roc.svg"]
+    assert pictures == draw(found, key)
+    for picture in pictures.values():
+        assert picture.startswith(b"<?xml")
+        assert picture.endswith(b"</svg>\n")
+        assert f"study {key}".encode() in picture
+        assert len(picture) < 150_000
+    assert draw({**found, "test": None}, key).keys() == {"confusion.svg"}
