@@ -28,7 +28,7 @@ from contract.artifact import (
     ModelContract,
 )
 from contract.errors import ArtifactError
-from contract.kdd99 import CATEGORICAL, NUMERIC
+from contract.kdd99 import CATEGORICAL, FAMILIES, NUMERIC
 from contract.verdict import VerdictRule, Verdicts
 from training.data import Records
 from training.tally import by_class, figures, tally
@@ -78,6 +78,11 @@ def open_artifact(path: Path) -> tuple[onnxruntime.InferenceSession, ModelContra
     if foreign:
         raise ArtifactError(
             f"{path} reads {', '.join(foreign[:3])}, which KDD Cup 99 has not; only a model of KDD columns can be scored here"
+        )
+    strange = sorted(set(contract.families) - set(FAMILIES))
+    if strange:
+        raise ArtifactError(
+            f"{path} has the families {', '.join(strange[:3])}, which KDD Cup 99 has not; only {', '.join(FAMILIES)} can be scored here"
         )
     return session, contract
 

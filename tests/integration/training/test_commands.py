@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 
 from contract.artifact import METADATA_KEY, ModelContract
+from oversight.settings import DEFAULT_MODEL
 from tests.unit.training.samples import lines, write
 
 
@@ -159,7 +160,7 @@ def test_evaluate_for_a_person_is_a_table_with_the_labels_that_were_never_seen(t
 
 
 def test_evaluate_refuses_what_is_no_artifact(tmp_path: Path) -> None:
-    """Exit 64 as for every wrong artifact; a missing file, a text, a graph without a contract."""
+    """Exit 64 as for every wrong artifact; a missing file, a text, a graph without a contract, one of other families."""
     import onnx
     from onnx import helper
 
@@ -172,10 +173,15 @@ def test_evaluate_refuses_what_is_no_artifact(tmp_path: Path) -> None:
         helper.make_graph([node], "g", [value], [out]), ir_version=9, opset_imports=[helper.make_opsetid("", 18)]
     )
     onnx.save(graph, tmp_path / "bare.onnx")
+    shipped = onnx.load(DEFAULT_MODEL)
+    for item in shipped.metadata_props:
+        item.value = item.value.replace('"dos"', '"flood"')
+    onnx.save(shipped, tmp_path / "other.onnx")
     for name, words in (
         ("none.onnx", "No such file"),
         ("text.onnx", "is no ONNX graph"),
         ("bare.onnx", "has no 'oversight.contract'"),
+        ("other.onnx", "has the families flood, which KDD Cup 99 has not"),
     ):
         run = oversight("evaluate", "--data", data, "--model", tmp_path / name)
         assert (run.returncode, run.stdout) == (64, "")
