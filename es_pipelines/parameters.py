@@ -78,12 +78,14 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
     columns = columns_of(contract)
     names = [feature.name for feature in columns.features]
     fields = [feature.field for feature in columns.features]
+    headers = headers_of(columns)
     mapped = {field.name for field in FIELDS if field.kind != "object"} | set(fields)
     return {
         "byte_order_mark": "\ufeff",
         "newline": "\n",
         "carriage_return": "\r",
-        "headers": path_set(name.lower().replace(" ", "") for name in {names[0], *columns.short[:1]}),
+        "headers": headers,
+        "shortest_header": min(map(len, headers)),
         "csv": _csv(columns),
         "csv_targets": [f"_oversight.fields.{name}" for name in [*names, LABEL_COLUMN]],
         "stream": stream_name(namespace),
@@ -114,6 +116,17 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "half": (len(columns.needed) + 1) // 2,
         },
     } | {f"pipeline.{name}": pipeline_id(name, namespace) for name in PIPELINES}
+
+
+def headers_of(columns: Columns) -> list[str]:
+    """Every header line that a file may have, in lower case without blanks and quotes."""
+    names = [[feature.name for feature in columns.features], [*columns.short]]
+    return [
+        ",".join(header).lower().replace(" ", "").replace('"', "")
+        for whole in names
+        if whole
+        for header in (whole, [*whole, LABEL_COLUMN])
+    ]
 
 
 def _csv(columns: Columns) -> dict[str, Any]:
