@@ -6,6 +6,7 @@ rows ─┬─▶ codes (in NumPy) ─▶ Keras ──────────�
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ PROBABILITY_TOLERANCE = 1e-5
 NOVELTY_TOLERANCE = 1e-4
 """A reconstruction error squares and sums, so it carries more rounding than a softmax."""
 SUM_TOLERANCE = 1e-3
+BATCH = 16_384
 CANNOT_RUN = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph, ort_errors.NotImplemented,
               ort_errors.RuntimeException)  # fmt: skip
 """What ONNX Runtime raises; these have no base class of their own."""
@@ -71,10 +73,14 @@ def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContr
 
 def run_keras(signature: Signature, contract: ModelContract, rows: Rows) -> Answers:
     """Answers of the original, words encoded here in NumPy, independently of the graph."""
-    tensors = [tf.constant(rows.numeric)] if contract.numeric else []
-    if contract.categorical:
-        tensors.append(tf.constant(codes(rows.categorical, contract)))
-    return {name: tensor.numpy() for name, tensor in signature(*tensors).items()}
+
+    def run(part: Rows) -> Answers:
+        tensors = [tf.constant(part.numeric)] if contract.numeric else []
+        if contract.categorical:
+            tensors.append(tf.constant(codes(part.categorical, contract)))
+        return {name: tensor.numpy() for name, tensor in signature(*tensors).items()}
+
+    return _in_batches(rows, run)
 
 
 def codes(words: NDArray[np.object_], contract: ModelContract) -> NDArray[np.int32]:
@@ -103,12 +109,22 @@ def run_onnx(session: onnxruntime.InferenceSession, rows: Rows) -> Answers:
         ConversionError: it fails on these rows.
     """
     names = [output.name for output in session.get_outputs()]
-    values = {NUMERIC_INPUT: rows.numeric, CATEGORICAL_INPUT: rows.categorical}
-    feed = {item.name: values[item.name] for item in session.get_inputs()}
-    try:
+
+    def run(part: Rows) -> Answers:
+        values = {NUMERIC_INPUT: part.numeric, CATEGORICAL_INPUT: part.categorical}
+        feed = {item.name: values[item.name] for item in session.get_inputs()}
         return dict(zip(names, session.run(names, feed), strict=True))
+
+    try:
+        return _in_batches(rows, run)
     except CANNOT_RUN as error:
         raise ConversionError(f"ONNX Runtime cannot run the graph on {len(rows)} rows ({first_line(error)})") from None
+
+
+def _in_batches(rows: Rows, run: Callable[[Rows], Answers]) -> Answers:
+    """Answers to all rows, `BATCH` at a time: a whole training file passes in little memory."""
+    found = [run(rows.part(start, start + BATCH)) for start in range(0, len(rows), BATCH)]
+    return {name: np.concatenate([answers[name] for answers in found]) for name in found[0]}
 
 
 def _check_independence(answers: Answers, alone: Answers) -> None:

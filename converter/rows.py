@@ -36,6 +36,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.numeric)
 
+    def part(self, start: int, end: int) -> Rows:
+        """The rows from `start` up to `end`."""
+        return Rows(self.numeric[start:end], self.categorical[start:end])
+
     def first(self) -> Rows:
         """The first row alone."""
         return Rows(self.numeric[:1], self.categorical[:1])

@@ -65,6 +65,10 @@ class Trained:
     encoding: Encoding
     temperature: float
     novelty_threshold: float
+    networks: Networks
+    """What the model is joined of."""
+    teachers: tuple[keras.Model, ...]
+    """Of the second opinion, in the order of `Recipe.attack_weights`; they are not in the model."""
 
 
 def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Trained:
@@ -83,11 +87,11 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     fit.autoencoder(*encoded)
     temperature = best_temperature(networks.classifier(encoded[1]).numpy(), validation[2].numpy())
     fit.detector(training, validation)
-    fit.attacks(training)
+    teachers = tuple(fit.attacks(training))
     harmless = tf.boolean_mask(encoded[1], validation[2] == NAMES.index(NORMAL))
     scale = novelty_scale(networks, harmless, recipe.false_positive_rate)
     model = join(networks, temperature=temperature, scale=scale)
-    return Trained(model, encoding, temperature, THRESHOLD)
+    return Trained(model, encoding, temperature, THRESHOLD, networks, teachers)
 
 
 def best_temperature(logits: NDArray[np.float32], truth: NDArray[np.integer]) -> float:
@@ -152,9 +156,9 @@ class _Fit:
         most = self.recipe.detector_epochs
         self.loop.run(detector, loss, seen, self._with_mixed(validation, 1), most_epochs=most)
 
-    def attacks(self, training: Tensors) -> None:
+    def attacks(self, training: Tensors) -> list[keras.Model]:
         recipe = self.recipe
-        learn(self.networks, training, self.loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
+        return learn(self.networks, training, self.loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
 
     def _with_mixed(self, tensors: Tensors, times: int) -> Tensors:
         """Encoded real vectors (0) followed by encoded mixed ones (1)."""

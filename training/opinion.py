@@ -29,7 +29,9 @@ CATEGORY_DROPOUT = 0.1
 """Share of words that the teachers see as unseen: an attack on another service is still that attack."""
 
 
-def learn(networks: Networks, training: Tensors, loop: Loop, *, weights: tuple[float, ...], epochs: int) -> None:
+def learn(
+    networks: Networks, training: Tensors, loop: Loop, *, weights: tuple[float, ...], epochs: int
+) -> list[keras.Model]:
     """Train `networks.attacks`; the classifier has to be trained before.
 
     Args:
@@ -38,12 +40,15 @@ def learn(networks: Networks, training: Tensors, loop: Loop, *, weights: tuple[f
         loop: how to train.
         weights: for each teacher w: a label of n vectors weighs n to the power of -w.
         epochs: at most, of each.
+
+    Returns:
+        the teachers.
     """
     numeric, categorical, truth = (tensor.numpy() for tensor in training)
     normal = truth == NAMES.index(NORMAL)
     attack = np.flatnonzero(~normal)
     if not len(attack):
-        return
+        return []
     blurs = blurred(numeric, categorical, attack, np.flatnonzero(normal), loop.rng)
     rows = [np.concatenate(pair) for pair in zip((numeric[attack], categorical[attack]), blurs, strict=True)]
     labels = np.tile(truth[attack], 2)
@@ -51,13 +56,14 @@ def learn(networks: Networks, training: Tensors, loop: Loop, *, weights: tuple[f
     mixed = crossover(numeric, categorical, normal, loop.rng)
     everything = [np.concatenate(parts) for parts in zip((numeric, categorical), blurs, mixed, strict=True)]
     encoded = networks.encoder([tf.constant(values) for values in everything])
-    targets = np.mean([_among_attacks(network, encoded) for network in (networks.classifier, *teachers)], axis=0)
+    targets = np.mean([among_attacks(network, encoded) for network in (networks.classifier, *teachers)], axis=0)
     cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
 
     def loss(rows: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
         return cross_entropy(shares, networks.attacks(rows))
 
     loop.run(networks.attacks, loss, (encoded, tf.constant(targets)), most_epochs=epochs)
+    return teachers
 
 
 def _teacher(
@@ -87,7 +93,8 @@ def _teacher(
     return network
 
 
-def _among_attacks(network: keras.Model, encoded: tf.Tensor) -> NDArray[np.float32]:
+def among_attacks(network: keras.Model, encoded: tf.Tensor) -> NDArray[np.float32]:
+    """Share of each label if normal is none of them, shape (n, n_labels)."""
     shares: NDArray[np.float32] = tf.nn.softmax(network(encoded) + _never()).numpy()
     return shares
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import orjson
 
 from contract.artifact import ModelContract
@@ -97,7 +98,7 @@ def _train(
 
 
 def _write(model: Any, contract: ModelContract, parts: Parts, output: Path) -> dict[str, Any]:
-    """Measure a draft of the artifact, then write the artifact that carries the figures."""
+    """Measure a draft of the artifact, then write the artifact that carries the figures, checked on the whole file."""
     with tensorflow_in_quiet():
         from converter.convert import convert, write
         from converter.rows import Rows
@@ -110,7 +111,12 @@ def _write(model: Any, contract: ModelContract, parts: Parts, output: Path) -> d
         figures = evaluate(held_out, predictions, draft_contract)
         labels = by_label(held_out, predictions, draft_contract)
     summary = {key: value for key, value in figures.items() if key != "unseen"}
-    final = convert(model, dataclasses.replace(contract, heldout=summary), output / "model.onnx", rows)
+    everything = (parts.training, parts.validation, parts.held_out)
+    whole_file = Rows(
+        np.concatenate([part.numeric for part in everything]),
+        np.concatenate([part.categorical for part in everything]).astype(object),
+    )
+    final = convert(model, dataclasses.replace(contract, heldout=summary), output / "model.onnx", whole_file)
     _, written = open_artifact(final.path)
     artifact = {
         "version": final.version,
