@@ -11,6 +11,7 @@ that differ from the harmless value need a copy, and equal rows are explained on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,8 @@ from enrich_service.sentences import number_words, word_words
 
 MOST = 3
 """Reasons for one document: what a person takes in at a glance."""
-CHUNK_ROWS = 512
-"""Copies in one run of the graph: the layers' values stay in the processor's cache, 10 to 20 % faster than 4,096."""
+CHUNK_ROWS = 256
+"""Copies in one run of the graph: the layers' values stay in the processor's cache, a fifth faster than with 4,096."""
 PART_ROWS = 200
 """Rows whose copies are made together; bounds the memory whatever the page holds."""
 MIN_LOG_ODDS = 0.1
@@ -66,28 +67,29 @@ class Explainer:
             closest: shape (n,), their closest labels.
             unknown: shape (n,), where the novelty is to be explained and not the label.
         """
+        texts: list[list[str]] = [[]] * len(closest)
         if not len(closest):
-            return []
+            return texts
         first, inverse = _distinct(numeric, categorical, closest, unknown)
-        texts: list[list[str]] = []
-        for begin in range(0, len(first), PART_ROWS):
-            part = first[begin : begin + PART_ROWS]
-            some = numeric[part], categorical[part]
-            rows, columns, falls = self.falls(*some, closest[part], unknown[part])
-            texts += self._tell(*some, *heaviest(rows, columns, falls, unknown[part]))
-        return [texts[i] for i in inverse]
+        for of_novelty in (False, True):
+            kinds = np.flatnonzero(unknown[first] == of_novelty)
+            for begin in range(0, len(kinds), PART_ROWS):
+                part = kinds[begin : begin + PART_ROWS]
+                rows = first[part]
+                found = self.falls(numeric[rows], categorical[rows], closest[rows], of_novelty=of_novelty)
+                told = self._tell(numeric[rows], categorical[rows], *heaviest(*found, of_novelty=of_novelty))
+                for kind, text in zip(part.tolist(), told, strict=True):
+                    texts[kind] = text
+        return [texts[kind] for kind in inverse]
 
     def falls(
-        self,
-        numeric: NDArray[np.float32],
-        categorical: NDArray[np.object_],
-        closest: Rows,
-        unknown: NDArray[np.bool_],
+        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_], closest: Rows, *, of_novelty: bool
     ) -> tuple[Rows, Rows, NDArray[np.float64]]:
         """How far each verdict falls when one feature is as in harmless traffic.
 
         Args:
-            numeric, categorical, closest, unknown: as in `reasons`.
+            numeric, categorical, closest: as in `reasons`.
+            of_novelty: the verdict is `unknown` in all these rows; else it is their closest label.
         Returns:
             row, column and fall in log-odds of every value that is not the harmless one, in the order of the rows and
             then the columns; the words' columns follow the numbers'.
@@ -97,18 +99,11 @@ class Explainer:
         owner = np.concatenate([np.arange(n), rows])  # the rows themselves first, then the copies
         some_numeric, some_categorical = numeric[owner], categorical[owner]
         self._occlude(some_numeric, some_categorical, columns, offset=n)
-        of_unknown = unknown[owner]
-        score = np.empty(len(owner))
-        for some, output in ((~of_unknown, PROBABILITIES_OUTPUT), (of_unknown, NOVELTY_OUTPUT)):
-            places = np.flatnonzero(some)
-            for begin in range(0, len(places), CHUNK_ROWS):
-                part = places[begin : begin + CHUNK_ROWS]
-                answer = self.artifact.run_one(output, some_numeric[part], some_categorical[part])
-                score[part] = (
-                    log_odds(answer, closest[owner[part]])
-                    if output == PROBABILITIES_OUTPUT
-                    else log_odds_of_novelty(answer)
-                )
+        output = NOVELTY_OUTPUT if of_novelty else PROBABILITIES_OUTPUT
+        parts = [slice(begin, begin + CHUNK_ROWS) for begin in range(0, len(owner), CHUNK_ROWS)]
+        answers = [self.artifact.run_one(output, some_numeric[part], some_categorical[part]) for part in parts]
+        answer = np.concatenate(answers)
+        score = log_odds_of_novelty(answer) if of_novelty else log_odds(answer, closest[owner])
         return rows, columns, score[rows] - score[n:]
 
     def _differences(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> tuple[Rows, Rows]:
@@ -137,14 +132,16 @@ class Explainer:
     ) -> list[list[str]]:
         """Sentences of these values, one list a row."""
         split = len(self._usual_numbers)
+        values = np.empty(len(rows), np.object_)
+        is_number = columns < split
+        values[is_number] = numeric[rows[is_number], columns[is_number]].tolist()
+        values[~is_number] = categorical[rows[~is_number], columns[~is_number] - split]
         reasons: list[list[str]] = [[] for _ in range(len(numeric))]
         told: dict[tuple[int, float | str], str] = {}
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            value = float(numeric[row, column]) if column < split else str(categorical[row, column - split])
-            text = told.get((column, value))
-            if text is None:
-                text = told[column, value] = self._sentence(column, value)
-            reasons[row].append(text)
+        for row, key in zip(rows.tolist(), zip(columns.tolist(), values.tolist(), strict=True), strict=True):
+            if key not in told:
+                told[key] = self._sentence(*key)
+            reasons[row].append(told[key])
         return reasons
 
     def _sentence(self, column: int, value: float | str) -> str:
@@ -153,19 +150,27 @@ class Explainer:
         return tell(value)
 
 
-def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64], unknown: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64], *, of_novelty: bool) -> tuple[Rows, Rows]:
     """Row and column of the `MOST` heaviest values of each row, the heaviest first, ties in the features' order.
 
     Args:
         rows, columns, falls: as `Explainer.falls` gives them.
-        unknown: shape (n,), where the falls are the novelty's.
+        of_novelty: the falls are the novelty's.
     """
-    weighs = falls >= np.where(unknown[rows], MIN_LOG_ODDS_NOVELTY, MIN_LOG_ODDS)  # NaN does not
-    rows, columns, falls = rows[weighs], columns[weighs], falls[weighs]
-    order = np.lexsort((columns, -falls, rows))
-    rows, columns = rows[order], columns[order]
-    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    return rows[place < MOST], columns[place < MOST]
+    least = MIN_LOG_ODDS_NOVELTY if of_novelty else MIN_LOG_ODDS
+    weights = np.full((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1), -np.inf)
+    weights[rows, columns] = np.where(falls >= least, falls, -np.inf)  # NaN weighs nothing
+    every = np.arange(len(weights))
+    found = []
+    for _ in range(min(MOST, weights.shape[1])):
+        place = weights.argmax(axis=1)
+        found.append(np.where(weights[every, place] > -np.inf, place, -1))
+        weights[every, place] = -np.inf
+    if not found:
+        return rows[:0], columns[:0]
+    top = np.stack(found, axis=1)
+    which, rank = np.nonzero(top >= 0)
+    return which, top[which, rank]
 
 
 def log_odds(probabilities: NDArray[np.float32], label: Rows) -> NDArray[np.float64]:
@@ -193,12 +198,13 @@ def _distinct(
     numeric: NDArray[np.float32], categorical: NDArray[np.object_], closest: Rows, unknown: NDArray[np.bool_]
 ) -> tuple[Rows, Sequence[int]]:
     """First row of each kind, and for every row which kind it is."""
-    kinds: dict[tuple[bytes, tuple[str, ...], int, bool], int] = {}
+    kinds: dict[tuple[Any, ...], int] = {}
     first: list[int] = []
     inverse: list[int] = []
-    words = map(tuple, categorical.tolist())
+    # numbers as bytes: tuples of floats would be five times as slow
+    numbers = [line.tobytes() for line in numeric]
     for row, key in enumerate(
-        zip((line.tobytes() for line in numeric), words, closest.tolist(), unknown.tolist(), strict=True)
+        zip(numbers, map(tuple, categorical.tolist()), closest.tolist(), unknown.tolist(), strict=True)
     ):
         kind = kinds.setdefault(key, len(first))
         if kind == len(first):

@@ -141,8 +141,9 @@ def _measure(
 def _first_reasons(artifact: Artifact, rows: _Rows) -> NDArray[np.intp]:
     """Column of each row's first reason, the words' columns after the numbers'; -1 where there is none."""
     explainer = Explainer(artifact)
-    found = explainer.falls(rows.numeric, rows.categorical, rows.closest, rows.unknown)
-    which, columns = heaviest(*found, rows.unknown)
+    of_novelty = bool(rows.unknown.all())
+    found = explainer.falls(rows.numeric, rows.categorical, rows.closest, of_novelty=of_novelty)
+    which, columns = heaviest(*found, of_novelty=of_novelty)
     first = np.full(len(rows.closest), -1)
     owners, places = np.unique(which, return_index=True)
     first[owners] = columns[places]
