@@ -61,7 +61,7 @@ class Trainer:
             raise InputError(f"the recipe has no {', '.join(foreign)}; it has {', '.join(sorted(names))}")
         self.recipe = _changed(Recipe(), changes)
         self.anchor_recipe = _changed(AnchorRecipe(), changes)
-        self._code = {False: code_digest("fit", "describe"), True: code_digest("anchor")}
+        self._code = {False: code_digest("fit", "describe", "measure"), True: code_digest("anchor", "measure")}
         self._start_afresh = session.start_afresh
         self._libraries = session.versions()
 
