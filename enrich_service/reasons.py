@@ -28,8 +28,9 @@ PART_ROWS = 200
 """Rows whose copies are made together; bounds the memory whatever the page holds."""
 MIN_LOG_ODDS = 0.1
 """A feature that moves the label's log-odds by less weighs nothing: the odds change by a tenth."""
-MIN_LOG_ODDS_NOVELTY = 0.02
-"""The same for the novelty. Half the unknowns stand so near the threshold that a few hundredths decide."""
+MIN_LOG_ODDS_NOVELTY = 0.005
+"""The same for the novelty, far above what float32 leaves uncertain. A row may be new in two ways at once, and then each
+value alone moves it little; the heaviest of them still says where to look."""
 _TINY = 1e-30
 """Probability below which the logarithm is cut off; float32 has about 1e-38."""
 _EPSILON = float(np.finfo(np.float32).eps)

@@ -120,7 +120,7 @@ def test_log_odds_tell_certain_from_more_certain() -> None:
 def test_the_heaviest_three_of_each_row_are_kept_ties_in_the_features_order() -> None:
     """Below the least weight nothing is a reason, nor where the model gave no number."""
     rows, columns = np.array([0, 0, 0, 0, 2, 2, 2, 3]), np.array([0, 1, 2, 3, 0, 1, 2, 0])
-    falls = np.array([1.0, 4.0, 1.0, 2.0, 0.01, np.nan, 0.5, 0.05])
+    falls = np.array([1.0, 4.0, 1.0, 2.0, 0.001, np.nan, 0.5, 0.05])
     of_label, of_novelty = (heaviest(rows, columns, falls, of_novelty=of_novelty) for of_novelty in (False, True))
     assert pairs(of_label) == [(0, 1), (0, 3), (0, 0), (2, 2)]
     assert pairs(of_novelty) == [(0, 1), (0, 3), (0, 0), (2, 2), (3, 0)]
