@@ -48,7 +48,7 @@ class MissingFeatureError(DocumentError):
         self.model_id = model_id
         super().__init__(
             f"field {field!r} is missing and model {model_id!r} needs it; "
-            f"map it in the ingest pipeline, then run `oversight retry`",
+            f"let the shipper send it, or map it in the ingest pipeline",
             field=field,
         )
 

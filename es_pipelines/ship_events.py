@@ -85,8 +85,8 @@ def text_of(content: bytes) -> tuple[str, bool]:
 def failed_documents(identity: Identity, line: Line, *, reason: str, now: str) -> Iterator[bytes]:
     """What to store in place of a refused event, the fullest first: each later one gives a mapping less to refuse.
 
-    They are written with the pipeline `_none`, so they look as the pipeline leaves a failed event: `oversight retry`
-    runs it again over `event.original`.
+    They are written with the pipeline `_none`, so they look as the pipeline leaves a failed event, which can be
+    run again over `event.original`.
     """
     message, is_text = text_of(line.content)
     event = {"original": message, "ingested": now, "kind": "pipeline_error"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import signal
 import sys
 
 import click
@@ -44,6 +46,8 @@ class LazyGroup(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
+        # A Ctrl-C in the middle of a binary module's import would end in that module's own traceback.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         except ModuleNotFoundError as error:
@@ -53,6 +57,8 @@ class LazyGroup(click.Group):
                 f"`oversight {cmd_name}` needs the package {error.name}, which this install does not have; "
                 f"run `make venv` in the source folder, or pip install 'oversight[{OPTIONAL[error.name]}]'"
             ) from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -88,6 +94,11 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.filename is not None or error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write("oversight: what the command printed could not be written (no space left there)\n")
+        sys.exit(1)
 
 
 def fail(error: OversightError) -> None:

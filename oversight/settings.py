@@ -20,6 +20,8 @@ from contract.hosts import is_loopback
 
 ENV_FILE = ".env"
 PREFIX = "OVERSIGHT_"
+DAY_S = 86_400.0
+"""Longest time that may be set; infinity and what a clock cannot hold are above it."""
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "kdd99-mlp" / "model.onnx"
 
 
@@ -29,6 +31,17 @@ class Part(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True, use_attribute_docstrings=True
     )
+
+    @field_validator("*")
+    @classmethod
+    def _secrets_fit_a_header(cls, value: Any) -> Any:
+        """Blanks and line ends around a secret are an accident of the file it came from; an empty one is none."""
+        if not isinstance(value, SecretStr):
+            return value
+        text = value.get_secret_value().strip()
+        if not all(" " <= letter <= "~" for letter in text):
+            raise ValueError("a secret holds a character that no HTTP header takes; printable ASCII is expected")
+        return SecretStr(text) if text else None
 
 
 class ElasticsearchSettings(Part):
@@ -46,7 +59,7 @@ class ElasticsearchSettings(Part):
     """That user's password."""
     ca_certs: Path | None = None
     """File with the certificate authority that signed the cluster's certificate."""
-    timeout_s: float = Field(30.0, gt=0)
+    timeout_s: float = Field(30.0, gt=0, le=DAY_S)
     """Seconds that one request may take."""
 
     @field_validator("url")
@@ -59,6 +72,10 @@ class ElasticsearchSettings(Part):
         if (self.username is None) != (self.password is None):
             raise ValueError(
                 "ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD belong together: set both, or an ELASTICSEARCH_API_KEY"
+            )
+        if self.username is not None and not self.username.isascii():
+            raise ValueError(
+                "ELASTICSEARCH_USERNAME has letters that basic authentication does not carry; use an API key"
             )
         if self.api_key is not None and self.username is not None:
             raise ValueError("ELASTICSEARCH_API_KEY and ELASTICSEARCH_USERNAME are both set: remove one of them")
@@ -105,12 +122,6 @@ class OversightSettings(Part):
     def _is_an_address(cls, value: str) -> str:
         return check_url(value)
 
-    @field_validator("enrich_token")
-    @classmethod
-    def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
-        text = value.get_secret_value().strip() if value else ""
-        return SecretStr(text) if text else None
-
     @field_validator("state", "model")
     @classmethod
     def _home_is_expanded(cls, value: Path) -> Path:
@@ -132,7 +143,7 @@ class ServeSettings(Part):
     """Largest request; a larger one is answered 413."""
     max_documents: int = Field(10_000, ge=1)
     """Most documents in one request; more are answered 413."""
-    timeout_s: int = Field(30, ge=1)
+    timeout_s: int = Field(30, ge=1, le=3600)
     """Seconds after which a stuck worker process is replaced."""
     unknown_is_alert: bool = False
     """Make an alert of a document whose verdict is `unknown`."""
@@ -145,15 +156,15 @@ class WatchSettings(Part):
 
     page_size: int = Field(1_000, ge=1, le=10_000)
     """Documents read, enriched and written together."""
-    poll_interval_s: float = Field(1.0, gt=0)
+    poll_interval_s: float = Field(1.0, gt=0, le=DAY_S)
     """Seconds between two looks while nothing is pending."""
-    request_timeout_s: float = Field(30.0, gt=0)
+    request_timeout_s: float = Field(30.0, gt=0, le=DAY_S)
     """Seconds that the enrich service may take for one page."""
-    backoff_s: float = Field(0.5, gt=0)
+    backoff_s: float = Field(0.5, gt=0, le=DAY_S)
     """First wait after a server's fault; it doubles each time, with jitter."""
-    max_backoff_s: float = Field(30.0, gt=0)
+    max_backoff_s: float = Field(30.0, gt=0, le=DAY_S)
     """Longest wait between two tries."""
-    pit_keep_alive_s: float = Field(120.0, gt=0)
+    pit_keep_alive_s: float = Field(120.0, gt=0, le=DAY_S)
     """Seconds that the point in time stays open between two pages."""
 
     @model_validator(mode="after")
@@ -195,9 +206,11 @@ def load(part: type[_Part], **given: Any) -> _Part:
     Raises:
         SettingsError: names the variable, its value and what is allowed.
     """
-    refuse_misspelt()
     try:
+        refuse_misspelt()
         return part(**{name: value for name, value in given.items() if value is not None})
+    except UnicodeDecodeError:
+        raise SettingsError(f"the file {ENV_FILE} is not UTF-8; save it as UTF-8, or remove it") from None
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(part, problem) for problem in error.errors())) from None
 
@@ -238,17 +251,26 @@ class Internal:
 
 
 def check_url(value: str) -> str:
-    """A server's address without its trailing slash.
+    """A server's address with its port and without a trailing slash; without a port it is 443 or 80, by the scheme.
 
     Raises:
-        ValueError: no scheme that we speak, no host, or a secret inside the address.
+        ValueError: no scheme that we speak, no host, no such port, a query, or a secret inside the address.
     """
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected an address such as https://elasticsearch.example:9200")
+    parts = urlsplit(value.strip())
     if parts.username or parts.password:
         raise ValueError("a password does not belong into an address (it would show in logs); use the variables for it")
-    return value.rstrip("/")
+    if parts.query or parts.fragment:
+        raise ValueError(
+            "nothing may follow the path of an address (a key there would show in logs); use the variables for it"
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an address such as https://elasticsearch.example:9200")
+    try:
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except ValueError:
+        raise ValueError("the port is no number from 1 to 65535") from None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 def refuse_plain_http(url: str, *, secret: bool, allowed: bool) -> None:
@@ -271,6 +293,8 @@ def _explain(part: type[Part], problem: Any) -> str:
         return message
     name = str(problem["loc"][0])
     field = part.model_fields.get(name)
-    secret = field is None or "SecretStr" in str(field.annotation) or "@" in str(problem.get("input"))
+    secret = (
+        field is None or "SecretStr" in str(field.annotation) or any(mark in str(problem.get("input")) for mark in "@?#")
+    )
     shown = "" if secret else f"={problem.get('input')}"
     return f"{variable(part, name)}{shown}: {message}"

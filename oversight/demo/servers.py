@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 
 from contract.errors import EndpointUnavailableError
 from contract.fields import stream_name
-from enrich_service.artifact import read_contract
+from enrich_service.model_file import read_contract
 from es_pipelines.provision import provision
 from oversight import embedded
 from oversight.children import Children

@@ -32,6 +32,17 @@ def test_make_commands_exist() -> None:
     assert named <= targets
 
 
+def test_the_printed_demo_has_the_shape_of_the_real_one() -> None:
+    """Heads of the tables and the words of the progress line are those that the demo's view prints."""
+    view = (ROOT / "oversight" / "demo" / "view.py").read_text(encoding="utf-8")
+    block = README.split("Predictions by label")[1].split("```")[0]
+    for word in ("label", "family", "predicted", "played", "user", "events", "alerts", "unknown", "attacks seen most"):
+        assert f'"{word}"' in view
+        assert word in block
+    assert re.search(r"^shipped [\d,]+  pending \d+  enriched [\d,]+  failed \d+  \d+ events/s$", README, re.MULTILINE)
+    assert "@@" not in README
+
+
 def test_linked_pages_exist() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert links

@@ -71,6 +71,66 @@ def test_an_empty_token_is_no_token(monkeypatch: pytest.MonkeyPatch, given: str,
     assert (token.get_secret_value() if token else None) == held
 
 
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ("https://my-deploy.es.example", "https://my-deploy.es.example:443"),
+        ("http://my-deploy.es.example/", "http://my-deploy.es.example:80"),
+        (" http://127.0.0.1:9200/path/ ", "http://127.0.0.1:9200/path"),
+        ("http://[::1]:9200", "http://[::1]:9200"),
+    ],
+)
+def test_an_address_gets_its_port_and_loses_blanks(given: str, held: str) -> None:
+    assert load(ElasticsearchSettings, url=given).url == held
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "127.0.0.1:9200",
+        "ftp://h:1",
+        "http://",
+        "http://h:abc",
+        "http://h:99999",
+        "http://h:1?api_key=x1y2",
+        "http://h:1#x1y2",
+    ],
+)
+def test_what_is_no_address_is_refused_in_one_line(given: str) -> None:
+    with pytest.raises(SettingsError, match="ELASTICSEARCH_URL") as caught:
+        load(ElasticsearchSettings, url=given)
+    assert "x1y2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", " "])
+def test_a_line_end_after_a_key_is_dropped(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """Keys come from files, and files end in a line end; the client would print it in a traceback."""
+    monkeypatch.setenv("ELASTICSEARCH_API_KEY", f"c2VjcmV0{ending}")
+    key = load(ElasticsearchSettings).api_key
+    assert key is not None
+    assert key.get_secret_value() == "c2VjcmV0"
+
+
+@pytest.mark.parametrize("secret", ["a\nb", "ü", "a\x00b"])
+def test_a_secret_that_no_header_takes_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    with pytest.raises(SettingsError, match="OVERSIGHT_ENRICH_TOKEN") as caught:
+        load(OversightSettings, enrich_token=secret)
+    assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e30, 0.0, -1.0])
+def test_a_time_that_no_clock_holds_is_refused(value: float) -> None:
+    with pytest.raises(SettingsError, match="OVERSIGHT_WATCH_POLL_INTERVAL_S"):
+        load(WatchSettings, poll_interval_s=value)
+
+
+def test_an_env_file_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("OVERSIGHT_NAMESPACE=lab".encode("utf-16"))
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        load(OversightSettings)
+
+
 def test_half_of_the_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_PASSWORD", "changeme-1234")
     with pytest.raises(SettingsError, match="belong together") as caught:
