@@ -213,6 +213,6 @@ def _parents(path: str) -> Iterator[str]:
 
 def _wrong(found: str) -> str:
     return (
-        f"the enrich service answered {found}; expected what its /openapi.json says; nothing was written, "
+        f"the enrich service answered {found}; expected what docs/http-api.md says; nothing was written, "
         f"check OVERSIGHT_ENRICH_URL and the service's version"
     )
