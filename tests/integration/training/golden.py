@@ -47,14 +47,14 @@ ROWS: tuple[dict[str, object], ...] = (
     {"protocol_type": "sctp", "service": "", "flag": "?"},
 )  # fmt: skip
 ANSWERS: tuple[Answer, ...] = (
-    Answer("normal", 1.0000, 0.0393),
-    Answer("neptune", 1.0000, 0.0008),
-    Answer("smurf", 0.9999, 0.0356),
-    Answer("normal", 1.0000, 0.9844),
-    Answer("back", 0.9992, 0.2060),
-    Answer("normal", 1.0000, 0.9373),
-    Answer("normal", 1.0000, 0.9988),
-    Answer("normal", 0.9931, 1.0000),
+    Answer("normal", 1.0000, 0.0347),
+    Answer("neptune", 1.0000, 0.0023),
+    Answer("smurf", 1.0000, 0.1878),
+    Answer("normal", 1.0000, 0.9990),
+    Answer("back", 0.9990, 0.1512),
+    Answer("normal", 0.9815, 0.9425),
+    Answer("normal", 1.0000, 0.9993),
+    Answer("normal", 0.9670, 1.0000),
 )
 
 
