@@ -20,8 +20,9 @@ CHOICES = (
     "With sight of it, or of the whole test set of which it is half: that novelty is the larger of an autoencoder's error and a "
     "detector's odds, that the detector learns from mixed vectors, and that it stops after 20 epochs. Trials of other networks had "
     "shown their figures on it before. Expect a little less on other data.",
-    "Without it, by training data alone: layers, learning rate, patience, temperature, the weights of labels, and the threshold of the "
-    "novelty, which is what 1 % of the normal validation vectors exceed.",
+    "Without it, by training data alone: the second opinion on the family of an unknown and the weights of labels in it, by leaving "
+    "attacks out in turn (`python -m training.select`); the temperature, when to stop, and the threshold of the novelty, which is what "
+    "1 % of the normal validation vectors exceed.",
 )
 """Of the choices that a reader cannot see in the recipe: which of them flatter the figures on the test file."""
 
