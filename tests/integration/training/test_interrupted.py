@@ -1,0 +1,35 @@
+"""Training that is stopped half-way: what was there before stays, byte for byte."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.training.samples import lines, write
+
+BEFORE = {"model.onnx": b"an earlier artifact", "report.json": b"{}", "MODEL_CARD.md": b"# Earlier"}
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_training_leaves_the_earlier_artifact_untouched(stop: signal.Signals, tmp_path: Path) -> None:
+    """Whether asked to end or killed; the new files are put in place only once all is trained and checked."""
+    data = write(tmp_path / "small.csv", lines(1_200))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, content in BEFORE.items():
+        (folder / name).write_bytes(content)
+    words = ("train", "--data", str(data), "--output", str(folder))
+    program = f"from oversight.cli import main; main({list(words)!r})"
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        said = next(line for line in run.stderr if line.startswith(("classifier: epoch", "oversight:")))
+        assert said.startswith("classifier: epoch")
+        run.send_signal(stop)
+        rest = run.stderr.read()
+        assert run.wait(timeout=60) != 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == BEFORE
+    assert "Traceback" not in rest
