@@ -1,0 +1,155 @@
+"""Traffic of a sensor that cannot fill the content columns goes the whole way with the model that does without them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from contract.fields import stream_name
+from contract.kdd99 import COLUMNS, CONTENT, FLOW
+from es_pipelines.provision import remove
+from oversight.settings import DEFAULT_MODEL
+from tests.acceptance.commands import Desk
+from tests.integration.enrich_service.http import ask
+from tests.pipelines import EMPTIED, LINE, SHORT
+from tests.servers import enrich_service
+
+pytestmark = pytest.mark.timeout(180)
+FLOW_MODEL = DEFAULT_MODEL.parent.with_name("kdd99-flow") / DEFAULT_MODEL.name
+EVENTS = 400
+
+
+@pytest.fixture(scope="module")
+def flow_url() -> Iterator[str]:
+    """A service that answers for the model without content columns."""
+    with enrich_service(FLOW_MODEL) as url:
+        yield url
+
+
+def sources(es: Elasticsearch, namespace: str) -> list[dict[str, Any]]:
+    stream = stream_name(namespace)
+    es.indices.refresh(index=stream)
+    return [hit["_source"] for hit in scan(es, index=stream)]
+
+
+def emptied(line: str) -> str:
+    """The line as a sensor without the content columns writes it."""
+    values = line.split(",")
+    return ",".join("" if column in CONTENT else value for column, value in zip(COLUMNS, values, strict=False)) + (
+        f",{values[-1]}" if len(values) > len(COLUMNS) else ""
+    )
+
+
+def test_traffic_without_content_columns_is_predicted_end_to_end(
+    desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path, flow_url: str
+) -> None:
+    """Simulated traffic, the thirteen columns emptied: every event is enriched, the loud attacks by name. Their
+    first connections look like any other: the windows over recent ones fill slowly."""
+    flow = Desk(tmp_path, {**desk.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
+    assert flow.type("simulate", "--events", str(EVENTS), "--label", "--output", "full").returncode == 0
+    (tmp_path / "gaps").mkdir()
+    for log in sorted((tmp_path / "full").glob("*.csv")):
+        header, *lines = log.read_text(encoding="utf-8").splitlines()
+        text = "\n".join([header, *map(emptied, lines)]) + "\n"
+        (tmp_path / "gaps" / log.name).write_text(text, encoding="utf-8")
+    assert flow.type("provision").returncode == 0
+    shipped = flow.json("ship", *sorted((tmp_path / "gaps").glob("*.csv")))
+    assert (shipped["stored"], shipped["failed"]) == (EVENTS, 0)
+    done = flow.type("watch", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    documents = sources(es, namespace)
+    assert Counter(document["oversight"]["status"] for document in documents) == {"enriched": EVENTS}
+    assert {document["oversight"]["model"]["id"] for document in documents} == {"kdd99-flow"}
+    assert all(sorted(document["kdd99"]) == sorted(FLOW) for document in documents)
+    verdicts = Counter(
+        (document["oversight"]["truth"]["label"], document["oversight"]["prediction"]["label"])
+        for document in documents
+    )
+    for label in ("normal", "neptune", "smurf"):
+        called = {verdict: count for (truth, verdict), count in verdicts.items() if truth == label}
+        assert max(called, key=lambda verdict: called[verdict]) == label, verdicts
+
+
+@pytest.mark.opensearch
+def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
+    opensearch_url: str, namespace: str, tmp_path: Path, flow_url: str
+) -> None:
+    """A stream is provisioned for one model, then for the other; no event is lost, and what a model lacks is named."""
+    whole = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
+    flow = Desk(tmp_path, {**whole.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
+    for name, lines in (
+        ("before", [LINE, EMPTIED]),
+        ("gaps", [EMPTIED, SHORT, LINE]),
+        ("after", [LINE, EMPTIED, SHORT]),
+    ):
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+        try:
+            assert whole.type("provision").returncode == 0
+            assert whole.json("ship", "before.csv")["stored"] == 2
+            assert found(es, namespace) == {("before", "pending"): 1, ("before", "failed"): 1}
+
+            check = flow.type("check", "--json")
+            answers = {one["about"]: one for one in json.loads(check.stdout)}
+            assert (check.returncode, answers["pipelines"]["good"]) == (1, False)
+            assert f"oversight-csv-{namespace}" in answers["pipelines"]["says"]
+            assert "as kdd99-flow" in answers["pipelines"]["says"]
+
+            steps = flow.json("provision")["steps"]
+            assert all(one["good"] for one in flow.json("check"))
+            assert {step["action"] for step in steps if step["kind"] != "pipeline"} == {"unchanged"}
+            assert {step["action"] for step in steps if step["kind"] == "pipeline"} == {"unchanged", "updated"}
+            assert flow.json("ship", "gaps.csv")["stored"] == 3
+            query = {"term": {"kdd99.logged_in": 1}}
+            es.indices.refresh(index=stream_name(namespace))
+            assert es.count(index=stream_name(namespace), query=query)["count"] == 2
+
+            with enrich_service(DEFAULT_MODEL) as url:  # it needs all columns: those with a gap fail, by name
+                watched = whole.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
+                assert watched.returncode == 0, watched.stderr
+            failed = [one for one in sources(es, namespace) if one["user"]["id"] == "gaps" and "error" in one]
+            assert [(one["error"]["type"], one["oversight"]["failure"]["field"]) for one in failed] == [
+                ("missing_feature", "kdd99.hot")
+            ] * 2
+            assert found(es, namespace)["gaps", "enriched"] == 1
+
+            assert whole.type("provision").returncode == 0
+            assert whole.json("ship", "after.csv")["stored"] == 3
+            assert found(es, namespace)["after", "failed"] == 2
+            assert flow.type("watch", "--once").returncode == 0
+            by_model = {
+                (one["user"]["id"], one["oversight"]["model"]["id"])
+                for one in sources(es, namespace)
+                if one["oversight"]["status"] == "enriched"
+            }
+            assert by_model == {("before", "kdd99-mlp"), ("gaps", "kdd99-mlp"), ("after", "kdd99-flow")}
+        finally:
+            remove(es, namespace)
+
+
+def found(es: Elasticsearch, namespace: str) -> Counter[tuple[str, str]]:
+    """How many documents of each file have each status."""
+    return Counter((one["user"]["id"], one["oversight"]["status"]) for one in sources(es, namespace))
+
+
+def test_the_endpoint_asks_for_what_its_model_reads_and_no_more(flow_url: str) -> None:
+    """A document without content columns: predicted by one model, refused by the other with the name of the field."""
+    values = dict(zip(COLUMNS, LINE.split(","), strict=True))
+    columns = {c: v if c in ("protocol_type", "service", "flag") else float(v) for c, v in values.items() if c in FLOW}
+    page = {"documents": [{"id": "gaps", "source": {"kdd99": columns}}]}
+    status, body = ask(f"{flow_url}/v1/enrich", page)
+    assert status == 200
+    assert body["results"][0]["fields"]["oversight"]["prediction"]["label"] == "normal"
+    assert body["model"]["id"] == "kdd99-flow"
+    with enrich_service(DEFAULT_MODEL) as url:
+        _, body = ask(f"{url}/v1/enrich", page)
+    error = body["results"][0]["error"]
+    assert (error["type"], error["field"]) == ("missing_feature", "kdd99.hot")
