@@ -105,8 +105,9 @@ def _pending() -> list[str]:
         "",
         "Both take the same lines, 41 columns with or without a label, and the same mapping. Set `OVERSIGHT_MODEL`, run `oversight "
         "provision`, and start `serve` and `watch` again; pipelines are updated in place. With `kdd99-flow` a line of its 28 columns "
-        "alone is taken as well (29 with the label). What was pending is predicted by the model that comes next, where its "
-        "features are there; else it fails as `missing_feature` and names the field.",
+        "alone is taken as well (29 with the label); with `kdd99-mlp` it fails as `column_count`. What was pending is "
+        "predicted by the model that comes next, where its features are there; else it fails as `missing_feature` and names the "
+        "field.",
         "",
         "With `kdd99-flow`, a content column that is empty is left out of the document, and one that is no number (`-`) is set aside "
         "in `oversight.rejected`; with `kdd99-mlp` both fail.",
