@@ -115,7 +115,7 @@ def reliability(study: Study) -> Figure:
 
 def novelty(study: Study) -> Figure:
     """Shares of each kind, so that few unseen rows show beside many known ones."""
-    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
+    figure = Figure(figsize=(7.6, 4.8), layout="constrained")
     axes = figure.subplots()
     edges = np.linspace(0, 1, NOVELTY_BINS + 1)
     kinds = [
@@ -134,9 +134,9 @@ def novelty(study: Study) -> Figure:
     if threshold is not None:
         axes.axvline(threshold, color="black", linewidth=1)
         axes.text(threshold + 0.01, 0.98, "threshold", transform=axes.get_xaxis_transform(), va="top")
-    axes.set(yscale="log", xlim=(0, 1), ylim=(1e-5, 30), xlabel="novelty", ylabel="share of rows of its kind")
+    axes.set(yscale="log", xlim=(0, 1), ylim=(1e-5, 2), xlabel="novelty", ylabel="share of rows of its kind")
     axes.set_title("Novelty on the test file", fontsize=11)
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
