@@ -1,7 +1,8 @@
 """One batch: from hits that were read to outcomes that are counted.
 
 hits ──▶ enrich ──▶ Answer ──▶ actions ──▶ bulk ──▶ outcomes
-             └────▶ Refused ──▶ two halves, each a batch; a single document that is refused alone is `failed`
+             ├────▶ Refused ──▶ two halves, each a batch; a single document that is refused alone is `failed`
+             └────▶ failure, again and again ──▶ two halves; a single document that fails alone is parked, and pending
 """
 
 from __future__ import annotations
@@ -21,17 +22,15 @@ from contract.errors import EndpointUnavailableError, ProtocolError, ServerError
 from watcher.actions import action
 from watcher.answers import Model, Refusal, Result
 from watcher.backoff import Backoff
+from watcher.blame import CONTROL_ID, Blame, name_some
 from watcher.config import Outcome, Totals, WatchConfig
-from watcher.enrich_client import EnrichClient, Refused
+from watcher.enrich_client import EnrichClient, Refused, RequestFailedError
 from watcher.memory import Memory
+from watcher.pace import Pace
 from watcher.poll import Hit
 from watcher.update import Report, Written, send
 
 log = logging.getLogger(__name__)
-
-CONTROL_ID = "oversight-control"
-SHOWN_IDS = 5
-"""Ids that one line names of many documents."""
 
 
 class ModelChangedError(ServerError):
@@ -39,7 +38,7 @@ class ModelChangedError(ServerError):
 
 
 class Batches:
-    """Enriches and writes batches; knows the model that answers and how many documents the service takes at once."""
+    """Enriches and writes batches; knows the model that answers and how many documents go into one request."""
 
     def __init__(
         self, es: Elasticsearch, client: EnrichClient, config: WatchConfig, *, memory: Memory, totals: Totals,
@@ -48,7 +47,8 @@ class Batches:
         self._es, self._client, self._config = es, client, config
         self._memory, self._totals, self._stop, self._rng = memory, totals, stop, rng
         self.model: Model | None = None
-        self.limit = config.page_size
+        self.pace = Pace(config.page_size)
+        self._blame = Blame(client, memory, self.pace, stop=stop, backoff=self._backoff)
 
     def prepare(self) -> Model:
         """The model whose fields a page must hold; asks the service when it is not known."""
@@ -63,26 +63,30 @@ class Batches:
             ServerError: a server's fault. What is not written by then stays pending and is counted as deferred.
         """
         counted = self._totals.documents
+        alone = [hit for hit in hits if self._memory.unanswered(hit)]
+        together = [hit for hit in hits if not self._memory.unanswered(hit)]
+        self.pace.new_page()
         try:
-            self._run_in_parts(hits)
+            self._run_in_parts(together)
+            for hit in alone:
+                if not self._stop.is_set():
+                    self._run_one([hit])
         finally:
             left = len(hits) - (self._totals.documents - counted)
             self._totals.add([Outcome.DEFERRED] * left)
 
     def _run_in_parts(self, hits: Sequence[Hit]) -> None:
-        size = self.limit
-        for start in range(0, len(hits), size):
-            if start and self._stop.is_set():
-                return
+        start = 0
+        while start < len(hits) and not (start and self._stop.is_set()):
+            size = self.pace.size
             self._run_one(hits[start : start + size])
+            start += size
 
     def _run_one(self, hits: Sequence[Hit]) -> None:
         started_s = time.monotonic()
         results = self._ask(hits)
         if results is None:
-            half = len(hits) // 2
-            self._run_one(hits[:half])
-            self._run_one(hits[half:])
+            self._run_halves(hits)
             return
         now = datetime.now(UTC)
         actions = [action(hit, result, now=now) for hit, result in zip(hits, results, strict=True)]
@@ -91,17 +95,32 @@ class Batches:
         if report.fault is not None:
             raise report.fault
 
+    def _run_halves(self, hits: Sequence[Hit]) -> None:
+        if len(hits) == 1:  # parked
+            self._totals.add([Outcome.DEFERRED])
+            return
+        half = len(hits) // 2
+        for part in (hits[:half], hits[half:]):
+            if not self._stop.is_set():
+                self._run_one(part)
+
     def _ask(self, hits: Sequence[Hit]) -> Sequence[Result] | None:
-        """A result for each document; None: the service refused the request, ask for less at once."""
+        """A result for each document; None: ask for less at once, or for nothing where one document was asked for."""
         model = self.prepare()
         roots = {field.split(".")[0] for field in model.fields}
-        answer = self._client.enrich([hit.id for hit in hits], [_features(hit.source, roots) for hit in hits])
+        try:
+            answer = self._client.enrich([hit.id for hit in hits], [_features(hit.source, roots) for hit in hits])
+        except RequestFailedError as fault:
+            self._blame.failed(hits, fault)
+            return None
+        self._blame.answered()
         if not isinstance(answer, Refused):
+            self.pace.worked(len(hits))
             self._follow(model, answer.model)
             return answer.results
         if len(hits) > 1:
             if answer.status == 413:
-                self.limit = min(self.limit, max(1, len(hits) // 2))
+                self.pace.refused(len(hits))
             return None
         self._blame_the_document(answer)
         return [Refusal(answer.type, answer.message, None)]
@@ -178,12 +197,6 @@ class Batches:
 def retry_after_s(fault: ServerError) -> float | None:
     """Seconds that the server at fault asked us to wait."""
     return fault.retry_after_s if isinstance(fault, EndpointUnavailableError) else None
-
-
-def name_some(hits: Sequence[Hit]) -> str:
-    """`id in index` of the first few documents."""
-    shown = ", ".join(f"{hit.id} in {hit.index}" for hit in hits[:SHOWN_IDS])
-    return shown if len(hits) <= SHOWN_IDS else f"{shown} and {len(hits) - SHOWN_IDS} more"
 
 
 def _features(source: Mapping[str, Any], roots: set[str]) -> dict[str, Any]:

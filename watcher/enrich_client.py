@@ -30,6 +30,12 @@ MODEL_BYTES = 16 * 1024 * 1024
 ANSWER_BYTES, RESULT_BYTES = 1024 * 1024, 16 * 1024
 """Most bytes of an answer: so many in any case, and so many more for each document (about 1 KB is usual)."""
 REFUSALS = (400, 413, 422)
+BROKE_OFF = (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ProtocolError)
+"""The connection was there; what went wrong came after the request."""
+
+
+class RequestFailedError(EndpointUnavailableError):
+    """The enrich service took a request and then failed: too slow, broken off, 5xx. The request itself may be why."""
 
 
 class TokenRefusedError(EndpointUnavailableError):
@@ -113,6 +119,11 @@ class EnrichClient:
             finally:
                 answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, BROKE_OFF):
+                raise RequestFailedError(
+                    f"the enrich service at {self.url} took a request and did not answer it ({shorten(str(error), 160)}); "
+                    f"nothing is lost, trying again; look at its log, and at OVERSIGHT_WATCH_REQUEST_TIMEOUT_S"
+                ) from None
             raise EndpointUnavailableError(
                 f"the enrich service at {self.url} does not answer ({shorten(str(error), 160)}); "
                 f"start it with `oversight serve`, or set OVERSIGHT_ENRICH_URL"
@@ -175,9 +186,14 @@ def _fault(status: int, headers: Mapping[str, str], url: str) -> EndpointUnavail
             f"the enrich service at {url} refuses the token ({status}); set OVERSIGHT_ENRICH_TOKEN to the token "
             f"that the service was started with; documents stay pending until then"
         )
-    if status == 429 or status >= 500:
+    if status in (429, 503):
         return EndpointUnavailableError(
             f"the enrich service at {url} is not ready or overloaded ({status}); nothing is lost, trying again",
+            retry_after_s=retry_after_s(headers),
+        )
+    if status >= 500:
+        return RequestFailedError(
+            f"the enrich service at {url} fails ({status}); nothing is lost, trying again; look at its log",
             retry_after_s=retry_after_s(headers),
         )
     return ProtocolError(

@@ -16,13 +16,14 @@ import random
 import threading
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from elasticsearch import Elasticsearch
 
 from contract.errors import EngineUnavailableError, ServerError
 from watcher.backoff import Backoff
-from watcher.batch import Batches, ModelChangedError, name_some, retry_after_s
+from watcher.batch import Batches, ModelChangedError, retry_after_s
+from watcher.blame import name_some
 from watcher.condition import FOR_A_PERSON, Condition
 from watcher.config import Totals, WatchConfig
 from watcher.engine import IndexMissingError, PointInTimeLostError
@@ -74,6 +75,7 @@ class _Watcher:
             else:
                 self._all_is_well()
                 if self._config.once and done.nothing_left:
+                    self._totals.trouble = _unanswered(done.unanswered)
                     break
                 if not done.progress:
                     self._stop.wait(self._config.poll_interval_s)
@@ -83,7 +85,7 @@ class _Watcher:
     def _round(self) -> _Round:
         """Everything that is pending now, page by page; what arrives meanwhile is the next round's."""
         model = self._batches.prepare()
-        self._batches.limit = self._config.page_size
+        self._batches.pace.new_round()
         refreshed = self._config.once and refresh(self._es, self._config.index)
         done = _Round(stale_s=0.0 if refreshed else STALE_S)
         reading = pages(
@@ -103,6 +105,7 @@ class _Watcher:
         done.fresh += len(admitted.fresh)
         done.stale += len(admitted.stale)
         done.parked += len(admitted.parked) + len(admitted.looping)
+        done.unanswered += [hit for hit in admitted.parked if self._memory.unanswered(hit)]
         if admitted.looping:
             _report_looping(admitted.looping)
         if admitted.fresh:
@@ -159,10 +162,22 @@ class _Round:
     stale: int = 0
     parked: int = 0
     progress: int = 0
+    unanswered: list[Hit] = field(default_factory=list)
+    """Of the parked ones, those on which the enrich service failed."""
 
     @property
     def nothing_left(self) -> bool:
         return not self.fresh and not self.stale
+
+
+def _unanswered(hits: list[Hit]) -> str | None:
+    """What a watcher with an end says of documents that it leaves to a service that fails on them."""
+    if not hits:
+        return None
+    return (
+        f"the enrich service fails on {len(hits)} documents, which are left pending: {name_some(hits)}; "
+        f"look at its log, mend it or the documents, and run the watcher again"
+    )
 
 
 def _report_looping(hits: list[Hit]) -> None:

@@ -21,6 +21,8 @@ STALE_S = 60.0
 was deleted and made anew counts its writes from 0 again, and its documents must not be taken for old ones."""
 PARK_S, PARK_LIMIT_S = 60.0, 6 * 3600.0
 """First pause of a parked document; it doubles up to the limit. A document that changes is looked at again at once."""
+ALONE_LIMIT_S = 3600.0
+"""Longest pause of a document on which the enrich service fails: the service may be mended any day."""
 REMEMBERED = 100_000
 """Documents that are remembered at most, of each kind; about 20 MB. The oldest are forgotten first."""
 
@@ -34,6 +36,8 @@ class Parked:
     seq_no: int
     pause_s: float
     until_s: float
+    alone: bool = False
+    """The enrich service failed on it: the next try is a request of its own, so that it spoils no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,32 @@ class Memory:
         self._remember(hit, known)
         return earlier is not None and not earlier.ours and earlier.seq_no == known.seq_no
 
-    def park(self, hit: Hit, now_s: float) -> bool:
-        """Leave a document alone for a while, longer each time. Returns whether that is new of this document."""
+    def park(self, hit: Hit, now_s: float, *, alone: bool = False) -> bool:
+        """Leave a document alone for a while, longer each time. Returns whether that is new of this document.
+
+        Args:
+            hit: the document.
+            now_s: the time.
+            alone: the enrich service fails on it; it is to be tried again apart from others.
+        """
         earlier = self._parked.pop(hit.key, None)
-        pause_s = PARK_S if earlier is None else min(PARK_LIMIT_S, earlier.pause_s * 2)
-        self._parked[hit.key] = Parked(hit.seq_no, pause_s, now_s + pause_s)
+        limit_s = ALONE_LIMIT_S if alone else PARK_LIMIT_S
+        pause_s = PARK_S if earlier is None else min(limit_s, earlier.pause_s * 2)
+        self._parked[hit.key] = Parked(hit.seq_no, pause_s, now_s + pause_s, alone)
         while len(self._parked) > self._limit:
             self._parked.popitem(last=False)
         return earlier is None
+
+    def unanswered(self, hit: Hit) -> bool:
+        """Whether this document, as it is now, is parked because the enrich service failed on it."""
+        parked = self._parked.get(hit.key)
+        return parked is not None and parked.alone and parked.seq_no == hit.seq_no
+
+    def forgive(self, hit: Hit, now_s: float) -> None:
+        """End a pause: what kept the document was not its own."""
+        parked = self._parked.get(hit.key)
+        if parked is not None:
+            parked.until_s = now_s
 
     def _place(self, hit: Hit, now_s: float, stale_s: float, result: Admission) -> None:
         parked = self._parked.get(hit.key)
