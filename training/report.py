@@ -103,8 +103,10 @@ def _what_it_is(contract: ModelContract) -> list[str]:
         f"- Inputs: raw values, `numeric` float32 (rows, {len(contract.numeric)}) and `categorical` string "
         f"(rows, {len(contract.categorical)}). Look-ups, logarithm, scaling and temperature are inside the graph; a word that "
         "training never saw has a bucket of its own.",
-        "- `probabilities`: two hidden layers (128, 64) and a softmax at a temperature that was found on validation vectors.",
-        "- `novelty`: an autoencoder (64, 16, 64) and a detector (128, 64) of mixed vectors, normal ones with some values of another "
+        "- `probabilities`: two hidden layers (64, 32) and a softmax at a temperature that was found on validation vectors. Where "
+        "normal has more than half, the rest is shared out among the attacks by a second opinion (32, 32), which gives an unknown "
+        "its family; the closest label is never changed by it.",
+        "- `novelty`: an autoencoder (32, 16, 32) and a detector (64, 32) of mixed vectors, normal ones with some values of another "
         "vector. The larger of reconstruction error and odds, each as a multiple r of what is usual among normal vectors, gives "
         "r / (r + s), where 1 % of normal validation vectors exceed s: 0.5 is that 1 %, 0.9 nine times as much. It does not look at "
         "the probabilities. A known attack is rarely novel.",
