@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 MAX_ENTRIES = 10_000
 """Oldest entries beyond are forgotten, so that writing the registry stays fast (about 3 MB)."""
+MAX_EARLIER = 8
+"""Paths that are remembered of a file besides the first and the last one."""
 GONE = -1
 """Device and inode of a file whose content was replaced: the entry only keeps its generation taken."""
 
@@ -60,6 +62,15 @@ class Entry:
     """Sum of the ids of all acknowledged lines: tells a copy of the file from a new file at its path."""
     events: int = 0
     """Lines that are in the stream, header lines not counted."""
+    earlier: tuple[str, ...] = ()
+    """Where the file was seen before, the first path first: what was stored from there is its own."""
+
+    def moved(self, path: str) -> Entry:
+        """The same file at a path, perhaps another one than before."""
+        if path == self.path:
+            return self
+        earlier = tuple(dict.fromkeys((*self.earlier, self.path)))
+        return dataclasses.replace(self, path=path, earlier=(*earlier[:1], *earlier[1:][-MAX_EARLIER:]))
 
 
 @dataclass(slots=True)
@@ -246,10 +257,14 @@ _TYPES: dict[str, type] = {"int": int, "str": str, "bool": bool}
 
 
 def _entry(raw: Any) -> Entry:
-    fields = dataclasses.fields(Entry)
-    if not isinstance(raw, dict) or set(raw) != {one.name for one in fields}:
+    fields = [one for one in dataclasses.fields(Entry) if one.name != "earlier"]
+    if not isinstance(raw, dict) or set(raw) - {"earlier"} != {one.name for one in fields}:
         raise ValueError("a file's entry has other keys than expected")
-    return Entry(**{one.name: _typed(raw, one.name, _TYPES[str(one.type)]) for one in fields})
+    earlier = raw.get("earlier", [])  # absent in a registry of before there was this key
+    if not isinstance(earlier, list) or not all(isinstance(path, str) for path in earlier):
+        raise ValueError("earlier is no list of texts")
+    known = {one.name: _typed(raw, one.name, _TYPES[str(one.type)]) for one in fields}
+    return Entry(**known, earlier=tuple(earlier))
 
 
 def _typed(raw: dict[str, Any], name: str, kind: type) -> Any:

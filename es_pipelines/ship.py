@@ -11,8 +11,10 @@ registry does not know, if the stream has documents.
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +54,8 @@ class ShipConfig:
     """`user.id`; None: the stem of each file's name."""
     observer: str | None = None
     """`observer.name`; None: the stem of each file's name."""
+    host: str | None = None
+    """`host.name`; None: this machine's."""
     batch_size: int = 1_000
     batch_bytes: int = 4 * 1024 * 1024
     complete: bool = True
@@ -128,6 +132,7 @@ class Shipper:
         self.report = ShipReport()
         self.held: set[tuple[int, int]] = set()
         """Files that were rotated away and are still there, whatever path leads to them."""
+        self._host = socket.gethostname() if config.host is None else config.host
         self._began = time.monotonic()
         self._on_progress = on_progress
         self._reports: dict[tuple[int, int], FileReport] = {}
@@ -166,7 +171,7 @@ class Shipper:
             Stopped: asked to stop while Elasticsearch was away; otherwise it returns after the batch in hand.
         """
         entry, report = self._place(file)
-        identity = identity_of(entry, self.config.user)
+        identity = identity_of(entry, self.config.user, self._host)
         lines = file.lines(start_of(file, entry), complete=complete)
         events = (event_of(identity, line) for line in lines)
         limits = {"max_count": self.config.batch_size, "max_bytes": self.config.batch_bytes, "alone_bytes": ALONE_BYTES}
@@ -198,13 +203,13 @@ class Shipper:
 
     def _settle(self, batch: list[Event], identity: Identity, key: tuple[int, int]) -> list[Outcome]:
         """Outcome of each event; those in doubt are looked up before they are sent."""
-        there = [False] * len(batch)
+        located = [(event, False) for event in batch]
         if self._has_documents and self._doubt[key] > 0:
             self._doubt[key] -= len(batch)
-            there = self.sender.already_there(batch, identity)
-        fresh = [event for event, known in zip(batch, there, strict=True) if not known]
+            located = self.sender.located(batch, identity)
+        fresh = [event for event, known in located if not known]
         sent = iter(self.sender.deliver(fresh, identity) if fresh else [])
-        return [Outcome.ALREADY_THERE if known else next(sent) for known in there]
+        return [Outcome.ALREADY_THERE if known else next(sent) for _, known in located]
 
     def _acknowledge(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
         if not self.registry.index_uuid:  # the first events made the stream
@@ -216,21 +221,26 @@ class Shipper:
         report.bytes += batch[-1].line.end - batch[0].line.offset
 
     def _generation(self, file: OpenFile, observer: str, name: str) -> int:
-        """The generation under which the stream has a file's first lines, else the first one that nobody has."""
+        """The generation under which the stream has a file's first lines, else the first one that none of ours has.
+
+        What other files of this name have there does not count: lines that meet theirs get ids of their own.
+        """
         taken = self.registry.generations(observer, name)
+        fresh = max(taken, default=-1) + 1
         if not self._has_documents:
-            return max(taken, default=-1) + 1
+            return fresh
         first = [line for line, _ in zip(file.lines(0, complete=True), range(PROBED_LINES), strict=False)]
-        probed = {
-            Identity(observer, "", name, file.shown, generation).id_of(line): generation
-            for generation in range(PROBED_GENERATIONS)
-            if generation not in taken
-            for line in first
-        }
+        probed: dict[str, Identity] = {}
+        for generation in set(range(PROBED_GENERATIONS)) - taken:
+            identity = Identity(observer, "", name, file.shown, generation, self._host)
+            probed |= {
+                doc_id: identity for line in first for doc_id in (identity.id_of(line), identity.own_id_of(line))
+            }
         ids = list(probed)
         found = self.sender.patiently(lambda: ship_target.stored(self.sender.es, self.config.stream, ids))
-        foreign = {probed[doc_id] for doc_id, document in found.items() if document.path not in (file.shown, None)}
-        ours = [probed[doc_id] for doc_id in found if probed[doc_id] not in foreign]
-        if ours:
-            return max(set(ours), key=lambda generation: (ours.count(generation), generation))
-        return max(taken | {probed[doc_id] for doc_id in found}, default=-1) + 1
+        ours = Counter(
+            probed[doc_id].generation
+            for doc_id, documents in found.items()
+            if any(probed[doc_id].is_of(one.path, one.host) for one in documents)
+        )
+        return max(ours, key=lambda generation: (ours[generation], generation), default=fresh)

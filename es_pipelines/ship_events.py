@@ -36,18 +36,41 @@ class Identity:
     path: str
     """Where the file is now."""
     generation: int
+    host: str = ""
+    """Machine that the file is on; empty: unknown."""
+    earlier: tuple[str, ...] = ()
+    """Where the file was before, the first path first."""
 
     @cached_property
     def _digest(self) -> Any:
         return hashlib.sha256(orjson.dumps([self.observer, self.name, self.generation]))
 
+    @cached_property
+    def _own_digest(self) -> Any:
+        first = (*self.earlier, self.path)[0]
+        return hashlib.sha256(orjson.dumps([self.observer, self.name, self.generation, self.host, first]))
+
     def id_of(self, line: Line) -> str:
         """`_id` of a line: SHA-256 of observer, file name, generation, offset and content, 64 hex digits."""
-        digest = self._digest.copy()
-        digest.update(b"%d:" % line.offset)
-        digest.update(line.content)
-        text: str = digest.hexdigest()
-        return text
+        return _id(self._digest, line)
+
+    def own_id_of(self, line: Line) -> str:
+        """`_id` where another file's line has the usual one: machine and first path count as well."""
+        return _id(self._own_digest, line)
+
+    def is_of(self, path: str | None, host: str | None) -> bool:
+        """Whether an event that was stored with this path and machine came from this file; None: not told."""
+        return (path is None or path == self.path or path in self.earlier) and (
+            not self.host or host in (None, self.host)
+        )
+
+
+def _id(of_file: Any, line: Line) -> str:
+    digest = of_file.copy()
+    digest.update(b"%d:" % line.offset)
+    digest.update(line.content)
+    text: str = digest.hexdigest()
+    return text
 
 
 def checksum(ids: Iterable[str], start: int = 0) -> int:
@@ -111,11 +134,12 @@ def shown(path: str | Path) -> str:
 
 
 def _where_from(identity: Identity, line: Line) -> dict[str, Any]:
-    return {
+    found: dict[str, Any] = {
         "user": {"id": identity.user},
         "observer": {"name": identity.observer},
         "log": {"file": {"path": identity.path}, "offset": line.offset},
     }
+    return {**found, "host": {"name": identity.host}} if identity.host else found
 
 
 def _raw_bytes(line: Line) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def place(
     """
     entry = registry.of_inode(file.device, file.inode, file.shown, observer)
     if entry is not None and Fingerprint.fits(file.descriptor, entry):
-        here = dataclasses.replace(entry, device=file.device, path=file.shown)
+        here = dataclasses.replace(entry.moved(file.shown), device=file.device)
         return registry.replace(entry, here), True
     if entry is not None:
         registry.retire(entry)
@@ -155,7 +155,7 @@ def place(
     whose = observer or Path(name).stem
     for other in registry.like(file.shown, whose, name):
         if not is_alive(other) and has_content_of(file, other):
-            here = dataclasses.replace(other, device=file.device, inode=file.inode, path=file.shown)
+            here = dataclasses.replace(other.moved(file.shown), device=file.device, inode=file.inode)
             return registry.replace(other, here), True
     generation = next_generation(whose, name)
     made = Entry(file.device, file.inode, file.shown, whose, name, generation, observer_given=observer is not None)
@@ -197,9 +197,10 @@ def advanced(file: OpenFile, entry: Entry, batch: Sequence[Event], events: int) 
     )
 
 
-def identity_of(entry: Entry, user: str | None) -> Identity:
+def identity_of(entry: Entry, user: str | None, host: str = "") -> Identity:
     """What the lines of a file have in common."""
-    return Identity(entry.observer, user or Path(entry.name).stem, entry.name, entry.path, entry.generation)
+    whose = user or Path(entry.name).stem
+    return Identity(entry.observer, whose, entry.name, entry.path, entry.generation, host, entry.earlier)
 
 
 def renamed(file: OpenFile, registry: Registry, observer: str | None) -> OpenFile | None:

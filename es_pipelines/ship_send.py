@@ -12,7 +12,7 @@ without an answer nobody knows what was stored, and a rollover may come in betwe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -80,7 +80,7 @@ class Sender:
             Stopped: asked to stop while Elasticsearch was away.
         """
         outcomes, refused, conflicts = {}, {}, {}
-        for position, answer in self._until_answered(events).items():
+        for position, answer in self._until_answered(events, identity).items():
             if answer is None:
                 outcomes[position] = Outcome.STORED
             elif answer.status < 300:
@@ -89,26 +89,38 @@ class Sender:
                 conflicts[position] = answer
             else:
                 refused[position] = answer
-        if conflicts:
-            self._require_same([events[at] for at in conflicts], list(conflicts.values()), identity)
-            outcomes |= dict.fromkeys(conflicts, Outcome.ALREADY_THERE)
         for position, answer in refused.items():
-            self._store_failed(events[position], identity, answer)
+            last = self._store_failed(events[position], identity, answer)
             outcomes[position] = Outcome.FAILED
+            if last is not None and last.status == 409:
+                conflicts[position] = last
+        if conflicts:
+            ours = self._are_ours([events[at] for at in conflicts], list(conflicts.values()), identity)
+            outcomes |= dict.fromkeys(conflicts, Outcome.ALREADY_THERE)
+            foreign = [at for at, is_ours in zip(conflicts, ours, strict=True) if not is_ours]
+            if foreign:
+                apart = [_apart(events[at], identity) for at in foreign]
+                outcomes |= zip(foreign, self.deliver(apart, identity), strict=True)
         return [outcomes[position] for position in range(len(events))]
 
-    def already_there(self, events: Sequence[Event], identity: Identity) -> list[bool]:
-        """Which events the stream has, in any backing index.
+    def located(self, events: Sequence[Event], identity: Identity) -> list[tuple[Event, bool]]:
+        """Each event under the id that it has or will have, and whether the stream has it, in any backing index.
+
+        An id that another file's event has taken is none for ours: then the file's own id holds.
 
         Raises:
             InputError: an id is there with another line.
         """
         ids = [event.id for event in events]
         found = self.patiently(lambda: ship_target.stored(self.es, self.stream, ids))
-        for event in events:
-            if event.id in found:
-                _require_same_line(event, found[event.id], identity)
-        return [event_id in found for event_id in ids]
+        there = [_is_ours(event, found.get(event.id, ()), identity) for event in events]
+        taken = [at for at, event in enumerate(events) if event.id in found and not there[at]]
+        located = list(zip(events, there, strict=True))
+        if taken:
+            apart = self.located([_apart(events[at], identity) for at in taken], identity)
+            for at, one in zip(taken, apart, strict=True):
+                located[at] = one
+        return located
 
     def patiently(self, call: Callable[[], _Answer], *, at_start: bool = False) -> _Answer:
         """Do a request that may be done twice, again and again until Elasticsearch answers.
@@ -128,7 +140,9 @@ class Sender:
                 self.patience.succeeded()
                 return answer
 
-    def _until_answered(self, events: Sequence[Event], pipeline: str | None = None) -> dict[int, Answer | None]:
+    def _until_answered(
+        self, events: Sequence[Event], identity: Identity, pipeline: str | None = None
+    ) -> dict[int, Answer | None]:
         """Position of each event: its answer, None where an earlier request without an answer had stored it."""
         answers: dict[int, Answer | None] = {}
         waiting = list(range(len(events)))
@@ -138,12 +152,12 @@ class Sender:
                 got = self._bulk([events[at] for at in waiting], pipeline)
             except (TransportConnectionError, ConnectionTimeout, ApiError) as error:
                 if isinstance(error, ApiError) and error.status_code == 413:
-                    return answers | self._in_halves(events, waiting, pipeline)
+                    return answers | self._in_halves(events, waiting, identity, pipeline)
                 self.patience.wait(_why_later(error))
-                answers |= dict.fromkeys(self._stored_meanwhile(events, waiting))
+                answers |= dict.fromkeys(self._stored_meanwhile(events, waiting, identity))
                 waiting = [at for at in waiting if at not in answers]
                 if isinstance(error, ConnectionTimeout) and len(waiting) > 1:  # perhaps too much for a slow server
-                    return answers | self._in_halves(events, waiting, pipeline)
+                    return answers | self._in_halves(events, waiting, identity, pipeline)
                 continue
             faults += 1
             last_try = faults >= FAULT_TRIES
@@ -157,12 +171,14 @@ class Sender:
                 self.patience.succeeded()
         return answers
 
-    def _stored_meanwhile(self, events: Sequence[Event], waiting: list[int]) -> list[int]:
+    def _stored_meanwhile(self, events: Sequence[Event], waiting: list[int], identity: Identity) -> list[int]:
         ids = [events[at].id for at in waiting]
         found = self.patiently(lambda: ship_target.stored(self.es, self.stream, ids))
-        return [at for at in waiting if events[at].id in found]
+        return [at for at in waiting if _is_ours(events[at], found.get(events[at].id, ()), identity)]
 
-    def _in_halves(self, events: Sequence[Event], waiting: list[int], pipeline: str | None) -> dict[int, Answer | None]:
+    def _in_halves(
+        self, events: Sequence[Event], waiting: list[int], identity: Identity, pipeline: str | None
+    ) -> dict[int, Answer | None]:
         """A request was too large or took too long for the server: two smaller ones."""
         if len(waiting) == 1:
             event = events[waiting[0]]
@@ -173,7 +189,7 @@ class Sender:
         middle = len(waiting) // 2
         answers: dict[int, Answer | None] = {}
         for half in (waiting[:middle], waiting[middle:]):
-            part = self._until_answered([events[at] for at in half], pipeline)
+            part = self._until_answered([events[at] for at in half], identity, pipeline)
             answers |= {half[at]: answer for at, answer in part.items()}
         return answers
 
@@ -187,19 +203,20 @@ class Sender:
             _raise_for_everyone(answer, self.stream)
         return answers
 
-    def _store_failed(self, event: Event, identity: Identity, refusal: Answer) -> None:
+    def _store_failed(self, event: Event, identity: Identity, refusal: Answer) -> Answer | None:
+        """Store a refused event as failed; the answer to that, perhaps that its id is taken (409)."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         answer: Answer | None = refusal
         for source in failed_documents(identity, event.line, reason=refusal.error, now=now):
-            answer = self._until_answered([event._replace(source=source)], NO_PIPELINE)[0]
-            if answer is None or answer.status < 300:
-                return
+            answer = self._until_answered([event._replace(source=source)], identity, NO_PIPELINE)[0]
+            if answer is None or answer.status < 300 or answer.status == 409:
+                return answer
         raise InputError(
             f"{identity.path}: Elasticsearch refuses the line at byte {event.line.offset}, also as a failed event "
             f"({answer.error if answer else ''}); run `oversight provision`, then ship again: it goes on from this line"
         )
 
-    def _require_same(self, events: list[Event], answers: list[Answer], identity: Identity) -> None:
+    def _are_ours(self, events: list[Event], answers: list[Answer], identity: Identity) -> list[bool]:
         places = [(answer.index or self.stream, event.id) for event, answer in zip(events, answers, strict=True)]
         found = self.patiently(lambda: ship_target.stored_at(self.es, places))
         for event in events:
@@ -208,15 +225,36 @@ class Sender:
                     f"{identity.path}: the line at byte {event.line.offset} was refused as already there (409) and is not there; "
                     f"somebody deletes documents meanwhile; ship again"
                 )
-            _require_same_line(event, found[event.id], identity)
+        return [_is_ours(event, [found[event.id]], identity) for event in events]
 
 
-def _require_same_line(event: Event, stored: ship_target.Stored, identity: Identity) -> None:
-    if stored.original != text_of(event.line.content)[0]:
-        raise InputError(
-            f"{identity.path}: the stream has a document {event.id} that is not the line at byte {event.line.offset}; "
-            f"expected the same line; find out who wrote it, delete it, and ship again"
-        )
+def _is_ours(event: Event, found: Iterable[ship_target.Stored], identity: Identity) -> bool:
+    """Whether one of the documents that have an event's id came from this file and not from another of its name.
+
+    Raises:
+        InputError: one holds another line.
+    """
+    ours = False
+    for stored in found:
+        if stored.original != text_of(event.line.content)[0]:
+            raise _not_the_line(event, identity, "line")
+        ours = ours or identity.is_of(stored.path, stored.host)
+    return ours
+
+
+def _apart(event: Event, identity: Identity) -> Event:
+    """An event whose id is taken by another file's, under the id that no other file's has."""
+    own_id = identity.own_id_of(event.line)
+    if event.id == own_id:
+        raise _not_the_line(event, identity, "path and machine")
+    return event._replace(id=own_id)
+
+
+def _not_the_line(event: Event, identity: Identity, expected: str) -> InputError:
+    return InputError(
+        f"{identity.path}: the stream has a document {event.id} that is not the line at byte {event.line.offset}; "
+        f"expected the same {expected}; find out who wrote it, delete it, and ship again"
+    )
 
 
 def _is_for_later(answer: Answer, *, last_try: bool) -> bool:

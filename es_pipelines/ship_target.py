@@ -21,7 +21,9 @@ from es_pipelines.registry import Registry
 
 OURS = "oversight"
 """Occurs in the name of every ingest pipeline of ours; Elasticsearch's own template for `logs-*-*` names another."""
-TELLING = ["event.original", "message", "log.file.path"]
+TELLING = ["event.original", "message", "log.file.path", "host.name"]
+IDS_AT_ONCE, HITS_AT_ONCE = 2_000, 10_000
+"""An id may be found in several backing indices; Elasticsearch gives so many hits at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Stored:
 
     original: str | None
     path: str | None
+    host: str | None = None
 
 
 def find(es: Elasticsearch, stream: str) -> Target:
@@ -129,20 +132,24 @@ def explained(stream: str) -> Iterator[None]:
         raise EngineUnavailableError(f"Elasticsearch does not answer ({what}); ship again when it does") from None
 
 
-def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, Stored]:
-    """Documents of these ids that the stream has, in any of its backing indices, also the newest writes."""
+def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, list[Stored]]:
+    """Documents of these ids that the stream has, in each of its backing indices, also the newest writes."""
+    found: dict[str, list[Stored]] = {}
     try:
         es.indices.refresh(index=stream)
-        answer = es.search(
-            index=stream,
-            query={"ids": {"values": list(ids)}},
-            source={"includes": TELLING},
-            size=max(1, len(ids)),
-            track_total_hits=False,
-        )
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            answer = es.search(
+                index=stream,
+                query={"ids": {"values": list(ids[start : start + IDS_AT_ONCE])}},
+                source={"includes": TELLING},
+                size=HITS_AT_ONCE,
+                track_total_hits=False,
+            )
+            for hit in answer["hits"]["hits"]:
+                found.setdefault(str(hit["_id"]), []).append(_told(hit.get("_source", {})))
     except NotFoundError:  # the first event creates the stream
         return {}
-    return {str(hit["_id"]): _told(hit.get("_source", {})) for hit in answer["hits"]["hits"]}
+    return found
 
 
 def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str, Stored]:
@@ -157,6 +164,7 @@ def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str,
 def _told(source: dict[str, Any]) -> Stored:
     try:
         original = lookup(source, "event.original")
-        return Stored(lookup(source, "message") if original is None else original, lookup(source, "log.file.path"))
+        line = lookup(source, "message") if original is None else original
+        return Stored(line, lookup(source, "log.file.path"), lookup(source, "host.name"))
     except AmbiguousFieldError:
         return Stored(None, None)

@@ -58,10 +58,11 @@ def test_elasticsearch_itself_answers_as_the_sender_expects(elasticsearch_url: s
         sender = Sender(es, f"ship-{namespace}", Patience())
         fine = [event._replace(source=b'{"message":"%b"}' % event.line.content) for event in events("one", "two")]
         try:
-            assert sender.already_there(fine, ALPHA) == [False, False]
+            assert sender.located(fine, ALPHA) == [(event, False) for event in fine]
             assert sender.deliver(fine[:1], ALPHA) == [Outcome.STORED]
             assert sender.deliver(fine, ALPHA) == [Outcome.ALREADY_THERE, Outcome.STORED]
-            assert sender.already_there([*fine, *events("other")], ALPHA) == [True, True, False]
+            located = sender.located([*fine, *events("other")], ALPHA)
+            assert [there for _, there in located] == [True, True, False]
             assert sender.deliver(events("", "", "", "refused")[3:], ALPHA) == [Outcome.FAILED]
         finally:
             es.indices.delete(index=f"ship-{namespace}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_lines_that_the_pipeline_cannot_parse_are_stored_as_failed_documents(
     report = ship(es, [path], provisioned)
     assert (report.stored, report.headers, report.failed) == (4, 1, 0)
     good, blank, escaped, long = stored(es, provisioned.stream)
+    assert {document["host"]["name"] for document in (good, blank, escaped, long)} == {socket.gethostname()}
     assert good["oversight"]["status"] == "pending"
     assert blank["error"]["type"] == "empty_line"
     assert "t\\xffp" in escaped["event"]["original"]

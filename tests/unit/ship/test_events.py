@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 
 import orjson
+import pytest
 
 from es_pipelines.lines import Line
 from es_pipelines.ship_events import Identity, event_of, failed_documents
 
-ALPHA = Identity(observer="alpha", user="alice", name="alpha.csv", path="/logs/alpha.csv", generation=2)
+ALPHA = Identity(observer="alpha", user="alice", name="alpha.csv", path="/logs/alpha.csv", generation=2, host="north")
 LINE = Line(17, b"0,tcp", 23)
 
 
@@ -21,6 +23,7 @@ def test_a_line_is_sent_raw_with_whose_it_is_and_where_it_stood() -> None:
         "user": {"id": "alice"},
         "observer": {"name": "alpha"},
         "log": {"file": {"path": "/logs/alpha.csv"}, "offset": 17},
+        "host": {"name": "north"},
     }
 
 
@@ -38,6 +41,32 @@ def test_user_and_path_do_not_change_the_id() -> None:
     """A renamed file keeps its ids."""
     moved = Identity(observer="alpha", user="bob", name="alpha.csv", path="/logs/alpha.csv.1", generation=2)
     assert event_of(moved, LINE).id == event_of(ALPHA, LINE).id
+
+
+def test_the_own_id_is_another_on_each_machine_and_at_each_first_path() -> None:
+    """A renamed file keeps it, another file of its name cannot have it."""
+    other_machine = dataclasses.replace(ALPHA, host="south")
+    other_path = dataclasses.replace(ALPHA, path="/elsewhere/alpha.csv")
+    moved = dataclasses.replace(ALPHA, path="/logs/alpha.csv.1", earlier=("/logs/alpha.csv",))
+    ids = [one.own_id_of(LINE) for one in (ALPHA, other_machine, other_path)]
+    assert len({ALPHA.id_of(LINE), *ids}) == 4
+    assert moved.own_id_of(LINE) == ids[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "ours"),
+    [
+        ("/logs/alpha.csv", "north", True),
+        ("/logs/alpha.csv", None, True),
+        (None, None, True),
+        ("/logs/alpha.csv", "south", False),
+        ("/other/alpha.csv", "north", False),
+        ("/other/alpha.csv", None, False),
+    ],
+)
+def test_a_stored_event_is_ours_by_path_and_machine(path: str | None, host: str | None, ours: bool) -> None:
+    """What a document does not tell proves nothing against it."""
+    assert ALPHA.is_of(path, host) is ours
 
 
 def test_bytes_that_are_no_utf8_go_as_escapes_with_the_raw_bytes_beside() -> None:
