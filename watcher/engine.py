@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from elastic_transport import SerializationError, TransportError
 from elasticsearch import ApiError, UnsupportedProductError
@@ -21,6 +22,14 @@ class EngineRefusesError(EngineUnavailableError):
 
 class PointInTimeLostError(EngineUnavailableError):
     """The point in time has expired or its node is gone; a new one is opened."""
+
+
+def index_missing(index: str) -> IndexMissingError:
+    """There is none of that name, or none that fits that pattern."""
+    return IndexMissingError(
+        f"there is no {index!r} in Elasticsearch yet; run `oversight provision`, "
+        f"or name the right one in OVERSIGHT_INDEX or OVERSIGHT_NAMESPACE"
+    )
 
 
 @contextmanager
@@ -50,10 +59,7 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
     if status == 404 and "search_context_missing" in str(error.body):
         return PointInTimeLostError(f"the point in time was lost while {doing}; reading anew")
     if status == 404:
-        return IndexMissingError(
-            f"there is no {index!r} in Elasticsearch yet (404 while {doing}); run `oversight provision`, "
-            f"or name the right one in OVERSIGHT_INDEX or OVERSIGHT_NAMESPACE"
-        )
+        return index_missing(index)
     if status in (401, 403):
         return EngineRefusesError(
             f"Elasticsearch refuses {doing} in {index!r} ({status}: {line}); check the credentials and their privileges"
@@ -65,4 +71,15 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
 
 def _first_line(error: Exception) -> str:
     text = str(getattr(error, "message", "") or error).splitlines()
-    return text[0][:200] if text else type(error).__name__
+    line = text[0][:200] if text else type(error).__name__
+    reason = _root_cause(error.body) if isinstance(error, ApiError) else ""
+    return f"{line}: {reason}" if reason and reason not in line else line
+
+
+def _root_cause(body: Any) -> str:
+    """Why, in the engine's own words; empty where the answer is none of its errors."""
+    error = body.get("error") if isinstance(body, dict) else None
+    causes = error.get("root_cause") if isinstance(error, dict) else None
+    first = causes[0] if isinstance(causes, list) and causes else error
+    reason = first.get("reason") if isinstance(first, dict) else None
+    return " ".join(reason.split())[:300] if isinstance(reason, str) else ""

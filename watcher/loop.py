@@ -130,7 +130,7 @@ class _Watcher:
             self._batches.model = None  # the service may come back with another one; asking it is the cheapest try
         hopeless = for_a_person or isinstance(fault, IndexMissingError)
         if self._config.once and (hopeless or self._backoff.tries + 1 >= self._config.once_tries):
-            if self._is_anything_pending():
+            if isinstance(fault, IndexMissingError) or self._is_anything_pending():
                 self._totals.trouble = str(fault)
             return False
         wait_s = self._backoff.next_s(retry_after_s(fault))

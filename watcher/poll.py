@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
 from contract.errors import EngineUnavailableError
 from contract.fields import ALERT_ROOT, PENDING, STATUS
-from watcher.engine import engine_faults
+from watcher.engine import engine_faults, index_missing
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +69,7 @@ def pages(
         EngineUnavailableError: or one of its kinds in `watcher.engine`.
     """
     keep_alive = f"{max(1, round(keep_alive_s))}s"
-    with engine_faults("opening a point in time", index=index):
-        point = es.open_point_in_time(index=index, keep_alive=keep_alive)["id"]
+    point = _open(es, index, keep_alive)
     try:
         after: list[Any] | None = None
         while True:
@@ -120,6 +119,17 @@ def count_pending(es: Elasticsearch, index: str) -> int:
         return int(es.count(index=index, query={"term": {STATUS: PENDING}})["count"])
 
 
+def _open(es: Elasticsearch, index: str, keep_alive: str) -> str:
+    """A point in time. OpenSearch answers 400 where no index fits a pattern, so that is asked for after any 400."""
+    with engine_faults("opening a point in time", index=index):
+        try:
+            return str(es.open_point_in_time(index=index, keep_alive=keep_alive)["id"])
+        except BadRequestError:
+            if not es.count(index=index)["_shards"]["total"]:
+                raise index_missing(index) from None
+            raise
+
+
 def _hit(item: Mapping[str, Any]) -> Hit:
     return Hit(
         index=item["_index"],
@@ -132,7 +142,9 @@ def _hit(item: Mapping[str, Any]) -> Hit:
 
 
 def _refuse_partial(shards: Mapping[str, Any], index: str) -> None:
-    """An empty page says that nothing is pending only if every shard was asked."""
+    """An empty page says that nothing is pending only if there are shards and every one was asked."""
+    if not shards.get("total"):
+        raise index_missing(index)
     if shards.get("failed"):
         raise EngineUnavailableError(
             f"{shards['failed']} of {shards.get('total')} shards of {index!r} did not answer the search; look at the cluster's health"

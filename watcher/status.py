@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from contract.documents import lookup
 from contract.fields import ENRICHED, FAILED, PENDING, STATUS
-from watcher.engine import engine_faults
+from watcher.engine import engine_faults, index_missing
 
 MAX_GROUPS = 100
 """Error types and labels that are told apart; the shipped model has 24 labels."""
@@ -70,6 +70,8 @@ def read_status(es: Elasticsearch, index: str, *, now: datetime | None = None) -
             index=index, size=1, source=False, query={"term": {STATUS: PENDING}},
             sort=[{ARRIVAL: {"order": "asc", "missing": "_last", "unmapped_type": "date"}}],
         )  # fmt: skip
+    if not answer["_shards"]["total"]:
+        raise index_missing(index)
     found = answer["aggregations"]
     counts = _buckets(found["statuses"])
     ours = {status: counts.get(status, 0) for status in (PENDING, ENRICHED, FAILED)}
@@ -84,7 +86,9 @@ def read_status(es: Elasticsearch, index: str, *, now: datetime | None = None) -
 
 
 def _aggregations() -> dict[str, Any]:
-    newest = {"top_hits": {"size": 1, "sort": [{ARRIVAL: {"order": "desc"}}], "_source": [ARRIVAL]}}
+    newest = {
+        "top_hits": {"size": 1, "sort": [{ARRIVAL: {"order": "desc", "unmapped_type": "date"}}], "_source": [ARRIVAL]}
+    }
     kinds = {
         field: {"terms": {"field": field, "size": MAX_GROUPS}, "aggs": {"newest": newest}} for field in ERROR_TYPES
     }

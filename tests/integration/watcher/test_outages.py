@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 
+import pytest
 from elasticsearch import Elasticsearch
 
 from tests.integration.watcher.conftest import Place, events
@@ -91,6 +92,29 @@ def test_a_watcher_waits_for_an_index_that_is_not_provisioned_yet(place: Place, 
         place.create()
         place.put(events(5))
         wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+
+
+def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
+    place: Place, service: str, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No index fits it yet, which is no error to an engine: one line says so, and what comes later is enriched."""
+    pattern, later = f"later-{namespace}-*", Place(place.es, f"later-{namespace}-1")
+    waiting = Place(place.es, pattern)
+    totals = waiting.watch(service)
+    assert totals.trouble is not None
+    assert "run `oversight provision`" in totals.trouble
+    caplog.clear()
+    try:
+        with waiting.watching(service):
+            time.sleep(0.5)
+            later.create()
+            later.put(events(5))
+            wait_until(lambda: later.count("enriched") == 5, what="the predictions")
+    finally:
+        place.es.indices.delete(index=later.index, ignore_unavailable=True)
+    ours = [record for record in caplog.records if record.name.startswith("watcher") and record.levelname == "WARNING"]
+    assert len(ours) == 1
+    assert pattern in ours[0].message
 
 
 def test_an_index_made_anew_is_not_taken_for_the_old_one(place: Place, service: str) -> None:

@@ -220,6 +220,16 @@ def test_status_prints_for_people_and_for_scripts(place: Place, command: Command
     assert any(line.split()[:2] == ["1", "missing_feature"] for line in text)
 
 
+@pytest.mark.parametrize("words", [("status",), ("watch", "--once")])
+def test_a_pattern_without_an_index_is_one_clear_line(command: Command, words: tuple[str, ...]) -> None:
+    command.environment["OVERSIGHT_INDEX"] = "nothing-at-all*"
+    done = command.run(*words)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "nothing-at-all*" in done.stderr
+    assert "oversight provision" in done.stderr
+
+
 def test_status_without_a_stream_says_how_to_make_one(command: Command) -> None:
     command.environment["OVERSIGHT_NAMESPACE"] = "nobody"
     done = command.run("status")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
+from elasticsearch import Elasticsearch
 
+from contract.errors import EngineUnavailableError
 from tests.integration.watcher.conftest import Place, event, events
+from tests.integration.watcher.proxy import Reply, only, proxied
 from watcher.engine import IndexMissingError
 from watcher.status import Failure, read_status
 
@@ -58,3 +62,44 @@ def test_documents_without_arrival_have_no_age(place: Place) -> None:
 def test_an_index_that_is_not_there_is_said_to_be_missing(place: Place) -> None:
     with pytest.raises(IndexMissingError, match="oversight provision"):
         read_status(place.es, f"{place.index}.nowhere")
+
+
+def test_a_pattern_that_no_index_fits_is_said_to_be_missing(place: Place, namespace: str) -> None:
+    """It is no error to an engine, so it has to be seen in its answer."""
+    with pytest.raises(IndexMissingError, match="oversight provision") as caught:
+        read_status(place.es, f"nothing-{namespace}*")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_index_in_which_nothing_but_the_status_is_mapped_is_counted(place: Place) -> None:
+    """No arrival, no label and no type of error: the counts by status are there all the same."""
+    place.es.indices.delete(index=place.index)
+    place.es.indices.create(
+        index=place.index,
+        mappings={"dynamic": False, "properties": {"oversight": {"properties": {"status": {"type": "keyword"}}}}},
+    )
+    place.put({**events(3), "bad": {"oversight": {"status": "failed"}, "error": {"type": "missing_feature"}}})
+    status = read_status(place.es, place.index)
+    assert (status.pending, status.enriched, status.failed, status.other) == (3, 0, 1, 0)
+    assert status.oldest_pending_age_s is None
+
+
+def test_failures_are_counted_where_their_arrival_is_not_mapped(place: Place) -> None:
+    place.es.indices.delete(index=place.index)
+    keyword = {"type": "keyword"}
+    fields = {"oversight": {"properties": {"status": keyword}}, "error": {"properties": {"type": keyword}}}
+    place.es.indices.create(index=place.index, mappings={"dynamic": False, "properties": fields})
+    place.put({"bad": {"oversight": {"status": "failed"}, "error": {"type": "missing_feature"}}})
+    (failure,) = read_status(place.es, place.index).failures
+    assert (failure.type, failure.count) == ("missing_feature", 1)
+
+
+def test_what_the_engine_refuses_is_said_with_its_reason(place: Place, engine_url: str) -> None:
+    """The first line of such an answer says only that all shards failed."""
+    cause = {"type": "query_shard_exception", "reason": "No mapping found for [x]\nin order to sort on"}
+    body = {"error": {"root_cause": [cause], "type": "search_phase_execution_exception", "reason": "all shards failed"}}
+    with proxied(engine_url) as engine, Elasticsearch(engine.url, max_retries=0) as es:
+        refusal = Reply(400, json.dumps(body).encode(), {"content-type": "application/json"})
+        engine.fault = only(f"/{place.index}/_search", refusal)
+        with pytest.raises(EngineUnavailableError, match=r"No mapping found for \[x\] in order to sort on"):
+            read_status(es, place.index)
