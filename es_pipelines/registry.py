@@ -3,8 +3,9 @@
     STATE/shipped-<stream>-<cluster>.json   files, by device and inode: name, generation, acknowledged offset
     STATE/shipped-<stream>-<cluster>.lock   held by the one process that ships there
 
-The registry makes shipping cheap and survives rollovers; it is not what keeps events from doubling when it is lost:
-then the stream itself is asked (`ship_target`). So a damaged registry is set aside and costs time only.
+The registry makes shipping cheap and survives rollovers. Where it is lost or damaged (then it is set aside), the stream
+itself is asked (`ship_target`): a file that is still at its path costs time only. One that was moved or renamed since, by
+a rotation perhaps, is not recognised and is shipped once more.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ class Registry:
     """Newest backing index that was seen; empty before the first batch."""
     index_number: int = 0
     """Its number in the data stream; 0 for a plain index."""
+    saved_ns: int = field(default=0, compare=False)
+    """When it was written last before it was loaded, in nanoseconds; 0: never."""
 
     def of_inode(self, device: int, inode: int, path: str, observer: str | None) -> Entry | None:
         """The entry of a file, if it is known: by device and inode, or by inode and path (a disk may be mounted anew).
@@ -225,13 +228,13 @@ def _lock(descriptor: int, stream: str, folder: Path) -> None:
 def load(path: Path) -> Registry:
     """The registry in a file; an empty one where there is none. A damaged one is set aside, and that is said."""
     try:
-        content = path.read_bytes()
+        content, saved_ns = path.read_bytes(), path.stat().st_mtime_ns
     except FileNotFoundError:
         return Registry(path)
     except OSError as error:
         raise InputError(f"the registry {path} cannot be read ({error.strerror}); correct its permissions") from None
     try:
-        return _parse(path, orjson.loads(content))
+        registry = _parse(path, orjson.loads(content))
     except (ValueError, TypeError, KeyError) as error:
         aside = path.with_suffix(".damaged")
         path.replace(aside)
@@ -242,6 +245,8 @@ def load(path: Path) -> Registry:
             aside.name,
         )
         return Registry(path)
+    registry.saved_ns = saved_ns
+    return registry
 
 
 def _parse(path: Path, content: Any) -> Registry:

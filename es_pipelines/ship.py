@@ -11,6 +11,7 @@ registry does not know, if the stream has documents.
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -26,8 +27,8 @@ from es_pipelines import registry as registries
 from es_pipelines import ship_target
 from es_pipelines.lines import batches
 from es_pipelines.registry import Entry, Registry
-from es_pipelines.ship_events import Event, Identity, event_of
-from es_pipelines.ship_files import OpenFile, advanced, beside, check, identity_of, place, renamed, start_of
+from es_pipelines.ship_events import Event, Identity, event_of, shown
+from es_pipelines.ship_files import OpenFile, advanced, beside, check, identity_of, missed, place, renamed, start_of
 from es_pipelines.ship_patience import Patience, Stopped
 from es_pipelines.ship_report import FileReport, Outcome, Progress, ShipReport, note
 from es_pipelines.ship_send import Sender
@@ -90,6 +91,7 @@ def ship(
     report = ShipReport()
     with suppress(Stopped), session(es, config, on_progress=on_progress, stop=stop) as shipper:
         report = shipper.report
+        shipper.named = {Path(os.path.abspath(path)) for path in paths}  # noqa: PTH100  as `OpenFile` has it
         for path in paths:
             if not shipper.stopped:
                 shipper.ship_path(path)
@@ -137,6 +139,9 @@ class Shipper:
         self._on_progress = on_progress
         self._reports: dict[tuple[int, int], FileReport] = {}
         self._doubt: dict[tuple[int, int], float] = {}
+        self._remarks: dict[tuple[int, int], list[str]] = {}
+        self.named: set[Path] = set()
+        """Files that are shipped anyway, under their own paths."""
         self._has_documents = target.exists and not sender.patiently(
             lambda: ship_target.is_empty(sender.es, config.stream)
         )
@@ -159,10 +164,16 @@ class Shipper:
 
     def ship_before(self, file: OpenFile) -> None:
         """Ship what is left in the file that had this one's path before it was renamed."""
+        last = self.registry.last_at(file.shown, self.config.observer)
         before = renamed(file, self.registry, self.config.observer)
         if before is not None:
             with before:
                 self.ship_file(before, complete=True)
+        if last is not None and (last.device, last.inode) != file.key:
+            names = [shown(path.name) for path in missed(file, self.registry) if path not in self.named]
+            if names:
+                text = f"rotated more than once since the last run; not shipped: {', '.join(names)}"
+                self._remarks.setdefault(file.key, []).append(text)
 
     def ship_file(self, file: OpenFile, *, complete: bool) -> None:
         """Ship what is new in an open file, until its end as it is now.
@@ -184,9 +195,10 @@ class Shipper:
                 self._on_progress(Progress(file.shown, entry.offset, file.size, self.report))
             if self.stopped:
                 return
-        report.note = note(report, file.size)
+        report.note = note(report, file.size, self._remarks.get(file.key, ()))
 
     def _place(self, file: OpenFile) -> tuple[Entry, FileReport]:
+        last = self.registry.last_at(file.shown, self.config.observer)
         entry, known = place(
             self.registry,
             file,
@@ -194,6 +206,9 @@ class Shipper:
             is_alive=lambda other: (other.device, other.inode) in self.held or bool(beside(other)),
             next_generation=lambda observer, name: self._generation(file, observer, name),
         )
+        if last is not None and not known:
+            text = "not the content that was shipped from this path before: shipped from its start"
+            self._remarks.setdefault(file.key, []).append(text)
         if file.key not in self._reports:
             self._reports[file.key] = FileReport(file.shown, already_there=entry.events)
             self.report.files.append(self._reports[file.key])

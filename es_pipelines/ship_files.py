@@ -35,7 +35,9 @@ NOT_TEXT = {
 
 
 SAME_LINES = 8
-"""So many distinct lines must be the same before content proves anything: floods of one line are common in this traffic."""
+"""So many distinct lines must be the same before content proves anything elsewhere than at the old path.
+
+Floods of one line are common in this traffic."""
 
 
 class OpenFile:
@@ -154,7 +156,8 @@ def place(
     name = shown(file.path.name)
     whose = observer or Path(name).stem
     for other in registry.like(file.shown, whose, name):
-        if not is_alive(other) and has_content_of(file, other):
+        saved_anew = other.path == file.shown and not was_rotated(file, registry)
+        if not is_alive(other) and has_content_of(file, other, distinct_lines=0 if saved_anew else SAME_LINES):
             here = dataclasses.replace(other.moved(file.shown), device=file.device, inode=file.inode)
             return registry.replace(other, here), True
     generation = next_generation(whose, name)
@@ -162,17 +165,17 @@ def place(
     return registry.replace(None, made), False
 
 
-def has_content_of(file: OpenFile, entry: Entry) -> bool:
-    """Whether a file begins with all the lines that were acknowledged of another, and they are more than a flood."""
+def has_content_of(file: OpenFile, entry: Entry, *, distinct_lines: int) -> bool:
+    """Whether a file begins with all the lines that were acknowledged of another, so many distinct ones at least."""
     if file.size < entry.offset:
         return False
     identity, total = identity_of(entry, None), 0
     distinct: set[bytes] = set()
     for line in read_lines(file.read_at(0, entry.offset)):
         total = checksum([identity.id_of(line)], total)
-        if len(distinct) < SAME_LINES:
+        if len(distinct) < distinct_lines:
             distinct.add(line.content)
-    return len(distinct) >= SAME_LINES and total == entry.checksum
+    return len(distinct) >= distinct_lines and total == entry.checksum
 
 
 def start_of(file: OpenFile, entry: Entry) -> int:
@@ -214,6 +217,34 @@ def renamed(file: OpenFile, registry: Registry, observer: str | None) -> OpenFil
             return other
         other.close()
     return None
+
+
+def was_rotated(file: OpenFile, registry: Registry) -> bool:
+    """Whether a rotation may have put a file there, packed perhaps: `name.*` or `name-*` came since the last run."""
+    return any(status.st_ctime_ns > registry.saved_ns for _, status in _siblings(file))
+
+
+def missed(file: OpenFile, registry: Registry) -> list[Path]:
+    """Files `name.*` or `name-*` that were written since the last run and are not known, the oldest first.
+
+    Several rotations between two runs leave such files: what is in them was never shipped from this path.
+    """
+    known = {(entry.device, entry.inode) for entry in registry.entries}
+    found = [
+        (status.st_mtime_ns, path)
+        for path, status in _siblings(file)
+        if status.st_mtime_ns > registry.saved_ns and status.st_size and (status.st_dev, status.st_ino) not in known
+    ]
+    return [path for _, path in sorted(found)]
+
+
+def _siblings(file: OpenFile) -> list[tuple[Path, os.stat_result]]:
+    starts = (f"{file.path.name}.", f"{file.path.name}-")
+    try:
+        with os.scandir(file.path.parent) as files:
+            return [(Path(one.path), one.stat()) for one in files if one.name.startswith(starts) and one.is_file()]
+    except OSError:
+        return []
 
 
 def beside(entry: Entry) -> list[Path]:

@@ -83,10 +83,18 @@ class Progress:
     report: ShipReport
 
 
-def note(report: FileReport, size: int) -> str:
-    """What a person wonders about a file without new events; `size` in bytes."""
-    if size == 0:
-        return "empty: no events"
-    if report.stored or report.failed:
-        return ""
-    return "a header line only: no events" if report.headers and not report.already_there else "nothing new"
+def note(report: FileReport, size: int, remarks: Sequence[str] = ()) -> str:
+    """What a person wonders about a file: why there is nothing new, or what happened to it.
+
+    Args:
+        report: what became of its events.
+        size: in bytes; what the kernel writes as it is read (`/proc`) has none.
+        remarks: what else there is to say, each once.
+    """
+    found = list(dict.fromkeys(remarks))
+    if size == 0 and not report.bytes:
+        found.append("empty: no events")
+    elif not (report.stored or report.failed):
+        only = report.headers and not report.already_there
+        found.append("a header line only: no events" if only else "nothing new")
+    return "; ".join(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import os
 import shutil
 from pathlib import Path
@@ -164,19 +165,79 @@ def test_a_file_that_was_moved_to_another_disk_is_still_the_same_file(
     assert ship(es, [moved], config).stored == 0
 
 
-@pytest.mark.parametrize("lines", [LINES, b"flood\n" * 20])
-def test_a_copy_beside_its_original_and_a_flood_prove_nothing(
+@pytest.mark.parametrize("lines", [b"one\ntwo\nthree\n", b"flood\n" * 20, b"one\ntwo"])
+def test_a_small_file_that_is_saved_anew_is_still_the_same_file(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path, lines: bytes
 ) -> None:
-    """The original is still there, or the lines are all the same: then they count as new, since losing is worse."""
+    """At the same path, with the old file gone, equal content is enough, however often it is copied there."""
     path, new = tmp_path / "alpha.csv", tmp_path / "new.csv"
     path.write_bytes(lines)
+    assert ship(es, [path], config).stored == len(lines.splitlines())
+    for _ in range(2):
+        shutil.copy(path, new)
+        new.replace(path)
+        assert ship(es, [path], config).stored == 0
+    with path.open("ab") as output:
+        output.write(b"\nadded\n" if not lines.endswith(b"\n") else b"added\n")
+    assert ship(es, [path], config).stored == 1
+
+
+@pytest.mark.parametrize("rotated_to", ["alpha.csv.1", "alpha.csv.1.gz", "alpha.csv-20260131"])
+def test_the_same_lines_after_a_rotation_are_new_events(
+    es: Elasticsearch, config: ShipConfig, tmp_path: Path, rotated_to: str
+) -> None:
+    """The original is still there, or a flood was packed: then the lines count as new, since losing is worse."""
+    path, old = tmp_path / "alpha.csv", tmp_path / rotated_to
+    lines = b"flood\n" * 9 if old.suffix == ".gz" else LINES
+    path.write_bytes(lines)
     ship(es, [path], config)
-    if lines is LINES:
-        path.rename(tmp_path / "alpha.csv.1")
-    new.write_bytes(lines)
+    if old.suffix == ".gz":
+        old.write_bytes(gzip.compress(lines))
+        path.unlink()
+    else:
+        path.rename(old)
+    (tmp_path / "new").write_bytes(lines)
+    (tmp_path / "new").replace(path)
+    assert ship(es, [path], config).stored == 9
+
+
+def test_a_flood_moved_elsewhere_proves_nothing(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
+    """At another path equal content may be another sensor's: fewer than eight distinct lines count as new."""
+    path, moved = tmp_path / "alpha.csv", tmp_path / "elsewhere" / "alpha.csv"
+    moved.parent.mkdir()
+    path.write_bytes(b"flood\n" * 20)
+    ship(es, [path], config)
+    shutil.copy(path, moved)
+    path.unlink()
+    assert ship(es, [moved], config).stored == 20
+
+
+def test_a_replaced_file_says_so_in_its_report(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
+    path, new = tmp_path / "alpha.csv", tmp_path / "new.csv"
+    path.write_bytes(b"one\ntwo\n")
+    assert ship(es, [path], config).files[0].note == ""
+    new.write_bytes(b"three\ntwo\n")
     new.replace(path)
-    assert ship(es, [path], config).stored == lines.count(b"\n")
+    report = ship(es, [path], config)
+    assert report.stored == 2
+    assert report.files[0].note == "not the content that was shipped from this path before: shipped from its start"
+
+
+def test_files_of_several_rotations_between_two_runs_are_named(
+    es: Elasticsearch, config: ShipConfig, tmp_path: Path
+) -> None:
+    """What was rotated one step is shipped; what came and went in between is named, unless it is shipped anyway."""
+    path = tmp_path / "alpha.csv"
+    (tmp_path / "alpha.csv.9").write_bytes(b"of long ago\n")
+    path.write_bytes(b"one\n")
+    ship(es, [path], config)
+    path.rename(tmp_path / "alpha.csv.2")
+    (tmp_path / "alpha.csv.1").write_bytes(b"never seen\n")
+    path.write_bytes(b"three\n")
+    report = ship(es, [path], config)
+    assert {file.path: file.note for file in report.files}[str(path)].endswith("not shipped: alpha.csv.1")
+    assert report.stored == 1
+    assert ship(es, [tmp_path / "alpha.csv.1"], config).stored == 1
 
 
 def test_two_files_of_one_name_are_two_sources(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
