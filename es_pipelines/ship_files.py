@@ -221,7 +221,7 @@ def renamed(file: OpenFile, registry: Registry, observer: str | None) -> OpenFil
 
 def was_rotated(file: OpenFile, registry: Registry) -> bool:
     """Whether a rotation may have put a file there, packed perhaps: `name.*` or `name-*` came since the last run."""
-    return any(status.st_ctime_ns > registry.saved_ns for _, status in _siblings(file))
+    return any(status.st_ctime_ns >= registry.saved_ns for _, status in _siblings(file))
 
 
 def missed(file: OpenFile, registry: Registry) -> list[Path]:
@@ -233,7 +233,7 @@ def missed(file: OpenFile, registry: Registry) -> list[Path]:
     found = [
         (status.st_mtime_ns, path)
         for path, status in _siblings(file)
-        if status.st_mtime_ns > registry.saved_ns and status.st_size and (status.st_dev, status.st_ino) not in known
+        if status.st_mtime_ns >= registry.saved_ns and status.st_size and (status.st_dev, status.st_ino) not in known
     ]
     return [path for _, path in sorted(found)]
 
