@@ -34,6 +34,9 @@ TAKEN_BACK_HERE = (
 TAKEN_BACK_ELSEWHERE = ("oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT)
 """What only an earlier verdict can have written, in our stream and in any other index."""
 
+OBJECTS = ("oversight", "oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT)
+"""Where we write an object, in whatever index; a partial update merges objects, and replaces anything else."""
+
 RETRY_STATUSES = (429, 503)
 """The engine is overloaded, or a shard is not there just now: the same action again, later."""
 
@@ -58,6 +61,15 @@ def action(hit: Hit, result: Result, *, now: datetime) -> Action:
         flat = {_elsewhere(path): value for path, value in flat.items()}
     flat.update(_taken_back(hit.source, flat, TAKEN_BACK_HERE if ours else TAKEN_BACK_ELSEWHERE))
     return Action(hit, nest(flat), wanted)
+
+
+def in_the_way(hit: Hit) -> str | None:
+    """A field that holds a list or a value where an object of ours belongs: writing that would take its place."""
+    for path in OBJECTS:
+        value = _nested(hit.source, path)
+        if value is not None and not isinstance(value, Mapping):
+            return path
+    return None
 
 
 def operations(actions: Sequence[Action]) -> list[Mapping[str, Any]]:

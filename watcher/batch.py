@@ -19,7 +19,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.errors import EndpointUnavailableError, ProtocolError, ServerError
-from watcher.actions import action
+from watcher.actions import action, in_the_way
 from watcher.answers import Model, Refusal, Result
 from watcher.backoff import Backoff
 from watcher.blame import CONTROL_ID, Blame, name_some
@@ -63,8 +63,9 @@ class Batches:
             ServerError: a server's fault. What is not written by then stays pending and is counted as deferred.
         """
         counted = self._totals.documents
-        alone = [hit for hit in hits if self._memory.unanswered(hit)]
-        together = [hit for hit in hits if not self._memory.unanswered(hit)]
+        writable = self._spare(hits)
+        alone = [hit for hit in writable if self._memory.unanswered(hit)]
+        together = [hit for hit in writable if not self._memory.unanswered(hit)]
         self.pace.new_page()
         try:
             self._run_in_parts(together)
@@ -74,6 +75,21 @@ class Batches:
         finally:
             left = len(hits) - (self._totals.documents - counted)
             self._totals.add([Outcome.DEFERRED] * left)
+
+    def _spare(self, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Park the documents that a prediction would damage; returns the others."""
+        found = [(hit, in_the_way(hit)) for hit in hits]
+        harmed = [(hit, Written(Outcome.REJECTED, reason=path)) for hit, path in found if path is not None]
+        if not harmed:
+            return hits
+        self._totals.add([Outcome.REJECTED] * len(harmed))
+        now_s = time.monotonic()
+        new = [(hit, written) for hit, written in harmed if self._memory.park(hit, now_s)]
+        _report_parked(
+            new, "a prediction would replace a list or a value with an object of ours in",
+            "rename that field, or index them through the pipeline of `oversight provision`",
+        )  # fmt: skip
+        return [hit for hit, path in found if path is None]
 
     def _run_in_parts(self, hits: Sequence[Hit]) -> None:
         start = 0
@@ -170,8 +186,12 @@ class Batches:
                 refused += [(hit, written)] if self._memory.park(hit, now_s) else []
             elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and self._memory.lost(hit, now_s):
                 denied += [(hit, written)] if self._memory.park(hit, now_s) else []
-        _report_parked(refused, "refuses to update", "compare its mapping with the one of `oversight provision`")
-        _report_parked(denied, "shows and yet denies to have", "look at their routing and at the health of the index")
+        _report_parked(
+            refused, "Elasticsearch refuses to update", "compare its mapping with the one of `oversight provision`"
+        )
+        _report_parked(
+            denied, "Elasticsearch shows and yet denies to have", "look at their routing and at the health of the index"
+        )
 
     def _log(self, counts: Mapping[Outcome, int], results: Sequence[Result], took_s: float) -> None:
         model = self.prepare()
@@ -210,7 +230,7 @@ def _report_parked(parked: Sequence[tuple[Hit, Written]], what: str, advice: str
         return
     reasons = ", ".join(sorted({written.reason for _, written in parked}))
     log.error(
-        "Elasticsearch %s %d documents (%s): %s; they stay pending and are tried again later, %s",
+        "%s %d documents (%s): %s; they stay pending and are tried again later, %s",
         what, len(parked), reasons, name_some([hit for hit, _ in parked]), advice,
         extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(parked)},
     )  # fmt: skip

@@ -19,7 +19,8 @@ class Outcome(StrEnum):
     GONE = "gone"
     """Somebody deleted the document meanwhile."""
     REJECTED = "rejected"
-    """Elasticsearch refuses the update itself; the document is parked and tried again after a growing pause."""
+    """Elasticsearch refuses the update itself, or it would replace a field that is not ours; the document is parked and
+    tried again after a growing pause."""
     DEFERRED = "deferred"
     """A server's fault: nothing was written, the next round tries again."""
 
@@ -59,7 +60,7 @@ class Totals:
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     batches: int = 0
     parked: int = 0
-    """Documents that are left alone for now: their updates are refused or denied, or do not take effect."""
+    """Documents left alone for now: updates are refused, denied, harmful or without effect, or the service fails on them."""
     trouble: str | None = None
     """Why the watcher gave up, or could not finish; None when it ended with nothing left to do or was told to stop."""
 

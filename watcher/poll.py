@@ -31,9 +31,10 @@ ORDER = (
 )
 EARLIER_FIELDS = (
     "event.kind", "event.severity", "event.risk_score", "rule", "threat", "error",
-    "oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT,
+    STATUS, "oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT,
 )  # fmt: skip
-"""What an earlier verdict may have left in the document, and the next one may have to take back."""
+"""What an earlier verdict may have left in the document, and the next one may have to take back; with the status one
+sees whether `oversight` is an object at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def command(
 
     Elasticsearch and the enrich service may be down or come later: the watcher waits for them and nothing is lost. The
     first signal finishes the batch in hand, a second one ends at once. With --once the exit code is 0 if nothing is
-    left pending but what Elasticsearch refuses to write, else 1.
+    left pending but what Elasticsearch refuses to write or a prediction would damage, else 1.
 
     \b
     Example:

@@ -55,13 +55,11 @@ def test_an_item_that_the_engine_cannot_write_now_stays_pending(
 
 
 def strict(place: Place) -> None:
-    """Make every update of one document a 400: its `oversight.prediction` cannot be merged into text."""
-    bad = event(1)
-    bad["oversight"] = {"status": "pending", "model": "text where an object belongs"}
+    """Make every prediction a 400: the mapping has text where the model's name belongs."""
     place.es.indices.delete(index=place.index)
     fields = {"oversight": {"properties": {"status": {"type": "keyword"}, "model": {"type": "keyword"}}}}
     place.es.indices.create(index=place.index, mappings={"dynamic": False, "properties": fields})
-    place.put({"bad": bad})
+    place.put({"bad": event(1)})
 
 
 def test_a_document_whose_update_is_refused_is_parked(
@@ -81,7 +79,7 @@ def test_a_document_whose_update_is_refused_is_parked(
     lines = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert len(lines) == 1
     assert f"bad in {place.index}" in lines[0]
-    assert "text where" not in caplog.text
+    assert "raw line" not in caplog.text
 
 
 def test_a_parked_document_is_looked_at_again_when_it_changes(place: Place, service: str) -> None:
@@ -112,6 +110,36 @@ def test_a_status_that_is_spelled_dotted_is_parked_after_one_write(
     assert (
         place.all()["dotted"]["_version"] == 2
     )  # one that knows nothing of it writes the same again, which is no write
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        [{"status": "pending"}, {"by": "somebody's own"}],
+        {"status": "pending", "prediction": ["somebody's own"]},
+        {"status": "pending", "model": "somebody's own"},
+    ],
+    ids=["a list of objects", "a list below", "a value below"],
+)
+def test_a_field_of_theirs_where_an_object_of_ours_belongs_is_never_replaced(
+    foreign: Place, service: str, caplog: pytest.LogCaptureFixture, theirs: object
+) -> None:
+    """The document is left as it is and named once; its neighbours are enriched."""
+    foreign.es.indices.delete(index=foreign.index)
+    fields = {"oversight": {"properties": {"status": {"type": "keyword"}}}}
+    foreign.es.indices.create(index=foreign.index, mappings={"dynamic": False, "properties": fields})
+    foreign.put({**events(5), "theirs": {**event(1), "oversight": theirs}})
+    before = foreign.all()["theirs"]
+    with foreign.watching(service) as totals:
+        wait_until(lambda: foreign.count("enriched") == 5, what="the neighbours")
+        time.sleep(0.3)
+    assert foreign.all()["theirs"] == before
+    assert totals.outcomes[Outcome.REJECTED] == 1
+    lines = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(lines) == 1
+    assert f"theirs in {foreign.index}" in lines[0]
+    assert "somebody's own" not in caplog.text
+    assert foreign.watch(service).trouble is None
 
 
 def test_a_feature_that_is_no_text_fails_alone(place: Place, service: str, engine_url: str) -> None:
