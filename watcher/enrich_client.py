@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,11 @@ import urllib3
 
 from contract.errors import EndpointUnavailableError, ProtocolError, shorten
 from watcher.answers import Answer, Model, parse_answer, parse_model
+from watcher.patience import Patience
 
 CONNECT_TIMEOUT_S = 5.0
+STOP_GRACE_S = 8.0
+"""Docker ends a container with SIGKILL 10 s after its SIGTERM."""
 MODEL_BYTES = 16 * 1024 * 1024
 """Most bytes of `GET /v1/model`: a vocabulary can be long."""
 ANSWER_BYTES, RESULT_BYTES = 1024 * 1024, 16 * 1024
@@ -58,10 +62,14 @@ class EnrichClient:
         url: its address, without a trailing slash.
         token: bearer token, sent with every request.
         timeout_s: how long one request may take in all.
+        stop: once it is set, a request is waited for no longer than `STOP_GRACE_S`.
     """
 
-    def __init__(self, url: str, *, token: str | None = None, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, token: str | None = None, timeout_s: float = 30.0, stop: threading.Event | None = None
+    ) -> None:
         self.url, self.timeout_s = url, timeout_s
+        self._patience = Patience(stop or threading.Event(), STOP_GRACE_S)
         self._headers = {"accept": "application/json", "user-agent": "oversight-watcher"}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
@@ -101,6 +109,17 @@ class EnrichClient:
         return refused
 
     def _request(
+        self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        answer = self._patience.wait_for(lambda: self._send(method, path, body, limit_bytes=limit_bytes))
+        if answer is None:
+            raise EndpointUnavailableError(
+                f"the enrich service at {self.url} did not answer within {STOP_GRACE_S:.0f} s after the watcher was told to "
+                f"stop; nothing was written, the documents stay pending"
+            )
+        return answer
+
+    def _send(
         self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
     ) -> tuple[int, Mapping[str, str], bytes]:
         headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}

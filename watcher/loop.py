@@ -38,9 +38,10 @@ def run(es: Elasticsearch, config: WatchConfig, *, stop: threading.Event, rng: r
     """Give every pending document its prediction until `stop` is set; with `config.once`, until nothing is pending.
 
     Faults of servers are waited out, never raised; with `config.once` a lasting one ends the run and is in
-    `Totals.trouble`. After `stop` is set the batch in hand is finished.
+    `Totals.trouble`. After `stop` is set the batch in hand is finished, unless the enrich service holds it for long.
     """
-    with closing(EnrichClient(config.enrich_url, token=config.token, timeout_s=config.request_timeout_s)) as client:
+    client = EnrichClient(config.enrich_url, token=config.token, timeout_s=config.request_timeout_s, stop=stop)
+    with closing(client):
         return _Watcher(es, config, client, stop, rng).run()
 
 

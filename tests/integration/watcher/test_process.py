@@ -17,6 +17,7 @@ import pytest
 from oversight.ports import free_port
 from tests.integration.watcher.conftest import Place, event, events
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
+from watcher.enrich_client import STOP_GRACE_S
 
 
 @pytest.fixture
@@ -156,6 +157,32 @@ def test_a_second_signal_ends_at_once(place: Place, command: Command, proxy: Fau
         process.communicate(timeout=3)
         never.set()
     assert process.returncode == -signal.SIGTERM
+    assert place.count("pending") == 5
+
+
+def test_a_service_that_hangs_does_not_hold_up_the_end(place: Place, command: Command, proxy: FaultProxy) -> None:
+    """It is waited for as long as Docker's grace allows, and the documents stay pending."""
+    place.put(events(5))
+    command.environment["OVERSIGHT_ENRICH_URL"] = proxy.url
+    arrived, over = threading.Event(), threading.Event()
+
+    def hold(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if call.method == "POST":
+            arrived.set()
+            over.wait(30)
+        return forward()
+
+    proxy.fault = hold
+    with command.start("watch") as process:
+        assert arrived.wait(20)
+        process.send_signal(signal.SIGTERM)
+        told_s = time.monotonic()
+        out, err = process.communicate(timeout=20)
+        took_s = time.monotonic() - told_s
+        over.set()
+    assert process.returncode == 0, err
+    assert STOP_GRACE_S - 1 < took_s < 10
+    assert "did not answer within 8 s after the watcher was told to stop" in out
     assert place.count("pending") == 5
 
 
