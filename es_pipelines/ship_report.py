@@ -13,7 +13,7 @@ class Outcome(enum.Enum):
     STORED = "stored"
     ALREADY_THERE = "already there"
     HEADER = "header"
-    FAILED = "failed"
+    REFUSED = "refused"
 
 
 @dataclass(slots=True)
@@ -25,8 +25,8 @@ class FileReport:
     already_there: int = 0
     """Events that were in the stream before, whether the registry or the stream told."""
     headers: int = 0
-    failed: int = 0
-    """Refused by Elasticsearch and stored as failed."""
+    refused: int = 0
+    """Refused by Elasticsearch; stored around the pipeline, with the status failed."""
     bytes: int = 0
     """Read and acknowledged."""
     note: str = ""
@@ -36,7 +36,7 @@ class FileReport:
         self.stored += outcomes.count(Outcome.STORED)
         self.already_there += outcomes.count(Outcome.ALREADY_THERE)
         self.headers += outcomes.count(Outcome.HEADER)
-        self.failed += outcomes.count(Outcome.FAILED)
+        self.refused += outcomes.count(Outcome.REFUSED)
 
 
 @dataclass(slots=True)
@@ -62,9 +62,9 @@ class ShipReport:
         return sum(file.headers for file in self.files)
 
     @property
-    def failed(self) -> int:
-        """Events that Elasticsearch refused and that were stored as failed."""
-        return sum(file.failed for file in self.files)
+    def refused(self) -> int:
+        """Events that Elasticsearch refused and that were stored around the pipeline, with the status failed."""
+        return sum(file.refused for file in self.files)
 
     @property
     def bytes(self) -> int:
@@ -94,7 +94,7 @@ def note(report: FileReport, size: int, remarks: Sequence[str] = ()) -> str:
     found = list(dict.fromkeys(remarks))
     if size == 0 and not report.bytes:
         found.append("empty: no events")
-    elif not (report.stored or report.failed):
+    elif not (report.stored or report.refused):
         only = report.headers and not report.already_there
         found.append("a header line only: no events" if only else "nothing new")
     return "; ".join(found)

@@ -1,6 +1,6 @@
 """Send events in bulk until each has its answer, however often Elasticsearch is away or overloaded meanwhile.
 
-    events ──▶ bulk create ──▶ answer per event ──▶ stored · already there · header · failed
+    events ──▶ bulk create ──▶ answer per event ──▶ stored · already there · header · refused
                   ▲                  │
                   └── 429, 503, no ──┘              refused (400): stored once more as failed, around the pipeline
                       answer: later,
@@ -91,7 +91,7 @@ class Sender:
                 refused[position] = answer
         for position, answer in refused.items():
             last = self._store_failed(events[position], identity, answer)
-            outcomes[position] = Outcome.FAILED
+            outcomes[position] = Outcome.REFUSED
             if last is not None and last.status == 409:
                 conflicts[position] = last
         if conflicts:

@@ -112,26 +112,27 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(as_dict(report, stream), option=orjson.OPT_INDENT_2))
         return
-    columns = ("stored", "already there", "headers", "failed", "bytes")
+    columns = ("stored", "already there", "headers", "refused", "bytes")
     table = Table("File", *columns, "", title=None, box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in table.columns[1:-1]:
         column.justify = "right"
     for file in report.files:
-        numbers = (file.stored, file.already_there, file.headers, file.failed, file.bytes)
+        numbers = (file.stored, file.already_there, file.headers, file.refused, file.bytes)
         table.add_row(file.path, *(str(number) for number in numbers), file.note)
     table.columns[0].overflow = "fold"  # a path is of no use in part
     console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     console.print(table)
-    console.print(
-        f"{report.stored} events stored in {stream} in {report.seconds:.1f} s, {report.already_there} already there"
-    )
-    if report.failed:
-        console.print(f"{report.failed} were refused and are stored as failed; `oversight status` says why")
+    events = "1 event" if report.stored == 1 else f"{report.stored} events"
+    console.print(f"{events} stored in {stream} in {report.seconds:.1f} s, {report.already_there} already there")
+    if report.refused:
+        console.print(f"{report.refused} refused by Elasticsearch and stored with the status failed")
+    if report.stored or report.refused:
+        console.print("`oversight status` shows what became of them")
 
 
 def as_dict(report: ShipReport, stream: str) -> dict[str, Any]:
     """The result for a script."""
-    totals = ("stored", "already_there", "headers", "failed", "bytes", "seconds")
+    totals = ("stored", "already_there", "headers", "refused", "bytes", "seconds")
     return {
         "stream": stream,
         **{name: getattr(report, name) for name in totals},

@@ -98,11 +98,11 @@ def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Itera
         batch_bytes=settings.batch_bytes,
         complete=False,
     )
-    counts = {"stored": 0, "failed": 0}
+    counts = {"stored": 0, "refused": 0}
     with connect() as es:
         with Shipping(es, [path_of(folder, user) for user in users], config, stop=stop) as shipping:
             yield counts
-        counts.update(stored=shipping.stored, failed=shipping.failed)
+        counts.update(stored=shipping.stored, refused=shipping.refused)
 
 
 def _summary(written: Written, folder: Path) -> dict[str, Any]:
@@ -131,4 +131,4 @@ def _print(written: Written, shipped: dict[str, int]) -> None:
     for user, path in sorted(written.files.items()):
         console.print(f"{path}: {written.users[user]} events", highlight=False)
     if shipped:
-        console.print(f"{shipped['stored']} events stored in Elasticsearch, {shipped['failed']} more as failed")
+        console.print(f"{shipped['stored']} events stored in Elasticsearch, {shipped['refused']} refused by it")

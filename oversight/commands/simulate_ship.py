@@ -35,7 +35,7 @@ class Shipping:
     """
 
     def __init__(self, es: Elasticsearch, files: Sequence[Path], config: ShipConfig, *, stop: threading.Event) -> None:
-        self.stored = self.failed = 0
+        self.stored = self.refused = 0
         self._es, self._files, self._config, self._stop = es, files, config, stop
         self._done = threading.Event()
         self._error: OversightError | None = None
@@ -66,4 +66,4 @@ class Shipping:
     def _ship(self) -> None:
         report = ship(self._es, [path for path in self._files if path.exists()], self._config)
         self.stored += report.stored
-        self.failed += report.failed
+        self.refused += report.refused

@@ -173,7 +173,7 @@ class _Flow:
         self.look()
 
     def _count(self, report: ShipReport) -> None:
-        self.shipped = self._before + report.stored + report.failed
+        self.shipped = self._before + report.stored + report.refused
 
 
 def _counted(records: Iterator[Record], played: Counter[str]) -> Iterator[Record]:

@@ -78,7 +78,7 @@ def test_a_file_with_nothing_in_it_is_no_event(desk: Desk, tmp_path: Path) -> No
     (tmp_path / "empty.csv").write_bytes(b"")
     (tmp_path / "header.csv").write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     report = desk.json("ship", "empty.csv", "header.csv")
-    assert (report["stored"], report["failed"], report["headers"]) == (0, 0, 1)
+    assert (report["stored"], report["refused"], report["headers"]) == (0, 0, 1)
     assert all(file["note"] for file in report["files"] if "empty" in file["path"])
 
 
@@ -97,7 +97,7 @@ def test_every_bad_line_is_kept_and_marked_with_its_reason(
     unseen = GOOD.replace("tcp", "sctp").encode()
     (tmp_path / "mixed.csv").write_bytes(b"\n".join([*bad, GOOD.encode(), unseen]) + b"\n")
     report = desk.json("ship", "mixed.csv")
-    assert (report["stored"], report["failed"]) == (len(bad) + 2, 0)
+    assert (report["stored"], report["refused"]) == (len(bad) + 2, 0)
 
     es.indices.refresh(index=stream_name(namespace))
     documents = sorted(

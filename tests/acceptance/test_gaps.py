@@ -61,7 +61,7 @@ def test_traffic_without_content_columns_is_predicted_end_to_end(
         (tmp_path / "gaps" / log.name).write_text(text, encoding="utf-8")
     assert flow.type("provision").returncode == 0
     shipped = flow.json("ship", *sorted((tmp_path / "gaps").glob("*.csv")))
-    assert (shipped["stored"], shipped["failed"]) == (EVENTS, 0)
+    assert (shipped["stored"], shipped["refused"]) == (EVENTS, 0)
     done = flow.type("watch", "--once")
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -34,7 +34,7 @@ def test_all_671_events_of_three_sensors_get_a_prediction_and_shipping_again_add
     logs, stream = sorted((shared_data / "sensor-logs").glob("*.csv")), stream_name(namespace)
     assert desk.type("provision").returncode == 0
     first = desk.json("ship", *logs)
-    assert (first["stored"], first["headers"], first["failed"]) == (671, 3, 0)
+    assert (first["stored"], first["headers"], first["refused"]) == (671, 3, 0)
     with enrich_service(DEFAULT_MODEL) as url:
         done = desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -47,7 +47,7 @@ def test_all_671_events_of_three_sensors_get_a_prediction_and_shipping_again_add
     assert {hit["_version"] for hit in scan(es, index=stream, query={"version": True})} == {2}
 
     again = desk.json("ship", *logs)
-    assert (again["stored"], again["failed"]) == (0, 0)
+    assert (again["stored"], again["refused"]) == (0, 0)
     assert len(_documents(es, stream)) == 671
     status = desk.json("status")
     assert (status["pending"], status["enriched"], status["failed"]) == (0, 671, 0)

@@ -146,7 +146,7 @@ def test_lines_are_shipped_while_they_are_written_each_once(
     assert process.returncode == 0
     assert 0 < early < 400
     said = json.loads(out)
-    assert (said["events"], said["stored"], said["failed"]) == (400, 400, 0)
+    assert (said["events"], said["stored"], said["refused"]) == (400, 400, 0)
     es.indices.refresh(index=stream)
     hits = es.search(index=stream, size=1000)["hits"]["hits"]
     written = [line for path in folder.glob("*.csv") for line in path.read_text().splitlines()[1:]]

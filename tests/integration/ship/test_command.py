@@ -73,11 +73,16 @@ def test_the_result_is_a_table_or_json_and_a_second_run_adds_nothing(
     code, output, _ = run(environment, path)
     assert code == 0
     assert f"2 events stored in {stream}" in output
+    assert output.endswith("`oversight status` shows what became of them\n")
     assert str(path) in output
     code, output, _ = run(environment, path, "--json")
     again = json.loads(output)
     assert (code, again["stored"], again["already_there"], again["files"][0]["note"]) == (0, 0, 2, "nothing new")
-    assert originals(es, stream) == ["one", "two"]
+    assert (again["refused"], again["files"][0]["refused"]) == (0, 0)
+    with path.open("ab") as more:
+        more.write(b"three\n")
+    assert f"1 event stored in {stream}" in run(environment, path)[1]
+    assert originals(es, stream) == ["one", "two", "three"]
 
 
 def test_user_and_observer_can_be_named(

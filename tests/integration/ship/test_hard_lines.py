@@ -95,7 +95,7 @@ def test_a_refused_event_is_stored_once_as_failed(
     path.write_bytes(b"one\ntwo\n")
     config = dataclasses.replace(config, stream=picky)
     report = ship(es, [path], config)
-    assert (report.stored, report.failed) == (0, 2)
+    assert (report.stored, report.refused) == (0, 2)
     es.indices.refresh(index=picky)
     documents = [hit["_source"] for hit in es.search(index=picky)["hits"]["hits"]]
     assert sorted(document["event"]["original"] for document in documents) == ["one", "two"]
@@ -105,7 +105,7 @@ def test_a_refused_event_is_stored_once_as_failed(
         assert document["error"]["type"] == "refused_by_elasticsearch"
         assert "failed to parse" in document["error"]["message"]
     again = ship(es, [path], dataclasses.replace(config, state=tmp_path / "other"))
-    assert (again.failed, again.already_there) == (0, 2)
+    assert (again.refused, again.already_there) == (0, 2)
 
 
 def test_a_stream_that_refuses_even_the_failed_event_stops_the_work(

@@ -35,7 +35,7 @@ def test_every_event_of_the_sensor_logs_is_stored_once(
 ) -> None:
     """Identical lines are events of their own; the last line of delta.csv has no line end and counts."""
     report = ship(es, logs(shared_data), config)
-    assert (report.stored, report.headers, report.failed, report.already_there) == (EVENTS, 3, 0, 0)
+    assert (report.stored, report.headers, report.refused, report.already_there) == (EVENTS, 3, 0, 0)
     documents = stored(es, config.stream)
     assert len({place_of(document) for document in documents}) == EVENTS
     assert len({document["event"]["original"] for document in documents}) == 627

@@ -132,7 +132,7 @@ def test_an_event_that_always_answers_500_is_stored_as_failed_in_the_end(
     with FailingBulk(engine_url) as failing:
         failing.fail_at, failing.status = frozenset(range(1, 6)), 500
         report = ship(failing, [path], config)
-    assert (report.stored, report.failed) == (0, 1)
+    assert (report.stored, report.refused) == (0, 1)
     assert stored(es, config.stream)[0]["error"]["type"] == "refused_by_elasticsearch"
 
 

@@ -63,6 +63,6 @@ def test_elasticsearch_itself_answers_as_the_sender_expects(elasticsearch_url: s
             assert sender.deliver(fine, ALPHA) == [Outcome.ALREADY_THERE, Outcome.STORED]
             located = sender.located([*fine, *events("other")], ALPHA)
             assert [there for _, there in located] == [True, True, False]
-            assert sender.deliver(events("", "", "", "refused")[3:], ALPHA) == [Outcome.FAILED]
+            assert sender.deliver(events("", "", "", "refused")[3:], ALPHA) == [Outcome.REFUSED]
         finally:
             es.indices.delete(index=f"ship-{namespace}")

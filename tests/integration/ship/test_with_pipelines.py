@@ -49,7 +49,7 @@ def test_all_671_events_of_the_sensor_logs_are_pending(
     """Three header lines are counted and dropped; no event fails; each keeps its line, file and offset."""
     logs = sorted((shared_data / "sensor-logs").glob("*.csv"))
     report = ship(es, logs, provisioned)
-    assert (report.stored, report.headers, report.failed) == (671, 3, 0)
+    assert (report.stored, report.headers, report.refused) == (671, 3, 0)
     documents = stored(es, provisioned.stream)
     assert Counter(document["oversight"]["status"] for document in documents) == {"pending": 671}
     assert len({place_of(document) for document in documents}) == 671
@@ -68,7 +68,7 @@ def test_lines_that_the_pipeline_cannot_parse_are_stored_as_failed_documents(
     lines = [",".join(COLUMNS).encode(), ROW.encode(), b"", bad, b"x" * 1_000_000]
     path.write_bytes(b"\n".join(lines) + b"\n")
     report = ship(es, [path], provisioned)
-    assert (report.stored, report.headers, report.failed) == (4, 1, 0)
+    assert (report.stored, report.headers, report.refused) == (4, 1, 0)
     good, blank, escaped, long = stored(es, provisioned.stream)
     assert {document["host"]["name"] for document in (good, blank, escaped, long)} == {socket.gethostname()}
     assert good["oversight"]["status"] == "pending"
