@@ -25,11 +25,12 @@ from watcher.backoff import Backoff
 from watcher.batch import Batches, ModelChangedError, retry_after_s
 from watcher.blame import name_some
 from watcher.condition import FOR_A_PERSON, Condition
-from watcher.config import Totals, WatchConfig
+from watcher.config import Outcome, Totals, WatchConfig
 from watcher.engine import IndexMissingError, PointInTimeLostError
 from watcher.enrich_client import EnrichClient
 from watcher.memory import STALE_S, Memory
 from watcher.poll import Hit, count_pending, pages, refresh
+from watcher.share import Share
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class _Watcher:
         self._es, self._config, self._stop = es, config, stop
         self._memory, self._totals, self._condition = Memory(), Totals(), Condition()
         self._backoff = Backoff(config.backoff_s, config.max_backoff_s, rng=rng)
+        self._share = Share(rng)
         self._batches = Batches(es, client, config, memory=self._memory, totals=self._totals, stop=stop, rng=rng)
 
     def run(self) -> Totals:
@@ -71,34 +73,38 @@ class _Watcher:
                 log.info("%s", reason, extra={"event.action": "read-anew"})
                 self._stop.wait(self._backoff.next_s())
             except ServerError as fault:
+                self._share.whole()
                 if not self._wait_out(fault):
                     break
             else:
                 self._all_is_well()
-                if self._config.once and done.nothing_left:
+                if self._config.once and done.nothing_left and self._share.now is None:
                     self._totals.trouble = _unanswered(done.unanswered)
                     break
-                if not done.progress:
+                if not done.progress and not done.contended and self._share.now is None:
                     self._stop.wait(self._config.poll_interval_s)
         self._say_goodbye()
         return self._totals
 
     def _round(self) -> _Round:
-        """Everything that is pending now, page by page; what arrives meanwhile is the next round's."""
+        """What is pending now, or a slice of it, page by page; what arrives meanwhile is the next round's."""
+        part = self._share.next_round()
         model = self._batches.prepare()
         self._batches.pace.new_round()
-        refreshed = self._config.once and refresh(self._es, self._config.index)
+        refreshed = (self._config.once or part is not None) and refresh(self._es, self._config.index)
         done = _Round(stale_s=0.0 if refreshed else STALE_S)
         reading = pages(
             self._es, self._config.index,
             fields=model.fields, page_size=self._config.page_size, keep_alive_s=self._config.pit_keep_alive_s,
+            part=part,
         )  # fmt: skip
         with closing(reading):
             for page in reading:
                 self._page(page, done)
-                if self._stop.is_set():
+                if done.contended or self._stop.is_set():
                     break
-        self._totals.parked = done.parked
+        if part is None and not done.contended:
+            self._totals.parked = done.parked
         return done
 
     def _page(self, page: list[Hit], done: _Round) -> None:
@@ -110,9 +116,11 @@ class _Watcher:
         if admitted.looping:
             _report_looping(admitted.looping)
         if admitted.fresh:
-            before = self._settled()
+            before, lost = self._settled(), self._totals.outcomes[Outcome.CONFLICT]
             self._batches.run(admitted.fresh)
             done.progress += self._settled() - before
+            conflicts = self._totals.outcomes[Outcome.CONFLICT] - lost
+            done.contended = self._share.is_contended(conflicts, len(admitted.fresh))
             self._all_is_well()
 
     def _settled(self) -> int:
@@ -163,6 +171,8 @@ class _Round:
     stale: int = 0
     parked: int = 0
     progress: int = 0
+    contended: bool = False
+    """Another watcher is at work on the same documents."""
     unanswered: list[Hit] = field(default_factory=list)
     """Of the parked ones, those on which the enrich service failed."""
 

@@ -56,7 +56,13 @@ class Hit:
 
 
 def pages(
-    es: Elasticsearch, index: str, *, fields: Sequence[str], page_size: int, keep_alive_s: float
+    es: Elasticsearch,
+    index: str,
+    *,
+    fields: Sequence[str],
+    page_size: int,
+    keep_alive_s: float,
+    part: tuple[int, int] | None = None,
 ) -> Generator[list[Hit], None, None]:
     """All documents that are pending now, in pages of at most `page_size`.
 
@@ -66,6 +72,7 @@ def pages(
         fields: document fields that the model reads; no others are fetched but those of an earlier verdict.
         page_size: documents in one page.
         keep_alive_s: seconds that the point in time outlives a page.
+        part: which slice of them, of how many; None: all.
     Raises:
         EngineUnavailableError: or one of its kinds in `watcher.engine`.
     """
@@ -81,6 +88,7 @@ def pages(
                     sort=ORDER,
                     size=page_size,
                     search_after=after,
+                    slice=None if part is None else {"id": part[0], "max": part[1]},
                     seq_no_primary_term=True,
                     source_includes=[*fields, *EARLIER_FIELDS],
                     track_total_hits=False,

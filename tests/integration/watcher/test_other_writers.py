@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 from tests.integration.watcher.conftest import Place, events
 from tests.integration.watcher.faulty import Interfering
 from tests.integration.watcher.proxy import FaultProxy, wait_until
-from watcher.config import Outcome
+from watcher.config import Outcome, Totals
 
 
 def test_a_change_between_reading_and_writing_survives(place: Place, service: str, engine_url: str) -> None:
@@ -77,6 +77,42 @@ def test_two_watchers_at_once_enrich_each_document_exactly_once(place: Place, se
         wait_until(lambda: place.count("pending") == 0, what="both watchers")
     assert place.versions() == {2}
     assert first.enriched + second.enriched == count
+
+
+def test_two_watchers_do_not_do_all_of_each_others_work(place: Place, service: str, engine_url: str) -> None:
+    """Read in one order by both, nearly every document would be predicted twice, and once in vain."""
+    count = 1_200
+    place.put(events(count))
+    with (
+        Elasticsearch(engine_url) as one,
+        Elasticsearch(engine_url) as other,
+        place.watching(service, es=one, page_size=60) as first,
+        place.watching(service, es=other, page_size=60) as second,
+    ):
+        wait_until(lambda: place.count("pending") == 0, what="both watchers")
+    assert place.versions() == {2}
+    assert first.enriched + second.enriched == count
+    conflicts = first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT]
+    assert conflicts < count / 2
+
+
+def test_a_run_with_an_end_leaves_nothing_after_slices(place: Place, service: str, engine_url: str) -> None:
+    """Two of them at once: each ends only when a look at everything shows nothing."""
+    place.put(events(400))
+    totals: list[Totals] = []
+
+    def drain() -> None:
+        with Elasticsearch(engine_url) as es:
+            totals.append(place.watch(service, es=es, page_size=40))
+
+    threads = [threading.Thread(target=drain) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert place.statuses() == ["enriched"] * 400
+    assert place.versions() == {2}
+    assert [each.trouble for each in totals] == [None, None]
 
 
 def test_two_watchers_share_the_work_when_both_hold_the_same_page(
