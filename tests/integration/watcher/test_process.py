@@ -95,6 +95,19 @@ def test_once_with_a_service_that_is_down_ends_with_1_and_one_line(place: Place,
     assert place.count("pending") == 3
 
 
+def test_once_with_a_document_on_which_the_service_fails_ends_with_1_and_names_it(
+    place: Place, command: Command, proxy: FaultProxy
+) -> None:
+    place.put(events(30))
+    command.environment["OVERSIGHT_ENRICH_URL"] = proxy.url
+    proxy.fault = lambda call, forward: Reply(500) if b'"doc-7"' in call.body else forward()
+    done = command.run("watch", "--once")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert f"doc-7 in {place.index}" in done.stderr
+    assert (place.count("enriched"), place.count("pending")) == (29, 1)
+
+
 def test_once_without_an_index_says_how_to_make_one(place: Place, command: Command) -> None:
     command.environment["OVERSIGHT_NAMESPACE"] = "nobody"
     done = command.run("watch", "--once")
