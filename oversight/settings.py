@@ -294,7 +294,9 @@ def _explain(part: type[Part], problem: Any) -> str:
     name = str(problem["loc"][0])
     field = part.model_fields.get(name)
     secret = (
-        field is None or "SecretStr" in str(field.annotation) or any(mark in str(problem.get("input")) for mark in "@?#")
+        field is None
+        or "SecretStr" in str(field.annotation)
+        or any(mark in str(problem.get("input")) for mark in "@?#")
     )
     shown = "" if secret else f"={problem.get('input')}"
     return f"{variable(part, name)}{shown}: {message}"

@@ -17,11 +17,19 @@ class FeatureSet:
     model: str
     """Name of the model that reads these columns, and of its folder."""
     columns: tuple[str, ...]
+    false_positive_rate: float
+    """Share of normal validation vectors above the threshold of the novelty: the length of the watch list."""
 
 
 SETS: dict[str, FeatureSet] = {
-    found.option: found for found in (FeatureSet("all", "kdd99-mlp", COLUMNS), FeatureSet("flow", "kdd99-flow", FLOW))
+    found.option: found
+    for found in (FeatureSet("all", "kdd99-mlp", COLUMNS, 0.025), FeatureSet("flow", "kdd99-flow", FLOW, 0.01))
 }
+
+
+def of_model(name: str) -> FeatureSet:
+    """The choice that makes a model of this name."""
+    return next(found for found in SETS.values() if found.model == name)
 
 
 def option_of(columns: Iterable[str]) -> str | None:

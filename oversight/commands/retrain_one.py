@@ -23,6 +23,7 @@ from contract.kdd99 import FAMILIES, LABELS
 from oversight.keras_parts import tensorflow_in_quiet
 from training.data import Records, Source
 from training.evaluate import open_artifact, predict
+from training.feature_sets import of_model
 from training.measure import measure_held_out, measure_test
 from training.provenance import code_digest
 from training.split import Parts
@@ -59,7 +60,8 @@ class Trainer:
         foreign = sorted(set(changes) - names)
         if foreign:
             raise InputError(f"the recipe has no {', '.join(foreign)}; it has {', '.join(sorted(names))}")
-        self.recipe = _changed(Recipe(), changes)
+        shipped = Recipe(false_positive_rate=of_model(material.model).false_positive_rate)
+        self.recipe = _changed(shipped, changes)
         self.anchor_recipe = _changed(AnchorRecipe(), changes)
         self._code = {False: code_digest("fit", "describe", "measure"), True: code_digest("anchor", "measure")}
         self._start_afresh = session.start_afresh

