@@ -100,7 +100,7 @@ def test_what_a_run_would_write_is_told_without_a_write(es: Elasticsearch, engin
     provision(es, KDD99, namespace=installation)
     assert outdated(counting, KDD99, namespace=installation) == []
     of_pipelines = {resource.name for resource in outdated(counting, FLOW, namespace=installation)}
-    assert of_pipelines == {pipeline_id(name, installation) for name in ("csv", "failure", "features")}
+    assert of_pipelines == {pipeline_id(name, installation) for name in ("csv", "failure", "features", "router")}
     assert counting.writes == []
     counting.close()
 
