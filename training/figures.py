@@ -121,7 +121,7 @@ def novelty(study: Study) -> Figure:
     kinds = [
         ("normal", "normal", BLUE, "-"),
         ("known", "attacks that training saw", GREY, ":"),
-        ("unseen", "attacks that it did not", ORANGE, "--"),
+        ("unseen", "attacks that training never saw", ORANGE, "--"),
     ]
     for kind, title, colour, line in kinds:
         rows = np.array(study["test"]["novelty"][kind], float)
