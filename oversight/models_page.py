@@ -190,8 +190,8 @@ def _again(data: str) -> list[str]:
         f"and `python -m oversight.models_page --data {data}` writes this page. The artifacts are made by",
         "",
         "```",
-        "oversight train --data kddcup.data_10_percent.gz --seed 0",
-        "oversight train --data kddcup.data_10_percent.gz --seed 0 --features flow",
+        "oversight train --data kddcup.data_10_percent.gz --seed 0 --output models/kdd99-mlp",
+        "oversight train --data kddcup.data_10_percent.gz --seed 0 --features flow --output models/kdd99-flow",
         "```",
         "",
     ]

@@ -19,11 +19,13 @@ from contract.artifact import ModelContract
 from contract.errors import InputError
 from oversight.commands.train_progress import TrainProgress
 from oversight.keras_parts import tensorflow_in_quiet
-from oversight.settings import DEFAULT_MODEL
 from training import data, report
 from training.evaluate import by_label, evaluate, open_artifact, predict
 from training.feature_sets import SETS, of_model
 from training.split import Parts, check_labels, split
+
+BUILD = Path("build")
+"""Where a model is made; it becomes the shipped one only where --output says so."""
 
 
 @click.command()
@@ -39,7 +41,7 @@ from training.split import Parts, check_labels, split
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False),
-    help="Folder to write to; default: models/kdd99-mlp, or models/kdd99-flow with --features flow.",
+    help="Folder to write to; default: build/kdd99-mlp, or build/kdd99-flow with --features flow.",
 )  # fmt: skip
 @click.option("--keep-keras", type=click.Path(path_type=Path, dir_okay=False), help="Write the Keras model there too.")
 @click.option("--json", "as_json", is_flag=True, help="What was made, as JSON.")
@@ -53,8 +55,8 @@ def command(
 
     \b
     Example:
-      oversight train --data kddcup.data_10_percent.gz --seed 0 --output models/kdd99-mlp
-      oversight train --data kddcup.data_10_percent.gz --features flow
+      oversight train --data kddcup.data_10_percent.gz --seed 0
+      oversight train --data kddcup.data_10_percent.gz --features flow --output models/kdd99-flow
     """
     if keep_keras is not None and keep_keras.suffix != ".keras":
         raise click.UsageError(f"--keep-keras {keep_keras}: Keras writes files that end in .keras")
@@ -71,7 +73,7 @@ def command(
         )
         model, contract = _train(parts, source, features.model, seed, progress)
         progress.say("converting and checking")
-        made = _write(model, contract, parts, output or DEFAULT_MODEL.parent.with_name(features.model))
+        made = _write(model, contract, parts, output or BUILD / features.model)
     if keep_keras is not None:
         _keep(model, keep_keras)
     _show({**made, "seconds": round(time.monotonic() - began, 1)}, as_json=as_json)
