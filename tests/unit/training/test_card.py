@@ -22,7 +22,7 @@ from training.report import page, report
 
 TRAINING: dict[str, Any] = {
     "data": "rows.gz", "sha256": "ff" * 32, "rows": 20, "distinct_vectors": 5, "contradictory_vectors": 0,
-    "training_vectors": 3, "validation_vectors": 1, "held_out_vectors": 1, "seed": 4, "recipe": {"epochs": 2, "hidden": (4, 4)},
+    "training_vectors": 3, "validation_vectors": 1, "held_out_vectors": 1, "seed": 4, "recipe": {"epochs": 2, "hidden": (4, 4), "false_positive_rate": 0.02},
 }  # fmt: skip
 SHIPPED: ModelContract = dataclasses.replace(CONTRACT, training=TRAINING, libraries={"keras": "3"})
 TWINS = np.array([False] * 5 + [True, False])
@@ -38,7 +38,7 @@ def content(**changes: Any) -> dict[str, Any]:
         "test_file": "test.gz",
         "planned": ["seed-0", "fold-0", "anchor", "fold-1"],
         "vectors_of": {"normal": 30},
-        "made_by": {"recipe": {"epochs": 2, "hidden": [4, 4]}, "data": "ff" * 32},
+        "made_by": {"recipe": {"epochs": 2, "hidden": [4, 4], "false_positive_rate": 0.02}, "data": "ff" * 32},
         "anchor_made_by": {"recipe": {"hidden": [45, 45], "learning_rate": 0.001, "batch_size": 128, "epochs": 20}},
         **changes,
     }
@@ -96,8 +96,8 @@ def test_the_card_says_what_was_chosen_with_sight_of_the_test_file(folder: Path)
 @pytest.mark.parametrize(
     "changes",
     [
-        {"made_by": {"recipe": {"epochs": 3, "hidden": [4, 4]}, "data": "ff" * 32}},
-        {"made_by": {"recipe": {"epochs": 2, "hidden": [4, 4]}, "data": "ee" * 32}},
+        {"made_by": {"recipe": {"epochs": 3, "hidden": [4, 4], "false_positive_rate": 0.02}, "data": "ff" * 32}},
+        {"made_by": {"recipe": {"epochs": 2, "hidden": [4, 4], "false_positive_rate": 0.02}, "data": "ee" * 32}},
         {"model": "another"},
     ],
 )
