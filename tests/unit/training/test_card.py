@@ -22,7 +22,8 @@ from training.report import page, report
 
 TRAINING: dict[str, Any] = {
     "data": "rows.gz", "sha256": "ff" * 32, "rows": 20, "distinct_vectors": 5, "contradictory_vectors": 0,
-    "training_vectors": 3, "validation_vectors": 1, "held_out_vectors": 1, "seed": 4, "recipe": {"epochs": 2, "hidden": (4, 4), "false_positive_rate": 0.02},
+    "training_vectors": 3, "validation_vectors": 1, "held_out_vectors": 1, "seed": 4,
+    "recipe": {"epochs": 2, "hidden": (4, 4), "false_positive_rate": 0.02},
 }  # fmt: skip
 SHIPPED: ModelContract = dataclasses.replace(CONTRACT, training=TRAINING, libraries={"keras": "3"})
 TWINS = np.array([False] * 5 + [True, False])

@@ -106,7 +106,8 @@ def test_report_and_model_card_say_the_same_figures() -> None:
     artifact: dict[str, Any] = {"version": "0123456789ab", "size_bytes": 1234}
     training: dict[str, Any] = {
         "data": "rows.gz", "sha256": "ff" * 32, "rows": 20, "distinct_vectors": 5, "contradictory_vectors": 0,
-        "training_vectors": 3, "validation_vectors": 1, "held_out_vectors": 1, "seed": 4, "recipe": {"epochs": 2, "false_positive_rate": 0.02},
+        "training_vectors": 3, "validation_vectors": 1, "held_out_vectors": 1, "seed": 4,
+        "recipe": {"epochs": 2, "false_positive_rate": 0.02},
     }  # fmt: skip
     contract = dataclasses.replace(CONTRACT, training=training, libraries={"keras": "3"})
     read = json.loads(report(contract, figures, labels, artifact))
