@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
 
 from contract.errors import EngineUnavailableError, SettingsError
 from oversight.cluster import connect
@@ -103,9 +106,25 @@ def secured_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     try:
         subprocess.run([REAL_ENGINE / "start.sh", str(port), folder], env=environment, capture_output=True, check=True)
-        yield f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
+        _wait_for_security(url)
+        yield url
     finally:
         subprocess.run([REAL_ENGINE / "stop.sh", folder], capture_output=True, check=False)
+
+
+def _wait_for_security(url: str) -> None:
+    """A node answers before its security index does; until then it refuses every password with 401."""
+    deadline = time.monotonic() + 60
+    with Elasticsearch(url, basic_auth=("elastic", PASSWORD), request_timeout=10) as es:
+        while time.monotonic() < deadline:
+            try:
+                es.security.create_api_key(name="oversight-test-ready", refresh="wait_for")
+            except (ApiError, TransportError):
+                time.sleep(0.2)
+            else:
+                return
+    raise AssertionError(f"the secured engine at {url} takes no password after 60 s")
 
 
 @pytest.mark.elasticsearch
