@@ -15,6 +15,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -115,6 +117,16 @@ def end_leftovers(folder: Path) -> int:
     end(left)
     (folder / NOTES).unlink(missing_ok=True)
     return len(left)
+
+
+def answers(url: str, process: psutil.Popen, *, within_s: float) -> bool:
+    """Whether a server of ours answers a GET with success before the time is over or its process ends."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310  our own loopback address
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def end(processes: Sequence[psutil.Process]) -> None:

@@ -5,15 +5,12 @@ Its Python launcher leaves the engine running when it is ended, so the binary is
 
 from __future__ import annotations
 
-import contextlib
-import time
-import urllib.request
 from pathlib import Path
 
 import psutil
 
 from contract.errors import EngineUnavailableError, SettingsError
-from oversight.children import Children
+from oversight.children import Children, answers
 from oversight.ports import free_port
 
 START_WAIT_S = 15.0
@@ -48,16 +45,7 @@ def start(children: Children) -> tuple[psutil.Popen, str]:
         command = [str(binary()), "start", "--only", "elasticsearch", "--elasticsearch-port", str(port)]
         engine = children.start([*command, "--data-dir", str(children.folder / "engine")], log=log)
         url = f"http://127.0.0.1:{port}"
-        if _answers(url, engine):
+        if answers(url, engine, within_s=START_WAIT_S):
             return engine, url
         children.stop(engine)
     raise EngineUnavailableError(f"the embedded engine does not start; its own words are in {log}")
-
-
-def _answers(url: str, engine: psutil.Popen) -> bool:
-    deadline = time.monotonic() + START_WAIT_S
-    while time.monotonic() < deadline and engine.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310  our own loopback address
-            return True
-        time.sleep(0.05)
-    return False

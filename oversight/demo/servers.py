@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +17,7 @@ from contract.fields import stream_name
 from enrich_service.model_file import read_contract
 from es_pipelines.provision import provision
 from oversight import embedded
-from oversight.children import Children
+from oversight.children import Children, answers
 from oversight.ports import free_port
 from oversight.settings import DEFAULT_MODEL
 
@@ -74,7 +71,7 @@ class Servers:
     def _wait_for_enrich(self, enrich: psutil.Popen) -> None:
         """Wait until the model has answered a row; on another port where the first was taken meanwhile."""
         for _ in range(TRIES):
-            if _is_ready(self.enrich_url, enrich):
+            if answers(f"{self.enrich_url}/v2/health/ready", enrich, within_s=START_WAIT_S):
                 return
             self._children.stop(enrich)
             enrich = self._start_enrich()
@@ -121,14 +118,3 @@ def _own_command() -> str:
         return "oversight"
     program = Path(sys.prefix) / "bin" / "oversight"
     return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)
-
-
-def _is_ready(url: str, process: psutil.Popen) -> bool:
-    deadline = time.monotonic() + START_WAIT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/v2/health/ready", timeout=2):  # noqa: S310  our own loopback address
-                return True
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    return False
