@@ -30,6 +30,7 @@ ENRICH_ROOTS = (
     "threat",
     "oversight.prediction",
     "oversight.model",
+    "oversight.shadow",
 )
 """What the enrich service may write: a field of its answer that is none of these, and below none of these, is refused."""
 
@@ -113,6 +114,18 @@ FIELDS: tuple[Field, ...] = (
     Field("oversight.prediction.rescored", "boolean", "a later model changed the verdict"),
     Field("oversight.model.id", "keyword", "name of the model"),
     Field("oversight.model.version", "keyword", "first 12 hex digits of the artifact's SHA-256"),
+    Field(
+        "oversight.shadow.label", "keyword", "verdict of the shadow, a second model that answers beside the active one"
+    ),
+    Field("oversight.shadow.closest", "keyword", "the shadow's own answer, always one of its labels"),
+    Field("oversight.shadow.family", "keyword", "family of the shadow's verdict"),
+    Field("oversight.shadow.probability", "float", "of the shadow's closest label"),
+    Field("oversight.shadow.novelty", "float", "0 to 1: how unlike anything in the shadow's training"),
+    Field("oversight.shadow.unknown", "boolean", "the novelty is above the shadow's threshold"),
+    Field("oversight.shadow.agrees", "boolean", "the shadow's verdict is the active model's"),
+    Field("oversight.shadow.error", "keyword", "code of the error where the shadow cannot read the document"),
+    Field("oversight.shadow.model.id", "keyword", "name of the shadow"),
+    Field("oversight.shadow.model.version", "keyword", "first 12 hex digits of the shadow's SHA-256"),
     Field("oversight.failure.field", "keyword", "document field at fault"),
     Field("oversight.failure.pipeline", "keyword", "ingest pipeline that failed"),
     Field("oversight.failure.processor", "keyword", "its processor, by tag"),

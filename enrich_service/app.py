@@ -15,7 +15,7 @@ import time
 from importlib import metadata
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
@@ -24,7 +24,8 @@ from enrich_service import wire
 from enrich_service.artifact import Artifact
 from enrich_service.config import AppConfig
 from enrich_service.describe import model_metadata, model_page
-from enrich_service.enrich import Enricher
+from enrich_service.serving import Models, Serving
+from enrich_service.shadow import OnCompared
 from enrich_service.wire import RequestError
 
 log = logging.getLogger(__name__)
@@ -44,17 +45,29 @@ _CODES = {
 }
 
 
-def create_app(artifact: Artifact, config: AppConfig) -> Flask:
-    """The WSGI application of one model."""
+def create_app(
+    artifact: Artifact, config: AppConfig, *, shadow: Artifact | None = None, on_compared: OnCompared | None = None
+) -> Flask:
+    """The WSGI application of a model, and of the shadow that answers beside it; `models_of` switches them later."""
     app = Flask(SERVER, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes + 1  # a chunked body is cut there: one byte tells
-    app.extensions[_EXTENSION] = (Enricher(artifact, unknown_is_alert=config.unknown_is_alert), config)
+
+    def make(active: Artifact, beside: Artifact | None) -> Serving:
+        return Serving(active, beside, unknown_is_alert=config.unknown_is_alert, on_compared=on_compared)
+
+    app.extensions[_EXTENSION] = (Models(make, make(artifact, shadow)), config)
     app.register_blueprint(_routes())
     app.before_request(_authorize)
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _our_fault)
     return app
+
+
+def models_of(app: Flask) -> Models:
+    """What an application serves, to switch it."""
+    models: Models = app.extensions[_EXTENSION][0]
+    return models
 
 
 def _routes() -> Blueprint:
@@ -74,11 +87,11 @@ def _routes() -> Blueprint:
 
 def enrich() -> Response:
     """One result a document, in the same order."""
-    enricher, config = _state()
+    serving, config = _state()
     began = time.monotonic_ns()
     documents = wire.documents(_json_body(config), max_documents=config.max_documents)
     try:
-        results = enricher.enrich(documents)
+        results = serving.enrich(documents)
     except ArtifactError as error:
         log.error("the model does not answer: %s", error)
         raise RequestError(
@@ -95,7 +108,7 @@ def enrich() -> Response:
             "enrich_service.batch.failed": failed,
         },
     )
-    return answer({"model": enricher.model, "results": results})
+    return answer({"model": serving.model, "results": results})
 
 
 def model() -> Response:
@@ -137,9 +150,13 @@ def answer(data: Any, status: int = 200) -> Response:
     return Response(wire.dump_json(data), status, content_type=JSON)
 
 
-def _state() -> tuple[Enricher, AppConfig]:
-    state: tuple[Enricher, AppConfig] = current_app.extensions[_EXTENSION]
-    return state
+def _state() -> tuple[Serving, AppConfig]:
+    """What serves this request, taken once: a switch in the middle of it changes nothing for it."""
+    if "serving" not in g:
+        models, config = current_app.extensions[_EXTENSION]
+        g.serving = (models.current, config)
+    serving: tuple[Serving, AppConfig] = g.serving
+    return serving
 
 
 def _named(name: str) -> Artifact:

@@ -29,12 +29,15 @@ VERDICT = ("oversight.prediction.label", "oversight.prediction.family")
 
 TAKEN_BACK_HERE = (
     "rule", "threat", "error", "event.severity", "event.risk_score",
-    "oversight.prediction", "oversight.model", "oversight.failure",
+    "oversight.prediction", "oversight.model", "oversight.shadow", "oversight.failure",
 )  # fmt: skip
-TAKEN_BACK_ELSEWHERE = ("oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT)
+TAKEN_BACK_ELSEWHERE = ("oversight.prediction", "oversight.model", "oversight.shadow", "oversight.failure", ALERT_ROOT)
 """What only an earlier verdict can have written, in our stream and in any other index."""
 
-OBJECTS = ("oversight", "oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT)
+OBJECTS = (
+    "oversight", "oversight.prediction", "oversight.model", "oversight.shadow", "oversight.shadow.model",
+    "oversight.failure", ALERT_ROOT,
+)  # fmt: skip
 """Where we write an object, in whatever index; a partial update merges objects, and replaces anything else."""
 
 RETRY_STATUSES = (429, 503)

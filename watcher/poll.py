@@ -31,7 +31,7 @@ ORDER = (
 )
 EARLIER_FIELDS = (
     "event.kind", "event.severity", "event.risk_score", "rule", "threat", "error",
-    STATUS, "oversight.prediction", "oversight.model", "oversight.failure", ALERT_ROOT,
+    STATUS, "oversight.prediction", "oversight.model", "oversight.shadow", "oversight.failure", ALERT_ROOT,
 )  # fmt: skip
 """What an earlier verdict may have left in the document, and the next one may have to take back; with the status one
 sees whether `oversight` is an object at all."""

@@ -1,0 +1,55 @@
+"""What a worker answers with: one object that a request takes whole, and that is replaced whole at a switch.
+
+    request ──▶ models.current ──▶ Serving ──▶ the active model's results, beside each the shadow's under oversight.shadow
+                     ▲
+                     └── switch(): another Serving takes its place; requests in hand keep theirs until they are answered
+
+So no answer holds results of two versions, and the old sessions are released with the last request that uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from enrich_service.artifact import Artifact
+from enrich_service.enrich import Document, Enricher
+from enrich_service.shadow import OnCompared, Shadow
+
+
+class Serving:
+    """The active model and its shadow, made once and never changed: threads share it."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        shadow: Artifact | None = None,
+        *,
+        unknown_is_alert: bool = False,
+        on_compared: OnCompared | None = None,
+    ) -> None:
+        self.artifact = artifact
+        self.enricher = Enricher(artifact, unknown_is_alert=unknown_is_alert)
+        self.model = self.enricher.model
+        self.shadow = None if shadow is None else Shadow(shadow, artifact, on_compared=on_compared)
+
+    def enrich(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
+        """One result a document, in the same order: `{"id", "fields"}` or `{"id", "error"}`.
+
+        Raises:
+            ArtifactError: the active model does not answer at all. The shadow's failures never reach a client.
+        """
+        results = self.enricher.enrich(documents)
+        return results if self.shadow is None else self.shadow.beside(documents, results)
+
+
+class Models:
+    """What a worker serves now. Reading `current` and replacing it are one step each, so no lock is needed."""
+
+    def __init__(self, make: Callable[[Artifact, Artifact | None], Serving], first: Serving) -> None:
+        self._make = make
+        self.current = first
+
+    def switch(self, artifact: Artifact, shadow: Artifact | None = None) -> None:
+        """Serve another model, or another shadow, from the next request on."""
+        self.current = self._make(artifact, shadow)
