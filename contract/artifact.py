@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from contract.errors import ArtifactError
+from contract.profile import profile_problems
 
 METADATA_KEY = "oversight.contract"
 FORMAT = 1
@@ -86,6 +87,9 @@ class Feature:
     """Of a float feature: the 5 %, 50 % and 95 % quantile of the harmless rows (`ModelContract.usual_of`)."""
     usual_shares: tuple[tuple[str, float], ...] = ()
     """Of a string feature: the words of the harmless rows with their share of them, the commonest first."""
+    profile_edges: tuple[float, ...] = ()
+    profile_shares: tuple[float, ...] = ()
+    """Of a float feature: how the harmless rows are spread (contract/profile.py); the drift of live values is told by it."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,7 @@ def _check_features(features: tuple[Feature, ...]) -> list[str]:
         if any(not part for part in feature.field.split(".")):
             problems.append(f"feature {feature.name!r} has the field {feature.field!r}, which no engine takes")
         problems += _check_usual(feature)
+        problems += _check_profile(feature)
     return problems
 
 
@@ -237,6 +242,13 @@ def _check_usual(feature: Feature) -> list[str]:
     if any(not 0.0 <= share <= 1.0 for share in shares) or sum(shares) > 1.0 + SHARES_TOLERANCE:
         problems.append(f"`usual_shares` of {feature.name!r} are no shares of one whole")
     return problems
+
+
+def _check_profile(feature: Feature) -> list[str]:
+    edges, shares = feature.profile_edges, feature.profile_shares
+    if feature.kind == "string" and (edges or shares):
+        return [f"string feature {feature.name!r} has a profile of numbers; its `usual_shares` are its profile"]
+    return profile_problems(feature.name, edges, shares, tolerance=SHARES_TOLERANCE)
 
 
 def _check_labels(labels: tuple[Label, ...], families: tuple[str, ...]) -> list[str]:
@@ -261,7 +273,8 @@ def _feature_to_dict(feature: Feature) -> dict[str, Any]:
     else:
         data |= {"minimum": feature.minimum, "maximum": feature.maximum}
         usual = {key: getattr(feature, key) for key in ("usual_low", "usual_middle", "usual_high")}
-    known = {key: value for key, value in usual.items() if value not in (None, {})}
+        usual |= {key: list(getattr(feature, key)) for key in ("profile_edges", "profile_shares")}
+    known = {key: value for key, value in usual.items() if value not in (None, {}, [])}
     return data | {"background": feature.background} | known
 
 
@@ -279,6 +292,8 @@ def _feature_from_dict(data: Mapping[str, Any]) -> Feature:
         usual_middle=_number(data, "usual_middle"),
         usual_high=_number(data, "usual_high"),
         usual_shares=_shares(data),
+        profile_edges=_numbers(data, "profile_edges"),
+        profile_shares=_numbers(data, "profile_shares"),
     )
 
 
@@ -337,6 +352,10 @@ def _mapping(data: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"`{key}` is no object")
     return value
+
+
+def _numbers(data: Mapping[str, Any], key: str) -> tuple[float, ...]:
+    return tuple(_number({key: item}, key) or 0.0 for item in _list({key: [], **data}, key))
 
 
 def _number(data: Mapping[str, Any], key: str) -> float | None:

@@ -14,6 +14,7 @@ from training.data import Records, Source
 from training.encoding import Encoding
 from training.feature_sets import SETS
 from training.fit import Recipe
+from training.profile import profile
 from training.split import Parts
 
 NAME = SETS["all"].model
@@ -86,6 +87,7 @@ def _words(column: str, vocabulary: tuple[str, ...], normal: Records) -> Feature
 def _numbers(column: str, training: Records, normal: Records) -> Feature:
     place = training.numeric_columns.index(column)
     values = training.numeric[:, place]
+    edges, shares = profile(normal.numeric[:, place], normal.counts, seen=values)
     low, middle, high = map(_shortest, _quantiles(normal.numeric[:, place], normal.counts))
     return Feature(
         column,
@@ -97,6 +99,8 @@ def _numbers(column: str, training: Records, normal: Records) -> Feature:
         usual_low=low,
         usual_middle=middle,
         usual_high=high,
+        profile_edges=tuple(map(_shortest, edges)),
+        profile_shares=shares,
     )
 
 

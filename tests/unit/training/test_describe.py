@@ -48,3 +48,13 @@ def test_the_harmless_value_is_the_middle_of_distinct_normal_vectors(described: 
     """One vector that fills half the file does not move it."""
     assert described["count"].background == 50.5
     assert described["service"].background == "http"
+
+
+def test_a_profile_is_of_the_normal_rows(described: dict[str, Feature]) -> None:
+    """The commonest value, 100 in 101 rows of 200, has its own bin; the attacks' 511 is in none of the shares."""
+    count = described["count"]
+    assert 100 in count.profile_edges
+    place = count.profile_edges.index(100)
+    assert count.profile_edges[place - 1] == 99
+    assert count.profile_shares[place : place + 2] == (0.505, 0.0)
+    assert described["service"].profile_edges == ()
