@@ -32,7 +32,7 @@ def profile(
         edges, ascending, at most `PARTS + 1` of them; shares, one more, together 1 but for rounding.
     """
     distinct, which = np.unique(values, return_inverse=True)
-    rows = np.bincount(which, weights=counts.astype(np.float64))
+    rows = np.bincount(which, weights=counts).astype(np.float64)
     top = int(rows.argmax())
     edges = np.unique(np.concatenate([_around(distinct[top], seen), _quantiles(distinct, rows, top)]))
     shares = np.bincount(np.searchsorted(edges, distinct), weights=rows, minlength=len(edges) + 1) / rows.sum()
