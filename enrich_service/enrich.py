@@ -7,7 +7,7 @@ documents ──▶ features ──▶ predictions ──▶ reasons of the flag
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,10 @@ from enrich_service.reasons import Explainer
 log = logging.getLogger(__name__)
 
 
+OnPredicted = Callable[[Predictions], None]
+"""Told of each page that was predicted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document as a client sends it."""
@@ -34,9 +38,17 @@ class Document:
 class Enricher:
     """All that answers for one model. It holds no state between two pages, so threads may share it."""
 
-    def __init__(self, artifact: Artifact, *, unknown_is_alert: bool = False, reasons: bool = True) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        unknown_is_alert: bool = False,
+        reasons: bool = True,
+        on_predicted: OnPredicted | None = None,
+    ) -> None:
         self.artifact = artifact
         self.model = {"id": artifact.contract.name, "version": artifact.version}
+        self._on_predicted = on_predicted
         self._reader = FeatureReader(artifact.contract)
         self._predictor = Predictor(artifact)
         self._explainer = Explainer(artifact) if reasons else None
@@ -53,6 +65,8 @@ class Enricher:
         errors = rows.errors
         if len(rows.index):
             predictions = self._predictor.predict(rows)
+            if self._on_predicted is not None:
+                self._on_predicted(predictions)
             errors = predictions.rows.errors
             reasons = self._reasons(predictions)
             for row, position in enumerate(predictions.rows.index.tolist()):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from enrich_service.artifact import Artifact
-from enrich_service.enrich import Document, Enricher
+from enrich_service.enrich import Document, Enricher, OnPredicted
 from enrich_service.shadow import OnCompared, Shadow
 
 
@@ -27,9 +27,10 @@ class Serving:
         *,
         unknown_is_alert: bool = False,
         on_compared: OnCompared | None = None,
+        on_predicted: OnPredicted | None = None,
     ) -> None:
         self.artifact = artifact
-        self.enricher = Enricher(artifact, unknown_is_alert=unknown_is_alert)
+        self.enricher = Enricher(artifact, unknown_is_alert=unknown_is_alert, on_predicted=on_predicted)
         self.model = self.enricher.model
         self.shadow = None if shadow is None else Shadow(shadow, artifact, on_compared=on_compared)
 
