@@ -22,7 +22,7 @@ install: ## the serving install alone: neither engine nor TensorFlow; then .venv
 	@echo "installed: $(BIN)/oversight --help"
 
 test: venv ## every test, from nothing
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: venv ## what a change must pass before it is shown: format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .

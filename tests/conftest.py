@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
+from filelock import FileLock
 
 from oversight import embedded
 from oversight.children import Children
@@ -20,6 +23,24 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("OVERSIGHT_TEST_SHARED", ROOT.parent / "shared"))
 REAL_ENGINE = SHARED / "realengine"
 JAVA_NEEDED = 21
+RUN_FOLDER = "PYTEST_RUN_FOLDER"
+"""Environment variable with a folder that all processes of this test run share (pytest-xdist starts several)."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The first process of a run makes the folder that all share; the others inherit its environment."""
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="oversight-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The first process ends last: it stops the real engines that any of them has started."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(os.environ.pop(RUN_FOLDER))
+    for engine in folder.glob("*/"):
+        subprocess.run([REAL_ENGINE / "stop.sh", engine], capture_output=True, check=False)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_report_header() -> list[str]:
@@ -55,37 +76,43 @@ def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     children.stop_all()
 
 
-def _real_engine(folder: Path, engine: str, already: str | None) -> Iterator[str]:
+def _real_engine(engine: str) -> str:
+    """Address of the one real engine of this kind in this test run, started by the first process that asks."""
+    already = os.environ.get(f"OVERSIGHT_TEST_{engine.upper()}_URL")
     if already:  # a developer's own, started by hand
-        yield already
-        return
+        return already
     reason = why_no_real_engine()
     if reason:
         pytest.skip(reason)
+    folder = Path(os.environ[RUN_FOLDER]) / engine
+    with FileLock(folder.with_suffix(".lock")):
+        address = folder / "address"
+        if not address.exists():
+            folder.mkdir(exist_ok=True)
+            address.write_text(_start_real_engine(folder, engine), encoding="utf-8")
+        return address.read_text(encoding="utf-8")
+
+
+def _start_real_engine(folder: Path, engine: str) -> str:
     port = free_port()
     environment = {**os.environ, "ENGINE": engine, "HEAP": "768m"}
     started = subprocess.run(
         [REAL_ENGINE / "start.sh", str(port), folder], env=environment, capture_output=True, text=True, check=False
     )
-    try:
-        assert "READY" in started.stdout, f"{engine} did not start: {started.stdout[-500:]} {started.stderr[-2000:]}"
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        subprocess.run([REAL_ENGINE / "stop.sh", folder], capture_output=True, check=False)
+    assert "READY" in started.stdout, f"{engine} did not start: {started.stdout[-500:]} {started.stderr[-2000:]}"
+    return f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
-def opensearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def opensearch_url() -> str:
     """Address of a real OpenSearch (pipelines, data streams) that lives as long as the test run."""
-    already = os.environ.get("OVERSIGHT_TEST_OPENSEARCH_URL")
-    yield from _real_engine(tmp_path_factory.mktemp("opensearch"), "opensearch", already)
+    return _real_engine("opensearch")
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def elasticsearch_url() -> str:
     """Address of a real Elasticsearch 8.19 (no pipelines, no data streams) that lives as long as the test run."""
-    already = os.environ.get("OVERSIGHT_TEST_ELASTICSEARCH_URL")
-    yield from _real_engine(tmp_path_factory.mktemp("elasticsearch"), "elasticsearch", already)
+    return _real_engine("elasticsearch")
 
 
 @pytest.fixture(params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
