@@ -13,8 +13,10 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +29,8 @@ from contract.errors import InputError
 NOTES = "processes.json"
 STOP_WAIT_S = 10.0
 """Seconds that a process may take to end by itself: gunicorn and the watcher finish the batch in hand."""
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Children:
@@ -46,7 +50,7 @@ class Children:
             env: its whole environment (default: ours).
         """
         bound = [sys.executable, "-m", "oversight.bound", str(os.getpid()), *command]
-        with log.open("ab") as output:
+        with log.open("ab") as output, _signals_wait():
             child = psutil.Popen(
                 bound,
                 stdin=subprocess.DEVNULL,
@@ -56,7 +60,7 @@ class Children:
                 cwd=self.folder,
                 start_new_session=True,  # Ctrl-C at the terminal reaches us alone, and we stop them in order
             )
-        self._running.append(child)
+            self._running.append(child)
         self._note()
         return child
 
@@ -77,6 +81,23 @@ class Children:
         draft = target.with_suffix(".tmp")
         draft.write_text(json.dumps(notes), encoding="utf-8")
         draft.replace(target)
+
+
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back for a moment: an exception in the middle of a start leaves a child that nobody knows."""
+    if threading.current_thread() is not threading.main_thread():  # Python runs handlers in the main thread only
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda came_now, _: came.append(came_now)) for number in _ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for one in came:
+        signal.raise_signal(one)
 
 
 @contextlib.contextmanager
@@ -130,18 +151,26 @@ def answers(url: str, process: psutil.Popen, *, within_s: float) -> bool:
 
 
 def end(processes: Sequence[psutil.Process]) -> None:
-    """End processes and their descendants: SIGTERM, `STOP_WAIT_S`, SIGKILL."""
-    everyone: list[psutil.Process] = []
+    """End processes and all that they started: SIGTERM, `STOP_WAIT_S`, SIGKILL."""
+    sessions = {process.pid for process in processes}
+    everyone: set[psutil.Process] = set(processes)
     for process in processes:
-        try:
-            everyone += [process, *process.children(recursive=True)]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            everyone.update(process.children(recursive=True))
             process.terminate()
-        except psutil.NoSuchProcess:
-            continue
-    _, alive = psutil.wait_procs(everyone, timeout=STOP_WAIT_S)
-    for process in alive:
-        try:
+    psutil.wait_procs(everyone, timeout=STOP_WAIT_S)
+    left = [process for process in everyone | _of_sessions(sessions) if process.is_running()]
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(alive, timeout=STOP_WAIT_S)
+    psutil.wait_procs(left, timeout=STOP_WAIT_S)
+
+
+def _of_sessions(sessions: set[int]) -> set[psutil.Process]:
+    """Processes of these sessions: a worker that was forked while its parent was told to end is no one's child by now."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) in sessions:
+                found.add(process)
+    return found
