@@ -34,6 +34,9 @@ class ServeConfig:
     """What the server needs to know."""
 
     model: Path
+    """An artifact, or a model folder."""
+    model_digests: frozenset[str] = frozenset()
+    """SHA-256 of every artifact that may be served, in hex; none at all: any may."""
     bind: str = "127.0.0.1:8600"
     """HOST:PORT; port 0 takes a free one."""
     workers: int = 1

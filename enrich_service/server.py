@@ -6,37 +6,37 @@
 ONNX Runtime does not survive a fork: importing it starts a thread, and a forked child waits for that thread for ever
 when it ends. So this process never imports it: the model is tried in a process of its own, and each worker imports it
 after the fork. All workers open the bytes that the parent read: a file that is replaced meanwhile never leaves two
-versions answering beside each other.
+versions answering beside each other. `switch` says how another version takes the place of the first while they answer.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import socket
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from contract.errors import ArtifactError
+from enrich_service.channel import Channel
 from enrich_service.config import ServeConfig, listen, url_of
-from enrich_service.model_file import ModelFile, read
+from enrich_service.switch import Switch, facts
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 0.5
+"""Seconds between two looks at the model folder and at the workers."""
 KEEPALIVE_S = 75
 """A watcher keeps its connection between two looks; longer than any poll interval that makes sense."""
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  gunicorn makes an unlinked file of its own there
@@ -53,39 +53,16 @@ def serve(config: ServeConfig) -> None:
         SettingsError: the address is none, or is open to other machines without a token.
         EndpointUnavailableError: the port is taken, or the address is not this machine's.
     """
-    model = read(config.model)
-    try_out(model)
+    switch = Switch(config.model, digests=config.model_digests, limit_s=config.timeout_s)
     listener = listen(config)
-    Server(config, model, listener).run()
-
-
-def try_out(model: ModelFile) -> None:
-    """Open the model once, in a process of its own that ends with it.
-
-    Raises:
-        ArtifactError: it cannot be served, or ONNX Runtime crashes on it.
-    """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as process:
-        try:
-            process.submit(_open, model).result()
-        except BrokenProcessPool:
-            raise ArtifactError(
-                f"{model.path}: the process that opened the model was killed; look at the machine's memory, "
-                f"or convert the model again"
-            ) from None
-
-
-def _open(model: ModelFile) -> None:
-    from enrich_service.artifact import open_model
-
-    open_model(model)
+    Server(config, switch, listener).run()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The application as gunicorn wants it: settings, and the WSGI callable of one worker."""
 
-    def __init__(self, config: ServeConfig, model: ModelFile, listener: socket.socket) -> None:
-        self.config, self.model = config, model
+    def __init__(self, config: ServeConfig, switch: Switch, listener: socket.socket) -> None:
+        self.config, self.switch = config, switch
         self.url = url_of(listener)
         self.descriptor = listener.detach()
         super().__init__()
@@ -110,24 +87,70 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> WSGIApplication:
-        """The routes of one worker, with a session of its own; runs after the fork."""
+        """The routes of one worker, with sessions of its own; runs after the fork."""
         from enrich_service.app import create_app
         from enrich_service.artifact import open_model
 
-        return create_app(open_model(self.model), self.config.app)
+        chosen = self.switch.chosen
+        shadow = None if chosen.shadow is None else open_model(chosen.shadow)
+        return create_app(open_model(chosen.active), self.config.app, shadow=shadow)
 
-    def _worker_is_ready(self, worker: ThreadWorker) -> None:
-        contract, version = self.model.contract, self.model.version
-        what = f"model {contract.name}, version {version}"
-        facts = {"oversight.model.id": contract.name, "oversight.model.version": version, "url.original": self.url}
+    def run(self) -> None:
+        """Start the workers and watch over them until the end."""
+        Parent(self).run()
+
+    def _worker_is_ready(self, worker: Worker) -> None:
+        from enrich_service.app import models_of
+        from enrich_service.follow import Follower
+
+        worker.line.channel.close()
+        Follower(worker.channel, models_of(worker.wsgi)).start()
+        active = self.switch.chosen.active
+        what = f"model {active.contract.name}, version {active.version}"
+        said = {**facts(self.switch.chosen), "url.original": self.url}
         if worker.age == 1:
-            log.info("ready at %s: %s", self.url, what, extra={"event.action": "ready", **facts})
+            log.info("ready at %s: %s", self.url, what, extra={"event.action": "ready", **said})
         elif worker.age > self.config.workers:
-            log.warning("a worker was replaced: %s", what, extra={"event.action": "worker-replaced", **facts})
+            log.warning("a worker was replaced: %s", what, extra={"event.action": "worker-replaced", **said})
+
+
+class Parent(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's loop over its workers, with a look at the model in each round."""
+
+    def handle_hup(self) -> None:
+        """SIGHUP: look at the model now. The workers stay, and so does every connection."""
+        self.app.switch.look()
+
+    def wait_for_signals(self, timeout: float = LOOK_S) -> list[int]:
+        """Sleep until a signal comes, or until the next look is due."""
+        signals: list[int] = super().wait_for_signals(min(timeout, LOOK_S))
+        return signals
+
+    def manage_workers(self) -> None:
+        """Keep their number, and what they serve."""
+        super().manage_workers()
+        self.app.switch.step([worker.line for worker in self.WORKERS.values()])
+
+    def spawn_worker(self) -> int:
+        """Fork a worker; this returns in the parent alone, which then needs the worker's end of the line no more."""
+        pid: int = super().spawn_worker()
+        self.WORKERS[pid].channel.close()
+        return pid
+
+    def stop(self, graceful: bool = True) -> None:
+        """End the workers."""
+        self.app.switch.close()
+        super().stop(graceful)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A worker that answers what is no HTTP in JSON, and keeps what it was out of the log: it may be a document."""
+
+    def __init__(self, age: int, ppid: int, sockets: list[Any], app: Server, *rest: Any) -> None:
+        """Made by the parent just before the fork."""
+        super().__init__(age, ppid, sockets, app, *rest)
+        end, self.channel = Channel.pair()
+        self.line = app.switch.line(end)
 
     def load_wsgi(self) -> None:
         """Make the routes; told to stop meanwhile, end in peace: an import cut short fails in its own ways."""

@@ -97,7 +97,9 @@ class OversightSettings(Part):
     index: str | None = None
     """Index, list or pattern that the watcher works on in place of our data stream."""
     model: Path = DEFAULT_MODEL
-    """The artifact to serve."""
+    """The artifact to serve, or a model folder (`oversight model add`)."""
+    model_sha256: str | None = None
+    """SHA-256 of the artifact in hex, several with commas between them: another one is not served, at no start and no switch."""
     enrich_url: str = "http://127.0.0.1:8600"
     """Where the watcher finds the enrich service."""
     enrich_token: SecretStr | None = None
@@ -116,6 +118,20 @@ class OversightSettings(Part):
                 "splits the stream's name there)"
             )
         return value
+
+    @field_validator("model_sha256")
+    @classmethod
+    def _is_a_digest(cls, value: str | None) -> str | None:
+        digests = [part.strip().lower() for part in (value or "").split(",") if part.strip()]
+        for digest in digests:
+            if not re.fullmatch(r"[0-9a-f]{64}", digest):
+                raise ValueError("expected 64 hex digits as `sha256sum` prints them, several with commas between them")
+        return ",".join(digests) or None
+
+    @property
+    def model_digests(self) -> frozenset[str]:
+        """The digests that are pinned; none: any artifact may be served."""
+        return frozenset((self.model_sha256 or "").split(",")) - {""}
 
     @field_validator("enrich_url")
     @classmethod

@@ -15,7 +15,7 @@ from oversight.settings import OversightSettings, ServeSettings, load
     "--bind", metavar="HOST:PORT", help="Where to listen; 127.0.0.1:8600 if not given, port 0 takes a free one."
 )
 @click.option("--workers", type=int, metavar="N", help="Processes that answer.")
-@click.option("--model", type=click.Path(path_type=Path), help="The artifact to serve.")
+@click.option("--model", type=click.Path(path_type=Path), help="The artifact to serve, or a model folder.")
 @click.option("--verbose", is_flag=True, help="Log every request.")
 def command(*, bind: str | None, workers: int | None, model: Path | None, verbose: bool) -> None:
     """Answer for the model over HTTP, until SIGTERM or Ctrl-C.
@@ -35,6 +35,7 @@ def command(*, bind: str | None, workers: int | None, model: Path | None, verbos
     serve(
         ServeConfig(
             model=shared.model,
+            model_digests=shared.model_digests,
             bind=settings.bind,
             workers=settings.workers,
             threads=settings.threads,

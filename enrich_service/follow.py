@@ -1,0 +1,64 @@
+"""A worker's part in a switch: a thread that opens the model which the parent has accepted, and then serves it.
+
+    channel ──▶ bytes ──▶ open, one row answered ──▶ models.switch() ──▶ report to the parent
+                             └─ fails: what is served stays, tried again until it works or another model comes
+
+Requests go on meanwhile: opening takes some tens of milliseconds and leaves the other threads their time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from contract.errors import ArtifactError
+from enrich_service.artifact import Artifact, open_model
+from enrich_service.channel import Channel, Chosen, Report
+from enrich_service.model_file import ModelFile
+from enrich_service.serving import Models
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 5.0
+
+
+class Follower(threading.Thread):
+    """Follows the parent's choice until the process ends."""
+
+    def __init__(self, channel: Channel, models: Models) -> None:
+        super().__init__(name="model-switch", daemon=True)
+        self._channel, self._models = channel, models
+
+    def run(self) -> None:
+        """Serve what comes, one after the other."""
+        wanted: tuple[Chosen, int] | None = None
+        while True:
+            try:
+                wanted = self._channel.told(wait_s=None if wanted is None else RETRY_S) or wanted
+            except OSError:
+                return  # the parent is gone, and gunicorn ends this worker
+            except ArtifactError as error:
+                log.error("the new model did not arrive whole, the old one stays: %s", error)
+                continue
+            if wanted is not None and self._serve(*wanted):
+                wanted = None
+
+    def _serve(self, chosen: Chosen, number: int) -> bool:
+        """Whether the models are served now."""
+        problem = None
+        try:
+            active = self._open(chosen.active)
+            shadow = None if chosen.shadow is None else self._open(chosen.shadow)
+            self._models.switch(active, shadow)
+        except (ArtifactError, MemoryError, OSError, RuntimeError) as error:
+            problem = str(error) or type(error).__name__
+            log.error("a worker cannot open the new model, it serves the old one and tries again: %s", problem)
+        self._channel.report(Report(number, self._models.current.artifact.version, problem))
+        return problem is None
+
+    def _open(self, model: ModelFile) -> Artifact:
+        """The artifact; the one that is open already where it is the same version."""
+        current = self._models.current
+        open_now = [current.artifact, *([current.shadow.artifact] if current.shadow else [])]
+        found = [artifact for artifact in open_now if artifact.version == model.version]
+        return found[0] if found else open_model(model)
