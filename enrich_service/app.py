@@ -1,7 +1,8 @@
 """The routes: what comes in over HTTP, and with which status it is answered.
 
     POST /v1/enrich          documents -> results             GET /v2/health/live, /v2/health/ready   open to all
-    GET  /v1/model           contract, version, figures       GET /v2, /v2/models/NAME[/ready]        Open Inference Protocol
+    GET  /v1/model           contract, version, figures       GET /v2, /v2/models/NAME[/versions/V][/ready]   Open Inference Protocol
+                                                              POST /v2/models/NAME[/versions/V]/infer   tensors -> tensors
 
 Nothing a client sends gives a 500: what is wrong with a request is a `RequestError`, what is wrong with a document
 stands in that document's result, and a model that fails is 503, so that the same page is sent again later.
@@ -20,10 +21,10 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from contract.errors import ArtifactError
-from enrich_service import wire
+from enrich_service import oip, wire
 from enrich_service.artifact import Artifact
 from enrich_service.config import AppConfig
-from enrich_service.describe import model_metadata, model_page
+from enrich_service.describe import EXTENSIONS, model_metadata, model_page
 from enrich_service.serving import Models, Serving
 from enrich_service.shadow import OnCompared
 from enrich_service.wire import RequestError
@@ -36,6 +37,7 @@ OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 """Never ask for a token: an orchestrator's probes have none."""
 
 _EXTENSION = "oversight"
+_MODEL, _VERSION = "/v2/models/<name>", "/versions/<version>"
 _CODES = {
     400: "bad_request",
     401: "unauthorized",
@@ -78,8 +80,12 @@ def _routes() -> Blueprint:
         ("/v2/health/live", "GET", live),
         ("/v2/health/ready", "GET", ready),
         ("/v2", "GET", server),
-        ("/v2/models/<name>", "GET", oip_model),
-        ("/v2/models/<name>/ready", "GET", oip_model_ready),
+        (_MODEL, "GET", oip_model),
+        (_MODEL + _VERSION, "GET", oip_model),
+        (f"{_MODEL}/ready", "GET", oip_model_ready),
+        (f"{_MODEL}{_VERSION}/ready", "GET", oip_model_ready),
+        (f"{_MODEL}/infer", "POST", oip_infer),
+        (f"{_MODEL}{_VERSION}/infer", "POST", oip_infer),
     ):
         routes.add_url_rule(path, view_func=view, methods=[method])
     return routes
@@ -93,10 +99,7 @@ def enrich() -> Response:
     try:
         results = serving.enrich(documents)
     except ArtifactError as error:
-        log.error("the model does not answer: %s", error)
-        raise RequestError(
-            503, "model_failed", "the model does not answer; send the page again later, and see the log of the service"
-        ) from None
+        raise _model_failed(error) from None
     failed = sum("error" in result for result in results)
     log.debug(
         "batch enriched",
@@ -129,20 +132,31 @@ def ready() -> Response:
 
 def server() -> Response:
     """Server metadata of the Open Inference Protocol."""
-    return answer({"name": SERVER, "version": metadata.version("oversight"), "extensions": []})
+    return answer({"name": SERVER, "version": metadata.version("oversight"), "extensions": EXTENSIONS})
 
 
-def oip_model(name: str) -> Response:
+def oip_model(name: str, version: str | None = None) -> Response:
     """Model metadata of the Open Inference Protocol."""
-    artifact = _named(name)
-    return answer(model_metadata(artifact))
+    return answer(model_metadata(_named(name, version)))
 
 
-def oip_model_ready(name: str) -> Response:
+def oip_model_ready(name: str, version: str | None = None) -> Response:
     """Whether that model answers a row."""
-    _named(name)
+    _named(name, version)
     _probe()
     return answer({"name": name, "ready": True})
+
+
+def oip_infer(name: str, version: str | None = None) -> Response:
+    """The outputs of the graph for the tensors of a request, all from one artifact."""
+    artifact, config = _named(name, version), _state()[1]
+    oip.refuse_binary(request.headers.get(oip.BINARY_HEADER))
+    asked = oip.parse(_json_body(config, untyped=True), artifact.contract, max_rows=config.max_documents)
+    try:
+        outputs = oip.infer(artifact, asked)
+    except ArtifactError as error:
+        raise _model_failed(error) from None
+    return Response(oip.dump(outputs), content_type=JSON)
 
 
 def answer(data: Any, status: int = 200) -> Response:
@@ -159,13 +173,27 @@ def _state() -> tuple[Serving, AppConfig]:
     return serving
 
 
-def _named(name: str) -> Artifact:
+def _named(name: str, version: str | None) -> Artifact:
+    """The artifact that answers this request, if it is the one that its path names; without a version any is."""
     artifact = _state()[0].artifact
     if name != artifact.contract.name:
         raise RequestError(
             404, "not_found", f"there is no model {name[:60]!r} here; this service has {artifact.contract.name!r}"
         )
+    if version not in (None, artifact.version):
+        raise RequestError(
+            404,
+            "not_found",
+            f"there is no version {str(version)[:60]!r} of {name!r} here; this service has {artifact.version!r}",
+        )
     return artifact
+
+
+def _model_failed(error: ArtifactError) -> RequestError:
+    log.error("the model does not answer: %s", error)
+    return RequestError(
+        503, "model_failed", "the model does not answer; send the page again later, and see the log of the service"
+    )
 
 
 def _probe() -> None:
@@ -178,8 +206,9 @@ def _probe() -> None:
         ) from None
 
 
-def _json_body(config: AppConfig) -> Any:
-    if request.mimetype != JSON:
+def _json_body(config: AppConfig, *, untyped: bool = False) -> Any:
+    """The JSON of a request; `untyped`: a request without any Content-Type is taken, as tritonclient sends none."""
+    if request.mimetype != JSON and not (untyped and not request.mimetype):
         raise RequestError(
             415, "unsupported_media_type", f"Content-Type is {request.mimetype[:60] or 'missing'!r}, expected {JSON}"
         )

@@ -8,6 +8,8 @@ from contract.artifact import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, 
 from enrich_service.artifact import Artifact
 
 PLATFORM = "onnx_onnxruntime"
+EXTENSIONS: list[str] = []
+"""Of the protocol: none. Tensors go in JSON, and models are changed by the operator and not over HTTP."""
 ANY = -1
 """A dimension of any size, in the Open Inference Protocol."""
 

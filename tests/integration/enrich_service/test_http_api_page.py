@@ -56,7 +56,7 @@ def test_a_command_of_the_page_answers_as_shown(shipped: str, command: str, show
 def test_the_pages_have_their_examples() -> None:
     """Another spelling of the blocks would leave them untested."""
     assert len(EXAMPLES) == sum(page.count("```json") for page in PAGES)
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
 
 
 def ask_with(url: str, example: str) -> list[dict[str, Any]]:
