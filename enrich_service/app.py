@@ -97,21 +97,20 @@ def enrich() -> Response:
     began = time.monotonic_ns()
     documents = wire.documents(_json_body(config), max_documents=config.max_documents)
     try:
-        results = serving.enrich(documents)
+        found = serving.answer(documents)
     except ArtifactError as error:
         raise _model_failed(error) from None
-    failed = sum("error" in result for result in results)
     log.debug(
         "batch enriched",
         extra={
             "event.action": "enrich-batch",
             "event.outcome": "success",
             "event.duration": time.monotonic_ns() - began,
-            "enrich_service.batch.size": len(results),
-            "enrich_service.batch.failed": failed,
+            "enrich_service.batch.size": len(documents),
+            "enrich_service.batch.failed": found.failures.total(),
         },
     )
-    return answer({"model": serving.model, "results": results})
+    return Response(wire.dump_answer(serving.model, found.results), content_type=JSON)
 
 
 def model() -> Response:

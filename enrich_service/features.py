@@ -1,8 +1,9 @@
 """Documents -> the arrays that the graph takes.
 
-    sources ─┬─ nested, every value of its type ──▶ columns in one go        (the fast way, nearly every page)
-             └─ anything else ──────────────────▶ field by field ─┬─▶ row
-                                                                  └─▶ DocumentError, its neighbours go on
+    sources ─┬─ plain, in one spelling ──▶ all values in one go ───────────────┐   (the fast way, nearly every page)
+             └─ else: in parts, down to one document alone                     ├─▶ rows
+                          └─ still not plain ──▶ field by field ──▶ its row ───┘
+                                                          └───────▶ DocumentError, its neighbours go on
 
 What counts as a value, because `_source` keeps what the shipper sent and not what the mapping made of it:
 
@@ -18,9 +19,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter, ne
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from contract.artifact import Feature, ModelContract
 from contract.documents import lookup
 from contract.errors import DocumentError, InvalidFeatureError, MissingFeatureError
+from enrich_service.spelling import OddError, Spelling
 
 MAX_WORD = 1024
 """Characters of a word. The longest in any vocabulary is far below; this bounds what one document can cost."""
@@ -39,11 +40,10 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 A_NUMBER = "a number"
 A_WORD = f"text of 1 to {MAX_WORD} characters"
 
-_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_NUMBERS = frozenset({int, float})
-_WORDS = frozenset({str})
+PARTS = 16
+"""Into so many a page is cut that is not plain as a whole: one odd document of 1,000 costs its 62 neighbours some time."""
 
-_Row = tuple[list[float], list[str]]
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,58 +80,73 @@ class FeatureReader:
 
     def __init__(self, contract: ModelContract) -> None:
         self.contract = contract
-        self._numeric = _Columns(contract.numeric)
-        self._categorical = _Columns(contract.categorical)
+        self._spellings = (Spelling(contract, dotted=False), Spelling(contract, dotted=True))
 
     def read(self, sources: Sequence[Mapping[str, Any]]) -> FeatureRows:
         """Read a page of documents.
 
         Args:
-            sources: `_source` of each document, nested, dotted or both.
+            sources: `_source` of each document, nested, dotted or both, or the search API's `fields`.
         """
-        index: list[int] = []
-        numbers: list[Sequence[float]] = []
-        words: list[Sequence[str]] = []
-        errors: dict[int, DocumentError] = {}
-        for position, source in enumerate(sources):
+        parts = self._read(sources, 0)
+        if len(parts) == 1:
+            return parts[0]
+        return FeatureRows(
+            np.concatenate([part.index for part in parts]),
+            np.concatenate([part.numeric for part in parts]),
+            np.concatenate([part.categorical for part in parts]),
+            {position: error for part in parts for position, error in part.errors.items()},
+        )
+
+    def _read(self, sources: Sequence[Mapping[str, Any]], first: int) -> list[FeatureRows]:
+        """The rows of some documents of a page, of which the first stands at this position."""
+        for spelling in self._spellings:
             try:
-                row = self._fast(source) or self._slow(source)
-            except DocumentError as error:
-                errors[position] = error
+                return [self._rows(*spelling.values(sources), first, len(sources))]
+            except OddError:
                 continue
-            index.append(position)
-            numbers.append(row[0])
-            words.append(row[1])
-        numeric = np.array(numbers, np.float64).reshape(len(index), len(self.contract.numeric))
-        categorical = np.array(words, np.object_).reshape(len(index), len(self.contract.categorical))
-        return FeatureRows(np.array(index, np.intp), numeric.astype(np.float32), categorical, errors)
+        if len(sources) == 1:
+            return [self._alone(sources[0], first)]
+        step = -(-len(sources) // PARTS)
+        return [
+            rows
+            for begin in range(0, len(sources), step)
+            for rows in self._read(sources[begin : begin + step], first + begin)
+        ]
 
-    def _fast(self, source: Mapping[str, Any]) -> tuple[Sequence[float], Sequence[str]] | None:
-        """The row of a document that is nested and clean; None sends it the slow way, which knows the messages."""
-        numbers = self._numeric.values(source)
-        if numbers is None or not _NUMBERS.issuperset(map(type, numbers)):
-            return None
-        words = self._categorical.values(source)
-        if words is None or not _WORDS.issuperset(map(type, words)):
-            return None
-        # a value that is unequal to itself is NaN, which the two comparisons before may miss
-        if numbers and not (
-            max(numbers) <= FLOAT32_MAX and min(numbers) >= -FLOAT32_MAX and not any(map(ne, numbers, numbers))
-        ):
-            return None
-        if words and not (max(map(len, words)) <= MAX_WORD and min(map(len, words)) and all(map(str.isascii, words))):
-            return None
-        return numbers, words
+    def _rows(self, numbers: list[float], words: list[str], first: int, n: int) -> FeatureRows:
+        """The arrays of n documents.
 
-    def _slow(self, source: Mapping[str, Any]) -> _Row:
-        row: _Row = ([], [])
-        for feature in self.contract.features:
-            value = self._value(source, feature)
-            if feature.kind == "float":
-                row[0].append(to_number(feature.field, value))
-            else:
-                row[1].append(to_word(feature.field, value))
-        return row
+        Raises:
+            OddError: a number that float32 cannot hold, or a word that is none.
+        """
+        try:
+            numeric = np.array(numbers, np.float64).reshape(n, len(self.contract.numeric))
+        except OverflowError:
+            raise OddError from None
+        # NaN fails the comparison too
+        if numeric.size and not (numeric.max() <= FLOAT32_MAX and numeric.min() >= -FLOAT32_MAX):
+            raise OddError
+        if not all(map(_is_word, {*words})):
+            raise OddError
+        categorical = np.array(words, np.object_).reshape(n, len(self.contract.categorical))
+        return FeatureRows(np.arange(first, first + n), numeric.astype(np.float32), categorical, {})
+
+    def _alone(self, source: Mapping[str, Any], position: int) -> FeatureRows:
+        """One document field by field: the way that knows every message."""
+        numbers: list[float] = []
+        words: list[str] = []
+        try:
+            for feature in self.contract.features:
+                value = self._value(source, feature)
+                if feature.kind == "float":
+                    numbers.append(to_number(feature.field, value))
+                else:
+                    words.append(to_word(feature.field, value))
+        except DocumentError as error:
+            empty = self._rows([], [], position, 0)
+            return FeatureRows(empty.index, empty.numeric, empty.categorical, {position: error})
+        return self._rows(numbers, words, position, 1)
 
     def _value(self, source: Mapping[str, Any], feature: Feature) -> Any:
         value = lookup(source, feature.field)
@@ -172,49 +187,18 @@ def to_word(field: str, value: Any) -> str:
     """
     if not isinstance(value, str) or not 0 < len(value) <= MAX_WORD:
         raise InvalidFeatureError(field, printable(value), expected=A_WORD)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidFeatureError(field, value, expected=f"{A_WORD} in UTF-8") from None
+    if not _has_utf8(value):
+        raise InvalidFeatureError(field, value, expected=f"{A_WORD} in UTF-8")
     return value
 
 
-class _Columns:
-    """Picks the values of some features out of nested documents, grouped by the object that holds them."""
-
-    def __init__(self, features: Sequence[Feature]) -> None:
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for position, feature in enumerate(features):
-            groups.setdefault(tuple(feature.field.split(".")[:-1]), []).append(position)
-        self._groups = [
-            (parents, _getter([features[position].field.split(".")[-1] for position in positions]))
-            for parents, positions in groups.items()
-        ]
-        order = [position for positions in groups.values() for position in positions]
-        self._back = None if order == sorted(order) else _getter([order.index(i) for i in range(len(order))])
-
-    def values(self, source: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """The values in the features' order; None where the document is not plainly nested or lacks one."""
-        found: tuple[Any, ...] = ()
-        for parents, getter in self._groups:
-            holder: Any = source
-            for parent in parents:
-                if "." in "".join(holder):  # a dotted key: the same field may be spelled twice
-                    return None
-                holder = holder.get(parent)
-                if not isinstance(holder, dict):
-                    return None
-            if "." in "".join(holder):
-                return None
-            try:
-                found += getter(holder)
-            except KeyError:
-                return None
-        return found if self._back is None else self._back(found)
+def _is_word(text: str) -> bool:
+    return 0 < len(text) <= MAX_WORD and (text.isascii() or _has_utf8(text))
 
 
-def _getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    """`itemgetter` that gives a tuple for one key too."""
-    if len(keys) == 1:
-        return lambda holder: (holder[keys[0]],)
-    return itemgetter(*keys)
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -9,11 +9,13 @@ So no answer holds results of two versions, and the old sessions are released wi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from enrich_service.artifact import Artifact
-from enrich_service.enrich import Document, Enricher, OnPredicted
+from enrich_service.encode import dump_json
+from enrich_service.enrich import Answer, Document, Enricher, OnPredicted
 from enrich_service.shadow import OnCompared, Shadow
 
 
@@ -33,6 +35,18 @@ class Serving:
         self.enricher = Enricher(artifact, unknown_is_alert=unknown_is_alert, on_predicted=on_predicted)
         self.model = self.enricher.model
         self.shadow = None if shadow is None else Shadow(shadow, artifact, on_compared=on_compared)
+
+    def answer(self, documents: Sequence[Document]) -> Answer:
+        """The JSON of each result; encoded at once where no shadow has something to add.
+
+        Raises:
+            ArtifactError: as for `enrich`.
+        """
+        if self.shadow is None:
+            return self.enricher.answer(documents)
+        results = self.enrich(documents)
+        failures = Counter(result["error"]["type"] for result in results if "error" in result)
+        return Answer(list(map(dump_json, results)), failures)
 
     def enrich(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
         """One result a document, in the same order: `{"id", "fields"}` or `{"id", "error"}`.

@@ -1,6 +1,6 @@
-"""Bytes of a request -> documents, or the reason why they are none. Pure: nothing here knows Flask.
+"""Bytes of a request -> documents, or the reason why they are none; and back. Pure: nothing here knows Flask.
 
-body ──▶ inflate ──▶ JSON ──▶ {"documents": [{"id", "source"}, ...]} ──▶ list of Document
+body ──▶ inflate ──▶ JSON ──▶ {"documents": [{"id", "source" or "fields"}, ...]} ──▶ Page
            415, 413    400       422 (wrong shape), 413 (too many)
 """
 
@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 import zlib
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from contract.errors import shorten
-from enrich_service.enrich import Document
+from enrich_service.encode import dump_json as dump_json
+from enrich_service.enrich import Page
 from enrich_service.features import printable
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -76,21 +79,15 @@ def parse_json(body: bytes) -> Any:
         raise RequestError(400, "invalid_json", f"the body is not JSON: {error}; expected JSON in UTF-8") from None
 
 
-def dump_json(data: Any) -> bytes:
-    """JSON; half a surrogate pair, which an id may hold, goes escaped as it came."""
-    try:
-        return orjson.dumps(data)
-    except orjson.JSONEncodeError:
-        return json.dumps(data).encode("ascii")
-
-
 def _no_constant(name: str) -> Any:
     """Python's own parser would take NaN and Infinity, which are no JSON."""
     raise ValueError(name)
 
 
-def documents(data: Any, *, max_documents: int) -> list[Document]:
+def documents(data: Any, *, max_documents: int) -> Page:
     """The documents of `{"documents": [{"id": "...", "source": {...}}, ...]}`; other keys are ignored.
+
+    In place of `source` an item may have `fields`, as the search API gives them: each value in a list.
 
     Raises:
         RequestError: 422 names the path that has the wrong shape, 413 too many documents.
@@ -109,23 +106,48 @@ def documents(data: Any, *, max_documents: int) -> list[Document]:
             f"the request has {len(items)} documents, at most {max_documents} go in one; "
             f"send them in parts, or raise OVERSIGHT_SERVE_MAX_DOCUMENTS",
         )
-    return [_document(position, item) for position, item in enumerate(items)]
+    return _plain(items) or _page(items)
 
 
-def _document(position: int, item: Any) -> Document:
-    path = f"documents[{position}]"
-    if not isinstance(item, dict):
-        raise _shape(path, item, 'an object {"id", "source"}')
-    for key in ("id", "source"):
-        if key not in item:
-            raise RequestError(
-                422, "wrong_shape", f"{path}.{key} is missing; expected {{'id': text, 'source': object}}"
-            )
-    if not isinstance(item["id"], str):
-        raise _shape(f"{path}.id", item["id"], "text")
-    if not isinstance(item["source"], dict):
-        raise _shape(f"{path}.source", item["source"], "an object")
-    return Document(item["id"], item["source"])
+def dump_answer(model: Mapping[str, str], results: Sequence[bytes]) -> bytes:
+    """`{"model": {...}, "results": [...]}` of results that are JSON already."""
+    return b'{"model":%b,"results":[%b]}' % (dump_json(model), b",".join(results))
+
+
+def _plain(items: list[Any]) -> Page | None:
+    """The documents where every item is an id and a source and nothing else; found in a few calls for all of them."""
+    try:
+        if not {*map(len, items)} <= {2}:
+            return None
+        ids, sources = list(map(itemgetter("id"), items)), list(map(itemgetter("source"), items))
+    except (KeyError, TypeError):
+        return None
+    return Page(ids, sources) if {*map(type, ids)} <= {str} and {*map(type, sources)} <= {dict} else None
+
+
+def _page(items: list[Any]) -> Page:
+    """The documents one by one."""
+    ids: list[str] = []
+    sources: list[dict[str, Any]] = []
+    for position, item in enumerate(items):
+        path = f"documents[{position}]"
+        if not isinstance(item, dict):
+            raise _shape(path, item, 'an object {"id", "source"}')
+        if "source" in item and "fields" in item:
+            raise RequestError(422, "wrong_shape", f"{path} has source and fields, expected one of them; leave one out")
+        holder = "fields" if "fields" in item else "source"
+        for key in ("id", holder):
+            if key not in item:
+                raise RequestError(
+                    422, "wrong_shape", f"{path}.{key} is missing; expected {{'id': text, 'source': object}}"
+                )
+        if not isinstance(item["id"], str):
+            raise _shape(f"{path}.id", item["id"], "text")
+        if not isinstance(item[holder], dict):
+            raise _shape(f"{path}.{holder}", item[holder], "an object")
+        ids.append(item["id"])
+        sources.append(item[holder])
+    return Page(ids, sources)
 
 
 def _shape(path: str, value: Any, expected: str) -> RequestError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import given, settings
@@ -48,6 +50,36 @@ ODD_SOURCES = st.dictionaries(
 PAGES = st.lists(
     st.builds(lambda i, s: {"id": i, "source": s}, st.text(max_size=10), SOURCES | ODD_SOURCES), max_size=6
 )
+
+
+SPELLINGS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "nested": lambda source: source,
+    "dotted": lambda source: dict(leaves(source)),
+    "partly dotted": lambda source: {"turbine": dict(leaves(source["turbine"]))},
+    "fields": lambda source: {name: [value] for name, value in leaves(source)},
+    "nested lists": lambda source: nest({name: [value] for name, value in leaves(source)}),
+    "with others": lambda source: {**source, "host": {"name": "a"}, "turbine.x": 1, "a.b": [1, 2]},
+}
+DAMAGES: list[Callable[[dict[str, Any], str, Any], Any]] = [
+    lambda source, name, value: source.update({name: value}),
+    lambda source, name, value: source.update({name.rpartition(".")[0]: value}),
+    lambda source, name, value: source.pop(name, None),
+    lambda source, name, value: source.update({name: [value, value]}),
+    lambda source, name, value: source.update({name: True}),
+    lambda source, name, value: source.update({name: str(value)}),
+    lambda source, name, value: source.update({name: 10**400}),
+    lambda source, name, value: source.update({name: "\ud800"}),
+]
+"""Done to a document at its top: beside a nested one they are a second spelling."""
+
+
+@st.composite
+def spelled(draw: st.DrawFn, sources: st.SearchStrategy[dict[str, Any]], *, damaged: bool = False) -> dict[str, Any]:
+    """A document in any spelling, perhaps with one mistake."""
+    source = dict(SPELLINGS[draw(st.sampled_from(sorted(SPELLINGS)))](draw(sources)))
+    if damaged:
+        draw(st.sampled_from(DAMAGES))(source, draw(st.sampled_from(TURBINE.fields)), draw(NUMBERS))
+    return source
 
 
 def one(enricher: Enricher, source: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +127,18 @@ def test_a_batch_equals_its_parts(enricher: Enricher, sources: list[dict[str, An
     parts = [*enricher.enrich(documents[:cut]), *enricher.enrich(documents[cut:])]
     for whole, part in zip(enricher.enrich(documents), parts, strict=True):
         assert_close(whole, part)
+
+
+@given(sources=st.lists(spelled(SOURCES) | spelled(SOURCES, damaged=True) | ODD_SOURCES, max_size=20))
+def test_a_page_read_at_once_equals_its_documents_read_one_by_one(
+    enricher: Enricher, sources: list[dict[str, Any]]
+) -> None:
+    """Whatever spellings and mistakes a page mixes: JSON in one go, dicts, and each document alone say the same."""
+    documents = [Document(str(i), source) for i, source in enumerate(sources)]
+    fast = [orjson.loads(result) for result in enricher.answer(documents).results]
+    assert fast == enricher.enrich(documents)
+    for document, result in zip(documents, fast, strict=True):
+        assert_close(result, enricher.enrich([document])[0])
 
 
 @given(source=SOURCES, gone=st.sampled_from(TURBINE.fields))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from contract.documents import leaves
@@ -114,4 +115,4 @@ def test_the_risk_score_is_the_severity_weighed(
     severity: int, probability: float, novelty: float, score: float
 ) -> None:
     """Severity times the chance that it is an attack, or else like nothing known."""
-    assert risk_score(severity, probability, novelty) == score
+    assert risk_score(np.array([severity]), np.array([probability]), np.array([novelty])).tolist() == [score]

@@ -23,9 +23,26 @@ def refusal(data: Any, max_documents: int = 10) -> RequestError:
 def test_documents_keep_their_order_and_ids() -> None:
     """Two with one id are two documents."""
     items = [{"id": "b", "source": {"x": 1}}, {"id": "a", "source": {}}, {"id": "b", "source": {}}]
-    assert documents({"documents": items, "more": 1}, max_documents=3) == [
+    assert list(documents({"documents": items, "more": 1}, max_documents=3)) == [
         Document("b", {"x": 1}), Document("a", {}), Document("b", {}),
     ]  # fmt: skip
+
+
+def test_an_item_may_hold_more_and_may_hold_fields() -> None:
+    """The search API's `fields` stand in place of `source`; other keys of a hit do no harm."""
+    items = [{"id": "a", "source": {"x": 1}, "sort": [1]}, {"id": "b", "fields": {"x": [1]}}]
+    assert list(documents({"documents": items}, max_documents=2)) == [
+        Document("a", {"x": 1}),
+        Document("b", {"x": [1]}),
+    ]
+
+
+def test_a_page_is_cut_like_a_list() -> None:
+    """Documents are kept as columns, and are read as documents."""
+    page = documents({"documents": [{"id": name, "source": {}} for name in "abc"]}, max_documents=3)
+    assert len(page) == 3
+    assert page[1] == Document("b", {})
+    assert [document.id for document in page[1:]] == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +62,12 @@ def test_documents_keep_their_order_and_ids() -> None:
             {"documents": [*[DOCUMENT] * 3, {"id": "a", "source": 5}]},
             r"documents\[3\]\.source is 5, expected an object",
         ),
+        ({"documents": [{"id": "a", "fields": 5}]}, r"documents\[0\]\.fields is 5, expected an object"),
+        (
+            {"documents": [{"id": "a", "fields": {}, "source": {}}]},
+            r"documents\[0\] has source and fields, expected one",
+        ),
+        ({"documents": ["id", "source"]}, r"documents\[0\] is 'id', expected an object"),
         ({"documents": [{"id": "a", "source": []}]}, r"documents\[0\]\.source is a list of 0, expected an object"),
     ],
 )

@@ -1,0 +1,112 @@
+"""A page of predictions -> the JSON of its results, without a dict for each.
+
+    PartialDocuments ─▶ a document of each kind, with slots for its values ─▶ JSON, cut at the slots ─▶ pieces ─┐
+    Numbers ──────────▶ the text of all numbers, in one call ──────────────────────────────────────▶ values ─┤
+    row by row: piece, value, piece, value, ... ◀────────────────────────────────────────────────────────────┘
+
+A document looks here as `PartialDocuments.build` makes it, because that is what the pieces are cut from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+
+from enrich_service.partial import Kind, Numbers, PartialDocuments, Values
+from enrich_service.predict import Predictions
+
+_CUT = b"\xff"
+"""Marks a slot in the JSON: a byte that UTF-8 never has."""
+_SLOT = orjson.Fragment(_CUT)
+
+Texts = Sequence[bytes]
+
+
+class PageEncoder:
+    """Encodes the results of one model; made once for a model. Threads may share it."""
+
+    def __init__(self, partial: PartialDocuments) -> None:
+        self._partial = partial
+        self._pieces_of = cache(self._pieces)  # a model has as many kinds as labels, twice, times the families
+        names = [label.name for label in partial.contract.labels]
+        self._next_label = np.array([b"}," + _entry(name).partition(_CUT)[0] for name in names], np.object_)
+
+    def results(
+        self, ids: Texts, predictions: Predictions, numbers: Numbers, reasons: Mapping[int, Sequence[str]]
+    ) -> list[bytes]:
+        """The JSON of n results.
+
+        Args:
+            ids: their ids in JSON, n of them.
+            predictions: of n rows.
+            numbers: theirs.
+            reasons: of some of the rows.
+        """
+        n = len(ids)
+        risk_score, *top = _texts(numbers.risk_score, *numbers.top.T)
+        novelty = [] if numbers.novelty is None else _texts(numbers.novelty)
+        next_labels = self._next_label[predictions.top[:, 1:]].T.tolist()
+        top_three = [top[0], *chain.from_iterable(zip(next_labels, top[1:], strict=True))]
+        slots = [[ids], [risk_score], *([text] for text in novelty), [top[0]], top_three,
+                 [_extras(predictions.warnings, reasons, n)]]  # fmt: skip
+        kinds = zip(predictions.closest.tolist(), predictions.novel.tolist(), predictions.family.tolist(), strict=True)
+        *pieces, end = zip(*map(self._pieces_of, kinds), strict=True)
+        columns: list[Texts] = []
+        for piece, values in zip(pieces, slots, strict=True):
+            columns += [piece, *values]
+        return list(map(b"".join, zip(*columns, end, strict=True)))
+
+    def _pieces(self, kind: tuple[int, bool, int]) -> tuple[bytes, ...]:
+        """What stands before, between and behind the values of a result of this kind."""
+        contract = self._partial.contract
+        # the list is one slot, in which the first label is known; a slot for reasons and warnings follows it
+        top = orjson.Fragment(b"[" + _entry(contract.labels[kind[0]].name) + b"]" + _CUT)
+        novelty = None if contract.novelty_threshold is None else _SLOT
+        values = Values(risk_score=_SLOT, probability=_SLOT, top=top, novelty=novelty)
+        result = {"id": _SLOT, "fields": self._partial.document(Kind(*kind), values)}
+        return tuple(orjson.dumps(result).split(_CUT))
+
+
+def dump_json(data: Any) -> bytes:
+    """JSON; half a surrogate pair, which an id may hold, goes escaped as it came."""
+    try:
+        return orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        return json.dumps(data).encode("ascii")
+
+
+def dump_ids(ids: Sequence[str]) -> list[bytes]:
+    """The JSON of each id."""
+    try:
+        return list(map(orjson.dumps, ids))
+    except orjson.JSONEncodeError:
+        return list(map(dump_json, ids))
+
+
+def _entry(label: str) -> bytes:
+    return orjson.dumps({"label": label, "probability": _SLOT})
+
+
+def _texts(*columns: Any) -> list[Texts]:
+    """The JSON of the numbers of some columns, each of shape (n,)."""
+    n = len(columns[0])
+    texts = orjson.dumps(np.concatenate(columns), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+    return [texts[n * column : n * (column + 1)] for column in range(len(columns))]
+
+
+def _extras(warnings: Sequence[Sequence[str]], reasons: Mapping[int, Sequence[str]], n: int) -> list[bytes]:
+    """What a prediction holds besides its values, as JSON that goes on behind a value."""
+    extras = [b""] * n
+    for row, texts in reasons.items():
+        if texts:
+            extras[row] = b',"reasons":' + dump_json(texts)
+    for row, texts in enumerate(warnings):
+        if texts:
+            extras[row] += b',"warnings":' + dump_json(texts)
+    return extras
