@@ -1,0 +1,129 @@
+"""The bearer tokens that a client may show: one from the environment, any number from a file that may change meanwhile.
+
+    OVERSIGHT_ENRICH_TOKEN ─┐                          a line a token, `#` begins a comment
+    tokens file ────────────┴─▶ digests ◀── compared with the digest of what a client sent, all of them, in constant time
+        └─ looked at once a second at most; a file that went bad leaves the last good tokens in force
+
+To rotate: add the new token to the file, give it to the clients, take the old one out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import stat
+import threading
+import time
+from pathlib import Path
+
+from contract.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+VARIABLE = "OVERSIGHT_SERVE_TOKENS_FILE"
+
+
+class Tokens:
+    """Who may ask. Threads share it.
+
+    Args:
+        fixed: a token that holds as long as the process runs.
+        file: tokens that may change meanwhile.
+    Raises:
+        SettingsError: the file cannot be read, holds no token, or holds one that no HTTP header takes.
+    """
+
+    def __init__(self, fixed: str | None = None, file: Path | None = None) -> None:
+        self._fixed = () if fixed is None else (_digest(fixed.encode()),)
+        self._file = file
+        self._looked_s = time.monotonic()
+        self._lock = threading.Lock()
+        self._seen = None if file is None else _state(file)
+        self._from_file = () if file is None else read_tokens(file)
+
+    @property
+    def required(self) -> bool:
+        """Whether a token is asked for at all."""
+        return bool(self._fixed) or self._file is not None
+
+    def allow(self, sent: bytes) -> bool:
+        """Whether what a client sent is one of the tokens, in a time that does not tell how much of it was right."""
+        self._look()
+        digest, found = _digest(sent), False
+        for token in (*self._fixed, *self._from_file):
+            found |= hmac.compare_digest(digest, token)
+        return found
+
+    def _look(self) -> None:
+        """Read the file again where it changed; one thread looks, the others go on with what holds."""
+        if self._file is None or time.monotonic() - self._looked_s < LOOK_EVERY_S or not self._lock.acquire(False):
+            return
+        try:
+            self._looked_s = time.monotonic()
+            state = _state(self._file)
+            if state == self._seen:
+                return
+            self._seen = state
+            self._from_file = read_tokens(self._file)
+            log.info(
+                "the tokens file changed: %d tokens hold now",
+                len(self._from_file),
+                extra={"event.action": "tokens-read"},
+            )
+        except SettingsError as error:
+            log.error("%s; the tokens of before still hold", error, extra={"event.action": "tokens-refused"})
+        finally:
+            self._lock.release()
+
+
+def read_tokens(path: Path) -> tuple[bytes, ...]:
+    """Digests of the tokens of a file.
+
+    Raises:
+        SettingsError: as `Tokens`; names the line and never what stands in it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise SettingsError(f"{VARIABLE}={path} is no text in UTF-8; write one token a line") from None
+    except OSError as error:
+        raise SettingsError(
+            f"{VARIABLE}={path} cannot be read ({(error.strerror or str(error)).lower()}); "
+            f"make a file with one token a line that this user may read"
+        ) from None
+    tokens = []
+    for number, line in enumerate(lines, 1):
+        token = line.strip()
+        if not token or token.startswith("#"):
+            continue
+        if not all("!" <= letter <= "~" for letter in token):
+            raise SettingsError(
+                f"{VARIABLE}={path}: line {number} holds a blank or a letter that no HTTP header takes; "
+                f"expected one token a line of printable ASCII"
+            )
+        tokens.append(_digest(token.encode()))
+    if not tokens:
+        raise SettingsError(f"{VARIABLE}={path} holds no token; write one a line, or leave the setting out")
+    return tuple(tokens)
+
+
+def warn_if_open(path: Path) -> None:
+    """Say that every user of the machine may read the tokens."""
+    if path.stat().st_mode & stat.S_IROTH:
+        log.warning("%s=%s can be read by every user of this machine; `chmod 600` it", VARIABLE, path)
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is written or replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _digest(token: bytes) -> bytes:
+    """Digests are of one length: comparing them does not tell how long a token is."""
+    return hashlib.sha256(token).digest()

@@ -1,0 +1,124 @@
+"""Any of several tokens opens the service; their file may change while it runs, and never opens it by going bad."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.errors import SettingsError
+from enrich_service import tokens
+from enrich_service.tokens import Tokens, warn_if_open
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "tokens"
+    path.write_text("# the watchers\nfirst-one\n\n  second-one  \n", encoding="utf-8")
+    return path
+
+
+class Said(logging.Handler):
+    """What was logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.records.append(record)
+
+
+@pytest.fixture
+def said() -> Iterator[Said]:
+    handler, logger = Said(), logging.getLogger("enrich_service.tokens")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+def look_now(some: Tokens) -> None:
+    """As if the second between two looks were over."""
+    some._looked_s -= tokens.LOOK_EVERY_S
+
+
+def test_every_token_of_the_file_and_the_fixed_one_are_let_in(file: Path) -> None:
+    """Comments and blank lines are none, blanks around a token are not part of it."""
+    some = Tokens("fixed-one", file)
+    assert some.required
+    assert all(some.allow(token) for token in (b"fixed-one", b"first-one", b"second-one"))
+    assert not any(
+        some.allow(token) for token in (b"", b"first", b"first-one ", b"# the watchers", b"FIRST-ONE", b"\xff")
+    )
+
+
+def test_without_any_token_none_is_required() -> None:
+    """The caller decides then whether that is safe."""
+    assert not Tokens().required
+
+
+def test_a_changed_file_holds_without_a_restart(file: Path) -> None:
+    """Replaced, as an editor or an orchestrator does it, or written in place."""
+    some = Tokens(file=file)
+    new = file.with_name("new")
+    new.write_text("third-one\n", encoding="utf-8")
+    new.replace(file)
+    look_now(some)
+    assert some.allow(b"third-one")
+    assert not some.allow(b"first-one")
+    file.write_text("third-one\nfourth-one\n", encoding="utf-8")
+    look_now(some)
+    assert some.allow(b"fourth-one")
+
+
+def test_the_file_is_looked_at_once_a_second_at_most(file: Path) -> None:
+    """Ten thousand requests a second are no ten thousand reads of a file."""
+    some = Tokens(file=file)
+    file.write_text("third-one\n", encoding="utf-8")
+    assert some.allow(b"first-one")
+
+
+@pytest.mark.parametrize("damage", ["empty", "gone", "binary", "blank inside", "folder"])
+def test_a_file_that_goes_bad_leaves_the_last_good_tokens(file: Path, damage: str, said: Said) -> None:
+    """It neither opens the service nor locks everybody out; one error says what is wrong, without what stands there."""
+    some = Tokens(file=file)
+    spoil(file, damage)
+    for _ in range(3):
+        look_now(some)
+        assert some.allow(b"first-one")
+    assert not some.allow(b"")
+    errors = [record for record in said.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert "still hold" in errors[0].getMessage()
+    assert "hush" not in errors[0].getMessage()
+
+
+@pytest.mark.parametrize("damage", ["empty", "gone", "binary", "blank inside", "folder"])
+def test_a_bad_file_at_the_start_is_refused(file: Path, damage: str) -> None:
+    """One line that names the setting and the file."""
+    spoil(file, damage)
+    with pytest.raises(SettingsError, match=r"OVERSIGHT_SERVE_TOKENS_FILE=.*tokens") as caught:
+        Tokens(file=file)
+    assert "hush" not in str(caught.value)
+
+
+def spoil(file: Path, damage: str) -> None:
+    file.unlink()
+    if damage == "folder":
+        file.mkdir()
+    elif damage != "gone":
+        content = {"empty": b"# nobody\n\n", "binary": b"\xff\xfehush\n", "blank inside": b"hush hush\n"}[damage]
+        file.write_bytes(content)
+
+
+def test_a_file_that_everybody_can_read_is_a_warning(file: Path, said: Said) -> None:
+    """No refusal: an orchestrator mounts secrets like this."""
+    file.chmod(0o600)
+    warn_if_open(file)
+    assert not said.records
+    file.chmod(0o644)
+    warn_if_open(file)
+    assert "chmod 600" in said.records[0].getMessage()
