@@ -1,4 +1,4 @@
-"""`oversight model`: what the artifact is."""
+"""`oversight model`: what the artifact is; below it the commands on a model folder."""
 
 from __future__ import annotations
 
@@ -12,28 +12,46 @@ from rich.console import Console
 from rich.table import Table
 
 from contract.artifact import Feature, Label, ModelContract
+from oversight.commands.model_versions import COMMANDS, json_option, model_option
 from oversight.settings import OversightSettings, load
 
 
-@click.command()
-@click.option("--model", type=click.Path(path_type=Path), help="The artifact; OVERSIGHT_MODEL if not given.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: path, id, version, the whole contract.")
-def command(*, model: Path | None, as_json: bool) -> None:
+@click.group(invoke_without_command=True)
+@model_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
     """What the artifact is: features, labels, figures on rows that training never saw.
+
+    With a command: the versions of a model folder, and which of them answers. A running `oversight serve` follows.
 
     \b
     Example:
       oversight model
       oversight model --json | jq .contract.heldout
+      oversight model --model models/live activate build/kdd99-mlp/model.onnx
+      OVERSIGHT_MODEL=models/live oversight model rollback
     """
+    ctx.obj = (model, as_json)
+    if ctx.invoked_subcommand is None:
+        show(load(OversightSettings, model=model).model, as_json=as_json)
+
+
+for versions_command in COMMANDS:
+    command.add_command(versions_command)
+
+
+def show(path: Path, *, as_json: bool) -> None:
+    """Print what an artifact is."""
     from enrich_service.model_file import read
 
-    file = read(load(OversightSettings, model=model).model)
+    file = read(path)
     if as_json:
         page = {
             "path": str(file.path),
             "id": file.contract.name,
             "version": file.version,
+            "sha256": file.sha256,
             "contract": file.contract.to_dict(),
         }
         click.echo(orjson.dumps(page, option=orjson.OPT_INDENT_2))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
 from contract.kdd99 import COLUMNS
 from enrich_service.model_file import read
-from tests.artifacts import TURBINE
+from tests.artifacts import TURBINE, write_model
 
 
 def oversight(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -23,11 +24,13 @@ def oversight(*words: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_model_is_told_to_a_script_whole(turbine_model: Path) -> None:
-    """Path, id, version and the contract, as JSON on standard output."""
+    """Path, id, version, digest and the contract, as JSON on standard output."""
+    file = read(turbine_model)
     ended = oversight("model", "--json", OVERSIGHT_MODEL=str(turbine_model))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert orjson.loads(ended.stdout) == {
-        "path": str(turbine_model), "id": "turbine", "version": read(turbine_model).version, "contract": TURBINE.to_dict(),
+        "path": str(turbine_model), "id": "turbine", "version": file.version, "sha256": file.sha256,
+        "contract": TURBINE.to_dict(),
     }  # fmt: skip
 
 
@@ -63,3 +66,29 @@ def test_help_has_an_example() -> None:
     """The command to copy stands in the help."""
     assert "oversight serve --bind 0.0.0.0:8600 --workers 2" in oversight("serve", "--help").stdout
     assert "oversight model --json" in oversight("model", "--help").stdout
+
+
+def test_versions_are_added_activated_listed_and_rolled_back(tmp_path: Path, turbine_model: Path) -> None:
+    """The commands of a day with two versions, and what each prints for a script."""
+    other = write_model(tmp_path / "other.onnx", replace(TURBINE, heldout={"accuracy": 0.98}))
+    first, second = read(turbine_model).version, read(other).version
+    env = {"OVERSIGHT_MODEL": str(tmp_path / "live")}
+    assert oversight("model", "add", str(turbine_model), **env).stdout.startswith(f"version {first} of turbine is in ")
+    assert oversight("model", "activate", first[:6], **env).stdout == f"version {first} is active\n"
+    assert (
+        oversight("model", "activate", str(other), **env).stdout == f"version {second} is active in place of {first}\n"
+    )
+    page = orjson.loads(oversight("model", "list", "--json", **env).stdout)
+    assert (page["active"], page["previous"]) == (second, [first])
+    assert {one["version"]: one["role"] for one in page["versions"]} == {first: "previous", second: "active"}
+    ended = oversight("model", "rollback", "--json", **env)
+    assert orjson.loads(ended.stdout)["active"] == first
+    assert orjson.loads(oversight("model", "--json", **env).stdout)["version"] == first
+
+
+def test_a_command_on_a_plain_artifact_says_that_it_needs_a_folder(turbine_model: Path) -> None:
+    """One line, and what to set."""
+    ended = oversight("model", "list", OVERSIGHT_MODEL=str(turbine_model))
+    assert ended.returncode == 64
+    assert "is an artifact and no model folder" in ended.stderr
+    assert ended.stderr.count("\n") == 1

@@ -1,0 +1,174 @@
+"""`oversight model add | list | activate | rollback | shadow`: the versions in a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from oversight.settings import OversightSettings, load
+
+if TYPE_CHECKING:
+    from enrich_service.store import Change, ModelStore, Stored
+
+model_option = click.option(
+    "--model", type=click.Path(path_type=Path), help="The artifact or model folder; OVERSIGHT_MODEL if not given."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.command(short_help="Try an artifact and store it in the model folder.")
+@click.argument("file", type=click.Path(path_type=Path))
+@model_option
+@json_option
+@click.pass_context
+def add(ctx: click.Context, *, file: Path, model: Path | None, as_json: bool) -> None:
+    """Try an artifact and store it in the model folder under its version; nothing answers with it yet.
+
+    \b
+    Example:
+      oversight model --model models/live add build/kdd99-mlp/model.onnx
+    """
+    store, as_json = _asked(ctx, model, as_json)
+    added = store.add(file)
+    _tell(
+        {"version": added.version, "id": added.contract.name, "sha256": added.sha256},
+        f"version {added.version} of {added.contract.name} is in {store.folder}",
+        as_json=as_json,
+    )
+
+
+@click.command("list", short_help="The versions in the model folder.")
+@model_option
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
+    """The versions in the model folder, the one added last first.
+
+    \b
+    Example:
+      oversight model list --json | jq -r '.versions[] | select(.role == "active").version'
+    """
+    store, as_json = _asked(ctx, model, as_json)
+    pointer, versions = store.pointer(), store.versions()
+    if as_json:
+        page = {
+            "folder": str(store.folder),
+            "active": pointer.active,
+            "shadow": pointer.shadow,
+            "previous": list(pointer.previous),
+            "versions": [
+                {
+                    "version": one.version,
+                    "id": one.id,
+                    "size_bytes": one.size_bytes,
+                    "added": one.added,
+                    "role": one.role,
+                }
+                for one in versions
+            ],
+        }
+        click.echo(orjson.dumps(page, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+        return
+    Console(soft_wrap=True).print(_table(versions))
+
+
+@click.command(short_help="Let a version answer.")
+@click.argument("version", metavar="VERSION|FILE")
+@click.option("--foreign", is_flag=True, help="It may be another model, or read other fields than the active one.")
+@model_option
+@json_option
+@click.pass_context
+def activate(ctx: click.Context, *, version: str, foreign: bool, model: Path | None, as_json: bool) -> None:
+    """Let a version answer: one of the folder (its first digits are enough), or a file, which is added first.
+
+    \b
+    Example:
+      oversight model activate cb14c13bda47
+      oversight model activate build/kdd99-mlp/model.onnx
+    """
+    store, as_json = _asked(ctx, model, as_json)
+    _tell_change(store.activate(version, foreign=foreign), as_json=as_json)
+
+
+@click.command(short_help="Let the version answer that did before.")
+@model_option
+@json_option
+@click.pass_context
+def rollback(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
+    """Let the version answer again that did before the active one.
+
+    \b
+    Example:
+      oversight model rollback
+    """
+    store, as_json = _asked(ctx, model, as_json)
+    _tell_change(store.rollback(), as_json=as_json)
+
+
+@click.command(short_help="Let a second version answer beside the active one.")
+@click.argument("version", metavar="[VERSION|FILE]", required=False)
+@click.option("--off", is_flag=True, help="No shadow any more.")
+@model_option
+@json_option
+@click.pass_context
+def shadow(ctx: click.Context, *, version: str | None, off: bool, model: Path | None, as_json: bool) -> None:
+    """Let a second version answer beside the active one, under `oversight.shadow.*` alone.
+
+    \b
+    Example:
+      oversight model shadow build/kdd99-mlp/model.onnx
+      oversight model shadow --off
+    """
+    if off == (version is not None):
+        raise click.UsageError("name a VERSION or FILE as the shadow, or give --off")
+    store, as_json = _asked(ctx, model, as_json)
+    _tell_change(store.shadow(version), as_json=as_json)
+
+
+COMMANDS: tuple[click.Command, ...] = (add, list_, activate, rollback, shadow)
+
+
+def _asked(ctx: click.Context, model: Path | None, as_json: bool) -> tuple[ModelStore, bool]:
+    """The model folder, and whether JSON is wanted; both may be said before or after the command's name."""
+    from enrich_service.store import ModelStore
+
+    group_model, group_json = ctx.obj or (None, False)
+    settings = load(OversightSettings, model=model or group_model)
+    return ModelStore(settings.model, digests=settings.model_digests), as_json or group_json
+
+
+def _tell(page: dict[str, Any], text: str, *, as_json: bool) -> None:
+    click.echo(orjson.dumps(page) if as_json else text)
+
+
+def _tell_change(change: Change, *, as_json: bool) -> None:
+    before, now = change.before, change.now
+    if now.active == before.active:
+        text = f"version {now.active} stays active"
+    else:
+        text = f"version {now.active} is active" + (f" in place of {before.active}" if before.active else "")
+    if now.shadow is not None:
+        text += f", with {now.shadow} as its shadow"
+    elif before.shadow is not None:
+        text += f", and {before.shadow} is its shadow no more"
+    page = {
+        "active": now.active, "shadow": now.shadow, "previous": list(now.previous),
+        "was": {"active": before.active, "shadow": before.shadow},
+    }  # fmt: skip
+    _tell(page, text, as_json=as_json)
+
+
+def _table(versions: Sequence[Stored]) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for position, name in enumerate(("Version", "Model", "Size", "Added", "Role")):
+        table.add_column(name, no_wrap=position == 0)
+    for one in versions:
+        size, added = f"{one.size_bytes / 1024:.0f} KiB", f"{one.added:%Y-%m-%d %H:%M} UTC"
+        table.add_row(one.version, one.id or "damaged", size, added, one.role)
+    return table
