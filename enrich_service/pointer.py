@@ -60,6 +60,15 @@ def version_path(folder: Path, version: str) -> Path:
     return folder / VERSIONS / f"{version}.onnx"
 
 
+def artifact_path(path: Path) -> Path:
+    """The file that a path stands for: itself, or the active version's of a model folder.
+
+    Raises:
+        ArtifactError: the pointer is damaged, or names no version.
+    """
+    return version_path(path, active_version(path)) if is_model_folder(path) else path
+
+
 def versions_in(folder: Path) -> list[str]:
     """The versions that are there, the one added last first."""
     found = [path for path in (folder / VERSIONS).glob("*.onnx") if _VERSION.fullmatch(path.stem)]

@@ -15,6 +15,8 @@ from rich.text import Text
 from contract.errors import OversightError, SettingsError
 from contract.fields import stream_name
 from enrich_service.artifact import load as load_artifact
+from enrich_service.model_file import read as read_artifact
+from enrich_service.model_file import refuse_unpinned
 from es_pipelines.provision import outdated
 from es_pipelines.ship_target import find
 from oversight.cluster import connect
@@ -104,6 +106,7 @@ def _pipelines(settings: OversightSettings) -> str:
 
 
 def _artifact(settings: OversightSettings) -> str:
+    refuse_unpinned(read_artifact(settings.model), settings.model_digests)
     artifact = load_artifact(settings.model)
     return f"{artifact.contract.name} {artifact.version}, {len(artifact.contract.labels)} labels, {settings.model}"
 
@@ -120,7 +123,8 @@ def _enrich_service(settings: OversightSettings) -> str:
     if (served.id, served.version) != (artifact.contract.name, artifact.version):
         raise SettingsError(
             f"{settings.enrich_url} serves {served.id} {served.version}, OVERSIGHT_MODEL is {artifact.contract.name} "
-            f"{artifact.version}; restart `oversight serve`, or set OVERSIGHT_MODEL to the artifact that is served"
+            f"{artifact.version}; its log says so where it refused that one: else send `oversight serve` a SIGHUP or restart it, "
+            f"or set OVERSIGHT_MODEL to what it serves"
         )
     return f"{served.id} {served.version} at {settings.enrich_url}"
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import orjson
 
+from enrich_service.pointer import artifact_path
 from oversight.commands import evaluate_show
 from oversight.commands.train_progress import TrainProgress
 from oversight.settings import OversightSettings, load
@@ -66,7 +67,7 @@ def command(
         named = [name for name in ("test", "anchor", "output", "changes") if study[name]]
         if named:
             raise click.UsageError(f"--{named[0]} has a meaning with --retrain only")
-        figures = score_artifact(load(OversightSettings, model=model).model, data_path, train_data)
+        figures = score_artifact(artifact_path(load(OversightSettings, model=model).model), data_path, train_data)
         page = evaluate_show.show
     if as_json:
         click.echo(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
