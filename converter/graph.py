@@ -29,6 +29,7 @@ from contract.artifact import (
     ModelContract,
 )
 from contract.errors import ConversionError
+from converter.fuse import fuse
 from converter.rewrite import rewrite
 from converter.signature import Signature, specs
 
@@ -91,6 +92,7 @@ def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.Grap
     for outside, inside in concrete.graph.captures:
         if outside.dtype != tf.resource:
             graph.initializer.append(numpy_helper.from_array(outside.numpy(), inside.name))
+    fuse(graph, OPSET)
     return graph
 
 

@@ -57,7 +57,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def test_the_closest_label_and_the_probability_of_normal_are_the_classifiers(case: Case) -> None:
     """The second opinion shares out what is left and decides nothing."""
     own = softmax(case.networks.classifier.predict(case.encoded, verbose=0) / TEMPERATURE)
-    assert np.array_equal(case.probabilities.argmax(axis=1), own.argmax(axis=1))
+    second, first = np.sort(own, axis=1)[:, -2:].T
+    clear = first - second > 1e-5  # the row at the median has two that are equal
+    assert clear.sum() >= len(own) - 3
+    assert np.array_equal(case.probabilities[clear].argmax(axis=1), own[clear].argmax(axis=1))
     assert np.allclose(case.probabilities[:, NORMAL], own[:, NORMAL], atol=1e-5)
     assert np.allclose(case.probabilities.sum(axis=1), 1, atol=1e-5)
     rest = own[:, NORMAL] < 0.499
