@@ -27,6 +27,19 @@ class AppConfig:
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     max_documents: int = DEFAULT_MAX_DOCUMENTS
     unknown_is_alert: bool = False
+    tokens_file: Path | None = None
+    """More tokens, one a line, that may change while the service runs."""
+    open_metrics: bool = False
+    """Whether `/metrics` is answered without a token where one is set."""
+    access_log: bool = False
+    """Whether each request leaves a line in the log."""
+    metrics_folder: Path | None = None
+    """Where the workers keep what they count, to be summed; None for an application that is alone."""
+
+    @property
+    def asks_for_token(self) -> bool:
+        """Whether a client needs a token."""
+        return self.token is not None or self.tokens_file is not None
 
 
 @dataclass(frozen=True, slots=True)
