@@ -1,0 +1,46 @@
+"""The running service against its own description: schemathesis sends what the description allows, and what it does not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.servers import running
+
+CONFIG = """
+[checks]
+negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-path-regex = "/infer$"
+
+[operations.checks]
+negative_data_rejection.expected-statuses = ["4xx"]
+positive_data_acceptance.enabled = false
+"""
+"""A body over a limit of the description is 413, which is a refusal as well. No schema can say that the data of a tensor
+has as many values as its shape, so most of what the schema of an inference allows is refused."""
+MIN_CASES = 600
+
+
+def test_the_service_is_as_it_describes_itself(turbine_model: Path, tmp_path: Path) -> None:
+    """Every check of schemathesis: statuses, media types, schemas, methods, tokens; what a schema refuses is refused."""
+    (tmp_path / "schemathesis.toml").write_text(CONFIG, encoding="utf-8")
+    with running(turbine_model, token="hush", env={"OVERSIGHT_SERVE_MAX_DOCUMENTS": "20"}) as service:
+        workers = service.workers()
+        ended = subprocess.run(
+            [
+                sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml",
+                "run", f"{service.url}/openapi.json", "--header", "Authorization: Bearer hush",
+                "--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--generation-deterministic",
+                "--continue-on-failure", "--no-color",
+            ],
+            cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stdout[-4000:]
+        generated, passed = re.findall(r"(\d+) generated, (\d+) passed", ended.stdout)[0]
+        assert int(passed) == int(generated) >= MIN_CASES
+        assert service.workers() == workers
+        assert "Traceback" not in service.log.read_text(encoding="utf-8")
