@@ -19,31 +19,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
+from enrich_service.config import Limits
+
 EXPRESS_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
 LINGER_S = 0.5
 """How long an answered connection that is to be closed may still send before it is cut."""
+TOTAL_TIMEOUT_S = 120.0
+"""Seconds after which a connection is closed whose client does not take the answer."""
 LAST_ACCEPTS = 64
 """Connections that the kernel had already taken for a worker when it was told to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one worker takes on."""
-
-    queue: int = 64
-    """Requests that wait for a thread; the next is answered 503."""
-    queue_timeout_s: float = 10.0
-    """A request that waited longer is answered 503: its client has given up, or will before the answer."""
-    read_timeout_s: float = 20.0
-    """Seconds that a client has for sending one request whole."""
-    total_timeout_s: float = 60.0
-    """Seconds after which a connection that does not take its answer is closed."""
 
 
 class Admission:
@@ -176,7 +165,7 @@ class AdmittingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
         super().murder_pending()
         now_s = time.monotonic()
         for conn, since_s in list(self._in_hand.items()):
-            if now_s - since_s > self.limits.total_timeout_s:
+            if now_s - since_s > TOTAL_TIMEOUT_S:
                 _shutdown(conn.sock, socket.SHUT_RDWR)
             elif now_s - since_s > self.limits.read_timeout_s and not conn.was_cut:
                 conn.was_cut = True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.errors import EndpointUnavailableError, SettingsError
+from enrich_service.tls import TlsFiles
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 DEFAULT_MAX_DOCUMENTS = 10_000
@@ -43,6 +44,18 @@ class AppConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What one worker takes on (`admission`)."""
+
+    queue: int = 64
+    """Requests that wait for a thread; the next is answered 503."""
+    queue_timeout_s: float = 10.0
+    """A request that waited longer is answered 503: its client has given up, or will before the answer."""
+    read_timeout_s: float = 20.0
+    """Seconds that a client has for sending one request whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServeConfig:
     """What the server needs to know."""
 
@@ -57,6 +70,11 @@ class ServeConfig:
     timeout_s: int = 30
     """Seconds after which a stuck worker is replaced, and that a stopping one has for the request in hand."""
     app: AppConfig = field(default_factory=AppConfig)
+    limits: Limits = field(default_factory=Limits)
+    tls: TlsFiles | None = None
+    """None: plain HTTP."""
+    allow_no_token: bool = False
+    """Listen on an address that other machines reach although no token is asked for."""
 
 
 def split_bind(bind: str) -> tuple[str, int]:
@@ -91,10 +109,12 @@ def listen(config: ServeConfig) -> socket.socket:
         raise EndpointUnavailableError(
             f"cannot listen on {config.bind}: {host!r} is no name or address of this machine ({error}); set --bind"
         ) from None
-    if config.app.token is None and not all(is_loopback(str(address[0])) for *_, address in found):
+    guarded = config.app.asks_for_token or config.allow_no_token
+    if not guarded and not all(is_loopback(str(address[0])) for *_, address in found):
         raise SettingsError(
             f"{config.bind} can be reached from other machines and no token is set; "
-            f"set OVERSIGHT_ENRICH_TOKEN here and for the watcher, or listen on 127.0.0.1"
+            f"set OVERSIGHT_ENRICH_TOKEN here and for the watcher, or listen on 127.0.0.1 "
+            f"(OVERSIGHT_SERVE_ALLOW_NO_TOKEN=true where something else keeps strangers away)"
         )
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
@@ -118,7 +138,7 @@ def is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address.split("%")[0]).is_loopback
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, tls: bool = False) -> str:
     """`http://127.0.0.1:8600` of a listening socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,14 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
-from gunicorn.workers.gthread import ThreadWorker
 
+from enrich_service.admission import AdmittingWorker
 from enrich_service.channel import Channel
 from enrich_service.config import ServeConfig, listen, url_of
 from enrich_service.switch import Switch, facts
+from enrich_service.telemetry import forget, telemetry_folder
+from enrich_service.tls import Contexts
+from enrich_service.tokens import Tokens, warn_if_open
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -50,27 +54,44 @@ def serve(config: ServeConfig) -> None:
 
     Raises:
         ArtifactError: the model cannot be served.
-        SettingsError: the address is none, or is open to other machines without a token.
+        SettingsError: the address is none, or is open to other machines without a token; tokens or certificate are bad.
         EndpointUnavailableError: the port is taken, or the address is not this machine's.
     """
+    Tokens(config.app.token, config.app.tokens_file)
+    if config.app.tokens_file is not None:
+        warn_if_open(config.app.tokens_file)
+    tls = None if config.tls is None else Contexts(config.tls)
     switch = Switch(config.model, digests=config.model_digests, limit_s=config.timeout_s)
     listener = listen(config)
-    Server(config, switch, listener).run()
+    with telemetry_folder(MEMORY_FOLDER) as folder:
+        Server(config, switch, listener, tls=tls, telemetry=folder).run()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The application as gunicorn wants it: settings, and the WSGI callable of one worker."""
 
-    def __init__(self, config: ServeConfig, switch: Switch, listener: socket.socket) -> None:
+    def __init__(
+        self, config: ServeConfig, switch: Switch, listener: socket.socket, *, tls: Contexts | None, telemetry: Path
+    ) -> None:
         self.config, self.switch = config, switch
-        self.url = url_of(listener)
+        self.tls, self.telemetry = tls, telemetry
+        self.url = url_of(listener, tls=tls is not None)
         self.descriptor = listener.detach()
         super().__init__()
 
     def load_config(self) -> None:
         """Hand our settings to gunicorn; its own environment variables and files are not read."""
         config = self.config
+        tls = {}
+        if (contexts := self.tls) is not None and config.tls is not None:
+            tls = {
+                "certfile": str(config.tls.cert),  # that TLS is spoken at all; the files are read by `Contexts`
+                "keyfile": str(config.tls.key),
+                "ssl_context": lambda _config, _default: contexts.current(),
+                "do_handshake_on_connect": False,
+            }
         for name, value in {
+            **tls,
             "bind": f"fd://{self.descriptor}",
             "workers": config.workers,
             "threads": config.threads,
@@ -83,24 +104,31 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "proc_name": "oversight-enrich",
             "control_socket_disable": True,
             "post_worker_init": self._worker_is_ready,
+            "child_exit": self._worker_ended,
         }.items():
             self.cfg.set(name, value)
 
     def load(self) -> WSGIApplication:
         """The routes of one worker, with sessions of its own; runs after the fork."""
+        from enrich_service import access
         from enrich_service.app import create_app
         from enrich_service.artifact import open_model
 
         chosen = self.switch.chosen
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
-        return create_app(open_model(chosen.active), self.config.app, shadow=shadow)
+        access.to_handlers_of("enrich_service")
+        app = replace(self.config.app, metrics_folder=self.telemetry)
+        return create_app(open_model(chosen.active), app, shadow=shadow)
 
     def run(self) -> None:
         """Start the workers and watch over them until the end."""
         Parent(self).run()
 
+    def _worker_ended(self, _parent: object, worker: Worker) -> None:
+        forget(self.telemetry, worker.pid)
+
     def _worker_is_ready(self, worker: Worker) -> None:
-        from enrich_service.app import models_of
+        from enrich_service.app import metrics_of, models_of
         from enrich_service.follow import Follower
 
         worker.line.channel.close()
@@ -111,6 +139,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         if worker.age == 1:
             log.info("ready at %s: %s", self.url, what, extra={"event.action": "ready", **said})
         elif worker.age > self.config.workers:
+            metrics_of(worker.wsgi).restarts.inc()
             log.warning("a worker was replaced: %s", what, extra={"event.action": "worker-replaced", **said})
 
 
@@ -143,7 +172,7 @@ class Parent(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         super().stop(graceful)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class Worker(AdmittingWorker):
     """A worker that answers what is no HTTP in JSON, and keeps what it was out of the log: it may be a document."""
 
     def __init__(self, age: int, ppid: int, sockets: list[Any], app: Server, *rest: Any) -> None:

@@ -104,6 +104,8 @@ class OversightSettings(Part):
     """Where the watcher finds the enrich service."""
     enrich_token: SecretStr | None = None
     """Bearer token of the enrich service; asked for, and sent, where it is set."""
+    enrich_ca_certs: Path | None = None
+    """File with the certificate authority that signed the enrich service's certificate; unset: those of the system."""
     allow_plain_http: bool = False
     """Send keys and tokens over plain HTTP to another machine; off, such an address is refused."""
     state: Path = Path("~/.local/state/oversight")
@@ -138,6 +140,13 @@ class OversightSettings(Part):
     def _is_an_address(cls, value: str) -> str:
         return check_url(value)
 
+    @field_validator("enrich_ca_certs")
+    @classmethod
+    def _can_be_read(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("there is no such file; name a PEM file of certificates")
+        return value
+
     @field_validator("state", "model")
     @classmethod
     def _home_is_expanded(cls, value: Path) -> Path:
@@ -163,6 +172,36 @@ class ServeSettings(Part):
     """Seconds after which a stuck worker process is replaced."""
     unknown_is_alert: bool = False
     """Make an alert of a document whose verdict is `unknown`."""
+    queue: int = Field(64, ge=1, le=500)
+    """Requests that wait for a thread of a worker; the next is answered 503."""
+    queue_timeout_s: float = Field(10.0, gt=0, le=3600)
+    """Seconds after which a waiting request is answered 503 and not worked on."""
+    read_timeout_s: float = Field(20.0, ge=1, le=3600)
+    """Seconds that a client has for sending one request; 408 after that."""
+    access_log: bool | None = None
+    """Log a line for each request; unset: where the log is JSON, not at a terminal."""
+    open_metrics: bool = False
+    """Answer `GET /metrics` without a token where one is set."""
+    tokens_file: Path | None = None
+    """File of bearer tokens, one a line, beside `OVERSIGHT_ENRICH_TOKEN`; read again when it changes."""
+    allow_no_token: bool = False
+    """Listen on an address that other machines reach although no token is set."""
+    tls_cert: Path | None = None
+    """PEM file of the certificate; with it the service speaks HTTPS."""
+    tls_key: Path | None = None
+    """PEM file of the certificate's key."""
+    tls_client_ca: Path | None = None
+    """PEM file of the authority whose certificate every client must have; unset: none is asked for."""
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError(
+                "OVERSIGHT_SERVE_TLS_CERT and OVERSIGHT_SERVE_TLS_KEY belong together: set both, or none for plain HTTP"
+            )
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("OVERSIGHT_SERVE_TLS_CLIENT_CA needs OVERSIGHT_SERVE_TLS_CERT and OVERSIGHT_SERVE_TLS_KEY")
+        return self
 
 
 class WatchSettings(Part):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 
 class Outcome(StrEnum):
@@ -35,6 +36,8 @@ class WatchConfig:
     """Address of the enrich service, without a trailing slash."""
     token: str | None = field(default=None, repr=False)
     """Bearer token of the enrich service."""
+    ca_certs: Path | None = None
+    """File of the authority that signed the enrich service's certificate; None: those of the system."""
     page_size: int = 1_000
     """Documents read, enriched and written together."""
     poll_interval_s: float = 1.0

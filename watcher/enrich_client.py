@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 import math
+import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -61,19 +63,26 @@ class EnrichClient:
     Args:
         url: its address, without a trailing slash.
         token: bearer token, sent with every request.
+        ca_certs: file of the authority that signed the service's certificate; None: those of the system.
         timeout_s: how long one request may take in all.
         stop: once it is set, a request is waited for no longer than `STOP_GRACE_S`.
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, timeout_s: float = 30.0, stop: threading.Event | None = None
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        ca_certs: Path | None = None,
+        timeout_s: float = 30.0,
+        stop: threading.Event | None = None,
     ) -> None:
         self.url, self.timeout_s = url, timeout_s
         self._patience = Patience(stop or threading.Event(), STOP_GRACE_S)
         self._headers = {"accept": "application/json", "user-agent": "oversight-watcher"}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
-        self._pool = urllib3.PoolManager(maxsize=1, retries=False)
+        self._pool = urllib3.PoolManager(maxsize=1, retries=False, ca_certs=None if ca_certs is None else str(ca_certs))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -122,7 +131,9 @@ class EnrichClient:
     def _send(
         self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
     ) -> tuple[int, Mapping[str, str], bytes]:
-        headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
+        headers = {**self._headers, "x-request-id": secrets.token_hex(16)}
+        if body is not None:
+            headers["content-type"] = "application/json"
         deadline = time.monotonic() + self.timeout_s
         timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, self.timeout_s), read=self.timeout_s)
         try:

@@ -41,7 +41,9 @@ def run(es: Elasticsearch, config: WatchConfig, *, stop: threading.Event, rng: r
     Faults of servers are waited out, never raised; with `config.once` a lasting one ends the run and is in
     `Totals.trouble`. After `stop` is set the batch in hand is finished, unless the enrich service holds it for long.
     """
-    client = EnrichClient(config.enrich_url, token=config.token, timeout_s=config.request_timeout_s, stop=stop)
+    client = EnrichClient(
+        config.enrich_url, token=config.token, ca_certs=config.ca_certs, timeout_s=config.request_timeout_s, stop=stop
+    )
     with closing(client):
         return _Watcher(es, config, client, stop, rng).run()
 

@@ -114,7 +114,12 @@ def _artifact(settings: OversightSettings) -> str:
 def _enrich_service(settings: OversightSettings) -> str:
     token = settings.enrich_token
     refuse_plain_http(settings.enrich_url, secret=token is not None, allowed=settings.allow_plain_http)
-    client = EnrichClient(settings.enrich_url, token=token.get_secret_value() if token else None, timeout_s=5.0)
+    client = EnrichClient(
+        settings.enrich_url,
+        token=token.get_secret_value() if token else None,
+        ca_certs=settings.enrich_ca_certs,
+        timeout_s=5.0,
+    )
     try:
         served = client.model()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from oversight.settings import OversightSettings, ServeSettings, load
 )
 @click.option("--workers", type=int, metavar="N", help="Processes that answer.")
 @click.option("--model", type=click.Path(path_type=Path), help="The artifact to serve, or a model folder.")
-@click.option("--verbose", is_flag=True, help="Log every request.")
+@click.option("--verbose", is_flag=True, help="Log more.")
 def command(*, bind: str | None, workers: int | None, model: Path | None, verbose: bool) -> None:
     """Answer for the model over HTTP, until SIGTERM or Ctrl-C.
 
@@ -26,8 +27,9 @@ def command(*, bind: str | None, workers: int | None, model: Path | None, verbos
       OVERSIGHT_ENRICH_TOKEN=... oversight serve --bind 0.0.0.0:8600 --workers 2
       curl -s http://127.0.0.1:8600/v2/health/ready
     """
-    from enrich_service.config import AppConfig, ServeConfig
+    from enrich_service.config import AppConfig, Limits, ServeConfig
     from enrich_service.server import serve
+    from enrich_service.tls import TlsFiles
 
     shared = load(OversightSettings, model=model)
     settings = load(ServeSettings, bind=bind, workers=workers)
@@ -45,7 +47,19 @@ def command(*, bind: str | None, workers: int | None, model: Path | None, verbos
                 max_body_bytes=settings.max_body_bytes,
                 max_documents=settings.max_documents,
                 unknown_is_alert=settings.unknown_is_alert,
+                tokens_file=settings.tokens_file,
+                open_metrics=settings.open_metrics,
+                access_log=not sys.stdout.isatty() if settings.access_log is None else settings.access_log,
             ),
+            limits=Limits(
+                queue=settings.queue,
+                queue_timeout_s=settings.queue_timeout_s,
+                read_timeout_s=settings.read_timeout_s,
+            ),
+            tls=None
+            if settings.tls_cert is None or settings.tls_key is None
+            else TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca),
+            allow_no_token=settings.allow_no_token,
         )
     )
 

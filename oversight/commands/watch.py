@@ -75,6 +75,7 @@ def configure(
         index=shared.index or stream_name(shared.namespace),
         enrich_url=shared.enrich_url,
         token=None if token is None else token.get_secret_value(),
+        ca_certs=shared.enrich_ca_certs,
         page_size=own.page_size,
         poll_interval_s=own.poll_interval_s,
         request_timeout_s=own.request_timeout_s,
