@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -34,9 +35,18 @@ class Converted:
     version: str
     """As `oversight.model.version` names it."""
     agreement: Agreement
+    also: Mapping[str, Agreement]
+    """On each further set of rows, by its name."""
 
 
-def convert(model: keras.Model, contract: ModelContract, output: Path, rows: Rows | None = None) -> Converted:
+def convert(
+    model: keras.Model,
+    contract: ModelContract,
+    output: Path,
+    rows: Rows | None = None,
+    *,
+    also: Mapping[str, Rows] | None = None,
+) -> Converted:
     """Write the artifact of a model, or nothing.
 
     Args:
@@ -44,6 +54,7 @@ def convert(model: keras.Model, contract: ModelContract, output: Path, rows: Row
         contract: its features, labels and thresholds; the versions of the libraries used here are added.
         output: file to write; one that is there is replaced in one step.
         rows: real rows to check with; without them rows are made from the contract.
+        also: further rows to check with, whole files for instance, by a name of each.
 
     Raises:
         ArtifactError: the contract's parts do not fit together.
@@ -56,10 +67,11 @@ def convert(model: keras.Model, contract: ModelContract, output: Path, rows: Row
     graph = export(signature, contract)
     tried = with_unseen_words(made_from(contract) if rows is None else rows)
     found = agreement(signature, graph, contract, tried)
+    more = {name: agreement(signature, graph, contract, further) for name, further in (also or {}).items()}
     content = graph.SerializeToString(deterministic=True)
     write(output, content)
     digest = hashlib.sha256(content).hexdigest()
-    return Converted(output, len(content), digest[:VERSION_DIGITS], found)
+    return Converted(output, len(content), digest[:VERSION_DIGITS], found, more)
 
 
 def versions() -> dict[str, str]:

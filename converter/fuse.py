@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
@@ -55,7 +55,7 @@ class _View:
         node = self.producer.get(name)
         return node if node is not None and node.op_type == kind and self.uses[name] == 1 else None
 
-    def constant(self, name: str) -> NDArray[np.generic] | None:
+    def constant(self, name: str) -> NDArray[Any] | None:
         """A constant's value."""
         tensor = self.constants.get(name)
         return None if tensor is None else numpy_helper.to_array(tensor)
@@ -92,8 +92,8 @@ def _gemm(node: onnx.NodeProto, view: _View) -> onnx.NodeProto | None:
         if not (rows and weights and added and len(rows) == len(weights) == 2 and rows[0] is None):
             continue
         if added in ((weights[1],), (None, weights[1])):
-            alpha = {"alpha": -1.0} if node.op_type == "Sub" else {}
-            return helper.make_node("Gemm", [*product.input, other], node.output, node.name, **alpha)
+            alpha = -1.0 if node.op_type == "Sub" else 1.0
+            return helper.make_node("Gemm", [*product.input, other], node.output, node.name, alpha=alpha)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Load a `.keras` file that may come from anyone: no code in it is ever run.
+"""Load a `.keras` file that may come from anyone, and no code in it is ever run; save one in one step.
 
 model.keras (zip) ─▶ config.json looked through for what cannot be exported ─▶ keras.saving.load_model, safe mode
 """
@@ -6,6 +6,7 @@ model.keras (zip) ─▶ config.json looked through for what cannot be exported 
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,24 @@ def load(path: Path) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise ConversionError(f"{path} holds a {type(model).__name__}, expected a Keras model")
     return model
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Put a model in place whole; `path` ends in .keras.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    draft = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            model.save(draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror or error}); choose another place") from None
 
 
 def read_config(path: Path) -> Any:

@@ -1,26 +1,61 @@
-"""`oversight convert`: any tabular Keras model with its contract becomes one ONNX artifact."""
+"""`oversight convert`: any tabular Keras model with its contract becomes one ONNX artifact.
+
+model.keras ─┐
+             ├─▶ graph ─▶ the same rows through both ─▶ model.onnx
+contract.json┘                 ▲
+      made from the contract, --rows or --check-data
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import orjson
 
+from contract.errors import InputError
+from converter.rows import Rows, read_csv
+from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE, KERAS_FILE, newest_trained, version_of
 from oversight.keras_parts import tensorflow_in_quiet
+from training import data
+from training.feature_sets import option_of
+
+if TYPE_CHECKING:
+    from converter.check import Agreement
 
 
 @click.command()
-@click.option("--model", type=click.Path(path_type=Path), required=True, help="Keras model, a .keras file.")
-@click.option("--contract", "contract_path", type=click.Path(path_type=Path), required=True, help="Its contract, JSON.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Artifact to write.")
+@click.option("--model", type=click.Path(path_type=Path), help="Keras file; default: what was trained last, in build/.")
+@click.option(
+    "--contract", "contract_path", type=click.Path(path_type=Path), help="JSON; default: contract.json beside the model."
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False),
+    help="Artifact to write; default: model.onnx in build/, in a folder of the model's name.",
+)  # fmt: skip
 @click.option(
     "--rows", "rows_path", type=click.Path(path_type=Path), help="CSV with a header: real rows to check with."
 )
+@click.option(
+    "--check-data", "checked", type=click.Path(path_type=Path), multiple=True,
+    help="Labelled KDD Cup 99 file: check all of it too. May be repeated.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="What was written and how well it agrees, as JSON.")
-def command(*, model: Path, contract_path: Path, output: Path, rows_path: Path | None, as_json: bool) -> None:
+def command(
+    *,
+    model: Path | None,
+    contract_path: Path | None,
+    output: Path | None,
+    rows_path: Path | None,
+    checked: tuple[Path, ...],
+    as_json: bool,
+) -> None:
     """Turn a Keras model into one ONNX artifact, and check that both answer the same.
+
+    Without options it takes what `oversight train` made last and writes the artifact anew beside it, the same bytes.
+    Nothing goes to models/ unless --output says so.
 
     The contract (docs/bring-your-own-model.md) lists features, labels and families. The model takes two inputs,
     `numeric` and `categorical`, or one input with a column for each feature in the contract's order; words come as
@@ -29,24 +64,89 @@ def command(*, model: Path, contract_path: Path, output: Path, rows_path: Path |
 
     \b
     Example:
+      oversight convert
       oversight convert --model mine.keras --contract contract.json --output models/mine/model.onnx --rows sample.csv
     """
     with tensorflow_in_quiet():
         from converter.convert import convert, read_contract
         from converter.keras_file import load
-        from converter.rows import read_csv
-    contract = read_contract(contract_path)
+    if model is None:
+        trained = newest_trained()
+        model = trained.folder / KERAS_FILE
+        if trained.note:
+            click.echo(trained.note, err=True)
+    contract = read_contract(contract_path or beside(model))
+    output = output or BUILD / contract.name / ARTIFACT_FILE
     rows = None if rows_path is None else read_csv(rows_path, contract)
-    written = convert(load(model), contract, output, rows)
-    agreement = written.agreement
+    before = version_of(output)
+    columns = tuple(feature.name for feature in contract.features)
+    if checked and option_of(columns) is None:
+        raise InputError(f"--check-data reads files of KDD Cup 99, and {contract.name} has other features; use --rows")
+    written = convert(load(model), contract, output, rows, also=labelled_files(checked, columns))
+    facts = {
+        "model": str(model),
+        "output": str(output),
+        "version": written.version,
+        "version_before": before,
+        "size_bytes": written.size_bytes,
+        "agreement": dataclasses.asdict(written.agreement),
+        "also": {name: dataclasses.asdict(found) for name, found in written.also.items()},
+    }
     if as_json:
-        facts = {"output": str(output), "version": written.version, "size_bytes": written.size_bytes}
-        click.echo(orjson.dumps({**facts, "agreement": dataclasses.asdict(agreement)}, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
         return
-    novelty = agreement.largest_novelty_difference
-    click.echo(
-        f"{output}  version {written.version}, {written.size_bytes:,} bytes\n"
-        f"ONNX answers as Keras does on {agreement.rows:,} {'made' if rows is None else 'given'} rows: all labels equal, "
-        f"probabilities within {agreement.largest_probability_difference:.1g}"
-        + ("" if novelty is None else f", novelty within {novelty:.1g}")
+    click.echo(f"{model} -> {output}  version {written.version}{_beside_before(written.version, before)}, "
+               f"{written.size_bytes:,} bytes")  # fmt: skip
+    click.echo(in_words(written.agreement, "made rows" if rows is None else f"rows of {rows_path}"))
+    for name, found in written.also.items():
+        click.echo(in_words(found, f"distinct rows of {name}"))
+    click.echo(next_steps(output, contract.name, reads_kdd=option_of(columns) is not None))
+
+
+def beside(model: Path) -> Path:
+    """The contract that lies beside a model.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = model.parent / CONTRACT_FILE
+    if not path.is_file():
+        raise InputError(f"no {CONTRACT_FILE} beside {model}; name the model's contract with --contract")
+    return path
+
+
+def labelled_files(paths: tuple[Path, ...], columns: tuple[str, ...]) -> dict[str, Rows]:
+    """The distinct rows of labelled KDD files, by the files' names.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    found = {}
+    for path in paths:
+        records, _ = data.read(path, columns)
+        found[path.name] = Rows(records.numeric, records.categorical.astype(object))
+    return found
+
+
+def in_words(found: Agreement, of_what: str) -> str:
+    """How far Keras and ONNX were apart, as a line."""
+    novelty = found.largest_novelty_difference
+    return (
+        f"ONNX answers as Keras does on {found.rows:,} {of_what}: all labels equal, probabilities within "
+        f"{found.largest_probability_difference:.1g}" + ("" if novelty is None else f", novelty within {novelty:.1g}")
     )
+
+
+def next_steps(artifact: Path, name: str, *, reads_kdd: bool = True) -> str:
+    """What to type to score, serve and ship an artifact that was made."""
+    steps = [f"score it:  oversight evaluate --data FILE --model {artifact}"] if reads_kdd else []
+    steps.append(f"serve it:  OVERSIGHT_MODEL={artifact} oversight serve")
+    if artifact.parent == BUILD / name:
+        steps.append(f"ship it:   mkdir -p models/{name} && cp {artifact.parent}/* models/{name}/")
+    return "\n".join(steps)
+
+
+def _beside_before(version: str, before: str | None) -> str:
+    if before is None:
+        return ""
+    return " (the same bytes as before)" if before == version else f" (before: {before})"

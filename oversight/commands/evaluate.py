@@ -10,6 +10,7 @@ import orjson
 
 from enrich_service.pointer import artifact_path
 from oversight.commands import evaluate_show
+from oversight.commands.built import newer_artifact, version_of
 from oversight.commands.train_progress import TrainProgress
 from oversight.settings import OversightSettings, load
 from training.data import read
@@ -22,7 +23,7 @@ RETRAIN = "with --retrain: "
 
 @click.command()
 @click.option("--data", "data_path", type=click.Path(path_type=Path), required=True, help="Labelled KDD Cup 99 file.")
-@click.option("--model", type=click.Path(path_type=Path), help="Artifact; default: OVERSIGHT_MODEL.")
+@click.option("--model", type=click.Path(path_type=Path), help="Artifact; default: OVERSIGHT_MODEL, the shipped one.")
 @click.option("--train-data", type=click.Path(path_type=Path), help="Its normal rows too are what an attack may equal.")
 @click.option("--retrain", is_flag=True, help="Train on --data by the shipped recipe, many times, and measure that.")
 @click.option("--test", type=click.Path(path_type=Path), help=f"{RETRAIN}labelled file for the final figures.")
@@ -40,7 +41,7 @@ RETRAIN = "with --retrain: "
 def command(
     *, data_path: Path, model: Path | None, train_data: Path | None, retrain: bool, as_json: bool, **study: Any
 ) -> None:
-    """Score the artifact on a labelled KDD Cup 99 file, 41 columns and the label; plain or gzip.
+    """Score an artifact on a labelled KDD Cup 99 file, 41 columns and the label; plain or gzip.
 
     Every row counts, repetitions too, and beside that each distinct row once. Figures over 23 labels are of rows whose
     label the model knows; those over families, cost and alerts are of all rows, by the verdict that a document gets.
@@ -53,6 +54,7 @@ def command(
     \b
     Example:
       oversight evaluate --data corrected.gz
+      oversight evaluate --data corrected.gz --model build/kdd99-mlp/model.onnx
       oversight evaluate --data corrected.gz --json | jq .kdd_cost
       oversight evaluate --retrain --data kddcup.data_10_percent.gz --test corrected.gz --anchor
     """
@@ -67,8 +69,11 @@ def command(
         named = [name for name in ("test", "anchor", "output", "changes") if study[name]]
         if named:
             raise click.UsageError(f"--{named[0]} has a meaning with --retrain only")
-        figures = score_artifact(artifact_path(load(OversightSettings, model=model).model), data_path, train_data)
+        artifact = artifact_path(load(OversightSettings, model=model).model)
+        figures = score_artifact(artifact, data_path, train_data)
         page = evaluate_show.show
+        if not as_json:
+            _say_which(figures["artifact"], named=model is not None)
     if as_json:
         click.echo(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
     else:
@@ -115,4 +120,18 @@ def score_artifact(model: Path, data_path: Path, train_data: Path | None) -> dic
     training = None if train_data is None else read(train_data, columns)[0]
     predictions = predict(session, contract, records)
     figures = evaluate(records, predictions, contract)
-    return {**figures, **detail(records, predictions, contract, twins_of_normal(records, training))}
+    scored = {"path": str(model), "name": contract.name, "version": version_of(model)}
+    details = detail(records, predictions, contract, twins_of_normal(records, training))
+    return {**figures, **details, "artifact": scored}
+
+
+def _say_which(artifact: dict[str, Any], *, named: bool) -> None:
+    """Which artifact the figures are of, and that there is a newer one in build/ where a person may have meant that."""
+    path = Path(artifact["path"])
+    click.echo(f"scored: {path}  {artifact['name']}, version {artifact['version']}")
+    newer = None if named else newer_artifact(path, artifact["name"])
+    if newer is not None:
+        click.echo(
+            f"{newer} (version {version_of(newer)}) is newer and was not scored; add --model {newer} to score it",
+            err=True,
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,15 @@ import numpy as np
 import orjson
 
 from contract.artifact import ModelContract
-from contract.errors import InputError
+from converter.rows import Rows
+from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE, KERAS_FILE
+from oversight.commands.convert import labelled_files, next_steps
 from oversight.commands.train_progress import TrainProgress
 from oversight.keras_parts import tensorflow_in_quiet
 from training import data, report
 from training.evaluate import by_label, evaluate, open_artifact, predict
 from training.feature_sets import SETS, of_model
 from training.split import Parts, check_labels, split
-
-BUILD = Path("build")
-"""Where a model is made; it becomes the shipped one only where --output says so."""
 
 
 @click.command()
@@ -44,12 +44,24 @@ BUILD = Path("build")
     help="Folder to write to; default: build/kdd99-mlp, or build/kdd99-flow with --features flow.",
 )  # fmt: skip
 @click.option("--keep-keras", type=click.Path(path_type=Path, dir_okay=False), help="Write the Keras model there too.")
+@click.option(
+    "--check-data", "checked", type=click.Path(path_type=Path), multiple=True,
+    help="Labelled file on which ONNX and Keras must agree too; training never sees it. May be repeated.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="What was made, as JSON.")
 def command(
-    *, data_path: Path | None, seed: int, option: str, output: Path | None, keep_keras: Path | None, as_json: bool
+    *,
+    data_path: Path | None,
+    seed: int,
+    option: str,
+    output: Path | None,
+    keep_keras: Path | None,
+    checked: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Train a model on KDD Cup 99 and convert it: model.onnx, report.json, MODEL_CARD.md.
 
+    The Keras model and its contract stay beside the artifact: `oversight convert` makes the same bytes of them again.
     About a minute on two cores. The labels that the data brings are split by distinct vector, and what is reported was
     measured on vectors that training never saw. Without --data scikit-learn downloads the 10 % training set.
 
@@ -66,6 +78,7 @@ def command(
         progress.say("reading the data")
         columns = features.columns
         records, source = data.fetch(columns=columns) if data_path is None else data.read(data_path, columns)
+        whole_files = labelled_files(checked, columns)
         parts = split(records, seed)
         check_labels(parts)
         progress.say(
@@ -73,9 +86,9 @@ def command(
         )
         model, contract = _train(parts, source, features.model, seed, progress)
         progress.say("converting and checking")
-        made = _write(model, contract, parts, output or BUILD / features.model)
-    if keep_keras is not None:
-        _keep(model, keep_keras)
+        made = _write(model, contract, parts, output or BUILD / features.model, whole_files)
+        if keep_keras is not None:
+            _save(model, keep_keras)
     _show({**made, "seconds": round(time.monotonic() - began, 1)}, as_json=as_json)
 
 
@@ -99,15 +112,16 @@ def _train(
     return trained.model, contract
 
 
-def _write(model: Any, contract: ModelContract, parts: Parts, output: Path) -> dict[str, Any]:
-    """Measure a draft of the artifact, then write the artifact that carries the figures, checked on the whole file."""
+def _write(
+    model: Any, contract: ModelContract, parts: Parts, output: Path, checked: Mapping[str, Rows]
+) -> dict[str, Any]:
+    """Measure a draft of the artifact, then write the artifact that carries the figures, checked on whole files."""
     with tensorflow_in_quiet():
         from converter.convert import convert, write
-        from converter.rows import Rows
     held_out = dataclasses.replace(parts.held_out, counts=parts.held_out.counts.clip(max=1))
     rows = Rows(held_out.numeric, held_out.categorical.astype(object))
     with tempfile.TemporaryDirectory(prefix="oversight-train-") as folder:
-        draft = convert(model, contract, Path(folder) / "model.onnx", rows)
+        draft = convert(model, contract, Path(folder) / ARTIFACT_FILE, rows)
         session, draft_contract = open_artifact(draft.path)
         predictions = predict(session, draft_contract, held_out)
         figures = evaluate(held_out, predictions, draft_contract)
@@ -118,24 +132,26 @@ def _write(model: Any, contract: ModelContract, parts: Parts, output: Path) -> d
         np.concatenate([part.numeric for part in everything]),
         np.concatenate([part.categorical for part in everything]).astype(object),
     )
-    final = convert(model, dataclasses.replace(contract, heldout=summary), output / "model.onnx", whole_file)
+    contract = dataclasses.replace(contract, heldout=summary)
+    final = convert(model, contract, output / ARTIFACT_FILE, whole_file, also=checked)
     _, written = open_artifact(final.path)
     artifact = {
         "version": final.version,
         "size_bytes": final.size_bytes,
         "checked_against_keras": dataclasses.asdict(final.agreement),
+        "also_checked": {name: dataclasses.asdict(found) for name, found in final.also.items()},
     }
+    _save(model, output / KERAS_FILE)
+    write(output / CONTRACT_FILE, written.to_json().encode())
     write(output / "report.json", report.report(written, summary, labels, artifact).encode())
     write(output / "MODEL_CARD.md", report.page(output, written).encode())
     return {"output": str(output), **artifact, "held_out": summary}
 
 
-def _keep(model: Any, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        model.save(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror or error}); the artifact itself is written") from None
+def _save(model: Any, path: Path) -> None:
+    from converter.keras_file import save
+
+    save(model, path)
 
 
 def _show(made: dict[str, Any], *, as_json: bool) -> None:
@@ -148,3 +164,5 @@ def _show(made: dict[str, Any], *, as_json: bool) -> None:
         f"held out: accuracy {figures['accuracy_23']:.4f}, macro-F1 {figures['macro_f1_23']:.3f} (23 labels, "
         f"{figures['rows']:,} distinct vectors); {figures['normal_alert_rate']:.2%} of normal raise an alert"
     )
+    output = Path(made["output"])
+    click.echo(next_steps(output / ARTIFACT_FILE, output.name))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +16,23 @@ import onnxruntime
 import pytest
 
 from contract.artifact import METADATA_KEY, ModelContract
+from contract.errors import InputError
+from oversight.commands.convert import beside
 from oversight.settings import DEFAULT_MODEL
 from tests.unit.training.samples import lines, write
 
 
-def oversight(*words: object, before: str = "", after: str = "") -> subprocess.CompletedProcess[str]:
+def oversight(
+    *words: object, before: str = "", after: str = "", cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command; `before` and `after` are Python around it in the same process."""
     program = (
         f"import sys\n{before}\nfrom oversight.cli import main\ntry:\n    main({[str(word) for word in words]!r})\n"
         f"finally:\n    pass\n    {after or 'pass'}\n"
     )
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=170)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=170, cwd=cwd
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +40,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
     """A folder with what `oversight train` made of a small file, and what it said."""
     folder = tmp_path_factory.mktemp("train")
     data = write(folder / "small.csv", lines(1_200))
+    other = write(folder / "other.csv", [*lines(60), lines(1)[0].rsplit(",", 1)[0] + ",mailbomb."])
     words = (
-        "train",
-        "--data",
-        data,
-        "--seed",
-        3,
-        "--output",
-        folder / "model",
-        "--keep-keras",
-        folder / "kept.keras",
-        "--json",
-    )
+        "train", "--data", data, "--seed", 3, "--output", folder / "model", "--keep-keras", folder / "kept.keras",
+        "--check-data", other, "--json",
+    )  # fmt: skip
     return folder, oversight(*words)
 
 
@@ -52,7 +55,11 @@ def test_train_writes_artifact_report_and_card_and_says_so_as_json(
     folder, run = trained
     assert run.returncode == 0, run.stderr
     made = json.loads(run.stdout)
-    assert sorted(path.name for path in (folder / "model").iterdir()) == ["MODEL_CARD.md", "model.onnx", "report.json"]
+    assert sorted(path.name for path in (folder / "model").iterdir()) == [
+        "MODEL_CARD.md", "contract.json", "model.keras", "model.onnx", "report.json",
+    ]  # fmt: skip
+    assert made["also_checked"]["other.csv"]["labels_that_differ"] == 0
+    assert made["also_checked"]["other.csv"]["rows"] > 30
     assert made["size_bytes"] == (folder / "model" / "model.onnx").stat().st_size
     assert made["held_out"]["accuracy_23"] > 0.95
     assert "classifier: epoch 1 of at most" in run.stderr
@@ -88,6 +95,67 @@ def test_the_kept_keras_model_converts_with_the_contract_to_the_same_answers(
     feed = {"numeric": rng.random((50, 38), np.float32), "categorical": np.full((50, 3), "tcp", object)}
     for one, other in zip(session.run(None, feed), onnxruntime.InferenceSession(output).run(None, feed), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_convert_without_options_makes_the_same_bytes_of_what_was_trained_last(
+    trained: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """From build/, the newest first; the last lines say what to type next, and models/ is not touched."""
+    folder, _ = trained
+    for name, age_s in (("kdd99-mlp", 10), ("kdd99-flow", 20)):
+        shutil.copytree(folder / "model", tmp_path / "build" / name)
+        changed = time.time() - age_s
+        os.utime(tmp_path / "build" / name / "model.keras", (changed, changed))
+    built = tmp_path / "build" / "kdd99-mlp" / "model.onnx"
+    before = built.read_bytes()
+    run = oversight("convert", "--check-data", folder / "other.csv", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == (
+        "build/ has 2 trained models: took kdd99-mlp, the newest; for another, add for instance "
+        "--model build/kdd99-flow/model.keras\n"
+    )
+    assert built.read_bytes() == before
+    first, *_, score, serve, ship = run.stdout.splitlines()
+    assert first.startswith("build/kdd99-mlp/model.keras -> build/kdd99-mlp/model.onnx  version ")
+    assert "(the same bytes as before)" in first
+    assert "distinct rows of other.csv: all labels equal" in run.stdout
+    assert score.endswith("oversight evaluate --data FILE --model build/kdd99-mlp/model.onnx")
+    assert "OVERSIGHT_MODEL=build/kdd99-mlp/model.onnx" in serve
+    assert "models/kdd99-mlp/" in ship
+    assert not (tmp_path / "models").exists()
+
+
+def test_evaluate_names_the_artifact_it_scored_and_a_newer_one_in_build(
+    trained: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """The shipped one by default, after `train` and `convert` as well: a person may have meant the other."""
+    folder, _ = trained
+    built = tmp_path / "build" / "kdd99-mlp" / "model.onnx"
+    built.parent.mkdir(parents=True)
+    shutil.copy(folder / "model" / "model.onnx", built)
+    run = oversight("evaluate", "--data", folder / "other.csv", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    version = hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest()[:12]
+    assert run.stdout.splitlines()[0] == f"scored: {DEFAULT_MODEL}  kdd99-mlp, version {version}"
+    assert "build/kdd99-mlp/model.onnx (version " in run.stderr
+    assert run.stderr.endswith("add --model build/kdd99-mlp/model.onnx to score it\n")
+    run = oversight("evaluate", "--data", folder / "other.csv", "--model", "build/kdd99-mlp/model.onnx", cwd=tmp_path)
+    assert run.stdout.startswith("scored: build/kdd99-mlp/model.onnx  kdd99-mlp, version ")
+    assert run.stderr == ""
+
+
+def test_convert_without_a_trained_model_says_what_to_do(tmp_path: Path) -> None:
+    """Exit 1 and one line; a model without a contract beside it likewise."""
+    run = oversight("convert", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr == (
+        "oversight: build/ holds no trained model (build/*/model.keras); run `oversight train` first, or name a model with --model\n"
+    )
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(
+        InputError, match=r"no contract\.json beside mine\.keras; name the model's contract with --contract"
+    ):
+        beside(Path("mine.keras"))
 
 
 def test_train_without_usable_data_ends_with_one_line(tmp_path: Path) -> None:
