@@ -215,16 +215,15 @@ def _json_body(config: AppConfig, *, untyped: bool = False) -> Any:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     try:
         body = request.get_data(cache=False)
+        ended_early = len(body) < (request.content_length or 0)
     except (OSError, ParseException, ClientDisconnected):
-        if admission.was_cut:
-            raise RequestError(
-                408,
-                "request_timeout",
-                "the body took longer to arrive than OVERSIGHT_SERVE_READ_TIMEOUT_S; send it faster",
-            ) from None
+        body, ended_early = b"", True
+    if ended_early and admission.was_cut:
         raise RequestError(
-            400, "bad_request", "the body ends early, or its chunks are no valid HTTP; send it whole"
-        ) from None
+            408, "request_timeout", "the body took longer to arrive than OVERSIGHT_SERVE_READ_TIMEOUT_S; send it faster"
+        )
+    if ended_early:
+        raise RequestError(400, "bad_request", "the body ends early, or its chunks are no valid HTTP; send it whole")
     if len(body) > config.max_body_bytes:
         raise wire.too_large(config.max_body_bytes)
     return wire.parse_json(wire.inflate(body, encoding, max_bytes=config.max_body_bytes))

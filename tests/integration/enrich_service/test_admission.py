@@ -1,0 +1,155 @@
+"""A service with more to do than it can: some are answered, the rest are told to come again, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from contract.errors import EndpointUnavailableError
+from tests.artifacts import HEALTHY, HOT
+from tests.integration.enrich_service.http import JSON, ask, connect, read_all
+from tests.servers import Service, running, until
+from watcher.enrich_client import EnrichClient
+
+QUEUE, THREADS = 3, 1
+SLOW_PAGE = json.dumps({"documents": [{"id": "x", "source": HOT}] * 4000}).encode()
+"""Some tens of milliseconds of work."""
+SMALL = {
+    "OVERSIGHT_SERVE_THREADS": str(THREADS),
+    "OVERSIGHT_SERVE_QUEUE": str(QUEUE),
+    "OVERSIGHT_SERVE_READ_TIMEOUT_S": "2",
+    "OVERSIGHT_SERVE_QUEUE_TIMEOUT_S": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def small(turbine_model: Path) -> Iterator[Service]:
+    """One thread, a queue of three, and little patience."""
+    with running(turbine_model, env=SMALL) as service:
+        yield service
+
+
+def post(url: str) -> tuple[int, dict[str, str], Any, float]:
+    """Status, headers, body and seconds of one slow page, on a connection of its own."""
+    began = time.monotonic()
+    with urllib3.PoolManager(retries=False) as pool:
+        answer = pool.request("POST", f"{url}/v1/enrich", body=SLOW_PAGE, headers=JSON, timeout=20)
+    return answer.status, dict(answer.headers), answer.json(), time.monotonic() - began
+
+
+def head(length: int, path: str = "/v1/enrich") -> bytes:
+    """A request whose body is still to come."""
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def test_a_flood_is_answered_with_200_and_503_alone(small: Service) -> None:
+    """Whoever is let in is answered soon, everybody else at once; health answers meanwhile and all is well afterwards."""
+    with ThreadPoolExecutor(40) as clients:
+        answers = [clients.submit(post, small.url) for _ in range(80)]
+        live, ready = (ask(f"{small.url}/v2/health/{what}")[0] for what in ("live", "ready"))
+        found = [answer.result() for answer in answers]
+    assert {status for status, *_ in found} == {200, 503}
+    assert (live, ready) == (200, 200)
+    for status, headers, body, took_s in found:
+        assert took_s < 10
+        if status == 503:
+            assert headers["Retry-After"] == "1"
+            assert headers["Connection"] == "close"
+            assert body["error"]["type"] == "overloaded"
+            assert "OVERSIGHT_SERVE_QUEUE" in body["error"]["message"]
+        else:
+            assert len(body["results"]) == 4000
+    assert post(small.url)[0] == 200
+    assert len(small.workers()) == 1
+
+
+def test_the_queue_is_bounded_while_the_only_thread_is_held(small: Service) -> None:
+    """Three wait, the fourth is refused at once; when the thread is free the three are answered, or told that they waited
+    too long."""
+    body = json.dumps({"documents": [{"id": "1", "source": HEALTHY}]}).encode()
+    with connect(small.url) as holder:
+        holder.sendall(head(len(body)))
+        waiting = [connect(small.url) for _ in range(QUEUE)]
+        for one in waiting:
+            one.sendall(head(len(body)) + body)
+            time.sleep(0.05)
+        began = time.monotonic()
+        assert ask(f"{small.url}/v1/model")[0] == 503
+        assert ask(f"{small.url}/v2/health/live")[0] == 200
+        assert _client_is_told_to_wait(small.url)
+        assert time.monotonic() - began < 1
+        holder.sendall(body)
+        assert b" 200 " in holder.recv(65536)[:20]
+    for one in waiting:
+        one.shutdown(socket.SHUT_WR)
+        assert read_all(one)[9:12] in (b"200", b"503")
+        one.close()
+
+
+def _client_is_told_to_wait(url: str) -> bool:
+    """The watcher's client takes it as a server's fault, with the time to wait: documents stay pending."""
+    client = EnrichClient(url, timeout_s=5)
+    with pytest.raises(EndpointUnavailableError, match="not ready or overloaded") as caught:
+        client.enrich(["1"], [HEALTHY])
+    client.close()
+    return caught.value.retry_after_s == 1.0
+
+
+def test_who_waits_longer_than_allowed_is_not_worked_on(small: Service) -> None:
+    """Its client has given up by then, or will before the answer."""
+    body = json.dumps({"documents": [{"id": "1", "source": HEALTHY}]}).encode()
+    with connect(small.url) as holder, connect(small.url) as late:
+        holder.sendall(head(len(body)))
+        time.sleep(0.1)
+        late.sendall(head(len(body)) + body)
+        time.sleep(1.2)
+        holder.sendall(body)
+        answer = read_all(late)
+    assert b" 503 " in answer[:20]
+    assert b"OVERSIGHT_SERVE_QUEUE_TIMEOUT_S" in answer
+
+
+def test_a_client_that_sends_slowly_is_cut(small: Service) -> None:
+    """408 after the time that it has, a silent end if not even the head came; the thread is free again."""
+    with connect(small.url) as slow, connect(small.url) as slower:
+        slow.sendall(head(100) + b"{")
+        began = time.monotonic()
+        answer = read_all(slow)
+        assert b" 408 " in answer[:20]
+        assert b"request_timeout" in answer
+        assert 1.5 < time.monotonic() - began < 6
+        slower.sendall(b"POST /v1/enrich HTTP/1.1\r\n")
+        assert read_all(slower) == b""
+    assert ask(f"{small.url}/v2/health/ready")[0] == 200
+
+
+def test_a_request_in_hand_is_answered_after_sigterm_and_new_ones_are_refused(turbine_model: Path) -> None:
+    """A stop loses nobody: the page whose body is still coming gets its answer, whoever comes later no connection."""
+    body = json.dumps({"documents": [{"id": "1", "source": HEALTHY}]}).encode()
+    with running(turbine_model) as service, connect(service.url) as slow:
+        slow.sendall(head(len(body)) + body[:10])
+        time.sleep(0.2)
+        service.process.send_signal(signal.SIGTERM)
+        assert until(lambda: _refused(service.url), within_s=5)
+        slow.sendall(body[10:])
+        answer = read_all(slow)
+        assert b" 200 " in answer[:20]
+        assert b'"healthy"' in answer
+        assert service.process.wait(10) == 0
+
+
+def _refused(url: str) -> bool:
+    try:
+        connect(url).close()
+    except ConnectionError:
+        return True
+    return False
