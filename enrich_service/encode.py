@@ -103,9 +103,11 @@ def _texts(*columns: Any) -> list[Texts]:
 def _extras(warnings: Sequence[Sequence[str]], reasons: Mapping[int, Sequence[str]], n: int) -> list[bytes]:
     """What a prediction holds besides its values, as JSON that goes on behind a value."""
     extras = [b""] * n
+    known: dict[int, bytes] = {}  # equal rows, of a flood, share one list
     for row, texts in reasons.items():
-        if texts:
-            extras[row] = b',"reasons":' + dump_json(texts)
+        if id(texts) not in known:
+            known[id(texts)] = b',"reasons":' + dump_json(texts) if texts else b""
+        extras[row] = known[id(texts)]
     for row, texts in enumerate(warnings):
         if texts:
             extras[row] += b',"warnings":' + dump_json(texts)

@@ -114,23 +114,20 @@ class FeatureReader:
             for rows in self._read(sources[begin : begin + step], first + begin)
         ]
 
-    def _rows(self, numbers: list[float], words: list[str], first: int, n: int) -> FeatureRows:
-        """The arrays of n documents.
+    def _rows(self, numbers: NDArray[np.float64], words: list[str], first: int, n: int) -> FeatureRows:
+        """The arrays of n documents from their values, in any shape.
 
         Raises:
             OddError: a number that float32 cannot hold, or a word that is none.
         """
-        try:
-            numeric = np.array(numbers, np.float64).reshape(n, len(self.contract.numeric))
-        except OverflowError:
-            raise OddError from None
         # NaN fails the comparison too
-        if numeric.size and not (numeric.max() <= FLOAT32_MAX and numeric.min() >= -FLOAT32_MAX):
+        if numbers.size and not (numbers.max() <= FLOAT32_MAX and numbers.min() >= -FLOAT32_MAX):
             raise OddError
         if not all(map(_is_word, {*words})):
             raise OddError
+        numeric = numbers.astype(np.float32).reshape(n, len(self.contract.numeric))
         categorical = np.array(words, np.object_).reshape(n, len(self.contract.categorical))
-        return FeatureRows(np.arange(first, first + n), numeric.astype(np.float32), categorical, {})
+        return FeatureRows(np.arange(first, first + n), numeric, categorical, {})
 
     def _alone(self, source: Mapping[str, Any], position: int) -> FeatureRows:
         """One document field by field: the way that knows every message."""
@@ -144,9 +141,9 @@ class FeatureReader:
                 else:
                     words.append(to_word(feature.field, value))
         except DocumentError as error:
-            empty = self._rows([], [], position, 0)
+            empty = self._rows(np.array([]), [], position, 0)
             return FeatureRows(empty.index, empty.numeric, empty.categorical, {position: error})
-        return self._rows(numbers, words, position, 1)
+        return self._rows(np.array(numbers), words, position, 1)
 
     def _value(self, source: Mapping[str, Any], feature: Feature) -> Any:
         value = lookup(source, feature.field)

@@ -113,8 +113,10 @@ class Predictor:
                 for row, word in enumerate(words):
                     if word in unseen:
                         warnings[row].append(warning)
-        for row, column in np.argwhere(self._ranges.outside(numeric)).tolist():
-            warnings[row].append(self._ranges.warnings[column])
+        outside = self._ranges.outside(numeric)
+        if outside.any():
+            for row, column in np.argwhere(outside).tolist():
+                warnings[row].append(self._ranges.warnings[column])
         return warnings
 
 

@@ -11,7 +11,7 @@ that differ from the harmless value need a copy, and equal rows are explained on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ MIN_LOG_ODDS = 0.1
 MIN_LOG_ODDS_NOVELTY = 0.005
 """The same for the novelty, far above what float32 leaves uncertain. A row may be new in two ways at once, and then each
 value alone moves it little; the heaviest of them still says where to look."""
+SENTENCES = 8192
+"""Sentences that are kept, about 2 MB: counts and rates of a flood come again and again."""
 _TINY = 1e-30
 """Probability below which the logarithm is cut off; float32 has about 1e-38."""
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -52,6 +54,7 @@ class Explainer:
         self._usual_words = [f.background if isinstance(f.background, str) else None for f in contract.categorical]
         self._number_words = [number_words(feature, contract.usual_of) for feature in contract.numeric]
         self._word_words = [word_words(feature, contract.usual_of) for feature in contract.categorical]
+        self._sentence = lru_cache(SENTENCES)(self._tell_one)
 
     def reasons(
         self,
@@ -137,15 +140,11 @@ class Explainer:
         is_number = columns < split
         values[is_number] = numeric[rows[is_number], columns[is_number]].tolist()
         values[~is_number] = categorical[rows[~is_number], columns[~is_number] - split]
-        reasons: list[list[str]] = [[] for _ in range(len(numeric))]
-        told: dict[tuple[int, float | str], str] = {}
-        for row, key in zip(rows.tolist(), zip(columns.tolist(), values.tolist(), strict=True), strict=True):
-            if key not in told:
-                told[key] = self._sentence(*key)
-            reasons[row].append(told[key])
-        return reasons
+        sentences = list(map(self._sentence, columns.tolist(), values.tolist()))
+        ends = np.bincount(rows, minlength=len(numeric)).cumsum().tolist()
+        return [sentences[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
-    def _sentence(self, column: int, value: float | str) -> str:
+    def _tell_one(self, column: int, value: float | str) -> str:
         split = len(self._usual_numbers)
         tell: Callable[..., str] = self._number_words[column] if column < split else self._word_words[column - split]
         return tell(value)
@@ -199,16 +198,13 @@ def _distinct(
     numeric: NDArray[np.float32], categorical: NDArray[np.object_], closest: Rows, unknown: NDArray[np.bool_]
 ) -> tuple[Rows, Sequence[int]]:
     """First row of each kind, and for every row which kind it is."""
-    kinds: dict[tuple[Any, ...], int] = {}
-    first: list[int] = []
-    inverse: list[int] = []
+    width = numeric.shape[1] * numeric.itemsize
     # numbers as bytes: tuples of floats would be five times as slow
-    numbers = [line.tobytes() for line in numeric]
-    for row, key in enumerate(
-        zip(numbers, map(tuple, categorical.tolist()), closest.tolist(), unknown.tolist(), strict=True)
-    ):
-        kind = kinds.setdefault(key, len(first))
-        if kind == len(first):
-            first.append(row)
-        inverse.append(kind)
-    return np.array(first, np.intp), inverse
+    data = numeric.tobytes()
+    numbers = [data[place * width : (place + 1) * width] for place in range(len(numeric))]
+    rows = list(zip(numbers, *categorical.T.tolist(), closest.tolist(), unknown.tolist(), strict=True))
+    kinds = dict.fromkeys(rows)
+    first_of = dict(zip(reversed(rows), range(len(rows) - 1, -1, -1), strict=True))
+    place_of = dict(zip(kinds, range(len(kinds)), strict=True))
+    first = np.fromiter(map(first_of.__getitem__, kinds), np.intp, len(kinds))
+    return first, list(map(place_of.__getitem__, rows))

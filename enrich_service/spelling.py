@@ -1,8 +1,8 @@
 """Picks the model's values out of plain documents, many at once.
 
-    {"kdd99": {"src_bytes": 1, ...}}                nested  ┐               numbers  one list, document after document
-    {"kdd99.src_bytes": 1, ...}                     dotted  ├─▶ Columns ──▶
-    either with [1] for 1, as in a search's fields          ┘               words    the same
+    {"kdd99": {"src_bytes": 1, ...}}                nested  ┐              numbers  an array, a row for each document
+    {"kdd99.src_bytes": 1, ...}                     dotted  ├─▶ Columns ─▶
+    either with [1] for 1, as in a search's fields          ┘              words    a list, document after document
 
 Everything here works on all documents in a few calls, without a line of Python for each. It answers only where nobody
 could read a document in two ways; for anything else it raises `OddError`, and the caller looks closer.
@@ -10,10 +10,14 @@ could read a document in two ways; for anything else it raises `OddError`, and t
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from contract.artifact import Feature, ModelContract
 
@@ -22,6 +26,9 @@ _WORDS = frozenset({str})
 _LISTS = frozenset({list})
 _OBJECTS = frozenset({dict})
 _ONE = frozenset({1})
+
+_HEAD_BYTES, _FLOAT = 5, ord("g")
+"""How marshal's format 2 writes: a list or tuple as its type and its length, a float as its type and eight bytes."""
 
 Path = tuple[str, ...]
 
@@ -37,14 +44,14 @@ class Spelling:
         def path(feature: Feature) -> Path:
             return (feature.field,) if dotted else tuple(feature.field.split("."))
 
-        self._numeric = _Columns([path(feature) for feature in contract.numeric], _NUMBERS)
-        self._categorical = _Columns([path(feature) for feature in contract.categorical], _WORDS)
+        self._numeric = _Columns([path(feature) for feature in contract.numeric])
+        self._categorical = _Columns([path(feature) for feature in contract.categorical])
         self._holders = _holders(contract, [path(feature) for feature in contract.features])
 
-    def values(self, sources: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
-        """Numbers and words of all documents in the contract's order, each in one flat list.
+    def values(self, sources: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float64], list[str]]:
+        """Numbers and words of all documents, each flat or as rows, document after document in the contract's order.
 
-        Their types are certain: int or float, and str. Their values are not looked at.
+        Their types are certain, a number is an int or a float in JSON; their values are not looked at.
 
         Raises:
             OddError: a document is spelled otherwise, twice, lacks a value or has one of another type.
@@ -53,8 +60,12 @@ class Spelling:
         try:
             for holder in self._holders:
                 levels[holder.path] = holder.of(levels)
-            return self._numeric.values(levels), self._categorical.values(levels)
-        except (KeyError, TypeError):
+            rows = self._numeric.rows(levels)
+            numbers = _floats(rows)
+            if numbers is None:
+                numbers = np.array(_flat(rows, _NUMBERS), np.float64)
+            return numbers, _flat(self._categorical.rows(levels), _WORDS)
+        except (KeyError, TypeError, OverflowError):
             raise OddError from None
 
 
@@ -81,8 +92,7 @@ class _Holder:
 class _Columns:
     """Features of one type, grouped by the object that holds them."""
 
-    def __init__(self, paths: Sequence[Path], types: frozenset[type]) -> None:
-        self._types = types
+    def __init__(self, paths: Sequence[Path]) -> None:
         groups: dict[Path, list[int]] = {}
         for position, path in enumerate(paths):
             groups.setdefault(path[:-1], []).append(position)
@@ -92,25 +102,45 @@ class _Columns:
         order = [position for positions in groups.values() for position in positions]
         self._back = None if order == sorted(order) else _getter([order.index(i) for i in range(len(order))])
 
-    def values(self, levels: Mapping[Path, Sequence[Any]]) -> list[Any]:
-        """Document after document, each in the features' order."""
-        rows: Any = [map(getter, levels[holder]) for holder, getter in self._groups]
-        if len(rows) > 1:
-            rows = [map(chain.from_iterable, zip(*rows, strict=True))]
-        if self._back is not None:
-            rows = [map(self._back, map(tuple, rows[0]))]
-        return self._plain(list(chain.from_iterable(rows[0]))) if rows else []
+    def rows(self, levels: Mapping[Path, Sequence[Any]]) -> list[tuple[Any, ...]]:
+        """The values of each document in the features' order; no rows where there is no feature."""
+        found = [list(map(getter, levels[holder])) for holder, getter in self._groups]
+        if len(found) < 2:
+            return found[0] if found else []
+        joined = [tuple(chain.from_iterable(parts)) for parts in zip(*found, strict=True)]
+        return joined if self._back is None else list(map(self._back, joined))
 
-    def _plain(self, flat: list[Any]) -> list[Any]:
-        found = {*map(type, flat)}
-        if found == _LISTS:
-            if {*map(len, flat)} != _ONE:
-                raise OddError
-            flat = list(chain.from_iterable(flat))
-            found = {*map(type, flat)}
-        if not found <= self._types:
+
+def _floats(rows: list[tuple[Any, ...]]) -> NDArray[np.float64] | None:
+    """The rows as an array where each value is a float, as JSON from Elasticsearch has them; else None.
+
+    NumPy would take a boolean or text for a number without a word, and asking each value for its type costs as much as
+    all the rest. What marshal writes holds types and values side by side, in one call; it is only looked at, never loaded.
+    """
+    n_columns = len(rows[0]) if rows else 0
+    try:
+        data = marshal.dumps(rows, 2)
+    except ValueError:  # a value is nested too deep
+        return None
+    if not n_columns or len(data) != _HEAD_BYTES + len(rows) * (_HEAD_BYTES + n_columns * 9):
+        return None
+    row = np.dtype([("head", f"V{_HEAD_BYTES}"), ("values", [("type", "u1"), ("float", "<f8")], n_columns)])
+    values = np.frombuffer(data, row, offset=_HEAD_BYTES)["values"]
+    return values["float"] if (values["type"] == _FLOAT).all() else None
+
+
+def _flat(rows: list[tuple[Any, ...]], types: frozenset[type]) -> list[Any]:
+    """The values of all rows, each of one of these types or alone in a list."""
+    flat = list(chain.from_iterable(rows))
+    found = {*map(type, flat)}
+    if found == _LISTS:
+        if {*map(len, flat)} != _ONE:
             raise OddError
-        return flat
+        flat = list(chain.from_iterable(flat))
+        found = {*map(type, flat)}
+    if not found <= types:
+        raise OddError
+    return flat
 
 
 def _holders(contract: ModelContract, paths: Sequence[Path]) -> list[_Holder]:
