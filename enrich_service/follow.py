@@ -8,6 +8,7 @@ Requests go on meanwhile: opening takes some tens of milliseconds and leaves the
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 
@@ -20,6 +21,8 @@ from enrich_service.serving import Models
 log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
+RELEASE_S = 5.0
+"""After a switch the last requests of the old model are answered by then."""
 
 
 class Follower(threading.Thread):
@@ -30,18 +33,25 @@ class Follower(threading.Thread):
         self._channel, self._models = channel, models
 
     def run(self) -> None:
-        """Serve what comes, one after the other."""
+        """Serve what comes, one after the other; afterwards give back what the old model held."""
         wanted: tuple[Chosen, int] | None = None
+        wait_s: float | None = None
         while True:
             try:
-                wanted = self._channel.told(wait_s=None if wanted is None else RETRY_S) or wanted
+                told = self._channel.told(wait_s=wait_s)
             except OSError:
                 return  # the parent is gone, and gunicorn ends this worker
             except ArtifactError as error:
                 log.error("the new model did not arrive whole, the old one stays: %s", error)
                 continue
-            if wanted is not None and self._serve(*wanted):
-                wanted = None
+            wanted = told or wanted
+            if wanted is None:
+                gc.collect()  # caches refer to the model that holds them, and would keep its sessions for long
+                wait_s = None
+            elif self._serve(*wanted):
+                wanted, wait_s = None, RELEASE_S
+            else:
+                wait_s = RETRY_S
 
     def _serve(self, chosen: Chosen, number: int) -> bool:
         """Whether the models are served now."""

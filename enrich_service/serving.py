@@ -4,7 +4,7 @@
                      ▲
                      └── switch(): another Serving takes its place; requests in hand keep theirs until they are answered
 
-So no answer holds results of two versions, and the old sessions are released with the last request that uses them.
+So no answer holds results of two versions, and the old model is released when its last request is answered.
 """
 
 from __future__ import annotations
