@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ class Service:
     process: psutil.Popen
     log: Path
     """What it printed."""
+    tls: ssl.SSLContext | None = None
+    """How to ask it, where it speaks TLS."""
 
     def workers(self) -> list[psutil.Process]:
         """The processes that answer."""
@@ -51,9 +54,14 @@ def enrich_service(model: Path, *, token: str | None = None, env: Mapping[str, s
 
 @contextlib.contextmanager
 def running(
-    model: Path, *, token: str | None = None, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    model: Path,
+    *,
+    token: str | None = None,
+    env: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Service]:
-    """As `enrich_service`, with the process and its log; `options` go to `oversight serve`."""
+    """As `enrich_service`, with the process and its log; `options` go to `oversight serve`, `tls` is the client's."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     environment |= {} if token is None else {"OVERSIGHT_ENRICH_TOKEN": token}
@@ -75,7 +83,7 @@ def running(
             process = psutil.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=folder
             )
-        service = Service(f"http://127.0.0.1:{port}", process, log)
+        service = Service(f"{'http' if tls is None else 'https'}://127.0.0.1:{port}", process, log, tls)
         try:
             wait_until_ready(service)
             yield service
@@ -97,7 +105,8 @@ def wait_until_ready(service: Service) -> None:
     """Wait until the service says that its model answers."""
     deadline = time.monotonic() + READY_WAIT_S
     while time.monotonic() < deadline and service.process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{service.url}/v2/health/ready", timeout=5):
+        url = f"{service.url}/v2/health/ready"
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5, context=service.tls):
             return
         time.sleep(0.02)
     raise AssertionError(f"the enrich service did not become ready: {service.log.read_text(encoding='utf-8')[-2000:]}")

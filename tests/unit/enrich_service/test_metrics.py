@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from enrich_service.app import create_app
 from enrich_service.artifact import Artifact
+from enrich_service.config import AppConfig
 from enrich_service.enrich import Document, Enricher
 from enrich_service.metrics import Metrics
 from tests.artifacts import HEALTHY, HOT, STRANGE
@@ -91,3 +93,14 @@ def test_the_page_describes_every_metric_and_no_other(metrics: Metrics) -> None:
     for name, (kind, labels) in exposed.items():
         assert written[name][0] == kind, name
         assert labels <= written[name][1], name
+
+
+@pytest.mark.parametrize(("open_metrics", "status"), [(False, 401), (True, 200)])
+def test_metrics_ask_for_a_token_unless_told_otherwise(turbine: Artifact, open_metrics: bool, status: int) -> None:
+    """A scraper may have none; all else still asks for one."""
+    client = create_app(turbine, AppConfig(token="hush", open_metrics=open_metrics)).test_client()
+    answer = client.get("/metrics")
+    assert answer.status_code == status
+    if open_metrics:
+        assert answer.content_type.startswith("text/plain; version=")
+    assert client.get("/v1/model").status_code == 401
