@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("oversight.commands.serve", "Answer for the model over HTTP."),
     "watch": ("oversight.commands.watch", "Give every pending document its prediction."),
     "status": ("oversight.commands.status", "How many documents are pending, enriched and failed."),
+    "retry": ("oversight.commands.retry", "Try failed documents again, after the cause was mended."),
+    "rescore": ("oversight.commands.rescore", "Give documents back to the watcher, for the model of now."),
     "train": ("oversight.commands.train", "Train a model on KDD Cup 99 and convert it (needs TensorFlow)."),
     "convert": ("oversight.commands.convert", "Turn a Keras model into one ONNX artifact (needs TensorFlow)."),
     "evaluate": ("oversight.commands.evaluate", "Score the artifact on labelled rows."),

@@ -1,4 +1,8 @@
-"""How many documents are pending, enriched and failed, and why: what `oversight status` prints.
+"""How the documents of an index are doing: what `oversight status` prints.
+
+    documents ──▶ counts by status, label, reason, verdict; the oldest pending ──┐
+    newest predictions ──▶ rate, lag                                             ├─▶ Status
+    heartbeats ──▶ watchers ─────────────────────────────────────────────────────┘
 
 Only aggregations that Elasticsearch, OpenSearch and the embedded engine answer alike; the ends of a time range come
 from sorted hits, because the embedded engine has no `min` and `max` of dates.
@@ -13,25 +17,15 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from contract.documents import lookup
+from contract.errors import EngineUnavailableError
 from contract.fields import ENRICHED, FAILED, PENDING, STATUS
 from watcher.engine import engine_faults, index_missing
+from watcher.failures import MAX_GROUPS, Failure, buckets, failures_of, kinds
+from watcher.heartbeat import Heartbeat, read_heartbeats
+from watcher.pulse import Pulse, read_pulse
+from watcher.selection import ARRIVAL
 
-MAX_GROUPS = 100
-"""Error types and labels that are told apart; the shipped model has 24 labels."""
-ARRIVAL = "event.ingested"
-ERROR_TYPES = ("error.type", "oversight.failure.type")
-"""Where the code of a failure stands: in our stream, and in an index that is not ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Failed documents of one kind."""
-
-    type: str
-    count: int
-    last_seen: str | None
-    """Arrival of the newest of them, as the document has it."""
+__all__ = ["Failure", "Status", "read_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +44,32 @@ class Status:
     """Most frequent first."""
     predictions: Mapping[str, int]
     """Enriched documents by label, most frequent first."""
+    verdicts: Mapping[str, int]
+    """Documents by an analyst's verdict."""
+    suppressed: int
+    """Alerts that a rule of suppression kept from alerting."""
+    pulse: Pulse
+    watchers: tuple[Heartbeat, ...] | None
+    """Those of the installation that are alive; None where that was not asked, or we may not read it."""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return asdict(self)
 
 
-def read_status(es: Elasticsearch, index: str, *, now: datetime | None = None) -> Status:
+def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, now: datetime | None = None) -> Status:
     """Count the documents of an index, list or pattern.
 
+    Args:
+        es: the cluster.
+        index: data stream, index, list or pattern.
+        namespace: the installation whose watchers are looked for; None: nobody is.
+        now: for the ages.
     Raises:
         IndexMissingError: there is none of that name.
         EngineUnavailableError: the engine does not answer.
     """
+    moment = now or datetime.now(UTC)
     with engine_faults("counting documents", index=index):
         total = int(es.count(index=index)["count"])
         answer = es.search(index=index, size=0, aggs=_aggregations())
@@ -73,49 +80,39 @@ def read_status(es: Elasticsearch, index: str, *, now: datetime | None = None) -
     if not answer["_shards"]["total"]:
         raise index_missing(index)
     found = answer["aggregations"]
-    counts = _buckets(found["statuses"])
+    counts = buckets(found["statuses"])
     ours = {status: counts.get(status, 0) for status in (PENDING, ENRICHED, FAILED)}
     return Status(
         index=index,
         **ours,
         other=max(0, total - sum(ours.values())),
-        oldest_pending_age_s=_age_s(oldest["hits"]["hits"], now or datetime.now(UTC)),
-        failures=_failures(found),
-        predictions=_buckets(found["predicted"]["labels"]),
+        oldest_pending_age_s=_age_s(oldest["hits"]["hits"], moment),
+        failures=failures_of(found["failed"]),
+        predictions=buckets(found["predicted"]["labels"]),
+        verdicts=buckets(found["verdicts"]),
+        suppressed=int(found["suppressed"]["doc_count"]),
+        pulse=read_pulse(es, index, now=moment),
+        watchers=None if namespace is None else _alive(es, namespace, moment),
     )
 
 
 def _aggregations() -> dict[str, Any]:
-    newest = {
-        "top_hits": {"size": 1, "sort": [{ARRIVAL: {"order": "desc", "unmapped_type": "date"}}], "_source": [ARRIVAL]}
-    }
-    kinds = {
-        field: {"terms": {"field": field, "size": MAX_GROUPS}, "aggs": {"newest": newest}} for field in ERROR_TYPES
-    }
     labels = {"labels": {"terms": {"field": "oversight.prediction.label", "size": MAX_GROUPS}}}
     return {
         "statuses": {"terms": {"field": STATUS, "size": MAX_GROUPS}},
         "predicted": {"filter": {"term": {STATUS: ENRICHED}}, "aggs": labels},
-        "failed": {"filter": {"term": {STATUS: FAILED}}, "aggs": kinds},
+        "failed": {"filter": {"term": {STATUS: FAILED}}, "aggs": kinds()},
+        "verdicts": {"terms": {"field": "oversight.feedback.verdict", "size": MAX_GROUPS}},
+        "suppressed": {"filter": {"term": {"oversight.suppressed": True}}},
     }
 
 
-def _buckets(terms: Mapping[str, Any]) -> dict[str, int]:
-    return {str(bucket["key"]): int(bucket["doc_count"]) for bucket in terms["buckets"]}
-
-
-def _failures(found: Mapping[str, Any]) -> tuple[Failure, ...]:
-    failures = [
-        Failure(str(bucket["key"]), int(bucket["doc_count"]), _arrival(bucket["newest"]["hits"]["hits"]))
-        for field in ERROR_TYPES
-        for bucket in found["failed"][field]["buckets"]
-    ]
-    return tuple(sorted(failures, key=lambda failure: (-failure.count, failure.type)))
-
-
-def _arrival(hits: list[Mapping[str, Any]]) -> str | None:
-    value = lookup(hits[0].get("_source") or {}, ARRIVAL) if hits else None
-    return None if value is None else str(value)
+def _alive(es: Elasticsearch, namespace: str, now: datetime) -> tuple[Heartbeat, ...] | None:
+    """The watchers that live. A person who may read the documents need not be allowed to read these."""
+    try:
+        return tuple(one for one in read_heartbeats(es, namespace, now=now) if one.alive)
+    except EngineUnavailableError:
+        return None
 
 
 def _age_s(hits: list[Mapping[str, Any]], now: datetime) -> float | None:

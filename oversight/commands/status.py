@@ -1,6 +1,8 @@
-"""`oversight status`: how many documents are pending, enriched and failed."""
+"""`oversight status`: how many documents are pending, enriched and failed, how fast it goes and who is at work."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import click
 import orjson
@@ -8,6 +10,8 @@ import orjson
 from contract.fields import stream_name
 from oversight import cluster
 from oversight.settings import OversightSettings, load
+from watcher.failures import Failure
+from watcher.heartbeat import Heartbeat
 from watcher.status import Status, read_status
 
 
@@ -16,7 +20,7 @@ from watcher.status import Status, read_status
 @click.option("--index", help="Count in this index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
-    """How many documents are pending, enriched and failed, and why.
+    """How many documents are pending, enriched and failed, and why; how fast predictions come; which watchers live.
 
     \b
     Example:
@@ -25,14 +29,14 @@ def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
     """
     shared = load(OversightSettings, namespace=namespace, index=index)
     with cluster.connect() as es:
-        status = read_status(es, shared.index or stream_name(shared.namespace))
+        status = read_status(es, shared.index or stream_name(shared.namespace), namespace=shared.namespace)
     click.echo(orjson.dumps(status.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(status))
 
 
 def as_text(status: Status) -> str:
     """The counts as a person reads them."""
     age = status.oldest_pending_age_s
-    waiting = "" if age is None else f"  (the oldest has waited for {_duration(age)})"
+    waiting = "" if age is None else f"  (the oldest has waited for {duration(age)})"
     lines = [
         status.index,
         f"  pending   {status.pending:>10,}{waiting}",
@@ -41,18 +45,64 @@ def as_text(status: Status) -> str:
     ]
     if status.other:
         lines.append(f"  no status {status.other:>10,}  (never seen by the pipeline or a watcher)")
+    lines += ["", *_pulse_lines(status), *watcher_lines(status.watchers)]
     if status.predictions:
         lines += ["", "predictions", *(f"  {count:>10,}  {label}" for label, count in status.predictions.items())]
+    if status.suppressed:
+        lines += [f"  {status.suppressed:>10,}  of these would be alerts and are suppressed"]
+    if status.verdicts:
+        lines += ["", "verdicts", *(f"  {count:>10,}  {verdict}" for verdict, count in status.verdicts.items())]
     if status.failures:
-        lines += ["", "failures"]
-        lines += [
-            f"  {each.count:>10,}  {each.type}  (newest {each.last_seen or 'unknown'})" for each in status.failures
-        ]
+        lines += ["", "failures", *failure_lines(status.failures)]
     return "\n".join(lines)
 
 
-def _duration(seconds: float) -> str:
+def _pulse_lines(status: Status) -> list[str]:
+    pulse = status.pulse
+    lines = [f"rate      {pulse.rate_1m:,.1f} predictions/s in the last minute, {pulse.rate_5m:,.1f} in the last five"]
+    lag = pulse.lag
+    if lag is not None:
+        lines.append(
+            f"lag       half within {duration(lag.p50_s)}, 95 % within {duration(lag.p95_s)} of their arrival "
+            f"(the newest {lag.documents:,} of the last five minutes)"
+        )
+    return lines
+
+
+def watcher_lines(watchers: Sequence[Heartbeat] | None) -> list[str]:
+    """The watchers that live."""
+    if watchers is None:
+        return ["watchers  unknown: their heartbeats cannot be read"]
+    if not watchers:
+        return ["watchers  none has said in the last seconds that it lives; `oversight watch` starts one"]
+    lines = [f"watchers  {len(watchers)} alive"]
+    for one in watchers:
+        part = f", part {one.slice}" if one.slice else ""
+        trouble = f": {one.trouble}" if one.trouble else ""
+        lines.append(f"  {one.host} ({one.pid}){part}  {one.state}{trouble}  {one.rate_per_s:,.1f}/s")
+    return lines
+
+
+def failure_lines(failures: Sequence[Failure]) -> list[str]:
+    """One line a reason: how often, where, and when last."""
+    width = max((len(each.type) for each in failures), default=0)
+    return [
+        f"  {each.count:>10,}  {each.type:<{width}}  newest {each.last_seen or 'unknown'}{_places(each)}"
+        for each in failures
+    ]
+
+
+def _places(failure: Failure) -> str:
+    processors = ", ".join(failure.processors)
+    fields = ", ".join(failure.fields)
+    named = [f"pipeline at {processors}"] if processors else []
+    named += [fields] if fields else []
+    return f"  ({'; '.join(named)})" if named else ""
+
+
+def duration(seconds: float) -> str:
+    """A span in the unit that a person would choose."""
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"

@@ -37,8 +37,8 @@ def test_predictions_and_failures_are_counted_by_kind(place: Place, service: str
     assert status.oldest_pending_age_s is None
     assert status.predictions == {"healthy": 11, "overheating": 10, "bearing_wear": 10}
     assert status.failures == (
-        Failure("missing_feature", 2, "2026-01-01T00:00:09.000Z"),
-        Failure("invalid_feature", 1, "2026-01-01T00:00:05.000Z"),
+        Failure("missing_feature", 2, "2026-01-01T00:00:09.000Z", fields={"turbine.temperature_c": 2}),
+        Failure("invalid_feature", 1, "2026-01-01T00:00:05.000Z", fields={"turbine.temperature_c": 1}),
     )
 
 
@@ -51,7 +51,9 @@ def test_failures_in_an_index_that_is_not_ours_are_counted_too(foreign: Place, s
     foreign.watch(service)
     foreign.all()
     status = read_status(foreign.es, foreign.index)
-    assert status.failures == (Failure("missing_feature", 1, "2026-01-01T00:00:04.000Z"),)
+    assert status.failures == (
+        Failure("missing_feature", 1, "2026-01-01T00:00:04.000Z", fields={"turbine.temperature_c": 1}),
+    )
 
 
 def test_documents_without_arrival_have_no_age(place: Place) -> None:

@@ -1,0 +1,122 @@
+"""`oversight rescore`: a new model over documents that are stored already."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+
+import click
+import orjson
+
+from contract.errors import InputError, ServerError
+from contract.fields import stream_name
+from oversight import cluster
+from oversight.commands.ship import stop_on_signals
+from oversight.commands.status import duration
+from oversight.commands.sweeping import ProgressLine, agree, end, outcome_lines
+from oversight.commands.watch import configure
+from oversight.settings import OversightSettings, load
+from watcher import selection
+from watcher.enrich_client import EnrichClient
+from watcher.rescore import BACKLOG, busiest_rate, expected_s, require_status_mapping, rescore
+from watcher.sweep import Limits, Swept
+
+CURRENT = "current"
+
+
+@click.command()
+@click.option("--query", metavar="QUERY", help="Only documents that fit, in Lucene's query string: 'user.id:alice'.")
+@click.option(
+    "--not-version", metavar="VERSION", default=CURRENT, show_default=True,
+    help="Leave out what this version of the model predicted; `current` is the one that the enrich service answers with.",
+)  # fmt: skip
+@click.option(
+    "--all", "everything", is_flag=True, help="Leave out nothing, not even what the current version predicted."
+)
+@click.option("--missing", is_flag=True, help="Documents without a status: those from before there was a watcher.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0), default=0.0, help="Documents a second; without it, as fast as it goes."
+)
+@click.option(
+    "--backlog", type=click.IntRange(min=0), default=BACKLOG, show_default=True,
+    help="Wait while more documents are pending, so that fresh events need not; 0: never wait.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Count and estimate, change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
+@click.option("--index", help="Another index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+def command(
+    *, query: str | None, not_version: str, everything: bool, missing: bool, rate: float, backlog: int, dry_run: bool,
+    yes: bool, namespace: str | None, index: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Give documents back to the watcher, which predicts them with the model of now.
+
+    The old prediction stays until the new one replaces it. A verdict that does not change keeps its time, one that does
+    is marked as rescored, and an alert that is none any more is turned back. Run again, it leaves out what is done.
+
+    \b
+    Example:
+      oversight rescore --dry-run
+      oversight rescore --query 'oversight.prediction.family:probe' --rate 500
+      oversight rescore --index 'flows-*' --missing --yes --json
+    """
+    shared = load(OversightSettings, namespace=namespace, index=index)
+    place = shared.index or stream_name(shared.namespace)
+    version = None if missing or everything else current_version() if not_version == CURRENT else not_version
+    chosen = selection.without_status(words=query) if missing else selection.enriched(not_version=version, words=query)
+    with cluster.connect() as es:
+        total = selection.count(es, place, chosen)
+        if missing:
+            require_status_mapping(es, place)
+        seconds = expected_s(total, busiest_rate(es, place), rate)
+        plan = plan_of(total, seconds, place, version=version, missing=missing)
+        if not as_json:
+            click.echo(plan)
+        swept = Swept()
+        if total and not dry_run:
+            agree(f"{total:,} documents are to become pending;", yes=yes)
+            line = ProgressLine(total)
+            swept = rescore(
+                es, place, chosen, limits=Limits(rate=rate), backlog=backlog, stop=stop_on_signals(),
+                progress=lambda so_far, pending: line.show(
+                    so_far.documents, note=f"waiting for the watcher: {pending:,} are pending" if pending else ""
+                ),
+            )  # fmt: skip
+            line.close()
+    if as_json:
+        data = {"index": place, "documents": total, "expected_s": seconds, "not_version": version, "dry_run": dry_run}
+        click.echo(orjson.dumps(data | swept.to_dict(), option=orjson.OPT_INDENT_2))
+    elif not dry_run and total:
+        click.echo("\n".join([f"{swept.changed:,} are pending; the watcher predicts them", *outcome_lines(swept)]))
+    end(swept, say=lambda text: click.echo(text, err=True))
+
+
+def plan_of(total: int, seconds: float | None, place: str, *, version: str | None, missing: bool) -> str:
+    """What would be done, in a sentence."""
+    which = "without a status" if missing else "with a prediction"
+    left_out = f", those of version {version} left out" if version else ""
+    takes = "" if not total else (
+        "; how long that takes is not known: nothing was predicted in the last day"
+        if seconds is None
+        else f"; at the rate of the last day's busiest minute the watcher takes about {duration(seconds)}"
+    )  # fmt: skip
+    return f"{total:,} documents {which} in {place}{left_out}{takes}"
+
+
+def current_version() -> str:
+    """Version of the model that the enrich service answers with.
+
+    Raises:
+        InputError: it does not answer; the message names the other way.
+    """
+    config = configure()
+    client = EnrichClient(config.enrich_url, token=config.token, timeout_s=10.0, stop=threading.Event())
+    with closing(client):
+        try:
+            return client.model().version
+        except ServerError as fault:
+            raise InputError(
+                f"which version is the current one only the enrich service can say, and: {fault}; "
+                f"start it, or name the version with --not-version, or give --all"
+            ) from None

@@ -1,0 +1,81 @@
+"""`oversight retry`: failed documents get another try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import orjson
+
+from contract.fields import stream_name
+from oversight import cluster
+from oversight.commands.ship import stop_on_signals
+from oversight.commands.status import failure_lines
+from oversight.commands.sweeping import ProgressLine, agree, end, outcome_lines
+from oversight.settings import OversightSettings, load
+from watcher import selection
+from watcher.failures import read_failures
+from watcher.retry import Retried, retry
+from watcher.sweep import Limits
+
+
+@click.command()
+@click.option(
+    "--reason", metavar="TYPE", help="Only documents that failed for this reason, as `oversight status` names it."
+)
+@click.option("--query", metavar="QUERY", help="Only documents that fit, in Lucene's query string: 'user.id:alice'.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0), default=0.0, help="Documents a second; without it, as fast as it goes."
+)
+@click.option("--dry-run", is_flag=True, help="Count by reason, change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
+@click.option("--index", help="Another index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+def command(
+    *, reason: str | None, query: str | None, rate: float, dry_run: bool, yes: bool, namespace: str | None,
+    index: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Try failed documents again, after the cause was mended.
+
+    What the enrich service refused becomes pending, and the watcher takes it from there. What an ingest pipeline could
+    not parse is parsed anew from its raw line, and is pending or failed for the reason of now. An analyst's verdict and
+    all other fields stay. It may be stopped at any time and run again.
+
+    \b
+    Example:
+      oversight retry --dry-run
+      oversight retry --reason missing_feature
+      oversight retry --query 'user.id:alice AND error.type:column_count' --yes --json
+    """
+    shared = load(OversightSettings, namespace=namespace, index=index)
+    place = shared.index or stream_name(shared.namespace)
+    chosen = selection.failed(reason=reason, words=query)
+    with cluster.connect() as es:
+        total = selection.count(es, place, chosen)
+        failures = read_failures(es, place, chosen)
+        if not as_json:
+            click.echo(f"{total:,} failed documents in {place}{' fit' if reason or query else ''}")
+            click.echo("\n".join(failure_lines(failures)) + "\n" * bool(failures), nl=False)
+        retried = Retried()
+        if total and not dry_run:
+            agree(f"{total:,} documents are to be tried again;", yes=yes)
+            line = ProgressLine(total)
+            retried = retry(
+                es, place, chosen, limits=Limits(rate=rate), stop=stop_on_signals(),
+                progress=lambda so_far: line.show(so_far.swept.documents),
+            )  # fmt: skip
+            line.close()
+    if as_json:
+        data: dict[str, Any] = {"index": place, "failed": total, "reasons": failures, "dry_run": dry_run}
+        click.echo(orjson.dumps(data | retried.to_dict(), option=orjson.OPT_INDENT_2))
+    elif not dry_run and total:
+        click.echo("\n".join(result_lines(retried)))
+    end(retried.swept, say=lambda text: click.echo(text, err=True))
+
+
+def result_lines(retried: Retried) -> list[str]:
+    """What came of it, as a person reads it."""
+    lines = [f"{retried.pending:,} are pending now"]
+    lines += [f"{count:,} failed anew: {kind}" for kind, count in retried.failed_anew.most_common()]
+    return lines + outcome_lines(retried.swept)

@@ -1,0 +1,85 @@
+"""What `retry` and `rescore` share at the terminal: progress, the question before the work, the way they end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import click
+
+from contract.errors import EngineUnavailableError, InputError
+from watcher.sweep import Swept
+
+INTERRUPTED = 130
+LINE_INTERVAL_S = 5.0
+
+
+class ProgressLine:
+    """One line on standard error: written over at a terminal, a new one every few seconds elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._tty = total, sys.stderr.isatty()
+        self._started_s = self._next_s = time.monotonic()
+        if not self._tty:
+            self._next_s += LINE_INTERVAL_S
+
+    def show(self, done: int, *, note: str = "") -> None:
+        """Say how far it is."""
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + (0.2 if self._tty else LINE_INTERVAL_S)
+        rate = done / max(now_s - self._started_s, 0.001)
+        text = f"{done:,} of {self._total:,} documents, {rate:,.0f}/s{note and f', {note}'}"
+        sys.stderr.write(f"\r{text:<78}" if self._tty else f"{text}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Leave the line."""
+        if self._tty:
+            sys.stderr.write("\r" + " " * 78 + "\r")
+
+
+def agree(question: str, *, yes: bool) -> None:
+    """Ask before many documents change.
+
+    Raises:
+        InputError: nobody is there to ask, and --yes was not given.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"{question} there is no terminal to answer at: look with --dry-run, then give --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+def outcome_lines(swept: Swept) -> list[str]:
+    """What became of the documents that were not changed."""
+    lines = [f"{count:,} left as they are: {reason}" for reason, count in swept.spared.most_common()]
+    lines += [f"{count:,} refused by Elasticsearch: {reason}" for reason, count in swept.refused.most_common()]
+    if swept.gone:
+        lines.append(f"{swept.gone:,} deleted by somebody meanwhile")
+    if swept.elsewhere:
+        lines.append(f"{swept.elsewhere:,} changed meanwhile and no longer meant")
+    return lines
+
+
+def end(swept: Swept, *, say: Callable[[str], None]) -> None:
+    """The exit code: 130 after a signal, 1 where something is left to do.
+
+    Raises:
+        EngineUnavailableError: documents are left that the next run may change.
+    """
+    if swept.stopped:
+        say("oversight: stopped; run the same command again to go on from here")
+        sys.exit(INTERRUPTED)
+    if swept.left:
+        raise EngineUnavailableError(
+            f"{swept.left:,} documents are left: somebody else writes them, or Elasticsearch did not answer; run the same command again"
+        )
+    if swept.refused:
+        raise EngineUnavailableError(
+            f"Elasticsearch refused {swept.refused.total():,} documents, which are as they were; "
+            f"compare the mapping with the one of `oversight provision`"
+        )

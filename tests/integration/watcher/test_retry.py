@@ -1,0 +1,148 @@
+"""Failed documents get another try, and lose nothing by it: neither feedback nor anybody's fields."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.fields import stream_name
+from es_pipelines.provision import provision, remove
+from tests.artifacts import HOT, TURBINE
+from tests.integration.watcher.conftest import Place, event
+from tests.integration.watcher.faulty import Interfering
+from watcher import selection
+from watcher.failures import read_failures
+from watcher.retry import Retried, retry
+from watcher.sweep import Limits
+
+FEEDBACK = {"verdict": "true_positive", "by": "ann", "at": "2026-01-02T00:00:00.000Z"}
+
+
+def again(place: Place, *, es: Elasticsearch | None = None, page_size: int = 7, **chosen: str) -> Retried:
+    query = selection.failed(**chosen)
+    limits = Limits(page_size=page_size, backoff_s=0.01, max_backoff_s=0.05)
+    return retry(es or place.es, place.index, query, limits=limits, stop=threading.Event())
+
+
+def test_a_refused_document_is_pending_again_and_then_as_if_it_had_never_failed(place: Place, service: str) -> None:
+    """The cause is mended at the source; what said why it failed goes, feedback and foreign fields stay."""
+    bad = {f"bad-{number}": event(number, turbine={}, labels={"site": "x"}) for number in range(9)}
+    place.put(bad)
+    place.watch(service)
+    for doc_id in bad:
+        place.es.update(index=place.index, id=doc_id, doc={**HOT, "oversight": {"feedback": FEEDBACK}})
+    assert place.statuses() == ["failed"] * 9
+    done = again(place)
+    assert (done.pending, done.swept.changed, done.swept.left) == (9, 9, 0)
+    assert place.statuses() == ["pending"] * 9
+    place.watch(service)
+    for source in place.sources().values():
+        assert source["oversight"]["prediction"]["label"] == "overheating"
+        assert source["oversight"]["feedback"] == FEEDBACK
+        assert source["labels"] == {"site": "x"}
+        assert set(source["error"].values()) == {None}
+        assert set(source["oversight"]["failure"].values()) == {None}
+    assert not read_failures(place.es, place.index)
+
+
+def test_in_an_index_that_is_not_ours_its_own_error_stays(foreign: Place, service: str) -> None:
+    """`error.*` is somebody else's there: only what the watcher wrote is taken back."""
+    foreign.put({"bad": event(1, turbine={}, error={"message": "the user's"})})
+    foreign.watch(service)
+    assert again(foreign).pending == 1
+    source = foreign.sources()["bad"]
+    assert source["error"] == {"message": "the user's"}
+    assert source["oversight"]["status"] == "pending"
+    assert set(source["oversight"]["failure"].values()) == {None}
+
+
+def test_only_the_named_reason_is_tried_again(place: Place, service: str) -> None:
+    place.put({"gone": event(1, turbine={}), "word": event(2, turbine={"temperature_c": "x", "vibration_mm_s": 1})})
+    place.watch(service)
+    assert again(place, reason="invalid_feature").pending == 1
+    found = place.sources()
+    assert [found[doc_id]["oversight"]["status"] for doc_id in ("gone", "word")] == ["failed", "pending"]
+
+
+def test_only_documents_that_fit_the_query_are_tried_again(place: Place, service: str) -> None:
+    place.put({name: event(1, turbine={}, user={"id": name}) for name in ("ann", "bob")})
+    place.watch(service)
+    assert again(place, words="user.id:ann").pending == 1
+    assert place.sources()["bob"]["oversight"]["status"] == "failed"
+
+
+def test_a_write_in_between_is_kept_and_the_document_tried_again(place: Place, service: str, engine_url: str) -> None:
+    place.put({f"bad-{number}": event(number, turbine={}) for number in range(5)})
+    place.watch(service)
+
+    def other_writer(number: int) -> None:
+        if number == 0:
+            place.es.update(index=place.index, id="bad-1", doc={"user": {"id": "someone else"}})
+            place.es.update(index=place.index, id="bad-2", doc={"oversight": {"status": "enriched"}})
+
+    with Interfering(engine_url, other_writer) as es:
+        done = again(place, es=es)
+    found = place.sources()
+    assert found["bad-1"]["user"] == {"id": "someone else"}
+    assert found["bad-1"]["oversight"]["status"] == "pending"
+    assert found["bad-2"]["oversight"]["status"] == "enriched"  # no longer ours to touch
+    assert (done.pending, done.swept.elsewhere, done.swept.left) == (4, 1, 0)
+
+
+class TestThroughThePipeline:
+    """Engines with pipelines."""
+
+    @pytest.fixture(params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
+    def engine_url(self, request: pytest.FixtureRequest) -> str:
+        url: str = request.getfixturevalue(f"{request.param}_url")
+        return url
+
+    @pytest.fixture
+    def stream(self, es: Elasticsearch, namespace: str) -> Iterator[Place]:
+        provision(es, TURBINE, namespace=namespace)
+        yield Place(es, stream_name(namespace))
+        remove(es, namespace)
+
+    def test_the_raw_line_is_parsed_anew(self, stream: Place, service: str) -> None:
+        """A pipeline that could not split by tabs is mended; the lines that still are none keep failing, and say why."""
+        lines: list[dict[str, Any]] = []
+        for number, line in enumerate(["61.5\tsteady\t1.2", "125\tsteady\t1.5", "no\twords", "only text"]):
+            lines += [{"create": {"_index": stream.index, "_id": str(number)}}, {"message": line, "user": {"id": "u"}}]
+        assert not stream.es.bulk(operations=lines, refresh=True)["errors"]
+        before = stream.all()
+        updates: list[dict[str, Any]] = []
+        for doc_id, hit in before.items():
+            change = {"doc": {"oversight": {"feedback": FEEDBACK}, "tags": ["seen"]}}
+            updates += [{"update": {"_index": hit["_index"], "_id": doc_id}}, change]
+        assert not stream.es.bulk(operations=updates, refresh=True)["errors"]
+        name = stream.es.indices.get_settings(index=stream.index, name="index.default_pipeline")
+        router = next(iter(name.values()))["settings"]["index"]["default_pipeline"]
+        body = dict(stream.es.ingest.get_pipeline(id=router)[router])
+        tabs = {"gsub": {"field": "event.original", "pattern": "\t", "replacement": ",", "ignore_missing": True}}
+        stream.es.ingest.put_pipeline(id=router, body={**body, "processors": [tabs, *body["processors"]]})
+        done = again(stream, page_size=2)
+        assert (done.pending, dict(done.failed_anew)) == (2, {"column_count": 2})
+        after = stream.all()
+        for doc_id, status in zip("0123", ("pending", "pending", "failed", "failed"), strict=True):
+            was, now = before[doc_id]["_source"], after[doc_id]["_source"]
+            assert after[doc_id]["_index"] == before[doc_id]["_index"]
+            assert now["oversight"]["status"] == status
+            assert now["oversight"]["feedback"] == FEEDBACK
+            assert (now["tags"], now["user"]) == (["seen"], {"id": "u"})
+            assert (now["event"]["ingested"], now["@timestamp"]) == (was["event"]["ingested"], was["@timestamp"])
+            assert ("error" in now) == (status == "failed")
+        stream.watch(service)
+        assert stream.sources()["1"]["oversight"]["prediction"]["label"] == "overheating"
+        assert stream.sources()["1"]["oversight"]["feedback"] == FEEDBACK
+
+    def test_a_lost_pipeline_leaves_the_documents_as_they_are(self, stream: Place) -> None:
+        stream.es.index(index=stream.index, id="a", document={"message": "text"}, op_type="create", refresh=True)
+        (hit,) = stream.all().values()
+        stream.es.indices.put_settings(index=hit["_index"], settings={"index.default_pipeline": "_none"})
+        done = again(stream)
+        assert dict(done.swept.spared) == {"its index has no default pipeline": 1}
+        assert stream.all()["a"]["_version"] == hit["_version"]

@@ -1,0 +1,147 @@
+"""Give failed documents another try, each in the way in which it failed.
+
+    failed by the endpoint ──▶ update: status pending, error.* null ────────────────────────▶ pending
+    failed by a pipeline ──▶ the whole document, through its index's pipeline once more ──┬─▶ pending
+                             (bulk `index` on the write that was read)                    └─▶ failed anew, error.* of now
+
+The pipeline finds the raw line in `event.original`, and keeps `event.ingested` and `oversight.feedback`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from contract.documents import leaves, lookup, nest
+from contract.errors import AmbiguousFieldError
+from contract.fields import FAILED, PENDING, STATUS
+from watcher.actions import OUR_INDEX, in_the_way
+from watcher.engine import engine_faults
+from watcher.poll import Hit
+from watcher.selection import Query
+from watcher.sweep import Change, Changer, Hooks, Limits, Swept, sweep
+
+BY_PIPELINE = ("oversight.failure.processor", "oversight.failure.pipeline")
+"""Only a pipeline names these."""
+CAUSES_HERE, CAUSES_ELSEWHERE = ("error", "oversight.failure"), ("oversight.failure",)
+"""What says why a document failed: taken back with the status, in our stream and in any other index."""
+
+
+@dataclass(slots=True)
+class Retried:
+    """What came of it."""
+
+    swept: Swept = field(default_factory=Swept)
+    pending: int = 0
+    failed_anew: Counter[str] = field(default_factory=Counter)
+    """Documents that the pipeline failed again, by `error.type`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"pending": self.pending, "failed_anew": dict(self.failed_anew), **self.swept.to_dict()}
+
+
+def retry(
+    es: Elasticsearch, index: str, query: Query, *, limits: Limits, stop: threading.Event,
+    progress: Callable[[Retried], None] = lambda _retried: None,
+) -> Retried:  # fmt: skip
+    """Try every failed document that fits once more.
+
+    Raises:
+        EngineUnavailableError: the engine does not answer for long; what is done is done.
+    """
+    retried = Retried()
+
+    def wrote(changes: Sequence[Change]) -> None:
+        parsed = [each.hit for each in changes if each.pipeline is not None]
+        retried.pending += len(changes) - len(parsed)
+        for kind in _kinds_now(es, index, parsed):
+            if kind is None:
+                retried.pending += 1
+            else:
+                retried.failed_anew[kind] += 1
+
+    def told(swept: Swept) -> None:
+        retried.swept = swept
+        progress(retried)
+
+    hooks = Hooks(wrote=wrote, progress=told)
+    retried.swept = sweep(es, index, query, changer(es), limits=limits, stop=stop, hooks=hooks)
+    return retried
+
+
+def changer(es: Elasticsearch) -> Changer:
+    """What to do with one failed document; asks once for the pipeline of each index."""
+    pipelines: dict[str, str | None] = {}
+
+    def change(hit: Hit) -> Change | str:
+        if not failed_in_pipeline(hit.source):
+            path = in_the_way(hit)
+            return f"{path} is no object" if path else Change(hit, given_back(hit))
+        if hit.index not in pipelines:
+            pipelines[hit.index] = _pipeline_of(es, hit.index)
+        pipeline = pipelines[hit.index]
+        if pipeline is None:
+            return "its index has no default pipeline"
+        return Change(hit, hit.source, pipeline)
+
+    return change
+
+
+def failed_in_pipeline(source: Mapping[str, Any]) -> bool:
+    """Whether an ingest pipeline failed this document; otherwise the enrich service refused it."""
+    if _value(source, "event.kind") == "pipeline_error":
+        return True
+    return any(_value(source, path) is not None for path in BY_PIPELINE)
+
+
+def given_back(hit: Hit) -> dict[str, Any]:
+    """Partial document that makes a refused document pending again."""
+    roots = CAUSES_HERE if OUR_INDEX.fullmatch(hit.index) else CAUSES_ELSEWHERE
+    return nest({STATUS: PENDING, **dict.fromkeys(_paths(hit.source, roots))})
+
+
+def _paths(source: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
+    """Values that are there in nested spelling below some roots: the only ones that a partial update can take back."""
+    return [
+        path
+        for path, value in leaves({key: value for key, value in source.items() if "." not in key})
+        if value is not None and any(path == root or path.startswith(f"{root}.") for root in roots)
+    ]
+
+
+def _value(source: Mapping[str, Any], path: str) -> Any:
+    try:
+        return lookup(source, path)
+    except AmbiguousFieldError:
+        return None
+
+
+def _pipeline_of(es: Elasticsearch, index: str) -> str | None:
+    """The pipeline through which an index takes its documents."""
+    name = "index.default_pipeline"
+    with engine_faults("reading settings", index=index):
+        settings = es.indices.get_settings(index=index, flat_settings=True)[index]["settings"]
+    found = settings.get(name) or lookup(settings, name)
+    return None if found in (None, "_none") else str(found)
+
+
+def _kinds_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[str | None]:
+    """Why each of some documents is failed now; None for one that is not."""
+    if not hits:
+        return []
+    wanted = [
+        {"_index": hit.index, "_id": hit.id, **({} if hit.routing is None else {"routing": hit.routing})}
+        for hit in hits
+    ]  # fmt: skip
+    with engine_faults("reading what the pipeline made", index=index):
+        found = es.mget(docs=wanted, source_includes=[STATUS, "error.type"])["docs"]
+    sources = [item.get("_source") or {} for item in found]
+    return [
+        str(_value(source, "error.type")) if _value(source, STATUS) == FAILED else None for source in sources
+    ]  # fmt: skip
