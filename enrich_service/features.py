@@ -142,7 +142,7 @@ class FeatureReader:
                     words.append(to_word(feature.field, value))
         except DocumentError as error:
             empty = self._rows(np.array([]), [], position, 0)
-            return FeatureRows(empty.index, empty.numeric, empty.categorical, {position: error})
+            return FeatureRows(empty.index, empty.numeric, empty.categorical, {position: _without_frames(error)})
         return self._rows(np.array(numbers), words, position, 1)
 
     def _value(self, source: Mapping[str, Any], feature: Feature) -> Any:
@@ -152,6 +152,12 @@ class FeatureReader:
         if value is None or (isinstance(value, list) and not value):
             raise MissingFeatureError(feature.field, model_id=self.contract.name)
         return value
+
+
+def _without_frames(error: DocumentError) -> DocumentError:
+    """The error alone. Its trace leads to the page, which holds the error: such a ring would keep every page in memory."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def to_number(field: str, value: Any) -> float:
