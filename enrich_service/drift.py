@@ -25,8 +25,9 @@ HOURS = 24
 HOUR_S = 3600.0
 MIN_DOCUMENTS = 500
 """Fewer give no figure: 200 documents of the training set itself reach 0.06."""
-MAX_ROWS = 200
-"""Rows of one page that are counted, evenly spread over it: a sample is enough and costs less."""
+MAX_ROWS = 100
+"""Rows of one page that are counted, evenly spread over it: a sample is enough and costs less. Smaller pages wait until
+they are so many rows together."""
 LEAST_SHARE = 1e-4
 """An empty bin counts as this share: the logarithm of nothing is none."""
 RARE_SHARE = 0.01
@@ -67,10 +68,11 @@ class Bins:
             numeric: shape (n, n_numeric), as the graph takes it.
             categorical: shape (n, n_categorical), text.
         """
-        values = numeric[:, self._columns]
-        places = np.broadcast_to(self._starts, values.shape).copy()
+        values = np.ascontiguousarray(numeric[:, self._columns].T)
+        bins = np.zeros(values.shape, np.uint8)  # small and in a row: five times as fast as with whole words
         for edges in self._edges:
-            places += values > edges
+            bins += (values > edges[:, None]).view(np.uint8)
+        places = bins + self._starts[:, None]
         words = [start + item.places(categorical[:, column].tolist()) for column, item, start in self._words]
         return np.bincount(np.concatenate([places.ravel(), *words]), minlength=self.size)
 
@@ -117,6 +119,8 @@ class Drift:
         self._folder, self._pattern = folder, f"drift_{version}_*.i64"
         self._mine = self._open(None if folder is None else folder / f"drift_{version}_{worker}.i64")
         self._lock = threading.Lock()
+        self._waiting: list[tuple[NDArray[np.float32], NDArray[np.object_]]] = []
+        self._n_waiting = 0
 
     def _open(self, path: Path | None) -> NDArray[np.int64]:
         if path is None or self.bins.size == 0:
@@ -129,19 +133,31 @@ class Drift:
         if self.bins.size == 0 or len(rows) == 0:
             return
         rows = rows[:: -(-len(rows) // MAX_ROWS)]
-        counts = self.bins.count(numeric[rows], categorical[rows])
-        now = int(time.time() // HOUR_S)
         with self._lock:
-            hour = self._mine[now % HOURS]
-            if hour[0] != now:
-                hour[:] = 0
-                hour[0] = now
-            hour[1:] += counts
+            self._waiting.append((numeric[rows], categorical[rows]))
+            self._n_waiting += len(rows)
+            if self._n_waiting >= MAX_ROWS:
+                self._count()
+
+    def _count(self) -> None:
+        """Count the rows that wait; for who holds the lock."""
+        if not self._waiting:
+            return
+        numeric, categorical = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+        self._waiting, self._n_waiting = [], 0
+        now = int(time.time() // HOUR_S)
+        hour = self._mine[now % HOURS]
+        if hour[0] != now:
+            hour[:] = 0
+            hour[0] = now
+        hour[1:] += self.bins.count(numeric, categorical)
 
     def psi(self) -> tuple[int, dict[str, float]]:
         """How many documents were counted, by all workers, and the PSI by field; no figures below `MIN_DOCUMENTS`."""
         if self.bins.size == 0:
             return 0, {}
+        with self._lock:
+            self._count()
         counts = sum((self._recent(part) for part in self._parts()), np.zeros(self.bins.size, np.int64))
         documents = int(counts[self.bins.first].sum())
         return documents, self.bins.psi(counts) if documents >= MIN_DOCUMENTS else {}

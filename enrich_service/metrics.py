@@ -123,7 +123,8 @@ class ModelCounts:
 
     def __init__(self, metrics: Metrics, contract: ModelContract, version: str) -> None:
         self._metrics, self._name, self._version = metrics, contract.name, version
-        self._labels = [label.name for label in contract.labels]
+        self._of_label = [metrics.predictions.labels(label.name) for label in contract.labels]
+        self._of_unknown = metrics.predictions.labels(UNKNOWN_LABEL)
         harmless = np.array([label.severity == 0 for label in contract.labels])
         self._compared = harmless if harmless.any() else ~harmless
         """By label: whether the drift is told by its documents; by all where no label is harmless."""
@@ -132,11 +133,11 @@ class ModelCounts:
     def __call__(self, predictions: Predictions) -> None:
         """Count what the rows of a page were predicted as, and where their values lie."""
         metrics, unknown = self._metrics, predictions.unknown
-        counts = np.bincount(predictions.closest[~unknown], minlength=len(self._labels))
+        counts = np.bincount(predictions.closest[~unknown], minlength=len(self._of_label))
         for label in np.flatnonzero(counts).tolist():
-            metrics.predictions.labels(self._labels[label]).inc(int(counts[label]))
+            self._of_label[label].inc(int(counts[label]))
         if n_unknown := int(np.count_nonzero(unknown)):
-            metrics.predictions.labels(UNKNOWN_LABEL).inc(n_unknown)
+            self._of_unknown.inc(n_unknown)
         if novel := int(np.count_nonzero(predictions.novel)):
             metrics.novel.inc(novel)
         for warning, count in Tally(warning for row in predictions.warnings if row for warning in row).items():
