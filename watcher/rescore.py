@@ -21,22 +21,24 @@ from contract.errors import InputError
 from contract.fields import PENDING, STATUS
 from watcher.actions import AT, in_the_way, iso_millis
 from watcher.engine import engine_faults
-from watcher.poll import Hit, count_pending
-from watcher.selection import Query
+from watcher.poll import Hit
+from watcher.selection import PENDING_DOCUMENTS, Query, count
 from watcher.sweep import Change, Hooks, Limits, Swept, sweep
 
-READ = ("oversight.status", "oversight.prediction.label")
-"""Of each document; enough to see whether `oversight` is an object."""
+READ = ("oversight",)
+"""Of each document: whether it is an object, or a list, which a filter on what is below would hide."""
 BACKLOG = 10_000
 """Pending documents above which no more are given back: a fresh event waits behind those."""
 LOOK_S = 1.0
+"""Between two looks at what is pending."""
 RATE_WINDOW_H = 24
 """Hours in which the busiest minute is looked for."""
 MINUTE_S = 60
 
 
 def rescore(
-    es: Elasticsearch, index: str, query: Query, *, limits: Limits, backlog: int = BACKLOG, stop: threading.Event,
+    es: Elasticsearch, index: str, query: Query, *, limits: Limits, backlog: int = BACKLOG, look_s: float = LOOK_S,
+    stop: threading.Event,
     progress: Callable[[Swept, int], None] = lambda _swept, _waiting_for: None,
 ) -> Swept:  # fmt: skip
     """Make every document that fits pending.
@@ -47,6 +49,7 @@ def rescore(
         query: which documents; one that is pending must not fit it.
         limits: page size and rate.
         backlog: wait while more than so many are pending; 0: never wait.
+        look_s: seconds between two looks at what is pending.
         stop: ends the work after the page in hand.
         progress: told of what is done, and of the number of pending documents that are waited for (0: not waiting).
     Raises:
@@ -56,11 +59,11 @@ def rescore(
 
     def wait_for_the_watcher() -> None:
         while backlog and not stop.is_set():
-            pending = count_pending(es, index)
+            pending = count(es, index, PENDING_DOCUMENTS)
             if pending <= backlog:
                 return
             progress(done, pending)
-            stop.wait(LOOK_S)
+            stop.wait(look_s)
 
     def told(swept: Swept) -> None:
         nonlocal done

@@ -8,7 +8,7 @@ from typing import Any
 from elasticsearch import BadRequestError, Elasticsearch
 
 from contract.errors import InputError
-from contract.fields import ENRICHED, FAILED, STATUS
+from contract.fields import ENRICHED, FAILED, PENDING, STATUS
 from watcher.engine import engine_faults, index_missing
 
 Query = Mapping[str, Any]
@@ -18,6 +18,7 @@ ERROR_TYPES = ("error.type", "oversight.failure.type")
 """Where the code of a failure stands: in our stream, and in an index that is not ours."""
 VERSION = "oversight.model.version"
 FAILED_DOCUMENTS: Query = {"term": {STATUS: FAILED}}
+PENDING_DOCUMENTS: Query = {"term": {STATUS: PENDING}}
 
 
 def failed(*, reason: str | None = None, words: str | None = None) -> Query:

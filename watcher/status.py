@@ -22,7 +22,7 @@ from contract.fields import ENRICHED, FAILED, PENDING, STATUS
 from watcher.engine import engine_faults, index_missing
 from watcher.failures import MAX_GROUPS, Failure, buckets, failures_of, kinds
 from watcher.heartbeat import Heartbeat, read_heartbeats
-from watcher.pulse import Pulse, read_pulse
+from watcher.speed import Speed, read_speed
 from watcher.selection import ARRIVAL
 
 __all__ = ["Failure", "Status", "read_status"]
@@ -48,7 +48,7 @@ class Status:
     """Documents by an analyst's verdict."""
     suppressed: int
     """Alerts that a rule of suppression kept from alerting."""
-    pulse: Pulse
+    speed: Speed
     watchers: tuple[Heartbeat, ...] | None
     """Those of the installation that are alive; None where that was not asked, or we may not read it."""
 
@@ -91,7 +91,7 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
         predictions=buckets(found["predicted"]["labels"]),
         verdicts=buckets(found["verdicts"]),
         suppressed=int(found["suppressed"]["doc_count"]),
-        pulse=read_pulse(es, index, now=moment),
+        speed=read_speed(es, index, now=moment),
         watchers=None if namespace is None else _alive(es, namespace, moment),
     )
 

@@ -121,6 +121,19 @@ def sweep(
     return _Sweeper(es, index, query, change, fields, limits or Limits(), stop, hooks or Hooks()).run()
 
 
+def read_all(
+    es: Elasticsearch, index: str, query: Mapping[str, Any], *, fields: Sequence[str], limits: Limits | None = None
+) -> Iterator[list[Hit]]:  # fmt: skip
+    """Every document that fits now, in pages; nothing is changed.
+
+    Raises:
+        EngineUnavailableError: the engine does not answer for long.
+    """
+    return _Sweeper(es, index, query, lambda _: "read", fields, limits or Limits(), threading.Event(), Hooks()).pages(
+        query
+    )
+
+
 class _Sweeper:
     """One run."""
 
@@ -156,7 +169,7 @@ class _Sweeper:
 
     def _pass(self, query: Mapping[str, Any], wanted: set[tuple[str, str]] | None) -> None:
         """Everything that fits, of `wanted` documents alone where they are named."""
-        for page in self._pages(query):
+        for page in self.pages(query):
             hits = [hit for hit in page if wanted is None or hit.key in wanted]
             if wanted is not None:
                 self._seen |= {hit.key for hit in hits}
@@ -215,7 +228,8 @@ class _Sweeper:
             self._done.refused[_reason(item)] += 1
         return True
 
-    def _pages(self, query: Mapping[str, Any]) -> Iterator[list[Hit]]:
+    def pages(self, query: Mapping[str, Any]) -> Iterator[list[Hit]]:
+        """The documents that fit now."""
         size = (
             self._limits.page_size
             if not self._limits.rate
@@ -237,7 +251,7 @@ class _Sweeper:
                 found = answer["hits"]["hits"]
                 if not found:
                     return
-                yield [_hit(item) for item in found]
+                yield [hit_of(item) for item in found]
                 after = found[-1]["sort"]
                 self._hooks.before_page()
         finally:
@@ -315,7 +329,8 @@ def _reason(item: Mapping[str, Any]) -> str:
     return f"{item.get('status')} {said.get('type', '')}: {reason}".strip(": ")
 
 
-def _hit(item: Mapping[str, Any]) -> Hit:
+def hit_of(item: Mapping[str, Any]) -> Hit:
+    """A document as a search gave it."""
     return Hit(
         index=item["_index"], id=item["_id"], seq_no=item["_seq_no"], primary_term=item["_primary_term"],
         source=item.get("_source") or {}, routing=item.get("_routing"),

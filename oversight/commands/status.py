@@ -45,7 +45,7 @@ def as_text(status: Status) -> str:
     ]
     if status.other:
         lines.append(f"  no status {status.other:>10,}  (never seen by the pipeline or a watcher)")
-    lines += ["", *_pulse_lines(status), *watcher_lines(status.watchers)]
+    lines += ["", *_speed_lines(status), *watcher_lines(status.watchers)]
     if status.predictions:
         lines += ["", "predictions", *(f"  {count:>10,}  {label}" for label, count in status.predictions.items())]
     if status.suppressed:
@@ -57,10 +57,10 @@ def as_text(status: Status) -> str:
     return "\n".join(lines)
 
 
-def _pulse_lines(status: Status) -> list[str]:
-    pulse = status.pulse
-    lines = [f"rate      {pulse.rate_1m:,.1f} predictions/s in the last minute, {pulse.rate_5m:,.1f} in the last five"]
-    lag = pulse.lag
+def _speed_lines(status: Status) -> list[str]:
+    speed = status.speed
+    lines = [f"rate      {speed.rate_1m:,.1f} predictions/s in the last minute, {speed.rate_5m:,.1f} in the last five"]
+    lag = speed.lag
     if lag is not None:
         lines.append(
             f"lag       half within {duration(lag.p50_s)}, 95 % within {duration(lag.p95_s)} of their arrival "
