@@ -49,6 +49,7 @@ class VerdictRule:
     def __init__(self, contract: ModelContract) -> None:
         self._threshold = contract.novelty_threshold
         self._harmful = np.array([label.severity > 0 for label in contract.labels])
+        self._attacks = np.flatnonzero(self._harmful)
         self._family = np.array([contract.families.index(label.family) for label in contract.labels])
         members = np.eye(len(contract.families), dtype=np.float32)[self._family]
         self._family_of_attack = members * self._harmful[:, None]
@@ -67,12 +68,11 @@ class VerdictRule:
         if novelty is not None and self._threshold is not None:
             novel = novelty > np.float32(self._threshold)
         attack_family = (probabilities @ self._family_of_attack + self._never).argmax(axis=1)
-        without_attacks = not self._harmful.any()
         return Verdicts(
             closest=closest,
             attack=attack,
             novel=novel,
-            attack_probability=probabilities[:, self._harmful].sum(axis=1, dtype=np.float64),
+            attack_probability=probabilities[:, self._attacks].sum(axis=1, dtype=np.float64),
             attack_family=attack_family,
-            family=np.where(attack | ~novel | without_attacks, self._family[closest], attack_family),
+            family=np.where(attack | ~novel | (not len(self._attacks)), self._family[closest], attack_family),
         )

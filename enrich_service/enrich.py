@@ -143,6 +143,8 @@ class Enricher:
             return {}
         unknown = predictions.unknown
         flagged = np.flatnonzero(predictions.attack | unknown)
+        if not len(flagged):
+            return {}
         rows = predictions.rows
         try:
             texts = self._explainer.reasons(

@@ -82,8 +82,8 @@ class PartialDocuments:
         """The numbers of a page."""
         severity = np.where(predictions.unknown, UNKNOWN_SEVERITY, self._severities[predictions.closest])
         novelty = predictions.novelty
-        counted = np.where(predictions.novel, 0.0 if novelty is None else novelty.astype(np.float64), 0.0)
-        top = np.take_along_axis(predictions.probabilities, predictions.top, axis=1)
+        counted = predictions.novel * (np.float64(0.0) if novelty is None else novelty.astype(np.float64))
+        top = predictions.probabilities[np.arange(len(severity))[:, None], predictions.top]
         return Numbers(
             risk_score=risk_score(severity, predictions.attack_probability, counted),
             top=_rounded(top),
@@ -148,9 +148,14 @@ def risk_score(
         attack_probability: 0 to 1, of all attacks together.
         novelty: 0 to 1; 0 where it is below the model's threshold.
     """
-    p = np.clip(attack_probability, 0.0, 1.0)
-    score: NDArray[np.float64] = (severity * (p + (1.0 - p) * np.clip(novelty, 0.0, 1.0))).round(RISK_DIGITS)
+    p = _to_one(attack_probability)
+    score: NDArray[np.float64] = (severity * (p + (1.0 - p) * _to_one(novelty))).round(RISK_DIGITS)
     return score
+
+
+def _to_one(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Held to 0 to 1; for one row `np.clip` takes ten times as long."""
+    return np.minimum(np.maximum(value, 0.0), 1.0)
 
 
 def _rounded(value: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -124,9 +125,14 @@ def _floats(rows: list[tuple[Any, ...]]) -> NDArray[np.float64] | None:
         return None
     if not n_columns or len(data) != _HEAD_BYTES + len(rows) * (_HEAD_BYTES + n_columns * 9):
         return None
-    row = np.dtype([("head", f"V{_HEAD_BYTES}"), ("values", [("type", "u1"), ("float", "<f8")], n_columns)])
-    values = np.frombuffer(data, row, offset=_HEAD_BYTES)["values"]
+    values = np.frombuffer(data, _written(n_columns), offset=_HEAD_BYTES)["values"]
     return values["float"] if (values["type"] == _FLOAT).all() else None
+
+
+@cache
+def _written(n_columns: int) -> np.dtype[np.void]:
+    """A tuple of so many floats, as marshal writes it."""
+    return np.dtype([("head", f"V{_HEAD_BYTES}"), ("values", [("type", "u1"), ("float", "<f8")], n_columns)])
 
 
 def _flat(rows: list[tuple[Any, ...]], types: frozenset[type]) -> list[Any]:
