@@ -120,7 +120,7 @@ class Drift:
         self._mine = self._open(None if folder is None else folder / f"drift_{version}_{worker}.i64")
         self._lock = threading.Lock()
         self._waiting: list[tuple[NDArray[np.float32], NDArray[np.object_]]] = []
-        self._n_waiting = 0
+        self._n_waiting = self._turn = 0
 
     def _open(self, path: Path | None) -> NDArray[np.int64]:
         if path is None or self.bins.size == 0:
@@ -132,8 +132,10 @@ class Drift:
         rows = np.flatnonzero(harmless)
         if self.bins.size == 0 or len(rows) == 0:
             return
-        rows = rows[:: -(-len(rows) // MAX_ROWS)]
+        step = -(-len(rows) // MAX_ROWS)
         with self._lock:
+            rows = rows[self._turn % step :: step]  # not always the first: pages may have a rhythm of their own
+            self._turn += 1
             self._waiting.append((numeric[rows], categorical[rows]))
             self._n_waiting += len(rows)
             if self._n_waiting >= MAX_ROWS:
