@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("oversight.commands.status", "How many documents are pending, enriched and failed."),
     "retry": ("oversight.commands.retry", "Try failed documents again, after the cause was mended."),
     "rescore": ("oversight.commands.rescore", "Give documents back to the watcher, for the model of now."),
+    "verdict": ("oversight.commands.verdict", "Say of a prediction whether it was right."),
+    "labels": ("oversight.commands.labels", "Analysts' verdicts as training rows."),
     "train": ("oversight.commands.train", "Train a model on KDD Cup 99 and convert it (needs TensorFlow)."),
     "convert": ("oversight.commands.convert", "Turn a Keras model into one ONNX artifact (needs TensorFlow)."),
     "evaluate": ("oversight.commands.evaluate", "Score the artifact on labelled rows."),

@@ -1,0 +1,128 @@
+"""`oversight labels`: analysts' verdicts as training rows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+import orjson
+
+from contract.artifact import ModelContract
+from contract.errors import InputError
+from contract.fields import stream_name
+from oversight import cluster
+from oversight.settings import OversightSettings, load
+from watcher.labels import Exported, Row, csv_header, csv_line, json_row, rows
+
+PROVENANCE = ".provenance.jsonl"
+
+
+@click.group()
+def command() -> None:
+    """Verdicts that analysts gave with `oversight verdict`, for training."""
+
+
+@command.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; without it, standard output."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True, help="Form of a row."
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="The artifact whose features are written (OVERSIGHT_MODEL)."
+)
+@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
+@click.option("--index", help="Another index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
+@click.option("--json", "as_json", is_flag=True, help="The counts as JSON (needs --output).")
+def export(
+    *, output: Path | None, form: str, model: Path | None, namespace: str | None, index: str | None, as_json: bool
+) -> None:
+    """Write one training row for each verdict: the model's features in their order, and the confirmed label.
+
+    A true positive has the label that the analyst gave, else the predicted one; a false positive the given one, else
+    the model's harmless one. Beside a CSV, FILE.provenance.jsonl says of each row which document it is, who judged it
+    and what had been predicted; a row of jsonl holds that itself. `oversight train --data FILE` reads the CSV.
+
+    \b
+    Example:
+      oversight labels export --output verdicts.csv
+      oversight labels export --format jsonl > verdicts.jsonl
+    """
+    from enrich_service.artifact import read_contract
+
+    if as_json and output is None:
+        raise click.UsageError("--json needs --output: without it the rows are on standard output")
+    shared = load(OversightSettings, namespace=namespace, index=index, model=model)
+    contract = read_contract(shared.model)
+    exported = Exported()
+    with cluster.connect() as es:
+        found = rows(es, shared.index or stream_name(shared.namespace), contract, exported)
+        if output is None:
+            for line in lines(found, contract, form):
+                click.echo(line)
+        else:
+            write(found, contract, form, output)
+    if as_json:
+        click.echo(orjson.dumps(exported, option=orjson.OPT_INDENT_2))
+        return
+    for line in summary(exported, output):
+        click.echo(line, err=output is None)
+
+
+def lines(found: Iterator[Row], contract: ModelContract, form: str) -> Iterator[str]:
+    """The file line by line."""
+    if form == "csv":
+        yield csv_header(contract)
+    for row in found:
+        yield csv_line(row) if form == "csv" else orjson.dumps(json_row(row, contract)).decode()
+
+
+def write(found: Iterator[Row], contract: ModelContract, form: str, output: Path) -> None:
+    """Write the file, and for CSV the provenance beside it; a file that was there is replaced when all is written.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    beside = output.with_name(output.name + PROVENANCE)
+    try:
+        with contextlib.ExitStack() as stack:
+            if form == "jsonl":
+                file = stack.enter_context(whole(output))
+                file.writelines(f"{line}\n" for line in lines(found, contract, form))
+                return
+            notes, file = stack.enter_context(whole(beside)), stack.enter_context(whole(output))
+            file.write(f"{csv_header(contract)}\n")
+            for number, row in enumerate(found, 2):  # line 1 is the header
+                file.write(f"{csv_line(row)}\n")
+                notes.write(orjson.dumps({"line": number, "label": row.label, **row.provenance}).decode() + "\n")
+    except OSError as error:
+        raise InputError(
+            f"cannot write {output} ({error.strerror or error}); name a file in a folder that you may write to"
+        ) from None
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[IO[str]]:
+    """A file that takes its name only when it is complete."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            yield file
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def summary(exported: Exported, output: Path | None) -> list[str]:
+    """What became of the verdicts."""
+    place = "" if output is None else f" in {output}"
+    said = ", ".join(f"{count:,} {label}" for label, count in exported.by_label.most_common())
+    lines = [f"{exported.rows:,} rows{place}{said and f': {said}'}"]
+    return lines + [f"{count:,} verdicts left out: {reason}" for reason, count in exported.left_out.most_common()]

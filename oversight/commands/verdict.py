@@ -1,0 +1,77 @@
+"""`oversight verdict`: an analyst's word on one prediction."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+import orjson
+
+from contract.errors import InputError
+from contract.feedback import VERDICTS
+from contract.fields import stream_name
+from oversight import cluster
+from oversight.settings import OversightSettings, load
+from watcher.verdict import Judged, Verdict, judge
+
+
+@click.command()
+@click.argument("doc_id", metavar="ID")
+@click.argument("verdict", required=False, type=click.Choice(VERDICTS))
+@click.option("--label", help="What it really is, a label of the model.")
+@click.option("--comment", help="Why.")
+@click.option("--by", help="Who says so; without it, your user name.")
+@click.option("--clear", is_flag=True, help="Take the verdict back.")
+@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
+@click.option(
+    "--index", help="Another index, list or pattern; also to say which of several is meant (OVERSIGHT_INDEX)."
+)
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+def command(
+    *, doc_id: str, verdict: str | None, label: str | None, comment: str | None, by: str | None, clear: bool,
+    namespace: str | None, index: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Say of a prediction whether it was right. A verdict stays when the document is predicted or parsed again.
+
+    ID is the document's _id, as Kibana shows it. A new verdict replaces the one before. `oversight labels export` makes
+    training rows of all of them.
+
+    \b
+    Example:
+      oversight verdict 3f8a91c0 true_positive
+      oversight verdict 3f8a91c0 false_positive --label normal --comment "the backup at night"
+      oversight verdict 3f8a91c0 --clear
+    """
+    from enrich_service.artifact import read_contract
+
+    if clear == (verdict is not None) or (clear and (label or comment or by)):
+        raise click.UsageError(f"give a verdict ({' or '.join(VERDICTS)}), or --clear alone")
+    shared = load(OversightSettings, namespace=namespace, index=index)
+    labels = read_contract(shared.model).labels if label is not None else None
+    said = None if verdict is None else Verdict(verdict, by or user_name(), label=label, comment=comment)
+    with cluster.connect() as es:
+        judged = judge(es, shared.index or stream_name(shared.namespace), doc_id, said, labels=labels)
+    click.echo(orjson.dumps(judged.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(judged))
+
+
+def user_name() -> str:
+    """Who types this.
+
+    Raises:
+        InputError: the system does not know, as in some containers.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        raise InputError(
+            "the system has no name for the user of this process; say who gives the verdict with --by"
+        ) from None
+
+
+def as_text(judged: Judged) -> str:
+    """The verdict in a line."""
+    said = judged.feedback
+    if said is None:
+        return f"{judged.id} in {judged.index} has no verdict now"
+    label = f", it is {said['label']}" if "label" in said else ""
+    return f"{judged.id} in {judged.index}, predicted {judged.predicted}: {said['verdict']}{label} (by {said['by']})"

@@ -1,0 +1,139 @@
+"""Analysts' verdicts as training rows: the model's features in the contract's order, and the confirmed label.
+
+documents with a verdict ──▶ label confirmed? features whole? ──▶ Row ──▶ CSV, and its provenance beside it
+                                         └─ no ──▶ counted, by reason
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from contract.artifact import Feature, ModelContract
+from contract.documents import lookup
+from contract.errors import AmbiguousFieldError
+from contract.feedback import ROOT, VERDICTS, confirmed_label
+from watcher.poll import Hit, refresh
+from watcher.selection import Query, any_of
+from watcher.sweep import read_all
+
+VERDICT = f"{ROOT}.verdict"
+JUDGED: Query = any_of(*({"term": {VERDICT: verdict}} for verdict in VERDICTS))
+NO_LABEL = "the verdict leaves the label open (give it with --label)"
+NO_PLAIN_WORD = "a word that no CSV reader takes plainly"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training row."""
+
+    values: tuple[float | str, ...]
+    """In the order of the contract's features."""
+    label: str
+    provenance: Mapping[str, Any]
+    """Which document, who said so and when, and what the model had predicted."""
+
+
+@dataclass(slots=True)
+class Exported:
+    """What became of the documents with a verdict."""
+
+    rows: int = 0
+    by_label: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+
+
+def rows(es: Elasticsearch, index: str, contract: ModelContract, exported: Exported) -> Iterator[Row]:
+    """Every verdict that makes a training row, in the order of arrival; `exported` counts them and the others.
+
+    Raises:
+        EngineUnavailableError: the engine does not answer.
+    """
+    fields = [*contract.fields, ROOT, "oversight.prediction.label", "oversight.prediction.at", "oversight.model"]
+    refresh(es, index)
+    for page in read_all(es, index, JUDGED, fields=fields):
+        for hit in page:
+            made = row_of(hit, contract)
+            if isinstance(made, str):
+                exported.left_out[made] += 1
+                continue
+            exported.rows += 1
+            exported.by_label[made.label] += 1
+            yield made
+
+
+def row_of(hit: Hit, contract: ModelContract) -> Row | str:
+    """The training row of a document with a verdict, or in words why it makes none."""
+    source = hit.source
+    said = {name: _text(source, f"{ROOT}.{name}") for name in ("verdict", "label", "comment", "by", "at")}
+    predicted = _text(source, "oversight.prediction.label")
+    label = confirmed_label(said["verdict"] or "", given=said["label"], predicted=predicted, labels=contract.labels)
+    if label is None:
+        return NO_LABEL
+    values: list[float | str] = []
+    for feature in contract.features:
+        value = _value(source, feature)
+        if value is None:
+            return f"{feature.field} is missing or no {'number' if feature.kind == 'float' else 'word'}"
+        if isinstance(value, str) and not _is_plain(value):
+            return f"{feature.field} holds {NO_PLAIN_WORD}"
+        values.append(value)
+    provenance = {
+        "id": hit.id, "index": hit.index, **said, "predicted": predicted,
+        "predicted_at": _text(source, "oversight.prediction.at"),
+        "model": {name: _text(source, f"oversight.model.{name}") for name in ("id", "version")},
+    }  # fmt: skip
+    return Row(tuple(values), label, provenance)
+
+
+def csv_header(contract: ModelContract) -> str:
+    """The first line of the file."""
+    return ",".join([*(feature.name for feature in contract.features), "label"])
+
+
+def csv_line(row: Row) -> str:
+    """One line: numbers in their shortest form, as the documents have them."""
+    return ",".join([*(value if isinstance(value, str) else _digits(value) for value in row.values), row.label])
+
+
+def json_row(row: Row, contract: ModelContract) -> dict[str, Any]:
+    """Features by name, label and provenance in one object."""
+    names = [feature.name for feature in contract.features]
+    return {**dict(zip(names, row.values, strict=True)), "label": row.label, "provenance": row.provenance}
+
+
+def _value(source: Mapping[str, Any], feature: Feature) -> float | str | None:
+    """A feature as the model reads it; None where it is no value of its type."""
+    try:
+        value = lookup(source, feature.field)
+    except AmbiguousFieldError:
+        return None
+    if feature.kind == "string":
+        return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _digits(number: float) -> str:
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def _is_plain(word: str) -> bool:
+    return bool(word) and word.isascii() and word.isprintable() and not set(word) & set(',"') and word == word.strip()
+
+
+def _text(source: Mapping[str, Any], path: str) -> str | None:
+    try:
+        value = lookup(source, path)
+    except AmbiguousFieldError:
+        return None
+    return value if isinstance(value, str) else None
