@@ -43,9 +43,11 @@ class Recipe:
     batch_size: int = 512
     learning_rate: float = 2e-3
     """At the start; it falls to 0 along a half cosine."""
+    weight_average: float = 0.999
+    """Of the classifier's moving average of weights, the part that a step leaves as it was."""
     category_dropout: float = 0.02
     """Share of words that are shown as unseen in an epoch, so that the unseen bucket is trained."""
-    detector_epochs: int = 20
+    detector_epochs: int = 10
     """Most epochs of the detector: trained longer it learns the training set's normal vectors by heart and flags others."""
     mixed_per_normal: int = 2
     """Mixed vectors that the detector sees for each normal one."""
@@ -80,8 +82,8 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     loop = Loop(
         recipe.epochs, recipe.patience, recipe.batch_size, recipe.learning_rate, np.random.default_rng(seed), progress
     )
-    fit = _Fit(recipe, networks, loop)
-    training, validation = (_tensors(part, encoding) for part in (parts.training, parts.validation))
+    fit = Fit(recipe, networks, loop)
+    training, validation = (tensors_of(part, encoding) for part in (parts.training, parts.validation))
     fit.classifier(training, validation)
     encoded = [networks.encoder(list(tensors[:2])) for tensors in (training, validation)]
     fit.autoencoder(*encoded)
@@ -106,7 +108,7 @@ def _negative_log_likelihood(logits: NDArray[np.float32], truth: NDArray[np.inte
     return float((log_sum - logits[np.arange(len(truth)), truth]).mean())
 
 
-def _tensors(records: Records, encoding: Encoding) -> Tensors:
+def tensors_of(records: Records, encoding: Encoding) -> Tensors:
     """Numeric, codes and label numbers of records."""
     truth = np.searchsorted(NAMES, records.labels).astype(np.int32)
     return tuple(map(tf.constant, (records.numeric, codes(records.categorical, encoding.vocabularies), truth)))
@@ -118,13 +120,14 @@ def novelty_scale(networks: Networks, harmless: tf.Tensor, rate: float) -> Novel
     return measure_scale(errors, networks.detector(harmless).numpy()[:, 0], rate)
 
 
-class _Fit:
-    """One network after another."""
+class Fit:
+    """One network after another; the classifier is trained first."""
 
     def __init__(self, recipe: Recipe, networks: Networks, loop: Loop) -> None:
         self.recipe, self.networks, self.loop = recipe, networks, loop
 
     def classifier(self, training: Tensors, validation: Tensors) -> None:
+        """On raw records; of each epoch some words are shown as unseen."""
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         networks = self.networks
 
@@ -135,9 +138,11 @@ class _Fit:
             kept = self.loop.rng.random(categorical.shape) >= self.recipe.category_dropout
             return numeric, categorical * tf.constant(kept.astype(np.int32)), truth
 
-        self.loop.run(networks.classifier, loss, training, validation, vary=with_unseen_words)
+        average = self.recipe.weight_average
+        self.loop.run(networks.classifier, loss, training, validation, vary=with_unseen_words, average=average)
 
     def autoencoder(self, training: tf.Tensor, validation: tf.Tensor) -> None:
+        """On encoded records."""
         autoencoder = self.networks.autoencoder
 
         def loss(encoded: tf.Tensor) -> tf.Tensor:
@@ -146,6 +151,7 @@ class _Fit:
         self.loop.run(autoencoder, loss, (training,), (validation,))
 
     def detector(self, training: Tensors, validation: Tensors) -> None:
+        """On records and on vectors mixed of them."""
         cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
         detector = self.networks.detector
 
@@ -157,6 +163,7 @@ class _Fit:
         self.loop.run(detector, loss, seen, self._with_mixed(validation, 1), most_epochs=most)
 
     def attacks(self, training: Tensors) -> list[keras.Model]:
+        """The second opinion, and its teachers, which are returned."""
         recipe = self.recipe
         return learn(self.networks, training, self.loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
 

@@ -1,14 +1,15 @@
 """The model that is shipped: all trained networks in one. Raw values in, calibrated probabilities and a novelty out.
 
                                            ┌─▶ classifier ─▶ / temperature ─▶ softmax ──┐
-    numeric ─────▶ scaled ─────┐           ├─▶ attacks ────▶ softmax of the attacks ────┴─▶ probabilities
-                               ├─▶ encoded ┤
-    categorical ─▶ one-hot ────┘           ├─▶ autoencoder ▶ error ─┐
-                                           └─▶ detector ───▶ odds ──┴─▶ novelty
+    numeric ─────▶ scaled ─────┐           ├─▶ attacks ────▶ softmax of the attacks ────┼─▶ probabilities
+                               ├─▶ encoded ┤                                            │
+    categorical ─▶ one-hot ────┘           ├─▶ autoencoder ▶ error ─┐                   │
+                                           └─▶ detector ───▶ odds ──┴─▶ novelty ────────┘
 
-Where normal has more than half, from 0.6 on wholly, the second opinion shares out what is left among the attacks; P(normal)
-stays: so neither the closest label nor an alert ever depends on it. Temperature and the mask of normal are folded into the
-last layers' weights, and few, small operations are used, because the graph's speed is theirs.
+Where normal has more than half, from 0.6 on wholly, the second opinion shares out what is left among the attacks. How much is
+left depends on the novelty as well: of a row like nothing in training normal keeps a little less than half, and yet more than
+any one attack. So neither the closest label nor an alert ever depends on either. Temperature and the mask of normal are folded
+into the last layers' weights, and few, small operations are used, because the graph's speed is theirs.
 
 All layers are Keras's own, so any Keras can load the saved model and no class of ours has to be at hand.
 """
@@ -25,7 +26,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from contract.artifact import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT
-from contract.kdd99 import LABELS, NORMAL
+from contract.kdd99 import FAMILIES, LABELS, NORMAL
 from training.merged import Encoded, Layer, dense, product
 from training.model import Networks, inputs
 
@@ -33,6 +34,12 @@ MOST_ODDS = 30.0
 """Logarithm beyond which the detector's odds count as that far: their exponential stays well inside float32."""
 NEVER = -60.0
 """A logit whose share is nothing beside any usual one; far below it the exponential would be a slow, denormal number."""
+DOUBT = (0.5, 0.7)
+"""Novelty above which normal loses probability, and from which on it keeps `KEPT`."""
+KEPT = 0.45
+"""P(normal) of a row like nothing in training: the attacks together are likelier, as the verdict `unknown` says."""
+EVENLY = 0.5
+"""Of a family's share among the attacks what its labels have evenly: so none has more than 5/8, and 5/8 of 0.55 is below 0.45."""
 NORMAL_PLACE = [label.name for label in LABELS].index(NORMAL)
 
 
@@ -71,8 +78,9 @@ def join(networks: Networks, *, temperature: float, scale: NoveltyScale) -> kera
     """
     numeric, categorical = inputs(networks.encoding)
     encoded = Encoded(numeric, categorical, networks.encoding)
-    probabilities = layers.Identity(name=PROBABILITIES_OUTPUT)(_probabilities(networks, encoded, temperature))
     novelty = layers.Identity(name=NOVELTY_OUTPUT)(_novelty(networks, encoded, scale))
+    probable = _probabilities(networks, encoded, temperature, novelty)
+    probabilities = layers.Identity(name=PROBABILITIES_OUTPUT)(probable)
     return keras.Model([numeric, categorical], [probabilities, novelty], name="oversight")
 
 
@@ -88,12 +96,12 @@ def _run(encoded: Encoded, first: Layer, *others: Layer) -> Any:
     return tensor
 
 
-def _probabilities(networks: Networks, encoded: Encoded, temperature: float) -> Any:
+def _probabilities(networks: Networks, encoded: Encoded, temperature: float, novelty: Any) -> Any:
     *classifier, (kernel, bias) = _weights(networks.classifier)
     *attacks, last = _weights(networks.attacks)
     own = dense(_run(encoded, *classifier), (kernel / temperature, bias / temperature))
     shares = dense(_run(encoded, *attacks), _never_normal(last))
-    return _second_opinion(ops.softmax(own), ops.softmax(shares))
+    return second_opinion(ops.softmax(own), ops.softmax(shares), novelty)
 
 
 def _never_normal(layer: Layer) -> Layer:
@@ -102,14 +110,40 @@ def _never_normal(layer: Layer) -> Layer:
     return kernel, bias
 
 
-def _second_opinion(own: Any, shares: Any) -> Any:
-    """P(normal) is spread to the attacks' columns by products, which are faster than what ONNX Runtime does to (n, 1)."""
-    attacks = np.arange(len(LABELS)) != NORMAL_PLACE
-    p_normal = np.outer(~attacks, attacks).astype(np.float32)
+def second_opinion(own: Any, shares: Any, novelty: Any) -> Any:
+    """What of P(normal) the attacks get, and how they share it; the closest label stays what it is in `own`.
+
+    P(normal) is spread to all columns by products, which are faster than what ONNX Runtime does to (n, 1).
+
+    Args:
+        own: shape (n, n_labels), the classifier's probabilities.
+        shares: shape (n, n_labels), the second opinion's, nothing for normal.
+        novelty: shape (n,).
+    Returns:
+        shape (n, n_labels).
+    """
+    attacks = (np.arange(len(LABELS)) != NORMAL_PLACE).astype(np.float32)
+    p_normal = np.outer(1 - attacks, np.ones_like(attacks)).astype(np.float32)
     more_than_half = dense(own, (10.0 * p_normal, np.full(len(LABELS), -5.0, np.float32)))
     is_normal = ops.clip(more_than_half, 0.0, 1.0)  # no jump: two rows that differ by rounding stay close
-    left = dense(own, (-p_normal, attacks.astype(np.float32)))
-    return own - own * is_normal + shares * (is_normal * left)
+    left = dense(own, (-p_normal, attacks))  # for the attacks; for normal minus all it has
+    begin, end = DOUBT
+    steps = np.full((1, len(LABELS)), 1 / (end - begin), np.float32)
+    doubt = ops.clip(dense(ops.expand_dims(novelty, 1), (steps, -begin * steps[0])), 0.0, 1.0)
+    lost = doubt * ops.subtract(attacks - np.float32(KEPT), left)  # of what normal has above what it keeps
+    takes = dense(shares, (_within_families(), attacks - 1))  # for normal -1: what the attacks take it loses
+    return own - own * is_normal + takes * (is_normal * (left + lost))
+
+
+def _within_families() -> NDArray[np.float32]:
+    """Shares of labels times this: a part of each family's sum evenly over its labels."""
+    family = np.array([FAMILIES.index(label.family) for label in LABELS])
+    same = (family[:, None] == family[None]).astype(np.float32)
+    evenly: NDArray[np.float32] = EVENLY * same / same.sum(axis=0) + (1 - EVENLY) * np.eye(
+        len(LABELS), dtype=np.float32
+    )
+    evenly[NORMAL_PLACE] = 0
+    return evenly
 
 
 def _novelty(networks: Networks, encoded: Encoded, scale: NoveltyScale) -> Any:

@@ -1,111 +1,127 @@
-"""Which opinion on the family of an unknown is right most often? Answered by training data alone.
+"""Choose novelty and second opinion by training data alone: train without some attacks, and see what becomes of them.
 
-    training rows ─▶ leave some attacks out ─▶ train ─▶ of the left-out rows those that become unknown ─▶ family right?
-                      5 groups of labels,                                    by each opinion, mean over labels
-                      4 groups of services of a label
+    data ─▶ groups left out (`training.left_out`) ─▶ a training each ─▶ FOLDER/*.npz ─▶ tables, and what the rule picks
+                                                          ▲                 │              (`training.choose`)
+                                                          └─ made already? ─┘
 
-A label left out is an attack that nobody knows; a service of a label left out is a known attack in a place where it never was.
+    python -m training.select kddcup.data_10_percent.gz --seeds 3
 
-    python -m training.select kddcup.data_10_percent.gz
+Half a minute a training, nine a seed; interrupted, it goes on where it was. Why and by what rule: docs/decisions/0015.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
 
-from contract.kdd99 import FAMILIES, LABELS, NORMAL
-from training.data import Records, read
-from training.encoding import codes
-from training.fit import Recipe, Trained, train
-from training.opinion import among_attacks
-from training.split import Parts, split
+from training.choose import Novelty, Scores, best_novelty, best_opinion, novelties, opinions
+from training.data import Records, Source, read
+from training.feature_sets import SETS
+from training.fit import Recipe
+from training.left_out import groups
+from training.left_out_scores import scores
+from training.provenance import code_digest
+from training.session import start_afresh
+from training.split import one_label_a_vector
 
-NAMES = [label.name for label in LABELS]
-FAMILY = np.array([FAMILIES.index(label.family) for label in LABELS])
-LABEL_GROUPS, SERVICE_GROUPS = 5, 4
-Mask = NDArray[np.bool_]
-Opinions = dict[str, NDArray[np.floating]]
-"""Name to shares of the labels, shape (n_rows, n_labels)."""
+EPOCHS = (5, 10, 20, 40)
+"""Of the detectors that are compared."""
 
 
-def labels_left_out(records: Records) -> list[Mask]:
-    """Every attack label in one of the groups; a family's labels are dealt over them."""
-    attacks = sorted((label.family, label.name) for label in LABELS if label.name != NORMAL)
-    order = [name for _, name in attacks]
-    return [np.isin(records.labels, order[group::LABEL_GROUPS]) for group in range(LABEL_GROUPS)]
+class Selection:
+    """Trainings of one choice of columns; their scores stand in a folder."""
+
+    def __init__(
+        self,
+        records: Records,
+        source: Source,
+        folder: Path,
+        epochs: tuple[int, ...] = EPOCHS,
+        recipe: Recipe | None = None,
+    ) -> None:
+        self._records, _ = one_label_a_vector(records)
+        self._groups = groups(self._records)
+        self._folder = folder
+        self._epochs, self._recipe = epochs, recipe or Recipe()
+        self._made_by = f"{source.sha256} {code_digest('left_out_scores')} {self._epochs} {self._recipe}"
+
+    def trainings(self, kind: str, seeds: range) -> list[Scores]:
+        """Scores of all groups of a kind (`labels`, `services`), seed after seed; what is not there is trained."""
+        return [self._training(name, seed) for seed in seeds for name in self._groups if name.startswith(kind)]
+
+    def _training(self, name: str, seed: int) -> Scores:
+        path = self._folder / f"{seed}-{name}.npz"
+        found = _load(path)
+        if found is None or str(found.pop("made_by", "")) != self._made_by:
+            sys.stderr.write(f"seed {seed}, without {name}: training\n")
+            start_afresh()
+            epochs = self._epochs if name.startswith("labels") else (self._recipe.detector_epochs,)
+            found = scores(self._records, self._groups[name], seed, self._recipe, epochs, lambda *_: None)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(".draft.npz")
+            np.savez_compressed(draft, made_by=np.array(self._made_by), **found)  # type: ignore[arg-type]
+            draft.replace(path)
+        return found
 
 
-def services_left_out(records: Records) -> list[Mask]:
-    """Services of an attack label, the commonest first, dealt over the groups; never all services of a label in one."""
-    service = records.categorical[:, records.categorical_columns.index("service")]
-    masks = [np.zeros(len(records), np.bool_) for _ in range(SERVICE_GROUPS)]
-    for label in (name for name in NAMES if name != NORMAL):
-        mine = records.labels == label
-        names, counts = np.unique(service[mine], return_counts=True)
-        order = names[np.argsort(-counts, kind="stable")]
-        for group, mask in enumerate(masks if len(order) > 1 else []):
-            mask |= mine & np.isin(service, order[group::SERVICE_GROUPS])
-    return masks
+def _load(path: Path) -> dict[str, np.ndarray] | None:
+    try:
+        with np.load(path) as content:
+            return dict(content)
+    except (OSError, ValueError):
+        return None
 
 
-def unknown_rows(trained: Trained, records: Records) -> tuple[Mask, Opinions]:
-    """Which records become unknown, and what each opinion says of all of them."""
-    inputs = [records.numeric, codes(records.categorical, trained.encoding.vocabularies)]
-    probabilities, novelty = trained.model.predict(inputs, batch_size=4096, verbose=0)
-    unknown = (probabilities.argmax(axis=1) == NAMES.index(NORMAL)) & (novelty > trained.novelty_threshold)
-    encoded = trained.networks.encoder([tf.constant(values) for values in inputs])
-    apart = [among_attacks(network, encoded) for network in (trained.networks.classifier, *trained.teachers)]
-    teachers = [f"teacher {weight:g}" for weight in Recipe.attack_weights]
-    opinions: Opinions = dict(zip(("classifier", *teachers), apart, strict=True))
-    opinions["mean"] = np.mean(apart, axis=0)
-    opinions["student"] = among_attacks(trained.networks.attacks, encoded)
-    return unknown, opinions
+def novelty_table(candidates: Sequence[Novelty], chosen: Novelty | None) -> Iterator[str]:
+    """Lines of a table, one for each way to measure novelty."""
+    yield "| novelty | detector epochs | share | found | price | held-out normal flagged | |"
+    yield "|---|---|---|---|---|---|---|"
+    for one in candidates:
+        mark = "chosen" if one == chosen else ""
+        yield (
+            f"| {one.form} | {one.epochs} | {one.share:.1%} | {one.found:.3f} | {one.price:.2%} | {one.held_out:.2%} | {mark} |"
+        )
 
 
-def family_right(shares: NDArray[np.floating], labels: NDArray[np.str_]) -> Mask:
-    """Whether the likeliest attack family is the label's, shape (n_rows,)."""
-    of_family = shares @ np.eye(len(FAMILIES))[FAMILY]
-    of_family[:, FAMILIES.index("normal")] = -1
-    right: Mask = of_family.argmax(axis=1) == FAMILY[np.searchsorted(NAMES, labels)]
-    return right
+def opinion_table(selection: Selection, seeds: range, chosen: Novelty) -> Iterator[str]:
+    """Lines of a table, one for each mean of opinions."""
+    shipped = (Recipe.detector_epochs, chosen.share)
+    by_label, by_service = (
+        opinions(selection.trainings(kind, seeds), chosen.form, *shipped) for kind in ("labels", "services")
+    )
+    sums = {subset: by_label[subset] + by_service[subset] for subset in by_label}
+    best = best_opinion(sums)
+    yield "| opinion | labels left out | services left out | sum | |"
+    yield "|---|---|---|---|---|"
+    for subset, value in sums.items():
+        mark = "chosen" if subset == best else ""
+        yield f"| {', '.join(subset)} | {by_label[subset]:.3f} | {by_service[subset]:.3f} | {value:.3f} | {mark} |"
 
 
-def study(parts: Parts, masks: list[Mask], seed: int, recipe: Recipe) -> dict[str, float]:
-    """Share of unknown rows with the right family, mean over labels, for each opinion."""
-    found: dict[str, dict[str, list[Mask]]] = {}
-    for mask in masks:
-        left = parts.training.take(mask)
-        rest = parts.training.take(~mask)
-        gone = np.setdiff1d(left.labels, rest.labels)
-        validation = parts.validation.take(~np.isin(parts.validation.labels, gone))
-        trained = train(Parts(rest, validation, parts.held_out, 0), seed, recipe, lambda *_: None)
-        unknown, opinions = unknown_rows(trained, left)
-        for name, shares in opinions.items():
-            right = family_right(shares, left.labels)
-            for label in np.unique(left.labels[unknown]).tolist():
-                found.setdefault(name, {}).setdefault(label, []).append(right[unknown & (left.labels == label)])
-    return {name: float(np.mean([np.concatenate(rows).mean() for rows in of.values()])) for name, of in found.items()}
-
-
-def table(path: Path, seeds: range) -> Iterator[str]:
-    """Lines of a table, one an opinion and seed."""
-    records, _ = read(path)
-    yield "| seed | opinion | labels left out | services left out |"
-    yield "|---|---|---|---|"
-    for seed in seeds:
-        parts = split(records, seed)
-        results = [study(parts, make(parts.training), seed, Recipe()) for make in (labels_left_out, services_left_out)]
-        for name in results[0]:
-            yield f"| {seed} | {name} | {results[0][name]:.3f} | {results[1][name]:.3f} |"
+def main(arguments: list[str] | None = None) -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(prog="python -m training.select", description=__doc__.split("\n")[0])
+    parser.add_argument("data", type=Path, help="KDD Cup 99 training file")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--features", choices=list(SETS), default="all")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("build/select"), help="where the trainings' scores are kept"
+    )
+    chosen = parser.parse_args(arguments)
+    records, source = read(chosen.data, SETS[chosen.features].columns)
+    selection = Selection(records, source, chosen.folder / chosen.features)
+    seeds = range(chosen.seeds)
+    candidates = novelties(selection.trainings("labels", seeds), EPOCHS)
+    best = best_novelty(candidates)
+    lines = [*novelty_table(candidates, best), ""]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if best is not None:
+        sys.stdout.write("\n".join(opinion_table(selection, seeds, best)) + "\n")
 
 
 if __name__ == "__main__":
-    for line in table(Path(sys.argv[1]), range(int(sys.argv[2]) if len(sys.argv) > 2 else 1)):
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+    main()

@@ -8,16 +8,17 @@ import keras
 import numpy as np
 import pytest
 
-from contract.kdd99 import LABELS
+from contract.kdd99 import FAMILIES, LABELS
 from tests.unit.training.samples import lines, write
 from training.data import read, select
 from training.encoding import codes, measure
-from training.join import NoveltyScale, join, measure_scale
+from training.join import DOUBT, KEPT, NoveltyScale, join, measure_scale, second_opinion
 from training.model import Networks, build
 
 TEMPERATURE = 0.02
 """Untrained networks are unsure; divided by this their answers are of every kind."""
 SCALE = NoveltyScale(error=0.7, logit=0.05, ratio=1.3)
+FAMILY = np.array([FAMILIES.index(label.family) for label in LABELS])
 NORMAL = [label.name for label in LABELS].index("normal")
 
 
@@ -61,7 +62,9 @@ def test_the_closest_label_and_the_probability_of_normal_are_the_classifiers(cas
     clear = first - second > 1e-5  # the row at the median has two that are equal
     assert clear.sum() >= len(own) - 3
     assert np.array_equal(case.probabilities[clear].argmax(axis=1), own[clear].argmax(axis=1))
-    assert np.allclose(case.probabilities[:, NORMAL], own[:, NORMAL], atol=1e-5)
+    usual = case.novelty < DOUBT[0]
+    assert 0 < usual.sum() < len(usual)
+    assert np.allclose(case.probabilities[usual, NORMAL], own[usual, NORMAL], atol=1e-5)
     assert np.allclose(case.probabilities.sum(axis=1), 1, atol=1e-5)
     rest = own[:, NORMAL] < 0.499
     assert rest.any()
@@ -69,14 +72,37 @@ def test_the_closest_label_and_the_probability_of_normal_are_the_classifiers(cas
 
 
 def test_where_normal_has_most_of_it_the_rest_is_shared_out_by_the_second_opinion(case: Case) -> None:
-    """In the ratios of its own softmax over the attacks."""
-    rows = case.probabilities[:, NORMAL] > 0.601
+    """Families as its own softmax has them, a family's labels half by that and half evenly."""
+    own = softmax(case.networks.classifier.predict(case.encoded, verbose=0) / TEMPERATURE)
+    rows = own[:, NORMAL] > 0.601
     logits = case.networks.attacks.predict(case.encoded, verbose=0)
     logits[:, NORMAL] = -np.inf
-    expected = softmax(logits)[rows] * (1 - case.probabilities[rows, NORMAL, None])
+    shares = softmax(logits)[rows]
+    evenly = np.stack([shares[:, same].mean(axis=1) for same in FAMILY[None] == FAMILY[:, None]], axis=1)
+    expected = (shares + evenly) / 2 * (1 - case.probabilities[rows, NORMAL, None])
     found = np.delete(case.probabilities[rows], NORMAL, axis=1)
     assert rows.any()
     assert np.allclose(found, np.delete(expected, NORMAL, axis=1), atol=1e-5)
+
+
+def test_the_closest_label_is_the_classifiers_whatever_the_second_opinion_says() -> None:
+    """Each attack in turn has all that normal leaves, by both opinions. P(normal) falls with the novelty to a floor."""
+    n = len(FAMILY)
+    attacks = np.delete(np.arange(n), NORMAL)
+    grid = [(p, r, attack) for p in (0.501, 0.55, 0.6, 0.7, 1.0) for r in (0, 0.5, 0.6, 0.7, 1) for attack in attacks]
+    p_normal, novelty, attack = (np.array(values) for values in zip(*grid, strict=True))
+    shares = np.eye(n, dtype=np.float32)[attack]
+    own = shares * (1 - p_normal[:, None]).astype(np.float32)
+    own[:, NORMAL] = p_normal
+    inputs = keras.Input((n,)), keras.Input((n,)), keras.Input(())
+    model = keras.Model(inputs, second_opinion(*inputs))
+    found = model.predict([own, shares, novelty.astype(np.float32)], batch_size=len(grid), verbose=0)
+    assert np.allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert (found > -1e-6).all()
+    assert (found.argmax(axis=1) == NORMAL).all()
+    wholly = p_normal >= 0.6
+    expected = np.where(novelty <= 0.5, p_normal, np.where(novelty == 0.6, (p_normal + KEPT) / 2, KEPT))
+    assert np.allclose(found[wholly, NORMAL], expected[wholly], atol=1e-5)
 
 
 def test_the_novelty_is_the_larger_of_error_and_odds_in_units_of_what_is_usual(case: Case) -> None:

@@ -1,15 +1,21 @@
-"""What is left out to choose the second opinion by, and how an answer is judged."""
+"""What is left out of training to choose by, and that a selection is trained once and goes on where it was."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from contract.kdd99 import LABELS
 from tests.unit.training.samples import lines, write
+from training import left_out_scores, select
 from training.data import Records, read
-from training.select import LABEL_GROUPS, family_right, labels_left_out, services_left_out
+from training.fit import Recipe
+from training.left_out import LABEL_GROUPS, groups, labels_left_out, services_left_out, times_left_out
+
+SHORT = Recipe(epochs=1, attack_epochs=1)
 
 
 def records_of(folder: Path) -> Records:
@@ -30,6 +36,17 @@ def test_each_attack_is_left_out_once_and_a_normal_row_never(tmp_path: Path) -> 
         assert not np.isin(records.labels[~mask], records.labels[mask]).any()
 
 
+def test_each_normal_row_is_left_out_once_in_a_run_of_the_file(tmp_path: Path) -> None:
+    """Time drifts; a random fifth would not."""
+    records = records_of(tmp_path)
+    normal = records.labels == "normal"
+    masks = times_left_out(records)
+    assert np.array_equal(np.sum(masks, axis=0), normal.astype(int))
+    places = [np.flatnonzero(mask) for mask in masks]
+    assert all(one.max() < next_one.min() for one, next_one in itertools.pairwise(places))
+    assert max(map(len, places)) - min(map(len, places)) <= 1
+
+
 def test_a_label_never_loses_all_its_services_at_once(tmp_path: Path) -> None:
     """A label of one service stays whole; of two, one is left."""
     records = records_of(tmp_path)
@@ -39,11 +56,31 @@ def test_a_label_never_loses_all_its_services_at_once(tmp_path: Path) -> None:
     assert [set(service[mask].tolist()) for mask in masks] == [{"telnet"}, {"pop_3"}, set(), set()]
 
 
-def test_an_answer_is_right_when_its_likeliest_attack_family_is() -> None:
-    """Families are sums over labels, and normal is none of them."""
-    names = [label.name for label in LABELS]
-    shares = np.zeros((2, len(names)))
-    shares[0, [names.index(name) for name in ("normal", "neptune", "satan", "nmap")]] = 0.3, 0.3, 0.2, 0.2
-    shares[1, [names.index(name) for name in ("normal", "guess_passwd")]] = 0.9, 0.1
-    assert family_right(shares, np.array(["portsweep", "warezclient"])).tolist() == [True, True]
-    assert family_right(shares, np.array(["smurf", "perl"])).tolist() == [False, False]
+def test_a_training_without_a_group_scores_every_record_that_was_left_out(tmp_path: Path) -> None:
+    """A novelty by each detector, and shares of the attacks by each opinion."""
+    records = records_of(tmp_path)
+    mask = groups(records)["labels-1"]
+    found = left_out_scores.scores(records, mask, 0, SHORT, (1, 2), lambda *_: None)
+    assert np.array_equal(found["left_labels"], records.labels[mask])
+    for name in ("left_error", "left_logit_1", "left_logit_2", "left_attack", "left_twins"):
+        assert found[name].shape == (mask.sum(),)
+    opinions = {name for name in found if name.startswith("left_opinion_")}
+    assert opinions == {f"left_opinion_{name}" for name in ("classifier", "teacher_0.25", "teacher_0.5", "student")}
+    normal = [label.name for label in LABELS].index("normal")
+    for name in opinions:
+        assert np.allclose(found[name].sum(axis=1), 1, atol=0.01)
+        assert not found[name][:, normal].any()
+
+
+def test_a_selection_goes_on_where_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Scores that are there are read; of other data they are made anew."""
+    records, source = read(write(tmp_path / "data.csv", lines(1_500)))
+    for _ in range(2):
+        selection = select.Selection(records, source, tmp_path / "scores", epochs=(1,), recipe=SHORT)
+        assert len(selection.trainings("labels-3", range(1))) == 1
+    assert capfd.readouterr().err.count("training") == 1
+    other = select.Selection(
+        records, type(source)(source.name, "0" * 64), tmp_path / "scores", epochs=(1,), recipe=SHORT
+    )
+    assert len(other.trainings("labels-3", range(1))) == 1
+    assert capfd.readouterr().err.count("training") == 1
