@@ -45,8 +45,8 @@ class Follower(threading.Thread):
                 log.error("the new model did not arrive whole, the old one stays: %s", error)
                 continue
             wanted = told or wanted
+            gc.collect()  # caches refer to the model that holds them: without this its sessions would stay for long
             if wanted is None:
-                gc.collect()  # caches refer to the model that holds them, and would keep its sessions for long
                 wait_s = None
             elif self._serve(*wanted):
                 wanted, wait_s = None, RELEASE_S

@@ -56,7 +56,8 @@ class Shadow:
 
     def _beside(self, documents: Sequence[Document], results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         answered = [position for position, result in enumerate(results) if "fields" in result]
-        opinions = self._enricher.enrich([documents[position] for position in answered])
+        whole = len(answered) == len(results)
+        opinions = self._enricher.enrich(documents if whole else [documents[position] for position in answered])
         joined = [dict(result) for result in results]
         pairs: Counter[tuple[str, str]] = Counter()
         for position, opinion in zip(answered, opinions, strict=True):

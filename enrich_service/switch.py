@@ -30,6 +30,9 @@ from enrich_service.tryout import TryOut
 
 log = logging.getLogger(__name__)
 
+LATE_S = 30.0
+"""After so long somebody should look why a worker still serves the version before."""
+
 Signature = tuple[int, int, int] | None
 """Inode, time of the last change and size of the pointer; None where there is none."""
 
@@ -67,8 +70,8 @@ class Switch:
         self._seen = _signature(path)
         self.chosen = self._read(self._pointer())
         self.round = 0
-        self._told_at_s = 0.0
-        self._before, self._settled = self.chosen, True
+        self._began_s = 0.0
+        self._before, self._settled, self._late = self.chosen, True, False
         self._trial: _Trial | None = None
         self._asked = False
         self._lines: list[Line] = []
@@ -124,9 +127,9 @@ class Switch:
             self._refused(str(error))
             return
         if chosen.versions != self.chosen.versions:
-            self._before, self.chosen, self._settled = self.chosen, chosen, False
+            self._before, self.chosen, self._settled, self._late = self.chosen, chosen, False, False
             self.round += 1
-            self._told_at_s = trial.began_s
+            self._began_s = trial.began_s
 
     def _keep_up(self, lines: list[Line]) -> None:
         """Tell the workers that are behind, and say when none is any more."""
@@ -143,9 +146,16 @@ class Switch:
                     line.told = self.round
                 except OSError as error:
                     log.warning("a worker could not be told of the new model (%s); trying again", error.strerror)
-        if not self._settled and lines and all(line.serves == self.round for line in lines):
+        if self._settled or not lines:
+            return
+        behind = sum(line.serves != self.round for line in lines)
+        if not behind:
             self._settled = True
             self._switched()
+        elif not self._late and time.monotonic() - self._began_s > LATE_S:
+            self._late = True
+            log.warning("%d of %d workers do not serve version %s after %.0f s; their own lines say why",
+                        behind, len(lines), self.chosen.active.version, LATE_S)  # fmt: skip
 
     def _pointer(self) -> Pointer | None:
         """What the model folder says; None where the path is an artifact."""
@@ -203,7 +213,7 @@ class Switch:
         )
 
     def _switched(self) -> None:
-        (active, shadow), took_s = self.chosen.versions, time.monotonic() - self._told_at_s
+        (active, shadow), took_s = self.chosen.versions, time.monotonic() - self._began_s
         was = "" if active == self._before.active.version else f" in place of {self._before.active.version}"
         log.info(
             "serving version %s of %s%s%s; all workers after %.1f s",
