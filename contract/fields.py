@@ -16,6 +16,8 @@ Kind = Literal["keyword", "long", "float", "date", "ip", "boolean", "object"]
 PENDING, ENRICHED, FAILED = "pending", "enriched", "failed"
 STATUS = "oversight.status"
 
+SUPPRESSED, SUPPRESSED_BY = "oversight.suppressed", "oversight.suppressed_by"
+
 DATASET = "oversight.connection"
 IGNORE_ABOVE = 8191
 """Longest keyword that is indexed, in characters: 8191 x 4 bytes of UTF-8 stay below Lucene's limit of 32766 bytes."""
@@ -112,6 +114,12 @@ FIELDS: tuple[Field, ...] = (
     Field("oversight.prediction.warnings", "keyword", "unseen_category:FIELD, out_of_range:FIELD"),
     Field("oversight.prediction.at", "date", "when the verdict was made"),
     Field("oversight.prediction.rescored", "boolean", "a later model changed the verdict"),
+    Field(
+        "oversight.suppressed",
+        "boolean",
+        "the verdict would be an alert, and a rule of suppression keeps it from alerting",
+    ),
+    Field("oversight.suppressed_by", "keyword", "that rule"),
     Field("oversight.model.id", "keyword", "name of the model"),
     Field("oversight.model.version", "keyword", "first 12 hex digits of the artifact's SHA-256"),
     Field(
