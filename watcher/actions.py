@@ -16,7 +16,7 @@ from typing import Any
 
 from contract.documents import lookup, nest
 from contract.errors import AmbiguousFieldError
-from contract.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STATUS
+from contract.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STATUS, SUPPRESSED, SUPPRESSED_BY
 from watcher.answers import Prediction, Refusal, Result
 from watcher.config import Outcome
 from watcher.poll import Hit
@@ -29,9 +29,11 @@ VERDICT = ("oversight.prediction.label", "oversight.prediction.family")
 
 TAKEN_BACK_HERE = (
     "rule", "threat", "error", "event.severity", "event.risk_score",
-    "oversight.prediction", "oversight.model", "oversight.shadow", "oversight.failure",
+    "oversight.prediction", "oversight.model", "oversight.shadow", "oversight.failure", SUPPRESSED, SUPPRESSED_BY,
 )  # fmt: skip
-TAKEN_BACK_ELSEWHERE = ("oversight.prediction", "oversight.model", "oversight.shadow", "oversight.failure", ALERT_ROOT)
+TAKEN_BACK_ELSEWHERE = (
+    "oversight.prediction", "oversight.model", "oversight.shadow", "oversight.failure", SUPPRESSED, SUPPRESSED_BY, ALERT_ROOT,
+)  # fmt: skip
 """What only an earlier verdict can have written, in our stream and in any other index."""
 
 OBJECTS = (
