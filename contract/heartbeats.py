@@ -33,7 +33,6 @@ FIELDS: tuple[Field, ...] = (
     Field("host.name", "keyword", "machine that the watcher runs on"),
     Field("process.pid", "long", "its process there"),
     Field("service.name", "keyword", "oversight-watcher"),
-    Field("service.version", "keyword", "version of Oversight"),
     Field("oversight.model.id", "keyword", "model that answers, once it is known"),
     Field("oversight.model.version", "keyword", "first 12 hex digits of its artifact's SHA-256"),
     Field("watcher.id", "keyword", "this run; also the document's _id"),

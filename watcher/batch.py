@@ -1,80 +1,80 @@
-"""One batch: from hits that were read to outcomes that are counted.
+"""One batch: from hits that were read to results that are handed to the writer.
 
-hits ──▶ enrich ──▶ Answer ──▶ actions ──▶ bulk ──▶ outcomes
+hits ──▶ enrich ──▶ Answer ──▶ Writer, which writes while the next are enriched
              ├────▶ Refused ──▶ two halves, each a batch; a single document that is refused alone is `failed`
              └────▶ failure, again and again ──▶ two halves; a single document that fails alone is parked, and pending
 """
 
 from __future__ import annotations
 
-import logging
-import random
-import threading
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from elasticsearch import Elasticsearch
-
-from contract.errors import EndpointUnavailableError, ProtocolError, ServerError
-from watcher.actions import action, in_the_way
+from contract.errors import ProtocolError
+from watcher.actions import in_the_way
 from watcher.answers import Model, Refusal, Result
-from watcher.backoff import Backoff
-from watcher.blame import CONTROL_ID, Blame, name_some
-from watcher.config import Outcome, Totals, WatchConfig
-from watcher.enrich_client import EnrichClient, Refused, RequestFailedError
-from watcher.memory import Memory
+from watcher.blame import CONTROL_ID, Blame
+from watcher.config import Outcome
+from watcher.enrich_client import EnrichClient, Refused, RequestFailedError, TooManyRequestsError
+from watcher.models import Models
 from watcher.pace import Pace
 from watcher.poll import Hit
-from watcher.update import Report, Written, send
-
-log = logging.getLogger(__name__)
-
-
-class ModelChangedError(ServerError):
-    """Another model answers, which reads other fields than were fetched: nothing was written, the page is read anew."""
+from watcher.update import Written
+from watcher.write import Batch, Shared, Writer, report_parked
 
 
 class Batches:
-    """Enriches and writes batches; knows the model that answers and how many documents go into one request."""
+    """Enriches the pages of one lane; knows how many documents go into one request.
 
-    def __init__(
-        self, es: Elasticsearch, client: EnrichClient, config: WatchConfig, *, memory: Memory, totals: Totals,
-        stop: threading.Event, rng: random.Random | None = None,
-    ) -> None:  # fmt: skip
-        self._es, self._client, self._config = es, client, config
-        self._memory, self._totals, self._stop, self._rng = memory, totals, stop, rng
-        self.model: Model | None = None
-        self.pace = Pace(config.page_size)
-        self._blame = Blame(client, memory, self.pace, stop=stop, backoff=self._backoff)
+    Args:
+        client: the enrich service.
+        models: which model answers.
+        shared: what all lanes know together.
+    """
 
-    def prepare(self) -> Model:
-        """The model whose fields a page must hold; asks the service when it is not known."""
-        if self.model is None:
-            self.model = self._client.model()
-        return self.model
+    def __init__(self, client: EnrichClient, models: Models, shared: Shared) -> None:
+        self._client, self._models, self._shared = client, models, shared
+        self._memory, self._totals, self._stop = shared.memory, shared.totals, shared.stop
+        self.pace = Pace(shared.config.page_size)
+        self.throttle = Pace(shared.config.page_size)
+        """What overload says of the size, of either server; `pace` is what refusals and failures say."""
+        self._blame = Blame(client, shared.memory, self.pace, stop=shared.stop, backoff=shared.backoff)
+        self._asked: Model | None = None
+        self._handled = 0
 
-    def run(self, hits: Sequence[Hit]) -> None:
-        """Enrich and write some documents; each is counted under one outcome.
+    @property
+    def size(self) -> int:
+        """Documents in the next request."""
+        return min(self.pace.size, self.throttle.size)
+
+    def new_round(self, model: Model) -> None:
+        """Pages with the fields of this model follow."""
+        self._asked = model
+        self.pace.new_round()
+
+    def run(self, hits: Sequence[Hit], writer: Writer) -> None:
+        """Enrich some documents and hand them to the writer; what is not handed on is counted here.
 
         Raises:
-            ServerError: a server's fault. What is not written by then stays pending and is counted as deferred.
+            ServerError: a server's fault. What is not handed on by then stays pending and is counted as deferred.
         """
-        counted = self._totals.documents
+        self._handled = 0
         writable = self._spare(hits)
         alone = [hit for hit in writable if self._memory.unanswered(hit)]
-        together = [hit for hit in writable if not self._memory.unanswered(hit)]
+        together = [hit for hit in writable if not self._memory.unanswered(hit)] if alone else writable
         self.pace.new_page()
         try:
-            self._run_in_parts(together)
+            self._run_in_parts(together, writer)
             for hit in alone:
                 if not self._stop.is_set():
-                    self._run_one([hit])
+                    self._run_one([hit], writer)
         finally:
-            left = len(hits) - (self._totals.documents - counted)
-            self._totals.add([Outcome.DEFERRED] * left)
+            self._totals.add([Outcome.DEFERRED] * (len(hits) - self._handled))
+
+    def _count(self, outcome: Outcome, count: int) -> None:
+        self._totals.add([outcome] * count)
+        self._handled += count
 
     def _spare(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """Park the documents that a prediction would damage; returns the others."""
@@ -82,57 +82,57 @@ class Batches:
         harmed = [(hit, Written(Outcome.REJECTED, reason=path)) for hit, path in found if path is not None]
         if not harmed:
             return hits
-        self._totals.add([Outcome.REJECTED] * len(harmed))
+        self._count(Outcome.REJECTED, len(harmed))
         now_s = time.monotonic()
         new = [(hit, written) for hit, written in harmed if self._memory.park(hit, now_s)]
-        _report_parked(
+        report_parked(
             new, "a prediction would replace a list or a value with an object of ours in",
             "rename that field, or index them through the pipeline of `oversight provision`",
         )  # fmt: skip
         return [hit for hit, path in found if path is None]
 
-    def _run_in_parts(self, hits: Sequence[Hit]) -> None:
+    def _run_in_parts(self, hits: Sequence[Hit], writer: Writer) -> None:
         start = 0
         while start < len(hits) and not (start and self._stop.is_set()):
-            size = self.pace.size
-            self._run_one(hits[start : start + size])
+            size = self.size
+            self._run_one(hits[start : start + size], writer)
             start += size
 
-    def _run_one(self, hits: Sequence[Hit]) -> None:
-        started_s = time.monotonic()
+    def _run_one(self, hits: Sequence[Hit], writer: Writer) -> None:
+        began_s = time.monotonic()
         results = self._ask(hits)
         if results is None:
-            self._run_halves(hits)
+            self._run_halves(hits, writer)
             return
-        now = datetime.now(UTC)
-        actions = [action(hit, result, now=now) for hit, result in zip(hits, results, strict=True)]
-        report = send(self._es, actions, backoff=self._backoff(), stop=self._stop)
-        self._account(hits, results, report, time.monotonic() - started_s)
-        if report.fault is not None:
-            raise report.fault
+        writer.submit(Batch(hits, results, self._model(), began_s))
+        self._handled += len(hits)
 
-    def _run_halves(self, hits: Sequence[Hit]) -> None:
+    def _run_halves(self, hits: Sequence[Hit], writer: Writer) -> None:
         if len(hits) == 1:  # parked
-            self._totals.add([Outcome.DEFERRED])
+            self._count(Outcome.DEFERRED, 1)
             return
         half = len(hits) // 2
         for part in (hits[:half], hits[half:]):
             if not self._stop.is_set():
-                self._run_one(part)
+                self._run_one(part, writer)
 
     def _ask(self, hits: Sequence[Hit]) -> Sequence[Result] | None:
         """A result for each document; None: ask for less at once, or for nothing where one document was asked for."""
-        model = self.prepare()
-        roots = {field.split(".")[0] for field in model.fields}
+        asked = self._model()
+        roots = {field.split(".")[0] for field in asked.fields}
         try:
             answer = self._client.enrich([hit.id for hit in hits], [_features(hit.source, roots) for hit in hits])
         except RequestFailedError as fault:
             self._blame.failed(hits, fault)
             return None
+        except TooManyRequestsError:
+            self.throttle.failed(len(hits))
+            raise
         self._blame.answered()
         if not isinstance(answer, Refused):
-            self.pace.worked(len(hits))
-            self._follow(model, answer.model)
+            self._worked(len(hits))
+            self._asked = self._models.follow(asked, answer.model)
+            self._shared.facts.model = self._asked
             return answer.results
         if len(hits) > 1:
             if answer.status == 413:
@@ -141,19 +141,13 @@ class Batches:
         self._blame_the_document(answer)
         return [Refusal(answer.type, answer.message, None)]
 
-    def _follow(self, asked: Model, answered: Model) -> None:
-        """Keep up with a service that was started with another model."""
-        if (asked.id, asked.version) == (answered.id, answered.version):
-            return
-        self.model = self._client.model()
-        log.info(
-            "the model is now %s %s", self.model.id, self.model.version,
-            extra={"event.action": "follow-model", "oversight.model.id": self.model.id, "oversight.model.version": self.model.version},
-        )  # fmt: skip
-        if set(self.model.fields) != set(asked.fields):
-            raise ModelChangedError(
-                f"model {answered.id} {answered.version} reads other fields than {asked.id} {asked.version}; reading the page anew"
-            )
+    def _model(self) -> Model:
+        return self._asked or self._models.prepare()
+
+    def _worked(self, count: int) -> None:
+        self.pace.worked(count)
+        self._shared.facts.breaker.answered()
+        self._shared.facts.page_size = self.size
 
     def _blame_the_document(self, refused: Refused) -> None:
         """A refusal is the document's own fault only if the service takes another one.
@@ -167,70 +161,7 @@ class Batches:
                 f"nothing was written, check its version and OVERSIGHT_ENRICH_URL"
             )
 
-    def _account(self, hits: Sequence[Hit], results: Sequence[Result], report: Report, took_s: float) -> None:
-        """Remember, count and log what became of a batch."""
-        self._remember(hits, report.written)
-        outcomes = [written.outcome for written in report.written]
-        self._totals.add(outcomes)
-        self._totals.batches += 1
-        self._log(Counter(outcomes), results, took_s)
-
-    def _remember(self, hits: Sequence[Hit], ends: Sequence[Written]) -> None:
-        now_s = time.monotonic()
-        refused: list[tuple[Hit, Written]] = []
-        denied: list[tuple[Hit, Written]] = []
-        for hit, written in zip(hits, ends, strict=True):
-            if written.seq_no is not None:
-                self._memory.wrote(hit, written.seq_no, now_s)
-            elif written.outcome is Outcome.REJECTED:
-                refused += [(hit, written)] if self._memory.park(hit, now_s) else []
-            elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and self._memory.lost(hit, now_s):
-                denied += [(hit, written)] if self._memory.park(hit, now_s) else []
-        _report_parked(
-            refused, "Elasticsearch refuses to update", "compare its mapping with the one of `oversight provision`"
-        )
-        _report_parked(
-            denied, "Elasticsearch shows and yet denies to have", "look at their routing and at the health of the index"
-        )
-
-    def _log(self, counts: Mapping[Outcome, int], results: Sequence[Result], took_s: float) -> None:
-        model = self.prepare()
-        refusals = Counter(result.type for result in results if isinstance(result, Refusal))
-        whole = counts.get(Outcome.DEFERRED, 0) + counts.get(Outcome.REJECTED, 0) == 0
-        fields: dict[str, Any] = {
-            "event.action": "enrich-batch",
-            "event.outcome": "success" if whole else "failure",
-            "event.duration": round(took_s * 1e9),
-            "oversight.model.id": model.id,
-            "oversight.model.version": model.version,
-            "watcher.batch.size": len(results),
-            **{f"watcher.batch.{outcome}": count for outcome, count in counts.items()},
-            **{f"watcher.batch.refusals.{kind}": count for kind, count in refusals.items()},
-        }
-        said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        log.info("batch of %d: %s in %.0f ms", len(results), said, took_s * 1000, extra=fields)
-
-    def _backoff(self) -> Backoff:
-        return Backoff(self._config.backoff_s, self._config.max_backoff_s, rng=self._rng)
-
-
-def retry_after_s(fault: ServerError) -> float | None:
-    """Seconds that the server at fault asked us to wait."""
-    return fault.retry_after_s if isinstance(fault, EndpointUnavailableError) else None
-
 
 def _features(source: Mapping[str, Any], roots: set[str]) -> dict[str, Any]:
     """What the service needs of a document: nothing under roots that no feature stands under."""
     return {key: value for key, value in source.items() if key.split(".", 1)[0] in roots}
-
-
-def _report_parked(parked: Sequence[tuple[Hit, Written]], what: str, advice: str) -> None:
-    """One line, by ids: what is in the documents stays out of the log."""
-    if not parked:
-        return
-    reasons = ", ".join(sorted({written.reason for _, written in parked}))
-    log.error(
-        "%s %d documents (%s): %s; they stay pending and are tried again later, %s",
-        what, len(parked), reasons, name_some([hit for hit, _ in parked]), advice,
-        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(parked)},
-    )  # fmt: skip

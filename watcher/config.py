@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from watcher.slices import Slice
 
 
 class Outcome(StrEnum):
@@ -38,6 +42,8 @@ class WatchConfig:
     """Bearer token of the enrich service."""
     ca_certs: Path | None = None
     """File of the authority that signed the enrich service's certificate; None: those of the system."""
+    client_cert: tuple[Path, Path] | None = None
+    """Certificate that the watcher shows to the enrich service, and its key."""
     page_size: int = 1_000
     """Documents read, enriched and written together."""
     poll_interval_s: float = 1.0
@@ -54,6 +60,20 @@ class WatchConfig:
     """End when nothing is pending, in place of waiting for more."""
     once_tries: int = 5
     """With `once`: tries in a row that a server's fault may spoil before the watcher gives up."""
+    slices: int = 1
+    """Pages that are worked on at the same time, each in a thread of its own."""
+    part: Slice | None = None
+    """This watcher's part of what is pending, of all watchers'; None: all of it."""
+    help_after_s: float = 30.0
+    """With `part`: a watcher with nothing to do takes what is pending for longer than this from the other parts."""
+    blocked_s: float = 60.0
+    """First pause of an index that takes no writes."""
+    namespace: str | None = None
+    """The installation, under whose name heartbeats are written; None: none are."""
+    heartbeat_s: float = 10.0
+    """Seconds between two heartbeats, and between two counts of what is pending; 0: neither."""
+    metrics_bind: str | None = None
+    """HOST:PORT of the metrics and health; None: no port is opened."""
 
 
 @dataclass(slots=True)
@@ -66,11 +86,15 @@ class Totals:
     """Documents left alone for now: updates are refused, denied, harmful or without effect, or the service fails on them."""
     trouble: str | None = None
     """Why the watcher gave up, or could not finish; None when it ended with nothing left to do or was told to stop."""
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Count the documents of one batch."""
-        for outcome in outcomes:
-            self.outcomes[outcome] += 1
+    def add(self, outcomes: Iterable[Outcome], *, batches: int = 0) -> None:
+        """Count documents, and the batches that they were written in. Several threads may."""
+        counts = Counter(outcomes)
+        with self.lock:
+            self.batches += batches
+            for outcome, count in counts.items():
+                self.outcomes[outcome] += count
 
     def to_dict(self) -> dict[str, int]:
         """The counts as plain JSON values."""

@@ -10,6 +10,7 @@ from elastic_transport import SerializationError, TransportError
 from elasticsearch import ApiError, UnsupportedProductError
 
 from contract.errors import EngineUnavailableError
+from watcher.backoff import retry_after_s
 
 
 class IndexMissingError(EngineUnavailableError):
@@ -20,8 +21,24 @@ class EngineRefusesError(EngineUnavailableError):
     """Elasticsearch refuses the credentials or lacks a privilege for them: a person has to act."""
 
 
+class EngineBusyError(EngineUnavailableError):
+    """Elasticsearch puts a request off (429, 503); `retry_after_s` if it said for how long."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class PointInTimeLostError(EngineUnavailableError):
     """The point in time has expired or its node is gone; a new one is opened."""
+
+
+class PageTooLargeError(EngineUnavailableError):
+    """An index gives smaller pages only, of `limit` documents."""
+
+    def __init__(self, message: str, *, limit: int) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 def index_missing(index: str) -> IndexMissingError:
@@ -60,9 +77,20 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
         return PointInTimeLostError(f"the point in time was lost while {doing}; reading anew")
     if status == 404:
         return index_missing(index)
-    if status in (401, 403):
+    if status == 401:
         return EngineRefusesError(
-            f"Elasticsearch refuses {doing} in {index!r} ({status}: {line}); check the credentials and their privileges"
+            f"Elasticsearch refuses the credentials while {doing} in {index!r} (401: {line}); check ELASTICSEARCH_API_KEY, "
+            f"or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
+        )
+    if status == 403:
+        return EngineRefusesError(
+            f"Elasticsearch refuses {doing} in {index!r} (403: {line}); give the watcher's credentials the index privileges "
+            f"`read` and `write` on it"
+        )
+    if status in (429, 503):
+        return EngineBusyError(
+            f"Elasticsearch is overloaded or not ready ({status} while {doing}: {line}); nothing is lost, trying again",
+            retry_after_s=retry_after_s(error.meta.headers),
         )
     return EngineUnavailableError(
         f"Elasticsearch answers {status} while {doing} ({line}); nothing is lost, look at its log"

@@ -10,14 +10,11 @@ It never tries again by itself: the loop does, with the documents as they are by
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ import urllib3
 
 from contract.errors import EndpointUnavailableError, ProtocolError, shorten
 from watcher.answers import Answer, Model, parse_answer, parse_model
+from watcher.backoff import retry_after_s
 from watcher.patience import Patience
 
 CONNECT_TIMEOUT_S = 5.0
@@ -42,6 +40,10 @@ BROKE_OFF = (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ProtocolErr
 
 class RequestFailedError(EndpointUnavailableError):
     """The enrich service took a request and then failed: too slow, broken off, 5xx. The request itself may be why."""
+
+
+class TooManyRequestsError(EndpointUnavailableError):
+    """The enrich service has more to do than it can (429): later, and less at a time."""
 
 
 class TokenRefusedError(EndpointUnavailableError):
@@ -64,8 +66,10 @@ class EnrichClient:
         url: its address, without a trailing slash.
         token: bearer token, sent with every request.
         ca_certs: file of the authority that signed the service's certificate; None: those of the system.
+        client_cert: certificate that we show, and its key, where the service asks for one.
         timeout_s: how long one request may take in all.
         stop: once it is set, a request is waited for no longer than `STOP_GRACE_S`.
+        connections: requests that may be under way at the same time, each on a connection that is kept.
     """
 
     def __init__(
@@ -74,15 +78,24 @@ class EnrichClient:
         *,
         token: str | None = None,
         ca_certs: Path | None = None,
+        client_cert: tuple[Path, Path] | None = None,
         timeout_s: float = 30.0,
         stop: threading.Event | None = None,
+        connections: int = 1,
     ) -> None:
         self.url, self.timeout_s = url, timeout_s
         self._patience = Patience(stop or threading.Event(), STOP_GRACE_S)
         self._headers = {"accept": "application/json", "user-agent": "oversight-watcher"}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
-        self._pool = urllib3.PoolManager(maxsize=1, retries=False, ca_certs=None if ca_certs is None else str(ca_certs))
+        cert, key = (None, None) if client_cert is None else map(str, client_cert)
+        self._pool = urllib3.PoolManager(
+            maxsize=connections,
+            retries=False,
+            ca_certs=None if ca_certs is None else str(ca_certs),
+            cert_file=cert,
+            key_file=key,
+        )
 
     def close(self) -> None:
         """Give the connections back."""
@@ -168,22 +181,6 @@ def dump(data: Any) -> bytes:
         return json.dumps(data).encode("ascii")
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header asks for, whether it names seconds or a date; None without a sensible one."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            then = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        if then.tzinfo is None:
-            then = then.replace(tzinfo=UTC)
-        seconds = (then - datetime.now(UTC)).total_seconds()
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
-
-
 def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:
     """The body, as it arrives: neither endless nor slower than the deadline."""
     parts, size = [], 0
@@ -217,7 +214,8 @@ def _fault(status: int, headers: Mapping[str, str], url: str) -> EndpointUnavail
             f"that the service was started with; documents stay pending until then"
         )
     if status in (429, 503):
-        return EndpointUnavailableError(
+        kind = TooManyRequestsError if status == 429 else EndpointUnavailableError
+        return kind(
             f"the enrich service at {url} is not ready or overloaded ({status}); nothing is lost, trying again",
             retry_after_s=retry_after_s(headers),
         )

@@ -1,10 +1,10 @@
 """The worker: rounds over what is pending, until it is told to stop.
 
-    ┌─▶ model known? ──▶ point in time ──▶ page ──▶ batch ──▶ page ──▶ ... ──▶ nothing more ──┐
-    │         │                 │            │        │                                       │
-    │         └─────────────────┴── a server's fault ─┘                             poll_interval_s
-    │                                  │ waits that double; the documents stay pending        │
-    └──────────────────────────────────┴───────────────────────────────────────────────────────┘
+    ┌─▶ model known? ──▶ anything pending? ──▶ point in time ──▶ lanes, each with its slice ──▶ nothing more ──┐
+    │         │                 │  no ────────────────│─────────────────│───────────────────────────────────▶ │
+    │         └─────────────────┴── a server's fault ─┴─────────────────┘                             poll_interval_s
+    │                                  │ waits that double; the documents stay pending                         │
+    └──────────────────────────────────┴───────────────────────────────────────────────────────────────────────┘
 
 It can be killed at any moment: what is pending is in Elasticsearch, and nothing else decides what is done next.
 """
@@ -15,22 +15,33 @@ import logging
 import random
 import threading
 import time
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
 
 from elasticsearch import Elasticsearch
 
 from contract.errors import EngineUnavailableError, ServerError
 from watcher.backoff import Backoff
-from watcher.batch import Batches, ModelChangedError, retry_after_s
 from watcher.blame import name_some
+from watcher.blocked import Blocked
+from watcher.breaker import Breaker
 from watcher.condition import FOR_A_PERSON, Condition
-from watcher.config import Outcome, Totals, WatchConfig
-from watcher.engine import IndexMissingError, PointInTimeLostError
+from watcher.config import Totals, WatchConfig
+from watcher.engine import IndexMissingError, PageTooLargeError, PointInTimeLostError
 from watcher.enrich_client import EnrichClient
+from watcher.facts import Facts
+from watcher.lane import Found, Lane, Order
+from watcher.lanes import run_lanes
 from watcher.memory import STALE_S, Memory
-from watcher.poll import Hit, count_pending, pages, refresh
+from watcher.models import ModelChangedError, Models
+from watcher.poll import Hit, PointInTime, Wanted, is_anything_pending, refresh, those_that_exist
+from watcher.pulse import pulsing
 from watcher.share import Share
+from watcher.slices import combined
+from watcher.update import asked_to_wait_s
+from watcher.write import Shared
 
 log = logging.getLogger(__name__)
 
@@ -42,118 +53,172 @@ def run(es: Elasticsearch, config: WatchConfig, *, stop: threading.Event, rng: r
     `Totals.trouble`. After `stop` is set the batch in hand is finished, unless the enrich service holds it for long.
     """
     client = EnrichClient(
-        config.enrich_url, token=config.token, ca_certs=config.ca_certs, timeout_s=config.request_timeout_s, stop=stop
-    )
-    with closing(client):
-        return _Watcher(es, config, client, stop, rng).run()
+        config.enrich_url, token=config.token, ca_certs=config.ca_certs, client_cert=config.client_cert,
+        timeout_s=config.request_timeout_s, stop=stop, connections=config.slices,
+    )  # fmt: skip
+    with closing(client), _executor(config) as executor:
+        return _Watcher(es, config, client, executor, stop=stop, rng=rng).run()
 
 
 class _Watcher:
     """One run of the loop."""
 
     def __init__(
-        self, es: Elasticsearch, config: WatchConfig, client: EnrichClient, stop: threading.Event,
-        rng: random.Random | None,
+        self, es: Elasticsearch, config: WatchConfig, client: EnrichClient, executor: ThreadPoolExecutor, *,
+        stop: threading.Event, rng: random.Random | None,
     ) -> None:  # fmt: skip
         self._es, self._config, self._stop = es, config, stop
-        self._memory, self._totals, self._condition = Memory(), Totals(), Condition()
+        self._totals, self._condition, self._breaker = Totals(), Condition(), Breaker()
+        self._blocked = Blocked(config.blocked_s)
+        self._facts = Facts(config, totals=self._totals, breaker=self._breaker, blocked=self._blocked)
         self._backoff = Backoff(config.backoff_s, config.max_backoff_s, rng=rng)
-        self._share = Share(rng)
-        self._batches = Batches(es, client, config, memory=self._memory, totals=self._totals, stop=stop, rng=rng)
+        self._share, self._models = Share(rng), Models(client)
+        self._index, self._page_size = config.index, config.page_size
+        self._whole_again_s, self._left_out, self._lock = 0.0, "", threading.Lock()
+        shared = Shared(config, Memory(), self._totals, self._facts, self._blocked, stop)
+        self._lanes = [Lane(es, client, self._models, shared, executor) for _ in range(config.slices)]
 
     def run(self) -> Totals:
         log.info(
             "watching %s, predictions from %s", self._config.index, self._config.enrich_url,
-            extra={"event.action": "start", "watcher.index": self._config.index, "watcher.page_size": self._config.page_size},
+            extra={"event.action": "start", "watcher.id": self._facts.id, "watcher.index": self._config.index,
+                   "watcher.page_size": self._config.page_size},
         )  # fmt: skip
-        while not self._stop.is_set():
-            try:
-                done = self._round()
-            except (PointInTimeLostError, ModelChangedError) as reason:
-                if self._backoff.tries and not self._wait_out(reason):  # again, with nothing done in between
-                    break
-                log.info("%s", reason, extra={"event.action": "read-anew"})
-                self._stop.wait(self._backoff.next_s())
-            except ServerError as fault:
-                self._share.whole()
-                if not self._wait_out(fault):
-                    break
-            else:
-                self._all_is_well()
-                if self._config.once and done.nothing_left and self._share.now is None:
-                    self._totals.trouble = _unanswered(done.unanswered)
-                    break
-                if not done.progress and not done.contended and self._share.now is None:
-                    self._stop.wait(self._config.poll_interval_s)
+        with pulsing(self._es, self._config, self._facts):
+            while not self._stop.is_set() and self._goes_on():
+                pass
+            self._facts.stops()
         self._say_goodbye()
         return self._totals
 
-    def _round(self) -> _Round:
-        """What is pending now, or a slice of it, page by page; what arrives meanwhile is the next round's."""
+    def _goes_on(self) -> bool:
+        """One round and the wait after it; False at the end of a run with an end."""
+        try:
+            done = self._round()
+        except PageTooLargeError as fault:
+            log.warning("%s", fault, extra={"event.action": "read-anew"})
+            self._page_size = fault.limit
+        except (PointInTimeLostError, ModelChangedError) as reason:
+            if self._backoff.tries and not self._wait_out(reason):  # again, with nothing done in between
+                return False
+            log.info("%s", reason, extra={"event.action": "read-anew"})
+            self._stop.wait(self._backoff.next_s())
+        except ServerError as fault:
+            self._share.whole()
+            if not self._wait_out(fault):
+                return False
+        else:
+            return self._after(done)
+        return True
+
+    def _after(self, done: Found) -> bool:
+        self._all_is_well()
+        if done.contended:
+            self._share.split()
+        last = self._share.now is None and not done.contended
+        if self._config.once and done.nothing_left and last:
+            self._totals.trouble = _unanswered(done.unanswered) or self._unwritable()
+            return False
+        if not done.progress and last:
+            self._facts.idles()
+            self._stop.wait(self._config.poll_interval_s)
+        return True
+
+    def _round(self) -> Found:
+        """What is pending now, or a slice of it; what arrives meanwhile is the next round's."""
         part = self._share.next_round()
-        model = self._batches.prepare()
-        self._batches.pace.new_round()
-        refreshed = (self._config.once or part is not None) and refresh(self._es, self._config.index)
-        done = _Round(stale_s=0.0 if refreshed else STALE_S)
-        reading = pages(
-            self._es, self._config.index,
-            fields=model.fields, page_size=self._config.page_size, keep_alive_s=self._config.pit_keep_alive_s,
-            part=part,
-        )  # fmt: skip
-        with closing(reading):
-            for page in reading:
-                self._page(page, done)
-                if done.contended or self._stop.is_set():
-                    break
+        self._breaker.trying()
+        model = self._models.prepare()
+        self._facts.model = model
+        refreshed = (self._config.once or part is not None) and refresh(self._es, self._index)
+        without = self._blocked.now()
+        done = Found()
+        if self._is_anything_pending(without):
+            wanted = Wanted(
+                model.fields, self._page_size, combined(self._config.part, part), without=without,
+                stable=self._config.part is not None,
+            )  # fmt: skip
+            stale_s = 0.0 if refreshed else STALE_S
+            with PointInTime(self._es, self._index, keep_alive_s=self._config.pit_keep_alive_s) as point:
+                done = self._read(point, wanted, stale_s)
+        else:
+            self._share.whole()
         if part is None and not done.contended:
             self._totals.parked = done.parked
         return done
 
-    def _page(self, page: list[Hit], done: _Round) -> None:
-        admitted = self._memory.admit(page, time.monotonic(), stale_s=done.stale_s)
-        done.fresh += len(admitted.fresh)
-        done.stale += len(admitted.stale)
-        done.parked += len(admitted.parked) + len(admitted.looping)
-        done.unanswered += [hit for hit in admitted.parked if self._memory.unanswered(hit)]
-        if admitted.looping:
-            _report_looping(admitted.looping)
-        if admitted.fresh:
-            before, lost = self._settled(), self._totals.outcomes[Outcome.CONFLICT]
-            self._batches.run(admitted.fresh)
-            done.progress += self._settled() - before
-            conflicts = self._totals.outcomes[Outcome.CONFLICT] - lost
-            done.contended = self._share.is_contended(conflicts, len(admitted.fresh))
-            self._all_is_well()
+    def _read(self, point: PointInTime, wanted: Wanted, stale_s: float) -> Found:
+        """All lanes; then, with nothing to do in its own part, what waits for long in the others'."""
+        lanes, order = self._lanes, Order(self._models.prepare(), stale_s, self._all_is_well)
+        if not self._breaker.is_closed:  # one request tries the service; with an answer all lanes go on
+            lanes, order = lanes[:1], replace(order, well=lambda: self._recovered(order.enough))
+        done = run_lanes(lanes, point, wanted, order)
+        idle = not done.fresh and not self._config.once and not self._stop.is_set()
+        if self._config.part is not None and idle:
+            late = replace(wanted, part=None, arrived_before_s=self._config.help_after_s)
+            done.add(run_lanes(lanes[:1], point, late, order))
+        return done
 
-    def _settled(self) -> int:
-        """Documents that are pending no more, because of us."""
-        return self._totals.enriched + self._totals.failed
+    def _recovered(self, enough: threading.Event) -> None:
+        self._all_is_well()
+        if len(self._lanes) > 1:
+            enough.set()
+
+    def _is_anything_pending(self, without: tuple[str, ...]) -> bool:
+        """Of a list of indices those count that exist."""
+        if self._index != self._config.index and time.monotonic() > self._whole_again_s:
+            self._index = self._config.index
+        try:
+            return is_anything_pending(self._es, self._index, without=without)
+        except IndexMissingError:
+            there = those_that_exist(self._es, self._config.index)
+            if there == self._index:
+                raise
+            self._index, self._whole_again_s = there, time.monotonic() + self._config.blocked_s
+            if there != self._left_out:
+                self._left_out = there
+                log.warning(
+                    "of the indices %s only %s exist; going on with these, the others are looked for again in %.0f s",
+                    self._config.index, there, self._config.blocked_s,
+                    extra={"event.action": "leave-out", "event.outcome": "failure", "watcher.index": there},
+                )  # fmt: skip
+            return is_anything_pending(self._es, self._index, without=without)
 
     def _all_is_well(self) -> None:
-        self._condition.good()
-        self._backoff.reset()
+        with self._lock:
+            self._condition.good()
+            self._backoff.reset()
 
     def _wait_out(self, fault: ServerError) -> bool:
         """Wait before the next try; False if a watcher with an end gives up."""
         self._condition.bad(fault)
+        self._facts.waits(fault)
         for_a_person = isinstance(fault, FOR_A_PERSON)
         if not isinstance(fault, EngineUnavailableError):
-            self._batches.model = None  # the service may come back with another one; asking it is the cheapest try
+            self._models.forget()  # the service may come back with another one; asking it is the cheapest try
+            self._breaker.failed()
         hopeless = for_a_person or isinstance(fault, IndexMissingError)
         if self._config.once and (hopeless or self._backoff.tries + 1 >= self._config.once_tries):
-            if isinstance(fault, IndexMissingError) or self._is_anything_pending():
+            if isinstance(fault, IndexMissingError) or self._may_anything_be_pending():
                 self._totals.trouble = str(fault)
             return False
-        wait_s = self._backoff.next_s(retry_after_s(fault))
+        wait_s = self._backoff.next_s(asked_to_wait_s(fault))
         self._stop.wait(self._config.max_backoff_s if for_a_person else wait_s)
         return True
 
-    def _is_anything_pending(self) -> bool:
+    def _may_anything_be_pending(self) -> bool:
         """True also where nobody can say."""
         try:
-            return count_pending(self._es, self._config.index) > 0
+            return is_anything_pending(self._es, self._index)
         except ServerError:
             return True
+
+    def _unwritable(self) -> str | None:
+        """What a watcher with an end says of indices that took no writes."""
+        reasons = self._blocked.reasons()
+        if not reasons or not self._may_anything_be_pending():
+            return None
+        return f"documents stay pending where Elasticsearch takes no updates: {reasons}; mend that and run the watcher again"
 
     def _say_goodbye(self) -> None:
         counts = {f"watcher.total.{outcome}": count for outcome, count in self._totals.outcomes.items()}
@@ -164,23 +229,14 @@ class _Watcher:
         )  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Round:
-    """What one round found: documents to enrich, writes that the search does not show yet, documents left alone."""
-
-    stale_s: float
-    fresh: int = 0
-    stale: int = 0
-    parked: int = 0
-    progress: int = 0
-    contended: bool = False
-    """Another watcher is at work on the same documents."""
-    unanswered: list[Hit] = field(default_factory=list)
-    """Of the parked ones, those on which the enrich service failed."""
-
-    @property
-    def nothing_left(self) -> bool:
-        return not self.fresh and not self.stale
+@contextmanager
+def _executor(config: WatchConfig) -> Iterator[ThreadPoolExecutor]:
+    """Threads for reading and writing, two for each lane; a request that hangs is not waited for."""
+    executor = ThreadPoolExecutor(2 * config.slices, thread_name_prefix="elasticsearch")
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _unanswered(hits: list[Hit]) -> str | None:
@@ -191,13 +247,3 @@ def _unanswered(hits: list[Hit]) -> str | None:
         f"the enrich service fails on {len(hits)} documents, which are left pending: {name_some(hits)}; "
         f"look at its log, mend it or the documents, and run the watcher again"
     )
-
-
-def _report_looping(hits: list[Hit]) -> None:
-    log.error(
-        "%d documents are still pending after their prediction was written, probably because `oversight.status` is "
-        "spelled dotted in them beside the nested one: %s; they are left alone, index them through the pipeline of "
-        "`oversight provision`, or nest the field",
-        len(hits), name_some(hits),
-        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(hits)},
-    )  # fmt: skip

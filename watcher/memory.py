@@ -10,6 +10,7 @@ A watcher that is started anew has forgotten all of this, and nothing worse happ
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -60,10 +61,10 @@ class Admission:
 
 
 class Memory:
-    """Own writes and parked documents, by index and id. Times are seconds of a monotonic clock."""
+    """Own writes and parked documents, by index and id. Times are seconds of a monotonic clock. Several threads may use it."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._limit = remembered
+        self._limit, self._lock = remembered, threading.RLock()
         self._written: OrderedDict[Key, Known] = OrderedDict()
         self._parked: OrderedDict[Key, Parked] = OrderedDict()
 
@@ -76,8 +77,9 @@ class Memory:
             stale_s: how long the search may be behind; 0 if the index was refreshed before it.
         """
         result = Admission()
-        for hit in hits:
-            self._place(hit, now_s, stale_s, result)
+        with self._lock:
+            for hit in hits:
+                self._place(hit, now_s, stale_s, result)
         return result
 
     def wrote(self, hit: Hit, seq_no: int, now_s: float) -> None:
@@ -90,8 +92,9 @@ class Memory:
         Returns whether that was said of the same write before: the engine shows a document that it denies.
         """
         known = Known(hit.seq_no + 1, ours=False, at_s=now_s)
-        earlier = self._written.get(hit.key)
-        self._remember(hit, known)
+        with self._lock:
+            earlier = self._written.get(hit.key)
+            self._remember(hit, known)
         return earlier is not None and not earlier.ours and earlier.seq_no == known.seq_no
 
     def park(self, hit: Hit, now_s: float, *, alone: bool = False) -> bool:
@@ -102,12 +105,13 @@ class Memory:
             now_s: the time.
             alone: the enrich service fails on it; it is to be tried again apart from others.
         """
-        earlier = self._parked.pop(hit.key, None)
         limit_s = ALONE_LIMIT_S if alone else PARK_LIMIT_S
-        pause_s = PARK_S if earlier is None else min(limit_s, earlier.pause_s * 2)
-        self._parked[hit.key] = Parked(hit.seq_no, pause_s, now_s + pause_s, alone)
-        while len(self._parked) > self._limit:
-            self._parked.popitem(last=False)
+        with self._lock:
+            earlier = self._parked.pop(hit.key, None)
+            pause_s = PARK_S if earlier is None else min(limit_s, earlier.pause_s * 2)
+            self._parked[hit.key] = Parked(hit.seq_no, pause_s, now_s + pause_s, alone)
+            while len(self._parked) > self._limit:
+                self._parked.popitem(last=False)
         return earlier is None
 
     def unanswered(self, hit: Hit) -> bool:
@@ -138,7 +142,8 @@ class Memory:
             result.fresh.append(hit)
 
     def _remember(self, hit: Hit, known: Known) -> None:
-        self._written[hit.key] = known
-        self._written.move_to_end(hit.key)
-        if len(self._written) > self._limit:
-            self._written.popitem(last=False)
+        with self._lock:
+            self._written[hit.key] = known
+            self._written.move_to_end(hit.key)
+            if len(self._written) > self._limit:
+                self._written.popitem(last=False)

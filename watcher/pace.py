@@ -1,7 +1,7 @@
 """How many documents one request to the enrich service may hold. Pure, no I/O.
 
 a request fails ──▶ half of it, and so on down to 1         some requests of that size work ──▶ twice as many
-413             ──▶ half of it, for this round
+413             ──▶ half of it, twice as many in the next round
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Pace:
         return self._size < self._page_size
 
     def new_round(self) -> None:
-        """Try again how many documents the service takes."""
-        self._taken = self._page_size
+        """Try again whether the service takes more documents."""
+        self._taken = min(self._page_size, self._taken * 2)
 
     def new_page(self) -> None:
         """What worked so far says nothing of the documents to come."""

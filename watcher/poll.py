@@ -1,6 +1,8 @@
 """Read pending documents, page by page, in the order of their arrival.
 
-    open point in time ──▶ search, oldest arrival first ──▶ page of hits ──▶ ... ──▶ an empty page ──▶ close
+    one light search: is anything pending? ──no──▶ nothing more
+                  │ yes
+    open point in time ──▶ search, oldest arrival first ──▶ page of hits ──▶ ... ──▶ a page that is not full ──▶ close
                                   ▲                             │
                                   └──── search_after ◀──────────┘
 
@@ -12,21 +14,25 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from elastic_transport import TransportError
-from elasticsearch import ApiError, BadRequestError, Elasticsearch
+from elastic_transport import ObjectApiResponse, TransportError
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
 
 from contract.errors import EngineUnavailableError
 from contract.fields import ALERT_ROOT, PENDING, STATUS
-from watcher.engine import engine_faults, index_missing
+from watcher.engine import IndexMissingError, PageTooLargeError, PointInTimeLostError, engine_faults, index_missing
+from watcher.slices import STABLE_FIELD
 
 log = logging.getLogger(__name__)
 
+ARRIVAL = "event.ingested"
 ORDER = (
-    {"event.ingested": {"order": "asc", "missing": "_first", "unmapped_type": "date"}},
+    {ARRIVAL: {"order": "asc", "missing": "_first", "unmapped_type": "date"}},
     {"_shard_doc": "asc"},  # tells documents of the same millisecond apart
 )
 EARLIER_FIELDS = (
@@ -35,6 +41,12 @@ EARLIER_FIELDS = (
 )  # fmt: skip
 """What an earlier verdict may have left in the document, and the next one may have to take back; with the status one
 sees whether `oversight` is an object at all."""
+NEEDED = ",".join(
+    ("pit_id", "_shards", *(f"hits.hits.{part}" for part in (
+        "_index", "_id", "_seq_no", "_primary_term", "_source", "_routing", "sort"
+    )))
+)  # fmt: skip
+"""Parts of an answer that are read; the rest is not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +60,123 @@ class Hit:
     primary_term: int
     source: Mapping[str, Any]
     routing: str | None = None
+    arrival_ms: int | None = None
+    """`event.ingested`, milliseconds since 1970; None where it is not known."""
 
     @property
     def key(self) -> tuple[str, str]:
         """What names the document in the cluster: ids are unique within one index only."""
         return self.index, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is read of a point in time.
+
+    Attributes:
+        fields: document fields that the model reads; no others are fetched but those of an earlier verdict.
+        page_size: documents in one page.
+        part: which slice, of how many; None: all.
+        stable: tell slices apart so that another point in time has the same ones.
+        without: indices that are left out.
+        arrived_before_s: only documents that arrived longer ago than this, or nobody knows when.
+    """
+
+    fields: Sequence[str]
+    page_size: int
+    part: tuple[int, int] | None = None
+    stable: bool = False
+    without: Sequence[str] = ()
+    arrived_before_s: float | None = None
+
+
+class PointInTime:
+    """A view of the pending documents of an index, list or pattern; several threads may read parts of it.
+
+    Args:
+        es: the cluster.
+        index: data stream, index, list or pattern.
+        keep_alive_s: seconds that it outlives a page.
+
+    Raises:
+        EngineUnavailableError: or one of its kinds in `watcher.engine`.
+    """
+
+    def __init__(self, es: Elasticsearch, index: str, *, keep_alive_s: float) -> None:
+        self._es, self._index = es, index
+        self._keep_alive = f"{max(1, round(keep_alive_s))}s"
+        self._id = _open(es, index, self._keep_alive)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ApiError, TransportError):  # it expires by itself
+            self._es.options(max_retries=0, request_timeout=2).close_point_in_time(id=self._id)
+
+    def pages(self, wanted: Wanted) -> Generator[list[Hit], None, None]:
+        """All documents that were pending, or a part of them.
+
+        Raises:
+            EngineUnavailableError: or one of its kinds in `watcher.engine`.
+        """
+        after: list[Any] | None = None
+        while True:
+            answer = self._search(wanted, after)
+            self._id = answer.get("pit_id", self._id)
+            found = answer.get("hits", {}).get("hits", ())  # the filter leaves out what is empty
+            if found:
+                yield [_hit(item) for item in found]
+            if len(found) < wanted.page_size:
+                _refuse_partial(answer["_shards"], self._index)
+                return
+            after = found[-1]["sort"]
+
+    def _search(self, wanted: Wanted, after: list[Any] | None) -> ObjectApiResponse[Any]:
+        with engine_faults("searching for pending documents", index=self._index):
+            try:
+                return self._es.search(
+                    pit={"id": self._id, "keep_alive": self._keep_alive},
+                    query=pending_query(without=wanted.without, arrived_before_s=wanted.arrived_before_s),
+                    sort=ORDER,
+                    size=wanted.page_size,
+                    search_after=after,
+                    slice=_slice(wanted),
+                    seq_no_primary_term=True,
+                    source_includes=[*wanted.fields, *EARLIER_FIELDS],
+                    track_total_hits=False,
+                    filter_path=NEEDED,
+                )
+            except NotFoundError:
+                raise PointInTimeLostError(
+                    f"the point in time of {self._index!r}, or an index in it, is gone; reading anew"
+                ) from None
+            except BadRequestError as error:
+                limit = _window(error)
+                if limit is None or limit >= wanted.page_size:
+                    raise
+                raise PageTooLargeError(
+                    f"an index of {self._index!r} gives {limit} documents in a page (index.max_result_window), not "
+                    f"{wanted.page_size}; reading smaller pages, lower OVERSIGHT_WATCH_PAGE_SIZE to have it quiet",
+                    limit=limit,
+                ) from None
+
+
+def pending_query(*, without: Sequence[str] = (), arrived_before_s: float | None = None) -> dict[str, Any]:
+    """Query for what is pending."""
+    pending = {"term": {STATUS: PENDING}}
+    if not without and arrived_before_s is None:
+        return pending
+    query: dict[str, Any] = {"filter": [pending]}
+    if without:
+        query["must_not"] = [{"terms": {"_index": list(without)}}]
+    if arrived_before_s is not None:
+        early = {"range": {ARRIVAL: {"lt": f"now-{round(arrived_before_s * 1000)}ms"}}}
+        unknown = {"bool": {"must_not": [{"exists": {"field": ARRIVAL}}]}}
+        query["filter"].append({"bool": {"should": [early, unknown], "minimum_should_match": 1}})
+    return {"bool": query}
 
 
 def pages(
@@ -64,45 +188,31 @@ def pages(
     keep_alive_s: float,
     part: tuple[int, int] | None = None,
 ) -> Generator[list[Hit], None, None]:
-    """All documents that are pending now, in pages of at most `page_size`.
+    """All documents that are pending now, in pages, from a point in time of their own.
 
-    Args:
-        es: the cluster.
-        index: data stream, index, list or pattern.
-        fields: document fields that the model reads; no others are fetched but those of an earlier verdict.
-        page_size: documents in one page.
-        keep_alive_s: seconds that the point in time outlives a page.
-        part: which slice of them, of how many; None: all.
     Raises:
         EngineUnavailableError: or one of its kinds in `watcher.engine`.
     """
-    keep_alive = f"{max(1, round(keep_alive_s))}s"
-    point = _open(es, index, keep_alive)
-    try:
-        after: list[Any] | None = None
-        while True:
-            with engine_faults("searching for pending documents", index=index):
-                answer = es.search(
-                    pit={"id": point, "keep_alive": keep_alive},
-                    query={"term": {STATUS: PENDING}},
-                    sort=ORDER,
-                    size=page_size,
-                    search_after=after,
-                    slice=None if part is None else {"id": part[0], "max": part[1]},
-                    seq_no_primary_term=True,
-                    source_includes=[*fields, *EARLIER_FIELDS],
-                    track_total_hits=False,
-                )
-            point = answer.get("pit_id", point)
-            found = answer["hits"]["hits"]
-            if not found:
-                _refuse_partial(answer["_shards"], index)
-                return
-            yield [_hit(item) for item in found]
-            after = found[-1]["sort"]
-    finally:
-        with contextlib.suppress(ApiError, TransportError):  # it expires by itself
-            es.options(max_retries=0, request_timeout=2).close_point_in_time(id=point)
+    with PointInTime(es, index, keep_alive_s=keep_alive_s) as point:
+        yield from point.pages(Wanted(fields, page_size, part))
+
+
+def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = ()) -> bool:
+    """Whether the search shows anything pending: one light request, which stops at the first document.
+
+    Raises:
+        IndexMissingError: there is no such index.
+        EngineUnavailableError: nobody can say.
+    """
+    with engine_faults("looking for pending documents", index=index):
+        answer = es.search(
+            index=index, query=pending_query(without=without), size=1, source=False, track_total_hits=False,
+            terminate_after=1, filter_path="_shards,hits.hits._id",
+        )  # fmt: skip
+    if answer.get("hits", {}).get("hits"):
+        return True
+    _refuse_partial(answer["_shards"], index)
+    return False
 
 
 def refresh(es: Elasticsearch, index: str) -> bool:
@@ -118,14 +228,24 @@ def refresh(es: Elasticsearch, index: str) -> bool:
     return True
 
 
-def count_pending(es: Elasticsearch, index: str) -> int:
-    """How many documents are pending, as far as the search shows.
+def those_that_exist(es: Elasticsearch, index: str) -> str:
+    """Of a list with commas, the names that exist; anything else as it is.
 
     Raises:
+        IndexMissingError: there is none of them.
         EngineUnavailableError: nobody can say.
     """
-    with engine_faults("counting pending documents", index=index):
-        return int(es.count(index=index, query={"term": {STATUS: PENDING}})["count"])
+    names = [name for name in index.split(",") if name]
+    if len(names) < 2:
+        return index
+    there = []
+    for name in names:
+        with contextlib.suppress(IndexMissingError), engine_faults("looking for an index", index=name):
+            if es.search(index=name, size=0, track_total_hits=False, filter_path="_shards")["_shards"]["total"]:
+                there.append(name)
+    if not there:
+        raise index_missing(index)
+    return ",".join(there)
 
 
 def _open(es: Elasticsearch, index: str, keep_alive: str) -> str:
@@ -139,7 +259,16 @@ def _open(es: Elasticsearch, index: str, keep_alive: str) -> str:
             raise
 
 
+def _slice(wanted: Wanted) -> dict[str, Any] | None:
+    if wanted.part is None:
+        return None
+    number, count = wanted.part
+    chosen: dict[str, Any] = {"id": number, "max": count}
+    return {**chosen, "field": STABLE_FIELD} if wanted.stable else chosen
+
+
 def _hit(item: Mapping[str, Any]) -> Hit:
+    arrival = (item.get("sort") or (None,))[0]
     return Hit(
         index=item["_index"],
         id=item["_id"],
@@ -147,11 +276,18 @@ def _hit(item: Mapping[str, Any]) -> Hit:
         primary_term=item["_primary_term"],
         source=item.get("_source") or {},
         routing=item.get("_routing"),
+        arrival_ms=arrival if isinstance(arrival, int) and arrival > 0 else None,
     )
 
 
+def _window(error: BadRequestError) -> int | None:
+    """The largest page that an index gives, where that is what the engine refuses."""
+    found = re.search(r"Result window is too large, .*?\[(\d+)\]", str(error.body))
+    return int(found[1]) if found else None
+
+
 def _refuse_partial(shards: Mapping[str, Any], index: str) -> None:
-    """An empty page says that nothing is pending only if there are shards and every one was asked."""
+    """A page that is not full says that nothing more is pending only if there are shards and every one was asked."""
     if not shards.get("total"):
         raise index_missing(index)
     if shards.get("failed"):

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import random
 
+from watcher.slices import Slice
+
 SLICES = 16
 """Parts of what is pending; several times as many as watchers that one would run."""
 MANY, AT_LEAST = 0.1, 5
 """Conflicts in a page that mean another watcher: more than this share, and more than an analyst makes."""
-
-Slice = tuple[int, int]
-"""Which one, of how many."""
 
 
 class Share:
@@ -30,17 +29,19 @@ class Share:
 
     def next_round(self) -> Slice | None:
         """Go on to the next slice, or to everything if there is none left."""
-        self.now = (self._left.pop(), SLICES) if self._left else None
+        self.now = Slice(self._left.pop(), SLICES) if self._left else None
         return self.now
 
-    def is_contended(self, conflicts: int, documents: int) -> bool:
-        """Whether somebody else is at work on the documents of a page; then this round is to end."""
-        if conflicts < AT_LEAST or conflicts <= MANY * documents:
-            return False
+    def split(self) -> None:
+        """Somebody else is at work on the same documents: slices from now on."""
         if self.now is None:
             self._left = self._rng.sample(range(SLICES), SLICES)
-        return True
 
     def whole(self) -> None:
         """A round went wrong: read everything next, whatever the reason was."""
         self._left, self.now = [], None
+
+
+def is_contended(conflicts: int, documents: int) -> bool:
+    """Whether somebody else is at work on some documents; then this round is to end."""
+    return conflicts >= AT_LEAST and conflicts > MANY * documents

@@ -1,8 +1,9 @@
 """Write a batch back, and try again only what may succeed.
 
     actions ──▶ bulk request ──▶ outcome per document
-                    ▲    │
-                    └────┴── 429, 503: those items again, later; 413: in halves
+                    ▲    ├── 429, 503: those items again, later, when Retry-After says; 413: in halves
+                    └────┘
+                         └── the index takes no writes: its items are deferred, and it is named
 
 A request that breaks off may have been done or not. Its documents are deferred: the next round finds those that are
 still pending, and compare-and-set keeps the others from being written twice.
@@ -11,8 +12,8 @@ still pending, and compare-and-set keeps the others from being written twice.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
@@ -20,11 +21,14 @@ from elasticsearch import ApiError, Elasticsearch
 from contract.errors import EngineUnavailableError
 from watcher.actions import RETRY_STATUSES, Action, operations, outcome_of
 from watcher.backoff import Backoff
+from watcher.blocked import FIXES
 from watcher.config import Outcome
-from watcher.engine import engine_faults
+from watcher.engine import EngineBusyError, engine_faults
 
 TRIES = 4
 """Times that an overloaded engine is asked in one batch; the next round asks again."""
+NEEDED = "items.*.status,items.*._seq_no,items.*.error"
+"""Parts of an answer that are read; the rest is not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,69 +46,97 @@ class Report:
 
     written: tuple[Written, ...]
     fault: EngineUnavailableError | None = None
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    """Indices that take no writes, with the engine's `error.type`; no fault, as others do."""
+    retries: int = 0
+    """Requests that were sent again."""
+    too_much: bool = False
+    """The engine called the request too large, or too many: the next ones had better be smaller."""
+
+
+@dataclass(slots=True)
+class _Sending:
+    """What is known of a batch while it is sent."""
+
+    actions: Sequence[Action]
+    ended: list[Written | None]
+    fault: EngineUnavailableError | None = None
+    blocked: dict[str, str] = field(default_factory=dict)
+    too_much: bool = False
+
+    @property
+    def left(self) -> list[int]:
+        return [place for place, written in enumerate(self.ended) if written is None]
 
 
 def send(es: Elasticsearch, actions: Sequence[Action], *, backoff: Backoff, stop: threading.Event) -> Report:
     """Send the updates of one batch. A server's fault is in the report, never raised: other items may be written."""
-    ended: list[Written | None] = [None] * len(actions)
-    fault: EngineUnavailableError | None = None
-    for attempt in range(TRIES):
-        if attempt and stop.wait(backoff.next_s()):
+    batch = _Sending(actions, [None] * len(actions))
+    retries = 0
+    while _send_once(es, batch) and retries < TRIES - 1:
+        if stop.wait(backoff.next_s(asked_to_wait_s(batch.fault))):
             break
-        open_places = [place for place, written in enumerate(ended) if written is None]
-        fault, again = _send_once(es, actions, open_places, ended)
-        if not again:
-            break
-    deferred = Written(Outcome.DEFERRED, reason=str(fault) if fault else "stopped")
-    return Report(tuple(written or deferred for written in ended), fault)
+        retries += 1
+    deferred = Written(Outcome.DEFERRED, reason=str(batch.fault) if batch.fault else "stopped")
+    return Report(
+        tuple(written or deferred for written in batch.ended), batch.fault, batch.blocked, retries, batch.too_much
+    )
 
 
-def _send_once(
-    es: Elasticsearch, actions: Sequence[Action], places: Sequence[int], ended: list[Written | None]
-) -> tuple[EngineUnavailableError | None, bool]:
-    """One request for the actions at `places`; fills in `ended`. Returns the fault, and whether to try again at once."""
-    chosen = [actions[place] for place in places]
+def asked_to_wait_s(fault: Exception | None) -> float | None:
+    """Seconds that the server at fault asked us to wait."""
+    seconds = getattr(fault, "retry_after_s", None)
+    return float(seconds) if seconds is not None else None
+
+
+def _send_once(es: Elasticsearch, batch: _Sending) -> bool:
+    """One request for the actions that have not ended. Returns whether to try again at once."""
+    places = batch.left
+    chosen = [batch.actions[place] for place in places]
+    batch.fault = None
     try:
         with engine_faults("writing predictions", index=chosen[0].hit.index):
-            items = _bulk(es, chosen)
-    except _OverloadedError as overloaded:
-        return overloaded, True
+            items = _bulk(es, chosen, batch)
+    except EngineBusyError as busy:
+        batch.fault, batch.too_much = busy, True
+        return True
     except EngineUnavailableError as fault:
-        return fault, False
+        batch.fault = fault
+        return False
     refused, again = "", False
     for place, item in zip(places, items, strict=True):
-        written = _written(item, actions[place].wanted)
-        if written.outcome is not Outcome.DEFERRED:
-            ended[place] = written
-            continue
-        refused = refused or written.reason
-        if int(item.get("status", 500)) in RETRY_STATUSES:
-            again = True
+        action = batch.actions[place]
+        written = _written(item, action.wanted)
+        kind = _kind(item)
+        if kind in FIXES:
+            batch.blocked[action.hit.index] = kind
+            batch.ended[place] = Written(Outcome.DEFERRED, reason=written.reason)
+        elif written.outcome is not Outcome.DEFERRED:
+            batch.ended[place] = written
         else:
-            ended[place] = written
-    if not refused:
-        return None, False
-    return EngineUnavailableError(f"Elasticsearch puts off updates ({refused}); nothing is lost, trying again"), again
+            refused = refused or written.reason
+            if int(item.get("status", 500)) in RETRY_STATUSES:
+                again = batch.too_much = True
+            else:
+                batch.ended[place] = written
+    if refused:
+        batch.fault = EngineUnavailableError(
+            f"Elasticsearch puts off updates ({refused}); nothing is lost, trying again"
+        )
+    return again
 
 
-class _OverloadedError(EngineUnavailableError):
-    """The whole request was put off."""
-
-
-def _bulk(es: Elasticsearch, actions: Sequence[Action]) -> list[dict[str, Any]]:
+def _bulk(es: Elasticsearch, actions: Sequence[Action], batch: _Sending) -> list[dict[str, Any]]:
     """The items of one bulk answer, in the order of the actions; in halves where the request is too large."""
     try:
         # retries are ours: the client's would send everything again, also what is written
-        answer = es.options(max_retries=0).bulk(operations=operations(actions))
+        answer = es.options(max_retries=0).bulk(operations=operations(actions), filter_path=NEEDED)
     except ApiError as error:
-        if error.meta.status in RETRY_STATUSES:
-            raise _OverloadedError(
-                f"Elasticsearch is overloaded or not ready ({error.meta.status} to a bulk request); nothing is lost, trying again"
-            ) from None
         if error.meta.status != 413 or len(actions) == 1:
             raise
+        batch.too_much = True
         half = len(actions) // 2
-        return _bulk(es, actions[:half]) + _bulk(es, actions[half:])
+        return _bulk(es, actions[:half], batch) + _bulk(es, actions[half:], batch)
     items = [item.get("update") for item in answer.get("items", ())]
     if len(items) != len(actions) or not all(isinstance(item, dict) for item in items):
         raise EngineUnavailableError(
@@ -118,6 +150,10 @@ def _written(item: dict[str, Any], wanted: Outcome) -> Written:
     outcome = outcome_of(status, wanted)
     if outcome is wanted:
         return Written(outcome, seq_no=item.get("_seq_no"))
+    return Written(outcome, reason=f"{status} {_kind(item)}".strip())
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    """The `error.type` of an item that was not done."""
     error = item.get("error")
-    kind = error.get("type", "") if isinstance(error, dict) else str(error or "")
-    return Written(outcome, reason=f"{status} {kind}".strip())
+    return str(error.get("type", "")) if isinstance(error, dict) else str(error or "")

@@ -113,8 +113,7 @@ def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
     finally:
         place.es.indices.delete(index=later.index, ignore_unavailable=True)
     ours = [record for record in caplog.records if record.name.startswith("watcher") and record.levelname == "WARNING"]
-    assert len(ours) == 1
-    assert pattern in ours[0].message
+    assert len([record for record in ours if pattern in record.message]) == 1  # a new index may answer 503 for a moment
 
 
 def test_an_index_made_anew_is_not_taken_for_the_old_one(place: Place, service: str) -> None:

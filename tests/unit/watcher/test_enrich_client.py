@@ -8,7 +8,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from watcher.enrich_client import dump, retry_after_s
+from watcher.backoff import retry_after_s
+from watcher.enrich_client import dump
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-3", "nan", "inf", "Wed, 21 Oct 2015 07:28:00 GMT"])

@@ -1,0 +1,83 @@
+"""Indices that take no writes for now: left alone, so that the rest goes on.
+
+block, closed, no privilege ──▶ parked 60 s ──▶ tried again ──▶ written: free
+                                    ▲               └── refused again ──▶ parked twice as long, 1 h at most
+                                    └───────────────────────┘
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
+
+LIMIT_S = 3600.0
+FIXES = {
+    "cluster_block_exception": "it is blocked: free disk space, or remove `index.blocks.*` from its settings",
+    "index_closed_exception": "it is closed: open it, or leave it out of OVERSIGHT_INDEX",
+    "security_exception": "the watcher's key or role needs the index privileges `read` and `write` on it",
+}
+"""What to do, by `error.type` of the refusal. With any of these no document of the index can be written."""
+
+
+@dataclass(slots=True)
+class _Pause:
+    reason: str
+    pause_s: float
+    until_s: float
+
+
+class Blocked:
+    """Indices that are left alone. Several threads may use it.
+
+    Args:
+        first_s: first pause, seconds.
+    """
+
+    def __init__(self, first_s: float) -> None:
+        self._first_s, self._lock = first_s, threading.Lock()
+        self._pauses: dict[str, _Pause] = {}
+
+    def refused(self, index: str, reason: str) -> None:
+        """The engine takes no write to an index; `reason` is its `error.type`."""
+        now_s = time.monotonic()
+        with self._lock:
+            earlier = self._pauses.get(index)
+            if earlier is not None and now_s < earlier.until_s:  # another part of the same page
+                return
+            pause_s = self._first_s if earlier is None else min(LIMIT_S, earlier.pause_s * 2)
+            self._pauses[index] = _Pause(reason, pause_s, now_s + pause_s)
+        if earlier is None:
+            log.error(
+                "index %s takes no updates (%s); its documents stay pending and it is left alone for %.0f s, then longer; %s",
+                index, reason, pause_s, FIXES.get(reason, "look at its health"),
+                extra={"event.action": "park-index", "event.outcome": "failure", "watcher.index": index},
+            )  # fmt: skip
+
+    def wrote(self, indices: Iterable[str]) -> None:
+        """These took a write."""
+        if not self._pauses:
+            return
+        for index in set(indices):
+            with self._lock:
+                was = self._pauses.pop(index, None)
+            if was is not None:
+                log.info(
+                    "index %s takes updates again", index,
+                    extra={"event.action": "free-index", "event.outcome": "success", "watcher.index": index},
+                )  # fmt: skip
+
+    def now(self) -> tuple[str, ...]:
+        """Those that are to be left alone at this moment."""
+        now_s = time.monotonic()
+        with self._lock:
+            return tuple(sorted(index for index, pause in self._pauses.items() if now_s < pause.until_s))
+
+    def reasons(self) -> str:
+        """`index (reason)` of each that has taken no write since it was refused; empty without any."""
+        with self._lock:
+            return ", ".join(f"{index} ({pause.reason})" for index, pause in sorted(self._pauses.items()))

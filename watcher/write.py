@@ -1,0 +1,202 @@
+"""Write batches while the next one is being enriched: one bulk request of a lane is under way at any time.
+
+    batch ──▶ submit() ──▶ waits for the one before ──▶ bulk request in a thread ─┐
+                                   │                                              │
+                                   └──── settle(): remember, count, log ◀─────────┘
+
+Everything but the request itself happens in the thread of the lane.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from contract.errors import ServerError
+from watcher.actions import action
+from watcher.answers import Model, Refusal, Result
+from watcher.backoff import Backoff
+from watcher.blame import name_some
+from watcher.blocked import Blocked
+from watcher.config import Outcome, Totals, WatchConfig
+from watcher.facts import Facts
+from watcher.memory import Memory
+from watcher.pace import Pace
+from watcher.poll import Hit
+from watcher.update import Report, Written, send
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents with their results, ready to be written."""
+
+    hits: Sequence[Hit]
+    results: Sequence[Result]
+    model: Model
+    began_s: float
+    """When it was sent to the enrich service, of a monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all lanes of a watcher know together."""
+
+    config: WatchConfig
+    memory: Memory
+    totals: Totals
+    facts: Facts
+    blocked: Blocked
+    stop: threading.Event
+
+    def backoff(self) -> Backoff:
+        """Waits within one batch."""
+        return Backoff(self.config.backoff_s, self.config.max_backoff_s)
+
+
+class Writer:
+    """Writes the batches of one lane, in order.
+
+    Args:
+        es: the cluster.
+        shared: what becomes of them is noted here.
+        throttle: made smaller when the engine says that it is too much.
+        executor: where requests run.
+    """
+
+    def __init__(self, es: Elasticsearch, shared: Shared, *, throttle: Pace, executor: Executor) -> None:
+        self._es, self._shared, self._throttle, self._executor = es, shared, throttle, executor
+        self._under_way: tuple[Batch, Future[Report]] | None = None
+        self._conflicts = self._documents = 0
+        self.went_well = 0
+        """Batches so far that met no fault of the engine."""
+
+    def take_conflicts(self) -> tuple[int, int]:
+        """Conflicts, and documents of any outcome, since the last time that this was asked."""
+        taken, self._conflicts, self._documents = (self._conflicts, self._documents), 0, 0
+        return taken
+
+    def submit(self, batch: Batch) -> None:
+        """Begin to write a batch, once the one before has ended.
+
+        Raises:
+            EngineUnavailableError: the one before met a server's fault; this one is not written.
+        """
+        self.finish()
+        now = datetime.now(UTC)
+        actions = [action(hit, result, now=now) for hit, result in zip(batch.hits, batch.results, strict=True)]
+        backoff = self._shared.backoff()
+        future = self._executor.submit(send, self._es, actions, backoff=backoff, stop=self._shared.stop)
+        self._under_way = (batch, future)
+
+    def finish(self) -> None:
+        """Wait until nothing is under way.
+
+        Raises:
+            EngineUnavailableError: it met a server's fault.
+        """
+        fault = self.settle()
+        if fault is not None:
+            raise fault
+
+    def settle(self) -> ServerError | None:
+        """Wait until nothing is under way, and note what became of it; returns the server's fault if there was one."""
+        if self._under_way is None:
+            return None
+        (batch, future), self._under_way = self._under_way, None
+        report = future.result()
+        self._note(batch, report)
+        return report.fault
+
+    def _note(self, batch: Batch, report: Report) -> None:
+        shared = self._shared
+        _remember(shared.memory, batch.hits, report.written)
+        counts = Counter(written.outcome for written in report.written)
+        refusals = Counter(result.type for result in batch.results if isinstance(result, Refusal))
+        self._conflicts += counts[Outcome.CONFLICT]
+        self._documents += len(batch.hits)
+        self.went_well += report.fault is None
+        shared.totals.add((written.outcome for written in report.written), batches=1)
+        shared.facts.wrote(
+            counts, delays_s=_delays_s(batch.hits, report.written), refusals=refusals, retries=report.retries
+        )
+        for index, reason in report.blocked.items():
+            shared.blocked.refused(index, reason)
+        shared.blocked.wrote(
+            hit.index for hit, written in zip(batch.hits, report.written, strict=True) if written.seq_no is not None
+        )
+        if report.too_much:
+            self._throttle.failed(len(batch.hits))
+        else:
+            self._throttle.worked(len(batch.hits))
+        _log(batch, counts, refusals, time.monotonic() - batch.began_s)
+
+
+def report_parked(parked: Sequence[tuple[Hit, Written]], what: str, advice: str) -> None:
+    """One line, by ids: what is in the documents stays out of the log."""
+    if not parked:
+        return
+    reasons = ", ".join(sorted({written.reason for _, written in parked}))
+    log.error(
+        "%s %d documents (%s): %s; they stay pending and are tried again later, %s",
+        what, len(parked), reasons, name_some([hit for hit, _ in parked]), advice,
+        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(parked)},
+    )  # fmt: skip
+
+
+def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> None:
+    now_s = time.monotonic()
+    refused: list[tuple[Hit, Written]] = []
+    denied: list[tuple[Hit, Written]] = []
+    for hit, written in zip(hits, ends, strict=True):
+        if written.seq_no is not None:
+            memory.wrote(hit, written.seq_no, now_s)
+        elif written.outcome is Outcome.REJECTED:
+            refused += [(hit, written)] if memory.park(hit, now_s) else []
+        elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and memory.lost(hit, now_s):
+            denied += [(hit, written)] if memory.park(hit, now_s) else []
+    report_parked(
+        refused, "Elasticsearch refuses to update", "compare its mapping with the one of `oversight provision`"
+    )
+    report_parked(
+        denied, "Elasticsearch shows and yet denies to have", "look at their routing and at the health of the index"
+    )
+
+
+def _delays_s(hits: Sequence[Hit], ends: Sequence[Written]) -> Iterator[float]:
+    """Seconds from arrival to prediction, of the documents that were given their first one."""
+    now_ms = time.time() * 1000
+    for hit, written in zip(hits, ends, strict=True):
+        if written.outcome is Outcome.ENRICHED and hit.arrival_ms is not None and not _had_one(hit):
+            yield max(0.0, (now_ms - hit.arrival_ms) / 1000)
+
+
+def _had_one(hit: Hit) -> bool:
+    ours = hit.source.get("oversight")
+    return isinstance(ours, Mapping) and "prediction" in ours
+
+
+def _log(batch: Batch, counts: Mapping[Outcome, int], refusals: Mapping[str, int], took_s: float) -> None:
+    whole = counts.get(Outcome.DEFERRED, 0) + counts.get(Outcome.REJECTED, 0) == 0
+    fields: dict[str, Any] = {
+        "event.action": "enrich-batch",
+        "event.outcome": "success" if whole else "failure",
+        "event.duration": round(took_s * 1e9),
+        "oversight.model.id": batch.model.id,
+        "oversight.model.version": batch.model.version,
+        "watcher.batch.size": len(batch.results),
+        **{f"watcher.batch.{outcome}": count for outcome, count in counts.items()},
+        **{f"watcher.batch.refusals.{kind}": count for kind, count in refusals.items()},
+    }
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    log.info("batch of %d: %s in %.0f ms", len(batch.results), said, took_s * 1000, extra=fields)
