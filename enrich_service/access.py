@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 SERVICE = "oversight-enrich"
 ECS_VERSION = "1.6.0"
 """As ecs-logging writes it beside the other lines."""
+LONG_MAX = 2**63 - 1
+"""Of Elasticsearch's `long`; a Content-Length may claim more."""
 QUIET = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
 """Asked every few seconds by machines: a line only where the answer is not 200."""
 NO_ROUTE = "other"
@@ -75,7 +77,7 @@ def _say(route: str, response: Response, duration_ns: int) -> None:
         "event.outcome": "success" if status < 400 else "failure",
         "event.duration": duration_ns,
         "http.request.method": request.method[:20],
-        "http.request.body.bytes": request.content_length or 0,
+        "http.request.body.bytes": min(request.content_length or 0, LONG_MAX),  # as the client claims
         "http.response.status_code": status,
         "http.response.body.bytes": response.content_length or 0,
         "url.path": route,

@@ -113,7 +113,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from enrich_service import access
         from enrich_service.app import create_app
         from enrich_service.artifact import open_model
+        from enrich_service.memory import give_back_large_blocks
 
+        give_back_large_blocks()
         chosen = self.switch.chosen
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
         access.to_handlers_of("enrich_service")

@@ -82,6 +82,12 @@ def test_a_path_that_is_no_route_is_not_in_the_log(lines: io.StringIO) -> None:
     assert one["event"]["outcome"] == "failure"
 
 
+def test_a_length_beyond_64_bits_still_gives_a_line(lines: io.StringIO) -> None:
+    """It is what the client claims, and Elasticsearch's `long` ends there."""
+    app().test_client().get("/v2/health/dead", environ_overrides={"CONTENT_LENGTH": "9" * 20})
+    assert json.loads(lines.getvalue())["http"]["request"]["body"]["bytes"] == 2**63 - 1
+
+
 def test_probes_that_succeed_leave_no_line(lines: io.StringIO) -> None:
     """An orchestrator asks every few seconds."""
     assert app().test_client().get("/v2/health/live").status_code == 200

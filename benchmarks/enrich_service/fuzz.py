@@ -1,0 +1,233 @@
+"""Anything at all is sent to a real service: what it answers, and that it is the same service afterwards.
+
+    python -m benchmarks.enrich_service.fuzz [--rounds 200] [--seed 1] [--model FILE]
+
+    bodies (fuzz_bodies) ──┐
+                           ├──▶ oversight serve, a real gunicorn ──▶ answers ──▶ faults: a 5xx, no JSON, a trace, a hang
+    clients (fuzz_sockets) ┘             └─ workers, memory, log: before and after
+
+Exit 1 where there is a fault, a worker was replaced or its memory grew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import psutil
+
+from benchmarks.enrich_service import fuzz_bodies, fuzz_sockets
+from benchmarks.enrich_service.fuzz_sockets import Answer, Hung, Sent
+from contract.artifact import ModelContract
+from oversight.ports import free_port
+
+MB = 1024 * 1024
+HEAVY_EVERY = 20
+"""One request of a heavy kind for so many of another."""
+MAX_GROWTH = 1.25
+"""Memory of the workers together after the rounds, against that after one round of all kinds."""
+SETTLE_S = 1.0
+BACKPRESSURE = b"OVERSIGHT_SERVE_QUEUE"
+"""In a 503 that turns away what the queue has no room for; that is what it is there for."""
+TRACES = (b"Traceback", b'File "', b"site-packages")
+
+Client = Callable[[str, ModelContract, Random], Sent]
+
+
+@dataclass
+class Kind:
+    """What came of one kind of request."""
+
+    requests: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """What a service did with all of it."""
+
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    replaced: int = 0
+    before_bytes: int = 0
+    after_bytes: int = 0
+    log_problems: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[str]:
+        """Everything that must not be, a line each."""
+        faults = [f"{name}: {fault}" for name, kind in self.kinds.items() for fault in kind.faults]
+        faults += [f"log: {line}" for line in self.log_problems]
+        faults += [f"{self.replaced} workers were replaced"] if self.replaced else []
+        if self.after_bytes > MAX_GROWTH * self.before_bytes:
+            faults.append(f"memory grew from {self.before_bytes // MB} to {self.after_bytes // MB} MB")
+        return faults
+
+
+def clients() -> dict[str, tuple[Client, bool]]:
+    """Every kind by its name: what sends one, and whether it is heavy."""
+    kinds: dict[str, tuple[Client, bool]] = {name: (_sender(make), False) for name, make in fuzz_bodies.MAKERS.items()}
+    kinds |= {name: (client, False) for name, client in fuzz_sockets.CLIENTS.items()}
+    kinds |= {name: (_sender(make), True) for name, make in fuzz_bodies.HEAVY.items()}
+    return kinds | {name: (client, True) for name, client in fuzz_sockets.HEAVY.items()}
+
+
+def _sender(make: Callable[[ModelContract, Random], fuzz_bodies.Body]) -> Client:
+    def send(url: str, contract: ModelContract, random: Random) -> Sent:
+        body = make(contract, random)
+        head = fuzz_sockets.head_of(body.path, len(body.data), body.headers)
+        return 1, fuzz_sockets.exchange(url, head + body.data)
+
+    return send
+
+
+def run(
+    url: str, workers: Callable[[], list[psutil.Process]], log: Path, *, rounds: int, seed: int, threads: int = 2
+) -> Report:
+    """Send every kind `rounds` times, the heavy ones less often, after one of each that only warms up."""
+    with urllib.request.urlopen(f"{url}/v1/model", timeout=30) as page:  # noqa: S310  a service that was started here
+        contract = ModelContract.from_dict(json.load(page)["contract"])
+    first = {worker.pid for worker in workers()}
+    report = Report()
+    _all_kinds(url, contract, Report(), rounds=2, seed=seed - 1, threads=threads)
+    report.before_bytes = _memory(workers)
+    _all_kinds(url, contract, report, rounds=rounds, seed=seed, threads=threads)
+    report.after_bytes = _memory(workers)
+    report.replaced = len({worker.pid for worker in workers()} - first)
+    report.log_problems = log_problems(log)
+    return report
+
+
+def _all_kinds(url: str, contract: ModelContract, report: Report, *, rounds: int, seed: int, threads: int) -> None:
+    with ThreadPoolExecutor(threads) as pool, fuzz_sockets.silent_clients(url, 2):
+        for name, (client, heavy) in clients().items():
+            kind = report.kinds.setdefault(name, Kind())
+            times = -(-rounds // HEAVY_EVERY) if heavy else rounds
+            randoms = [Random(f"{name} {seed} {number}") for number in range(times)]  # noqa: S311  to be repeated
+            for sent in pool.map(partial(_send, client, url, contract), randoms):
+                _count(kind, sent)
+
+
+def _send(client: Client, url: str, contract: ModelContract, random: Random) -> Sent | str:
+    """What came of one; text where it is a fault by itself."""
+    try:
+        return client(url, contract, random)
+    except Hung as hung:
+        return str(hung)
+    except ConnectionRefusedError:
+        return "the service takes no connection"
+    except ConnectionError:
+        return 1, []
+
+
+def _count(kind: Kind, sent: Sent | str) -> None:
+    if isinstance(sent, str):
+        kind.requests += 1
+        kind.faults.append(sent)
+        return
+    requests, answers = sent
+    kind.requests += requests
+    for answer in answers:
+        kind.statuses[answer.status] += 1
+        problem = problem_of(answer)
+        if problem is not None:
+            kind.faults.append(problem)
+
+
+def problem_of(answer: Answer) -> str | None:
+    """Why an answer must not be; None where it may."""
+    shown = f"{answer.status} {answer.body[:200]!r}"
+    if answer.status >= 500 and not (answer.status == 503 and BACKPRESSURE in answer.body):
+        return f"a server's error: {shown}"
+    if any(trace in answer.body for trace in TRACES):
+        return f"a stack trace: {shown}"
+    if answer.content_type.startswith("text/plain") and answer.status == 200:
+        return None  # the metrics
+    if answer.content_type != "application/json":
+        return f"{answer.content_type!r} instead of JSON: {shown}"
+    try:
+        page = json.loads(answer.body)
+    except ValueError:
+        return f"no JSON: {shown}"
+    error = page.get("error")
+    if answer.status >= 400 and not (isinstance(error, str) or set(error or ()) == {"type", "message"}):
+        return f"an error of another form: {shown}"
+    return None
+
+
+def log_problems(log: Path) -> list[str]:
+    """Lines of a service's log that tell of a mistake in it."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    bad = [line for line in lines if "Traceback" in line or '"log.level":"error"' in line or not line.startswith("{")]
+    return [line[:400] for line in bad[:5]]
+
+
+def _memory(workers: Callable[[], list[psutil.Process]]) -> int:
+    """Resident memory of the workers together, once they rest."""
+    time.sleep(SETTLE_S)
+    return sum(worker.memory_info().rss for worker in workers())
+
+
+@contextlib.contextmanager
+def service(model: Path | None, folder: Path) -> Iterator[tuple[str, psutil.Popen, Path]]:
+    """Address, process and log of `oversight serve` with two workers, stopped at the end."""
+    port = free_port()
+    log = folder / "serve.log"
+    command = [sys.executable, "-m", "oversight", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    command += [] if model is None else ["--model", str(model)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
+    with log.open("wb") as output:
+        process = psutil.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=clean)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(200):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/v2/health/ready", timeout=5):  # noqa: S310
+                break
+            time.sleep(0.1)
+        yield url, process, log
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def table(report: Report) -> list[str]:
+    """The report as lines for the documentation, and what must not be."""
+    lines = ["| what was sent | requests | answers by status | no answer |", "|---|---|---|---|"]
+    for name, kind in report.kinds.items():
+        statuses = ", ".join(f"{status}: {number:,}" for status, number in sorted(kind.statuses.items()))
+        lines.append(f"| {name} | {kind.requests:,} | {statuses} | {kind.requests - kind.statuses.total():,} |")
+    total = sum(kind.requests for kind in report.kinds.values())
+    lines += ["", f"{total:,} requests, workers replaced: {report.replaced}, memory of the workers: "
+                  f"{report.before_bytes / MB:.0f} MB before, {report.after_bytes / MB:.0f} MB after"]  # fmt: skip
+    return [*lines, *(f"FAULT {fault}" for fault in report.faults)]
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=200, help="requests of each kind")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", type=Path, help="the artifact; the shipped one by default")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, service(options.model, Path(folder)) as (url, process, log):
+        report = run(url, process.children, log, rounds=options.rounds, seed=options.seed)
+    sys.stdout.write("\n".join(table(report)) + "\n")
+    sys.exit(1 if report.faults else 0)
+
+
+if __name__ == "__main__":
+    main()
