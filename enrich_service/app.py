@@ -160,6 +160,7 @@ def description() -> Response:
             artifact.version,
             asks_for_token=config.asks_for_token,
             max_documents=config.max_documents,
+            open_metrics=config.open_metrics,
         )
     )
 

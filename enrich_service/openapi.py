@@ -17,6 +17,7 @@ from enrich_service.openapi_schemas import TEXT, VERSION, Schema, ref, schemas
 
 OPENAPI = "3.1.0"
 JSON = "application/json"
+METRICS = "/metrics"
 DESCRIPTION = (
     "Predictions for documents. Bodies are JSON in UTF-8, packed with `Content-Encoding: gzip` if the client likes. "
     'A request that is refused as a whole gets `{"error": {"type", "message"}}`, below /v2 `{"error": "text"}`.'
@@ -93,17 +94,20 @@ OPERATIONS: tuple[Operation, ...] = (
     *_of_models("/v2/models/{name}", "a model"),
     *_of_models("/v2/models/{name}/versions/{version}", "a version of a model"),
     Operation("/openapi.json", "get", "This description", _OPERATIONS, None),
-    Operation("/metrics", "get", "Counters of all workers, as Prometheus reads them", _OPERATIONS, None, media_type="text/plain"),
+    Operation(METRICS, "get", "Counters of all workers, as Prometheus reads them", _OPERATIONS, None, media_type="text/plain"),
 )  # fmt: skip
 """Every route of the application."""
 
 
-def document(contract: ModelContract, version: str, *, asks_for_token: bool, max_documents: int) -> dict[str, Any]:
-    """The description of a service with this model."""
+def document(
+    contract: ModelContract, version: str, *, asks_for_token: bool, max_documents: int, open_metrics: bool = False
+) -> dict[str, Any]:
+    """The description of a service with this model; `open_metrics`: `/metrics` asks for no token either."""
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         path = paths.setdefault(operation.path, _parameters(operation.path, contract, version))
-        path[operation.method] = _operation(operation, asks_for_token=asks_for_token)
+        free = operation.open or (open_metrics and operation.path == METRICS)
+        path[operation.method] = _operation(operation, guarded=asks_for_token and not free)
     components: dict[str, Any] = {"schemas": schemas(contract, version, max_documents=max_documents)}
     if asks_for_token:
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
@@ -135,8 +139,7 @@ def _parameters(path: str, contract: ModelContract, version: str) -> dict[str, A
     return {"parameters": used} if used else {}
 
 
-def _operation(operation: Operation, *, asks_for_token: bool) -> dict[str, Any]:
-    guarded = asks_for_token and not operation.open
+def _operation(operation: Operation, *, guarded: bool) -> dict[str, Any]:
     error = ref("ProtocolError" if operation.path.split("/")[1] == "v2" else "Error")
     given = {} if operation.gives is None else {"schema": ref(operation.gives)}
     responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {operation.media_type: given}}}

@@ -65,7 +65,7 @@ def _http_error(problem: HTTPException) -> Response:
     """What Flask itself refuses."""
     status = problem.code or 500
     words = {
-        404: f"there is nothing at {request.path[:100]!r}; the routes are /v1/enrich, /v1/model and those below /v2",
+        404: f"there is nothing at {request.path[:100]!r}; GET /openapi.json lists the routes",
         405: f"{request.method[:20]} is not for {request.path[:100]!r}; allowed: "
         + ", ".join(sorted(getattr(problem, "valid_methods", None) or ())),
     }

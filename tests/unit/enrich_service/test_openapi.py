@@ -73,6 +73,15 @@ def test_the_token_is_asked_for_where_one_is_set(turbine: Artifact) -> None:
     assert guarded.get("/openapi.json").status_code == 401
 
 
+@pytest.mark.parametrize("open_metrics", [True, False])
+def test_open_metrics_are_described_as_open(turbine: Artifact, open_metrics: bool) -> None:
+    """Where the operator lets Prometheus in without a token."""
+    app = create_app(turbine, AppConfig(token="hush", open_metrics=open_metrics))
+    page = app.test_client().get("/openapi.json", headers={"Authorization": "Bearer hush"}).get_json()
+    assert page["paths"]["/metrics"]["get"]["security"] == ([] if open_metrics else [{"bearer": []}])
+    assert page["paths"]["/v1/model"]["get"]["security"] == [{"bearer": []}]
+
+
 @pytest.mark.parametrize("contract", [TURBINE, without_novelty(), read_contract(DEFAULT_MODEL)])
 def test_every_schema_is_one_and_every_reference_leads_somewhere(contract: Any) -> None:
     """For any contract, not for the shipped one alone."""
