@@ -124,5 +124,5 @@ def summary(exported: Exported, output: Path | None) -> list[str]:
     """What became of the verdicts."""
     place = "" if output is None else f" in {output}"
     said = ", ".join(f"{count:,} {label}" for label, count in exported.by_label.most_common())
-    lines = [f"{exported.rows:,} rows{place}{said and f': {said}'}"]
+    lines = [f"{exported.rows:,} row{'' if exported.rows == 1 else 's'}{place}{said and f': {said}'}"]
     return lines + [f"{count:,} verdicts left out: {reason}" for reason, count in exported.left_out.most_common()]

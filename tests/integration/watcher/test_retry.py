@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from elasticsearch import Elasticsearch
 
 from contract.fields import stream_name
 from es_pipelines.provision import provision, remove
+from tests.acceptance.commands import Desk
 from tests.artifacts import HOT, TURBINE
 from tests.integration.watcher.conftest import Place, event
 from tests.integration.watcher.faulty import Interfering
+from tests.integration.watcher.proxy import wait_until
 from watcher import selection
 from watcher.failures import read_failures
 from watcher.retry import Retried, retry
@@ -119,11 +122,7 @@ class TestThroughThePipeline:
             change = {"doc": {"oversight": {"feedback": FEEDBACK}, "tags": ["seen"]}}
             updates += [{"update": {"_index": hit["_index"], "_id": doc_id}}, change]
         assert not stream.es.bulk(operations=updates, refresh=True)["errors"]
-        name = stream.es.indices.get_settings(index=stream.index, name="index.default_pipeline")
-        router = next(iter(name.values()))["settings"]["index"]["default_pipeline"]
-        body = dict(stream.es.ingest.get_pipeline(id=router)[router])
-        tabs = {"gsub": {"field": "event.original", "pattern": "\t", "replacement": ",", "ignore_missing": True}}
-        stream.es.ingest.put_pipeline(id=router, body={**body, "processors": [tabs, *body["processors"]]})
+        mend(stream)
         done = again(stream, page_size=2)
         assert (done.pending, dict(done.failed_anew)) == (2, {"column_count": 2})
         after = stream.all()
@@ -146,3 +145,36 @@ class TestThroughThePipeline:
         done = again(stream)
         assert dict(done.swept.spared) == {"its index has no default pipeline": 1}
         assert stream.all()["a"]["_version"] == hit["_version"]
+
+    def test_killed_in_the_middle_it_has_lost_nothing_and_goes_on(
+        self, stream: Place, engine_url: str, namespace: str, tmp_path: Path
+    ) -> None:
+        """SIGKILL between and during its requests: each document is as it was or as it should be, and written once."""
+        count = 40
+        lines: list[dict[str, Any]] = []
+        for number in range(count):
+            lines += [{"create": {"_index": stream.index, "_id": str(number)}}, {"message": "61.5\tsteady\t1.2"}]
+        assert not stream.es.bulk(operations=lines, refresh=True)["errors"]
+        mend(stream)
+        desk = Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
+        process = desk.start("retry", "--yes", "--rate", "10", log=tmp_path / "log")
+        wait_until(lambda: 0 < stream.count("pending") < count, what="the first of the retry")
+        process.kill()
+        process.wait(10)
+        found = stream.all()
+        assert len(found) == count
+        states = {(hit["_source"]["oversight"]["status"], hit["_version"]) for hit in found.values()}
+        assert states == {("failed", 1), ("pending", 2)}
+        swept = again(stream).swept
+        assert (swept.refused.total(), swept.left) == (0, 0)
+        assert stream.versions() == {2}
+        assert stream.statuses() == ["pending"] * count
+
+
+def mend(stream: Place) -> None:
+    """Let the pipeline take tabs for commas."""
+    name = next(iter(stream.es.indices.get_settings(index=stream.index, name="index.default_pipeline").values()))
+    router = name["settings"]["index"]["default_pipeline"]
+    body = dict(stream.es.ingest.get_pipeline(id=router)[router])
+    tabs = {"gsub": {"field": "event.original", "pattern": "\t", "replacement": ",", "ignore_missing": True}}
+    stream.es.ingest.put_pipeline(id=router, body={**body, "processors": [tabs, *body["processors"]]})
