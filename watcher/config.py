@@ -56,6 +56,8 @@ class WatchConfig:
     """Longest wait between two tries."""
     pit_keep_alive_s: float = 120.0
     """Seconds that the point in time stays open between two pages."""
+    suppress: Path | None = None
+    """File with the alerts that do not alert (`watcher.suppress`); None: every alert does."""
     once: bool = False
     """End when nothing is pending, in place of waiting for more."""
     once_tries: int = 5

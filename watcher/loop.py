@@ -40,6 +40,7 @@ from watcher.poll import Hit, PointInTime, Wanted, is_anything_pending, refresh,
 from watcher.pulse import pulsing
 from watcher.share import Share
 from watcher.slices import combined
+from watcher.suppress import Suppression
 from watcher.update import asked_to_wait_s
 from watcher.write import Shared
 
@@ -75,7 +76,9 @@ class _Watcher:
         self._share, self._models = Share(rng), Models(client)
         self._index, self._page_size = config.index, config.page_size
         self._whole_again_s, self._left_out, self._lock = 0.0, "", threading.Lock()
-        shared = Shared(config, Memory(), self._totals, self._facts, self._blocked, stop)
+        suppression = Suppression(config.suppress)
+        self._suppressing = suppression.fields
+        shared = Shared(config, Memory(), self._totals, self._facts, self._blocked, stop, suppression)
         self._lanes = [Lane(es, client, self._models, shared, executor) for _ in range(config.slices)]
 
     def run(self) -> Totals:
@@ -135,7 +138,7 @@ class _Watcher:
         done = Found()
         if self._is_anything_pending(without):
             wanted = Wanted(
-                model.fields, self._page_size, combined(self._config.part, part), without=without,
+                (*model.fields, *self._suppressing), self._page_size, combined(self._config.part, part), without=without,
                 stable=self._config.part is not None,
             )  # fmt: skip
             stale_s = 0.0 if refreshed else STALE_S

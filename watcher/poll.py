@@ -24,7 +24,7 @@ from elastic_transport import ObjectApiResponse, TransportError
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
 
 from contract.errors import EngineUnavailableError
-from contract.fields import ALERT_ROOT, PENDING, STATUS
+from contract.fields import ALERT_ROOT, PENDING, STATUS, SUPPRESSED, SUPPRESSED_BY
 from watcher.engine import IndexMissingError, PageTooLargeError, PointInTimeLostError, engine_faults, index_missing
 from watcher.slices import STABLE_FIELD
 
@@ -38,6 +38,7 @@ ORDER = (
 EARLIER_FIELDS = (
     "event.kind", "event.severity", "event.risk_score", "rule", "threat", "error",
     STATUS, "oversight.prediction", "oversight.model", "oversight.shadow", "oversight.failure", ALERT_ROOT,
+    SUPPRESSED, SUPPRESSED_BY,
 )  # fmt: skip
 """What an earlier verdict may have left in the document, and the next one may have to take back; with the status one
 sees whether `oversight` is an object at all."""

@@ -32,6 +32,7 @@ from watcher.facts import Facts
 from watcher.memory import Memory
 from watcher.pace import Pace
 from watcher.poll import Hit
+from watcher.suppress import Suppression
 from watcher.update import Report, Written, send
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Shared:
     facts: Facts
     blocked: Blocked
     stop: threading.Event
+    suppression: Suppression
 
     def backoff(self) -> Backoff:
         """Waits within one batch."""
@@ -94,7 +96,8 @@ class Writer:
         """
         self.finish()
         now = datetime.now(UTC)
-        actions = [action(hit, result, now=now) for hit, result in zip(batch.hits, batch.results, strict=True)]
+        results = self._shared.suppression.apply(batch.hits, batch.results, now=now)
+        actions = [action(hit, result, now=now) for hit, result in zip(batch.hits, results, strict=True)]
         backoff = self._shared.backoff()
         future = self._executor.submit(send, self._es, actions, backoff=backoff, stop=self._shared.stop)
         self._under_way = (batch, future)
