@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.errors import SettingsError
 from contract.hosts import is_loopback
+from watcher.slices import parse_slice
 
 ENV_FILE = ".env"
 PREFIX = "OVERSIGHT_"
@@ -106,8 +107,14 @@ class OversightSettings(Part):
     """Bearer token of the enrich service; asked for, and sent, where it is set."""
     enrich_ca_certs: Path | None = None
     """File with the certificate authority that signed the enrich service's certificate; unset: those of the system."""
+    enrich_client_cert: Path | None = None
+    """PEM file of the certificate that the watcher shows, where the enrich service asks for one."""
+    enrich_client_key: Path | None = None
+    """PEM file of that certificate's key."""
     allow_plain_http: bool = False
     """Send keys and tokens over plain HTTP to another machine; off, such an address is refused."""
+    suppress: Path | None = None
+    """File with the alerts that somebody expects and that do not alert, one rule a line (docs/people.md); read again when it changes."""
     state: Path = Path("~/.local/state/oversight")
     """Folder for what a command must remember: the registry of shipped files."""
 
@@ -140,17 +147,34 @@ class OversightSettings(Part):
     def _is_an_address(cls, value: str) -> str:
         return check_url(value)
 
-    @field_validator("enrich_ca_certs")
+    @property
+    def client_cert(self) -> tuple[Path, Path] | None:
+        """The certificate that a client of the enrich service shows, and its key."""
+        cert, key = self.enrich_client_cert, self.enrich_client_key
+        return None if cert is None or key is None else (cert, key)
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.enrich_client_cert is None) != (self.enrich_client_key is None):
+            raise ValueError("OVERSIGHT_ENRICH_CLIENT_CERT and OVERSIGHT_ENRICH_CLIENT_KEY belong together: set both")
+        return self
+
+    @field_validator("enrich_ca_certs", "enrich_client_cert", "enrich_client_key")
     @classmethod
     def _can_be_read(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
             raise ValueError("there is no such file; name a PEM file of certificates")
         return value
 
-    @field_validator("state", "model")
+    @field_validator("suppress", mode="before")
     @classmethod
-    def _home_is_expanded(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _nothing_is_no_file(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("state", "model", "suppress")
+    @classmethod
+    def _home_is_expanded(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
 
 
 class ServeSettings(Part):
@@ -221,6 +245,29 @@ class WatchSettings(Part):
     """Longest wait between two tries."""
     pit_keep_alive_s: float = Field(120.0, gt=0, le=DAY_S)
     """Seconds that the point in time stays open between two pages."""
+    slices: int = Field(1, ge=1, le=16)
+    """Pages that one watcher works on at the same time, each in a thread of its own."""
+    slice: str | None = None
+    """`I/N`: this watcher's part of the work where N of them share it; unset, each takes what it finds."""
+    heartbeat_s: float = Field(10.0, ge=0, le=DAY_S)
+    """Seconds between two heartbeats, for `oversight status` and dashboards, and between two counts of what is pending; 0: neither."""
+    metrics_bind: str = "127.0.0.1:8601"
+    """HOST:PORT of the watcher's Prometheus metrics and health; empty: none. `oversight watch --once` opens none."""
+
+    @field_validator("slice")
+    @classmethod
+    def _is_a_slice(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_slice(value)
+        return value
+
+    @field_validator("metrics_bind")
+    @classmethod
+    def _is_a_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value and not (host and port.isascii() and port.isdigit() and int(port) <= 65_535):
+            raise ValueError("expected HOST:PORT such as 127.0.0.1:8601, or nothing")
+        return value
 
     @model_validator(mode="after")
     def _waits_grow(self) -> Self:

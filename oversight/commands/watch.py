@@ -17,6 +17,7 @@ from oversight import cluster, logs
 from oversight.settings import OversightSettings, WatchSettings, load, refuse_plain_http
 from watcher.config import WatchConfig
 from watcher.loop import run
+from watcher.slices import parse_slice
 
 SERVICE = "oversight-watcher"
 
@@ -27,11 +28,13 @@ SERVICE = "oversight-watcher"
 @click.option("--index", help="Watch this index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
 @click.option("--enrich-url", help="Address of the enrich service (OVERSIGHT_ENRICH_URL).")
 @click.option("--page-size", type=int, help="Documents in one page (OVERSIGHT_WATCH_PAGE_SIZE).")
+@click.option("--slices", type=int, metavar="N", help="Pages to work on at the same time (OVERSIGHT_WATCH_SLICES).")
+@click.option("--slice", "part", metavar="I/N", help="This watcher's part of the work of N (OVERSIGHT_WATCH_SLICE).")
 @click.option("--json", "as_json", is_flag=True, help="At the end, print the counts as JSON; the log goes to stderr.")
 @click.option("--verbose", is_flag=True, help="Log more.")
 def command(
     *, once: bool, namespace: str | None, index: str | None, enrich_url: str | None, page_size: int | None,
-    as_json: bool, verbose: bool,
+    slices: int | None, part: str | None, as_json: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Give every pending document its prediction, until SIGTERM or Ctrl-C.
 
@@ -43,11 +46,20 @@ def command(
     Example:
       oversight watch
       oversight watch --once --json
+      oversight watch --slices 2
       OVERSIGHT_INDEX=flows-* oversight watch
     """
     logs.setup(SERVICE, stream=sys.stderr if as_json else sys.stdout, verbose=verbose)
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # it warns at every try; the watcher does once
-    config = configure(once=once, namespace=namespace, index=index, enrich_url=enrich_url, page_size=page_size)
+    config = configure(
+        once=once,
+        namespace=namespace,
+        index=index,
+        enrich_url=enrich_url,
+        page_size=page_size,
+        slices=slices,
+        part=part,
+    )
     stop = threading.Event()
     stop_on_signals(stop)
     with cluster.client() as es:
@@ -60,7 +72,7 @@ def command(
 
 def configure(
     *, once: bool = False, namespace: str | None = None, index: str | None = None,
-    enrich_url: str | None = None, page_size: int | None = None,
+    enrich_url: str | None = None, page_size: int | None = None, slices: int | None = None, part: str | None = None,
 ) -> WatchConfig:  # fmt: skip
     """A watcher's configuration from the settings; what is given wins.
 
@@ -68,7 +80,7 @@ def configure(
         SettingsError: a setting is wrong, or the token would go over plain HTTP to another machine.
     """
     shared = load(OversightSettings, namespace=namespace, index=index, enrich_url=enrich_url)
-    own = load(WatchSettings, page_size=page_size)
+    own = load(WatchSettings, page_size=page_size, slices=slices, slice=part)
     token = shared.enrich_token
     refuse_plain_http(shared.enrich_url, secret=token is not None, allowed=shared.allow_plain_http)
     return WatchConfig(
@@ -76,6 +88,7 @@ def configure(
         enrich_url=shared.enrich_url,
         token=None if token is None else token.get_secret_value(),
         ca_certs=shared.enrich_ca_certs,
+        client_cert=shared.client_cert,
         page_size=own.page_size,
         poll_interval_s=own.poll_interval_s,
         request_timeout_s=own.request_timeout_s,
@@ -83,6 +96,12 @@ def configure(
         max_backoff_s=own.max_backoff_s,
         pit_keep_alive_s=own.pit_keep_alive_s,
         once=once,
+        suppress=shared.suppress,
+        slices=own.slices,
+        part=None if own.slice is None else parse_slice(own.slice),
+        namespace=shared.namespace,
+        heartbeat_s=own.heartbeat_s,
+        metrics_bind=None if once else own.metrics_bind or None,
     )
 
 
