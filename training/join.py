@@ -34,7 +34,7 @@ MOST_ODDS = 30.0
 """Logarithm beyond which the detector's odds count as that far: their exponential stays well inside float32."""
 NEVER = -60.0
 """A logit whose share is nothing beside any usual one; far below it the exponential would be a slow, denormal number."""
-DOUBT = (0.5, 0.7)
+DOUBT = (0.5, 0.8)
 """Novelty above which normal loses probability, and from which on it keeps `KEPT`."""
 KEPT = 0.45
 """P(normal) of a row like nothing in training: the attacks together are likelier, as the verdict `unknown` says."""

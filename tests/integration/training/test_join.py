@@ -89,7 +89,7 @@ def test_the_closest_label_is_the_classifiers_whatever_the_second_opinion_says()
     """Each attack in turn has all that normal leaves, by both opinions. P(normal) falls with the novelty to a floor."""
     n = len(FAMILY)
     attacks = np.delete(np.arange(n), NORMAL)
-    grid = [(p, r, attack) for p in (0.501, 0.55, 0.6, 0.7, 1.0) for r in (0, 0.5, 0.6, 0.7, 1) for attack in attacks]
+    grid = [(p, r, attack) for p in (0.501, 0.55, 0.6, 0.7, 1.0) for r in (0, 0.5, 0.65, 0.8, 1) for attack in attacks]
     p_normal, novelty, attack = (np.array(values) for values in zip(*grid, strict=True))
     shares = np.eye(n, dtype=np.float32)[attack]
     own = shares * (1 - p_normal[:, None]).astype(np.float32)
@@ -101,7 +101,7 @@ def test_the_closest_label_is_the_classifiers_whatever_the_second_opinion_says()
     assert (found > -1e-6).all()
     assert (found.argmax(axis=1) == NORMAL).all()
     wholly = p_normal >= 0.6
-    expected = np.where(novelty <= 0.5, p_normal, np.where(novelty == 0.6, (p_normal + KEPT) / 2, KEPT))
+    expected = np.where(novelty <= 0.5, p_normal, np.where(novelty == 0.65, (p_normal + KEPT) / 2, KEPT))
     assert np.allclose(found[wholly, NORMAL], expected[wholly], atol=1e-5)
 
 
