@@ -80,6 +80,6 @@ def end(swept: Swept, *, say: Callable[[str], None]) -> None:
         )
     if swept.refused:
         raise EngineUnavailableError(
-            f"Elasticsearch refused {swept.refused.total():,} documents, which are as they were; "
-            f"compare the mapping with the one of `oversight provision`"
+            f"Elasticsearch refused {swept.refused.total():,} documents, which are as they were "
+            f"({swept.refused.most_common(1)[0][0]}); mend that, then run the same command again"
         )

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
 from contract.errors import EngineUnavailableError
+from contract.heartbeats import heartbeat_index
+from oversight.commands.status import as_text
 from tests.integration.watcher.conftest import Place, event, events
 from tests.integration.watcher.proxy import Reply, only, proxied
 from watcher.engine import IndexMissingError
+from watcher.heartbeat import HeartbeatWriter
+from watcher.speed import Lag
 from watcher.status import Failure, read_status
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -105,3 +110,56 @@ def test_what_the_engine_refuses_is_said_with_its_reason(place: Place, engine_ur
         engine.fault = only(f"/{place.index}/_search", refusal)
         with pytest.raises(EngineUnavailableError, match=r"No mapping found for \[x\] in order to sort on"):
             read_status(es, place.index)
+
+
+def test_rate_and_lag_come_from_the_newest_predictions(place: Place) -> None:
+    """Older ones do not count, nor those that a later model judged anew."""
+    sources = {}
+    for number in range(20):
+        at = NOON - timedelta(seconds=10 * number)  # 6 in the last minute
+        sources[f"new-{number}"] = _predicted(at, lag_s=number + 1)
+    sources["old"] = _predicted(NOON - timedelta(minutes=6), lag_s=1000)
+    sources["rescored"] = _predicted(NOON - timedelta(seconds=5), lag_s=5000, rescored=True)
+    sources["undated"] = {"oversight": {"status": "enriched", "prediction": {"at": "2026-01-01T11:59:58.000Z"}}}
+    place.put(sources)
+    speed = read_status(place.es, place.index, now=NOON).speed
+    assert (speed.rate_1m, speed.rate_5m) == (round(8 / 60, 3), round(22 / 300, 3))
+    assert speed.lag == Lag(20, 10.0, 19.0, 20.0)
+
+
+def test_without_predictions_there_is_no_lag(place: Place) -> None:
+    place.put(events(3))
+    speed = read_status(place.es, place.index).speed
+    assert (speed.rate_1m, speed.rate_5m, speed.lag) == (0.0, 0.0, None)
+
+
+def test_the_watchers_that_live_are_listed(place: Place, namespace: str) -> None:
+    """None is an answer too, where nobody ever watched; and nothing is asked where no installation is named."""
+    assert read_status(place.es, place.index, namespace=namespace).watchers == ()
+    assert read_status(place.es, place.index).watchers is None
+    now = datetime.now(UTC)
+    for name, state in (("busy", "working"), ("ended", "stopped")):
+        watcher = {
+            "id": name,
+            "interval_s": 10.0,
+            "state": state,
+            "breaker": "closed",
+            "rate_per_s": 12.5,
+            "index": place.index,
+        }
+        document = {"@timestamp": now.isoformat(), "host": {"name": "here"}, "process": {"pid": 17}, "watcher": watcher}
+        HeartbeatWriter(place.es, namespace, name).write(document)
+    try:
+        place.es.indices.refresh(index=heartbeat_index(namespace))
+        status = read_status(place.es, place.index, namespace=namespace, now=now)
+        assert status.watchers is not None
+        assert [one.id for one in status.watchers] == ["busy"]
+        assert "here (17)  working  12.5/s" in as_text(status)
+    finally:
+        place.es.indices.delete(index=heartbeat_index(namespace), ignore_unavailable=True)
+
+
+def _predicted(at: datetime, *, lag_s: float, rescored: bool = False) -> dict[str, Any]:
+    stamp = {"at": at.isoformat(), **({"rescored": True} if rescored else {})}
+    arrival = (at - timedelta(seconds=lag_s)).isoformat()
+    return {"event": {"ingested": arrival}, "oversight": {"status": "enriched", "prediction": stamp}}
