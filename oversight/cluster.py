@@ -11,6 +11,7 @@ from elastic_transport import ConnectionTimeout, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from contract.errors import EngineUnavailableError, InputError, OversightError, SettingsError
+from oversight.fast_json import SERIALIZERS
 from oversight.settings import ElasticsearchSettings, OversightSettings, load, refuse_plain_http
 
 
@@ -37,8 +38,9 @@ def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
     elif settings.username is not None and settings.password is not None:
         options["basic_auth"] = (settings.username, settings.password.get_secret_value())
     return Elasticsearch(
-        settings.url, request_timeout=settings.timeout_s, max_retries=2, retry_on_timeout=True, **options
-    )
+        settings.url, request_timeout=settings.timeout_s, max_retries=2, retry_on_timeout=True, serializers=SERIALIZERS,
+        **options,
+    )  # fmt: skip
 
 
 def connect(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
