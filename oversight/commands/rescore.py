@@ -117,6 +117,6 @@ def current_version() -> str:
             return client.model().version
         except ServerError as fault:
             raise InputError(
-                f"which version is the current one only the enrich service can say, and: {fault}; "
-                f"start it, or name the version with --not-version, or give --all"
+                f"only the enrich service can say which version is the current one, and: {fault}; "
+                f"or name the version with --not-version, or give --all"
             ) from None
