@@ -10,6 +10,7 @@ model of now has predicted no longer fits the query, so a run that was stopped g
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
-from contract.fields import PENDING, STATUS
+from contract.fields import BY_NAME, PENDING, STATUS, properties
 from watcher.actions import AT, in_the_way, iso_millis
 from watcher.engine import engine_faults
 from watcher.poll import Hit
@@ -84,19 +85,25 @@ def give_back(hit: Hit) -> Change | str:
     return Change(hit, {"oversight": {"status": PENDING}})
 
 
-def require_status_mapping(es: Elasticsearch, index: str) -> None:
-    """Refuse an index where nobody could find what is pending.
+def require_mapping(es: Elasticsearch, index: str, path: str, *, without: str) -> None:
+    """Refuse an index whose mapping does not take a field that is searched for.
 
+    Args:
+        es: the cluster.
+        index: data stream, index, list or pattern.
+        path: the field, a keyword.
+        without: what nobody could do where it is not mapped.
     Raises:
-        InputError: names an index whose mapping does not take the status.
+        InputError: names an index where it is not.
     """
     with engine_faults("reading mappings", index=index):
-        found = es.indices.get_field_mapping(index=index, fields=STATUS)
+        found = es.indices.get_field_mapping(index=index, fields=path)
     for name, mapped in found.items():
         if not mapped["mappings"]:
+            body = {"properties": properties([BY_NAME[path]])}
             raise InputError(
-                f"index {name!r} does not map {STATUS}, so nobody would find what is pending there; add the mapping first: "
-                f'PUT {name}/_mapping {{"properties": {{"oversight": {{"properties": {{"status": {{"type": "keyword"}}}}}}}}}}'
+                f"index {name!r} does not map {path}, so {without}; "
+                f"add the mapping first: PUT {name}/_mapping {json.dumps(body)}"
             )
 
 

@@ -20,7 +20,7 @@ from contract.documents import lookup
 from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, shorten
 from contract.feedback import FALSE_POSITIVE, ROOT, TRUE_POSITIVE
 from watcher.actions import iso_millis
-from watcher.engine import engine_faults, index_missing
+from watcher.engine import EngineRefusesError, engine_faults, index_missing
 from watcher.poll import Hit
 from watcher.sweep import DONE, Change, hit_of, operations
 
@@ -90,6 +90,11 @@ def judge(
         if status in DONE:
             kept = {name: str(value) for name, value in flat.items() if value is not None}
             return Judged(doc_id, hit.index, predicted(hit), kept or None)
+        if status in (401, 403):
+            raise EngineRefusesError(
+                f"Elasticsearch refuses to write the verdict to {hit.index} ({status}); your user or key needs the privilege "
+                f"`write` there, and the index must take writes"
+            )
         if status not in (404, 409, 429, 503):
             raise InputError(
                 f"Elasticsearch refuses the verdict on {shorten(doc_id)} ({status}: {shorten(item['update'].get('error'), 200)}); "

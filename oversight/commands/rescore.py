@@ -9,7 +9,7 @@ import click
 import orjson
 
 from contract.errors import InputError, ServerError
-from contract.fields import stream_name
+from contract.fields import STATUS, stream_name
 from oversight import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import duration
@@ -18,7 +18,7 @@ from oversight.commands.watch import configure
 from oversight.settings import OversightSettings, load
 from watcher import selection
 from watcher.enrich_client import EnrichClient
-from watcher.rescore import BACKLOG, busiest_rate, expected_s, require_status_mapping, rescore
+from watcher.rescore import BACKLOG, busiest_rate, expected_s, require_mapping, rescore
 from watcher.sweep import Limits, Swept
 
 CURRENT = "current"
@@ -68,7 +68,11 @@ def command(
     with cluster.connect() as es:
         total = selection.count(es, place, chosen)
         if missing:
-            require_status_mapping(es, place)
+            require_mapping(es, place, STATUS, without="nobody would find what is pending there")
+        elif version is not None and total:
+            require_mapping(
+                es, place, selection.VERSION, without="what is done cannot be left out (--all leaves out nothing)"
+            )
         seconds = expected_s(total, busiest_rate(es, place), rate)
         plan = plan_of(total, seconds, place, version=version, missing=missing)
         if not as_json:

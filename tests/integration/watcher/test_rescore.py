@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,12 +16,14 @@ from elasticsearch import Elasticsearch
 from onnx import numpy_helper
 
 from contract.errors import InputError
+from contract.fields import STATUS
 from tests.artifacts import TURBINE, turbine_graph, write_model
 from tests.integration.watcher.conftest import Place, event, events
 from tests.integration.watcher.faulty import Interfering
+from tests.integration.watcher.proxy import wait_until
 from tests.servers import enrich_service
 from watcher import selection
-from watcher.rescore import busiest_rate, expected_s, require_status_mapping, rescore
+from watcher.rescore import busiest_rate, expected_s, require_mapping, rescore
 from watcher.sweep import Limits, Swept
 
 QUICK = Limits(page_size=7, backoff_s=0.01, max_backoff_s=0.05)
@@ -112,6 +116,25 @@ def test_what_the_current_version_predicted_is_left_out(place: Place, service: s
     assert set(versions(place).values()) == {4}, "stored, predicted, given back, predicted: each once"
 
 
+def test_a_watcher_at_work_meanwhile_predicts_each_document_once_more(place: Place, service: str, calmer: str) -> None:
+    """Two people start it at once, while the watcher writes and fresh events come."""
+    place.put(events(60))
+    place.watch(service)
+    (old,) = {source["oversight"]["model"]["version"] for source in place.sources().values()}
+    of_the_old = {"bool": {"filter": [selection.enriched(), {"term": {selection.VERSION: old}}]}}
+    with place.watching(calmer, page_size=20) as totals:
+        other = threading.Thread(target=give_back, args=(place, of_the_old))
+        other.start()
+        give_back(place, of_the_old)
+        place.put({f"fresh-{number}": event(number) for number in range(10)})
+        other.join(30)
+        wait_until(lambda: place.count("enriched") == 70, what="the watcher")
+    found = place.all()
+    assert {hit["_source"]["oversight"]["model"]["id"] for hit in found.values()} == {"calmer"}
+    assert {hit["_version"] for doc_id, hit in found.items() if doc_id.startswith("doc-")} == {4}
+    assert totals.enriched == 70
+
+
 def test_another_writer_in_between_is_kept(place: Place, service: str, engine_url: str) -> None:
     place.put(events(6))
     place.watch(service)
@@ -142,7 +165,7 @@ def test_documents_from_before_there_was_a_watcher_are_predicted(foreign: Place,
             "failed": event(2, oversight={"status": "failed"}),
         }
     )
-    require_status_mapping(foreign.es, foreign.index)
+    require_mapping(foreign.es, foreign.index, STATUS, without="")
     swept = give_back(foreign, selection.without_status())
     assert (swept.changed, sum(swept.spared.values())) == (8, 1)
     foreign.watch(service)
@@ -157,8 +180,11 @@ def test_an_index_that_does_not_map_the_status_is_refused(place: Place) -> None:
     """What becomes pending there nobody would ever find."""
     place.es.indices.delete(index=place.index)
     place.es.indices.create(index=place.index, mappings={"dynamic": False, "properties": {}})
-    with pytest.raises(InputError, match=r"does not map oversight\.status"):
-        require_status_mapping(place.es, place.index)
+    with pytest.raises(InputError, match=r"does not map oversight\.status") as refused:
+        require_mapping(place.es, place.index, STATUS, without="nobody would find what is pending")
+    (advice,) = re.findall(r"PUT \S+ (.*)$", str(refused.value))
+    place.es.indices.put_mapping(index=place.index, **json.loads(advice))
+    require_mapping(place.es, place.index, STATUS, without="nobody would find what is pending")
 
 
 def test_it_waits_while_the_watcher_has_enough_to_do(place: Place, service: str) -> None:

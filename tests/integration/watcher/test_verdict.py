@@ -60,6 +60,7 @@ def test_a_verdict_can_be_taken_back(judged: Place) -> None:
     assert read_status(judged.es, judged.index).verdicts == {}
 
 
+@pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
 @pytest.mark.parametrize(
     ("doc_id", "verdict", "says"),
     [
