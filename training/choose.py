@@ -25,8 +25,10 @@ SHARES = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03)
 """Of usual normal vectors above the threshold."""
 BUDGET = 0.05
 """Of normal vectors flagged: what the must allows of a test file's."""
+COMMON = 19
+"""Left-out vectors of a label from which on it counts: one of two vectors more or less would decide everything."""
 EQUAL = 0.005
-"""Differences that decide nothing."""
+"""Differences between opinions that decide nothing."""
 
 Values = NDArray[np.floating]
 Scores = Mapping[str, NDArray[Any]]
@@ -68,9 +70,11 @@ def novelties(trainings: Sequence[Scores], epochs: Iterable[int]) -> list[Novelt
         held_out = []
         for place, scores in enumerate(trainings):
             flagged = _flagged(scores, form, most, share)
-            labels, twins = scores["left_labels"], scores["left_twins"].astype(bool)
-            for label in np.unique(labels[~twins]).tolist():
-                found.setdefault(label, []).append(float(flagged["left"][(labels == label) & ~twins].mean()))
+            kept = ~scores["left_twins"].astype(bool)
+            labels, of_left = scores["left_labels"][kept], flagged["left"][kept]
+            for label, n_vectors in zip(*np.unique(labels, return_counts=True), strict=True):
+                if n_vectors >= COMMON:
+                    found.setdefault(str(label), []).append(float(of_left[labels == label].mean()))
             price.setdefault(place % LABEL_GROUPS, []).extend(found.pop(NORMAL, []))
             held_out.append(float(flagged["held_out"].mean()))
         by_label = [float(np.mean(shares)) for shares in found.values()]
@@ -93,11 +97,9 @@ def _flagged(scores: Scores, form: str, epochs: int, share: float) -> dict[str, 
 
 
 def best_novelty(candidates: Sequence[Novelty]) -> Novelty | None:
-    """The one that finds most within the budget, of those that are equal the cheapest; None where none keeps the budget."""
+    """The one that finds most within the budget, of equals the cheapest; None where none keeps the budget."""
     within = [one for one in candidates if one.price <= BUDGET]
-    most = max((one.found for one in within), default=0.0)
-    equals = [one for one in within if one.found >= most - EQUAL]
-    return min(equals, key=lambda one: (one.price, -one.found), default=None)
+    return max(within, key=lambda one: (one.found, -one.price), default=None)
 
 
 def opinions(trainings: Sequence[Scores], form: str, epochs: int, share: float) -> dict[tuple[str, ...], float]:

@@ -47,7 +47,7 @@ class Recipe:
     """Of the classifier's moving average of weights, the part that a step leaves as it was."""
     category_dropout: float = 0.02
     """Share of words that are shown as unseen in an epoch, so that the unseen bucket is trained."""
-    detector_epochs: int = 10
+    detector_epochs: int = 20
     """Most epochs of the detector: trained longer it learns the training set's normal vectors by heart and flags others."""
     mixed_per_normal: int = 2
     """Mixed vectors that the detector sees for each normal one."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contract.kdd99 import LABELS
-from training.choose import Novelty, Scores, best_novelty, best_opinion, family_right, novelties, opinions
+from training.choose import COMMON, Novelty, Scores, best_novelty, best_opinion, family_right, novelties, opinions
 
 N = 1_000
 
@@ -14,8 +14,8 @@ N = 1_000
 def training(normal_shift: float, **left: float) -> Scores:
     """Usual errors and logits from 0 to 1; left-out normal vectors are shifted, attacks lie at the given place."""
     usual = np.linspace(0, 1, N)
-    labels = np.array(["normal"] * N + list(left))
-    error = np.concatenate([usual + normal_shift, list(left.values())])
+    labels = np.array(["normal"] * N + [label for label in left for _ in range(COMMON)])
+    error = np.concatenate([usual + normal_shift, np.repeat(list(left.values()), COMMON)])
     found = {
         "usual_error": usual, "usual_logit_3": np.zeros(N), "held_out_error": usual, "held_out_logit_3": np.zeros(N),
         "held_out_attack": np.zeros(N, bool), "left_error": error, "left_logit_3": np.zeros(len(labels)),
@@ -49,6 +49,15 @@ def test_attacks_that_equal_a_normal_vector_do_not_count() -> None:
     assert {item.found for item in found if item.form == "autoencoder"} == {1.0}
 
 
+def test_a_label_of_few_vectors_does_not_count() -> None:
+    """One of its vectors would weigh as much as hundreds of others."""
+    scores = dict(training(0.0, smurf=2.0, spy=0.5))
+    last = len(scores["left_labels"]) - 1
+    fewer = {key: np.delete(of, last, axis=0) if key.startswith("left") else of for key, of in scores.items()}
+    assert {item.found for item in novelties([scores], (3,)) if item.form == "autoencoder"} == {0.5}
+    assert {item.found for item in novelties([fewer], (3,)) if item.form == "autoencoder"} == {1.0}
+
+
 def novelty(found: float, price: float, form: str = "larger") -> Novelty:
     return Novelty(form, 10, 0.01, found, price, 0.01)
 
@@ -56,7 +65,7 @@ def novelty(found: float, price: float, form: str = "larger") -> Novelty:
 def test_of_those_within_the_budget_the_one_that_finds_most_and_of_equals_the_cheapest() -> None:
     """None where nothing keeps the budget."""
     assert best_novelty([novelty(0.9, 0.04), novelty(0.95, 0.051), novelty(0.8, 0.01)]) == novelty(0.9, 0.04)
-    assert best_novelty([novelty(0.9, 0.04), novelty(0.896, 0.02)]) == novelty(0.896, 0.02)
+    assert best_novelty([novelty(0.9, 0.04), novelty(0.9, 0.02)]) == novelty(0.9, 0.02)
     assert best_novelty([novelty(0.9, 0.06)]) is None
 
 
