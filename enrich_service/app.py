@@ -19,7 +19,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 from contract.errors import ArtifactError
-from enrich_service import access, guard, oip, openapi, respond, wire
+from enrich_service import access, guard, memory, oip, openapi, respond, wire
 from enrich_service.admission import admission
 from enrich_service.artifact import Artifact
 from enrich_service.config import AppConfig
@@ -39,6 +39,7 @@ def create_app(artifact: Artifact, config: AppConfig, *, shadow: Artifact | None
     """The WSGI application of a model, and of the shadow that answers beside it; `models_of` switches them later."""
     app = Flask(SERVER, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Flask would answer OPTIONS with an empty page of HTML
+    app.url_map.merge_slashes = False  # it would send `//` elsewhere, with a page of HTML
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes + 1  # a chunked body is cut there: one byte tells
 
     metrics = Metrics(config.metrics_folder)
@@ -56,6 +57,7 @@ def create_app(artifact: Artifact, config: AppConfig, *, shadow: Artifact | None
     app.extensions[_EXTENSION] = (Models(make, make(artifact, shadow)), config)
     app.extensions[_METRICS] = metrics
     app.register_blueprint(_routes())
+    app.teardown_request(lambda _error: memory.after_request(g.get("body_bytes", 0)))
     respond.install(app, max_body_bytes=config.max_body_bytes)
     return app
 
@@ -227,4 +229,6 @@ def _json_body(config: AppConfig, *, untyped: bool = False) -> Any:
         raise RequestError(400, "bad_request", "the body ends early, or its chunks are no valid HTTP; send it whole")
     if len(body) > config.max_body_bytes:
         raise wire.too_large(config.max_body_bytes)
-    return wire.parse_json(wire.inflate(body, encoding, max_bytes=config.max_body_bytes))
+    data = wire.inflate(body, encoding, max_bytes=config.max_body_bytes)
+    g.body_bytes = len(data)
+    return wire.parse_json(data)

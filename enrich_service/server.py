@@ -113,14 +113,16 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from enrich_service import access
         from enrich_service.app import create_app
         from enrich_service.artifact import open_model
-        from enrich_service.memory import give_back_large_blocks
+        from enrich_service.memory import give_back_large_blocks, settle
 
         give_back_large_blocks()
         chosen = self.switch.chosen
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
         access.to_handlers_of("enrich_service")
         app = replace(self.config.app, metrics_folder=self.telemetry)
-        return create_app(open_model(chosen.active), app, shadow=shadow)
+        application = create_app(open_model(chosen.active), app, shadow=shadow)
+        settle()
+        return application
 
     def run(self) -> None:
         """Start the workers and watch over them until the end."""

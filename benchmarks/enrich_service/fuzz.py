@@ -39,7 +39,8 @@ MB = 1024 * 1024
 HEAVY_EVERY = 20
 """One request of a heavy kind for so many of another."""
 MAX_GROWTH = 1.25
-"""Memory of the workers together after the rounds, against that after one round of all kinds."""
+"""Memory of the workers together after the rounds, against that before them and after those that warm up."""
+WARM_ROUNDS = 200
 SETTLE_S = 1.0
 BACKPRESSURE = b"OVERSIGHT_SERVE_QUEUE"
 """In a 503 that turns away what the queue has no room for; that is what it is there for."""
@@ -96,14 +97,24 @@ def _sender(make: Callable[[ModelContract, Random], fuzz_bodies.Body]) -> Client
 
 
 def run(
-    url: str, workers: Callable[[], list[psutil.Process]], log: Path, *, rounds: int, seed: int, threads: int = 2
+    url: str,
+    workers: Callable[[], list[psutil.Process]],
+    log: Path,
+    *,
+    rounds: int,
+    warm_rounds: int,
+    seed: int,
+    threads: int = 2,
 ) -> Report:
-    """Send every kind `rounds` times, the heavy ones less often, after one of each that only warms up."""
+    """Send every kind `rounds` times, the heavy ones less often, after rounds that only warm up.
+
+    A thread is at its largest once it has had the largest request, so few rounds to warm up show a growth that ends.
+    """
     with urllib.request.urlopen(f"{url}/v1/model", timeout=30) as page:  # noqa: S310  a service that was started here
         contract = ModelContract.from_dict(json.load(page)["contract"])
     first = {worker.pid for worker in workers()}
     report = Report()
-    _all_kinds(url, contract, Report(), rounds=2, seed=seed - 1, threads=threads)
+    _all_kinds(url, contract, Report(), rounds=warm_rounds, seed=seed - 1, threads=threads)
     report.before_bytes = _memory(workers)
     _all_kinds(url, contract, report, rounds=rounds, seed=seed, threads=threads)
     report.after_bytes = _memory(workers)
@@ -224,7 +235,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="the artifact; the shipped one by default")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, service(options.model, Path(folder)) as (url, process, log):
-        report = run(url, process.children, log, rounds=options.rounds, seed=options.seed)
+        report = run(url, process.children, log, rounds=options.rounds, warm_rounds=WARM_ROUNDS, seed=options.seed)
     sys.stdout.write("\n".join(table(report)) + "\n")
     sys.exit(1 if report.faults else 0)
 

@@ -128,6 +128,7 @@ def test_the_open_inference_protocol_describes_the_model(client: FlaskClient, tu
         ({"path": "/v1/enrich/", "json": {}}, 404, "not_found"),
         ({"path": "/v1/model", "json": {}}, 405, "method_not_allowed"),
         ({"path": "/", "method": "GET"}, 404, "not_found"),
+        ({"path": "/v1//model", "method": "GET"}, 404, "not_found"),
         ({"path": "/v1/%00%ff", "method": "PUT"}, 404, "not_found"),
     ],
 )
