@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from contract.errors import AmbiguousFieldError
@@ -43,14 +44,35 @@ def _spellings(source: Mapping[str, Any], path: str) -> Iterator[Any]:
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     """Nested form of `{"a.b": 1, "a.c": 2}`; the names must not contradict each other."""
-    root: dict[str, Any] = {}
-    for path, value in flat.items():
-        *parents, leaf = path.split(".")
-        level = root
-        for parent in parents:
-            level = level.setdefault(parent, {})
-        level[leaf] = value
-    return root
+    n_objects, parents, places = _plan(tuple(flat))
+    objects: list[dict[str, Any]] = [{} for _ in range(n_objects)]
+    for (above, name), child in zip(parents, objects[1:], strict=True):
+        objects[above][name] = child
+    for (place, leaf), value in zip(places, flat.values(), strict=True):
+        objects[place][leaf] = value
+    return objects[0]
+
+
+@lru_cache(maxsize=1024)
+def _plan(paths: tuple[str, ...]) -> tuple[int, tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
+    """How to nest these paths: number of objects, where each but the first stands, and where each value goes.
+
+    The same few lists of paths come with thousands of documents.
+    """
+    numbers: dict[str, int] = {"": 0}
+    parents: list[tuple[int, str]] = []
+    places: list[tuple[int, str]] = []
+    for path in paths:
+        *above, leaf = path.split(".")
+        number, name = 0, ""
+        for part in above:
+            name = f"{name}.{part}" if name else part
+            if name not in numbers:
+                numbers[name] = len(numbers)
+                parents.append((number, part))
+            number = numbers[name]
+        places.append((number, leaf))
+    return len(numbers), tuple(parents), tuple(places)
 
 
 def leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

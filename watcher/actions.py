@@ -42,6 +42,10 @@ OBJECTS = (
 )  # fmt: skip
 """Where we write an object, in whatever index; a partial update merges objects, and replaces anything else."""
 
+_STATUS_ALONE, _NO_VERDICT = {"status"}, {"kind", "category", "type", "ingested", "duration"}
+_WRITTEN_ROOTS = frozenset(root.split(".")[0] for root in (*TAKEN_BACK_HERE, *TAKEN_BACK_ELSEWHERE))
+"""What a document holds before any verdict, and where a verdict may have written."""
+
 RETRY_STATUSES = (429, 503)
 """The engine is overloaded, or a shard is not there just now: the same action again, later."""
 
@@ -64,12 +68,32 @@ def action(hit: Hit, result: Result, *, now: datetime) -> Action:
         flat, wanted = _refused(hit, result), Outcome.FAILED
     if not ours:
         flat = {_elsewhere(path): value for path, value in flat.items()}
-    flat.update(_taken_back(hit.source, flat, TAKEN_BACK_HERE if ours else TAKEN_BACK_ELSEWHERE))
+    if not is_untouched(hit.source):
+        flat.update(_taken_back(hit.source, flat, TAKEN_BACK_HERE if ours else TAKEN_BACK_ELSEWHERE))
     return Action(hit, nest(flat), wanted)
+
+
+def is_untouched(source: Mapping[str, Any]) -> bool:
+    """Whether no verdict can have written here yet, seen at a glance: true of nearly every document.
+
+    False says nothing: then every field is looked at.
+    """
+    for key, value in source.items():
+        if key == "oversight":
+            if type(value) is not dict or value.keys() != _STATUS_ALONE:
+                return False
+        elif key == "event":
+            if type(value) is not dict or not value.keys() <= _NO_VERDICT:
+                return False
+        elif key.split(".", 1)[0] in _WRITTEN_ROOTS:
+            return False
+    return "oversight" in source
 
 
 def in_the_way(hit: Hit) -> str | None:
     """A field that holds a list or a value where an object of ours belongs: writing that would take its place."""
+    if is_untouched(hit.source):
+        return None
     for path in OBJECTS:
         value = _nested(hit.source, path)
         if value is not None and not isinstance(value, Mapping):
@@ -111,6 +135,8 @@ def iso_millis(moment: datetime) -> str:
 
 def _predicted(hit: Hit, result: Prediction, now: datetime) -> dict[str, Any]:
     flat = {**result.fields, STATUS: ENRICHED, AT: iso_millis(now)}
+    if is_untouched(hit.source):
+        return flat
     earlier = {path: _earlier(hit.source, path) for path in (*VERDICT, AT, RESCORED)}
     if earlier[VERDICT[0]] is None or earlier[AT] is None:
         return flat

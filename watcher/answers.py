@@ -97,16 +97,13 @@ def flatten(fields: Mapping[str, Any]) -> dict[str, Any]:
         ProtocolError: a path is not ours to write, occurs twice, or holds what its mapping would refuse.
     """
     flat: dict[str, Any] = {}
-    _collect(fields, "", flat, 0)
+    odd: list[str] = []
+    _collect(fields, "", flat, odd, 0)
     problem = _paths_problem(tuple(flat))
+    for path in odd if not problem else ():
+        problem = problem or _value_problem(path, flat[path])
     if problem:
         raise ProtocolError(_wrong(problem))
-    for path, value in flat.items():
-        if type(value) in PLAIN and path not in BOOLEANS:
-            continue
-        problem = _value_problem(path, value)
-        if problem:
-            raise ProtocolError(_wrong(problem))
     return flat
 
 
@@ -152,18 +149,24 @@ def _refusal(error: Any, doc_id: str) -> Refusal:
     return Refusal(str(parts[0]), str(parts[1]), field)
 
 
-def _collect(fields: Mapping[str, Any], prefix: str, flat: dict[str, Any], depth: int) -> None:
-    """Every value with its path; a list is a value, and so is what a mapping stores as one object."""
+def _collect(fields: Mapping[str, Any], prefix: str, flat: dict[str, Any], odd: list[str], depth: int) -> None:
+    """Every value with its path; a list is a value, and so is what a mapping stores as one object.
+
+    `odd` gets the paths of values that not every mapping takes.
+    """
     if depth > MAX_DEPTH:
         raise ProtocolError(_wrong(f"objects nested deeper than {MAX_DEPTH}"))
     for key, value in fields.items():
-        path = f"{prefix}.{key}" if prefix else key
-        if isinstance(value, dict) and value and path not in WHOLE:
-            _collect(value, path, flat, depth + 1)
-        elif path in flat:
+        path = prefix + key
+        kind = type(value)
+        if kind is dict and value and path not in WHOLE:
+            _collect(value, f"{path}.", flat, odd, depth + 1)
+            continue
+        if path in flat:
             raise ProtocolError(_wrong(f"field {shorten(path)} twice in one result"))
-        else:
-            flat[path] = value
+        flat[path] = value
+        if kind not in PLAIN or path in BOOLEANS:
+            odd.append(path)
 
 
 @lru_cache(maxsize=1024)

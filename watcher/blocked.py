@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
@@ -36,15 +36,16 @@ class Blocked:
 
     Args:
         first_s: first pause, seconds.
+        clock: tells the time, in seconds.
     """
 
-    def __init__(self, first_s: float) -> None:
-        self._first_s, self._lock = first_s, threading.Lock()
+    def __init__(self, first_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._first_s, self._clock, self._lock = first_s, clock, threading.Lock()
         self._pauses: dict[str, _Pause] = {}
 
     def refused(self, index: str, reason: str) -> None:
         """The engine takes no write to an index; `reason` is its `error.type`."""
-        now_s = time.monotonic()
+        now_s = self._clock()
         with self._lock:
             earlier = self._pauses.get(index)
             if earlier is not None and now_s < earlier.until_s:  # another part of the same page
@@ -73,7 +74,7 @@ class Blocked:
 
     def now(self) -> tuple[str, ...]:
         """Those that are to be left alone at this moment."""
-        now_s = time.monotonic()
+        now_s = self._clock()
         with self._lock:
             return tuple(sorted(index for index, pause in self._pauses.items() if now_s < pause.until_s))
 

@@ -174,7 +174,7 @@ def pending_query(*, without: Sequence[str] = (), arrived_before_s: float | None
     if without:
         query["must_not"] = [{"terms": {"_index": list(without)}}]
     if arrived_before_s is not None:
-        early = {"range": {ARRIVAL: {"lt": f"now-{round(arrived_before_s * 1000)}ms"}}}
+        early = {"range": {ARRIVAL: {"lt": f"now-{max(1, round(arrived_before_s))}s"}}}
         unknown = {"bool": {"must_not": [{"exists": {"field": ARRIVAL}}]}}
         query["filter"].append({"bool": {"should": [early, unknown], "minimum_should_match": 1}})
     return {"bool": query}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -62,6 +63,7 @@ def command(
     )
     stop = threading.Event()
     stop_on_signals(stop)
+    collect_seldom()
     with cluster.client() as es:
         totals = run(es, config, stop=stop)
     if as_json:
@@ -103,6 +105,13 @@ def configure(
         heartbeat_s=own.heartbeat_s,
         metrics_bind=None if once else own.metrics_bind or None,
     )
+
+
+def collect_seldom() -> None:
+    """Let Python look for cycles less often: pages of documents have none, and walking over them costs a third of the work."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 10, 10)
 
 
 def stop_on_signals(stop: threading.Event) -> None:

@@ -1,0 +1,110 @@
+"""Slices in one process and over machines: each document once, whoever comes and goes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from contract.heartbeats import heartbeat_index
+from tests.integration.watcher.conftest import Place, events
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply, wait_until
+from watcher.config import Outcome
+from watcher.heartbeat import read_heartbeats
+from watcher.slices import Slice
+
+
+@pytest.fixture
+def engine_url(embedded_url: str, request: pytest.FixtureRequest) -> str:
+    """The embedded engine, or OpenSearch where slices are told apart by `_seq_no`, which the embedded one does not do."""
+    real = request.node.get_closest_marker("opensearch") is not None
+    url: str = request.getfixturevalue("opensearch_url") if real else embedded_url
+    return url
+
+
+@pytest.mark.opensearch
+def test_the_lanes_of_one_watcher_never_meet_on_a_document(place: Place, service: str) -> None:
+    place.es.indices.delete(index=place.index)
+    place.create(shards=2)
+    place.put(events(400))
+    totals = place.watch(service, slices=3, page_size=25)
+    assert (totals.enriched, totals.outcomes[Outcome.CONFLICT], totals.trouble) == (400, 0, None)
+    assert place.versions() == {2}
+
+
+def test_lanes_work_at_the_same_time(place: Place, proxy: FaultProxy) -> None:
+    """Two pages are with the service at once, each of its own slice."""
+    place.put(events(100))
+    both = threading.Barrier(2, timeout=10)
+
+    def meet(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if call.method == "POST" and len(proxy.requests("/v1/enrich")) <= 2:
+            both.wait()
+        return forward()
+
+    proxy.fault = meet
+    totals = place.watch(proxy.url, slices=2, page_size=25)
+    assert (totals.enriched, both.broken) == (100, False)
+    assert place.versions() == {2}
+
+
+def test_a_fault_in_one_lane_costs_no_document_of_the_others(place: Place, proxy: FaultProxy) -> None:
+    """Every third request fails; the breaker opens, one lane tries the service, then all go on."""
+    place.put(events(300))
+    posts: list[Call] = []
+
+    def every_third(call: Call, forward: Callable[[], Reply]) -> Reply:
+        posts.extend([call] if call.method == "POST" else [])
+        return Reply(503) if call.method == "POST" and len(posts) % 3 == 0 else forward()
+
+    proxy.fault = every_third
+    totals = place.watch(proxy.url, slices=3, page_size=25, once_tries=10)
+    assert (totals.enriched, totals.failed, totals.trouble) == (300, 0, None)
+    assert place.versions() == {2}
+
+
+@pytest.mark.opensearch
+def test_slices_over_machines_share_the_work(place: Place, service: str) -> None:
+    """Neither has to wait for documents of the other to be old: together they do everything, hardly anything twice."""
+    place.put(events(300))
+    with (
+        place.watching(service, part=Slice(0, 2), help_after_s=1e9, page_size=25) as first,
+        place.watching(service, part=Slice(1, 2), help_after_s=1e9, page_size=25) as second,
+    ):
+        wait_until(lambda: place.count("pending") == 0, what="both slices")
+    assert place.versions() == {2}
+    assert first.enriched + second.enriched == 300
+    assert first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT] == 0
+
+
+def test_a_slice_whose_watcher_is_away_is_taken_by_another(place: Place, service: str) -> None:
+    """The documents are of January, so all have waited long enough."""
+    place.put(events(60))
+    with place.watching(service, part=Slice(1, 3), page_size=10) as totals:
+        wait_until(lambda: place.count("pending") == 0, what="all slices")
+    assert totals.enriched == 60
+    assert place.versions() == {2}
+
+
+def test_a_watcher_says_in_its_heartbeat_what_it_did_and_that_it_ended(
+    place: Place, service: str, namespace: str
+) -> None:
+    place.put(events(30))
+    try:
+        with place.watching(service, namespace=namespace, heartbeat_s=0.1, part=Slice(0, 1)):
+            wait_until(lambda: place.count("enriched") == 30, what="the predictions")
+            wait_until(lambda: _beats(place, namespace, "idle", pending=0), what="a heartbeat after them")
+        (last,) = read_heartbeats(place.es, namespace)
+    finally:
+        place.es.indices.delete(index=heartbeat_index(namespace), ignore_unavailable=True)
+    assert (last.documents["enriched"], last.batches, last.index, last.slice) == (30, 1, place.index, "1/1")
+    assert (last.model_id, last.breaker, last.oldest_pending_s) == ("turbine", "closed", None)
+    assert last.last_batch is not None
+
+
+def _beats(place: Place, namespace: str, state: str, *, pending: int) -> bool:
+    place.es.indices.refresh(index=heartbeat_index(namespace))
+    return [(one.state, one.pending, one.alive) for one in read_heartbeats(place.es, namespace)] == [
+        (state, pending, True)
+    ]
