@@ -43,8 +43,6 @@ class Recipe:
     batch_size: int = 512
     learning_rate: float = 2e-3
     """At the start; it falls to 0 along a half cosine."""
-    weight_average: float = 0.999
-    """Of the classifier's moving average of weights, the part that a step leaves as it was."""
     category_dropout: float = 0.02
     """Share of words that are shown as unseen in an epoch, so that the unseen bucket is trained."""
     detector_epochs: int = 20
@@ -138,8 +136,7 @@ class Fit:
             kept = self.loop.rng.random(categorical.shape) >= self.recipe.category_dropout
             return numeric, categorical * tf.constant(kept.astype(np.int32)), truth
 
-        average = self.recipe.weight_average
-        self.loop.run(networks.classifier, loss, training, validation, vary=with_unseen_words, average=average)
+        self.loop.run(networks.classifier, loss, training, validation, vary=with_unseen_words)
 
     def autoencoder(self, training: tf.Tensor, validation: tf.Tensor) -> None:
         """On encoded records."""

@@ -1,7 +1,6 @@
 """Mini-batch training, an epoch in one compiled loop.
 
 rows ─▶ varied anew each epoch ─▶ batches ─▶ loss ─▶ Adam, its rate falling along half a cosine
-steps ─▶ moving average of the weights, where one is asked for: it is what is measured and kept
 validation ─▶ loss after each epoch ─▶ the best weights are kept; without one, all epochs are run
 """
 
@@ -41,7 +40,6 @@ class Loop:
         *,
         vary: Callable[..., Tensors] | None = None,
         most_epochs: int | None = None,
-        average: float = 0.0,
     ) -> None:
         """Train the network in place.
 
@@ -52,12 +50,10 @@ class Loop:
             validation: the same of rows to stop by.
             vary: what to make of the training tensors before an epoch.
             most_epochs: fewer than `epochs`.
-            average: of the weights' moving average, the part that a step leaves as it was; 0 for the weights themselves.
         """
         epochs = min(self.epochs, most_epochs or self.epochs)
         n_rows = int(training[0].shape[0])
-        mean = _Average(network, average)
-        run_epoch = self._epoch(network, loss, mean, n_rows, epochs)
+        run_epoch = self._epoch(network, loss, n_rows, epochs)
         measure = tf.function(loss)
         best, best_weights, waited = np.inf, network.get_weights(), 0
         for done in range(1, epochs + 1):
@@ -65,19 +61,17 @@ class Loop:
             if validation is None:
                 self.progress(network.name, done, epochs, f"training loss {value:.5f}")
                 continue
-            mean.exchange()
             value = float(measure(*validation))
             self.progress(network.name, done, epochs, f"validation loss {value:.5f}")
             waited += 1
             if value < best:
                 best, best_weights, waited = value, network.get_weights(), 0
-            mean.exchange()
-            if waited == self.patience:
+            elif waited == self.patience:
                 break
         if validation is not None:
             network.set_weights(best_weights)
 
-    def _epoch(self, network: keras.Model, loss: Loss, mean: _Average, n_rows: int, epochs: int) -> Loss:
+    def _epoch(self, network: keras.Model, loss: Loss, n_rows: int, epochs: int) -> Loss:
         batch = min(self.batch_size, n_rows)
         n_steps = n_rows // batch
         optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(self.learning_rate, epochs * n_steps))
@@ -90,33 +84,11 @@ class Loop:
                 with tf.GradientTape() as tape:
                     total = loss(*(tf.gather(tensor, index) for tensor in rows)) + tf.add_n(network.losses)
                 optimizer.apply(tape.gradient(total, network.trainable_variables))
-                mean.step()
                 sum_of_losses += total
             return sum_of_losses / n_steps
 
         compiled: Loss = tf.function(epoch)
         return compiled
-
-
-class _Average:
-    """A network's weights averaged over its steps (Polyak and Juditsky 1992); without a share it does nothing."""
-
-    def __init__(self, network: keras.Model, share: float) -> None:
-        self._weights = network.trainable_variables if share else []
-        self._means = [tf.Variable(weight.value) for weight in self._weights]
-        self._share = share
-
-    def step(self) -> None:
-        """After a step of the optimizer; may be part of a compiled loop."""
-        for mean, weight in zip(self._means, self._weights, strict=True):
-            mean.assign(self._share * mean + (1 - self._share) * weight.value)
-
-    def exchange(self) -> None:
-        """Put the average in the network's place; once more, and the network is as it was."""
-        for mean, weight in zip(self._means, self._weights, strict=True):
-            kept = weight.numpy()
-            weight.assign(mean)
-            mean.assign(kept)
 
 
 def _same(*tensors: tf.Tensor) -> Tensors:
