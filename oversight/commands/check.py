@@ -118,6 +118,7 @@ def _enrich_service(settings: OversightSettings) -> str:
         settings.enrich_url,
         token=token.get_secret_value() if token else None,
         ca_certs=settings.enrich_ca_certs,
+        client_cert=settings.client_cert,
         timeout_s=5.0,
     )
     try:

@@ -111,7 +111,7 @@ def test_drift_shows_when_normal_traffic_changes(guarded: Guarded) -> None:
     """Nothing of few documents; near 0 where they spread as in training; above 0.25 when they do not; attacks do not count."""
     assert not [name for name in guarded.metrics() if name.startswith("input_drift_psi")]
     for _ in range(8):
-        guarded.page(*[HEALTHY, WARM] * 100)
+        guarded.page(*[HEALTHY, HEALTHY, WARM, WARM] * 50)
         guarded.page(*[HOT] * 200)
     found = guarded.metrics()
     counted = found["drift_documents"]

@@ -1,0 +1,134 @@
+"""The service over real TLS, its certificate renewed while it runs, and what it says of certificates that are none."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.errors import EndpointUnavailableError
+from tests.artifacts import HEALTHY
+from tests.integration.enrich_service.http import send_raw
+from tests.integration.enrich_service.test_server import start
+from tests.servers import Service, running, until
+from watcher.answers import Answer
+from watcher.enrich_client import EnrichClient
+
+OPENSSL = shutil.which("openssl") or ""
+pytestmark = pytest.mark.skipif(not OPENSSL, reason="the openssl command makes the certificates")
+NAMES = ("server", "next", "client", "stranger")
+
+
+def certify(folder: Path, name: str) -> None:
+    """NAME.pem, a certificate for 127.0.0.1 that signs itself, and NAME.key."""
+    subprocess.run(
+        [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+        check=True, capture_output=True, timeout=20, cwd=folder,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificates and keys."""
+    made = tmp_path_factory.mktemp("certificates")
+    for name in NAMES:
+        certify(made, name)
+    return made
+
+
+@pytest.fixture(scope="module")
+def secure(turbine_model: Path, folder: Path) -> Iterator[Service]:
+    """`oversight serve` that speaks TLS and wants to see a client's certificate."""
+    for kind in ("pem", "key"):
+        shutil.copy(folder / f"server.{kind}", folder / f"used.{kind}")
+    env = {
+        "OVERSIGHT_SERVE_TLS_CERT": str(folder / "used.pem"),
+        "OVERSIGHT_SERVE_TLS_KEY": str(folder / "used.key"),
+        "OVERSIGHT_SERVE_TLS_CLIENT_CA": str(folder / "client.pem"),
+        "OVERSIGHT_SERVE_READ_TIMEOUT_S": "1",
+    }
+    tls = ssl.create_default_context(cafile=folder / "server.pem")
+    tls.load_cert_chain(folder / "client.pem", folder / "client.key")
+    with running(turbine_model, token="hush", env=env, tls=tls) as service:
+        yield service
+
+
+def ask(service: Service, folder: Path, *, ca: str = "server", cert: str | None = "client") -> Answer:
+    """One document, as the watcher asks."""
+    client = EnrichClient(
+        service.url,
+        token="hush",
+        ca_certs=folder / f"{ca}.pem",
+        client_cert=None if cert is None else (folder / f"{cert}.pem", folder / f"{cert}.key"),
+        timeout_s=5,
+    )
+    try:
+        found = client.enrich(["1"], [HEALTHY])
+    finally:
+        client.close()
+    assert isinstance(found, Answer)
+    return found
+
+
+def test_the_watchers_client_is_answered_over_tls(secure: Service, folder: Path) -> None:
+    """With a token, which may go there because nobody can read it on the way."""
+    assert ask(secure, folder).model.id == "turbine"
+    assert f"ready at {secure.url}: model turbine" in secure.log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("ca", "cert"), [("stranger", "client"), ("server", None), ("server", "stranger")])
+def test_nothing_is_told_where_one_side_does_not_know_the_other(
+    secure: Service, folder: Path, ca: str, cert: str | None
+) -> None:
+    """A server that is not signed by our authority, a client that has no certificate or a stranger's."""
+    with pytest.raises(EndpointUnavailableError):
+        ask(secure, folder, ca=ca, cert=cert)
+    assert ask(secure, folder).model.id == "turbine"
+
+
+def test_what_is_no_tls_harms_nobody(secure: Service, folder: Path) -> None:
+    """Plain HTTP, garbage, and a handshake that stops halfway: no trace in the log, and the next client is answered."""
+    for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02", b"\x00" * 300):
+        assert b"Traceback" not in send_raw(secure.url, data)
+    assert ask(secure, folder).model.id == "turbine"
+    assert "Traceback" not in secure.log.read_text(encoding="utf-8")
+
+
+def test_a_renewed_certificate_is_used_without_a_restart(secure: Service, folder: Path) -> None:
+    """A bad one is not: the one of before stays, and the log says why."""
+    for kind in ("key", "pem"):
+        shutil.copy(folder / f"next.{kind}", folder / f"used.{kind}")
+    assert ask(secure, folder, ca="next").model.id == "turbine"
+    (folder / "used.pem").write_text("no certificate", encoding="utf-8")
+    assert ask(secure, folder, ca="next").model.id == "turbine"
+    assert until(lambda: "certificate of before is still used" in secure.log.read_text(encoding="utf-8"))
+    for kind in ("key", "pem"):
+        shutil.copy(folder / f"server.{kind}", folder / f"used.{kind}")
+    assert ask(secure, folder).model.id == "turbine"
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "said"),
+    [
+        ("server.pem", "", "belong together: set both"),
+        ("gone.pem", "server.key", "gone.pem cannot be read (no such file"),
+        ("server.pem", "client.key", "are no certificate and key that belong together (key values mismatch)"),
+        ("server.key", "server.key", "are no certificate and key that belong together"),
+    ],
+)
+def test_a_bad_certificate_is_one_line_at_the_start(
+    turbine_model: Path, folder: Path, cert: str, key: str, said: str
+) -> None:
+    """Exit 64, before anything listens."""
+    env = {"OVERSIGHT_SERVE_TLS_CERT": str(folder / cert)} | (
+        {"OVERSIGHT_SERVE_TLS_KEY": str(folder / key)} if key else {}
+    )
+    ended = start("--model", str(turbine_model), **env)
+    assert ended.returncode == 64
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
