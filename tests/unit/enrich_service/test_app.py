@@ -255,6 +255,7 @@ WITNESSES = [
 def test_what_a_request_held_is_freed_with_its_answer(turbine: Artifact) -> None:
     """No ring of references waits for the collector: each thread of a worker would hold its largest page for minutes."""
     app = create_app(turbine, AppConfig())
+    start: Any = lambda status, headers, error=None: None  # noqa: E731  a WSGI server's part, without the server
     held = {}
     gc.disable()
     try:
@@ -264,7 +265,7 @@ def test_what_a_request_held_is_freed_with_its_answer(turbine: Artifact) -> None
                 "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)),
                 "CONTENT_TYPE": "application/json",
             }  # fmt: skip
-            assert b"".join(app(environment, lambda status, headers, error=None: None))
+            assert b"".join(app(environment, start))
             held[body] = sum(type(one) is dict and "witness" in one for one in gc.get_objects())
     finally:
         gc.enable()
