@@ -55,7 +55,7 @@ class Blocked:
         if earlier is None:
             log.error(
                 "index %s takes no updates (%s); its documents stay pending and it is left alone for %.0f s, then longer; %s",
-                index, reason, pause_s, FIXES.get(reason, "look at its health"),
+                index, reason, pause_s, _fix(reason),
                 extra={"event.action": "park-index", "event.outcome": "failure", "watcher.index": index},
             )  # fmt: skip
 
@@ -79,6 +79,11 @@ class Blocked:
             return tuple(sorted(index for index, pause in self._pauses.items() if now_s < pause.until_s))
 
     def reasons(self) -> str:
-        """`index (reason)` of each that has taken no write since it was refused; empty without any."""
+        """Each that has taken no write since it was refused, why, and what to do; empty without any."""
         with self._lock:
-            return ", ".join(f"{index} ({pause.reason})" for index, pause in sorted(self._pauses.items()))
+            reasons = {index: pause.reason for index, pause in sorted(self._pauses.items())}
+        return ", ".join(f"{index} ({reason}: {_fix(reason)})" for index, reason in reasons.items())
+
+
+def _fix(reason: str) -> str:
+    return FIXES.get(reason, "look at its health")

@@ -221,7 +221,7 @@ class _Watcher:
         reasons = self._blocked.reasons()
         if not reasons or not self._may_anything_be_pending():
             return None
-        return f"documents stay pending where Elasticsearch takes no updates: {reasons}; mend that and run the watcher again"
+        return f"documents stay pending where Elasticsearch takes no updates: {reasons}; then run the watcher again"
 
     def _say_goodbye(self) -> None:
         counts = {f"watcher.total.{outcome}": count for outcome, count in self._totals.outcomes.items()}

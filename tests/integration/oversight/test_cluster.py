@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -16,10 +17,17 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
 from contract.errors import EngineUnavailableError, SettingsError
+from contract.heartbeats import heartbeat_index
 from oversight.cluster import connect
 from oversight.ports import free_port
 from oversight.settings import ElasticsearchSettings
+from tests.artifacts import write_model
 from tests.conftest import REAL_ENGINE, why_no_real_engine
+from tests.integration.watcher.conftest import FAST, Place, events
+from tests.servers import enrich_service
+from watcher.config import Totals
+from watcher.heartbeat import read_heartbeats
+from watcher.loop import run
 
 PASSWORD = "not-the-default-1"
 
@@ -155,3 +163,70 @@ def test_a_certificate_file_that_is_none_is_named(tmp_path: Path) -> None:
     file.write_text("no certificate", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"ca\.pem cannot be read as certificates"):
         connect(ElasticsearchSettings(url="https://127.0.0.1:9200", ca_certs=file))
+
+
+STREAM = "logs-oversight.connection-least"
+WRITER = {"names": ["logs-oversight.connection-*"], "privileges": ["read", "write"]}
+HEARTBEATS = {"names": ["oversight-watchers-*"], "privileges": ["create_index", "index", "read"]}
+
+
+@pytest.fixture(scope="module")
+def enrich_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real enrich service with the small model."""
+    with enrich_service(write_model(tmp_path_factory.mktemp("model") / "model.onnx")) as url:
+        yield url
+
+
+@pytest.fixture
+def stream(secured_url: str) -> Iterator[Elasticsearch]:
+    """A superuser's client, and an index with the name of our stream and 20 pending documents in it."""
+    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=30) as es:
+        place = Place(es, STREAM)
+        place.create()
+        place.put(events(20))
+        yield es
+        es.indices.delete(index=[STREAM, heartbeat_index("least")], ignore_unavailable=True)
+
+
+def _watch(es: Elasticsearch, url: str, enrich_url: str, *indices: object) -> Totals:
+    """What a watcher does with an API key that has these privileges and no others."""
+    roles = {"watcher": {"indices": list(indices)}}
+    key = es.security.create_api_key(name="oversight-test-watcher", role_descriptors=roles)["encoded"]
+    config = replace(FAST, index=STREAM, enrich_url=enrich_url, namespace="least", heartbeat_s=0.1)
+    with Elasticsearch(url, api_key=key, request_timeout=30) as limited:
+        return run(limited, config, stop=threading.Event())
+
+
+@pytest.mark.elasticsearch
+def test_a_key_that_reads_and_updates_the_stream_is_enough_to_watch(
+    secured_url: str, stream: Elasticsearch, enrich_url: str
+) -> None:
+    totals = _watch(stream, secured_url, enrich_url, WRITER, HEARTBEATS)
+    assert (totals.enriched, totals.trouble) == (20, None)
+    assert Place(stream, STREAM).versions() == {2}
+    stream.indices.refresh(index=heartbeat_index("least"))
+    assert [one.state for one in read_heartbeats(stream, "least")] == ["stopped"]
+
+
+@pytest.mark.elasticsearch
+def test_without_the_privilege_for_heartbeats_only_these_are_missing(
+    secured_url: str, stream: Elasticsearch, enrich_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    totals = _watch(stream, secured_url, enrich_url, WRITER)
+    assert (totals.enriched, totals.trouble) == (20, None)
+    lines = [record.message for record in caplog.records if record.name == "watcher.heartbeat"]
+    assert len(lines) == 1
+    assert "privileges create_index, index and read on 'oversight-watchers-least*'" in lines[0]
+
+
+@pytest.mark.elasticsearch
+@pytest.mark.parametrize("privileges", [["read"], ["write"], ["view_index_metadata"]])
+def test_a_missing_privilege_on_the_stream_is_named_with_the_fix(
+    secured_url: str, stream: Elasticsearch, enrich_url: str, privileges: list[str]
+) -> None:
+    totals = _watch(stream, secured_url, enrich_url, {**WRITER, "privileges": privileges}, HEARTBEATS)
+    assert totals.enriched == 0
+    assert totals.trouble is not None
+    assert STREAM in totals.trouble
+    assert "privileges `read` and `write` on it" in totals.trouble
+    assert set(Place(stream, STREAM).statuses()) == {"pending"}

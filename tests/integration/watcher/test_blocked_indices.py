@@ -60,7 +60,7 @@ def test_a_run_with_an_end_names_the_index_that_takes_nothing(two: tuple[Place, 
     full.es.indices.put_settings(index=full.index, settings={"index.blocks.write": None})
     assert totals.enriched == 5
     assert totals.trouble is not None
-    assert f"{full.index} (cluster_block_exception)" in totals.trouble
+    assert f"{full.index} (cluster_block_exception: it is blocked" in totals.trouble
 
 
 def test_an_index_that_is_deleted_meanwhile_does_not_stop_the_rest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -74,6 +75,31 @@ def test_an_engine_that_puts_off_a_whole_request_gets_it_again(
     totals = place.watch(service, es=es)
     assert (totals.enriched, totals.documents) == (20, 20)
     assert len(engine.requests("/_bulk")) == 3
+
+
+def test_an_overloaded_engine_is_asked_again_when_it_says(
+    place: Place, service: str, behind: tuple[FaultProxy, Elasticsearch]
+) -> None:
+    """Its Retry-After is longer than any wait of ours; later requests are smaller."""
+    place.put(events(60))
+    engine, es = behind
+    times: list[float] = []
+
+    def busy_once(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if not call.path.startswith("/_bulk"):
+            return forward()
+        times.append(time.monotonic())
+        busy = b'{"error": {"type": "es_rejected_execution_exception"}}'
+        return (
+            Reply(429, busy, {"retry-after": "1", "content-type": "application/json"}) if len(times) == 1 else forward()
+        )
+
+    engine.fault = busy_once
+    totals = place.watch(service, es=es, page_size=20)
+    assert (totals.enriched, totals.documents) == (60, 60)
+    assert times[1] - times[0] >= 1.0
+    sizes = [call.body.count(b'"update"') for call in engine.requests("/_bulk")]
+    assert sizes == [20, 20, 20, 10, 10]  # the second page had been enriched by then
 
 
 def test_a_write_that_is_too_large_for_the_way_there_goes_in_halves(

@@ -191,6 +191,21 @@ def test_pages_get_smaller_when_the_service_takes_only_so_many(place: Place, tmp
     assert sizes == [20, 10, 5, 5, 10, 5, 5, 5, 5, 5, 5]
 
 
+def test_requests_get_smaller_while_the_service_has_too_much_to_do(place: Place, proxy: FaultProxy) -> None:
+    """429 to more than ten documents at once: a wait, then half as many, and nothing is parked or blamed."""
+    place.put(events(40))
+
+    def busy(call: Call, forward: Callable[[], Reply]) -> Reply:
+        many = call.method == "POST" and len(json.loads(call.body)["documents"]) > 10
+        return Reply(429, b"{}", {"retry-after": "0"}) if many else forward()
+
+    proxy.fault = busy
+    totals = place.watch(proxy.url, page_size=40)
+    assert (totals.enriched, totals.parked, totals.trouble) == (40, 0, None)
+    sizes = [len(json.loads(call.body)["documents"]) for call in proxy.requests("/v1/enrich")]
+    assert sizes == [40, 20, 10, 10, 10, 10]
+
+
 def test_a_fault_in_the_middle_of_a_page_defers_the_rest_of_it(place: Place, proxy: FaultProxy) -> None:
     """The first half is written and counts as enriched, the second as deferred: each document under one outcome."""
     place.put(events(40))

@@ -19,7 +19,7 @@ def test_a_pause_ends_and_doubles_when_the_index_refuses_again(caplog: pytest.Lo
         assert blocked.now() == ("full",)
         now_s[0] += 2
         assert blocked.now() == ()
-    assert blocked.reasons() == "full (cluster_block_exception)"
+    assert blocked.reasons().startswith("full (cluster_block_exception: it is blocked: free disk space")
     lines = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert len(lines) == 1
     assert "free disk space" in lines[0]
