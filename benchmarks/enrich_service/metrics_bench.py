@@ -1,0 +1,89 @@
+"""What counting costs: a page answered with and without the metrics, drift among them.
+
+python -m benchmarks.enrich_service.metrics_bench [--model FILE]
+
+Counters are written into files, as they are between workers. Both are timed in turns and the best of each counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+
+from contract.documents import nest
+from enrich_service.telemetry import telemetry_folder
+
+ROUNDS = 15
+
+
+def main() -> None:
+    """Measure pages of 1,000 and of one document."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path)
+    options = parser.parse_args()
+    with telemetry_folder(Path(tempfile.gettempdir())) as folder:
+        sys.stdout.write("\n".join(measure(options.model, folder)) + "\n")
+
+
+def measure(model: Path | None, folder: Path) -> list[str]:
+    """A table in Markdown."""
+    # prometheus_client looks at the environment when it is imported
+    from enrich_service.artifact import load
+    from enrich_service.enrich import Enricher, Page
+    from enrich_service.metrics import Metrics
+    from enrich_service.predict import Predictions
+    from oversight.settings import DEFAULT_MODEL
+
+    artifact, metrics, seen = load(model or DEFAULT_MODEL), Metrics(folder), list[Predictions]()
+    count = metrics.serves(artifact.contract, artifact.version)
+    source = nest({feature.field: feature.background for feature in artifact.contract.features})
+    profiled = sum(bool(feature.profile_edges or feature.usual_shares) for feature in artifact.contract.features)
+    lines = [
+        f"{artifact.contract.name} {artifact.version}, {profiled} features with a profile\n",
+        "| documents | decoded, predicted and encoded, ms | counted, ms | share |",
+        "|---|---|---|---|",
+    ]
+    for n in (1000, 1):
+        page = Page([str(number) for number in range(n)], [source] * n)
+        body = orjson.dumps([{"id": one, "source": source} for one in page.ids])
+        plain = Enricher(artifact)
+        seen.clear()
+        Enricher(artifact, on_predicted=seen.append).answer(page)
+
+        def answer(plain: Enricher = plain, body: bytes = body, page: Page = page) -> None:
+            orjson.loads(body)
+            plain.answer(page)
+
+        def counted(n: int = n) -> None:
+            metrics.request_began()
+            count(seen[0])
+            metrics.page_ended(n, {})
+            metrics.request_ended("/v1/enrich", 200, 0.01, None)
+
+        best = fastest_s(answer, counted)
+        lines.append(f"| {n:,} | {best[0] * 1e3:.3f} | {best[1] * 1e3:.3f} | {best[1] / best[0]:.1%} |")
+    return lines
+
+
+def fastest_s(*parts: Callable[[], None]) -> list[float]:
+    """Seconds of one call of each, the best of `ROUNDS` rounds of 50 calls, in turns."""
+    best = [float("inf")] * len(parts)
+    for _ in range(ROUNDS):
+        for place, part in enumerate(parts):
+            began = time.perf_counter()
+            for _ in range(50):
+                part()
+            best[place] = min(best[place], (time.perf_counter() - began) / 50)
+    return best
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
