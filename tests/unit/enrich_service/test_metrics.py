@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -34,7 +35,7 @@ def metrics(turbine: Artifact) -> Metrics:
     """Metrics of a process that is alone, after one page of each kind of document."""
     one = Metrics()
     enricher = Enricher(turbine, on_predicted=one.serves(turbine.contract, turbine.version))
-    sources = [HEALTHY, HEALTHY, HOT, STRANGE, {"turbine": {}}]
+    sources: list[dict[str, Any]] = [HEALTHY, HEALTHY, HOT, STRANGE, {"turbine": {}}]
     results = enricher.enrich([Document(str(number), source) for number, source in enumerate(sources)])
     failures = Counter(result["error"]["type"] for result in results if "error" in result)
     one.request_began()
