@@ -1,9 +1,9 @@
 """A model folder: versions of a model, and a small file that says which of them answers.
 
     FOLDER/
-      active.json               {"format": 1, "active": "cb14c13bda47", "previous": ["0a…"], "shadow": null, ...}
+      active.json               {"format": 1, "active": "4324a78c35e4", "previous": ["0a…"], "shadow": null, ...}
       versions/
-        cb14c13bda47.onnx       named by the first 12 hex digits of its SHA-256, never written again
+        4324a78c35e4.onnx       named by the first 12 hex digits of its SHA-256, never written again
         0a1b2c3d4e5f.onnx
 
 The pointer is replaced in one step (written beside, synced, renamed): whoever reads it sees the old or the new one.

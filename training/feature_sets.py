@@ -23,7 +23,7 @@ class FeatureSet:
 
 SETS: dict[str, FeatureSet] = {
     found.option: found
-    for found in (FeatureSet("all", "kdd99-mlp", COLUMNS, 0.025), FeatureSet("flow", "kdd99-flow", FLOW, 0.02))
+    for found in (FeatureSet("all", "kdd99-mlp", COLUMNS, 0.025), FeatureSet("flow", "kdd99-flow", FLOW, 0.01))
 }
 
 

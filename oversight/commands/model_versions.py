@@ -89,7 +89,7 @@ def activate(ctx: click.Context, *, version: str, foreign: bool, model: Path | N
 
     \b
     Example:
-      oversight model activate cb14c13bda47
+      oversight model activate 4324a78c35e4
       oversight model activate build/kdd99-mlp/model.onnx
     """
     store, as_json = _asked(ctx, model, as_json)

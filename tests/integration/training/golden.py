@@ -50,11 +50,11 @@ ANSWERS: tuple[Answer, ...] = (
     Answer("normal", 1.0000, 0.0798),
     Answer("neptune", 1.0000, 0.0035),
     Answer("smurf", 1.0000, 0.2619),
-    Answer("normal", 1.0000, 0.9996),
+    Answer("normal", 0.4500, 0.9996),
     Answer("back", 0.9990, 0.2147),
-    Answer("normal", 0.9815, 0.9618),
-    Answer("normal", 1.0000, 0.9996),
-    Answer("normal", 0.9670, 1.0000),
+    Answer("normal", 0.4500, 0.9618),
+    Answer("normal", 0.4500, 0.9996),
+    Answer("normal", 0.4500, 1.0000),
 )
 
 
