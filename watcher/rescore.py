@@ -18,11 +18,11 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from contract.errors import InputError
-from contract.fields import BY_NAME, PENDING, STATUS, properties
+from contract.errors import EngineUnavailableError, InputError
+from contract.fields import BY_NAME, PENDING, properties
 from watcher.actions import AT, in_the_way, iso_millis
 from watcher.engine import engine_faults
-from watcher.poll import Hit
+from watcher.poll import Hit, refresh
 from watcher.selection import PENDING_DOCUMENTS, Query, count
 from watcher.sweep import Change, Hooks, Limits, Swept, sweep
 
@@ -49,22 +49,30 @@ def rescore(
         index: data stream, index, list or pattern.
         query: which documents; one that is pending must not fit it.
         limits: page size and rate.
-        backlog: wait while more than so many are pending; 0: never wait.
+        backlog: wait while more than so many are pending, looking each time that half as many were given back; 0: never.
         look_s: seconds between two looks at what is pending.
         stop: ends the work after the page in hand.
         progress: told of what is done, and of the number of pending documents that are waited for (0: not waiting).
     Raises:
         EngineUnavailableError: the engine does not answer for long; what is done is done.
     """
-    done = Swept()
+    done, looked_at = Swept(), -backlog
 
     def wait_for_the_watcher() -> None:
-        while backlog and not stop.is_set():
-            pending = count(es, index, PENDING_DOCUMENTS)
-            if pending <= backlog:
+        nonlocal looked_at
+        if not backlog or done.changed - looked_at < backlog // 2:
+            return
+        while not stop.is_set():
+            refresh(es, index)  # else the count would not show what was given back last
+            try:
+                pending = count(es, index, PENDING_DOCUMENTS)
+            except EngineUnavailableError:  # the search that follows has the patience, or says what is wrong
                 return
+            if pending <= backlog:
+                break
             progress(done, pending)
             stop.wait(look_s)
+        looked_at = done.changed
 
     def told(swept: Swept) -> None:
         nonlocal done
