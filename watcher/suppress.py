@@ -84,7 +84,7 @@ class Suppression:
         self._next_look_s = time.monotonic() + look_s
         if path is not None:
             log.info(
-                "%d rules of suppression in %s", len(self._rules), path, extra={"event.action": "read-suppression"}
+                "rules of suppression in %s: %d", path, len(self._rules), extra={"event.action": "read-suppression"}
             )
 
     @property
@@ -117,14 +117,14 @@ class Suppression:
             self._rules = read(self._path)
         except SettingsError as error:
             log.error(
-                "%s; the %d rules of before go on", error, len(self._rules),
+                "%s; the rules of before go on (%d)", error, len(self._rules),
                 extra={"event.action": "read-suppression", "event.outcome": "failure"},
             )  # fmt: skip
             return
         log.info(
-            "%d rules of suppression now in %s",
-            len(self._rules),
+            "rules of suppression now in %s: %d",
             self._path,
+            len(self._rules),
             extra={"event.action": "read-suppression"},
         )
 
