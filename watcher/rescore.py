@@ -21,10 +21,11 @@ from elasticsearch import Elasticsearch
 from contract.errors import EngineUnavailableError, InputError
 from contract.fields import BY_NAME, PENDING, properties
 from watcher.actions import AT, in_the_way, iso_millis
+from watcher.changes import Change
 from watcher.engine import engine_faults
 from watcher.poll import Hit, refresh
 from watcher.selection import PENDING_DOCUMENTS, Query, count
-from watcher.sweep import Change, Hooks, Limits, Swept, sweep
+from watcher.sweep import Hooks, Limits, Swept, sweep
 
 READ = ("oversight",)
 """Of each document: whether it is an object, or a list, which a filter on what is below would hide."""

@@ -21,10 +21,11 @@ from contract.documents import leaves, lookup, nest
 from contract.errors import AmbiguousFieldError
 from contract.fields import FAILED, PENDING, STATUS
 from watcher.actions import OUR_INDEX, in_the_way
+from watcher.changes import Change
 from watcher.engine import engine_faults
 from watcher.poll import Hit
 from watcher.selection import Query
-from watcher.sweep import Change, Changer, Hooks, Limits, Swept, sweep
+from watcher.sweep import Changer, Hooks, Limits, Swept, sweep
 
 BY_PIPELINE = ("oversight.failure.processor", "oversight.failure.pipeline")
 """Only a pipeline names these."""

@@ -25,6 +25,7 @@ from elasticsearch import ApiError, Elasticsearch
 from contract.errors import EngineUnavailableError
 from watcher.actions import RETRY_STATUSES
 from watcher.backoff import Backoff
+from watcher.changes import DONE, Change, hit_of, reason_of, send
 from watcher.engine import EngineRefusesError, IndexMissingError, PointInTimeLostError, engine_faults
 from watcher.poll import ORDER, Hit, refresh
 
@@ -36,16 +37,6 @@ TRIES = 6
 """Times in a row that a server's fault may spoil a request."""
 SETTLE_S = 1.0
 """Wait for other writers' changes to show where this user may not refresh."""
-DONE = (200, 201)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One write of a bulk request: a partial document, or (with a pipeline) a whole one that runs through it."""
-
-    hit: Hit
-    document: Mapping[str, Any]
-    pipeline: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +191,7 @@ class _Sweeper:
                 break
             try:
                 with engine_faults("writing", index=self._index):
-                    items = _bulk(self._es, open_changes)
+                    items = send(self._es, open_changes)
             except (EngineRefusesError, IndexMissingError):
                 raise
             except EngineUnavailableError:  # done or not: reading anew tells
@@ -225,7 +216,7 @@ class _Sweeper:
         elif status == 404:
             self._done.gone += 1
         elif status not in DONE:
-            self._done.refused[_reason(item)] += 1
+            self._done.refused[reason_of(item)] += 1
         return True
 
     def pages(self, query: Mapping[str, Any]) -> Iterator[list[Hit]]:
@@ -286,52 +277,3 @@ class _Sweeper:
 
     def _backoff(self) -> Backoff:
         return Backoff(self._limits.backoff_s, self._limits.max_backoff_s)
-
-
-def operations(changes: Sequence[Change]) -> list[Mapping[str, Any]]:
-    """The lines of a bulk request, two for each change; each only takes place on the write that was read."""
-    lines: list[Mapping[str, Any]] = []
-    for each in changes:
-        hit = each.hit
-        target: dict[str, Any] = {
-            "_index": hit.index, "_id": hit.id, "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term
-        }  # fmt: skip
-        if hit.routing is not None:
-            target["routing"] = hit.routing
-        if each.pipeline is None:
-            lines += [{"update": target}, {"doc": each.document}]
-        else:
-            lines += [{"index": {**target, "pipeline": each.pipeline}}, each.document]
-    return lines
-
-
-def _bulk(es: Elasticsearch, changes: Sequence[Change]) -> list[dict[str, Any]]:
-    """The items of one bulk answer, in order; in halves where the request is too large."""
-    try:
-        answer = es.options(max_retries=0).bulk(operations=operations(changes))
-    except ApiError as error:
-        if error.meta.status != 413 or len(changes) == 1:
-            raise
-        half = len(changes) // 2
-        return _bulk(es, changes[:half]) + _bulk(es, changes[half:])
-    items = [next(iter(item.values())) for item in answer.get("items", ())]
-    if len(items) != len(changes):
-        raise EngineUnavailableError(
-            f"Elasticsearch answered {len(changes)} writes with {len(items)} items; trying again"
-        )
-    return items
-
-
-def _reason(item: Mapping[str, Any]) -> str:
-    error = item.get("error")
-    said = error if isinstance(error, Mapping) else {"type": str(error or "")}
-    reason = " ".join(str(said.get("reason") or "").split())[:160]
-    return f"{item.get('status')} {said.get('type', '')}: {reason}".strip(": ")
-
-
-def hit_of(item: Mapping[str, Any]) -> Hit:
-    """A document as a search gave it."""
-    return Hit(
-        index=item["_index"], id=item["_id"], seq_no=item["_seq_no"], primary_term=item["_primary_term"],
-        source=item.get("_source") or {}, routing=item.get("_routing"),
-    )  # fmt: skip

@@ -20,9 +20,9 @@ from contract.documents import lookup
 from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, shorten
 from contract.feedback import FALSE_POSITIVE, ROOT, TRUE_POSITIVE
 from watcher.actions import iso_millis
+from watcher.changes import DONE, Change, hit_of, operations
 from watcher.engine import EngineRefusesError, engine_faults, index_missing
 from watcher.poll import Hit
-from watcher.sweep import DONE, Change, hit_of, operations
 
 TRIES = 8
 """Times that the document is read anew because somebody wrote it meanwhile."""

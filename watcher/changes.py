@@ -1,0 +1,84 @@
+"""Single changes to stored documents, as people's commands make them, and the bulk request that carries them.
+
+hit + partial document ────────▶ `update`: merged, no pipeline runs ─────────────┐
+                                                                                  ├─▶ only on the write that was read
+hit + document + pipeline ─────▶ `index`: replaced by what the pipeline makes ────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from elasticsearch import ApiError, Elasticsearch
+
+from contract.errors import EngineUnavailableError
+from watcher.poll import Hit
+
+DONE = (200, 201)
+"""Statuses of an item that was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write of a bulk request: a partial document, or (with a pipeline) a whole one that runs through it."""
+
+    hit: Hit
+    document: Mapping[str, Any]
+    pipeline: str | None = None
+
+
+def operations(changes: Sequence[Change]) -> list[Mapping[str, Any]]:
+    """The lines of a bulk request, two for each change; each only takes place on the write that was read."""
+    lines: list[Mapping[str, Any]] = []
+    for each in changes:
+        hit = each.hit
+        target: dict[str, Any] = {
+            "_index": hit.index, "_id": hit.id, "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term
+        }  # fmt: skip
+        if hit.routing is not None:
+            target["routing"] = hit.routing
+        if each.pipeline is None:
+            lines += [{"update": target}, {"doc": each.document}]
+        else:
+            lines += [{"index": {**target, "pipeline": each.pipeline}}, each.document]
+    return lines
+
+
+def send(es: Elasticsearch, changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Write changes in one bulk request, in halves where that is too large; returns the items of the answer, in order.
+
+    Raises:
+        ApiError: the request as a whole is refused.
+        EngineUnavailableError: the answer is not one to this request.
+    """
+    try:
+        answer = es.options(max_retries=0).bulk(operations=operations(changes))
+    except ApiError as error:
+        if error.meta.status != 413 or len(changes) == 1:
+            raise
+        half = len(changes) // 2
+        return send(es, changes[:half]) + send(es, changes[half:])
+    items = [next(iter(item.values())) for item in answer.get("items", ())]
+    if len(items) != len(changes):
+        raise EngineUnavailableError(
+            f"Elasticsearch answered {len(changes)} writes with {len(items)} items; trying again"
+        )
+    return items
+
+
+def reason_of(item: Mapping[str, Any]) -> str:
+    """Why an item was not written, in the engine's words."""
+    error = item.get("error")
+    said = error if isinstance(error, Mapping) else {"type": str(error or "")}
+    reason = " ".join(str(said.get("reason") or "").split())[:160]
+    return f"{item.get('status')} {said.get('type', '')}: {reason}".strip(": ")
+
+
+def hit_of(item: Mapping[str, Any]) -> Hit:
+    """A document as a search gave it."""
+    return Hit(
+        index=item["_index"], id=item["_id"], seq_no=item["_seq_no"], primary_term=item["_primary_term"],
+        source=item.get("_source") or {}, routing=item.get("_routing"),
+    )  # fmt: skip
