@@ -24,8 +24,8 @@ PARK_S, PARK_LIMIT_S = 60.0, 6 * 3600.0
 """First pause of a parked document; it doubles up to the limit. A document that changes is looked at again at once."""
 ALONE_LIMIT_S = 3600.0
 """Longest pause of a document on which the enrich service fails: the service may be mended any day."""
-REMEMBERED = 100_000
-"""Documents that are remembered at most, of each kind; about 20 MB. The oldest are forgotten first."""
+REMEMBERED = 50_000
+"""Documents that are remembered at most, of each kind; about 25 MB. The oldest are forgotten first."""
 
 Key = tuple[str, str]
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import sys
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -271,7 +272,7 @@ def _slice(wanted: Wanted) -> dict[str, Any] | None:
 def _hit(item: Mapping[str, Any]) -> Hit:
     arrival = (item.get("sort") or (None,))[0]
     return Hit(
-        index=item["_index"],
+        index=sys.intern(item["_index"]),  # the same few names come with every document
         id=item["_id"],
         seq_no=item["_seq_no"],
         primary_term=item["_primary_term"],
