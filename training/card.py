@@ -14,6 +14,7 @@ from typing import Any
 
 from contract.artifact import ModelContract
 from contract.errors import InputError
+from training.feature_sets import SETS
 from training.goals import anchor_rows, goal_rows
 
 STUDY = "study.json"
@@ -73,13 +74,19 @@ def study_of(folder: Path, contract: ModelContract) -> Study | None:
 def goals(study: Study) -> list[str]:
     """The table of musts and goals, and what the numbers are of."""
     done, planned = len(study["done"]), len(study["planned"])
+    of_all = study["model"] == SETS["all"].model
+    bars = (
+        ""
+        if of_all
+        else f" The bars were set for `{SETS['all'].model}`, which sees more, and stand here for comparison."
+    )
     state = "" if done == planned else f" ({done} of {planned} trainings done so far: {', '.join(study['done'])})"
     return [
         "## Musts and goals",
         "",
         f"Trained anew by the same recipe, once for each seed and once for each fold{state}, and measured on the ONNX graph. Held-out "
         f"figures are of `{study['data_file']}`, each distinct vector once, held out by the fold that was not trained on it; their mean "
-        f"is over all folds pooled, least and most are of single folds. Test figures are of `{study['test_file']}`, all rows.",
+        f"is over all folds pooled, least and most are of single folds. Test figures are of `{study['test_file']}`, all rows.{bars}",
         "",
         *_table(("figure", "measured on", "must", "goal", "mean", "least", "most", "reached"), goal_rows(study)),
     ]
