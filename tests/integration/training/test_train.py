@@ -69,10 +69,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained: T
 
 
 def test_any_finite_input_gives_a_finite_answer(trained: Trained) -> None:
-    """Also values far beyond training and negative ones: a bad sensor is no reason for NaN."""
+    """Also values far beyond training and negative ones: a bad sensor is no reason for NaN.
+
+    Codes are what the graph's look-up gives: 0 for any word that training never saw, or one of the vocabulary's.
+    """
     extreme = np.array([[3.4e38] * 38, [-3.4e38] * 38, [0.0] * 38, [1e-45] * 38], np.float32)
-    for code in (0, 1, 10_000, -1):
-        outputs = trained.model.predict([extreme, np.full((4, 3), code, np.int32)], verbose=0)
+    last = [len(vocabulary) for vocabulary in trained.encoding.vocabularies]
+    for words in ([0, 0, 0], [1, 1, 1], last):
+        outputs = trained.model.predict([extreme, np.tile(np.array(words, np.int32), (4, 1))], verbose=0)
         assert all(np.isfinite(values).all() for values in outputs)
 
 
