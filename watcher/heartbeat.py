@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 MAX_READ = 100
 """Heartbeats that are read, the newest; those of old runs stay in the index until somebody deletes it."""
-WRITE_TIMEOUT_S = 5.0
+WRITE_TIMEOUT_S = 3.0
+"""A heartbeat that takes longer is given up: the last one must not hold up the end."""
 KEPT_DAYS = 7
 """Age from which a new watcher forgets the heartbeats of earlier ones."""
 

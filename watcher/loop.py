@@ -146,6 +146,7 @@ class _Watcher:
                 done = self._read(point, wanted, stale_s)
         else:
             self._share.whole()
+            self._breaker.answered()  # it has told its model, and there is nothing else to ask
         if part is None and not done.contended:
             self._totals.parked = done.parked
         return done

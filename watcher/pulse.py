@@ -54,13 +54,21 @@ class _Pulse(threading.Thread):
             self._over.wait(self._config.heartbeat_s)
 
     def end(self) -> None:
-        """Wait for a heartbeat that is under way, and write the last one."""
+        """Write the last heartbeat, unless one hangs."""
         self._over.set()
-        self.join(2 * WRITE_TIMEOUT_S)
-        self._beat()
+        self.join(WRITE_TIMEOUT_S)
+        if self.is_alive():
+            return
+        if self._facts.fault is None:
+            self._beat()
+        else:
+            self._write()
 
     def _beat(self) -> None:
         with suppress(ServerError):
             self._facts.backlog = read_backlog(self._es, self._config.index)
+        self._write()
+
+    def _write(self) -> None:
         if self._writer is not None:
             self._writer.write(self._facts.document())
