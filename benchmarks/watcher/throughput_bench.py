@@ -183,7 +183,7 @@ def watch(url: str, enrich_url: str, index: str, slices: int, page_size: int) ->
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICS"))}
     environment |= {
         "ELASTICSEARCH_URL": url, "OVERSIGHT_ENRICH_URL": enrich_url, "OVERSIGHT_INDEX": index,
-        "OVERSIGHT_WATCH_PAGE_SIZE": str(page_size),
+        "OVERSIGHT_WATCH_PAGE_SIZE": str(page_size), "OVERSIGHT_WATCH_HEARTBEAT_S": "0",
     }  # fmt: skip
     words = ["watch", "--once", "--json"]
     words += ["--slices", str(slices)] if slices > 1 else []
