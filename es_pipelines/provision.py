@@ -18,6 +18,7 @@ from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 from contract.artifact import ModelContract
 from contract.errors import InputError
 from contract.fields import stream_name
+from contract.heartbeats import heartbeat_index
 from es_pipelines.capabilities import Capabilities, Omission, ask
 from es_pipelines.parameters import PIPELINES, pipeline_id
 from es_pipelines.resources import TEMPLATES, Kind, Resource, resources
@@ -89,11 +90,12 @@ def outdated(es: Elasticsearch, contract: ModelContract, *, namespace: str) -> l
 
 
 def remove(es: Elasticsearch, namespace: str) -> None:
-    """Delete the stream with every event in it, its templates and pipelines. For tests: nothing is asked."""
+    """Delete the stream with every event in it, its templates and pipelines, and the heartbeats. For tests: nothing is asked."""
     stream = stream_name(namespace)
     absent = es.options(ignore_status=[400, 404])
     absent.indices.delete_data_stream(name=stream)
     absent.indices.delete(index=stream)
+    absent.indices.delete(index=heartbeat_index(namespace))
     absent.indices.delete_index_template(name=f"oversight-stream-{namespace}")
     for name in TEMPLATES:
         absent.cluster.delete_component_template(name=pipeline_id(name, namespace))
