@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import pytest
 
 from oversight.ports import free_port
 from tests.integration.watcher.conftest import Place, event, events
-from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied, wait_until
 from watcher.enrich_client import STOP_GRACE_S
 
 
@@ -121,6 +123,38 @@ def test_a_token_over_plain_http_to_another_machine_is_refused(command: Command)
     assert done.returncode == 64
     assert "OVERSIGHT_ALLOW_PLAIN_HTTP" in done.stderr
     assert "tok-en" not in done.stderr + done.stdout
+
+
+def test_a_slice_that_is_none_is_refused_with_an_example(command: Command) -> None:
+    done = command.run("watch", "--once", "--slice", "3/2")
+    assert done.returncode == 64
+    assert "such as 2/3" in done.stderr
+
+
+def test_a_running_watcher_answers_for_its_metrics(place: Place, command: Command) -> None:
+    place.put(events(40))
+    port = free_port()
+    command.environment |= {"OVERSIGHT_WATCH_METRICS_BIND": f"127.0.0.1:{port}", "OVERSIGHT_WATCH_HEARTBEAT_S": "0.2"}
+    wanted = (
+        'oversight_watcher_documents_total{outcome="enriched"} 40.0',
+        "oversight_watcher_ingest_to_prediction_seconds_count 40.0",
+        "oversight_watcher_pending_documents 0.0",
+    )
+
+    def all_there() -> bool:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer,
+        ):
+            text = answer.read().decode()
+            return all(line in text for line in wanted)
+        return False
+
+    with command.start("watch", "--slices", "2") as process:
+        wait_until(all_there, what="the metrics")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
