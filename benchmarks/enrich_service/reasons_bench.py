@@ -60,19 +60,6 @@ def main() -> None:
         )
 
 
-def simulated() -> Records:
-    """Labelled rows of the simulator, always the same."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        start = datetime(2026, 1, 1, tzinfo=UTC)
-        traffic = simulate(seed=1999, start=start, users=DEFAULT_USERS, events=SIMULATED, loop=False)
-        written = write(traffic, path, rate=None, stop=threading.Event(), label=True)
-        whole = path / "all.csv"
-        lines = [file.read_bytes().splitlines(keepends=True)[1:] for file in written.files.values()]  # no header
-        whole.write_bytes(b"".join(line for of_user in lines for line in of_user))
-        return read(whole)[0]
-
-
 def _print_cost(artifact: Artifact, records: Records) -> None:
     rng = np.random.default_rng(0)
     attack = np.flatnonzero(records.labels != NORMAL)

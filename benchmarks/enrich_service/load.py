@@ -1,0 +1,153 @@
+"""Load over plain sockets, so that the client costs as little as it can.
+
+closed(...)  n connections, each asks as soon as it was answered    ──▶ the most that a server answers
+paced(...)   requests at times that were drawn before (open loop)   ──▶ latency, counted from when each was due
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.enrich_service.processes import Server
+
+BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a server did under a closed load."""
+
+    per_s: float
+    """Requests a second."""
+    per_cpu_s: float
+    """Requests for each second of processor time that the server used."""
+
+
+def request(path: str, body: bytes) -> bytes:
+    """The bytes of a POST."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class Connection:
+    """One connection that stays open."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, asked: bytes) -> bytes:
+        """The body of the answer.
+
+        Raises:
+            RuntimeError: it is not 200.
+        """
+        self._socket.sendall(asked)
+        found = bytearray()
+        while (end := found.find(b"\r\n\r\n")) < 0:
+            found += self._receive()
+        head = bytes(found[:end]).lower()
+        if not head.startswith(b"http/1.1 200"):
+            raise RuntimeError(f"answered {head[:60]!r}")
+        length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        while len(found) < end + 4 + length:
+            found += self._receive()
+        return bytes(found[end + 4 :])
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def _receive(self) -> bytes:
+        part = self._socket.recv(BUFFER_BYTES)
+        if not part:
+            raise RuntimeError("the server closed the connection")
+        return part
+
+
+def closed(server: Server, requests: Sequence[bytes], *, seconds: float, connections: int) -> Rate:
+    """Ask as fast as a server answers.
+
+    Args:
+        server: whom.
+        requests: asked in turn, by each connection from another one on.
+        seconds: how long.
+        connections: how many at the same time.
+    """
+    counts = [0] * connections
+    failures: list[Exception] = []
+    end = time.perf_counter() + seconds
+
+    def work(number: int) -> None:
+        connection = Connection(server.port)
+        try:
+            place = number
+            while time.perf_counter() < end:
+                connection.ask(requests[place % len(requests)])
+                counts[number] += 1
+                place += connections
+        except (OSError, RuntimeError) as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    began, cpu_s = time.perf_counter(), server.cpu_s()
+    _together(work, connections, failures)
+    return Rate(sum(counts) / (time.perf_counter() - began), sum(counts) / max(server.cpu_s() - cpu_s, 1e-9))
+
+
+def paced(
+    server: Server, requests: Sequence[bytes], *, per_s: float, seconds: float, connections: int
+) -> NDArray[np.float64]:
+    """Latencies in seconds of requests that come at random times, whether or not the earlier ones were answered.
+
+    Args:
+        server: whom.
+        requests: asked in turn.
+        per_s: mean rate; the gaps are exponential, as of clients that know nothing of each other.
+        seconds: how long.
+        connections: how many requests may be on their way at the same time; a later one waits, and its wait counts.
+    """
+    rng = np.random.default_rng(5)
+    due = np.cumsum(rng.exponential(1.0 / per_s, int(per_s * seconds)))
+    latency_s = np.zeros(len(due))
+    failures: list[Exception] = []
+    turn = iter(range(len(due)))
+    lock = threading.Lock()
+    began = time.perf_counter() + 0.1
+
+    def work(_: int) -> None:
+        connection = Connection(server.port)
+        try:
+            while True:
+                with lock:
+                    place = next(turn, None)
+                if place is None:
+                    return
+                time.sleep(max(0.0, began + due[place] - time.perf_counter()))
+                connection.ask(requests[place % len(requests)])
+                latency_s[place] = time.perf_counter() - began - due[place]
+        except (OSError, RuntimeError) as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    _together(work, connections, failures)
+    return latency_s
+
+
+def _together(work: Callable[[int], None], n: int, failures: list[Exception]) -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]

@@ -1,0 +1,120 @@
+"""Servers as processes of their own on one core each, started and stopped here.
+
+serving(...)  ──▶ oversight serve            ┐
+flask(...)    ──▶ gunicorn with a rival      ├─▶ Server: port, processor seconds of the process and its workers
+program(...)  ──▶ any other command          ┘
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import psutil
+
+from oversight.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WAIT_S = 60.0
+STOP_WAIT_S = 15.0
+THREADS = 4
+"""As `OVERSIGHT_SERVE_THREADS` has it by default."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    name: str
+    port: int
+    process: psutil.Process
+
+    def cpu_s(self) -> float:
+        """Processor seconds that it and its workers have used."""
+        family = [self.process, *self.process.children(recursive=True)]
+        return sum(times.user + times.system for times in (one.cpu_times() for one in family))
+
+
+def server_core() -> int | None:
+    """The core that servers run on, so that the load comes from another; None where there is one only."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return cores[-1] if len(cores) > 1 else None
+
+
+def keep_off_the_servers() -> None:
+    """Leave the servers' core to them: call it once in the process that makes the load."""
+    core = server_core()
+    if core is not None:
+        os.sched_setaffinity(0, os.sched_getaffinity(0) - {core})
+
+
+@contextlib.contextmanager
+def serving(model: Path, *, name: str = "Oversight", workers: int = 1) -> Iterator[Server]:
+    """`oversight serve` with an artifact."""
+    port = free_port()
+    command = [sys.executable, "-m", "oversight", "serve", "--bind", f"127.0.0.1:{port}", "--model", str(model),
+               "--workers", str(workers)]  # fmt: skip
+    with program(command, port, name=name, ready="/v2/health/ready") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def flask(rival: str, answer: bytes) -> Iterator[Server]:
+    """A rival of `benchmarks.enrich_service.rivals` in gunicorn, which answers these bytes."""
+    port = free_port()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(answer)
+        file.flush()
+        command = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", str(THREADS), "--workers", "1",
+                   "--keep-alive", "75", "--log-level", "error", "--bind", f"127.0.0.1:{port}",
+                   f"benchmarks.enrich_service.rivals:{rival}({file.name!r})"]  # fmt: skip
+        with program(command, port, name=f"Flask, {rival}", ready="/") as server:
+            yield server
+
+
+@contextlib.contextmanager
+def program(
+    command: Sequence[str], port: int, *, name: str, ready: str, env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A command that listens on a port; it is stopped at the end."""
+    core = server_core()
+    pinned = ["taskset", "--cpu-list", str(core), *command] if core is not None else list(command)
+    with tempfile.TemporaryFile() as log:
+        process = psutil.Popen(
+            pinned, cwd=ROOT, env=None if env is None else {**os.environ, **env},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            if not _answers(port, ready, process):
+                log.seek(0)
+                raise RuntimeError(f"{name} did not start: {log.read()[-2000:].decode(errors='replace')}")
+            yield Server(name, port, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_WAIT_S)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _answers(port: int, path: str, process: psutil.Popen) -> bool:
+    """Whether it answers anything in time; a 404 is an answer, a 503 is none."""
+    deadline = time.monotonic() + READY_WAIT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", path)
+            if connection.getresponse().status != HTTPStatus.SERVICE_UNAVAILABLE:
+                return True
+        time.sleep(0.05)
+    return False
