@@ -12,10 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import tempfile
-import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +20,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from benchmarks.enrich_service.faithful import measure
+from benchmarks.enrich_service.traffic import simulated
 from contract.kdd99 import NORMAL, ROOT
 from enrich_service.artifact import Artifact, load
 from enrich_service.enrich import Document, Enricher
 from oversight.settings import DEFAULT_MODEL
-from sensor.simulation import DEFAULT_USERS, simulate
-from sensor.writer import write
 from training.data import Records, read
 
 PAGE = 1000
