@@ -6,7 +6,7 @@ ModelFile ──▶ ONNX Runtime ──▶ graph like contract? ──▶ one ro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,9 @@ SUM_TOLERANCE = 1e-3
 Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 """Probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none."""
 
+LABEL_PART = "label"
+"""Key of the part that gives the probabilities with the novelty held at 0."""
+
 _DIM = tuple[int | None, ...]
 """A shape, where None is any number."""
 
@@ -73,7 +76,7 @@ class Artifact:
     version: str
     session: onnxruntime.InferenceSession
     parts: Mapping[str, onnxruntime.InferenceSession] = field(default_factory=dict)
-    """By output, a session of the nodes that it needs, where the graph has others too."""
+    """By output, a session of the nodes that it needs, where the graph has others too; and `LABEL_PART`."""
 
     def run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
         """Run the graph once. Safe to call from several threads.
@@ -96,6 +99,17 @@ class Artifact:
         answer: NDArray[np.float32] = session.run([output], self._inputs(numeric, categorical))[0]
         return answer
 
+    def run_label(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> NDArray[np.float32]:
+        """Probabilities as they would be of rows that are not novel at all: what a label rests on, without the novelty.
+
+        A graph may let the novelty take from P(normal); which attack a row is closest to never depends on it.
+        """
+        session = self.parts.get(LABEL_PART)
+        if session is None:
+            return self.run_one(PROBABILITIES_OUTPUT, numeric, categorical)
+        answer: NDArray[np.float32] = session.run([PROBABILITIES_OUTPUT], self._inputs(numeric, categorical))[0]
+        return answer
+
     def _inputs(
         self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
     ) -> dict[str, NDArray[np.float32] | NDArray[np.object_]]:
@@ -106,6 +120,13 @@ class Artifact:
             inputs[CATEGORICAL_INPUT] = categorical
         return inputs
 
+    def harmless_row(self) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
+        """One row of the background values, as `run` takes it."""
+        contract = self.contract
+        numeric = [feature.background if isinstance(feature.background, float) else 0.0 for feature in contract.numeric]
+        words = [str(feature.background or feature.vocabulary[0]) for feature in contract.categorical]
+        return np.array([numeric], np.float32), np.array([words], np.object_)
+
     def probe(self) -> None:
         """Let the model answer one row, made of the background values.
 
@@ -113,10 +134,8 @@ class Artifact:
             ArtifactError: it does not answer, or not with probabilities.
         """
         contract = self.contract
-        numeric = [feature.background if isinstance(feature.background, float) else 0.0 for feature in contract.numeric]
-        words = [str(feature.background or feature.vocabulary[0]) for feature in contract.categorical]
         try:
-            probabilities, novelty = self.run(np.array([numeric], np.float32), np.array([words], np.object_))
+            probabilities, novelty = self.run(*self.harmless_row())
         except RUNTIME_ERRORS as error:
             raise ArtifactError(
                 f"model {contract.name!r} does not answer a row of harmless values ({first_line(error)}); "
@@ -165,17 +184,31 @@ def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
         artifact.probe()
     except ArtifactError as error:
         raise ArtifactError(f"{model.path}: {error}") from None
-    return artifact
+    return _without_what_fails(artifact)
+
+
+def _without_what_fails(artifact: Artifact) -> Artifact:
+    """A graph may not take one zero in the place of a novelty a row: then its labels are explained by the whole part."""
+    numeric, categorical = artifact.harmless_row()
+    try:
+        whole = artifact.run_label(numeric.repeat(2, axis=0), categorical.repeat(2, axis=0)).shape == (
+            2,
+            len(artifact.contract.labels),
+        )
+    except RUNTIME_ERRORS:
+        whole = False
+    return artifact if whole else replace(artifact, parts={k: v for k, v in artifact.parts.items() if k != LABEL_PART})
 
 
 def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, onnxruntime.InferenceSession]:
     """A session of each output's part of the graph; none where there is one output only."""
     if model.contract.novelty_threshold is None:
         return {}
-    return {
-        output: onnxruntime.InferenceSession(part_for(model.data, output), options, providers=PROVIDERS)
-        for output in (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)
-    }
+    parts = {output: part_for(model.data, output) for output in (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)}
+    label = part_for(model.data, PROBABILITIES_OUTPUT, held_at_zero=NOVELTY_OUTPUT)
+    if label != parts[PROBABILITIES_OUTPUT]:
+        parts[LABEL_PART] = label
+    return {name: onnxruntime.InferenceSession(data, options, providers=PROVIDERS) for name, data in parts.items()}
 
 
 def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:

@@ -17,30 +17,37 @@ _NODE, _INITIALIZER, _OUTPUT, _VALUE_INFO, _SPARSE_INITIALIZER = 1, 5, 12, 13, 1
 """Fields of a graph; `value_info` only repeats shapes that ONNX Runtime infers."""
 _NODE_INPUT, _NODE_OUTPUT, _NODE_ATTRIBUTE = 1, 2, 5
 _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS = 6, 11
-_TENSOR_NAME, _VALUE_NAME = 8, 1
+_TENSOR_NAME, _TENSOR_RAW_DATA, _VALUE_NAME = 8, 9, 1
+_ONE_FLOAT = bytes([1 << 3, 1, 2 << 3, 1])
+"""Of a tensor: `dims` 1 and `data_type` FLOAT, as varints."""
 
 
-def part_for(data: bytes, output: str) -> bytes:
+def part_for(data: bytes, output: str, *, held_at_zero: str | None = None) -> bytes:
     """The model with this one output, and without the nodes that only the others need.
 
+    Args:
+        data: the model.
+        output: the one that stays.
+        held_at_zero: a value that the part takes as zero, shape (1,), in place of computing it.
     Raises:
         NotOnnxError: the bytes are no ONNX model, or it has no such output.
     """
     model = bytearray()
     for number, value, raw in segments(memoryview(data)):
         if number == MODEL_GRAPH and isinstance(value, memoryview):
-            model += _message(MODEL_GRAPH, _part_of_graph(value, output))
+            model += _message(MODEL_GRAPH, _part_of_graph(value, output, held_at_zero))
         else:
             model += raw
     return bytes(model)
 
 
-def _part_of_graph(graph: memoryview, output: str) -> bytes:
+def _part_of_graph(graph: memoryview, output: str, held_at_zero: str | None) -> bytes:
     found = list(segments(graph))
     nodes = [(value, raw) for number, value, raw in found if number == _NODE and isinstance(value, memoryview)]
     needed, kept = {output}, []
     for node, raw in reversed(nodes):  # a node stands after those that it needs
-        if needed.intersection(_names(node, _NODE_OUTPUT)):
+        gives = _names(node, _NODE_OUTPUT)
+        if held_at_zero not in gives and needed.intersection(gives):
             needed.update(_used(node, MAX_DEPTH))
             kept.append(raw)
     if not kept:
@@ -55,7 +62,14 @@ def _part_of_graph(graph: memoryview, output: str) -> bytes:
             if number == _INITIALIZER and not needed.intersection(_names(value, _TENSOR_NAME)):
                 continue
         part += raw
+    if held_at_zero in needed:
+        part += _message(_INITIALIZER, _zero(held_at_zero))
     return bytes(part)
+
+
+def _zero(name: str) -> bytes:
+    """A tensor of one float32 zero."""
+    return _ONE_FLOAT + _message(_TENSOR_NAME, name.encode()) + _message(_TENSOR_RAW_DATA, bytes(4))
 
 
 def _used(node: memoryview, depth: int) -> Iterator[str]:

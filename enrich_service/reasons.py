@@ -4,27 +4,27 @@
       count 511       count 2, all else the same                                               11.3 in log-odds
                                                ──▶ "count is 511; 95 % of normal connections have at most 26"
 
-What falls is the log-odds of the closest label, or of the novelty where the verdict is `unknown`. Only the features
+What falls is the log-odds of the closest label, the novelty held still, or of the novelty where the verdict is `unknown`. Only the features
 that differ from the harmless value need a copy, and equal rows are explained once: a flood is one row a thousand times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT
+from contract.artifact import NOVELTY_OUTPUT
 from enrich_service.artifact import Artifact
 from enrich_service.sentences import number_words, word_words
 
 MOST = 3
 """Reasons for one document: what a person takes in at a glance."""
-CHUNK_ROWS = 256
-"""Copies in one run of the graph: the layers' values stay in the processor's cache, a fifth faster than with 4,096."""
-PART_ROWS = 200
+CHUNK_ROWS = 1024
+"""Copies in one run of the graph: a tenth faster than with 256, where the calls weigh, and a little than with 2,048."""
+PART_ROWS = 1000
 """Rows whose copies are made together; bounds the memory whatever the page holds."""
 MIN_LOG_ODDS = 0.1
 """A feature that moves the label's log-odds by less weighs nothing: the odds change by a tenth."""
@@ -103,9 +103,9 @@ class Explainer:
         owner = np.concatenate([np.arange(n), rows])  # the rows themselves first, then the copies
         some_numeric, some_categorical = numeric[owner], categorical[owner]
         self._occlude(some_numeric, some_categorical, columns, offset=n)
-        output = NOVELTY_OUTPUT if of_novelty else PROBABILITIES_OUTPUT
+        run = partial(self.artifact.run_one, NOVELTY_OUTPUT) if of_novelty else self.artifact.run_label
         parts = [slice(begin, begin + CHUNK_ROWS) for begin in range(0, len(owner), CHUNK_ROWS)]
-        answers = [self.artifact.run_one(output, some_numeric[part], some_categorical[part]) for part in parts]
+        answers = [run(some_numeric[part], some_categorical[part]) for part in parts]
         answer = np.concatenate(answers)
         score = log_odds_of_novelty(answer) if of_novelty else log_odds(answer, closest[owner])
         return rows, columns, score[rows] - score[n:]

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT
-from enrich_service.artifact import load
+from enrich_service.artifact import LABEL_PART, load
 from enrich_service.onnx_file import NotOnnxError
 from enrich_service.onnx_part import part_for
 from tests.artifacts import without_novelty, write_model
@@ -41,10 +41,28 @@ def test_a_part_answers_what_the_shipped_graph_answers() -> None:
     numeric = rng.exponential(100.0, (300, len(contract.numeric))).astype(np.float32)
     words = np.array([[rng.choice(feature.vocabulary) for feature in contract.categorical] for _ in numeric], object)
     probabilities, novelty = artifact.run(numeric, words)
-    assert set(artifact.parts) == {PROBABILITIES_OUTPUT, NOVELTY_OUTPUT}
+    assert set(artifact.parts) == {PROBABILITIES_OUTPUT, NOVELTY_OUTPUT, LABEL_PART}
     np.testing.assert_array_equal(artifact.run_one(PROBABILITIES_OUTPUT, numeric, words), probabilities)
     assert novelty is not None
     np.testing.assert_array_equal(artifact.run_one(NOVELTY_OUTPUT, numeric, words), novelty)
+
+
+def test_the_part_for_labels_gives_the_probabilities_of_rows_that_are_not_novel() -> None:
+    """And it computes no novelty: its weights are not in it."""
+    artifact = load(SHIPPED)
+    contract = artifact.contract
+    rng = np.random.default_rng(1)
+    numeric = rng.exponential(100.0, (300, len(contract.numeric))).astype(np.float32)
+    words = np.array([[rng.choice(feature.vocabulary) for feature in contract.categorical] for _ in numeric], object)
+    probabilities, novelty = artifact.run(numeric, words)
+    assert novelty is not None
+    label = artifact.run_label(numeric, words)
+    known = novelty < 0.5
+    np.testing.assert_allclose(label[known], probabilities[known], atol=1e-6)
+    assert (label.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+    held = onnx.load_from_string(part_for(SHIPPED.read_bytes(), PROBABILITIES_OUTPUT, held_at_zero=NOVELTY_OUTPUT))
+    onnx.checker.check_model(held)
+    assert len(held.graph.node) < len(onnx.load(SHIPPED).graph.node) * 0.75
 
 
 def test_what_a_graph_within_the_graph_reads_is_kept() -> None:
