@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 from filelock import FileLock
+from hypothesis import settings
 
 from oversight import embedded
 from oversight.children import Children
@@ -25,6 +26,9 @@ REAL_ENGINE = SHARED / "realengine"
 JAVA_NEEDED = 21
 RUN_FOLDER = "PYTEST_RUN_FOLDER"
 """Environment variable with a folder that all processes of this test run share (pytest-xdist starts several)."""
+
+settings.register_profile("oversight", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("oversight")
 
 
 def pytest_configure(config: pytest.Config) -> None:
