@@ -105,13 +105,7 @@ def operations(actions: Sequence[Action]) -> list[Mapping[str, Any]]:
     """The lines of a bulk request, two for each action."""
     lines: list[Mapping[str, Any]] = []
     for each in actions:
-        hit = each.hit
-        target: dict[str, Any] = {
-            "_index": hit.index, "_id": hit.id, "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term
-        }  # fmt: skip
-        if hit.routing is not None:
-            target["routing"] = hit.routing
-        lines += [{"update": target}, {"doc": each.document}]
+        lines += [{"update": each.hit.target}, {"doc": each.document}]
     return lines
 
 

@@ -33,16 +33,10 @@ def operations(changes: Sequence[Change]) -> list[Mapping[str, Any]]:
     """The lines of a bulk request, two for each change; each only takes place on the write that was read."""
     lines: list[Mapping[str, Any]] = []
     for each in changes:
-        hit = each.hit
-        target: dict[str, Any] = {
-            "_index": hit.index, "_id": hit.id, "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term
-        }  # fmt: skip
-        if hit.routing is not None:
-            target["routing"] = hit.routing
         if each.pipeline is None:
-            lines += [{"update": target}, {"doc": each.document}]
+            lines += [{"update": each.hit.target}, {"doc": each.document}]
         else:
-            lines += [{"index": {**target, "pipeline": each.pipeline}}, each.document]
+            lines += [{"index": {**each.hit.target, "pipeline": each.pipeline}}, each.document]
     return lines
 
 

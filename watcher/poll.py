@@ -70,6 +70,14 @@ class Hit:
         """What names the document in the cluster: ids are unique within one index only."""
         return self.index, self.id
 
+    @property
+    def target(self) -> dict[str, Any]:
+        """Metadata of a bulk action on this document, which only takes place if nobody wrote it since it was read."""
+        target: dict[str, Any] = {
+            "_index": self.index, "_id": self.id, "if_seq_no": self.seq_no, "if_primary_term": self.primary_term
+        }  # fmt: skip
+        return target if self.routing is None else {**target, "routing": self.routing}
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
