@@ -40,7 +40,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "advice"),
-    [(gzip.compress(b"x\n"), "gunzip"), ("x\n".encode("utf-16"), "iconv"), (b"PK\x03\x04", "unpack")],
+    [(gzip.compress(b"x\n", mtime=0), "gunzip"), ("x\n".encode("utf-16"), "iconv"), (b"PK\x03\x04", "unpack")],
 )
 def test_what_is_no_text_is_refused_with_the_tool_to_use(tmp_path: Path, content: bytes, advice: str) -> None:
     """Thousands of failed events would tell the same later."""
