@@ -27,6 +27,7 @@ from enrich_service.describe import EXTENSIONS, model_metadata, model_page
 from enrich_service.metrics import Metrics
 from enrich_service.respond import JSON, SERVER, answer
 from enrich_service.serving import Models, Serving
+from enrich_service.tokens import Tokens
 from enrich_service.wire import RequestError
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,19 @@ _EXTENSION, _METRICS = "oversight", "oversight-metrics"
 _MODEL, _VERSION = "/v2/models/<name>", "/versions/<version>"
 
 
-def create_app(artifact: Artifact, config: AppConfig, *, shadow: Artifact | None = None) -> Flask:
-    """The WSGI application of a model, and of the shadow that answers beside it; `models_of` switches them later."""
+def create_app(
+    artifact: Artifact, config: AppConfig, *, shadow: Artifact | None = None, tokens: Tokens | None = None
+) -> Flask:
+    """The WSGI application of a model, and of the shadow that answers beside it; `models_of` switches them later.
+
+    Args:
+        artifact: the active model.
+        config: what the routes need to know.
+        shadow: the model beside it.
+        tokens: who may ask; None: as the configuration says.
+    Raises:
+        SettingsError: the file of tokens is bad.
+    """
     app = Flask(SERVER, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Flask would answer OPTIONS with an empty page of HTML
     app.url_map.merge_slashes = False  # it would send `//` elsewhere, with a page of HTML
@@ -53,7 +65,7 @@ def create_app(artifact: Artifact, config: AppConfig, *, shadow: Artifact | None
             on_predicted=metrics.serves(active.contract, active.version),
         )
 
-    guard.install(app, config, metrics)
+    guard.install(app, config, metrics, tokens or Tokens(config.token, config.tokens_file))
     app.extensions[_EXTENSION] = (Models(make, make(artifact, shadow)), config)
     app.extensions[_METRICS] = metrics
     app.register_blueprint(_routes())

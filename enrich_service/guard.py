@@ -9,24 +9,16 @@ from flask import Flask, Response, request
 
 from enrich_service import access
 from enrich_service.admission import admission
-from enrich_service.config import AppConfig
+from enrich_service.config import HEALTH_PATHS, METRICS_PATH, AppConfig
 from enrich_service.metrics import CONTENT_TYPE, Metrics
 from enrich_service.tokens import Tokens
 from enrich_service.wire import RequestError
 
-OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
-"""Never ask for a token: an orchestrator's probes have none."""
-METRICS_PATH = "/metrics"
 
-
-def install(app: Flask, config: AppConfig, metrics: Metrics) -> None:
-    """Guard the routes of an application, and give it `GET /metrics`; to be called before anything else is.
-
-    Raises:
-        SettingsError: the file of tokens is bad.
-    """
-    tokens = Tokens(config.token, config.tokens_file)
-    free = OPEN_PATHS | ({METRICS_PATH} if config.open_metrics else set())
+def install(app: Flask, config: AppConfig, metrics: Metrics, tokens: Tokens) -> None:
+    """Guard the routes of an application, and give it `GET /metrics`; to be called before anything else is."""
+    # an orchestrator's probes have no token
+    free = HEALTH_PATHS | ({METRICS_PATH} if config.open_metrics else set())
     admission.on_change = metrics.waiting.set
     access.install(app, counts=metrics, log_requests=config.access_log)
 

@@ -57,24 +57,25 @@ def serve(config: ServeConfig) -> None:
         SettingsError: the address is none, or is open to other machines without a token; tokens or certificate are bad.
         EndpointUnavailableError: the port is taken, or the address is not this machine's.
     """
-    Tokens(config.app.token, config.app.tokens_file)
+    tokens = Tokens(config.app.token, config.app.tokens_file, quiet=True)
     if config.app.tokens_file is not None:
         warn_if_open(config.app.tokens_file)
     tls = None if config.tls is None else Contexts(config.tls)
     switch = Switch(config.model, digests=config.model_digests, limit_s=config.timeout_s)
     listener = listen(config)
     with telemetry_folder(MEMORY_FOLDER) as folder:
-        Server(config, switch, listener, tls=tls, telemetry=folder).run()
+        Server(config, switch, listener, tls=tls, tokens=tokens, telemetry=folder).run()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The application as gunicorn wants it: settings, and the WSGI callable of one worker."""
 
     def __init__(
-        self, config: ServeConfig, switch: Switch, listener: socket.socket, *, tls: Contexts | None, telemetry: Path
-    ) -> None:
+        self, config: ServeConfig, switch: Switch, listener: socket.socket, *, tls: Contexts | None, tokens: Tokens,
+        telemetry: Path,
+    ) -> None:  # fmt: skip
         self.config, self.switch = config, switch
-        self.tls, self.telemetry = tls, telemetry
+        self.tls, self.tokens, self.telemetry = tls, tokens, telemetry
         self.url = url_of(listener, tls=tls is not None)
         self.descriptor = listener.detach()
         super().__init__()
@@ -120,7 +121,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
         access.to_handlers_of("enrich_service")
         app = replace(self.config.app, metrics_folder=self.telemetry)
-        application = create_app(open_model(chosen.active), app, shadow=shadow)
+        application = create_app(open_model(chosen.active), app, shadow=shadow, tokens=self.tokens.inherited())
         settle()
         return application
 
@@ -160,7 +161,8 @@ class Parent(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         return signals
 
     def manage_workers(self) -> None:
-        """Keep their number, and what they serve."""
+        """Keep their number, what they serve, and the tokens that the next of them begins with."""
+        self.app.tokens.look()
         super().manage_workers()
         self.app.switch.step([worker.line for worker in self.WORKERS.values()])
 

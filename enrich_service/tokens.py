@@ -5,10 +5,14 @@
         └─ looked at once a second at most; a file that went bad leaves the last good tokens in force
 
 To rotate: add the new token to the file, give it to the clients, take the old one out.
+
+The process that forks the workers looks at the file as well, and a worker begins with what holds there: one that is replaced
+while the file is bad could read no token, and would end the whole service.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import logging
@@ -31,13 +35,14 @@ class Tokens:
     Args:
         fixed: a token that holds as long as the process runs.
         file: tokens that may change meanwhile.
+        quiet: say nothing of a change; those who ask for tokens do.
     Raises:
         SettingsError: the file cannot be read, holds no token, or holds one that no HTTP header takes.
     """
 
-    def __init__(self, fixed: str | None = None, file: Path | None = None) -> None:
+    def __init__(self, fixed: str | None = None, file: Path | None = None, *, quiet: bool = False) -> None:
         self._fixed = () if fixed is None else (_digest(fixed.encode()),)
-        self._file = file
+        self._file, self._quiet = file, quiet
         self._looked_s = time.monotonic()
         self._lock = threading.Lock()
         self._seen = None if file is None else _state(file)
@@ -50,13 +55,19 @@ class Tokens:
 
     def allow(self, sent: bytes) -> bool:
         """Whether what a client sent is one of the tokens, in a time that does not tell how much of it was right."""
-        self._look()
+        self.look()
         digest, found = _digest(sent), False
         for token in (*self._fixed, *self._from_file):
             found |= hmac.compare_digest(digest, token)
         return found
 
-    def _look(self) -> None:
+    def inherited(self) -> Tokens:
+        """The same tokens for a worker that was just forked, which speaks of their changes."""
+        mine = copy.copy(self)
+        mine._quiet, mine._lock = False, threading.Lock()
+        return mine
+
+    def look(self) -> None:
         """Read the file again where it changed; one thread looks, the others go on with what holds."""
         if self._file is None or time.monotonic() - self._looked_s < LOOK_EVERY_S or not self._lock.acquire(False):
             return
@@ -67,13 +78,16 @@ class Tokens:
                 return
             self._seen = state
             self._from_file = read_tokens(self._file)
+            if self._quiet:
+                return
             log.info(
                 "the tokens file changed: %d tokens hold now",
                 len(self._from_file),
                 extra={"event.action": "tokens-read"},
             )
         except SettingsError as error:
-            log.error("%s; the tokens of before still hold", error, extra={"event.action": "tokens-refused"})
+            if not self._quiet:
+                log.error("%s; the tokens of before still hold", error, extra={"event.action": "tokens-refused"})
         finally:
             self._lock.release()
 

@@ -153,6 +153,17 @@ def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
     assert until(lambda: any("still hold" in line["message"] for line in guarded.lines()))
 
 
+def test_a_worker_that_is_replaced_while_the_file_is_spoilt_keeps_the_last_good_tokens(guarded: Guarded) -> None:
+    """It could read none itself, and without them the service would end."""
+    good = next(token for token in (FIRST, SECOND) if guarded.page(HEALTHY, token=token)[0] == 200)
+    before, text = guarded.metrics().get("worker_restarts_total", 0), guarded.tokens.read_text(encoding="utf-8")
+    guarded.tokens.write_text("", encoding="utf-8")
+    guarded.service.workers()[0].kill()
+    assert until(lambda: guarded.metrics().get("worker_restarts_total", 0) == before + 1)
+    assert {guarded.page(HEALTHY, token=good)[0] for _ in range(12)} == {200}
+    guarded.tokens.write_text(text, encoding="utf-8")
+
+
 def test_every_request_leaves_one_line_with_its_ids_and_no_secret(guarded: Guarded) -> None:
     """The caller's ids if they are sane, else one of ours; counts of documents; nothing of what was sent."""
     guarded.page(HEALTHY, {}, headers={"X-Request-Id": "call-77", "traceparent": PARENT})
