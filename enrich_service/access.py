@@ -19,6 +19,8 @@ from typing import Any, Protocol, TextIO
 import orjson
 from flask import Flask, Response, g, has_request_context, request
 
+from enrich_service.config import PROBE_PATHS
+
 log = logging.getLogger(__name__)
 
 SERVICE = "oversight-enrich"
@@ -26,8 +28,6 @@ ECS_VERSION = "1.6.0"
 """As ecs-logging writes it beside the other lines."""
 LONG_MAX = 2**63 - 1
 """Of Elasticsearch's `long`; a Content-Length may claim more."""
-QUIET = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
-"""Asked every few seconds by machines: a line only where the answer is not 200."""
 NO_ROUTE = "other"
 """The route of a path that is none: a client's own invention is neither a label nor worth a place in the log."""
 REQUEST_ID = "X-Request-Id"
@@ -62,7 +62,7 @@ def install(app: Flask, *, counts: Counts | None = None, log_requests: bool = Tr
         response.headers[REQUEST_ID] = g.request_id
         if counts is not None:
             counts.request_ended(route, response.status_code, duration_ns / 1e9, g.get("error_type"))
-        if log_requests and (response.status_code != 200 or route not in QUIET):
+        if log_requests and (response.status_code != 200 or route not in PROBE_PATHS):
             _say(route, response, duration_ns)
         return response
 

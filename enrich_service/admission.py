@@ -24,9 +24,8 @@ from typing import Any
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
-from enrich_service.config import Limits
+from enrich_service.config import PROBE_PATHS, Limits
 
-EXPRESS_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
 LINGER_S = 0.5
 """How long an answered connection that is to be closed may still send before it is cut."""
 TOTAL_TIMEOUT_S = 120.0
@@ -146,7 +145,7 @@ class AdmittingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose head was read; runs in a thread."""
-        refusal = None if req.path in EXPRESS_PATHS else conn.refusal
+        refusal = None if req.path in PROBE_PATHS else conn.refusal
         if refusal is not None:
             req.force_close()  # its body stays unread
         with admission.on_terms(conn, refusal):

@@ -87,8 +87,7 @@ class Artifact:
         Returns:
             probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none.
         """
-        wanted = [PROBABILITIES_OUTPUT, *([] if self.contract.novelty_threshold is None else [NOVELTY_OUTPUT])]
-        outputs = self.session.run(wanted, self._inputs(numeric, categorical))
+        outputs = self.session.run(output_names(self.contract), self._inputs(numeric, categorical))
         return outputs[0], outputs[1] if len(outputs) > 1 else None
 
     def run_one(
@@ -142,6 +141,11 @@ class Artifact:
                 f"convert the model again"
             ) from None
         _check_answer(contract, probabilities, novelty)
+
+
+def output_names(contract: ModelContract) -> list[str]:
+    """Outputs of a model, in the order in which they are answered."""
+    return [PROBABILITIES_OUTPUT, *([] if contract.novelty_threshold is None else [NOVELTY_OUTPUT])]
 
 
 def load(path: Path, *, intra_op_threads: int = 1) -> Artifact:

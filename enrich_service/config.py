@@ -12,6 +12,10 @@ from enrich_service.tls import TlsFiles
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 DEFAULT_MAX_DOCUMENTS = 10_000
+HEALTH_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
+METRICS_PATH = "/metrics"
+PROBE_PATHS = HEALTH_PATHS | {METRICS_PATH}
+"""Asked every few seconds by machines."""
 BACKLOG = 1024
 """Connections that the kernel holds for us while every thread is busy."""
 

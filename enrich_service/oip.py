@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT, ModelContract
 from contract.errors import shorten
-from enrich_service.artifact import RUNTIME_ERRORS, Artifact
+from enrich_service.artifact import RUNTIME_ERRORS, Artifact, output_names
 from enrich_service.features import printable
 from enrich_service.oip_tensors import Tensor, invalid, numbers, parameters, tensor, words
 
@@ -54,11 +54,6 @@ def refuse_binary(header: str | None) -> None:
             f"the header {BINARY_HEADER} announces binary tensors, and this service takes tensors in the JSON only; "
             f"in tritonclient: set_data_from_numpy(..., binary_data=False)"
         )
-
-
-def output_names(contract: ModelContract) -> list[str]:
-    """Outputs of a model, in the order in which they are answered when none is asked for."""
-    return [PROBABILITIES_OUTPUT, *([] if contract.novelty_threshold is None else [NOVELTY_OUTPUT])]
 
 
 def parse(data: Any, contract: ModelContract, *, max_rows: int) -> Request:

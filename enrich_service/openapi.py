@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from contract.artifact import ModelContract
-from enrich_service.admission import EXPRESS_PATHS
+from enrich_service.config import PROBE_PATHS
 from enrich_service.openapi_schemas import TEXT, VERSION, Schema, ref, schemas
 
 OPENAPI = "3.1.0"
@@ -66,7 +66,7 @@ class Operation:
     @property
     def express(self) -> bool:
         """Whether it is answered while the service is overloaded; all others are refused then."""
-        return self.path in EXPRESS_PATHS
+        return self.path in PROBE_PATHS
 
 
 def _of_models(path: str, of_which: str) -> tuple[Operation, ...]:

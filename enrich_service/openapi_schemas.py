@@ -11,8 +11,8 @@ from typing import Any
 
 from contract.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT, VERSION_DIGITS, ModelContract
 from contract.kdd99 import UNKNOWN_LABEL
+from enrich_service.artifact import output_names
 from enrich_service.features import FLOAT32_MAX, MAX_WORD
-from enrich_service.oip import output_names
 from enrich_service.partial import FRAMEWORK, RULESET
 from enrich_service.predict import TOP
 
