@@ -11,8 +11,9 @@ from elastic_transport import ConnectionTimeout, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from contract.errors import EngineUnavailableError, InputError, OversightError, SettingsError
+from oversight.addresses import refuse_plain_http
 from oversight.fast_json import SERIALIZERS
-from oversight.settings import ElasticsearchSettings, OversightSettings, load, refuse_plain_http
+from oversight.settings import ElasticsearchSettings, OversightSettings, load
 
 
 def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:

@@ -19,8 +19,9 @@ from enrich_service.model_file import read as read_artifact
 from enrich_service.model_file import refuse_unpinned
 from es_pipelines.provision import outdated
 from es_pipelines.ship_target import find
+from oversight.addresses import refuse_plain_http
 from oversight.cluster import connect
-from oversight.settings import ElasticsearchSettings, OversightSettings, load, refuse_plain_http
+from oversight.settings import ElasticsearchSettings, OversightSettings, load
 from watcher.enrich_client import EnrichClient
 from watcher.status import read_status
 

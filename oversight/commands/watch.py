@@ -15,7 +15,8 @@ import orjson
 from contract.errors import EngineUnavailableError
 from contract.fields import stream_name
 from oversight import cluster, logs
-from oversight.settings import OversightSettings, WatchSettings, load, refuse_plain_http
+from oversight.addresses import refuse_plain_http
+from oversight.settings import OversightSettings, WatchSettings, load
 from watcher.config import WatchConfig
 from watcher.loop import run
 from watcher.slices import parse_slice

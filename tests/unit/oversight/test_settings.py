@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import SettingsError
+from oversight.addresses import refuse_plain_http
 from oversight.commands.settings import MASK, rows_of
 from oversight.generated import PAGES, ROOT
 from oversight.settings import (
@@ -15,7 +16,6 @@ from oversight.settings import (
     ServeSettings,
     WatchSettings,
     load,
-    refuse_plain_http,
 )
 
 

@@ -1,0 +1,45 @@
+"""Addresses of servers: which are taken, and which may be sent a secret."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from contract.errors import SettingsError
+from contract.hosts import is_loopback
+
+
+def check_url(value: str) -> str:
+    """A server's address with its port and without a trailing slash; without a port it is 443 or 80, by the scheme.
+
+    Raises:
+        ValueError: no scheme that we speak, no host, no such port, a query, or a secret inside the address.
+    """
+    parts = urlsplit(value.strip())
+    if parts.username or parts.password:
+        raise ValueError("a password does not belong into an address (it would show in logs); use the variables for it")
+    if parts.query or parts.fragment:
+        raise ValueError(
+            "nothing may follow the path of an address (a key there would show in logs); use the variables for it"
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an address such as https://elasticsearch.example:9200")
+    try:
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except ValueError:
+        raise ValueError("the port is no number from 1 to 65535") from None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
+
+
+def refuse_plain_http(url: str, *, secret: bool, allowed: bool) -> None:
+    """Refuse to send a key or token unencrypted to another machine.
+
+    Raises:
+        SettingsError: names the address and the two ways out.
+    """
+    parts = urlsplit(url)
+    if secret and parts.scheme == "http" and not is_loopback(parts.hostname or "") and not allowed:
+        raise SettingsError(
+            f"{url} is plain HTTP to another machine and would carry a key or token unencrypted; "
+            f"use https://, or set OVERSIGHT_ALLOW_PLAIN_HTTP=true if the way there is safe"
+        )
