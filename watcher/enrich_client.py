@@ -24,6 +24,7 @@ import urllib3
 from contract.errors import EndpointUnavailableError, ProtocolError, shorten
 from watcher.answers import Answer, Model, parse_answer, parse_model
 from watcher.backoff import retry_after_s
+from watcher.config import WatchConfig
 from watcher.patience import Patience
 
 CONNECT_TIMEOUT_S = 5.0
@@ -227,3 +228,11 @@ def _fault(status: int, headers: Mapping[str, str], url: str) -> EndpointUnavail
     return ProtocolError(
         f"{url} answers {status}, which no enrich service of Oversight does here; check OVERSIGHT_ENRICH_URL"
     )
+
+
+def client_of(config: WatchConfig, *, timeout_s: float, stop: threading.Event | None = None) -> EnrichClient:
+    """The client of a watcher: its token, its certificates, a connection for each lane."""
+    return EnrichClient(
+        config.enrich_url, token=config.token, ca_certs=config.ca_certs, client_cert=config.client_cert,
+        timeout_s=timeout_s, stop=stop, connections=config.slices,
+    )  # fmt: skip

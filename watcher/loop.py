@@ -30,7 +30,7 @@ from watcher.breaker import Breaker
 from watcher.condition import FOR_A_PERSON, Condition
 from watcher.config import Totals, WatchConfig
 from watcher.engine import IndexMissingError, PageTooLargeError, PointInTimeLostError
-from watcher.enrich_client import EnrichClient
+from watcher.enrich_client import EnrichClient, client_of
 from watcher.facts import Facts
 from watcher.lane import Found, Lane, Order
 from watcher.lanes import run_lanes
@@ -53,10 +53,7 @@ def run(es: Elasticsearch, config: WatchConfig, *, stop: threading.Event, rng: r
     Faults of servers are waited out, never raised; with `config.once` a lasting one ends the run and is in
     `Totals.trouble`. After `stop` is set the batch in hand is finished, unless the enrich service holds it for long.
     """
-    client = EnrichClient(
-        config.enrich_url, token=config.token, ca_certs=config.ca_certs, client_cert=config.client_cert,
-        timeout_s=config.request_timeout_s, stop=stop, connections=config.slices,
-    )  # fmt: skip
+    client = client_of(config, timeout_s=config.request_timeout_s, stop=stop)
     with closing(client), _executor(config) as executor:
         return _Watcher(es, config, client, executor, stop=stop, rng=rng).run()
 
@@ -143,7 +140,7 @@ class _Watcher:
             )  # fmt: skip
             stale_s = 0.0 if refreshed else STALE_S
             with PointInTime(self._es, self._index, keep_alive_s=self._config.pit_keep_alive_s) as point:
-                done = self._read(point, wanted, stale_s)
+                done = self._read(point, wanted, Order(model, stale_s, self._all_is_well))
         else:
             self._share.whole()
             self._breaker.answered()  # it has told its model, and there is nothing else to ask
@@ -151,9 +148,9 @@ class _Watcher:
             self._totals.parked = done.parked
         return done
 
-    def _read(self, point: PointInTime, wanted: Wanted, stale_s: float) -> Found:
+    def _read(self, point: PointInTime, wanted: Wanted, order: Order) -> Found:
         """All lanes; then, with nothing to do in its own part, what waits for long in the others'."""
-        lanes, order = self._lanes, Order(self._models.prepare(), stale_s, self._all_is_well)
+        lanes = self._lanes
         if not self._breaker.is_closed:  # one request tries the service; with an answer all lanes go on
             lanes, order = lanes[:1], replace(order, well=lambda: self._recovered(order.enough))
         done = run_lanes(lanes, point, wanted, order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import closing
 
 import click
@@ -17,7 +16,7 @@ from oversight.commands.sweeping import ProgressLine, agree, end, outcome_lines
 from oversight.commands.watch import configure
 from oversight.settings import OversightSettings, load
 from watcher import selection
-from watcher.enrich_client import EnrichClient
+from watcher.enrich_client import client_of
 from watcher.rescore import BACKLOG, busiest_rate, expected_s, require_mapping, rescore
 from watcher.sweep import Limits, Swept
 
@@ -115,7 +114,7 @@ def current_version() -> str:
         InputError: it does not answer; the message names the other way.
     """
     config = configure()
-    client = EnrichClient(config.enrich_url, token=config.token, timeout_s=10.0, stop=threading.Event())
+    client = client_of(config, timeout_s=10.0)
     with closing(client):
         try:
             return client.model().version
