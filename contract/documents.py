@@ -30,6 +30,20 @@ def lookup(source: Mapping[str, Any], path: str, default: Any = None) -> Any:
     return default if found is _MISSING else found
 
 
+def lookup_clear(source: Mapping[str, Any], path: str) -> Any:
+    """Value of a dotted field in any spelling; None where the document has none, or two that may contradict each other."""
+    try:
+        return lookup(source, path)
+    except AmbiguousFieldError:
+        return None
+
+
+def lookup_text(source: Mapping[str, Any], path: str) -> str | None:
+    """As `lookup_clear`, where the value is text."""
+    value = lookup_clear(source, path)
+    return value if isinstance(value, str) else None
+
+
 def _spellings(source: Mapping[str, Any], path: str) -> Iterator[Any]:
     """Every value that stands in the document under one way to spell the path."""
     if path in source:

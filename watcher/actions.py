@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from contract.documents import lookup, nest
-from contract.errors import AmbiguousFieldError
+from contract.documents import lookup_clear, nest
 from contract.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STATUS, SUPPRESSED, SUPPRESSED_BY
 from watcher.answers import Prediction, Refusal, Result
 from watcher.config import Outcome
@@ -131,7 +130,7 @@ def _predicted(hit: Hit, result: Prediction, now: datetime) -> dict[str, Any]:
     flat = {**result.fields, STATUS: ENRICHED, AT: iso_millis(now)}
     if is_untouched(hit.source):
         return flat
-    earlier = {path: _earlier(hit.source, path) for path in (*VERDICT, AT, RESCORED)}
+    earlier = {path: lookup_clear(hit.source, path) for path in (*VERDICT, AT, RESCORED)}
     if earlier[VERDICT[0]] is None or earlier[AT] is None:
         return flat
     if all(flat.get(path) == earlier[path] for path in VERDICT):  # nothing new to alert on: it keeps its time
@@ -147,7 +146,7 @@ def _refused(hit: Hit, result: Refusal) -> dict[str, Any]:
     flat: dict[str, Any] = {STATUS: FAILED, "error.type": result.type, "error.message": result.message}
     if result.field is not None:
         flat["oversight.failure.field"] = result.field
-    if _earlier(hit.source, VERDICT[0]) is not None and _earlier(hit.source, "event.kind") == "alert":
+    if lookup_clear(hit.source, VERDICT[0]) is not None and lookup_clear(hit.source, "event.kind") == "alert":
         flat["event.kind"] = "event"  # the alert was an earlier model's, and goes with its verdict
     return flat
 
@@ -159,13 +158,6 @@ def _elsewhere(path: str) -> str:
     if path.startswith("error."):
         return f"oversight.failure.{path.removeprefix('error.')}"
     return f"{ALERT_ROOT}.{path}"
-
-
-def _earlier(source: Mapping[str, Any], path: str) -> Any:
-    try:
-        return lookup(source, path)
-    except AmbiguousFieldError:
-        return None
 
 
 def _taken_back(source: Mapping[str, Any], flat: Mapping[str, Any], roots: Sequence[str]) -> dict[str, None]:

@@ -68,11 +68,3 @@ def reason_of(item: Mapping[str, Any]) -> str:
     said = error if isinstance(error, Mapping) else {"type": str(error or "")}
     reason = " ".join(str(said.get("reason") or "").split())[:160]
     return f"{item.get('status')} {said.get('type', '')}: {reason}".strip(": ")
-
-
-def hit_of(item: Mapping[str, Any]) -> Hit:
-    """A document as a search gave it."""
-    return Hit(
-        index=item["_index"], id=item["_id"], seq_no=item["_seq_no"], primary_term=item["_primary_term"],
-        source=item.get("_source") or {}, routing=item.get("_routing"),
-    )  # fmt: skip

@@ -13,7 +13,8 @@ from elasticsearch import Elasticsearch
 
 from contract.documents import lookup
 from watcher.engine import engine_faults
-from watcher.selection import ARRIVAL, ERROR_TYPES, FAILED_DOCUMENTS, Query
+from watcher.poll import ARRIVAL
+from watcher.selection import ERROR_TYPES, FAILED_DOCUMENTS, Query
 
 MAX_GROUPS = 100
 """Error types that are told apart."""

@@ -15,8 +15,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.artifact import Feature, ModelContract
-from contract.documents import lookup
-from contract.errors import AmbiguousFieldError
+from contract.documents import lookup_clear, lookup_text
 from contract.feedback import ROOT, VERDICTS, confirmed_label
 from watcher.poll import Hit, refresh
 from watcher.selection import Query, any_of
@@ -71,8 +70,8 @@ def rows(es: Elasticsearch, index: str, contract: ModelContract, exported: Expor
 def row_of(hit: Hit, contract: ModelContract) -> Row | str:
     """The training row of a document with a verdict, or in words why it makes none."""
     source = hit.source
-    said = {name: _text(source, f"{ROOT}.{name}") for name in ("verdict", "label", "comment", "by", "at")}
-    predicted = _text(source, "oversight.prediction.label")
+    said = {name: lookup_text(source, f"{ROOT}.{name}") for name in ("verdict", "label", "comment", "by", "at")}
+    predicted = lookup_text(source, "oversight.prediction.label")
     label = confirmed_label(said["verdict"] or "", given=said["label"], predicted=predicted, labels=contract.labels)
     if label is None:
         return NO_LABEL
@@ -86,8 +85,8 @@ def row_of(hit: Hit, contract: ModelContract) -> Row | str:
         values.append(value)
     provenance = {
         "id": hit.id, "index": hit.index, **said, "predicted": predicted,
-        "predicted_at": _text(source, "oversight.prediction.at"),
-        "model": {name: _text(source, f"oversight.model.{name}") for name in ("id", "version")},
+        "predicted_at": lookup_text(source, "oversight.prediction.at"),
+        "model": {name: lookup_text(source, f"oversight.model.{name}") for name in ("id", "version")},
     }  # fmt: skip
     return Row(tuple(values), label, provenance)
 
@@ -110,10 +109,7 @@ def json_row(row: Row, contract: ModelContract) -> dict[str, Any]:
 
 def _value(source: Mapping[str, Any], feature: Feature) -> float | str | None:
     """A feature as the model reads it; None where it is no value of its type."""
-    try:
-        value = lookup(source, feature.field)
-    except AmbiguousFieldError:
-        return None
+    value = lookup_clear(source, feature.field)
     if feature.kind == "string":
         return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     try:
@@ -129,11 +125,3 @@ def _digits(number: float) -> str:
 
 def _is_plain(word: str) -> bool:
     return bool(word) and word.isascii() and word.isprintable() and not set(word) & set(',"') and word == word.strip()
-
-
-def _text(source: Mapping[str, Any], path: str) -> str | None:
-    try:
-        value = lookup(source, path)
-    except AmbiguousFieldError:
-        return None
-    return value if isinstance(value, str) else None

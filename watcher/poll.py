@@ -138,7 +138,7 @@ class PointInTime:
             self._id = answer.get("pit_id", self._id)
             found = answer.get("hits", {}).get("hits", ())  # the filter leaves out what is empty
             if found:
-                yield [_hit(item) for item in found]
+                yield [hit_of(item) for item in found]
             if len(found) < wanted.page_size:
                 _refuse_partial(answer["_shards"], self._index)
                 return
@@ -277,7 +277,8 @@ def _slice(wanted: Wanted) -> dict[str, Any] | None:
     return {**chosen, "field": STABLE_FIELD} if wanted.stable else chosen
 
 
-def _hit(item: Mapping[str, Any]) -> Hit:
+def hit_of(item: Mapping[str, Any]) -> Hit:
+    """A document as a search, or a get, gave it."""
     arrival = (item.get("sort") or (None,))[0]
     return Hit(
         index=sys.intern(item["_index"]),  # the same few names come with every document

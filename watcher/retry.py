@@ -17,8 +17,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from contract.documents import leaves, lookup, nest
-from contract.errors import AmbiguousFieldError
+from contract.documents import leaves, lookup, lookup_clear, nest
 from contract.fields import FAILED, PENDING, STATUS
 from watcher.actions import OUR_INDEX, in_the_way
 from watcher.changes import Change
@@ -96,9 +95,9 @@ def changer(es: Elasticsearch) -> Changer:
 
 def failed_in_pipeline(source: Mapping[str, Any]) -> bool:
     """Whether an ingest pipeline failed this document; otherwise the enrich service refused it."""
-    if _value(source, "event.kind") == "pipeline_error":
+    if lookup_clear(source, "event.kind") == "pipeline_error":
         return True
-    return any(_value(source, path) is not None for path in BY_PIPELINE)
+    return any(lookup_clear(source, path) is not None for path in BY_PIPELINE)
 
 
 def given_back(hit: Hit) -> dict[str, Any]:
@@ -114,13 +113,6 @@ def _paths(source: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
         for path, value in leaves({key: value for key, value in source.items() if "." not in key})
         if value is not None and any(path == root or path.startswith(f"{root}.") for root in roots)
     ]
-
-
-def _value(source: Mapping[str, Any], path: str) -> Any:
-    try:
-        return lookup(source, path)
-    except AmbiguousFieldError:
-        return None
 
 
 def _pipeline_of(es: Elasticsearch, index: str) -> str | None:
@@ -144,5 +136,5 @@ def _kinds_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[str |
         found = es.mget(docs=wanted, source_includes=[STATUS, "error.type"])["docs"]
     sources = [item.get("_source") or {} for item in found]
     return [
-        str(_value(source, "error.type")) if _value(source, STATUS) == FAILED else None for source in sources
+        str(lookup_clear(source, "error.type")) if lookup_clear(source, STATUS) == FAILED else None for source in sources
     ]  # fmt: skip

@@ -13,7 +13,6 @@ from watcher.engine import engine_faults, index_missing
 
 Query = Mapping[str, Any]
 
-ARRIVAL = "event.ingested"
 ERROR_TYPES = ("error.type", "oversight.failure.type")
 """Where the code of a failure stands: in our stream, and in an index that is not ours."""
 VERSION = "oversight.model.version"

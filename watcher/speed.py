@@ -21,7 +21,7 @@ from contract.documents import lookup
 from contract.errors import AmbiguousFieldError
 from watcher.actions import AT, RESCORED, iso_millis
 from watcher.engine import engine_faults
-from watcher.selection import ARRIVAL
+from watcher.poll import ARRIVAL
 
 MINUTE_S = 60
 WINDOW_MIN = 5

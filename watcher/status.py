@@ -22,7 +22,7 @@ from contract.fields import ENRICHED, FAILED, PENDING, STATUS
 from watcher.engine import engine_faults, index_missing
 from watcher.failures import MAX_GROUPS, Failure, buckets, failures_of, kinds
 from watcher.heartbeat import Heartbeat, read_heartbeats
-from watcher.selection import ARRIVAL
+from watcher.poll import ARRIVAL
 from watcher.speed import Speed, read_speed
 
 __all__ = ["Failure", "Status", "read_status"]

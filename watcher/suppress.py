@@ -22,8 +22,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from pathlib import Path
 from typing import Any
 
-from contract.documents import lookup
-from contract.errors import AmbiguousFieldError, SettingsError, shorten
+from contract.documents import lookup_clear
+from contract.errors import SettingsError, shorten
 from contract.fields import SUPPRESSED, SUPPRESSED_BY
 from watcher.answers import Prediction, Result
 from watcher.poll import Hit
@@ -217,10 +217,7 @@ def _applied(rules: Sequence[Rule], hit: Hit, result: Result, today: date) -> Re
 
 def _texts(source: Mapping[str, Any], path: str) -> list[str]:
     """Every value of a field, as text; none where two spellings contradict each other."""
-    try:
-        value = lookup(source, path)
-    except AmbiguousFieldError:
-        return []
+    value = lookup_clear(source, path)
     return [str(each) for each in (value if isinstance(value, list) else [value]) if isinstance(each, str | int)]
 
 

@@ -25,9 +25,9 @@ from elasticsearch import ApiError, Elasticsearch
 from contract.errors import EngineUnavailableError
 from watcher.actions import RETRY_STATUSES
 from watcher.backoff import Backoff
-from watcher.changes import DONE, Change, hit_of, reason_of, send
+from watcher.changes import DONE, Change, reason_of, send
 from watcher.engine import EngineRefusesError, IndexMissingError, PointInTimeLostError, engine_faults
-from watcher.poll import ORDER, Hit, refresh
+from watcher.poll import ORDER, Hit, hit_of, refresh
 
 KEEP_ALIVE = "10m"
 """How long the point in time outlives a page: also while the work waits for the watcher."""

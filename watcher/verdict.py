@@ -16,13 +16,13 @@ from typing import Any
 from elasticsearch import Elasticsearch, NotFoundError
 
 from contract.artifact import Label
-from contract.documents import lookup
-from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, shorten
+from contract.documents import lookup_text
+from contract.errors import EngineUnavailableError, InputError, shorten
 from contract.feedback import FALSE_POSITIVE, ROOT, TRUE_POSITIVE
 from watcher.actions import iso_millis
-from watcher.changes import DONE, Change, hit_of, operations
+from watcher.changes import DONE, Change, operations
 from watcher.engine import EngineRefusesError, engine_faults, index_missing
-from watcher.poll import Hit
+from watcher.poll import Hit, hit_of
 
 TRIES = 8
 """Times that the document is read anew because somebody wrote it meanwhile."""
@@ -146,7 +146,7 @@ def _unknown(doc_id: str, index: str) -> InputError:
 
 def predicted(hit: Hit) -> str | None:
     """Label of the prediction that the document has."""
-    return _text(hit.source, "oversight.prediction.label")
+    return lookup_text(hit.source, "oversight.prediction.label")
 
 
 def _feedback(
@@ -202,11 +202,3 @@ def check(verdict: Verdict, prediction: str | None, labels: Sequence[Label] | No
         raise InputError(
             f"a {FALSE_POSITIVE} cannot be {prediction!r}, which is what was predicted; say {TRUE_POSITIVE}"
         )
-
-
-def _text(source: Mapping[str, Any], path: str) -> str | None:
-    try:
-        value = lookup(source, path)
-    except AmbiguousFieldError:
-        return None
-    return value if isinstance(value, str) else None
