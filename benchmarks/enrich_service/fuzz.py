@@ -12,16 +12,12 @@ Exit 1 where there is a fault, a worker was replaced or its memory grew.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +29,8 @@ import psutil
 from benchmarks.enrich_service import fuzz_bodies, fuzz_sockets
 from benchmarks.enrich_service.fuzz_sockets import Answer, Hung, Sent
 from contract.artifact import ModelContract
-from oversight.ports import free_port
+from oversight.settings import DEFAULT_MODEL
+from tests.servers import running
 
 MB = 1024 * 1024
 HEAVY_EVERY = 20
@@ -193,28 +190,6 @@ def _memory(workers: Callable[[], list[psutil.Process]]) -> int:
     return sum(worker.memory_info().rss for worker in workers())
 
 
-@contextlib.contextmanager
-def service(model: Path | None, folder: Path) -> Iterator[tuple[str, psutil.Popen, Path]]:
-    """Address, process and log of `oversight serve` with two workers, stopped at the end."""
-    port = free_port()
-    log = folder / "serve.log"
-    command = [sys.executable, "-m", "oversight", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    command += [] if model is None else ["--model", str(model)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
-    with log.open("wb") as output:
-        process = psutil.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=clean)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/v2/health/ready", timeout=5):  # noqa: S310
-                break
-            time.sleep(0.1)
-        yield url, process, log
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
 def table(report: Report) -> list[str]:
     """The report as lines for the documentation, and what must not be."""
     lines = ["| what was sent | requests | answers by status | no answer |", "|---|---|---|---|"]
@@ -232,10 +207,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=200, help="requests of each kind")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--model", type=Path, help="the artifact; the shipped one by default")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="the artifact; the shipped one by default")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, service(options.model, Path(folder)) as (url, process, log):
-        report = run(url, process.children, log, rounds=options.rounds, warm_rounds=WARM_ROUNDS, seed=options.seed)
+    with running(options.model, options=["--workers", "2"]) as service:
+        report = run(
+            service.url, service.workers, service.log, rounds=options.rounds, warm_rounds=WARM_ROUNDS, seed=options.seed
+        )
     sys.stdout.write("\n".join(table(report)) + "\n")
     sys.exit(1 if report.faults else 0)
 

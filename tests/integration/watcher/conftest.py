@@ -12,7 +12,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.fields import FIELDS, properties, stream_name
-from tests.artifacts import HEALTHY, HOT, WORN, write_model
+from es_pipelines.provision import provision, remove
+from tests.artifacts import HEALTHY, HOT, TURBINE, WORN, write_model
 from tests.integration.watcher.proxy import FaultProxy, proxied
 from tests.servers import enrich_service
 from watcher.config import Totals, WatchConfig
@@ -49,6 +50,21 @@ def proxy(service: str) -> Iterator[FaultProxy]:
     """The enrich service behind a proxy that can misbehave."""
     with proxied(service) as fault_proxy:
         yield fault_proxy
+
+
+class WithPipelines:
+    """Base of test classes for the engines that have ingest pipelines: a stream of an installation of its own."""
+
+    @pytest.fixture(params=ENGINES[:2])
+    def engine_url(self, request: pytest.FixtureRequest) -> str:
+        url: str = request.getfixturevalue(f"{request.param}_url")
+        return url
+
+    @pytest.fixture
+    def stream(self, es: Elasticsearch, namespace: str) -> Iterator[Place]:
+        provision(es, TURBINE, namespace=namespace)
+        yield Place(es, stream_name(namespace))
+        remove(es, namespace)
 
 
 class Place:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
-from es_pipelines.provision import provision, remove
 from tests.acceptance.commands import Desk
-from tests.artifacts import HOT, TURBINE
-from tests.integration.watcher.conftest import Place, event
+from tests.artifacts import HOT
+from tests.integration.watcher.conftest import Place, WithPipelines, event
 from tests.integration.watcher.faulty import Interfering
 from tests.integration.watcher.proxy import wait_until
 from watcher import selection
@@ -96,19 +92,8 @@ def test_a_write_in_between_is_kept_and_the_document_tried_again(place: Place, s
     assert (done.pending, done.swept.elsewhere, done.swept.left) == (4, 1, 0)
 
 
-class TestThroughThePipeline:
+class TestThroughThePipeline(WithPipelines):
     """Engines with pipelines."""
-
-    @pytest.fixture(params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
-    def engine_url(self, request: pytest.FixtureRequest) -> str:
-        url: str = request.getfixturevalue(f"{request.param}_url")
-        return url
-
-    @pytest.fixture
-    def stream(self, es: Elasticsearch, namespace: str) -> Iterator[Place]:
-        provision(es, TURBINE, namespace=namespace)
-        yield Place(es, stream_name(namespace))
-        remove(es, namespace)
 
     def test_the_raw_line_is_parsed_anew(self, stream: Place, service: str) -> None:
         """A pipeline that could not split by tabs is mended; the lines that still are none keep failing, and say why."""

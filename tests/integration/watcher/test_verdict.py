@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
-from contract.fields import stream_name
-from es_pipelines.provision import provision, remove
 from tests.artifacts import TURBINE
-from tests.integration.watcher.conftest import Place, event, events
+from tests.integration.watcher.conftest import Place, WithPipelines, event, events
 from watcher import selection
 from watcher.engine import IndexMissingError
 from watcher.labels import Exported, csv_header, csv_line, rows
@@ -116,19 +112,8 @@ def test_verdicts_become_training_rows(judged: Place) -> None:
     assert origin["model"] == judged.sources()["doc-4"]["oversight"]["model"]
 
 
-class TestInTheStream:
+class TestInTheStream(WithPipelines):
     """Engines with pipelines: a verdict outlives what happens to its document."""
-
-    @pytest.fixture(params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
-    def engine_url(self, request: pytest.FixtureRequest) -> str:
-        url: str = request.getfixturevalue(f"{request.param}_url")
-        return url
-
-    @pytest.fixture
-    def stream(self, es: Elasticsearch, namespace: str) -> Iterator[Place]:
-        provision(es, TURBINE, namespace=namespace)
-        yield Place(es, stream_name(namespace))
-        remove(es, namespace)
 
     def test_a_verdict_runs_no_pipeline_and_survives_a_new_prediction(self, stream: Place, service: str) -> None:
         """With a pipeline that ran again the status would be pending, and the prediction gone."""
