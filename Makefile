@@ -43,8 +43,8 @@ bench: venv ## measurements, printed side by side; results belong in docs/benchm
 	@for bench in benchmarks/*/*_bench.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done
 
 lock: $(BIN)/uv ## resolve the dependencies anew into requirements/
-	$(LOCK) --group dev --extra embedded --extra train $(ARGS) -o requirements/dev.txt
-	$(LOCK) --extra embedded -c requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) --group dev --extra console --extra embedded --extra train $(ARGS) -o requirements/dev.txt
+	$(LOCK) --extra console --extra embedded -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/serve.txt
 
 clean: ## remove what make and the demo made

@@ -1,0 +1,1 @@
+"""The same panels in a local page, for a machine without Kibana."""
