@@ -113,6 +113,7 @@ FIELDS: tuple[Field, ...] = (
     Field("oversight.prediction.reasons", "keyword", "the features that weighed most, in words"),
     Field("oversight.prediction.warnings", "keyword", "unseen_category:FIELD, out_of_range:FIELD"),
     Field("oversight.prediction.at", "date", "when the verdict was made"),
+    Field("oversight.prediction.delay_s", "float", "seconds from arrival to the first verdict"),
     Field("oversight.prediction.rescored", "boolean", "a later model changed the verdict"),
     Field(
         "oversight.suppressed",

@@ -24,6 +24,7 @@ OUR_INDEX = re.compile(rf"(shrink-[^.]+-)?(\.ds-)?logs-{re.escape(DATASET)}-.+")
 """Our stream under its own name, and its backing indices, also after a lifecycle has shrunk one."""
 
 AT, RESCORED = "oversight.prediction.at", "oversight.prediction.rescored"
+DELAY = "oversight.prediction.delay_s"
 VERDICT = ("oversight.prediction.label", "oversight.prediction.family")
 
 TAKEN_BACK_HERE = (
@@ -129,10 +130,12 @@ def iso_millis(moment: datetime) -> str:
 def _predicted(hit: Hit, result: Prediction, now: datetime) -> dict[str, Any]:
     flat = {**result.fields, STATUS: ENRICHED, AT: iso_millis(now)}
     if is_untouched(hit.source):
-        return flat
-    earlier = {path: lookup_clear(hit.source, path) for path in (*VERDICT, AT, RESCORED)}
+        return flat | _delay(hit, now)
+    earlier = {path: lookup_clear(hit.source, path) for path in (*VERDICT, AT, RESCORED, DELAY)}
     if earlier[VERDICT[0]] is None or earlier[AT] is None:
-        return flat
+        return flat | _delay(hit, now)
+    if earlier[DELAY] is not None:
+        flat[DELAY] = earlier[DELAY]
     if all(flat.get(path) == earlier[path] for path in VERDICT):  # nothing new to alert on: it keeps its time
         flat[AT] = earlier[AT]
         if earlier[RESCORED] is not None:
@@ -140,6 +143,11 @@ def _predicted(hit: Hit, result: Prediction, now: datetime) -> dict[str, Any]:
     else:
         flat[RESCORED] = True
     return flat
+
+
+def _delay(hit: Hit, now: datetime) -> dict[str, float]:
+    """Seconds from arrival to the first verdict; a clock behind the cluster's makes none of them negative."""
+    return {} if hit.arrival_ms is None else {DELAY: max(0.0, round(now.timestamp() - hit.arrival_ms / 1000, 3))}
 
 
 def _refused(hit: Hit, result: Refusal) -> dict[str, Any]:

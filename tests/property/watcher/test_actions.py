@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contract.documents import leaves, nest
 from contract.errors import ProtocolError
 from contract.fields import ALERT_ROOT, BY_NAME, ENRICH_ROOTS, FIELDS, STATUS
-from watcher.actions import AT, action, operations, outcome_of
+from watcher.actions import AT, DELAY, action, operations, outcome_of
 from watcher.answers import Prediction, Refusal, Result, flatten, parse_answer
 from watcher.config import Outcome
 from watcher.poll import Hit
@@ -175,11 +175,29 @@ def test_a_rescored_document_is_as_if_predicted_once(first: Result, second: dict
         return changed
 
     twice, once = values(scored(scored(fresh, first), later)), values(scored(fresh, later))
-    own = {AT, "oversight.prediction.rescored"}
+    own = {AT, DELAY, "oversight.prediction.rescored"}
     kept = {"event.kind", "event.category", "event.type"}  # the pipeline's too: every verdict writes them
     assert {p: v for p, v in twice.items() if p not in own | kept} == {
         p: v for p, v in once.items() if p not in own | kept
     }
+
+
+@given(age_ms=st.integers(-5_000, 10**9), label=st.sampled_from(["healthy", "worn"]))
+def test_the_delay_is_that_of_the_first_verdict_whatever_later_ones_say(age_ms: int, label: str) -> None:
+    """A model that judges anew months later was not months late; a clock that is behind makes no delay below 0."""
+    arrival_ms = round(NOW.timestamp() * 1000) - age_ms
+    source = {"event": {"kind": "event"}, "oversight": {"status": "pending"}}
+    first = action(Hit(OURS, "a", 1, 1, source, arrival_ms=arrival_ms), Prediction(LABEL), now=NOW).document
+    delay_s = values(dict(first))[DELAY]
+    assert delay_s == pytest.approx(max(0, age_ms / 1000), abs=0.002)
+    stored = merged(source, first)
+    again = Prediction({"oversight.prediction.label": label})
+    later = action(Hit(OURS, "a", 2, 1, stored, arrival_ms=arrival_ms), again, now=NOW + timedelta(days=90)).document
+    assert values(dict(later))[DELAY] == delay_s
+
+
+def test_without_an_arrival_there_is_no_delay() -> None:
+    assert DELAY not in values(dict(action(Hit(THEIRS, "a", 1, 1, {}), Prediction(LABEL), now=NOW).document))
 
 
 STATUSES = st.sampled_from([200, 201, 400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504])
