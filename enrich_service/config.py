@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contract.errors import EndpointUnavailableError, SettingsError
+from contract import listening
+from contract.listening import url_of
 from enrich_service.tls import TlsFiles
+
+__all__ = ["AppConfig", "Limits", "ServeConfig", "listen", "split_bind", "url_of"]
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 DEFAULT_MAX_DOCUMENTS = 10_000
@@ -16,11 +18,7 @@ HEALTH_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 METRICS_PATH = "/metrics"
 PROBE_PATHS = HEALTH_PATHS | {METRICS_PATH}
 """Asked every few seconds by machines."""
-BACKLOG = 1024
-"""Connections that the kernel holds for us while every thread is busy."""
-
-SILENCE_S = 30
-"""Seconds that the kernel keeps a connection on which nothing was sent from us."""
+BIND, PORT = "OVERSIGHT_SERVE_BIND", 8600
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +85,7 @@ def split_bind(bind: str) -> tuple[str, int]:
     Raises:
         SettingsError: it is not of that form.
     """
-    host, colon, port = bind.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        host = ""  # an IPv6 address without brackets: nobody can say where its port begins
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise SettingsError(
-            f"OVERSIGHT_SERVE_BIND={bind} is no address to listen on; expected HOST:PORT such as 127.0.0.1:8600 or [::1]:8600"
-        )
-    return host, int(port)
+    return listening.split_bind(bind, setting=BIND, port=PORT)
 
 
 def listen(config: ServeConfig) -> socket.socket:
@@ -106,43 +95,11 @@ def listen(config: ServeConfig) -> socket.socket:
         SettingsError: the address is none, or other machines could reach it and no token is set.
         EndpointUnavailableError: the system refuses the address.
     """
-    host, port = split_bind(config.bind)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        raise EndpointUnavailableError(
-            f"cannot listen on {config.bind}: {host!r} is no name or address of this machine ({error}); set --bind"
-        ) from None
-    guarded = config.app.asks_for_token or config.allow_no_token
-    if not guarded and not all(is_loopback(str(address[0])) for *_, address in found):
-        raise SettingsError(
-            f"{config.bind} can be reached from other machines and no token is set; "
-            f"set OVERSIGHT_ENRICH_TOKEN here and for the watcher, or listen on 127.0.0.1 "
-            f"(OVERSIGHT_SERVE_ALLOW_NO_TOKEN=true where something else keeps strangers away)"
-        )
-    family, kind, protocol, _, address = found[0]
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_DEFER_ACCEPT"):  # Linux: a client that connects and says nothing takes no thread
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_S)
-    try:
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise EndpointUnavailableError(
-            f"cannot listen on {config.bind}: {(error.strerror or str(error)).lower()}; "
-            f"end what uses that port, or choose another with --bind HOST:PORT"
-        ) from None
-    return listener
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches an address."""
-    return ipaddress.ip_address(address.split("%")[0]).is_loopback
-
-
-def url_of(listener: socket.socket, *, tls: bool = False) -> str:
-    """`http://127.0.0.1:8600` of a listening socket."""
-    host, port = listener.getsockname()[:2]
-    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    return listening.listen(
+        config.bind,
+        setting=BIND,
+        port=PORT,
+        guarded=config.app.asks_for_token or config.allow_no_token,
+        remedy="set OVERSIGHT_ENRICH_TOKEN here and for the watcher, or listen on 127.0.0.1 "
+        "(OVERSIGHT_SERVE_ALLOW_NO_TOKEN=true where something else keeps strangers away)",
+    )
