@@ -1,0 +1,55 @@
+"""Contracts of other models than the shipped one, for what is made from a contract alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from contract.artifact import Feature, Label, ModelContract, Tactic, Technique
+from enrich_service.artifact import read_contract
+from oversight.settings import DEFAULT_MODEL
+
+__all__ = ["CONTRACTS", "SHIPPED_MODEL", "shipped_contract"]
+
+SHIPPED_MODEL: Path = DEFAULT_MODEL
+TACTIC = Tactic("TA0043", "Reconnaissance", "https://attack.mitre.org/tactics/TA0043/")
+TECHNIQUE = Technique("T1595", "Active Scanning", "https://attack.mitre.org/techniques/T1595/", TACTIC)
+WORDS = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=12)
+"""Labels of users: any letters, among them quotes, brackets and line ends."""
+
+
+def shipped_contract() -> ModelContract:
+    """That of the shipped artifact."""
+    return read_contract(SHIPPED_MODEL)
+
+
+@st.composite
+def _contracts(draw: st.DrawFn) -> ModelContract:
+    families = draw(st.lists(WORDS, min_size=1, max_size=8, unique=True))
+    names = draw(st.lists(WORDS, min_size=2, max_size=30, unique=True))
+    labels = tuple(
+        Label(
+            name=name,
+            family=draw(st.sampled_from(families)),
+            severity=draw(st.sampled_from([0, 21, 47, 73, 99])),
+            technique=draw(st.sampled_from([None, TECHNIQUE])),
+        )
+        for name in names
+    )
+    threshold = draw(st.none() | st.floats(0, 1))
+    rows = draw(st.none() | st.fixed_dictionaries({name: st.integers(0, 10**6) for name in names}))
+    contract = ModelContract(
+        name=draw(WORDS),
+        features=(Feature("heat", "turbine.heat", "float"), Feature("mode", "turbine.mode", "string", ("on", "off"))),
+        labels=labels,
+        families=tuple(families),
+        novelty_threshold=threshold,
+        training={} if rows is None else {"label_rows": rows},
+    )
+    contract.check()
+    return contract
+
+
+CONTRACTS = _contracts()
+"""With and without novelty, harmless labels, ATT&CK and training shares; names that hold anything."""
