@@ -169,13 +169,21 @@ def _who() -> tuple[Panel, ...]:
             width=16,
         ),
         Panel(
+            id="users-over-time",
+            title="When each user alerts",
+            question="Is it a burst or a steady trickle, and do several users alert at the same time?",
+            chart="heat_map",
+            by=(Times("When it happened"), Terms(field=USER, title="User", size=10)),
+            where=ALERT,
+            width=32,
+        ),
+        Panel(
             id="top-sensors",
             title="Top sensors",
             question="Which sensor sees it?",
             chart="bar",
             by=(Terms(field="observer.name", title="Sensor", size=10), SEVERITY_CASES),
             where=ALERT,
-            width=16,
             may_be_empty="no alert has observer.name: `oversight ship` writes it, other shippers as they are set",
         ),
         Panel(
@@ -185,7 +193,6 @@ def _who() -> tuple[Panel, ...]:
             chart="bar",
             by=(Terms(field="destination.ip", title="Attacked host", size=10), SEVERITY_CASES),
             where=ALERT,
-            width=16,
             may_be_empty="no alert has destination.ip: KDD's own lines carry no addresses, Zeek's and a shipper's ECS do",
         ),
     )

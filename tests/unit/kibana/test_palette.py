@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
@@ -38,7 +39,7 @@ def lab(colour: str, seen_by: str) -> tuple[float, float, float]:
 
 
 def distance(one: str, other: str, seen_by: str) -> float:
-    return sum((a - b) ** 2 for a, b in zip(lab(one, seen_by), lab(other, seen_by), strict=True)) ** 0.5
+    return math.dist(lab(one, seen_by), lab(other, seen_by))
 
 
 @pytest.mark.parametrize("seen_by", SEEN_BY)
