@@ -1,60 +1,99 @@
-"""Put pipelines, templates and the stream of one installation into Elasticsearch.
+"""Bring an installation to what this version and this model want, or take it away.
 
-    resources() ──▶ for each: what stands there? ──▶ same: unchanged
-                                  │
-                                  └─▶ absent or other: put ──▶ created, updated
+    ask, preflight ──▶ resources() ──▶ survey ──▶ make_plan ──▶ apply
+                                                     └──▶ `--plan`, `--check`: the same plan, and no write
 
-Running it again changes nothing and writes nothing.
+A second run writes nothing. A run that was interrupted after any write is finished by the next one: the plan is made anew
+from what stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 
 from contract.artifact import ModelContract
 from contract.errors import InputError
 from contract.fields import stream_name
-from contract.heartbeats import heartbeat_index
 from es_pipelines.capabilities import Capabilities, Omission, ask
-from es_pipelines.parameters import PIPELINES, pipeline_id
-from es_pipelines.resources import TEMPLATES, Kind, Resource, resources
-
-Action = Literal["created", "updated", "unchanged"]
+from es_pipelines.kinds import Action, Installation, Resource, Step
+from es_pipelines.marks import own_version
+from es_pipelines.plan import Plan, apply, make_plan, survey
+from es_pipelines.preflight import preflight
+from es_pipelines.removal import plan_removal
+from es_pipelines.resources import resources
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What was done about one resource."""
+class Wish:
+    """What the user wants."""
 
-    kind: Kind
-    name: str
-    action: Action
+    contract: ModelContract
+    """The model whose features the events hold."""
+    namespace: str
+    retention: str | None = None
+    """How long events are kept, as Elasticsearch writes it (`30d`); None: for ever."""
+    force: bool = False
+    """Overwrite what a person edited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a run did and what it left out."""
 
-    stream: str
+    plan: Plan
     engine: Capabilities
     steps: list[Step] = field(default_factory=list)
 
     @property
-    def omissions(self) -> list[Omission]:
-        """What this engine lacks, with what that costs the user."""
-        return self.engine.omissions()
+    def stream(self) -> str:
+        """Where events are sent to."""
+        return self.plan.stream
 
-    def count(self, action: Action) -> int:
-        """Number of resources with that outcome."""
-        return sum(step.action == action for step in self.steps)
+    @property
+    def omissions(self) -> tuple[Omission, ...]:
+        """What this engine lacks, with what that costs the user."""
+        return self.plan.omissions
+
+    def count(self, *actions: Action) -> int:
+        """Number of resources with one of these outcomes."""
+        return sum(step.action in actions for step in self.steps)
+
+
+def wanted_of(wish: Wish, engine: Capabilities) -> list[Resource]:
+    """Everything that a wish means on an engine."""
+    return resources(wish.contract, wish.namespace, engine, retention=wish.retention)
+
+
+def plan(es: Elasticsearch, wish: Wish) -> tuple[Plan, Installation, Capabilities]:
+    """What `provision` would do; nothing is written."""
+    stream = stream_name(wish.namespace)
+    everything = resources(wish.contract, wish.namespace, Capabilities(data_streams=True, index_mode=True))
+    facts, findings = preflight(es, everything, stream)
+    if any(finding.stops for finding in findings):
+        engine = Capabilities(data_streams=False, index_mode=False)
+        return Plan(stream, (), findings=tuple(findings), facts=facts), _installation(wish, engine), engine
+    engine = ask(es)
+    wanted, installation = wanted_of(wish, engine), _installation(wish, engine)
+    steps = make_plan(wanted, survey(es, wanted, wish.namespace), installation)
+    omissions = tuple(engine.omissions(wish.retention))
+    return Plan(stream, tuple(steps), omissions, tuple(findings), facts), installation, engine
+
+
+def _installation(wish: Wish, engine: Capabilities) -> Installation:
+    return Installation(wish.namespace, own_version(), wish.force, engine.pipeline_meta)
 
 
 def provision(
-    es: Elasticsearch, contract: ModelContract, *, namespace: str, on_step: Callable[[Step], None] | None = None
+    es: Elasticsearch,
+    contract: ModelContract,
+    *,
+    namespace: str,
+    retention: str | None = None,
+    force: bool = False,
+    on_step: Callable[[Step], None] | None = None,
 ) -> Report:
     """Bring everything of an installation to the state of this version; a second run makes no write.
 
@@ -62,120 +101,45 @@ def provision(
         es: a client of the cluster.
         contract: the model whose features the events hold.
         namespace: the installation.
+        retention: how long events are kept (`30d`); None: for ever.
+        force: overwrite what a person edited.
         on_step: told of each resource as soon as it is done.
+    Raises:
+        InputError: something is in the way; nothing was written.
     """
+    wish = Wish(contract, namespace, retention, force)
+    planned, installation, engine = plan(es, wish)
+    return carry_out(es, planned, installation, engine, on_step=on_step)
+
+
+def carry_out(
+    es: Elasticsearch,
+    planned: Plan,
+    installation: Installation,
+    engine: Capabilities,
+    *,
+    on_step: Callable[[Step], None] | None = None,
+) -> Report:
+    """Do what a plan says.
+
+    Raises:
+        InputError: something is in the way; nothing was written.
+    """
+    if planned.in_the_way:
+        raise InputError(f"nothing was written: {'; '.join(planned.in_the_way)}")
+    return Report(planned, engine, apply(es, planned, installation, on_step))
+
+
+def outdated(es: Elasticsearch, contract: ModelContract, *, namespace: str, retention: str | None = None) -> list[Step]:
+    """Where what stands is not as this version and this model want it; empty where all is. Asks for nothing else."""
     engine = ask(es)
-    report = Report(stream_name(namespace), engine)
-    for resource in resources(contract, namespace, engine):
-        stored = read(es, resource)
-        action: Action = "unchanged"
-        if stored is None:
-            create(es, resource)
-            action = "created"
-        elif not contains(stored, resource.body):
-            update(es, resource)
-            action = "updated"
-        step = Step(resource.kind, resource.name, action)
-        report.steps.append(step)
-        if on_step is not None:
-            on_step(step)
-    return report
-
-
-def outdated(es: Elasticsearch, contract: ModelContract, *, namespace: str) -> list[Resource]:
-    """What `provision` would write now; empty where everything stands as this version and this model want it."""
-    wanted = resources(contract, namespace, ask(es))
-    stored = [(resource, read(es, resource)) for resource in wanted]
-    return [resource for resource, body in stored if body is None or not contains(body, resource.body)]
+    wish = Wish(contract, namespace, retention)
+    wanted = wanted_of(wish, engine)
+    steps = make_plan(wanted, survey(es, wanted, namespace), _installation(wish, engine))
+    return Plan(stream_name(namespace), tuple(steps)).drift
 
 
 def remove(es: Elasticsearch, namespace: str) -> None:
-    """Delete the stream with every event in it, its templates and pipelines, and the heartbeats. For tests: nothing is asked."""
-    stream = stream_name(namespace)
-    absent = es.options(ignore_status=[400, 404])
-    absent.indices.delete_data_stream(name=stream)
-    absent.indices.delete(index=stream)
-    absent.indices.delete(index=heartbeat_index(namespace))
-    absent.indices.delete_index_template(name=f"oversight-stream-{namespace}")
-    for name in TEMPLATES:
-        absent.cluster.delete_component_template(name=pipeline_id(name, namespace))
-    for name in PIPELINES:
-        absent.ingest.delete_pipeline(id=pipeline_id(name, namespace))
-
-
-def read(es: Elasticsearch, resource: Resource) -> dict[str, Any] | None:
-    """What stands under the resource's name, in the form of its body; None where nothing does."""
-    try:
-        if resource.kind == "pipeline":
-            return dict(es.ingest.get_pipeline(id=resource.name)[resource.name])
-        if resource.kind == "component template":
-            stored = es.cluster.get_component_template(name=resource.name)["component_templates"]
-            return dict(stored[0]["component_template"])
-        if resource.kind == "index template":
-            return dict(es.indices.get_index_template(name=resource.name)["index_templates"][0]["index_template"])
-        if resource.kind == "data stream":
-            backing = es.indices.get_data_stream(name=resource.name)["data_streams"][0]["indices"]
-            newest = backing[-1]["index_name"]
-            return dict(es.indices.get(index=newest)[newest])
-        return dict(es.indices.get(index=resource.name)[resource.name])
-    except NotFoundError:
-        return None
-
-
-def create(es: Elasticsearch, resource: Resource) -> None:
-    """Write what is not there yet; a stream takes its settings and mappings from the templates."""
-    if resource.kind == "data stream":
-        es.indices.create_data_stream(name=resource.name)
-    elif resource.kind == "index":
-        es.indices.create(index=resource.name)
-    else:
-        update(es, resource)
-
-
-def update(es: Elasticsearch, resource: Resource) -> None:
-    """Write the resource over what stands there."""
-    body = resource.body
-    if resource.kind == "pipeline":
-        es.ingest.put_pipeline(id=resource.name, body=body)
-    elif resource.kind == "component template":
-        es.cluster.put_component_template(name=resource.name, body=body)
-    elif resource.kind == "index template":
-        es.indices.put_index_template(name=resource.name, body=body)
-    else:
-        update_stream(es, resource)
-
-
-def update_stream(es: Elasticsearch, resource: Resource) -> None:
-    """Give the index that is written to what the templates say now; they count for new indices only.
-
-    A field whose type changed cannot be mapped anew: a data stream then goes on in a new index.
-
-    Raises:
-        InputError: there is but one plain index, and it has a field of another type.
-    """
-    es.indices.put_settings(index=resource.name, settings=resource.body["settings"])
-    properties, newest_only = resource.body["mappings"]["properties"], resource.kind == "data stream"
-    try:
-        es.indices.put_mapping(index=resource.name, properties=properties, write_index_only=newest_only or None)
-    except BadRequestError as error:
-        if resource.kind != "data stream":
-            raise InputError(
-                f"index {resource.name} has a field of another type than the model needs ({error.message}); "
-                f"provision another namespace, or delete the index"
-            ) from None
-        es.indices.rollover(alias=resource.name)
-
-
-def contains(stored: Any, wanted: Any) -> bool:
-    """Whether what is stored says what is wanted; engines add keys of their own and write settings as text."""
-    if isinstance(wanted, Mapping):
-        return isinstance(stored, Mapping) and all(
-            key in stored and contains(stored[key], value) for key, value in wanted.items()
-        )
-    if isinstance(wanted, list):
-        return (
-            isinstance(stored, list)
-            and len(stored) == len(wanted)
-            and all(contains(*pair) for pair in zip(stored, wanted, strict=True))
-        )
-    return bool(stored == wanted) or str(stored).lower() == str(wanted).lower()
+    """Take all of an installation away, its events and what people edited included. Nothing is asked."""
+    planned, installation = plan_removal(es, namespace, with_data=True, force=True)
+    apply(es, planned, installation)

@@ -7,64 +7,106 @@ contract.fields, ModelContract.features ┘
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from contract.alerts import alerts_body, alerts_index
 from contract.artifact import ModelContract
 from contract.fields import FIELDS, Field, properties, stream_name
+from contract.heartbeats import heartbeat_body, heartbeat_index
 from es_pipelines.capabilities import Capabilities
 from es_pipelines.columns import columns_of
 from es_pipelines.files import fill, pipelines, read_yaml
+from es_pipelines.kinds import Resource
+from es_pipelines.marks import index_meta
 from es_pipelines.parameters import parameters, pipeline_id
 
-Kind = Literal["pipeline", "component template", "index template", "data stream", "index"]
-
-HASH_KEY = "oversight_sha256"
 TEMPLATES = ("settings", "fields", "model")
+PRIORITY = 500
+"""Of our index templates: above those that Elasticsearch brings (`logs-*-*` has 100)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One thing that stands in Elasticsearch under a name of ours."""
+def resources(
+    contract: ModelContract, namespace: str, engine: Capabilities, *, retention: str | None = None
+) -> list[Resource]:
+    """What must stand in the engine, in the order in which it can be created.
 
-    kind: Kind
-    name: str
-    body: dict[str, Any]
-
-
-def resources(contract: ModelContract, namespace: str, engine: Capabilities) -> list[Resource]:
-    """What must stand in the engine, in the order in which it can be created."""
+    Args:
+        contract: the model whose features the events hold.
+        namespace: the installation.
+        engine: what it takes.
+        retention: how long events are kept, as Elasticsearch writes it (`30d`); None: for ever.
+    """
     known = parameters(contract, namespace, data_streams=engine.data_streams)
     known |= {f"template.{name}": pipeline_id(name, namespace) for name in TEMPLATES}
-    stream = stream_name(namespace)
+    found = [Resource("pipeline", name, body) for name, body in pipelines(known, namespace).items()]
+    found += _components(contract, namespace, engine, known)
+    found += _index_templates(namespace, engine, known, retention)
+    return [*found, *_stream(contract, namespace, engine, known, retention)]
+
+
+def _components(
+    contract: ModelContract, namespace: str, engine: Capabilities, known: Mapping[str, Any]
+) -> list[Resource]:
     settings = fill(read_yaml("templates/settings.yml"), known)
     if engine.index_mode:
         settings["index"]["mode"] = "standard"
-    mappings: dict[str, Any] = {"dynamic": False, "properties": _without_malformed_timestamp(properties(FIELDS))}
-    template = fill(read_yaml("templates/stream.yml"), known)
-    if not engine.data_streams:
-        del template["data_stream"]
-    found = [Resource("pipeline", name, _described(body)) for name, body in pipelines(known, namespace).items()]
-    found += [
-        _component(f"template.{name}", known, body)
-        for name, body in (
-            ("settings", {"settings": settings}),
-            ("fields", {"mappings": mappings}),
-            ("model", {"mappings": {"properties": properties(model_fields(contract))}}),
-        )
+    fields = {"dynamic": False, "_meta": index_meta(namespace), "properties": _fields()}
+    bodies: dict[str, dict[str, Any]] = {
+        "settings": {"settings": settings},
+        "fields": {"mappings": fields},
+        "model": {"mappings": {"properties": properties(model_fields(contract))}},
+    }
+    return [
+        Resource("component template", known[f"template.{name}"], {"template": body}) for name, body in bodies.items()
     ]
-    found.append(Resource("index template", f"oversight-stream-{namespace}", {**template, "_meta": _meta(template)}))
-    # Lifecycle, failure store and the mappings of the watchers' and alerts' indices belong here.
-    # Templates count for new indices only; the one that is written to now must say the same.
+
+
+def _index_templates(
+    namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
+) -> list[Resource]:
+    stream = fill(read_yaml("templates/stream.yml"), known)
+    if not engine.data_streams:
+        del stream["data_stream"]
+    template = {"lifecycle": _lifecycle(retention)} if engine.lifecycle else {}
+    template |= {"data_stream_options": _options()} if engine.failure_store else {}
+    stream |= {"template": template} if template else {}
+    found = [Resource("index template", f"oversight-stream-{namespace}", stream)]
+    for name, body in (
+        (heartbeat_index(namespace), heartbeat_body()),
+        (alerts_index(namespace), alerts_body()),
+    ):
+        mappings = {**body["mappings"], "_meta": index_meta(namespace)}
+        body = {"index_patterns": [name], "priority": PRIORITY, "template": {**body, "mappings": mappings}}
+        found.append(Resource("index template", name, body))
+    return found
+
+
+def _stream(
+    contract: ModelContract, namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
+) -> list[Resource]:
+    """Templates count for new indices only; what is written to now must say the same."""
+    name = stream_name(namespace)
     body = {
         "settings": {"index": {"default_pipeline": known["pipeline.router"]}},
-        "mappings": {"properties": _merged(mappings["properties"], properties(model_fields(contract)))},
+        "mappings": {"properties": _merged(_fields(), properties(model_fields(contract)))},
     }
-    found.append(Resource("data stream" if engine.data_streams else "index", stream, body))
-    return found
+    found = [Resource("data stream lifecycle", name, _lifecycle(retention))] if engine.lifecycle else []
+    found += [Resource("data stream options", name, _options())] if engine.failure_store else []
+    return [*found, Resource("data stream" if engine.data_streams else "index", name, body)]
+
+
+def _lifecycle(retention: str | None) -> dict[str, Any]:
+    return {"enabled": True, "data_retention": retention} if retention else {"enabled": True}
+
+
+def _options() -> dict[str, Any]:
+    return {"failure_store": {"enabled": True}}
+
+
+def _fields() -> dict[str, Any]:
+    """A data stream refuses `ignore_malformed` on its `@timestamp`; the pipeline lets only dates through."""
+    return {**properties(FIELDS), "@timestamp": {"type": "date"}}
 
 
 def model_fields(contract: ModelContract) -> list[Field]:
@@ -75,32 +117,9 @@ def model_fields(contract: ModelContract) -> list[Field]:
     ]
 
 
-def digest(body: Mapping[str, Any]) -> str:
-    """First 16 hex digits of the SHA-256 of a body, the same for the same content."""
-    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
-
-
-def _component(name: str, known: Mapping[str, Any], template: dict[str, Any]) -> Resource:
-    return Resource("component template", known[name], {"template": template, "_meta": _meta(template)})
-
-
-def _meta(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"managed_by": "oversight", HASH_KEY: digest(body)}
-
-
-def _described(body: dict[str, Any]) -> dict[str, Any]:
-    """A pipeline with its digest at the end of its description: not every engine takes `_meta` there."""
-    return {**body, "description": f"{body['description']} [{HASH_KEY} {digest(body)}]"}
-
-
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Both mappings in one, object by object."""
     both = dict(one)
     for name, value in other.items():
         both[name] = _merged(both[name], value) if isinstance(both.get(name), Mapping) else value
     return both
-
-
-def _without_malformed_timestamp(mapped: dict[str, Any]) -> dict[str, Any]:
-    """A data stream refuses `ignore_malformed` on its `@timestamp`; the pipeline lets only dates through."""
-    return {**mapped, "@timestamp": {"type": "date"}}

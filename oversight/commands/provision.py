@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import orjson
 
-from es_pipelines.provision import Report, Step, provision
+from es_pipelines.kinds import Action, Step
+from es_pipelines.provision import Report, provision
 from oversight.cluster import connect
 from oversight.settings import OversightSettings, load
 
@@ -39,20 +40,21 @@ def command(*, namespace: str | None, model: Path | None, as_json: bool) -> None
     for omission in report.omissions:
         click.echo(f"left out   {omission.what}, which this engine does not have; what it costs: {omission.cost}")
     click.echo(
-        f"{report.count('created')} created, {report.count('updated')} updated, {report.count('unchanged')} unchanged; "
+        f"{report.count(Action.CREATE)} created, {report.count(Action.UPDATE, Action.ROLL_OVER)} updated, "
+        f"{report.count(Action.UNCHANGED)} unchanged; "
         f"next: `oversight ship FILE...` sends events to {report.stream}, `oversight watch` enriches them"
     )
 
 
 def show(step: Step) -> None:
     """One line for one resource."""
-    click.echo(f"{step.action:<10} {step.kind} {step.name}")
+    click.echo(f"{step.action.done:<11} {step.kind} {step.name}")
 
 
 def as_data(report: Report) -> dict[str, object]:
     """The report as plain JSON values."""
     return {
         "stream": report.stream,
-        "steps": [dataclasses.asdict(step) for step in report.steps],
+        "steps": [{"kind": step.kind, "name": step.name, "action": step.action.done} for step in report.steps],
         "omissions": [dataclasses.asdict(omission) for omission in report.omissions],
     }

@@ -1,0 +1,264 @@
+"""What holds events: the data stream, or the plain index that stands in where the engine has none.
+
+    _resolve ──▶ data stream | index | alias | nothing ──▶ template, default pipeline and mapping of the index that is written to
+
+Templates count for new indices only, so what is written to now must be told apart. A field that the mapping lacks is added in
+place; one of another type cannot be, and the data stream goes on in a new index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from elasticsearch import BadRequestError, Elasticsearch
+
+from contract.errors import InputError
+from es_pipelines import normal
+from es_pipelines.calls import call, error_of
+from es_pipelines.difference import diff
+from es_pipelines.kinds import Action, Installation, Kind, Need, Resource, Standing, Step
+from es_pipelines.marks import Mark, from_meta
+
+IN_PLACE = ("ignore_above", "ignore_malformed")
+"""What a mapping takes for a field that is already there."""
+
+
+class Live(Kind):
+    """Something that is written to under a name."""
+
+    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
+        """Whatever answers to these names, of this kind or not."""
+        return [found for name in names if (found := self._read(es, name, namespace)) is not None]
+
+    def _read(self, es: Elasticsearch, name: str, namespace: str) -> Standing | None:
+        answer = call(es, "GET", f"/_resolve/index/{name}", allow=(404,))
+        if answer.status == 404:
+            return None
+        if answer.body.get("data_streams"):
+            return self._stream(es, name, namespace)
+        if answer.body.get("indices"):
+            body = call(es, "GET", f"/{name}").body[name]
+            return Standing(self.name, name, _body("index", body), from_meta(body["mappings"].get("_meta")))
+        if answer.body.get("aliases"):
+            return Standing(self.name, name, {"is": "alias"}, None)
+        return None
+
+    def _stream(self, es: Elasticsearch, name: str, namespace: str) -> Standing:
+        found = call(es, "GET", f"/_data_stream/{name}").body["data_streams"][0]
+        index = found["indices"][-1]["index_name"]
+        body = _body("data stream", call(es, "GET", f"/{index}").body[index])
+        ours = found["template"] == f"oversight-stream-{namespace}"
+        return Standing(
+            self.name,
+            name,
+            {**body, "template": found["template"], "write_index": index},
+            Mark(namespace, "", "") if ours else None,
+        )
+
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings flat, mapping plain."""
+        return {
+            "settings": normal.settings(body["settings"]),
+            "mappings": {"properties": normal.plain(body["mappings"]["properties"])},
+        }
+
+    def references(self, body: Mapping[str, Any]) -> set[str]:
+        """The template that it was made from, and its pipeline."""
+        pipeline = body.get("settings", {}).get("index.default_pipeline")
+        return {str(name) for name in (body.get("template"), pipeline) if name}
+
+    def stranger(self, standing: Standing, installation: Installation) -> str:
+        """It must be of this kind, and made from our template."""
+        found = standing.body["is"]
+        if found != self.name:
+            article = "an" if found[0] in "ai" else "a"
+            return (
+                f"{article} {found} stands where the {self.name} should be; "
+                f"delete it, or take another OVERSIGHT_NAMESPACE"
+            )
+        if standing.mark is None:
+            made = standing.body.get("template")
+            return (
+                f"it was made {f'from the template {made!r}' if made else 'without our template'}, by a shipper before the "
+                f"first `oversight provision` perhaps; copy what you need out of it and delete it, or take another "
+                f"OVERSIGHT_NAMESPACE"
+            )
+        return super().stranger(standing, installation)
+
+    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
+        """As for any kind; then what of the mapping can be changed in place."""
+        step = Step(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
+        if standing is None:
+            return step
+        stranger = self.stranger(standing, installation)
+        if stranger:
+            return step.because(Action.FOREIGN, stranger)
+        target = self.normal(wanted.body)
+        stands = _projected(standing.body, target)
+        if stands == target:
+            return replace(step, action=Action.UNCHANGED)
+        step = replace(step, diff=diff(stands, target))
+        edited = [name for name, value in target["settings"].items() if stands["settings"].get(name) != value]
+        if edited and not installation.force:
+            reason = f"a person changed {', '.join(edited)}; --force puts it back"
+            return replace(step, action=Action.KEEP, reason=reason)
+        fixed = sorted(immovable(stands.get("mappings", {}).get("properties", {}), target["mappings"]["properties"]))
+        if fixed:
+            return self.unchangeable(step, fixed)
+        return replace(step, action=Action.UPDATE)
+
+    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+        """What to do where fields cannot be mapped anew."""
+        raise NotImplementedError
+
+    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+        """Create it, or give the index that is written to what the templates say now."""
+        if step.wanted is None:
+            return step
+        if step.action == Action.CREATE:
+            self.create(es, step.name)
+            return step
+        target, standing = self.normal(step.wanted.body), step.standing
+        stands = _projected(standing.body, target) if standing is not None else {}
+        if stands.get("settings") != target["settings"]:
+            call(es, "PUT", f"/{step.name}/_settings", target["settings"])
+        if step.action == Action.ROLL_OVER:
+            return self.roll_over(es, step)
+        try:
+            call(es, "PUT", f"/{step.name}/_mapping", target["mappings"], params=self.mapping_options())
+        except BadRequestError as error:
+            return self.roll_over(es, step.because(Action.ROLL_OVER, error_of(error.body)[1]))
+        return step
+
+    def create(self, es: Elasticsearch, name: str) -> None:
+        """Make it; settings and mapping come from the templates."""
+        raise NotImplementedError
+
+    def mapping_options(self) -> Mapping[str, str] | None:
+        """Options of a change of its mapping."""
+        return None
+
+    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+        """Go on in a new index."""
+        raise NotImplementedError
+
+
+class DataStream(Live):
+    """The data stream of an installation."""
+
+    name = "data stream"
+    needs = (
+        Need("create_index", "PUT _data_stream/*", index="$stream"),
+        Need("view_index_metadata", "GET _data_stream/*", index="$stream"),
+        Need("manage", "PUT */_mapping, PUT */_settings, POST */_rollover", index="$stream"),
+    )
+
+    def create(self, es: Elasticsearch, name: str) -> None:
+        """Made before the first event, so that no other template can take it."""
+        call(es, "PUT", f"/_data_stream/{name}")
+
+    def mapping_options(self) -> Mapping[str, str] | None:
+        """Older indices keep the mapping that they were written with."""
+        return {"write_index_only": "true"}
+
+    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+        """The stream goes on in a new index, and older events stay searchable."""
+        reason = (
+            f"{_few(fields)} cannot change in place: the stream goes on in a new index, older events stay as they are"
+        )
+        return replace(step, action=Action.ROLL_OVER, reason=reason)
+
+    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+        """Go on in a new index."""
+        call(es, "POST", f"/{step.name}/_rollover")
+        return step
+
+    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+        """With every event in it."""
+        call(es, "DELETE", f"/_data_stream/{step.name}", allow=(404,))
+
+    def how_to_look(self, name: str) -> str:
+        """The request that shows it."""
+        return f"_data_stream/{name}"
+
+
+class PlainIndex(Live):
+    """An index of our own: the stand-in for the stream, heartbeats, alerts."""
+
+    name = "index"
+    needs = (
+        Need("create_index", "PUT the index", index="$stream"),
+        Need("manage", "PUT */_mapping, PUT */_settings", index="$stream"),
+    )
+
+    def create(self, es: Elasticsearch, name: str) -> None:
+        """From the templates."""
+        call(es, "PUT", f"/{name}")
+
+    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+        """There is no way but another index."""
+        reason = (
+            f"{_few(fields)} cannot change in place, and a plain index cannot roll over; "
+            f"take another OVERSIGHT_NAMESPACE, or delete the index (`oversight provision --remove --with-data`)"
+        )
+        return replace(step, action=Action.BLOCKED, reason=reason)
+
+    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+        """Not possible.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"index {step.name} does not take the mapping that is wanted ({step.reason}), and a plain index cannot roll over; "
+            f"take another OVERSIGHT_NAMESPACE, or delete the index"
+        )
+
+    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+        """With every document in it."""
+        call(es, "DELETE", f"/{step.name}", allow=(404,))
+
+
+def immovable(stands: Mapping[str, Any], wanted: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Fields of a mapping that cannot become what is wanted in place."""
+    for name, target in wanted.items():
+        if name not in stands:
+            continue
+        found, path = stands[name], f"{above}{name}"
+        if ("properties" in found) != ("properties" in target):
+            yield path
+        elif "properties" in target:
+            yield from immovable(found["properties"], target["properties"], f"{path}.")
+        elif _fixed(found) != _fixed(target):
+            yield path
+
+
+def _fixed(field: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in field.items() if key not in IN_PLACE}
+
+
+def _projected(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands of the names that are wanted; a field's own options are compared as a whole."""
+    return {
+        key: _projected(stands[key], value) if isinstance(value, Mapping) and not _is_field(value) else stands[key]
+        for key, value in wanted.items()
+        if key in stands
+    }
+
+
+def _is_field(value: Mapping[str, Any]) -> bool:
+    return isinstance(value.get("type"), str)
+
+
+def _body(is_a: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """An index as it is compared."""
+    properties = normal.plain(body["mappings"].get("properties", {}))
+    return {"is": is_a, "settings": normal.settings(body["settings"]), "mappings": {"properties": properties}}
+
+
+def _few(fields: list[str]) -> str:
+    """The first of them, and how many more."""
+    more = len(fields) - 3
+    return ", ".join(fields[:3]) + (f" and {more} more fields" if more > 0 else "")

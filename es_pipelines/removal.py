@@ -1,0 +1,133 @@
+"""What `oversight provision --remove` takes away, and what stays because somebody still needs it.
+
+    ours that stands ──▶ holds events? edited? used by others? ──▶ these stay, and all that they refer to
+                                     └──▶ the rest goes: stream, index templates, component templates, pipelines
+
+The order is that of creation backwards, so an interrupted removal leaves nothing that refers to something gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from contract.alerts import alerts_index
+from contract.fields import stream_name
+from contract.heartbeats import heartbeat_index
+from es_pipelines import normal
+from es_pipelines.calls import call
+from es_pipelines.kinds import Action, Installation, Standing, Step, by_name
+from es_pipelines.kinds_live import Live
+from es_pipelines.kinds_marked import Marked
+from es_pipelines.marks import own_version
+from es_pipelines.plan import Plan, every
+from es_pipelines.registered import KINDS
+
+Reasons = dict[str, str]
+"""Why the thing of that name stays."""
+
+
+def plan_removal(
+    es: Elasticsearch, namespace: str, *, with_data: bool = False, force: bool = False
+) -> tuple[Plan, Installation]:
+    """What a removal would do. Nothing is written; what is held back from search is made searchable, to be counted.
+
+    Args:
+        es: a client of the cluster.
+        namespace: the installation.
+        with_data: take the events, heartbeats and alerts as well.
+        force: take what a person edited as well.
+    """
+    installation = Installation(namespace, own_version(), force, with_data=with_data)
+    stands = _standing(es, namespace)
+    found = [(kind, standing, KINDS[kind].stranger(standing, installation)) for kind, standing in every(stands)]
+    ours = [(kind, standing) for kind, standing, stranger in found if not stranger]
+    reasons = _kept(es, ours, installation)
+    steps = [_step(kind, standing, stranger, reasons.get(standing.name, "")) for kind, standing, stranger in found]
+    return Plan(stream_name(namespace), tuple(steps)), installation
+
+
+def _step(kind: str, standing: Standing, stranger: str, reason: str) -> Step:
+    step = Step(kind, standing.name, Action.REMOVE, standing=standing)
+    if stranger:
+        return step.because(Action.IGNORE, "it is not ours")
+    return step.because(Action.STAY, reason) if reason else step
+
+
+def _standing(es: Elasticsearch, namespace: str) -> dict[str, dict[str, Standing]]:
+    """Everything that has the form of our names."""
+    indices = (stream_name(namespace), heartbeat_index(namespace), alerts_index(namespace))
+    found = {}
+    for name, kind in KINDS.items():
+        if kind.part_of:
+            continue
+        read = kind.read(es, indices if isinstance(kind, Live) else (), namespace)
+        found[name] = by_name([one for one in read if not isinstance(kind, Live) or one.body["is"] == name])
+    return found
+
+
+def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Installation) -> Reasons:
+    """Why each that stays does."""
+    reasons: Reasons = {}
+    names = {standing.name for _, standing in ours}
+    for kind, standing in ours:
+        if isinstance(KINDS[kind], Live) and not installation.with_data and (count := _count(es, standing.name)):
+            reasons[standing.name] = f"it holds {count:,} documents; --with-data removes them"
+        edited = KINDS[kind].edited(standing)
+        if edited and not installation.force:
+            reasons[standing.name] = f"{edited}; --force removes it"
+    heartbeats, stream = heartbeat_index(installation.namespace), stream_name(installation.namespace)
+    if stream not in reasons:
+        reasons.pop(heartbeats, None)  # they say how watchers of the stream are, and it goes
+    for name, user in users(es, names):
+        reasons.setdefault(name, f"{user} needs it")
+    return _with_needed(ours, reasons)
+
+
+def _with_needed(ours: list[tuple[str, Standing]], reasons: Reasons) -> Reasons:
+    """The same with all that what stays refers to."""
+    known = {standing.name: (kind, standing) for kind, standing in ours}
+    queue = list(reasons)
+    while queue:
+        name = queue.pop()
+        if name not in known:
+            continue
+        kind, standing = known[name]
+        for needed in KINDS[kind].references(standing.body) & set(known) - set(reasons):
+            reasons[needed] = f"{name} stays and needs it"
+            queue.append(needed)
+    return reasons
+
+
+def _count(es: Elasticsearch, name: str) -> int:
+    """Documents under a name, those that came a moment ago included."""
+    call(es, "POST", f"/{name}/_refresh", allow=(403,))
+    return int(call(es, "GET", f"/{name}/_count").body["count"])
+
+
+def users(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
+    """What of others refers to something of ours: its name, and who."""
+    for kind in KINDS.values():
+        if not isinstance(kind, Marked):
+            continue
+        for name, body in kind.listed(call(es, "GET", kind.path, allow=(404,)).body):
+            if name not in ours:
+                yield from ((used, f"{kind.name} {name}") for used in kind.references(kind.normal(body)) & ours)
+    yield from _indices_of(es, ours)
+
+
+def _indices_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
+    """Indices that name a pipeline of ours, our own apart."""
+    params = {
+        "expand_wildcards": "all",
+        "filter_path": "*.settings.index.default_pipeline,*.settings.index.final_pipeline",
+    }
+    path = "/_all/_settings/index.default_pipeline,index.final_pipeline"
+    found: Mapping[str, Any] = call(es, "GET", path, params=params, allow=(404,)).body
+    for index, body in found.items():
+        if index in ours or any(index.startswith(f".ds-{name}-") for name in ours):
+            continue
+        named = set(map(str, normal.settings(body["settings"]).values()))
+        yield from ((used, f"index {index}") for used in named & ours)
