@@ -1,11 +1,17 @@
-# One image for every long-running part: `serve`, `watch`, `provision` are commands of the same program.
-FROM python:3.12-slim
+# One image for every part of ours: `serve`, `watch`, `provision`, ... are commands of the same program.
+#
+#   build   the locked packages and the program, into /opt/venv
+#   (last)  /opt/venv alone, nothing that can compile or install, and a user without rights
+#
+# docs/docker.md says how to use it; a test runs these very steps in a clean folder.
+FROM python:3.11.15-slim-bookworm AS build
 
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-WORKDIR /opt/oversight
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /opt/source
 
-COPY requirements/serve.txt requirements/serve.txt
-RUN python -m pip install --require-hashes -r requirements/serve.txt
+RUN python3 -m venv /opt/venv
+COPY requirements/image.txt requirements/image.txt
+RUN /opt/venv/bin/python -m pip install --require-hashes -r requirements/image.txt
 
 COPY pyproject.toml README.md ./
 COPY contract contract
@@ -15,11 +21,29 @@ COPY enrich_service enrich_service
 COPY watcher watcher
 COPY converter converter
 COPY training training
+COPY kibana kibana
+COPY console console
 COPY oversight oversight
 COPY models models
-RUN python -m pip install --no-deps --no-build-isolation --editable . \
- && useradd --system --create-home --uid 10001 oversight
+RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation . \
+ && /opt/venv/bin/python -m compileall -q /opt/venv
 
-USER oversight
+FROM python:3.11.15-slim-bookworm
+
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin HOME=/state OVERSIGHT_STATE=/state \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+
+# Volumes take the owner of the folder that they are mounted on. Group 0 lets Elasticsearch and Kibana, which are other
+# users of that group, read their certificates.
+RUN useradd --system --uid 10001 --gid 0 --no-create-home --home-dir /state oversight \
+ && install -d -o oversight -g root -m 750 /state /logs \
+    /certs /certs/authority /certs/public /certs/elasticsearch /certs/kibana /certs/enrich \
+    /keys /keys/shipper /keys/watcher /keys/dashboards /keys/console
+
+COPY --from=build /opt/venv /opt/venv
+COPY docker /opt/docker
+
+USER 10001:0
+WORKDIR /state
 ENTRYPOINT ["oversight"]
 CMD ["--help"]

@@ -9,7 +9,7 @@ ARGS ?=
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help demo install test check format golden lock bench clean venv venv-demo
+.PHONY: help demo install env test check format golden lock bench clean venv venv-demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ demo: venv-demo ## raw events turn into predictions on this machine; ARGS=--exit
 install: ## the serving install alone: neither engine nor TensorFlow; then .venv/bin/oversight
 	@test -e $(VENV)/.dev -o -e $(VENV)/.demo || $(MAKE) --silent --no-print-directory $(VENV)/.serve
 	@echo "installed: $(BIN)/oversight --help"
+
+env: ## the secrets of docker-compose.yml, at random, into .env (0600); what is there already stays
+	@docker/env.sh .env
 
 test: venv ## every test, from nothing
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
@@ -45,6 +48,7 @@ bench: venv ## measurements, printed side by side; results belong in docs/benchm
 lock: $(BIN)/uv ## resolve the dependencies anew into requirements/
 	$(LOCK) --group dev --extra console --extra embedded --extra train $(ARGS) -o requirements/dev.txt
 	$(LOCK) --extra console --extra embedded -c requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) --extra console -c requirements/dev.txt -o requirements/image.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/serve.txt
 
 clean: ## remove what make and the demo made

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.errors import SettingsError
+from es_pipelines.key_text import read_key
 from oversight.addresses import check_url
 from watcher.slices import parse_slice
 
@@ -53,6 +54,8 @@ class ElasticsearchSettings(Part):
     """Address of the cluster."""
     api_key: SecretStr | None = None
     """API key, in the encoded form that Elasticsearch prints."""
+    api_key_file: Path | None = None
+    """File with the API key in place of ELASTICSEARCH_API_KEY: as `oversight provision --keys` writes it, or the bare key."""
     username: str | None = None
     """User name, where there is no API key."""
     password: SecretStr | None = None
@@ -66,6 +69,27 @@ class ElasticsearchSettings(Part):
     @classmethod
     def _is_an_address(cls, value: str) -> str:
         return check_url(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _key_comes_from_its_file(cls, given: Any) -> Any:
+        """The file's key as if it had been given itself."""
+        if not isinstance(given, dict) or not given.get("api_key_file"):
+            return given
+        file = Path(given["api_key_file"]).expanduser()
+        if given.get("api_key"):
+            raise ValueError("ELASTICSEARCH_API_KEY and ELASTICSEARCH_API_KEY_FILE are both set: remove one of them")
+        try:
+            key = read_key(file)
+        except OSError as error:
+            raise ValueError(
+                f"ELASTICSEARCH_API_KEY_FILE={file} cannot be read ({error.strerror}); `oversight provision --keys` makes one"
+            ) from None
+        if key is None:
+            raise ValueError(
+                f"ELASTICSEARCH_API_KEY_FILE={file} holds no API key; expected a line ELASTICSEARCH_API_KEY=..., or the bare key"
+            )
+        return {**given, "api_key": key}
 
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:
