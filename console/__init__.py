@@ -1,1 +1,4 @@
-"""The same panels in a local page, for a machine without Kibana."""
+"""The dashboards of `kibana/` as a page of this machine: read-only, offline, for a desk without Kibana.
+
+browser ──GET──▶ access.py ──▶ app.py ──▶ board.py ──▶ query.py ──▶ one _msearch ──▶ rows.py ──▶ chart.py ──▶ JSON
+"""

@@ -1,0 +1,138 @@
+"""One dashboard at one moment: every panel, the header and the lists of the filters, all from one _msearch.
+
+    Dashboard, Asked ──▶ Scope ──▶ [header, facets, panel, panel ...] ──▶ _msearch ──▶ JSON of the page
+                                                                             │
+                                 the engine knows no percentiles? ───────────┴─▶ these panels once more, by ranges
+
+Where the page asks for all time, when the first event happened is asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from console.chart import Colours, chart, draws
+from console.engine import Answer, Engine, Search, lacks_percentiles, problem_of
+from console.header import header, header_searches
+from console.place import Place
+from console.query import body
+from console.rows import rows_of
+from console.scope import Asked, Scope, scope_of
+from console.tables import documents_of, number, summary, table_of
+from kibana.panels import Dashboard, Panel
+
+MOST_CHOICES = 200
+"""Values that a filter offers, the commonest; any other can be typed."""
+FIRST: dict[str, Any] = {"size": 0, "track_total_hits": False, "aggs": {"first": {"min": {"field": "@timestamp"}}}}
+
+
+def page(
+    engine: Engine, board: Dashboard, asked: Asked, *, place: Place, colours: Colours, now_ms: int
+) -> dict[str, Any]:
+    """All that a page shows, as plain JSON values.
+
+    Raises:
+        EngineUnavailableError: Elasticsearch does not answer.
+        InputError: the range ends before it begins.
+    """
+    scope = scope_of(asked, now_ms=now_ms, first_ms=_first_ms(engine, place) if asked.is_open else None)
+    searches: list[Search] = [*header_searches(place), (place.events, _choices(board, scope))]
+    own = len(searches)
+    searches += _panel_searches(board.panels, scope, place, percentiles=engine.percentiles)
+    answers = engine.msearch(searches)
+    found = _retried(engine, board.panels, answers[own:], scope, place)
+    return {
+        "at": now_ms,
+        "range": {"from": scope.time.start_ms, "to": scope.time.end_ms - 1, "interval": scope.time.interval_ms},
+        "header": header(answers[0], answers[1], now_ms=now_ms),
+        "choices": {control.id: _values(answers[2], control.id) for control in board.controls},
+        "panels": [
+            panel_data(panel, answer, scope, colours, missing=_missing(engine, panel, answer, place))
+            for panel, answer in zip(board.panels, found, strict=True)
+        ],
+    }
+
+
+def _panel_searches(panels: Sequence[Panel], scope: Scope, place: Place, *, percentiles: bool) -> list[Search]:
+    return [(place.of(panel.source), body(panel, scope, percentiles=percentiles)) for panel in panels]
+
+
+def _retried(
+    engine: Engine, panels: Sequence[Panel], answers: Sequence[Answer], scope: Scope, place: Place
+) -> list[Answer]:
+    """The same answers, where an engine without percentiles refused some of them, with those read from ranges."""
+    refused = [number for number, answer in enumerate(answers) if lacks_percentiles(answer)]
+    if not refused:
+        return list(answers)
+    engine.percentiles = False
+    again = engine.msearch(_panel_searches([panels[number] for number in refused], scope, place, percentiles=False))
+    found = dict(enumerate(answers)) | dict(zip(refused, again, strict=True))
+    return [found[number] for number in range(len(answers))]
+
+
+def _first_ms(engine: Engine, place: Place) -> int | None:
+    answer = engine.msearch([(place.events, FIRST)])[0]
+    value = ((answer.get("aggregations") or {}).get("first") or {}).get("value")
+    return int(value) if isinstance(value, int | float) else None
+
+
+def _choices(board: Dashboard, scope: Scope) -> dict[str, Any]:
+    """Values to pick from: those of the time range, whatever is picked already."""
+    source = board.panels[0].source
+    query = {"bool": {"filter": Scope(scope.time, {}).filters(source)}}
+    lists = {one.id: {"terms": {"field": one.field, "size": MOST_CHOICES}} for one in board.controls}
+    return {"size": 0, "track_total_hits": False, "query": query, **({"aggs": lists} if lists else {})}
+
+
+def _values(answer: Answer, name: str) -> list[list[Any]]:
+    buckets = ((answer.get("aggregations") or {}).get(name) or {}).get("buckets") or []
+    return [[str(bucket.get("key_as_string", bucket["key"])), bucket["doc_count"]] for bucket in buckets]
+
+
+def _missing(engine: Engine, panel: Panel, answer: Answer, place: Place) -> frozenset[str]:
+    """Fields that a panel without a single document reads and no mapping has; asked only then."""
+    total = ((answer.get("hits") or {}).get("total") or {}).get("value", 0)
+    empty_buckets = draws(panel) and not _has_buckets(answer)
+    if (total and not empty_buckets) or not (answer.get("_shards") or {}).get("total"):
+        return frozenset()
+    return engine.missing(place.of(panel.source), panel.fields())
+
+
+def _has_buckets(answer: Answer) -> bool:
+    found = (answer.get("aggregations") or {}).get("by0") or {}
+    buckets = found.get("buckets") or []
+    return any(bucket.get("doc_count") for bucket in (buckets.values() if isinstance(buckets, Mapping) else buckets))
+
+
+def panel_data(
+    panel: Panel, answer: Answer, scope: Scope, colours: Colours, *, missing: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """One panel as plain JSON values."""
+    problem = problem_of(answer)
+    data: dict[str, Any] = {"id": panel.id, "state": "ok", "problem": problem}
+    if problem is not None and "aggregations" not in answer and "hits" not in answer:
+        return data | {"state": "error"}
+    if panel.search is not None:
+        table = documents_of(panel.search, answer, panel.time_field)
+        return data | {"table": table, **_emptiness(panel, bool(table["rows"]), missing)}
+    rows = rows_of(panel, answer, scope)
+    if panel.chart == "metric":
+        value = rows[0].values[0]
+        return data | {"value": number(value, panel.metrics[0]), "nothing": value is None, **_lacks(missing)}
+    full = any(any(row.values) for row in rows)
+    data |= {"table": table_of(panel, rows), "summary": summary(panel, rows), **_emptiness(panel, full, missing)}
+    if draws(panel) and full:
+        spec, flat = chart(panel, rows, scope, colours)
+        data |= {"spec": spec, "rows": flat}
+    return data
+
+
+def _emptiness(panel: Panel, full: bool, missing: frozenset[str]) -> dict[str, Any]:
+    if full:
+        return {}
+    return {"state": "empty", "why": panel.may_be_empty, **_lacks(missing)}
+
+
+def _lacks(missing: frozenset[str]) -> dict[str, Any]:
+    return {"missing": sorted(missing)} if missing else {}

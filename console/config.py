@@ -1,0 +1,57 @@
+"""What the console is told at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from elasticsearch import Elasticsearch
+
+from contract.artifact import ModelContract
+
+BIND, PORT = "OVERSIGHT_CONSOLE_BIND", 8602
+TOKEN = "OVERSIGHT_CONSOLE_TOKEN"  # noqa: S105  the name of the variable
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files of a certificate and its key."""
+
+    cert: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleConfig:
+    """Where it listens, who may look, and what is shown."""
+
+    connect: Callable[[], Elasticsearch]
+    """Makes a client that has sent nothing yet; called in the process that answers."""
+    explain: Callable[[Exception], str]
+    """One line that a person can act on, from an error of that client."""
+    contract: Callable[[], ModelContract]
+    """Reads the contract of the model; called again from time to time, because the model may change."""
+    cache: Path
+    """Folder in which the charts' JavaScript is kept once it was made."""
+    namespace: str = "default"
+    index: str | None = None
+    """Index, list or pattern in place of our stream."""
+    bind: str = f"127.0.0.1:{PORT}"
+    """HOST:PORT; port 0 takes a free one."""
+    token: str | None = field(default=None, repr=False)
+    """What a person types to get in; None: nothing is asked for."""
+    allow_no_token: bool = False
+    """Listen on an address that other machines reach although no token is set."""
+    hosts: tuple[str, ...] = ()
+    """Names by which browsers may call it, beside this machine's own."""
+    refresh_s: int = 10
+    """Seconds between two refreshes of a page that is looked at."""
+    threads: int = 8
+    """Requests that are worked on at the same time."""
+    timeout_s: float = 30.0
+    """Seconds that Elasticsearch may take for one page."""
+    tls: TlsFiles | None = None
+    """None: plain HTTP."""
+    make_charts_now: bool = True
+    """Make the charts' JavaScript at the start, in place of when the first page asks for it."""

@@ -1,0 +1,49 @@
+"""Values of documents as text that cannot deceive: what is shown of them, wherever it is shown.
+
+"\u202egpj.exe\n" ──▶ "\\u202egpj.exe\\n"        marks that turn or hide text are spelled out, long values are cut
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+LONGEST = 120
+"""Characters of a value on an axis, in a legend or a cell."""
+TAIL = 12
+"""Of these the last ones of the value, so that two long values stay apart."""
+EMPTY = "(empty)"
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories of control marks, of marks that turn the direction of text, of half surrogates and of line ends."""
+
+
+def visible(value: str) -> str:
+    """The text with every mark that a reader would not see spelled as `\\uXXXX`, and line ends as `\\n`."""
+    if value.isascii() and value.isprintable():
+        return value
+    return "".join(_letter(letter) for letter in value)
+
+
+def _letter(letter: str) -> str:
+    if unicodedata.category(letter) not in _HIDDEN:
+        return letter
+    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter)
+    number = ord(letter)
+    return short or (f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}")
+
+
+def label(value: Any) -> str:
+    """A value as a short label, never empty."""
+    text = visible(value[: LONGEST * 20] if isinstance(value, str) else plain(value)) or EMPTY
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - TAIL - 1]}…{text[-TAIL:]}"
+
+
+def plain(value: Any) -> str:
+    """A value that is no text, as JSON has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
