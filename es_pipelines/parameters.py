@@ -16,6 +16,7 @@ from contract.artifact import Feature, ModelContract
 from contract.fields import DATASET, FIELDS, SHIPPED_FIELDS, stream_name
 from es_pipelines.columns import Columns, columns_of
 from es_pipelines.failures import OF_PROCESSOR
+from es_pipelines.plain import plain_row
 
 ECS_VERSION = "8.17.0"
 
@@ -56,10 +57,11 @@ def path_set(paths: Iterable[str]) -> str:
     return "|" + "".join(f"{path}|" for path in sorted(paths))
 
 
-COMMON_NUMBERS = path_set([*map(str, range(256)), *(f"{hundredth / 100:.2f}" for hundredth in range(101))])
+NUMBERS = (*map(str, range(256)), *(f"{hundredth / 100:.2f}" for hundredth in range(101)))
+COMMON_NUMBERS = path_set(NUMBERS)
 """Numbers that most columns of most events hold; only the others are checked letter by letter."""
 
-PIPELINES = ("router", "csv", "json", "features", "document", "failure")
+PIPELINES = ("router", "parse", "csv", "json", "features", "document", "failure")
 
 
 def pipeline_id(name: str, namespace: str) -> str:
@@ -95,6 +97,10 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         "ecs_version": ECS_VERSION,
         "metadata": path_set(METADATA),
         "failure_codes": OF_PROCESSOR,
+        "plain_row": {
+            **plain_row(columns, namespace=namespace, metadata=METADATA, numbers=NUMBERS),
+            "ecs_version": ECS_VERSION,
+        },
         "features": {
             "features": [_feature(feature, columns) for feature in columns.features],
             "needed": len(columns.needed),

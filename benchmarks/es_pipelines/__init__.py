@@ -1,0 +1,1 @@
+"""How fast the watcher is, next to what the cluster can do."""
