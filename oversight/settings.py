@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.errors import SettingsError
 from es_pipelines.key_text import read_key
+from es_pipelines.retention import parse_retention
 from oversight.addresses import check_url
 from watcher.slices import parse_slice
 
@@ -138,6 +139,8 @@ class OversightSettings(Part):
     """Send keys and tokens over plain HTTP to another machine; off, such an address is refused."""
     suppress: Path | None = None
     """File with the alerts that somebody expects and that do not alert, one rule a line (docs/people.md); read again when it changes."""
+    retention: Annotated[str | None, BeforeValidator(parse_retention)] = None
+    """How long events are kept, such as `30d` or `12h`, where the cluster can delete them by itself; unset: for ever."""
     state: Path = Path("~/.local/state/oversight")
     """Folder for what a command must remember: the registry of shipped files."""
 

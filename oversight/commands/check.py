@@ -97,7 +97,7 @@ def _pipelines(settings: OversightSettings) -> str:
     if settings.index is not None:
         return f"not asked, since OVERSIGHT_INDEX={settings.index} is not our stream"
     with connect() as es:
-        other = outdated(es, contract, namespace=settings.namespace)
+        other = outdated(es, contract, namespace=settings.namespace, retention=settings.retention)
     if other:
         raise SettingsError(
             f"{', '.join(resource.name for resource in other)} is not as {contract.name} and this version want it; "

@@ -33,7 +33,13 @@ def command(*, namespace: str | None, model: Path | None, as_json: bool) -> None
     settings = load(OversightSettings, namespace=namespace, model=model)
     contract = read_contract(settings.model)
     with connect() as es:
-        report = provision(es, contract, namespace=settings.namespace, on_step=None if as_json else show)
+        report = provision(
+            es,
+            contract,
+            namespace=settings.namespace,
+            retention=settings.retention,
+            on_step=None if as_json else show,
+        )
     if as_json:
         click.echo(orjson.dumps(as_data(report), option=orjson.OPT_INDENT_2))
         return
