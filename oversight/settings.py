@@ -12,104 +12,44 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from contract.errors import SettingsError
-from es_pipelines.key_text import read_key
 from es_pipelines.retention import parse_retention
 from oversight.addresses import check_url
+from oversight.settings_base import DAY_S, ENV_FILE, PREFIX, Part, ServerPart
 from watcher.slices import parse_slice
 
-ENV_FILE = ".env"
-PREFIX = "OVERSIGHT_"
-DAY_S = 86_400.0
-"""Longest time that may be set; infinity and what a clock cannot hold are above it."""
+__all__ = [
+    "DEFAULT_MODEL", "ENV_FILE", "PARTS", "PREFIX", "ElasticsearchSettings", "KibanaSettings", "OversightSettings", "Part",
+    "ServeSettings", "ShipSettings", "WatchSettings", "load", "refuse_misspelt", "variable",
+]  # fmt: skip
+
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "kdd99-mlp" / "model.onnx"
 
 
-class Part(BaseSettings):
-    """Base of the settings classes: frozen, from `.env` and the environment, the environment first."""
-
-    model_config = SettingsConfigDict(
-        env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True, use_attribute_docstrings=True
-    )
-
-    @field_validator("*")
-    @classmethod
-    def _secrets_fit_a_header(cls, value: Any) -> Any:
-        """Blanks and line ends around a secret are an accident of the file it came from; an empty one is none."""
-        if not isinstance(value, SecretStr):
-            return value
-        text = value.get_secret_value().strip()
-        if not all(" " <= letter <= "~" for letter in text):
-            raise ValueError("a secret holds a character that no HTTP header takes; printable ASCII is expected")
-        return SecretStr(text) if text else None
-
-
-class ElasticsearchSettings(Part):
+class ElasticsearchSettings(ServerPart):
     """Where Elasticsearch is and who we are there."""
 
     model_config = SettingsConfigDict(env_prefix="ELASTICSEARCH_")
 
     url: str = "http://127.0.0.1:9200"
     """Address of the cluster."""
-    api_key: SecretStr | None = None
-    """API key, in the encoded form that Elasticsearch prints."""
     api_key_file: Path | None = None
     """File with the API key in place of ELASTICSEARCH_API_KEY: as `oversight provision --keys` writes it, or the bare key."""
-    username: str | None = None
-    """User name, where there is no API key."""
-    password: SecretStr | None = None
-    """That user's password."""
     ca_certs: Path | None = None
     """File with the certificate authority that signed the cluster's certificate."""
-    timeout_s: float = Field(30.0, gt=0, le=DAY_S)
-    """Seconds that one request may take."""
 
-    @field_validator("url")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        return check_url(value)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _key_comes_from_its_file(cls, given: Any) -> Any:
-        """The file's key as if it had been given itself."""
-        if not isinstance(given, dict) or not given.get("api_key_file"):
-            return given
-        file = Path(given["api_key_file"]).expanduser()
-        if given.get("api_key"):
-            raise ValueError("ELASTICSEARCH_API_KEY and ELASTICSEARCH_API_KEY_FILE are both set: remove one of them")
-        try:
-            key = read_key(file)
-        except OSError as error:
-            raise ValueError(
-                f"ELASTICSEARCH_API_KEY_FILE={file} cannot be read ({error.strerror}); `oversight provision --keys` makes one"
-            ) from None
-        if key is None:
-            raise ValueError(
-                f"ELASTICSEARCH_API_KEY_FILE={file} holds no API key; expected a line ELASTICSEARCH_API_KEY=..., or the bare key"
-            )
-        return {**given, "api_key": key}
+class KibanaSettings(ServerPart):
+    """Where Kibana is and who we are there; `oversight kibana` alone asks it."""
 
-    @model_validator(mode="after")
-    def _credentials_are_whole(self) -> Self:
-        if (self.username is None) != (self.password is None):
-            raise ValueError(
-                "ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD belong together: set both, or an ELASTICSEARCH_API_KEY"
-            )
-        if self.username is not None and not self.username.isascii():
-            raise ValueError(
-                "ELASTICSEARCH_USERNAME has letters that basic authentication does not carry; use an API key"
-            )
-        if self.api_key is not None and self.username is not None:
-            raise ValueError("ELASTICSEARCH_API_KEY and ELASTICSEARCH_USERNAME are both set: remove one of them")
-        return self
+    model_config = SettingsConfigDict(env_prefix="KIBANA_")
 
-    @property
-    def has_secret(self) -> bool:
-        """Whether requests carry a key or a password."""
-        return self.api_key is not None or self.password is not None
+    url: str = "http://127.0.0.1:5601"
+    """Address of Kibana, with its base path where it has one and without a space."""
+    ca_certs: Path | None = None
+    """File with the certificate authority that signed Kibana's certificate."""
 
 
 class OversightSettings(Part):
@@ -324,7 +264,9 @@ class ShipSettings(Part):
     """Most bytes in one bulk request; a single larger line still goes, alone."""
 
 
-PARTS: tuple[type[Part], ...] = (ElasticsearchSettings, OversightSettings, ServeSettings, WatchSettings, ShipSettings)
+PARTS: tuple[type[Part], ...] = (
+    ElasticsearchSettings, OversightSettings, ServeSettings, WatchSettings, ShipSettings, KibanaSettings,
+)  # fmt: skip
 _Part = TypeVar("_Part", bound=Part)
 
 

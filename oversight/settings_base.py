@@ -1,0 +1,98 @@
+"""What all settings classes are made of: where values come from, and how a server is reached and spoken to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from es_pipelines.key_text import read_key
+from oversight.addresses import check_url
+
+ENV_FILE = ".env"
+PREFIX = "OVERSIGHT_"
+DAY_S = 86_400.0
+"""Longest time that may be set; infinity and what a clock cannot hold are above it."""
+
+
+class Part(BaseSettings):
+    """Base of the settings classes: frozen, from `.env` and the environment, the environment first."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
+
+    @field_validator("*")
+    @classmethod
+    def _secrets_fit_a_header(cls, value: Any) -> Any:
+        """Blanks and line ends around a secret are an accident of the file it came from; an empty one is none."""
+        if not isinstance(value, SecretStr):
+            return value
+        text = value.get_secret_value().strip()
+        if not all(" " <= letter <= "~" for letter in text):
+            raise ValueError("a secret holds a character that no HTTP header takes; printable ASCII is expected")
+        return SecretStr(text) if text else None
+
+
+class ServerPart(Part):
+    """Base of the settings of a server that asks who we are."""
+
+    url: str = ""
+    """Address of the server."""
+    api_key: SecretStr | None = None
+    """API key, in the encoded form that Elasticsearch prints."""
+    api_key_file: Path | None = None
+    """File with the API key in place of the key itself: the bare key, or as `oversight provision --keys` writes it."""
+    username: str | None = None
+    """User name, where there is no API key."""
+    password: SecretStr | None = None
+    """That user's password."""
+    ca_certs: Path | None = None
+    """File with the certificate authority that signed the server's certificate."""
+    timeout_s: float = Field(30.0, gt=0, le=DAY_S)
+    """Seconds that one request may take."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return check_url(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _key_comes_from_its_file(cls, given: Any) -> Any:
+        """The file's key as if it had been given itself."""
+        if not isinstance(given, dict) or not given.get("api_key_file"):
+            return given
+        name = f"{cls.model_config.get('env_prefix', '')}API_KEY"
+        file = Path(given["api_key_file"]).expanduser()
+        if given.get("api_key"):
+            raise ValueError(f"{name} and {name}_FILE are both set: remove one of them")
+        try:
+            key = read_key(file)
+        except OSError as error:
+            raise ValueError(
+                f"{name}_FILE={file} cannot be read ({error.strerror}); `oversight provision --keys` makes one for Elasticsearch"
+            ) from None
+        if key is None:
+            raise ValueError(
+                f"{name}_FILE={file} holds no API key; expected a line ELASTICSEARCH_API_KEY=..., or the bare key"
+            )
+        return {**given, "api_key": key}
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Self:
+        of = str(self.model_config.get("env_prefix", ""))
+        if (self.username is None) != (self.password is None):
+            raise ValueError(f"{of}USERNAME and {of}PASSWORD belong together: set both, or an {of}API_KEY")
+        if self.username is not None and not self.username.isascii():
+            raise ValueError(f"{of}USERNAME has letters that basic authentication does not carry; use an API key")
+        if self.api_key is not None and self.username is not None:
+            raise ValueError(f"{of}API_KEY and {of}USERNAME are both set: remove one of them")
+        return self
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether requests carry a key or a password."""
+        return self.api_key is not None or self.password is not None
