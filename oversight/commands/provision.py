@@ -1,66 +1,146 @@
-"""`oversight provision`: pipelines, templates and the stream of one installation."""
+"""`oversight provision`: pipelines, templates and the stream of one installation, by a plan."""
 
 from __future__ import annotations
 
-import dataclasses
+import shlex
+import sys
 from pathlib import Path
 
 import click
 import orjson
+from elasticsearch import Elasticsearch
 
-from es_pipelines.kinds import Action, Step
-from es_pipelines.provision import Report, provision
+from contract.errors import InputError
+from es_pipelines.kinds import Installation, Step
+from es_pipelines.plan import Plan, apply
+from es_pipelines.provision import Wish, plan
+from es_pipelines.removal import plan_removal
 from oversight.cluster import connect
+from oversight.commands import provision_show as show
 from oversight.settings import OversightSettings, load
 
 
 @click.command()
+@click.option("--plan", "plan_only", is_flag=True, help="Show what would change, with a diff, and write nothing.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 where something is not as it should be, and name it."
+)
+@click.option("--remove", is_flag=True, help="Take all of ours away; what live data need stays and is listed.")
+@click.option("--with-data", is_flag=True, help="With --remove: the events, heartbeats and alerts as well.")
+@click.option("--force", is_flag=True, help="Overwrite, or remove, what a person edited.")
 @click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
 @click.option(
     "--model", type=click.Path(path_type=Path), help="The artifact whose features are mapped (OVERSIGHT_MODEL)."
 )
-@click.option("--json", "as_json", is_flag=True, help="The report as JSON on stdout.")
-def command(*, namespace: str | None, model: Path | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Plan or report as JSON on stdout.")
+def command(
+    *,
+    plan_only: bool,
+    check: bool,
+    remove: bool,
+    with_data: bool,
+    force: bool,
+    namespace: str | None,
+    model: Path | None,
+    as_json: bool,
+) -> None:
     """Put pipelines, templates and the stream into Elasticsearch; running it again changes nothing.
 
     \b
     Example:
+      oversight provision --plan
       oversight provision
-      oversight provision --namespace lab --json
+      oversight provision --check
+      oversight provision --remove --plan
     """
+    if check and (plan_only or remove):
+        raise click.UsageError("--check goes with neither --plan nor --remove; use one of them")
+    if with_data and not remove:
+        raise click.UsageError("--with-data goes with --remove only")
+    settings = load(OversightSettings, namespace=namespace, model=model)
+    with connect() as es:
+        if remove:
+            planned, installation = plan_removal(es, settings.namespace, with_data=with_data, force=force)
+        else:
+            planned, installation, _ = plan(es, wish_of(settings, force=force))
+        if plan_only or check:
+            show_plan(planned, as_json=as_json, check=check, next_command=_without_plan(click.get_current_context()))
+        else:
+            carry_out(es, planned, installation, as_json=as_json, next_step=_after(planned, remove=remove))
+
+
+def wish_of(settings: OversightSettings, *, force: bool) -> Wish:
+    """What the settings ask for."""
     from enrich_service.artifact import read_contract
 
-    settings = load(OversightSettings, namespace=namespace, model=model)
-    contract = read_contract(settings.model)
-    with connect() as es:
-        report = provision(
-            es,
-            contract,
-            namespace=settings.namespace,
-            retention=settings.retention,
-            on_step=None if as_json else show,
-        )
+    return Wish(read_contract(settings.model), settings.namespace, settings.retention, force)
+
+
+def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -> None:
+    """Print a plan, and end with 1 where it could not be applied, or where a check finds that it would change something."""
     if as_json:
-        click.echo(orjson.dumps(as_data(report), option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(show.as_data(planned, planned.steps, done=False), option=orjson.OPT_INDENT_2))
+    else:
+        if planned.facts:
+            click.echo(show.cluster_line(planned))
+        lines = (show.step_line(step, done=False) for step in planned.drift) if check else show.plan_lines(planned)
+        for line in [*lines, *show.notes(planned), *show.obstacles(planned)]:
+            click.echo(line)
+        does = f"; `{next_command}` does it" if planned.writes and not planned.in_the_way else ""
+        click.echo(f"{show.summary(planned.steps, done=False)}; nothing was written{does}")
+    if planned.in_the_way or (check and planned.drift):
+        sys.exit(1)
+
+
+def carry_out(es: Elasticsearch, planned: Plan, installation: Installation, *, as_json: bool, next_step: str) -> None:
+    """Do what a plan says, a line for each resource as it is done.
+
+    Raises:
+        InputError: something is in the way; nothing was written.
+    """
+    if planned.in_the_way:
+        _refuse(planned, as_json=as_json)
+    if planned.facts and not as_json:
+        click.echo(show.cluster_line(planned))
+    steps = tuple(apply(es, planned, installation, None if as_json else _tell))
+    if as_json:
+        click.echo(orjson.dumps(show.as_data(planned, steps, done=True), option=orjson.OPT_INDENT_2))
         return
-    for omission in report.omissions:
-        click.echo(f"left out   {omission.what}, which this engine does not have; what it costs: {omission.cost}")
-    click.echo(
-        f"{report.count(Action.CREATE)} created, {report.count(Action.UPDATE, Action.ROLL_OVER)} updated, "
-        f"{report.count(Action.UNCHANGED)} unchanged; "
-        f"next: `oversight ship FILE...` sends events to {report.stream}, `oversight watch` enriches them"
+    for line in show.notes(planned):
+        click.echo(line)
+    click.echo(f"{show.summary(steps, done=True)}{next_step}")
+
+
+def _refuse(planned: Plan, *, as_json: bool) -> None:
+    """Name everything that is in the way."""
+    if as_json:
+        click.echo(orjson.dumps(show.as_data(planned, planned.steps, done=False), option=orjson.OPT_INDENT_2))
+    first, *more = planned.in_the_way
+    if not more:
+        raise InputError(f"nothing was written: {first}")
+    for line in show.obstacles(planned):
+        click.echo(line, err=True)
+    raise InputError(
+        f"nothing was written: {len(planned.in_the_way)} things are in the way, each named above; mend them"
     )
 
 
-def show(step: Step) -> None:
-    """One line for one resource."""
-    click.echo(f"{step.action.done:<11} {step.kind} {step.name}")
+def _tell(step: Step) -> None:
+    click.echo(show.step_line(step, done=True))
 
 
-def as_data(report: Report) -> dict[str, object]:
-    """The report as plain JSON values."""
-    return {
-        "stream": report.stream,
-        "steps": [{"kind": step.kind, "name": step.name, "action": step.action.done} for step in report.steps],
-        "omissions": [dataclasses.asdict(omission) for omission in report.omissions],
-    }
+def _without_plan(context: click.Context) -> str:
+    """The command that was typed, without `--plan`, `--check` and `--json`."""
+    words = ["oversight", "provision"]
+    for option in context.command.params:
+        given = context.params.get(str(option.name))
+        if option.name in ("plan_only", "check", "as_json") or given in (None, False):
+            continue
+        words += [option.opts[0], *([] if given is True else [shlex.quote(str(given))])]
+    return " ".join(words)
+
+
+def _after(planned: Plan, *, remove: bool) -> str:
+    if remove:
+        return ""
+    return f"; next: `oversight ship FILE...` sends events to {planned.stream}, `oversight watch` enriches them"

@@ -1,0 +1,117 @@
+"""What `oversight provision` prints: a plan or a report as lines for a person, or as JSON for a script."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from es_pipelines.kinds import IN_THE_WAY, Action, Step
+from es_pipelines.plan import Plan
+
+KIND_WIDTH = 18
+"""Of `component template`."""
+ACTION_WIDTH = 11
+"""Of `rolled over`."""
+COLOURS = {
+    Action.CREATE: "green", Action.UPDATE: "yellow", Action.ROLL_OVER: "yellow", Action.KEEP: "magenta",
+    Action.REMOVE: "red", Action.STAY: "magenta",
+}  # fmt: skip
+SHOWN_LINES = 60
+"""Of one diff; `--json` has all of them."""
+
+
+def cluster_line(plan: Plan) -> str:
+    """Which cluster this is about."""
+    licence = plan.facts.get("licence")
+    said = f", licence {licence} (Oversight needs no paid one)" if licence else ""
+    return _line("cluster", f"Elasticsearch {plan.facts.get('version', '?')}{said}")
+
+
+def step_line(step: Step, *, done: bool) -> str:
+    """One resource: what will happen to it, or what happened."""
+    word = step.action.done if done else str(step.action)
+    reason = f": {step.reason}" if step.reason else ""
+    return _line(word, f"{step.kind:<{KIND_WIDTH}} {step.name}{reason}", _colour(step.action))
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """What would change, each with its diff; what is as it should be is only counted."""
+    for step in plan.steps:
+        if step.action in (Action.UNCHANGED, *IN_THE_WAY):
+            continue
+        size = f" ({len(step.diff) - 1} lines)" if step.action == Action.CREATE and step.diff else ""
+        yield step_line(step, done=False) + size
+        if step.action != Action.CREATE:
+            yield from diff_lines(step.diff)
+
+
+def diff_lines(diff: tuple[str, ...]) -> Iterator[str]:
+    """A unified diff, indented; `-` is what stands, `+` is what is wanted."""
+    for line in diff[:SHOWN_LINES]:
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+        yield "    " + click.style(_cut(line), fg=colour)
+    if len(diff) > SHOWN_LINES:
+        yield f"    ... {len(diff) - SHOWN_LINES} more lines, which --json shows"
+
+
+def notes(plan: Plan) -> Iterator[str]:
+    """What is left out, and what the user should know; what stops is told on its own."""
+    for omission in plan.omissions:
+        yield _line("left out", f"{omission.what}, which this engine does not have; what it costs: {omission.cost}")
+    for finding in plan.findings:
+        if not finding.stops:
+            yield _line("note", finding.says, "yellow")
+
+
+def obstacles(plan: Plan) -> Iterator[str]:
+    """Each thing because of which nothing is written."""
+    for says in plan.in_the_way:
+        yield _line("in the way", says, "red")
+
+
+def summary(steps: tuple[Step, ...], *, done: bool) -> str:
+    """How many resources of each action, in the order in which actions are listed."""
+    counts = [(action, sum(step.action == action for step in steps)) for action in Action]
+    return ", ".join(f"{n} {action.done if done else _will(action)}" for action, n in counts if n) or "nothing"
+
+
+def as_data(plan: Plan, steps: tuple[Step, ...], *, done: bool) -> dict[str, Any]:
+    """Plan or report as plain JSON values."""
+    return {
+        "stream": plan.stream,
+        "cluster": dict(plan.facts),
+        "written": done,
+        "steps": [_step_data(step, done=done) for step in steps],
+        "omissions": [dataclasses.asdict(omission) for omission in plan.omissions],
+        "findings": [dataclasses.asdict(finding) for finding in plan.findings],
+        "in_the_way": plan.in_the_way,
+    }
+
+
+def _step_data(step: Step, *, done: bool) -> Mapping[str, Any]:
+    return {
+        "kind": step.kind,
+        "name": step.name,
+        "action": step.action.done if done else str(step.action),
+        "reason": step.reason,
+        "diff": list(step.diff),
+    }
+
+
+def _will(action: Action) -> str:
+    return str(action) if action in (Action.UNCHANGED, Action.FOREIGN, Action.NEWER, Action.BLOCKED) else f"to {action}"
+
+
+def _colour(action: Action) -> str | None:
+    return "red" if action in IN_THE_WAY else COLOURS.get(action)
+
+
+def _line(word: str, says: str, colour: str | None = None) -> str:
+    return f"{click.style(f'{word:<{ACTION_WIDTH}}', fg=colour)} {says}"
+
+
+def _cut(line: str, limit: int = 180) -> str:
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
