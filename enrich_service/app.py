@@ -63,6 +63,7 @@ def create_app(
             unknown_is_alert=config.unknown_is_alert,
             on_compared=metrics.compared,
             on_predicted=metrics.serves(active.contract, active.version),
+            cache_bytes=config.cache_bytes,
         )
 
     guard.install(app, config, metrics, tokens or Tokens(config.token, config.tokens_file))

@@ -14,6 +14,7 @@ __all__ = ["AppConfig", "Limits", "ServeConfig", "listen", "split_bind", "url_of
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 DEFAULT_MAX_DOCUMENTS = 10_000
+DEFAULT_CACHE_BYTES = 16 * 1024 * 1024
 HEALTH_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 METRICS_PATH = "/metrics"
 PROBE_PATHS = HEALTH_PATHS | {METRICS_PATH}
@@ -34,6 +35,8 @@ class AppConfig:
     """More tokens, one a line, that may change while the service runs."""
     open_metrics: bool = False
     """Whether `/metrics` is answered without a token where one is set."""
+    cache_bytes: int = DEFAULT_CACHE_BYTES
+    """Memory of a worker for results of rows that come again; 0 keeps none."""
     access_log: bool = False
     """Whether each request leaves a line in the log."""
     metrics_folder: Path | None = None

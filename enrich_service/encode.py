@@ -10,7 +10,7 @@ A document looks here as `PartialDocuments.build` makes it, because that is what
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -24,6 +24,7 @@ from enrich_service.predict import Predictions
 _CUT = b"\xff"
 """Marks a slot in the JSON: a byte that UTF-8 never has."""
 _SLOT = orjson.Fragment(_CUT)
+_BEFORE_ID = b'{"id":'
 
 Texts = Sequence[bytes]
 
@@ -48,19 +49,28 @@ class PageEncoder:
             numbers: theirs.
             reasons: of some of the rows.
         """
-        n = len(ids)
+        before_id, *columns = self._columns(predictions, numbers, reasons)
+        return list(map(b"".join, zip(before_id, ids, *columns, strict=True)))
+
+    def rests(self, predictions: Predictions, numbers: Numbers, reasons: Mapping[int, Sequence[str]]) -> list[bytes]:
+        """The JSON of n results from behind their ids, for `joined`."""
+        _, *columns = self._columns(predictions, numbers, reasons)
+        return list(map(b"".join, zip(*columns, strict=True)))
+
+    def _columns(self, predictions: Predictions, numbers: Numbers, reasons: Mapping[int, Sequence[str]]) -> list[Texts]:
+        """What the results are joined from, but for the ids, whose place is behind the first column."""
         risk_score, *top = _texts(numbers.risk_score, *numbers.top.T)
         novelty = [] if numbers.novelty is None else _texts(numbers.novelty)
         next_labels = self._next_label[predictions.top[:, 1:]].T.tolist()
         top_three = [top[0], *chain.from_iterable(zip(next_labels, top[1:], strict=True))]
-        slots = [[ids], [risk_score], *([text] for text in novelty), [top[0]], top_three,
-                 [_extras(predictions.warnings, reasons, n)]]  # fmt: skip
+        slots = [[], [risk_score], *([text] for text in novelty), [top[0]], top_three,
+                 [_extras(predictions.warnings, reasons, len(risk_score))]]  # fmt: skip
         kinds = zip(predictions.closest.tolist(), predictions.novel.tolist(), predictions.family.tolist(), strict=True)
         *pieces, end = zip(*map(self._pieces_of, kinds), strict=True)
         columns: list[Texts] = []
         for piece, values in zip(pieces, slots, strict=True):
             columns += [piece, *values]
-        return list(map(b"".join, zip(*columns, end, strict=True)))
+        return [*columns, end]
 
     def _pieces(self, kind: tuple[int, bool, int]) -> tuple[bytes, ...]:
         """What stands before, between and behind the values of a result of this kind."""
@@ -71,6 +81,11 @@ class PageEncoder:
         values = Values(risk_score=_SLOT, probability=_SLOT, top=top, novelty=novelty)
         result = {"id": _SLOT, "fields": self._partial.document(Kind(*kind), values)}
         return tuple(orjson.dumps(result).split(_CUT))
+
+
+def joined(ids: Iterable[bytes], rests: Iterable[bytes]) -> list[bytes]:
+    """Results of their ids, and of what `PageEncoder.rests` gave for each."""
+    return [_BEFORE_ID + name + rest for name, rest in zip(ids, rests, strict=True)]
 
 
 def dump_json(data: Any) -> bytes:

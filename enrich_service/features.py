@@ -46,6 +46,10 @@ PARTS = 16
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
+RowKey = tuple[Any, ...]
+"""A row as something to look up: the bytes of its numbers, then its words."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureRows:
     """What a page of documents gave."""
@@ -58,6 +62,25 @@ class FeatureRows:
     """Shape (n, n_categorical), str, in the order of `contract.categorical`."""
     errors: dict[int, DocumentError]
     """The documents that gave no row, by their position."""
+
+    def take(self, rows: Sequence[int]) -> FeatureRows:
+        """Some of the rows by their number, which is their index then; without errors."""
+        chosen = np.array(rows, np.intp)
+        return FeatureRows(chosen, self.numeric[chosen], self.categorical[chosen], {})
+
+
+def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[RowKey]:
+    """A key for each row; two rows have the same one if the graph would take the same bits for them.
+
+    Args:
+        numeric: shape (n, n_numeric).
+        categorical: shape (n, n_categorical).
+    """
+    n, width = len(numeric), numeric.shape[1] * numeric.itemsize
+    # as bytes: tuples of floats would be five times as slow
+    data = numeric.tobytes()
+    numbers = [data[begin : begin + width] for begin in range(0, n * width, width)] if width else [b""] * n
+    return list(zip(numbers, *categorical.T.tolist(), strict=True))
 
 
 class Container:

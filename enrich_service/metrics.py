@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 from contract.artifact import ModelContract
 from contract.kdd99 import UNKNOWN_LABEL
 from enrich_service.drift import Drift
-from enrich_service.predict import Predictions
+from enrich_service.enrich import Verdicted
 
 PREFIX = "oversight_enrich"
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -65,6 +65,9 @@ class Metrics:
         self.predictions = Counter("predictions", "Verdicts, by label.", ("label",), PREFIX, registry=r)
         self.novel = Counter(
             "novel_documents", "Documents whose novelty is above the threshold.", (), PREFIX, registry=r
+        )
+        self.again = Counter(
+            "cached_documents", "Documents whose result was known from an equal row.", (), PREFIX, registry=r
         )
         self.warnings = Counter("warnings", "Warnings of predictions.", ("warning",), PREFIX, registry=r)
         self.shadow = Counter("shadow_comparisons", "Verdicts of the active model beside those of its shadow.",
@@ -130,20 +133,21 @@ class ModelCounts:
         """By label: whether the drift is told by its documents; by all where no label is harmless."""
         self._drift = Drift(contract, version, metrics.folder, os.getpid())
 
-    def __call__(self, predictions: Predictions) -> None:
+    def __call__(self, page: Verdicted) -> None:
         """Count what the rows of a page were predicted as, and where their values lie."""
-        metrics, unknown = self._metrics, predictions.unknown
-        counts = np.bincount(predictions.closest[~unknown], minlength=len(self._of_label))
+        metrics, unknown = self._metrics, page.unknown
+        counts = np.bincount(page.closest[~unknown], minlength=len(self._of_label))
         for label in np.flatnonzero(counts).tolist():
             self._of_label[label].inc(int(counts[label]))
         if n_unknown := int(np.count_nonzero(unknown)):
             self._of_unknown.inc(n_unknown)
-        if novel := int(np.count_nonzero(predictions.novel)):
+        if novel := int(np.count_nonzero(page.novel)):
             metrics.novel.inc(novel)
-        for warning, count in Tally(warning for row in predictions.warnings if row for warning in row).items():
+        for warning, count in Tally(warning for row in page.warnings if row for warning in row).items():
             metrics.warnings.labels(warning).inc(count)
-        rows = predictions.rows
-        self._drift.add(rows.numeric, rows.categorical, self._compared[predictions.closest])
+        if page.again:
+            metrics.again.inc(page.again)
+        self._drift.add(page.rows.numeric, page.rows.categorical, self._compared[page.closest])
 
     def families(self) -> Iterable[Metric]:
         """The model, and how far its input has drifted."""

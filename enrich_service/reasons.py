@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import NOVELTY_OUTPUT
 from enrich_service.artifact import Artifact
+from enrich_service.features import row_keys
 from enrich_service.sentences import number_words, word_words
 
 MOST = 3
@@ -198,11 +199,7 @@ def _distinct(
     numeric: NDArray[np.float32], categorical: NDArray[np.object_], closest: Rows, unknown: NDArray[np.bool_]
 ) -> tuple[Rows, Sequence[int]]:
     """First row of each kind, and for every row which kind it is."""
-    width = numeric.shape[1] * numeric.itemsize
-    # numbers as bytes: tuples of floats would be five times as slow
-    data = numeric.tobytes()
-    numbers = [data[place * width : (place + 1) * width] for place in range(len(numeric))]
-    rows = list(zip(numbers, *categorical.T.tolist(), closest.tolist(), unknown.tolist(), strict=True))
+    rows = list(zip(row_keys(numeric, categorical), closest.tolist(), unknown.tolist(), strict=True))
     kinds = dict.fromkeys(rows)
     first_of = dict(zip(reversed(rows), range(len(rows) - 1, -1, -1), strict=True))
     place_of = dict(zip(kinds, range(len(kinds)), strict=True))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from enrich_service.artifact import Artifact
+from enrich_service.config import DEFAULT_CACHE_BYTES
 from enrich_service.encode import dump_json
 from enrich_service.enrich import Answer, Document, Enricher, OnPredicted
 from enrich_service.shadow import OnCompared, Shadow
@@ -30,9 +31,12 @@ class Serving:
         unknown_is_alert: bool = False,
         on_compared: OnCompared | None = None,
         on_predicted: OnPredicted | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
         self.artifact = artifact
-        self.enricher = Enricher(artifact, unknown_is_alert=unknown_is_alert, on_predicted=on_predicted)
+        self.enricher = Enricher(
+            artifact, unknown_is_alert=unknown_is_alert, on_predicted=on_predicted, cache_bytes=cache_bytes
+        )
         self.model = self.enricher.model
         self.shadow = None if shadow is None else Shadow(shadow, artifact, on_compared=on_compared)
 

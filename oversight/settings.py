@@ -176,6 +176,8 @@ class ServeSettings(Part):
     """File of bearer tokens, one a line, beside `OVERSIGHT_ENRICH_TOKEN`; read again when it changes."""
     allow_no_token: bool = False
     """Listen on an address that other machines reach although no token is set."""
+    cache_bytes: int = Field(16 * 1024 * 1024, ge=0)
+    """Memory of each process for results of rows that come again, as in a flood; 0: every row is predicted each time."""
     tls_cert: Path | None = None
     """PEM file of the certificate; with it the service speaks HTTPS."""
     tls_key: Path | None = None

@@ -49,6 +49,7 @@ def command(*, bind: str | None, workers: int | None, model: Path | None, verbos
                 unknown_is_alert=settings.unknown_is_alert,
                 tokens_file=settings.tokens_file,
                 open_metrics=settings.open_metrics,
+                cache_bytes=settings.cache_bytes,
                 access_log=not sys.stdout.isatty() if settings.access_log is None else settings.access_log,
             ),
             limits=Limits(
