@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kibana.stored import Stored, digest
+
 ObjectType = Literal["index-pattern", "search", "query", "dashboard", "visualization"]
 CORE_MIGRATION_VERSION = "8.8.0"
 MIGRATION_VERSIONS: dict[ObjectType, str] = {
@@ -54,6 +56,24 @@ class SavedObject:
         """What a person sees in a list."""
         return str(self.attributes.get("name") or self.attributes["title"])
 
+    @property
+    def digest(self) -> str:
+        """Of its content."""
+        return digest(self.to_dict())
+
+    def beside(self) -> SavedObject:
+        """The same under another id and title, to stand beside one that a person has edited."""
+        name = "name" if "name" in self.attributes else "title"
+        shown = {name: f"{self.attributes[name]} (as shipped)"}
+        return SavedObject(self.type, f"{self.id}-as-shipped", {**self.attributes, **shown}, self.references)
+
+    def is_like(self, found: Stored) -> bool:
+        """Whether a stored object holds all that this one says; the server adds keys of newer forms and takes none away."""
+        theirs = found.content
+        references = {(each["name"], each["type"], each["id"]) for each in theirs.get("references", ())}
+        ours = {(each.name, each.type, each.id) for each in self.references}
+        return ours <= references and _holds(theirs.get("attributes", {}), self.attributes)
+
     def to_dict(self) -> dict[str, Any]:
         """As it stands in an import file."""
         return {
@@ -66,13 +86,29 @@ class SavedObject:
         }
 
 
+def _holds(theirs: Any, ours: Any) -> bool:
+    """Whether every key of ours stands in theirs with its value, however deep; JSON in texts is compared as JSON."""
+    if isinstance(ours, Mapping):
+        return isinstance(theirs, Mapping) and all(key in theirs and _holds(theirs[key], ours[key]) for key in ours)
+    if isinstance(ours, list):
+        if not isinstance(theirs, list) or len(theirs) != len(ours):
+            return False
+        return all(_holds(one, other) for one, other in zip(theirs, ours, strict=True))
+    if isinstance(ours, str) and isinstance(theirs, str) and ours[:1] in ("{", "["):
+        try:
+            return _holds(json.loads(theirs), json.loads(ours))
+        except ValueError:
+            return theirs == ours
+    return bool(theirs == ours)
+
+
 def dump(value: Any) -> str:
-    """JSON in one line, as it stands in the attributes that hold JSON as text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """JSON in one line, as it stands in the attributes that hold JSON as text; in ASCII, because some tools end a line at U+2028."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def ndjson(objects: Iterable[SavedObject]) -> bytes:
-    """The file that Kibana imports, in UTF-8, one object a line."""
+    """The file that Kibana imports, one object a line."""
     return "".join(f"{dump(each.to_dict())}\n" for each in objects).encode()
 
 

@@ -29,7 +29,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("oversight.commands.convert", "Turn a Keras model into one ONNX artifact (needs TensorFlow)."),
     "evaluate": ("oversight.commands.evaluate", "Score the artifact on labelled rows."),
     "model": ("oversight.commands.model", "What the artifact is: features, labels, held-out figures."),
+    "kibana": ("oversight.commands.kibana", "Dashboards and alert rules in Kibana: import, export, remove."),
     "check": ("oversight.commands.check", "Ask whether servers, versions and model fit together."),
+    "console": ("oversight.commands.console", "The dashboards as a page of this machine, without Kibana."),
     "settings": ("oversight.commands.settings", "The settings that hold, secrets masked."),
 }
 """Command: its module, which has the click command `command`, and its line in `oversight --help`."""

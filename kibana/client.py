@@ -1,0 +1,198 @@
+"""What is asked of Kibana about saved objects: whether it is ready, what stands in a space, an import, a removal.
+
+    wait_until_ready ──▶ space_exists ──▶ read ──▶ (plan) ──▶ import_objects ──▶ read ──▶ (ledger)
+
+Only documented routes: `_import`, `_bulk_get` and `_bulk_delete` below `/api/saved_objects`, `/api/status`, `/api/spaces/space`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from contract.errors import SettingsError, shorten
+from kibana.http import Http, KibanaRefusedError, KibanaUnavailableError
+from kibana.objects import MIGRATION_VERSIONS, SavedObject, ndjson
+from kibana.stored import NO_TIME, Key, Stored
+
+DEFAULT_SPACE = "default"
+POLL_S = 1.0
+READY_LEVELS = ("available", "degraded")
+"""Degraded: something in Kibana is slow or off; it takes imports all the same."""
+OLDEST = (8, 19)
+ADVICE = {
+    "conflict": "it stands there already",
+    "ambiguous_conflict": "several objects stand there that came from it; remove all but one of them",
+    "missing_references": "what it refers to is not there",
+    "unsupported_type": "this Kibana does not know objects of this type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A Kibana that answers."""
+
+    version: str | None
+    """None: it does not tell us."""
+
+    @property
+    def is_older(self) -> bool:
+        """Whether it is older than what the files are made for."""
+        parts = (self.version or "").split(".")
+        if len(parts) < 2 or not (parts[0].isdigit() and parts[1].isdigit()):
+            return False
+        return (int(parts[0]), int(parts[1])) < OLDEST
+
+
+class Kibana:
+    """One space of one Kibana, and the shelf of its saved objects."""
+
+    kinds: frozenset[str] = frozenset(MIGRATION_VERSIONS)
+    """Types of what this shelf holds."""
+
+    def __init__(self, http: Http, space: str = DEFAULT_SPACE) -> None:
+        self.http, self.space = http, space
+        self.base = "" if space == DEFAULT_SPACE else f"/s/{quote(space, safe='')}"
+
+    def wait_until_ready(self, limit_s: float, *, on_wait: Callable[[str], None]) -> Ready:
+        """Ask again and again until it is ready.
+
+        Args:
+            limit_s: seconds after which it is enough; 0: one look.
+            on_wait: is told once for each other reason why it has to be waited for.
+        Raises:
+            KibanaUnavailableError: it was not ready in that time.
+            SettingsError: what answers there is no Kibana, or refuses us.
+        """
+        end, told = time.monotonic() + limit_s, ""
+        while True:
+            try:
+                return self._ready()
+            except KibanaUnavailableError as error:
+                if time.monotonic() >= end:
+                    raise KibanaUnavailableError(f"{error} (waited {limit_s:g} s)") from None
+                if str(error) != told:
+                    told = str(error)
+                    on_wait(told)
+            time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
+
+    def _ready(self) -> Ready:
+        answer = self.http.ask("GET", "/api/status", what="telling its status", expected=(400, 404))
+        status = answer.body.get("status") if isinstance(answer.body, Mapping) else None
+        overall = status.get("overall") if isinstance(status, Mapping) else None
+        if not isinstance(overall, Mapping):
+            raise SettingsError(
+                f"the server at {self.http.access.url} answers, but it is no Kibana; point KIBANA_URL at Kibana (its port is 5601 "
+                f"as it is shipped, with its base path where it has one)"
+            )
+        if overall.get("level") not in READY_LEVELS:
+            raise KibanaUnavailableError(
+                f"Kibana at {self.http.access.url} is {shorten(overall.get('level'))}, expected available; look at its log"
+            )
+        version = answer.body.get("version")
+        number = version.get("number") if isinstance(version, Mapping) else None
+        return Ready(number if isinstance(number, str) else None)
+
+    def check_space(self) -> None:
+        """Whether the space is there: Kibana would write into one that is not, where nobody sees it.
+
+        Raises:
+            SettingsError: names the space.
+        """
+        if self.space == DEFAULT_SPACE:
+            return
+        path = f"/api/spaces/space/{quote(self.space, safe='')}"
+        if self.http.ask("GET", path, what=f"looking for the space {self.space!r}", expected=(404,)).status == 404:
+            raise SettingsError(
+                f"Kibana at {self.http.access.url} has no space {self.space!r}; make it under Stack Management, Spaces, or name "
+                f"another one with --space (its identifier, as it stands in the address after /s/)"
+            )
+
+    def read(self, keys: Sequence[Key]) -> dict[Key, Stored]:
+        """What stands under these keys; those that are not there are left out."""
+        if not keys:
+            return {}
+        wanted = [{"type": kind, "id": name} for kind, name in keys]
+        answer = self.http.ask("POST", f"{self.base}/api/saved_objects/_bulk_get", what="reading objects", body=wanted)
+        found = {}
+        for each in self._listed(answer.body, "saved_objects"):
+            error = each.get("error")
+            if isinstance(error, Mapping) and error.get("statusCode") != 404:
+                raise KibanaRefusedError(f"Kibana cannot read {each.get('type')} {each.get('id')}: {_reason(error)}")
+            if error is None:
+                found[str(each["type"]), str(each["id"])] = _stored(each)
+        return found
+
+    def write(self, objects: Sequence[SavedObject]) -> None:
+        """Write objects over what stands under their ids: all of them, or none.
+
+        Raises:
+            KibanaRefusedError: names the first that it does not take, and why.
+        """
+        path = f"{self.base}/api/saved_objects/_import?overwrite=true"
+        answer = self.http.ask("POST", path, what="importing objects", file=ndjson(objects))
+        body = answer.body if isinstance(answer.body, Mapping) else {}
+        errors = body.get("errors") or []
+        if errors or body.get("success") is not True:
+            raise KibanaRefusedError(_import_message(errors, self.http.access.url))
+        moved = [each for each in body.get("successResults") or [] if each.get("destinationId")]
+        if moved:
+            raise KibanaRefusedError(
+                f"Kibana stored {moved[0]['type']} {moved[0]['id']} as {moved[0]['destinationId']}, because another space holds that "
+                f"id; remove one of the two, then run the import again"
+            )
+
+    def delete(self, keys: Sequence[Key]) -> None:
+        """Take objects away; those that are not there are no error.
+
+        Raises:
+            KibanaRefusedError: names one that stays, and why.
+        """
+        if not keys:
+            return
+        path = f"{self.base}/api/saved_objects/_bulk_delete?force=true"
+        doomed = [{"type": kind, "id": name} for kind, name in keys]
+        answer = self.http.ask("POST", path, what="removing objects", body=doomed)
+        for each in self._listed(answer.body, "statuses"):
+            error = each.get("error")
+            if each.get("success") is not True and isinstance(error, Mapping) and error.get("statusCode") != 404:
+                raise KibanaRefusedError(
+                    f"Kibana does not remove {each.get('type')} {each.get('id')}: {_reason(error)}"
+                )
+
+    def _listed(self, body: Any, key: str) -> list[Mapping[str, Any]]:
+        found = body.get(key) if isinstance(body, Mapping) else None
+        if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+            raise KibanaRefusedError(
+                f"Kibana at {self.http.access.url} answered without {key!r}; this needs Kibana 8.19 or 9.x"
+            )
+        return found
+
+
+def _stored(each: Mapping[str, Any]) -> Stored:
+    references = sorted(
+        ({key: str(one.get(key)) for key in ("id", "name", "type")} for one in each.get("references") or []),
+        key=lambda one: one["name"],
+    )
+    return Stored(
+        {"attributes": each.get("attributes") or {}, "references": references}, str(each.get("updated_at") or NO_TIME)
+    )
+
+
+def _import_message(errors: Sequence[Mapping[str, Any]], url: str) -> str:
+    if not errors:
+        return f"Kibana at {url} did not import the objects and does not say why; its log says more"
+    first, given = errors[0], errors[0].get("error")
+    error: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    kind = str(error.get("type"))
+    lacking = ", ".join(f"{one.get('type')} {one.get('id')}" for one in error.get("references") or [])
+    why = ADVICE.get(kind, f"{kind}: {_reason(error)}") + (f" ({lacking})" if lacking else "")
+    more = f"; {len(errors) - 1} more objects have errors" if len(errors) > 1 else ""
+    return f"Kibana at {url} does not import {first.get('type')} {first.get('id')}: {why}{more}; nothing was written"
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    return shorten(error.get("message") or error.get("statusCode") or "no reason given", 300)

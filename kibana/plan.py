@@ -1,0 +1,108 @@
+"""What an import does with each object: pure, from what is wanted, what stands there and what was imported last.
+
+wanted ──┐                            created      nothing stood there
+stored ──┼─▶ plan() ──▶ Step each ─▶  updated      ours stood there as we left it, and is another now
+ledger ──┘                            unchanged    ours stands there as we left it
+                                      kept         a person has edited it; ours goes beside it, under another id
+                                      replaced     a person has edited it, and --force was given
+                                      removed      ours of an earlier version that is not wanted any more
+                                      left         the same, edited by a person: not ours any more
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self
+
+from kibana.ledger import Ledger
+from kibana.stored import Key, Stored
+
+Action = Literal["created", "updated", "unchanged", "kept", "replaced", "removed", "left"]
+WRITES: frozenset[Action] = frozenset({"created", "updated", "replaced"})
+
+
+class Item(Protocol):
+    """Something that is stored under a key: a saved object, a rule, a connector."""
+
+    @property
+    def key(self) -> Key:
+        """Type and id."""
+
+    @property
+    def title(self) -> str:
+        """What a person sees in a list."""
+
+    @property
+    def digest(self) -> str:
+        """Of its content."""
+
+    def beside(self) -> Self:
+        """The same under another id, to stand beside one that a person has edited."""
+
+    def is_like(self, found: Stored) -> bool:
+        """Whether what is stored holds all that this one says, so that nobody can have edited it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens to one object."""
+
+    action: Action
+    key: Key
+    title: str
+    item: Any = None
+    """What is written; None where nothing is."""
+
+    def to_dict(self) -> dict[str, str]:
+        """As plain JSON values."""
+        return {"action": self.action, "type": self.key[0], "id": self.key[1], "title": self.title}
+
+
+def plan(
+    wanted: Sequence[Item], stored: Mapping[Key, Stored], ledger: Ledger, *, force: bool = False
+) -> list[Step]:  # fmt: skip
+    """One step for each object that is wanted, beside an edited one, or left over from an earlier import."""
+    steps: list[Step] = []
+    for item in wanted:
+        steps.append(_step(item, stored, ledger, force=force))
+        if steps[-1].action == "kept":
+            steps.append(_step(item.beside(), stored, ledger, force=False))
+    seen = {step.key for step in steps}
+    return [*steps, *_left_over(seen, stored, ledger)]
+
+
+def _step(item: Item, stored: Mapping[Key, Stored], ledger: Ledger, *, force: bool) -> Step:
+    found, record = stored.get(item.key), ledger.records.get(item.key)
+    if found is None:
+        return Step("created", item.key, item.title, item)
+    edited = not item.is_like(found) if record is None else record.is_edited(found)
+    if edited:
+        return Step("replaced", item.key, item.title, item) if force else Step("kept", item.key, item.title)
+    if record is None or record.sent == item.digest:
+        return Step("unchanged", item.key, item.title, item)
+    return Step("updated", item.key, item.title, item)
+
+
+def _left_over(seen: Collection[Key], stored: Mapping[Key, Stored], ledger: Ledger) -> Iterator[Step]:
+    """What an earlier import wrote and this one does not want."""
+    for key, record in sorted(ledger.records.items()):
+        found = stored.get(key)
+        if key not in seen and found is not None:
+            yield Step("left" if record.is_edited(found) else "removed", key, key[1])
+
+
+def removal(stored: Mapping[Key, Stored], ledger: Ledger, *, force: bool = False) -> list[Step]:
+    """What a removal does with each object that was imported: it takes away what is as we left it."""
+    steps = []
+    for key, record in sorted(ledger.records.items()):
+        found = stored.get(key)
+        if found is not None:
+            steps.append(Step("left" if record.is_edited(found) and not force else "removed", key, key[1]))
+    return steps
+
+
+def looked_at(wanted: Sequence[Item], ledger: Ledger) -> list[Key]:
+    """Every key whose object has to be read before a plan can be made."""
+    keys = [key for item in wanted for key in (item.key, item.beside().key)]
+    return list(dict.fromkeys([*keys, *sorted(ledger.records)]))

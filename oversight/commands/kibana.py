@@ -1,0 +1,129 @@
+"""`oversight kibana`: dashboards as a file, their import into a space of Kibana, their removal.
+
+contract of the model ──▶ saved objects ──┬─▶ export: a file for Kibana's own import
+                                          └─▶ import: into a space, keeping what a person has edited ──▶ remove
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from contract.errors import InputError
+from kibana.compile import saved_objects
+from kibana.dashboard_objects import dashboard_id
+from kibana.importing import import_all, remove_all
+from kibana.objects import ndjson
+from oversight.commands.kibana_access import (
+    address,
+    contract_of,
+    force_option,
+    json_option,
+    names_of,
+    namespace_option,
+    show,
+    space_of_kibana,
+    space_option,
+    wait_option,
+)  # fmt: skip
+from oversight.settings import OversightSettings, load
+
+model_option = click.option(
+    "--model", type=click.Path(path_type=Path), help="The artifact whose labels the panels show (OVERSIGHT_MODEL)."
+)
+
+
+@click.group()
+def command() -> None:
+    """Dashboards in Kibana 8.19 or 9.x: `import` brings them, `export` writes them to a file, `remove` takes them away.
+
+    \b
+    Example:
+      oversight kibana import
+      oversight kibana export --output oversight.ndjson
+    """
+
+
+@command.command("export")
+@click.option("--output", required=True, metavar="FILE", help="File to write, ending in .ndjson; `-` is stdout.")
+@namespace_option
+@space_option
+@model_option
+def export_command(*, output: str, namespace: str | None, space: str, model: Path | None) -> None:
+    """Write data views, saved searches, saved queries and dashboards to a file that Kibana imports.
+
+    The same model and namespace give the same bytes. Nothing is asked of any server.
+
+    \b
+    Example:
+      oversight kibana export --output oversight.ndjson
+      oversight kibana export --namespace lab --output - | jq .attributes.title
+    """
+    shared = load(OversightSettings, namespace=namespace, model=model)
+    objects = saved_objects(contract_of(shared), names_of(shared, space))
+    content = ndjson(objects)
+    if output == "-":
+        sys.stdout.buffer.write(content)
+        return
+    path = Path(output)
+    if path.suffix != ".ndjson":
+        raise InputError(f"--output {output} does not end in .ndjson, and Kibana imports no other file; name it so")
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written ({error.strerror}); name another file with --output") from None
+    click.echo(
+        f"{len(objects)} objects written to {output}; import it in Kibana under Stack Management, Saved Objects, or let "
+        f"`oversight kibana import` do it, which keeps what people edited"
+    )
+
+
+@command.command("import")
+@namespace_option
+@space_option
+@model_option
+@wait_option
+@force_option
+@json_option
+def import_command(
+    *, namespace: str | None, space: str, model: Path | None, wait_s: float, force: bool, as_json: bool
+) -> None:  # fmt: skip
+    """Bring the dashboards into a space of Kibana; running it again changes nothing.
+
+    What somebody has edited there is kept, and ours is stored beside it as `... (as shipped)`; --force writes over it.
+
+    \b
+    Example:
+      KIBANA_URL=https://kibana.example:5601 KIBANA_API_KEY=... oversight kibana import
+      oversight kibana import --space soc --json
+    """
+    shared = load(OversightSettings, namespace=namespace, model=model)
+    names = names_of(shared, space)
+    wanted = saved_objects(contract_of(shared), names)
+    with space_of_kibana(space, wait_s) as kibana:
+        steps = import_all(kibana, names, kibana, wanted, force=force)
+        page = address(kibana, f"/app/dashboards#/view/{dashboard_id(names, 'oversight')}")
+    show(steps, as_json=as_json, done=f"look at {page}")
+
+
+@command.command("remove")
+@namespace_option
+@space_option
+@wait_option
+@force_option
+@json_option
+def remove_command(*, namespace: str | None, space: str, wait_s: float, force: bool, as_json: bool) -> None:
+    """Take away what `oversight kibana import` has brought; what somebody has edited stays, unless --force is given.
+
+    \b
+    Example:
+      oversight kibana remove
+      oversight kibana remove --space soc --force
+    """
+    shared = load(OversightSettings, namespace=namespace)
+    names = names_of(shared, space)
+    with space_of_kibana(space, wait_s) as kibana:
+        steps = remove_all(kibana, names, kibana, force=force)
+    show(steps, as_json=as_json, done=f"space {space} has nothing of ours any more")

@@ -1,0 +1,104 @@
+"""How the commands below `oversight kibana` reach a space of Kibana, and say what they did."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+
+import click
+import orjson
+
+from contract.artifact import ModelContract
+from contract.errors import SettingsError
+from kibana.client import DEFAULT_SPACE, Kibana
+from kibana.http import Access, Http
+from kibana.objects import Names
+from kibana.plan import Step
+from oversight.addresses import refuse_plain_http
+from oversight.settings import KibanaSettings, OversightSettings, load
+
+WIDTH = 9
+SAYS = {"kept": "kept: somebody edited it", "left": "left: somebody edited it, so it is theirs now"}
+
+
+def contract_of(shared: OversightSettings) -> ModelContract:
+    """The contract of the artifact."""
+    from enrich_service.artifact import read_contract
+
+    return read_contract(shared.model)
+
+
+def names_of(shared: OversightSettings, space: str) -> Names:
+    """How the objects are called.
+
+    Raises:
+        SettingsError: the space cannot be one.
+    """
+    if not re.fullmatch(r"[a-z0-9_-]{1,64}", space):
+        raise SettingsError(
+            f"--space {space!r} is no identifier of a space; expected small letters, digits, `_` and `-`, as it stands in "
+            f"Kibana's address after /s/"
+        )
+    return Names(shared.namespace, space)
+
+
+@contextlib.contextmanager
+def space_of_kibana(space: str, wait_s: float) -> Iterator[Kibana]:
+    """The space, once Kibana is ready and has it.
+
+    Raises:
+        KibanaUnavailableError: it was not ready in time.
+        SettingsError: the address, the credentials or the space are wrong.
+    """
+    settings, shared = load(KibanaSettings), load(OversightSettings)
+    refuse_plain_http(settings.url, secret=settings.has_secret, allowed=shared.allow_plain_http)
+    access = Access(
+        settings.url,
+        api_key=None if settings.api_key is None else settings.api_key.get_secret_value(),
+        username=settings.username,
+        password=None if settings.password is None else settings.password.get_secret_value(),
+        ca_certs=settings.ca_certs,
+        timeout_s=settings.timeout_s,
+    )
+    with Http(access) as http:
+        kibana = Kibana(http, space)
+        ready = kibana.wait_until_ready(wait_s, on_wait=lambda why: click.echo(f"waiting: {why}", err=True))
+        if ready.is_older:
+            click.echo(f"note: this is Kibana {ready.version}; the dashboards are made for 8.19 and 9.x", err=True)
+        kibana.check_space()
+        yield kibana
+
+
+def show(steps: Sequence[Step], *, as_json: bool, done: str) -> None:
+    """One line for each object and one for all, or JSON."""
+    if as_json:
+        click.echo(orjson.dumps([step.to_dict() for step in steps], option=orjson.OPT_INDENT_2))
+        return
+    for step in steps:
+        said = SAYS.get(step.action)
+        click.echo(f"{step.action:<{WIDTH}} {step.key[0]} {step.key[1]}{f'  ({said})' if said else ''}")
+    counts = ", ".join(
+        f"{count} {action}"
+        for action in dict.fromkeys(step.action for step in steps)
+        if (count := sum(step.action == action for step in steps))
+    )
+    click.echo(f"{counts or 'nothing to do'}; {done}")
+
+
+def address(kibana: Kibana, path: str) -> str:
+    """Where a person finds something in this space."""
+    base = "" if kibana.space == DEFAULT_SPACE else kibana.base
+    return f"{kibana.http.access.url}{base}{path}"
+
+
+namespace_option = click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
+space_option = click.option(
+    "--space", default=DEFAULT_SPACE, show_default=True, help="Identifier of the space in Kibana."
+)
+wait_option = click.option(
+    "--wait", "wait_s", type=click.FloatRange(0, 86_400), default=120.0, show_default=True,
+    help="Seconds to wait for a Kibana that is not ready yet.",
+)  # fmt: skip
+force_option = click.option("--force", is_flag=True, help="Also what somebody has edited in Kibana.")
+json_option = click.option("--json", "as_json", is_flag=True, help="What was done, as JSON on stdout.")
