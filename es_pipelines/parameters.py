@@ -61,6 +61,9 @@ NUMBERS = (*map(str, range(256)), *(f"{hundredth / 100:.2f}" for hundredth in ra
 COMMON_NUMBERS = path_set(NUMBERS)
 """Numbers that most columns of most events hold; only the others are checked letter by letter."""
 
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""As syslog writes them."""
+
 PIPELINES = ("router", "parse", "csv", "json", "features", "document", "failure")
 
 
@@ -81,9 +84,15 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
     names = [feature.name for feature in columns.features]
     fields = [feature.field for feature in columns.features]
     headers = headers_of(columns)
+    constants = {
+        "event.module": "oversight", "event.dataset": DATASET,
+        "data_stream.type": "logs", "data_stream.dataset": DATASET, "data_stream.namespace": namespace,
+    }  # fmt: skip
     mapped = {field.name for field in FIELDS if field.kind != "object"} | set(fields)
     return {
         "byte_order_mark": "\ufeff",
+        "backslash": "\\",
+        "months": path_set(MONTHS),
         "newline": "\n",
         "carriage_return": "\r",
         "headers": headers,
@@ -115,6 +124,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "needed": path_set(columns.needed),
             "names": path_set(f"{feature.name}={feature.field}" for feature in columns.features),
             "ours": path_set([*SHIPPED_FIELDS, *DERIVED]),
+            "constants": path_set(f"{path}={value}" for path, value in constants.items()),
             "kept": path_set(KEPT),
             "kept_when_stored": path_set(KEPT_WHEN_STORED),
             "max_depth": MAX_DEPTH,
