@@ -1,6 +1,6 @@
 """Turn results into the actions of a bulk request, and its answer into outcomes. Pure functions, no I/O.
 
-    hits + results ──▶ action() ──▶ operations() ──▶ bulk request ──▶ outcome_of() ──▶ Outcome per document
+    hits + results ──▶ action() ──▶ body() ──▶ bulk request ──▶ outcome_of() ──▶ Outcome per document
 
 Every action is an `update` of the hit's own index that only takes place if nobody wrote the document since it was
 read. In an index that is not our stream nothing outside `oversight.*` is written.
@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from contract.documents import lookup_clear, nest
 from contract.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STATUS, SUPPRESSED, SUPPRESSED_BY
 from watcher.answers import Prediction, Refusal, Result
 from watcher.config import Outcome
 from watcher.poll import Hit
+from watcher.wire import dump
 
 OUR_INDEX = re.compile(rf"(shrink-[^.]+-)?(\.ds-)?logs-{re.escape(DATASET)}-.+")
 """Our stream under its own name, and its backing indices, also after a lifecycle has shrunk one."""
@@ -43,6 +44,7 @@ OBJECTS = (
 """Where we write an object, in whatever index; a partial update merges objects, and replaces anything else."""
 
 _STATUS_ALONE, _NO_VERDICT = {"status"}, {"kind", "category", "type", "ingested", "duration"}
+_NOTHING: dict[str, Any] = {}
 _WRITTEN_ROOTS = frozenset(root.split(".")[0] for root in (*TAKEN_BACK_HERE, *TAKEN_BACK_ELSEWHERE))
 """What a document holds before any verdict, and where a verdict may have written."""
 
@@ -50,8 +52,7 @@ RETRY_STATUSES = (429, 503)
 """The engine is overloaded, or a shard is not there just now: the same action again, later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One update: `document` is merged into the hit's document; `wanted` is its outcome if that is done."""
 
     hit: Hit
@@ -59,9 +60,20 @@ class Action:
     wanted: Outcome
 
 
+def actions(hits: Sequence[Hit], results: Sequence[Result], *, now: datetime) -> list[Action]:
+    """What is to be written to some documents for the service's answers."""
+    at, now_s = iso_millis(now), now.timestamp()
+    return [
+        Action(hit, _first(hit, result.nested, at, now_s), Outcome.ENRICHED)
+        if isinstance(result, Prediction) and result.nested and is_ours(hit.index) and is_untouched(hit.source)
+        else action(hit, result, now=now)
+        for hit, result in zip(hits, results, strict=True)
+    ]
+
+
 def action(hit: Hit, result: Result, *, now: datetime) -> Action:
-    """What is to be written to one document for the service's answer."""
-    ours = OUR_INDEX.fullmatch(hit.index) is not None
+    """What is to be written to one document for the service's answer, whatever stands in either."""
+    ours = is_ours(hit.index)
     if isinstance(result, Prediction):
         flat, wanted = _predicted(hit, result, now), Outcome.ENRICHED
     else:
@@ -73,21 +85,31 @@ def action(hit: Hit, result: Result, *, now: datetime) -> Action:
     return Action(hit, nest(flat), wanted)
 
 
+@lru_cache(maxsize=256)
+def is_ours(index: str) -> bool:
+    """Whether this is a backing index of our stream."""
+    return OUR_INDEX.fullmatch(index) is not None
+
+
 def is_untouched(source: Mapping[str, Any]) -> bool:
     """Whether no verdict can have written here yet, seen at a glance: true of nearly every document.
 
     False says nothing: then every field is looked at.
     """
-    for key, value in source.items():
-        if key == "oversight":
-            if type(value) is not dict or value.keys() != _STATUS_ALONE:
-                return False
-        elif key == "event":
-            if type(value) is not dict or not value.keys() <= _NO_VERDICT:
-                return False
-        elif key.split(".", 1)[0] in _WRITTEN_ROOTS:
-            return False
-    return "oversight" in source
+    ours, event = source.get("oversight"), source.get("event", _NOTHING)
+    return (
+        type(ours) is dict
+        and ours.keys() == _STATUS_ALONE
+        and type(event) is dict
+        and event.keys() <= _NO_VERDICT
+        and _no_verdict_below(tuple(source))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _no_verdict_below(keys: tuple[str, ...]) -> bool:
+    """Whether no verdict writes at or below these, but for `oversight` and `event`. The same few come with every document."""
+    return all(key in ("oversight", "event") or key.split(".", 1)[0] not in _WRITTEN_ROOTS for key in keys)
 
 
 def in_the_way(hit: Hit) -> str | None:
@@ -101,12 +123,14 @@ def in_the_way(hit: Hit) -> str | None:
     return None
 
 
-def operations(actions: Sequence[Action]) -> list[Mapping[str, Any]]:
-    """The lines of a bulk request, two for each action."""
-    lines: list[Mapping[str, Any]] = []
+def body(actions: Sequence[Action]) -> bytes:
+    """A bulk request: two lines for each action, each only takes place on the write that was read."""
+    lines: list[bytes] = []
     for each in actions:
-        lines += [{"update": each.hit.target}, {"doc": each.document}]
-    return lines
+        lines.append(dump({"update": each.hit.target}))
+        lines.append(dump({"doc": each.document}))
+    lines.append(b"")
+    return b"\n".join(lines)
 
 
 def outcome_of(status: int, wanted: Outcome) -> Outcome:
@@ -125,6 +149,15 @@ def outcome_of(status: int, wanted: Outcome) -> Outcome:
 def iso_millis(moment: datetime) -> str:
     """`2026-01-31T12:00:00.000Z`, of a moment in UTC."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _first(hit: Hit, fields: Mapping[str, Any], at: str, now_s: float) -> dict[str, Any]:
+    """What a first prediction writes in our stream: what `action` would make of it, without taking it apart."""
+    ours = fields["oversight"]
+    prediction = {**ours["prediction"], "at": at}
+    if hit.arrival_ms is not None:
+        prediction["delay_s"] = max(0.0, round(now_s - hit.arrival_ms / 1000, 3))
+    return {**fields, "oversight": {**ours, "status": ENRICHED, "prediction": prediction}}
 
 
 def _predicted(hit: Hit, result: Prediction, now: datetime) -> dict[str, Any]:

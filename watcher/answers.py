@@ -6,24 +6,19 @@ body ──▶ JSON? ──▶ model? ──▶ one result a document, in order?
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from contract.errors import ProtocolError, shorten
-from contract.fields import BY_NAME, ENRICH_ROOTS
+from watcher.partial import are_plain, flatten, wrong_answer
 
-MAX_DEPTH = 20
-"""Objects within objects; the deepest field of the contract is four below its root."""
-
-WHOLE = frozenset(field.name for field in BY_NAME.values() if field.kind == "object")
-"""Fields that a mapping stores as one object, whatever is in it."""
-BOOLEANS = frozenset(field.name for field in BY_NAME.values() if field.kind == "boolean")
-PLAIN = frozenset({str, int, float, bool, type(None)})
-"""Types that every mapping takes or sets aside, but a boolean's."""
+LABEL = "oversight.prediction.label"
+PLAIN_KEYS = (("id", "fields"), ("fields", "id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +30,25 @@ class Model:
     fields: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Prediction:
-    """The service's answer for a document that it can read: dotted path and value of every field to write."""
+    """The service's answer for a document that it can read; checked, so that all of it may be written.
 
-    fields: Mapping[str, Any]
+    Args:
+        fields: dotted path and value of every field to write.
+        nested: in place of `fields`, the same as one object in which no key has a dot.
+    """
+
+    __slots__ = ("_fields", "nested")
+
+    def __init__(self, fields: Mapping[str, Any] | None, nested: Mapping[str, Any] | None = None) -> None:
+        self._fields, self.nested = fields, nested
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """Dotted path and value of every field to write."""
+        if self._fields is None:
+            self._fields = flatten(self.nested or {})
+        return self._fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ def parse_model(body: bytes) -> Model:
     data = _json_object(body)
     fields = data.get("fields")
     if not isinstance(fields, list) or not fields or not all(isinstance(field, str) and field for field in fields):
-        raise ProtocolError(_wrong("`fields` of GET /v1/model that is no list of document fields"))
+        raise ProtocolError(wrong_answer("`fields` of GET /v1/model that is no list of document fields"))
     return Model(*_identity(data.get("model")), fields=tuple(fields))
 
 
@@ -86,34 +95,19 @@ def parse_answer(body: bytes, ids: Sequence[str]) -> Answer:
     results = data.get("results")
     if not isinstance(results, list) or len(results) != len(ids):
         count = len(results) if isinstance(results, list) else "no list of"
-        raise ProtocolError(_wrong(f"{count} results for {len(ids)} documents"))
+        raise ProtocolError(wrong_answer(f"{count} results for {len(ids)} documents"))
+    if _are_plain_predictions(results, ids):
+        return Answer(model, tuple(map(Prediction, repeat(None), map(itemgetter("fields"), results))))
     return Answer(model, tuple(_result(item, doc_id) for item, doc_id in zip(results, ids, strict=True)))
-
-
-def flatten(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted paths of a partial document in any spelling, each allowed and fit for its mapping.
-
-    Raises:
-        ProtocolError: a path is not ours to write, occurs twice, or holds what its mapping would refuse.
-    """
-    flat: dict[str, Any] = {}
-    odd: list[str] = []
-    _collect(fields, "", flat, odd, 0)
-    problem = _paths_problem(tuple(flat))
-    for path in odd if not problem else ():
-        problem = problem or _value_problem(path, flat[path])
-    if problem:
-        raise ProtocolError(_wrong(problem))
-    return flat
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise ProtocolError(_wrong(f"no JSON ({error})")) from None
+        raise ProtocolError(wrong_answer(f"no JSON ({error})")) from None
     if not isinstance(data, dict):
-        raise ProtocolError(_wrong(f"JSON that is no object: {shorten(data)}"))
+        raise ProtocolError(wrong_answer(f"JSON that is no object: {shorten(data)}"))
     return data
 
 
@@ -121,23 +115,44 @@ def _identity(data: Any) -> tuple[str, str]:
     """Id and version of the model that answers."""
     found = (data.get("id"), data.get("version")) if isinstance(data, dict) else (None, None)
     if not all(isinstance(part, str) and part for part in found):
-        raise ProtocolError(_wrong("no id and version of the model"))
+        raise ProtocolError(wrong_answer("no id and version of the model"))
     return str(found[0]), str(found[1])
+
+
+def _are_plain_predictions(results: Sequence[Any], ids: Sequence[str]) -> bool:
+    """Whether each is a prediction, that of the document whose turn it is, and fit to be written just as it came.
+
+    True of nearly every page, and much cheaper to see of a page than of its documents; False says nothing.
+    """
+    if set(map(type, results)) != {dict} or not set(map(tuple, results)).issubset(PLAIN_KEYS):
+        return False
+    fields = list(map(itemgetter("fields"), results))
+    return list(map(itemgetter("id"), results)) == list(ids) and are_plain(fields) and _all_have_a_label(fields)
+
+
+def _all_have_a_label(fields: Iterable[Mapping[str, Any]]) -> bool:
+    objects: Iterable[Any] = fields
+    try:
+        for key in LABEL.split("."):
+            objects = map(itemgetter(key), objects)
+        return set(map(type, objects)) == {str}
+    except (KeyError, TypeError):
+        return False
 
 
 def _result(item: Any, doc_id: str) -> Result:
     if not isinstance(item, dict) or item.get("id") != doc_id:
-        raise ProtocolError(_wrong(f"a result that is not that of document {shorten(doc_id)}, whose turn it is"))
+        raise ProtocolError(wrong_answer(f"a result that is not that of document {shorten(doc_id)}, whose turn it is"))
     fields, error = item.get("fields"), item.get("error")
     if (fields is None) == (error is None):
-        raise ProtocolError(_wrong(f"both or neither of `fields` and `error` for document {shorten(doc_id)}"))
+        raise ProtocolError(wrong_answer(f"both or neither of `fields` and `error` for document {shorten(doc_id)}"))
     if error is not None:
         return _refusal(error, doc_id)
     if not isinstance(fields, dict):
-        raise ProtocolError(_wrong(f"`fields` of document {shorten(doc_id)} is no object"))
+        raise ProtocolError(wrong_answer(f"`fields` of document {shorten(doc_id)} is no object"))
     flat = flatten(fields)
-    if not isinstance(flat.get("oversight.prediction.label"), str):
-        raise ProtocolError(_wrong(f"no oversight.prediction.label for document {shorten(doc_id)}"))
+    if not isinstance(flat.get(LABEL), str):
+        raise ProtocolError(wrong_answer(f"no {LABEL} for document {shorten(doc_id)}"))
     return Prediction(flat)
 
 
@@ -145,77 +160,5 @@ def _refusal(error: Any, doc_id: str) -> Refusal:
     parts = (error.get("type"), error.get("message")) if isinstance(error, dict) else (None, None)
     field = error.get("field") if isinstance(error, dict) else None
     if not all(isinstance(part, str) and part for part in parts) or not isinstance(field, str | None):
-        raise ProtocolError(_wrong(f"an `error` without type and message for document {shorten(doc_id)}"))
+        raise ProtocolError(wrong_answer(f"an `error` without type and message for document {shorten(doc_id)}"))
     return Refusal(str(parts[0]), str(parts[1]), field)
-
-
-def _collect(fields: Mapping[str, Any], prefix: str, flat: dict[str, Any], odd: list[str], depth: int) -> None:
-    """Every value with its path; a list is a value, and so is what a mapping stores as one object.
-
-    `odd` gets the paths of values that not every mapping takes.
-    """
-    if depth > MAX_DEPTH:
-        raise ProtocolError(_wrong(f"objects nested deeper than {MAX_DEPTH}"))
-    for key, value in fields.items():
-        path = prefix + key
-        kind = type(value)
-        if kind is dict and value and path not in WHOLE:
-            _collect(value, f"{path}.", flat, odd, depth + 1)
-            continue
-        if path in flat:
-            raise ProtocolError(_wrong(f"field {shorten(path)} twice in one result"))
-        flat[path] = value
-        if kind not in PLAIN or path in BOOLEANS:
-            odd.append(path)
-
-
-@lru_cache(maxsize=1024)
-def _paths_problem(paths: tuple[str, ...]) -> str:
-    """Why these may not be written together; empty where they may. The same few lists come with every document."""
-    for path in paths:
-        problem = _path_problem(path)
-        if problem:
-            return problem
-        if not set(paths).isdisjoint(_parents(path)):
-            return f"field {shorten(path)} below another field, which is a value"
-    return ""
-
-
-@lru_cache(maxsize=4096)
-def _path_problem(path: str) -> str:
-    """Why nothing may be written at a path; empty where it may."""
-    if not all(path.split(".")):
-        return f"field {shorten(path)}, a name that no engine takes"
-    if not any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS):
-        return f"field {shorten(path)}, which is none of {', '.join(ENRICH_ROOTS)}"
-    if path not in BY_NAME and any(name.startswith(f"{path}.") for name in BY_NAME):
-        return f"a value in {shorten(path)}, which is an object of other fields"
-    below = [parent for parent in _parents(path) if parent in BY_NAME]
-    return f"field {shorten(path)} below {below[0]!r}, which is a value" if below else ""
-
-
-def _value_problem(path: str, value: Any) -> str:
-    """Why a mapping would refuse a value: with one of these the document could never be written."""
-    field = BY_NAME.get(path)
-    if field is None or field.kind == "object" or value is None:
-        return ""
-    values = value if isinstance(value, list) else [value]
-    if any(isinstance(each, dict | list) for each in values):
-        return f"an object or a list within a list in {path!r}, which holds {field.kind} values"
-    if field.kind == "boolean" and not all(isinstance(each, bool) for each in values):
-        return f"{shorten(value)} in {path!r}, which is a boolean"
-    return ""
-
-
-def _parents(path: str) -> Iterator[str]:
-    cut = path.find(".")
-    while cut != -1:
-        yield path[:cut]
-        cut = path.find(".", cut + 1)
-
-
-def _wrong(found: str) -> str:
-    return (
-        f"the enrich service answered {found}; expected what docs/http-api.md says; nothing was written, "
-        f"check OVERSIGHT_ENRICH_URL and the service's version"
-    )

@@ -9,7 +9,6 @@ It never tries again by itself: the loop does, with the documents as they are by
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
@@ -26,6 +25,7 @@ from watcher.answers import Answer, Model, parse_answer, parse_model
 from watcher.backoff import retry_after_s
 from watcher.config import WatchConfig
 from watcher.patience import Patience
+from watcher.wire import dump
 
 CONNECT_TIMEOUT_S = 5.0
 STOP_GRACE_S = 8.0
@@ -172,14 +172,6 @@ class EnrichClient:
                 f"the enrich service at {self.url} does not answer ({shorten(str(error), 160)}); "
                 f"start it with `oversight serve`, or set OVERSIGHT_ENRICH_URL"
             ) from None
-
-
-def dump(data: Any) -> bytes:
-    """JSON; what orjson refuses (half a surrogate pair, very large whole numbers) goes escaped as it came."""
-    try:
-        return orjson.dumps(data)
-    except TypeError:
-        return json.dumps(data).encode("ascii")
 
 
 def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:

@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from watcher.poll import Hit
 
@@ -41,8 +42,7 @@ class Parked:
     """The enrich service failed on it: the next try is a request of its own, so that it spoils no others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """The write from which on a document is news: what the search shows with a smaller number is out of date."""
 
     seq_no: int
@@ -82,16 +82,18 @@ class Memory:
                 self._place(hit, now_s, stale_s, result)
         return result
 
-    def wrote(self, hit: Hit, seq_no: int, now_s: float) -> None:
-        """We wrote this document, and that write is number `seq_no`."""
-        self._remember(hit, Known(seq_no, ours=True, at_s=now_s))
+    def wrote(self, writes: Iterable[tuple[Hit, int]], now_s: float) -> None:
+        """We wrote these documents; beside each the number of that write."""
+        with self._lock:
+            for hit, seq_no in writes:
+                self._remember(hit, Known(seq_no, True, now_s))
 
     def lost(self, hit: Hit, now_s: float) -> bool:
         """Somebody else wrote or deleted this document after it was read.
 
         Returns whether that was said of the same write before: the engine shows a document that it denies.
         """
-        known = Known(hit.seq_no + 1, ours=False, at_s=now_s)
+        known = Known(hit.seq_no + 1, False, now_s)
         with self._lock:
             earlier = self._written.get(hit.key)
             self._remember(hit, known)
@@ -142,8 +144,8 @@ class Memory:
             result.fresh.append(hit)
 
     def _remember(self, hit: Hit, known: Known) -> None:
-        with self._lock:
-            self._written[hit.key] = known
-            self._written.move_to_end(hit.key)
-            if len(self._written) > self._limit:
-                self._written.popitem(last=False)
+        key = hit.key
+        self._written.pop(key, None)
+        self._written[key] = known
+        if len(self._written) > self._limit:
+            self._written.popitem(last=False)

@@ -51,9 +51,12 @@ NEEDED = ",".join(
 """Parts of an answer that are read; the rest is not sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
-    """One pending document as it was read; `seq_no` and `primary_term` say which write of it that is."""
+    """One pending document as it was read; `seq_no` and `primary_term` say which write of it that is.
+
+    Never changed; not frozen, as that would cost a microsecond for each document.
+    """
 
     index: str
     """The index that holds it: of a data stream, the backing index."""

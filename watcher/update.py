@@ -14,12 +14,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from elasticsearch import ApiError, Elasticsearch
 
 from contract.errors import EngineUnavailableError
-from watcher.actions import RETRY_STATUSES, Action, operations, outcome_of
+from watcher.actions import RETRY_STATUSES, Action, body, outcome_of
 from watcher.backoff import Backoff
 from watcher.blocked import FIXES
 from watcher.config import Outcome
@@ -31,8 +31,7 @@ NEEDED = "items.*.status,items.*._seq_no,items.*.error"
 """Parts of an answer that are read; the rest is not sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """How one action ended: `seq_no` of the write if it took place, else the engine's reason."""
 
     outcome: Outcome
@@ -103,6 +102,14 @@ def _send_once(es: Elasticsearch, batch: _Sending) -> bool:
     except EngineUnavailableError as fault:
         batch.fault = fault
         return False
+    if len(items) == len(batch.actions) and all(item.get("status") == 200 for item in items):  # nearly always
+        batch.ended = [Written(one.wanted, item.get("_seq_no")) for one, item in zip(batch.actions, items, strict=True)]
+        return False
+    return _sort_out(batch, places, items)
+
+
+def _sort_out(batch: _Sending, places: Sequence[int], items: Sequence[Mapping[str, Any]]) -> bool:
+    """Note what became of some actions, each for itself. Returns whether to try again at once."""
     refused, again = "", False
     for place, item in zip(places, items, strict=True):
         action = batch.actions[place]
@@ -130,7 +137,7 @@ def _bulk(es: Elasticsearch, actions: Sequence[Action], batch: _Sending) -> list
     """The items of one bulk answer, in the order of the actions; in halves where the request is too large."""
     try:
         # retries are ours: the client's would send everything again, also what is written
-        answer = es.options(max_retries=0).bulk(operations=operations(actions), filter_path=NEEDED)
+        answer = es.options(max_retries=0).bulk(operations=cast("Any", body(actions)), filter_path=NEEDED)
     except ApiError as error:
         if error.meta.status != 413 or len(actions) == 1:
             raise
@@ -145,7 +152,7 @@ def _bulk(es: Elasticsearch, actions: Sequence[Action], batch: _Sending) -> list
     return items
 
 
-def _written(item: dict[str, Any], wanted: Outcome) -> Written:
+def _written(item: Mapping[str, Any], wanted: Outcome) -> Written:
     status = int(item.get("status", 500))
     outcome = outcome_of(status, wanted)
     if outcome is wanted:

@@ -22,7 +22,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.errors import ServerError
-from watcher.actions import action
+from watcher.actions import actions
 from watcher.answers import Model, Refusal, Result
 from watcher.backoff import Backoff
 from watcher.blame import name_some
@@ -97,9 +97,9 @@ class Writer:
         self.finish()
         now = datetime.now(UTC)
         results = self._shared.suppression.apply(batch.hits, batch.results, now=now)
-        actions = [action(hit, result, now=now) for hit, result in zip(batch.hits, results, strict=True)]
+        updates = actions(batch.hits, results, now=now)
         backoff = self._shared.backoff()
-        future = self._executor.submit(send, self._es, actions, backoff=backoff, stop=self._shared.stop)
+        future = self._executor.submit(send, self._es, updates, backoff=backoff, stop=self._shared.stop)
         self._under_way = (batch, future)
 
     def finish(self) -> None:
@@ -161,10 +161,11 @@ def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> N
     now_s = time.monotonic()
     refused: list[tuple[Hit, Written]] = []
     denied: list[tuple[Hit, Written]] = []
+    memory.wrote([(hit, end.seq_no) for hit, end in zip(hits, ends, strict=True) if end.seq_no is not None], now_s)
     for hit, written in zip(hits, ends, strict=True):
         if written.seq_no is not None:
-            memory.wrote(hit, written.seq_no, now_s)
-        elif written.outcome is Outcome.REJECTED:
+            continue
+        if written.outcome is Outcome.REJECTED:
             refused += [(hit, written)] if memory.park(hit, now_s) else []
         elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and memory.lost(hit, now_s):
             denied += [(hit, written)] if memory.park(hit, now_s) else []

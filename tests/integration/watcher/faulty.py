@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Self
 
+import orjson
 from elastic_transport import ObjectApiResponse
 from elasticsearch import Elasticsearch
 
@@ -38,8 +39,9 @@ class FailingBulk(Elasticsearch):
     def options(self, **kwargs: Any) -> Self:
         return self
 
-    def bulk(self, *, operations: Sequence[Mapping[str, Any]], **kwargs: Any) -> ObjectApiResponse[Any]:  # type: ignore[override]
-        pairs = list(zip(operations[::2], operations[1::2], strict=True))
+    def bulk(self, *, operations: bytes, **kwargs: Any) -> ObjectApiResponse[Any]:  # type: ignore[override]
+        lines = [orjson.loads(line) for line in operations.splitlines()]
+        pairs = list(zip(lines[::2], lines[1::2], strict=True))
         number, self.state.bulks = self.state.bulks, self.state.bulks + 1
         failing = {place for place in range(len(pairs)) if number in self.fail_at and place % self.every == 0}
         going = [pair for place, pair in enumerate(pairs) if place not in failing]

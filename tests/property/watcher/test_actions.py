@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from contract.documents import leaves, nest
 from contract.errors import ProtocolError
 from contract.fields import ALERT_ROOT, BY_NAME, ENRICH_ROOTS, FIELDS, STATUS
-from watcher.actions import AT, DELAY, action, operations, outcome_of
-from watcher.answers import Prediction, Refusal, Result, flatten, parse_answer
+from watcher.actions import AT, DELAY, action, actions, body, outcome_of
+from watcher.answers import Prediction, Refusal, Result, parse_answer
 from watcher.config import Outcome
+from watcher.partial import are_plain, flatten
 from watcher.poll import Hit
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)
@@ -218,10 +220,81 @@ def test_every_update_is_a_compare_and_set_at_the_hits_own_index(results: list[R
     hits = [
         Hit(OURS, str(number), number, 7, {}, routing="r" if number % 2 else None) for number in range(len(results))
     ]
-    lines = operations([action(hit, result, now=NOW) for hit, result in zip(hits, results, strict=True)])
+    lines = [json.loads(line) for line in body(actions(hits, results, now=NOW)).splitlines()]
     assert len(lines) == 2 * len(results)
     for hit, line in zip(hits, lines[::2], strict=True):
         target = line["update"]
         assert (target["_index"], target["_id"]) == (OURS, hit.id)
         assert (target["if_seq_no"], target["if_primary_term"]) == (hit.seq_no, 7)
         assert target.get("routing") == hit.routing
+
+
+def bodies_of(results: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"model": {"id": "m", "version": "1"}, "results": results}).encode()
+
+
+@given(page=st.lists(FLAT, min_size=1, max_size=6), data=st.data(), index=st.sampled_from([OURS, THEIRS]))
+def test_a_page_writes_what_its_documents_would_one_by_one(
+    page: list[dict[str, Any]], data: st.DataObject, index: str
+) -> None:
+    """A page is looked at as a whole where it is plain: that must never show in what is written."""
+    nested = [
+        nest({**flat, **LABEL}) if data.draw(st.booleans()) else data.draw(SPELLED({**flat, **LABEL})) for flat in page
+    ]
+    ids = [str(number) for number in range(len(page))]
+    untouched = {"oversight": {"status": "pending"}, "event": {"kind": "event"}, "turbine": {}}
+    hits = [
+        Hit(index, doc_id, 1, 1, data.draw(st.just(untouched) | SOURCES), arrival_ms=data.draw(st.none() | st.just(5)))
+        for doc_id in ids
+    ]
+    answer = parse_answer(bodies_of([{"id": i, "fields": f} for i, f in zip(ids, nested, strict=True)]), ids)
+    together = actions(hits, answer.results, now=NOW)
+    alone = [action(hit, Prediction({**flat, **LABEL}), now=NOW) for hit, flat in zip(hits, page, strict=True)]
+    assert [one.document for one in together] == [one.document for one in alone]
+
+
+@given(page=st.lists(st.dictionaries(st.sampled_from(["oversight", "event", "rule", "x", "a.b"]), JSON), max_size=4))
+def test_a_plain_page_is_one_whose_documents_are_all_allowed(page: list[dict[str, Any]]) -> None:
+    """The look at a whole page may not let through what the look at a document refuses."""
+    if not are_plain(page):
+        return
+    for fields in page:
+        assert nest(flatten(fields)) == fields
+
+
+GOOD: dict[str, Any] = {"oversight": {"prediction": {"label": "healthy", "unknown": False}}, "rule": {"name": "x"}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"oversight": {"prediction": {"label": "healthy", "unknown": "yes"}}},
+        {"oversight": {"prediction": {"label": "healthy", "unknown": [True, None]}}},
+        {"oversight": {"prediction": {"label": {"x": 1}}}},
+        {"oversight": {"prediction": {"label": 1}}},
+        {"oversight": {"prediction": {}}},
+        {"oversight": {"prediction": None}},
+        {"oversight": {**GOOD["oversight"], "status": "enriched"}},
+        {**GOOD, "rule": {"name": [["x"]]}},
+        {**GOOD, "rule": {"name": "x", "": 1}},
+        {**GOOD, "threat": "x"},
+        {**GOOD, "event": {"original": "x"}},
+        {**GOOD, "event": {"kind": {"a": 1}}},
+        {"rule": {"name": "x"}},
+        {},
+    ],
+)
+def test_one_odd_document_spoils_its_page(odd: dict[str, Any]) -> None:
+    """Among any number of good ones it is found, and nothing is written."""
+    ids = [str(number) for number in range(4)]
+    page = [{"id": doc_id, "fields": GOOD} for doc_id in ids]
+    assert len(parse_answer(bodies_of(page), ids).results) == len(ids)
+    with pytest.raises(ProtocolError):
+        parse_answer(bodies_of([*page[:2], {"id": "2", "fields": odd}, page[3]]), ids)
+
+
+def test_a_result_of_another_document_spoils_its_page() -> None:
+    """Results in the wrong order are a server's fault, also where each of them is a good one."""
+    page = [{"id": doc_id, "fields": GOOD} for doc_id in "ba"]
+    with pytest.raises(ProtocolError):
+        parse_answer(bodies_of(page), ["a", "b"])

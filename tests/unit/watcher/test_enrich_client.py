@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from watcher.backoff import retry_after_s
-from watcher.enrich_client import dump
+from watcher.wire import dump
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-3", "nan", "inf", "Wed, 21 Oct 2015 07:28:00 GMT"])

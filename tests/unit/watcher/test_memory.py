@@ -23,7 +23,7 @@ def test_an_unknown_document_is_fresh() -> None:
 def test_what_the_search_does_not_show_yet_is_stale() -> None:
     """Our write has number 9; the search still shows 3."""
     memory = Memory()
-    memory.wrote(hit(3), 9, 0.0)
+    memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(3), 1.0) == "stale"
     assert kind(memory, hit(3, index="another"), 1.0) == "fresh"
 
@@ -31,13 +31,13 @@ def test_what_the_search_does_not_show_yet_is_stale() -> None:
 def test_a_stale_hit_is_not_believed_for_ever() -> None:
     """An index that was made anew counts from 0 again."""
     memory = Memory()
-    memory.wrote(hit(3), 9, 0.0)
+    memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(3), STALE_S + 1) == "fresh"
 
 
 def test_what_another_writer_did_after_us_is_fresh() -> None:
     memory = Memory()
-    memory.wrote(hit(3), 9, 0.0)
+    memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(12), 1.0) == "fresh"
 
 
@@ -64,7 +64,7 @@ def test_a_race_that_is_lost_twice_against_the_same_write_is_none() -> None:
 
 def test_our_own_write_that_is_still_pending_loops_once_and_is_parked_then() -> None:
     memory = Memory()
-    memory.wrote(hit(3), 9, 0.0)
+    memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(9), 1.0) == "looping"
     assert kind(memory, hit(9), 2.0) == "parked"
 
@@ -88,7 +88,7 @@ def test_a_parked_document_that_changes_is_fresh_at_once() -> None:
 def test_memory_is_bounded_and_forgets_the_oldest() -> None:
     memory = Memory(remembered=10)
     for number in range(100):
-        memory.wrote(hit(0, f"doc-{number}"), 5, 0.0)
+        memory.wrote([(hit(0, f"doc-{number}"), 5)], 0.0)
         memory.park(hit(0, f"parked-{number}"), 0.0)
     assert kind(memory, hit(0, "doc-0"), 1.0) == "fresh"
     assert kind(memory, hit(0, "doc-99"), 1.0) == "stale"

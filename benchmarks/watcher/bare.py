@@ -1,0 +1,62 @@
+"""The bare loop: reads every pending document and writes one constant prediction to each. A process of its own.
+
+python -m benchmarks.watcher.bare --url URL --index INDEX --threads 2 --page-size 1000 < prediction.json
+
+It reads the watcher's pages through the watcher's client and writes compare and set, as the watcher does; in each thread one after
+the other, so threads are what overlaps. Prints its seconds and its processor seconds as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import orjson
+from elasticsearch import Elasticsearch
+
+from oversight.cluster import client
+from oversight.commands.watch import tune_python
+from oversight.settings import ElasticsearchSettings
+from watcher.actions import Action, body
+from watcher.config import Outcome
+from watcher.poll import pages
+from watcher.update import NEEDED
+
+
+def main() -> None:
+    """Run over an index once."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--index", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--page-size", type=int, default=1_000)
+    arguments = parser.parse_args()
+    constant = orjson.loads(sys.stdin.buffer.read())
+    tune_python()
+    with client(ElasticsearchSettings(url=arguments.url)) as es:
+        es.info()
+        begin_s, cpu_s = time.perf_counter(), time.process_time()
+        run(es, arguments.index, constant, page_size=arguments.page_size, threads=arguments.threads)
+        took = {"took_s": time.perf_counter() - begin_s, "cpu_s": time.process_time() - cpu_s}
+    sys.stdout.buffer.write(orjson.dumps(took))
+
+
+def run(es: Elasticsearch, index: str, constant: Mapping[str, Any], *, page_size: int, threads: int) -> None:
+    """Write the constant to everything that is pending."""
+
+    def lane(number: int) -> None:
+        part = None if threads == 1 else (number, threads)
+        for page in pages(es, index, fields=["kdd99"], page_size=page_size, keep_alive_s=120.0, part=part):
+            updates = body([Action(hit, constant, Outcome.ENRICHED) for hit in page])
+            es.bulk(operations=cast("Any", updates), filter_path=NEEDED)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lane, range(threads)))
+
+
+if __name__ == "__main__":
+    main()

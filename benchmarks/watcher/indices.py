@@ -1,0 +1,103 @@
+"""Pending documents in an index of our own, as often as a benchmark needs them.
+
+documents of the simulator ──▶ loaded once ──▶ `_clone`: the same segments, at once, for each run ──▶ deleted
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from benchmarks.enrich_service.reasons_bench import documents, simulated
+from contract.fields import FIELDS, PENDING, STATUS, properties, stream_name
+from watcher.wire import dump
+
+LOAD_PAGE, LOAD_THREADS = 2_000, 2
+REFRESH = "5s"
+
+
+def kdd_rows(count: int) -> list[dict[str, Any]]:
+    """Features of the simulator's traffic, by their KDD names."""
+    import numpy as np
+
+    return [dict(row.source["kdd99"]) for row in documents(simulated(), np.arange(count))]
+
+
+def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
+    """Document of this number, as the pipeline leaves it."""
+    arrival = f"2026-01-{1 + number // 3_600_000:02d}T00:{number // 60_000 % 60:02d}:{number // 1000 % 60:02d}.{number % 1000:03d}Z"
+    return {
+        "@timestamp": arrival,
+        "event": {
+            "original": f"{number},tcp,http,SF" + ",0.00" * 37, "kind": "event", "category": ["network"],
+            "ingested": arrival, "module": "oversight",
+        },
+        "oversight": {"status": PENDING},
+        "kdd99": rows[number % len(rows)],
+    }  # fmt: skip
+
+
+def create(es: Elasticsearch, rows: Sequence[Mapping[str, Any]], *, refresh: str = REFRESH) -> str:
+    """An empty index of one shard with our mapping, under a name of its own that our stream's backing indices could have."""
+    index = stream_name(f"bench{uuid.uuid4().hex[:8]}")
+    features = {name: {"type": "keyword" if isinstance(value, str) else "float"} for name, value in rows[0].items()}
+    es.indices.create(
+        index=index, mappings={"dynamic": False, "properties": properties(FIELDS) | {"kdd99": {"properties": features}}},
+        settings={"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": refresh},
+    )  # fmt: skip
+    return index
+
+
+@contextmanager
+def loaded(
+    es: Elasticsearch, rows: Sequence[Mapping[str, Any]], count: int, *, refresh: str = REFRESH
+) -> Iterator[str]:
+    """An index with so many pending documents; it is deleted at the end."""
+    index = create(es, rows, refresh=refresh)
+    try:
+        with ThreadPoolExecutor(LOAD_THREADS) as pool:
+            list(
+                pool.map(
+                    lambda start: _load(es, index, rows, range(start, min(count, start + LOAD_PAGE))),
+                    range(0, count, LOAD_PAGE),
+                )
+            )
+        es.indices.refresh(index=index)
+        yield index
+    finally:
+        es.indices.delete(index=index)
+
+
+@contextmanager
+def cloned(es: Elasticsearch, index: str) -> Iterator[str]:
+    """The same documents in the same segments; deleted at the end.
+
+    Raises:
+        SystemExit: documents are still pending at the end, so the figure would be wrong.
+    """
+    clone = stream_name(f"bench{uuid.uuid4().hex[:8]}")
+    es.indices.put_settings(index=index, settings={"index.blocks.write": True})
+    es.indices.clone(index=index, target=clone, settings={"index.blocks.write": None, "number_of_replicas": 0})
+    try:
+        es.cluster.health(index=clone, wait_for_status="green", timeout="60s")
+        yield clone
+        es.indices.refresh(index=clone)
+        left = int(es.count(index=clone, query={"term": {STATUS: PENDING}})["count"])
+        if left:
+            raise SystemExit(f"{left} documents are still pending: the figure would be wrong")
+    finally:
+        es.indices.delete(index=clone)
+
+
+def _load(es: Elasticsearch, index: str, rows: Sequence[Mapping[str, Any]], numbers: Sequence[int]) -> None:
+    lines = []
+    for number in numbers:
+        lines += [dump({"create": {"_index": index, "_id": f"doc-{number}"}}), dump(pending(rows, number))]
+    answer = es.bulk(operations=b"\n".join([*lines, b""]), filter_path="errors")
+    if answer["errors"]:
+        raise SystemExit(f"{index} does not take the benchmark's documents")

@@ -1,0 +1,117 @@
+"""Oversight's own programs as processes: how long they take, and what they use of the processor.
+
+served()  ──▶ `oversight serve` with the shipped model
+watched() ──▶ `oversight watch --once`, from its first line of the log to its last
+bare()    ──▶ a loop that predicts nothing
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from oversight.children import Children, answers
+from oversight.ports import free_port
+from oversight.settings import DEFAULT_MODEL
+
+ROOT = Path(__file__).resolve().parents[2]
+START_WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a program took for its work, without its start."""
+
+    took_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running enrich service."""
+
+    url: str
+    process: psutil.Process
+
+    def cpu_s(self) -> float:
+        """Processor seconds that it and its workers have used."""
+        family = [self.process, *self.process.children(recursive=True)]
+        return sum(times.user + times.system for times in (one.cpu_times() for one in family))
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without anything that changes our programs, and `more`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICS"))}
+    return kept | {"PYTHONPATH": str(ROOT)} | more
+
+
+@contextmanager
+def served() -> Iterator[Service]:
+    """An enrich service with the shipped model."""
+    with tempfile.TemporaryDirectory() as folder:
+        children, port = Children(Path(folder)), free_port()
+        url, log = f"http://127.0.0.1:{port}", Path(folder) / "serve.log"
+        command = [
+            sys.executable,
+            "-m",
+            "oversight",
+            "serve",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--model",
+            str(DEFAULT_MODEL),
+        ]
+        child = children.start(command, log=log, env=clean_environment())
+        try:
+            if not answers(f"{url}/v2/health/ready", child, within_s=START_WAIT_S):
+                raise SystemExit(log.read_text(encoding="utf-8")[-2000:])
+            yield Service(url, child)
+        finally:
+            children.stop_all()
+
+
+def watched(url: str, enrich_url: str, index: str, *, slices: int = 1, page_size: int = 1_000) -> Run:
+    """`oversight watch --once` over an index.
+
+    Raises:
+        SystemExit: it fails.
+    """
+    environment = clean_environment(
+        ELASTICSEARCH_URL=url, OVERSIGHT_ENRICH_URL=enrich_url, OVERSIGHT_INDEX=index,
+        OVERSIGHT_WATCH_PAGE_SIZE=str(page_size), OVERSIGHT_WATCH_HEARTBEAT_S="0",
+    )  # fmt: skip
+    words: Sequence[str] = ["watch", "--once", "--json", *(["--slices", str(slices)] if slices > 1 else [])]
+    with tempfile.TemporaryDirectory() as folder:
+        child = psutil.Popen(
+            [sys.executable, "-m", "oversight", *words], cwd=folder, env=environment,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        first = child.stdout.readline()
+        before = child.cpu_times()
+        last = ([first] + [line for line in child.stdout if line.startswith(b'{"@timestamp"')])[-1]
+        _, status, used = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(f"the watcher failed with status {status}: {last.decode()}")
+    begin, end = (datetime.fromisoformat(orjson.loads(line)["@timestamp"]).timestamp() for line in (first, last))
+    return Run(end - begin, used.ru_utime + used.ru_stime - before.user - before.system)
+
+
+def bare(url: str, index: str, constant: Mapping[str, Any], *, threads: int, page_size: int) -> Run:
+    """The loop of `benchmarks.watcher.bare` over an index."""
+    command = [sys.executable, "-m", "benchmarks.watcher.bare", "--url", url, "--index", index,
+               "--threads", str(threads), "--page-size", str(page_size)]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=ROOT, env=clean_environment(), input=orjson.dumps(constant), stdout=subprocess.PIPE, check=True
+    )
+    return Run(**orjson.loads(done.stdout))
