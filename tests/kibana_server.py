@@ -1,0 +1,353 @@
+"""A server of our own that follows Kibana's documented HTTP routes for saved objects, spaces, connectors and rules.
+
+It is not Kibana, and no Kibana runs in these tests: it answers as Elastic's API reference and Kibana's source say that Kibana
+does, with its errors, its dates and its way of bringing objects into a newer form. What it cannot show is whether a real
+Kibana draws the dashboards.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+Key = tuple[str, str]
+Reply = tuple[int, Any]
+KNOWN_TYPES = frozenset({"index-pattern", "search", "query", "dashboard", "visualization", "lens", "tag", "links"})
+NEWEST = {
+    "dashboard": (10, 2, 0),
+    "search": (10, 5, 0),
+    "query": (10, 1, 0),
+    "index-pattern": (8, 0, 0),
+    "visualization": (8, 5, 0),
+}
+"""Of an 8.19 server: it refuses an object of a newer version."""
+CHECKED_REFERENCES = ("index-pattern", "search")
+"""Kibana checks no other references at an import."""
+
+
+def failure(status: int, message: str) -> Reply:
+    """An error in the form of Kibana's HTTP server."""
+    names = {
+        400: "Bad Request",
+        401: "Unauthorized",
+        403: "Forbidden",
+        404: "Not Found",
+        409: "Conflict",
+        422: "Unprocessable Entity",
+    }
+    return status, {"statusCode": status, "error": names.get(status, "Error"), "message": message}
+
+
+@dataclass
+class Space:
+    """What stands in one space."""
+
+    objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    connectors: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class FakeKibana:
+    """The state of the server, which a test may change while it runs."""
+
+    version: str = "8.19.7"
+    spaces: dict[str, Space] = field(default_factory=lambda: {"default": Space(), "soc": Space()})
+    authorization: str | None = None
+    """The header that it asks for."""
+    forbidden: bool = False
+    """The user has no privilege."""
+    not_ready: int = 0
+    """So many requests are answered with 503, as while it starts."""
+    level: str = "available"
+    known_types: frozenset[str] = KNOWN_TYPES
+    failing: dict[str, Reply] = field(default_factory=dict)
+    """Part of a path: how it is answered in place of being served."""
+    requests: list[str] = field(default_factory=list)
+    moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    url: str = ""
+
+    def now(self) -> str:
+        """Another millisecond each time."""
+        self.moment += timedelta(milliseconds=1)
+        return self.moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def edit(self, key: Key, change: Callable[[dict[str, Any]], None], space: str = "default") -> None:
+        """As if a person changed the attributes and saved."""
+        found = self.spaces[space].objects[key]
+        change(found["attributes"])
+        found["updated_at"] = self.now()
+
+    def upgrade(self, space: str = "default") -> None:
+        """As if Kibana itself were upgraded: stored objects get a new form and keep their dates."""
+        for found in self.spaces[space].objects.values():
+            found["attributes"]["addedByANewerVersion"] = True
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """What Kibana would say."""
+        parts = urlsplit(path)
+        self.requests.append(f"{method} {path}")
+        if self.not_ready > 0:
+            self.not_ready -= 1
+            return 503, None
+        found = re.fullmatch(r"(?:/s/([^/]+))?(/api/.*)", parts.path)
+        if found is None:
+            return failure(404, "Not Found")
+        route = unquote(found[2])
+        for part, reply in self.failing.items():
+            if part in path:
+                return reply
+        if self.authorization is not None and headers.get("authorization") != self.authorization:
+            return failure(401, "[security_exception]: unable to authenticate")
+        if route == "/api/status":
+            return self._status()
+        if method != "GET" and "kbn-xsrf" not in headers:
+            return failure(400, "Request must contain a kbn-xsrf header.")
+        if self.forbidden:
+            return failure(403, "Unable to bulk_create dashboard,index-pattern")
+        space = self.spaces.setdefault(found[1] or "default", Space())  # Kibana writes into a space that is not there
+        return self._serve(method, route, parse_qs(parts.query), headers, body, space)
+
+    def _status(self) -> Reply:
+        status = 200 if self.level in ("available", "degraded") else 503
+        return status, {
+            "name": "kibana",
+            "version": {"number": self.version},
+            "status": {"overall": {"level": self.level}},
+        }
+
+    def _serve(
+        self, method: str, route: str, query: dict[str, list[str]], headers: dict[str, str], body: bytes, space: Space
+    ) -> Reply:
+        if route.startswith("/api/spaces/space/"):
+            name = route.rsplit("/", 1)[1]
+            return (200, {"id": name, "name": name}) if name in self.spaces else failure(404, "Not Found")
+        if route == "/api/saved_objects/_import":
+            return self._import(space, query, headers, body)
+        if route == "/api/saved_objects/_bulk_get":
+            return 200, {"saved_objects": [self._get(space, each) for each in json.loads(body)]}
+        if route == "/api/saved_objects/_bulk_delete":
+            return 200, {"statuses": [self._delete(space, each) for each in json.loads(body)]}
+        for root, shelf, kind in (
+            ("/api/alerting/rule/", space.rules, "alert"),
+            ("/api/actions/connector/", space.connectors, "action"),
+        ):
+            if route.startswith(root):
+                return self._keyed(method, route.removeprefix(root), shelf, kind, body, space)
+        return failure(404, "Not Found")
+
+    def _get(self, space: Space, wanted: dict[str, str]) -> dict[str, Any]:
+        found = space.objects.get((wanted["type"], wanted["id"]))
+        if found is None:
+            error = {
+                "statusCode": 404,
+                "error": "Not Found",
+                "message": f"Saved object [{wanted['type']}/{wanted['id']}] not found",
+            }
+            return {**wanted, "error": error}
+        return copy.deepcopy(found)
+
+    def _delete(self, space: Space, wanted: dict[str, str]) -> dict[str, Any]:
+        if space.objects.pop((wanted["type"], wanted["id"]), None) is None:
+            return {
+                **wanted,
+                "success": False,
+                "error": {"statusCode": 404, "error": "Not Found", "message": "not found"},
+            }
+        return {**wanted, "success": True}
+
+    def _import(self, space: Space, query: dict[str, list[str]], headers: dict[str, str], body: bytes) -> Reply:
+        name, content = file_of(headers.get("content-type", ""), body)
+        if not name.endswith(".ndjson"):
+            return failure(400, f"Invalid file extension {name}")
+        objects = [json.loads(line) for line in content.decode().split("\n") if line.strip()]
+        keys = [(each["type"], each["id"]) for each in objects]
+        if len(keys) != len(set(keys)):
+            return failure(400, "Non-unique import objects detected")
+        for each in objects:
+            newest = NEWEST.get(each["type"], (8, 0, 0))
+            if tuple(map(int, each["typeMigrationVersion"].split("."))) > newest:
+                return failure(422, f'Document "{each["id"]}" belongs to a more recent version of Kibana')
+        errors = [error for each in objects if (error := self._import_error(space, each, query, set(keys)))]
+        if errors:
+            return 200, {"success": False, "successCount": 0, "warnings": [], "errors": errors}
+        for each in objects:
+            space.objects[each["type"], each["id"]] = self._brought_up(each)
+        done = [{"type": kind, "id": name, "meta": {"title": name}, "managed": False} for kind, name in keys]
+        return 200, {"success": True, "successCount": len(done), "warnings": [], "successResults": done}
+
+    def _import_error(
+        self, space: Space, each: dict[str, Any], query: dict[str, list[str]], known: set[Key]
+    ) -> dict[str, Any] | None:
+        def error(kind: str, **more: Any) -> dict[str, Any]:
+            return {"type": each["type"], "id": each["id"], "meta": {"title": ""}, "error": {"type": kind, **more}}
+
+        if each["type"] not in self.known_types:
+            return error("unsupported_type")
+        checked = [(one["type"], one["id"]) for one in each["references"] if one["type"] in CHECKED_REFERENCES]
+        missing = [
+            {"type": kind, "id": name} for kind, name in checked if (kind, name) not in known | set(space.objects)
+        ]
+        if missing:
+            return error("missing_references", references=missing)
+        if query.get("overwrite") != ["true"] and (each["type"], each["id"]) in space.objects:
+            return error("conflict")
+        return None
+
+    def _brought_up(self, each: dict[str, Any]) -> dict[str, Any]:
+        """In the form of this server's version, with its dates."""
+        stored = copy.deepcopy(each)
+        attributes = stored["attributes"]
+        if stored["type"] == "dashboard" and "controlGroupInput" in attributes:
+            attributes["controlGroupInput"]["showApplySelections"] = False
+        if stored["type"] == "search":
+            attributes["tabs"] = [{"id": "t", "label": "Untitled", "attributes": {}}]
+        now = self.now()
+        return stored | {
+            "managed": False,
+            "created_at": now,
+            "updated_at": now,
+            "version": "WzEsMV0=",
+            "namespaces": ["default"],
+        }
+
+    def _keyed(
+        self, method: str, name: str, shelf: dict[str, dict[str, Any]], kind: str, body: bytes, space: Space
+    ) -> Reply:
+        """Rules and connectors: each under a path of its own."""
+        found = shelf.get(name)
+        if method == "GET":
+            return (
+                failure(404, f"Saved object [{kind}/{name}] not found")
+                if found is None
+                else (200, copy.deepcopy(found))
+            )
+        if method == "DELETE":
+            if shelf.pop(name, None) is None:
+                return failure(404, f"Saved object [{kind}/{name}] not found")
+            return 204, None
+        given = json.loads(body)
+        if method == "POST":
+            if found is not None:
+                return failure(409, f"Saved object [{kind}/{name}] conflict")
+            refused = rule_fault(given, space) if kind == "alert" else connector_fault(given)
+            if refused:
+                return failure(400, refused)
+        elif found is None:
+            return failure(404, f"Saved object [{kind}/{name}] not found")
+        elif taken := {"rule_type_id", "consumer", "enabled", "connector_type_id"} & set(given):
+            return failure(400, f"[request body.{min(taken)}]: definition for this key is missing")
+        shelf[name] = (found or {}) | given | {"id": name} | self._rule_dates(kind, given)
+        shelf[name].pop("secrets", None)
+        return 200, copy.deepcopy(shelf[name])
+
+    def _rule_dates(self, kind: str, given: dict[str, Any]) -> dict[str, Any]:
+        if kind != "alert":
+            return {
+                "is_preconfigured": False,
+                "is_deprecated": False,
+                "is_missing_secrets": False,
+                "referenced_by_count": 1,
+            }
+        actions = [
+            action | {"uuid": "d5b3c7d2-0000-4000-8000-000000000000", "connector_type_id": ".x"}
+            for action in given["actions"]
+        ]
+        return {"updated_at": self.now(), "actions": actions, "revision": 1, "execution_status": {"status": "pending"}}
+
+
+RULE_KEYS = {
+    "name", "rule_type_id", "consumer", "enabled", "tags", "schedule", "params", "actions", "alert_delay", "flapping", "throttle",
+    "notify_when",
+}  # fmt: skip
+PARAMS = {"size", "timeWindowSize", "timeWindowUnit", "threshold", "thresholdComparator", "timeField"}
+COMPARATORS = (">", ">=", "<", "<=", "between", "notBetween")
+
+
+def rule_fault(rule: dict[str, Any], space: Space) -> str | None:
+    """What the alerting API would refuse in a rule of type `.es-query`."""
+    if more := set(rule) - RULE_KEYS:
+        return f"[request body.{min(more)}]: definition for this key is missing"
+    if lacking := {"name", "rule_type_id", "consumer", "schedule", "params", "actions"} - set(rule):
+        return f"[request body.{min(lacking)}]: expected a value"
+    params = rule["params"]
+    if lacking := PARAMS - set(params):
+        return f"params invalid: [{min(lacking)}]: expected a value"
+    if params["thresholdComparator"] not in COMPARATORS or params.get("aggType", "count") not in (
+        "count",
+        "avg",
+        "sum",
+        "min",
+        "max",
+    ):
+        return "params invalid: [thresholdComparator] or [aggType]"
+    if (
+        params["searchType"] != "esQuery"
+        or "searchConfiguration" in params
+        or "query" not in json.loads(params["esQuery"])
+    ):
+        return "params invalid: [esQuery]"
+    if params.get("groupBy") == "top" and not (params.get("termField") and params.get("termSize")):
+        return "params invalid: [groupBy]: termField and termSize are required"
+    gone = [action["id"] for action in rule["actions"] if action["id"] not in space.connectors]
+    return f"Invalid connectors: {gone[0]}" if gone else None
+
+
+def connector_fault(connector: dict[str, Any]) -> str | None:
+    """What the actions API would refuse in a connector."""
+    if connector.get("connector_type_id") not in (".index", ".server-log"):
+        return f'action type "{connector.get("connector_type_id")}" is not registered'
+    if connector["connector_type_id"] == ".index" and "index" not in connector["config"]:
+        return "error validating action type config: [index]: expected value of type [string]"
+    return None
+
+
+def file_of(content_type: str, body: bytes) -> tuple[str, bytes]:
+    """Name and content of the one file in a multipart body."""
+    boundary = content_type.partition("boundary=")[2].strip('"').encode()
+    part = body.split(b"--" + boundary)[1]
+    head, _, content = part.partition(b"\r\n\r\n")
+    name = re.search(rb'filename="([^"]*)"', head)
+    return (name[1].decode() if name else ""), content.removesuffix(b"\r\n")
+
+
+@contextmanager
+def fake_kibana(**state: Any) -> Iterator[FakeKibana]:
+    """A running server on a free port."""
+    kibana = FakeKibana(**state)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 20  # head and body in one packet: the second would wait for the first one's acknowledgement
+
+        def _any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, reply = kibana.answer(self.command, self.path, headers, body)
+            content = b"Kibana server is not ready yet" if status == 503 and reply is None else b""
+            content = json.dumps(reply).encode() if reply is not None else content
+            self.send_response(status)
+            self.send_header("kbn-name", "kibana")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler._any)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        kibana.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield kibana
+        server.shutdown()
