@@ -9,6 +9,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from es_pipelines.calls import Answer, call, error_of
+from es_pipelines.keys import may_manage
 
 PROBE = "oversight-probe-*"
 """Index pattern of the templates that are only simulated, never stored."""
@@ -34,6 +35,9 @@ class Capabilities:
     failure_store: bool = False
     pipeline_meta: bool = False
     """`_meta` on a pipeline; without, our mark stands at the end of its description."""
+    security: bool = False
+    roles: bool = False
+    """Whether we may write roles there."""
 
     def omissions(self, retention: str | None = None) -> list[Omission]:
         """What is left out on this engine, and what that costs the user."""
@@ -46,13 +50,23 @@ class Capabilities:
                 self.index_mode,
                 "nothing, unless an upgrade changes the default mode of `logs-*-*` streams",
             ),
-            f"OVERSIGHT_RETENTION={retention}": (
+            f"retention (OVERSIGHT_RETENTION={retention})": (
                 self.lifecycle or not retention,
                 "nothing is deleted by itself: delete old events with a job of your own",
             ),
             "data stream lifecycle": (
                 self.lifecycle or not self.data_streams,
                 "the stream begins no new index by itself: let a job of your own call `_rollover`",
+            ),
+            "security": (
+                self.security,
+                "no roles and no API keys: everybody who reaches it may read and change everything, so let it listen on this "
+                "machine only, or turn security on",
+            ),
+            "roles": (
+                self.roles or not self.security,
+                "no roles and no API keys: let somebody with the privilege manage_security (`PUT _security/role/*` needs it) "
+                "run this once",
             ),
             "failure store": (
                 self.failure_store,
@@ -65,13 +79,15 @@ class Capabilities:
 
 def ask(es: Elasticsearch) -> Capabilities:
     """Ask the engine; nothing is written."""
-    streams = _has_data_streams(es)
+    streams, manages = _has_data_streams(es), may_manage(es)
     return Capabilities(
         data_streams=streams,
         index_mode="settings" in _simulated(es, {"settings": {"index": {"mode": "standard"}}}),
         lifecycle=streams and takes_lifecycle(es),
         failure_store=streams and takes_failure_store(es),
         pipeline_meta=_takes_pipeline_meta(es),
+        security=manages is not None,
+        roles=bool(manages),
     )
 
 

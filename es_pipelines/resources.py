@@ -20,6 +20,7 @@ from es_pipelines.files import fill, pipelines, read_yaml
 from es_pipelines.kinds import Resource
 from es_pipelines.marks import index_meta
 from es_pipelines.parameters import parameters, pipeline_id
+from es_pipelines.roles import PARTS, role_body, role_name
 
 TEMPLATES = ("settings", "fields", "model")
 PRIORITY = 500
@@ -42,7 +43,9 @@ def resources(
     found = [Resource("pipeline", name, body) for name, body in pipelines(known, namespace).items()]
     found += _components(contract, namespace, engine, known)
     found += _index_templates(namespace, engine, known, retention)
-    return [*found, *_stream(contract, namespace, engine, known, retention)]
+    found += _stream(contract, namespace, engine, known, retention)
+    roles = PARTS.values() if engine.roles else ()
+    return [*found, *(Resource("role", role_name(part.name, namespace), role_body(part, namespace)) for part in roles)]
 
 
 def _components(

@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
 from filelock import FileLock
 from hypothesis import settings
 
@@ -24,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("OVERSIGHT_TEST_SHARED", ROOT.parent / "shared"))
 REAL_ENGINE = SHARED / "realengine"
 JAVA_NEEDED = 21
+PASSWORD = "not-the-default-1"
+"""Of the user `elastic` of the engine with security."""
 RUN_FOLDER = "PYTEST_RUN_FOLDER"
 """Environment variable with a folder that all processes of this test run share (pytest-xdist starts several)."""
 
@@ -100,11 +104,30 @@ def _real_engine(engine: str) -> str:
 def _start_real_engine(folder: Path, engine: str) -> str:
     port = free_port()
     environment = {**os.environ, "ENGINE": engine, "HEAP": "768m"}
+    if engine == "secured":
+        environment |= {"ENGINE": "elasticsearch", "SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD, "HEAP": "512m"}
     started = subprocess.run(
         [REAL_ENGINE / "start.sh", str(port), folder], env=environment, capture_output=True, text=True, check=False
     )
     assert "READY" in started.stdout, f"{engine} did not start: {started.stdout[-500:]} {started.stderr[-2000:]}"
-    return f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}"
+    if engine == "secured":
+        _wait_for_security(url)
+    return url
+
+
+def _wait_for_security(url: str) -> None:
+    """A node answers before its security index does; until then it refuses every password with 401."""
+    deadline = time.monotonic() + 60
+    with Elasticsearch(url, basic_auth=("elastic", PASSWORD), request_timeout=10) as client:
+        while time.monotonic() < deadline:
+            try:
+                client.security.create_api_key(name="oversight-test-ready", refresh="wait_for")
+            except (ApiError, TransportError):
+                time.sleep(0.2)
+            else:
+                return
+    raise AssertionError(f"the secured engine at {url} takes no password after 60 s")
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +140,12 @@ def opensearch_url() -> str:
 def elasticsearch_url() -> str:
     """Address of a real Elasticsearch 8.19 (no pipelines, no data streams) that lives as long as the test run."""
     return _real_engine("elasticsearch")
+
+
+@pytest.fixture(scope="session")
+def secured_url() -> str:
+    """Address of a real Elasticsearch 8.19 that asks for a password, `elastic`'s being PASSWORD."""
+    return _real_engine("secured")
 
 
 @pytest.fixture(params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,8 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from contract.errors import EngineUnavailableError, SettingsError
 from contract.heartbeats import heartbeat_index
@@ -22,14 +18,12 @@ from oversight.cluster import connect
 from oversight.ports import free_port
 from oversight.settings import ElasticsearchSettings
 from tests.artifacts import write_model
-from tests.conftest import REAL_ENGINE, why_no_real_engine
+from tests.conftest import PASSWORD
 from tests.integration.watcher.conftest import FAST, Place, events
 from tests.servers import enrich_service
 from watcher.config import Totals
 from watcher.heartbeat import read_heartbeats
 from watcher.loop import run
-
-PASSWORD = "not-the-default-1"
 
 
 @contextmanager
@@ -97,42 +91,6 @@ def test_a_cluster_that_is_overloaded() -> None:
     answer = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
     with _server(503, answer, b"{}") as url, pytest.raises(EngineUnavailableError, match="overloaded"):
         connect(ElasticsearchSettings(url=url))
-
-
-@pytest.fixture(scope="module")
-def secured_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Elasticsearch that asks for a password."""
-    if why_no_real_engine():
-        pytest.skip(why_no_real_engine())
-    folder, port = tmp_path_factory.mktemp("secured"), free_port()
-    environment = {
-        **os.environ,
-        "ENGINE": "elasticsearch",
-        "SECURITY": "1",
-        "ELASTIC_PASSWORD": PASSWORD,
-        "HEAP": "512m",
-    }
-    try:
-        subprocess.run([REAL_ENGINE / "start.sh", str(port), folder], env=environment, capture_output=True, check=True)
-        url = f"http://127.0.0.1:{port}"
-        _wait_for_security(url)
-        yield url
-    finally:
-        subprocess.run([REAL_ENGINE / "stop.sh", folder], capture_output=True, check=False)
-
-
-def _wait_for_security(url: str) -> None:
-    """A node answers before its security index does; until then it refuses every password with 401."""
-    deadline = time.monotonic() + 60
-    with Elasticsearch(url, basic_auth=("elastic", PASSWORD), request_timeout=10) as es:
-        while time.monotonic() < deadline:
-            try:
-                es.security.create_api_key(name="oversight-test-ready", refresh="wait_for")
-            except (ApiError, TransportError):
-                time.sleep(0.2)
-            else:
-                return
-    raise AssertionError(f"the secured engine at {url} takes no password after 60 s")
 
 
 @pytest.mark.elasticsearch

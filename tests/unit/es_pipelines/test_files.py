@@ -26,7 +26,9 @@ SCRIPTS = {
     if item.name.endswith(".painless")
 }
 SOURCES = {name: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
-ELASTICSEARCH = Capabilities(data_streams=True, index_mode=True, lifecycle=True, failure_store=True, pipeline_meta=True)
+ELASTICSEARCH = Capabilities(
+    data_streams=True, index_mode=True, lifecycle=True, failure_store=True, pipeline_meta=True, security=True, roles=True
+)
 NOTES = ("_oversight", "_ingest")
 NO_FIELDS_OF_A_DOCUMENT = {"kdd99", "message", "log", "event", "oversight"}
 """Names that the scripts compare with or look into: roots, and what shippers call a line."""
@@ -147,5 +149,5 @@ def test_what_an_engine_lacks_is_left_out_and_told() -> None:
     assert "data stream" not in kinds
     assert "'mode': 'standard'" in str(resources(KDD99, "unit", ELASTICSEARCH))
     assert "'mode': 'standard'" not in str(resources(KDD99, "unit", bare))
-    assert [bool(omission.cost) for omission in bare.omissions("30d")] == [True] * 4
+    assert [bool(omission.cost) for omission in bare.omissions("30d")] == [True] * 5
     assert ELASTICSEARCH.omissions("30d") == []
