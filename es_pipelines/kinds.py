@@ -88,16 +88,21 @@ class Step:
     action: Action
     reason: str = ""
     """Why, where the action does not say it: one line."""
-    diff: tuple[str, ...] = ()
-    """What changes, in lines of a unified diff."""
+    changes: tuple[Mapping[str, Any], Mapping[str, Any]] | None = field(default=None, repr=False)
+    """What stands and what is wanted in its place, where they differ."""
     wanted: Resource | None = field(default=None, repr=False)
     standing: Standing | None = field(default=None, repr=False)
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the engine answered to the write, where somebody needs it (the key of a new API key)."""
 
+    @property
+    def diff(self) -> tuple[str, ...]:
+        """What changes, in lines of a unified diff."""
+        return diff(*self.changes) if self.changes is not None else ()
+
     def because(self, action: Action, reason: str) -> Step:
         """The same resource with another action."""
-        return replace(self, action=action, reason=reason, diff=())
+        return replace(self, action=action, reason=reason, changes=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +167,20 @@ class Kind(ABC):
         step = Step(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
         normal = self.normal(wanted.body)
         if standing is None:
-            return replace(step, diff=diff({}, normal))
+            return replace(step, changes=({}, normal))
         stranger = self.stranger(standing, installation)
         if stranger:
             return step.because(Action.FOREIGN, stranger)
         if standing.body == normal:
             return replace(step, action=Action.UNCHANGED)
-        changes = diff(standing.body, normal)
+        step = replace(step, changes=(standing.body, normal))
         mark = standing.mark
         if mark is not None and mark.is_newer_than(installation.version):
-            return replace(step, action=Action.NEWER, reason=newer(mark, installation), diff=changes)
+            return replace(step, action=Action.NEWER, reason=newer(mark, installation))
         edited = self.edited(standing)
         if edited and not installation.force:
-            return replace(step, action=Action.KEEP, reason=f"{edited}; --force overwrites it", diff=changes)
-        return replace(step, action=Action.UPDATE, reason=edited, diff=changes)
+            return replace(step, action=Action.KEEP, reason=f"{edited}; --force overwrites it")
+        return replace(step, action=Action.UPDATE, reason=edited)
 
     def stranger(self, standing: Standing, installation: Installation) -> str:
         """Why it is not ours and what to do; empty where it is ours."""

@@ -17,10 +17,10 @@ from elasticsearch import BadRequestError, Elasticsearch
 from contract.errors import InputError
 from es_pipelines import normal
 from es_pipelines.calls import call, error_of
-from es_pipelines.difference import diff
 from es_pipelines.kinds import Action, Installation, Kind, Need, Resource, Standing, Step
 from es_pipelines.marks import Mark, from_meta
 
+BLOCKS = ("read_only_allow_delete", "read_only", "write")
 IN_PLACE = ("ignore_above", "ignore_malformed")
 """What a mapping takes for a field that is already there."""
 
@@ -95,11 +95,14 @@ class Live(Kind):
         stranger = self.stranger(standing, installation)
         if stranger:
             return step.because(Action.FOREIGN, stranger)
+        blocked = [f"index.blocks.{name}" for name in BLOCKS if standing.body["settings"].get(f"index.blocks.{name}")]
+        if blocked:
+            return step.because(Action.BLOCKED, _lift(blocked, wanted.name))
         target = self.normal(wanted.body)
         stands = _projected(standing.body, target)
         if stands == target:
             return replace(step, action=Action.UNCHANGED)
-        step = replace(step, diff=diff(stands, target))
+        step = replace(step, changes=(stands, target))
         edited = [name for name, value in target["settings"].items() if stands["settings"].get(name) != value]
         if edited and not installation.force:
             reason = f"a person changed {', '.join(edited)}; --force puts it back"
@@ -157,7 +160,7 @@ class DataStream(Live):
 
     def create(self, es: Elasticsearch, name: str) -> None:
         """Made before the first event, so that no other template can take it."""
-        call(es, "PUT", f"/_data_stream/{name}")
+        _make(es, f"/_data_stream/{name}")
 
     def mapping_options(self) -> Mapping[str, str] | None:
         """Older indices keep the mapping that they were written with."""
@@ -195,7 +198,7 @@ class PlainIndex(Live):
 
     def create(self, es: Elasticsearch, name: str) -> None:
         """From the templates."""
-        call(es, "PUT", f"/{name}")
+        _make(es, f"/{name}")
 
     def unchangeable(self, step: Step, fields: list[str]) -> Step:
         """There is no way but another index."""
@@ -219,6 +222,15 @@ class PlainIndex(Live):
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
         """With every document in it."""
         call(es, "DELETE", f"/{step.name}", allow=(404,))
+
+
+def _make(es: Elasticsearch, path: str) -> None:
+    """Create it; that somebody else did so in this moment is as good."""
+    try:
+        call(es, "PUT", path)
+    except BadRequestError as error:
+        if error_of(error.body)[0] != "resource_already_exists_exception":
+            raise
 
 
 def immovable(stands: Mapping[str, Any], wanted: Mapping[str, Any], above: str = "") -> Iterator[str]:
@@ -256,6 +268,13 @@ def _body(is_a: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """An index as it is compared."""
     properties = normal.plain(body["mappings"].get("properties", {}))
     return {"is": is_a, "settings": normal.settings(body["settings"]), "mappings": {"properties": properties}}
+
+
+def _lift(blocks: list[str], name: str) -> str:
+    """What a block on an index means, and how it goes away."""
+    why = "its disk was full" if blocks[0].endswith("allow_delete") else "somebody made it read-only"
+    null = ", ".join(f'"{block}": null' for block in blocks)
+    return f"it takes no events, since {why} ({', '.join(blocks)}); mend that, then `PUT {name}/_settings {{{null}}}`"
 
 
 def _few(fields: list[str]) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -151,8 +150,3 @@ def apply(
         if on_step is not None:
             on_step(step)
     return done
-
-
-def grouped(steps: Sequence[Step]) -> list[tuple[Action, list[Step]]]:
-    """Neighbouring steps of one action together."""
-    return [(action, list(group)) for action, group in groupby(steps, key=lambda step: step.action)]

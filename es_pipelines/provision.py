@@ -22,7 +22,7 @@ from es_pipelines.kinds import Action, Installation, Resource, Step
 from es_pipelines.marks import own_version
 from es_pipelines.plan import Plan, apply, make_plan, survey
 from es_pipelines.preflight import preflight
-from es_pipelines.removal import plan_removal
+from es_pipelines.removal import keep_used, plan_removal
 from es_pipelines.resources import resources
 
 
@@ -77,7 +77,7 @@ def plan(es: Elasticsearch, wish: Wish) -> tuple[Plan, Installation, Capabilitie
         return Plan(stream, (), findings=tuple(findings), facts=facts), _installation(wish, engine), engine
     engine = ask(es)
     wanted, installation = wanted_of(wish, engine), _installation(wish, engine)
-    steps = make_plan(wanted, survey(es, wanted, wish.namespace), installation)
+    steps = keep_used(es, make_plan(wanted, survey(es, wanted, wish.namespace), installation))
     omissions = tuple(engine.omissions(wish.retention))
     return Plan(stream, tuple(steps), omissions, tuple(findings), facts), installation, engine
 

@@ -18,7 +18,7 @@ from contract.fields import stream_name
 from contract.heartbeats import heartbeat_index
 from es_pipelines import normal
 from es_pipelines.calls import call
-from es_pipelines.kinds import Action, Installation, Standing, Step, by_name
+from es_pipelines.kinds import WRITES, Action, Installation, Standing, Step, by_name
 from es_pipelines.kinds_live import Live
 from es_pipelines.kinds_marked import Marked
 from es_pipelines.marks import own_version
@@ -131,3 +131,34 @@ def _indices_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
             continue
         named = set(map(str, normal.settings(body["settings"]).values()))
         yield from ((used, f"index {index}") for used in named & ours)
+
+
+def keep_used(es: Elasticsearch, steps: list[Step]) -> list[Step]:
+    """A plan in which nothing is removed that is needed afterwards, by what of ours stays or by somebody else."""
+    names = {step.name for step in steps if step.action == Action.REMOVE}
+    if not names:
+        return steps
+    planned = {step.name for step in steps}
+    needs = {name: user for name, user in users(es, names) if user.rpartition(" ")[2] not in planned}
+    while True:  # what is kept may need the next
+        for step in steps:
+            if step.action != Action.REMOVE:
+                needs |= dict.fromkeys(_needed_by(step) & names, f"{step.kind} {step.name}")
+        settled = [_kept_for(step, needs) for step in steps]
+        if settled == steps:
+            return steps
+        steps = settled
+
+
+def _kept_for(step: Step, needs: Mapping[str, str]) -> Step:
+    if step.action != Action.REMOVE or step.name not in needs:
+        return step
+    return step.because(Action.KEEP, f"this version does without it, and {needs[step.name]} needs it")
+
+
+def _needed_by(step: Step) -> set[str]:
+    """What a resource refers to after the step."""
+    kind, body = KINDS[step.kind], step.standing.body if step.standing is not None else {}
+    if step.action in WRITES and step.wanted is not None:
+        body = kind.normal(step.wanted.body)
+    return kind.references(body)

@@ -11,7 +11,7 @@ import orjson
 from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
-from es_pipelines.kinds import Installation, Step
+from es_pipelines.kinds import Action, Installation, Step
 from es_pipelines.plan import Plan, apply
 from es_pipelines.provision import Wish, plan
 from es_pipelines.removal import plan_removal
@@ -84,7 +84,7 @@ def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -
         if planned.facts:
             click.echo(show.cluster_line(planned))
         lines = (show.step_line(step, done=False) for step in planned.drift) if check else show.plan_lines(planned)
-        for line in [*lines, *show.notes(planned), *show.obstacles(planned)]:
+        for line in [*lines, *show.notes(planned, omissions=not check), *show.obstacles(planned)]:
             click.echo(line)
         does = f"; `{next_command}` does it" if planned.writes and not planned.in_the_way else ""
         click.echo(f"{show.summary(planned.steps, done=False)}; nothing was written{does}")
@@ -126,7 +126,9 @@ def _refuse(planned: Plan, *, as_json: bool) -> None:
 
 
 def _tell(step: Step) -> None:
-    click.echo(show.step_line(step, done=True))
+    """A line for what was done; what is as it should be is only counted."""
+    if step.action != Action.UNCHANGED:
+        click.echo(show.step_line(step, done=True))
 
 
 def _without_plan(context: click.Context) -> str:

@@ -42,7 +42,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for step in plan.steps:
         if step.action in (Action.UNCHANGED, *IN_THE_WAY):
             continue
-        size = f" ({len(step.diff) - 1} lines)" if step.action == Action.CREATE and step.diff else ""
+        size = f" ({len(step.diff) - 1} lines)" if step.action == Action.CREATE and step.changes else ""
         yield step_line(step, done=False) + size
         if step.action != Action.CREATE:
             yield from diff_lines(step.diff)
@@ -57,9 +57,9 @@ def diff_lines(diff: tuple[str, ...]) -> Iterator[str]:
         yield f"    ... {len(diff) - SHOWN_LINES} more lines, which --json shows"
 
 
-def notes(plan: Plan) -> Iterator[str]:
+def notes(plan: Plan, *, omissions: bool = True) -> Iterator[str]:
     """What is left out, and what the user should know; what stops is told on its own."""
-    for omission in plan.omissions:
+    for omission in plan.omissions if omissions else ():
         yield _line("left out", f"{omission.what}, which this engine does not have; what it costs: {omission.cost}")
     for finding in plan.findings:
         if not finding.stops:

@@ -24,22 +24,9 @@ from es_pipelines.resources import model_fields
 from tests.artifacts import HOT, TURBINE
 from tests.golden.test_pipelines import INPUTS, event
 from tests.pipelines import FLOW, KDD99, LINE, creations, simulate
+from tests.provisioning import WritesCounted
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-class WritesCounted(Elasticsearch):
-    """A client that notes every request that is no read."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.writes: list[str] = []
-
-    def perform_request(self, method: str, path: str, **options: Any) -> Any:
-        """Send it, and note it unless it only asks."""
-        if method not in ("GET", "HEAD") and not path.endswith(("/_simulate", "/_has_privileges")):
-            self.writes.append(f"{method} {path}")
-        return super().perform_request(method, path, **options)
 
 
 @pytest.fixture
