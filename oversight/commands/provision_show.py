@@ -27,14 +27,14 @@ def cluster_line(plan: Plan) -> str:
     """Which cluster this is about."""
     licence = plan.facts.get("licence")
     said = f", licence {licence} (Oversight needs no paid one)" if licence else ""
-    return _line("cluster", f"Elasticsearch {plan.facts.get('version', '?')}{said}")
+    return line("cluster", f"Elasticsearch {plan.facts.get('version', '?')}{said}")
 
 
 def step_line(step: Step, *, done: bool) -> str:
     """One resource: what will happen to it, or what happened."""
     word = step.action.done if done else str(step.action)
     reason = f": {step.reason}" if step.reason else ""
-    return _line(word, f"{step.kind:<{KIND_WIDTH}} {step.name}{reason}", _colour(step.action))
+    return line(word, f"{step.kind:<{KIND_WIDTH}} {step.name}{reason}", _colour(step.action))
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -50,9 +50,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 def diff_lines(diff: tuple[str, ...]) -> Iterator[str]:
     """A unified diff, indented; `-` is what stands, `+` is what is wanted."""
-    for line in diff[:SHOWN_LINES]:
-        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-        yield "    " + click.style(_cut(line), fg=colour)
+    for text in diff[:SHOWN_LINES]:
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1])
+        yield "    " + click.style(_cut(text), fg=colour)
     if len(diff) > SHOWN_LINES:
         yield f"    ... {len(diff) - SHOWN_LINES} more lines, which --json shows"
 
@@ -60,16 +60,16 @@ def diff_lines(diff: tuple[str, ...]) -> Iterator[str]:
 def notes(plan: Plan, *, omissions: bool = True) -> Iterator[str]:
     """What is left out, and what the user should know; what stops is told on its own."""
     for omission in plan.omissions if omissions else ():
-        yield _line("left out", f"{omission.what}, which this engine does not have; what it costs: {omission.cost}")
+        yield line("left out", f"{omission.what}, which this engine does not have; what it costs: {omission.cost}")
     for finding in plan.findings:
         if not finding.stops:
-            yield _line("note", finding.says, "yellow")
+            yield line("note", finding.says, "yellow")
 
 
 def obstacles(plan: Plan) -> Iterator[str]:
     """Each thing because of which nothing is written."""
     for says in plan.in_the_way:
-        yield _line("in the way", says, "red")
+        yield line("in the way", says, "red")
 
 
 def summary(steps: tuple[Step, ...], *, done: bool) -> str:
@@ -109,9 +109,10 @@ def _colour(action: Action) -> str | None:
     return "red" if action in IN_THE_WAY else COLOURS.get(action)
 
 
-def _line(word: str, says: str, colour: str | None = None) -> str:
+def line(word: str, says: str, colour: str | None = None) -> str:
+    """One line of output: a word for what happened, and about what."""
     return f"{click.style(f'{word:<{ACTION_WIDTH}}', fg=colour)} {says}"
 
 
-def _cut(line: str, limit: int = 180) -> str:
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+def _cut(text: str, limit: int = 180) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
