@@ -14,17 +14,16 @@ from typing import Any
 
 from console.chart import Colours, chart, draws
 from console.engine import Answer, Engine, Search, lacks_percentiles, problem_of
-from console.header import header, header_searches
+from console.header import edge, edge_ms, header, header_searches
 from console.place import Place
 from console.query import body
 from console.rows import rows_of
 from console.scope import Asked, Scope, scope_of
 from console.tables import documents_of, number, summary, table_of
-from kibana.panels import Dashboard, Panel
+from kibana.panels import Dashboard, Panel, Terms
 
 MOST_CHOICES = 200
 """Values that a filter offers, the commonest; any other can be typed."""
-FIRST: dict[str, Any] = {"size": 0, "track_total_hits": False, "aggs": {"first": {"min": {"field": "@timestamp"}}}}
 
 
 def page(
@@ -37,18 +36,20 @@ def page(
         InputError: the range ends before it begins.
     """
     scope = scope_of(asked, now_ms=now_ms, first_ms=_first_ms(engine, place) if asked.is_open else None)
-    searches: list[Search] = [*header_searches(place), (place.events, _choices(board, scope))]
-    own = len(searches)
+    searches: list[Search] = header_searches(place)
+    above = len(searches)
+    searches.append((place.events, _choices(board, scope)))
     searches += _panel_searches(board.panels, scope, place, percentiles=engine.percentiles)
     answers = engine.msearch(searches)
-    found = _retried(engine, board.panels, answers[own:], scope, place)
+    found = _retried(engine, board.panels, answers[above + 1 :], scope, place)
     return {
         "at": now_ms,
         "range": {"from": scope.time.start_ms, "to": scope.time.end_ms - 1, "interval": scope.time.interval_ms},
-        "header": header(answers[0], answers[1], now_ms=now_ms),
-        "choices": {control.id: _values(answers[2], control.id) for control in board.controls},
+        "header": header(answers[:above], now_ms=now_ms),
+        "choices": {control.id: _values(answers[above], control.id) for control in board.controls},
         "panels": [
             panel_data(panel, answer, scope, colours, missing=_missing(engine, panel, answer, place))
+            | _ways(panel, board)
             for panel, answer in zip(board.panels, found, strict=True)
         ],
     }
@@ -72,9 +73,7 @@ def _retried(
 
 
 def _first_ms(engine: Engine, place: Place) -> int | None:
-    answer = engine.msearch([(place.events, FIRST)])[0]
-    value = ((answer.get("aggregations") or {}).get("first") or {}).get("value")
-    return int(value) if isinstance(value, int | float) else None
+    return edge_ms(engine.msearch([(place.events, edge("@timestamp", "asc"))])[0])
 
 
 def _choices(board: Dashboard, scope: Scope) -> dict[str, Any]:
@@ -126,6 +125,17 @@ def panel_data(
         spec, flat = chart(panel, rows, scope, colours)
         data |= {"spec": spec, "rows": flat}
     return data
+
+
+def _ways(panel: Panel, board: Dashboard) -> dict[str, Any]:
+    """Where a click on a value leads: by place of the breakdown the filter that it sets, and the page that it is set on."""
+    control_of = {control.field: control.id for control in board.controls}
+    picks = {
+        place: control_of[each.field]
+        for place, each in enumerate(panel.by)
+        if isinstance(each, Terms) and each.field in control_of
+    }
+    return {"picks": {str(place): control for place, control in picks.items()}, "drill_down": panel.drill_down}
 
 
 def _emptiness(panel: Panel, full: bool, missing: frozenset[str]) -> dict[str, Any]:

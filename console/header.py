@@ -5,7 +5,7 @@ They are of everything that is stored, whatever time range or filter the page ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.engine import Answer, Search, problem_of
@@ -16,21 +16,38 @@ from contract.errors import InputError
 from contract.fields import ENRICHED, FAILED, PENDING, STATUS
 from contract.heartbeats import MISSED, STOPPED
 
+NO_MOMENT = 2**62
+"""A document without the date sorts as the largest whole number."""
 USUAL_INTERVAL_S = 10.0
 """Of a heartbeat that does not say its own."""
 
 
 def header_searches(place: Place) -> list[Search]:
-    """The two searches whose answers `header` reads."""
-    return [(place.events, _counts()), (place.heartbeats, _watchers())]
+    """The searches whose answers `header` reads.
+
+    The ends of a time range come from sorted hits: the embedded engine has no `min` and `max` of dates.
+    """
+    counts = {"size": 0, "track_total_hits": True, "aggs": {"status": {"terms": {"field": STATUS, "size": 10}}}}
+    pending = {"term": {STATUS: PENDING}}
+    return [
+        (place.events, counts),
+        (place.events, edge("@timestamp", "desc")),
+        (place.events, {**edge("event.ingested", "asc"), "query": pending}),
+        (place.heartbeats, _watchers()),
+    ]
 
 
-def _counts() -> dict[str, Any]:
-    """The header's: of the whole installation, whatever the page is restricted to."""
-    waiting = {"filter": {"term": {STATUS: PENDING}}, "aggs": {"since": {"min": {"field": "event.ingested"}}}}
-    newest = {"max": {"field": "@timestamp"}}
-    statuses = {"terms": {"field": STATUS, "size": 10}}
-    return {"size": 0, "track_total_hits": True, "aggs": {"status": statuses, "waiting": waiting, "newest": newest}}
+def edge(field: str, order: str) -> dict[str, Any]:
+    """A search for the first or the last moment of a date field."""
+    sort = [{field: {"order": order, "missing": "_last", "unmapped_type": "date"}}]
+    return {"size": 1, "track_total_hits": False, "_source": False, "sort": sort}
+
+
+def edge_ms(answer: Answer) -> int | None:
+    """That moment in milliseconds; None where no document has one."""
+    hits = (answer.get("hits") or {}).get("hits") or []
+    value = hits[0]["sort"][0] if hits and hits[0].get("sort") else None
+    return value if isinstance(value, int) and abs(value) < NO_MOMENT else None
 
 
 def _watchers() -> dict[str, Any]:
@@ -39,14 +56,14 @@ def _watchers() -> dict[str, Any]:
     return {"size": 50, "sort": order, "_source": wanted}
 
 
-def header(counts: Answer, watchers: Answer, *, now_ms: int) -> dict[str, Any]:
-    """How the installation is, in numbers."""
+def header(answers: Sequence[Answer], *, now_ms: int) -> dict[str, Any]:
+    """How the installation is, in numbers, from the answers to `header_searches`."""
+    counts, last, waiting, watchers = answers
     found = counts.get("aggregations") or {}
     by_status = {bucket["key"]: bucket["doc_count"] for bucket in (found.get("status") or {}).get("buckets") or []}
     total = ((counts.get("hits") or {}).get("total") or {}).get("value", 0)
     known = {name: by_status.get(name, 0) for name in (PENDING, ENRICHED, FAILED)}
-    since = ((found.get("waiting") or {}).get("since") or {}).get("value") if known[PENDING] else None
-    newest = (found.get("newest") or {}).get("value") if total else None
+    since = edge_ms(waiting) if known[PENDING] else None
     beats = [hit.get("_source") or {} for hit in (watchers.get("hits") or {}).get("hits") or []]
     return {
         "there": bool((counts.get("_shards") or {}).get("total", 0)),
@@ -55,7 +72,7 @@ def header(counts: Answer, watchers: Answer, *, now_ms: int) -> dict[str, Any]:
         **known,
         "other": max(0, total - sum(known.values())),
         "oldest_pending_s": max(0.0, (now_ms - since) / 1000) if since is not None else None,
-        "newest": newest,
+        "newest": edge_ms(last),
         "watchers": None if watchers.get("error") else sum(is_alive(beat, now_ms=now_ms) for beat in beats),
     }
 

@@ -10,7 +10,17 @@ import ecs_logging
 from rich.console import Console
 from rich.logging import RichHandler
 
-ROOTS = ("contract", "converter", "enrich_service", "es_pipelines", "oversight", "sensor", "training", "watcher")
+ROOTS = (
+    "console",
+    "contract",
+    "converter",
+    "enrich_service",
+    "es_pipelines",
+    "oversight",
+    "sensor",
+    "training",
+    "watcher",
+)
 """Loggers of ours: `logging.getLogger(__name__)` in any folder is below one of them."""
 
 

@@ -18,6 +18,7 @@ from contract.errors import SettingsError
 from es_pipelines.retention import parse_retention
 from oversight.addresses import check_url
 from oversight.settings_base import DAY_S, ENV_FILE, PREFIX, Part, ServerPart
+from oversight.settings_console import ConsoleSettings
 from watcher.slices import parse_slice
 
 __all__ = [
@@ -268,6 +269,7 @@ class ShipSettings(Part):
 
 PARTS: tuple[type[Part], ...] = (
     ElasticsearchSettings, OversightSettings, ServeSettings, WatchSettings, ShipSettings, KibanaSettings,
+    ConsoleSettings,
 )  # fmt: skip
 _Part = TypeVar("_Part", bound=Part)
 
@@ -317,6 +319,7 @@ class Internal:
             "OVERSIGHT_GOLDEN",
             "OVERSIGHT_TEST_OPENSEARCH_URL",
             "OVERSIGHT_TEST_ELASTICSEARCH_URL",
+            "OVERSIGHT_TEST_SECURED_URL",
             "OVERSIGHT_TEST_SHARED",
         }
     )

@@ -1,0 +1,88 @@
+"""A fourth page beside the dashboards: the events themselves, of any status, as the counts above every page lead to them.
+
+It is made of the same panels and is shown here alone: Kibana has Discover for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from console.engine import Engine
+from console.place import Place
+from contract.fields import ENRICHED, FAILED, PENDING, STATUS
+from kibana.palette import STATUS as STATUS_COLOURS
+from kibana.panels import ARRIVALS, Case, Cases, Column, Control, Dashboard, Panel, SavedSearch, Times
+from kibana.where import Is
+
+_COLUMNS = (
+    Column(field=STATUS, title="Status", width=90),
+    Column(field="user.id", title="User", width=110),
+    Column(field="oversight.prediction.label", title="Label", width=130),
+    Column(field="oversight.prediction.family", title="Family", width=90),
+    Column(field="oversight.prediction.probability", title="Probability", width=100),
+    Column(field="error.message", title="What went wrong"),
+    Column(field="event.original", title="Raw line"),
+)
+_STATUSES = Cases(
+    title="Status",
+    cases=tuple(Case(name, Is(STATUS, name), STATUS_COLOURS[name]) for name in (ENRICHED, PENDING, FAILED)),
+)
+
+
+def board(controls: tuple[Control, ...]) -> Dashboard:
+    """The page of the events.
+
+    Args:
+        controls: the filters that the dashboards have; one by status is added.
+    """
+    newest = SavedSearch(
+        id="events",
+        title="Events",
+        description="Every event by its arrival, the newest first",
+        columns=_COLUMNS,
+        source=ARRIVALS,
+    )
+    return Dashboard(
+        id="events",
+        title="Events",
+        description="Every event, whatever became of it",
+        intro="**What you see:** every event by when it arrived, whatever became of it. Open a row for its whole story.",
+        panels=(
+            Panel(
+                id="arrivals",
+                title="Arrivals",
+                question="When did they arrive, and what became of them?",
+                chart="time_bar",
+                by=(Times("When it arrived"), _STATUSES),
+                source=ARRIVALS,
+                width=48,
+                height=9,
+            ),
+            Panel(
+                id="newest-events",
+                title="Newest events",
+                question="What came last? A click on a row shows the whole event.",
+                chart="documents",
+                metrics=(),
+                search=newest,
+                source=ARRIVALS,
+                width=48,
+                height=26,
+            ),
+        ),
+        controls=(Control(id="status", field=STATUS, title="Status"), *controls),
+    )
+
+
+def find(engine: Engine, place: Place, index: str, doc_id: str) -> Mapping[str, Any] | None:
+    """One event with all that it holds, if it is one of this installation.
+
+    It is searched in our stream alone, so that no address reads another index.
+
+    Raises:
+        EngineUnavailableError: Elasticsearch does not answer.
+    """
+    body = {"size": 100, "query": {"ids": {"values": [doc_id]}}}
+    hits = (engine.msearch([(place.events, body)])[0].get("hits") or {}).get("hits") or []
+    return next((hit for hit in hits if hit["_index"] == index), None)

@@ -1,0 +1,88 @@
+// The row of filters: time range, and a list for each control of the page.
+
+import { byId, make, say } from "./dom.js";
+import { count, local } from "./format.js";
+import * as state from "./state.js";
+
+const controls = [...document.querySelectorAll("[data-control]")].map((element) => element.dataset.control);
+let ends = null;
+
+export function start() {
+  byId("filters").addEventListener("submit", (event) => {
+    event.preventDefault();
+    apply();
+  });
+  byId("range").addEventListener("change", (event) => choose(event.target.value));
+  byId("clear").addEventListener("click", () => state.clear(controls));
+  controls.forEach((control) => {
+    const input = byId(`pick-${control}`);
+    input.addEventListener("change", () => {
+      const value = input.value;
+      input.value = "";
+      if (value) state.pick(control, value);
+    });
+  });
+  state.onChange(show);
+  show();
+}
+
+function choose(value) {
+  if (value !== "absolute") {
+    byId("absolute").hidden = true;
+    state.setRange(value, "now");
+    return;
+  }
+  byId("absolute").hidden = false;
+  if (ends) {
+    byId("from").value = local(ends.from);
+    byId("to").value = local(ends.to);
+  }
+  byId("from").focus();
+}
+
+function apply() {
+  const start = new Date(byId("from").value);
+  const end = new Date(byId("to").value);
+  if (Number.isNaN(start.getTime()) || Number.isNaN(end.getTime())) return;
+  if (end <= start) say("The range ends before it begins.");
+  else state.setRange(start.toISOString(), end.toISOString());
+}
+
+/** Show what the address says. */
+function show() {
+  const select = byId("range");
+  const preset = state.to() === "now" && [...select.options].some((option) => option.value === state.from());
+  select.value = preset ? state.from() : "absolute";
+  byId("absolute").hidden = preset;
+  if (!preset) {
+    const [start, end] = [new Date(state.from()), new Date(state.to())];
+    if (!Number.isNaN(start.getTime())) byId("from").value = local(start.getTime());
+    if (!Number.isNaN(end.getTime())) byId("to").value = local(end.getTime());
+  }
+  controls.forEach(showPills);
+  byId("clear").hidden = controls.every((control) => !state.picked(control).length);
+  document.querySelectorAll("nav [data-page]").forEach((link) => {
+    link.setAttribute("href", state.elsewhere(new URL(link.href).pathname));
+  });
+}
+
+function showPills(control) {
+  const element = document.querySelector(`[data-control="${control}"]`);
+  const title = element.dataset.title;
+  const pills = state.picked(control).map((value) =>
+    make("li", {}, make("button", {
+      type: "button", dir: "auto", text: value, title: value, "aria-label": `${title} ${value}: take this filter away`,
+      onclick: () => state.unpick(control, value),
+    })),
+  );
+  element.querySelector(".pills").replaceChildren(...pills);
+}
+
+/** What the lists offer, from the newest answer. */
+export function offer(choices, range) {
+  ends = range;
+  for (const [control, values] of Object.entries(choices)) {
+    const options = values.map(([value, found]) => make("option", { value, label: `${value.slice(0, 80)} (${count(found)})` }));
+    byId(`list-${control}`).replaceChildren(...options);
+  }
+}

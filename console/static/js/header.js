@@ -1,0 +1,83 @@
+// The counts above every page, and what the page says when there is nothing or something is wrong.
+
+import { byId, make } from "./dom.js";
+import { count, duration, moment, time } from "./format.js";
+import * as state from "./state.js";
+
+/** Show an answer's header. */
+export function show(answer) {
+  const header = answer.header;
+  for (const name of ["total", "pending", "enriched", "failed", "watchers"]) {
+    const element = document.querySelector(`[data-count="${name}"]`);
+    element.querySelector("dd a").textContent = count(header[name]);
+    element.dataset.level = level(name, header);
+    element.title = hint(name, header);
+  }
+  byId("updated").textContent = `as of ${time(answer.at)}`;
+  welcome(header);
+  outside(answer);
+}
+
+function level(name, header) {
+  if (name === "failed") return header.failed ? "bad" : "good";
+  if (name === "watchers") return header.watchers === 0 ? "bad" : "good";
+  if (name === "pending") return header.oldest_pending_s > 60 ? "bad" : header.pending ? "some" : "good";
+  return "good";
+}
+
+function hint(name, header) {
+  if (name === "pending" && header.oldest_pending_s !== null) return `The oldest has waited for ${duration(header.oldest_pending_s)}`;
+  if (name === "watchers" && header.watchers === 0) return "No watcher lives; `oversight watch` starts one";
+  if (name === "watchers" && header.watchers === null) return "Their heartbeats cannot be read";
+  if (name === "total" && header.other) return `${count(header.other)} of them have no status`;
+  return "";
+}
+
+/** The first steps, where nothing is stored yet. */
+function welcome(header) {
+  const empty = header.total === 0;
+  byId("welcome").hidden = !empty;
+  byId("grid").hidden = empty;
+  if (!empty) return;
+  byId("welcome-title").textContent = header.there ? "No events yet" : "There is no stream yet";
+  byId("welcome-text").textContent = `${state.stream} ${header.there ? "is there and holds no event" : "does not exist"}. This page shows them as soon as they come in.`;
+  const steps = [
+    ["oversight provision", "puts pipelines, templates and the stream into Elasticsearch"],
+    ["oversight serve", "answers for the model"],
+    ["oversight watch", "gives every event its prediction"],
+    ["oversight ship FILE...", "sends files of raw events; `oversight simulate` makes some to try"],
+  ].slice(header.there ? 1 : 0);
+  byId("welcome-steps").replaceChildren(
+    ...steps.map(([command, what]) => make("li", {}, make("code", { text: command }), ` ${what}`)),
+  );
+}
+
+/** The time range holds nothing although events are there: say where they are. */
+function outside(answer) {
+  const { header, range } = answer;
+  const newest = header.newest;
+  const gone = header.total > 0 && newest !== null && newest < range.from;
+  if (!gone) {
+    if (byId("notice").dataset.kind === "range") hide();
+    return;
+  }
+  const button = make("button", { type: "button", text: "Show all time", onclick: () => state.setRange("all", "now") });
+  tell("range", `The newest event is of ${moment(newest)}, before this time range. `, button);
+}
+
+/** Say what is wrong, above the page. */
+export function tell(kind, text, ...more) {
+  const notice = byId("notice");
+  if (notice.dataset.kind === kind && notice.dataset.text === text) return;
+  Object.assign(notice.dataset, { kind, text });
+  notice.replaceChildren(text, ...more);
+  notice.hidden = false;
+}
+
+export function hide() {
+  const notice = byId("notice");
+  notice.hidden = true;
+  notice.replaceChildren();
+  delete notice.dataset.kind;
+  delete notice.dataset.text;
+}

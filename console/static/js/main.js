@@ -1,0 +1,97 @@
+// The page's clock: figures are asked, shown, and asked again; when Elasticsearch is away it says so and goes on asking.
+
+import { get } from "./api.js";
+import { byId, say } from "./dom.js";
+import * as filters from "./filters.js";
+import { count } from "./format.js";
+import * as header from "./header.js";
+import { signIn } from "./login.js";
+import * as panels from "./panels.js";
+import * as state from "./state.js";
+import * as story from "./story.js";
+import * as theme from "./theme.js";
+
+const REFRESH_MS = Number(document.body.dataset.refresh) * 1000;
+const RETRY_MS = 3000;
+const SETTLE_MS = 150;
+
+let live = true;
+let timer = null;
+let asking = null;
+let down = false;
+
+/** Ask for the figures of now and show them. */
+async function refresh({ spoken = false } = {}) {
+  clearTimeout(timer);
+  const mine = (asking = Symbol("request"));
+  document.body.dataset.asking = "";
+  try {
+    const answer = await get(`/api/pages/${state.page}?${state.query()}`);
+    if (asking !== mine) return;
+    recovered();
+    header.show(answer);
+    filters.offer(answer.choices, answer.range);
+    await panels.show(answer.panels, story.open);
+    if (spoken) say(`Updated: ${count(answer.header.total)} events stored, ${count(answer.header.pending)} pending, ${count(answer.header.failed)} failed.`);
+    document.body.dataset.ready = "";
+  } catch (problem) {
+    if (asking !== mine) return;
+    if (problem.status === 401) await signIn();
+    else fell(problem);
+  }
+  if (asking !== mine) return;
+  delete document.body.dataset.asking;
+  schedule();
+}
+
+function recovered() {
+  if (!down) return;
+  down = false;
+  header.hide();
+  say("Elasticsearch answers again.");
+}
+
+function fell(problem) {
+  if (problem.status === undefined) throw problem; // a mistake of this page: the browser's console has it
+  down = problem.status !== 400;
+  header.tell("down", problem.message);
+  document.querySelectorAll(".panel").forEach((panel) => panel.setAttribute("aria-busy", "false"));
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  if (down) timer = setTimeout(refresh, RETRY_MS);
+  else if (live) timer = setTimeout(refresh, REFRESH_MS);
+}
+
+function setLive(now) {
+  live = now;
+  const button = byId("live");
+  button.setAttribute("aria-pressed", String(live));
+  byId("live-text").textContent = live ? "Live" : "Paused";
+  button.title = live ? `New figures every ${REFRESH_MS / 1000} s; click to pause` : "Click for new figures every few seconds";
+  if (live) refresh();
+  else schedule();
+}
+
+function start() {
+  theme.start(() => panels.redraw(story.open));
+  filters.start();
+  story.start();
+  panels.startSwitches(story.open);
+  byId("live").addEventListener("click", () => setLive(!live));
+  state.onChange(() => refresh({ spoken: true }));
+  document.addEventListener("visibilitychange", () => (document.hidden || !live ? schedule() : refresh()));
+  let settling = null;
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    clearTimeout(settling);
+    settling = setTimeout(() => panels.redraw(story.open), SETTLE_MS);
+  });
+  setLive(true);
+}
+
+start();

@@ -1,0 +1,86 @@
+// What the page is about stands in its address, so that it can be reloaded, kept and sent to someone.
+//
+//   ?from=now-24h&to=now&user=alpha&family=dos&event=INDEX/ID
+
+const body = document.body.dataset;
+
+export const page = body.page;
+export const stream = body.stream;
+export const usual = { from: body.from, to: body.to };
+
+const listeners = [];
+
+/** Call this when the address has changed. */
+export function onChange(listener) {
+  listeners.push(listener);
+}
+
+const read = () => new URLSearchParams(location.search);
+
+export const from = () => read().get("from") || usual.from;
+export const to = () => read().get("to") || usual.to;
+export const picked = (control) => read().getAll(control);
+export const event = () => read().get("event");
+
+export function setRange(start, end) {
+  write((now) => {
+    now.set("from", start);
+    now.set("to", end);
+  });
+}
+
+export function pick(control, value) {
+  write((now) => {
+    if (!now.getAll(control).includes(value)) now.append(control, value);
+  });
+}
+
+export function unpick(control, value) {
+  write((now) => {
+    const left = now.getAll(control).filter((one) => one !== value);
+    now.delete(control);
+    left.forEach((one) => now.append(control, one));
+  });
+}
+
+export function clear(controls) {
+  write((now) => controls.forEach((control) => now.delete(control)));
+}
+
+/** Note the event that is open, or none; figures need not be asked anew for that. */
+export function setEvent(place) {
+  const now = read();
+  if (place === null) now.delete("event");
+  else now.set("event", place);
+  history.replaceState(null, "", address(now));
+}
+
+/** The query of a request for figures. */
+export function query() {
+  const now = read();
+  now.delete("event");
+  return now.toString();
+}
+
+/** The address of another page with the same time range and filters, and one more of them. */
+export function elsewhere(path, control = null, value = null) {
+  const now = read();
+  now.delete("event");
+  if (control !== null && !now.getAll(control).includes(value)) now.append(control, value);
+  const rest = now.toString();
+  return rest ? `${path}?${rest}` : path;
+}
+
+function write(change) {
+  const now = read();
+  change(now);
+  history.pushState(null, "", address(now));
+  listeners.forEach((listener) => listener());
+}
+
+function address(now) {
+  const rest = now.toString();
+  return rest ? `?${rest}` : location.pathname;
+}
+
+window.addEventListener("popstate", () => listeners.forEach((listener) => listener()));

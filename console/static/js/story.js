@@ -1,0 +1,187 @@
+// One event's whole story in a dialog: Escape closes it, and the focus goes back to where it was.
+
+import { get } from "./api.js";
+import { byId, make } from "./dom.js";
+import { moment, percent } from "./format.js";
+import * as state from "./state.js";
+
+let asked = null;
+let came = null;
+
+export function start() {
+  const dialog = byId("story");
+  byId("story-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("close", closed);
+  const place = state.event();
+  if (place) {
+    const cut = place.indexOf("/");
+    open(place.slice(0, cut), place.slice(cut + 1));
+  }
+}
+
+/** Open the event of this place. */
+export async function open(index, id) {
+  const dialog = byId("story");
+  const mine = (asked = Symbol("event"));
+  came = document.activeElement?.closest("tr")?.dataset.key ?? null;
+  byId("story-title").textContent = "Event";
+  byId("story-content").replaceChildren(make("p", { class: "waiting", text: "…" }));
+  if (!dialog.open) dialog.showModal();
+  byId("story-title").focus();
+  state.setEvent(`${index}/${id}`);
+  try {
+    const told = await get(`/api/event?${new URLSearchParams({ index, id })}`);
+    if (asked === mine) show(told);
+  } catch (problem) {
+    if (asked === mine) byId("story-content").replaceChildren(make("p", { class: "problem", text: problem.message }));
+  }
+}
+
+/** The row from which it came may have been drawn anew meanwhile: find it again. */
+function closed() {
+  asked = null;
+  state.setEvent(null);
+  if (came === null) return;
+  const row = [...document.querySelectorAll("tr[data-key]")].find((one) => one.dataset.key === came);
+  row?.querySelector("button")?.focus();
+}
+
+function show(told) {
+  const verdict = told.verdict;
+  byId("story-title").textContent = verdict ? verdict.label : (told.status ?? "Event");
+  byId("story-content").replaceChildren(
+    ...[
+      lead(told), failure(told.failure), likelihood(told), reasons(told), attack(told.attack), feedback(told), raw(told),
+      features(told), facts(told), source(told),
+    ].filter((part) => part !== null),
+  );
+  byId("story-content").scrollTop = 0;
+}
+
+function section(title, ...children) {
+  return make("section", {}, make("h3", { text: title }), ...children);
+}
+
+function pairs(list) {
+  return make("dl", { class: "pairs" }, ...list.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(
+    ([name, value]) => [make("dt", { text: name }), value instanceof Node ? make("dd", {}, value) : make("dd", { text: String(value), dir: "auto" })],
+  ));
+}
+
+function lead(told) {
+  const { verdict } = told;
+  const marks = [make("span", { class: `badge ${told.status ?? ""}`, text: told.status ?? "no status" })];
+  if (verdict?.alert) marks.push(make("span", { class: "badge alert", text: "alert" }));
+  if (verdict?.severity_word && verdict.severity > 0) marks.push(make("span", { class: `badge ${verdict.severity_word}`, text: verdict.severity_word }));
+  if (verdict?.suppressed_by) marks.push(make("span", { class: "badge", text: `suppressed by ${verdict.suppressed_by}` }));
+  if (verdict?.rescored) marks.push(make("span", { class: "badge", text: "rescored" }));
+  const times = told.times.map(([name, value]) => [name, moment(value)]);
+  const numbers = verdict === null ? [] : [
+    ["Label", swatched(verdict.label, verdict.colour)],
+    ["Closest label", verdict.closest === verdict.label ? null : verdict.closest],
+    ["Family", verdict.family],
+    ["Probability", verdict.probability === null ? null : `${percent(verdict.probability)} of the closest label`],
+    ["Novelty", novelty(verdict)],
+    ["Risk score", verdict.risk === null ? null : `${verdict.risk.toFixed(0)} of 100`],
+    ["Severity", verdict.severity === null ? null : `${verdict.severity_word} (${verdict.severity})`],
+  ];
+  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([...numbers, ...times, ["Model", model(told.model)]]));
+}
+
+function novelty(verdict) {
+  if (verdict.novelty === null) return null;
+  const limit = verdict.threshold === null ? "" : `, unlike anything in training above ${verdict.threshold.toFixed(3)}`;
+  return `${verdict.novelty.toFixed(3)}${limit}`;
+}
+
+function model(found) {
+  if (!found) return null;
+  return `${found.id ?? "?"} ${found.version ?? ""}${found.current ? "" : ", which is not the model of now"}`;
+}
+
+function swatched(text, colour) {
+  const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
+  if (colour) swatch.style.background = colour;
+  return make("span", { dir: "auto" }, colour ? swatch : null, text);
+}
+
+function failure(found) {
+  if (!found) return null;
+  return section("What went wrong", pairs([
+    ["Reason", found.type], ["Message", found.message], ["Field", found.field], ["Pipeline", found.pipeline], ["Processor", found.processor],
+  ]), make("p", { class: "hint" }, "The event is kept. Once the cause is mended, ", make("code", { text: "oversight retry" }), " tries it again."));
+}
+
+function likelihood(told) {
+  if (!told.top.length) return null;
+  const rows = told.top.map((one) => {
+    const bar = make("span", { class: "bar" });
+    bar.style.width = `${Math.max(0.5, (one.probability ?? 0) * 100)}%`;
+    if (one.colour) bar.style.background = one.colour;
+    return make("tr", {}, make("th", { scope: "row", text: one.label, dir: "auto" }), make("td", { class: "number", text: percent(one.probability) }), make("td", { class: "wide", "aria-hidden": "true" }, bar));
+  });
+  return section("The three likeliest labels", make("table", { class: "top3" },
+    make("thead", { class: "hidden" }, make("tr", {}, make("th", { scope: "col", text: "Label" }), make("th", { scope: "col", text: "Probability" }), make("th", { scope: "col", text: "Bar" }))),
+    make("tbody", {}, ...rows)));
+}
+
+function reasons(told) {
+  if (!told.reasons.length && !told.warnings.length) return null;
+  const parts = [];
+  if (told.reasons.length) parts.push(make("ul", { class: "reasons" }, ...told.reasons.map((text) => make("li", { text, dir: "auto" }))));
+  if (told.warnings.length) {
+    parts.push(make("ul", { class: "warnings" }, ...told.warnings.map((one) => make("li", {}, make("code", { text: one.field }), ` ${one.says}`))));
+  }
+  return section("Reasons", ...parts);
+}
+
+function attack(found) {
+  if (!found.length) return null;
+  return section("MITRE ATT&CK", pairs(found.map((one) => {
+    const text = `${one.id} ${one.name}`;
+    return [one.kind, one.page ? make("a", { href: one.page, rel: "noreferrer noopener", target: "_blank", text }) : text];
+  })));
+}
+
+function feedback(told) {
+  const found = told.feedback;
+  if (found) {
+    return section("Analyst's verdict", pairs([
+      ["Verdict", found.verdict?.replace("_", " ")], ["Label", found.label], ["Comment", found.comment], ["By", found.by], ["At", found.at ? moment(found.at) : null],
+    ]));
+  }
+  if (!told.verdict) return null;
+  return section("Analyst's verdict", make("p", { class: "hint" }, "Nobody has given one yet: ", make("code", { text: `oversight verdict ${told.id} true_positive` }), " or ", make("code", { text: "false_positive" }), "."));
+}
+
+function raw(told) {
+  if (told.raw === null) return null;
+  const parts = [make("pre", { class: "raw", dir: "ltr", tabindex: "0", "aria-label": "Raw line", text: told.raw || "(an empty line)" })];
+  if (told.raw_cut) parts.push(make("p", { class: "hint", text: "The line is longer; Elasticsearch has all of it." }));
+  return section("Raw line", ...parts);
+}
+
+function features(told) {
+  const { rows, usual_of: usual } = told.features;
+  if (!rows.length) return null;
+  const words = { unseen: "never seen in training", unusual: `unusual for ${usual}`, missing: "missing" };
+  const line = (row) => make("tr", { class: row.outside },
+    make("th", { scope: "row", text: row.name, title: row.field }),
+    make("td", { class: "number", text: row.value ?? "–", dir: "auto" }),
+    make("td", { text: row.usual }), make("td", { text: row.seen }), make("td", { class: "mark", text: row.outside ? words[row.outside] : "" }));
+  const ranked = { missing: 0, unseen: 1, unusual: 2 };
+  const sorted = [...rows].sort((one, other) => (ranked[one.outside] ?? 3) - (ranked[other.outside] ?? 3));
+  return section("What the model read", make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Features" }, make("table", {},
+    make("thead", {}, make("tr", {}, ...["Feature", "Value", `Usual (90 % of ${usual})`, "Seen in training", ""].map((text) => make("th", { scope: "col", text })))),
+    make("tbody", {}, ...sorted.map(line)))));
+}
+
+function facts(told) {
+  return told.facts.length ? section("The other fields", pairs(told.facts)) : null;
+}
+
+function source(told) {
+  return section("Document", make("p", { class: "hint" }, make("code", { text: `${told.index}/${told.id}` })),
+    make("details", {}, make("summary", { text: "As it stands in Elasticsearch" }), make("pre", { dir: "ltr", tabindex: "0", text: told.document })));
+}

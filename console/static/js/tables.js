@@ -1,0 +1,87 @@
+// Tables: of a chart's data, of a table panel, and of the newest documents, whose rows open an event.
+
+import { make } from "./dom.js";
+import { count, moment } from "./format.js";
+
+/** The table of a panel's rows; `pick(column, text)` makes a button of a cell by which the page can be filtered. */
+export function dataTable(table, caption, pick) {
+  const rows = table.rows.map((cells) =>
+    make("tr", {}, ...cells.map((cell, place) => dataCell(table.columns[place], place, cell, pick))),
+  );
+  return frame(table, caption, rows);
+}
+
+function dataCell(column, place, cell, pick) {
+  const text = column.kind === "time" ? moment(cell) : cell;
+  const name = place === 0 ? "th" : "td";
+  const attributes = { class: column.kind, scope: place === 0 ? "row" : null, dir: "auto" };
+  const onclick = pick?.(column, place, cell);
+  if (!onclick) return make(name, { ...attributes, text });
+  return make(name, attributes, make("button", { type: "button", class: "value", text, title: `Only ${text}`, onclick }));
+}
+
+/** The table of the newest documents. Rows that were there before stay the same elements, so that focus stays where it is. */
+export function documentTable(place, table, caption, open) {
+  const before = new Map([...place.querySelectorAll("tbody tr")].map((row) => [row.dataset.key, row]));
+  const rows = table.rows.map((row) => {
+    const key = JSON.stringify([row.index, row.id, row.cells]);
+    return before.get(key) ?? documentRow(table, row, key, open);
+  });
+  const old = place.querySelector("table");
+  if (old && place.dataset.columns === String(table.columns.length)) {
+    sync(old.tBodies[0], rows);
+    place.querySelector(".left-out")?.remove();
+    const note = leftOut(table);
+    if (note) place.querySelector(".scroll").append(note);
+    return;
+  }
+  place.dataset.columns = table.columns.length;
+  place.replaceChildren(frame(table, caption, rows));
+}
+
+function documentRow(table, row, key, open) {
+  const [when, ...cells] = row.cells;
+  const show = () => open(row.index, row.id);
+  const first = table.opens
+    ? make("button", { type: "button", class: "open", text: moment(when), "aria-haspopup": "dialog", onclick: show })
+    : document.createTextNode(moment(when));
+  const tr = make(
+    "tr", { "data-key": key, class: table.opens ? "opens" : null },
+    make("th", { scope: "row", class: "time" }, first),
+    ...cells.map((cell, place) => make("td", { text: cell, dir: "auto", class: kindOf(table.columns[place + 1]), title: cell.length > 40 ? cell : null })),
+  );
+  if (table.opens) tr.addEventListener("click", (event) => event.target.closest("button") || String(getSelection()) || show());
+  return tr;
+}
+
+function kindOf(column) {
+  return column.field === "event.original" ? "raw" : null;
+}
+
+/** Make the rows of a table body these, touching only what differs. */
+function sync(body, rows) {
+  const wanted = new Set(rows);
+  [...body.children].filter((row) => !wanted.has(row)).forEach((row) => row.remove());
+  rows.forEach((row, place) => {
+    if (body.children[place] !== row) body.insertBefore(row, body.children[place] ?? null);
+  });
+}
+
+function frame(table, caption, rows) {
+  const heads = table.columns.map((column) => {
+    const head = make("th", { scope: "col", class: column.kind, text: column.title });
+    if (column.width) head.style.width = `${column.width}px`;
+    return head;
+  });
+  const element = make(
+    "table", {},
+    make("caption", { class: "hidden", text: caption }),
+    make("thead", {}, make("tr", {}, ...heads)),
+    make("tbody", {}, ...rows),
+  );
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, element, leftOut(table));
+}
+
+function leftOut(table) {
+  return table.left_out ? make("p", { class: "left-out", text: `${count(table.left_out)} more, older ones, are not listed` }) : null;
+}
