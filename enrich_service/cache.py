@@ -5,40 +5,32 @@
                             └──── found again ───┘◀────────────────── the new generation, until it is half of the size ◀──┘
 
 A key is the row itself, every bit of what the graph would take, so what is found is what the model would say. A cache belongs to one
-model: another version begins with none. Rows that do not come again are thrown away with their generation, and where hardly any
-comes again most pages are not looked up at all.
+model: another version begins with none. Rows that do not come again are thrown away with their generation. Looking up takes time too:
+where it takes more than it saves, most pages are not looked up at all.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from operator import itemgetter
 
 from enrich_service.config import DEFAULT_CACHE_BYTES
-from enrich_service.features import RowKey
 
 SMALL_PAGE = 32
 """Documents of a page that is always looked up: that takes a hundredth of what the model takes for it."""
-LEAST_SHARE = 0.1
-"""Of rows that come again, from which looking up pays whatever the rows are."""
-EVERY = 8
+EVERY = 16
 """Where it does not pay, one page of so many is still looked up: traffic changes."""
 WEIGHT = 0.25
-"""Of the last page in the share of rows that come again."""
-ENTRY_BYTES = 500
-"""What an entry takes beside its text and its numbers: the objects and its place in the dict."""
+"""Of the last page in what is known of the traffic."""
+ENTRY_BYTES = 300
+"""What an entry takes beside its texts: the objects and its places in the dict."""
 
+Kept = tuple[bytes, int, bool, bool, tuple[str, ...]]
+"""What is known of a row: the JSON of its result from behind the id; and what is counted of it: closest label, novel,
+unknown, warnings. A plain tuple: Python's collector need not look at those again and again."""
 
-class Kept(NamedTuple):
-    """What is known of a row: its result, and what is counted of it."""
-
-    rest: bytes
-    """The JSON of its result from behind the id."""
-    closest: int
-    novel: bool
-    unknown: bool
-    warnings: list[str]
+rests_of, closest_of, novel_of, unknown_of, warnings_of = map(itemgetter, range(5))
 
 
 class ResultCache:
@@ -50,22 +42,22 @@ class ResultCache:
 
     def __init__(self, max_bytes: int = DEFAULT_CACHE_BYTES) -> None:
         self._half_bytes = max_bytes // 2
-        self._new: dict[RowKey, Kept] = {}
-        self._old: dict[RowKey, Kept] = {}
+        self._new: dict[bytes, Kept] = {}
+        self._old: dict[bytes, Kept] = {}
         self._new_bytes = 0
-        self._share, self._turn = 1.0, 0
+        self._gain, self._turn = 1.0, 0
         self._lock = threading.Lock()
 
     def pays(self, n_rows: int) -> bool:
         """Whether a page of so many rows is worth looking up, by what the last ones brought."""
         if not self._half_bytes:
             return False
-        if n_rows < SMALL_PAGE or self._share >= LEAST_SHARE:
+        if n_rows < SMALL_PAGE or self._gain >= 0:
             return True
         self._turn += 1
         return self._turn % EVERY == 0
 
-    def look(self, keys: Sequence[RowKey]) -> list[Kept | None]:
+    def look(self, keys: Sequence[bytes]) -> list[Kept | None]:
         """What is known of each row."""
         new, old = self._new, self._old
         found = list(map(new.get, keys))
@@ -77,11 +69,11 @@ class ResultCache:
             self.keep(again)
         return found
 
-    def keep(self, entries: Mapping[RowKey, Kept]) -> None:
+    def keep(self, entries: Mapping[bytes, Kept]) -> None:
         """Know these rows from now on."""
         if not entries:
             return
-        size = sum(map(_size, entries.values())) + len(entries) * (ENTRY_BYTES + len(next(iter(entries))[0]))
+        size = sum(map(len, entries)) + sum(map(len, map(rests_of, entries.values()))) + len(entries) * ENTRY_BYTES
         with self._lock:
             if self._new_bytes + size > self._half_bytes:
                 self._old, self._new, self._new_bytes = self._new, {}, 0
@@ -89,22 +81,27 @@ class ResultCache:
                 self._new.update(entries)
                 self._new_bytes += size
 
-    def looked(self, n_rows: int, n_again: int) -> None:
-        """Learn from a page how many of its rows needed no run of the model."""
-        if n_rows >= SMALL_PAGE:
-            self._share += WEIGHT * (n_again / n_rows - self._share)
+    def looked(self, n_rows: int, n_asked: int, *, look_s: float, ask_s: float) -> None:
+        """Learn what looking up a page brought.
+
+        Args:
+            n_rows: its rows.
+            n_asked: those of them that the model was asked for.
+            look_s: time of all but the model.
+            ask_s: time of the model and what goes with it.
+        """
+        if n_rows < SMALL_PAGE:
+            return
+        saved = 1.0 if not n_asked else (n_rows - n_asked) * ask_s / n_asked / look_s - 1.0
+        self._gain += WEIGHT * (min(saved, 1.0) - self._gain)
 
     def __len__(self) -> int:
         return len(self._new) + len(self._old)
 
 
-def _size(kept: Kept) -> int:
-    return len(kept.rest)
-
-
-def first_rows(keys: Sequence[RowKey], rows: Iterable[int]) -> dict[RowKey, int]:
+def first_rows(keys: Sequence[bytes], rows: Iterable[int]) -> dict[bytes, int]:
     """The first of these rows with each key."""
-    first: dict[RowKey, int] = {}
+    first: dict[bytes, int] = {}
     for row in rows:
         first.setdefault(keys[row], row)
     return first

@@ -9,6 +9,7 @@ documents ──▶ features ──▶ predictions ──▶ reasons of the flag
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,19 @@ from numpy.typing import NDArray
 
 from contract.errors import DocumentError
 from enrich_service.artifact import RUNTIME_ERRORS, Artifact, first_line
-from enrich_service.cache import Kept, ResultCache, first_rows
+from enrich_service.cache import (
+    Kept,
+    ResultCache,
+    closest_of,
+    first_rows,
+    novel_of,
+    rests_of,
+    unknown_of,
+    warnings_of,
+)
 from enrich_service.config import DEFAULT_CACHE_BYTES
 from enrich_service.encode import PageEncoder, dump_ids, dump_json, joined
-from enrich_service.features import FeatureReader, FeatureRows, RowKey, row_keys
+from enrich_service.features import FeatureReader, FeatureRows, row_keys
 from enrich_service.partial import PartialDocuments
 from enrich_service.predict import Predictions, Predictor
 from enrich_service.reasons import Explainer
@@ -148,13 +158,15 @@ class Enricher:
 
     def _known(self, ids: Sequence[bytes], rows: FeatureRows) -> Found:
         """As `_new`, where each different row is predicted once, and not at all if it was before."""
+        began_s = time.perf_counter()
         keys = row_keys(rows.numeric, rows.categorical)
         found = self._cache.look(keys)
         asked = first_rows(keys, [row for row, kept in enumerate(found) if kept is None])
-        self._cache.looked(len(keys), len(keys) - len(asked))
-        errors, bad = dict(rows.errors), dict[RowKey, DocumentError]()
+        errors, bad, ask_s = dict(rows.errors), dict[bytes, DocumentError](), 0.0
         if asked:
+            ask_began_s = time.perf_counter()
             fresh, bad = self._ask(rows, asked)
+            ask_s = time.perf_counter() - ask_began_s
             self._cache.keep(fresh)
             found = [kept or fresh.get(key) for kept, key in zip(found, keys, strict=True)]
         index = rows.index.tolist()
@@ -163,13 +175,15 @@ class Enricher:
             good = [row for row, kept in enumerate(found) if kept is not None]
             index, rows = [index[row] for row in good], rows.take(good)
         every = [kept for kept in found if kept is not None]
+        results = joined(ids if len(index) == len(ids) else [ids[position] for position in index], map(rests_of, every))
+        self._cache.looked(len(keys), len(asked), look_s=time.perf_counter() - began_s - ask_s, ask_s=ask_s)
         if every:
             self._tell(_of_kept(rows, every, again=len(every) - len(asked) + len(bad)))
-        return index, joined([ids[position] for position in index], [kept.rest for kept in every]), errors
+        return index, results, errors
 
     def _ask(
-        self, rows: FeatureRows, asked: Mapping[RowKey, int]
-    ) -> tuple[dict[RowKey, Kept], dict[RowKey, DocumentError]]:
+        self, rows: FeatureRows, asked: Mapping[bytes, int]
+    ) -> tuple[dict[bytes, Kept], dict[bytes, DocumentError]]:
         """What the model says of some rows by their keys, and the errors of those that it cannot compute."""
         key_of = dict(zip(asked.values(), asked, strict=True))
         predictions = self._predictor.predict(rows.take(list(key_of)))
@@ -179,11 +193,11 @@ class Enricher:
             predictions.closest.tolist(),
             predictions.novel.tolist(),
             predictions.unknown.tolist(),
-            predictions.warnings,
+            map(tuple, predictions.warnings),
         )
         good = [key_of[row] for row in predictions.rows.index.tolist()]
         errors = {key_of[row]: error for row, error in predictions.rows.errors.items()}
-        return dict(zip(good, map(Kept, *columns), strict=True)), errors
+        return dict(zip(good, zip(*columns, strict=True), strict=True)), errors
 
     def enrich(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
         """The results of `answer` as dicts, for who changes them: slower, and equal to their JSON.
@@ -247,10 +261,10 @@ def _of_kept(rows: FeatureRows, every: Sequence[Kept], *, again: int) -> Verdict
     """What is counted of rows, each with what is known of it."""
     return Verdicted(
         rows,
-        closest=np.array([kept.closest for kept in every], np.intp),
-        novel=np.array([kept.novel for kept in every], np.bool_),
-        unknown=np.array([kept.unknown for kept in every], np.bool_),
-        warnings=[kept.warnings for kept in every],
+        closest=np.array(list(map(closest_of, every)), np.intp),
+        novel=np.array(list(map(novel_of, every)), np.bool_),
+        unknown=np.array(list(map(unknown_of, every)), np.bool_),
+        warnings=list(map(warnings_of, every)),
         again=again,
     )
 

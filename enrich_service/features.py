@@ -46,10 +46,6 @@ PARTS = 16
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
-RowKey = tuple[Any, ...]
-"""A row as something to look up: the bytes of its numbers, then its words."""
-
-
 @dataclass(frozen=True, slots=True)
 class FeatureRows:
     """What a page of documents gave."""
@@ -69,7 +65,7 @@ class FeatureRows:
         return FeatureRows(chosen, self.numeric[chosen], self.categorical[chosen], {})
 
 
-def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[RowKey]:
+def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[bytes]:
     """A key for each row; two rows have the same one if the graph would take the same bits for them.
 
     Args:
@@ -80,7 +76,10 @@ def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> 
     # as bytes: tuples of floats would be five times as slow
     data = numeric.tobytes()
     numbers = [data[begin : begin + width] for begin in range(0, n * width, width)] if width else [b""] * n
-    return list(zip(numbers, *categorical.T.tolist(), strict=True))
+    words = list(zip(*categorical.T.tolist(), strict=True)) or [()] * n
+    # a page has few different words together; what Python writes for them is never that of others
+    texts = {these: repr(these).encode("utf-8", "surrogatepass") for these in {*words}}
+    return [number + texts[these] for number, these in zip(numbers, words, strict=True)]
 
 
 class Container:

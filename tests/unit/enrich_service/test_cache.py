@@ -50,7 +50,7 @@ def answers(artifact: Artifact, cache_bytes: int, pages: int = 3) -> tuple[list[
 
 def kept(text: bytes = b"x") -> Kept:
     """An entry."""
-    return Kept(text, 0, False, False, [])
+    return text, 0, False, False, ()
 
 
 def test_an_answer_is_the_same_with_and_without(turbine: Artifact) -> None:
@@ -90,37 +90,38 @@ def test_the_key_of_a_row_is_all_of_it(turbine: Artifact) -> None:
     words = np.array([["a", "b"], ["a", "b"], ["ab", ""], ["a", "b"]], np.object_)
     first, *others = row_keys(numeric, words)
     assert [key == first for key in others] == [False, False, True]
-    assert row_keys(numeric[:, :0], words)[0] == (b"", "a", "b")
+    assert len({*row_keys(numeric[:, :0], words)}) == 2
     assert len({*row_keys(numeric, words[:, :0])}) == 2
 
 
 def test_it_never_holds_more_than_its_bytes() -> None:
     """What was looked up lately stays; the rest goes with its generation."""
     cache = ResultCache(100 * (ENTRY_BYTES + 5))
-    often = (b"\0\0\0\0", "often")
+    often = b"often"
     cache.keep({often: kept()})
     for number in range(1000):
-        cache.keep({(number.to_bytes(4, "big"), "once"): kept()})
+        cache.keep({number.to_bytes(4, "big"): kept()})
         assert cache.look([often]) != [None]
         assert len(cache) <= 100
-    assert cache.look([((3).to_bytes(4, "big"), "once")]) == [None]
+    assert cache.look([(3).to_bytes(4, "big")]) == [None]
 
 
 def test_what_is_larger_than_half_of_it_is_not_kept() -> None:
     """One page of very long results throws nothing else out for nothing."""
     cache = ResultCache(1000)
-    cache.keep({(b"", "long"): kept(bytes(2000))})
+    cache.keep({b"long": kept(bytes(2000))})
     assert len(cache) == 0
 
 
 def test_large_pages_without_equal_rows_are_looked_up_now_and_then() -> None:
-    """Where nothing comes again it costs next to nothing, and is noticed when something does."""
+    """Where looking up takes longer than it saves it costs next to nothing, and is noticed when that changes."""
     cache = ResultCache()
     for _ in range(20):
-        cache.looked(1000, 0)
+        cache.looked(1000, 900, look_s=0.002, ask_s=0.005)
     assert [cache.pays(1000) for _ in range(2 * EVERY)].count(True) == 2
     assert cache.pays(SMALL_PAGE - 1)
-    cache.looked(1000, 900)
+    for _ in range(5):
+        cache.looked(1000, 900, look_s=0.002, ask_s=0.1)
     assert cache.pays(1000)
     assert not ResultCache(0).pays(1)
 
