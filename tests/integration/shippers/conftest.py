@@ -1,0 +1,19 @@
+"""A terminal in front of the engine, cleaned up afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from es_pipelines.provision import remove
+from tests.acceptance.commands import Desk
+
+
+@pytest.fixture
+def desk(engine_url: str, es: Elasticsearch, namespace: str, tmp_path: Path) -> Iterator[Desk]:
+    """Settings point at an installation of its own."""
+    yield Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
+    remove(es, namespace)
