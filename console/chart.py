@@ -16,6 +16,7 @@ from typing import Any
 from console.rows import OTHERS, Row
 from console.scope import Scope
 from console.text import label
+from console.times import DAY, HOUR, MINUTE
 from kibana.panels import Breakdown, Cases, Metric, Panel, Scheme, Terms, Times
 
 Colours = Mapping[Scheme, Mapping[str, str]]
@@ -27,9 +28,11 @@ LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OTHER = "#9AA3AD"
 """Of the bucket of all that is beyond the commonest."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-FORMATS = {"number": "~s", "percent": ".0%", "seconds": "~s"}
-BAR_ROWS = 25
-"""Bars that a panel of usual height shows with their names."""
+FORMATS = {"number": ",~f", "percent": ".0%", "seconds": ",.3~f"}
+LARGE = 20_000
+"""From there on an axis counts in thousands."""
+ROW_PIXELS, LEGEND_PIXELS = 21, 17
+"""Height of a row of the grid, and of a line of a legend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def _flat(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str,
         flat: dict[str, Any] = {}
         for place, (each, key) in enumerate(zip(panel.by, row.keys, strict=True)):
             if isinstance(each, Times):
-                flat |= {"t": key, "t2": int(key) + scope.time.interval_ms}
+                flat |= {"t": key, "middle": int(key) + scope.time.interval_ms // 2}
                 continue
             flat[f"by{place}"] = label(key)
             if flat[f"by{place}"] != key:
@@ -97,7 +100,7 @@ def _bar(it: Drawing) -> Spec:
     order = names if fixed else sorted(names, key=lambda name: -totals[name])
     encoding = {
         "y": {"field": "by0", "type": "nominal", "sort": order, "axis": {"title": None, "labelLimit": _room(panel)}},
-        "x": _amount(panel.metrics[0], zero=True),
+        "x": _amount(it, zero=True),
         "color": _colour(it, 1 if stacked else 0, legend=stacked),
         "tooltip": _tooltip(it),
     }
@@ -122,16 +125,21 @@ def _rank(it: Drawing, field: str) -> None:
 def _time_bar(it: Drawing) -> Spec:
     stacked = len(it.panel.by) > 1
     encoding = {
-        "x": _time_axis("t", it.scope),
-        "x2": {"field": "t2"},
-        "y": _amount(it.panel.metrics[0], zero=True),
+        "x": _time_axis("middle", it.scope),
+        "y": _amount(it, zero=True),
         "color": _colour(it, 1 if stacked else 0, legend=stacked),
         "tooltip": _tooltip(it),
     }
     if stacked:
         encoding["order"] = {"field": "rank", "type": "quantitative"}
         _rank(it, "by1")
-    return {"mark": {"type": "bar", "orient": "vertical", "binSpacing": 1}, "encoding": encoding}
+    mark = {"type": "bar", "orient": "vertical", "width": {"expr": _column(it.scope)}}
+    return {"mark": mark, "encoding": encoding}
+
+
+def _column(scope: Scope) -> str:
+    """Width of a bucket in pixels, a hairline left free."""
+    return f"max(1, width / {len(scope.time.buckets())} - 1)"
 
 
 def _time_line(it: Drawing) -> Spec:
@@ -142,9 +150,9 @@ def _time_line(it: Drawing) -> Spec:
     series = {"field": "series", "type": "nominal", "title": None}
     encoding = {
         "x": _time_axis("t", it.scope),
-        "y": _amount(metric, zero=metric.format != "seconds"),
+        "y": _amount(it, zero=metric.format != "seconds"),
         "color": {**series, "scale": _scale(shown), "legend": {"orient": "top"}},
-        "strokeDash": {**series, "sort": names},
+        "strokeDash": {**series, "sort": names, "legend": None},
         "tooltip": [
             {"field": "t", "type": "temporal", "title": "Time", "format": _clock(it.scope)},
             {"field": "series", "type": "nominal", "title": "Line"},
@@ -203,30 +211,52 @@ def _heat_map(it: Drawing) -> Spec:
     legend = {"gradientLength": 90, "format": FORMATS[it.panel.metrics[0].format]}
     scale = {"scheme": "blues"}
     encoding: Spec = {
-        "x": _time_axis("t", it.scope) if over_time else names,
+        "x": _time_axis("middle", it.scope) if over_time else names,
         "y": {"field": "by1", "type": "nominal", "axis": axis},
         "color": {"field": "m0", "type": "quantitative", "title": None, "scale": scale, "legend": legend},
         "tooltip": _tooltip(it),
     }
-    if over_time:
-        encoding["x2"] = {"field": "t2"}
-    return {"mark": {"type": "rect"}, "encoding": encoding}
+    size = {"width": {"expr": _column(it.scope)}} if over_time else {}
+    return {"mark": {"type": "rect", **size}, "encoding": encoding}
 
 
-def _amount(metric: Metric, *, zero: bool) -> dict[str, Any]:
-    axis = {"title": None, "format": FORMATS[metric.format], "tickCount": 5}
+def _amount(it: Drawing, *, zero: bool) -> Spec:
+    """The axis of numbers; large ones in thousands and millions."""
+    metric = it.panel.metrics[0]
+    large = max((abs(row["m0"] or 0) for row in it.data), default=0) >= LARGE
+    axis: Spec = {
+        "title": None,
+        "format": "~s" if large else FORMATS[metric.format],
+        "tickCount": 5,
+        "labelOverlap": True,
+    }
     if metric.format == "seconds":
         axis["title"] = "seconds"
     if metric.kind == "count":
-        axis["tickMinStep"] = 1
+        axis |= {"tickMinStep": 1, "labelExpr": "datum.value ? datum.label : '0'"}
     return {"field": "m0", "type": "quantitative", "axis": axis, "scale": {"zero": zero, "nice": True}}
 
 
-def _time_axis(name: str, scope: Scope) -> dict[str, Any]:
+def _time_axis(name: str, scope: Scope) -> Spec:
     buckets = scope.time.buckets()
-    domain = [buckets[0], buckets[-1] + buckets.step]
-    axis = {"title": None, "grid": False, "labelOverlap": True, "tickCount": 8}
+    # as expressions: Vega's interpreter reads the `datetime(milliseconds)` that plain numbers become as a year
+    domain = [{"expr": str(end)} for end in (buckets[0], buckets[-1] + buckets.step)]
+    axis = {"title": None, "grid": False, "labelOverlap": True, "tickCount": 8, "format": axis_format(scope)}
     return {"field": name, "type": "temporal", "scale": {"domain": domain}, "axis": axis}
+
+
+def axis_format(scope: Scope) -> str:
+    """As exact as the ticks of an axis are apart."""
+    span_ms = scope.time.end_ms - scope.time.start_ms
+    for longest_ms, text in (
+        (10 * MINUTE, "%H:%M:%S"),
+        (36 * HOUR, "%H:%M"),
+        (9 * DAY, "%a %d, %H:%M"),
+        (730 * DAY, "%d %b"),
+    ):
+        if span_ms <= longest_ms:
+            return text
+    return "%b %Y"
 
 
 def _colour(it: Drawing, place: int, *, legend: bool) -> Spec:
@@ -235,7 +265,9 @@ def _colour(it: Drawing, place: int, *, legend: bool) -> Spec:
         return {"value": it.panel.colour or NEUTRAL[0]}
     field = f"by{place}"
     shown = colours_of(by, it.values(field), it.colours, it.panel.colour)
-    look = {"symbolLimit": 24, "labelLimit": 140} if legend else None
+    room = max(4, (it.panel.height * ROW_PIXELS - 80) // LEGEND_PIXELS)
+    columns = min(3, -(-len(shown) // room)) if it.panel.width >= 24 else 1
+    look = {"symbolLimit": room * columns, "labelLimit": 110, "columns": columns} if legend else None
     return {"field": field, "type": "nominal", "title": None, "scale": _scale(shown), "legend": look}
 
 

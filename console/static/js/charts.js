@@ -8,6 +8,8 @@ import { handler } from "./tooltip.js";
 
 const MIN_WIDTH = 120;
 const MIN_HEIGHT = 60;
+const BAR_HEIGHT = 16;
+const AXIS_HEIGHT = 26;
 const drawn = new WeakMap();
 const library = import(document.body.dataset.charts).then(() => window.vegaEmbed);
 
@@ -20,6 +22,7 @@ const library = import(document.body.dataset.charts).then(() => window.vegaEmbed
 export async function draw(place, panel, onPick) {
   const embed = await library;
   if (!place.isConnected) return;
+  place.style.minHeight = bars(panel) > 0 ? `${bars(panel) * BAR_HEIGHT + AXIS_HEIGHT}px` : "";
   const width = Math.max(MIN_WIDTH, place.clientWidth);
   const height = Math.max(MIN_HEIGHT, place.clientHeight);
   const config = chartConfig();
@@ -47,6 +50,12 @@ export async function draw(place, panel, onPick) {
   canvas.setAttribute("aria-label", panel.summary);
   place.replaceChildren(canvas);
   before?.view?.finalize();
+}
+
+/** How many bars stand below each other, which need room for their names. */
+function bars(panel) {
+  if (panel.spec.mark?.type !== "bar" || panel.spec.encoding.y?.field !== "by0") return 0;
+  return new Set(panel.rows.map((row) => row.by0)).size;
 }
 
 /** Forget a chart whose place shows something else now. */

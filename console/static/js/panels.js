@@ -83,18 +83,23 @@ function go(panel, level, value) {
 }
 
 function number(element, panel) {
-  const value = make("p", { class: "number", text: panel.value });
+  const value = make("p", { class: "figure", text: panel.value });
   if (element.dataset.colour) value.style.setProperty("--mark", element.dataset.colour);
   return value;
 }
 
 function emptiness(panel) {
-  const lines = [make("p", { text: panel.why ? capital(panel.why) : "Nothing in this time range." })];
+  const lines = [make("p", {}, ...withCode(panel.why ? capital(panel.why) : "Nothing in this time range."))];
   if (panel.missing) {
     const names = panel.missing.join(", ");
-    lines.push(make("p", { class: "problem", text: `The index has no ${names}; \`oversight provision\` adds what this version writes.` }));
+    lines.push(make("p", { class: "problem" }, ...withCode(`The index has no ${names}; \`oversight provision\` adds what this version writes.`)));
   }
   return make("div", { class: "nothing" }, ...lines);
+}
+
+/** Text in which what stands between backticks is code. */
+function withCode(text) {
+  return text.split("`").map((part, place) => (place % 2 ? make("code", { text: part }) : part));
 }
 
 function capital(text) {

@@ -3,6 +3,8 @@
 import { make } from "./dom.js";
 import { count, moment } from "./format.js";
 
+const ATTACK_PAGES = "https://attack.mitre.org/";
+
 /** The table of a panel's rows; `pick(column, text)` makes a button of a cell by which the page can be filtered. */
 export function dataTable(table, caption, pick) {
   const rows = table.rows.map((cells) =>
@@ -15,6 +17,9 @@ function dataCell(column, place, cell, pick) {
   const text = column.kind === "time" ? moment(cell) : cell;
   const name = place === 0 ? "th" : "td";
   const attributes = { class: column.kind, scope: place === 0 ? "row" : null, dir: "auto" };
+  if (typeof text === "string" && text.startsWith(ATTACK_PAGES)) {
+    return make(name, attributes, make("a", { href: text, rel: "noreferrer noopener", target: "_blank", text: text.slice(ATTACK_PAGES.length) }));
+  }
   const onclick = pick?.(column, place, cell);
   if (!onclick) return make(name, { ...attributes, text });
   return make(name, attributes, make("button", { type: "button", class: "value", text, title: `Only ${text}`, onclick }));
@@ -70,7 +75,7 @@ function sync(body, rows) {
 function frame(table, caption, rows) {
   const heads = table.columns.map((column) => {
     const head = make("th", { scope: "col", class: column.kind, text: column.title });
-    if (column.width) head.style.width = `${column.width}px`;
+    if (column.width) head.style.minWidth = `${column.width}px`;
     return head;
   });
   const element = make(
