@@ -61,7 +61,8 @@ def diff(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, ...
 
 
 def _hunk(group: Sequence[tuple[str, int, int, int, int]], before: list[str], after: list[str]) -> Iterator[str]:
-    yield f"@@ {_where(after, group[0][3]) or _where(before, group[0][1])}".rstrip()
+    kind, start, _, new_start, _ = next(code for code in group if code[0] != "equal")
+    yield f"@@ {_where(before, start) if kind == 'delete' else _where(after, new_start)}".rstrip()
     for tag, start, end, new_start, new_end in group:
         if tag == "equal":
             yield from (f" {line}" for line in before[start:end])
