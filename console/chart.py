@@ -266,7 +266,7 @@ def _colour(it: Drawing, place: int, *, legend: bool) -> Spec:
     field = f"by{place}"
     shown = colours_of(by, it.values(field), it.colours, it.panel.colour)
     room = max(4, (it.panel.height * ROW_PIXELS - 80) // LEGEND_PIXELS)
-    columns = min(3, -(-len(shown) // room)) if it.panel.width >= 24 else 1
+    columns = min(3 if it.panel.width > 24 else 2, -(-len(shown) // room)) if it.panel.width >= 24 else 1
     look = {"symbolLimit": room * columns, "labelLimit": 110, "columns": columns} if legend else None
     return {"field": field, "type": "nominal", "title": None, "scale": _scale(shown), "legend": look}
 

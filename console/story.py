@@ -41,6 +41,7 @@ def story(hit: Mapping[str, Any], contract: ModelContract, colours: Colours) -> 
         "id": hit["_id"],
         "happened": _moment(source, "@timestamp"),
         "status": lookup_text(source, "oversight.status"),
+        "user": visible((lookup_text(source, "user.id") or "")[:400]),
         "raw": None if raw is None else visible_lines(raw[:LONGEST_RAW]),
         "raw_cut": raw is not None and len(raw) > LONGEST_RAW,
         "verdict": verdict(source, contract, colours),

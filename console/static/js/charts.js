@@ -8,6 +8,7 @@ import { handler } from "./tooltip.js";
 
 const MIN_WIDTH = 120;
 const MIN_HEIGHT = 60;
+const NARROW = 430;
 const BAR_HEIGHT = 16;
 const AXIS_HEIGHT = 26;
 const drawn = new WeakMap();
@@ -33,7 +34,7 @@ export async function draw(place, panel, onPick) {
   drawn.set(place, now);
   const canvas = document.createElement("div");
   canvas.className = "canvas";
-  const spec = { ...panel.spec, width, height, autosize: { type: "fit", contains: "padding" }, data: { values: panel.rows } };
+  const spec = { ...(width < NARROW ? withLegendBelow(panel.spec) : panel.spec), width, height, autosize: { type: "fit", contains: "padding" }, data: { values: panel.rows } };
   const { view } = await embed(canvas, spec, {
     mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, config, tooltip: handler, hover: false,
   });
@@ -50,6 +51,17 @@ export async function draw(place, panel, onPick) {
   canvas.setAttribute("aria-label", panel.summary);
   place.replaceChildren(canvas);
   before?.view?.finalize();
+}
+
+/** The same chart for a narrow screen: the legend takes no width from it. */
+function withLegendBelow(spec) {
+  const below = (part) => {
+    const legend = part.encoding?.color?.legend;
+    if (!legend) return part;
+    const color = { ...part.encoding.color, legend: { ...legend, orient: "bottom", columns: 3, symbolLimit: 12 } };
+    return { ...part, encoding: { ...part.encoding, color } };
+  };
+  return spec.layer ? { ...spec, layer: spec.layer.map(below) } : below(spec);
 }
 
 /** How many bars stand below each other, which need room for their names. */

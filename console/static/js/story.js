@@ -49,7 +49,8 @@ function closed() {
 
 function show(told) {
   const verdict = told.verdict;
-  byId("story-title").textContent = verdict ? verdict.label : (told.status ?? "Event");
+  const what = verdict ? verdict.label : (told.status ?? "Event");
+  byId("story-title").textContent = told.user ? `${what} · ${told.user}` : what;
   byId("story-content").replaceChildren(
     ...[
       lead(told), failure(told.failure), likelihood(told), reasons(told), attack(told.attack), feedback(told), raw(told),
@@ -86,7 +87,7 @@ function lead(told) {
     ["Risk score", verdict.risk === null ? null : `${verdict.risk.toFixed(0)} of 100`],
     ["Severity", verdict.severity === null ? null : `${verdict.severity_word} (${verdict.severity})`],
   ];
-  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([...numbers, ...times, ["Model", model(told.model)]]));
+  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([["User", told.user], ...numbers, ...times, ["Model", model(told.model)]]));
 }
 
 function novelty(verdict) {
@@ -165,7 +166,7 @@ function raw(told) {
 function features(told) {
   const { rows, usual_of: usual } = told.features;
   if (!rows.length) return null;
-  const words = { unseen: "never seen in training", unusual: `unusual for ${usual}`, missing: "missing" };
+  const words = { unseen: "never seen", unusual: "unusual", missing: "missing" };
   const line = (row) => make("tr", { class: row.outside },
     make("th", { scope: "row", text: row.name, title: row.field }),
     make("td", { class: "number", text: row.value ?? "–", dir: "auto" }),

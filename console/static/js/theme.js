@@ -38,8 +38,8 @@ export function chartConfig() {
     axis: { ...text, ...lines, labelFontSize: 11, titleFontSize: 11, titleFontWeight: 400, labelPadding: 5, tickSize: 4 },
     axisY: { domain: false, ticks: false },
     legend: { labelColor: of("--text"), labelFont: of("--font"), labelFontSize: 11, symbolType: "square", symbolSize: 90, rowPadding: 3 },
-    bar: { stroke: of("--panel"), strokeWidth: 0.5 },
-    rect: { stroke: of("--panel"), strokeWidth: 0.5 },
+    bar: { stroke: of("--edge"), strokeWidth: 0.5 },
+    rect: { stroke: of("--edge"), strokeWidth: 0.5 },
     arc: { stroke: of("--panel"), strokeWidth: 1 },
   };
 }
