@@ -60,9 +60,13 @@ def running(
     env: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
+    port: int = 0,
 ) -> Iterator[Service]:
-    """As `enrich_service`, with the process and its log; `options` go to `oversight serve`, `tls` is the client's."""
-    port = free_port()
+    """As `enrich_service`, with the process and its log; `options` go to `oversight serve`, `tls` is the client's.
+
+    `port` is one that it had before; 0: a free one.
+    """
+    port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     environment |= {} if token is None else {"OVERSIGHT_ENRICH_TOKEN": token}
     environment |= env or {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ class Call:
     method: str
     path: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ class Reply:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    sent: int | None = None
+    """Bytes of the body after which the connection breaks; None: all are sent."""
+    pause_s: float = 0.0
+    """Wait after each tenth of the body."""
+    reset: bool = False
+    """A connection that breaks is reset (RST), as by a router, not closed (FIN), as by a program that ended."""
 
 
 DROP = Reply(0)
@@ -81,13 +89,23 @@ class FaultProxy:
         """The calls so far whose path begins so."""
         return [call for call in self.calls if call.path.startswith(path)]
 
-    def forward(self, call: Call, headers: Mapping[str, str]) -> Reply:
-        kept = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
+    def forward(self, call: Call) -> Reply:
+        kept = {name: value for name, value in call.headers.items() if name.lower() not in HOP_BY_HOP}
         answer = self._pool.request(
             call.method, f"{self.upstream}{call.path}", body=call.body or None, headers=kept, decode_content=False
         )
         returned = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
         return Reply(answer.status, answer.data, returned)
+
+    def forward_half(self, call: Call) -> None:
+        """Let the real server have half of the request, and break its connection before it could answer."""
+        host, _, port = self.upstream.removeprefix("http://").partition(":")
+        headers = {**call.headers, "host": f"{host}:{port}", "content-length": str(len(call.body))}
+        head = "".join(
+            [f"{call.method} {call.path} HTTP/1.1\r\n", *(f"{name}: {headers[name]}\r\n" for name in headers)]
+        )
+        with socket.create_connection((host, int(port)), timeout=5) as raw:
+            raw.sendall(head.encode("latin-1") + b"\r\n" + call.body[: len(call.body) // 2])
 
 
 class _Server(ThreadingHTTPServer):
@@ -98,6 +116,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, proxy: FaultProxy, port: int) -> None:
         self.proxy = proxy
         self._open: set[socket.socket] = set()
+        self.to_reset: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
@@ -108,6 +127,10 @@ class _Server(ThreadingHTTPServer):
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
         if isinstance(request, socket.socket):
             self._open.discard(request)
+            if request in self.to_reset:
+                self.to_reset.discard(request)
+                self.close_request(request)  # without the FIN that a shutdown sends first
+                return
         super().shutdown_request(request)
 
     def break_connections(self) -> None:
@@ -126,13 +149,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _any(self) -> None:
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        call = Call(self.command, self.path, body)
+        call = Call(self.command, self.path, body, {name.lower(): value for name, value in self.headers.items()})
         proxy.calls.append(call)
-        headers = dict(self.headers.items())
         fault = proxy.fault
-        reply = proxy.forward(call, headers) if fault is None else fault(call, lambda: proxy.forward(call, headers))
+        reply = proxy.forward(call) if fault is None else fault(call, lambda: proxy.forward(call))
         if reply.status == 0:
-            self.close_connection = True
+            self._break(reply)
             return
         self.send_response(reply.status)
         for name, value in reply.headers.items():
@@ -140,7 +162,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(reply.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(reply.body)
+            self._send_body(reply)
+
+    def _send_body(self, reply: Reply) -> None:
+        body = reply.body[: reply.sent]
+        size = len(body) if not reply.pause_s else max(1, len(body) // 10)
+        for start in range(0, len(body), max(1, size)):
+            self.wfile.write(body[start : start + size])
+            self.wfile.flush()
+            time.sleep(reply.pause_s)
+        if reply.sent is not None:
+            self._break(reply)
+
+    def _break(self, reply: Reply) -> None:
+        self.close_connection = True
+        if reply.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.server.to_reset.add(self.connection)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _any  # noqa: N815  names that http.server looks for
 

@@ -1,0 +1,74 @@
+"""Where the documents of a trial are: each engine with what it can hold, so that all kinds of index are tried.
+
+embedded        a plain index with the name of our stream
+opensearch      the provisioned stream: raw lines, real pipelines, a data stream
+elasticsearch   a plain index of somebody else's with documents that are parsed already, named by OVERSIGHT_INDEX
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from elasticsearch import Elasticsearch
+
+from contract.fields import FIELDS, properties, stream_name
+from es_pipelines.provision import provision, remove
+from tests.artifacts import TURBINE
+from tests.faults.ledger import Ledger
+from tests.faults.processes import Watcher
+
+
+@dataclass(frozen=True)
+class Ground:
+    """An index of one trial, or of several."""
+
+    engine: str
+    url: str
+    es: Elasticsearch
+    """A client that may do everything."""
+    index: str
+    folder: Path
+    """Where watchers put their logs."""
+    lines: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What a watcher must be told to watch here."""
+
+    def ledger(self, prefix: str) -> Ledger:
+        """Documents of one trial, whose ids begin so."""
+        return Ledger(self.es, self.index, prefix=prefix, lines=self.lines)
+
+    def watcher(self, enrich_url: str, *options: str, url: str | None = None, **more: str) -> Watcher:
+        """Start a watcher here; `url` leads to the engine another way."""
+        environment = {
+            "ELASTICSEARCH_URL": url or self.url, "OVERSIGHT_ENRICH_URL": enrich_url, **self.settings, **more
+        }  # fmt: skip
+        return Watcher(environment, self.folder / "watcher.log", *options)
+
+
+@contextlib.contextmanager
+def ground_on(
+    engine: str, url: str, namespace: str, folder: Path, *, es: Elasticsearch | None = None
+) -> Iterator[Ground]:
+    """A place for documents on an engine, gone at the end."""
+    own = {"OVERSIGHT_NAMESPACE": namespace}
+    with es or Elasticsearch(url, request_timeout=60) as client:
+        if engine == "opensearch":
+            provision(client, TURBINE, namespace=namespace)
+            try:
+                yield Ground(engine, url, client, stream_name(namespace), folder, lines=True, settings=own)
+            finally:
+                remove(client, namespace)
+            return
+        index = stream_name(namespace) if engine == "embedded" else f"flows-{namespace}"
+        client.indices.create(
+            index=index,
+            mappings={"dynamic": False, "properties": properties(FIELDS)},
+            settings={"number_of_shards": 2, "number_of_replicas": 0, "refresh_interval": "100ms"},
+        )
+        try:
+            yield Ground(engine, url, client, index, folder, settings={**own, "OVERSIGHT_INDEX": index})
+        finally:
+            client.indices.delete(index=index, ignore_unavailable=True)

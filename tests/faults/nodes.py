@@ -1,0 +1,89 @@
+"""A real engine of a test's own, whose node can be killed and started again on the same data."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
+
+from oversight.ports import free_port
+from tests.conftest import REAL_ENGINE
+
+PASSWORD = "only-for-this-test"
+READY_S = 60.0
+
+
+class Node:
+    """One node.
+
+    Args:
+        engine: `opensearch`, or `elasticsearch` with security.
+        folder: its data.
+        settings: lines for its configuration.
+    """
+
+    def __init__(self, engine: str, folder: Path, settings: str = "") -> None:
+        self.engine, self._folder, self._settings, self._port = engine, folder, settings, free_port()
+        self.secured = engine == "elasticsearch"
+
+    @property
+    def url(self) -> str:
+        """Its address, also while it is down."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def client(self) -> Elasticsearch:
+        """A client that may do everything."""
+        more: dict[str, Any] = {"basic_auth": ("elastic", PASSWORD)} if self.secured else {}
+        return Elasticsearch(self.url, request_timeout=60, **more)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def start(self) -> None:
+        """Start it on the data that it has, and wait until it takes requests."""
+        environment = {**os.environ, "ENGINE": self.engine, "HEAP": "512m", "NODE_SETTINGS": self._settings}
+        environment |= {"SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD} if self.secured else {}
+        started = subprocess.run(
+            [REAL_ENGINE / "start.sh", str(self._port), self._folder], env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert "READY" in started.stdout, f"{self.engine} did not start: {started.stderr[-2000:]}"
+        if self.secured:
+            self._wait_for_security()
+
+    def kill(self) -> None:
+        """SIGKILL to the node and to all that was started with it; its port refuses connections then."""
+        for name in ("server", "node", "shim"):
+            file = self._folder / f"{name}.pid"
+            if file.exists():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(file.read_text(encoding="ascii")), signal.SIGKILL)
+        self._stop()
+
+    def _stop(self) -> None:
+        subprocess.run([REAL_ENGINE / "stop.sh", self._folder], capture_output=True, check=False)
+
+    def _wait_for_security(self) -> None:
+        """A node answers before its security index does; until then it refuses every password with 401."""
+        deadline = time.monotonic() + READY_S
+        with self.client() as es:
+            while time.monotonic() < deadline:
+                with contextlib.suppress(ApiError, TransportError):
+                    es.security.create_api_key(name="ready", refresh="wait_for")
+                    return
+                time.sleep(0.2)
+        raise AssertionError(f"the secured engine at {self.url} takes no password after {READY_S} s")

@@ -1,0 +1,131 @@
+"""`oversight watch` and `oversight serve` as processes that can be killed and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from oversight.ports import free_port
+from tests.servers import Service, running
+
+OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
+END_S = 30.0
+IMPATIENT = {
+    "OVERSIGHT_WATCH_PAGE_SIZE": "20",
+    "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.05",
+    "OVERSIGHT_WATCH_BACKOFF_S": "0.05",
+    "OVERSIGHT_WATCH_MAX_BACKOFF_S": "0.3",
+    "OVERSIGHT_WATCH_REQUEST_TIMEOUT_S": "1.5",
+    "OVERSIGHT_WATCH_HEARTBEAT_S": "0",
+    "OVERSIGHT_WATCH_METRICS_BIND": "",
+}
+"""Settings of a watcher whose servers are near: short waits, small pages."""
+
+
+class Watcher:
+    """One `oversight watch`.
+
+    Args:
+        environment: its settings.
+        log: what it prints goes there.
+        options: of its command line.
+    """
+
+    def __init__(self, environment: Mapping[str, str], log: Path, *options: str) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "oversight", "watch", "--json", *options],
+                env={**inherited, **IMPATIENT, **environment}, cwd=log.parent,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
+            )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.alive():
+            self.kill()
+
+    def alive(self) -> bool:
+        """Whether it runs; it must, until somebody ends it."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.communicate(timeout=END_S)
+
+    def stop(self) -> dict[str, Any]:
+        """SIGTERM; it ends with 0 and says what it did."""
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=END_S)
+        assert self.process.returncode == 0, f"exit code {self.process.returncode}: {self.tail()}"
+        counts: dict[str, Any] = json.loads(out)
+        return counts
+
+    def end(self) -> None:
+        """SIGTERM at any moment: it ends with 0, or by the signal if it had not even begun."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=END_S)
+        assert self.process.returncode in (0, -signal.SIGTERM), f"exit code {self.process.returncode}: {self.tail()}"
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(encoding="utf-8")[-1_500:]
+
+
+class EnrichService:
+    """One `oversight serve` with two workers, on a port that it keeps.
+
+    Args:
+        model: the artifact.
+    """
+
+    def __init__(self, model: Path) -> None:
+        self._model, self._port = model, free_port()
+        self._stack = ExitStack()
+        self.service: Service | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Its address, also while it is down."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        self.service = self._stack.enter_context(running(self._model, options=("--workers", "2"), port=self._port))
+
+    def kill(self) -> None:
+        """SIGKILL to the whole family at once."""
+        assert self.service is not None
+        family = [self.service.process, *self.service.process.children(recursive=True)]
+        for one in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(family, timeout=END_S)
+        self.stop()
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that answer."""
+        return [] if self.service is None else self.service.workers()
+
+    def stop(self) -> None:
+        """SIGTERM, if it is still there."""
+        self.service = None
+        self._stack.close()

@@ -1,0 +1,146 @@
+"""Several watchers at once, watchers that come and go, and another writer on the same documents."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+
+from tests.faults.ground import Ground
+from tests.faults.ledger import OTHERS, Ledger
+from tests.faults.processes import Watcher
+from tests.faults.scale import MARKS, NOW, SOAK, on
+from tests.faults.trial import Trial
+from tests.integration.watcher.proxy import Call, Reply, proxied, wait_until
+
+SEED = 22
+DOCUMENTS = 3_000 if NOW is SOAK else 600
+TOGETHER: dict[str, tuple[tuple[str, ...], list[tuple[str, ...]]]] = {
+    "two at once": (("embedded",), [(), ()]),
+    "two at once, each with --slices 2": ((), [("--slices", "2")] * 2),
+    "four at once": (("elasticsearch",), [()] * 4),
+    "four at once, with --slice 1/4 to 4/4": (("opensearch",), [("--slice", f"{number}/4") for number in (1, 2, 3, 4)]),
+}
+
+
+def together() -> Iterator[Any]:
+    """Each way of being many on its engines."""
+    for name, (short, _) in TOGETHER.items():
+        for one in on(*short):
+            yield pytest.param(
+                name, *one.values, marks=one.marks, id=f"{name}-{one.values[0]}".replace(",", "").replace(" ", "-")
+            )
+
+
+@pytest.mark.parametrize(("name", "engine"), list(together()))
+def test_watchers_at_once_write_each_document_once(ground: Ground, service: str, name: str) -> None:
+    ledger, options = ground.ledger("many"), TOGETHER[name][1]
+    ledger.put(DOCUMENTS)
+    with Trial("several watchers", name, ground.engine, ledger) as trial, ExitStack() as stack:
+        watchers = [stack.enter_context(ground.watcher(service, *each)) for each in options]
+        trial.tries = len(watchers)
+        trial.settle(watchers)
+        counts = [watcher.stop() for watcher in watchers]
+    assert sum(each["enriched"] + each["failed"] for each in counts) == DOCUMENTS
+
+
+@pytest.mark.parametrize("engine", on("embedded"))
+def test_watchers_that_come_and_go_lose_and_double_nothing(ground: Ground, service: str) -> None:
+    """Up to four at once; each is killed, or told to end, at some moment, and another one comes."""
+    rng, ledger = random.Random(SEED), ground.ledger("coming")
+    with Trial("several watchers", "they come, and are killed or told to end", ground.engine, ledger) as trial:
+        running: list[Watcher] = []
+        try:
+            for _ in range(NOW.arrivals):
+                ledger.put(DOCUMENTS // 6)
+                running.append(ground.watcher(service))
+                time.sleep(rng.uniform(0.2, 0.8))
+                if len(running) == 4 or rng.random() < 0.4:
+                    leaving = running.pop(rng.randrange(len(running)))
+                    leaving.kill() if rng.random() < 0.7 else leaving.end()
+                    trial.tries += 1
+            running.append(ground.watcher(service))
+            trial.settle(running)
+        finally:
+            for watcher in running:
+                watcher.kill()
+
+
+class OtherWriter:
+    """Writes a field of its own into random documents, and notes each write that took place.
+
+    Args:
+        ground: where.
+        ledger: into which documents.
+    """
+
+    def __init__(self, ground: Ground, ledger: Ledger) -> None:
+        self._ground, self._ledger, self._enough = ground, ledger, threading.Event()
+        self._requests = 0
+        self._executor = ThreadPoolExecutor(1)
+        self._work = self._executor.submit(self._run)
+
+    @property
+    def done(self) -> int:
+        """Writes that took place."""
+        return sum(entry.writes for entry in self._ledger.entries.values())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._enough.set()
+        self._executor.shutdown()
+
+    def stop(self) -> None:
+        """End; raises what went wrong."""
+        self._enough.set()
+        self._work.result(30)
+
+    def _run(self) -> None:
+        rng, ids = random.Random(SEED), list(self._ledger.entries)
+        while not self._enough.wait(0.01):
+            self._write(rng.sample(ids, 10))
+
+    def _write(self, ids: Sequence[str]) -> None:
+        operations: list[dict[str, Any]] = []
+        for place, doc_id in enumerate(ids):
+            target = {"_index": self._ledger.entries[doc_id].index, "_id": doc_id}
+            operations += [{"update": target}, {"doc": {OTHERS: {"value": self._requests * 100 + place}}}]
+        answer = self._ground.es.bulk(operations=operations)
+        for place, (doc_id, item) in enumerate(zip(ids, answer["items"], strict=True)):
+            if item["update"]["status"] == 200:  # 409: the watcher was there first, nothing was written
+                self._ledger.wrote(doc_id, self._requests * 100 + place)
+        self._requests += 1
+
+
+@pytest.mark.parametrize("engine", on(*MARKS))
+def test_another_writer_and_the_watcher_keep_what_the_other_wrote(ground: Ground, service: str) -> None:
+    """`_version` is 1, its writes and one more; its last value and every raw field are there."""
+    ledger = ground.ledger("others")
+    ledger.put(DOCUMENTS // 2)
+
+    def slow(call: Call, forward: Any) -> Reply:
+        """Time for others between the reading and the writing of a page."""
+        time.sleep(0.03 if call.method == "POST" else 0.0)
+        reply: Reply = forward()
+        return reply
+
+    with proxied(service) as proxy, Trial("another writer", "on the same documents", ground.engine, ledger) as trial:
+        proxy.fault, other = slow, trial.made(OtherWriter(ground, ledger))
+        with ground.watcher(proxy.url) as watcher, other:
+            wait_until(lambda: bool(proxy.requests("/v1/enrich")), timeout_s=30, what="a watcher at work")
+            time.sleep(NOW.others_s)
+            other.stop()
+            trial.settle([watcher])
+            conflicts = watcher.stop()["conflict"]
+    assert conflicts, "the two never met"
