@@ -63,11 +63,6 @@ class Capabilities:
                 "no roles and no API keys: everybody who reaches it may read and change everything, so let it listen on this "
                 "machine only, or turn security on",
             ),
-            "roles": (
-                self.roles or not self.security,
-                "no roles and no API keys: let somebody with the privilege manage_security (`PUT _security/role/*` needs it) "
-                "run this once",
-            ),
             "failure store": (
                 self.failure_store,
                 "what the mapping refuses is answered 400; `oversight ship` stores it once more as failed, "

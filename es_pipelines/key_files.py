@@ -76,7 +76,7 @@ def write_keys(
     """
     valid = valid_keys(es, namespace)
     plans = {part: None if rotate else _standing(folder / part / FILE, part, valid[part]) for part in PARTS}
-    done = []
+    done, old = [], list[str]()
     for part, key in plans.items():
         path = folder / part / FILE
         if key is not None:
@@ -86,11 +86,11 @@ def write_keys(
             key = _new(es, path, part, namespace, expiration)
         others = [other.id for other in valid[part] if other.id != key.id]
         if rotate:
-            invalidate(es, others)
-            others = []
+            old, others = [*old, *others], []
         done.append(KeyFile(part, path, outcome, key.id, key.until, tuple(others)))
         if on_file is not None:
             on_file(done[-1])
+    invalidate(es, old)
     return done
 
 

@@ -20,10 +20,15 @@ from contract.fields import stream_name
 from es_pipelines.capabilities import Capabilities, Omission, ask
 from es_pipelines.kinds import Action, Installation, Resource, Step
 from es_pipelines.marks import own_version
-from es_pipelines.plan import Plan, apply, make_plan, survey
+from es_pipelines.plan import Finding, Plan, apply, make_plan, survey
 from es_pipelines.preflight import preflight
 from es_pipelines.removal import keep_used, plan_removal
 from es_pipelines.resources import resources
+
+NO_ROLES = (
+    "no roles and no API keys: user or key lacks the privilege manage_security, which `PUT _security/role/*` needs; "
+    "let somebody who has it run this once"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ def plan(es: Elasticsearch, wish: Wish) -> tuple[Plan, Installation, Capabilitie
     wanted, installation = wanted_of(wish, engine), _installation(wish, engine)
     steps = keep_used(es, make_plan(wanted, survey(es, wanted, wish.namespace), installation))
     omissions = tuple(engine.omissions(wish.retention))
+    if engine.security and not engine.roles:
+        findings = [*findings, Finding(False, NO_ROLES)]
     return Plan(stream, tuple(steps), omissions, tuple(findings), facts), installation, engine
 
 

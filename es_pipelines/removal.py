@@ -8,10 +8,11 @@ The order is that of creation backwards, so an interrupted removal leaves nothin
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, ElasticsearchWarning
 
 from contract.alerts import alerts_index
 from contract.fields import stream_name
@@ -125,7 +126,9 @@ def _indices_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
         "filter_path": "*.settings.index.default_pipeline,*.settings.index.final_pipeline",
     }
     path = "/_all/_settings/index.default_pipeline,index.final_pipeline"
-    found: Mapping[str, Any] = call(es, "GET", path, params=params, allow=(404,)).body
+    with warnings.catch_warnings():  # that security's own indices are among them is no news
+        warnings.simplefilter("ignore", ElasticsearchWarning)
+        found: Mapping[str, Any] = call(es, "GET", path, params=params, allow=(404,)).body
     for index, body in found.items():
         if index in ours or any(index.startswith(f".ds-{name}-") for name in ours):
             continue

@@ -17,6 +17,7 @@ from es_pipelines.provision import Wish, plan
 from es_pipelines.removal import plan_removal
 from oversight.cluster import connect
 from oversight.commands import provision_show as show
+from oversight.commands.provision_keys import KeyWish, after_keys, as_data
 from oversight.settings import OversightSettings, load
 
 
@@ -28,6 +29,14 @@ from oversight.settings import OversightSettings, load
 @click.option("--remove", is_flag=True, help="Take all of ours away; what live data need stays and is listed.")
 @click.option("--with-data", is_flag=True, help="With --remove: the events, heartbeats and alerts as well.")
 @click.option("--force", is_flag=True, help="Overwrite, or remove, what a person edited.")
+@click.option(
+    "--keys",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="See that each part has an API key in FOLDER/PART/key.env (0600); a file that is there is kept.",
+)
+@click.option("--rotate-keys", is_flag=True, help="With --keys: new keys for all parts; the old ones end.")
+@click.option("--key-expiry", metavar="TIME", help="With --keys: how long a new key is valid, such as 90d.")
 @click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
 @click.option(
     "--model", type=click.Path(path_type=Path), help="The artifact whose features are mapped (OVERSIGHT_MODEL)."
@@ -40,6 +49,9 @@ def command(
     remove: bool,
     with_data: bool,
     force: bool,
+    keys: Path | None,
+    rotate_keys: bool,
+    key_expiry: str | None,
     namespace: str | None,
     model: Path | None,
     as_json: bool,
@@ -52,21 +64,30 @@ def command(
       oversight provision
       oversight provision --check
       oversight provision --remove --plan
+      oversight provision --keys keys --key-expiry 90d
     """
     if check and (plan_only or remove):
         raise click.UsageError("--check goes with neither --plan nor --remove; use one of them")
     if with_data and not remove:
         raise click.UsageError("--with-data goes with --remove only")
+    if keys is not None and (plan_only or check or remove):
+        raise click.UsageError(
+            "--keys goes with neither --plan, --check nor --remove; a removal ends all keys by itself"
+        )
+    if keys is None and (rotate_keys or key_expiry):
+        raise click.UsageError("--rotate-keys and --key-expiry go with --keys FOLDER only")
     settings = load(OversightSettings, namespace=namespace, model=model)
     with connect() as es:
         if remove:
             planned, installation = plan_removal(es, settings.namespace, with_data=with_data, force=force)
+            bring = None
         else:
-            planned, installation, _ = plan(es, wish_of(settings, force=force))
+            planned, installation, engine = plan(es, wish_of(settings, force=force))
+            bring = None if keys is None else KeyWish(keys, settings.namespace, engine, rotate_keys, key_expiry)
         if plan_only or check:
             show_plan(planned, as_json=as_json, check=check, next_command=_without_plan(click.get_current_context()))
         else:
-            carry_out(es, planned, installation, as_json=as_json, next_step=_after(planned, remove=remove))
+            carry_out(es, planned, installation, bring, as_json=as_json, next_step=_after(planned, remove=remove))
 
 
 def wish_of(settings: OversightSettings, *, force: bool) -> Wish:
@@ -92,8 +113,10 @@ def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -
         sys.exit(1)
 
 
-def carry_out(es: Elasticsearch, planned: Plan, installation: Installation, *, as_json: bool, next_step: str) -> None:
-    """Do what a plan says, a line for each resource as it is done.
+def carry_out(
+    es: Elasticsearch, planned: Plan, installation: Installation, keys: KeyWish | None, *, as_json: bool, next_step: str
+) -> None:
+    """Do what a plan says, a line for each resource as it is done, and then see to the keys.
 
     Raises:
         InputError: something is in the way; nothing was written.
@@ -104,11 +127,14 @@ def carry_out(es: Elasticsearch, planned: Plan, installation: Installation, *, a
         click.echo(show.cluster_line(planned))
     steps = tuple(apply(es, planned, installation, None if as_json else _tell))
     if as_json:
-        click.echo(orjson.dumps(show.as_data(planned, steps, done=True), option=orjson.OPT_INDENT_2))
+        files = [] if keys is None else keys.fulfil(es, quiet=True)
+        data = show.as_data(planned, steps, done=True) | ({} if keys is None else {"keys": as_data(files)})
+        click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2))
         return
     for line in show.notes(planned):
         click.echo(line)
-    click.echo(f"{show.summary(steps, done=True)}{next_step}")
+    files = [] if keys is None else keys.fulfil(es, quiet=False)
+    click.echo(f"{show.summary(steps, done=True)}{next_step}{after_keys(files)}")
 
 
 def _refuse(planned: Plan, *, as_json: bool) -> None:

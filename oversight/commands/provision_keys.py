@@ -1,0 +1,63 @@
+"""The API keys of `oversight provision --keys FOLDER`: what is made, and what it prints. No secret is ever printed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+from elasticsearch import Elasticsearch
+
+from es_pipelines.capabilities import Capabilities
+from es_pipelines.key_files import KeyFile, Outcome, write_keys
+from oversight.commands import provision_show as show
+
+COLOURS = {Outcome.MADE: "green", Outcome.ROTATED: "yellow", Outcome.UPDATED: "yellow"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeyWish:
+    """What the options say."""
+
+    folder: Path
+    namespace: str
+    engine: Capabilities
+    rotate: bool = False
+    expiration: str | None = None
+
+    def fulfil(self, es: Elasticsearch, *, quiet: bool) -> list[KeyFile]:
+        """See that each part has a key in its file; a line for each unless `quiet`. None where the engine makes no keys."""
+        if not self.engine.roles:
+            if not quiet:
+                click.echo(show.line("left out", f"API keys in {self.folder}: see above", "yellow"))
+            return []
+        return write_keys(
+            es,
+            self.folder,
+            self.namespace,
+            rotate=self.rotate,
+            expiration=self.expiration,
+            on_file=None if quiet else _tell,
+        )
+
+
+def after_keys(files: list[KeyFile]) -> str:
+    """What to do with new keys."""
+    if not any(file.outcome in (Outcome.MADE, Outcome.ROTATED) for file in files):
+        return ""
+    return (
+        "; give each part's machine its own key file, readable by its owner only, as ELASTICSEARCH_API_KEY_FILE, "
+        "and restart what had an old key"
+    )
+
+
+def as_data(files: list[KeyFile]) -> list[dict[str, Any]]:
+    """The files as plain JSON values, without a secret."""
+    return [{**dataclasses.asdict(file), "path": str(file.path), "others": list(file.others)} for file in files]
+
+
+def _tell(file: KeyFile) -> None:
+    others = f" (also valid, elsewhere or lost: {', '.join(file.others)}; --rotate-keys ends it)" if file.others else ""
+    says = f"{'API key':<{show.KIND_WIDTH}} {file.path} of the {file.part}, {file.until}{others}"
+    click.echo(show.line(str(file.outcome), says, COLOURS.get(file.outcome)))

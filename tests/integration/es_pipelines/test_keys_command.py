@@ -1,0 +1,122 @@
+"""`oversight provision --keys` as a user types it. Two real engines behind one address have together what Elasticsearch has."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from es_pipelines.key_text import read_key
+from es_pipelines.provision import remove
+from es_pipelines.roles import PARTS, role_name
+from tests.conftest import PASSWORD
+from tests.router import routed
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def _runner(folder: Path, url: str, namespace: str, **more: str) -> Run:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICSEARCH_"))
+    }
+    environment |= {"ELASTICSEARCH_URL": url, "OVERSIGHT_NAMESPACE": namespace, **more}
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "oversight", "provision", *options]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def run(embedded_url: str, secured_url: str, namespace: str, tmp_path: Path) -> Iterator[Run]:
+    """Runs `oversight provision` as the user `elastic`, for an installation of its own."""
+    with routed(embedded_url, secured_url) as url:
+        yield _runner(tmp_path, url, namespace, ELASTICSEARCH_USERNAME="elastic", ELASTICSEARCH_PASSWORD=PASSWORD)
+        with Elasticsearch(url, basic_auth=("elastic", PASSWORD), request_timeout=30) as es:
+            remove(es, namespace)
+
+
+@pytest.mark.elasticsearch
+def test_keys_are_made_kept_and_ended_with_the_installation(run: Run, tmp_path: Path, namespace: str) -> None:
+    """From nothing to nothing, and no secret on the way in any output."""
+    made = run("--keys", "keys")
+    assert made.returncode == 0, made.stderr
+    secrets = {part: read_key(tmp_path / "keys" / part / "key.env") for part in PARTS}
+    for part in PARTS:
+        assert f"created     role               {role_name(part, namespace)}\n" in made.stdout
+        assert (
+            f"made        API key            keys/{part}/key.env of the {part}, valid until it is rotated\n"
+            in made.stdout
+        )
+    assert "give each part's machine its own key file" in made.stdout
+    assert "security, which this engine does not have" not in made.stdout
+    kept = run("--keys", "keys", "--json")
+    assert [key["outcome"] for key in json.loads(kept.stdout)["keys"]] == ["kept"] * len(PARTS)
+    assert run("--check").returncode == 0
+    removed = run("--remove", "--with-data")
+    assert removed.returncode == 0, removed.stderr
+    assert removed.stdout.count("removed     API key") == removed.stdout.count("removed     role") == len(PARTS)
+    gone = run("--keys", "keys")
+    assert gone.returncode == 1
+    assert "holds a key that Elasticsearch does not know" in gone.stderr
+    said = [one.stdout + one.stderr for one in (made, kept, removed, gone)]
+    assert not [secret for secret in secrets.values() for text in said if str(secret) in text]
+
+
+@pytest.mark.elasticsearch
+def test_who_may_not_manage_security_provisions_the_rest_and_is_told(
+    embedded_url: str, secured_url: str, namespace: str, tmp_path: Path
+) -> None:
+    cluster = ["manage_ingest_pipelines", "manage_index_templates", "monitor"]
+    user = f"oversight-test-{namespace}"
+    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=30) as admin:
+        admin.security.put_role(name=user, cluster=cluster, indices=[{"names": ["logs-*"], "privileges": ["all"]}])
+        admin.security.put_user(username=user, password=PASSWORD, roles=[user])
+        with routed(embedded_url, secured_url) as url:
+            run = _runner(tmp_path, url, namespace, ELASTICSEARCH_USERNAME=user, ELASTICSEARCH_PASSWORD=PASSWORD)
+            done = run("--keys", "keys")
+        admin.security.delete_user(username=user)
+        admin.security.delete_role(name=user)
+    with Elasticsearch(embedded_url, request_timeout=30) as es:
+        remove(es, namespace)
+    assert done.returncode == 0, done.stderr
+    assert "lacks the privilege manage_security, which `PUT _security/role/*` needs" in done.stdout
+    assert "left out    API keys in keys: see above" in done.stdout
+    assert not (tmp_path / "keys").exists()
+
+
+def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
+    embedded_url: str, namespace: str, tmp_path: Path
+) -> None:
+    done = _runner(tmp_path, embedded_url, namespace)("--keys", "keys")
+    with Elasticsearch(embedded_url, request_timeout=30) as es:
+        remove(es, namespace)
+    assert done.returncode == 0, done.stderr
+    assert "everybody who reaches it may read and change everything" in done.stdout
+    assert "left out    API keys in keys: see above" in done.stdout
+    assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--keys", "k", "--plan"),
+        ("--keys", "k", "--check"),
+        ("--keys", "k", "--remove"),
+        ("--rotate-keys",),
+        ("--key-expiry", "1d"),
+    ],
+)
+def test_options_that_do_not_go_together_are_wrong_use(tmp_path: Path, options: tuple[str, ...]) -> None:
+    from click.testing import CliRunner
+
+    from oversight.commands.provision import command
+
+    assert CliRunner().invoke(command, list(options)).exit_code == 2
