@@ -19,7 +19,7 @@ from kibana.objects import MIGRATION_VERSIONS, SavedObject, ndjson
 from kibana.stored import NO_TIME, Key, Stored
 
 DEFAULT_SPACE = "default"
-POLL_S = 1.0
+POLL_S = 0.5
 READY_LEVELS = ("available", "degraded")
 """Degraded: something in Kibana is slow or off; it takes imports all the same."""
 OLDEST = (8, 19)
@@ -145,14 +145,16 @@ class Kibana:
                 f"id; remove one of the two, then run the import again"
             )
 
-    def delete(self, keys: Sequence[Key]) -> None:
+    def delete(self, keys: Sequence[Key]) -> list[Key]:
         """Take objects away; those that are not there are no error.
 
+        Returns:
+            None of them: no object stays because of another.
         Raises:
-            KibanaRefusedError: names one that stays, and why.
+            KibanaRefusedError: names one that Kibana does not remove, and why.
         """
         if not keys:
-            return
+            return []
         path = f"{self.base}/api/saved_objects/_bulk_delete?force=true"
         doomed = [{"type": kind, "id": name} for kind, name in keys]
         answer = self.http.ask("POST", path, what="removing objects", body=doomed)
@@ -162,6 +164,7 @@ class Kibana:
                 raise KibanaRefusedError(
                     f"Kibana does not remove {each.get('type')} {each.get('id')}: {_reason(error)}"
                 )
+        return []
 
     def _listed(self, body: Any, key: str) -> list[Mapping[str, Any]]:
         found = body.get(key) if isinstance(body, Mapping) else None

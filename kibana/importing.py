@@ -8,6 +8,7 @@ Saved objects and alert rules stand on shelves of their own and have one ledger.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from kibana.client import Kibana
@@ -30,8 +31,8 @@ class Shelf(Protocol):
     def write(self, items: Sequence[Any]) -> None:
         """Write items over what stands under their keys."""
 
-    def delete(self, keys: Sequence[Key]) -> None:
-        """Take items away; those that are not there are no error."""
+    def delete(self, keys: Sequence[Key]) -> list[Key]:
+        """Take items away; those that are not there are no error. The answer: those that stay, because they are in use."""
 
 
 def import_all(
@@ -54,7 +55,7 @@ def import_all(
     written = [step.item for step in steps if step.action in WRITES]
     if written:
         shelf.write(written)
-    shelf.delete([step.key for step in steps if step.action == "removed"])
+    steps = _deleted(shelf, steps)
     now = shelf.read([step.key for step in steps if step.item is not None])
     _write_ledger(kibana, names, ledger, {**_elsewhere(shelf, ledger), **_records(steps, own, now)})
     return steps
@@ -65,9 +66,15 @@ def remove_all(kibana: Kibana, names: Names, shelf: Shelf, *, force: bool = Fals
     ledger = _read_ledger(kibana, names)
     own = _on(shelf, ledger)
     steps = removal(shelf.read(sorted(own.records)), own, force=force)
-    shelf.delete([step.key for step in steps if step.action == "removed"])
+    steps = _deleted(shelf, steps)
     _write_ledger(kibana, names, ledger, _elsewhere(shelf, ledger))
     return steps
+
+
+def _deleted(shelf: Shelf, steps: Sequence[Step]) -> list[Step]:
+    """The steps after what is not wanted was taken away; what could not be is left."""
+    stay = shelf.delete([step.key for step in steps if step.action == "removed"])
+    return [replace(step, action="left") if step.key in stay else step for step in steps]
 
 
 def _read_ledger(kibana: Kibana, names: Names) -> Ledger:

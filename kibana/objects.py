@@ -72,7 +72,7 @@ class SavedObject:
         theirs = found.content
         references = {(each["name"], each["type"], each["id"]) for each in theirs.get("references", ())}
         ours = {(each.name, each.type, each.id) for each in self.references}
-        return ours <= references and _holds(theirs.get("attributes", {}), self.attributes)
+        return ours <= references and holds(theirs.get("attributes", {}), self.attributes)
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in an import file."""
@@ -86,17 +86,17 @@ class SavedObject:
         }
 
 
-def _holds(theirs: Any, ours: Any) -> bool:
+def holds(theirs: Any, ours: Any) -> bool:
     """Whether every key of ours stands in theirs with its value, however deep; JSON in texts is compared as JSON."""
     if isinstance(ours, Mapping):
-        return isinstance(theirs, Mapping) and all(key in theirs and _holds(theirs[key], ours[key]) for key in ours)
+        return isinstance(theirs, Mapping) and all(key in theirs and holds(theirs[key], ours[key]) for key in ours)
     if isinstance(ours, list):
         if not isinstance(theirs, list) or len(theirs) != len(ours):
             return False
-        return all(_holds(one, other) for one, other in zip(theirs, ours, strict=True))
+        return all(holds(one, other) for one, other in zip(theirs, ours, strict=True))
     if isinstance(ours, str) and isinstance(theirs, str) and ours[:1] in ("{", "["):
         try:
-            return _holds(json.loads(theirs), json.loads(ours))
+            return holds(json.loads(theirs), json.loads(ours))
         except ValueError:
             return theirs == ours
     return bool(theirs == ours)

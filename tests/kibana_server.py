@@ -137,6 +137,8 @@ class FakeKibana:
             return 200, {"saved_objects": [self._get(space, each) for each in json.loads(body)]}
         if route == "/api/saved_objects/_bulk_delete":
             return 200, {"statuses": [self._delete(space, each) for each in json.loads(body)]}
+        if route == "/api/actions/connectors":
+            return 200, [self._connector(each, space) for each in space.connectors.values()]
         for root, shelf, kind in (
             ("/api/alerting/rule/", space.rules, "alert"),
             ("/api/actions/connector/", space.connectors, "action"),
@@ -144,6 +146,11 @@ class FakeKibana:
             if route.startswith(root):
                 return self._keyed(method, route.removeprefix(root), shelf, kind, body, space)
         return failure(404, "Not Found")
+
+    def _connector(self, connector: dict[str, Any], space: Space) -> dict[str, Any]:
+        """As the list of connectors has it: with the number of rules that refer to it."""
+        users = sum(any(one["id"] == connector["id"] for one in rule["actions"]) for rule in space.rules.values())
+        return {**copy.deepcopy(connector), "referenced_by_count": users}
 
     def _get(self, space: Space, wanted: dict[str, str]) -> dict[str, Any]:
         found = space.objects.get((wanted["type"], wanted["id"]))

@@ -10,8 +10,12 @@ import sys
 from pathlib import Path
 
 import click
+import orjson
 
+from contract.alerts import alerts_index
 from contract.errors import InputError
+from kibana.alert_items import alert_items
+from kibana.alerting import Alerting
 from kibana.compile import saved_objects
 from kibana.dashboard_objects import dashboard_id
 from kibana.importing import import_all, remove_all
@@ -37,11 +41,12 @@ model_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Dashboards in Kibana 8.19 or 9.x: `import` brings them, `export` writes them to a file, `remove` takes them away.
+    """Dashboards and alert rules in Kibana 8.19 or 9.x.
 
     \b
     Example:
       oversight kibana import
+      oversight kibana rules
       oversight kibana export --output oversight.ndjson
     """
 
@@ -108,6 +113,49 @@ def import_command(
     show(steps, as_json=as_json, done=f"look at {page}")
 
 
+@command.command("rules")
+@namespace_option
+@space_option
+@model_option
+@wait_option
+@force_option
+@json_option
+@click.option("--rescored", is_flag=True, help="Also fire on events that `oversight rescore` judged anew.")
+@click.option(
+    "--print", "only_print", is_flag=True, help="Print connectors and rules as JSON; nothing is asked of any server."
+)
+def rules_command(
+    *,
+    namespace: str | None,
+    space: str,
+    model: Path | None,
+    wait_s: float,
+    force: bool,
+    as_json: bool,
+    rescored: bool,
+    only_print: bool,
+) -> None:
+    """Bring the alert rules and their connectors into a space of Kibana; running it again changes nothing.
+
+    They need no licence above basic. A rule that somebody has edited is kept, and ours is stored beside it, switched off.
+
+    \b
+    Example:
+      oversight kibana rules
+      oversight kibana rules --print | jq '.[] | {name, params}'
+    """
+    shared = load(OversightSettings, namespace=namespace, model=model)
+    names = names_of(shared, space)
+    wanted = alert_items(contract_of(shared), names, rescored=rescored)
+    if only_print:
+        click.echo(orjson.dumps([item.to_dict() for item in wanted], option=orjson.OPT_INDENT_2))
+        return
+    with space_of_kibana(space, wait_s) as kibana:
+        steps = import_all(kibana, names, Alerting(kibana), wanted, force=force)
+        page = address(kibana, "/app/management/insightsAndAlerting/triggersActions/rules")
+    show(steps, as_json=as_json, done=f"look at {page}; alerts are written to {alerts_index(shared.namespace)}")
+
+
 @command.command("remove")
 @namespace_option
 @space_option
@@ -115,7 +163,7 @@ def import_command(
 @force_option
 @json_option
 def remove_command(*, namespace: str | None, space: str, wait_s: float, force: bool, as_json: bool) -> None:
-    """Take away what `oversight kibana import` has brought; what somebody has edited stays, unless --force is given.
+    """Take away what `oversight kibana import` and `rules` have brought; what somebody has edited stays, unless --force is given.
 
     \b
     Example:
@@ -125,5 +173,6 @@ def remove_command(*, namespace: str | None, space: str, wait_s: float, force: b
     shared = load(OversightSettings, namespace=namespace)
     names = names_of(shared, space)
     with space_of_kibana(space, wait_s) as kibana:
-        steps = remove_all(kibana, names, kibana, force=force)
+        steps = remove_all(kibana, names, Alerting(kibana), force=force)
+        steps += remove_all(kibana, names, kibana, force=force)
     show(steps, as_json=as_json, done=f"space {space} has nothing of ours any more")

@@ -19,7 +19,7 @@ from oversight.addresses import refuse_plain_http
 from oversight.settings import KibanaSettings, OversightSettings, load
 
 WIDTH = 9
-SAYS = {"kept": "kept: somebody edited it", "left": "left: somebody edited it, so it is theirs now"}
+SAYS = {"kept": "somebody edited it", "left": "edited or used by somebody, so it is theirs now"}
 
 
 def contract_of(shared: OversightSettings) -> ModelContract:

@@ -47,7 +47,7 @@ def test_what_a_person_edited_is_kept_and_ours_stands_beside_it(kibana: FakeKiba
     run("import")
     kibana.edit(TRIAGE, retitled)
     second = run("import")
-    assert "kept      dashboard oversight-default-dashboard-triage  (kept: somebody edited it)" in second.out
+    assert "kept      dashboard oversight-default-dashboard-triage  (somebody edited it)" in second.out
     objects = kibana.spaces["default"].objects
     assert objects[TRIAGE]["attributes"]["title"] == "Our own triage"
     assert objects[BESIDE]["attributes"]["title"] == "Oversight: Triage (as shipped)"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contract.artifact import ModelContract
 from kibana.boards import boards, unknown_fields
+from kibana.compile import saved_objects
+from kibana.objects import Names, ndjson
+from tests.kibana_check import faults
 from tests.kibana_contracts import CONTRACTS
 
 
@@ -20,3 +24,11 @@ def test_any_contract_makes_dashboards_whose_fields_exist(contract: ModelContrac
 @given(contract=CONTRACTS)
 def test_the_same_contract_makes_the_same_dashboards(contract: ModelContract) -> None:
     assert boards(contract) == boards(contract)
+
+
+@settings(max_examples=40)
+@given(contract=CONTRACTS, namespace=st.from_regex(r"[a-z0-9][a-z0-9_.]{0,20}", fullmatch=True))
+def test_any_contract_makes_a_file_that_keeps_every_rule(contract: ModelContract, namespace: str) -> None:
+    content = ndjson(saved_objects(contract, Names(namespace)))
+    assert faults(content) == []
+    assert content == ndjson(saved_objects(contract, Names(namespace)))

@@ -1,0 +1,174 @@
+"""The queries of the alert rules, run as Kibana runs them on data at which they must fire and must not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.fields import FIELDS, properties, stream_name
+from kibana.alert_items import alert_items, item_id
+from kibana.objects import Names
+from tests.artifacts import TURBINE
+from tests.kibana_contracts import shipped_contract
+from tests.kibana_rules import ALL, firing
+
+SHIPPED = shipped_contract()
+
+
+def at(minutes_ago: float) -> str:
+    return (datetime.now(UTC) - timedelta(minutes=minutes_ago)).isoformat()
+
+
+def verdict(
+    minutes_ago: float, *, severity: int = 0, user: str = "alice", unknown: bool = False, rescored: bool = False
+) -> dict[str, Any]:
+    """An enriched document; one with a severity is an alert."""
+    prediction = {
+        "at": at(minutes_ago),
+        "label": "unknown" if unknown else ("neptune" if severity else "normal"),
+        "closest": "neptune" if severity else "normal",
+        "unknown": unknown,
+    }
+    return {
+        "@timestamp": at(minutes_ago + 600),
+        "event": {"kind": "alert" if severity else "event", "severity": severity, "ingested": at(minutes_ago)},
+        "user": {"id": user},
+        "oversight": {"status": "enriched", "prediction": prediction | ({"rescored": True} if rescored else {})},
+    }
+
+
+def pending(minutes_ago: float) -> dict[str, Any]:
+    return {"@timestamp": at(0), "event": {"ingested": at(minutes_ago)}, "oversight": {"status": "pending"}}
+
+
+def failed(minutes_ago: float, kind: str = "pipeline_error") -> dict[str, Any]:
+    event = {"ingested": at(minutes_ago), "kind": kind}
+    return {"@timestamp": at(0), "event": event, "oversight": {"status": "failed"}}
+
+
+Documents = Callable[[], list[dict[str, Any]]]
+"""Made when the case runs: their times are told from then."""
+Case = tuple[str, str, Documents, dict[str, float]]
+CASES: list[Case] = [
+    ("severe-attack", "high", lambda: [verdict(1, severity=73), verdict(2)], {ALL: 1}),
+    ("severe-attack", "critical", lambda: [verdict(4, severity=99), verdict(1, severity=99)], {ALL: 2}),
+    ("severe-attack", "medium only", lambda: [verdict(1, severity=47)], {}),
+    ("severe-attack", "too old", lambda: [verdict(6, severity=99)], {}),
+    ("severe-attack", "rescored", lambda: [verdict(1, severity=99, rescored=True)], {}),
+    (
+        "severe-attack",
+        "suppressed",
+        lambda: [verdict(1, severity=99) | {"event": {"kind": "event", "severity": 99}}],
+        {},
+    ),
+    (
+        "many-alerts-of-a-user",
+        "one of two users",
+        lambda: [verdict(1, severity=47) for _ in range(21)] + [verdict(1, severity=47, user="bob") for _ in range(20)],
+        {"alice": 21},
+    ),
+    ("many-alerts-of-a-user", "spread over time", lambda: [verdict(each, severity=47) for each in range(1, 40)], {}),
+    ("many-alerts-of-a-user", "rescored", lambda: [verdict(1, severity=47, rescored=True) for _ in range(30)], {}),
+    ("many-alerts-of-a-user", "harmless", lambda: [verdict(1) for _ in range(30)], {}),
+    ("watcher-behind", "an old one", lambda: [pending(6), pending(1)], {ALL: 1}),
+    ("watcher-behind", "new ones only", lambda: [pending(1), pending(4)], {}),
+    ("watcher-behind", "all enriched", lambda: [verdict(30), failed(30)], {}),
+    ("parse-failures-rising", "many", lambda: [failed(each / 2) for each in range(21)], {ALL: 21}),
+    ("parse-failures-rising", "few", lambda: [failed(each / 2) for each in range(20)], {}),
+    ("parse-failures-rising", "refused by the endpoint", lambda: [failed(1, "event") for _ in range(30)], {}),
+]
+UNKNOWN_CASES: list[Case] = [
+    ("unknowns-rising", "a fifth", lambda: [verdict(10 * each, unknown=each == 0) for each in range(5)], {ALL: 0.2}),
+    ("unknowns-rising", "a tenth", lambda: [verdict(5 * each, unknown=each == 0) for each in range(10)], {}),
+    ("unknowns-rising", "attacks are no part", lambda: [verdict(1, severity=73, unknown=True), verdict(1)], {}),
+    ("unknowns-rising", "nothing at all", list, {}),
+]
+OPENSEARCH = pytest.param("opensearch", marks=pytest.mark.opensearch)
+
+
+def ids(cases: list[Case]) -> list[str]:
+    return [f"{rule}: {case}" for rule, case, _, _ in cases]
+
+
+@pytest.fixture(scope="module", params=["embedded", OPENSEARCH])
+def engine(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
+    """Each engine in turn, with the mappings of our stream in an index of its name, which is emptied for each case."""
+    with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=60) as es:
+        yield es
+
+
+@pytest.fixture(scope="module")
+def installation(engine: Elasticsearch) -> Iterator[str]:
+    """A namespace whose stream is a plain index."""
+    namespace = f"rules{datetime.now(UTC).strftime('%H%M%S%f')}"
+    index = stream_name(namespace)
+    body: dict[str, Any] = {
+        "settings": {"index": {"number_of_replicas": 0}},
+        "mappings": {"dynamic": False, "properties": properties(FIELDS)},
+    }
+    engine.indices.create(index=index, **body)
+    yield namespace
+    engine.indices.delete(index=index)
+
+
+def fired(es: Elasticsearch, namespace: str, rule: str, documents: Documents) -> dict[str, float]:
+    """The groups for which a rule fires over these documents alone."""
+    index = stream_name(namespace)
+    es.delete_by_query(index=index, query={"match_all": {}}, refresh=True)
+    lines: list[dict[str, Any]] = []
+    for document in documents():
+        lines += [{"index": {}}, document]
+    if lines:
+        es.bulk(index=index, operations=lines, refresh=True)
+    names = Names(namespace)
+    items = {item.id: item for item in alert_items(SHIPPED, names)}
+    return firing(es, items[item_id(names, "rule", rule)].body["params"])
+
+
+@pytest.mark.parametrize(("rule", "case", "documents", "expected"), CASES, ids=ids(CASES))
+def test_a_rule_fires_where_it_must_and_nowhere_else(
+    engine: Elasticsearch,
+    installation: str,
+    rule: str,
+    case: str,
+    documents: Documents,
+    expected: dict[str, float],
+) -> None:
+    assert fired(engine, installation, rule, documents) == expected
+
+
+@pytest.mark.parametrize("engine", [OPENSEARCH], indirect=True)
+@pytest.mark.parametrize(("rule", "case", "documents", "expected"), UNKNOWN_CASES, ids=ids(UNKNOWN_CASES))
+def test_unknowns_are_rising_by_their_share(
+    engine: Elasticsearch,
+    installation: str,
+    rule: str,
+    case: str,
+    documents: Documents,
+    expected: dict[str, float],
+) -> None:
+    """An average of truth values, which the embedded engine does not have."""
+    assert fired(engine, installation, rule, documents) == pytest.approx(expected)
+
+
+def test_rescored_documents_fire_where_they_are_asked_for() -> None:
+    names = Names("nowhere")
+    (params,) = (
+        item.body["params"]
+        for item in alert_items(SHIPPED, names, rescored=True)
+        if item.id == item_id(names, "rule", "severe-attack")
+    )
+    assert "rescored" not in params["esQuery"]
+
+
+def test_a_model_without_novelty_has_no_rule_for_unknowns() -> None:
+    names = Names()
+    plain = dataclasses.replace(TURBINE, novelty_threshold=None)
+    made = {item.id for item in alert_items(plain, names)}
+    assert item_id(names, "rule", "unknowns-rising") not in made
+    assert len(made) == 2 + 4

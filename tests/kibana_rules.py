@@ -1,0 +1,53 @@
+"""What Kibana asks of Elasticsearch for a rule of type `.es-query`, and when the rule fires.
+
+As its source has it (stack_alerts, es_query): the rule's query and a range on its time field, a terms aggregation where the
+measure is taken apart, the metric inside of it, and the threshold on each value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+ALL = "all documents"
+
+
+def firing(es: Elasticsearch, params: Mapping[str, Any], *, now: datetime | None = None) -> dict[str, float]:
+    """The groups for which a rule fires, each with what was measured; one group where it takes nothing apart."""
+    end = now or datetime.now(UTC)
+    start = end - timedelta(minutes=params["timeWindowSize"])
+    assert params["timeWindowUnit"] == "m"
+    times = {"gte": start.isoformat(), "lte": end.isoformat(), "format": "strict_date_optional_time"}
+    query = json.loads(params["esQuery"])["query"]
+    answer = es.search(
+        index=",".join(params["index"]),
+        size=0,
+        query={"bool": {"filter": [query, {"range": {params["timeField"]: times}}]}},
+        aggs=_aggregations(params),
+        track_total_hits=True,
+    )
+    measured = _measured(params, answer)
+    (threshold,) = params["threshold"]
+    assert params["thresholdComparator"] == ">"
+    return {group: value for group, value in measured.items() if value is not None and value > threshold}
+
+
+def _aggregations(params: Mapping[str, Any]) -> dict[str, Any] | None:
+    metric = {} if params["aggType"] == "count" else {"metric": {params["aggType"]: {"field": params["aggField"]}}}
+    if params["groupBy"] == "all":
+        return metric or None
+    terms: dict[str, Any] = {"terms": {"field": params["termField"], "size": params["termSize"]}}
+    return {"groups": terms | ({"aggs": metric} if metric else {})}
+
+
+def _measured(params: Mapping[str, Any], answer: Any) -> dict[str, float | None]:
+    def measure(bucket: Mapping[str, Any], count: int) -> float | None:
+        return float(count) if params["aggType"] == "count" else bucket["metric"]["value"]
+
+    if params["groupBy"] == "all":
+        return {ALL: measure(answer.get("aggregations") or {}, answer["hits"]["total"]["value"])}
+    return {str(each["key"]): measure(each, each["doc_count"]) for each in answer["aggregations"]["groups"]["buckets"]}

@@ -1,0 +1,203 @@
+"""The file that Kibana imports: every rule of the checker, the same bytes each time, and a checker that finds faults."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contract.artifact import ModelContract
+from kibana.boards import boards
+from kibana.compile import saved_objects
+from kibana.objects import Names, ndjson
+from tests.artifacts import TURBINE
+from tests.kibana_check import faults
+from tests.kibana_contracts import shipped_contract
+
+SHIPPED = shipped_contract()
+
+
+def built(contract: ModelContract = SHIPPED, names: Names | None = None) -> bytes:
+    return ndjson(saved_objects(contract, names or Names()))
+
+
+def lines(content: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in content.decode().splitlines()]
+
+
+@pytest.mark.parametrize("names", [Names(), Names("lab_2.x"), Names("lab", "soc-team")], ids=str)
+@pytest.mark.parametrize("contract", [SHIPPED, TURBINE], ids=lambda contract: contract.name)
+def test_the_file_keeps_every_rule(contract: ModelContract, names: Names) -> None:
+    assert faults(built(contract, names)) == []
+
+
+def test_building_twice_gives_the_same_bytes() -> None:
+    assert built() == built()
+
+
+def test_ids_are_readable_and_hold_namespace_and_space() -> None:
+    ids = [each["id"] for each in lines(built())]
+    assert "oversight-default-dashboard-triage" in ids
+    assert len(ids) == 4 + 4 + 2 + 3
+    assert all(name.startswith("oversight-lab-") for name in (each["id"] for each in lines(built(names=Names("lab")))))
+    other = [each["id"] for each in lines(built(names=Names("lab", "soc")))]
+    assert "oversight-lab-in-soc-dashboard-triage" in other
+
+
+def test_installations_are_told_apart_by_their_titles() -> None:
+    titles = {each["id"]: each["attributes"]["title"] for each in lines(built(names=Names("lab")))}
+    assert titles["oversight-lab-dashboard-oversight"] == "Oversight (lab)"
+    assert titles["oversight-lab-search-threats-details-per-user"] == "Threats details per User (lab)"
+    assert titles["oversight-lab-data-view-events"] == "logs-oversight.connection-lab"
+    assert titles["oversight-lab-data-view-watchers"] == "oversight-watchers-lab"
+
+
+def dashboard(name: str, contract: ModelContract = SHIPPED) -> dict[str, Any]:
+    (found,) = (each for each in lines(built(contract)) if each["id"] == f"oversight-default-dashboard-{name}")
+    return found
+
+
+def panels(name: str, contract: ModelContract = SHIPPED) -> dict[str, dict[str, Any]]:
+    return {panel["panelIndex"]: panel for panel in json.loads(dashboard(name, contract)["attributes"]["panelsJSON"])}
+
+
+def test_every_panel_of_the_declaration_is_there_in_its_order() -> None:
+    for board in boards(SHIPPED).dashboards:
+        assert list(panels(board.id)) == ["header", *(panel.id for panel in board.panels)]
+
+
+def test_the_header_says_what_one_sees_and_leads_to_the_other_dashboards() -> None:
+    text = panels("triage")["header"]["embeddableConfig"]["savedVis"]["params"]["markdown"]
+    assert "**What you see:**" in text
+    assert "[Operations](#/view/oversight-default-dashboard-operations)" in text
+    assert "**Triage**" in text
+
+
+def lens(name: str, panel: str, contract: ModelContract = SHIPPED) -> dict[str, Any]:
+    chart: dict[str, Any] = panels(name, contract)[panel]["embeddableConfig"]["attributes"]
+    return chart
+
+
+def colours(part: dict[str, Any]) -> dict[str, str]:
+    return {each["rule"]["values"][0]: each["color"]["colorCode"] for each in part["colorMapping"]["assignments"]}
+
+
+def test_labels_have_the_same_colours_in_every_chart() -> None:
+    shown = boards(SHIPPED).colours
+    for panel in ("threats-bar", "threats-timestamps", "threats-per-user"):
+        assert colours(lens("oversight", panel)["state"]["visualization"]["layers"][0]) == shown["label"]
+    assert colours(lens("oversight", "threats-pie")["state"]["visualization"]["layers"][0]) == shown["family"]
+
+
+def test_a_ratio_is_a_formula_with_all_that_is_inside_of_it() -> None:
+    """Kibana does not read the formula again when it loads a chart."""
+    columns = lens("triage", "false-positive-rate")["state"]["datasourceStates"]["formBased"]["layers"]["layer"][
+        "columns"
+    ]
+    assert columns["m2"]["params"]["formula"] == "count(kql='oversight.feedback.verdict: \"false_positive\"') / count()"
+    assert columns["m2"]["references"] == ["m2X2"]
+    assert columns["m2X0"]["filter"]["query"] == 'oversight.feedback.verdict: "false_positive"'
+    assert columns["m2X2"]["params"]["tinymathAst"]["args"] == ["m2X0", "m2X1"]
+
+
+def test_the_training_share_stands_beside_each_label() -> None:
+    layer = lens("operations", "predictions-by-label")["state"]["datasourceStates"]["formBased"]["layers"]["layer"]
+    labels = [each["label"] for each in layer["columns"]["b0"]["params"]["filters"]]
+    assert labels[:3] == ["smurf (training 56.84%)", "neptune (training 21.70%)", "normal (training 19.69%)"]
+    assert layer["columns"]["m1"]["params"]["formula"] == "count() / overall_sum(count())"
+
+
+def test_a_model_with_other_labels_makes_its_own_panels() -> None:
+    assert set(colours(lens("oversight", "threats-bar", TURBINE)["state"]["visualization"]["layers"][0])) == {
+        "bearing_wear", "healthy", "overheating", "unknown",
+    }  # fmt: skip
+    assert b"smurf" not in built(TURBINE)
+
+
+def test_the_newest_alerts_are_a_saved_search_whose_rows_open() -> None:
+    panel = panels("triage")["newest-alerts"]
+    assert panel["type"] == "search"
+    (search,) = (each for each in lines(built()) if each["id"] == "oversight-default-search-newest-alerts")
+    assert search["attributes"]["sort"] == [["oversight.prediction.at", "desc"]]
+
+
+def test_techniques_are_links_and_probabilities_percentages() -> None:
+    (view,) = (each for each in lines(built()) if each["id"] == "oversight-default-data-view-events")
+    formats = json.loads(view["attributes"]["fieldFormatMap"])
+    assert formats["threat.technique.reference"]["params"]["urlTemplate"] == "{{rawValue}}"
+    assert formats["oversight.prediction.probability"]["id"] == "percent"
+    assert (
+        "seconds from arrival"
+        in json.loads(view["attributes"]["fieldAttrs"])["oversight.prediction.delay_s"]["customDescription"]
+    )
+
+
+def test_a_click_on_a_user_leads_to_triage() -> None:
+    found = dashboard("oversight")
+    names = [each["name"] for each in found["references"] if each["id"] == "oversight-default-dashboard-triage"]
+    assert names[0].startswith("threats-per-user:drilldown:DASHBOARD_TO_DASHBOARD_DRILLDOWN:")
+
+
+Change = Callable[[list[dict[str, Any]]], None]
+
+
+def of_dashboard(change: Callable[[dict[str, Any]], None]) -> Change:
+    """The change, made to the panel `threats-bar` of the first dashboard."""
+
+    def changed(objects: list[dict[str, Any]]) -> None:
+        board = next(each for each in objects if each["type"] == "dashboard")
+        every = json.loads(board["attributes"]["panelsJSON"])
+        change(next(panel for panel in every if panel["panelIndex"] == "threats-bar"))
+        board["attributes"]["panelsJSON"] = json.dumps(every)
+
+    return changed
+
+
+def layer_of(panel: dict[str, Any]) -> dict[str, Any]:
+    layer: dict[str, Any] = panel["embeddableConfig"]["attributes"]["state"]["datasourceStates"]["formBased"]["layers"][
+        "layer"
+    ]
+    return layer
+
+
+def visualization_of(panel: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = panel["embeddableConfig"]["attributes"]["state"]["visualization"]["layers"][0]
+    return body
+
+
+BROKEN: dict[str, tuple[Change, str]] = {
+    "too new": (lambda all_: all_[0].update(typeMigrationVersion="10.1.0"), "newer than the oldest server's"),
+    "twice": (lambda all_: all_.append(all_[0]), "stands twice"),
+    "dangling": (lambda all_: all_[4]["references"][0].update(id="gone"), "not in the file"),
+    "more attributes": (lambda all_: all_[4]["attributes"].update(tabs=[]), "does not take"),
+    "decoded": (lambda all_: all_[0]["attributes"].update(fieldFormatMap={}), "is no text"),
+    "server's own": (lambda all_: all_[0].update(updated_at="2026"), "only the server writes"),
+    "column order": (of_dashboard(lambda panel: layer_of(panel)["columnOrder"].reverse()), "a metric before a bucket"),
+    "column missing": (of_dashboard(lambda panel: layer_of(panel)["columnOrder"].pop()), "is not the columns"),
+    "sorted by nothing": (
+        of_dashboard(lambda panel: layer_of(panel)["columns"]["b0"]["params"]["orderBy"].update(columnId="m9")),
+        "no metric of the layer",
+    ),
+    "accessor": (of_dashboard(lambda panel: visualization_of(panel).update(xAccessor="b9")), "names ["),
+    "label": (of_dashboard(lambda panel: layer_of(panel)["columns"]["m0"].pop("customLabel")), "customLabel"),
+    "grid": (of_dashboard(lambda panel: panel["gridData"].update(x=40)), "does not stand on the grid"),
+    "overlap": (of_dashboard(lambda panel: panel["gridData"].update(y=0)), "stands on another panel"),
+    "index": (of_dashboard(lambda panel: panel.update(panelIndex="p")), "gridData is"),
+    "twin": (
+        of_dashboard(lambda panel: panel["embeddableConfig"]["attributes"]["references"][0].update(id="x")),
+        "of the dashboard",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_checker_sees_what_kibana_would_refuse(name: str) -> None:
+    """Otherwise its silence would prove nothing."""
+    change, said = BROKEN[name]
+    objects = copy.deepcopy(lines(built()))
+    change(objects)
+    content = "".join(json.dumps(each) + "\n" for each in objects).encode()
+    assert any(said in fault for fault in faults(content)), faults(content)
