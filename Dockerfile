@@ -37,7 +37,7 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin HOME=/state OVERSIGHT_STATE=
 # users of that group, read their certificates.
 RUN useradd --system --uid 10001 --gid 0 --no-create-home --home-dir /state oversight \
  && install -d -o oversight -g root -m 750 /state /logs \
-    /certs /certs/authority /certs/public /certs/elasticsearch /certs/kibana /certs/enrich \
+    /certs /certs/authority /certs/public /certs/elasticsearch /certs/kibana /certs/enrich /certs/console \
     /keys /keys/shipper /keys/watcher /keys/dashboards /keys/console
 
 COPY --from=build /opt/venv /opt/venv

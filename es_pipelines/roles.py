@@ -105,7 +105,7 @@ PARTS: dict[str, Part] = {
             "console",
             "Reads Oversight's events, alerts and watchers for its own console",
             (Grant(stream_name, _LOOKS), Grant(heartbeat_index, _LOOKS), Grant(alerts_index, _LOOKS)),
-            {"monitor": "GET /, the cluster's version"},
+            {},
         ),
     )
 }

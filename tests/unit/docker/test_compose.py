@@ -1,0 +1,216 @@
+"""docker-compose.yml: hardened, pinned, without a default secret; every command, path and variable in it exists.
+
+No Docker engine runs where these tests do: what its own images do with this is not tried.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from typing import Any
+
+import click
+import pytest
+
+from oversight.cli import app
+from oversight.settings import PARTS, variable
+from tests.compose import mounts, read, variables
+from tests.conftest import ROOT
+
+SECRETS = ("ELASTIC_PASSWORD", "KIBANA_SYSTEM_PASSWORD", "KIBANA_ENCRYPTION_KEY", "ENRICH_TOKEN", "CONSOLE_TOKEN")
+FREE = {"STACK_VERSION", "OVERSIGHT_NAMESPACE", "SENSOR_LOGS"}
+"""Variables with a default; none is a secret."""
+COMPOSE: dict[str, Any] = read({name: f"secret-{name}" for name in SECRETS})
+SERVICES: dict[str, Any] = COMPOSE["services"]
+ENDS_BY_ITSELF = {"certificates", "kibana-password", "kibana-import", "provision", "ship"}
+OURS = sorted(name for name, service in SERVICES.items() if service.get("build"))
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+EACH = pytest.mark.parametrize("name", sorted(SERVICES))
+EACH_OF_OURS = pytest.mark.parametrize("name", OURS)
+
+
+@EACH
+def test_a_container_has_no_rights_writes_nothing_but_its_volumes_and_has_its_limits(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert "privileged" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert int(service["user"].split(":")[0]) >= 1000
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert service["pids_limit"] > 0
+    assert service["logging"]["options"]["max-size"]
+    assert all(":size=" in entry or ",size=" in entry for entry in service["tmpfs"])
+
+
+@EACH
+def test_what_stays_has_a_health_check_comes_back_and_publishes_on_this_machine_only(name: str) -> None:
+    service = SERVICES[name]
+    assert ("healthcheck" in service) == (name not in ENDS_BY_ITSELF)
+    assert ("restart" in service) == (name not in ENDS_BY_ITSELF)
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+@EACH
+def test_a_service_waits_until_those_it_needs_are_healthy_or_done(name: str) -> None:
+    for needed, how in SERVICES[name].get("depends_on", {}).items():
+        expected = "service_completed_successfully" if needed in ENDS_BY_ITSELF else "service_healthy"
+        assert how["condition"] == expected
+
+
+def test_up_wait_knows_of_everything_that_ends_by_itself() -> None:
+    """`docker compose up --wait` takes a container that ended for a failure, unless another service waits for its end."""
+    awaited = {needed for service in SERVICES.values() for needed in service.get("depends_on", {})}
+    started = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert not (ENDS_BY_ITSELF & started) - awaited
+
+
+def test_dashboards_that_fail_do_not_hold_up_the_watcher() -> None:
+    assert SERVICES["watcher"]["depends_on"]["kibana-import"]["required"] is False
+
+
+def test_images_are_pinned_and_one_variable_switches_elasticsearch_and_kibana() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    other = read({**dict.fromkeys(SECRETS, "x"), "STACK_VERSION": "8.19.23"})["services"]
+    for name in SERVICES:
+        image, _, tag = SERVICES[name]["image"].partition(":")
+        if name in OURS:
+            assert (image, tag) == ("oversight", version)
+        else:
+            assert image == name
+            assert re.fullmatch(r"9\.\d+\.\d+", tag)
+            assert other[name]["image"] == f"{name}:8.19.23"
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-[a-z]+", bases[0])
+
+
+def test_no_secret_has_a_default_and_each_is_demanded_by_name() -> None:
+    for name, how, rest in variables():
+        if name in FREE:
+            assert how == ":-"
+        else:
+            assert name in SECRETS
+            assert (how, rest) == (":?", "run `make env` first")
+    for missing in SECRETS:
+        with pytest.raises(KeyError, match=missing):
+            read({name: "x" for name in SECRETS if name != missing})
+
+
+def test_the_superusers_password_is_with_elasticsearch_and_with_what_ends_by_itself() -> None:
+    password = "secret-ELASTIC_PASSWORD"
+    holders = {name for name, service in SERVICES.items() if password in service.get("environment", {}).values()}
+    assert holders == {"elasticsearch", "kibana-password", "kibana-import", "provision"}
+    assert holders - {"elasticsearch"} <= ENDS_BY_ITSELF
+
+
+def test_each_container_sees_its_own_key_and_certificate_alone() -> None:
+    """The provisioner writes the keys, the certificates' container the certificates; each other reads one, or what is public."""
+    for prefix, writer in (("key-", "provision"), ("certs-", "certificates")):
+        seen = Counter[str]()
+        for name, service in SERVICES.items():
+            for source, writable in mounts(service).values():
+                if source.startswith(prefix) and source != "certs-public":
+                    assert writable == (name == writer)
+                    seen[source] += name != writer
+        assert set(seen) == {volume for volume in COMPOSE["volumes"] if volume.startswith(prefix)} - {"certs-public"}
+        assert {name: count for name, count in seen.items() if count > 1} in ({}, {"key-shipper": 2})
+    assert [name for name, service in SERVICES.items() if "authority" in str(service.get("volumes"))] == [
+        "certificates"
+    ]
+
+
+@EACH_OF_OURS
+def test_our_services_run_what_is_in_the_image(name: str) -> None:
+    """The options are those of the command: click itself reads them."""
+    service = SERVICES[name]
+    program, *words = [*service.get("entrypoint", ["oversight"]), *service["command"]]
+    if program == "oversight":
+        _parses(words)
+        return
+    path = words[0] if program == "python" else program
+    file = ROOT / "docker" / path.removeprefix("/opt/docker/")
+    assert path.startswith("/opt/docker/")
+    assert file.is_file()
+    assert program == "python" or file.stat().st_mode & 0o111
+
+
+def _parses(words: list[str]) -> None:
+    context = click.Context(app, info_name="oversight")
+    command: click.Command = app
+    while isinstance(command, click.Group):
+        word, *words = words
+        found = command.get_command(context, word)
+        assert found is not None, word
+        command = found
+    if "--help" not in words:
+        command.make_context(command.name, list(words), resilient_parsing=False)
+
+
+@EACH_OF_OURS
+def test_our_services_variables_are_settings(name: str) -> None:
+    known = {variable(part, setting) for part in PARTS for setting in part.model_fields}
+    extra = {"KIBANA_SYSTEM_PASSWORD"} if name == "kibana-password" else set()
+    assert set(SERVICES[name].get("environment", {})) - extra <= known
+
+
+@EACH
+def test_every_path_that_a_container_is_told_is_mounted_there_or_in_the_image(name: str) -> None:
+    service = SERVICES[name]
+    told = [
+        *service.get("environment", {}).values(),
+        *service.get("command", []),
+        *service.get("healthcheck", {}).get("test", []),
+    ]
+    known = [*mounts(service), "/opt/docker", "/tmp", *(entry.split(":")[0] for entry in service["tmpfs"])]
+    for text in told:
+        for path in re.findall(
+            r"(?<![\w.:])/(?:certs|keys|logs|state|opt|usr/share)/?[\w./-]*", re.sub(r"https?://\S+", "", text)
+        ):
+            inside = name == "provision" and path == "/keys"
+            assert inside or any(path == one or path.startswith(f"{one}/") for one in known), path
+
+
+@EACH_OF_OURS
+def test_the_image_has_a_folder_of_its_user_for_every_volume(name: str) -> None:
+    """A new volume takes the owner of the folder that it is mounted on; where there is none it would be root's."""
+    for target, (source, _) in mounts(SERVICES[name]).items():
+        assert source in COMPOSE["volumes"] or source == "./logs"
+        assert re.search(rf"(?<=\s){re.escape(target)}(?=\s)", DOCKERFILE), target
+
+
+def test_every_volume_is_used_and_every_server_has_a_certificate_of_its_name() -> None:
+    used = {source for service in SERVICES.values() for source, _ in mounts(service).values()}
+    assert set(COMPOSE["volumes"]) == used - {"./logs"}
+    folder, *servers = SERVICES["certificates"]["entrypoint"][1:]
+    assert set(mounts(SERVICES["certificates"])) == {f"{folder}/{name}" for name in (*servers, "authority", "public")}
+    for name in servers:
+        assert f"certs-{name}" in {source for source, _ in mounts(SERVICES[name]).values()}
+
+
+def test_no_secret_travels_in_plain_text() -> None:
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            assert name != "OVERSIGHT_ALLOW_PLAIN_HTTP"
+            assert not (name.endswith(("_URL", "_HOSTS")) and value.startswith("http:"))
+
+
+def test_the_image_gets_every_package_of_ours_and_its_own_lock() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert folders
+    assert not [folder for folder in folders if f"COPY {folder} {folder}\n" not in DOCKERFILE]
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert not [folder for folder in (*folders, "docker", "requirements") if f"!{folder}" not in ignore]
+
+
+def test_the_images_lock_is_the_serving_lock_and_what_the_console_needs() -> None:
+    def packages(name: str) -> set[str]:
+        text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+        return set(re.findall(r"^[a-z0-9][\w.-]*==\S+(?: ; [^\\\n]+)?", text, re.MULTILINE))
+
+    more = packages("image.txt") - packages("serve.txt")
+    assert not packages("serve.txt") - packages("image.txt")
+    assert {line.partition("==")[0] for line in more} == {"vl-convert-python"}
+    assert packages("image.txt") <= packages("dev.txt")
