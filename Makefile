@@ -9,7 +9,7 @@ ARGS ?=
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help demo install env test check format golden lock bench clean venv venv-demo
+.PHONY: help demo install env test check format golden lock bench faults soak clean venv venv-demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ golden: venv ## rewrite the expected results of the pipelines; the diff is the r
 
 bench: venv ## measurements, printed side by side; results belong in docs/benchmarks.md
 	@for bench in benchmarks/*/*_bench.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done
+
+faults: venv ## the fault tests of `make test`, and the table of what became of every document
+	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: venv ## the same in the long form, every fault on every engine: about half an hour; ARGS="--only killed --add" for a part
+	$(BIN)/python -m tests.faults --soak $(ARGS)
 
 lock: $(BIN)/uv ## resolve the dependencies anew into requirements/
 	$(LOCK) --group dev --extra console --extra embedded --extra train $(ARGS) -o requirements/dev.txt

@@ -45,11 +45,15 @@ class Row:
     failure: str = ""
     """Why the trial as such failed; the counts say what was found all the same."""
 
+    def line(self) -> str:
+        """As it stands in the file of rows."""
+        return json.dumps(dataclasses.asdict(self))
+
     def write(self) -> None:
         """Add it to the file of rows."""
         if ROWS in os.environ:
             with Path(os.environ[ROWS]).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(dataclasses.asdict(self)) + "\n")
+                file.write(f"{self.line()}\n")
 
 
 class Counted(Protocol):

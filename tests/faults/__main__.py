@@ -1,0 +1,74 @@
+"""Make the table of faults: `python -m tests.faults`, short; `python -m tests.faults --soak`, long.
+
+tests/faults ──▶ pytest ──▶ build/faults.jsonl ──▶ table on stdout, and into docs/faults.md with --write
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.faults.scale import SCALE
+from tests.faults.table import is_bad, markdown, read_rows, replace_in
+from tests.faults.trial import ROWS
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = {"short": 300, "soak": 900}
+"""Longest that one fault may take; then it has failed, and the next one begins."""
+
+
+def main() -> int:
+    """Run the trials, print the table; 1 if anything is lost, damaged, doubled or stuck, or a trial failed."""
+    options = _options()
+    rows, scale = Path(options.rows), "soak" if options.soak else "short"
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    if not options.add:
+        rows.unlink(missing_ok=True)
+    began_s, code = time.monotonic(), 0
+    if not options.table:
+        words = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "tests/faults",
+            "-p",
+            "no:cacheprovider",
+            f"--timeout={LIMIT_S[scale]}",
+        ]
+        words += ["-p", "no:randomly", "-q", *(["-k", options.only] if options.only else [])]
+        code = subprocess.run(
+            words, cwd=ROOT, check=False, stdout=sys.stderr, env={**os.environ, SCALE: scale, ROWS: str(rows.resolve())}
+        ).returncode
+    found = read_rows(rows)
+    table = markdown(found)
+    sys.stdout.write(f"{table}\n")
+    took = "" if options.table else f" in {time.monotonic() - began_s:.0f} s"
+    sys.stderr.write(f"{scale} form{took}, Python {platform.python_version()}, {os.cpu_count()} processors\n")
+    if options.write:
+        page = Path(options.write)
+        page.write_text(replace_in(page.read_text(encoding="utf-8"), table), encoding="utf-8")
+    return int(code != 0 or any(is_bad(row) for row in found))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--soak", action="store_true", help="the long form: about half an hour, every fault on every engine"
+    )
+    parser.add_argument("--only", metavar="EXPRESSION", help="only these tests, as for `pytest -k`")
+    parser.add_argument("--rows", default=str(ROOT / "build" / "faults.jsonl"), help="file of the rows")
+    parser.add_argument("--add", action="store_true", help="keep the rows of runs before this one")
+    parser.add_argument("--table", action="store_true", help="run nothing, print the table of the rows that are there")
+    parser.add_argument("--write", metavar="PAGE", help="put the table into this page, between its two marks")
+    options = parser.parse_args()
+    options.add = options.add or options.table
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

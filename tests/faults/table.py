@@ -1,0 +1,75 @@
+"""The table of faults, from the rows that trials wrote.
+
+rows (JSON, one a line) ──▶ the last one of each fault and engine ──▶ Markdown, most severe group first
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tests.faults.trial import Row
+
+GROUPS = (
+    "watcher", "several watchers", "another writer", "enrich service", "cluster", "the wire to the engine", "both wires",
+    "other",
+)  # fmt: skip
+ENGINES = ("embedded", "opensearch", "elasticsearch", "")
+COUNTS = ("tries", "documents", "lost", "damaged", "doubled", "stuck")
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+"""Between these two lines of a page the table is written."""
+
+
+def read_rows(file: Path) -> list[Row]:
+    """All rows of a file; of a fault that was tried again on an engine, the last."""
+    found: dict[tuple[str, str, str], Row] = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        row = Row(**json.loads(line))
+        found[row.group, row.fault, row.engine] = row
+    return sorted(found.values(), key=_order)
+
+
+def _order(row: Row) -> tuple[int, str, int]:
+    return GROUPS.index(row.group), row.fault, ENGINES.index(row.engine)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows, a sum, and why trials failed, where any did."""
+    head = ["what is struck", "fault", "engine", *COUNTS, "s"]
+    lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
+    before = ("", "")
+    for row in rows:
+        group = "" if row.group == before[0] else row.group
+        fault = "" if (row.group, row.fault) == before else row.fault
+        before = (row.group, row.fault)
+        name = f"{row.engine} **failed**" if is_bad(row) else row.engine
+        lines.append(
+            _line([group, fault, name, *(f"{getattr(row, count):,}" for count in COUNTS), f"{row.seconds:.0f}"])
+        )
+    sums = [f"{sum(getattr(row, count) for row in rows):,}" for count in COUNTS]
+    lines.append(_line(["**all**", "", "", *sums, f"{sum(row.seconds for row in rows):.0f}"]))
+    failures = [f"- {row.fault}, {row.engine}: {row.failure or 'see the counts'}" for row in rows if is_bad(row)]
+    return "\n".join([*lines, *([""] if failures else []), *failures])
+
+
+def is_bad(row: Row) -> bool:
+    """Whether anything went wrong in this trial."""
+    return bool(row.failure or row.lost or row.damaged or row.doubled or row.stuck or not row.tries)
+
+
+def replace_in(page: str, table: str) -> str:
+    """The page with another table.
+
+    Raises:
+        ValueError: it has no place for one.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no place for a table; put {BEGIN} and {END} where it belongs")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
