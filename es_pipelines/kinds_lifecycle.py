@@ -10,13 +10,14 @@ may have raised the retention in Kibana, and is kept. So the stream is written b
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from elasticsearch import Elasticsearch
 
 from es_pipelines import normal
 from es_pipelines.calls import call
-from es_pipelines.kinds import Installation, Kind, Need, Standing, Step
+from es_pipelines.kinds import Action, Installation, Kind, Need, Resource, Standing, Step
 from es_pipelines.marks import Mark, digest
 
 
@@ -70,6 +71,13 @@ class StreamLifecycle(PartOfStream):
         """Without what the engine works out itself; an empty one is none."""
         return dict(normal.template({"lifecycle": body}).get("lifecycle", {}))
 
+    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
+        """As for any kind, with a word about what will be deleted."""
+        step, retention = super().judge(wanted, standing, installation), wanted.body.get("data_retention")
+        if step.action == Action.UPDATE and retention:
+            return replace(step, reason=f"Elasticsearch deletes events older than {retention} from then on")
+        return step
+
 
 class StreamOptions(PartOfStream):
     """Whether the stream has a failure store."""
@@ -78,5 +86,6 @@ class StreamOptions(PartOfStream):
     route, key, template_key = "_options", "options", "data_stream_options"
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """As it is."""
-        return dict(normal.plain(body))
+        """Whether it is on; how long failures are kept is the cluster's affair, or a person's."""
+        enabled = (body.get("failure_store") or {}).get("enabled")
+        return {} if enabled is None else {"failure_store": {"enabled": normal.plain(enabled)}}
