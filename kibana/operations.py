@@ -216,7 +216,11 @@ def _model(view: View) -> tuple[Panel, ...]:
         Panel(
             id="predictions-by-label",
             title=f"Predictions by label{trained}",
-            question=f"Are the verdicts spread as one would think{trained}?",
+            question=(
+                "Are the verdicts spread like the rows that the model was trained on?"
+                if view.training_shares
+                else "How are the verdicts spread over the labels?"
+            ),
             chart="table",
             by=(view.label_cases(),),
             metrics=(Metric(title="Predictions"), Metric(kind="share", title="Share", format="percent", decimals=2)),

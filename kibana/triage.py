@@ -116,7 +116,7 @@ def _unknowns(view: View) -> tuple[Panel, ...]:
     return (
         Panel(
             id="unknowns-over-time",
-            title="Unknowns",
+            title="Unknowns over time",
             question="Does something new come in, and which attack family is it likest?",
             chart="time_bar",
             by=(Times("When it happened"), Terms(field=FAMILY, title="Likeliest family", size=12, colours="family")),
