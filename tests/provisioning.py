@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from elastic_transport import ConnectionError as TransportConnectionError
 from elasticsearch import Elasticsearch
@@ -22,6 +22,10 @@ class WritesCounted(Elasticsearch):
         super().__init__(url, request_timeout=60)
         self.writes: list[str] = []
         self._cut_after = cut_after
+
+    def __enter__(self) -> Self:
+        """Itself, by its own type."""
+        return self
 
     def perform_request(self, method: str, path: str, **options: Any) -> Any:
         """Send it, and note it unless it only asks."""
