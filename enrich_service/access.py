@@ -1,6 +1,6 @@
 """What is known of a request beside its answer: who it is, how long it took, and the line and the counters it leaves.
 
-before: X-Request-Id, traceparent ──▶ g ──▶ every log line of this request (http.request.id, trace.id, span.id)
+before: X-Request-Id, traceparent ──▶ Followed ──▶ every log line of this request (http.request.id, trace.id, span.id)
 after:  route, status, time, sizes ─┬─▶ one line of the access log (ECS), never a body, a token or a query string
                                     ├─▶ metrics
                                     └─▶ X-Request-Id of the answer
@@ -8,18 +8,24 @@ after:  route, status, time, sizes ─┬─▶ one line of the access log (ECS)
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import orjson
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, g, request
 
 from enrich_service.config import PROBE_PATHS
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -46,57 +52,119 @@ class Counts(Protocol):
         """One answered."""
 
 
-def install(app: Flask, *, counts: Counts | None = None, log_requests: bool = True) -> None:
-    """Follow every request of an application; to be called before anything else is asked of a request."""
+@dataclass(slots=True)
+class Followed:
+    """A request in hand."""
 
-    def began() -> None:
-        g.began_ns = time.monotonic_ns()
-        g.request_id = sane_id(request.headers.get(REQUEST_ID)) or secrets.token_hex(16)
-        g.trace = traceparent(request.headers.get("traceparent", ""))
-        if counts is not None:
-            counts.request_began()
+    began_ns: int
+    id: str
+    trace: Mapping[str, str]
+    size: int | None = None
+    """Documents of its page."""
+    failed: int | None = None
+    """Those that got an error."""
 
-    def ended(response: Response) -> Response:
-        duration_ns = time.monotonic_ns() - g.began_ns
+
+_current: ContextVar[Followed | None] = ContextVar("request", default=None)
+
+
+class Access:
+    """Follows every request of an application."""
+
+    def __init__(self, *, counts: Counts | None = None, log_requests: bool = True) -> None:
+        self._counts, self._log_requests = counts, log_requests
+
+    def install(self, app: Flask) -> None:
+        """Follow what `app.wsgi_app` answers; what is put around that later is not followed."""
+        inner = app.wsgi_app
+
+        def follow(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            token = _current.set(self._began(environ))
+            try:
+                return inner(environ, start_response)
+            finally:
+                _current.reset(token)
+
+        app.wsgi_app = follow  # type: ignore[method-assign]  # as Flask's documentation says
+        app.after_request(self._ended_in_flask)
+
+    def _began(self, environ: WSGIEnvironment) -> Followed:
+        began_ns = time.monotonic_ns()
+        if self._counts is not None:
+            self._counts.request_began()
+        name = sane_id(environ.get("HTTP_X_REQUEST_ID")) or secrets.token_hex(16)
+        return Followed(began_ns, name, traceparent(environ.get("HTTP_TRACEPARENT", "")))
+
+    def ended(self, environ: WSGIEnvironment, route: str, status: int, size_bytes: int, error_type: str | None) -> str:
+        """Count and log a request that has its answer; gives its id, for `X-Request-Id`."""
+        followed = followed_now()
+        duration_ns = time.monotonic_ns() - followed.began_ns
+        if self._counts is not None:
+            self._counts.request_ended(route, status, duration_ns / 1e9, error_type)
+        if self._log_requests and (status != 200 or route not in PROBE_PATHS) and log.isEnabledFor(logging.INFO):
+            of_answer = {
+                "event.outcome": "success" if status < 400 else "failure",
+                "event.duration": duration_ns,
+                "http.response.status_code": status,
+                "http.response.body.bytes": size_bytes,
+                "url.path": route,
+            }
+            rest = {
+                "error.type": error_type,
+                "enrich_service.batch.size": followed.size,
+                "enrich_service.batch.failed": followed.failed,
+            }
+            asked = _asked(environ)
+            _say(
+                f"{asked['http.request.method']} {route} {status} in {duration_ns / 1e6:.1f} ms",
+                asked | of_answer | {name: value for name, value in rest.items() if value is not None},
+            )
+        return followed.id
+
+    def _ended_in_flask(self, response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule is not None else NO_ROUTE
-        response.headers[REQUEST_ID] = g.request_id
-        if counts is not None:
-            counts.request_ended(route, response.status_code, duration_ns / 1e9, g.get("error_type"))
-        if log_requests and (response.status_code != 200 or route not in PROBE_PATHS):
-            _say(route, response, duration_ns)
+        size_bytes = response.content_length or 0
+        response.headers[REQUEST_ID] = self.ended(
+            request.environ, route, response.status_code, size_bytes, g.get("error_type")
+        )
         return response
 
-    app.before_request(began)
-    app.after_request(ended)
 
+def followed_now() -> Followed:
+    """The request that this thread works on.
 
-def _say(route: str, response: Response, duration_ns: int) -> None:
-    status = response.status_code
-    facts: dict[str, Any] = {
-        "event.action": "request",
-        "event.outcome": "success" if status < 400 else "failure",
-        "event.duration": duration_ns,
-        "http.request.method": request.method[:20],
-        "http.request.body.bytes": min(request.content_length or 0, LONG_MAX),  # as the client claims
-        "http.response.status_code": status,
-        "http.response.body.bytes": response.content_length or 0,
-        "url.path": route,
-        "source.ip": request.remote_addr,
-    } | {
-        name: value
-        for name, value in (
-            ("error.type", g.get("error_type")),
-            ("enrich_service.batch.size", g.get("batch_size")),
-            ("enrich_service.batch.failed", g.get("batch_failed")),
-        )
-        if value is not None
-    }
-    log.info("%s %s %d in %.1f ms", request.method[:20], route, status, duration_ns / 1e6, extra=facts)
+    Raises:
+        RuntimeError: none is followed.
+    """
+    found = _current.get()
+    if found is None:
+        raise RuntimeError("no request is followed here; install Access around the application")
+    return found
 
 
 def page_ended(size: int, failed: int) -> None:
     """Note what the line of this request says of its documents."""
-    g.batch_size, g.batch_failed = size, failed
+    followed = followed_now()
+    followed.size, followed.failed = size, failed
+
+
+def _asked(environ: WSGIEnvironment) -> dict[str, Any]:
+    claimed = str(environ.get("CONTENT_LENGTH") or "0")
+    return {
+        "event.action": "request",
+        "http.request.method": str(environ.get("REQUEST_METHOD"))[:20],
+        "http.request.body.bytes": min(int(claimed), LONG_MAX) if claimed.isdecimal() and len(claimed) < 100 else 0,
+        "source.ip": environ.get("REMOTE_ADDR"),
+    }
+
+
+def _say(message: str, facts: dict[str, Any]) -> None:
+    """Write a line where `Lines` does that, without what logging makes of a call; else log it as any."""
+    lines = [handler for handler in log.handlers if isinstance(handler, Lines)]
+    for handler in lines:
+        handler.say(message, facts)
+    if not lines:
+        log.info("%s", message, extra=facts)
 
 
 def sane_id(value: str | None) -> str | None:
@@ -120,9 +188,13 @@ class OfRequest(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Never drops a line."""
-        if has_request_context() and "request_id" in g:
-            record.__dict__ |= {"http.request.id": g.request_id, **g.trace}
+        record.__dict__ |= _ids()
         return True
+
+
+def _ids() -> dict[str, str]:
+    followed = _current.get()
+    return {} if followed is None else {"http.request.id": followed.id, **followed.trace}
 
 
 class Lines(logging.Handler):
@@ -135,16 +207,31 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line in one piece: several threads and processes share the stream."""
         try:
-            self._stream.write(line(record))
-            self._stream.flush()
+            self._write(line(record))
         except (OSError, ValueError, TypeError):  # what logging itself does with a stream that is gone
             self.handleError(record)
+
+    def say(self, message: str, facts: Mapping[str, Any]) -> None:
+        """Write a line of the request in hand, with its dotted fields."""
+        try:
+            self._write(_line(time.time(), "info", message, {**facts, **_ids()}))
+        except (OSError, ValueError, TypeError):
+            self.handleError(logging.LogRecord(log.name, logging.INFO, __file__, 0, message, None, None))
+
+    def _write(self, text: str) -> None:
+        with self.lock or contextlib.nullcontext():
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def line(record: logging.LogRecord) -> str:
     """One line of ECS JSON with the record's dotted fields."""
-    stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    dotted: Mapping[str, Any] = {name: value for name, value in record.__dict__.items() if "." in name}
+    dotted = {name: value for name, value in record.__dict__.items() if "." in name}
+    return _line(record.created, record.levelname.lower(), record.getMessage(), dotted)
+
+
+def _line(created_s: float, level: str, message: str, dotted: Mapping[str, Any]) -> str:
+    stamp = datetime.fromtimestamp(created_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     nested: dict[str, Any] = {}
     for name, value in dotted.items():
         *parents, last = name.split(".")
@@ -152,7 +239,7 @@ def line(record: logging.LogRecord) -> str:
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = value
-    head = {"@timestamp": stamp, "log.level": record.levelname.lower(), "message": record.getMessage()}
+    head = {"@timestamp": stamp, "log.level": level, "message": message}
     data = {**head, "ecs.version": ECS_VERSION, "service": {"name": SERVICE}, **nested}
     return orjson.dumps(data).decode() + "\n"
 

@@ -22,8 +22,9 @@ from contract.errors import ArtifactError
 from enrich_service import access, guard, memory, oip, openapi, respond, wire
 from enrich_service.admission import admission
 from enrich_service.artifact import Artifact
-from enrich_service.config import AppConfig
+from enrich_service.config import ENRICH_PATH, AppConfig
 from enrich_service.describe import EXTENSIONS, model_metadata, model_page
+from enrich_service.direct import Direct
 from enrich_service.metrics import Metrics
 from enrich_service.respond import JSON, SERVER, answer
 from enrich_service.serving import Models, Serving
@@ -66,12 +67,18 @@ def create_app(
             cache_bytes=config.cache_bytes,
         )
 
-    guard.install(app, config, metrics, tokens or Tokens(config.token, config.tokens_file))
-    app.extensions[_EXTENSION] = (Models(make, make(artifact, shadow)), config)
+    tokens = tokens or Tokens(config.token, config.tokens_file)
+    models = Models(make, make(artifact, shadow))
+    follows = access.Access(counts=metrics, log_requests=config.access_log)
+    guard.install(app, config, metrics, tokens)
+    app.extensions[_EXTENSION] = (models, config)
     app.extensions[_METRICS] = metrics
     app.register_blueprint(_routes())
     app.teardown_request(lambda _error: memory.after_request(g.get("body_bytes", 0)))
     respond.install(app, max_body_bytes=config.max_body_bytes)
+    # Flask's own way to put something around it
+    app.wsgi_app = Direct(app.wsgi_app, models, config, metrics=metrics, tokens=tokens, follows=follows)  # type: ignore[method-assign]
+    follows.install(app)
     return app
 
 
@@ -90,7 +97,7 @@ def metrics_of(app: Flask) -> Metrics:
 def _routes() -> Blueprint:
     routes = Blueprint("routes", __name__)
     for path, method, view in (
-        ("/v1/enrich", "POST", enrich),
+        (ENRICH_PATH, "POST", enrich),
         ("/v1/model", "GET", model),
         ("/v2/health/live", "GET", live),
         ("/v2/health/ready", "GET", ready),

@@ -17,6 +17,7 @@ DEFAULT_MAX_DOCUMENTS = 10_000
 DEFAULT_CACHE_BYTES = 16 * 1024 * 1024
 HEALTH_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 METRICS_PATH = "/metrics"
+ENRICH_PATH = "/v1/enrich"
 PROBE_PATHS = HEALTH_PATHS | {METRICS_PATH}
 """Asked every few seconds by machines."""
 BIND, PORT = "OVERSIGHT_SERVE_BIND", 8600

@@ -1,33 +1,36 @@
 """What stands before every route: room for the request, a token, and the counters that are told of it.
 
-request ──▶ ids (access) ──▶ room? 503 ──▶ token? 401 ──▶ route
+request ──▶ ids (access) ──▶ plain page? (direct) ──▶ room? 503 ──▶ token? 401 ──▶ route
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Flask, Response, request
 
-from enrich_service import access
 from enrich_service.admission import admission
 from enrich_service.config import HEALTH_PATHS, METRICS_PATH, AppConfig
 from enrich_service.metrics import CONTENT_TYPE, Metrics
 from enrich_service.tokens import Tokens
 from enrich_service.wire import RequestError
 
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
 
 def install(app: Flask, config: AppConfig, metrics: Metrics, tokens: Tokens) -> None:
-    """Guard the routes of an application, and give it `GET /metrics`; to be called before anything else is."""
+    """Guard the routes of an application, and give it `GET /metrics`."""
     # an orchestrator's probes have no token
     free = HEALTH_PATHS | ({METRICS_PATH} if config.open_metrics else set())
     admission.on_change = metrics.waiting.set
-    access.install(app, counts=metrics, log_requests=config.access_log)
 
     def room() -> None:
         if admission.refusal is not None:
             raise RequestError(503, "overloaded", admission.refusal)
 
     def authorize() -> None:
-        if tokens.required and request.path not in free and not tokens.allow(_sent()):
+        if tokens.required and request.path not in free and not tokens.allow(bearer(request.environ)):
             raise RequestError(
                 401,
                 "unauthorized",
@@ -39,8 +42,8 @@ def install(app: Flask, config: AppConfig, metrics: Metrics, tokens: Tokens) -> 
     app.add_url_rule(METRICS_PATH, "metrics", lambda: Response(metrics.exposition(), content_type=CONTENT_TYPE))
 
 
-def _sent() -> bytes:
+def bearer(environ: WSGIEnvironment) -> bytes:
     """The bearer token of a request, nothing where it has none."""
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, given = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     # WSGI hands headers over as Latin-1; this gives back the bytes that were sent
     return given.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b""

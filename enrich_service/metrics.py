@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,8 @@ class Metrics:
                               ("label", "shadow_label"), PREFIX, registry=r)  # fmt: skip
         self.restarts = Counter("worker_restarts", "Workers that replaced another one.", (), PREFIX, registry=r)
         self._model: ModelCounts | None = None
+        # looking a child up takes longer than counting
+        self._requests_of, self._duration_of = cache(self.requests.labels), cache(self.duration.labels)
 
     def serves(self, contract: ModelContract, version: str) -> ModelCounts:
         """Who counts the predictions of this model, which answers from now on."""
@@ -89,8 +92,8 @@ class Metrics:
         self.in_flight.dec()
         if error_type is not None:
             self.refusals.labels(error_type).inc()
-        self.requests.labels(route, str(status)).inc()
-        self.duration.labels(route).observe(duration_s)
+        self._requests_of(route, str(status)).inc()
+        self._duration_of(route).observe(duration_s)
 
     def page_ended(self, documents: int, failures: Mapping[str, int]) -> None:
         """Count a page that was enriched; `failures` by error type."""

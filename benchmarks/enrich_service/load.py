@@ -7,6 +7,7 @@ paced(...)   requests at times that were drawn before (open loop)   ──▶ la
 from __future__ import annotations
 
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.enrich_service.processes import Server
 
 BUFFER_BYTES = 1 << 20
+WARM_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Rate:
     """Requests a second."""
     per_cpu_s: float
     """Requests for each second of processor time that the server used."""
+    requests: int
 
 
 def request(path: str, body: bytes) -> bytes:
@@ -100,7 +103,49 @@ def closed(server: Server, requests: Sequence[bytes], *, seconds: float, connect
 
     began, cpu_s = time.perf_counter(), server.cpu_s()
     _together(work, connections, failures)
-    return Rate(sum(counts) / (time.perf_counter() - began), sum(counts) / max(server.cpu_s() - cpu_s, 1e-9))
+    return Rate(
+        sum(counts) / (time.perf_counter() - began), sum(counts) / max(server.cpu_s() - cpu_s, 1e-9), sum(counts)
+    )
+
+
+def in_turn(
+    asked: Sequence[tuple[Server, Sequence[bytes]]], *, seconds: float, rounds: int, connections: int
+) -> list[list[Rate]]:
+    """The rates of servers that take turns, one a round; a short round before warms all up.
+
+    Args:
+        asked: each server with its requests; from one round to the next it goes on where it was.
+        seconds: of each in each round.
+        rounds: how many.
+        connections: at the same time.
+    """
+    rates: list[list[Rate]] = [[] for _ in asked]
+    places = [0] * len(asked)
+    for turn in range(rounds + 1):
+        for number, (server, requests) in enumerate(asked):
+            ordered = [*requests[places[number] :], *requests[: places[number]]]
+            rate = closed(server, ordered, seconds=seconds if turn else WARM_S, connections=connections)
+            places[number] = (places[number] + rate.requests) % len(requests)
+            if turn:
+                rates[number].append(rate)
+    return rates
+
+
+def compared(ours: Sequence[Rate], other: Sequence[Rate]) -> tuple[float, float]:
+    """The median of the rounds' ratios, by the clock and by processor time."""
+    pairs = list(zip(ours, other, strict=True))
+    return statistics.median(a.per_s / b.per_s for a, b in pairs), statistics.median(
+        a.per_cpu_s / b.per_cpu_s for a, b in pairs
+    )
+
+
+def ask(server: Server, asked: bytes) -> bytes:
+    """The body of one answer."""
+    connection = Connection(server.port)
+    try:
+        return connection.ask(asked)
+    finally:
+        connection.close()
 
 
 def paced(

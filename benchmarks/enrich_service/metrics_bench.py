@@ -36,12 +36,11 @@ def measure(model: Path | None, folder: Path) -> list[str]:
     """A table in Markdown."""
     # prometheus_client looks at the environment when it is imported
     from enrich_service.artifact import load
-    from enrich_service.enrich import Enricher, Page
+    from enrich_service.enrich import Enricher, Page, Verdicted
     from enrich_service.metrics import Metrics
-    from enrich_service.predict import Predictions
     from oversight.settings import DEFAULT_MODEL
 
-    artifact, metrics, seen = load(model or DEFAULT_MODEL), Metrics(folder), list[Predictions]()
+    artifact, metrics, seen = load(model or DEFAULT_MODEL), Metrics(folder), list[Verdicted]()
     count = metrics.serves(artifact.contract, artifact.version)
     source = nest({feature.field: feature.background for feature in artifact.contract.features})
     profiled = sum(bool(feature.profile_edges or feature.usual_shares) for feature in artifact.contract.features)
@@ -53,7 +52,7 @@ def measure(model: Path | None, folder: Path) -> list[str]:
     for n in (1000, 1):
         page = Page([str(number) for number in range(n)], [source] * n)
         body = orjson.dumps([{"id": one, "source": source} for one in page.ids])
-        plain = Enricher(artifact)
+        plain = Enricher(artifact, cache_bytes=0)  # the page is one document many times
         seen.clear()
         Enricher(artifact, on_predicted=seen.append).answer(page)
 

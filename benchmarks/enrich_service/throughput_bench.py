@@ -9,7 +9,9 @@ process over kept connections. They take turns within each round, so that a busy
     single documents    Oversight | Flask that answers with ready bytes, whatever was asked
     latency             of both kinds of request, at random times and half of the top rate of this run
 
-FILE is a labelled KDD Cup 99 file, such as the 10 % training set; without it the rows are the simulator's.
+FILE is a labelled KDD Cup 99 file, such as the 10 % training set; without it the rows are the simulator's. The service keeps
+results of rows that come again, so each table says how many do: *equal rows* of the requests, which are so many different ones that
+going through them again brings no row back in time, and *known*, those that the service answered without the model.
 """
 
 from __future__ import annotations
@@ -17,22 +19,22 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from benchmarks.enrich_service.load import Connection, Rate, closed, paced, request
+from benchmarks.enrich_service.load import ask, compared, in_turn, paced, request
 from benchmarks.enrich_service.processes import Server, flask, keep_off_the_servers, server_core, serving
-from benchmarks.enrich_service.traffic import MIXES, PAGE, bodies, rows_of
+from benchmarks.enrich_service.traffic import MIXES, PAGE, Traffic, rows_of, traffic
 from enrich_service.model_file import read
 from oversight.settings import DEFAULT_MODEL
 
 ENRICH = "/v1/enrich"
 ROUNDS = 5
-PAGES = 20
-SINGLES = 500
+PAGES = 80
+"""Their rows are several times as many as the service keeps results of."""
+SINGLES = 40_000
 CONNECTIONS = 2
 """One is answered while the other's bytes are on their way."""
 OPEN_CONNECTIONS = 32
@@ -55,53 +57,81 @@ def main() -> None:
         f"{arguments.seconds:g} s, medians\n\n"
     )
     with serving(arguments.model.resolve()) as ours:
-        pages = {mix: _requests(bodies(records, mix, model.contract, pages=PAGES)) for mix in MIXES}
+        pages = {mix: traffic(records, mix, model.contract, pages=PAGES) for mix in MIXES}
         top = _pages(ours, pages, arguments.seconds)
-        singles = _requests(bodies(records, "natural", model.contract, pages=SINGLES, size=1))
+        singles = {
+            mix: traffic(records, mix, model.contract, pages=SINGLES, size=1)
+            for mix in ("natural", "normal", "distinct")
+        }
         single = _singles(ours, singles, arguments.seconds)
         sys.stdout.write(
             "\n| at half of the top rate | requests/s | p50 | p95 | p99 | p99 / p50 |\n|---|---|---|---|---|---|\n"
         )
-        for what, requests, rate in (("single documents", singles, single), ("natural pages", pages["natural"], top)):
-            _latency(ours, what, requests, rate / 2, arguments.seconds * ROUNDS)
+        for what, sent, rate in (
+            ("single documents", singles["natural"], single),
+            ("natural pages", pages["natural"], top),
+        ):
+            _latency(ours, what, _requests(sent), rate / 2, arguments.seconds * ROUNDS)
 
 
-def _requests(bodies: Sequence[bytes]) -> list[bytes]:
-    return [request(ENRICH, body) for body in bodies]
+def _requests(sent: Traffic) -> list[bytes]:
+    return [request(ENRICH, body) for body in sent.bodies]
 
 
-def _pages(ours: Server, pages: dict[str, list[bytes]], seconds: float) -> float:
+def _pages(ours: Server, pages: dict[str, Traffic], seconds: float) -> float:
     """Print documents a second of each mix; gives the natural pages a second."""
     sys.stdout.write(
-        "| page of 1,000 | answer | Oversight, documents/s | ready answer | ratio | ratio of processor time |\n"
-        "|---|---|---|---|---|---|\n"
+        "| page of 1,000 | equal rows | known | answer | Oversight, documents/s | ready answer | ratio | ratio of processor time |\n"
+        "|---|---|---|---|---|---|---|---|\n"
     )
     top = 0.0
-    for mix, requests in pages.items():
-        answer = _ask(ours, requests[0])
-        with flask("decoding", answer) as rival:
-            one, other = _in_turn([ours, rival], requests, seconds)
-        rate, ratio, of_cpu = _compared(one, other)
-        sys.stdout.write(
-            f"| {mix} | {len(answer):,} bytes | {rate * PAGE:,.0f} | "
-            f"{statistics.median(r.per_s for r in other) * PAGE:,.0f} | {ratio:.2f} | {of_cpu:.2f} |\n"
-        )
+    for mix, sent in pages.items():
+        rate, cells = _beside(ours, sent, "decoding", seconds, PAGE)
+        sys.stdout.write(f"| {mix} | {cells} |\n")
         sys.stdout.flush()
         top = rate if mix == "natural" else top
     return top
 
 
-def _singles(ours: Server, requests: list[bytes], seconds: float) -> float:
-    """Print single-document requests a second, and give them."""
-    with flask("constant", _ask(ours, requests[0])) as rival:
-        one, other = _in_turn([ours, rival], requests, seconds)
-    rate, ratio, of_cpu = _compared(one, other)
+def _singles(ours: Server, singles: dict[str, Traffic], seconds: float) -> float:
+    """Print single-document requests a second; gives the natural ones."""
     sys.stdout.write(
-        "\n| single documents | Oversight, requests/s | constant answer | ratio | ratio of processor time |\n"
-        "|---|---|---|---|---|\n"
-        f"| natural | {rate:,.0f} | {statistics.median(r.per_s for r in other):,.0f} | {ratio:.2f} | {of_cpu:.2f} |\n"
+        "\n| single documents | equal rows | known | answer | Oversight, requests/s | constant answer | ratio | ratio of processor time |\n"
+        "|---|---|---|---|---|---|---|---|\n"
     )
-    return rate
+    top = 0.0
+    for mix, sent in singles.items():
+        rate, cells = _beside(ours, sent, "constant", seconds, 1)
+        sys.stdout.write(f"| {mix} | {cells} |\n")
+        sys.stdout.flush()
+        top = rate if mix == "natural" else top
+    return top
+
+
+def _beside(ours: Server, sent: Traffic, rival: str, seconds: float, size: int) -> tuple[float, str]:
+    """Our median rate of requests beside that of a rival, and the cells of the table's line."""
+    requests = _requests(sent)
+    answer = ask(ours, requests[0])
+    with flask(rival, answer) as other:
+        before = _counted(ours)
+        one, two = in_turn(
+            [(ours, requests), (other, requests)], seconds=seconds, rounds=ROUNDS, connections=CONNECTIONS
+        )
+        after = _counted(ours)
+    rate, (ratio, of_cpu) = statistics.median(r.per_s for r in one), compared(one, two)
+    known = (after["cached_documents"] - before["cached_documents"]) / (after["documents"] - before["documents"])
+    return rate, (
+        f"{sent.again:.0%} | {known:.0%} | {len(answer):,} bytes | {rate * size:,.0f} | "
+        f"{statistics.median(r.per_s for r in two) * size:,.0f} | {ratio:.2f} | {of_cpu:.2f}"
+    )
+
+
+def _counted(ours: Server) -> dict[str, float]:
+    """Documents that the service has answered, and those of them that it knew."""
+    text = ask(ours, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").decode()
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    found = {line[0].removeprefix("oversight_enrich_"): float(line[1]) for line in lines if len(line) == 2}
+    return {name: found.get(f"{name}_total", 0.0) for name in ("documents", "cached_documents")}
 
 
 def _latency(ours: Server, what: str, requests: list[bytes], per_s: float, seconds: float) -> None:
@@ -109,34 +139,6 @@ def _latency(ours: Server, what: str, requests: list[bytes], per_s: float, secon
     p50, p95, p99 = np.percentile(latency_s, [50, 95, 99])
     sys.stdout.write(
         f"| {what} | {per_s:,.1f} | {p50 * 1e3:.2f} ms | {p95 * 1e3:.2f} ms | {p99 * 1e3:.2f} ms | {p99 / p50:.1f} |\n"
-    )
-
-
-def _ask(server: Server, asked: bytes) -> bytes:
-    connection = Connection(server.port)
-    try:
-        return connection.ask(asked)
-    finally:
-        connection.close()
-
-
-def _in_turn(servers: Sequence[Server], requests: list[bytes], seconds: float) -> list[list[Rate]]:
-    """The rates of each server, one a round; a short round before warms all up."""
-    rates: list[list[Rate]] = [[] for _ in servers]
-    for turn in range(ROUNDS + 1):
-        for server, found in zip(servers, rates, strict=True):
-            rate = closed(server, requests, seconds=seconds if turn else 0.3, connections=CONNECTIONS)
-            if turn:
-                found.append(rate)
-    return rates
-
-
-def _compared(ours: list[Rate], rival: list[Rate]) -> tuple[float, float, float]:
-    """Our median rate, and the median of the rounds' ratios, by the clock and by processor time."""
-    return (
-        statistics.median(rate.per_s for rate in ours),
-        statistics.median(a.per_s / b.per_s for a, b in zip(ours, rival, strict=True)),
-        statistics.median(a.per_cpu_s / b.per_cpu_s for a, b in zip(ours, rival, strict=True)),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ from training.data import Records, read
 PAGE = 1000
 SIMULATED = 20_000
 """Events of the simulator: enough for 1,000 distinct attacks."""
-MIXES = ("normal", "natural", "attacks")
-"""Normal rows; all rows as often as they occur in the file; distinct attacks, no two rows of a page equal."""
+MIXES = ("normal", "natural", "distinct", "attacks")
+"""Normal rows as often as they occur in the file; all rows so; all rows, and attacks alone, of which no two are equal."""
 
 
 def rows_of(path: Path | None) -> tuple[Records, str]:
@@ -49,14 +50,19 @@ def simulated() -> Records:
         return read(whole)[0]
 
 
-def draw(records: Records, mix: str, rng: np.random.Generator, size: int = PAGE) -> NDArray[np.intp]:
-    """Rows of one page of a mix, by their place in the records."""
+def draw(records: Records, mix: str, rng: np.random.Generator, size: int) -> NDArray[np.intp]:
+    """Rows of a mix, by their place in the records, in which no two are equal; fewer where there are not so many."""
     attack = records.labels != NORMAL
-    if mix == "attacks":
-        rows = np.flatnonzero(attack)
-        return rng.choice(rows, size, replace=len(rows) < size)
+    if mix in ("attacks", "distinct"):
+        rows = np.flatnonzero(attack | (mix == "distinct"))
+        return rng.permutation(rows)[:size]
     weights = records.counts * ~attack if mix == "normal" else records.counts
     return rng.choice(len(records), size, p=weights / weights.sum())
+
+
+def again(rows: NDArray[np.intp]) -> float:
+    """Share of the rows that are equal to an earlier one."""
+    return 1.0 - len(np.unique(rows)) / len(rows)
 
 
 def sources(records: Records, index: NDArray[np.intp], contract: ModelContract) -> list[dict[str, Any]]:
@@ -80,7 +86,18 @@ def body(page: list[dict[str, Any]]) -> bytes:
     return orjson.dumps({"documents": [{"id": i, "source": source} for i, source in zip(ids, page, strict=True)]})
 
 
-def bodies(records: Records, mix: str, contract: ModelContract, *, pages: int, size: int = PAGE) -> list[bytes]:
-    """Requests of some pages of a mix, always the same ones."""
-    rng = np.random.default_rng([99, MIXES.index(mix)])
-    return [body(sources(records, draw(records, mix, rng, size), contract)) for _ in range(pages)]
+@dataclass(frozen=True)
+class Traffic:
+    """Requests to be sent in turn."""
+
+    bodies: list[bytes]
+    again: float
+    """Share of their rows that are equal to an earlier one."""
+
+
+def traffic(records: Records, mix: str, contract: ModelContract, *, pages: int, size: int = PAGE) -> Traffic:
+    """Requests of a mix, always the same ones; fewer than `pages` where a mix has not so many different rows."""
+    rows = draw(records, mix, np.random.default_rng([99, MIXES.index(mix)]), pages * size)
+    whole = len(rows) // size * size
+    documents = sources(records, rows[:whole], contract)
+    return Traffic([body(documents[begin : begin + size]) for begin in range(0, whole, size)], again(rows[:whole]))

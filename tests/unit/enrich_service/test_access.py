@@ -23,7 +23,7 @@ PARENT = f"00-{TRACE}-{SPAN}-01"
 def app(*, log_requests: bool = True) -> Flask:
     """A page that logs a line of its own, and one that fails for a client's fault."""
     one = Flask("one")
-    access.install(one, log_requests=log_requests)
+    access.Access(log_requests=log_requests).install(one)
 
     @one.post("/page/<name>")
     def page(name: str) -> str:

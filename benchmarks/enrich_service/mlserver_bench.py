@@ -1,0 +1,194 @@
+"""Documents a second beside MLServer with a runtime for the same artifact.
+
+python -m benchmarks.enrich_service.mlserver_bench [--data FILE] [--model FILE] [--seconds S]
+
+    rows of a page ─┬─▶ {"documents": [...]}, 41 named fields each ──▶ oversight serve ──▶ results, alerts with reasons
+                    ├─▶ {"inputs": [numeric, categorical]} ──────────▶ oversight serve ──▶ {"outputs": [...]}
+                    └─▶ {"inputs": [numeric, categorical]} ──────────▶ MLServer ─────────▶ {"outputs": [...]}
+
+MLServer is installed in an environment of its own below `build/`, which is made at the first run and shares nothing with ours. Its
+runtime is what its documentation shows: ONNX Runtime with the session options of ours, tensors in JSON, no worker processes beside the
+server, which is the fastest way for a model as small as this. Both servers have the same core; they take turns within each round. What
+MLServer answers is held against our own answer before anything is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from benchmarks.enrich_service.load import Rate, ask, compared, in_turn, request
+from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, program, serving
+from benchmarks.enrich_service.traffic import MIXES, PAGE, body, draw, rows_of, sources
+from contract.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, ModelContract
+from enrich_service.model_file import read
+from oversight.ports import free_port
+from oversight.settings import DEFAULT_MODEL
+from training.data import Records
+
+VERSION = "1.7.1"
+ENVIRONMENT = ROOT / "build" / "mlserver"
+PAGES = 40
+ROUNDS = 5
+CONNECTIONS = 2
+INSTALL_S = 900
+NAME = "rival"
+INFER = f"/v2/models/{NAME}/infer"
+
+RUNTIME = """
+import numpy as np
+import onnxruntime
+from mlserver import MLModel
+from mlserver.types import InferenceResponse, ResponseOutput
+
+TYPES = {"tensor(float)": ("FP32", np.float32), "tensor(string)": ("BYTES", np.object_)}
+
+
+class Runtime(MLModel):
+    async def load(self):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(self.settings.parameters.uri, options, providers=["CPUExecutionProvider"])
+        self.types = {item.name: TYPES[item.type][1] for item in self.session.get_inputs()}
+        self.names = [item.name for item in self.session.get_outputs()]
+        return True
+
+    async def predict(self, payload):
+        feeds = {}
+        for tensor in payload.inputs:
+            data = tensor.data.root if hasattr(tensor.data, "root") else tensor.data
+            feeds[tensor.name] = np.array(data, self.types[tensor.name]).reshape(tensor.shape)
+        outputs = zip(self.names, self.session.run(self.names, feeds))
+        return InferenceResponse(
+            model_name=self.name,
+            outputs=[ResponseOutput(name=name, shape=list(out.shape), datatype="FP32", data=out.ravel().tolist())
+                     for name, out in outputs],
+        )
+"""
+"""MLServer imports it from the model's folder."""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, help="labelled KDD Cup 99 file; without it the simulator's rows")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="artifact")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
+    arguments = parser.parse_args()
+    contract = read(arguments.model).contract
+    records, rows = rows_of(arguments.data)
+    python = environment()
+    keep_off_the_servers()
+    sys.stdout.write(
+        f"rows of {rows}, MLServer {VERSION}, pages of {PAGE:,}, {ROUNDS} rounds of {arguments.seconds:g} s, medians\n\n"
+        "| page | Oversight, documents/s | Oversight, tensors/s | MLServer, tensors/s | documents / MLServer | tensors / MLServer "
+        "| by processor time |\n|---|---|---|---|---|---|---|\n"
+    )
+    with serving(arguments.model.resolve()) as ours, mlserver(python, arguments.model.resolve()) as rival:
+        for mix in MIXES:
+            documents, tensors = _pages(records, mix, contract)
+            to_ours = [request(f"/v2/models/{contract.name}/infer", page) for page in tensors]
+            to_rival = [request(INFER, page) for page in tensors]
+            _hold(ask(ours, to_ours[0]), ask(rival, to_rival[0]))
+            asked = [(ours, [request("/v1/enrich", page) for page in documents]), (ours, to_ours), (rival, to_rival)]
+            one, two, three = in_turn(asked, seconds=arguments.seconds, rounds=ROUNDS, connections=CONNECTIONS)
+            by_documents, by_tensors = compared(one, three), compared(two, three)
+            sys.stdout.write(
+                f"| {mix} | {_rate(one)} | {_rate(two)} | {_rate(three)} | {by_documents[0]:.1f} | {by_tensors[0]:.1f} | "
+                f"{by_documents[1]:.1f}, {by_tensors[1]:.1f} |\n"
+            )
+            sys.stdout.flush()
+
+
+def environment() -> Path:
+    """The interpreter that has MLServer; the environment is made where there is none.
+
+    Raises:
+        SystemExit: it cannot be installed here.
+    """
+    python = ENVIRONMENT / "venv" / "bin" / "python"
+    if python.exists() and not subprocess.run([python, "-c", "import mlserver, onnxruntime"], check=False).returncode:
+        return python
+    venv.create(ENVIRONMENT / "venv", with_pip=True)
+    command = [str(python), "-m", "pip", "install", "--quiet", f"mlserver=={VERSION}", "onnxruntime", "orjson", "uvloop"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=INSTALL_S)
+    if done.returncode:
+        sys.exit(f"MLServer {VERSION} cannot be installed here: {done.stderr.strip().splitlines()[-1:]}")
+    return python
+
+
+@contextlib.contextmanager
+def mlserver(python: Path, model: Path) -> Iterator[Server]:
+    """MLServer with the artifact, no worker processes, on the servers' core."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = Path(name), free_port()
+        (folder / "oversight_runtime.py").write_text(RUNTIME, encoding="utf-8")
+        settings = {
+            "debug": False, "parallel_workers": 0, "host": "127.0.0.1", "http_port": port, "grpc_port": free_port(),
+            "metrics_endpoint": None, "gzip_enabled": False,
+        }  # fmt: skip
+        of_model = {
+            "name": NAME,
+            "implementation": "oversight_runtime.Runtime",
+            "parameters": {"uri": str(model), "version": "1"},
+        }
+        (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+        (folder / "model-settings.json").write_text(json.dumps(of_model), encoding="utf-8")
+        command = [str(python.parent / "mlserver"), "start", name]
+        with program(
+            command, port, name="MLServer", ready=f"/v2/models/{NAME}/ready", env={"PYTHONPATH": name}
+        ) as server:
+            yield server
+
+
+def _pages(records: Records, mix: str, contract: ModelContract) -> tuple[list[bytes], list[bytes]]:
+    """The same pages as documents and as tensors."""
+    rows = draw(records, mix, np.random.default_rng([99, MIXES.index(mix)]), PAGES * PAGE)
+    found = sources(records, rows[: len(rows) // PAGE * PAGE], contract)
+    pages = [found[begin : begin + PAGE] for begin in range(0, len(found), PAGE)]
+    return [body(page) for page in pages], [_tensors(page, contract) for page in pages]
+
+
+def _tensors(page: list[dict[str, Any]], contract: ModelContract) -> bytes:
+    rows = [next(iter(source.values())) for source in page]
+    inputs = []
+    for name, datatype, features in (
+        (NUMERIC_INPUT, "FP32", contract.numeric),
+        (CATEGORICAL_INPUT, "BYTES", contract.categorical),
+    ):
+        data = [row[feature.name] for row in rows for feature in features]
+        inputs.append({"name": name, "shape": [len(rows), len(features)], "datatype": datatype, "data": data})
+    return orjson.dumps({"inputs": inputs})
+
+
+def _hold(ours: bytes, theirs: bytes) -> None:
+    """Both answer the same.
+
+    Raises:
+        RuntimeError: they do not.
+    """
+    one, two = (
+        {output["name"]: output["data"] for output in orjson.loads(answer)["outputs"]} for answer in (ours, theirs)
+    )
+    if one.keys() != two.keys() or not all(np.allclose(one[name], two[name], atol=1e-6) for name in one):
+        raise RuntimeError("MLServer answers with other numbers than the enrich service")
+
+
+def _rate(rates: list[Rate]) -> str:
+    return f"{statistics.median(rate.per_s for rate in rates) * PAGE:,.0f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The plain page, answered before Flask is asked: its matching, its contexts and its hooks take more than all else of one document.
+
+    request ─┬─ POST /v1/enrich, JSON of a stated length, a good token, room ──▶ documents ──▶ results ──▶ 200
+             └─ anything else, and what turns out to have a fault ──▶ Flask, from the start: it knows every message
+
+What was read of a body goes on with the request, so Flask finds it whole, or cut short where it was.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from gunicorn.http.errors import ParseException
+
+from contract.errors import ArtifactError
+from enrich_service import access, guard, memory, wire
+from enrich_service.access import REQUEST_ID, Access
+from enrich_service.admission import admission
+from enrich_service.config import ENRICH_PATH, AppConfig
+from enrich_service.enrich import Page
+from enrich_service.metrics import Metrics
+from enrich_service.respond import JSON
+from enrich_service.serving import Models
+from enrich_service.tokens import Tokens
+from enrich_service.wire import RequestError
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+
+class Direct:
+    """A WSGI application around another one, which answers the plain pages itself. To be followed by `access`.
+
+    Args:
+        other: answers everything else.
+        models: what is served.
+        config, metrics, tokens: as the other one has them.
+        follows: is told of each answer.
+    """
+
+    def __init__(
+        self, other: WSGIApplication, models: Models, config: AppConfig, *, metrics: Metrics, tokens: Tokens, follows: Access,
+    ) -> None:  # fmt: skip
+        self._other, self._models, self._config = other, models, config
+        self._metrics, self._tokens, self._follows = metrics, tokens, follows
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request."""
+        body = self._answer(environ) if self._is_plain(environ) else None
+        if body is None:
+            return self._other(environ, start_response)
+        name = self._follows.ended(environ, ENRICH_PATH, 200, len(body), None)
+        start_response("200 OK", [("Content-Type", JSON), ("Content-Length", str(len(body))), (REQUEST_ID, name)])
+        return [body]
+
+    def _is_plain(self, environ: WSGIEnvironment) -> bool:
+        """By its head alone, whether there is nothing about a request that Flask would have to see."""
+        length = environ.get("CONTENT_LENGTH", "")
+        return bool(
+            environ["PATH_INFO"] == ENRICH_PATH
+            and environ["REQUEST_METHOD"] == "POST"
+            and environ.get("CONTENT_TYPE") == JSON
+            and "HTTP_CONTENT_ENCODING" not in environ
+            and "HTTP_TRANSFER_ENCODING" not in environ
+            and not environ.get("SCRIPT_NAME")
+            and length.isascii()
+            and length.isdecimal()
+            and len(length) < 19
+            and int(length) <= self._config.max_body_bytes
+            and admission.refusal is None
+            and (not self._tokens.required or self._tokens.allow(guard.bearer(environ)))
+        )
+
+    def _answer(self, environ: WSGIEnvironment) -> bytes | None:
+        """The body of the answer; None where the request, or the service, has a fault."""
+        body = _read(environ)
+        if body is None:
+            return None
+        page = self._page(body)
+        if page is None:
+            return None
+        serving = self._models.current
+        try:
+            found = serving.answer(page)
+        except ArtifactError:
+            return None
+        except Exception:
+            log.exception("a mistake of ours on the direct way; the request goes the other way")
+            return None
+        self._metrics.page_ended(len(page), found.failures)
+        access.page_ended(len(page), found.failures.total())
+        answer = wire.dump_answer(serving.model, found.results)
+        del page, found
+        memory.after_request(len(body))
+        return answer
+
+    def _page(self, body: bytes) -> Page | None:
+        try:
+            return wire.documents(orjson.loads(body), max_documents=self._config.max_documents)
+        except (orjson.JSONDecodeError, RequestError):
+            return None
+
+
+def _read(environ: WSGIEnvironment) -> bytes | None:
+    """The whole body, which stays to be read again; None where it ends early."""
+    length, stream = int(environ["CONTENT_LENGTH"]), environ["wsgi.input"]
+    body: Any = b""
+    try:
+        body = stream.read(length)
+    except (OSError, ParseException):
+        pass
+    finally:
+        environ["wsgi.input"] = io.BytesIO(body)
+    return body if len(body) == length else None
