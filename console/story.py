@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from console.chart import Colours
-from console.text import plain, visible
+from console.text import json_text, moment, plain, visible
 from contract.artifact import Feature, ModelContract
 from contract.documents import leaves, lookup_clear, lookup_text
 from contract.fields import ALERT_ROOT, FIELDS
@@ -39,7 +37,7 @@ def story(hit: Mapping[str, Any], contract: ModelContract, colours: Colours) -> 
     return {
         "index": hit["_index"],
         "id": hit["_id"],
-        "happened": _moment(source, "@timestamp"),
+        "happened": moment(lookup_clear(source, "@timestamp")),
         "status": lookup_text(source, "oversight.status"),
         "user": visible((lookup_text(source, "user.id") or "")[:400]),
         "raw": None if raw is None else visible_lines(raw[:LONGEST_RAW]),
@@ -198,7 +196,8 @@ def _times(source: Mapping[str, Any]) -> list[list[Any]]:
         "oversight.prediction.at": "Predicted",
         "oversight.feedback.at": "Judged",
     }
-    return [[title, moment] for name, title in names.items() if (moment := _moment(source, name)) is not None]
+    found = [[title, moment(lookup_clear(source, name))] for name, title in names.items()]
+    return [pair for pair in found if pair[1] is not None]
 
 
 def _facts(source: Mapping[str, Any], contract: ModelContract) -> Iterator[list[str]]:
@@ -214,7 +213,7 @@ def _facts(source: Mapping[str, Any], contract: ModelContract) -> Iterator[list[
 def _document(hit: Mapping[str, Any]) -> str:
     """The document as it stands in Elasticsearch, as JSON that a person reads."""
     shown = {"_index": hit["_index"], "_id": hit["_id"], "_source": hit.get("_source")}
-    text = orjson.dumps(shown, option=orjson.OPT_INDENT_2, default=str).decode()
+    text = json_text(shown, indent=2)
     return visible_lines(text if len(text) <= LONGEST_DOCUMENT else f"{text[:LONGEST_DOCUMENT]}\n… cut here")
 
 
@@ -239,11 +238,6 @@ def _texts(source: Mapping[str, Any], name: str) -> list[str]:
     return [visible(plain_text(one)) for one in _list(lookup_clear(source, name))[:50]]
 
 
-def _moment(source: Mapping[str, Any], name: str) -> Any:
-    value = lookup_clear(source, name)
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
-
-
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
@@ -257,7 +251,7 @@ def plain_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list | Mapping):
-        return orjson.dumps(value, default=str).decode()
+        return json_text(value)
     return plain(value)
 
 

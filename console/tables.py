@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.rows import Row
-from console.text import label, plain, visible
+from console.text import label, moment, plain, visible
 from contract.documents import lookup_clear
 from kibana.panels import Cases, Column, Metric, Panel, SavedSearch, Times
 
@@ -85,14 +85,10 @@ def documents_of(search: SavedSearch, answer: Mapping[str, Any], time_field: str
 def _document(columns: Sequence[Column], hit: Mapping[str, Any], time_field: str) -> dict[str, Any]:
     source = hit.get("_source") or {}
     cells = [
-        _moment(lookup_clear(source, time_field)),
+        moment(lookup_clear(source, time_field)) or "",
         *(cell(lookup_clear(source, one.field), one.field) for one in columns),
     ]
     return {"index": hit["_index"], "id": hit["_id"], "cells": cells}
-
-
-def _moment(value: Any) -> Any:
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def cell(value: Any, field: str = "") -> str:

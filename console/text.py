@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from typing import Any
 
@@ -47,3 +48,15 @@ def plain(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
+
+
+def moment(value: Any) -> int | str | None:
+    """A date as a document has it, milliseconds or text; None where it is neither."""
+    if isinstance(value, str):
+        return visible(value[:LONGEST])
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else None
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON of any value that a document can hold, whole numbers beyond 64 bits and half surrogates among them."""
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=str)
