@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from contract import attacks
 from contract.fields import FIELDS
 from contract.kdd99 import FAMILIES
+from oversight.panels_page import panels_page
 from oversight.settings import DEFAULT_MODEL, PARTS, Part, variable
 from training import report
 from training.evaluate import open_artifact
@@ -127,6 +128,12 @@ def card_page(model: Path) -> str:
     return report.page(model.parent, open_artifact(model)[1])
 
 
+def dashboards_page() -> str:
+    """docs/panels.md of the model that is shipped as the default."""
+    return panels_page(open_artifact(DEFAULT_MODEL)[1], NOTE)
+
+
+PAGES["docs/panels.md"] = dashboards_page
 PAGES |= {
     str(model.parent.relative_to(ROOT) / "MODEL_CARD.md"): partial(card_page, model)
     for model in sorted((ROOT / "models").glob("*/model.onnx"))

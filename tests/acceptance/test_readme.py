@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from oversight.ports import free_port
 from tests.acceptance.commands import Desk
 from tests.conftest import ROOT
+from tests.kibana_server import fake_kibana
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -49,8 +51,15 @@ def test_linked_pages_exist() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+@pytest.fixture
+def kibana_url() -> Iterator[str]:
+    """A server of ours stands in for Kibana (tests/kibana_server.py)."""
+    with fake_kibana() as kibana:
+        yield kibana.url
+
+
 @pytest.mark.timeout(120)
-def test_the_commands_for_a_cluster_run_in_their_order(desk: Desk, tmp_path: Path) -> None:
+def test_the_commands_for_a_cluster_run_in_their_order(desk: Desk, kibana_url: str, tmp_path: Path) -> None:
     port = free_port()
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -62,6 +71,7 @@ def test_the_commands_for_a_cluster_run_in_their_order(desk: Desk, tmp_path: Pat
         "PATH": f"{folder}:{desk.environment['PATH']}",
         "OVERSIGHT_SERVE_BIND": f"127.0.0.1:{port}",
         "OVERSIGHT_ENRICH_URL": f"http://127.0.0.1:{port}",
+        "KIBANA_URL": kibana_url,
     }
     bash = shutil.which("bash") or "bash"
     servers = []

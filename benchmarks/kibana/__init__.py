@@ -1,0 +1,1 @@
+"""What Kibana's objects cost to make."""
