@@ -75,7 +75,10 @@ def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Ins
     names = {standing.name for _, standing in ours}
     for kind, standing in ours:
         if isinstance(KINDS[kind], Live) and not installation.with_data and (count := _count(es, standing.name)):
-            reasons[standing.name] = f"it holds {count:,} documents; --with-data removes them"
+            holds = (
+                "1 document; --with-data removes it" if count == 1 else f"{count:,} documents; --with-data removes them"
+            )
+            reasons[standing.name] = f"it holds {holds}"
         edited = KINDS[kind].edited(standing)
         if edited and not installation.force:
             reasons[standing.name] = f"{edited}; --force removes it"

@@ -104,7 +104,7 @@ def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -
     else:
         if planned.facts:
             click.echo(show.cluster_line(planned))
-        lines = (show.step_line(step, done=False) for step in planned.drift) if check else show.plan_lines(planned)
+        lines = show.drift_lines(planned) if check else show.plan_lines(planned)
         for line in [*lines, *show.notes(planned, omissions=not check), *show.obstacles(planned)]:
             click.echo(line)
         does = f"; `{next_command}` does it" if planned.writes and not planned.in_the_way else ""

@@ -48,6 +48,11 @@ def plan_lines(plan: Plan) -> Iterator[str]:
             yield from diff_lines(step.diff)
 
 
+def drift_lines(plan: Plan) -> Iterator[str]:
+    """What is not as it should be, a line for each; what is in the way is told on its own."""
+    yield from (step_line(step, done=False) for step in plan.drift if step.action not in IN_THE_WAY)
+
+
 def diff_lines(diff: tuple[str, ...]) -> Iterator[str]:
     """A unified diff, indented; `-` is what stands, `+` is what is wanted."""
     for text in diff[:SHOWN_LINES]:
@@ -75,7 +80,10 @@ def obstacles(plan: Plan) -> Iterator[str]:
 def summary(steps: tuple[Step, ...], *, done: bool) -> str:
     """How many resources of each action, in the order in which actions are listed."""
     counts = [(action, sum(step.action == action for step in steps)) for action in Action]
-    return ", ".join(f"{n} {action.done if done else _will(action)}" for action, n in counts if n) or "nothing"
+    return (
+        ", ".join(f"{n} {action.done if done else _will(action)}" for action, n in counts if n)
+        or "nothing of this installation is there"
+    )
 
 
 def as_data(plan: Plan, steps: tuple[Step, ...], *, done: bool) -> dict[str, Any]:

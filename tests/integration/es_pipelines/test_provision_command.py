@@ -1,0 +1,177 @@
+"""`oversight provision` as it is typed: what its plan, check, removal and refusals print, and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from elasticsearch import Elasticsearch
+
+from contract.errors import InputError, SettingsError
+from contract.fields import stream_name
+from es_pipelines.provision import remove
+from oversight.commands.provision import command
+from tests.pipelines import LINE, creations
+from tests.provisioning import state
+
+FLOW = Path(__file__).resolve().parents[3] / "models" / "kdd99-flow" / "model.onnx"
+NOTHING = {"pipelines": {}, "component templates": [], "index templates": []}
+
+Type = Callable[..., Result]
+
+
+@pytest.fixture
+def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
+    """A namespace whose resources are removed afterwards."""
+    yield namespace
+    remove(es, namespace)
+
+
+@pytest.fixture
+def provision(engine_url: str, installation: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Type:
+    """The command with the words behind it, in a folder without a `.env`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ELASTICSEARCH_URL", engine_url)
+    monkeypatch.setenv("OVERSIGHT_NAMESPACE", installation)
+    return lambda *words: CliRunner().invoke(command, list(words))
+
+
+def _steps(result: Result) -> list[tuple[str, str, str]]:
+    """Kind, name and action of each step of a report or a plan."""
+    assert result.exception is None, result.output
+    return [(step["kind"], step["name"], step["action"]) for step in json.loads(result.stdout)["steps"]]
+
+
+def _lines(result: Result) -> list[list[str]]:
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return [line.split() for line in result.stdout.splitlines()]
+
+
+def test_a_plan_says_exactly_what_the_next_run_does(es: Elasticsearch, provision: Type, installation: str) -> None:
+    """On an empty cluster, after a change of the model, and for a removal: the same resources in the same order."""
+    done = {"create": "created", "update": "updated", "unchanged": "unchanged", "remove": "removed"}
+    for words in ((), ("--model", str(FLOW)), ("--remove",)):
+        before = state(es, installation)
+        plan = _steps(provision(*words, "--plan", "--json"))
+        assert state(es, installation) == before
+        assert _steps(provision(*words, "--json")) == [(kind, name, done[action]) for kind, name, action in plan]
+        assert {action for _, _, action in plan} - {"unchanged"}
+    assert state(es, installation) == NOTHING
+
+
+def test_a_plan_shows_what_changes_where_and_how_to_do_it(provision: Type, installation: str) -> None:
+    """Another model: its pipelines change, each diff says where, and the last line is the command to type."""
+    first = _lines(provision("--plan"))
+    assert ["create", "pipeline", f"oversight-router-{installation}"] in [line[:3] for line in first]
+    assert first[-1][-4:] == ["`oversight", "provision`", "does", "it"]
+    provision()
+    shown = provision("--plan", "--model", str(FLOW))
+    assert "@@ processors > script (gather) > params > needed" in shown.stdout
+    assert "    -      - kdd99.hot\n" in shown.stdout
+    assert "\x1b" not in shown.stdout
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines()[-1].endswith(f"`oversight provision --model {FLOW}` does it")
+
+
+def test_a_check_ends_with_1_where_something_differs_and_names_it(
+    es: Elasticsearch, provision: Type, installation: str
+) -> None:
+    """Before, after, and once a person edited something: that a cron job can tell."""
+    absent = provision("--check")
+    assert absent.exit_code == 1
+    provision()
+    good = provision("--check")
+    assert (good.exit_code, good.stdout.splitlines()[-1].endswith("unchanged; nothing was written")) == (0, True)
+    name = f"oversight-csv-{installation}"
+    stored = dict(es.ingest.get_pipeline(id=name)[name])
+    es.ingest.put_pipeline(id=name, body={**stored, "processors": stored["processors"][1:]})
+    drifted = provision("--check")
+    assert drifted.exit_code == 1
+    (line,) = [line for line in drifted.stdout.splitlines() if name in line]
+    assert line.startswith("keep")
+    assert "a person edited it" in line
+    assert provision().exit_code == 0
+    assert es.ingest.get_pipeline(id=name)[name]["processors"] == stored["processors"][1:]
+    assert ["updated", "pipeline", f"{name}:"] in [line[:3] for line in _lines(provision("--force"))]
+    assert provision("--check").exit_code == 0
+
+
+def test_a_second_run_counts_what_is_as_it_should_be(provision: Type) -> None:
+    """Fourteen lines that say "unchanged" hide the one that does not."""
+    provision()
+    said = provision().stdout
+    assert "unchanged; next: `oversight ship FILE...`" in said
+    assert not [line for line in said.splitlines() if line.startswith(("created", "updated", "unchanged"))]
+    assert "left out" in said
+
+
+def test_a_removal_lists_what_stays_and_why(es: Elasticsearch, provision: Type, installation: str) -> None:
+    """Events are taken by `--with-data` alone; the plan of it can be looked at first."""
+    stream = stream_name(installation)
+    provision()
+    es.bulk(index=stream, operations=creations([{"message": LINE}]))
+    said = provision("--remove").stdout
+    assert f"{stream}: it holds 1 document; --with-data removes it" in said
+    assert es.count(index=stream)["count"] == 1
+    assert (
+        provision("--remove", "--with-data", "--plan")
+        .stdout.splitlines()[-1]
+        .endswith("nothing was written; `oversight provision --remove --with-data` does it")
+    )
+    assert es.count(index=stream)["count"] == 1
+    provision("--remove", "--with-data")
+    assert state(es, installation) == NOTHING
+    assert provision("--remove").stdout == "nothing of this installation is there\n"
+
+
+def test_everything_that_is_in_the_way_is_named_at_once(es: Elasticsearch, provision: Type, installation: str) -> None:
+    """Not one at each run; a script finds the same under `in_the_way`, and the command ends with 1."""
+    names = [f"oversight-{part}-{installation}" for part in ("csv", "json")]
+    for name in names:
+        es.ingest.put_pipeline(id=name, description="mine", processors=[])
+    try:
+        refused = provision()
+        assert isinstance(refused.exception, InputError)
+        assert "2 things are in the way" in str(refused.exception)
+        assert [name for name in names if f"pipeline {name}: it has no mark of Oversight" in refused.stderr] == names
+        assert provision("--plan").exit_code == 1
+        data: dict[str, Any] = json.loads(provision("--plan", "--json").stdout)
+        assert len(data["in_the_way"]) == 2
+        assert data["written"] is False
+        assert state(es, installation)["component templates"] == []
+    finally:
+        for name in names:
+            es.ingest.delete_pipeline(id=name)
+
+
+@pytest.mark.parametrize(
+    "words", [("--check", "--plan"), ("--check", "--remove"), ("--with-data",)], ids=lambda words: "".join(words)
+)
+def test_options_that_contradict_each_other_are_wrong_use(words: tuple[str, ...]) -> None:
+    """Exit 2, before any cluster is asked."""
+    assert CliRunner().invoke(command, list(words)).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("OVERSIGHT_NAMESPACE", "My-Lab", "a namespace is 1 to 100 of a-z, 0-9"),
+        ("OVERSIGHT_NAMESPACE", "a*", "a namespace is 1 to 100 of a-z, 0-9"),
+        ("OVERSIGHT_RETENTION", "a while", "expected a number of days or hours such as 30d"),
+    ],
+    ids=["dash and capitals", "wildcard", "retention"],
+)
+def test_settings_that_no_cluster_takes_are_refused_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, value: str, says: str
+) -> None:
+    """Named with the variable and what is allowed; the cluster need not even be there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, value)
+    refused = CliRunner().invoke(command, ["--plan"])
+    assert isinstance(refused.exception, SettingsError)
+    assert refused.exception.exit_code == 64
+    assert f"{variable}={value}: {says}" in str(refused.exception)
