@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import why_no_real_engine
 from tests.faults.ground import Ground, ground_on
 from tests.faults.injector import Forward
+from tests.faults.ledger import Ledger
 from tests.faults.nodes import Node
 from tests.faults.scale import NOW, on
 from tests.faults.trial import Trial
@@ -85,16 +86,29 @@ def ground(node: Node, tmp_path: Path) -> Iterator[Ground]:
 @pytest.mark.parametrize("engine", on("elasticsearch"))
 def test_a_killed_cluster_node_costs_no_document(node: Node, ground: Ground, service: str) -> None:
     """In the middle of the work; some time later it is started again, with the data that it has."""
-    rng, ledger = random.Random(SEED), ground.ledger("node")
     fault = "SIGKILL of the node at work, later a new start"
-    with (
-        proxied(service) as proxy,
-        Trial("cluster", fault, ground.engine, ledger) as trial,
-        ground.watcher(proxy.url, OVERSIGHT_WATCH_HEARTBEAT_S="0.5") as watcher,
-    ):
+    ledger = ground.ledger("node")
+    with proxied(service) as proxy, Trial("cluster", fault, ground.engine, ledger) as trial:
+        _kill_and_start(node, ground, proxy, ledger, trial)
+
+
+@pytest.mark.parametrize("engine", on())
+def test_predictions_that_a_killed_node_loses_are_made_again(node: Node, ground: Ground, service: str) -> None:
+    """The translog is synced every 5 s, not with every request: the node forgets predictions that it acknowledged."""
+    fault = "SIGKILL of the node, with index.translog.durability async"
+    ground.es.indices.put_settings(index=ground.index, settings={"index.translog.durability": "async"})
+    ledger = ground.ledger("async")
+    with proxied(service) as proxy, Trial("cluster", fault, ground.engine, ledger) as trial:
+        _kill_and_start(node, ground, proxy, ledger, trial)
+
+
+def _kill_and_start(node: Node, ground: Ground, proxy: FaultProxy, ledger: Ledger, trial: Trial) -> None:
+    rng = random.Random(SEED)
+    with ground.watcher(proxy.url, OVERSIGHT_WATCH_HEARTBEAT_S="0.5") as watcher:
         for _ in range(NOW.node_kills):
             so_far = len(proxy.requests("/v1/enrich"))
             ledger.put(300)
+            ground.es.indices.flush(index=ground.index)  # the events are on the disk, whatever becomes of the rest
             _wait_for_page(proxy, so_far + rng.randint(1, 10))
             time.sleep(rng.uniform(0.0, 0.03))
             node.kill()
