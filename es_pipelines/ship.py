@@ -1,7 +1,8 @@
 """Send files of raw lines to Elasticsearch: every line once, whatever stops or restarts in between.
 
     file ──▶ lines ──▶ events ──▶ batches ──▶ bulk create ──▶ outcomes ──▶ registry: acknowledged up to here
-      ▲                              │
+      ▲                              │        several at a      in order
+      │                              │        time
       │                              └─ in doubt: an `ids` query first
       └── from the acknowledged offset
 
@@ -16,19 +17,22 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
 from es_pipelines import registry as registries
 from es_pipelines import ship_target
-from es_pipelines.lines import batches
+from es_pipelines.lines import Line, batches
 from es_pipelines.registry import Entry, Registry
 from es_pipelines.ship_events import Event, Identity, event_of, shown
 from es_pipelines.ship_files import OpenFile, advanced, beside, check, identity_of, missed, place, renamed, start_of
+from es_pipelines.ship_flight import Pace, in_order
 from es_pipelines.ship_patience import Patience, Stopped
 from es_pipelines.ship_report import FileReport, Outcome, Progress, ShipReport, note
 from es_pipelines.ship_send import Sender
@@ -38,7 +42,7 @@ __all__ = ["FileReport", "Progress", "ShipConfig", "ShipReport", "Shipper", "ses
 ALONE_BYTES = 1024 * 1024
 """A document that large is sent in a request of its own."""
 DOUBT_LINES = 10_000
-"""Lines after a start that a killed process may have sent: as many as the largest batch."""
+"""Lines after a start that a killed process may have sent: as many as the largest batch, or as all that are on their way."""
 PROBED_LINES, PROBED_GENERATIONS = 16, 16
 """To find a file's generation in the stream: so many first lines, under so many generations."""
 
@@ -59,6 +63,10 @@ class ShipConfig:
     """`host.name`; None: this machine's."""
     batch_size: int = 1_000
     batch_bytes: int = 4 * 1024 * 1024
+    in_flight: int = 4
+    """Bulk requests at a time; fewer where their lines together would be more than `DOUBT_LINES`."""
+    rate: float | None = None
+    """Lines a second at most; None: as fast as it goes."""
     complete: bool = True
     """A last line without a line end counts; False: it waits, because the file is still being written."""
     timeout_s: float | None = None
@@ -105,8 +113,9 @@ def session(
     *,
     on_progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
+    registered: bool = True,
 ) -> Iterator[Shipper]:
-    """A shipper that holds the registry of its stream.
+    """A shipper that holds the registry of its stream; with `registered=False` it ships no files and needs none.
 
     Raises:
         InputError: the stream is not provisioned, or another process ships there.
@@ -115,8 +124,17 @@ def session(
     sender = Sender(es, config.stream, patience)
     with ship_target.explained(config.stream):
         target = sender.patiently(lambda: ship_target.find(sender.es, config.stream), at_start=True)
-        with registries.opened(config.state, cluster=target.cluster, stream=config.stream) as registry:
-            yield Shipper(sender, target, registry, config, on_progress)
+        with ExitStack() as stack:
+            registry = Registry(config.state)
+            if registered:
+                opened = registries.opened(config.state, cluster=target.cluster, stream=config.stream)
+                registry = stack.enter_context(opened)
+            pool = ThreadPoolExecutor(config.in_flight, thread_name_prefix="ship")
+            try:
+                yield Shipper(sender, target, registry, config, on_progress, pool)
+            finally:
+                patience.end()
+                pool.shutdown(cancel_futures=True)
 
 
 class Shipper:
@@ -129,12 +147,14 @@ class Shipper:
         registry: Registry,
         config: ShipConfig,
         on_progress: Callable[[Progress], None] | None,
+        pool: Executor,
     ) -> None:
+        self._pool, self._pace = pool, Pace(config.rate, sender.patience.stop)
         self.sender, self.registry, self.config = sender, registry, config
         self.report = ShipReport()
         self.held: set[tuple[int, int]] = set()
         """Files that were rotated away and are still there, whatever path leads to them."""
-        self._host = socket.gethostname() if config.host is None else config.host
+        self.host = socket.gethostname() if config.host is None else config.host
         self._began = time.monotonic()
         self._on_progress = on_progress
         self._reports: dict[tuple[int, int], FileReport] = {}
@@ -155,6 +175,19 @@ class Shipper:
     def stopped(self) -> bool:
         """Whether somebody asked to end."""
         return self.sender.patience.stop.is_set()
+
+    def begin(self, key: tuple[int, int], report: FileReport, *, in_doubt: bool) -> None:
+        """Take in a source of lines that is no file; `in_doubt`: the stream may have some of them."""
+        self.report.files.append(report)
+        self._doubt[key] = float("inf") if in_doubt else 0
+
+    def count(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
+        """Add a settled batch to the report, and tell of it."""
+        self.report.seconds = time.monotonic() - self._began
+        report.count(outcomes)
+        report.bytes += batch[-1].line.end - batch[0].line.offset
+        if self._on_progress is not None:
+            self._on_progress(Progress(report.path, report.bytes, 0, self.report))
 
     def ship_path(self, path: Path) -> None:
         """Ship what is new in a file; before it, what was left in the one that it replaced."""
@@ -182,19 +215,16 @@ class Shipper:
             Stopped: asked to stop while Elasticsearch was away; otherwise it returns after the batch in hand.
         """
         entry, report = self._place(file)
-        identity = identity_of(entry, self.config.user, self._host)
+        identity = identity_of(entry, self.config.user, self.host)
         lines = file.lines(start_of(file, entry), complete=complete)
-        events = (event_of(identity, line) for line in lines)
-        limits = {"max_count": self.config.batch_size, "max_bytes": self.config.batch_bytes, "alone_bytes": ALONE_BYTES}
-        for batch in batches(events, lambda event: len(event.source) + len(event.id) + 40, **limits):
-            outcomes = self._settle(batch, identity, file.key)
+        for batch, outcomes in self.settled(lines, identity, file.key):
             events_in = len(outcomes) - outcomes.count(Outcome.HEADER)
             entry = self.registry.replace(entry, advanced(file, entry, batch, events_in))
             self._acknowledge(report, outcomes, batch)
             if self._on_progress is not None:
                 self._on_progress(Progress(file.shown, entry.offset, file.size, self.report))
-            if self.stopped:
-                return
+        if self.stopped:
+            return
         report.note = note(report, file.size, self._remarks.get(file.key, ()))
 
     def _place(self, file: OpenFile) -> tuple[Entry, FileReport]:
@@ -216,12 +246,45 @@ class Shipper:
             self._doubt[file.key] = float("inf") if whole and self._has_documents else DOUBT_LINES
         return entry, self._reports[file.key]
 
-    def _settle(self, batch: list[Event], identity: Identity, key: tuple[int, int]) -> list[Outcome]:
+    def settled(
+        self, lines: Iterable[Line], identity: Identity, key: tuple[int, int], *, whole: bool = False
+    ) -> Iterator[tuple[list[Event], list[Outcome]]]:
+        """Send lines, several batches at a time, and give each batch with its outcomes, in the order of the lines.
+
+        Args:
+            lines: of one source.
+            identity: whose they are.
+            key: the source, as the registry knows files.
+            whole: they cannot be read again, so all are sent also where somebody asks to end meanwhile.
+        """
+        config = self.config
+        count = config.batch_size if config.rate is None else max(1, min(config.batch_size, int(config.rate)))
+        made = batches(
+            (event_of(identity, line) for line in lines),
+            lambda event: len(event.source) + len(event.id) + 40,
+            max_count=count,
+            max_bytes=config.batch_bytes,
+            alone_bytes=ALONE_BYTES,
+        )
+        marked = ((batch, self._in_doubt(key, len(batch))) for batch in made)
+        limit = max(1, min(config.in_flight, DOUBT_LINES // count))
+        settle = partial(self._settle, identity)
+        for (batch, _), outcomes in in_order(
+            marked, settle, self._pool, limit=limit, stopped=lambda: self.stopped and not whole
+        ):
+            yield batch, outcomes
+
+    def _in_doubt(self, key: tuple[int, int], count: int) -> bool:
+        """Whether the next lines of a file may be in the stream already; waits for their turn where there is a rate."""
+        self._pace.wait(count)
+        doubt = self._has_documents and self._doubt[key] > 0
+        self._doubt[key] -= count
+        return doubt
+
+    def _settle(self, identity: Identity, work: tuple[list[Event], bool]) -> list[Outcome]:
         """Outcome of each event; those in doubt are looked up before they are sent."""
-        located = [(event, False) for event in batch]
-        if self._has_documents and self._doubt[key] > 0:
-            self._doubt[key] -= len(batch)
-            located = self.sender.located(batch, identity)
+        batch, in_doubt = work
+        located = self.sender.located(batch, identity) if in_doubt else [(event, False) for event in batch]
         fresh = [event for event, known in located if not known]
         sent = iter(self.sender.deliver(fresh, identity) if fresh else [])
         return [Outcome.ALREADY_THERE if known else next(sent) for _, known in located]
@@ -247,7 +310,7 @@ class Shipper:
         first = [line for line, _ in zip(file.lines(0, complete=True), range(PROBED_LINES), strict=False)]
         probed: dict[str, Identity] = {}
         for generation in set(range(PROBED_GENERATIONS)) - taken:
-            identity = Identity(observer, "", name, file.shown, generation, self._host)
+            identity = Identity(observer, "", name, file.shown, generation, self.host)
             probed |= {
                 doc_id: identity for line in first for doc_id in (identity.id_of(line), identity.own_id_of(line))
             }

@@ -265,6 +265,8 @@ class ShipSettings(Part):
     """Lines in one bulk request."""
     batch_bytes: int = Field(4 * 1024 * 1024, ge=64 * 1024)
     """Most bytes in one bulk request; a single larger line still goes, alone."""
+    in_flight: int = Field(4, ge=1, le=16)
+    """Bulk requests at a time, never more than 10,000 lines together; 1 is gentler to a small cluster."""
 
 
 PARTS: tuple[type[Part], ...] = (

@@ -19,6 +19,7 @@ from contract.fields import stream_name
 from es_pipelines.ship import ShipConfig, ShipReport, ship
 from es_pipelines.ship_files import check
 from es_pipelines.ship_follow import follow
+from es_pipelines.ship_stream import STDIN, ship_stream
 from oversight import logs
 from oversight.cluster import connect
 from oversight.commands.ship_progress import ProgressDisplay
@@ -35,6 +36,11 @@ PIPE_COLUMNS = 240
 @click.option("--user", help="Whose traffic it is, user.id; without it the file's name up to the last dot.")
 @click.option("--observer", help="Sensor that saw it, observer.name; without it the file's name up to the last dot.")
 @click.option("--follow", "following", is_flag=True, help="Go on with what is written to the files, until Ctrl-C.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), metavar="LINES_PER_S",
+    help="Most lines a second; without it as fast as it goes.",
+)  # fmt: skip
+@click.option("--name", help="With standard input: what a run that is repeated goes on under (see below).")
 @click.option("--batch-size", type=int, help="Lines in one request (OVERSIGHT_SHIP_BATCH_SIZE).")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS",
@@ -48,6 +54,8 @@ def command(
     user: str | None,
     observer: str | None,
     following: bool,
+    rate: float | None,
+    name: str | None,
     batch_size: int | None,
     timeout_s: float | None,
     as_json: bool,
@@ -57,11 +65,16 @@ def command(
     What was sent is kept in the folder OVERSIGHT_STATE; where that is lost, the stream itself is asked. Stop it at any
     time: the next run goes on from there.
 
+    A FILE of `-` is standard input, to its end. The same lines in another run are other events; with --name NAME they are
+    the same ones, so that a pipe that broke can be run again.
+
     \b
     Example:
       oversight ship sensor-logs/*.csv
       oversight ship --follow --user alice /var/log/sensor/connections.csv
+      zcat alpha.csv.gz | oversight ship - --name alpha.csv
     """
+    streaming = wants_stdin(files, following=following, name=name)
     logs.setup("oversight-ship", stream=sys.stderr)
     shared = load(OversightSettings, namespace=namespace)
     settings = load(ShipSettings, batch_size=batch_size)
@@ -72,14 +85,20 @@ def command(
         observer=observer,
         batch_size=settings.batch_size,
         batch_bytes=settings.batch_bytes,
+        in_flight=settings.in_flight,
+        rate=rate,
         complete=not following,
         timeout_s=timeout_s,
     )
-    check(files)  # before the cluster is asked for anything
+    if not streaming:
+        check(files)  # before the cluster is asked for anything
     stop = stop_on_signals()
     with connect() as es, ProgressDisplay() as display:
         try:
-            if following:
+            if streaming:
+                stdin = sys.stdin.fileno()
+                report = ship_stream(es, stdin, config, name=name, stop=stop, on_progress=display.update)
+            elif following:
                 report = follow(es, files, config, stop=stop, on_progress=display.update)
             else:
                 report = ship(es, files, config, stop=stop, on_progress=display.update)
@@ -90,8 +109,24 @@ def command(
             raise
     show(report, config.stream, as_json=as_json)
     if stop.is_set() and not following:
-        click.echo("oversight: stopped; run the same command again to go on from here", err=True)
+        again = "what was read is stored" if streaming else "run the same command again to go on from here"
+        click.echo(f"oversight: stopped; {again}", err=True)
         sys.exit(INTERRUPTED)
+
+
+def wants_stdin(files: tuple[Path, ...], *, following: bool, name: str | None) -> bool:
+    """Whether standard input is to be shipped.
+
+    Raises:
+        UsageError: it is combined with what only files have, or the other way round.
+    """
+    if STDIN not in map(str, files):
+        if name is not None:
+            raise click.UsageError("--name is for standard input (-): a file is known by itself; leave it out")
+        return False
+    if len(files) > 1 or following:
+        raise click.UsageError("- is standard input, which is read to its end: give it alone, without --follow")
+    return True
 
 
 def stop_on_signals() -> threading.Event:

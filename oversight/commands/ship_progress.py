@@ -46,9 +46,10 @@ class ProgressDisplay:
         self.last = progress
         if self._bars is not None:
             if progress.path not in self._tasks:
-                self._tasks[progress.path] = self._bars.add_task(Path(progress.path).name, total=progress.size)
-            self._bars.update(self._tasks[progress.path], completed=progress.offset, total=progress.size)
+                self._tasks[progress.path] = self._bars.add_task(Path(progress.path).name, total=progress.size or None)
+            total = progress.size or None  # standard input has no size
+            self._bars.update(self._tasks[progress.path], completed=progress.offset, total=total)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_INTERVAL_S
-            share = 100 * progress.offset // max(1, progress.size)
-            sys.stderr.write(f"{progress.path}: {share} %, {progress.report.stored} events stored so far\n")
+            share = f"{100 * progress.offset // progress.size} %" if progress.size else f"{progress.offset} bytes"
+            sys.stderr.write(f"{progress.path}: {share}, {progress.report.stored} events stored so far\n")

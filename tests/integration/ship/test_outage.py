@@ -101,7 +101,7 @@ def test_with_a_timeout_it_gives_up_and_the_next_run_goes_on(
     es: Elasticsearch, proxy: Proxy, config: ShipConfig, path: Path
 ) -> None:
     """Exit with a line that says so; nothing is lost."""
-    hasty = dataclasses.replace(config, batch_size=100, timeout_s=0.3)
+    hasty = dataclasses.replace(config, batch_size=100, in_flight=1, timeout_s=0.3)
     with Elasticsearch(proxy.url) as through:
         with pytest.raises(EngineUnavailableError, match="nothing is lost"):
             ship(through, [path], hasty, on_progress=lambda _: proxy.cut())
@@ -178,14 +178,14 @@ def test_a_shipper_that_is_killed_is_gone_on_with_by_the_next(
 def test_a_stop_ends_after_the_batch_in_hand(es: Elasticsearch, config: ShipConfig, path: Path) -> None:
     """Also in the middle of a wait for a server that is away."""
     stop = threading.Event()
-    small = dataclasses.replace(config, batch_size=100)
+    small = dataclasses.replace(config, batch_size=100, in_flight=1)
     assert ship(es, [path], small, stop=stop, on_progress=lambda _: stop.set()).stored == 100
     assert ship(es, [path], small).stored == LINES - 100
 
 
 def test_a_stop_ends_a_wait_at_once(proxy: Proxy, config: ShipConfig, path: Path) -> None:
     stop = threading.Event()
-    patient = dataclasses.replace(config, batch_size=100, backoff_s=60.0, max_backoff_s=60.0)
+    patient = dataclasses.replace(config, batch_size=100, in_flight=1, backoff_s=60.0, max_backoff_s=60.0)
 
     def cut(_: Progress) -> None:
         proxy.cut()
