@@ -19,8 +19,6 @@ from kibana.view import FAMILY, LABEL, USER, View
 from kibana.where import All, Exists, Not, Where
 
 LAST_DAYS = "now-7d"
-PER_LABEL = 25
-"""Labels drawn apart; the shipped model has 23."""
 
 CONTROLS = (
     Control(id="user", field=USER, title="User"),
@@ -77,7 +75,7 @@ def _kinds(view: View) -> tuple[Panel, ...]:
             title="Threats Bar",
             question="Which threats are there, and how many of each?",
             chart="bar",
-            by=(Terms(field=LABEL, title="Label", size=PER_LABEL, colours="label"),),
+            by=(Terms(field=LABEL, title="Label", size=view.n_labels, colours="label"),),
             where=view.threat,
             height=14,
         ),
@@ -87,8 +85,8 @@ def _kinds(view: View) -> tuple[Panel, ...]:
             question="What share of the traffic is harmless, and what share is which family and label?",
             chart="donut",
             by=(
-                Terms(field=FAMILY, title="Family", size=12, colours="family"),
-                Terms(field=LABEL, title="Label", size=12, colours="label"),
+                Terms(field=FAMILY, title="Family", size=view.n_families, colours="family"),
+                Terms(field=LABEL, title="Label", size=view.n_labels, colours="label"),
             ),
             where=Exists(LABEL),
             height=14,
@@ -103,7 +101,7 @@ def _over_time(view: View) -> tuple[Panel, ...]:
             title="Threats Timestamps",
             question="When did the threats happen?",
             chart="time_bar",
-            by=(Times("When it happened"), Terms(field=LABEL, title="Label", size=PER_LABEL, colours="label")),
+            by=(Times("When it happened"), Terms(field=LABEL, title="Label", size=view.n_labels, colours="label")),
             where=view.threat,
             width=48,
         ),
@@ -112,7 +110,10 @@ def _over_time(view: View) -> tuple[Panel, ...]:
             title="Threats Detection Timeline",
             question="When did the model find them?",
             chart="time_bar",
-            by=(Times("When it was detected"), Terms(field=FAMILY, title="Family", size=12, colours="family")),
+            by=(
+                Times("When it was detected"),
+                Terms(field=FAMILY, title="Family", size=view.n_families, colours="family"),
+            ),
             where=view.threat,
             source=PREDICTIONS,
             width=48,
@@ -129,7 +130,7 @@ def _users(view: View) -> tuple[Panel, ...]:
             chart="bar",
             by=(
                 Terms(field=USER, title="User", size=10),
-                Terms(field=LABEL, title="Label", size=PER_LABEL, colours="label"),
+                Terms(field=LABEL, title="Label", size=view.n_labels, colours="label"),
             ),
             where=view.threat,
             height=14,
@@ -142,7 +143,7 @@ def _users(view: View) -> tuple[Panel, ...]:
             chart="donut",
             by=(
                 Terms(field=USER, title="User", size=10, others=True),
-                Terms(field=FAMILY, title="Family", size=12, colours="family"),
+                Terms(field=FAMILY, title="Family", size=view.n_families, colours="family"),
             ),
             where=view.threat,
             height=14,

@@ -64,7 +64,7 @@ def dashboard(view: View) -> Dashboard:
             *_who(),
             _reasons(),
             _newest(),
-            *_verdicts(),
+            *_verdicts(view),
         ),
         controls=CONTROLS,
     )
@@ -119,7 +119,10 @@ def _unknowns(view: View) -> tuple[Panel, ...]:
             title="Unknowns over time",
             question="Does something new come in, and which attack family is it likest?",
             chart="time_bar",
-            by=(Times("When it happened"), Terms(field=FAMILY, title="Likeliest family", size=12, colours="family")),
+            by=(
+                Times("When it happened"),
+                Terms(field=FAMILY, title="Likeliest family", size=view.n_families, colours="family"),
+            ),
             where=view.unknown,
             width=30,
         ),
@@ -236,7 +239,7 @@ def _newest() -> Panel:
     )
 
 
-def _verdicts() -> tuple[Panel, ...]:
+def _verdicts(view: View) -> tuple[Panel, ...]:
     judged, wrong = Exists(VERDICT), Is(VERDICT, FALSE_POSITIVE)
     nobody = "no analyst has given a verdict yet; `oversight verdict` takes one"
     return (
@@ -257,7 +260,7 @@ def _verdicts() -> tuple[Panel, ...]:
             title="False-positive rate by label",
             question="Which labels cry wolf?",
             chart="table",
-            by=(Terms(field=LABEL, title="Label", size=25),),
+            by=(Terms(field=LABEL, title="Label", size=view.n_labels),),
             metrics=(
                 Metric(title="Verdicts"),
                 Metric(title="False positives", part=wrong),

@@ -21,6 +21,9 @@ ALERT = Is("event.kind", "alert")
 LABEL_ROWS = "label_rows"
 """Key of the contract's `training` under which a model may say how many rows of each label it was trained on."""
 
+MOST_BUCKETS = 50
+"""Stacks of one bar, or slices of one ring, beyond which nobody sees anything."""
+
 SEVERITY_CASES = Cases(
     title="Severity",
     cases=tuple(
@@ -89,6 +92,16 @@ class View:
         ):
             return {}
         return {name: count / sum(counts.values()) for name, count in counts.items()}
+
+    @property
+    def n_labels(self) -> int:
+        """Buckets that show every verdict there can be, up to as many as a chart can hold."""
+        return min(len(self.contract.labels) + 1, MOST_BUCKETS)
+
+    @property
+    def n_families(self) -> int:
+        """The same for families."""
+        return min(len(self.contract.families), MOST_BUCKETS)
 
     def label_cases(self) -> Cases:
         """A bucket for each label, those that training saw most first, and one for `unknown`."""

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
-from contract.artifact import ModelContract
-from kibana.boards import boards, unknown_fields
+from contract.artifact import Label, ModelContract
+from contract.fields import FIELDS
+from kibana.boards import boards, known_fields, unknown_fields
+from kibana.compile import saved_objects
 from kibana.layout import COLUMNS, places
+from kibana.objects import Names, ndjson
 from kibana.panels import Boards, Case, Cases, Control, Dashboard, Metric, Panel, Terms
-from kibana.where import Is, query
+from kibana.where import Is, fields, query
 from tests.artifacts import TURBINE
+from tests.kibana_check import faults
 from tests.kibana_contracts import shipped_contract
 
 SHIPPED = shipped_contract()
@@ -66,6 +70,30 @@ def test_a_panel_with_a_field_that_no_mapping_has_is_named(changed: dict[str, An
     (sentence,) = unknown_fields(SHIPPED, dataclasses.replace(found, dashboards=(wrong,)))
     assert "'threats-bar'" in sentence
     assert "'user.nmae'" in sentence
+
+
+def test_panels_count_and_measure_only_what_an_engine_can(contract: ModelContract) -> None:
+    """A field that is not indexed makes no buckets, and words have no average."""
+    for _, panel in panels(contract):
+        kinds = known_fields(contract, panel.source)
+        unindexed = {field.name for field in FIELDS if not field.indexed or field.kind == "object"}
+        grouped = [each.field for each in panel.by if isinstance(each, Terms)]
+        assert not unindexed & {*grouped, *fields(panel.where)}, panel.id
+        assert {kinds[name] for name in grouped} <= {"keyword", "ip", "long", "boolean"}, panel.id
+        for metric in panel.metrics:
+            if metric.kind in ("average", "max", "percentile"):
+                assert metric.field is not None, panel.id
+                assert kinds[metric.field] in ("float", "long"), panel.id
+            assert (metric.field is None) == (metric.kind in ("count", "ratio", "share")), panel.id
+            assert (metric.percent is not None) == (metric.kind == "percentile"), panel.id
+
+
+def test_a_model_of_many_labels_shows_as_many_as_a_chart_can_hold() -> None:
+    labels = (*TURBINE.labels, *(Label(f"fault_{number}", "wear", 47) for number in range(200)))
+    many = dataclasses.replace(TURBINE, labels=labels)
+    sizes = {each.size for _, panel in panels(many) for each in panel.by if isinstance(each, Terms)}
+    assert max(sizes) == 50
+    assert faults(ndjson(saved_objects(many, Names()))) == []
 
 
 def test_a_control_with_a_field_that_no_mapping_has_is_named() -> None:

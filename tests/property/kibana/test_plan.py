@@ -1,0 +1,106 @@
+"""Laws of an import: what a person edited is never written over, and doing it twice is doing it once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kibana.ledger import Ledger, Record
+from kibana.objects import Names, SavedObject
+from kibana.plan import WRITES, Step, looked_at, plan, removal
+from kibana.stored import Key, Stored
+
+NAMES = st.sampled_from(["a", "b", "c", "d"])
+TITLES = st.sampled_from(["one", "two", "three"])
+WANTED = st.dictionaries(NAMES, TITLES, max_size=4)
+
+
+def items(wanted: dict[str, str]) -> list[SavedObject]:
+    return [SavedObject("dashboard", name, {"title": title}) for name, title in sorted(wanted.items())]
+
+
+@dataclass
+class World:
+    """A space of a Kibana, which adds a key of its own to all that is stored, and its ledger."""
+
+    stored: dict[Key, Stored]
+    ledger: Ledger
+    clock: int = 0
+
+    def put(self, key: Key, attributes: dict[str, object]) -> None:
+        self.clock += 1
+        self.stored[key] = Stored({"attributes": {**attributes, "added": 1}, "references": []}, f"t{self.clock}")
+
+    def run(self, wanted: dict[str, str], *, force: bool = False) -> list[Step]:
+        """As kibana/importing.py does it."""
+        steps = plan(items(wanted), self.stored, self.ledger, force=force)
+        for step in steps:
+            if step.action in WRITES:
+                self.put(step.key, dict(step.item.attributes))
+            if step.action == "removed":
+                del self.stored[step.key]
+        records = {}
+        for step in steps:
+            now = self.stored.get(step.key)
+            if step.item is not None and now is not None:
+                records[step.key] = Record(step.item.digest, now.digest, now.updated_at)
+            elif step.action == "kept" and step.key in self.ledger.records:
+                records[step.key] = self.ledger.records[step.key]
+        self.ledger = Ledger(records)
+        return steps
+
+    def edit(self, name: str) -> None:
+        self.put(("dashboard", name), {"title": f"edited {self.clock}"})
+
+
+@given(first=WANTED, second=WANTED, edited=st.sets(NAMES), force=st.booleans())
+def test_doing_it_twice_is_doing_it_once(
+    first: dict[str, str], second: dict[str, str], edited: set[str], force: bool
+) -> None:  # fmt: skip
+    world = World({}, Ledger())
+    world.run(first)
+    for name in sorted(edited):
+        world.edit(name)
+    world.run(second, force=force)
+    before = dict(world.stored)
+    again = world.run(second)
+    assert {step.action for step in again} <= {"unchanged", "kept"}
+    assert world.stored == before
+
+
+@given(first=WANTED, second=WANTED, edited=st.sets(NAMES))
+def test_what_a_person_edited_or_made_is_never_written_over_without_force(
+    first: dict[str, str], second: dict[str, str], edited: set[str]
+) -> None:  # fmt: skip
+    """Also where we have never written before, and where we want it no more."""
+    world = World({}, Ledger())
+    world.run(first)
+    for name in sorted(edited):
+        world.edit(name)
+    theirs = {("dashboard", name): world.stored["dashboard", name] for name in edited}
+    world.run(second)
+    assert {key: world.stored.get(key) for key in theirs} == theirs
+    for key in theirs.keys() & {("dashboard", name) for name in second}:
+        beside = world.stored["dashboard", f"{key[1]}-as-shipped"]
+        assert beside.content["attributes"]["title"] == f"{second[key[1]]} (as shipped)"
+    for step in removal(world.stored, world.ledger):
+        assert step.action == ("left" if step.key in theirs else "removed")
+
+
+@given(first=WANTED, second=WANTED)
+def test_what_nobody_edited_is_what_is_wanted(first: dict[str, str], second: dict[str, str]) -> None:
+    world = World({}, Ledger())
+    world.run(first)
+    world.run(second)
+    assert {key[1]: found.content["attributes"]["title"] for key, found in world.stored.items()} == second
+
+
+@given(first=WANTED)
+def test_the_ledger_reads_back_as_it_was_written(first: dict[str, str]) -> None:
+    world = World({}, Ledger())
+    world.run(first)
+    written = world.ledger.to_object(Names())
+    assert Ledger.from_stored(Stored(written.to_dict())) == world.ledger
+    assert set(looked_at(items(first), world.ledger)) >= set(world.ledger.records)
