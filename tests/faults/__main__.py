@@ -47,8 +47,11 @@ def main() -> int:
     found = read_rows(rows)
     table = markdown(found)
     sys.stdout.write(f"{table}\n")
-    took = "" if options.table else f" in {time.monotonic() - began_s:.0f} s"
-    sys.stderr.write(f"{scale} form{took}, Python {platform.python_version()}, {os.cpu_count()} processors\n")
+    if not options.table:
+        took_s = time.monotonic() - began_s
+        sys.stderr.write(
+            f"{scale} form in {took_s:.0f} s, Python {platform.python_version()}, {os.cpu_count()} processors\n"
+        )
     if options.write:
         page = Path(options.write)
         page.write_text(replace_in(page.read_text(encoding="utf-8"), table), encoding="utf-8")
