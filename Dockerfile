@@ -1,7 +1,7 @@
 # One image for every part of ours: `serve`, `watch`, `provision`, ... are commands of the same program.
 #
 #   build   the locked packages and the program, into /opt/venv
-#   (last)  /opt/venv alone, nothing that can compile or install, and a user without rights
+#   (last)  /opt/venv and the few scripts of docker/, for a user without rights
 #
 # docs/docker.md says how to use it; a test runs these very steps in a clean folder.
 FROM python:3.11.15-slim-bookworm AS build
@@ -25,12 +25,11 @@ COPY kibana kibana
 COPY console console
 COPY oversight oversight
 COPY models models
-RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation . \
- && /opt/venv/bin/python -m compileall -q /opt/venv
+RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation .
 
 FROM python:3.11.15-slim-bookworm
 
-ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin HOME=/state OVERSIGHT_STATE=/state \
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/state OVERSIGHT_STATE=/state \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
 # Volumes take the owner of the folder that they are mounted on. Group 0 lets Elasticsearch and Kibana, which are other

@@ -126,7 +126,8 @@ def test_each_container_sees_its_own_key_and_certificate_alone() -> None:
 def test_our_services_run_what_is_in_the_image(name: str) -> None:
     """The options are those of the command: click itself reads them."""
     service = SERVICES[name]
-    program, *words = [*service.get("entrypoint", ["oversight"]), *service["command"]]
+    line: list[str] = [*service.get("entrypoint", ["oversight"]), *service["command"]]
+    program, words = line[0], line[1:]
     if program == "oversight":
         _parses(words)
         return

@@ -1,0 +1,164 @@
+"""The image's steps in a clean folder, and every service of ours as the compose file starts it, over TLS, with its own key.
+
+Docker itself is not here: `tests.image` says what stands in for it. Elasticsearch is two engines behind one address
+(`tests.router`), because none at hand has both pipelines and security; Kibana is absent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.fields import stream_name
+from es_pipelines.provision import remove
+from oversight.ports import free_port
+from tests.compose import mounts, read
+from tests.conftest import PASSWORD, ROOT
+from tests.image import Image, Machine, build, why_not
+from tests.router import routed
+from watcher.status import read_status
+
+NAMESPACE = f"image{free_port()}"
+"""Another one in each test run."""
+SERVICES: dict[str, Any] = read(
+    {
+        "ELASTIC_PASSWORD": PASSWORD,
+        "KIBANA_SYSTEM_PASSWORD": "of-kibana-1",
+        "KIBANA_ENCRYPTION_KEY": "k" * 48,
+        "ENRICH_TOKEN": "of-the-service",
+        "CONSOLE_TOKEN": "of-the-console",
+        "OVERSIGHT_NAMESPACE": NAMESPACE,
+    }
+)["services"]
+LIMIT_BYTES = 512 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """What the Dockerfile makes."""
+    if why_not():
+        pytest.skip(why_not())
+    return build(tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="module")
+def machine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """Where the containers run; the certificates are made."""
+    made = Machine(image, tmp_path_factory.mktemp("volumes"))
+    try:
+        done = made.run(SERVICES["certificates"])
+        assert done.returncode == 0, done.stderr
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def stack(machine: Machine, embedded_url: str, secured_url: str) -> Iterator[Machine]:
+    """The machine with `elasticsearch:9200` in it, speaking TLS; provisioned as the compose file does it, keys included."""
+    certificates = machine.volume("certs-elasticsearch", "/certs/elasticsearch")
+    with routed(embedded_url, secured_url, certificates=certificates) as url:
+        machine.connect(9200, url.removeprefix("https://"))
+        yield machine
+    with routed(embedded_url, secured_url) as url, Elasticsearch(url, basic_auth=("elastic", PASSWORD)) as es:
+        remove(es, NAMESPACE)
+
+
+def test_the_image_holds_the_program_its_model_and_its_scripts_and_no_more_of_the_source(image: Image) -> None:
+    (site,) = (image.root / "opt/venv/lib").glob("python3*/site-packages")
+    assert (site / "models/kdd99-mlp/model.onnx").read_bytes() == (ROOT / "models/kdd99-mlp/model.onnx").read_bytes()
+    assert sorted(path.name for path in (image.root / "opt").iterdir()) == ["docker", "venv"]
+    assert {path.name for path in (image.root / "opt/docker").iterdir()} == {
+        path.name for path in (ROOT / "docker").iterdir() if path.is_file()
+    }
+    assert not (site / "tests").exists()
+    assert not list(site.glob("tensorflow*"))
+    assert image.user == "10001:0"
+
+
+def test_a_container_can_write_its_volumes_and_tmp_and_nothing_else(machine: Machine) -> None:
+    places = "/ /opt/venv /opt/docker /etc /certs /certs/public /usr /state /logs /tmp"
+    script = f"for at in {places}; do touch $at/x 2>/dev/null && echo $at; done; id -u; grep Cap /proc/self/status; touch /keys/shipper/x"
+    service = {**SERVICES["simulator"], "entrypoint": ["/bin/sh", "-c", script], "command": []}
+    done = machine.run(service)
+    writable, rest = done.stdout.split("10001\n")
+    assert writable.split() == ["/state", "/logs", "/tmp"]
+    assert {line.split()[1] for line in rest.splitlines() if line.startswith(("CapEff", "CapPrm", "CapBnd"))} == {
+        "0" * 16
+    }
+    assert "Read-only file system" in done.stderr
+
+
+def test_certificates_belong_to_the_images_user_and_its_group_may_read_them(machine: Machine) -> None:
+    for target, (volume, _) in mounts(SERVICES["certificates"]).items():
+        folder = machine.volume(volume, target)
+        assert (folder.stat().st_uid, folder.stat().st_gid) == (10001, 0)
+        for key in folder.glob("tls.key"):
+            assert (key.stat().st_gid, stat.S_IMODE(key.stat().st_mode)) == (0, 0o640)
+    assert machine.run(SERVICES["certificates"]).stdout.count("kept ") == 4
+
+
+def test_a_service_without_its_secret_says_so_in_one_line(machine: Machine) -> None:
+    environment = {**SERVICES["watcher"]["environment"], "ELASTICSEARCH_API_KEY_FILE": "/keys/watcher/none.env"}
+    done = machine.run({**SERVICES["watcher"], "environment": environment})
+    assert done.returncode == 64
+    assert "ELASTICSEARCH_API_KEY_FILE=/keys/watcher/none.env cannot be read" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@contextlib.contextmanager
+def _up(stack: Machine, folder: Path, *names: str) -> Iterator[dict[str, psutil.Popen]]:
+    """Services in the order in which they need each other, each healthy before the next."""
+    with contextlib.ExitStack() as running:
+        started = {}
+        for name in names:
+            log = folder / f"{name}.log"
+            started[name] = running.enter_context(stack.running(SERVICES[name], log))
+            said = stack.healthy(SERVICES[name])
+            assert said == "", f"{name} is not healthy: {said} {log.read_text(encoding='utf-8')[-2000:]}"
+        yield started
+
+
+@pytest.mark.elasticsearch
+def test_every_service_of_ours_runs_as_the_compose_file_starts_it(
+    stack: Machine, embedded_url: str, secured_url: str, tmp_path: Path
+) -> None:
+    """Events of the simulator, and of a file that is shipped, get their predictions; all health checks are green."""
+    for name in ("kibana-password", "kibana-password", "provision", "provision"):
+        done = stack.run(SERVICES[name])
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.count("kept        API key") == 4
+    with Elasticsearch(secured_url, basic_auth=("kibana_system", "of-kibana-1"), request_timeout=30) as es:
+        assert es.security.authenticate()["username"] == "kibana_system"
+    logs = stack.volume("logs", "/logs")
+    lines = (ROOT / "tests" / "golden" / "csv" / "plain.log").read_text(encoding="utf-8")
+    (logs / "alpha.csv").write_text(lines, encoding="utf-8")
+    with _up(stack, tmp_path, "enrich", "watcher", "console", "simulator") as started:
+        shipped = stack.run(SERVICES["ship"], "/logs/alpha.csv")
+        assert shipped.returncode == 0, shipped.stderr
+        with Elasticsearch(embedded_url, request_timeout=30) as es:
+            deadline = time.monotonic() + 30
+            while True:
+                status = read_status(es, stream_name(NAMESPACE), namespace=NAMESPACE)
+                if (status.enriched >= 20 and status.watchers) or time.monotonic() > deadline:
+                    break
+                time.sleep(0.2)
+        assert status.enriched >= 20
+        assert status.failed == 0
+        assert status.watchers is not None
+        assert [one.state in ("working", "idle") for one in status.watchers] == [True]
+        for name, process in started.items():
+            used = sum(one.memory_info().rss for one in [process, *process.children(recursive=True)])
+            assert used < 0.8 * LIMIT_BYTES, f"{name} uses {used:,} bytes"
+    for name in started:
+        text = (tmp_path / f"{name}.log").read_text(encoding="utf-8")
+        assert "Traceback" not in text
+        assert not [secret for secret in (PASSWORD, "of-the-service", "of-the-console") if secret in text]
