@@ -89,7 +89,7 @@ def _left_over(seen: Collection[Key], stored: Mapping[Key, Stored], ledger: Ledg
     for key, record in sorted(ledger.records.items()):
         found = stored.get(key)
         if key not in seen and found is not None:
-            yield Step("left" if record.is_edited(found) else "removed", key, key[1])
+            yield Step("left" if record.is_edited(found) else "removed", key, found.title or key[1])
 
 
 def removal(stored: Mapping[Key, Stored], ledger: Ledger, *, force: bool = False) -> list[Step]:
@@ -98,7 +98,8 @@ def removal(stored: Mapping[Key, Stored], ledger: Ledger, *, force: bool = False
     for key, record in sorted(ledger.records.items()):
         found = stored.get(key)
         if found is not None:
-            steps.append(Step("left" if record.is_edited(found) and not force else "removed", key, key[1]))
+            action: Action = "left" if record.is_edited(found) and not force else "removed"
+            steps.append(Step(action, key, found.title or key[1]))
     return steps
 
 

@@ -33,3 +33,10 @@ class Stored:
     def digest(self) -> str:
         """Of the content."""
         return digest(self.content)
+
+    @property
+    def title(self) -> str | None:
+        """What a person sees in a list; None where it has none."""
+        inside = self.content.get("attributes", self.content)
+        found = inside.get("name") or inside.get("title") if isinstance(inside, Mapping) else None
+        return found if isinstance(found, str) else None

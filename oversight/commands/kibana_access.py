@@ -18,7 +18,9 @@ from kibana.plan import Step
 from oversight.addresses import refuse_plain_http
 from oversight.settings import KibanaSettings, OversightSettings, load
 
-WIDTH = 9
+WIDTH, KIND_WIDTH = 9, 12
+KIND = {"index-pattern": "data view", "search": "saved search", "query": "saved query"}
+"""What Kibana's pages call the types whose names in its API are older."""
 SAYS = {"kept": "somebody edited it", "left": "edited or used by somebody, so it is theirs now"}
 
 
@@ -77,7 +79,7 @@ def show(steps: Sequence[Step], *, as_json: bool, done: str) -> None:
         return
     for step in steps:
         said = SAYS.get(step.action)
-        click.echo(f"{step.action:<{WIDTH}} {step.key[0]} {step.key[1]}{f'  ({said})' if said else ''}")
+        click.echo(f"{step.action:<{WIDTH}} {KIND.get(step.key[0], step.key[0]):<{KIND_WIDTH}} {step.title}{f'  ({said})' if said else ''}")
     counts = ", ".join(
         f"{count} {action}"
         for action in dict.fromkeys(step.action for step in steps)

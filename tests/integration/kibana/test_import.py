@@ -30,7 +30,7 @@ def retitled(attributes: dict[str, Any]) -> None:
 def test_an_import_brings_everything_and_again_changes_nothing(kibana: FakeKibana, run: Run) -> None:
     first = run("import")
     assert first.code == 0, first.err
-    assert "created   dashboard oversight-default-dashboard-triage\n" in first.out
+    assert "created   dashboard    Oversight: Triage\n" in first.out
     assert (
         f"{OBJECTS} created; look at {kibana.url}/app/dashboards#/view/oversight-default-dashboard-oversight"
         in first.out
@@ -47,7 +47,7 @@ def test_what_a_person_edited_is_kept_and_ours_stands_beside_it(kibana: FakeKiba
     run("import")
     kibana.edit(TRIAGE, retitled)
     second = run("import")
-    assert "kept      dashboard oversight-default-dashboard-triage  (somebody edited it)" in second.out
+    assert "kept      dashboard    Oversight: Triage  (somebody edited it)" in second.out
     objects = kibana.spaces["default"].objects
     assert objects[TRIAGE]["attributes"]["title"] == "Our own triage"
     assert objects[BESIDE]["attributes"]["title"] == "Oversight: Triage (as shipped)"
@@ -122,7 +122,7 @@ def test_removing_takes_ours_and_leaves_what_a_person_edited_or_made(kibana: Fak
     objects = kibana.spaces["default"].objects
     objects[theirs] = {"type": "dashboard", "id": "their-own", "attributes": {}, "references": [], "updated_at": "2026"}
     removed = run("remove")
-    assert "left      dashboard oversight-default-dashboard-triage" in removed.out
+    assert "left      dashboard    Our own triage  (edited or used by somebody" in removed.out
     assert set(objects) == {TRIAGE, theirs}
     assert "nothing to do" in run("remove").out
 
