@@ -171,7 +171,7 @@ def _run(image: Image, line: str) -> None:
 
 def _system(root: Path) -> list[str]:
     """Shell lines that show this machine's system in a root folder."""
-    packages = Path(importlib.metadata.distribution("onnxruntime").locate_file("")).resolve()
+    packages = Path(str(importlib.metadata.distribution("onnxruntime").locate_file(""))).resolve()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     lines = [
         "mount --make-rprivate /",
