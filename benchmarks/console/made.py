@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from elasticsearch.helpers import parallel_bulk
 
 from contract import heartbeats
 from contract.attacks import ATTACKS, technique
-from contract.fields import ENRICHED, FAILED, PENDING, stream_name
+from contract.fields import ENRICHED, FAILED, PENDING
 from contract.kdd99 import COLUMNS, LABELS, UNKNOWN_LABEL, field_of
 from sensor.simulation import Record, simulate
 
@@ -91,7 +91,7 @@ def _document(row: Record, happened: datetime, chance: random.Random, *, late: b
         "user": {"id": row.user},
         "observer": {"name": f"sensor-{row.user[0]}"},
         "source": {"ip": f"192.168.{chance.randrange(4)}.{chance.randrange(1, 40)}", "bytes": int(float(row.columns[4]))},
-        "destination": {"ip": f"10.0.0.{chance.randrange(1, 15)}", "bytes": int(float(row.columns[5]))},
+        "destination": {"ip": f"10.0.0.{chance.randrange(1, 10)}", "bytes": int(float(row.columns[5]))},
         "network": {"transport": row.columns[1], "protocol": row.columns[2]},
         "kdd99": {field_of(name).split(".")[1]: value for name, value in zip(COLUMNS, row.columns, strict=True)},
         "oversight": {"status": ENRICHED, "model": MODEL},
@@ -198,24 +198,24 @@ def heartbeat(now: datetime, *, pid: int = 4242, pending: int = 0) -> Document:
     }  # fmt: skip
 
 
-def load(
-    es: Elasticsearch, made: Iterator[Document], namespace: str, *, beats: Sequence[Document] = (), threads: int = 1
-) -> int:
-    """Write documents into a stream that is there already; returns how many."""
-    name = stream_name(namespace)
+def load(es: Elasticsearch, made: Iterator[Document], index: str, *, threads: int = 1) -> int:
+    """Write documents into a stream or index that is there already; returns how many."""
 
     def actions() -> Iterator[Document]:
         for number, document in enumerate(made):
-            doc_id = hashlib.sha256(f"{namespace} {number}".encode()).hexdigest()
-            yield {"_op_type": "create", "_index": name, "_id": doc_id, "pipeline": "_none", "_source": document}
+            doc_id = hashlib.sha256(f"{index} {number}".encode()).hexdigest()
+            yield {"_op_type": "create", "_index": index, "_id": doc_id, "pipeline": "_none", "_source": document}
 
-    written = sum(
-        ok for ok, _ in parallel_bulk(es, actions(), thread_count=threads, chunk_size=1_000, max_chunk_bytes=20_000_000)
-    )
-    for beat in beats:
-        es.index(index=heartbeats.heartbeat_index(namespace), id=beat["watcher"]["id"], document=beat)
-    es.indices.refresh(index=[name, *([heartbeats.heartbeat_index(namespace)] if beats else [])])
+    sent = parallel_bulk(es, actions(), thread_count=threads, chunk_size=1_000, max_chunk_bytes=20_000_000)
+    written = sum(ok for ok, _ in sent)
+    es.indices.refresh(index=index)
     return written
+
+
+def beat(es: Elasticsearch, namespace: str, document: Document) -> None:
+    """Write a heartbeat."""
+    index = heartbeats.heartbeat_index(namespace)
+    es.index(index=index, id=document["watcher"]["id"], document=document, refresh=True)
 
 
 def _iso(moment: datetime) -> str:

@@ -1,0 +1,140 @@
+"""Installations full of made documents, and consoles that show them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+from elasticsearch import Elasticsearch
+
+from benchmarks.console.made import beat, documents, heartbeat, load
+from console.engine import Engine
+from console.place import Place
+from contract.fields import FIELDS, properties
+from contract.heartbeats import heartbeat_body, heartbeat_index
+from es_pipelines.provision import provision, remove
+from es_pipelines.resources import model_fields
+from oversight import cluster
+from oversight.ports import free_port
+from tests.servers import stop, until
+from tests.unit.console.panels import contract
+
+DOCUMENTS = 800
+HOURS = 20.0
+OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Documents in an engine, and the same documents here."""
+
+    url: str
+    namespace: str
+    index: str | None
+    end: datetime
+    documents: tuple[dict[str, Any], ...]
+
+    @property
+    def place(self) -> Place:
+        """Where the console finds them."""
+        return Place(self.namespace, self.index)
+
+    @property
+    def now_ms(self) -> int:
+        """A moment after the last of them, and after its verdict."""
+        return int((self.end + timedelta(hours=1)).timestamp() * 1000)
+
+    def engine(self) -> Engine:
+        """The engine as the console asks it."""
+        return Engine(
+            lambda: Elasticsearch(self.url), lambda error: str(cluster.explain(error, self.url)), timeout_s=60.0
+        )
+
+    def console(self, folder: Path, **more: str) -> contextlib.AbstractContextManager[Console]:
+        """A console of its own process that shows them."""
+        index = {} if self.index is None else {"OVERSIGHT_INDEX": self.index}
+        return console(folder, ELASTICSEARCH_URL=self.url, OVERSIGHT_NAMESPACE=self.namespace, **index, **more)
+
+
+@contextlib.contextmanager
+def installation(url: str, *, hostile: bool = False, n: int = DOCUMENTS, stream: bool = True) -> Iterator[Installation]:
+    """An installation of its own with made documents, taken away afterwards.
+
+    Args:
+        url: the engine.
+        hostile: values among them that a page must not run or be broken by.
+        n: how many documents.
+        stream: provisioned as a user does it; else a plain index with the same mapping, for an engine without pipelines.
+    """
+    namespace, end = f"c{uuid.uuid4().hex[:12]}", datetime.now(UTC)
+    index = None if stream else f"console-test-{namespace}"
+    made = tuple(documents(n, end=end, hours=HOURS, hostile=hostile))
+    found = Installation(url, namespace, index, end, made)
+    with Elasticsearch(url, request_timeout=60) as es:
+        try:
+            if stream:
+                provision(es, contract(), namespace=namespace)
+            else:
+                fields = properties([*FIELDS, *model_fields(contract())])
+                es.indices.create(index=found.place.events, mappings={"dynamic": False, "properties": fields})
+                es.indices.create(index=heartbeat_index(namespace), **heartbeat_body())
+            assert load(es, iter(made), found.place.events) == n
+            beat(es, namespace, heartbeat(end))
+            yield found
+        finally:
+            if stream:
+                remove(es, namespace)
+            gone = [heartbeat_index(namespace), *([] if index is None else [index])]
+            es.options(ignore_status=404).indices.delete(index=gone, ignore_unavailable=True)
+
+
+@dataclass(frozen=True)
+class Console:
+    """A running console."""
+
+    url: str
+    process: psutil.Popen
+    log: Path
+
+
+@contextlib.contextmanager
+def console(folder: Path, *options: str, **settings: str) -> Iterator[Console]:
+    """`oversight console` as a user starts it, on a free port, ended afterwards."""
+    port, log = free_port(), folder / f"console-{uuid.uuid4().hex[:6]}.log"
+    command = [sys.executable, "-m", "oversight", "console", "--bind", f"127.0.0.1:{port}", *options]
+    with log.open("wb") as output:
+        process = psutil.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder,
+            env=environment(folder, settings),
+        )  # fmt: skip
+    found = Console(f"http://127.0.0.1:{port}", process, log)
+    try:
+        assert until(lambda: answers(found) or process.poll() is not None, within_s=20), "the console did not start"
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        yield found
+    finally:
+        stop(process)
+
+
+def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """None of the settings of whoever runs the tests; the charts' script is made once for all tests of a machine."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    state = Path(os.environ.get("PYTEST_RUN_FOLDER", folder)) / "state"
+    return {**inherited, "OVERSIGHT_STATE": str(state), **settings}
+
+
+def answers(found: Console) -> bool:
+    """Whether it answers."""
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"{found.url}/health/live", timeout=2):
+        return True
+    return False

@@ -1,0 +1,175 @@
+"""Every panel of every page, asked from each engine and counted again from the documents themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from elasticsearch import Elasticsearch
+from werkzeug.datastructures import MultiDict
+
+from console.board import page
+from console.chart import draws
+from console.engine import lacks_percentiles
+from console.query import body
+from console.rows import OTHERS, rows_of
+from console.scope import asked, scope_of
+from contract.errors import EngineUnavailableError
+from contract.fields import ENRICHED, FAILED, PENDING
+from kibana.panels import Terms
+from tests.integration.console import oracle
+from tests.integration.console.installations import DOCUMENTS, Installation, installation
+from tests.unit.console.panels import all_panels, shown
+
+ENGINES = [
+    "embedded",
+    pytest.param("opensearch", marks=pytest.mark.opensearch),
+    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
+]
+PAGES = {one.id: one for one in shown().pages}
+COUNTED = [
+    (one, panel)
+    for one, panel in all_panels()
+    if panel.metrics and panel.metrics[0].kind == "count" and not panel.source.heartbeats
+]
+RANGES = [{}, {"user": "delta", "family": "dos"}]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def filled(request: pytest.FixtureRequest) -> Iterator[Installation]:
+    """Made documents in each engine in turn; this Elasticsearch has no pipelines, so there it is a plain index."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    with installation(url, stream=request.param != "elasticsearch") as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_answered_whole(filled: Installation, name: str) -> None:
+    """No panel is refused, and none is empty of which the dashboard says that it never is."""
+    board = PAGES[name]
+    found = page(
+        filled.engine(), board, asked(MultiDict([("from", "now-2d")]), board), place=filled.place, colours=shown().boards.colours,
+        now_ms=filled.now_ms,
+    )  # fmt: skip
+    panels = {panel["id"]: panel for panel in found["panels"]}
+    assert {key: panel["problem"] for key, panel in panels.items() if panel["problem"]} == {}
+    assert [panel["id"] for panel in found["panels"] if panel["state"] != "ok"] == []
+    for panel in board.panels:
+        assert not draws(panel) or (panels[panel.id]["rows"] and panels[panel.id]["spec"]), panel.id
+    assert found["header"]["total"] == DOCUMENTS
+    assert sum(found["header"][status] for status in (PENDING, ENRICHED, FAILED)) == DOCUMENTS
+    assert found["header"]["watchers"] == 1
+    assert found["header"]["oldest_pending_s"] > 0
+    assert all(choices for choices in found["choices"].values())
+
+
+@pytest.mark.parametrize("picked", RANGES, ids=["all", "user-and-family"])
+def test_counts_are_those_of_the_documents(filled: Installation, picked: dict[str, str]) -> None:
+    """All panels that count, at once, with and without filters; the commonest values where there are too many."""
+    engine = filled.engine()
+    scopes = [
+        scope_of(asked(MultiDict([("from", "now-2d"), *picked.items()]), board), now_ms=filled.now_ms)
+        for board, _ in COUNTED
+    ]
+    searches = [
+        (filled.place.of(panel.source), body(panel, scope)) for (_, panel), scope in zip(COUNTED, scopes, strict=True)
+    ]
+    wrong = []
+    for (board, panel), scope, answer in zip(COUNTED, scopes, engine.msearch(searches), strict=True):
+        wanted = oracle.counted(panel, scope, filled.documents)
+        told = oracle.shown(panel, rows_of(panel, answer, scope))
+        cut = any(isinstance(one, Terms) and (one.others or one.size < 3) for one in panel.by)
+        if cut:  # the commonest values alone, and a bucket for the rest
+            told = +Counter({key: count for key, count in told.items() if OTHERS not in key})
+        if told - wanted or (wanted - told and not cut) or (wanted and not told):
+            wrong.append((board.id, panel.id, wanted - told, told - wanted))
+    assert wrong == []
+
+
+def test_events_that_happened_are_found_from_the_first_on(filled: Installation) -> None:
+    """All time begins with the first event of all, whatever the engine."""
+    board = PAGES["oversight"]
+    found = page(
+        filled.engine(),
+        board,
+        asked(MultiDict([("from", "all")]), board),
+        place=filled.place,
+        colours={},
+        now_ms=filled.now_ms,
+    )
+    first_ms = min(oracle.values(document, "@timestamp")[0] for document in filled.documents)
+    assert found["range"]["from"] == _ms(first_ms)
+
+
+def _ms(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def test_percentiles_from_ranges_are_near_those_of_the_engine(filled: Installation) -> None:
+    """Where the engine has none, the page says what the ranges tell; a range is at most half as wide as its values."""
+    board = PAGES["operations"]
+    panel = next(panel for panel in board.panels if panel.id == "time-to-prediction")
+    scope = scope_of(asked(MultiDict([("from", "now-2d")]), board), now_ms=filled.now_ms)
+    exact, ranges = filled.engine().msearch(
+        [(filled.place.events, body(panel, scope, percentiles=each)) for each in (True, False)]
+    )
+    told = {row.keys: row.values for row in rows_of(panel, ranges, scope) if any(row.values)}
+    assert told
+    if lacks_percentiles(exact):
+        return
+    for row in rows_of(panel, exact, scope):
+        for engine, ours in zip(row.values, told.get(row.keys, row.values), strict=True):
+            assert (engine is None) == (ours is None)
+            assert engine is None or ours is None or ours / 1.7 <= engine <= ours * 1.7
+
+
+def test_an_older_mapping_is_said_in_the_panel(filled: Installation) -> None:
+    """A field that the index does not have yet: the panel names it, the others go on."""
+    index = f"console-test-old-{filled.namespace}"
+    board = PAGES["operations"]
+    with Elasticsearch(filled.url) as es:
+        try:
+            es.indices.create(
+                index=index,
+                mappings={
+                    "properties": {
+                        "@timestamp": {"type": "date"},
+                        "oversight": {"properties": {"status": {"type": "keyword"}}},
+                    }
+                },
+            )
+            es.index(
+                index=index,
+                document={"@timestamp": filled.documents[-1]["@timestamp"], "oversight": {"status": "enriched"}},
+                refresh=True,
+            )
+            place = Installation(filled.url, filled.namespace, index, filled.end, ()).place
+            found = page(
+                filled.engine(), board, asked(MultiDict(), board), place=place, colours={}, now_ms=filled.now_ms
+            )
+        finally:
+            es.indices.delete(index=index)
+    delay = next(panel for panel in found["panels"] if panel["id"] == "time-to-prediction-ranges")
+    assert delay["state"] == "empty"
+    assert "oversight.prediction.delay_s" in delay["missing"]
+    assert found["header"]["enriched"] == 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_installation_that_is_not_there_is_answered(filled: Installation, name: str) -> None:
+    """The page then says what to do."""
+    board = PAGES[name]
+    place = Installation(filled.url, "nobody-has-this", None, filled.end, ()).place
+    found = page(filled.engine(), board, asked(MultiDict(), board), place=place, colours={}, now_ms=filled.now_ms)
+    assert (found["header"]["there"], found["header"]["total"]) == (False, 0)
+    assert {panel["state"] for panel in found["panels"]} <= {"ok", "empty"}
+
+
+def test_an_engine_that_is_away_is_one_line() -> None:
+    """And nothing else."""
+    board = PAGES["oversight"]
+    away = Installation("http://127.0.0.1:9", "x", None, datetime.now(UTC), ())
+    with pytest.raises(EngineUnavailableError, match="cannot reach Elasticsearch at"):
+        page(away.engine(), board, asked(MultiDict(), board), place=away.place, colours={}, now_ms=0)
