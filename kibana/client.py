@@ -80,7 +80,7 @@ class Kibana:
             time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
 
     def _ready(self) -> Ready:
-        answer = self.http.ask("GET", "/api/status", what="telling its status", expected=(400, 404))
+        answer = self.http.ask("GET", "/api/status", what="telling its status", expected=(400, 404, 405))
         status = answer.body.get("status") if isinstance(answer.body, Mapping) else None
         overall = status.get("overall") if isinstance(status, Mapping) else None
         if not isinstance(overall, Mapping):

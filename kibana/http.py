@@ -160,7 +160,8 @@ class Http:
                 content = response.read(MAX_ANSWER_BYTES)
         except SSLError as error:
             raise SettingsError(
-                f"no trusted connection to {self.access.url} ({_line(error)}); set KIBANA_CA_CERTS to the CA's certificate"
+                f"no trusted connection to {self.access.url} ({_line(error)}); set KIBANA_CA_CERTS to the certificate of Kibana's "
+                f"authority, or begin KIBANA_URL with http:// where Kibana has no TLS"
             ) from None
         except (HTTPError, OSError) as error:
             raise KibanaUnavailableError(
@@ -187,4 +188,5 @@ def _line(error: Exception) -> str:
     """The system's own reason at the end of what the layers above it wrapped around."""
     reason = getattr(error, "reason", None)
     text = str(reason if isinstance(reason, Exception) else error).splitlines() or [type(error).__name__]
-    return re.sub(r"^\[Errno -?\d+\] ", "", text[0].rsplit(": ", 1)[-1])[:200]
+    known = re.search(r"\[(?:SSL|Errno)[^\]]*\] ([^\[\]()]+)", text[0])
+    return (known[1].strip() if known else text[0].rsplit(": ", 1)[-1])[:200]

@@ -10,12 +10,14 @@ from __future__ import annotations
 import copy
 import json
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -328,8 +330,8 @@ def file_of(content_type: str, body: bytes) -> tuple[str, bytes]:
 
 
 @contextmanager
-def fake_kibana(**state: Any) -> Iterator[FakeKibana]:
-    """A running server on a free port."""
+def fake_kibana(*, certificate: Path | None = None, **state: Any) -> Iterator[FakeKibana]:
+    """A running server on a free port; with a certificate (and its key beside it, `.key`) it speaks TLS."""
     kibana = FakeKibana(**state)
 
     class Handler(BaseHTTPRequestHandler):
@@ -348,13 +350,23 @@ def fake_kibana(**state: Any) -> Iterator[FakeKibana]:
             self.end_headers()
             self.wfile.write(content)
 
+        def handle(self) -> None:
+            """A client that does not trust us hangs up in the middle of the handshake."""
+            with suppress(ConnectionError, ssl.SSLError):
+                super().handle()
+
         def log_message(self, *_: Any) -> None:
             """Nothing."""
 
     for method in ("GET", "POST", "PUT", "DELETE"):
         setattr(Handler, f"do_{method}", Handler._any)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        kibana.url = f"http://127.0.0.1:{server.server_address[1]}"
+        if certificate is not None:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        scheme = "http" if certificate is None else "https"
+        kibana.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield kibana
         server.shutdown()
