@@ -19,7 +19,7 @@ from tests.pipelines import LINE, creations
 from tests.provisioning import state
 
 FLOW = Path(__file__).resolve().parents[3] / "models" / "kdd99-flow" / "model.onnx"
-NOTHING = {"pipelines": {}, "component templates": [], "index templates": []}
+NOTHING: dict[str, Any] = {"pipelines": {}, "component templates": [], "index templates": []}
 
 Type = Callable[..., Result]
 
