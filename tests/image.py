@@ -292,7 +292,7 @@ class Machine:
         finally:
             stop(process)
 
-    def healthy(self, service: Service, *, within_s: float = 30.0) -> str:
+    def healthy(self, service: Service, *, within_s: float = 60.0) -> str:
         """Run a service's health check, as written, until it says yes; empty then, else its last words."""
         kind, *test = service["healthcheck"]["test"]
         words = ["/bin/sh", "-c", *test] if kind == "CMD-SHELL" else test

@@ -19,7 +19,7 @@ LIMIT_S = 3600.0
 FIXES = {
     "cluster_block_exception": "it is blocked: free disk space, or remove `index.blocks.*` from its settings",
     "index_closed_exception": "it is closed: open it, or leave it out of OVERSIGHT_INDEX",
-    "security_exception": "the watcher's key or role needs the index privileges `read` and `write` on it",
+    "security_exception": "the watcher's key or role needs the index privileges `read` and `index` on it",
 }
 """What to do, by `error.type` of the refusal. With any of these no document of the index can be written."""
 

@@ -85,7 +85,7 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
     if status == 403:
         return EngineRefusesError(
             f"Elasticsearch refuses {doing} in {index!r} (403: {line}); give the watcher's credentials the index privileges "
-            f"`read` and `write` on it"
+            f"`read` and `index` on it, or a key of `oversight provision --keys`"
         )
     if status in (429, 503):
         return EngineBusyError(

@@ -1,7 +1,7 @@
 """The image's steps in a clean folder, and every service of ours as the compose file starts it, over TLS, with its own key.
 
 Docker itself is not here: `tests.image` says what stands in for it. Elasticsearch is two engines behind one address
-(`tests.router`), because none at hand has both pipelines and security; Kibana is absent.
+(`tests.router`), because none at hand has both pipelines and security; Kibana is a server of ours (`tests.kibana_server`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from oversight.ports import free_port
 from tests.compose import mounts, read
 from tests.conftest import PASSWORD, ROOT
 from tests.image import Image, Machine, build, why_not
+from tests.kibana_server import fake_kibana
 from tests.router import routed
 from watcher.status import read_status
 
@@ -64,12 +65,15 @@ def machine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def stack(machine: Machine, embedded_url: str, secured_url: str) -> Iterator[Machine]:
     """The machine with `elasticsearch:9200` in it, speaking TLS; provisioned as the compose file does it, keys included."""
-    certificates = machine.volume("certs-elasticsearch", "/certs/elasticsearch")
-    with routed(embedded_url, secured_url, certificates=certificates) as url:
+    with routed(embedded_url, secured_url, certificates=_certificates(machine, "elasticsearch")) as url:
         machine.connect(9200, url.removeprefix("https://"))
         yield machine
     with routed(embedded_url, secured_url) as url, Elasticsearch(url, basic_auth=("elastic", PASSWORD)) as es:
         remove(es, NAMESPACE)
+
+
+def _certificates(machine: Machine, server: str) -> Path:
+    return machine.volume(f"certs-{server}", f"/certs/{server}")
 
 
 def test_the_image_holds_the_program_its_model_and_its_scripts_and_no_more_of_the_source(image: Image) -> None:
@@ -138,6 +142,10 @@ def test_every_service_of_ours_runs_as_the_compose_file_starts_it(
     assert done.stdout.count("kept        API key") == 4
     with Elasticsearch(secured_url, basic_auth=("kibana_system", "of-kibana-1"), request_timeout=30) as es:
         assert es.security.authenticate()["username"] == "kibana_system"
+    with fake_kibana() as kibana, routed(kibana.url, secured_url, certificates=_certificates(stack, "kibana")) as url:
+        stack.connect(5601, url.removeprefix("https://"))
+        imported = stack.run(SERVICES["kibana-import"])
+        assert imported.returncode == 0, imported.stderr
     logs = stack.volume("logs", "/logs")
     lines = (ROOT / "tests" / "golden" / "csv" / "plain.log").read_text(encoding="utf-8")
     (logs / "alpha.csv").write_text(lines, encoding="utf-8")

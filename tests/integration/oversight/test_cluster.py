@@ -124,7 +124,7 @@ def test_a_certificate_file_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 STREAM = "logs-oversight.connection-least"
-WRITER = {"names": ["logs-oversight.connection-*"], "privileges": ["read", "write"]}
+WRITER = {"names": ["logs-oversight.connection-*"], "privileges": ["read", "index"]}
 HEARTBEATS = {"names": ["oversight-watchers-*"], "privileges": ["create_index", "index", "read"]}
 
 
@@ -178,7 +178,7 @@ def test_without_the_privilege_for_heartbeats_only_these_are_missing(
 
 
 @pytest.mark.elasticsearch
-@pytest.mark.parametrize("privileges", [["read"], ["write"], ["view_index_metadata"]])
+@pytest.mark.parametrize("privileges", [["read"], ["index"], ["view_index_metadata"]])
 def test_a_missing_privilege_on_the_stream_is_named_with_the_fix(
     secured_url: str, stream: Elasticsearch, enrich_url: str, privileges: list[str]
 ) -> None:
@@ -186,5 +186,5 @@ def test_a_missing_privilege_on_the_stream_is_named_with_the_fix(
     assert totals.enriched == 0
     assert totals.trouble is not None
     assert STREAM in totals.trouble
-    assert "privileges `read` and `write` on it" in totals.trouble
+    assert "privileges `read` and `index` on it" in totals.trouble
     assert set(Place(stream, STREAM).statuses()) == {"pending"}
