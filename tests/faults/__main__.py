@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -41,9 +42,7 @@ def main() -> int:
             f"--timeout={LIMIT_S[scale]}",
         ]
         words += ["-p", "no:randomly", "-q", *(["-k", options.only] if options.only else [])]
-        code = subprocess.run(
-            words, cwd=ROOT, check=False, stdout=sys.stderr, env={**os.environ, SCALE: scale, ROWS: str(rows.resolve())}
-        ).returncode
+        code = _run(words, {**os.environ, SCALE: scale, ROWS: str(rows.resolve())})
     found = read_rows(rows)
     table = markdown(found)
     sys.stdout.write(f"{table}\n")
@@ -56,6 +55,18 @@ def main() -> int:
         page = Path(options.write)
         page.write_text(replace_in(page.read_text(encoding="utf-8"), table), encoding="utf-8")
     return int(code != 0 or any(is_bad(row) for row in found))
+
+
+def _run(words: list[str], environment: dict[str, str]) -> int:
+    """Run pytest. Told to end, it ends what its tests have started, and the table has the rows so far."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with subprocess.Popen(words, cwd=ROOT, stdout=sys.stderr, env=environment, start_new_session=True) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.send_signal(signal.SIGINT)
+            child.wait()
+            return 130
 
 
 def _options() -> argparse.Namespace:
