@@ -239,6 +239,8 @@ class Shipper:
         if last is not None and not known:
             text = "not the content that was shipped from this path before: shipped from its start"
             self._remarks.setdefault(file.key, []).append(text)
+        if not known:  # before the first line is sent: killed then, and renamed, it must still be known by its inode
+            self.registry.save()
         if file.key not in self._reports:
             self._reports[file.key] = FileReport(file.shown, already_there=entry.events)
             self.report.files.append(self._reports[file.key])

@@ -1,0 +1,127 @@
+"""Lines a second: `oversight ship` beside elasticsearch.helpers.parallel_bulk at its best settings.
+
+python -m benchmarks.es_pipelines.ship_bench --url URL [--lines N] [--rounds N] [--threads 1,2,4,8] [--chunks 500,1000,2000]
+
+    parallel_bulk   the same raw lines as `message`, through the same pipelines, create, no ids, no file notes how far it is
+    oversight ship  the command as it is typed, with its start taken off: ids, offsets, a registry on disk
+
+Both write to streams that are made anew each time and run in turns. The settings of parallel_bulk are searched first, on a
+part of the lines. Streams and pipelines of its own, deleted at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import parallel_bulk
+
+from benchmarks.es_pipelines.pipeline_bench import raw_lines
+from contract.fields import stream_name
+from enrich_service.model_file import read_contract
+from es_pipelines.provision import provision, remove
+from oversight.cluster import client
+from oversight.settings import DEFAULT_MODEL, ElasticsearchSettings
+
+SEARCHED_LINES = 20_000
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--url", help="an engine with ingest pipelines and data streams")
+    parser.add_argument("--lines", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", default="1,2,4,8", help="of parallel_bulk")
+    parser.add_argument("--chunks", default="500,1000,2000", help="chunk sizes of parallel_bulk")
+    arguments = parser.parse_args()
+    if not arguments.url:
+        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but own streams is touched)\n")
+        return
+    lines = [line.decode() for line in raw_lines(arguments.lines)]
+    with client(ElasticsearchSettings(url=arguments.url)) as es, tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "alpha.csv"
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+        namespace = f"bench{uuid.uuid4().hex[:8]}"
+        try:
+            _compare(es, arguments, lines, path, namespace)
+        finally:
+            remove(es, namespace)
+
+
+def _compare(
+    es: Elasticsearch, arguments: argparse.Namespace, lines: Sequence[str], path: Path, namespace: str
+) -> None:
+    searched = lines[: min(len(lines), SEARCHED_LINES)]
+    grid = itertools.product(map(int, arguments.threads.split(",")), map(int, arguments.chunks.split(",")))
+    timed_bulk(es, namespace, searched, 2, 1_000)  # warms the engine's compiler up
+    found = {place: timed_bulk(es, namespace, searched, *place) for place in grid}
+    threads, chunk = max(found, key=lambda place: found[place])
+    bulk, shipped = [], []
+    for _ in range(arguments.rounds):
+        bulk.append(timed_bulk(es, namespace, lines, threads, chunk))
+        shipped.append(timed_ship(es, arguments.url, namespace, path, len(lines)))
+    ratios = [mine / theirs for mine, theirs in zip(shipped, bulk, strict=True)]
+    sys.stdout.write(
+        f"{len(lines)} lines, {arguments.rounds} rounds, load {os.getloadavg()[0]:.1f}; parallel_bulk at its best of "
+        f"{len(found)} settings: {threads} threads, chunks of {chunk}\n\n"
+        "| | lines/s, fastest (median) |\n|---|---|\n"
+        f"| parallel_bulk | {max(bulk):,.0f} ({statistics.median(bulk):,.0f}) |\n"
+        f"| oversight ship | {max(shipped):,.0f} ({statistics.median(shipped):,.0f}) |\n"
+        f"| ratio | {max(shipped) / max(bulk):.2f} (median of the rounds {statistics.median(ratios):.2f}) |\n"
+    )
+
+
+def _anew(es: Elasticsearch, namespace: str) -> str:
+    remove(es, namespace)
+    provision(es, read_contract(DEFAULT_MODEL), namespace=namespace)
+    return stream_name(namespace)
+
+
+def _check(es: Elasticsearch, stream: str, lines: int) -> None:
+    es.indices.refresh(index=stream)
+    found = int(es.count(index=stream)["count"])
+    if found != lines:
+        raise SystemExit(f"{found} documents instead of {lines}: the figure would be wrong")
+
+
+def timed_bulk(es: Elasticsearch, namespace: str, lines: Sequence[str], threads: int, chunk: int) -> float:
+    """Lines a second of parallel_bulk."""
+    stream = _anew(es, namespace)
+    actions = ({"_op_type": "create", "_index": stream, "message": line} for line in lines)
+    begin = time.perf_counter()
+    for ok, item in parallel_bulk(es, actions, thread_count=threads, chunk_size=chunk, raise_on_error=False):
+        if not ok:
+            raise SystemExit(f"parallel_bulk was refused: {item}")
+    took_s = time.perf_counter() - begin
+    _check(es, stream, len(lines))
+    return len(lines) / took_s
+
+
+def timed_ship(es: Elasticsearch, url: str, namespace: str, path: Path, lines: int) -> float:
+    """Lines a second of the command, as it says itself: without the start of its process."""
+    stream = _anew(es, namespace)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICS"))}
+    with tempfile.TemporaryDirectory() as state:
+        environment |= {"ELASTICSEARCH_URL": url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_STATE": state}
+        done = subprocess.run(
+            [sys.executable, "-m", "oversight", "ship", "--json", str(path)], cwd=state, capture_output=True, check=True,
+            env=environment | {"PYTHONPATH": str(Path.cwd())},
+        )  # fmt: skip
+    _check(es, stream, lines)
+    return lines / float(orjson.loads(done.stdout)["seconds"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""`oversight ship --follow` killed again and again while its file grows and is rotated, on an engine with real streams."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from tests.integration.ship.conftest import stored
+from tests.integration.ship.test_command import environment, run
+from tests.integration.ship.test_follow import eventually
+from tests.integration.ship.test_once import roll_over
+
+__all__ = ["environment"]
+
+KILLS, LINES, ROTATE_EVERY = 5, 3_000, 700
+
+pytestmark = pytest.mark.opensearch
+
+
+@pytest.fixture
+def engine_url(opensearch_url: str) -> str:
+    """The engine that has data streams, in whose backing indices ids are unique each for itself."""
+    return opensearch_url
+
+
+class Writer(threading.Thread):
+    """Writes numbered lines, some of them equal, half a line at a time, and rotates the file by renaming."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(daemon=True)
+        self._path = path
+        self.written: list[str] = []
+
+    def run(self) -> None:
+        output = self._path.open("ab", buffering=0)
+        for number in range(LINES):
+            line = f"line {number}" if number % 3 else "flood"
+            output.write(line[:3].encode())
+            output.write(f"{line[3:]}\n".encode())
+            self.written.append(line)
+            if number % ROTATE_EVERY == ROTATE_EVERY - 1:
+                output.close()
+                self._path.rename(self._path.with_name(f"alpha.csv.{number}"))
+                output = self._path.open("ab", buffering=0)
+            time.sleep(0.001)
+        output.close()
+
+
+def test_five_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
+    es: Elasticsearch, stream: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """SIGKILL at any moment, a rollover in between, one rotation a life at most: each line is there once."""
+    path = tmp_path / "alpha.csv"
+    path.touch()
+    writer = Writer(path)
+    command = [sys.executable, "-m", "oversight", "ship", "--follow", "--batch-size", "40", str(path)]
+    writer.start()
+    for kill in range(KILLS):
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as shipper:
+            before = count(es, stream)
+            assert eventually(lambda before=before: count(es, stream) > before + 100 or not writer.is_alive())
+            os.kill(shipper.pid, signal.SIGKILL)
+        if kill == 2:
+            roll_over(es, stream)
+    writer.join(timeout=60)
+    code, _, errors = run(environment, *sorted(tmp_path.glob("alpha.csv*"), reverse=True))
+    assert code == 0, errors
+    lines = Counter(document["event"]["original"] for document in stored(es, stream))
+    assert lines == Counter(writer.written)
+
+
+def count(es: Elasticsearch, stream: str) -> int:
+    """Lines that are there by now."""
+    if not es.indices.exists(index=stream):
+        return 0
+    es.indices.refresh(index=stream)
+    return int(es.count(index=stream)["count"])

@@ -1,0 +1,136 @@
+"""The short way and the long way give the same document, whatever the row and its envelope hold."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contract import kdd99
+from es_pipelines.files import pipelines
+from es_pipelines.parameters import parameters
+from es_pipelines.plain import SHIPPED, SHIPPED_LISTS
+from tests.pipelines import FLOW, KDD99, comparable, simulate
+
+RUN = uuid.uuid4().hex[:8]
+SHORT, LONG = f"short{RUN}", f"long{RUN}"
+
+numbers = st.one_of(
+    st.sampled_from(
+        ["0", "1", "255", "0.00", "1.00", "0.5", "007", "5.", ".5", " 3 ", "", "-1", "+2", "1e3", "1e999", "x"]
+    ),
+    st.integers(0, 10**16).map(str),
+    st.floats(0, 1e6, allow_nan=False).map(str),
+)
+words = st.sampled_from(["tcp", "UDP", "http", "SF", " icmp ", "", '"tcp"', "a b", "ünï", "1"])
+
+
+def columns(usual: bool) -> st.SearchStrategy[str]:
+    """A row: mostly what sensors write, so that the short way is taken, or anything in every column."""
+    plain = st.sampled_from(["0", "1", "8", "0.00", "1.00", "0.37", "181", "5450"])
+    of = [
+        (st.sampled_from(["tcp", "http", "SF"]) if usual else words)
+        if column in kdd99.CATEGORICAL
+        else (plain if usual else st.one_of(plain, plain, plain, numbers))
+        for column in kdd99.COLUMNS
+    ]
+    label = st.sampled_from([[], [], ["normal."], ["smurf"], [" "], ["a", "b"]])
+    return st.tuples(st.tuples(*of), label).map(lambda pair: ",".join([*pair[0], *pair[1]]))
+
+
+lines = st.one_of(columns(True), columns(True), columns(False)).flatmap(
+    lambda line: st.sampled_from([line, line, f"{line}\r\n", f" {line}", f'"{line}"', f"{line}\n{line}"])
+)
+scalars = st.one_of(st.none(), st.booleans(), st.integers(-5, 10**6), st.text(max_size=6), st.just("192.0.2.1"))
+held = st.one_of(scalars, scalars, scalars, st.lists(st.text(max_size=3), max_size=2), st.just({}), st.just({"x": 1}))
+times = st.sampled_from(
+    [
+        "2024-05-01T08:00:03.120Z", "2024-02-29T23:59:59.999Z", "2023-02-29T00:00:00.000Z", "2024-13-01T00:00:00.000Z",
+        "2024-05-01T24:00:00.000Z", "2024-05-01T08:00:60.000Z", "2024-05-01T08:00:03Z", "x", 1714550403120, None, ["2024"],
+        "２024-05-01T08:00:03.120Z", "2024-04-31T08:00:03.120Z", "2024-05-01t08:00:03.120Z",
+    ]
+)  # fmt: skip
+others = st.sampled_from(
+    [
+        "@version",
+        "user",
+        "host",
+        "service",
+        "duration",
+        "_x",
+        "a.b",
+        "",
+        "kdd99",
+        "oversight",
+        "rule",
+        "error",
+        "source_type",
+    ]
+)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> dict[str, Any]:
+    """What a shipper sends: known fields nested, now and then another one, a date, and words of the event's own."""
+    document: dict[str, Any] = {"message": draw(lines)}
+    for path in draw(
+        st.lists(st.sampled_from([*SHIPPED, *SHIPPED_LISTS, "network.protocol"]), max_size=6, unique=True)
+    ):
+        level: Any = document
+        *objects, leaf = path.split(".")
+        for name in objects:
+            level = level.setdefault(name, {})
+        level[leaf] = draw(held)
+    if draw(st.booleans()):
+        document["@timestamp"] = draw(times)
+    if draw(st.integers(0, 3)) == 0:
+        document["event"] = draw(
+            st.sampled_from(
+                [{"original": document["message"]}, {"original": "x"}, {"created": "2024-05-01"}, {"kind": "x"}, 5]
+            )
+        )
+    if draw(st.integers(0, 3)) == 0:
+        document["data_stream"] = {
+            "type": draw(st.sampled_from(["logs", "metrics"])),
+            "dataset": "oversight.connection",
+        }
+    if draw(st.integers(0, 3)) == 0:
+        document[draw(others)] = draw(held)
+    return document
+
+
+@pytest.fixture(scope="module")
+def es(opensearch_url: str) -> Iterator[Elasticsearch]:
+    """A client of an engine with the pipelines of both ways, for each of two models."""
+    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+        made: list[str] = []
+        for contract in (KDD99, FLOW):
+            for base in (SHORT, LONG):
+                namespace = f"{base}{contract.name}"
+                known = parameters(contract, namespace, data_streams=True)
+                if base == LONG:
+                    known["plain_row"] |= {"names": []}
+                for name, body in pipelines(known, namespace).items():
+                    client.ingest.put_pipeline(id=name, body=body)
+                    made.append(name)
+        yield client
+        for name in reversed(made):
+            client.ingest.delete_pipeline(id=name)
+
+
+@pytest.mark.opensearch
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(batch=st.lists(events(), min_size=10, max_size=30))
+@pytest.mark.parametrize("model", ["kdd99", "kdd99-flow"])
+def test_both_ways_give_the_same_document(es: Elasticsearch, model: str, batch: list[dict[str, Any]]) -> None:
+    """The short way is there for speed alone."""
+    ways = {base: simulate(es, f"{base}{model}", batch) for base in (SHORT, LONG)}
+    for event, short, long in zip(batch, ways[SHORT], ways[LONG], strict=True):
+        assert comparable(short, f"{SHORT}{model}") == comparable(long, f"{LONG}{model}"), event
