@@ -18,6 +18,7 @@ from contract import attacks
 from contract.fields import FIELDS
 from contract.kdd99 import FAMILIES
 from oversight.panels_page import panels_page
+from oversight.privileges_page import privileges_page
 from oversight.settings import DEFAULT_MODEL, PARTS, Part, variable
 from training import report
 from training.evaluate import open_artifact
@@ -134,6 +135,7 @@ def dashboards_page() -> str:
 
 
 PAGES["docs/panels.md"] = dashboards_page
+PAGES["docs/privileges.md"] = partial(privileges_page, NOTE)
 PAGES |= {
     str(model.parent.relative_to(ROOT) / "MODEL_CARD.md"): partial(card_page, model)
     for model in sorted((ROOT / "models").glob("*/model.onnx"))
