@@ -36,8 +36,8 @@ async function refresh({ spoken = false } = {}) {
     document.body.dataset.ready = "";
   } catch (problem) {
     if (asking !== mine) return;
-    if (problem.status === 401) await signIn();
-    else fell(problem);
+    if (problem.status === 401) return signIn().then(refresh);
+    fell(problem);
   }
   if (asking !== mine) return;
   delete document.body.dataset.asking;

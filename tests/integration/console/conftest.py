@@ -1,0 +1,32 @@
+"""Browsers and consoles that the tests of the page share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import chromium
+from tests.integration.console.installations import Console, Installation, installation
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the tests of a module."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def hostile(embedded_url: str) -> Iterator[Installation]:
+    """Documents among which somebody has put values on purpose."""
+    with installation(embedded_url, hostile=True, n=600) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shown(hostile: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A console that shows them, new every two seconds."""
+    with hostile.console(tmp_path_factory.mktemp("console"), OVERSIGHT_CONSOLE_REFRESH_S="2") as found:
+        yield found

@@ -1,0 +1,237 @@
+"""The page in a browser, over documents among which somebody has put values on purpose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from elasticsearch import Elasticsearch
+from playwright.sync_api import Browser, expect
+
+from benchmarks.console.made import HOSTILE
+from contract.fields import stream_name
+from tests.browser import Visit, visit
+from tests.integration.console.audit import AUDIT, CONTRASTS, DRAWN
+from tests.integration.console.installations import Console, Installation
+
+pytestmark = pytest.mark.browser
+PAGES = {"oversight": "/", "triage": "/triage", "operations": "/operations", "events": "/events"}
+RANGE = "from=now-2d"
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visit]:
+    """A visitor in front of a wide screen, of whom nothing may be complained at the end."""
+    with visit(browser) as found:
+        yield found
+        assert found.complaints == []
+        assert found.evaluate("window.hurt") is None
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_panel_draws(visitor: Visit, shown: Console, name: str) -> None:
+    """Marks and names on the axes in every chart, rows in every table, a number in every figure; no complaint of the browser.
+
+    And it can be used without seeing it: names, headings, landmarks, table headers. Every text has a contrast of 4.5 to 1.
+    """
+    visitor.go(f"{shown.url}{PAGES[name]}?{RANGE}")
+    panels = visitor.evaluate(DRAWN)
+    visitor.keep(f"hostile-{name}", whole=True)
+    assert panels
+    assert [panel for panel in panels if panel["problem"]] == []
+    assert visitor.evaluate(AUDIT) == []
+    assert visitor.evaluate(CONTRASTS) == []
+
+
+def test_what_would_be_wrong_with_a_page_is_seen(visitor: Visit, shown: Console) -> None:
+    """The questions above are not answered well by any page."""
+    page = visitor.go(f"{shown.url}/events?{RANGE}")
+    visitor.evaluate("""() => {
+      const nameless = document.createElement('button');
+      const pale = document.createElement('p');
+      pale.textContent = 'pale';
+      pale.style.color = '#cccccc';
+      document.querySelector('main').append(nameless, pale);
+      document.querySelector('#panel-arrivals .role-axis-label').remove();
+    }""")
+    assert len(visitor.evaluate(AUDIT)) == 1
+    assert len(visitor.evaluate(CONTRASTS)) == 1
+    assert [panel["problem"] for panel in visitor.evaluate(DRAWN) if panel["problem"]] == ["an axis without names"]
+    page.locator("#panel-arrivals .mark-rect").evaluate("(marks) => marks.remove()")
+    assert [panel["problem"] for panel in visitor.evaluate(DRAWN) if panel["problem"]] == ["no marks"]
+
+
+@pytest.mark.parametrize("name", ["oversight", "triage"])
+def test_a_narrow_screen_has_everything_below_each_other(browser: Browser, shown: Console, name: str) -> None:
+    """Nothing stands beyond its edge; wide tables scroll in themselves. In the dark theme every text can be read too."""
+    with visit(browser, width=390, height=844, dark=True) as visitor:
+        visitor.go(f"{shown.url}{PAGES[name]}?{RANGE}")
+        assert visitor.evaluate("document.scrollingElement.scrollWidth") <= 390
+        assert [panel for panel in visitor.evaluate(DRAWN) if panel["problem"]] == []
+        assert visitor.evaluate(CONTRASTS) == []
+        visitor.keep(f"narrow-{name}", whole=True)
+        assert visitor.complaints == []
+
+
+def test_a_filter_is_typed_and_taken_away_again(visitor: Visit, shown: Console) -> None:
+    """It stands in the address, so that it can be reloaded and sent to someone."""
+    page = visitor.go(f"{shown.url}/?{RANGE}")
+    figure = page.locator("#panel-predicted .figure")
+    before = figure.inner_text()
+    page.get_by_label("User", exact=True).fill("alpha")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="User alpha: take this filter away")).to_be_visible()
+    expect(figure).not_to_have_text(before)
+    assert "user=alpha" in page.url
+    page.reload()
+    expect(figure).not_to_have_text(before)
+    page.get_by_role("button", name="User alpha: take this filter away").click()
+    expect(figure).to_have_text(before)
+
+
+def test_a_mark_and_a_cell_filter_too(visitor: Visit, shown: Console) -> None:
+    """A click on a bar, and, for a keyboard, on the value in the table of the same chart."""
+    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page.locator("#panel-threats-bar .mark-rect path").first.click()
+    page.wait_for_url(re.compile("label="))
+    page.get_by_role("button", name="Clear filters").click()
+    page.get_by_role("button", name="Show the data of Threats Bar as a table").click()
+    page.locator("#panel-threats-bar tbody").get_by_role("button").first.press("Enter")
+    page.wait_for_url(re.compile("label=neptune"))
+    page.locator("#panel-threats-per-user .mark-rect path").first.click()
+    page.wait_for_url(re.compile("/triage.*user="))
+    assert "label=neptune" in page.url
+
+
+def test_a_time_range_is_chosen_or_given(visitor: Visit, shown: Console) -> None:
+    """A preset, and two moments of one's own."""
+    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page.get_by_label("Time", exact=True).select_option("now-6h")
+    page.wait_for_url(re.compile("from=now-6h"))
+    page.get_by_label("Time", exact=True).select_option("absolute")
+    page.get_by_label("From", exact=True).fill("2020-01-01T00:00")
+    page.get_by_label("to", exact=True).fill("2020-01-02T00:00")
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_url(re.compile("from=2020-01-01T00"))
+    expect(page.locator("#panel-predicted .figure")).to_have_text("0")
+    page.get_by_label("Time", exact=True).select_option("all")
+    expect(page.locator("#panel-predicted .figure")).not_to_have_text("0")
+
+
+def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, shown: Console) -> None:
+    """All of it is text; Escape closes it and the focus is where it was."""
+    page = visitor.go(f"{shown.url}/triage?{RANGE}")
+    row = page.locator("#panel-newest-alerts button.open").first
+    row.focus()
+    page.keyboard.press("Enter")
+    story = page.get_by_role("dialog")
+    expect(story.get_by_role("heading", name="Raw line")).to_be_visible()
+    for part in (
+        "The three likeliest labels",
+        "Reasons",
+        "MITRE ATT&CK",
+        "Analyst's verdict",
+        "What the model read",
+        "Document",
+    ):
+        expect(story.get_by_role("heading", name=part)).to_be_visible()
+    assert "event=" in page.url
+    page.wait_for_timeout(2_500)  # figures come anew behind it
+    page.keyboard.press("Escape")
+    expect(story).to_be_hidden()
+    expect(row).to_be_focused()
+    assert "event=" not in page.url
+
+
+def test_hostile_values_are_text_in_an_events_story(visitor: Visit, shown: Console, hostile: Installation) -> None:
+    """Also ten thousand letters, text from right to left, marks that turn it, and a document of hardly any field."""
+    with Elasticsearch(hostile.url) as es:
+        hits = es.search(index=stream_name(hostile.namespace), size=600)["hits"]["hits"]
+    bare = [hit for hit in hits if "oversight" not in hit["_source"]]
+    seen = {hit["_source"]["user"]["id"]: hit for hit in hits if hit["_source"].get("user", {}).get("id") in HOSTILE}
+    assert len(seen) == len(HOSTILE)
+    page = visitor.go(f"{shown.url}/events?from=all&event={bare[0]['_index']}/{bare[0]['_id']}")
+    expect(page.locator("#story-content section:last-child .hint code")).to_have_text(re.compile(bare[0]["_id"]))
+    module = str(page.locator("script[type=module]").get_attribute("src")).replace("main.js", "story.js")
+    for hit in seen.values():
+        visitor.evaluate(
+            "async ([module, ...place]) => (await import(module)).open(...place)", [module, hit["_index"], hit["_id"]]
+        )
+        expect(page.locator("#story-content section:last-child .hint code")).to_have_text(
+            f"{hit['_index']}/{hit['_id']}"
+        )
+        assert (
+            visitor.evaluate("document.querySelectorAll('#story img, #story script, a[href^=javascript]').length") == 0
+        )
+        assert visitor.evaluate(
+            "document.querySelector('#story').scrollWidth <= document.querySelector('#story').clientWidth"
+        )
+    visitor.keep("hostile-story")
+
+
+def test_a_failed_event_says_why(visitor: Visit, shown: Console) -> None:
+    """The count above the page leads to them."""
+    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page.locator('[data-count="failed"] a').click()
+    page.wait_for_url(re.compile("/events.*status=failed"))
+    page.locator("#panel-newest-events button.open").first.click()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="What went wrong")).to_be_visible()
+
+
+def test_the_theme_is_the_systems_until_somebody_chooses(browser: Browser, shown: Console) -> None:
+    """And then it stays; charts are drawn in its colours."""
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    axis = "document.querySelector('#panel-threats-bar .role-axis-label text').getAttribute('fill')"
+    with visit(browser, dark=True) as visitor:
+        page = visitor.go(f"{shown.url}/?{RANGE}")
+        dark, dark_axis = visitor.evaluate(ground), visitor.evaluate(axis)
+        page.get_by_role("button", name="Change to the light theme").click()
+        page.wait_for_function(f"{axis} !== '{dark_axis}'")
+        light = visitor.evaluate(ground)
+        assert light != dark
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        assert visitor.evaluate(ground) == light
+        assert visitor.complaints == []
+
+
+def test_a_new_event_comes_by_itself_and_not_while_paused(
+    visitor: Visit, shown: Console, hostile: Installation
+) -> None:
+    """Every two seconds here; a screen reader is not told each time."""
+    page = visitor.go(f"{shown.url}/?{RANGE}")
+    total = page.locator('[data-count="total"] dd')
+    before = int(total.inner_text().replace(",", ""))
+
+    def arrive() -> None:
+        with Elasticsearch(hostile.url) as es:
+            document = {**hostile.documents[0], "user": {"id": "late"}}
+            es.index(
+                index=stream_name(hostile.namespace),
+                document=document,
+                op_type="create",
+                pipeline="_none",
+                refresh=True,
+            )
+
+    arrive()
+    expect(total).to_have_text(f"{before + 1:,}")
+    page.get_by_role("button", name="Live").click()
+    expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "false")
+    arrive()
+    page.wait_for_timeout(2_500)
+    expect(total).to_have_text(f"{before + 1:,}")
+    page.get_by_role("button", name="Paused").click()
+    expect(total).to_have_text(f"{before + 2:,}")
+    assert page.locator("#spoken").inner_text() == ""
+
+
+def test_a_keyboard_finds_the_panels_first(visitor: Visit, shown: Console) -> None:
+    """The first stop is the way past header and filters, and what has the focus is seen."""
+    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the panels")).to_be_focused()
+    assert visitor.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert visitor.evaluate("document.activeElement.id") == "main"
