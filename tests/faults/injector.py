@@ -122,6 +122,12 @@ def hang(call: Call, forward: Forward) -> Reply:
     return DROP
 
 
+def hang_after(call: Call, forward: Forward) -> Reply:
+    """The server did what was asked, and neither answers nor ends the connection."""
+    forward()
+    return hang(call, forward)
+
+
 def drip(seconds: float) -> Damage:
     """A right answer, in pieces, over so many seconds."""
 
