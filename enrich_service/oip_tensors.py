@@ -9,7 +9,7 @@ number, since a program wrote the tensor and not a shipper.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from contract.errors import shorten
 from enrich_service.features import A_WORD, FLOAT32_MAX, MAX_WORD, printable
+from enrich_service.spelling import floats
 from enrich_service.wire import RequestError
 
 INVALID = "invalid_tensor"
@@ -92,11 +93,12 @@ def numbers(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.float32]
         RequestError: 400 another shape, datatype or value; 413 more rows than `max_rows`.
     """
     flat = _flat(sent, columns=columns, datatype="FP32", max_rows=max_rows)
-    if not _NUMBERS.issuperset(map(type, flat)):
+    plain = floats([flat])
+    if plain is None and not _NUMBERS.issuperset(map(type, flat)):
         position = next(i for i, value in enumerate(flat) if type(value) not in _NUMBERS)
         raise _wrong_value(sent, position, flat[position], columns, "a number")
     try:
-        wide = np.array(flat, np.float64)
+        wide = np.array(flat, np.float64) if plain is None else plain[0]
         good = np.abs(wide) <= FLOAT32_MAX  # false for NaN as well
     except OverflowError:  # an integer beyond float64
         good = np.array([-FLOAT32_MAX <= value <= FLOAT32_MAX for value in flat])
@@ -114,9 +116,10 @@ def words(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.object_]:
         RequestError: 400 another shape, datatype or value; 413 more rows than `max_rows`.
     """
     flat = _flat(sent, columns=columns, datatype="BYTES", max_rows=max_rows)
-    for position, value in enumerate(flat):
-        if not _is_word(value):
-            raise _wrong_value(sent, position, value, columns, f"{A_WORD} in UTF-8")
+    if {*map(type, flat)} != {str} or not all(map(_is_word, {*flat})):  # few are different: each once
+        for position, value in enumerate(flat):
+            if not _is_word(value):
+                raise _wrong_value(sent, position, value, columns, f"{A_WORD} in UTF-8")
     return np.array(flat, np.object_).reshape(-1, columns)
 
 
@@ -130,7 +133,7 @@ def _is_word(value: Any) -> bool:
     return True
 
 
-def _flat(sent: Tensor, *, columns: int, datatype: str, max_rows: int) -> Sequence[Any]:
+def _flat(sent: Tensor, *, columns: int, datatype: str, max_rows: int) -> list[Any]:
     """The data, row by row, however it is nested; of the length that the shape says."""
     if sent.datatype != datatype:
         raise invalid(

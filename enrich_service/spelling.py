@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -65,7 +65,7 @@ class Spelling:
             for holder in self._holders:
                 levels[holder.path] = holder.of(levels)
             rows = self._numeric.rows(levels)
-            numbers = _floats(rows)
+            numbers = floats(rows)
             if numbers is None:
                 numbers = np.array(_flat(rows, _NUMBERS), np.float64)
             return numbers, _flat(self._categorical.rows(levels), _WORDS)
@@ -134,8 +134,8 @@ class _Group:
         return list(map(_getter([theirs.get(key, key) for key in self._keys]), objects))
 
 
-def _floats(rows: list[tuple[Any, ...]]) -> NDArray[np.float64] | None:
-    """The rows as an array where each value is a float, as JSON from Elasticsearch has them; else None.
+def floats(rows: list[tuple[Any, ...]] | list[list[Any]]) -> NDArray[np.float64] | None:
+    """The rows, lists or tuples of one length, as an array where each value is a float, as JSON from Elasticsearch has them; else None.
 
     NumPy would take a boolean or text for a number without a word, and asking each value for its type costs as much as
     all the rest. What marshal writes holds types and values side by side, in one call; it is only looked at, never loaded.
@@ -151,7 +151,7 @@ def _floats(rows: list[tuple[Any, ...]]) -> NDArray[np.float64] | None:
     return values["float"] if (values["type"] == _FLOAT).all() else None
 
 
-@cache
+@lru_cache(64)  # a tensor is one row of any length
 def _written(n_columns: int) -> np.dtype[np.void]:
     """A tuple of so many floats, as marshal writes it."""
     return np.dtype([("head", f"V{_HEAD_BYTES}"), ("values", [("type", "u1"), ("float", "<f8")], n_columns)])
