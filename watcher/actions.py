@@ -43,10 +43,13 @@ OBJECTS = (
 )  # fmt: skip
 """Where we write an object, in whatever index; a partial update merges objects, and replaces anything else."""
 
-_STATUS_ALONE, _NO_VERDICT = {"status"}, {"kind", "category", "type", "ingested", "duration"}
+_VERDICTS_HERE = frozenset(
+    root.split(".")[1] for root in (*TAKEN_BACK_HERE, *OBJECTS, ALERT_ROOT) if root.startswith("oversight.")
+)
+_VERDICTS_ON_EVENTS = frozenset({"severity", "risk_score"})
 _NOTHING: dict[str, Any] = {}
 _WRITTEN_ROOTS = frozenset(root.split(".")[0] for root in (*TAKEN_BACK_HERE, *TAKEN_BACK_ELSEWHERE))
-"""What a document holds before any verdict, and where a verdict may have written."""
+"""Below `oversight`, below `event` and at the top: where a verdict may have written; `event.kind` is written anew by each."""
 
 RETRY_STATUSES = (429, 503)
 """The engine is overloaded, or a shard is not there just now: the same action again, later."""
@@ -61,11 +64,15 @@ class Action(NamedTuple):
 
 
 def actions(hits: Sequence[Hit], results: Sequence[Result], *, now: datetime) -> list[Action]:
-    """What is to be written to some documents for the service's answers."""
-    at, now_s = iso_millis(now), now.timestamp()
+    """What is to be written to some documents for the service's answers.
+
+    In our stream, where a document has no earlier verdict, a plain answer is completed in place: what `action` would make of
+    it, without taking it apart.
+    """
+    at, now_s, first = iso_millis(now), now.timestamp(), are_untouched(hits)
     return [
-        Action(hit, _first(hit, result.nested, at, now_s), Outcome.ENRICHED)
-        if isinstance(result, Prediction) and result.nested and is_ours(hit.index) and is_untouched(hit.source)
+        Action(hit, _completed(result.nested, hit, at, now_s), Outcome.ENRICHED)
+        if type(result) is Prediction and result.nested and is_ours(hit.index) and (first or is_untouched(hit.source))
         else action(hit, result, now=now)
         for hit, result in zip(hits, results, strict=True)
     ]
@@ -91,6 +98,20 @@ def is_ours(index: str) -> bool:
     return OUR_INDEX.fullmatch(index) is not None
 
 
+def are_untouched(hits: Sequence[Hit]) -> bool:
+    """`is_untouched` of every document of a page, without a loop over them; False says nothing."""
+    sources = [hit.source for hit in hits]
+    if not all(map(_no_verdict_below, set(map(tuple, sources)))):
+        return False
+    ours: list[Any] = [source.get("oversight") for source in sources]
+    events: list[Any] = [source.get("event", _NOTHING) for source in sources]
+    return (
+        set(map(type, ours)) | set(map(type, events)) == {dict}
+        and all(map(_no_verdict_here, set(map(tuple, ours))))
+        and all(map(_no_verdict_on_event, set(map(tuple, events))))
+    )
+
+
 def is_untouched(source: Mapping[str, Any]) -> bool:
     """Whether no verdict can have written here yet, seen at a glance: true of nearly every document.
 
@@ -99,11 +120,23 @@ def is_untouched(source: Mapping[str, Any]) -> bool:
     ours, event = source.get("oversight"), source.get("event", _NOTHING)
     return (
         type(ours) is dict
-        and ours.keys() == _STATUS_ALONE
+        and _no_verdict_here(tuple(ours))
         and type(event) is dict
-        and event.keys() <= _NO_VERDICT
+        and _no_verdict_on_event(tuple(event))
         and _no_verdict_below(tuple(source))
     )
+
+
+@lru_cache(maxsize=1024)
+def _no_verdict_here(keys: tuple[str, ...]) -> bool:
+    """Whether no verdict writes at or below these keys of `oversight`."""
+    return _VERDICTS_HERE.isdisjoint(key.split(".", 1)[0] for key in keys)
+
+
+@lru_cache(maxsize=1024)
+def _no_verdict_on_event(keys: tuple[str, ...]) -> bool:
+    """Whether no verdict writes at or below these keys of `event`."""
+    return _VERDICTS_ON_EVENTS.isdisjoint(key.split(".", 1)[0] for key in keys)
 
 
 @lru_cache(maxsize=1024)
@@ -125,12 +158,9 @@ def in_the_way(hit: Hit) -> str | None:
 
 def body(actions: Sequence[Action]) -> bytes:
     """A bulk request: two lines for each action, each only takes place on the write that was read."""
-    lines: list[bytes] = []
-    for each in actions:
-        lines.append(dump({"update": each.hit.target}))
-        lines.append(dump({"doc": each.document}))
-    lines.append(b"")
-    return b"\n".join(lines)
+    return b"".join(
+        [b'{"update":%b}\n{"doc":%b}\n' % (dump(hit.target), dump(document)) for hit, document, _ in actions]
+    )
 
 
 def outcome_of(status: int, wanted: Outcome) -> Outcome:
@@ -151,13 +181,15 @@ def iso_millis(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def _first(hit: Hit, fields: Mapping[str, Any], at: str, now_s: float) -> dict[str, Any]:
-    """What a first prediction writes in our stream: what `action` would make of it, without taking it apart."""
+def _completed(fields: dict[str, Any], hit: Hit, at: str, now_s: float) -> dict[str, Any]:
+    """The service's fields with what a first prediction says besides."""
     ours = fields["oversight"]
-    prediction = {**ours["prediction"], "at": at}
+    ours["status"] = ENRICHED
+    prediction = ours["prediction"]
+    prediction["at"] = at
     if hit.arrival_ms is not None:
         prediction["delay_s"] = max(0.0, round(now_s - hit.arrival_ms / 1000, 3))
-    return {**fields, "oversight": {**ours, "status": ENRICHED, "prediction": prediction}}
+    return fields
 
 
 def _predicted(hit: Hit, result: Prediction, now: datetime) -> dict[str, Any]:

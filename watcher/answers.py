@@ -35,12 +35,12 @@ class Prediction:
 
     Args:
         fields: dotted path and value of every field to write.
-        nested: in place of `fields`, the same as one object in which no key has a dot.
+        nested: in place of `fields`, the same as one object in which no key has a dot; it may be completed in place.
     """
 
     __slots__ = ("_fields", "nested")
 
-    def __init__(self, fields: Mapping[str, Any] | None, nested: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, fields: Mapping[str, Any] | None, nested: dict[str, Any] | None = None) -> None:
         self._fields, self.nested = fields, nested
 
     @property

@@ -8,15 +8,15 @@ hits ──▶ enrich ──▶ Answer ──▶ Writer, which writes while the 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from contract.errors import ProtocolError
-from watcher.actions import in_the_way
+from watcher.actions import are_untouched, in_the_way
 from watcher.answers import Model, Refusal, Result
 from watcher.blame import CONTROL_ID, Blame
 from watcher.config import Outcome
 from watcher.enrich_client import EnrichClient, Refused, RequestFailedError, TooManyRequestsError
+from watcher.features import features
 from watcher.models import Models
 from watcher.pace import Pace
 from watcher.poll import Hit
@@ -78,6 +78,8 @@ class Batches:
 
     def _spare(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """Park the documents that a prediction would damage; returns the others."""
+        if are_untouched(hits):
+            return hits
         found = [(hit, in_the_way(hit)) for hit in hits]
         harmed = [(hit, Written(Outcome.REJECTED, reason=path)) for hit, path in found if path is not None]
         if not harmed:
@@ -119,9 +121,8 @@ class Batches:
     def _ask(self, hits: Sequence[Hit]) -> Sequence[Result] | None:
         """A result for each document; None: ask for less at once, or for nothing where one document was asked for."""
         asked = self._model()
-        roots = {field.split(".")[0] for field in asked.fields}
         try:
-            answer = self._client.enrich([hit.id for hit in hits], [_features(hit.source, roots) for hit in hits])
+            answer = self._client.enrich([hit.id for hit in hits], features([hit.source for hit in hits], asked.fields))
         except RequestFailedError as fault:
             self._blame.failed(hits, fault)
             return None
@@ -160,8 +161,3 @@ class Batches:
                 f"the enrich service at {self._client.url} refuses every request ({refused.status} {refused.type}); "
                 f"nothing was written, check its version and OVERSIGHT_ENRICH_URL"
             )
-
-
-def _features(source: Mapping[str, Any], roots: set[str]) -> dict[str, Any]:
-    """What the service needs of a document: nothing under roots that no feature stands under."""
-    return {key: value for key, value in source.items() if key.split(".", 1)[0] in roots}

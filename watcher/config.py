@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,8 @@ from watcher.slices import Slice
 
 class Outcome(StrEnum):
     """How one document of a page ended; each document has exactly one."""
+
+    __hash__ = str.__hash__  # outcomes are counted by the thousand, and an enumeration's own hash is a Python function
 
     ENRICHED = "enriched"
     """The prediction is written."""
@@ -90,8 +92,8 @@ class Totals:
     """Why the watcher gave up, or could not finish; None when it ended with nothing left to do or was told to stop."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def add(self, outcomes: Iterable[Outcome], *, batches: int = 0) -> None:
-        """Count documents, and the batches that they were written in. Several threads may."""
+    def add(self, outcomes: Iterable[Outcome] | Mapping[Outcome, int], *, batches: int = 0) -> None:
+        """Count documents, one by one or by outcome, and the batches that they were written in. Several threads may."""
         counts = Counter(outcomes)
         with self.lock:
             self.batches += batches

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import uuid
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,9 +55,11 @@ class Histogram:
 
     def observe(self, values: Iterable[float]) -> None:
         """Count some values."""
-        for value in values:
-            self.counts[bisect_left(self.bounds, value)] += 1
-            self.sum += value
+        ordered = sorted(values)
+        below = [bisect_right(ordered, bound) for bound in self.bounds]
+        for place, count in enumerate(map(int.__sub__, [*below, len(ordered)], [0, *below])):
+            self.counts[place] += count
+        self.sum += sum(ordered)
 
 
 class Facts:

@@ -38,6 +38,7 @@ from watcher.memory import STALE_S, Memory
 from watcher.models import ModelChangedError, Models
 from watcher.poll import Hit, PointInTime, Wanted, is_anything_pending, refresh, those_that_exist
 from watcher.pulse import pulsing
+from watcher.reading import Reading
 from watcher.share import Share
 from watcher.slices import combined
 from watcher.suppress import Suppression
@@ -73,7 +74,7 @@ class _Watcher:
         self._share, self._models = Share(rng), Models(client)
         self._index, self._page_size = config.index, config.page_size
         self._whole_again_s, self._left_out, self._lock = 0.0, "", threading.Lock()
-        suppression = Suppression(config.suppress)
+        self._reading, suppression = Reading(), Suppression(config.suppress)
         self._suppressing = suppression.fields
         shared = Shared(config, Memory(), self._totals, self._facts, self._blocked, stop, suppression)
         self._lanes = [Lane(es, client, self._models, shared, executor) for _ in range(config.slices)]
@@ -136,7 +137,7 @@ class _Watcher:
         if self._is_anything_pending(without):
             wanted = Wanted(
                 (*model.fields, *self._suppressing), self._page_size, combined(self._config.part, part), without=without,
-                stable=self._config.part is not None,
+                stable=self._config.part is not None, reading=self._reading,
             )  # fmt: skip
             stale_s = 0.0 if refreshed else STALE_S
             with PointInTime(self._es, self._index, keep_alive_s=self._config.pit_keep_alive_s) as point:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ class Memory:
         self._written: OrderedDict[Key, Known] = OrderedDict()
         self._parked: OrderedDict[Key, Parked] = OrderedDict()
 
-    def admit(self, hits: Iterable[Hit], now_s: float, *, stale_s: float = STALE_S) -> Admission:
+    def admit(self, hits: Sequence[Hit], now_s: float, *, stale_s: float = STALE_S) -> Admission:
         """Sort the hits of a page; those that loop are parked by this.
 
         Args:
@@ -78,6 +78,9 @@ class Memory:
         """
         result = Admission()
         with self._lock:
+            if not self._parked and self._written.keys().isdisjoint([hit.key for hit in hits]):
+                result.fresh.extend(hits)
+                return result
             for hit in hits:
                 self._place(hit, now_s, stale_s, result)
         return result
@@ -86,7 +89,7 @@ class Memory:
         """We wrote these documents; beside each the number of that write."""
         with self._lock:
             for hit, seq_no in writes:
-                self._remember(hit, Known(seq_no, True, now_s))
+                self._remember(hit.key, Known(seq_no, True, now_s))
 
     def lost(self, hit: Hit, now_s: float) -> bool:
         """Somebody else wrote or deleted this document after it was read.
@@ -96,7 +99,7 @@ class Memory:
         known = Known(hit.seq_no + 1, False, now_s)
         with self._lock:
             earlier = self._written.get(hit.key)
-            self._remember(hit, known)
+            self._remember(hit.key, known)
         return earlier is not None and not earlier.ours and earlier.seq_no == known.seq_no
 
     def park(self, hit: Hit, now_s: float, *, alone: bool = False) -> bool:
@@ -118,6 +121,8 @@ class Memory:
 
     def unanswered(self, hit: Hit) -> bool:
         """Whether this document, as it is now, is parked because the enrich service failed on it."""
+        if not self._parked:
+            return False
         parked = self._parked.get(hit.key)
         return parked is not None and parked.alone and parked.seq_no == hit.seq_no
 
@@ -143,9 +148,9 @@ class Memory:
         else:
             result.fresh.append(hit)
 
-    def _remember(self, hit: Hit, known: Known) -> None:
-        key = hit.key
-        self._written.pop(key, None)
+    def _remember(self, key: Key, known: Known) -> None:
+        if key in self._written:
+            self._written.move_to_end(key)
         self._written[key] = known
         if len(self._written) > self._limit:
             self._written.popitem(last=False)

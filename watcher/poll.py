@@ -27,6 +27,7 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundErro
 from contract.errors import EngineUnavailableError
 from contract.fields import ALERT_ROOT, PENDING, STATUS, SUPPRESSED, SUPPRESSED_BY
 from watcher.engine import IndexMissingError, PageTooLargeError, PointInTimeLostError, engine_faults, index_missing
+from watcher.reading import Reading
 from watcher.slices import STABLE_FIELD
 
 log = logging.getLogger(__name__)
@@ -43,12 +44,6 @@ EARLIER_FIELDS = (
 )  # fmt: skip
 """What an earlier verdict may have left in the document, and the next one may have to take back; with the status one
 sees whether `oversight` is an object at all."""
-NEEDED = ",".join(
-    ("pit_id", "_shards", *(f"hits.hits.{part}" for part in (
-        "_index", "_id", "_seq_no", "_primary_term", "_source", "_routing", "sort"
-    )))
-)  # fmt: skip
-"""Parts of an answer that are read; the rest is not sent."""
 
 
 @dataclass(slots=True)
@@ -93,6 +88,7 @@ class Wanted:
         stable: tell slices apart so that another point in time has the same ones.
         without: indices that are left out.
         arrived_before_s: only documents that arrived longer ago than this, or nobody knows when.
+        reading: whether whole documents are read in place of the fields; None: never.
     """
 
     fields: Sequence[str]
@@ -101,6 +97,7 @@ class Wanted:
     stable: bool = False
     without: Sequence[str] = ()
     arrived_before_s: float | None = None
+    reading: Reading | None = None
 
 
 class PointInTime:
@@ -136,31 +133,37 @@ class PointInTime:
             EngineUnavailableError: or one of its kinds in `watcher.engine`.
         """
         after: list[Any] | None = None
+        reading = wanted.reading
         while True:
-            answer = self._search(wanted, after)
+            whole = reading is not None and reading.whole
+            size = wanted.page_size if reading is None else reading.size(wanted.page_size)
+            answer = self._search(wanted, after, size=size, whole=whole)
             self._id = answer.get("pit_id", self._id)
-            found = answer.get("hits", {}).get("hits", ())  # the filter leaves out what is empty
+            found = answer["hits"]["hits"]
             if found:
-                yield [hit_of(item) for item in found]
-            if len(found) < wanted.page_size:
+                page = list(map(hit_of, found))
+                if reading is not None:
+                    reading.saw(page, whole=whole)
+                yield page
+            if len(found) < size:
                 _refuse_partial(answer["_shards"], self._index)
                 return
             after = found[-1]["sort"]
 
-    def _search(self, wanted: Wanted, after: list[Any] | None) -> ObjectApiResponse[Any]:
+    def _search(self, wanted: Wanted, after: list[Any] | None, *, size: int, whole: bool) -> ObjectApiResponse[Any]:
+        """One page. Nothing of the answer is filtered: that would cost the engine more than it saves us."""
         with engine_faults("searching for pending documents", index=self._index):
             try:
                 return self._es.search(
                     pit={"id": self._id, "keep_alive": self._keep_alive},
                     query=pending_query(without=wanted.without, arrived_before_s=wanted.arrived_before_s),
                     sort=ORDER,
-                    size=wanted.page_size,
+                    size=size,
                     search_after=after,
                     slice=_slice(wanted),
                     seq_no_primary_term=True,
-                    source_includes=[*wanted.fields, *EARLIER_FIELDS],
+                    source_includes=None if whole else [*wanted.fields, *EARLIER_FIELDS],
                     track_total_hits=False,
-                    filter_path=NEEDED,
                 )
             except NotFoundError:
                 raise PointInTimeLostError(
@@ -207,7 +210,7 @@ def pages(
         EngineUnavailableError: or one of its kinds in `watcher.engine`.
     """
     with PointInTime(es, index, keep_alive_s=keep_alive_s) as point:
-        yield from point.pages(Wanted(fields, page_size, part))
+        yield from point.pages(Wanted(fields, page_size, part, reading=Reading()))
 
 
 def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = ()) -> bool:
@@ -284,13 +287,13 @@ def hit_of(item: Mapping[str, Any]) -> Hit:
     """A document as a search, or a get, gave it."""
     arrival = (item.get("sort") or (None,))[0]
     return Hit(
-        index=sys.intern(item["_index"]),  # the same few names come with every document
-        id=item["_id"],
-        seq_no=item["_seq_no"],
-        primary_term=item["_primary_term"],
-        source=item.get("_source") or {},
-        routing=item.get("_routing"),
-        arrival_ms=arrival if isinstance(arrival, int) and arrival > 0 else None,
+        sys.intern(item["_index"]),  # the same few names come with every document
+        item["_id"],
+        item["_seq_no"],
+        item["_primary_term"],
+        item.get("_source") or {},
+        item.get("_routing"),
+        arrival if isinstance(arrival, int) and arrival > 0 else None,
     )
 
 

@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -124,12 +124,12 @@ class Writer:
     def _note(self, batch: Batch, report: Report) -> None:
         shared = self._shared
         _remember(shared.memory, batch.hits, report.written)
-        counts = Counter(written.outcome for written in report.written)
+        counts = Counter([written.outcome for written in report.written])
         refusals = Counter(result.type for result in batch.results if isinstance(result, Refusal))
         self._conflicts += counts[Outcome.CONFLICT]
         self._documents += len(batch.hits)
         self.went_well += report.fault is None
-        shared.totals.add((written.outcome for written in report.written), batches=1)
+        shared.totals.add(counts, batches=1)
         shared.facts.wrote(
             counts, delays_s=_delays_s(batch.hits, report.written), refusals=refusals, retries=report.retries
         )
@@ -177,12 +177,14 @@ def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> N
     )
 
 
-def _delays_s(hits: Sequence[Hit], ends: Sequence[Written]) -> Iterator[float]:
+def _delays_s(hits: Sequence[Hit], ends: Sequence[Written]) -> list[float]:
     """Seconds from arrival to prediction, of the documents that were given their first one."""
-    now_ms = time.time() * 1000
-    for hit, written in zip(hits, ends, strict=True):
-        if written.outcome is Outcome.ENRICHED and hit.arrival_ms is not None and not _had_one(hit):
-            yield max(0.0, (now_ms - hit.arrival_ms) / 1000)
+    now_ms, done = time.time() * 1000, Outcome.ENRICHED
+    return [
+        max(0.0, (now_ms - hit.arrival_ms) / 1000)
+        for hit, end in zip(hits, ends, strict=True)
+        if end.outcome is done and hit.arrival_ms is not None and not _had_one(hit)
+    ]
 
 
 def _had_one(hit: Hit) -> bool:

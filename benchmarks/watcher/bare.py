@@ -24,7 +24,6 @@ from oversight.settings import ElasticsearchSettings
 from watcher.actions import Action, body
 from watcher.config import Outcome
 from watcher.poll import pages
-from watcher.update import NEEDED
 
 
 def main() -> None:
@@ -52,7 +51,7 @@ def run(es: Elasticsearch, index: str, constant: Mapping[str, Any], *, page_size
         part = None if threads == 1 else (number, threads)
         for page in pages(es, index, fields=["kdd99"], page_size=page_size, keep_alive_s=120.0, part=part):
             updates = body([Action(hit, constant, Outcome.ENRICHED) for hit in page])
-            es.bulk(operations=cast("Any", updates), filter_path=NEEDED)
+            es.bulk(operations=cast("Any", updates))
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lane, range(threads)))
