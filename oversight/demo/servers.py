@@ -1,4 +1,4 @@
-"""The demo's servers: engine, enrich service, watcher; each waited for, each looked after."""
+"""The demo's servers: engine, enrich service, watcher, console; each waited for, each looked after."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from oversight.settings import DEFAULT_MODEL
 NAMESPACE = "default"
 START_WAIT_S = 20.0
 TRIES = 3
+SINCE = "from=now-15m"
+"""Of the dashboards: what the demo plays fills minutes, not days."""
 OTHERS = ("ELASTICSEARCH_", "KIBANA_", "OVERSIGHT_")
 """Settings that may point at somebody's real cluster: the demo's processes never see them."""
 
@@ -39,7 +41,7 @@ class Servers:
         self.stream = stream_name(NAMESPACE)
         self.traffic = self.folder / "traffic"
         self.state = self.folder / "state"
-        self.engine_url = self.enrich_url = ""
+        self.engine_url = self.enrich_url = self.console_url = ""
 
     @contextmanager
     def start(self) -> Iterator[Elasticsearch]:
@@ -52,7 +54,7 @@ class Servers:
         self._say(
             f"engine          {self.engine_url}  (noida-db: small, in memory, for trying out; not for production)"
         )
-        enrich = self._start_enrich()
+        enrich, console = self._start_enrich(), self._start_console()
         with Elasticsearch(self.engine_url, request_timeout=30) as es:
             report = provision(es, read_contract(DEFAULT_MODEL), namespace=NAMESPACE)
             self._say(f"pipelines       {len(report.steps)} resources for {self.stream}")
@@ -60,6 +62,8 @@ class Servers:
             self._say(f"enrich service  {self.enrich_url}")
             self._running["watcher"] = self._command("watcher", "watch")
             self._say("watcher         looks for pending documents")
+            self._wait_for_console(console)
+            self._say(f"console         {self.console_url}/?{SINCE}  (the dashboards, live)")
             yield es
 
     def _start_enrich(self) -> psutil.Popen:
@@ -77,6 +81,22 @@ class Servers:
             enrich = self._start_enrich()
         raise EndpointUnavailableError(f"the enrich service does not start; its own words are in {self._log('enrich')}")
 
+    def _start_console(self) -> psutil.Popen:
+        """The dashboards; what draws the charts is made when somebody looks, which takes a second."""
+        port = free_port()
+        self.console_url = f"http://127.0.0.1:{port}"
+        self._running["console"] = self._command("console", "console", "--lazy", "--bind", f"127.0.0.1:{port}")
+        return self._running["console"]
+
+    def _wait_for_console(self, console: psutil.Popen) -> None:
+        """As for the enrich service; it was started beside it and is up by now."""
+        for _ in range(TRIES):
+            if answers(f"{self.console_url}/health/live", console, within_s=START_WAIT_S):
+                return
+            self._children.stop(console)
+            console = self._start_console()
+        raise EndpointUnavailableError(f"the console does not start; its own words are in {self._log('console')}")
+
     def _command(self, log: str, *arguments: str) -> psutil.Popen:
         """Start one of our own commands, as a person would."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
@@ -84,6 +104,7 @@ class Servers:
             "ELASTICSEARCH_URL": self.engine_url,
             "OVERSIGHT_ENRICH_URL": self.enrich_url,
             "OVERSIGHT_NAMESPACE": NAMESPACE,
+            "OVERSIGHT_STATE": str(self.folder / "console"),
             "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.5",
         }
         return self._children.start(
@@ -106,7 +127,8 @@ class Servers:
     def where_to_look(self) -> str:
         """Addresses for a browser, and what to type to ship a file of one's own."""
         return (
-            f"\nLook at alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
+            f"\nLook at dashboards: {self.console_url}/?{SINCE}   (in a browser)\n"
+            f"Look at alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
             f"Look at the model:  {self.enrich_url}/v1/model\n"
             f"Ship your own file: ELASTICSEARCH_URL={self.engine_url} {_own_command()} ship FILE.csv   (another terminal)\n"
         )

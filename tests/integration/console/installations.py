@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
-import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,6 @@ from contract.heartbeats import heartbeat_body, heartbeat_index
 from es_pipelines.provision import provision, remove
 from es_pipelines.resources import model_fields
 from oversight import cluster
-from oversight.ports import free_port
 from tests.servers import stop, until
 from tests.unit.console.panels import contract
 
@@ -110,18 +109,20 @@ class Console:
 @contextlib.contextmanager
 def console(folder: Path, *options: str, **settings: str) -> Iterator[Console]:
     """`oversight console` as a user starts it, on a free port, ended afterwards."""
-    port, log = free_port(), folder / f"console-{uuid.uuid4().hex[:6]}.log"
-    command = [sys.executable, "-m", "oversight", "console", "--bind", f"127.0.0.1:{port}", *options]
+    log = folder / f"console-{uuid.uuid4().hex[:6]}.log"
+    bind = () if "--bind" in options else ("--bind", "127.0.0.1:0")
+    command = [sys.executable, "-m", "oversight", "console", *bind, *options]
     with log.open("wb") as output:
         process = psutil.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder,
             env=environment(folder, settings),
         )  # fmt: skip
-    found = Console(f"http://127.0.0.1:{port}", process, log)
     try:
-        assert until(lambda: answers(found) or process.poll() is not None, within_s=20), "the console did not start"
+        assert until(lambda: bool(ready_at(log)) or process.poll() is not None, within_s=30), (
+            "the console did not start"
+        )
         assert process.poll() is None, log.read_text(encoding="utf-8")
-        yield found
+        yield Console(ready_at(log), process, log)
     finally:
         stop(process)
 
@@ -133,8 +134,10 @@ def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, "OVERSIGHT_STATE": str(state), **settings}
 
 
-def answers(found: Console) -> bool:
-    """Whether it answers."""
-    with contextlib.suppress(OSError), urllib.request.urlopen(f"{found.url}/health/live", timeout=2):
-        return True
-    return False
+def ready_at(log: Path) -> str:
+    """The address that its log names; empty as long as it is not ready."""
+    for line in log.read_text(encoding="utf-8").splitlines():
+        if '"action":"ready"' in line:
+            url: str = json.loads(line)["url"]["original"]
+            return url
+    return ""

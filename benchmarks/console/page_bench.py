@@ -1,0 +1,202 @@
+"""How long all panels of a dashboard take, as one _msearch and as a page in a browser.
+
+python -m benchmarks.console.page_bench --url http://127.0.0.1:9200 [--documents 100000] [--rounds 5] [--only search]
+
+    _msearch   the searches of the page, sent by this process: the engine's time and that of the wire
+    page       Chromium opens the page of `oversight console`: from the click to the last drawn chart
+
+Rounds of both take turns. The time range moves between two rounds, so that no engine answers from its cache of requests.
+An installation of its own, deleted at the end (kept with --keep NAMESPACE, which is taken again where it is there already).
+Ready must be under 1.5 times the _msearch plus 1 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from elasticsearch import Elasticsearch
+from werkzeug.datastructures import MultiDict
+
+from benchmarks.console.made import beat, documents, heartbeat, load
+from console.board import page
+from console.engine import Answer, Engine, Search
+from console.models import show
+from console.place import Place
+from console.scope import asked
+from contract.fields import stream_name
+from enrich_service.model_file import read_contract
+from es_pipelines.provision import provision, remove
+from oversight import cluster
+from oversight.ports import free_port
+from oversight.settings import DEFAULT_MODEL
+
+HOURS = 160.0
+CHROMIUM = "/usr/bin/chromium"
+FACTOR, EXTRA_S = 1.5, 1.0
+WAIT_S = 60.0
+
+
+def main() -> None:
+    """Fill an installation, measure, print the table."""
+    options = _options()
+    if options.url is None:
+        sys.stdout.write("name an engine with --url, such as the OpenSearch of ../shared/realengine\n")
+        return
+    with Elasticsearch(options.url, request_timeout=120) as es, _installation(es, options) as namespace:
+        pages = [one for one in show(read_contract(DEFAULT_MODEL)).pages if one.id != "events"]
+        timed = {one.id: _search(options.url, namespace, one.id) for one in pages}
+        searches: dict[str, list[float]] = {one.id: [] for one in pages}
+        ready: dict[str, list[float]] = {one.id: [] for one in pages}
+        with _visitor(options, namespace) as look:
+            for turn in range(options.rounds + 1):
+                for one in pages:
+                    hours = HOURS + 1 + turn + pages.index(one) / 10
+                    took, opened = timed[one.id](hours), look(one.id, hours + 0.05)
+                    if turn:  # the first round warms the engine, the console and the browser
+                        searches[one.id].append(took)
+                        ready[one.id].append(opened)
+        _print(options, es, searches, ready)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Time of a page of the console.")
+    parser.add_argument("--url", help="an engine with pipelines and data streams")
+    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=("search",), help="leave the browser out")
+    parser.add_argument("--keep", metavar="NAMESPACE", help="leave the installation there, and take it again next time")
+    return parser.parse_args()
+
+
+@contextlib.contextmanager
+def _installation(es: Elasticsearch, options: argparse.Namespace) -> Iterator[str]:
+    namespace = options.keep or f"bench{uuid.uuid4().hex[:10]}"
+    index, now = stream_name(namespace), datetime.now(UTC)
+    try:
+        there = es.options(ignore_status=404).count(index=index).get("count", 0)
+        if there != options.documents:
+            remove(es, namespace)
+            provision(es, read_contract(DEFAULT_MODEL), namespace=namespace)
+            began = time.monotonic()
+            load(es, documents(options.documents, end=now, hours=HOURS), index, threads=2)
+            sys.stderr.write(f"{options.documents:,} documents in {time.monotonic() - began:.0f} s\n")
+            es.indices.forcemerge(index=index, max_num_segments=4)
+            beat(es, namespace, heartbeat(now))
+        yield namespace
+    finally:
+        if options.keep is None:
+            remove(es, namespace)
+
+
+class _Timed(Engine):
+    """An engine that says how long its last requests took together."""
+
+    took_s = 0.0
+
+    def msearch(self, searches: Sequence[Search]) -> list[Answer]:
+        """As always."""
+        began = time.perf_counter()
+        try:
+            return super().msearch(searches)
+        finally:
+            self.took_s += time.perf_counter() - began
+
+
+def _search(url: str, namespace: str, name: str) -> Callable[[float], float]:
+    """A function that asks for a page of so many hours and says how long that took, in seconds."""
+    engine = _Timed(lambda: Elasticsearch(url), lambda error: str(cluster.explain(error, url)), timeout_s=120.0)
+    shown = show(read_contract(DEFAULT_MODEL))
+    board = shown.page(name)
+    assert board is not None  # noqa: S101  a page of the same list
+
+    def timed(hours: float) -> float:
+        wanted = asked(MultiDict([("from", f"now-{int(hours * 60)}m")]), board)
+        began = time.perf_counter()
+        page(
+            engine, board, wanted, place=Place(namespace), colours=shown.boards.colours, now_ms=time.time_ns() // 10**6
+        )
+        return time.perf_counter() - began
+
+    return timed
+
+
+@contextlib.contextmanager
+def _visitor(options: argparse.Namespace, namespace: str) -> Iterator[Callable[[str, float], float]]:
+    """A function that opens a page of so many hours in a browser and says after how many seconds it was drawn."""
+    if options.only == "search":
+        yield lambda _name, _hours: float("nan")
+        return
+    from playwright.sync_api import sync_playwright
+
+    with _console(options.url, namespace) as address, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+        def look(name: str, hours: float) -> float:
+            context = browser.new_context(viewport={"width": 1440, "height": 900})  # nothing in its cache
+            window = context.new_page()
+            began = time.perf_counter()
+            window.goto(f"{address}/{'' if name == 'oversight' else name}?from=now-{int(hours * 60)}m")
+            window.wait_for_selector("body[data-ready]", timeout=WAIT_S * 1000)
+            took = time.perf_counter() - began
+            context.close()
+            return took
+
+        yield look
+        browser.close()
+
+
+@contextlib.contextmanager
+def _console(url: str, namespace: str) -> Iterator[str]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICSEARCH_"))
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        environment |= {"ELASTICSEARCH_URL": url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_STATE": folder}
+        command = [sys.executable, "-m", "oversight", "console", "--bind", f"127.0.0.1:{port}"]
+        process = psutil.Popen(command, env=environment, cwd=Path(folder), stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + WAIT_S
+            while time.monotonic() < deadline:
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health/live", timeout=2):  # noqa: S310
+                    break
+                time.sleep(0.1)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _print(
+    options: argparse.Namespace, es: Elasticsearch, searches: dict[str, list[float]], ready: dict[str, list[float]]
+) -> None:
+    version = es.info()["version"]
+    engine = f"{version.get('distribution', 'elasticsearch')} {version['number']}"
+    lines = [f"{options.documents:,} events, {engine}, median of {options.rounds} rounds", ""]
+    lines += ["| dashboard | panels | one _msearch, s | page ready, s | allowed, s |", "|---|---|---|---|---|"]
+    boards = {one.id: one for one in show(read_contract(DEFAULT_MODEL)).pages}
+    for name, times in searches.items():
+        took, opened = statistics.median(times), statistics.median(ready[name])
+        allowed = FACTOR * took + EXTRA_S
+        lines.append(
+            f"| {boards[name].title} | {len(boards[name].panels)} | {took:.3f} | {opened:.2f} | {allowed:.2f} |"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""`oversight console` as a process: where it listens, what it refuses, how it ends."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.integration.console.installations import Console, console, environment
+
+NOBODY = {"ELASTICSEARCH_URL": "http://127.0.0.1:9"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A console without an Elasticsearch."""
+    with console(tmp_path_factory.mktemp("console"), "--lazy", **NOBODY) as found:
+        yield found
+
+
+def ask(found: Console, raw: bytes) -> tuple[int, str]:
+    """Status and body of the answer to a request that is written by hand."""
+    parts = urlsplit(found.url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    connection.connect()
+    connection.sock.sendall(raw)
+    answer = http.client.HTTPResponse(connection.sock)
+    answer.begin()
+    body = answer.read().decode()
+    connection.close()
+    return answer.status, body
+
+
+def test_it_answers_while_elasticsearch_is_away(running: Console) -> None:
+    """The page comes, the figures say why there are none."""
+    with urllib.request.urlopen(f"{running.url}/", timeout=10) as page:
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{running.url}/api/pages/oversight", timeout=30)
+    assert refused.value.code == 503
+    assert "cannot reach Elasticsearch" in json.load(refused.value)["error"]["message"]
+
+
+def test_the_charts_script_is_made_once_and_kept(running: Console) -> None:
+    """From an installed package: about 900 KB, two fifths of it at most on the wire."""
+    with urllib.request.urlopen(f"{running.url}/", timeout=10) as page:
+        path = next(part for part in page.read().decode().split('"') if part.endswith("vega.js"))
+    request = urllib.request.Request(f"{running.url}{path}", headers={"Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(request, timeout=60) as script:
+        packed = script.read()
+        assert script.headers["Content-Encoding"] == "gzip"
+        assert "immutable" in script.headers["Cache-Control"]
+    with urllib.request.urlopen(f"{running.url}{path}", timeout=60) as script:
+        plain = script.read()
+    assert b"window.vegaEmbed=" in plain[-2000:]
+    assert len(packed) < 0.4 * len(plain)
+
+
+@pytest.mark.parametrize(("raw", "status"), [
+    (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+    (b"GET / HTTP/1.1\r\n\r\n", 421),
+    (b"POST /api/pages/oversight HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 405),
+    (b"TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+    (b"GET /static/x/%2e%2e/%2e%2e/app.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+])  # fmt: skip
+def test_what_a_browser_of_ours_does_not_send_is_refused(running: Console, raw: bytes, status: int) -> None:
+    """Other names, other methods, other files, too much."""
+    found, body = ask(running, raw)
+    assert found == status
+    assert "Traceback" not in body
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "words"),
+    [
+        (("--bind", "0.0.0.0:0"), {}, "no token is set; set OVERSIGHT_CONSOLE_TOKEN"),
+        (("--model", "no-such-model.onnx"), {}, "no-such-model.onnx"),
+        (
+            (),
+            {"ELASTICSEARCH_URL": "http://es.example:9200", "ELASTICSEARCH_API_KEY": "x"},
+            "plain HTTP to another machine",
+        ),
+    ],
+    ids=["open", "model", "plain-http"],
+)
+def test_what_would_be_unsafe_or_wrong_is_said_before_the_start(
+    tmp_path: Path, options: tuple[str, ...], settings: dict[str, str], words: str
+) -> None:
+    """One line, exit 64."""
+    done = subprocess.run(
+        [sys.executable, "-m", "oversight", "console", *options],
+        env=environment(tmp_path, {**NOBODY, **settings}), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 64, done.stderr
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_with_a_token_it_listens_for_others_and_a_signal_ends_it_in_peace(tmp_path: Path) -> None:
+    """It warns that plain HTTP carries the token openly; it ends with 0, and nothing is left behind."""
+    with console(tmp_path, "--bind", "0.0.0.0:0", "--lazy", OVERSIGHT_CONSOLE_TOKEN="x", **NOBODY) as found:
+        assert "plain HTTP to other machines" in found.log.read_text(encoding="utf-8")
+        workers = found.process.children()
+        found.process.send_signal(signal.SIGTERM)
+        assert found.process.wait(timeout=15) == 0
+        assert not any(worker.is_running() for worker in workers)
