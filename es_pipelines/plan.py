@@ -86,17 +86,27 @@ def make_plan(wanted: Sequence[Resource], stands: Survey, installation: Installa
 def _settled(steps: list[Step]) -> list[Step]:
     """What one step means for another."""
     created = {step.kind for step in steps if step.action == Action.CREATE}
-    kept = [step.name for step in steps if step.action == Action.KEEP and step.kind.endswith("template")]
     settled = []
     for step in steps:
+        kept = _kept_templates(step, steps) if step.action == Action.ROLL_OVER else []
         if step.action == Action.CREATE and KINDS[step.kind].part_of in created:
             settled.append(step.because(Action.UNCHANGED, "it comes with the stream, from its template"))
-        elif step.action == Action.ROLL_OVER and kept:  # a new index would be like the old one, again and again
+        elif kept:  # a new index would be like the old one, again and again
             reason = f"its new mapping waits for {', '.join(kept)}, which a person edited; --force overwrites that"
             settled.append(step.because(Action.KEEP, reason))
         else:
             settled.append(step)
     return settled
+
+
+def _kept_templates(stream: Step, steps: list[Step]) -> list[str]:
+    """Names of the templates that a new index of a stream would come from, and that stay as a person edited them."""
+    name = stream.standing.body.get("template") if stream.standing is not None else None
+    used = {name}
+    for step in steps:
+        if step.name == name and step.wanted is not None:
+            used |= KINDS[step.kind].references(KINDS[step.kind].normal(step.wanted.body))
+    return [step.name for step in steps if step.action == Action.KEEP and step.name in used]
 
 
 def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Installation) -> list[Step]:

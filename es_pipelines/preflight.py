@@ -43,7 +43,7 @@ def preflight(es: Elasticsearch, wanted: Collection[Resource], stream: str) -> t
 
 def licence(es: Elasticsearch) -> str:
     """Type of the licence; empty where there is none to ask for. Nothing of ours needs a paid one."""
-    answer = call(es, "GET", "/_license", allow=UNKNOWN_ROUTE)
+    answer = call(es, "GET", "/_license", allow=(*UNKNOWN_ROUTE, 403))
     found = answer.body.get("license") if answer.status == 200 else None
     return str(found.get("type", "")) if isinstance(found, Mapping) else ""
 
@@ -72,11 +72,12 @@ def missing_privileges(es: Elasticsearch, wanted: Collection[Resource], stream: 
 
 def health(es: Elasticsearch, stream: str) -> Iterator[Finding]:
     """A cluster that has no data node yet, or lost data."""
-    body = call(es, "GET", "/_cluster/health", params={"level": "indices"}, allow=(408,)).body
+    body = call(es, "GET", "/_cluster/health", allow=(408,)).body
     if body.get("number_of_data_nodes") == 0:
         yield Finding(True, "the cluster has no data node yet; wait until one has joined, then run it again")
     if body.get("status") != "red":
         return
+    body = call(es, "GET", "/_cluster/health", params={"level": "indices"}, allow=(408,)).body
     red = sorted(name for name, index in body.get("indices", {}).items() if index.get("status") == "red")
     ours = [name for name in red if name == stream or name.startswith(f".ds-{stream}-")]
     if ours:

@@ -17,6 +17,7 @@ from contract.fields import stream_name
 from enrich_service.artifact import load as load_artifact
 from enrich_service.model_file import read as read_artifact
 from enrich_service.model_file import refuse_unpinned
+from es_pipelines.kinds import Action
 from es_pipelines.provision import outdated
 from es_pipelines.ship_target import find
 from oversight.addresses import refuse_plain_http
@@ -98,6 +99,11 @@ def _pipelines(settings: OversightSettings) -> str:
         return f"not asked, since OVERSIGHT_INDEX={settings.index} is not our stream"
     with connect() as es:
         other = outdated(es, contract, namespace=settings.namespace, retention=settings.retention)
+    edited = [step.name for step in other if step.action == Action.KEEP]
+    if edited and len(edited) == len(other):
+        raise SettingsError(
+            f"a person edited {', '.join(edited)}; `oversight provision --plan` shows what, `--force` writes ours over it"
+        )
     if other:
         raise SettingsError(
             f"{', '.join(resource.name for resource in other)} is not as {contract.name} and this version want it; "

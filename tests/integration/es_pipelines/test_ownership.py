@@ -150,6 +150,19 @@ def test_a_retention_that_a_person_raised_is_kept(
     assert held["lifecycle"]["data_retention"] == "30d"
 
 
+def test_a_change_of_retention_that_is_cut_off_is_no_edit(
+    with_lifecycle: tuple[Elasticsearch, dict[str, Any]], namespace: str
+) -> None:
+    """Between the stream and its template, or before the stream: the next run finishes it, and keeps nobody's edit."""
+    es, held = with_lifecycle
+    _live(es, namespace, "30d")
+    held["lifecycle"]["data_retention"] = "7d"  # the stream was written, the template was not
+    assert _live(es, namespace, "7d")["data stream lifecycle"].action == Action.UNCHANGED
+    assert {step.action for step in _live(es, namespace, "7d").values()} == {Action.UNCHANGED}
+    template = es.indices.get_index_template(name=f"oversight-stream-{namespace}")["index_templates"][0]
+    assert template["index_template"]["template"]["lifecycle"]["data_retention"] == "7d"
+
+
 def _removal(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Step]:
     planned, installation = plan_removal(es, namespace, **options)
     apply(es, planned, installation)

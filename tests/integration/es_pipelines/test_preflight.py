@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from es_pipelines.plan import Plan
 from es_pipelines.preflight import missing_privileges, preflight
 from es_pipelines.provision import Wish, plan, provision, remove
 from es_pipelines.resources import resources
+from oversight.cli import main
 from tests.conftest import PASSWORD
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99
@@ -118,6 +120,22 @@ def test_what_could_stop_us_is_named_before_a_write(
     assert "\n" not in finding.says
     assert bool(found.in_the_way) == stops
     assert bool(found.steps) != stops
+
+
+def test_a_cluster_that_is_starting_is_one_line(
+    proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It answers who it is before it has elected a master; the next questions are 503."""
+    starting = {"error": {"type": "master_not_discovered_exception", "reason": None}, "status": 503}
+    proxy.fault = answering({"/_cluster": (503, starting), "/_security": (400, {}), "/_license": (503, starting)})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
+    with pytest.raises(SystemExit) as ended:
+        main(["provision"])
+    assert ended.value.code == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"oversight: Elasticsearch at {proxy.url} is not ready or overloaded (503); try again in a while"]
+    assert not [call for call in proxy.calls if call.method in ("PUT", "DELETE")]
 
 
 def test_disks_that_nobody_watches_are_no_finding(proxy: FaultProxy) -> None:

@@ -141,15 +141,24 @@ def test_fields_that_cannot_be_mapped_anew_are_found_at_any_depth() -> None:
 
 
 def test_a_new_index_waits_for_a_template_that_a_person_edited() -> None:
-    """Rolled over from the edited template, it would be like the old one, again at every run."""
+    """Rolled over from the edited template, it would be like the old one, again at every run; another template is no reason."""
     template = Resource("component template", "oversight-model-lab", {"template": {"settings": {"index.codec": "y"}}})
-    edited = Standing("component template", template.name, {"template": {}}, Mark("lab", "0" * 16, "1.0.0"))
-    stands = {
-        "component template": {template.name: edited},
-        "data stream": {STREAM.name: _stream({"a": {"type": "keyword"}})},
-    }
-    actions = [step.action for step in make_plan([template, STREAM], stands, ME)]
-    assert actions == [Action.KEEP, Action.KEEP]
+    other = Resource("index template", "oversight-alerts-lab", {"index_patterns": ["a"], "priority": 5})
+    made_of = {"index_patterns": ["logs-x-lab"], "composed_of": [template.name]}
+    stream_template = Resource("index template", "oversight-stream-lab", made_of)
+    wanted = [template, other, stream_template, STREAM]
+
+    def actions(*edited: Resource) -> list[Action]:
+        stands: dict[str, dict[str, Standing]] = {one.kind: {} for one in wanted}
+        stands["data stream"][STREAM.name] = _stream({"a": {"type": "keyword"}})
+        for one in edited:
+            stands[one.kind][one.name] = Standing(one.kind, one.name, {}, Mark("lab", "0" * 16, "1.0.0"))
+        steps = make_plan(wanted, stands, ME)
+        return [step.action for step in steps if step.kind == "data stream"]
+
+    assert actions(template) == [Action.KEEP]
+    assert actions(stream_template) == [Action.KEEP]
+    assert actions(other) == [Action.ROLL_OVER]
 
 
 def test_what_this_version_does_without_is_removed_unless_somebody_edited_it() -> None:
