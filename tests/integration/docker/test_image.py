@@ -136,7 +136,7 @@ def test_every_service_of_ours_runs_as_the_compose_file_starts_it(
     stack: Machine, embedded_url: str, secured_url: str, tmp_path: Path
 ) -> None:
     """Events of the simulator, and of a file that is shipped, get their predictions; all health checks are green."""
-    for name in ("kibana-password", "kibana-password", "provision", "provision"):
+    for name in ("kibana-password", "provision", "provision"):
         done = stack.run(SERVICES[name])
         assert done.returncode == 0, done.stderr
     assert done.stdout.count("kept        API key") == 4

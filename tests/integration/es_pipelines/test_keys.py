@@ -30,13 +30,21 @@ def admin(secured_url: str) -> Iterator[Elasticsearch]:
         yield es
 
 
+@pytest.fixture(scope="module")
+def used(secured_url: str) -> Iterator[list[str]]:
+    """Namespaces of these tests, whose keys are all ended at once: it takes Elasticsearch a second each time."""
+    namespaces: list[str] = []
+    yield namespaces
+    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=30) as es:
+        ids = [key.id for name in namespaces for keys in valid_keys(es, name).values() for key in keys]
+        es.security.invalidate_api_key(ids=ids)
+
+
 @pytest.fixture
-def made(admin: Elasticsearch, namespace: str, tmp_path: Path) -> Iterator[dict[str, KeyFile]]:
+def made(admin: Elasticsearch, namespace: str, tmp_path: Path, used: list[str]) -> dict[str, KeyFile]:
     """The keys of an installation, in files under `tmp_path`."""
-    yield {file.part: file for file in write_keys(admin, tmp_path / "keys", namespace)}
-    ids = [key.id for keys in valid_keys(admin, namespace).values() for key in keys]
-    if ids:
-        admin.security.invalidate_api_key(ids=ids)
+    used.append(namespace)
+    return {file.part: file for file in write_keys(admin, tmp_path / "keys", namespace)}
 
 
 def _signs_in(url: str, encoded: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import Any
 
 import pytest
 from elasticsearch import AuthorizationException, Elasticsearch, NotFoundError
+from werkzeug.datastructures import MultiDict
 
+from console.board import page
+from console.engine import Engine
+from console.place import Place as ConsolePlace
+from console.scope import asked
 from contract.alerts import alerts_body, alerts_index
 from contract.errors import InputError, SettingsError
 from contract.fields import stream_name
@@ -22,6 +28,7 @@ from tests.artifacts import write_model
 from tests.conftest import PASSWORD
 from tests.integration.watcher.conftest import FAST, Place, events
 from tests.servers import enrich_service
+from tests.unit.console.panels import shown
 from watcher.heartbeat import read_heartbeats
 from watcher.loop import run
 from watcher.rescore import rescore
@@ -113,6 +120,12 @@ def test_dashboards_and_console_read_events_alerts_and_heartbeats(keys: dict[str
         assert es.search(index=ALERTS)["hits"]["total"]["value"] == 0
         assert "oversight.status" in es.field_caps(index=STREAM, fields="oversight.*")["fields"]
         assert STREAM in es.indices.get_mapping(index=STREAM)
+    engine = Engine(lambda: keys["console"], str, timeout_s=30.0)
+    for board in shown().pages:
+        scope = asked(MultiDict(), board)
+        drawn = page(engine, board, scope, place=ConsolePlace(NAMESPACE), colours={}, now_ms=int(time.time() * 1000))
+        assert len(drawn["panels"]) == len(board.panels)
+        assert "security_exception" not in str(drawn)
 
 
 def _bulk(es: Elasticsearch, action: dict[str, Any], source: dict[str, Any] | None = None) -> None:
