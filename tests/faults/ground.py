@@ -8,6 +8,7 @@ elasticsearch   a plain index of somebody else's with documents that are parsed 
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +46,7 @@ class Ground:
         environment = {
             "ELASTICSEARCH_URL": url or self.url, "OVERSIGHT_ENRICH_URL": enrich_url, **self.settings, **more
         }  # fmt: skip
-        return Watcher(environment, self.folder / "watcher.log", *options)
+        return Watcher(environment, self.folder / f"watcher-{uuid.uuid4().hex[:8]}.log", *options)
 
 
 @contextlib.contextmanager

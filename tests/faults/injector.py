@@ -154,6 +154,16 @@ def failure(call: Call, forward: Forward) -> Reply:
     return Reply(500, b"<html>Internal Server Error</html>", {"content-type": "text/html"})
 
 
+def gateway(status: int) -> Damage:
+    """The server did what was asked, and a gateway before it answers with a page of its own."""
+
+    def damage(call: Call, forward: Forward) -> Reply:
+        forward()
+        return Reply(status, b"<html>a gateway's page</html>", {"content-type": "text/html"})
+
+    return damage
+
+
 def fewer_results(call: Call, forward: Forward) -> Reply | None:
     """The last document has no result."""
     return _with_results(forward(), lambda results: results[:-1])

@@ -17,6 +17,7 @@ from typing import Any, Self
 import psutil
 
 from oversight.ports import free_port
+from tests.integration.watcher.proxy import wait_until
 from tests.servers import Service, running
 
 OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
@@ -70,8 +71,13 @@ class Watcher:
         self.process.kill()
         self.process.communicate(timeout=END_S)
 
+    def begun(self) -> bool:
+        """Whether it has got so far that it says so."""
+        return self.log.stat().st_size > 0
+
     def stop(self) -> dict[str, Any]:
-        """SIGTERM; it ends with 0 and says what it did."""
+        """SIGTERM, once it has begun; it ends with 0 and says what it did."""
+        wait_until(self.begun, timeout_s=END_S, what="a watcher that begins")
         self.process.send_signal(signal.SIGTERM)
         out, _ = self.process.communicate(timeout=END_S)
         assert self.process.returncode == 0, f"exit code {self.process.returncode}: {self.tail()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from tests.faults.ledger import OTHERS, Ledger
 from tests.faults.processes import Watcher
 from tests.faults.scale import MARKS, NOW, SOAK, on
 from tests.faults.trial import Trial
-from tests.integration.watcher.proxy import Call, Reply, proxied, wait_until
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied, wait_until
 
 SEED = 22
 DOCUMENTS = 3_000 if NOW is SOAK else 600
@@ -71,6 +72,39 @@ def test_watchers_that_come_and_go_lose_and_double_nothing(ground: Ground, servi
         finally:
             for watcher in running:
                 watcher.kill()
+
+
+@pytest.mark.parametrize("engine", on("embedded"))
+def test_a_watcher_that_is_frozen_and_goes_on_later_doubles_nothing(ground: Ground, service: str) -> None:
+    """As a virtual machine that is paused with a page in hand, which another watcher has written by then."""
+    rng, ledger = random.Random(SEED), ground.ledger("frozen")
+    with (
+        proxied(service) as proxy,
+        Trial("several watchers", "one of two is frozen at work, later goes on", ground.engine, ledger) as trial,
+        ground.watcher(proxy.url) as first,
+    ):
+        wait_until(lambda: bool(proxy.requests("/v1/model")), timeout_s=30, what="a watcher at work")
+        with ground.watcher(service) as second:
+            wait_until(second.begun, timeout_s=30, what="a watcher that begins")
+            for _ in range(NOW.freezes):
+                so_far = len(proxy.requests("/v1/enrich"))
+                ledger.put(DOCUMENTS // 6)
+                _until_it_asks(proxy, so_far, rng.uniform(0.0, 0.02))
+                first.process.send_signal(signal.SIGSTOP)
+                trial.tries += 1
+                time.sleep(rng.uniform(0.2, 0.8))
+                first.process.send_signal(signal.SIGCONT)
+                trial.settle([first, second])
+            first.stop()
+            second.stop()
+
+
+def _until_it_asks(proxy: FaultProxy, so_far: int, later_s: float) -> None:
+    """A watcher has a page in hand, or the other one was faster."""
+    deadline = time.monotonic() + 2.0
+    while len(proxy.requests("/v1/enrich")) == so_far and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(later_s)
 
 
 class OtherWriter:
