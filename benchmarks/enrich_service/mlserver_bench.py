@@ -4,12 +4,14 @@ python -m benchmarks.enrich_service.mlserver_bench [--data FILE] [--model FILE] 
 
     rows of a page ─┬─▶ {"documents": [...]}, 41 named fields each ──▶ oversight serve ──▶ results, alerts with reasons
                     ├─▶ {"inputs": [numeric, categorical]} ──────────▶ oversight serve ──▶ {"outputs": [...]}
-                    └─▶ {"inputs": [numeric, categorical]} ──────────▶ MLServer ─────────▶ {"outputs": [...]}
+                    ├─▶ {"inputs": [numeric, categorical]} ──────────▶ MLServer, tensors ▶ {"outputs": [...]}
+                    └─▶ {"inputs": [41 columns]} ────────────────────▶ MLServer, frames ─▶ {"outputs": [...]}
 
 MLServer is installed in an environment of its own below `build/`, which is made at the first run and shares nothing with ours. Its
-runtime is what its documentation shows: ONNX Runtime with the session options of ours, tensors in JSON, no worker processes beside the
-server, which is the fastest way for a model as small as this. Both servers have the same core; they take turns within each round. What
-MLServer answers is held against our own answer before anything is measured.
+runtimes have the session options of ours and no worker processes beside the server, which is the fastest way for a model as small as
+this. *frames* is how MLServer takes a table, by its own codec; *tensors* is the least that can be done: two flat lists straight into
+ONNX Runtime. Neither makes anything of the numbers: no verdict, no partial document, no reasons. All servers have the same core; they
+take turns within each round. What MLServer answers is held against our own answer before anything is measured.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ import orjson
 from benchmarks.enrich_service.load import Rate, ask, compared, in_turn, request
 from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, program, serving
 from benchmarks.enrich_service.traffic import MIXES, PAGE, body, draw, rows_of, sources
-from contract.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, ModelContract
+from contract.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, Feature, ModelContract
 from enrich_service.model_file import read
 from oversight.ports import free_port
 from oversight.settings import DEFAULT_MODEL
@@ -44,19 +46,20 @@ PAGES = 40
 ROUNDS = 5
 CONNECTIONS = 2
 INSTALL_S = 900
-NAME = "rival"
-INFER = f"/v2/models/{NAME}/infer"
+TENSORS, FRAMES = "tensors", "frames"
+"""MLServer's models."""
 
 RUNTIME = """
 import numpy as np
 import onnxruntime
 from mlserver import MLModel
+from mlserver.codecs import PandasCodec
 from mlserver.types import InferenceResponse, ResponseOutput
 
 TYPES = {"tensor(float)": ("FP32", np.float32), "tensor(string)": ("BYTES", np.object_)}
 
 
-class Runtime(MLModel):
+class Tensors(MLModel):
     async def load(self):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -65,17 +68,29 @@ class Runtime(MLModel):
         self.names = [item.name for item in self.session.get_outputs()]
         return True
 
-    async def predict(self, payload):
+    def feeds(self, payload):
         feeds = {}
         for tensor in payload.inputs:
             data = tensor.data.root if hasattr(tensor.data, "root") else tensor.data
             feeds[tensor.name] = np.array(data, self.types[tensor.name]).reshape(tensor.shape)
+        return feeds
+
+    async def predict(self, payload):
+        feeds = self.feeds(payload)
         outputs = zip(self.names, self.session.run(self.names, feeds))
         return InferenceResponse(
             model_name=self.name,
             outputs=[ResponseOutput(name=name, shape=list(out.shape), datatype="FP32", data=out.ravel().tolist())
                      for name, out in outputs],
         )
+
+
+class Frames(Tensors):
+    def feeds(self, payload):
+        frame = self.decode_request(payload, default_codec=PandasCodec)
+        words = [item.name for item in payload.inputs if item.datatype == "BYTES"]
+        numeric = frame.drop(columns=words).to_numpy(np.float32)
+        return {"numeric": numeric, "categorical": frame[words].to_numpy(np.object_)}
 """
 """MLServer imports it from the model's folder."""
 
@@ -93,21 +108,24 @@ def main() -> None:
     keep_off_the_servers()
     sys.stdout.write(
         f"rows of {rows}, MLServer {VERSION}, pages of {PAGE:,}, {ROUNDS} rounds of {arguments.seconds:g} s, medians\n\n"
-        "| page | Oversight, documents/s | Oversight, tensors/s | MLServer, tensors/s | documents / MLServer | tensors / MLServer "
-        "| by processor time |\n|---|---|---|---|---|---|---|\n"
+        "| page | Oversight, documents/s | Oversight, tensors/s | MLServer, tensors/s | MLServer, frames/s | tensors / tensors "
+        "| documents / frames | by processor time |\n|---|---|---|---|---|---|---|---|\n"
     )
     with serving(arguments.model.resolve()) as ours, mlserver(python, arguments.model.resolve()) as rival:
         for mix in MIXES:
-            documents, tensors = _pages(records, mix, contract)
+            documents, tensors, frames = _pages(records, mix, contract)
             to_ours = [request(f"/v2/models/{contract.name}/infer", page) for page in tensors]
-            to_rival = [request(INFER, page) for page in tensors]
-            _hold(ask(ours, to_ours[0]), ask(rival, to_rival[0]))
-            asked = [(ours, [request("/v1/enrich", page) for page in documents]), (ours, to_ours), (rival, to_rival)]
-            one, two, three = in_turn(asked, seconds=arguments.seconds, rounds=ROUNDS, connections=CONNECTIONS)
-            by_documents, by_tensors = compared(one, three), compared(two, three)
+            to_tensors = [request(f"/v2/models/{TENSORS}/infer", page) for page in tensors]
+            to_frames = [request(f"/v2/models/{FRAMES}/infer", page) for page in frames]
+            for answer in (ask(rival, to_tensors[0]), ask(rival, to_frames[0])):
+                _hold(ask(ours, to_ours[0]), answer)
+            to_documents = [request("/v1/enrich", page) for page in documents]
+            asked = [(ours, to_documents), (ours, to_ours), (rival, to_tensors), (rival, to_frames)]
+            one, two, three, four = in_turn(asked, seconds=arguments.seconds, rounds=ROUNDS, connections=CONNECTIONS)
+            by_tensors, by_documents = compared(two, three), compared(one, four)
             sys.stdout.write(
-                f"| {mix} | {_rate(one)} | {_rate(two)} | {_rate(three)} | {by_documents[0]:.1f} | {by_tensors[0]:.1f} | "
-                f"{by_documents[1]:.1f}, {by_tensors[1]:.1f} |\n"
+                f"| {mix} | {_rate(one)} | {_rate(two)} | {_rate(three)} | {_rate(four)} | {by_tensors[0]:.1f} | "
+                f"{by_documents[0]:.1f} | {by_tensors[1]:.1f}, {by_documents[1]:.1f} |\n"
             )
             sys.stdout.flush()
 
@@ -122,7 +140,17 @@ def environment() -> Path:
     if python.exists() and not subprocess.run([python, "-c", "import mlserver, onnxruntime"], check=False).returncode:
         return python
     venv.create(ENVIRONMENT / "venv", with_pip=True)
-    command = [str(python), "-m", "pip", "install", "--quiet", f"mlserver=={VERSION}", "onnxruntime", "orjson", "uvloop"]
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        f"mlserver=={VERSION}",
+        "onnxruntime",
+        "orjson",
+        "uvloop",
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=INSTALL_S)
     if done.returncode:
         sys.exit(f"MLServer {VERSION} cannot be installed here: {done.stderr.strip().splitlines()[-1:]}")
@@ -139,35 +167,38 @@ def mlserver(python: Path, model: Path) -> Iterator[Server]:
             "debug": False, "parallel_workers": 0, "host": "127.0.0.1", "http_port": port, "grpc_port": free_port(),
             "metrics_endpoint": None, "gzip_enabled": False,
         }  # fmt: skip
-        of_model = {
-            "name": NAME,
-            "implementation": "oversight_runtime.Runtime",
-            "parameters": {"uri": str(model), "version": "1"},
-        }
+        for one in (TENSORS, FRAMES):
+            (folder / one).mkdir()
+            of_model = {
+                "name": one,
+                "implementation": f"oversight_runtime.{one.title()}",
+                "parameters": {"uri": str(model), "version": "1"},
+            }
+            (folder / one / "model-settings.json").write_text(json.dumps(of_model), encoding="utf-8")
         (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-        (folder / "model-settings.json").write_text(json.dumps(of_model), encoding="utf-8")
         command = [str(python.parent / "mlserver"), "start", name]
-        with program(
-            command, port, name="MLServer", ready=f"/v2/models/{NAME}/ready", env={"PYTHONPATH": name}
-        ) as server:
+        with program(command, port, name="MLServer", ready="/v2/health/ready", env={"PYTHONPATH": name}) as server:
             yield server
 
 
-def _pages(records: Records, mix: str, contract: ModelContract) -> tuple[list[bytes], list[bytes]]:
-    """The same pages as documents and as tensors."""
+def _pages(records: Records, mix: str, contract: ModelContract) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The same pages as documents, as two tensors, and as a tensor for each column."""
     rows = draw(records, mix, np.random.default_rng([99, MIXES.index(mix)]), PAGES * PAGE)
     found = sources(records, rows[: len(rows) // PAGE * PAGE], contract)
     pages = [found[begin : begin + PAGE] for begin in range(0, len(found), PAGE)]
-    return [body(page) for page in pages], [_tensors(page, contract) for page in pages]
+    two = [(NUMERIC_INPUT, "FP32", contract.numeric), (CATEGORICAL_INPUT, "BYTES", contract.categorical)]
+    each = [(feature.name, datatype, (feature,)) for _, datatype, features in two for feature in features]
+    return (
+        [body(page) for page in pages],
+        [_inputs(page, two) for page in pages],
+        [_inputs(page, each) for page in pages],
+    )
 
 
-def _tensors(page: list[dict[str, Any]], contract: ModelContract) -> bytes:
+def _inputs(page: list[dict[str, Any]], columns: Sequence[tuple[str, str, Sequence[Feature]]]) -> bytes:
     rows = [next(iter(source.values())) for source in page]
     inputs = []
-    for name, datatype, features in (
-        (NUMERIC_INPUT, "FP32", contract.numeric),
-        (CATEGORICAL_INPUT, "BYTES", contract.categorical),
-    ):
+    for name, datatype, features in columns:
         data = [row[feature.name] for row in rows for feature in features]
         inputs.append({"name": name, "shape": [len(rows), len(features)], "datatype": datatype, "data": data})
     return orjson.dumps({"inputs": inputs})
