@@ -1,0 +1,127 @@
+"""Does the watcher slow down, or grow? Cost of a document and memory, stretch by stretch, over a million pending documents.
+
+python -m benchmarks.watcher.million_bench --url URL [--documents 1000000] [--slices 1]
+
+    documents loaded, already parsed ──▶ `oversight watch --once` ──▶ at each stretch: seconds, processor time, memory
+
+Cost is seconds a document, of the clock and of all processors. An index of its own, deleted at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+import psutil
+
+from benchmarks.watcher.engines import Engine, engine_at
+from benchmarks.watcher.indices import kdd_rows, loaded
+from benchmarks.watcher.programs import Service, clean_environment, served
+from oversight.cluster import client
+from oversight.settings import ElasticsearchSettings
+
+ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What was used until a moment, seconds, and the watcher's memory then."""
+
+    documents: int
+    at_s: float
+    engine_s: float
+    service_s: float
+    watcher_s: float
+    rss_mb: float
+
+
+def main() -> None:
+    """Print the table, one line a stretch."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--url", help="an engine")
+    parser.add_argument("--documents", type=int, default=1_000_000)
+    parser.add_argument("--stretches", type=int, default=10)
+    parser.add_argument("--slices", type=int, default=1)
+    parser.add_argument("--page-size", type=int, default=1_000)
+    arguments = parser.parse_args()
+    if not arguments.url:
+        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but an own index is touched)\n")
+        return
+    begin_s = time.perf_counter()
+    with client(ElasticsearchSettings(url=arguments.url)) as es, served() as service:
+        engine = engine_at(es, arguments.url)
+        with loaded(es, kdd_rows(ROWS), arguments.documents) as index:
+            sys.stdout.write(
+                f"{engine.name}, {arguments.documents} documents loaded in {time.perf_counter() - begin_s:.0f} s, "
+                f"{arguments.slices} slices, load {os.getloadavg()[0]:.1f}\n\n"
+                "| documents | documents/s | engine, µs | service, µs | watcher, µs | watcher's memory, MB |\n|---|---|---|---|---|---|\n"
+            )
+            marks = []
+            for mark in _marks(arguments, engine, service, index):
+                marks.append(mark)
+                if len(marks) > 1:
+                    sys.stdout.write(_line(marks[-2], mark))
+                    sys.stdout.flush()
+            _conclude(marks)
+
+
+def _marks(arguments: argparse.Namespace, engine: Engine, service: Service, index: str) -> Iterator[Mark]:
+    environment = clean_environment(
+        ELASTICSEARCH_URL=arguments.url, OVERSIGHT_ENRICH_URL=service.url, OVERSIGHT_INDEX=index,
+        OVERSIGHT_WATCH_PAGE_SIZE=str(arguments.page_size), OVERSIGHT_WATCH_HEARTBEAT_S="0",
+    )  # fmt: skip
+    words = ["watch", "--once", *(["--slices", str(arguments.slices)] if arguments.slices > 1 else [])]
+    stretch = arguments.documents // arguments.stretches
+    with tempfile.TemporaryDirectory() as folder:
+        child = psutil.Popen(
+            [sys.executable, "-m", "oversight", *words], cwd=folder, env=environment, stdout=subprocess.PIPE
+        )
+        done, due = 0, 0
+        for line in child.stdout:
+            event = orjson.loads(line)
+            done += event.get("watcher", {}).get("batch", {}).get("enriched", 0)
+            if done >= due and not (due == 0 and done):
+                used = child.cpu_times()
+                yield Mark(
+                    done, time.perf_counter(), engine.cpu_s(), service.cpu_s(), used.user + used.system,
+                    child.memory_info().rss / 1e6,
+                )  # fmt: skip
+                due += stretch
+        if child.wait() or done != arguments.documents:
+            raise SystemExit(f"the watcher ended with {child.returncode} after {done} documents")
+
+
+def _line(before: Mark, now: Mark) -> str:
+    documents = now.documents - before.documents
+    us = [
+        (getattr(now, name) - getattr(before, name)) / documents * 1e6
+        for name in ("engine_s", "service_s", "watcher_s")
+    ]
+    return (
+        f"| {now.documents} | {documents / (now.at_s - before.at_s):,.0f} | {us[0]:.0f} | {us[1]:.0f} | {us[2]:.0f} | "
+        f"{now.rss_mb:.0f} |\n"
+    )
+
+
+def _conclude(marks: list[Mark]) -> None:
+    def cost(before: Mark, now: Mark) -> tuple[float, float]:
+        used = sum(getattr(now, name) - getattr(before, name) for name in ("engine_s", "service_s", "watcher_s"))
+        documents = now.documents - before.documents
+        return (now.at_s - before.at_s) / documents, used / documents
+
+    first, last = cost(*marks[:2]), cost(*marks[-2:])
+    sys.stdout.write(
+        f"\nthe last stretch's document against the first's: {last[0] / first[0]:.2f} of the clock, {last[1] / first[1]:.2f} of "
+        f"all processors; the watcher's memory at most {max(mark.rss_mb for mark in marks):.0f} MB\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Raw lines shipped, parsed and enriched, a second, against one event at a time.
+
+python -m benchmarks.watcher.shipping_bench --url URL [--lines 50000] [--naive 500] [--slices 1]
+
+    one at a time   line ──▶ the ONNX model, one row ──▶ index, through the pipeline ──▶ get        the next line
+                    the same with a refresh, so that a dashboard's query finds the event at once
+    Oversight       `oversight ship FILE` and `oversight watch` side by side, `oversight serve` with the model:
+                    from the first line sent until no document is pending
+
+OpenSearch or Elasticsearch with ingest pipelines. Streams and pipelines of its own, deleted at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from elasticsearch import Elasticsearch
+
+from benchmarks.es_pipelines.pipeline_bench import raw_lines
+from benchmarks.watcher.engines import engine_at
+from benchmarks.watcher.latency_bench import watching
+from benchmarks.watcher.programs import clean_environment, served
+from contract.artifact import ModelContract
+from contract.fields import ENRICHED, STATUS, stream_name
+from enrich_service.artifact import load
+from enrich_service.enrich import Document, Enricher
+from enrich_service.model_file import read_contract
+from es_pipelines.provision import provision, remove
+from oversight.cluster import client
+from oversight.settings import DEFAULT_MODEL, ElasticsearchSettings
+
+LOOK_S = 0.5
+END_S = 600.0
+TIMES = 50
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--url", help="an engine with ingest pipelines and data streams")
+    parser.add_argument("--lines", type=int, default=50_000)
+    parser.add_argument("--naive", type=int, default=500, help="events one at a time")
+    parser.add_argument("--slices", type=int, default=1)
+    arguments = parser.parse_args()
+    if not arguments.url:
+        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but own streams is touched)\n")
+        return
+    lines, contract = raw_lines(arguments.lines), read_contract(DEFAULT_MODEL)
+    with client(ElasticsearchSettings(url=arguments.url)) as es:
+        naive, shown = (
+            _anew(
+                es, contract, lambda at, r=refresh: one_at_a_time(es, at, lines[: arguments.naive], contract, refresh=r)
+            )
+            for refresh in (False, True)
+        )
+        whole = _anew(es, contract, lambda at: together(es, arguments.url, at, lines, arguments.slices))
+        sys.stdout.write(
+            f"{engine_at(es, arguments.url).name}, {len(lines)} lines, {arguments.naive} one at a time, "
+            f"load {os.getloadavg()[0]:.1f}\n\n| way | events/s | Oversight against it |\n|---|---|---|\n"
+            f"| one at a time: predict, index, get | {naive:,.0f} | {whole / naive:.0f} times |\n"
+            f"| the same, with a refresh | {shown:,.0f} | {whole / shown:.0f} times |\n"
+            f"| shipped, parsed, enriched by Oversight | {whole:,.0f} | at least {TIMES} wanted |\n"
+        )
+
+
+def _anew(es: Elasticsearch, contract: ModelContract, work: Any) -> float:
+    """Events a second of some work with an installation that is made for it."""
+    namespace = f"bench{uuid.uuid4().hex[:8]}"
+    provision(es, contract, namespace=namespace)
+    try:
+        return float(work(namespace))
+    finally:
+        remove(es, namespace)
+
+
+def one_at_a_time(
+    es: Elasticsearch, namespace: str, lines: Sequence[bytes], contract: ModelContract, *, refresh: bool
+) -> float:
+    """Events a second: predict, index, get."""
+    stream, enricher = stream_name(namespace), Enricher(load(DEFAULT_MODEL))
+    begin_s = time.perf_counter()
+    for number, line in enumerate(lines):
+        (result,) = enricher.enrich([Document(str(number), {"kdd99": _row(line, contract)})])
+        document: Mapping[str, Any] = {"message": line.decode(), "labels": result["fields"]["oversight"]["prediction"]}
+        done = es.index(index=stream, document=document, op_type="create", refresh=refresh)
+        es.get(index=done["_index"], id=done["_id"])
+    return len(lines) / (time.perf_counter() - begin_s)
+
+
+def _row(line: bytes, contract: ModelContract) -> dict[str, Any]:
+    values = line.decode().split(",")
+    return {
+        feature.name: value if feature.name in ("protocol_type", "service", "flag") else float(value)
+        for feature, value in zip(contract.features, values, strict=False)
+    }
+
+
+def together(es: Elasticsearch, url: str, namespace: str, lines: Sequence[bytes], slices: int) -> float:
+    """Events a second, from the first line that is sent until nothing is pending any more."""
+    stream = stream_name(namespace)
+    with tempfile.TemporaryDirectory() as folder, served() as service:
+        path = Path(folder) / "alpha.csv"
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        environment = clean_environment(
+            ELASTICSEARCH_URL=url, OVERSIGHT_NAMESPACE=namespace, OVERSIGHT_STATE=str(Path(folder) / "state")
+        )
+        with watching(url, service.url, stream, poll_s=0.2, slices=slices):
+            child = psutil.Popen([sys.executable, "-m", "oversight", "ship", "--json", str(path)], cwd=folder,
+                                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+            while not _arrived(es, stream):
+                time.sleep(0.01)
+            begin_s = time.perf_counter()
+            while _enriched(es, stream) < len(lines):
+                if time.perf_counter() - begin_s > END_S or child.poll() not in (None, 0):
+                    raise SystemExit(
+                        f"{_enriched(es, stream)} of {len(lines)} lines are enriched; the shipper: {child.poll()}"
+                    )
+                time.sleep(LOOK_S)
+            took_s = time.perf_counter() - begin_s
+            child.wait()
+    return len(lines) / took_s
+
+
+def _arrived(es: Elasticsearch, stream: str) -> bool:
+    """Whether the first bulk request has begun to be written, seen without a refresh."""
+    stats = es.indices.stats(index=stream, metric="indexing")["_all"]["primaries"]["indexing"]
+    return int(stats["index_total"]) > 0
+
+
+def _enriched(es: Elasticsearch, stream: str) -> int:
+    es.indices.refresh(index=stream)
+    return int(es.count(index=stream, query={"term": {STATUS: ENRICHED}})["count"])
+
+
+if __name__ == "__main__":
+    main()
