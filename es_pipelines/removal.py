@@ -20,14 +20,16 @@ from contract.heartbeats import heartbeat_index
 from es_pipelines import normal
 from es_pipelines.calls import call
 from es_pipelines.kinds import WRITES, Action, Installation, Standing, Step, by_name
-from es_pipelines.kinds_live import Live
+from es_pipelines.kinds_live import Live, PlainIndex
 from es_pipelines.kinds_marked import Marked
 from es_pipelines.marks import own_version
 from es_pipelines.plan import Plan, every
 from es_pipelines.registered import KINDS
 
-Reasons = dict[str, str]
-"""Why the thing of that name stays."""
+Key = tuple[str, str]
+"""Kind and name: an index may be called as its template."""
+Reasons = dict[Key, str]
+"""Why each that stays does."""
 
 
 def plan_removal(
@@ -46,7 +48,9 @@ def plan_removal(
     found = [(kind, standing, KINDS[kind].stranger(standing, installation)) for kind, standing in every(stands)]
     ours = [(kind, standing) for kind, standing, stranger in found if not stranger]
     reasons = _kept(es, ours, installation)
-    steps = [_step(kind, standing, stranger, reasons.get(standing.name, "")) for kind, standing, stranger in found]
+    steps = [
+        _step(kind, standing, stranger, reasons.get((kind, standing.name), "")) for kind, standing, stranger in found
+    ]
     return Plan(stream_name(namespace), tuple(steps)), installation
 
 
@@ -72,36 +76,35 @@ def _standing(es: Elasticsearch, namespace: str) -> dict[str, dict[str, Standing
 def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Installation) -> Reasons:
     """Why each that stays does."""
     reasons: Reasons = {}
-    names = {standing.name for _, standing in ours}
     for kind, standing in ours:
         if isinstance(KINDS[kind], Live) and not installation.with_data and (count := _count(es, standing.name)):
             holds = (
                 "1 document; --with-data removes it" if count == 1 else f"{count:,} documents; --with-data removes them"
             )
-            reasons[standing.name] = f"it holds {holds}"
+            reasons[kind, standing.name] = f"it holds {holds}"
         edited = KINDS[kind].edited(standing)
         if edited and not installation.force:
-            reasons[standing.name] = f"{edited}; --force removes it"
-    heartbeats, stream = heartbeat_index(installation.namespace), stream_name(installation.namespace)
-    if stream not in reasons:
-        reasons.pop(heartbeats, None)  # they say how watchers of the stream are, and it goes
-    for name, user in users(es, names):
-        reasons.setdefault(name, f"{user} needs it")
-    return _with_needed(ours, reasons)
+            reasons[kind, standing.name] = f"{edited}; --force removes it"
+    if not any(name == stream_name(installation.namespace) for _, name in reasons):
+        # Heartbeats say how the watchers of the stream are, and it goes.
+        reasons.pop((PlainIndex.name, heartbeat_index(installation.namespace)), None)
+    referable = {standing.name: kind for kind, standing in ours if isinstance(KINDS[kind], Marked)}
+    for name, user in users(es, set(referable), {standing.name for _, standing in ours}):
+        reasons.setdefault((referable[name], name), f"{user} needs it")
+    return _with_needed(ours, referable, reasons)
 
 
-def _with_needed(ours: list[tuple[str, Standing]], reasons: Reasons) -> Reasons:
+def _with_needed(ours: list[tuple[str, Standing]], referable: Mapping[str, str], reasons: Reasons) -> Reasons:
     """The same with all that what stays refers to."""
-    known = {standing.name: (kind, standing) for kind, standing in ours}
+    bodies = {(kind, standing.name): standing.body for kind, standing in ours}
     queue = list(reasons)
     while queue:
-        name = queue.pop()
-        if name not in known:
-            continue
-        kind, standing = known[name]
-        for needed in KINDS[kind].references(standing.body) & set(known) - set(reasons):
-            reasons[needed] = f"{name} stays and needs it"
-            queue.append(needed)
+        kind, name = queue.pop()
+        for needed in KINDS[kind].references(bodies[kind, name]) & set(referable):
+            key = (referable[needed], needed)
+            if key not in reasons:
+                reasons[key] = f"{name} stays and needs it"
+                queue.append(key)
     return reasons
 
 
@@ -111,18 +114,18 @@ def _count(es: Elasticsearch, name: str) -> int:
     return int(call(es, "GET", f"/{name}/_count").body["count"])
 
 
-def users(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
-    """What of others refers to something of ours: its name, and who."""
+def users(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
+    """What of others refers to something of ours: its name, and who. Who is `known` is no other."""
     for kind in KINDS.values():
         if not isinstance(kind, Marked):
             continue
         for name, body in kind.listed(call(es, "GET", kind.path, allow=(404,)).body):
-            if name not in ours:
+            if name not in known:
                 yield from ((used, f"{kind.name} {name}") for used in kind.references(kind.normal(body)) & ours)
-    yield from _indices_of(es, ours)
+    yield from _indices_of(es, ours, known)
 
 
-def _indices_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
+def _indices_of(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
     """Indices that name a pipeline of ours, our own apart."""
     params = {
         "expand_wildcards": "all",
@@ -133,7 +136,7 @@ def _indices_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
         warnings.simplefilter("ignore", ElasticsearchWarning)
         found: Mapping[str, Any] = call(es, "GET", path, params=params, allow=(404,)).body
     for index, body in found.items():
-        if index in ours or any(index.startswith(f".ds-{name}-") for name in ours):
+        if index in known or any(index.startswith(f".ds-{name}-") for name in known):
             continue
         named = set(map(str, normal.settings(body["settings"]).values()))
         yield from ((used, f"index {index}") for used in named & ours)
@@ -145,7 +148,7 @@ def keep_used(es: Elasticsearch, steps: list[Step]) -> list[Step]:
     if not names:
         return steps
     planned = {step.name for step in steps}
-    needs = {name: user for name, user in users(es, names) if user.rpartition(" ")[2] not in planned}
+    needs = dict(users(es, names, planned))
     while True:  # what is kept may need the next
         for step in steps:
             if step.action != Action.REMOVE:

@@ -166,7 +166,13 @@ def test_a_change_of_retention_that_is_cut_off_is_no_edit(
 def _removal(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Step]:
     planned, installation = plan_removal(es, namespace, **options)
     apply(es, planned, installation)
-    return {step.name: step for step in planned.steps}
+    return {f"{step.kind} {step.name}": step for step in planned.steps}
+
+
+def _stream(es: Elasticsearch, namespace: str) -> str:
+    """Kind and name of the stream, or of the index that stands in for it."""
+    name = stream_name(namespace)
+    return f"{'data stream' if es.indices.resolve_index(name=name).body['data_streams'] else 'index'} {name}"
 
 
 def test_a_removal_leaves_nothing_of_an_installation_without_events(es: Elasticsearch, installation: str) -> None:
@@ -191,10 +197,13 @@ def test_events_stay_with_all_that_they_need(es: Elasticsearch, installation: st
     provision(es, KDD99, namespace=installation)
     es.bulk(index=stream, operations=creations([{"message": LINE}, {"message": LINE}]))  # not searchable yet
     es.index(index=alerts, document={"rule": {"name": "r"}})
+    kind_and_name = _stream(es, installation)
     found = _removal(es, installation)
-    assert found[stream].reason == "it holds 2 documents; --with-data removes them"
-    assert found[f"oversight-router-{installation}"].reason == f"{stream} stays and needs it"
-    assert "stays and needs it" in found[f"oversight-csv-{installation}"].reason
+    assert found[kind_and_name].reason == "it holds 2 documents; --with-data removes them"
+    assert found[f"pipeline oversight-router-{installation}"].reason == f"{stream} stays and needs it"
+    assert "stays and needs it" in found[f"pipeline oversight-csv-{installation}"].reason
+    assert found[f"index {alerts}"].reason == "it holds 1 document; --with-data removes it"
+    assert found[f"index template {alerts}"].action == Action.REMOVE
     assert {step.action for step in found.values() if step.kind == "pipeline"} == {Action.STAY}
     assert es.count(index=stream)["count"] == 2
     assert es.count(index=alerts)["count"] == 1
@@ -212,9 +221,9 @@ def test_what_somebody_elses_index_or_pipeline_uses_stays(es: Elasticsearch, ins
     es.ingest.put_pipeline(id=pipeline, processors=[{"pipeline": {"name": document}}])
     try:
         found = _removal(es, installation, with_data=True)
-        assert found[router].reason == f"index {index} needs it"
-        assert found[document].action == Action.STAY
-        assert found[f"oversight-stream-{installation}"].action == Action.REMOVE
+        assert found[f"pipeline {router}"].reason == f"index {index} needs it"
+        assert found[f"pipeline {document}"].action == Action.STAY
+        assert found[f"index template oversight-stream-{installation}"].action == Action.REMOVE
         assert es.ingest.get_pipeline(id=router)
     finally:
         es.indices.delete(index=index)
@@ -230,9 +239,9 @@ def test_what_a_person_edited_goes_only_when_forced(es: Elasticsearch, installat
         id=name, body={**stored, "processors": [*stored["processors"], {"set": {"field": "a", "value": 1}}]}
     )
     found = _removal(es, installation)
-    assert "a person edited it" in found[name].reason
-    assert found[f"oversight-document-{installation}"].action == Action.STAY
-    assert found[f"oversight-stream-{installation}"].action == Action.REMOVE
+    assert "a person edited it" in found[f"pipeline {name}"].reason
+    assert found[f"pipeline oversight-document-{installation}"].action == Action.STAY
+    assert found[f"index template oversight-stream-{installation}"].action == Action.REMOVE
     assert {step.action for step in _removal(es, installation, force=True).values()} == {Action.REMOVE}
 
 
