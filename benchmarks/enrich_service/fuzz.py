@@ -5,6 +5,7 @@
     bodies (fuzz_bodies) ──┐
                            ├──▶ oversight serve, a real gunicorn ──▶ answers ──▶ faults: a 5xx, no JSON, a trace, a hang
     clients (fuzz_sockets) ┘             └─ workers, memory, log: before and after
+    clients (fuzz_tls) ───────▶ the same with a certificate
 
 Exit 1 where there is a fault, a worker was replaced or its memory grew.
 """
@@ -13,9 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import ssl
+import subprocess
 import sys
+import tempfile
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +30,10 @@ from random import Random
 
 import psutil
 
-from benchmarks.enrich_service import fuzz_bodies, fuzz_sockets
+from benchmarks.enrich_service import fuzz_bodies, fuzz_sockets, fuzz_tls
 from benchmarks.enrich_service.fuzz_sockets import Answer, Hung, Sent
 from contract.artifact import ModelContract
+from enrich_service.model_file import read
 from oversight.settings import DEFAULT_MODEL
 from tests.servers import running
 
@@ -44,6 +49,8 @@ BACKPRESSURE = b"OVERSIGHT_SERVE_QUEUE"
 TRACES = (b"Traceback", b'File "', b"site-packages")
 
 Client = Callable[[str, ModelContract, Random], Sent]
+Kinds = dict[str, tuple[Client, bool]]
+"""What sends one of each kind, and whether it is heavy."""
 
 
 @dataclass
@@ -76,9 +83,9 @@ class Report:
         return faults
 
 
-def clients() -> dict[str, tuple[Client, bool]]:
-    """Every kind by its name: what sends one, and whether it is heavy."""
-    kinds: dict[str, tuple[Client, bool]] = {name: (_sender(make), False) for name, make in fuzz_bodies.MAKERS.items()}
+def clients() -> Kinds:
+    """Every kind by its name, of bodies and of clients without TLS."""
+    kinds: Kinds = {name: (_sender(make), False) for name, make in fuzz_bodies.MAKERS.items()}
     kinds |= {name: (client, False) for name, client in fuzz_sockets.CLIENTS.items()}
     kinds |= {name: (_sender(make), True) for name, make in fuzz_bodies.HEAVY.items()}
     return kinds | {name: (client, True) for name, client in fuzz_sockets.HEAVY.items()}
@@ -102,27 +109,30 @@ def run(
     warm_rounds: int,
     seed: int,
     threads: int = 2,
+    contract: ModelContract,
+    kinds: Kinds | None = None,
 ) -> Report:
-    """Send every kind `rounds` times, the heavy ones less often, after rounds that only warm up.
+    """Send every kind `rounds` times, the heavy ones less often, after rounds that only warm up; `kinds` in place of `clients`.
 
     A thread is at its largest once it has had the largest request, so few rounds to warm up show a growth that ends.
     """
-    with urllib.request.urlopen(f"{url}/v1/model", timeout=30) as page:  # noqa: S310  a service that was started here
-        contract = ModelContract.from_dict(json.load(page)["contract"])
     first = {worker.pid for worker in workers()}
     report = Report()
-    _all_kinds(url, contract, Report(), rounds=warm_rounds, seed=seed - 1, threads=threads)
+    send = partial(_all_kinds, url, contract, clients() if kinds is None else kinds, threads=threads)
+    send(Report(), rounds=warm_rounds, seed=seed - 1)
     report.before_bytes = _memory(workers)
-    _all_kinds(url, contract, report, rounds=rounds, seed=seed, threads=threads)
+    send(report, rounds=rounds, seed=seed)
     report.after_bytes = _memory(workers)
     report.replaced = len({worker.pid for worker in workers()} - first)
     report.log_problems = log_problems(log)
     return report
 
 
-def _all_kinds(url: str, contract: ModelContract, report: Report, *, rounds: int, seed: int, threads: int) -> None:
+def _all_kinds(
+    url: str, contract: ModelContract, kinds: Kinds, report: Report, *, rounds: int, seed: int, threads: int
+) -> None:
     with ThreadPoolExecutor(threads) as pool, fuzz_sockets.silent_clients(url, 2):
-        for name, (client, heavy) in clients().items():
+        for name, (client, heavy) in kinds.items():
             kind = report.kinds.setdefault(name, Kind())
             times = -(-rounds // HEAVY_EVERY) if heavy else rounds
             randoms = [Random(f"{name} {seed} {number}") for number in range(times)]  # noqa: S311  to be repeated
@@ -209,12 +219,41 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="the artifact; the shipped one by default")
     options = parser.parse_args()
+    reports = []
     with running(options.model, options=["--workers", "2"]) as service:
-        report = run(
-            service.url, service.workers, service.log, rounds=options.rounds, warm_rounds=WARM_ROUNDS, seed=options.seed
+        reports.append(
+            run(
+                service.url,
+                service.workers,
+                service.log,
+                rounds=options.rounds,
+                warm_rounds=WARM_ROUNDS,
+                seed=options.seed,
+                contract=read(options.model).contract,
+            )
         )
-    sys.stdout.write("\n".join(table(report)) + "\n")
-    sys.exit(1 if report.faults else 0)
+    if openssl := shutil.which("openssl"):
+        reports.append(_over_tls(options.model, openssl, rounds=options.rounds, seed=options.seed))
+    sys.stdout.write("\n\n".join("\n".join(table(report)) for report in reports) + "\n")
+    sys.exit(1 if any(report.faults for report in reports) else 0)
+
+
+def _over_tls(model: Path, openssl: str, *, rounds: int, seed: int) -> Report:
+    """What came of the clients of `fuzz_tls`, at a service that has a certificate."""
+    with tempfile.TemporaryDirectory() as folder:
+        cert, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
+        subprocess.run(
+            [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+             "/CN=fuzz", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+            check=True, capture_output=True, timeout=20,
+        )  # fmt: skip
+        env = {"OVERSIGHT_SERVE_TLS_CERT": str(cert), "OVERSIGHT_SERVE_TLS_KEY": str(key)}
+        tls = ssl.create_default_context(cafile=cert)
+        with running(model, env=env, tls=tls, options=["--workers", "2"]) as service:
+            return run(
+                service.url, service.workers, service.log, rounds=rounds, warm_rounds=WARM_ROUNDS, seed=seed,
+                contract=read(model).contract, kinds=fuzz_tls.clients(tls),
+            )  # fmt: skip
 
 
 if __name__ == "__main__":

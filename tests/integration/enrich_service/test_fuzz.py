@@ -27,7 +27,9 @@ WITHOUT_END = settings(max_examples=150, deadline=None, suppress_health_check=[H
 def test_no_kind_of_request_harms_the_service(turbine_model: Path) -> None:
     """The command of docs/benchmarks.md in short: each kind of body and of client, twelve times."""
     with running(turbine_model) as service:
-        report = fuzz.run(service.url, service.workers, service.log, rounds=ROUNDS, warm_rounds=2, seed=2026)
+        report = fuzz.run(
+            service.url, service.workers, service.log, rounds=ROUNDS, warm_rounds=2, seed=2026, contract=TURBINE
+        )
     assert report.faults == []
     assert len(report.kinds) == KINDS
     assert all(kind.requests >= 1 for kind in report.kinds.values())

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.enrich_service import fuzz, fuzz_tls
 from contract.errors import EndpointUnavailableError
-from tests.artifacts import HEALTHY
+from tests.artifacts import HEALTHY, TURBINE
 from tests.integration.enrich_service.http import send_raw
 from tests.integration.enrich_service.test_server import start
 from tests.servers import Service, running, until
@@ -97,6 +98,18 @@ def test_what_is_no_tls_harms_nobody(secure: Service, folder: Path) -> None:
         assert b"Traceback" not in send_raw(secure.url, data)
     assert ask(secure, folder).model.id == "turbine"
     assert "Traceback" not in secure.log.read_text(encoding="utf-8")
+
+
+def test_no_kind_of_client_harms_the_service(secure: Service, folder: Path) -> None:
+    """Garbage, halves of handshakes, plain bytes within TLS: the same worker, the same memory, no word of it in the log."""
+    assert secure.tls is not None
+    report = fuzz.run(
+        secure.url, secure.workers, secure.log, rounds=10, warm_rounds=5, seed=2026,
+        kinds=fuzz_tls.clients(secure.tls), contract=TURBINE,
+    )  # fmt: skip
+    assert report.faults == []
+    assert {name: kind.requests for name, kind in report.kinds.items()} == dict.fromkeys(report.kinds, 10)
+    assert ask(secure, folder).model.id == "turbine"
 
 
 def test_a_renewed_certificate_is_used_without_a_restart(secure: Service, folder: Path) -> None:
