@@ -9,7 +9,7 @@ ARGS ?=
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help demo install env test check format golden lock bench faults soak clean venv venv-demo
+.PHONY: help demo install env test check format golden screens lock bench faults soak clean venv venv-demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ format: venv ## rewrite what a formatter, a safe lint fix or a generator can
 
 golden: venv ## rewrite the expected results of the pipelines; the diff is the review
 	OVERSIGHT_GOLDEN=rewrite $(BIN)/python -m pytest tests/golden -p no:randomly
+
+screens: venv ## the pictures of the README, from a console in Chromium
+	SCREENS_FOLDER=docs/images $(BIN)/python -m pytest tests/integration/console/test_pictures.py
 
 bench: venv ## measurements, printed side by side; results belong in docs/benchmarks.md
 	@for bench in benchmarks/*/*_bench.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done
