@@ -21,6 +21,7 @@ class WritesCounted(Elasticsearch):
     def __init__(self, url: str, *, cut_after: int | None = None) -> None:
         super().__init__(url, request_timeout=60)
         self.writes: list[str] = []
+        self.requests = 0
         self._cut_after = cut_after
 
     def __enter__(self) -> Self:
@@ -29,6 +30,7 @@ class WritesCounted(Elasticsearch):
 
     def perform_request(self, method: str, path: str, **options: Any) -> Any:
         """Send it, and note it unless it only asks."""
+        self.requests += 1
         answer = super().perform_request(method, path, **options)
         if method not in ("GET", "HEAD") and not path.endswith(ASKS):
             self.writes.append(f"{method} {path}")
