@@ -111,7 +111,9 @@ def wait_until_ready(service: Service) -> None:
     while time.monotonic() < deadline and service.process.poll() is None:
         url = f"{service.url}/v2/health/ready"
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5, context=service.tls):
-            return
+            # its own word for it: another test's service may have taken the port, and end long before this one
+            if f"ready at {service.url}" in service.log.read_text(encoding="utf-8"):
+                return
         time.sleep(0.02)
     raise AssertionError(f"the enrich service did not become ready: {service.log.read_text(encoding='utf-8')[-2000:]}")
 
