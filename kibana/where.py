@@ -8,12 +8,13 @@ Only queries that Elasticsearch, OpenSearch and the embedded engine answer alike
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 Scalar = str | int | float | bool
-_KQL_MARKS = '\\():<>"*{}'
+_PLAIN = re.compile(r"[A-Za-z0-9_.@-]+")
 _KQL_WORDS = frozenset({"and", "or", "not"})
 
 
@@ -142,9 +143,9 @@ def _is_compound(where: Where) -> bool:
 
 
 def _name(field: str) -> str:
-    """A field's name as KQL reads it: marks of its grammar are escaped, and words that it would take for operators."""
-    escaped = "".join(f"\\{letter}" if letter in _KQL_MARKS else letter for letter in field)
-    return f"\\{escaped}" if field.lower() in _KQL_WORDS else escaped
+    """A field's name as KQL reads it: in quotes where it holds more than letters, or is one of its words."""
+    plain = _PLAIN.fullmatch(field) and field.lower() not in _KQL_WORDS
+    return field if plain else _value(field)
 
 
 def _value(value: Scalar) -> str:

@@ -79,7 +79,9 @@ def show(steps: Sequence[Step], *, as_json: bool, done: str) -> None:
         return
     for step in steps:
         said = SAYS.get(step.action)
-        click.echo(f"{step.action:<{WIDTH}} {KIND.get(step.key[0], step.key[0]):<{KIND_WIDTH}} {step.title}{f'  ({said})' if said else ''}")
+        click.echo(
+            f"{step.action:<{WIDTH}} {KIND.get(step.key[0], step.key[0]):<{KIND_WIDTH}} {step.title}{f'  ({said})' if said else ''}"
+        )
     counts = ", ".join(
         f"{count} {action}"
         for action in dict.fromkeys(step.action for step in steps)

@@ -20,8 +20,9 @@ CASES: list[tuple[Where | None, str]] = [
     (Not(Exists("a")), "not (a: *)"),
     (All((Is("a", "x"), Between("n", 1, 5))), 'a: "x" and (n >= 1 and n < 5)'),
     (AnyOf((Is("a", "x"), All((Is("b", "y"), Exists("c"))))), 'a: "x" or (b: "y" and c: *)'),
-    (Is("my field:(1)", "x"), 'my field\\:\\(1\\): "x"'),
-    (Is("Not", "x"), '\\Not: "x"'),
+    (Is("my field:(1)", "x"), '"my field:(1)": "x"'),
+    (Is("Not", "x"), '"Not": "x"'),
+    (Exists("this or that"), '"this or that": *'),
 ]
 
 
