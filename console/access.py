@@ -58,7 +58,7 @@ class Refusal(Exception):  # noqa: N818  an answer, and no mistake of ours
         self.status, self.code = status, code
 
 
-def install(app: Flask, sessions: Sessions, *, hosts: tuple[str, ...], local: bool, tls: bool) -> None:
+def install(app: Flask, sessions: Sessions, *, hosts: tuple[str, ...], local: bool) -> None:
     """Guard an application; to be called before anything else is.
 
     Args:
@@ -66,7 +66,6 @@ def install(app: Flask, sessions: Sessions, *, hosts: tuple[str, ...], local: bo
         sessions: who may look.
         hosts: names by which browsers may call it.
         local: only this machine reaches it.
-        tls: it speaks HTTPS.
     """
 
     def guard() -> None:
@@ -89,8 +88,6 @@ def install(app: Flask, sessions: Sessions, *, hosts: tuple[str, ...], local: bo
     def carry(response: Response) -> Response:
         response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", "no-store")
-        if tls:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
 
     app.before_request(guard)

@@ -72,9 +72,7 @@ class Console:
         app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         app.url_map.merge_slashes = False
         app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-        access.install(
-            app, self._sessions, hosts=self._config.hosts, local=self._local, tls=self._config.tls is not None
-        )
+        access.install(app, self._sessions, hosts=self._config.hosts, local=self._local)
         for path, view in (
             ("/", self.first),
             ("/<name>", self.frame),

@@ -42,14 +42,14 @@ def page(
     searches += _panel_searches(board.panels, scope, place, percentiles=engine.percentiles)
     answers = engine.msearch(searches)
     found = _retried(engine, board.panels, answers[above + 1 :], scope, place)
+    lacking = _lacking(engine, board.panels, found, place)
     return {
         "at": now_ms,
         "range": {"from": scope.time.start_ms, "to": scope.time.end_ms - 1, "interval": scope.time.interval_ms},
         "header": header(answers[:above], now_ms=now_ms),
         "choices": {control.id: _values(answers[above], control.id) for control in board.controls},
         "panels": [
-            panel_data(panel, answer, scope, colours, missing=_missing(engine, panel, answer, place))
-            | _ways(panel, board)
+            panel_data(panel, answer, scope, colours, missing=lacking & set(panel.fields())) | _ways(panel, board)
             for panel, answer in zip(board.panels, found, strict=True)
         ],
     }
@@ -89,13 +89,18 @@ def _values(answer: Answer, name: str) -> list[list[Any]]:
     return [[str(bucket.get("key_as_string", bucket["key"])), bucket["doc_count"]] for bucket in buckets]
 
 
-def _missing(engine: Engine, panel: Panel, answer: Answer, place: Place) -> frozenset[str]:
-    """Fields that a panel without a single document reads and no mapping has; asked only then."""
+def _lacking(engine: Engine, panels: Sequence[Panel], answers: Sequence[Answer], place: Place) -> frozenset[str]:
+    """Fields that the panels without anything to show read and no mapping has; asked only where there is such a panel."""
+    fields: dict[str, set[str]] = {}
+    for panel, answer in zip(panels, answers, strict=True):
+        if _is_empty(panel, answer) and (answer.get("_shards") or {}).get("total"):
+            fields.setdefault(place.of(panel.source), set()).update(panel.fields())
+    return frozenset().union(*(engine.missing(index, names) for index, names in fields.items()))
+
+
+def _is_empty(panel: Panel, answer: Answer) -> bool:
     total = ((answer.get("hits") or {}).get("total") or {}).get("value", 0)
-    empty_buckets = draws(panel) and not _has_buckets(answer)
-    if (total and not empty_buckets) or not (answer.get("_shards") or {}).get("total"):
-        return frozenset()
-    return engine.missing(place.of(panel.source), panel.fields())
+    return not total or (draws(panel) and not _has_buckets(answer))
 
 
 def _has_buckets(answer: Answer) -> bool:
