@@ -69,6 +69,16 @@ class Injector:
             return self._rng.choice(self._damages)
 
 
+def slowed(seconds: float) -> Callable[[Call, Forward], Reply]:
+    """No fault, but a service that takes its time, so that something can happen while a page is in hand."""
+
+    def pass_on(call: Call, forward: Forward) -> Reply:
+        time.sleep(seconds if call.method == "POST" else 0.0)
+        return forward()
+
+    return pass_on
+
+
 def cut_before(call: Call, forward: Forward) -> Reply:
     """The server never sees the request."""
     return DROP

@@ -36,8 +36,8 @@ def _order(row: Row) -> tuple[int, str, int]:
 
 def markdown(rows: Sequence[Row]) -> str:
     """The rows, a sum, and why trials failed, where any did."""
-    head = ["what is struck", "fault", "engine", *COUNTS, "s"]
-    lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
+    head = ["what is struck", "fault", "engine", "form", *COUNTS, "s"]
+    lines = [_line(head), _line(["---"] * 4 + ["---:"] * (len(head) - 4))]
     before = ("", "")
     for row in rows:
         group = "" if row.group == before[0] else row.group
@@ -45,10 +45,12 @@ def markdown(rows: Sequence[Row]) -> str:
         before = (row.group, row.fault)
         name = f"{row.engine} **failed**" if is_bad(row) else row.engine
         lines.append(
-            _line([group, fault, name, *(f"{getattr(row, count):,}" for count in COUNTS), f"{row.seconds:.0f}"])
+            _line(
+                [group, fault, name, row.scale, *(f"{getattr(row, count):,}" for count in COUNTS), f"{row.seconds:.0f}"]
+            )
         )
     sums = [f"{sum(getattr(row, count) for row in rows):,}" for count in COUNTS]
-    lines.append(_line(["**all**", "", "", *sums, f"{sum(row.seconds for row in rows):.0f}"]))
+    lines.append(_line(["**all**", "", "", "", *sums, f"{sum(row.seconds for row in rows):.0f}"]))
     failures = [f"- {row.fault}, {row.engine}: {row.failure or 'see the counts'}" for row in rows if is_bad(row)]
     return "\n".join([*lines, *([""] if failures else []), *failures])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.ground import Ground
-from tests.faults.injector import Forward
+from tests.faults.injector import Forward, slowed
 from tests.faults.processes import EnrichService
 from tests.faults.scale import NOW, on
 from tests.faults.trial import Trial
@@ -27,6 +27,7 @@ def test_a_watcher_that_is_killed_at_random_moments_loses_and_doubles_nothing(gr
     rng, in_the_middle = random.Random(SEED), 0
     ledger = ground.ledger("killed")
     with proxied(service) as proxy, Trial("watcher", "SIGKILL at random moments", ground.engine, ledger) as trial:
+        proxy.fault = slowed(0.03)
         for _ in range(NOW.watcher_kills):
             ledger.put(DOCUMENTS)
             before = ledger.left()

@@ -15,11 +15,12 @@ from typing import Any, Self
 import pytest
 
 from tests.faults.ground import Ground
+from tests.faults.injector import slowed
 from tests.faults.ledger import OTHERS, Ledger
 from tests.faults.processes import Watcher
 from tests.faults.scale import MARKS, NOW, SOAK, on
 from tests.faults.trial import Trial
-from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied, wait_until
+from tests.integration.watcher.proxy import FaultProxy, proxied, wait_until
 
 SEED = 22
 DOCUMENTS = 3_000 if NOW is SOAK else 600
@@ -162,15 +163,8 @@ def test_another_writer_and_the_watcher_keep_what_the_other_wrote(ground: Ground
     """`_version` is 1, its writes and one more; its last value and every raw field are there."""
     ledger = ground.ledger("others")
     ledger.put(DOCUMENTS // 2)
-
-    def slow(call: Call, forward: Any) -> Reply:
-        """Time for others between the reading and the writing of a page."""
-        time.sleep(0.03 if call.method == "POST" else 0.0)
-        reply: Reply = forward()
-        return reply
-
     with proxied(service) as proxy, Trial("another writer", "on the same documents", ground.engine, ledger) as trial:
-        proxy.fault, other = slow, trial.made(OtherWriter(ground, ledger))
+        proxy.fault, other = slowed(0.03), trial.made(OtherWriter(ground, ledger))
         with ground.watcher(proxy.url) as watcher, other:
             wait_until(lambda: bool(proxy.requests("/v1/enrich")), timeout_s=30, what="a watcher at work")
             time.sleep(NOW.others_s)

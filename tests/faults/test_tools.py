@@ -120,16 +120,16 @@ def test_the_table_has_the_last_row_of_each_fault_and_names_failures(tmp_path: P
     file = tmp_path / "rows.jsonl"
     rows = [
         Row("cluster", "b", "opensearch", tries=1, documents=5, stuck=5),
-        Row("watcher", "a", "embedded", tries=5, documents=10),
-        Row("cluster", "b", "opensearch", tries=2, documents=1_000, doubled=1),
+        Row("watcher", "a", "embedded", "short", tries=5, documents=10),
+        Row("cluster", "b", "opensearch", "soak", tries=2, documents=1_000, doubled=1),
     ]
     file.write_text("".join(f"{row.line()}\n" for row in rows), encoding="utf-8")
     found = read_rows(file)
     assert [is_bad(row) for row in found] == [False, True]
     table = markdown(found).splitlines()
-    assert table[2] == "| watcher | a | embedded | 5 | 10 | 0 | 0 | 0 | 0 | 0 |"
-    assert table[3] == "| cluster | b | opensearch **failed** | 2 | 1,000 | 0 | 0 | 1 | 0 | 0 |"
-    assert table[4].startswith("| **all** |  |  | 7 | 1,010 | 0 | 0 | 1 |")
+    assert table[2] == "| watcher | a | embedded | short | 5 | 10 | 0 | 0 | 0 | 0 | 0 |"
+    assert table[3] == "| cluster | b | opensearch **failed** | soak | 2 | 1,000 | 0 | 0 | 1 | 0 | 0 |"
+    assert table[4].startswith("| **all** |  |  |  | 7 | 1,010 | 0 | 0 | 1 |")
     assert replace_in(f"x\n{BEGIN}\nold\n{END}\ny", "new") == f"x\n{BEGIN}\nnew\n{END}\ny"
     with pytest.raises(ValueError, match="no place"):
         replace_in("a page", "a table")
