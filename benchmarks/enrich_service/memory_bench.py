@@ -3,8 +3,7 @@
 python -m benchmarks.enrich_service.memory_bench [--data FILE] [--model FILE] [--seconds S] [--connections N]
 
 A real `oversight serve` answers pages of 1,000 distinct rows, attacks and all, one after the other on each connection; no page comes
-twice before the kept results of its rows are gone. Beside the pages a tenth of the requests holds a single document, and a
-hundredth is a page of 10,000, the largest that is taken.
+twice before the kept results of its rows are gone. Beside the pages a tenth of the requests holds a single document.
 """
 
 from __future__ import annotations
@@ -22,13 +21,12 @@ import psutil
 from benchmarks.enrich_service.load import Connection, request
 from benchmarks.enrich_service.processes import Server, keep_off_the_servers, serving
 from benchmarks.enrich_service.traffic import rows_of, traffic
-from enrich_service.config import DEFAULT_MAX_DOCUMENTS
 from enrich_service.model_file import read
 from oversight.settings import DEFAULT_MODEL
 
 LOOKS = 12
 """Lines of the table."""
-PAGES = 60
+PAGES = 30
 MB = 1024 * 1024
 
 
@@ -42,9 +40,8 @@ def main() -> None:
     arguments = parser.parse_args()
     records, rows = rows_of(arguments.data)
     pages = traffic(records, "distinct", read(arguments.model).contract, pages=PAGES).bodies
-    documents = [document for page in pages for document in orjson.loads(page)["documents"]]
+    documents = orjson.loads(pages[0])["documents"]
     requests = [
-        request("/v1/enrich", orjson.dumps({"documents": documents[:DEFAULT_MAX_DOCUMENTS]})),
         *(request("/v1/enrich", page) for page in pages),
         *(request("/v1/enrich", orjson.dumps({"documents": [one]})) for one in documents[: PAGES // 10]),
     ]
