@@ -44,6 +44,8 @@ SHORT = ",".join(_VALUES[column] for column in kdd99.FLOW)
 NOW = "<now>"
 NAMESPACE = "<namespace>"
 ENGINE = "<what the engine says>"
+OF_AN_ENGINE = ("invalid_json", "pipeline_error", "too_many_fields")
+"""Codes whose message holds the engine's own words."""
 
 
 def simulate(
@@ -79,13 +81,15 @@ def comparable(document: dict[str, Any] | None, namespace: str) -> Any:
         return None
     text = json.dumps(document, ensure_ascii=False).replace(f"-{namespace}", f"-{NAMESPACE}")
     plain: dict[str, Any] = json.loads(text)
-    plain["data_stream"]["namespace"] = NAMESPACE
+    if "data_stream" in plain:  # not where plain processors alone could run
+        plain["data_stream"]["namespace"] = NAMESPACE
     for place, key in ((plain, "@timestamp"), (plain["event"], "ingested")):
         place[key] = NOW if _is_now(place[key]) else place[key]
     rejected = plain["oversight"].get("rejected", [])
     rejected.sort(key=lambda item: json.dumps(item, sort_keys=True))
-    if plain.get("error", {}).get("type") == "invalid_json":
-        plain["error"]["message"] = re.sub(r"\(.*\)$", f"({ENGINE})", plain["error"]["message"])
+    error = plain.get("error", {})
+    if error.get("type") in OF_AN_ENGINE or plain["oversight"].get("failure", {}).get("processor") == "json-number":
+        error["message"] = re.sub(r"\(.*\)", f"({ENGINE})", error["message"], flags=re.DOTALL)
     return plain
 
 
