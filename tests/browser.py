@@ -20,6 +20,7 @@ CHROMIUM = "/usr/bin/chromium"
 PICTURES = "SCREENS_FOLDER"
 """Environment variable: where pictures are kept in place of build/screens."""
 READY_MS = 30_000
+LARGE_BYTES = 180_000
 
 
 def why_no_chromium() -> str:
@@ -63,14 +64,16 @@ class Visit:
         return self.page.evaluate(script, argument)
 
     def keep(self, name: str, *, whole: bool = False) -> Path:
-        """A picture of what is shown, in few colours so that it is small."""
+        """A picture of what is shown, in few colours where it would be large."""
         from PIL import Image
 
         folder = Path(os.environ.get(PICTURES, ROOT / "build" / "screens"))
         folder.mkdir(parents=True, exist_ok=True)
         shot = Image.open(io.BytesIO(self.page.screenshot(full_page=whole, animations="disabled")))
         path = folder / f"{name}.png"
-        shot.convert("RGB").quantize(192, dither=Image.Dither.NONE).save(path, optimize=True)
+        shot.convert("RGB").save(path, optimize=True)
+        if path.stat().st_size > LARGE_BYTES:
+            shot.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
         return path
 
 

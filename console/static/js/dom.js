@@ -13,6 +13,11 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Text in which what stands between backticks is code. */
+export function withCode(text) {
+  return text.split("`").map((part, place) => (place % 2 ? make("code", { text: part }) : part));
+}
+
 export const byId = (id) => document.getElementById(id);
 
 /** Say something to a screen reader, and only to it. */

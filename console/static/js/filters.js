@@ -51,6 +51,7 @@ function apply() {
 /** Show what the address says. */
 function show() {
   const select = byId("range");
+  offerRange(select);
   const preset = state.to() === "now" && [...select.options].some((option) => option.value === state.from());
   select.value = preset ? state.from() : "absolute";
   byId("absolute").hidden = preset;
@@ -64,6 +65,14 @@ function show() {
   document.querySelectorAll("nav [data-page]").forEach((link) => {
     link.setAttribute("href", state.elsewhere(new URL(link.href).pathname));
   });
+}
+
+/** An address may have a range back from now that is none of the usual ones: it is one more to choose. */
+function offerRange(select) {
+  const parts = /^now-(\d+)([smhdwMy])$/.exec(state.from());
+  if (!parts || state.to() !== "now" || [...select.options].some((option) => option.value === state.from())) return;
+  const units = { s: "seconds", m: "minutes", h: "hours", d: "days", w: "weeks", M: "months", y: "years" };
+  select.prepend(make("option", { value: state.from(), text: `Last ${parts[1]} ${units[parts[2]]}` }));
 }
 
 function showPills(control) {

@@ -1,6 +1,6 @@
 // The counts above every page, and what the page says when there is nothing or something is wrong.
 
-import { byId, make } from "./dom.js";
+import { byId, make, withCode } from "./dom.js";
 import { count, duration, moment, time } from "./format.js";
 import * as state from "./state.js";
 
@@ -48,7 +48,7 @@ function welcome(header) {
     ["oversight ship FILE...", "sends files of raw events; `oversight simulate` makes some to try"],
   ].slice(header.there ? 1 : 0);
   byId("welcome-steps").replaceChildren(
-    ...steps.map(([command, what]) => make("li", {}, make("code", { text: command }), ` ${what}`)),
+    ...steps.map(([command, what]) => make("li", {}, make("code", { text: command }), " ", ...withCode(what))),
   );
 }
 

@@ -1,7 +1,7 @@
 // Shows the figures of each panel: a number, a chart, a table, or why there is nothing.
 
 import * as charts from "./charts.js";
-import { make } from "./dom.js";
+import { make, withCode } from "./dom.js";
 import * as state from "./state.js";
 import { dataTable, documentTable } from "./tables.js";
 
@@ -95,11 +95,6 @@ function emptiness(panel) {
     lines.push(make("p", { class: "problem" }, ...withCode(`The index has no ${names}; \`oversight provision\` adds what this version writes.`)));
   }
   return make("div", { class: "nothing" }, ...lines);
-}
-
-/** Text in which what stands between backticks is code. */
-function withCode(text) {
-  return text.split("`").map((part, place) => (place % 2 ? make("code", { text: part }) : part));
 }
 
 function capital(text) {
