@@ -3,13 +3,15 @@
     request ─┬─ POST /v1/enrich, JSON of a stated length, a good token, room ──▶ documents ──▶ results ──▶ 200
              └─ anything else, and what turns out to have a fault ──▶ Flask, from the start: it knows every message
 
-What was read of a body goes on with the request, so Flask finds it whole, or cut short where it was.
+Large pages take turns on the cores. What was read of a body goes on with the request, so Flask finds it whole, or cut short where it was.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import os
+import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LARGE_BYTES = 64 * 1024
+"""A body from here on takes turns with the others, as many at a time as there are cores: two pages on one core push each other
+out of its cache, and both take a sixth longer. What is smaller is answered meanwhile."""
+
 
 class Direct:
     """A WSGI application around another one, which answers the plain pages itself. To be followed by `access`.
@@ -49,6 +55,7 @@ class Direct:
     ) -> None:  # fmt: skip
         self._other, self._models, self._config = other, models, config
         self._metrics, self._tokens, self._follows = metrics, tokens, follows
+        self._turns = threading.Semaphore(cores())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
@@ -82,6 +89,12 @@ class Direct:
         body = _read(environ)
         if body is None:
             return None
+        if len(body) < LARGE_BYTES:
+            return self._results(body)
+        with self._turns:
+            return self._results(body)
+
+    def _results(self, body: bytes) -> bytes | None:
         page = self._page(body)
         if page is None:
             return None
@@ -118,3 +131,8 @@ def _read(environ: WSGIEnvironment) -> bytes | None:
     finally:
         environ["wsgi.input"] = io.BytesIO(body)
     return body if len(body) == length else None
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

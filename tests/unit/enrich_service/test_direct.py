@@ -6,6 +6,8 @@ import gzip
 import io
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from contract.errors import ArtifactError
 from enrich_service.app import create_app, models_of
 from enrich_service.artifact import Artifact
 from enrich_service.config import AppConfig
-from enrich_service.direct import Direct
+from enrich_service.direct import LARGE_BYTES, Direct, cores
 from tests.artifacts import HEALTHY, HOT
 
 BODY = json.dumps(
@@ -112,6 +114,23 @@ def test_a_model_or_a_service_that_fails_is_reported_by_flask(turbine: Artifact,
     assert passed.n == 1
     assert answer.status_code == (503 if isinstance(failure, ArtifactError) else 500)
     assert answer.json["error"]["type"] == ("model_failed" if isinstance(failure, ArtifactError) else "internal_error")
+
+
+def test_large_pages_take_turns_and_small_ones_do_not_wait(turbine: Artifact) -> None:
+    """On one core a second large page waits until the first has its results; a small one is answered meanwhile."""
+    app, _ = application(turbine)
+    direct = next(cell.cell_contents for cell in app.wsgi_app.__closure__ if isinstance(cell.cell_contents, Direct))
+    direct._turns = Semaphore(1)
+    large = json.dumps({"documents": [{"id": "a" * LARGE_BYTES, "source": HEALTHY}]}).encode()
+    with ThreadPoolExecutor(1) as pool, direct._turns:
+        waiting = pool.submit(post, app, large)
+        assert post(app).status_code == 200
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        direct._turns.release()
+        assert waiting.result(10).status_code == 200
+        direct._turns.acquire()
+    assert cores() >= 1
 
 
 def test_both_ways_are_counted_alike(turbine: Artifact) -> None:
