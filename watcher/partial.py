@@ -78,25 +78,26 @@ def _objects_are_plain(column: Sequence[Any], prefix: str, depth: int) -> bool:
             groups[tuple(each)].append(each)
     for keys, group in groups.items():
         for key in keys:
-            if not _column_is_plain(list(map(itemgetter(key), group or column)), key, prefix, depth):
+            if not _column_is_plain(group or column, key, prefix, depth):
                 return False
     return True
 
 
-def _column_is_plain(column: Sequence[Any], key: str, prefix: str, depth: int) -> bool:
-    path = prefix + key
+def _column_is_plain(objects: Sequence[Any], key: str, prefix: str, depth: int) -> bool:
+    """The values of one key of all these objects, which have it."""
+    path, value_of = prefix + key, itemgetter(key)
     if "." in key or (not prefix and key not in ROOT_KEYS):
         return False
-    kinds = set(map(type, column))
+    kinds = set(map(type, map(value_of, objects)))
     if dict in kinds and path not in WHOLE:
-        return _objects_are_plain(column, f"{path}.", depth + 1)
+        return _objects_are_plain(list(map(value_of, objects)), f"{path}.", depth + 1)
     if _path_problem(path):
         return False
     if path in WHOLE or path not in BY_NAME:
         return True
     if list in kinds:
         kinds.remove(list)
-        kinds.update(map(type, chain.from_iterable(each for each in column if type(each) is list)))
+        kinds.update(map(type, chain.from_iterable(value for value in map(value_of, objects) if type(value) is list)))
     return kinds <= {bool} if path in BOOLEANS else kinds <= PLAIN
 
 
