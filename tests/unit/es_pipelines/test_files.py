@@ -27,7 +27,13 @@ SCRIPTS = {
 }
 SOURCES = {name: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
 ELASTICSEARCH = Capabilities(
-    data_streams=True, index_mode=True, lifecycle=True, failure_store=True, pipeline_meta=True, security=True, roles=True
+    data_streams=True,
+    index_mode=True,
+    lifecycle=True,
+    failure_store=True,
+    pipeline_meta=True,
+    security=True,
+    roles=True,
 )
 NOTES = ("_oversight", "_ingest")
 NO_FIELDS_OF_A_DOCUMENT = {"kdd99", "message", "log", "event", "oversight"}
