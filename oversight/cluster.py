@@ -13,6 +13,7 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from contract.errors import EngineUnavailableError, InputError, OversightError, SettingsError
 from oversight.addresses import refuse_plain_http
 from oversight.fast_json import SERIALIZERS
+from oversight.product import WatchfulTransport
 from oversight.settings import ElasticsearchSettings, OversightSettings, load
 
 
@@ -40,7 +41,7 @@ def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
         options["basic_auth"] = (settings.username, settings.password.get_secret_value())
     return Elasticsearch(
         settings.url, request_timeout=settings.timeout_s, max_retries=2, retry_on_timeout=True, serializers=SERIALIZERS,
-        **options,
+        transport_class=WatchfulTransport, **options,
     )  # fmt: skip
 
 

@@ -52,6 +52,7 @@ TO_THE_ENGINE: dict[str, Damages] = {
     "the connection breaks in the answer to a bulk request": lambda _: [cut_in_answer],
     "a bulk request is done and never answered": lambda _: [hang_after],
     "a bulk request is done and a gateway answers": lambda _: [gateway(200), gateway(502), gateway(504)],
+    "a gateway answers anything with a page": lambda _: [gateway(200), gateway(502), gateway(504)],
     "bulk requests are answered late": lambda _: [delay(0.4)],
     "bulk requests are answered 429 with Retry-After": lambda _: [busy(429)],
     "bulk requests are answered 503 with Retry-After": lambda _: [busy(503)],
@@ -67,6 +68,7 @@ OF_THE_SERVICE: dict[str, Damages] = {
     "answers results in another order": lambda _: [another_order],
     "answers results of other documents": lambda _: [OtherIds()],
 }
+ON_ANY_REQUEST = {"a gateway answers anything with a page"}
 ENGINES_IN_SHORT = {
     "a bulk request is done and its answer is lost": list(MARKS),
     "a bulk request is done and never answered": [],  # each costs a timeout
@@ -136,7 +138,9 @@ def each_on(faults: Sequence[str]) -> list[Any]:
 def test_what_happens_on_the_way_to_the_engine_costs_no_document(lab: Lab, fault: str) -> None:
     ledger = lab.ground.ledger(f"wire-{list(TO_THE_ENGINE).index(fault)}")
     with Trial("the wire to the engine", fault, lab.ground.engine, ledger) as trial:
-        lab.engine.fault = trial.made(Injector(TO_THE_ENGINE[fault](lab.engine), seed=SEED, most=NOW.damages))
+        path = "/" if fault in ON_ANY_REQUEST else "/_bulk"
+        damages = TO_THE_ENGINE[fault](lab.engine)
+        lab.engine.fault = trial.made(Injector(damages, seed=SEED, path=path, most=NOW.damages))
         ledger.put(NOW.documents)
         trial.settle([lab.watcher])
 

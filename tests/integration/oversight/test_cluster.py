@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from elastic_transport import TransportError
 from elasticsearch import Elasticsearch
 
 from contract.errors import EngineUnavailableError, SettingsError
@@ -20,6 +21,7 @@ from oversight.settings import ElasticsearchSettings
 from tests.artifacts import write_model
 from tests.conftest import PASSWORD
 from tests.integration.watcher.conftest import FAST, Place, events
+from tests.integration.watcher.proxy import Reply, proxied
 from tests.servers import enrich_service
 from watcher.config import Totals
 from watcher.heartbeat import read_heartbeats
@@ -85,6 +87,25 @@ def test_a_page_that_is_not_there() -> None:
         pytest.raises(SettingsError, match="not Elasticsearch"),
     ):
         connect(ElasticsearchSettings(url=url))
+
+
+@pytest.mark.parametrize("page", [(b"<html>It works!</html>", "text/html"), (b"{}", "application/json")])
+def test_a_gateways_page_is_never_taken_for_an_answer(embedded_url: str, page: tuple[bytes, str]) -> None:
+    """It says 200 once the client knows its server: read as an answer it would end a watcher, or find nothing."""
+    body, kind = page
+    with proxied(embedded_url) as proxy, connect(ElasticsearchSettings(url=proxy.url)) as es:
+        assert es.search(size=0)["hits"]["hits"] == []
+        proxy.fault = lambda call, forward: Reply(200, body, {"content-type": kind})
+        asks: list[Callable[[], object]] = [
+            es.search,
+            es.info,
+            lambda: es.open_point_in_time(index="*", keep_alive="1m"),
+        ]
+        for ask in asks:
+            with pytest.raises(TransportError, match="something else answered in its place"):
+                ask()
+        proxy.fault = None
+        assert es.info()["version"]
 
 
 def test_a_cluster_that_is_overloaded() -> None:
