@@ -198,8 +198,14 @@ def _sync_folder(folder: Path) -> None:
 def _checked(path: Path, data: Any) -> Pointer:
     if not isinstance(data, dict):
         raise _damaged(path, "is no JSON object")
-    if data.get("format") != FORMAT:
-        raise _damaged(path, f"has format {shorten(data.get('format'))}, this Oversight reads {FORMAT}")
+    written = data.get("format")
+    if type(written) is int and written > FORMAT:
+        raise ArtifactError(
+            f"a newer Oversight wrote {path} (format {written}, this one reads {FORMAT}), and it was left as it is; "
+            f"run the newer Oversight, or name another model folder"
+        )
+    if written != FORMAT:
+        raise _damaged(path, f"has format {shorten(written)}, this Oversight reads {FORMAT}")
     previous, foreign = data.get("previous", []), data.get("foreign", False)
     if not isinstance(previous, list):
         raise _damaged(path, f"has `previous` {shorten(previous)}, which is no list")

@@ -226,7 +226,11 @@ def _lock(descriptor: int, stream: str, folder: Path) -> None:
 
 
 def load(path: Path) -> Registry:
-    """The registry in a file; an empty one where there is none. A damaged one is set aside, and that is said."""
+    """The registry in a file; an empty one where there is none. A damaged one is set aside, and that is said.
+
+    Raises:
+        InputError: it cannot be read, or a newer Oversight wrote it; then it stays as it is.
+    """
     try:
         content, saved_ns = path.read_bytes(), path.stat().st_mtime_ns
     except FileNotFoundError:
@@ -250,7 +254,13 @@ def load(path: Path) -> Registry:
 
 
 def _parse(path: Path, content: Any) -> Registry:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    written = content.get("format") if isinstance(content, dict) else None
+    if type(written) is int and written > FORMAT:
+        raise InputError(
+            f"a newer Oversight wrote the registry {path} (format {written}, this one reads {FORMAT}), and it was left as it "
+            f"is; ship with the newer Oversight, or give this one another OVERSIGHT_STATE, where it asks the stream"
+        )
+    if written != FORMAT:
         raise ValueError(f"expected an object of format {FORMAT}")
     registry = Registry(path, [_entry(raw) for raw in content["files"]])
     registry.index_uuid = _typed(content, "index_uuid", str)

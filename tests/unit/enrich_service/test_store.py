@@ -167,6 +167,17 @@ def test_a_damaged_pointer_is_told_in_one_line(store: ModelStore, text: bytes, w
     assert "\n" not in str(caught.value)
 
 
+def test_a_model_folder_of_a_newer_oversight_is_named_and_left_as_it_is(store: ModelStore, files: list[Path]) -> None:
+    """To move the pointer away, as for a damaged one, would lose which version is active."""
+    text = b'{"format": 99, "active": "4324a78c35e4"}'
+    (store.folder / POINTER).write_bytes(text)
+    for attempt in (lambda: read(store.folder), lambda: store.activate(str(files[0]))):
+        with pytest.raises(ArtifactError, match=r"^a newer Oversight wrote .*format 99, this one reads 1") as caught:
+            attempt()
+        assert "away" not in str(caught.value)
+    assert (store.folder / POINTER).read_bytes() == text
+
+
 def test_the_pointer_keeps_what_it_is_given(tmp_path: Path) -> None:
     """And forgets the oldest activations."""
     many = tuple(f"{n:012x}" for n in range(MAX_PREVIOUS + 5))

@@ -27,7 +27,7 @@ def entry(**changes: Any) -> Entry:
         b"\x00\xff",
         b"[]",
         b"{}",
-        b'{"format": 99}',
+        b'{"format": "99"}',
         b'{"format": 1, "files": [{"inode": 1}]}',
         b'{"format": 1, "fil',
     ],
@@ -42,6 +42,20 @@ def test_a_damaged_registry_is_set_aside_and_said_in_one_line(
     assert (tmp_path / "shipped.damaged").read_bytes() == content
     assert len(caplog.messages) == 1
     assert "\n" not in caplog.messages[0]
+
+
+def test_a_registry_of_a_newer_oversight_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    """Set aside, it would be lost for the newer one, which then sends everything again to learn what is there."""
+    content = b'{"format": 99, "files": "in another form"}'
+    with opened(tmp_path, cluster="c", stream="s") as registry:
+        path = registry.path
+    path.write_bytes(content)
+    message = r"^a newer Oversight wrote the registry .*format 99, this one reads 1.*OVERSIGHT_STATE"
+    with pytest.raises(InputError, match=message) as refused, opened(tmp_path, cluster="c", stream="s"):
+        pass
+    assert "\n" not in str(refused.value)
+    assert path.read_bytes() == content
+    assert not list(tmp_path.glob("*.damaged"))
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_registry(tmp_path: Path) -> None:
