@@ -12,11 +12,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from contract.errors import InputError
+from contract.heartbeats import heartbeat_index
 from es_pipelines import normal
 from es_pipelines.calls import call, error_of
+from es_pipelines.holdings import held
 from es_pipelines.kinds import Action, Installation, Kind, Need, Resource, Standing, Step
 from es_pipelines.marks import Mark, from_meta
 
@@ -53,7 +55,7 @@ class Live(Kind):
         return Standing(
             self.name,
             name,
-            {**body, "template": found["template"], "write_index": index},
+            {**body, "template": found["template"], "write_index": index, "failures": _failures(found)},
             Mark(namespace, "", "") if ours else None,
         )
 
@@ -139,6 +141,28 @@ class Live(Kind):
         """Make it; settings and mapping come from the templates."""
         raise NotImplementedError
 
+    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+        """With every document in it; asked once more, because a shipper may have been faster than the plan.
+
+        Raises:
+            InputError: it holds documents now, which are not to be taken.
+        """
+        keep = not installation.with_data and step.name != heartbeat_index(installation.namespace)
+        if keep and step.standing is not None:
+            try:
+                reason = held(es, step.name, step.standing.body.get("failures", ()))
+            except NotFoundError:
+                return
+            if reason:
+                raise InputError(
+                    f"{step.kind} {step.name} was empty and is no longer: {reason}; run it again to see what stays"
+                )
+        call(es, "DELETE", self.delete_path(step.name), allow=(404,))
+
+    def delete_path(self, name: str) -> str:
+        """What is deleted."""
+        return f"/{name}"
+
     def mapping_options(self) -> Mapping[str, str] | None:
         """Options of a change of its mapping."""
         return None
@@ -178,9 +202,9 @@ class DataStream(Live):
         call(es, "POST", f"/{step.name}/_rollover")
         return step
 
-    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
-        """With every event in it."""
-        call(es, "DELETE", f"/_data_stream/{step.name}", allow=(404,))
+    def delete_path(self, name: str) -> str:
+        """The stream, with the indices behind it."""
+        return f"/_data_stream/{name}"
 
     def how_to_look(self, name: str) -> str:
         """The request that shows it."""
@@ -219,9 +243,10 @@ class PlainIndex(Live):
             f"take another OVERSIGHT_NAMESPACE, or delete the index"
         )
 
-    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
-        """With every document in it."""
-        call(es, "DELETE", f"/{step.name}", allow=(404,))
+
+def _failures(stream: Mapping[str, Any]) -> list[str]:
+    """Indices of a stream's failure store; none where the engine has none."""
+    return [str(index["index_name"]) for index in (stream.get("failure_store") or {}).get("indices", [])]
 
 
 def _make(es: Elasticsearch, path: str) -> None:

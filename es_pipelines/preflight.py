@@ -16,6 +16,7 @@ from elasticsearch import Elasticsearch
 
 from es_pipelines.calls import call
 from es_pipelines.disk import Watermark, watermark
+from es_pipelines.holdings import is_backing
 from es_pipelines.kinds import Need, Resource
 from es_pipelines.marks import release
 from es_pipelines.plan import Finding
@@ -79,7 +80,7 @@ def health(es: Elasticsearch, stream: str) -> Iterator[Finding]:
         return
     body = call(es, "GET", "/_cluster/health", params={"level": "indices"}, allow=(408,)).body
     red = sorted(name for name, index in body.get("indices", {}).items() if index.get("status") == "red")
-    ours = [name for name in red if name == stream or name.startswith(f".ds-{stream}-")]
+    ours = [name for name in red if name == stream or is_backing(name, stream)]
     if ours:
         yield Finding(
             True,
@@ -105,8 +106,8 @@ def disk(es: Elasticsearch) -> Iterator[Finding]:
     }
     columns = {"format": "json", "bytes": "b", "h": "node,disk.avail,disk.total"}
     for node in call(es, "GET", "/_cat/allocation", params=columns).body:
-        if not str(node.get("disk.total") or "").isdigit():
-            continue  # shards without a node
+        if not int(node.get("disk.total") or 0):
+            continue  # shards without a node, or a disk whose size the system does not tell
         finding = _past(str(node["node"]), int(node["disk.avail"]), int(node["disk.total"]), marks)
         if finding is not None:
             yield finding

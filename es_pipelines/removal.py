@@ -19,9 +19,10 @@ from contract.fields import stream_name
 from contract.heartbeats import heartbeat_index
 from es_pipelines import normal
 from es_pipelines.calls import call
+from es_pipelines.holdings import held, is_backing
 from es_pipelines.kinds import WRITES, Action, Installation, Standing, Step, by_name
-from es_pipelines.kinds_live import Live, PlainIndex
-from es_pipelines.kinds_marked import Marked
+from es_pipelines.kinds_live import DataStream, Live, PlainIndex
+from es_pipelines.kinds_marked import IndexTemplate, Marked
 from es_pipelines.marks import own_version
 from es_pipelines.plan import Plan, every
 from es_pipelines.registered import KINDS
@@ -46,18 +47,32 @@ def plan_removal(
     installation = Installation(namespace, own_version(), force, with_data=with_data)
     stands = _standing(es, namespace)
     found = [(kind, standing, KINDS[kind].stranger(standing, installation)) for kind, standing in every(stands)]
+    foreign = {standing.name for kind, standing, stranger in found if stranger and kind == IndexTemplate.name}
+    found = [  # a stream is known as ours by the name of its template alone
+        (kind, standing, stranger or ("its template is not ours" if standing.body.get("template") in foreign else ""))
+        if kind == DataStream.name
+        else (kind, standing, stranger)
+        for kind, standing, stranger in found
+    ]
     ours = [(kind, standing) for kind, standing, stranger in found if not stranger]
     reasons = _kept(es, ours, installation)
     steps = [
-        _step(kind, standing, stranger, reasons.get((kind, standing.name), "")) for kind, standing, stranger in found
+        _step(kind, standing, stranger, reasons.get((kind, standing.name), ""), installation)
+        for kind, standing, stranger in found
     ]
     return Plan(stream_name(namespace), tuple(steps)), installation
 
 
-def _step(kind: str, standing: Standing, stranger: str, reason: str) -> Step:
-    step = Step(kind, standing.name, Action.REMOVE, standing=standing)
+def _step(kind: str, standing: Standing, stranger: str, reason: str, installation: Installation) -> Step:
+    step, mark = Step(kind, standing.name, Action.REMOVE, standing=standing), standing.mark
     if stranger:
         return step.because(Action.IGNORE, "it is not ours")
+    if mark is not None and mark.is_newer_than(installation.version) and not installation.force:
+        return step.because(
+            Action.NEWER,
+            f"Oversight {mark.version} wrote it and this is {installation.version}, which may not know all that belongs to it; "
+            f"let the newer Oversight remove it, or use --force",
+        )
     return step.because(Action.STAY, reason) if reason else step
 
 
@@ -77,11 +92,9 @@ def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Ins
     """Why each that stays does."""
     reasons: Reasons = {}
     for kind, standing in ours:
-        if isinstance(KINDS[kind], Live) and not installation.with_data and (count := _count(es, standing.name)):
-            holds = (
-                "1 document; --with-data removes it" if count == 1 else f"{count:,} documents; --with-data removes them"
-            )
-            reasons[kind, standing.name] = f"it holds {holds}"
+        if isinstance(KINDS[kind], Live) and not installation.with_data:
+            holds = held(es, standing.name, standing.body.get("failures", ()))
+            reasons |= {(kind, standing.name): holds} if holds else {}
         edited = KINDS[kind].edited(standing)
         if edited and not installation.force:
             reasons[kind, standing.name] = f"{edited}; --force removes it"
@@ -108,12 +121,6 @@ def _with_needed(ours: list[tuple[str, Standing]], referable: Mapping[str, str],
     return reasons
 
 
-def _count(es: Elasticsearch, name: str) -> int:
-    """Documents under a name, those that came a moment ago included."""
-    call(es, "POST", f"/{name}/_refresh", allow=(403,))
-    return int(call(es, "GET", f"/{name}/_count").body["count"])
-
-
 def users(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
     """What of others refers to something of ours: its name, and who. Who is `known` is no other."""
     for kind in KINDS.values():
@@ -122,7 +129,17 @@ def users(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[
         for name, body in kind.listed(call(es, "GET", kind.path, allow=(404,)).body):
             if name not in known:
                 yield from ((used, f"{kind.name} {name}") for used in kind.references(kind.normal(body)) & ours)
+    yield from _legacy_templates_of(es, ours)
     yield from _indices_of(es, ours, known)
+
+
+def _legacy_templates_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
+    """Templates of before there were index templates that name a pipeline of ours; none of these is our own."""
+    keys = ("*.settings.index.default_pipeline", "*.settings.index.final_pipeline")
+    answer = call(es, "GET", "/_template", params={"filter_path": ",".join(keys)}, allow=(400, 404, 405))
+    for name, body in answer.body.items() if answer.status == 200 else ():
+        named = set(map(str, normal.settings(body.get("settings", {})).values()))
+        yield from ((used, f"legacy template {name}") for used in named & ours)
 
 
 def _indices_of(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
@@ -136,7 +153,7 @@ def _indices_of(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[
         warnings.simplefilter("ignore", ElasticsearchWarning)
         found: Mapping[str, Any] = call(es, "GET", path, params=params, allow=(404,)).body
     for index, body in found.items():
-        if index in known or any(index.startswith(f".ds-{name}-") for name in known):
+        if index in known or any(is_backing(index, name) for name in known):
             continue
         named = set(map(str, normal.settings(body["settings"]).values()))
         yield from ((used, f"index {index}") for used in named & ours)
