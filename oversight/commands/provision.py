@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ from oversight.cluster import connect
 from oversight.commands import provision_show as show
 from oversight.commands.provision_keys import KeyWish, after_keys, as_data
 from oversight.settings import OversightSettings, load
+
+KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
+"""As Elasticsearch takes it; a key that is valid for seconds would end before its file is written."""
 
 
 @click.command()
@@ -74,8 +78,14 @@ def command(
         raise click.UsageError(
             "--keys goes with neither --plan, --check nor --remove; a removal ends all keys by itself"
         )
-    if keys is None and (rotate_keys or key_expiry):
+    if keys is None and (rotate_keys or key_expiry is not None):
         raise click.UsageError("--rotate-keys and --key-expiry go with --keys FOLDER only")
+    if key_expiry is not None and not KEY_EXPIRY.fullmatch(
+        key_expiry
+    ):  # else all the rest is written before it is refused
+        raise click.UsageError(
+            f"--key-expiry={key_expiry} is no time; expected days, hours or minutes such as 90d, 12h, 30m"
+        )
     settings = load(OversightSettings, namespace=namespace, model=model)
     with connect() as es:
         if remove:
@@ -108,7 +118,9 @@ def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -
         for line in [*lines, *show.notes(planned, omissions=not check), *show.obstacles(planned)]:
             click.echo(line)
         does = f"; `{next_command}` does it" if planned.writes and not planned.in_the_way else ""
-        click.echo(f"{show.summary(planned.steps, done=False)}; nothing was written{does}")
+        compared = planned.steps or not planned.in_the_way
+        found = show.summary(planned.steps, done=False) if compared else "nothing was compared with what stands"
+        click.echo(f"{found}; nothing was written{does}")
     if planned.in_the_way or (check and planned.drift):
         sys.exit(1)
 

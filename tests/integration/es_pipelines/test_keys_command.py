@@ -108,6 +108,11 @@ def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
         ("--keys", "k", "--remove"),
         ("--rotate-keys",),
         ("--key-expiry", "1d"),
+        ("--keys", "k", "--key-expiry", "soon"),
+        ("--keys", "k", "--key-expiry", "0d"),
+        ("--keys", "k", "--key-expiry", "-1d"),
+        ("--keys", "k", "--key-expiry", "5s"),
+        ("--keys", "k", "--key-expiry", ""),
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_use(tmp_path: Path, options: tuple[str, ...]) -> None:

@@ -138,6 +138,30 @@ def test_a_cluster_that_is_starting_is_one_line(
     assert not [call for call in proxy.calls if call.method in ("PUT", "DELETE")]
 
 
+@pytest.mark.parametrize("words", [["--plan"], ["--check"]], ids=["plan", "check"])
+def test_a_plan_that_was_stopped_does_not_say_that_nothing_is_there(
+    proxy: FaultProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    """What stands was not looked at; both end with 1."""
+    proxy.fault = answering({"/_cat/allocation": _disk(30)})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
+    with pytest.raises(SystemExit) as ended:
+        main(["provision", *words])
+    assert ended.value.code == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "nothing was compared with what stands; nothing was written"
+
+
+def test_a_disk_of_unknown_size_is_no_finding(proxy: FaultProxy) -> None:
+    """Some file systems say 0 of 0 bytes."""
+    assert planned(proxy, {"/_cat/allocation": _disk(0, 0)}).findings == ()
+
+
 def test_disks_that_nobody_watches_are_no_finding(proxy: FaultProxy) -> None:
     """Where the thresholds are switched off Elasticsearch writes until the disk is full."""
     off = _settings(**{"cluster.routing.allocation.disk.threshold_enabled": "false"})
