@@ -34,6 +34,12 @@ CREATE_ONLY: Mapping[Kind, tuple[str, ...]] = {
     "rule": ("rule_type_id", "consumer", "enabled"),
 }
 """Keys that an update does not take. So a rule that somebody has switched off stays off."""
+OF_RULE = (
+    "name", "rule_type_id", "consumer", "tags", "schedule", "params", "alert_delay", "flapping", "artifacts", "throttle",
+    "notify_when",
+)  # fmt: skip
+OF_ACTION = ("id", "group", "params", "frequency", "alerts_filter", "use_alert_data_for_template")
+"""What a person sets of a rule and of its actions; an update would take away what it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +86,11 @@ def stable_uuid(name: str) -> str:
 
 
 def content_of(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person sets of a connector or rule; the rest is the server's."""
+    """What a person sets of a connector or rule; the rest is the server's, and what is not set is left out."""
     if kind == "connector":
         return {key: body.get(key) for key in ("name", "connector_type_id", "config")}
-    kept = {key: body.get(key) for key in ("name", "rule_type_id", "consumer", "tags", "schedule", "params")}
-    actions = [
-        {key: each.get(key) for key in ("id", "group", "params", "frequency")} for each in body.get("actions") or []
-    ]
-    return {**kept, "actions": actions}
+    actions = [{key: each[key] for key in OF_ACTION if each.get(key)} for each in body.get("actions") or []]
+    return {**{key: body[key] for key in OF_RULE if body.get(key)}, "actions": actions}
 
 
 def alert_items(contract: ModelContract, names: Names, *, rescored: bool = False) -> list[AlertItem]:

@@ -35,7 +35,8 @@ class Alerting:
                 continue
             if not isinstance(answer.body, Mapping):
                 raise KibanaRefusedError(f"Kibana did not answer with the {kind} {name}; this needs Kibana 8.19 or 9.x")
-            found[kind, name] = Stored(content_of(kind, answer.body), str(answer.body.get("updated_at") or NO_TIME))
+            times = (str(answer.body.get(key) or NO_TIME) for key in ("updated_at", "created_at"))
+            found[kind, name] = Stored(content_of(kind, answer.body), *times)
         return found
 
     def write(self, items: Sequence[AlertItem]) -> None:

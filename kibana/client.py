@@ -7,6 +7,8 @@ Only documented routes: `_import`, `_bulk_get` and `_bulk_delete` below `/api/sa
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +31,8 @@ ADVICE = {
     "missing_references": "what it refers to is not there",
     "unsupported_type": "this Kibana does not know objects of this type",
 }
+STOP = frozenset({"conflict", "ambiguous_conflict", "missing_references"})
+"""Errors at which Kibana writes nothing at all; at any other it writes what has no error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,9 @@ class Kibana:
         return found
 
     def write(self, objects: Sequence[SavedObject]) -> None:
-        """Write objects over what stands under their ids: all of them, or none.
+        """Write objects over what stands under their ids.
+
+        Where Kibana does not take one of them, it may have written the others.
 
         Raises:
             KibanaRefusedError: names the first that it does not take, and why.
@@ -180,9 +186,29 @@ def _stored(each: Mapping[str, Any]) -> Stored:
         ({key: str(one.get(key)) for key in ("id", "name", "type")} for one in each.get("references") or []),
         key=lambda one: one["name"],
     )
-    return Stored(
-        {"attributes": each.get("attributes") or {}, "references": references}, str(each.get("updated_at") or NO_TIME)
-    )
+    attributes = each.get("attributes") or {}
+    if each.get("type") == "index-pattern":
+        attributes = _without_counts(attributes)
+    times = (str(each.get(key) or NO_TIME) for key in ("updated_at", "created_at"))
+    return Stored({"attributes": attributes, "references": references}, *times)
+
+
+def _without_counts(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """A data view as a person made it: Discover saves into it how often each field was picked, and orders its texts anew."""
+    found = dict(attributes)
+    for name, text in attributes.items():
+        with contextlib.suppress(TypeError, ValueError):
+            value = json.loads(text)
+            if name == "fieldAttrs" and isinstance(value, dict):
+                said = {field: _but_count(about) for field, about in value.items()}
+                value = {field: about for field, about in said.items() if about}
+            if isinstance(value, dict | list):
+                found[name] = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return found
+
+
+def _but_count(about: Any) -> Any:
+    return {key: value for key, value in about.items() if key != "count"} if isinstance(about, Mapping) else about
 
 
 def _import_message(errors: Sequence[Mapping[str, Any]], url: str) -> str:
@@ -194,7 +220,9 @@ def _import_message(errors: Sequence[Mapping[str, Any]], url: str) -> str:
     lacking = ", ".join(f"{one.get('type')} {one.get('id')}" for one in error.get("references") or [])
     why = ADVICE.get(kind, f"{kind}: {_reason(error)}") + (f" ({lacking})" if lacking else "")
     more = f"; {len(errors) - 1} more objects have errors" if len(errors) > 1 else ""
-    return f"Kibana at {url} does not import {first.get('type')} {first.get('id')}: {why}{more}; nothing was written"
+    kinds = {each["error"].get("type") for each in errors if isinstance(each.get("error"), Mapping)}
+    rest = "nothing was written" if kinds & STOP else "the others were written, and importing again goes on from there"
+    return f"Kibana at {url} does not import {first.get('type')} {first.get('id')}: {why}{more}; {rest}"
 
 
 def _reason(error: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ ledger ──┘                            unchanged    ours stands there as we
                                       kept         a person has edited it; ours goes beside it, under another id
                                       replaced     a person has edited it, and --force was given
                                       removed      ours of an earlier version that is not wanted any more
-                                      left         the same, edited by a person: not ours any more
+                                      left         the same, edited by a person or shown by what is: not ours any more
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
-from kibana.ledger import Ledger
+from kibana.ledger import Ledger, Record
 from kibana.stored import Key, Stored
 
 Action = Literal["created", "updated", "unchanged", "kept", "replaced", "removed", "left"]
@@ -69,19 +69,37 @@ def plan(
         if steps[-1].action == "kept":
             steps.append(_step(item.beside(), stored, ledger, force=False))
     seen = {step.key for step in steps}
-    return [*steps, *_left_over(seen, stored, ledger)]
+    return _spared([*steps, *_left_over(seen, stored, ledger)], stored)
 
 
 def _step(item: Item, stored: Mapping[Key, Stored], ledger: Ledger, *, force: bool) -> Step:
     found, record = stored.get(item.key), ledger.records.get(item.key)
     if found is None:
         return Step("created", item.key, item.title, item)
-    edited = not item.is_like(found) if record is None else record.is_edited(found)
-    if edited:
+    if record is None and item.is_like(found) and found.saved_since:
+        return Step("unchanged", item.key, item.title)  # a person may have added something: it does not become ours
+    if _is_edited(item, found, record):
         return Step("replaced", item.key, item.title, item) if force else Step("kept", item.key, item.title)
-    if record is None or record.sent == item.digest:
+    if record is None or record.sent == item.digest or record.is_edited(found):
         return Step("unchanged", item.key, item.title, item)
     return Step("updated", item.key, item.title, item)
+
+
+def _is_edited(item: Item, found: Stored, record: Record | None) -> bool:
+    """Whether a person has; what an import wrote that ended before its record is as that import brought it."""
+    if record is None:
+        return not item.is_like(found)
+    return record.is_edited(found) and not (found.as_it_came and item.is_like(found))
+
+
+def _spared(steps: Sequence[Step], stored: Mapping[Key, Stored]) -> list[Step]:
+    """The steps, in which what a person's object shows is left to it: without its data view it would be lost all the same."""
+    needed = {key for step in steps if step.action in ("kept", "left") for key in stored[step.key].shows}
+    needed |= {key for one in needed if one in stored for key in stored[one].shows}  # the data views of its searches
+    return [
+        Step("left", step.key, step.title) if step.action == "removed" and step.key in needed else step
+        for step in steps
+    ]
 
 
 def _left_over(seen: Collection[Key], stored: Mapping[Key, Stored], ledger: Ledger) -> Iterator[Step]:
@@ -100,7 +118,7 @@ def removal(stored: Mapping[Key, Stored], ledger: Ledger, *, force: bool = False
         if found is not None:
             action: Action = "left" if record.is_edited(found) and not force else "removed"
             steps.append(Step(action, key, found.title or key[1]))
-    return steps
+    return _spared(steps, stored)
 
 
 def looked_at(wanted: Sequence[Item], ledger: Ledger) -> list[Key]:

@@ -12,6 +12,7 @@ Key = tuple[str, str]
 """Type and id."""
 DIGEST_DIGITS = 16
 NO_TIME = "-"
+SHOWN = frozenset({"index-pattern", "search"})
 
 
 def digest(value: Any) -> str:
@@ -28,6 +29,24 @@ class Stored:
     """As the server gives it, without what it counts and dates itself."""
     updated_at: str = NO_TIME
     """When it was last saved, where the server tells."""
+    created_at: str = NO_TIME
+    """When it came there; an import that writes over it makes it new."""
+
+    @property
+    def saved_since(self) -> bool:
+        """Whether it was saved after it had come there; False where the server does not tell."""
+        return NO_TIME not in (self.created_at, self.updated_at) and self.created_at != self.updated_at
+
+    @property
+    def as_it_came(self) -> bool:
+        """Whether nobody has saved it since it came there; False where the server does not tell."""
+        return self.created_at != NO_TIME and self.created_at == self.updated_at
+
+    @property
+    def shows(self) -> frozenset[Key]:
+        """Data views and searches without which it shows nothing."""
+        references = self.content.get("references") or ()
+        return frozenset((each["type"], each["id"]) for each in references if each["type"] in SHOWN)
 
     @property
     def digest(self) -> str:

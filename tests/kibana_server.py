@@ -34,6 +34,8 @@ NEWEST = {
 """Of an 8.19 server: it refuses an object of a newer version."""
 CHECKED_REFERENCES = ("index-pattern", "search")
 """Kibana checks no other references at an import."""
+STOP = ("conflict", "ambiguous_conflict", "missing_references")
+"""Errors at which it writes nothing; at others it writes the rest."""
 
 
 def failure(status: int, message: str) -> Reply:
@@ -187,12 +189,15 @@ class FakeKibana:
             if tuple(map(int, each["typeMigrationVersion"].split("."))) > newest:
                 return failure(422, f'Document "{each["id"]}" belongs to a more recent version of Kibana')
         errors = [error for each in objects if (error := self._import_error(space, each, query, set(keys)))]
-        if errors:
+        if any(each["error"]["type"] in STOP for each in errors):
             return 200, {"success": False, "successCount": 0, "warnings": [], "errors": errors}
-        for each in objects:
+        refused = {(each["type"], each["id"]) for each in errors}
+        keys = [key for key in keys if key not in refused]
+        for each in [each for each in objects if (each["type"], each["id"]) not in refused]:
             space.objects[each["type"], each["id"]] = self._brought_up(each)
         done = [{"type": kind, "id": name, "meta": {"title": name}, "managed": False} for kind, name in keys]
-        return 200, {"success": True, "successCount": len(done), "warnings": [], "successResults": done}
+        answer = {"success": not errors, "successCount": len(done), "warnings": [], "successResults": done}
+        return 200, answer | ({"errors": errors} if errors else {})
 
     def _import_error(
         self, space: Space, each: dict[str, Any], query: dict[str, list[str]], known: set[Key]
@@ -255,7 +260,9 @@ class FakeKibana:
             return failure(404, f"Saved object [{kind}/{name}] not found")
         elif taken := {"rule_type_id", "consumer", "enabled", "connector_type_id"} & set(given):
             return failure(400, f"[request body.{min(taken)}]: definition for this key is missing")
-        shelf[name] = (found or {}) | given | {"id": name} | self._rule_dates(kind, given)
+        dates = self._rule_dates(kind, given)
+        created = {"created_at": dates["updated_at"]} if found is None and kind == "alert" else {}
+        shelf[name] = (found or {}) | given | {"id": name} | dates | created
         shelf[name].pop("secrets", None)
         return 200, copy.deepcopy(shelf[name])
 

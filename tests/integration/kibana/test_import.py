@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.kibana_server import FakeKibana, Key, failure
 Run = Callable[..., Ran]
 TRIAGE: Key = ("dashboard", "oversight-default-dashboard-triage")
 BESIDE: Key = ("dashboard", "oversight-default-dashboard-triage-as-shipped")
+EVENTS: Key = ("index-pattern", "oversight-default-data-view-events")
 LEDGER: Key = ("visualization", "oversight-default-visualization-import-record")
 OBJECTS = 13
 """Four data views, four searches, two queries, three dashboards."""
@@ -116,6 +118,7 @@ def test_a_damaged_record_is_as_none(kibana: FakeKibana, run: Run) -> None:
 
 
 def test_removing_takes_ours_and_leaves_what_a_person_edited_or_made(kibana: FakeKibana, run: Run) -> None:
+    """With the data views and searches without which an edited dashboard would show nothing."""
     run("import")
     kibana.edit(TRIAGE, retitled)
     theirs: Key = ("dashboard", "their-own")
@@ -123,7 +126,9 @@ def test_removing_takes_ours_and_leaves_what_a_person_edited_or_made(kibana: Fak
     objects[theirs] = {"type": "dashboard", "id": "their-own", "attributes": {}, "references": [], "updated_at": "2026"}
     removed = run("remove")
     assert "left      dashboard    Our own triage  (edited or used by somebody" in removed.out
-    assert set(objects) == {TRIAGE, theirs}
+    view = "oversight-default-data-view-"
+    shown: set[Key] = {("index-pattern", f"{view}events"), ("index-pattern", f"{view}predictions")}
+    assert set(objects) == {TRIAGE, theirs, ("search", "oversight-default-search-newest-alerts"), *shown}
     assert "nothing to do" in run("remove").out
 
 
@@ -229,13 +234,53 @@ def test_an_object_that_kibana_does_not_take_is_named(
     assert ran.code == 1
     assert "does not import dashboard d: " in ran.line
     assert said in ran.line
-    assert ran.line.endswith("1 more objects have errors; nothing was written")
+    stops = error["type"] in ("conflict", "ambiguous_conflict", "missing_references")
+    rest = "nothing was written" if stops else "the others were written, and importing again goes on from there"
+    assert ran.line.endswith(f"1 more objects have errors; {rest}")
 
 
 def test_an_object_type_that_this_kibana_lacks_is_named(kibana: FakeKibana, run: Run) -> None:
     kibana.known_types = kibana.known_types - {"query"}
     assert "does not import query oversight-default-query-one-user: this Kibana does not know" in run("import").line
-    assert kibana.spaces["default"].objects == {}
+    assert len(kibana.spaces["default"].objects) == OBJECTS - 2
+
+
+def test_an_import_that_ended_halfway_is_no_edit(kibana: FakeKibana, run: Run, other_model: str) -> None:
+    """Kibana has written what it takes, and no record says so: the next import goes on from there."""
+    run("import")
+    types = kibana.known_types
+    kibana.known_types = types - {"query"}
+    assert run("import", "--model", other_model).code == 1
+    kibana.known_types = types
+    assert "kept" not in actions(run("import", "--json", "--model", other_model)).values()
+    kibana.edit(TRIAGE, retitled)
+    assert actions(run("import", "--json"))[TRIAGE[1]] == "kept"
+
+
+def test_what_a_person_added_is_kept_also_without_a_record(kibana: FakeKibana, run: Run, other_model: str) -> None:
+    """It says all that ours says, and more."""
+    run("import")
+    del kibana.spaces["default"].objects[LEDGER]
+    field = '{"hour":{"type":"long","script":{"source":"emit(1)"}}}'
+    kibana.edit(EVENTS, lambda attributes: attributes.update(runtimeFieldMap=field))
+    assert actions(run("import", "--json"))[EVENTS[1]] == "unchanged"
+    assert actions(run("import", "--json", "--model", other_model))[EVENTS[1]] == "kept"
+    assert kibana.spaces["default"].objects[EVENTS]["attributes"]["runtimeFieldMap"] == field
+
+
+def test_the_counts_that_discover_saves_are_no_edit(kibana: FakeKibana, run: Run, other_model: str) -> None:
+    """Each click on a field makes Kibana save the data view."""
+
+    def counted(attributes: dict[str, Any]) -> None:
+        fields = json.loads(attributes["fieldAttrs"])
+        fields["user.id"]["count"] = 3
+        fields["their.field"] = {"count": 1}
+        attributes["fieldAttrs"] = json.dumps(dict(reversed(fields.items())))
+
+    run("import")
+    kibana.edit(EVENTS, counted)
+    assert actions(run("import", "--json"))[EVENTS[1]] == "unchanged"
+    assert actions(run("import", "--json", "--model", other_model))[EVENTS[1]] == "updated"
 
 
 BROKEN = {"type": "dashboard", "id": "d", "error": {"statusCode": 500, "message": "shard"}}

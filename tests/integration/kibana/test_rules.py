@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from contract.alerts import FIELDS as ALERT_FIELDS
 from contract.documents import leaves
@@ -59,6 +62,25 @@ def test_a_rule_that_somebody_edited_is_kept_and_ours_stands_beside_it_switched_
     assert forced[SEVERE] == "replaced"
     assert forced[beside["id"]] == "removed"
     assert rules[SEVERE]["params"]["threshold"] == [0]
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "delay": lambda rule: rule.update(alert_delay={"active": 3}),
+    "flapping": lambda rule: rule.update(flapping={"look_back_window": 10, "status_change_threshold": 3}),
+    "filter of an action": lambda rule: rule["actions"][0].update(alerts_filter={"query": {"kql": "user.id: alice"}}),
+    "one more action": lambda rule: rule["actions"].append(dict(rule["actions"][1], group="recovered")),
+    "schedule": lambda rule: rule.update(schedule={"interval": "10m"}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_a_person_sets_of_a_rule_is_kept(kibana: FakeKibana, run: Run, change: str) -> None:
+    """Also what ours does not say: an update would take it away."""
+    run("rules")
+    edit(kibana, CHANGES[change])
+    theirs = copy.deepcopy(kibana.spaces["default"].rules[SEVERE])
+    assert actions(run("rules", "--rescored", "--json"))[SEVERE] == "kept"
+    assert kibana.spaces["default"].rules[SEVERE] == theirs
 
 
 def test_a_rule_that_somebody_switched_off_is_no_edit_and_stays_off(kibana: FakeKibana, run: Run) -> None:
