@@ -16,10 +16,11 @@ from contract.artifact import ModelContract
 from contract.fields import FAILED, PENDING, STATUS
 from kibana.panels import ARRIVALS, PREDICTIONS, Source
 from kibana.view import ALERT, USER, View
-from kibana.where import Between, Is, Not, Where, query
+from kibana.where import Between, Exists, Is, Not, Where, query
 
 RESCORED = Is("oversight.prediction.rescored", True)
 UNKNOWN_FLAG = "oversight.prediction.unknown"
+AT = "oversight.prediction.at"
 CLOSEST = "oversight.prediction.closest"
 BEHIND_MIN = 5
 """Minutes after which a document that is still pending says that no watcher keeps up."""
@@ -80,7 +81,7 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
             what="an attack of high or critical severity was found; look at it in the dashboard Triage",
             source=PREDICTIONS,
             where=(ALERT, Between("event.severity", 73), *fresh),
-            window_min=5,
+            window_min=60,  # Kibana leaves out what it has told already, so a late write or a restart of Kibana costs nothing
         ),
         Rule(
             id="many-alerts-of-a-user",
@@ -97,9 +98,12 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
         Rule(
             id="watcher-behind",
             name="Watcher behind",
-            what=f"events are pending for more than {BEHIND_MIN} minutes: is `oversight watch` running? see `oversight status`",
+            what=f"events wait for their verdict for more than {BEHIND_MIN} minutes: is `oversight watch` running? see `oversight status`",
             source=ARRIVALS,
-            where=(Is(STATUS, PENDING),),
+            where=(
+                Is(STATUS, PENDING),
+                Not(Exists(AT)),
+            ),  # what `oversight rescore` gives back has its verdict of before
             ago_min=BEHIND_MIN,
             window_min=7 * 24 * 60,
             lasting=True,

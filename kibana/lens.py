@@ -12,7 +12,7 @@ from contract.fields import Kind
 from kibana.lens_charts import COLOURS_BY, LAYER, Palette, needs_colours_by, visualization_of
 from kibana.lens_columns import Columns, bucket, bucket_id, metric, metric_id
 from kibana.objects import Reference
-from kibana.panels import Panel
+from kibana.panels import Panel, Times
 from kibana.where import kql
 
 LAYER_REFERENCE = f"indexpattern-datasource-layer-{LAYER}"
@@ -57,7 +57,8 @@ def layer_reference(data_view: str) -> Reference:
 def columns(panel: Panel, kinds: Mapping[str, Kind]) -> Columns:
     """All columns in their order: buckets from the outside in, then metrics with what is inside of them."""
     found: Columns = {}
-    for number, each in enumerate(panel.by):
+    for number, each in sorted(enumerate(panel.by), key=lambda one: isinstance(one[1], Times)):
+        # time innermost: the commonest values are those of the whole range, not others in each bucket of time
         found[bucket_id(number)] = bucket(each, time_field=panel.time_field, kinds=kinds, order_by=metric_id(0))
     if needs_colours_by(panel):
         found[COLOURS_BY] = found[bucket_id(0)]

@@ -110,6 +110,14 @@ def test_the_training_share_stands_beside_each_label() -> None:
     assert layer["columns"]["m1"]["params"]["formula"] == "count() / overall_sum(count())"
 
 
+def test_the_users_over_time_are_the_same_in_each_bucket_of_time() -> None:
+    """Kibana nests the columns in their order; with time outside, each bucket would have its own commonest users."""
+    for board, panel in (("triage", "users-over-time"), ("oversight", "threats-timestamps")):
+        layer = lens(board, panel)["state"]["datasourceStates"]["formBased"]["layers"]["layer"]
+        kinds = [layer["columns"][name]["operationType"] for name in layer["columnOrder"]]
+        assert kinds == ["terms", "date_histogram", "count"]
+
+
 def test_a_model_with_other_labels_makes_its_own_panels() -> None:
     assert set(colours(lens("oversight", "threats-bar", TURBINE)["state"]["visualization"]["layers"][0])) == {
         "bearing_wear", "healthy", "overheating", "unknown",
