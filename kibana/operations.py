@@ -69,7 +69,7 @@ def _counts() -> tuple[Panel, ...]:
               metrics=(Metric(title="Events"),), where=Is(STATUS, ENRICHED), source=ARRIVALS, colour=GREEN, width=12, height=6),
         Panel(id="pending", title="Pending", question="How much waits for a watcher?", chart="metric",
               metrics=(Metric(title="Events"),), where=Is(STATUS, PENDING), source=ARRIVALS, colour=ORANGE, width=12, height=6),
-        Panel(id="failed", title="Failed", question="How much could not be read?", chart="metric",
+        Panel(id="failed", title="Failed", question="How much could not be read or predicted?", chart="metric",
               metrics=(Metric(title="Events"),), where=Is(STATUS, FAILED), source=ARRIVALS, colour=VERMILLION, width=12, height=6),
     )  # fmt: skip
 

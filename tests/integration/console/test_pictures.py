@@ -35,7 +35,7 @@ def test_a_dashboard_is_drawn_whole(browser: Browser, calm: Console, page: str, 
 
 def test_an_alert_is_told_whole(browser: Browser, calm: Console) -> None:
     """Verdict, reasons, ATT&CK and what the model read, beside the list that it was opened from."""
-    with visit(browser, **SIZE) as visitor:
+    with visit(browser, dark=False, **SIZE) as visitor:
         page = visitor.go(f"{calm.url}/triage?from=now-24h&family=u2r")
         page.locator("#panel-newest-alerts button.open").first.click()
         expect(page.get_by_role("heading", name="What the model read")).to_be_visible()

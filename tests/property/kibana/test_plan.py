@@ -29,18 +29,22 @@ class World:
     ledger: Ledger
     clock: int = 0
 
-    def put(self, key: Key, attributes: dict[str, object]) -> None:
+    def put(self, key: Key, attributes: dict[str, object], *, created: str | None = None) -> None:
+        """Write under a key, as an import does; a person's saving keeps the time at which it was created."""
         self.clock += 1
-        self.stored[key] = Stored({"attributes": {**attributes, "added": 1}, "references": []}, f"t{self.clock}")
+        now = f"t{self.clock}"
+        self.stored[key] = Stored({"attributes": {**attributes, "added": 1}, "references": []}, now, created or now)
 
-    def run(self, wanted: dict[str, str], *, force: bool = False) -> list[Step]:
-        """As kibana/importing.py does it."""
+    def run(self, wanted: dict[str, str], *, force: bool = False, recorded: bool = True) -> list[Step]:
+        """As kibana/importing.py does it; not recorded: it ended before its record was written."""
         steps = plan(items(wanted), self.stored, self.ledger, force=force)
         for step in steps:
             if step.action in WRITES:
                 self.put(step.key, dict(step.item.attributes))
             if step.action == "removed":
                 del self.stored[step.key]
+        if not recorded:
+            return steps
         records = {}
         for step in steps:
             now = self.stored.get(step.key)
@@ -52,7 +56,12 @@ class World:
         return steps
 
     def edit(self, name: str) -> None:
-        self.put(("dashboard", name), {"title": f"edited {self.clock}"})
+        self.put(("dashboard", name), {"title": f"edited {self.clock}"}, created="before")
+
+    def add_to(self, name: str) -> None:
+        """A person adds to what stands there, and changes nothing of it."""
+        found = self.stored["dashboard", name]
+        self.put(("dashboard", name), {**found.content["attributes"], "theirs": self.clock}, created=found.created_at)
 
 
 @given(first=WANTED, second=WANTED, edited=st.sets(NAMES), force=st.booleans())
@@ -87,6 +96,30 @@ def test_what_a_person_edited_or_made_is_never_written_over_without_force(
         assert beside.content["attributes"]["title"] == f"{second[key[1]]} (as shipped)"
     for step in removal(world.stored, world.ledger):
         assert step.action == ("left" if step.key in theirs else "removed")
+
+
+@given(runs=st.lists(st.tuples(WANTED, st.booleans()), min_size=1, max_size=4), last=WANTED, added=st.sets(NAMES))
+def test_what_a_person_added_is_never_lost_whichever_records_were_not_written(
+    runs: list[tuple[dict[str, str], bool]], last: dict[str, str], added: set[str]
+) -> None:  # fmt: skip
+    world = World({}, Ledger())
+    for wanted, recorded in runs:
+        world.run(wanted, recorded=recorded)
+    theirs = [("dashboard", name) for name in sorted(added) if ("dashboard", name) in world.stored]
+    for _, name in theirs:
+        world.add_to(name)
+    before = {key: world.stored[key] for key in theirs}
+    for wanted, recorded in [*runs, (last, True), (last, True)]:
+        world.run(wanted, recorded=recorded)
+    assert {key: world.stored.get(key) for key in theirs} == before
+
+
+@given(first=WANTED, second=WANTED)
+def test_an_import_whose_record_was_not_written_is_no_edit(first: dict[str, str], second: dict[str, str]) -> None:
+    world = World({}, Ledger())
+    world.run(first)
+    world.run(second, recorded=False)
+    assert "kept" not in {step.action for step in world.run(second)}
 
 
 @given(first=WANTED, second=WANTED)
