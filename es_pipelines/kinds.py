@@ -191,6 +191,11 @@ class Kind(ABC):
                 f"it has no mark of Oversight, so somebody else made it; look at it (GET {look}), then delete it "
                 f"(DELETE {look}) or take another OVERSIGHT_NAMESPACE"
             )
+        if mark.name not in ("", standing.name):
+            return (
+                f"it is a copy of {mark.name} that somebody made; look at it (GET {look}), then delete it (DELETE {look}) "
+                f"or take another OVERSIGHT_NAMESPACE"
+            )
         if mark.namespace not in ("", installation.namespace):
             return f"it belongs to the installation {mark.namespace!r}; take another OVERSIGHT_NAMESPACE"
         return ""

@@ -42,7 +42,7 @@ class Marked(Kind):
         """Write the whole over what stands there."""
         if step.wanted is not None:
             body = step.wanted.body
-            mark = Mark(installation.namespace, digest(self.normal(body)), installation.version)
+            mark = Mark(installation.namespace, digest(self.normal(body)), installation.version, step.name)
             call(es, "PUT", f"{self.path}/{step.name}", self.marked(body, mark, installation))
         return step
 

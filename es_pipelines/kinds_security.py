@@ -48,7 +48,7 @@ class Role(Kind):
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
         """Write the whole over what stands there."""
         if step.wanted is not None:
-            mark = Mark(installation.namespace, digest(self.normal(step.wanted.body)), installation.version)
+            mark = Mark(installation.namespace, digest(self.normal(step.wanted.body)), installation.version, step.name)
             call(es, "PUT", f"/_security/role/{step.name}", {**step.wanted.body, "metadata": meta(mark)})
         return step
 

@@ -19,7 +19,7 @@ from itertools import takewhile
 from typing import Any
 
 MANAGED_BY = "oversight"
-_AT_THE_END = re.compile(r" ?\[oversight sha256=([0-9a-f]{16}) namespace=(\S+) version=(\S+)\]$")
+_AT_THE_END = re.compile(r" ?\[oversight sha256=([0-9a-f]{16}) namespace=(\S+) version=(\S+?)(?: name=(\S+))?\]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Mark:
     """First 16 hex digits, of the content that we wrote; empty where none was noted."""
     version: str
     """Oversight's, that wrote it."""
+    name: str = ""
+    """Of the resource that it was written on: a copy that a person made has the mark as well. Empty where none was noted."""
 
     def is_newer_than(self, other: str) -> bool:
         """Whether a later Oversight than `other` wrote it."""
@@ -61,6 +63,7 @@ def digest(normal: Any) -> str:
 def meta(mark: Mark) -> dict[str, Any]:
     """The mark as `_meta`; Kibana warns before somebody edits what is `managed`."""
     own = {"namespace": mark.namespace, "sha256": mark.sha256, "version": mark.version}
+    own |= {"name": mark.name} if mark.name else {}
     return {"managed": True, "managed_by": MANAGED_BY, MANAGED_BY: own}
 
 
@@ -75,18 +78,20 @@ def from_meta(found: Any) -> Mark | None:
         return None
     own = found.get(MANAGED_BY)
     own = own if isinstance(own, Mapping) else {}
-    return Mark(str(own.get("namespace", "")), str(own.get("sha256", "")), str(own.get("version", "0")))
+    version, name = str(own.get("version", "0")), str(own.get("name", ""))
+    return Mark(str(own.get("namespace", "")), str(own.get("sha256", "")), version, name)
 
 
 def describe(description: str, mark: Mark) -> str:
     """A description with the mark at its end, for an engine that takes no `_meta`."""
-    return f"{description} [oversight sha256={mark.sha256} namespace={mark.namespace} version={mark.version}]"
+    name = f" name={mark.name}" if mark.name else ""
+    return f"{description} [oversight sha256={mark.sha256} namespace={mark.namespace} version={mark.version}{name}]"
 
 
 def from_description(description: Any) -> Mark | None:
     """The mark at the end of a description, None without one."""
     found = _AT_THE_END.search(description) if isinstance(description, str) else None
-    return Mark(found[2], found[1], found[3]) if found else None
+    return Mark(found[2], found[1], found[3], found[4] or "") if found else None
 
 
 def undescribe(description: Any) -> Any:

@@ -117,6 +117,8 @@ def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Instal
         mark = standing.mark
         if (kind, standing.name) in named or mark is None or mark.namespace != installation.namespace:
             continue
+        if KINDS[kind].stranger(standing, installation):  # a copy
+            continue
         step = Step(kind, standing.name, Action.REMOVE, "this version does without it", standing=standing)
         edited = KINDS[kind].edited(standing)
         if mark.is_newer_than(installation.version):

@@ -31,10 +31,11 @@ def standing(
     sha256: str | None = None,
     version: str = "1.1.0",
     marked: bool = True,
+    name: str = "",
 ) -> Standing:
     """A pipeline that stands, by default one that an older version of ours wrote."""
     normal = PIPELINE.normal(body)
-    mark = Mark(namespace, digest(normal) if sha256 is None else sha256, version) if marked else None
+    mark = Mark(namespace, digest(normal) if sha256 is None else sha256, version, name) if marked else None
     return Standing("pipeline", WANTED.name, normal, mark)
 
 
@@ -51,10 +52,12 @@ def standing(
         (standing(OLDER, marked=False), FORCED, Action.FOREIGN),
         (standing(OLDER, namespace="other"), FORCED, Action.FOREIGN),
         (standing(OLDER, version="1.10.0"), FORCED, Action.NEWER),
+        (standing(OLDER, name=WANTED.name), ME, Action.UPDATE),
+        (standing(OLDER, name="oversight-json-lab"), FORCED, Action.FOREIGN),
     ],
     ids=[
         "absent", "same", "same of a newer one", "older of ours", "edited", "edited and forced", "foreign though the same",
-        "foreign and forced", "another installation's", "of a newer version",
+        "foreign and forced", "another installation's", "of a newer version", "older of ours by name", "a copy of another one of ours",
     ],
 )  # fmt: skip
 def test_whose_it_is_decides_what_happens_to_it(
@@ -179,6 +182,22 @@ def test_what_this_version_does_without_is_removed_unless_somebody_edited_it() -
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("installation", [ME, FORCED], ids=["", "forced"])
+def test_a_copy_that_a_person_made_of_ours_is_theirs(installation: Installation) -> None:
+    """Kibana's "clone" takes the mark along; under a name of our form it would pass for what an older version left."""
+    normal, copy, old = PIPELINE.normal(OLDER), "oversight-csv2-lab", "oversight-old-lab"
+    marks = {copy: WANTED.name, old: old}
+    stands = {
+        "pipeline": {
+            name: Standing("pipeline", name, normal, Mark("lab", digest(normal), "1.0.0", of))
+            for name, of in marks.items()
+        }
+    }
+    found = {step.name: step.action for step in make_plan([WANTED], stands, installation)}
+    assert found == {WANTED.name: Action.CREATE, old: Action.REMOVE}
+    assert PIPELINE.stranger(stands["pipeline"][copy], installation).startswith(f"it is a copy of {WANTED.name}")
+
+
 def test_who_refers_to_others_goes_before_them() -> None:
     """A removal that is cut off leaves nothing that calls what is gone."""
     calls = {"a": "b", "b": "c", "c": "", "d": "a"}
@@ -201,10 +220,13 @@ def test_one_thing_in_the_way_stops_the_whole_plan() -> None:
 
 def test_a_mark_is_read_back_from_where_it_was_written() -> None:
     """In `_meta`, or at the end of a description, which is then as before."""
-    mark = Mark("lab", "0123456789abcdef", "1.2.0")
-    assert from_meta(meta(mark)) == mark
-    assert from_description(describe("Splits a line [so to say]", mark)) == mark
-    assert undescribe(describe("Splits a line [so to say]", mark)) == "Splits a line [so to say]"
+    for mark in (
+        Mark("lab", "0123456789abcdef", "1.2.0"),
+        Mark("lab", "0123456789abcdef", "1.2.0", "oversight-csv-lab"),
+    ):
+        assert from_meta(meta(mark)) == mark
+        assert from_description(describe("Splits a line [so to say]", mark)) == mark
+        assert undescribe(describe("Splits a line [so to say]", mark)) == "Splits a line [so to say]"
     assert from_description("Splits [oversight sha256=1 namespace=a version=1]") is None
     assert from_meta({"managed_by": "somebody"}) is None
 
