@@ -51,7 +51,7 @@ bench: venv ## measurements, printed side by side; results belong in docs/benchm
 faults: venv ## the fault tests of `make test`, and the table of what became of every document
 	$(BIN)/python -m tests.faults $(ARGS)
 
-soak: venv ## the same in the long form, every fault on every engine: about half an hour; ARGS="--only killed --add" for a part
+soak: venv ## the same in the long form, every fault on every engine: about an hour; ARGS="--only killed --add" for a part
 	$(BIN)/python -m tests.faults --soak $(ARGS)
 
 lock: $(BIN)/uv ## resolve the dependencies anew into requirements/
