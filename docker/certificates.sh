@@ -7,7 +7,7 @@
 #
 # usage: certificates.sh FOLDER NAME...
 # Run again, it makes what is missing or ends within 30 days, and leaves the rest. An interrupted run leaves nothing half:
-# a file gets its name when it is whole, and the certificate comes after its key.
+# a file gets its name when it is whole, and an old certificate goes before its key is replaced: both fit, or one is missing.
 set -eu
 umask 027
 
@@ -28,6 +28,7 @@ if ! lasts "$authority/ca.crt" || ! [ -s "$authority/ca.key" ]; then
   openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days "$authority_days" -subj "/CN=Oversight authority" \
     -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" \
     -keyout "$authority/ca.key.new" -out "$authority/ca.crt.new" 2>/dev/null
+  rm -f "$authority/ca.crt"
   mv "$authority/ca.key.new" "$authority/ca.key"
   mv "$authority/ca.crt.new" "$authority/ca.crt"
   echo "made the authority, $authority/ca.crt"
@@ -49,6 +50,7 @@ for name in "$@"; do
   openssl x509 -req -sha256 -days "$server_days" -in "$server/tls.csr" -CA "$authority/ca.crt" -CAkey "$authority/ca.key" \
     -CAcreateserial -extfile "$server/tls.ext" -out "$server/tls.crt.new" 2>/dev/null
   chmod 640 "$server/tls.key.new" # its server runs as another user of group 0
+  rm -f "$server/tls.crt"
   mv "$server/tls.key.new" "$server/tls.key"
   mv "$server/tls.crt.new" "$server/tls.crt"
   rm -f "$server/tls.csr" "$server/tls.ext"

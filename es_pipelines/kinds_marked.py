@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -49,6 +50,11 @@ class Marked(Kind):
     def marked(self, body: dict[str, Any], mark: Mark, installation: Installation) -> dict[str, Any]:
         """The body as it is written."""
         return {**body, "_meta": {**body.get("_meta", {}), **meta(mark)}}
+
+    def stranger(self, standing: Standing, installation: Installation) -> str:
+        """A mark of ours names the installation; `managed_by` alone is anybody's word."""
+        named = standing.mark is not None and standing.mark.namespace
+        return super().stranger(standing if named else replace(standing, mark=None), installation)
 
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
         """Take it away."""

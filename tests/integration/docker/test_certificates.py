@@ -94,3 +94,25 @@ def test_a_certificate_that_ends_soon_is_renewed_under_the_same_authority(made: 
     assert make(made, "short") == [f"made {made}/short/tls.crt"]
     assert (made / "short" / "tls.crt").read_bytes() != soon
     assert (made / "public" / "ca.crt").read_bytes() == authority
+
+
+@pytest.mark.parametrize(
+    ("lost", "last"),
+    [("authority/ca.key", 'mv "$authority/ca.crt.new"'), ("enrich/tls.key", 'mv "$server/tls.crt.new"')],
+    ids=["authority", "server"],
+)
+def test_a_run_that_is_cut_off_between_key_and_certificate_is_made_good(tmp_path: Path, lost: str, last: str) -> None:
+    """A new key beside the old certificate would keep a server from starting, or the authority from signing, for years."""
+    folder, cut = tmp_path / "certificates", tmp_path / "certificates.sh"
+    make(folder, "enrich")
+    (folder / lost).unlink()
+    text = SCRIPT.read_text(encoding="utf-8")
+    cut.write_text(text.replace(last, "exit 9 #"), encoding="utf-8")
+    cut.chmod(0o755)
+    assert subprocess.run([cut, folder, "enrich"], check=False, capture_output=True).returncode == 9
+    make(folder, "enrich", "new")
+    for name in ("enrich", "new"):
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(folder / name / "tls.crt", folder / name / "tls.key")
+        client = ssl.create_default_context(cafile=str(folder / "public" / "ca.crt"))
+        assert _shake_hands(server, client, name)

@@ -51,13 +51,15 @@ def standing(
         (standing(WANTED.body, marked=False), ME, Action.FOREIGN),
         (standing(OLDER, marked=False), FORCED, Action.FOREIGN),
         (standing(OLDER, namespace="other"), FORCED, Action.FOREIGN),
+        (standing(OLDER, namespace="", sha256=""), FORCED, Action.FOREIGN),
         (standing(OLDER, version="1.10.0"), FORCED, Action.NEWER),
         (standing(OLDER, name=WANTED.name), ME, Action.UPDATE),
         (standing(OLDER, name="oversight-json-lab"), FORCED, Action.FOREIGN),
     ],
     ids=[
         "absent", "same", "same of a newer one", "older of ours", "edited", "edited and forced", "foreign though the same",
-        "foreign and forced", "another installation's", "of a newer version", "older of ours by name", "a copy of another one of ours",
+        "foreign and forced", "another installation's", "of no installation", "of a newer version",
+        "older of ours by name", "a copy of another one of ours",
     ],
 )  # fmt: skip
 def test_whose_it_is_decides_what_happens_to_it(
