@@ -14,6 +14,7 @@ import orjson
 
 from contract.errors import EngineUnavailableError
 from contract.fields import stream_name
+from enrich_service.memory import give_back_large_blocks
 from oversight import cluster, logs
 from oversight.addresses import refuse_plain_http
 from oversight.settings import OversightSettings, WatchSettings, load
@@ -109,8 +110,10 @@ def configure(
 
 
 def tune_python() -> None:
-    """Pages of documents hold no cycles, and looking for some costs a third of the work; and a lane that computes lets
-    the threads that read and write go on sooner than after the usual 5 ms."""
+    """Pages of documents hold no cycles, and looking for some costs a third of the work; a lane that computes lets the
+    threads that read and write go on sooner than after the usual 5 ms; and all threads share one heap, ten megabytes smaller
+    than theirs together."""
+    give_back_large_blocks()
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 10, 10)

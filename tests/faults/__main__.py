@@ -71,9 +71,7 @@ def _run(words: list[str], environment: dict[str, str]) -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--soak", action="store_true", help="the long form: about an hour, every fault on every engine"
-    )
+    parser.add_argument("--soak", action="store_true", help="the long form: about an hour, every fault on every engine")
     parser.add_argument("--only", metavar="EXPRESSION", help="only these tests, as for `pytest -k`")
     parser.add_argument("--rows", default=str(ROOT / "build" / "faults.jsonl"), help="file of the rows")
     parser.add_argument("--add", action="store_true", help="keep the rows of runs before this one")
