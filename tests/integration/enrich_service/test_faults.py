@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 
@@ -15,10 +15,23 @@ import pytest
 from contract.errors import ArtifactError
 from enrich_service.artifact import read
 from tests.artifacts import HEALTHY, without_novelty, write_model
-from tests.integration.enrich_service.http import ask, connect, read_all
+from tests.integration.enrich_service.http import ask, connect
 from tests.servers import Service, running, until
 
 PAGE = {"documents": [{"id": str(i), "source": HEALTHY} for i in range(20)]}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that is served."""
+    return write_model(tmp_path_factory.mktemp("mortal") / "model.onnx")
+
+
+@pytest.fixture(scope="module")
+def mortal(path: Path) -> Iterator[Service]:
+    """A service of one worker on that file; each test leaves it serving, and the file as it was."""
+    with running(path) as service:
+        yield service
 
 
 def answers(service: Service) -> bool:
@@ -28,86 +41,60 @@ def answers(service: Service) -> bool:
         return False
 
 
-def test_a_killed_worker_is_replaced_while_requests_run(turbine_model: Path) -> None:
+def test_a_killed_worker_is_replaced_while_requests_run(mortal: Service) -> None:
     """Requests in hand are lost with it, which clients see as a broken connection; later ones are answered."""
-    with running(turbine_model) as service:
-        stop = threading.Event()
-        outcomes: list[bool] = []
+    stop = threading.Event()
+    outcomes: list[bool] = []
 
-        def ask_on() -> None:
-            while not stop.is_set():
-                outcomes.append(answers(service))
+    def ask_on() -> None:
+        while not stop.wait(0.005):
+            outcomes.append(answers(mortal))
 
-        clients = [threading.Thread(target=ask_on) for _ in range(3)]
-        for client in clients:
-            client.start()
-        assert until(lambda: len(outcomes) > 10)
-        for _ in range(2):
-            assert until(lambda: len(service.workers()) == 1)
-            (worker,) = service.workers()
-            worker.send_signal(signal.SIGKILL)
-            worker.wait(timeout=10)
-        before = len(outcomes)
-        assert until(lambda: sum(outcomes[before:]) > 20)
-        stop.set()
-        for client in clients:
-            client.join(30)
-        assert outcomes[-1]
-        log = service.log.read_text(encoding="utf-8")
+    clients = [threading.Thread(target=ask_on) for _ in range(3)]
+    for client in clients:
+        client.start()
+    assert until(lambda: len(outcomes) > 10)
+    for _ in range(2):
+        assert until(lambda: len(mortal.workers()) == 1)
+        (worker,) = mortal.workers()
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(timeout=10)
+    before = len(outcomes)
+    assert until(lambda: sum(outcomes[before:]) > 20)
+    stop.set()
+    for client in clients:
+        client.join(30)
+    assert outcomes[-1]
+    log = mortal.log.read_text(encoding="utf-8")
     assert "a worker was replaced" in log
     assert "Traceback" not in log
 
 
-def test_a_request_in_hand_is_answered_when_it_is_told_to_stop(turbine_model: Path) -> None:
-    """SIGTERM while half of the body is there: the rest is read, the answer comes, then it ends with 0."""
-    body = json.dumps(PAGE).encode()
-    head = (
-        f"POST /v1/enrich HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    with running(turbine_model) as service:
-        with connect(service.url) as connection:
-            connection.sendall(head.encode() + body[:50])
-            time.sleep(0.3)
-            service.process.terminate()
-            time.sleep(0.5)
-            connection.sendall(body[50:])
-            answer = read_all(connection)
-        assert b" 200 " in answer.splitlines()[0]
-        assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["results"]) == 20
-        assert service.process.wait(timeout=15) == 0
-
-
-@pytest.mark.parametrize("after_s", [0.0, 0.05])
-def test_stopped_while_a_worker_starts_it_ends_with_0(turbine_model: Path, after_s: float) -> None:
-    """Ctrl-C in the middle of an import is a stop like any other: no trace, no failure."""
-    with running(turbine_model, options=["--workers", "2"]) as service:
-        assert until(lambda: len(service.workers()) == 2)
-        time.sleep(after_s)
-        service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(timeout=15) == 0
-        assert "Traceback" not in service.log.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_with_0_and_leaves_nothing_behind(turbine_model: Path, sent: signal.Signals) -> None:
-    """As a container's stop and Ctrl-C do it."""
+@pytest.mark.parametrize(("sent", "after_s"), [(signal.SIGINT, 0.0), (signal.SIGINT, 0.05), (signal.SIGTERM, 0.0)])
+def test_stopped_while_a_worker_starts_it_ends_with_0_and_leaves_nothing_behind(
+    turbine_model: Path, sent: signal.Signals, after_s: float
+) -> None:
+    """Ctrl-C or a container's stop in the middle of an import is a stop like any other: no trace, no failure."""
     with running(turbine_model, options=["--workers", "2"]) as service:
         assert until(lambda: len(service.workers()) == 2)
         workers = service.workers()
+        time.sleep(after_s)
         service.process.send_signal(sent)
         assert service.process.wait(timeout=15) == 0
         assert not any(worker.is_running() for worker in workers)
+        assert "Traceback" not in service.log.read_text(encoding="utf-8")
 
 
-def test_a_hangup_leaves_the_workers_and_their_connections(turbine_model: Path) -> None:
+def test_a_hangup_leaves_the_workers_and_their_connections(mortal: Service) -> None:
     """SIGHUP looks at the model again; gunicorn's own would end the workers, and cut connections that clients keep."""
-    with running(turbine_model) as service, connect(service.url) as kept:
-        before = service.workers()
+    assert until(lambda: len(mortal.workers()) == 1 and answers(mortal))
+    with connect(mortal.url) as kept:
+        before = mortal.workers()
         assert _lives(kept)
-        service.process.send_signal(signal.SIGHUP)
-        assert until(lambda: "is served already" in service.log.read_text(encoding="utf-8"))
+        mortal.process.send_signal(signal.SIGHUP)
+        assert until(lambda: "is served already" in mortal.log.read_text(encoding="utf-8"))
         assert _lives(kept)
-        assert service.workers() == before
+        assert mortal.workers() == before
 
 
 def _lives(kept: socket.socket) -> bool:
@@ -129,20 +116,25 @@ def test_workers_end_with_a_parent_that_was_killed(turbine_model: Path) -> None:
         assert not worker.is_running()
 
 
-def test_a_file_replaced_under_a_running_service_changes_nothing(tmp_path: Path) -> None:
+def test_a_file_replaced_under_a_running_service_changes_nothing(mortal: Service, path: Path, tmp_path: Path) -> None:
     """A new worker serves what the others serve, until somebody asks for the new file."""
-    path = write_model(tmp_path / "model.onnx")
-    version = read(path).version
-    with running(path) as service:
-        write_model(tmp_path / "next.onnx", without_novelty())
-        (tmp_path / "next.onnx").replace(path)
-        (worker,) = service.workers()
-        worker.send_signal(signal.SIGKILL)
-        assert until(lambda: answers(service))
-        assert ask(f"{service.url}/v1/model")[1]["model"]["version"] == version
+    version, served = read(path).version, path.read_bytes()
+    try:
+        write_model(tmp_path / "next.onnx", without_novelty()).replace(path)
+        _kill_the_worker(mortal)
+        assert ask(f"{mortal.url}/v1/model")[1]["model"]["version"] == version
         path.write_bytes(b"half a mod")
         with pytest.raises(ArtifactError):
             read(path)
-        (worker,) = service.workers()
-        worker.send_signal(signal.SIGKILL)
-        assert until(lambda: answers(service))
+        _kill_the_worker(mortal)
+    finally:
+        path.write_bytes(served)
+
+
+def _kill_the_worker(service: Service) -> None:
+    """And wait until another one answers."""
+    assert until(lambda: len(service.workers()) == 1)
+    (worker,) = service.workers()
+    worker.send_signal(signal.SIGKILL)
+    worker.wait(timeout=10)
+    assert until(lambda: answers(service))

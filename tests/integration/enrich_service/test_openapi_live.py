@@ -34,7 +34,7 @@ def test_the_service_is_as_it_describes_itself(turbine_model: Path, tmp_path: Pa
             [
                 sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml",
                 "run", f"{service.url}/openapi.json", "--header", "Authorization: Bearer hush",
-                "--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--generation-deterministic",
+                "--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--generation-deterministic",
                 "--continue-on-failure", "--no-color",
             ],
             cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,

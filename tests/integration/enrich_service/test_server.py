@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 from oversight.ports import free_port
 from tests.artifacts import HEALTHY, HOT, STRANGE, write_model
 from tests.integration.enrich_service.http import JSON, ask, connect, send_raw
-from tests.servers import Service, enrich_service, running, until
+from tests.servers import Service, running, until
 
 PAGE = {"documents": [{"id": "1", "source": HEALTHY}, {"id": "2", "source": HOT}, {"id": "3", "source": STRANGE}]}
+BEARER = {"Authorization": "Bearer hush-hush"}
 MAX_READY_CPU_S = 2.0
 """Time of the processor and not of the clock: other tests may use the machine as well."""
 MAX_WORKER_BYTES = 200 * 1024 * 1024
@@ -86,41 +88,50 @@ def test_many_clients_at_once_get_their_own_answers(service: Service) -> None:
         assert all(pool.map(one, range(40)))
 
 
-def test_a_token_is_asked_for_where_it_is_set(turbine_model: Path) -> None:
-    """Health stays open, and the token is in no log."""
-    with running(turbine_model, token="hush-hush") as service:
-        assert ask(f"{service.url}/v2/health/ready")[0] == 200
-        assert ask(f"{service.url}/v1/enrich", PAGE)[0] == 401
-        assert ask(f"{service.url}/v1/model", headers={"Authorization": "Bearer hush"})[0] == 401
-        assert ask(f"{service.url}/v1/enrich", PAGE, {"Authorization": "Bearer hush-hush"})[0] == 200
-        assert "hush" not in service.log.read_text(encoding="utf-8")
-
-
-def test_settings_reach_the_routes(turbine_model: Path) -> None:
-    """Limits and the choice about unknown verdicts come from the environment."""
+@pytest.fixture(scope="module")
+def guarded(turbine_model: Path) -> Iterator[Service]:
+    """A service with a token, small limits and an opinion about unknown verdicts."""
     settings_ = {
         "OVERSIGHT_SERVE_MAX_DOCUMENTS": "3",
-        "OVERSIGHT_SERVE_MAX_BODY_BYTES": "2048",
+        "OVERSIGHT_SERVE_MAX_BODY_BYTES": "4096",
         "OVERSIGHT_SERVE_UNKNOWN_IS_ALERT": "true",
     }
-    with enrich_service(turbine_model, env=settings_) as url:
-        _, body = ask(f"{url}/v1/enrich", PAGE)
-        assert body["results"][2]["fields"]["event"]["kind"] == "alert"
-        assert ask(f"{url}/v1/enrich", {"documents": [PAGE["documents"][0]] * 4})[0] == 413
-        status, body = ask(f"{url}/v1/enrich", {"documents": [], "x": "y" * 4000})
-        assert (status, body["error"]["type"]) == (413, "request_too_large")
+    with running(turbine_model, token="hush-hush", env=settings_) as service:
+        yield service
 
 
-def test_a_client_that_sends_far_too_much_still_reads_why(turbine_model: Path) -> None:
+def test_a_token_is_asked_for_where_it_is_set(guarded: Service) -> None:
+    """Health stays open, and the token is in no log."""
+    assert ask(f"{guarded.url}/v2/health/ready")[0] == 200
+    assert ask(f"{guarded.url}/v1/enrich", PAGE)[0] == 401
+    assert ask(f"{guarded.url}/v1/model", headers={"Authorization": "Bearer hush"})[0] == 401
+    assert ask(f"{guarded.url}/v1/enrich", PAGE, BEARER)[0] == 200
+    assert "hush" not in guarded.log.read_text(encoding="utf-8")
+
+
+def test_settings_reach_the_routes(guarded: Service) -> None:
+    """Limits and the choice about unknown verdicts come from the environment."""
+    _, body = ask(f"{guarded.url}/v1/enrich", PAGE, BEARER)
+    assert body["results"][2]["fields"]["event"]["kind"] == "alert"
+    assert ask(f"{guarded.url}/v1/enrich", {"documents": [PAGE["documents"][0]] * 4}, BEARER)[0] == 413
+    status, body = ask(f"{guarded.url}/v1/enrich", {"documents": [], "x": "y" * 5000}, BEARER)
+    assert (status, body["error"]["type"]) == (413, "request_too_large")
+
+
+def test_a_client_that_sends_far_too_much_still_reads_why(guarded: Service) -> None:
     """413 arrives although the client is still sending, and the connection ends."""
-    with enrich_service(turbine_model, env={"OVERSIGHT_SERVE_MAX_BODY_BYTES": "4096"}) as url:
-        with urllib3.PoolManager(retries=False) as pool:
-            answer = pool.request("POST", f"{url}/v1/enrich", body=b"[" * 8_000_000, headers=JSON, timeout=20)
-        assert answer.status == 413
-        assert "4096 bytes" in answer.json()["error"]["message"]
-        chunked = b"POST /v1/enrich HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        raw = send_raw(url, chunked + b"2000\r\n" + b"[" * 0x2000 + b"\r\n0\r\n\r\n")
-        assert b" 413 " in raw.splitlines()[0]
+    with urllib3.PoolManager(retries=False) as pool:
+        answer = pool.request(
+            "POST", f"{guarded.url}/v1/enrich", body=b"[" * 8_000_000, headers={**JSON, **BEARER}, timeout=20
+        )
+    assert answer.status == 413
+    assert "4096 bytes" in answer.json()["error"]["message"]
+    chunked = (
+        b"POST /v1/enrich HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer hush-hush\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    raw = send_raw(guarded.url, chunked + b"2000\r\n" + b"[" * 0x2000 + b"\r\n0\r\n\r\n")
+    assert b" 413 " in raw.splitlines()[0]
 
 
 @pytest.mark.parametrize(
