@@ -71,6 +71,9 @@ class Visit:
         folder.mkdir(parents=True, exist_ok=True)
         shot = Image.open(io.BytesIO(self.page.screenshot(full_page=whole, animations="disabled")))
         path = folder / f"{name}.png"
+        if whole:  # nobody publishes these: to be looked at after a test, not to be small
+            shot.convert("RGB").save(path, compress_level=1)
+            return path
         shot.convert("RGB").save(path, optimize=True)
         if path.stat().st_size > LARGE_BYTES:
             shot.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
