@@ -27,6 +27,13 @@ def hostile(embedded_url: str) -> Iterator[Installation]:
 
 @pytest.fixture(scope="module")
 def shown(hostile: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A console that shows them; no test waits for its next figures, which would only be drawn again meanwhile."""
+    with hostile.console(tmp_path_factory.mktemp("console"), OVERSIGHT_CONSOLE_REFRESH_S="300") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def lively(hostile: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A console that shows them, new every two seconds."""
-    with hostile.console(tmp_path_factory.mktemp("console"), OVERSIGHT_CONSOLE_REFRESH_S="2") as found:
+    with hostile.console(tmp_path_factory.mktemp("lively"), OVERSIGHT_CONSOLE_REFRESH_S="2") as found:
         yield found

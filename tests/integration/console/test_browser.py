@@ -119,9 +119,9 @@ def test_a_time_range_is_chosen_or_given(visitor: Visit, shown: Console) -> None
     expect(page.locator("#panel-predicted .figure")).not_to_have_text("0")
 
 
-def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, shown: Console) -> None:
+def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, lively: Console) -> None:
     """All of it is text; Escape closes it and the focus is where it was."""
-    page = visitor.go(f"{shown.url}/triage?{RANGE}")
+    page = visitor.go(f"{lively.url}/triage?{RANGE}")
     row = page.locator("#panel-newest-alerts button.open").first
     row.focus()
     page.keyboard.press("Enter")
@@ -197,10 +197,10 @@ def test_the_theme_is_the_systems_until_somebody_chooses(browser: Browser, shown
 
 
 def test_a_new_event_comes_by_itself_and_not_while_paused(
-    visitor: Visit, shown: Console, hostile: Installation
+    visitor: Visit, lively: Console, hostile: Installation
 ) -> None:
     """Every two seconds here; a screen reader is not told each time."""
-    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page = visitor.go(f"{lively.url}/?{RANGE}")
     total = page.locator('[data-count="total"] dd')
     before = int(total.inner_text().replace(",", ""))
 

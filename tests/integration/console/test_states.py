@@ -150,9 +150,9 @@ def test_what_pipeline_service_and_watcher_made_is_drawn(
             with console(tmp_path, **settings) as shown, visit(browser) as visitor:
                 for path in ("/", "/triage", "/operations"):
                     visitor.go(f"{shown.url}{path}?from=now-15m")
-                    assert [one for one in visitor.evaluate(DRAWN) if one["problem"] and one["state"] != "empty"] == []
-                visitor.go(f"{shown.url}/?from=now-15m")
-                assert all(one["state"] == "ok" for one in visitor.evaluate(DRAWN))
+                    drawn = visitor.evaluate(DRAWN)
+                    assert [one for one in drawn if one["problem"] and one["state"] != "empty"] == []
+                    assert path != "/" or all(one["state"] == "ok" for one in drawn)
                 assert visitor.complaints == []
         finally:
             remove(es, namespace)
