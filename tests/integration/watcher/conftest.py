@@ -29,6 +29,8 @@ ENGINES = (
     pytest.param("opensearch", marks=pytest.mark.opensearch),
     pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
 )
+on_two = pytest.mark.parametrize("engine_url", [ENGINES[0], ENGINES[2]], indirect=True)
+"""Where the fault is ours and not the engine's: one real engine shows what the other one would."""
 
 
 @pytest.fixture(params=ENGINES)

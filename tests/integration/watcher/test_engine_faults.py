@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from tests.integration.watcher.conftest import Place, events
+from tests.integration.watcher.conftest import Place, events, on_two
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply, only, proxied
+
+pytestmark = on_two
 
 
 @pytest.fixture

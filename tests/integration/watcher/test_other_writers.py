@@ -7,7 +7,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from tests.integration.watcher.conftest import Place, events
+from tests.integration.watcher.conftest import Place, events, on_two
 from tests.integration.watcher.faulty import Interfering
 from tests.integration.watcher.proxy import FaultProxy, wait_until
 from watcher.config import Outcome, Totals
@@ -36,6 +36,7 @@ def test_a_change_between_reading_and_writing_survives(place: Place, service: st
     assert {found[f"doc-{n}"]["_version"] for n in (1, 2, 4, 5, 6, 7, 8, 9)} == {2}
 
 
+@on_two
 def test_a_document_that_is_replaced_meanwhile_is_not_touched(place: Place, service: str, engine_url: str) -> None:
     """A document that is not pending any more is none of the watcher's business."""
     place.put(events(3))
@@ -66,7 +67,7 @@ def test_a_document_that_is_deleted_meanwhile_does_not_come_back(place: Place, s
 
 
 def test_two_watchers_at_once_enrich_each_document_exactly_once(place: Place, service: str, engine_url: str) -> None:
-    count = 300
+    count = 200
     place.put(events(count))
     with (
         Elasticsearch(engine_url) as one,
@@ -79,15 +80,16 @@ def test_two_watchers_at_once_enrich_each_document_exactly_once(place: Place, se
     assert first.enriched + second.enriched == count
 
 
+@on_two
 def test_two_watchers_do_not_do_all_of_each_others_work(place: Place, service: str, engine_url: str) -> None:
     """Read in one order by both, nearly every document would be predicted twice, and once in vain."""
-    count = 1_200
+    count = 600
     place.put(events(count))
     with (
         Elasticsearch(engine_url) as one,
         Elasticsearch(engine_url) as other,
-        place.watching(service, es=one, page_size=60) as first,
-        place.watching(service, es=other, page_size=60) as second,
+        place.watching(service, es=one, page_size=30) as first,
+        place.watching(service, es=other, page_size=30) as second,
     ):
         wait_until(lambda: place.count("pending") == 0, what="both watchers")
     assert place.versions() == {2}
@@ -96,25 +98,27 @@ def test_two_watchers_do_not_do_all_of_each_others_work(place: Place, service: s
     assert conflicts < count / 2
 
 
+@on_two
 def test_a_run_with_an_end_leaves_nothing_after_slices(place: Place, service: str, engine_url: str) -> None:
     """Two of them at once: each ends only when a look at everything shows nothing."""
-    place.put(events(400))
+    place.put(events(200))
     totals: list[Totals] = []
 
     def drain() -> None:
         with Elasticsearch(engine_url) as es:
-            totals.append(place.watch(service, es=es, page_size=40))
+            totals.append(place.watch(service, es=es, page_size=20))
 
     threads = [threading.Thread(target=drain) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert place.statuses() == ["enriched"] * 400
+    assert place.statuses() == ["enriched"] * 200
     assert place.versions() == {2}
     assert [each.trouble for each in totals] == [None, None]
 
 
+@on_two
 def test_two_watchers_share_the_work_when_both_hold_the_same_page(
     place: Place, proxy: FaultProxy, service: str
 ) -> None:

@@ -9,16 +9,17 @@ from collections.abc import Callable
 import pytest
 from elasticsearch import Elasticsearch
 
-from tests.integration.watcher.conftest import Place, events
+from tests.integration.watcher.conftest import Place, events, on_two
 from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, proxied, wait_until
 
 
+@on_two
 def test_documents_wait_for_a_service_that_comes_later(place: Place, proxy: FaultProxy) -> None:
-    """Down, then up two seconds later: everything is predicted, and nobody had to do anything."""
+    """Down, then up a second later: everything is predicted, and nobody had to do anything."""
     place.put(events(60))
     proxy.stop()
     with place.watching(proxy.url) as totals:
-        time.sleep(2)
+        time.sleep(1)
         assert place.count("pending") == 60
         proxy.start()
         wait_until(lambda: place.count("enriched") == 60, what="the predictions")
@@ -26,6 +27,7 @@ def test_documents_wait_for_a_service_that_comes_later(place: Place, proxy: Faul
     assert place.versions() == {2}
 
 
+@on_two
 def test_documents_wait_for_an_engine_that_is_away(place: Place, service: str, engine_url: str) -> None:
     """Elasticsearch cannot be reached for a while, in the middle of the work."""
     place.put(events(200))
@@ -48,6 +50,7 @@ def test_documents_wait_for_an_engine_that_is_away(place: Place, service: str, e
     assert place.versions() == {2}
 
 
+@on_two
 def test_a_write_whose_answer_is_lost_is_not_done_twice(place: Place, service: str, engine_url: str) -> None:
     """The engine has written a batch and the connection breaks before it can say so."""
     place.put(events(60))
@@ -69,6 +72,7 @@ def test_a_write_whose_answer_is_lost_is_not_done_twice(place: Place, service: s
     assert place.versions() == {2}
 
 
+@on_two
 def test_a_watcher_starts_before_both_servers(place: Place, service: str, engine_url: str) -> None:
     place.put(events(5))
     with proxied(engine_url) as engine, proxied(service) as endpoint:
@@ -82,6 +86,7 @@ def test_a_watcher_starts_before_both_servers(place: Place, service: str, engine
             wait_until(lambda: place.count("enriched") == 5, what="the predictions")
 
 
+@on_two
 def test_a_watcher_waits_for_an_index_that_is_not_provisioned_yet(place: Place, service: str) -> None:
     place.es.indices.delete(index=place.index)
     totals = place.watch(service)
@@ -116,6 +121,7 @@ def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
     assert len([record for record in ours if pattern in record.message]) == 1  # a new index may answer 503 for a moment
 
 
+@on_two
 def test_an_index_made_anew_is_not_taken_for_the_old_one(place: Place, service: str) -> None:
     """Its writes are counted from 0 again, and its documents are new all the same."""
     place.put(events(5))

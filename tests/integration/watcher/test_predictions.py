@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.watcher.conftest import Place, event, events
+from tests.integration.watcher.conftest import Place, event, events, on_two
 
 LABELS = ("healthy", "overheating", "bearing_wear")
 
@@ -37,6 +37,7 @@ def test_every_pending_document_is_enriched_exactly_once(place: Place, service: 
         assert source["event"]["kind"] == ("event" if number == 0 else "alert")
 
 
+@on_two
 def test_raw_fields_stay_as_they_were(place: Place, service: str) -> None:
     written = events(30)
     place.put(written)
@@ -45,6 +46,7 @@ def test_raw_fields_stay_as_they_were(place: Place, service: str) -> None:
         assert without_verdict(source) == without_verdict(written[doc_id])
 
 
+@on_two
 def test_the_time_of_the_verdict_is_now(place: Place, service: str) -> None:
     """Alert rules use it as their time field, so it is the time of writing and not that of the event."""
     place.put(events(1))
@@ -55,6 +57,7 @@ def test_the_time_of_the_verdict_is_now(place: Place, service: str) -> None:
     assert before <= datetime.fromisoformat(at) <= datetime.now(UTC)
 
 
+@on_two
 def test_a_document_that_the_service_refuses_fails_alone(place: Place, service: str) -> None:
     broken = event(1, turbine={"temperature_c": "hot", "vibration_mm_s": 1.0, "state": {"mode": "steady"}})
     missing = event(2, turbine={"vibration_mm_s": 1.0, "state": {"mode": "steady"}})
@@ -131,6 +134,7 @@ def test_a_document_with_routing_is_written_where_it_is(
         assert [record.levelname for record in caplog.records if "denies" in record.message] == ["ERROR"]
 
 
+@on_two
 def test_dotted_features_are_read_like_nested_ones(foreign: Place, service: str) -> None:
     dotted = {
         "oversight": {"status": "pending"},
@@ -165,6 +169,7 @@ def test_a_rescored_document_is_as_if_predicted_once(place: Place, service: str)
     assert source["oversight"]["feedback"]["verdict"] == "false_positive"
 
 
+@on_two
 def test_rescoring_with_the_same_verdict_keeps_its_time(place: Place, service: str) -> None:
     """No storm of old alerts: rules look at the time of the verdict."""
     place.put({"doc": event(1)})
@@ -177,6 +182,7 @@ def test_rescoring_with_the_same_verdict_keeps_its_time(place: Place, service: s
     assert "rescored" not in second
 
 
+@on_two
 def test_a_mended_document_sheds_its_failure(place: Place, service: str) -> None:
     place.put({"doc": event(1, turbine={"temperature_c": 125, "vibration_mm_s": 1.5})})
     place.watch(service)

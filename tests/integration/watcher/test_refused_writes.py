@@ -9,10 +9,12 @@ import urllib.request
 import pytest
 from elasticsearch import Elasticsearch
 
-from tests.integration.watcher.conftest import Place, event, events
+from tests.integration.watcher.conftest import Place, event, events, on_two
 from tests.integration.watcher.faulty import FailingBulk
 from tests.integration.watcher.proxy import FaultProxy, wait_until
 from watcher.config import Outcome
+
+pytestmark = on_two
 
 
 @pytest.mark.parametrize("status", [429, 503])

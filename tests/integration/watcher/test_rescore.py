@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from contract.errors import InputError
 from contract.fields import STATUS
 from tests.artifacts import TURBINE, turbine_graph, write_model
-from tests.integration.watcher.conftest import Place, event, events
+from tests.integration.watcher.conftest import Place, event, events, on_two
 from tests.integration.watcher.faulty import Interfering
 from tests.integration.watcher.proxy import wait_until
 from tests.servers import enrich_service
@@ -81,6 +81,7 @@ def test_an_alert_that_is_none_any_more_is_turned_back(place: Place, service: st
     assert selection.count(place.es, place.index, selection.enriched(not_version=first_version)) == 9
 
 
+@on_two
 def test_no_old_alert_looks_like_a_new_one(place: Place, service: str, calmer: str) -> None:
     """Rules take alerts by `prediction.at` and leave out the rescored: neither way an old alert is raised again."""
     place.put(events(12))
@@ -94,6 +95,7 @@ def test_no_old_alert_looks_like_a_new_one(place: Place, service: str, calmer: s
     assert all(each["oversight"]["prediction"]["rescored"] is True for each in new)
 
 
+@on_two
 def test_what_the_current_version_predicted_is_left_out(place: Place, service: str, calmer: str) -> None:
     """So a run that was stopped goes on where it was, and one that is done does nothing."""
     place.put(events(20))
@@ -116,6 +118,7 @@ def test_what_the_current_version_predicted_is_left_out(place: Place, service: s
     assert set(versions(place).values()) == {4}, "stored, predicted, given back, predicted: each once"
 
 
+@on_two
 def test_a_watcher_at_work_meanwhile_predicts_each_document_once_more(place: Place, service: str, calmer: str) -> None:
     """Two people start it at once, while the watcher writes and fresh events come."""
     place.put(events(60))
@@ -135,6 +138,7 @@ def test_a_watcher_at_work_meanwhile_predicts_each_document_once_more(place: Pla
     assert totals.enriched == 70
 
 
+@on_two
 def test_another_writer_in_between_is_kept(place: Place, service: str, engine_url: str) -> None:
     place.put(events(6))
     place.watch(service)
@@ -187,6 +191,7 @@ def test_an_index_that_does_not_map_the_status_is_refused(place: Place) -> None:
     require_mapping(place.es, place.index, STATUS, without="nobody would find what is pending")
 
 
+@on_two
 def test_it_waits_while_the_watcher_has_enough_to_do(place: Place, service: str) -> None:
     """A fresh event waits behind what is pending, so that stays short."""
     place.put(events(24))
