@@ -13,7 +13,7 @@ import pytest
 
 from oversight.ports import free_port
 from tests.acceptance.commands import Desk
-from tests.conftest import ROOT
+from tests.conftest import ROOT, why_no_real_engine
 from tests.kibana_server import fake_kibana
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,6 +49,13 @@ def test_linked_pages_exist() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.fixture
+def engine_url(request: pytest.FixtureRequest) -> str:
+    """The real engine where there is one; each command by itself is tried on both."""
+    url: str = request.getfixturevalue("embedded_url" if why_no_real_engine() else "opensearch_url")
+    return url
 
 
 @pytest.fixture

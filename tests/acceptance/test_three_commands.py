@@ -15,7 +15,7 @@ from contract.fields import stream_name
 from oversight.ports import free_port
 from oversight.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
-from tests.servers import enrich_service
+from tests.servers import enrich_service, until
 
 pytestmark = pytest.mark.timeout(180)
 EVENTS = {"alpha": 30, "bravo": 417, "delta": 224}
@@ -25,6 +25,12 @@ EVENTS = {"alpha": 30, "bravo": 417, "delta": 224}
 def _documents(es: Elasticsearch, stream: str) -> list[dict[str, Any]]:
     es.indices.refresh(index=stream)
     return list(scan(es, index=stream))
+
+
+def _pending(es: Elasticsearch, stream: str) -> int:
+    """Documents without a prediction; a request, where `oversight status` would be a process for each look."""
+    es.indices.refresh(index=stream)
+    return int(es.count(index=stream, query={"term": {"oversight.status": "pending"}})["count"])
 
 
 @pytest.mark.data
@@ -88,13 +94,11 @@ def test_events_that_come_while_the_endpoint_is_down_are_predicted_when_it_is_ba
     try:
         shipped = down.json("ship", *sorted((tmp_path / "traffic").glob("*.csv")))["stored"]
         assert shipped >= 190
-        time.sleep(2)
+        time.sleep(1)
         assert down.json("status")["pending"] == shipped
         service = down.start("serve", "--bind", f"127.0.0.1:{port}", log=tmp_path / "serve.log")
         try:
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and down.json("status")["enriched"] < shipped:
-                time.sleep(0.5)
+            until(lambda: _pending(es, stream) == 0, within_s=60)
             assert down.json("status")["enriched"] == shipped, (tmp_path / "watch.log").read_text(encoding="utf-8")
         finally:
             service.terminate()
