@@ -15,7 +15,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
 from oversight.ports import free_port
-from tests.conftest import REAL_ENGINE
+from tests.conftest import QUICK_JAVA, REAL_ENGINE
 
 PASSWORD = "only-for-this-test"
 READY_S = 60.0
@@ -55,7 +55,13 @@ class Node:
 
     def start(self) -> None:
         """Start it on the data that it has, and wait until it takes requests."""
-        environment = {**os.environ, "ENGINE": self.engine, "HEAP": "512m", "NODE_SETTINGS": self._settings}
+        environment = {
+            **QUICK_JAVA,
+            **os.environ,
+            "ENGINE": self.engine,
+            "HEAP": "512m",
+            "NODE_SETTINGS": self._settings,
+        }
         environment |= {"SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD} if self.secured else {}
         started = subprocess.run(
             [REAL_ENGINE / "start.sh", str(self._port), self._folder], env=environment, capture_output=True, text=True,

@@ -21,7 +21,7 @@ SEED = 20
 PAGE, DOCUMENTS = 20, 120
 
 
-@pytest.mark.parametrize("engine", on("embedded", "opensearch", "elasticsearch"))
+@pytest.mark.parametrize("engine", on("opensearch", "elasticsearch"))
 def test_a_watcher_that_is_killed_at_random_moments_loses_and_doubles_nothing(ground: Ground, service: str) -> None:
     """Some die as they start, most in the middle of their work; the last one finishes what all of them left."""
     rng, in_the_middle = random.Random(SEED), 0

@@ -18,7 +18,7 @@ from tests.faults.ground import Ground
 from tests.faults.injector import slowed
 from tests.faults.ledger import OTHERS, Ledger
 from tests.faults.processes import Watcher
-from tests.faults.scale import MARKS, NOW, SOAK, on
+from tests.faults.scale import NOW, SOAK, on
 from tests.faults.trial import Trial
 from tests.integration.watcher.proxy import FaultProxy, proxied, wait_until
 
@@ -158,7 +158,7 @@ class OtherWriter:
         self._requests += 1
 
 
-@pytest.mark.parametrize("engine", on(*MARKS))
+@pytest.mark.parametrize("engine", on("embedded", "elasticsearch"))
 def test_another_writer_and_the_watcher_keep_what_the_other_wrote(ground: Ground, service: str) -> None:
     """`_version` is 1, its writes and one more; its last value and every raw field are there."""
     ledger = ground.ledger("others")

@@ -24,7 +24,7 @@ from tests.faults.scale import NOW
 ROWS = "FAULT_ROWS"
 """Environment variable with the file that rows are added to; without it none are written."""
 IN_THE_TABLE = "this is in the table of faults"
-LOOK_S = 0.05
+LOOK_S = 0.1
 
 
 @dataclasses.dataclass
@@ -103,7 +103,7 @@ class Trial:
                 f"{self._ledger.left()} documents are pending {NOW.settle_s:.0f} s after the last fault"
             )
             time.sleep(LOOK_S)
-        time.sleep(2 * LOOK_S)  # a watcher that would write anything twice does so now
+        time.sleep(LOOK_S)  # a watcher that would write anything twice does so now
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
