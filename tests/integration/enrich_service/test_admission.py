@@ -20,8 +20,8 @@ from tests.integration.enrich_service.http import JSON, ask, connect, read_all
 from tests.servers import Service, running, until
 from watcher.enrich_client import EnrichClient
 
-QUEUE, THREADS = 3, 1
-SLOW_PAGE = json.dumps({"documents": [{"id": "x", "source": HOT}] * 4000}).encode()
+QUEUE, THREADS, DOCUMENTS = 3, 1, 2_000
+SLOW_PAGE = json.dumps({"documents": [{"id": "x", "source": HOT}] * DOCUMENTS}).encode()
 """Some tens of milliseconds of work."""
 SMALL = {
     "OVERSIGHT_SERVE_THREADS": str(THREADS),
@@ -54,7 +54,7 @@ def head(length: int, path: str = "/v1/enrich") -> bytes:
 def test_a_flood_is_answered_with_200_and_503_alone(small: Service) -> None:
     """Whoever is let in is answered soon, everybody else at once; health answers meanwhile and all is well afterwards."""
     with ThreadPoolExecutor(40) as clients:
-        answers = [clients.submit(post, small.url) for _ in range(80)]
+        answers = [clients.submit(post, small.url) for _ in range(60)]
         live, ready = (ask(f"{small.url}/v2/health/{what}")[0] for what in ("live", "ready"))
         found = [answer.result() for answer in answers]
     assert {status for status, *_ in found} == {200, 503}
@@ -67,7 +67,7 @@ def test_a_flood_is_answered_with_200_and_503_alone(small: Service) -> None:
             assert body["error"]["type"] == "overloaded"
             assert "OVERSIGHT_SERVE_QUEUE" in body["error"]["message"]
         else:
-            assert len(body["results"]) == 4000
+            assert len(body["results"]) == DOCUMENTS
     assert post(small.url)[0] == 200
     assert len(small.workers()) == 1
 

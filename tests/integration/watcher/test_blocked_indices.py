@@ -25,7 +25,16 @@ def two(es: Elasticsearch, namespace: str) -> Iterator[tuple[Place, Place, Place
         es.indices.delete(index=one.index, ignore_unavailable=True)
 
 
-@pytest.mark.parametrize("block", ["write", "read_only_allow_delete"])
+@pytest.mark.parametrize(
+    ("engine_url", "block"),
+    [
+        ("embedded", "write"),
+        pytest.param("opensearch", "read_only_allow_delete", marks=pytest.mark.opensearch),
+        pytest.param("elasticsearch", "write", marks=pytest.mark.elasticsearch),
+        pytest.param("elasticsearch", "read_only_allow_delete", marks=pytest.mark.elasticsearch),
+    ],
+    indirect=["engine_url"],
+)
 def test_a_blocked_index_is_left_alone_and_the_rest_goes_on(
     two: tuple[Place, Place, Place], service: str, caplog: pytest.LogCaptureFixture, block: str
 ) -> None:
