@@ -15,6 +15,8 @@ from tests.integration.ship.conftest import stored
 from tests.integration.ship.test_once import roll_over
 
 FLOOD = b"0,icmp,ecr_i,SF,1032,0\n" * 320
+ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+"""The registry's file is not of an engine's kind."""
 Sensor = tuple[Path, ShipConfig]
 
 
@@ -97,6 +99,7 @@ def test_a_batch_in_doubt_is_found_under_the_path_from_which_it_was_sent(
         registry.write_bytes(before)
 
 
+@ON_THE_EMBEDDED
 def test_a_registry_without_earlier_paths_is_still_read(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     """Such were written before; to set them aside as damaged would cost a look at every line."""
     path = tmp_path / "conn.csv"

@@ -16,6 +16,8 @@ from es_pipelines.ship import ShipConfig, ship
 from tests.integration.ship.conftest import make_stream, mappings, originals, place_of, remove_stream, stored
 
 EVENTS = 671
+ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+"""What a file is, and what is new in it, the registry tells: no engine is asked."""
 
 
 def only_registry(config: ShipConfig) -> Path:
@@ -66,6 +68,7 @@ def roll_over(es: Elasticsearch, stream: str) -> None:
         es.indices.rollover(alias=stream)
 
 
+@ON_THE_EMBEDDED
 def test_a_growing_file_is_shipped_line_by_line(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     """While a file is written, half a line waits; the next call goes on where the last one ended."""
     path = tmp_path / "alpha.csv"
@@ -79,6 +82,7 @@ def test_a_growing_file_is_shipped_line_by_line(es: Elasticsearch, config: ShipC
     assert originals(es, config.stream) == ["one", "two", "three"]
 
 
+@ON_THE_EMBEDDED
 def test_a_last_line_that_gets_its_line_end_later_is_no_second_event(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
@@ -91,6 +95,7 @@ def test_a_last_line_that_gets_its_line_end_later_is_no_second_event(
     assert originals(es, config.stream) == ["one", "two", "three", ""]
 
 
+@ON_THE_EMBEDDED
 def test_a_last_line_that_is_continued_later_is_shipped_whole(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
@@ -104,6 +109,7 @@ def test_a_last_line_that_is_continued_later_is_shipped_whole(
     assert sorted(originals(es, config.stream)) == ["one", "tw", "two"]
 
 
+@ON_THE_EMBEDDED
 def test_rotation_by_renaming_begins_a_new_generation(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     """The same first line in the new file is another event; the rest of the renamed file is shipped, once."""
     path, old = tmp_path / "alpha.csv", tmp_path / "alpha.csv.1"
@@ -121,6 +127,7 @@ def test_rotation_by_renaming_begins_a_new_generation(es: Elasticsearch, config:
     assert {document["observer"]["name"] for document in documents} == {"alpha"}
 
 
+@ON_THE_EMBEDDED
 def test_rotation_by_copy_and_truncate_begins_a_new_generation(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
@@ -139,6 +146,7 @@ def test_rotation_by_copy_and_truncate_begins_a_new_generation(
 LINES = "".join(f"line {number}\n" for number in range(9)).encode()
 
 
+@ON_THE_EMBEDDED
 def test_a_file_that_an_editor_saved_anew_is_still_the_same_file(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
@@ -152,6 +160,7 @@ def test_a_file_that_an_editor_saved_anew_is_still_the_same_file(
     assert len(stored(es, config.stream)) == 10
 
 
+@ON_THE_EMBEDDED
 def test_a_file_that_was_moved_to_another_disk_is_still_the_same_file(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
@@ -166,6 +175,7 @@ def test_a_file_that_was_moved_to_another_disk_is_still_the_same_file(
 
 
 @pytest.mark.parametrize("lines", [b"one\ntwo\nthree\n", b"flood\n" * 20, b"one\ntwo"])
+@ON_THE_EMBEDDED
 def test_a_small_file_that_is_saved_anew_is_still_the_same_file(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path, lines: bytes
 ) -> None:
@@ -183,6 +193,7 @@ def test_a_small_file_that_is_saved_anew_is_still_the_same_file(
 
 
 @pytest.mark.parametrize("rotated_to", ["alpha.csv.1", "alpha.csv.1.gz", "alpha.csv-20260131"])
+@ON_THE_EMBEDDED
 def test_the_same_lines_after_a_rotation_are_new_events(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path, rotated_to: str
 ) -> None:
@@ -200,6 +211,7 @@ def test_the_same_lines_after_a_rotation_are_new_events(
     assert ship(es, [path], config).stored == 9
 
 
+@ON_THE_EMBEDDED
 def test_a_flood_moved_elsewhere_proves_nothing(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     """At another path equal content may be another sensor's: fewer than eight distinct lines count as new."""
     path, moved = tmp_path / "alpha.csv", tmp_path / "elsewhere" / "alpha.csv"
@@ -211,6 +223,7 @@ def test_a_flood_moved_elsewhere_proves_nothing(es: Elasticsearch, config: ShipC
     assert ship(es, [moved], config).stored == 20
 
 
+@ON_THE_EMBEDDED
 def test_a_replaced_file_says_so_in_its_report(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     path, new = tmp_path / "alpha.csv", tmp_path / "new.csv"
     path.write_bytes(b"one\ntwo\n")
@@ -222,6 +235,7 @@ def test_a_replaced_file_says_so_in_its_report(es: Elasticsearch, config: ShipCo
     assert report.files[0].note == "not the content that was shipped from this path before: shipped from its start"
 
 
+@ON_THE_EMBEDDED
 def test_files_of_several_rotations_between_two_runs_are_named(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
@@ -251,6 +265,7 @@ def test_two_files_of_one_name_are_two_sources(es: Elasticsearch, config: ShipCo
     assert len(stored(es, config.stream)) == 4
 
 
+@ON_THE_EMBEDDED
 def test_a_file_named_twice_is_shipped_once(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\n")

@@ -22,6 +22,8 @@ from tests.integration.ship.test_once import roll_over
 from tests.integration.ship.wire import FailingBulk, Proxy
 
 LINES = 400
+ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+"""How long the shipper waits is not of an engine's kind."""
 
 
 @pytest.fixture
@@ -97,6 +99,7 @@ def test_a_lost_answer_doubles_nothing_even_with_a_rollover_meanwhile(
     assert report.stored + report.already_there == LINES
 
 
+@ON_THE_EMBEDDED
 def test_with_a_timeout_it_gives_up_and_the_next_run_goes_on(
     es: Elasticsearch, proxy: Proxy, config: ShipConfig, path: Path
 ) -> None:
@@ -178,6 +181,7 @@ def test_a_shipper_that_is_killed_is_gone_on_with_by_the_next(
     assert offsets(es, config.stream) == expected(path)
 
 
+@ON_THE_EMBEDDED
 def test_a_stop_ends_after_the_batch_in_hand(es: Elasticsearch, config: ShipConfig, path: Path) -> None:
     """Also in the middle of a wait for a server that is away."""
     stop = threading.Event()
@@ -186,6 +190,7 @@ def test_a_stop_ends_after_the_batch_in_hand(es: Elasticsearch, config: ShipConf
     assert ship(es, [path], small).stored == LINES - 100
 
 
+@ON_THE_EMBEDDED
 def test_a_stop_ends_a_wait_at_once(proxy: Proxy, config: ShipConfig, path: Path) -> None:
     stop = threading.Event()
     patient = dataclasses.replace(config, batch_size=100, in_flight=1, backoff_s=60.0, max_backoff_s=60.0)

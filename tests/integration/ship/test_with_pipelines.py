@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import socket
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -34,12 +36,26 @@ def engine_url(opensearch_url: str) -> str:
     return opensearch_url
 
 
+@pytest.fixture(scope="module")
+def stream(opensearch_url: str) -> Iterator[str]:
+    """A stream with our pipelines and templates, for files of different paths."""
+    namespace = f"shipped{uuid.uuid4().hex[:8]}"
+    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+        provision(es, KDD, namespace=namespace)
+        yield stream_name(namespace)
+        remove(es, namespace)
+
+
 @pytest.fixture
-def provisioned(es: Elasticsearch, namespace: str, tmp_path: Path) -> Iterator[ShipConfig]:
-    """A stream with our pipelines and templates."""
-    provision(es, KDD, namespace=namespace)
-    yield ShipConfig(stream_name(namespace), tmp_path / "state")
-    remove(es, namespace)
+def provisioned(stream: str, tmp_path: Path) -> ShipConfig:
+    """Ships to that stream, with a registry of its own."""
+    return ShipConfig(stream, tmp_path / "state")
+
+
+def stored_of(es: Elasticsearch, stream: str, *paths: Path) -> list[dict[str, Any]]:
+    """The documents of these files, by path and offset."""
+    places = set(map(str, paths))
+    return [document for document in stored(es, stream) if document["log"]["file"]["path"] in places]
 
 
 @pytest.mark.data
@@ -50,7 +66,7 @@ def test_all_671_events_of_the_sensor_logs_are_pending(
     logs = sorted((shared_data / "sensor-logs").glob("*.csv"))
     report = ship(es, logs, provisioned)
     assert (report.stored, report.headers, report.refused) == (671, 3, 0)
-    documents = stored(es, provisioned.stream)
+    documents = stored_of(es, provisioned.stream, *logs)
     assert Counter(document["oversight"]["status"] for document in documents) == {"pending": 671}
     assert len({place_of(document) for document in documents}) == 671
     for document in documents:
@@ -69,7 +85,7 @@ def test_lines_that_the_pipeline_cannot_parse_are_stored_as_failed_documents(
     path.write_bytes(b"\n".join(lines) + b"\n")
     report = ship(es, [path], provisioned)
     assert (report.stored, report.headers, report.refused) == (4, 1, 0)
-    good, blank, escaped, long = stored(es, provisioned.stream)
+    good, blank, escaped, long = stored_of(es, provisioned.stream, path)
     assert {document["host"]["name"] for document in (good, blank, escaped, long)} == {socket.gethostname()}
     assert good["oversight"]["status"] == "pending"
     assert blank["error"]["type"] == "empty_line"
