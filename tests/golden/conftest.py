@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -12,8 +14,6 @@ from es_pipelines.provision import provision, remove
 from tests.pipelines import FLOW, KDD99
 
 GOLDEN_NAMESPACE = f"golden{uuid.uuid4().hex[:8]}"
-STREAM_NAMESPACE = f"stored{uuid.uuid4().hex[:8]}"
-"""Where the cases are stored; apart, because both fixtures may live at once and each removes its own."""
 FLOW_GROUP = "flow"
 
 
@@ -22,22 +22,30 @@ def namespace_of(group: str, namespace: str) -> str:
     return f"{namespace}{FLOW_GROUP}" if group == FLOW_GROUP else namespace
 
 
+@pytest.fixture(scope="session")
+def client_of() -> Iterator[Callable[[str], Elasticsearch]]:
+    """A client of the engine at an address, provisioned when it is first asked for."""
+    with ExitStack() as at_the_end:
+
+        @cache
+        def client(url: str) -> Elasticsearch:
+            es = at_the_end.enter_context(Elasticsearch(url, request_timeout=60))
+            for group, contract in (("", KDD99), (FLOW_GROUP, FLOW)):
+                namespace = namespace_of(group, GOLDEN_NAMESPACE)
+                at_the_end.callback(remove, es, namespace)
+                provision(es, contract, namespace=namespace)
+            return es
+
+        yield client
+
+
 @pytest.fixture(scope="session", params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
-def provisioned(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
+def provisioned(request: pytest.FixtureRequest, client_of: Callable[[str], Elasticsearch]) -> Elasticsearch:
     """A client of each engine in turn, provisioned."""
-    yield from _provisioned(request.getfixturevalue(f"{request.param}_url"), GOLDEN_NAMESPACE)
+    return client_of(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture(scope="session")
-def provisioned_streams(opensearch_url: str) -> Iterator[Elasticsearch]:
+def provisioned_streams(opensearch_url: str, client_of: Callable[[str], Elasticsearch]) -> Elasticsearch:
     """A client of the engine that has data streams and refuses what Elasticsearch refuses, provisioned."""
-    yield from _provisioned(opensearch_url, STREAM_NAMESPACE)
-
-
-def _provisioned(url: str, namespace: str) -> Iterator[Elasticsearch]:
-    with Elasticsearch(url, request_timeout=60) as client:
-        provision(client, KDD99, namespace=namespace)
-        provision(client, FLOW, namespace=namespace_of(FLOW_GROUP, namespace))
-        yield client
-        remove(client, namespace)
-        remove(client, namespace_of(FLOW_GROUP, namespace))
+    return client_of(opensearch_url)

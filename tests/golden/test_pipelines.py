@@ -21,7 +21,7 @@ from elasticsearch import Elasticsearch
 from contract.fields import stream_name
 from es_pipelines.failures import CODES
 from es_pipelines.parameters import pipeline_id
-from tests.golden.conftest import FLOW_GROUP, GOLDEN_NAMESPACE, STREAM_NAMESPACE, namespace_of
+from tests.golden.conftest import FLOW_GROUP, GOLDEN_NAMESPACE, namespace_of
 from tests.pipelines import comparable, creations, simulate
 
 HERE = Path(__file__).parent
@@ -32,6 +32,7 @@ INPUTS = sorted(
 )
 LIMITS = [path for path in INPUTS if path.parent.name == "limits"]
 REPEATED = "<repeated>"
+Simulated = list[tuple[str, list[Path], list[dict[str, Any] | None]]]
 
 
 def event(path: Path) -> dict[str, Any]:
@@ -59,19 +60,25 @@ def expected(path: Path) -> Any:
     return json.loads(expectation(path).read_text(encoding="utf-8"))
 
 
-def groups(namespace: str) -> list[tuple[str, list[Path]]]:
-    """The installations of a base name, each with its cases."""
+def groups() -> list[tuple[str, list[Path]]]:
+    """The installations, each with its cases."""
     flow = [path for path in INPUTS if path.parent.name == FLOW_GROUP]
     rest = [path for path in INPUTS if path.parent.name != FLOW_GROUP and path not in LIMITS]
-    return [(namespace, rest), (namespace_of(FLOW_GROUP, namespace), flow)]
+    return [(GOLDEN_NAMESPACE, rest), (namespace_of(FLOW_GROUP, GOLDEN_NAMESPACE), flow)]
 
 
-def test_every_event_becomes_the_expected_document(provisioned: Elasticsearch) -> None:
+@pytest.fixture(scope="session")
+def simulated(provisioned: Elasticsearch) -> Simulated:
+    """What an engine makes of all cases: installation, cases, their documents."""
+    return [(namespace, paths, simulate(provisioned, namespace, map(event, paths))) for namespace, paths in groups()]
+
+
+def test_every_event_becomes_the_expected_document(simulated: Simulated) -> None:
     """The pipelines give the same on every engine; all cases that differ are named at once."""
     found = {
         path: comparable(result, namespace)
-        for namespace, paths in groups(GOLDEN_NAMESPACE)
-        for path, result in zip(paths, simulate(provisioned, namespace, map(event, paths)), strict=True)
+        for namespace, paths, results in simulated
+        for path, result in zip(paths, results, strict=True)
     }
     assert _differing(found) == {}
 
@@ -80,12 +87,12 @@ def test_every_event_becomes_the_expected_document(provisioned: Elasticsearch) -
 def test_every_event_at_an_engines_limit_becomes_the_expected_document(provisioned_streams: Elasticsearch) -> None:
     """Integers beyond 64 bits stop every script, a million items the walk over them: the line is kept all the same."""
     items = provisioned_streams.bulk(
-        index=stream_name(STREAM_NAMESPACE), operations=creations(map(event, LIMITS)), refresh=True
+        index=stream_name(GOLDEN_NAMESPACE), operations=creations(map(event, LIMITS)), refresh=True
     )["items"]  # `_simulate` cannot show such an integer
     places = [{"_index": item["create"]["_index"], "_id": item["create"]["_id"]} for item in items]
     stored = provisioned_streams.mget(docs=places)["docs"]
     found = {
-        path: comparable(document["_source"], STREAM_NAMESPACE) for path, document in zip(LIMITS, stored, strict=True)
+        path: comparable(document["_source"], GOLDEN_NAMESPACE) for path, document in zip(LIMITS, stored, strict=True)
     }
     assert _differing(found) == {}
 
@@ -99,11 +106,13 @@ def _differing(found: dict[Path, Any]) -> dict[str, Any]:
     return {str(path.relative_to(HERE)): document for path, document in found.items() if document != expected(path)}
 
 
-def test_a_stored_document_runs_through_again_without_a_change(provisioned: Elasticsearch) -> None:
+def test_a_stored_document_runs_through_again_without_a_change(
+    provisioned: Elasticsearch, simulated: Simulated
+) -> None:
     """The pipeline is idempotent: run over what it stored it gives the same once more, under whatever index it stands."""
     differing = []
-    for namespace, paths in groups(GOLDEN_NAMESPACE):
-        first = [document for document in simulate(provisioned, namespace, map(event, paths)) if document is not None]
+    for namespace, _, results in simulated:
+        first = [document for document in results if document is not None]
         second = simulate(provisioned, namespace, first, index=".ds-logs-oversight.connection-x-000001")
         differing += [(one, two) for one, two in zip(first, second, strict=True) if one != two]
     assert differing == []
@@ -113,7 +122,7 @@ def test_a_stored_document_runs_through_again_without_a_change(provisioned: Elas
 @pytest.mark.parametrize("group", [0, 1], ids=["all", "flow"])
 def test_no_event_is_refused_and_all_can_be_found(provisioned_streams: Elasticsearch, group: int) -> None:
     """What the simulation gives is what a data stream stores, and its status, feature and failure are searchable."""
-    namespace, paths = groups(STREAM_NAMESPACE)[group]
+    namespace, paths = groups()[group]
     es, stream = provisioned_streams, stream_name(namespace)
     answer = es.bulk(index=stream, operations=creations(map(event, paths)), refresh=True)
     items = [item["create"] for item in answer["items"]]

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from elasticsearch import Elasticsearch
 
 from es_pipelines.key_text import read_key
 from es_pipelines.provision import remove
 from es_pipelines.roles import PARTS, role_name
+from oversight.commands.provision import command
 from tests.conftest import PASSWORD
 from tests.router import routed
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., Result]
 
 
 def _runner(folder: Path, url: str, namespace: str, **more: str) -> Run:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICSEARCH_"))
+    environment: dict[str, str | None] = {
+        name: None for name in os.environ if name.startswith(("OVERSIGHT_", "ELASTICSEARCH_"))
     }
     environment |= {"ELASTICSEARCH_URL": url, "OVERSIGHT_NAMESPACE": namespace, **more}
 
-    def run(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "oversight", "provision", *options]
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    def run(*options: str) -> Result:
+        with contextlib.chdir(folder):
+            return CliRunner(env=environment).invoke(command, list(options))
 
     return run
 
@@ -47,7 +48,7 @@ def run(embedded_url: str, secured_url: str, namespace: str, tmp_path: Path) -> 
 def test_keys_are_made_kept_and_ended_with_the_installation(run: Run, tmp_path: Path, namespace: str) -> None:
     """From nothing to nothing, and no secret on the way in any output."""
     made = run("--keys", "keys")
-    assert made.returncode == 0, made.stderr
+    assert made.exit_code == 0, made.stderr
     secrets = {part: read_key(tmp_path / "keys" / part / "key.env") for part in PARTS}
     for part in PARTS:
         assert f"created     role               {role_name(part, namespace)}\n" in made.stdout
@@ -60,7 +61,7 @@ def test_keys_are_made_kept_and_ended_with_the_installation(run: Run, tmp_path: 
     kept = run("--keys", "keys", "--json")
     assert [key["outcome"] for key in json.loads(kept.stdout)["keys"]] == ["kept"] * len(PARTS)
     removed = run("--remove", "--with-data")
-    assert removed.returncode == 0, removed.stderr
+    assert removed.exit_code == 0, removed.stderr
     assert removed.stdout.count("removed     API key") == removed.stdout.count("removed     role") == len(PARTS)
     said = [one.stdout + one.stderr for one in (made, kept, removed)]
     assert not [secret for secret in secrets.values() for text in said if str(secret) in text]
@@ -82,7 +83,7 @@ def test_who_may_not_manage_security_provisions_the_rest_and_is_told(
         admin.security.delete_role(name=user)
     with Elasticsearch(embedded_url, request_timeout=30) as es:
         remove(es, namespace)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "lacks the privilege manage_security, which `PUT _security/role/*` needs" in done.stdout
     assert "left out    API keys in keys: see above" in done.stdout
     assert not (tmp_path / "keys").exists()
@@ -94,7 +95,7 @@ def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
     done = _runner(tmp_path, embedded_url, namespace)("--keys", "keys")
     with Elasticsearch(embedded_url, request_timeout=30) as es:
         remove(es, namespace)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "everybody who reaches it may read and change everything" in done.stdout
     assert "left out    API keys in keys: see above" in done.stdout
     assert not (tmp_path / "keys").exists()
@@ -116,8 +117,4 @@ def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_use(tmp_path: Path, options: tuple[str, ...]) -> None:
-    from click.testing import CliRunner
-
-    from oversight.commands.provision import command
-
     assert CliRunner().invoke(command, list(options)).exit_code == 2

@@ -24,6 +24,8 @@ from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99, LINE, creations
 from tests.provisioning import state
 
+ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+"""Pipelines are told in one form by all engines."""
 EVERYTHING = Capabilities(data_streams=True, index_mode=True, lifecycle=True, failure_store=True, pipeline_meta=True)
 
 
@@ -212,6 +214,7 @@ def test_events_stay_with_all_that_they_need(es: Elasticsearch, installation: st
     assert not es.indices.exists(index=alerts)
 
 
+@ON_THE_EMBEDDED
 def test_what_somebody_elses_index_or_pipeline_uses_stays(es: Elasticsearch, installation: str) -> None:
     """Their events would be refused without it."""
     provision(es, KDD99, namespace=installation)
@@ -230,6 +233,7 @@ def test_what_somebody_elses_index_or_pipeline_uses_stays(es: Elasticsearch, ins
         es.ingest.delete_pipeline(id=pipeline)
 
 
+@ON_THE_EMBEDDED
 def test_what_a_person_edited_goes_only_when_forced(es: Elasticsearch, installation: str) -> None:
     """And what it refers to waits for it."""
     provision(es, KDD99, namespace=installation)
@@ -245,6 +249,7 @@ def test_what_a_person_edited_goes_only_when_forced(es: Elasticsearch, installat
     assert {step.action for step in _removal(es, installation, force=True).values()} == {Action.REMOVE}
 
 
+@ON_THE_EMBEDDED
 def test_what_this_version_does_without_goes_unless_somebody_uses_it(es: Elasticsearch, installation: str) -> None:
     """Two pipelines of an older version: one that nothing calls, one that a pipeline of somebody else calls."""
     provision(es, KDD99, namespace=installation)

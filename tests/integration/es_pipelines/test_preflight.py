@@ -30,6 +30,8 @@ HEADERS = {"content-type": "application/json", "x-elastic-product": "Elasticsear
 GB = 2**30
 MINE = "lab"
 STREAM = stream_name(MINE)
+ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+"""Templates are told in one form by all engines."""
 
 
 @pytest.fixture
@@ -231,6 +233,7 @@ def refused(url: str, namespace: str) -> str:
     return str(caught.value)
 
 
+@ON_THE_EMBEDDED
 def test_a_template_of_higher_priority_is_named(es: Elasticsearch, engine_url: str, installation: str) -> None:
     """It would take our stream's settings and mapping in silence: a pipeline that runs and shows nothing."""
     name = f"theirs-{installation}"
@@ -293,6 +296,7 @@ def test_foreign_resources_of_our_names_are_all_named_and_never_touched(
         es.cluster.delete_component_template(name=template)
 
 
+@ON_THE_EMBEDDED
 def test_what_a_newer_oversight_wrote_is_not_downgraded(es: Elasticsearch, engine_url: str, installation: str) -> None:
     """An old command on some machine must not undo an upgrade; where the content is the same nothing is wrong."""
     provision(es, KDD99, namespace=installation)

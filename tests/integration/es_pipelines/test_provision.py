@@ -27,6 +27,8 @@ from tests.pipelines import FLOW, KDD99, LINE, creations, simulate
 from tests.provisioning import WritesCounted
 
 ROOT = Path(__file__).resolve().parents[3]
+ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+"""What is compared is not of an engine's kind; that each gives back what it was given, the second run shows on all."""
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_a_changed_model_updates_what_depends_on_it(es: Elasticsearch, installat
 def test_a_feature_of_another_type_begins_a_new_index(opensearch_url: str, namespace: str) -> None:
     """A mapping cannot change its type, and no event may be lost over that."""
     other = [Feature("hot", "kdd99.hot", "string", vocabulary=("a",)) if f.name == "hot" else f for f in KDD99.features]
-    with Elasticsearch(opensearch_url) as es:
+    with Elasticsearch(opensearch_url, request_timeout=60) as es:
         try:
             provision(es, KDD99, namespace=namespace)
             changed = dataclasses.replace(KDD99, features=tuple(other))
@@ -82,6 +84,7 @@ def test_a_feature_of_another_type_begins_a_new_index(opensearch_url: str, names
             remove(es, namespace)
 
 
+@ON_THE_EMBEDDED
 def test_what_a_run_would_write_is_told_without_a_write(es: Elasticsearch, engine_url: str, installation: str) -> None:
     """`oversight check` asks it: pipelines of another model let events fail that this one could predict."""
     counting = WritesCounted(engine_url)
@@ -95,6 +98,7 @@ def test_what_a_run_would_write_is_told_without_a_write(es: Elasticsearch, engin
     counting.close()
 
 
+@ON_THE_EMBEDDED
 def test_what_someone_changed_by_hand_is_kept_until_forced(es: Elasticsearch, installation: str) -> None:
     """The content is compared, not only a mark that we left; an admin's edit is not lost over an upgrade."""
     provision(es, KDD99, namespace=installation)
@@ -109,6 +113,7 @@ def test_what_someone_changed_by_hand_is_kept_until_forced(es: Elasticsearch, in
     assert es.ingest.get_pipeline(id=name)[name]["processors"] == stored["processors"]
 
 
+@ON_THE_EMBEDDED
 def test_removing_leaves_nothing_and_may_be_repeated(es: Elasticsearch, installation: str) -> None:
     """Tests clean up after themselves in a cluster that others use."""
     provision(es, KDD99, namespace=installation)
@@ -141,7 +146,7 @@ def test_another_model_runs_through_the_same_pipelines(es: Elasticsearch, instal
 @pytest.mark.opensearch
 def test_the_first_write_goes_into_a_data_stream(opensearch_url: str, namespace: str) -> None:
     """Nothing is created by the way: the stream is there, with our mapping, before the first event."""
-    with Elasticsearch(opensearch_url) as es:
+    with Elasticsearch(opensearch_url, request_timeout=60) as es:
         report = provision(es, KDD99, namespace=namespace)
         try:
             assert report.engine.data_streams
@@ -159,7 +164,10 @@ def test_elasticsearch_takes_every_document_that_the_pipelines_make(
     elasticsearch_url: str, embedded_url: str, namespace: str
 ) -> None:
     """Elasticsearch is stricter about names than the other engines, and here it has no pipelines: it stores their output."""
-    with Elasticsearch(embedded_url) as pipelines, Elasticsearch(elasticsearch_url) as es:
+    with (
+        Elasticsearch(embedded_url, request_timeout=60) as pipelines,
+        Elasticsearch(elasticsearch_url, request_timeout=60) as es,
+    ):
         provision(pipelines, KDD99, namespace=namespace)
         documents = [found for found in simulate(pipelines, namespace, map(event, INPUTS)) if found is not None]
         remove(pipelines, namespace)
@@ -174,6 +182,7 @@ def test_elasticsearch_takes_every_document_that_the_pipelines_make(
             es.indices.delete(index=index)
 
 
+@ON_THE_EMBEDDED
 def test_the_command_says_what_it_did_and_what_comes_next(
     es: Elasticsearch, engine_url: str, installation: str
 ) -> None:

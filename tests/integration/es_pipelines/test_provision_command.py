@@ -19,6 +19,8 @@ from tests.pipelines import LINE, creations
 from tests.provisioning import state
 
 FLOW = Path(__file__).resolve().parents[3] / "models" / "kdd99-flow" / "model.onnx"
+ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+"""Words and exit codes are the same on each engine."""
 NOTHING: dict[str, Any] = {"pipelines": {}, "component templates": [], "index templates": []}
 
 Type = Callable[..., Result]
@@ -63,6 +65,7 @@ def test_a_plan_says_exactly_what_the_next_run_does(es: Elasticsearch, provision
     assert state(es, installation) == NOTHING
 
 
+@ON_THE_EMBEDDED
 def test_a_plan_shows_what_changes_where_and_how_to_do_it(provision: Type, installation: str) -> None:
     """Another model: its pipelines change, each diff says where, and the last line is the command to type."""
     first = _lines(provision("--plan"))
@@ -77,6 +80,7 @@ def test_a_plan_shows_what_changes_where_and_how_to_do_it(provision: Type, insta
     assert shown.stdout.splitlines()[-1].endswith(f"`oversight provision --model {FLOW}` does it")
 
 
+@ON_THE_EMBEDDED
 def test_a_check_ends_with_1_where_something_differs_and_names_it(
     es: Elasticsearch, provision: Type, installation: str
 ) -> None:
@@ -100,6 +104,7 @@ def test_a_check_ends_with_1_where_something_differs_and_names_it(
     assert provision("--check").exit_code == 0
 
 
+@ON_THE_EMBEDDED
 def test_a_second_run_counts_what_is_as_it_should_be(provision: Type) -> None:
     """Fourteen lines that say "unchanged" hide the one that does not."""
     provision()
@@ -128,6 +133,7 @@ def test_a_removal_lists_what_stays_and_why(es: Elasticsearch, provision: Type, 
     assert provision("--remove").stdout == "nothing of this installation is there\n"
 
 
+@ON_THE_EMBEDDED
 def test_everything_that_is_in_the_way_is_named_at_once(es: Elasticsearch, provision: Type, installation: str) -> None:
     """Not one at each run; a script finds the same under `in_the_way`, and the command ends with 1."""
     names = [f"oversight-{part}-{installation}" for part in ("csv", "json")]

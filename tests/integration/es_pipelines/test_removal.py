@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ from es_pipelines.removal import plan_removal
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99, LINE, creations
 
+ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+"""A mark is read in one form from all engines."""
 HEADERS = {"content-type": "application/json", "x-elastic-product": "Elasticsearch"}
 
 
@@ -30,13 +33,19 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
     remove(es, namespace)
 
 
-@pytest.fixture
-def streams(opensearch_url: str, namespace: str) -> Iterator[Elasticsearch]:
-    """The engine that has data streams, with an installation in it."""
-    with Elasticsearch(opensearch_url) as es:
-        provision(es, KDD99, namespace=namespace)
+@pytest.fixture(scope="module")
+def standing() -> str:
+    """The namespace of one installation that is only looked at."""
+    return f"standing{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def streams(opensearch_url: str, standing: str) -> Iterator[Elasticsearch]:
+    """The engine that has data streams, with that installation in it."""
+    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+        provision(es, KDD99, namespace=standing)
         yield es
-        remove(es, namespace)
+        remove(es, standing)
 
 
 def _planned(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Step]:
@@ -76,17 +85,17 @@ FAILURES: list[tuple[tuple[int, Any], str]] = [
 
 @pytest.mark.opensearch
 def test_what_the_failure_store_kept_is_data_as_well(
-    streams: Elasticsearch, opensearch_url: str, namespace: str
+    streams: Elasticsearch, opensearch_url: str, standing: str
 ) -> None:
     """Events that the mapping refused are nowhere else, and go with the stream; an ordinary count does not see them."""
-    stream = stream_name(namespace)
+    stream = stream_name(standing)
     assert streams.count(index=stream)["count"] == 0
     proxy = FaultProxy(opensearch_url)
     try:
         with Elasticsearch(proxy.url) as es:
             for count, reason in FAILURES:
                 proxy.fault = _with_failure_store(stream, count)
-                step = _planned(es, namespace)[f"data stream {stream}"]
+                step = _planned(es, standing)[f"data stream {stream}"]
                 assert (step.action, step.reason) == (Action.STAY if reason else Action.REMOVE, reason)
     finally:
         proxy.close()
@@ -145,10 +154,10 @@ def test_a_stream_whose_template_somebody_else_made_is_not_ours(opensearch_url: 
 
 
 @pytest.mark.opensearch
-def test_a_pipeline_that_a_stream_of_a_longer_name_uses_stays(streams: Elasticsearch, namespace: str) -> None:
+def test_a_pipeline_that_a_stream_of_a_longer_name_uses_stays(streams: Elasticsearch, standing: str) -> None:
     """The indices behind `...-a-b` begin with the name of those behind `...-a`, and are somebody else's."""
-    name, stream = f"theirs-{namespace}", f"{stream_name(namespace)}-b"
-    router = f"oversight-router-{namespace}"
+    name, stream = f"theirs-{standing}", f"{stream_name(standing)}-b"
+    router = f"oversight-router-{standing}"
     template: dict[str, Any] = {"settings": {"index.default_pipeline": router}}
     streams.indices.put_index_template(
         name=name, index_patterns=[stream], priority=100, data_stream={}, template=template
@@ -156,7 +165,7 @@ def test_a_pipeline_that_a_stream_of_a_longer_name_uses_stays(streams: Elasticse
     streams.indices.create_data_stream(name=stream)
     streams.indices.put_index_template(name=name, index_patterns=[stream], priority=100, data_stream={})
     try:
-        step = _planned(streams, namespace, with_data=True)[f"pipeline {router}"]
+        step = _planned(streams, standing, with_data=True)[f"pipeline {router}"]
         assert step.action == Action.STAY
         assert step.reason.startswith(f"index .ds-{stream}-")
     finally:
@@ -165,18 +174,19 @@ def test_a_pipeline_that_a_stream_of_a_longer_name_uses_stays(streams: Elasticse
 
 
 @pytest.mark.opensearch
-def test_a_pipeline_that_a_legacy_template_names_stays(streams: Elasticsearch, namespace: str) -> None:
+def test_a_pipeline_that_a_legacy_template_names_stays(streams: Elasticsearch, standing: str) -> None:
     """The next index that it makes would refuse every document."""
-    name, router = f"theirs-{namespace}", f"oversight-router-{namespace}"
+    name, router = f"theirs-{standing}", f"oversight-router-{standing}"
     body: dict[str, Any] = {"index_patterns": [name], "settings": {"index.default_pipeline": router}}
     streams.perform_request("PUT", f"/_template/{name}", headers=HEADERS, body=body)
     try:
-        step = _planned(streams, namespace, with_data=True)[f"pipeline {router}"]
+        step = _planned(streams, standing, with_data=True)[f"pipeline {router}"]
         assert (step.action, step.reason) == (Action.STAY, f"legacy template {name} needs it")
     finally:
         streams.perform_request("DELETE", f"/_template/{name}", headers=HEADERS)
 
 
+@ON_THE_EMBEDDED
 def test_what_a_newer_oversight_wrote_is_removed_by_that_one_or_by_force(es: Elasticsearch, installation: str) -> None:
     """It may know of data that this version does not, and of more that belongs to the installation."""
     name = f"oversight-fields-{installation}"

@@ -125,7 +125,7 @@ def es(opensearch_url: str) -> Iterator[Elasticsearch]:
 
 @pytest.mark.opensearch
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(batch=st.lists(events(), min_size=10, max_size=30))
 @pytest.mark.parametrize("model", ["kdd99", "kdd99-flow"])

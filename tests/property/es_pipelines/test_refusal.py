@@ -64,7 +64,7 @@ def es(opensearch_url: str) -> Iterator[Elasticsearch]:
 
 @pytest.mark.opensearch
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(batch=batches)
 def test_no_document_is_refused(es: Elasticsearch, batch: list[dict[str, Any]]) -> None:
