@@ -1,4 +1,4 @@
-"""The three commands as a person types them, each in a process of its own."""
+"""The three commands as a person types them; in a process of its own what depends on what is imported there."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from contract.artifact import METADATA_KEY, ModelContract
 from contract.errors import InputError
 from oversight.commands.convert import beside
 from oversight.settings import DEFAULT_MODEL
+from tests.integration.training.here import oversight_here
 from tests.unit.training.samples import lines, write
 
 
@@ -86,7 +87,7 @@ def test_the_kept_keras_model_converts_with_the_contract_to_the_same_answers(
     session = onnxruntime.InferenceSession(folder / "model" / "model.onnx")
     (tmp_path / "contract.json").write_text(session.get_modelmeta().custom_metadata_map[METADATA_KEY], encoding="utf-8")
     output = tmp_path / "again" / "model.onnx"
-    run = oversight(
+    run = oversight_here(
         "convert", "--model", folder / "kept.keras", "--contract", tmp_path / "contract.json", "--output", output, "--json"
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
@@ -133,20 +134,22 @@ def test_evaluate_names_the_artifact_it_scored_and_a_newer_one_in_build(
     built = tmp_path / "build" / "kdd99-mlp" / "model.onnx"
     built.parent.mkdir(parents=True)
     shutil.copy(folder / "model" / "model.onnx", built)
-    run = oversight("evaluate", "--data", folder / "other.csv", cwd=tmp_path)
+    run = oversight_here("evaluate", "--data", folder / "other.csv", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     version = hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest()[:12]
     assert run.stdout.splitlines()[0] == f"scored: {DEFAULT_MODEL}  kdd99-mlp, version {version}"
     assert "build/kdd99-mlp/model.onnx (version " in run.stderr
     assert run.stderr.endswith("add --model build/kdd99-mlp/model.onnx to score it\n")
-    run = oversight("evaluate", "--data", folder / "other.csv", "--model", "build/kdd99-mlp/model.onnx", cwd=tmp_path)
+    run = oversight_here(
+        "evaluate", "--data", folder / "other.csv", "--model", "build/kdd99-mlp/model.onnx", cwd=tmp_path
+    )
     assert run.stdout.startswith("scored: build/kdd99-mlp/model.onnx  kdd99-mlp, version ")
     assert run.stderr == ""
 
 
 def test_convert_without_a_trained_model_says_what_to_do(tmp_path: Path) -> None:
     """Exit 1 and one line; a model without a contract beside it likewise."""
-    run = oversight("convert", cwd=tmp_path)
+    run = oversight_here("convert", cwd=tmp_path)
     assert run.returncode == 1
     assert run.stderr == (
         "oversight: build/ holds no trained model (build/*/model.keras); run `oversight train` first, or name a model with --model\n"
@@ -161,7 +164,7 @@ def test_convert_without_a_trained_model_says_what_to_do(tmp_path: Path) -> None
 def test_train_without_usable_data_ends_with_one_line(tmp_path: Path) -> None:
     """Exit 1, nothing written, no stack trace."""
     data = write(tmp_path / "bad.csv", ["1,2,3"])
-    run = oversight("train", "--data", data, "--output", tmp_path / "model")
+    run = oversight_here("train", "--data", data, "--output", tmp_path / "model")
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith("oversight: bad.csv, line 1: 3 columns, expected 42")
     assert not (tmp_path / "model").exists()
@@ -193,7 +196,7 @@ def test_convert_refuses_a_file_that_is_no_model_with_one_line(tmp_path: Path) -
     }
     (tmp_path / "contract.json").write_text(json.dumps(contract), encoding="utf-8")
     (tmp_path / "model.keras").write_text("text")
-    run = oversight(
+    run = oversight_here(
         "convert", "--model", tmp_path / "model.keras", "--contract", tmp_path / "contract.json", "--output", tmp_path / "o.onnx"
     )  # fmt: skip
     assert run.returncode == 1
@@ -220,7 +223,7 @@ def test_evaluate_scores_the_shipped_artifact_without_tensorflow_or_scikit_learn
 def test_evaluate_for_a_person_is_a_table_with_the_labels_that_were_never_seen(tmp_path: Path) -> None:
     """The figures with their meaning, and what the model called what it cannot know."""
     data = write(tmp_path / "rows.csv", [*lines(50), lines(1)[0].rsplit(",", 1)[0] + ",mailbomb."])
-    run = oversight("evaluate", "--data", data)
+    run = oversight_here("evaluate", "--data", data)
     assert run.returncode == 0, run.stderr
     assert "accuracy_23" in run.stdout
     assert "Label never seen" in run.stdout
@@ -251,7 +254,7 @@ def test_evaluate_refuses_what_is_no_artifact(tmp_path: Path) -> None:
         ("bare.onnx", "has no 'oversight.contract'"),
         ("other.onnx", "has the families flood, which KDD Cup 99 has not"),
     ):
-        run = oversight("evaluate", "--data", data, "--model", tmp_path / name)
+        run = oversight_here("evaluate", "--data", data, "--model", tmp_path / name)
         assert (run.returncode, run.stdout) == (64, "")
         assert words in run.stderr
         assert run.stderr.count("\n") == 1
@@ -260,7 +263,7 @@ def test_evaluate_refuses_what_is_no_artifact(tmp_path: Path) -> None:
 @pytest.mark.data
 def test_the_shipped_artifact_reaches_the_floor_on_the_labelled_test_rows(shared_data: Path) -> None:
     """Half of the contest's test set, with attacks that training never saw; within a minute."""
-    run = oversight("evaluate", "--data", shared_data / "kdd99" / "corrected-dev.gz", "--json")
+    run = oversight_here("evaluate", "--data", shared_data / "kdd99" / "corrected-dev.gz", "--json")
     assert run.returncode == 0, run.stderr
     figures = json.loads(run.stdout)
     assert figures["rows"] == 155_600

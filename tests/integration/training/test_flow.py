@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.kdd99 import COLUMNS, CONTENT, FLOW
-from tests.integration.training.test_commands import oversight
+from tests.integration.training.here import oversight_here
 from tests.unit.training.samples import lines, write
 from training.evaluate import open_artifact
 
@@ -25,8 +25,8 @@ def emptied(text: str) -> str:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model that was trained on lines with gaps, as this sensor's labelled file would have them."""
     folder = tmp_path_factory.mktemp("flow")
-    data = write(folder / "gaps.csv", [emptied(text) for text in lines(4_000)])
-    run = oversight("train", "--features", "flow", "--data", data, "--output", folder / "model", "--json")
+    data = write(folder / "gaps.csv", [emptied(text) for text in lines(1_500)])
+    run = oversight_here("train", "--features", "flow", "--data", data, "--output", folder / "model", "--json")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["held_out"]["accuracy_23"] > 0.9
     return folder / "model"
@@ -52,7 +52,7 @@ def test_a_file_is_scored_alike_whatever_stands_in_the_content_columns(model: Pa
     figures = []
     for name, made in (("full", rows), ("emptied", [emptied(text) for text in rows]), ("short", short)):
         data = write(tmp_path / f"{name}.csv", made)
-        run = oversight("evaluate", "--data", data, "--model", model / "model.onnx", "--json")
+        run = oversight_here("evaluate", "--data", data, "--model", model / "model.onnx", "--json")
         assert run.returncode == 0, run.stderr
         figures.append(json.loads(run.stdout))
     assert figures[0] == figures[1] == figures[2]
@@ -66,14 +66,14 @@ def test_a_column_that_it_reads_must_be_there(model: Path, tmp_path: Path) -> No
     rows[1] = ",".join(
         "" if column == "count" else value for column, value in zip((*COLUMNS, ""), rows[1].split(","), strict=True)
     )
-    run = oversight("evaluate", "--data", write(tmp_path / "bad.csv", rows), "--model", model / "model.onnx")
+    run = oversight_here("evaluate", "--data", write(tmp_path / "bad.csv", rows), "--model", model / "model.onnx")
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr == "oversight: bad.csv, line 2, column 'count': '', expected a finite number; correct the file\n"
 
 
 def test_a_choice_of_features_that_is_none_is_wrong_use(tmp_path: Path) -> None:
     """With the choices that there are; nothing is read or written."""
-    run = oversight("train", "--features", "nonsense", "--data", tmp_path / "none", "--output", tmp_path / "out")
+    run = oversight_here("train", "--features", "nonsense", "--data", tmp_path / "none", "--output", tmp_path / "out")
     assert run.returncode == 2
     assert "'nonsense' is not one of 'all', 'flow'" in run.stderr
     assert not (tmp_path / "out").exists()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from contract.errors import InputError
 from oversight.commands.retrain import Plan, Retraining, read_material
+from tests.integration.training.here import oversight_here
 from tests.integration.training.test_commands import oversight
 from tests.unit.training.samples import lines, write
 from training.data import Source
@@ -19,8 +21,10 @@ from training.feature_sets import SETS
 NAMES = ["seed-0", "fold-0", "anchor", "seed-1", "fold-1"]
 
 
-def study(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    return oversight(
+def study(
+    folder: Path, *words: object, run: Callable[..., subprocess.CompletedProcess[str]] = oversight_here
+) -> subprocess.CompletedProcess[str]:
+    return run(
         "evaluate", "--retrain", "--data", folder / "train.csv", "--test", folder / "test.csv", "--seeds", 2, "--folds", 2,
         "--anchor", "--output", folder / "out", "--recipe", "epochs=4", "--recipe", "batch_size=64", *words,
     )  # fmt: skip
@@ -33,7 +37,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
     write(folder / "train.csv", lines(600))
     unseen = [f"{line.rpartition(',')[0]},mailbomb." for line in lines(20, seed=9)]
     write(folder / "test.csv", [*lines(200, seed=5), *unseen])
-    return folder, study(folder, "--json")
+    return folder, study(folder, "--json", run=oversight)
 
 
 def test_the_study_has_every_training_and_every_goal(first: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -128,7 +132,7 @@ def test_another_recipe_makes_another_result(first: tuple[Path, subprocess.Compl
 def test_options_that_do_not_fit_are_wrong_use(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
     """Exit 2, before anything is read."""
     write(tmp_path / "rows.csv", lines(5))
-    run = oversight("evaluate", "--data", tmp_path / "rows.csv", *words)
+    run = oversight_here("evaluate", "--data", tmp_path / "rows.csv", *words)
     assert run.returncode == 2
     assert message in run.stderr
 
@@ -136,7 +140,7 @@ def test_options_that_do_not_fit_are_wrong_use(words: tuple[str, ...], message: 
 def test_a_bad_file_ends_in_one_line_before_any_training(tmp_path: Path) -> None:
     """And leaves no folder behind."""
     train = write(tmp_path / "train.csv", lines(200))
-    run = oversight("evaluate", "--retrain", "--data", train, "--test", tmp_path, "--output", tmp_path / "out")
+    run = oversight_here("evaluate", "--retrain", "--data", train, "--test", tmp_path, "--output", tmp_path / "out")
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith(f"oversight: cannot read {tmp_path} (Is a directory)")
     assert not (tmp_path / "out").exists()

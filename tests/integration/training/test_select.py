@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from contract.kdd99 import LABELS
+from tests.integration.training.here import uncompiled
 from tests.unit.training.samples import lines, write
 from training import left_out_scores, select
 from training.data import Records, read
@@ -60,7 +61,8 @@ def test_a_training_without_a_group_scores_every_record_that_was_left_out(tmp_pa
     """A novelty by each detector, and shares of the attacks by each opinion."""
     records = records_of(tmp_path)
     mask = groups(records)["labels-1"]
-    found = left_out_scores.scores(records, mask, 0, SHORT, (1, 2), lambda *_: None)
+    with uncompiled():
+        found = left_out_scores.scores(records, mask, 0, SHORT, (1, 2), lambda *_: None)
     assert np.array_equal(found["left_labels"], records.labels[mask])
     for name in ("left_error", "left_logit_1", "left_logit_2", "left_attack", "left_twins"):
         assert found[name].shape == (mask.sum(),)
@@ -77,10 +79,12 @@ def test_a_selection_goes_on_where_it_was(tmp_path: Path, capfd: pytest.CaptureF
     records, source = read(write(tmp_path / "data.csv", lines(1_500)))
     for _ in range(2):
         selection = select.Selection(records, source, tmp_path / "scores", epochs=(1,), recipe=SHORT)
-        assert len(selection.trainings("labels-3", range(1))) == 1
+        with uncompiled():
+            assert len(selection.trainings("labels-3", range(1))) == 1
     assert capfd.readouterr().err.count("training") == 1
     other = select.Selection(
         records, type(source)(source.name, "0" * 64), tmp_path / "scores", epochs=(1,), recipe=SHORT
     )
-    assert len(other.trainings("labels-3", range(1))) == 1
+    with uncompiled():
+        assert len(other.trainings("labels-3", range(1))) == 1
     assert capfd.readouterr().err.count("training") == 1
