@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
+from keras import layers
 
 from contract.fields import stream_name
 from tests.acceptance.commands import Desk
+from tests.integration.converter.conftest import KERAS_ARRAY
 from tests.servers import enrich_service
 
+pytestmark = pytest.mark.filterwarnings(KERAS_ARRAY)
 CONTRACT = {
     "format": 1,
     "name": "rivers",
@@ -36,19 +40,6 @@ CONTRACT = {
     "families": ["calm", "danger"],
     "novelty_threshold": None,
 }
-MAKE = """
-import keras, numpy as np
-draw = np.random.default_rng(5)
-rows = np.column_stack([draw.uniform(0, 12, 600), draw.uniform(0, 9, 600), draw.integers(1, 3, 600)]).astype("float32")
-flood = (rows[:, 0] + rows[:, 1] > 11).astype("int32")
-keras.utils.set_random_seed(5)
-model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(2, "softmax")])
-model.compile(keras.optimizers.Adam(0.03), "sparse_categorical_crossentropy")
-model.fit(rows, flood, epochs=30, verbose=0)
-model.save("mine.keras")
-"""
-"""What a student has: one input, words as codes, a softmax."""
-
 LINES = [
     {"depth_m": 1.0, "flow": 1.0, "colour": "green"},
     {"river": {"depth_m": 11.5, "flow": 8.5, "colour": "brown"}},
@@ -57,22 +48,41 @@ LINES = [
 ]
 
 
+def save_model(path: Path) -> None:
+    """What a student has: one input, words as codes, a softmax."""
+    draw = np.random.default_rng(5)
+    numbers, words = draw.uniform(0, (12, 9), (600, 2)), draw.integers(1, 3, 600)
+    rows = np.column_stack([numbers, words]).astype("float32")
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(16, "relu"), layers.Dense(2, "softmax")])
+    model.compile(keras.optimizers.Adam(0.03), "sparse_categorical_crossentropy")
+    model.fit(rows, (numbers.sum(axis=1) > 11).astype("int32"), epochs=30, verbose=0)
+    model.save(path)
+
+
+@pytest.fixture(scope="module")
+def rivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The artifact that `oversight convert` makes of it, and a service that answers for it."""
+    folder = tmp_path_factory.mktemp("rivers")
+    save_model(folder / "mine.keras")
+    (folder / "contract.json").write_text(json.dumps(CONTRACT), encoding="utf-8")
+    model = folder / "model.onnx"
+    done = Desk(folder, {}).type("convert", "--model", "mine.keras", "--contract", "contract.json", "--output", model)
+    assert done.returncode == 0, done.stderr
+    with enrich_service(model) as url:
+        yield model, url
+
+
 @pytest.mark.timeout(120)
 def test_a_students_model_predicts_on_documents_of_its_own(
-    desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
+    desk: Desk, es: Elasticsearch, namespace: str, rivers: tuple[Path, str]
 ) -> None:
-    subprocess.run([sys.executable, "-c", MAKE], cwd=tmp_path, check=True, capture_output=True)
-    (tmp_path / "contract.json").write_text(json.dumps(CONTRACT), encoding="utf-8")
-    (tmp_path / "gauge.json").write_text("\n".join(map(json.dumps, LINES)), encoding="utf-8")
-    model = tmp_path / "model.onnx"
-    done = desk.type("convert", "--model", "mine.keras", "--contract", "contract.json", "--output", model)
-    assert done.returncode == 0, done.stderr
-
-    mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_MODEL": str(model)})
+    model, url = rivers
+    (desk.folder / "gauge.json").write_text("\n".join(map(json.dumps, LINES)), encoding="utf-8")
+    mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url})
     assert mine.type("provision").returncode == 0
     assert mine.json("ship", "gauge.json")["stored"] == len(LINES)
-    with enrich_service(model) as url:
-        assert mine.type("watch", "--once", OVERSIGHT_ENRICH_URL=url).returncode == 0
+    assert mine.type("watch", "--once").returncode == 0
 
     stream = stream_name(namespace)
     es.indices.refresh(index=stream)

@@ -33,6 +33,26 @@ def flow_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def whole_url() -> Iterator[str]:
+    """And one for the model that needs all columns."""
+    with enrich_service(DEFAULT_MODEL) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def gaps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Simulated traffic, the thirteen columns emptied: a log of each user."""
+    folder = tmp_path_factory.mktemp("gaps")
+    done = Desk(folder, {}).type("simulate", "--events", str(EVENTS), "--label", "--output", "logs")
+    assert done.returncode == 0, done.stderr
+    logs = sorted((folder / "logs").glob("*.csv"))
+    for log in logs:
+        header, *lines = log.read_text(encoding="utf-8").splitlines()
+        log.write_text("\n".join([header, *map(emptied, lines)]) + "\n", encoding="utf-8")
+    return logs
+
+
 def sources(es: Elasticsearch, namespace: str) -> list[dict[str, Any]]:
     stream = stream_name(namespace)
     es.indices.refresh(index=stream)
@@ -48,19 +68,13 @@ def emptied(line: str) -> str:
 
 
 def test_traffic_without_content_columns_is_predicted_end_to_end(
-    desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path, flow_url: str
+    desk: Desk, es: Elasticsearch, namespace: str, gaps: list[Path], flow_url: str
 ) -> None:
-    """Simulated traffic, the thirteen columns emptied: every event is enriched, the loud attacks by name. Their
+    """Every event is enriched, the loud attacks by name. Their
     first connections look like any other: the windows over recent ones fill slowly."""
-    flow = Desk(tmp_path, {**desk.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
-    assert flow.type("simulate", "--events", str(EVENTS), "--label", "--output", "full").returncode == 0
-    (tmp_path / "gaps").mkdir()
-    for log in sorted((tmp_path / "full").glob("*.csv")):
-        header, *lines = log.read_text(encoding="utf-8").splitlines()
-        text = "\n".join([header, *map(emptied, lines)]) + "\n"
-        (tmp_path / "gaps" / log.name).write_text(text, encoding="utf-8")
+    flow = Desk(desk.folder, {**desk.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
     assert flow.type("provision").returncode == 0
-    shipped = flow.json("ship", *sorted((tmp_path / "gaps").glob("*.csv")))
+    shipped = flow.json("ship", *gaps)
     assert (shipped["stored"], shipped["refused"]) == (EVENTS, 0)
     done = flow.type("watch", "--once")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -80,7 +94,7 @@ def test_traffic_without_content_columns_is_predicted_end_to_end(
 
 @pytest.mark.opensearch
 def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
-    opensearch_url: str, namespace: str, tmp_path: Path, flow_url: str
+    opensearch_url: str, namespace: str, tmp_path: Path, flow_url: str, whole_url: str
 ) -> None:
     """A stream is provisioned for one model, then for the other; no event is lost, and what a model lacks is named."""
     whole = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
@@ -112,9 +126,9 @@ def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
             es.indices.refresh(index=stream_name(namespace))
             assert es.count(index=stream_name(namespace), query=query)["count"] == 2
 
-            with enrich_service(DEFAULT_MODEL) as url:  # it needs all columns: those with a gap fail, by name
-                watched = whole.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
-                assert watched.returncode == 0, watched.stderr
+            # the model of before needs all columns: those with a gap fail, by name
+            watched = whole.type("watch", "--once", OVERSIGHT_ENRICH_URL=whole_url)
+            assert watched.returncode == 0, watched.stderr
             failed = [one for one in sources(es, namespace) if one["user"]["id"] == "gaps" and "error" in one]
             assert [(one["error"]["type"], one["oversight"]["failure"]["field"]) for one in failed] == [
                 ("missing_feature", "kdd99.hot")
@@ -140,7 +154,7 @@ def found(es: Elasticsearch, namespace: str) -> Counter[tuple[str, str]]:
     return Counter((one["user"]["id"], one["oversight"]["status"]) for one in sources(es, namespace))
 
 
-def test_the_endpoint_asks_for_what_its_model_reads_and_no_more(flow_url: str) -> None:
+def test_the_endpoint_asks_for_what_its_model_reads_and_no_more(flow_url: str, whole_url: str) -> None:
     """A document without content columns: predicted by one model, refused by the other with the name of the field."""
     values = dict(zip(COLUMNS, LINE.split(","), strict=True))
     columns = {c: v if c in ("protocol_type", "service", "flag") else float(v) for c, v in values.items() if c in FLOW}
@@ -149,7 +163,6 @@ def test_the_endpoint_asks_for_what_its_model_reads_and_no_more(flow_url: str) -
     assert status == 200
     assert body["results"][0]["fields"]["oversight"]["prediction"]["label"] == "normal"
     assert body["model"]["id"] == "kdd99-flow"
-    with enrich_service(DEFAULT_MODEL) as url:
-        _, body = ask(f"{url}/v1/enrich", page)
+    _, body = ask(f"{whole_url}/v1/enrich", page)
     error = body["results"][0]["error"]
     assert (error["type"], error["field"]) == ("missing_feature", "kdd99.hot")

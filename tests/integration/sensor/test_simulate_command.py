@@ -1,4 +1,4 @@
-"""`oversight simulate` as a user types it, in a process of its own."""
+"""`oversight simulate` as a user types it; in a process of its own where signals, settings or another run matter."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from contract.fields import stream_name
 from contract.kdd99 import COLUMNS, LABELS
+from tests.here import oversight_here
 
 COMMAND = (sys.executable, "-c", "from oversight.cli import main; main()", "simulate")
 
@@ -48,7 +49,7 @@ def test_the_command_writes_one_csv_a_user_and_says_what_is_in_them(tmp_path: Pa
 
 def test_labels_on_request_are_those_of_kdd(tmp_path: Path) -> None:
     """The 42nd column ends in a full stop, as in KDD's files, and holds names that the model knows."""
-    assert run("--output", tmp_path, "--events", 300, "--label").returncode == 0
+    assert oversight_here("simulate", "--output", tmp_path, "--events", 300, "--label").returncode == 0
     lines = [line for path in tmp_path.glob("*.csv") for line in path.read_text().splitlines()[1:]]
     found = Counter(line.rsplit(",", 1)[1] for line in lines)
     assert set(found) <= {f"{label.name}." for label in LABELS}
@@ -57,8 +58,9 @@ def test_labels_on_request_are_those_of_kdd(tmp_path: Path) -> None:
 
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
     """In another process, at another time."""
-    for name in ("one", "two"):
-        assert run("--output", tmp_path / name, "--events", 200, "--seed", 5).returncode == 0
+    words = ("--events", 200, "--seed", 5)
+    assert run("--output", tmp_path / "one", *words).returncode == 0
+    assert oversight_here("simulate", "--output", tmp_path / "two", *words).returncode == 0
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).glob("*.csv")} for name in ("one", "two"))
     assert one == two
 
@@ -93,7 +95,7 @@ def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
 )
 def test_wrong_use_is_said_in_a_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
     """Nothing is written then."""
-    ended = run("--output", tmp_path / "logs", *arguments)
+    ended = oversight_here("simulate", "--output", tmp_path / "logs", *arguments)
     assert (ended.returncode, (tmp_path / "logs").exists()) == (code, False)
     assert message in ended.stderr
 

@@ -19,7 +19,7 @@ from contract.artifact import METADATA_KEY, ModelContract
 from contract.errors import InputError
 from oversight.commands.convert import beside
 from oversight.settings import DEFAULT_MODEL
-from tests.integration.training.here import oversight_here
+from tests.here import oversight_here
 from tests.unit.training.samples import lines, write
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.kdd99 import COLUMNS, CONTENT, FLOW
-from tests.integration.training.here import oversight_here
+from tests.here import oversight_here
 from tests.unit.training.samples import lines, write
 from training.evaluate import open_artifact
 

@@ -12,7 +12,7 @@ import pytest
 
 from contract.errors import InputError
 from oversight.commands.retrain import Plan, Retraining, read_material
-from tests.integration.training.here import oversight_here
+from tests.here import oversight_here
 from tests.integration.training.test_commands import oversight
 from tests.unit.training.samples import lines, write
 from training.data import Source

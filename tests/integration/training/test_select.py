@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contract.kdd99 import LABELS
-from tests.integration.training.here import uncompiled
+from tests.integration.training.stepwise import uncompiled
 from tests.unit.training.samples import lines, write
 from training import left_out_scores, select
 from training.data import Records, read

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contract.kdd99 import CATEGORICAL, COLUMNS, LABELS
-from tests.integration.training.here import uncompiled
+from tests.integration.training.stepwise import uncompiled
 from tests.unit.training.samples import lines, write
 from training.data import Source, read
 from training.describe import contract_of
