@@ -243,9 +243,13 @@ def engine_proxy(engine_url: str) -> Iterator[FaultProxy]:
 def test_a_watcher_that_is_killed_in_a_batch_leaves_nothing_undone_or_done_twice(
     place: Place, command: Command, proxy: FaultProxy, engine_proxy: FaultProxy, service: str, moment: str
 ) -> None:
-    """kill -9 at the worst moments, then a new watcher: every document is enriched, by exactly one write."""
+    """kill -9 at the worst moments, then a new watcher: every document is enriched, by exactly one write.
+
+    The second page is asked for while the first is still being written, so that write is waited for: the engine
+    may take it apart from the answer that the killed process will never read.
+    """
     place.put(events(60))
-    arrived, killed = threading.Event(), threading.Event()
+    arrived, killed, first_written = threading.Event(), threading.Event(), threading.Event()
     seen: list[Call] = []
 
     def hold(path: str, number: int, *, after: bool = False) -> Callable[[Call, Callable[[], Reply]], Reply]:
@@ -262,13 +266,21 @@ def test_a_watcher_that_is_killed_in_a_batch_leaves_nothing_undone_or_done_twice
 
         return fault
 
+    def note_writes(call: Call, forward: Callable[[], Reply]) -> Reply:
+        reply = forward()
+        if call.path.startswith("/_bulk"):
+            first_written.set()
+        return reply
+
     if moment == "asking the model":
-        proxy.fault = hold("/v1/enrich", 2)
+        proxy.fault, engine_proxy.fault = hold("/v1/enrich", 2), note_writes
     else:
+        first_written.set()
         engine_proxy.fault = hold("/_bulk", 2, after=moment == "after the write")
     command.environment |= {"OVERSIGHT_ENRICH_URL": proxy.url, "ELASTICSEARCH_URL": engine_proxy.url}
     with command.start("watch") as process:
         assert arrived.wait(20)
+        assert first_written.wait(20)
         process.kill()
         process.communicate(timeout=10)
         killed.set()
