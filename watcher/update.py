@@ -56,6 +56,8 @@ class _Sending:
     """What is known of a batch while it is sent."""
 
     actions: Sequence[Action]
+    encoded: bytes
+    """The request for all of them."""
     ended: list[Written | None]
     fault: EngineUnavailableError | None = None
     blocked: dict[str, str] = field(default_factory=dict)
@@ -66,9 +68,19 @@ class _Sending:
         return [place for place, written in enumerate(self.ended) if written is None]
 
 
-def send(es: Elasticsearch, actions: Sequence[Action], *, backoff: Backoff, stop: threading.Event) -> Report:
-    """Send the updates of one batch. A server's fault is in the report, never raised: other items may be written."""
-    batch = _Sending(actions, [None] * len(actions))
+def send(
+    es: Elasticsearch, actions: Sequence[Action], *, encoded: bytes, backoff: Backoff, stop: threading.Event
+) -> Report:
+    """Send the updates of one batch. A server's fault is in the report, never raised: other items may be written.
+
+    Args:
+        es: the cluster.
+        actions: the updates.
+        encoded: `body()` of them, for the first request.
+        backoff: how long an overloaded engine is left alone.
+        stop: ends the waiting.
+    """
+    batch = _Sending(actions, encoded, [None] * len(actions))
     retries = 0
     while _send_once(es, batch) and retries < TRIES - 1:
         if stop.wait(backoff.next_s(asked_to_wait_s(batch.fault))):
@@ -136,7 +148,8 @@ def _bulk(es: Elasticsearch, actions: Sequence[Action], batch: _Sending) -> list
     try:
         # retries are ours: the client's would send everything again, also what is written; and the answer comes as it is, as
         # filtering it costs OpenSearch some 50 µs an item
-        answer = es.options(max_retries=0).bulk(operations=cast("Any", body(actions)))
+        encoded = batch.encoded if len(actions) == len(batch.actions) else body(actions)
+        answer = es.options(max_retries=0).bulk(operations=cast("Any", encoded))
     except ApiError as error:
         if error.meta.status != 413 or len(actions) == 1:
             raise

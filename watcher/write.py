@@ -1,10 +1,11 @@
 """Write batches while the next one is being enriched: one bulk request of a lane is under way at any time.
 
-    batch ──▶ submit() ──▶ waits for the one before ──▶ bulk request in a thread ─┐
-                                   │                                              │
-                                   └──── settle(): remember, count, log ◀─────────┘
+    batch ──▶ submit() ──▶ encoded ──▶ waits for the one before ──▶ bulk request in a thread ─┐
+                                                                                              │
+                             remember, count, log, while the next request is under way ◀──────┘
 
-Everything but the request itself happens in the thread of the lane.
+Everything but the request itself happens in the thread of the lane, and as little as can be between two requests: an engine
+writes one shard in one thread, and what it waits for us is lost.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.errors import ServerError
-from watcher.actions import actions
+from watcher.actions import actions, body
 from watcher.answers import Model, Refusal, Result
 from watcher.backoff import Backoff
 from watcher.blame import name_some
@@ -94,13 +95,21 @@ class Writer:
         Raises:
             EngineUnavailableError: the one before met a server's fault; this one is not written.
         """
-        self.finish()
         now = datetime.now(UTC)
         results = self._shared.suppression.apply(batch.hits, batch.results, now=now)
         updates = actions(batch.hits, results, now=now)
-        backoff = self._shared.backoff()
-        future = self._executor.submit(send, self._es, updates, backoff=backoff, stop=self._shared.stop)
-        self._under_way = (batch, future)
+        encoded = body(updates)
+        before = self._await()
+        if before is None or before[1].fault is None:
+            backoff = self._shared.backoff()
+            future = self._executor.submit(
+                send, self._es, updates, encoded=encoded, backoff=backoff, stop=self._shared.stop
+            )
+            self._under_way = (batch, future)
+        if before is not None:
+            self._note(*before)
+            if before[1].fault is not None:
+                raise before[1].fault
 
     def finish(self) -> None:
         """Wait until nothing is under way.
@@ -114,12 +123,18 @@ class Writer:
 
     def settle(self) -> ServerError | None:
         """Wait until nothing is under way, and note what became of it; returns the server's fault if there was one."""
+        ended = self._await()
+        if ended is None:
+            return None
+        self._note(*ended)
+        return ended[1].fault
+
+    def _await(self) -> tuple[Batch, Report] | None:
+        """The batch under way, once its request has ended; then none is."""
         if self._under_way is None:
             return None
         (batch, future), self._under_way = self._under_way, None
-        report = future.result()
-        self._note(batch, report)
-        return report.fault
+        return batch, future.result()
 
     def _note(self, batch: Batch, report: Report) -> None:
         shared = self._shared

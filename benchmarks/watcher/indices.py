@@ -14,7 +14,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from benchmarks.enrich_service.reasons_bench import documents, simulated
-from contract.fields import FIELDS, PENDING, STATUS, properties, stream_name
+from contract.fields import DATASET, FIELDS, PENDING, STATUS, properties, stream_name
 from watcher.wire import dump
 
 LOAD_PAGE, LOAD_THREADS = 2_000, 2
@@ -29,16 +29,25 @@ def kdd_rows(count: int) -> list[dict[str, Any]]:
 
 
 def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
-    """Document of this number, as the pipeline leaves it."""
+    """Document of this number, with every field that the pipeline leaves in a line of `oversight ship`."""
     arrival = f"2026-01-{1 + number // 3_600_000:02d}T00:{number // 60_000 % 60:02d}:{number // 1000 % 60:02d}.{number % 1000:03d}Z"
+    row = rows[number % len(rows)]
+    sent, received = int(row["src_bytes"]), int(row["dst_bytes"])
     return {
         "@timestamp": arrival,
+        "ecs": {"version": "8.17.0"},
+        "data_stream": {"type": "logs", "dataset": DATASET, "namespace": "bench"},
         "event": {
-            "original": f"{number},tcp,http,SF" + ",0.00" * 37, "kind": "event", "category": ["network"],
-            "ingested": arrival, "module": "oversight",
+            "original": ",".join(value if isinstance(value, str) else f"{value:g}" for value in row.values()),
+            "kind": "event", "category": ["network"], "type": ["connection"], "ingested": arrival,
+            "duration": int(row["duration"] * 1e9), "module": "oversight", "dataset": DATASET,
         },
+        "host": {"name": "sensor"}, "observer": {"name": "alpha"}, "user": {"id": "alpha"},
+        "log": {"file": {"path": "/var/log/sensor/alpha.csv"}, "offset": 140 * number},
+        "network": {"transport": row["protocol_type"], "protocol": row["service"], "bytes": sent + received},
+        "source": {"bytes": sent}, "destination": {"bytes": received},
         "oversight": {"status": PENDING},
-        "kdd99": rows[number % len(rows)],
+        "kdd99": row,
     }  # fmt: skip
 
 
