@@ -152,7 +152,7 @@ class ServeSettings(Part):
     bind: str = "127.0.0.1:8600"
     """HOST:PORT to listen on."""
     workers: int = Field(1, ge=1, le=64)
-    """Processes; each holds the model once (about 100 MB)."""
+    """Processes; each holds the model once (about 110 MB, and up to 190 MB under load)."""
     threads: int = Field(4, ge=1, le=64)
     """Requests that one process works on at the same time."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024)

@@ -14,6 +14,7 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch
 
 from contract.errors import EngineUnavailableError
+from watcher.engine import without_retries
 from watcher.poll import Hit
 
 DONE = (200, 201)
@@ -48,7 +49,7 @@ def send(es: Elasticsearch, changes: Sequence[Change]) -> list[dict[str, Any]]:
         EngineUnavailableError: the answer is not one to this request.
     """
     try:
-        answer = es.options(max_retries=0).bulk(operations=operations(changes))
+        answer = without_retries(es).bulk(operations=operations(changes))
     except ApiError as error:
         if error.meta.status != 413 or len(changes) == 1:
             raise

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from elastic_transport import SerializationError, TransportError
-from elasticsearch import ApiError, UnsupportedProductError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from contract.errors import EngineUnavailableError
 from watcher.backoff import retry_after_s
@@ -39,6 +40,13 @@ class PageTooLargeError(EngineUnavailableError):
     def __init__(self, message: str, *, limit: int) -> None:
         super().__init__(message)
         self.limit = limit
+
+
+@lru_cache(maxsize=8)
+def without_retries(es: Elasticsearch, *, within_s: float | None = None) -> Elasticsearch:
+    """The same client, which asks once. It is kept: each `options()` makes 43 clients that hold each other, and Python frees
+    such a ring much later than it is left."""
+    return es.options(max_retries=0) if within_s is None else es.options(max_retries=0, request_timeout=within_s)
 
 
 def index_missing(index: str) -> IndexMissingError:

@@ -25,8 +25,8 @@ PARK_S, PARK_LIMIT_S = 60.0, 6 * 3600.0
 """First pause of a parked document; it doubles up to the limit. A document that changes is looked at again at once."""
 ALONE_LIMIT_S = 3600.0
 """Longest pause of a document on which the enrich service fails: the service may be mended any day."""
-REMEMBERED = 50_000
-"""Documents that are remembered at most, of each kind; about 25 MB. The oldest are forgotten first."""
+REMEMBERED = 40_000
+"""Documents that are remembered at most, of each kind; about 15 MB. The oldest are forgotten first."""
 
 Key = tuple[str, str]
 
@@ -60,12 +60,39 @@ class Admission:
     looping: list[Hit] = field(default_factory=list)
 
 
+class Recent:
+    """Writes, of which the older half is forgotten at once: what was made together then leaves together, and no hole stays.
+
+    Args:
+        limit: how many are kept at most; half as many always are.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._half = max(1, limit // 2)
+        self._young: dict[Key, Known] = {}
+        self._old: dict[Key, Known] = {}
+
+    def get(self, key: Key) -> Known | None:
+        """The newest write of a document."""
+        return self._young.get(key) or self._old.get(key)
+
+    def put(self, key: Key, known: Known) -> None:
+        """The newest write of a document."""
+        if len(self._young) >= self._half:
+            self._young, self._old = {}, self._young
+        self._young[key] = known
+
+    def knows_none_of(self, keys: Sequence[Key]) -> bool:
+        """Whether all of these are news."""
+        return self._young.keys().isdisjoint(keys) and self._old.keys().isdisjoint(keys)
+
+
 class Memory:
     """Own writes and parked documents, by index and id. Times are seconds of a monotonic clock. Several threads may use it."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._limit, self._lock = remembered, threading.RLock()
-        self._written: OrderedDict[Key, Known] = OrderedDict()
+        self._written = Recent(remembered)
         self._parked: OrderedDict[Key, Parked] = OrderedDict()
 
     def admit(self, hits: Sequence[Hit], now_s: float, *, stale_s: float = STALE_S) -> Admission:
@@ -78,7 +105,7 @@ class Memory:
         """
         result = Admission()
         with self._lock:
-            if not self._parked and self._written.keys().isdisjoint([hit.key for hit in hits]):
+            if not self._parked and self._written.knows_none_of([hit.key for hit in hits]):
                 result.fresh.extend(hits)
                 return result
             for hit in hits:
@@ -89,7 +116,7 @@ class Memory:
         """We wrote these documents; beside each the number of that write."""
         with self._lock:
             for hit, seq_no in writes:
-                self._remember(hit.key, Known(seq_no, True, now_s))
+                self._written.put(hit.key, Known(seq_no, True, now_s))
 
     def lost(self, hit: Hit, now_s: float) -> bool:
         """Somebody else wrote or deleted this document after it was read.
@@ -99,7 +126,7 @@ class Memory:
         known = Known(hit.seq_no + 1, False, now_s)
         with self._lock:
             earlier = self._written.get(hit.key)
-            self._remember(hit.key, known)
+            self._written.put(hit.key, known)
         return earlier is not None and not earlier.ours and earlier.seq_no == known.seq_no
 
     def park(self, hit: Hit, now_s: float, *, alone: bool = False) -> bool:
@@ -147,10 +174,3 @@ class Memory:
             result.looping.append(hit)
         else:
             result.fresh.append(hit)
-
-    def _remember(self, key: Key, known: Known) -> None:
-        if key in self._written:
-            self._written.move_to_end(key)
-        self._written[key] = known
-        if len(self._written) > self._limit:
-            self._written.popitem(last=False)

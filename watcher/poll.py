@@ -26,13 +26,22 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundErro
 
 from contract.errors import EngineUnavailableError
 from contract.fields import ALERT_ROOT, PENDING, STATUS, SUPPRESSED, SUPPRESSED_BY
-from watcher.engine import IndexMissingError, PageTooLargeError, PointInTimeLostError, engine_faults, index_missing
+from watcher.engine import (
+    IndexMissingError,
+    PageTooLargeError,
+    PointInTimeLostError,
+    engine_faults,
+    index_missing,
+    without_retries,
+)
 from watcher.reading import Reading
 from watcher.slices import STABLE_FIELD
 
 log = logging.getLogger(__name__)
 
 ARRIVAL = "event.ingested"
+CLOSE_S = 2.0
+"""How long the end of a point in time is worth waiting for: it expires by itself."""
 ORDER = (
     {ARRIVAL: {"order": "asc", "missing": "_first", "unmapped_type": "date"}},
     {"_shard_doc": "asc"},  # tells documents of the same millisecond apart
@@ -124,7 +133,7 @@ class PointInTime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(ApiError, TransportError):  # it expires by itself
-            self._es.options(max_retries=0, request_timeout=2).close_point_in_time(id=self._id)
+            without_retries(self._es, within_s=CLOSE_S).close_point_in_time(id=self._id)
 
     def pages(self, wanted: Wanted) -> Generator[list[Hit], None, None]:
         """All documents that were pending, or a part of them.

@@ -26,8 +26,8 @@ from contract.errors import EngineUnavailableError
 from watcher.actions import RETRY_STATUSES
 from watcher.backoff import Backoff
 from watcher.changes import DONE, Change, reason_of, send
-from watcher.engine import EngineRefusesError, IndexMissingError, PointInTimeLostError, engine_faults
-from watcher.poll import ORDER, Hit, hit_of, refresh
+from watcher.engine import EngineRefusesError, IndexMissingError, PointInTimeLostError, engine_faults, without_retries
+from watcher.poll import CLOSE_S, ORDER, Hit, hit_of, refresh
 
 KEEP_ALIVE = "10m"
 """How long the point in time outlives a page: also while the work waits for the watcher."""
@@ -247,7 +247,7 @@ class _Sweeper:
                 self._hooks.before_page()
         finally:
             with contextlib.suppress(ApiError, TransportError):
-                self._es.options(max_retries=0, request_timeout=2).close_point_in_time(id=point)
+                without_retries(self._es, within_s=CLOSE_S).close_point_in_time(id=point)
 
     def _search(self, point: str, query: Mapping[str, Any], size: int, after: list[Any] | None) -> Any:
         return self._es.search(

@@ -23,7 +23,7 @@ from watcher.actions import RETRY_STATUSES, Action, body, outcome_of
 from watcher.backoff import Backoff
 from watcher.blocked import FIXES
 from watcher.config import Outcome
-from watcher.engine import EngineBusyError, engine_faults
+from watcher.engine import EngineBusyError, engine_faults, without_retries
 
 TRIES = 4
 """Times that an overloaded engine is asked in one batch; the next round asks again."""
@@ -149,7 +149,7 @@ def _bulk(es: Elasticsearch, actions: Sequence[Action], batch: _Sending) -> list
         # retries are ours: the client's would send everything again, also what is written; and the answer comes as it is, as
         # filtering it costs OpenSearch some 50 µs an item
         encoded = batch.encoded if len(actions) == len(batch.actions) else body(actions)
-        answer = es.options(max_retries=0).bulk(operations=cast("Any", encoded))
+        answer = without_retries(es).bulk(operations=cast("Any", encoded))
     except ApiError as error:
         if error.meta.status != 413 or len(actions) == 1:
             raise

@@ -5,13 +5,15 @@ python -m benchmarks.enrich_service.mlserver_bench [--data FILE] [--model FILE] 
     rows of a page ─┬─▶ {"documents": [...]}, 41 named fields each ──▶ oversight serve ──▶ results, alerts with reasons
                     ├─▶ {"inputs": [numeric, categorical]} ──────────▶ oversight serve ──▶ {"outputs": [...]}
                     ├─▶ {"inputs": [numeric, categorical]} ──────────▶ MLServer, tensors ▶ {"outputs": [...]}
-                    └─▶ {"inputs": [41 columns]} ────────────────────▶ MLServer, frames ─▶ {"outputs": [...]}
+                    ├─▶ {"inputs": [41 columns]} ────────────────────▶ MLServer, frames ─▶ {"outputs": [...]}
+                    └─▶ {"inputs": [documents, each as text]} ───────▶ MLServer, documents ▶ {"outputs": [results, each as text]}
 
 MLServer is installed in an environment of its own below `build/`, which is made at the first run and shares nothing with ours. Its
 runtimes have the session options of ours and no worker processes beside the server, which is the fastest way for a model as small as
 this. *frames* is how MLServer takes a table, by its own codec; *tensors* is the least that can be done: two flat lists straight into
-ONNX Runtime. Neither makes anything of the numbers: no verdict, no partial document, no reasons. All servers have the same core; they
-take turns within each round. What MLServer answers is held against our own answer before anything is measured.
+ONNX Runtime. Neither makes anything of the numbers: no verdict, no partial document, no reasons. *documents* does, by the same Python
+code that answers in `oversight serve`, imported into MLServer's process: the same documents in, the same results out. All servers
+have the same core; they take turns within each round. What MLServer answers is held against our own answer before anything is measured.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -46,12 +49,15 @@ PAGES = 40
 ROUNDS = 5
 CONNECTIONS = 2
 INSTALL_S = 900
-TENSORS, FRAMES = "tensors", "frames"
+TENSORS, FRAMES, DOCUMENTS = "tensors", "frames", "documents"
 """MLServer's models."""
 
 RUNTIME = """
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
+import orjson
 from mlserver import MLModel
 from mlserver.codecs import PandasCodec
 from mlserver.types import InferenceResponse, ResponseOutput
@@ -91,6 +97,25 @@ class Frames(Tensors):
         words = [item.name for item in payload.inputs if item.datatype == "BYTES"]
         numeric = frame.drop(columns=words).to_numpy(np.float32)
         return {"numeric": numeric, "categorical": frame[words].to_numpy(np.object_)}
+
+
+class Documents(MLModel):
+    async def load(self):
+        from enrich_service.artifact import load
+        from enrich_service.enrich import Document, Enricher
+
+        self.document, self.enricher = Document, Enricher(load(Path(self.settings.parameters.uri)))
+        return True
+
+    async def predict(self, payload):
+        data = payload.inputs[0].data
+        found = [orjson.loads(text) for text in (data.root if hasattr(data, "root") else data)]
+        results = self.enricher.enrich([self.document(one["id"], one["source"]) for one in found])
+        texts = [orjson.dumps(result).decode() for result in results]
+        return InferenceResponse(
+            model_name=self.name,
+            outputs=[ResponseOutput(name="results", shape=[len(texts), 1], datatype="BYTES", data=texts)],
+        )
 """
 """MLServer imports it from the model's folder."""
 
@@ -108,24 +133,27 @@ def main() -> None:
     keep_off_the_servers()
     sys.stdout.write(
         f"rows of {rows}, MLServer {VERSION}, pages of {PAGE:,}, {ROUNDS} rounds of {arguments.seconds:g} s, medians\n\n"
-        "| page | Oversight, documents/s | Oversight, tensors/s | MLServer, tensors/s | MLServer, frames/s | tensors / tensors "
-        "| documents / frames | by processor time |\n|---|---|---|---|---|---|---|---|\n"
+        "| page | Oversight, documents/s | Oversight, tensors/s | MLServer, documents/s | MLServer, tensors/s | MLServer, frames/s "
+        "| documents / documents | tensors / tensors | documents / frames | by processor time |\n"
+        "|---|---|---|---|---|---|---|---|---|---|\n"
     )
     with serving(arguments.model.resolve()) as ours, mlserver(python, arguments.model.resolve()) as rival:
         for mix in MIXES:
-            documents, tensors, frames = _pages(records, mix, contract)
+            documents, tensors, frames, texts = _pages(records, mix, contract)
             to_ours = [request(f"/v2/models/{contract.name}/infer", page) for page in tensors]
             to_tensors = [request(f"/v2/models/{TENSORS}/infer", page) for page in tensors]
             to_frames = [request(f"/v2/models/{FRAMES}/infer", page) for page in frames]
+            to_texts = [request(f"/v2/models/{DOCUMENTS}/infer", page) for page in texts]
             for answer in (ask(rival, to_tensors[0]), ask(rival, to_frames[0])):
                 _hold(ask(ours, to_ours[0]), answer)
             to_documents = [request("/v1/enrich", page) for page in documents]
-            asked = [(ours, to_documents), (ours, to_ours), (rival, to_tensors), (rival, to_frames)]
-            one, two, three, four = in_turn(asked, seconds=arguments.seconds, rounds=ROUNDS, connections=CONNECTIONS)
-            by_tensors, by_documents = compared(two, three), compared(one, four)
+            _hold_results(ask(ours, to_documents[0]), ask(rival, to_texts[0]))
+            asked = [(ours, to_documents), (ours, to_ours), (rival, to_texts), (rival, to_tensors), (rival, to_frames)]
+            rates = in_turn(asked, seconds=arguments.seconds, rounds=ROUNDS, connections=CONNECTIONS)
+            pairs = (compared(rates[0], rates[2]), compared(rates[1], rates[3]), compared(rates[0], rates[4]))
             sys.stdout.write(
-                f"| {mix} | {_rate(one)} | {_rate(two)} | {_rate(three)} | {_rate(four)} | {by_tensors[0]:.1f} | "
-                f"{by_documents[0]:.1f} | {by_tensors[1]:.1f}, {by_documents[1]:.1f} |\n"
+                f"| {mix} | {' | '.join(map(_rate, rates))} | {' | '.join(f'{pair[0]:.1f}' for pair in pairs)} | "
+                f"{', '.join(f'{pair[1]:.1f}' for pair in pairs)} |\n"
             )
             sys.stdout.flush()
 
@@ -167,7 +195,7 @@ def mlserver(python: Path, model: Path) -> Iterator[Server]:
             "debug": False, "parallel_workers": 0, "host": "127.0.0.1", "http_port": port, "grpc_port": free_port(),
             "metrics_endpoint": None, "gzip_enabled": False,
         }  # fmt: skip
-        for one in (TENSORS, FRAMES):
+        for one in (TENSORS, FRAMES, DOCUMENTS):
             (folder / one).mkdir()
             of_model = {
                 "name": one,
@@ -177,22 +205,33 @@ def mlserver(python: Path, model: Path) -> Iterator[Server]:
             (folder / one / "model-settings.json").write_text(json.dumps(of_model), encoding="utf-8")
         (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
         command = [str(python.parent / "mlserver"), "start", name]
-        with program(command, port, name="MLServer", ready="/v2/health/ready", env={"PYTHONPATH": name}) as server:
+        with program(
+            command, port, name="MLServer", ready="/v2/health/ready", env={"PYTHONPATH": f"{name}{os.pathsep}{ROOT}"}
+        ) as server:
             yield server
 
 
-def _pages(records: Records, mix: str, contract: ModelContract) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    """The same pages as documents, as two tensors, and as a tensor for each column."""
+def _pages(
+    records: Records, mix: str, contract: ModelContract
+) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
+    """The same pages as documents, as two tensors, as a tensor for each column, and as a tensor of documents."""
     rows = draw(records, mix, np.random.default_rng([99, MIXES.index(mix)]), PAGES * PAGE)
     found = sources(records, rows[: len(rows) // PAGE * PAGE], contract)
     pages = [found[begin : begin + PAGE] for begin in range(0, len(found), PAGE)]
     two = [(NUMERIC_INPUT, "FP32", contract.numeric), (CATEGORICAL_INPUT, "BYTES", contract.categorical)]
     each = [(feature.name, datatype, (feature,)) for _, datatype, features in two for feature in features]
+    documents = [body(page) for page in pages]
     return (
-        [body(page) for page in pages],
+        documents,
         [_inputs(page, two) for page in pages],
         [_inputs(page, each) for page in pages],
+        [_texts(page) for page in documents],
     )
+
+
+def _texts(page: bytes) -> bytes:
+    data = [orjson.dumps(document).decode() for document in orjson.loads(page)["documents"]]
+    return orjson.dumps({"inputs": [{"name": "documents", "shape": [len(data), 1], "datatype": "BYTES", "data": data}]})
 
 
 def _inputs(page: list[dict[str, Any]], columns: Sequence[tuple[str, str, Sequence[Feature]]]) -> bytes:
@@ -215,6 +254,17 @@ def _hold(ours: bytes, theirs: bytes) -> None:
     )
     if one.keys() != two.keys() or not all(np.allclose(one[name], two[name], atol=1e-6) for name in one):
         raise RuntimeError("MLServer answers with other numbers than the enrich service")
+
+
+def _hold_results(ours: bytes, theirs: bytes) -> None:
+    """Both give the same results.
+
+    Raises:
+        RuntimeError: they do not.
+    """
+    texts = orjson.loads(theirs)["outputs"][0]["data"]
+    if orjson.loads(ours)["results"] != [orjson.loads(text) for text in texts]:
+        raise RuntimeError("the runtime in MLServer answers with other results than the enrich service")
 
 
 def _rate(rates: list[Rate]) -> str:
