@@ -29,8 +29,8 @@ from enrich_service.config import PROBE_PATHS, Limits
 LINGER_S = 0.5
 """How long an answered connection that is to be closed may still send before it is cut."""
 STAY_MS = 1
-"""How long a thread stays with a client that it has answered, while nobody waits for a thread: the next request of one that asks again at
-once needs no way over the poller and back, a quarter of what a known row costs."""
+"""How long a thread stays with a client that it has answered, where no other needs a thread: the next request of one that asks again at
+once is spared the way over the poller and back, a quarter of what a known row costs."""
 TOTAL_TIMEOUT_S = 120.0
 """Seconds after which a connection is closed whose client does not take the answer."""
 LAST_ACCEPTS = 64
@@ -125,9 +125,13 @@ class AdmittingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
                 f"{self.limits.queue_timeout_s:g}; send it again later, or start more workers"
             )
         keep = self._answer(conn, refusal)
-        while keep is True and self.alive and not admission.waiting and _sends_soon(conn.sock):
+        while keep is True and self._may_stay() and _sends_soon(conn.sock):
             keep = self._answer(conn, None)
         return keep
+
+    def _may_stay(self) -> bool:
+        """Whether there is a thread for every connection, so that nobody waits for one that stays."""
+        return bool(self.alive and self.nr_conns <= self.cfg.threads)
 
     def _express(self, conn: Any) -> Any:
         if not conn.initialized and not conn.wait_for_data(LINGER_S):

@@ -3,7 +3,8 @@
     request ─┬─ POST /v1/enrich, JSON of a stated length, a good token, room ──▶ documents ──▶ results ──▶ 200
              └─ anything else, and what turns out to have a fault ──▶ Flask, from the start: it knows every message
 
-Large pages take turns on the cores. What was read of a body goes on with the request, so Flask finds it whole, or cut short where it was.
+Requests take turns on the cores, large and small ones apart. What was read of a body goes on with the request, so Flask finds it
+whole, or cut short where it was.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ log = logging.getLogger(__name__)
 
 LARGE_BYTES = 64 * 1024
 """A body from here on takes turns with the others, as many at a time as there are cores: two pages on one core push each other
-out of its cache, and both take a sixth longer. What is smaller is answered meanwhile."""
+out of its cache, and both take a sixth longer. What is smaller is answered meanwhile, in turns of its own: threads that compute at the
+same time on one core only hold each other up. A thread that waits for a body takes no turn."""
 
 
 class Direct:
@@ -55,7 +57,7 @@ class Direct:
     ) -> None:  # fmt: skip
         self._other, self._models, self._config = other, models, config
         self._metrics, self._tokens, self._follows = metrics, tokens, follows
-        self._turns = threading.Semaphore(cores())
+        self._large, self._small = threading.Semaphore(cores()), threading.Semaphore(cores())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
@@ -89,9 +91,7 @@ class Direct:
         body = _read(environ)
         if body is None:
             return None
-        if len(body) < LARGE_BYTES:
-            return self._results(body)
-        with self._turns:
+        with self._small if len(body) < LARGE_BYTES else self._large:
             return self._results(body)
 
     def _results(self, body: bytes) -> bytes | None:
