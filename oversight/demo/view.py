@@ -24,7 +24,7 @@ class View:
         self._console = console
         self._played = played
         self._began = time.monotonic()
-        self._last_line = 0.0
+        self._last_line, self._said = 0.0, ""
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> View:
@@ -43,15 +43,21 @@ class View:
             self._live.update(Group(Text(line), tables(counts, self._played)))
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._last_line = time.monotonic()
-            self._console.print(line, highlight=False)
+            self._say(line)
 
     def finish(self, shipped: int, counts: Counts) -> None:
         """Show the last counts for good."""
         if self._live:
             self._live.stop()
             self._live = None
-        self._console.print(progress_line(shipped, counts, time.monotonic() - self._began), highlight=False)
+        line = progress_line(shipped, counts, time.monotonic() - self._began)
+        if _counts_of(line) != _counts_of(self._said):
+            self._say(line)
         self._console.print(tables(counts, self._played))
+
+    def _say(self, line: str) -> None:
+        self._said = line
+        self._console.print(line, highlight=False)
 
 
 def progress_line(shipped: int, counts: Counts, seconds: float) -> str:
@@ -61,6 +67,11 @@ def progress_line(shipped: int, counts: Counts, seconds: float) -> str:
         f"shipped {shipped:,}  pending {counts.pending:,}  enriched {counts.enriched:,}  "
         f"failed {counts.failed:,}  {rate:,.0f} events/s"
     )
+
+
+def _counts_of(line: str) -> str:
+    """A line without its rate, which falls while nothing happens."""
+    return line.rpartition("  ")[0]
 
 
 def tables(counts: Counts, played: Mapping[str, int]) -> RenderableType:
