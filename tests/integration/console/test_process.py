@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.certificates import certify, needs_openssl
 from tests.integration.console.installations import Console, console, environment
 
 NOBODY = {"ELASTICSEARCH_URL": "http://127.0.0.1:9"}
@@ -114,3 +116,27 @@ def test_with_a_token_it_listens_for_others_and_a_signal_ends_it_in_peace(tmp_pa
         found.process.send_signal(signal.SIGTERM)
         assert found.process.wait(timeout=15) == 0
         assert not any(worker.is_running() for worker in workers)
+
+
+@needs_openssl
+def test_over_tls_the_cookie_is_for_tls_alone_and_plain_http_gets_nothing(tmp_path: Path) -> None:
+    """No warning about an open token then; a browser would send the cookie over TLS only."""
+    certificate = certify(tmp_path, "console")
+    settings = {
+        "OVERSIGHT_CONSOLE_TLS_CERT": str(certificate),
+        "OVERSIGHT_CONSOLE_TLS_KEY": str(tmp_path / "console.key"),
+        "OVERSIGHT_CONSOLE_TOKEN": "hush",
+    }
+    trust = ssl.create_default_context(cafile=certificate)
+    with console(tmp_path, "--bind", "0.0.0.0:0", "--lazy", **settings, **NOBODY) as found:
+        assert "plain HTTP" not in found.log.read_text(encoding="utf-8")
+        parts = urlsplit(found.url)
+        assert parts.scheme == "https"
+        url = f"https://127.0.0.1:{parts.port}"
+        with urllib.request.urlopen(f"{url}/", timeout=10, context=trust) as page:
+            assert page.status == 200
+        login = urllib.request.Request(f"{url}/api/login", headers={"Authorization": "Bearer hush"})
+        with urllib.request.urlopen(login, timeout=10, context=trust) as answer:
+            assert "; Secure;" in answer.headers["Set-Cookie"]
+        with pytest.raises((OSError, http.client.HTTPException)):
+            urllib.request.urlopen(url.replace("https:", "http:"), timeout=10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,24 +13,15 @@ import pytest
 from benchmarks.enrich_service import fuzz, fuzz_tls
 from contract.errors import EndpointUnavailableError
 from tests.artifacts import HEALTHY, TURBINE
+from tests.certificates import certify, needs_openssl
 from tests.integration.enrich_service.http import send_raw
 from tests.integration.enrich_service.test_server import start
 from tests.servers import Service, running, until
 from watcher.answers import Answer
 from watcher.enrich_client import EnrichClient
 
-OPENSSL = shutil.which("openssl") or ""
-pytestmark = pytest.mark.skipif(not OPENSSL, reason="the openssl command makes the certificates")
+pytestmark = needs_openssl
 NAMES = ("server", "next", "client", "stranger")
-
-
-def certify(folder: Path, name: str) -> None:
-    """NAME.pem, a certificate for 127.0.0.1 that signs itself, and NAME.key."""
-    subprocess.run(
-        [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
-        check=True, capture_output=True, timeout=20, cwd=folder,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.certificates import certify, needs_openssl
 from tests.integration.kibana.conftest import Ran
 from tests.kibana_server import fake_kibana
 
-OPENSSL = shutil.which("openssl") or ""
-pytestmark = pytest.mark.skipif(not OPENSSL, reason="the openssl command makes the certificates")
+pytestmark = needs_openssl
 Run = Callable[..., Ran]
 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A certificate for 127.0.0.1 that signs itself, its key beside it."""
-    subprocess.run(
-        [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=kibana", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "kibana.key", "-out", "kibana.pem"],
-        check=True, capture_output=True, timeout=20, cwd=tmp_path,
-    )  # fmt: skip
-    return tmp_path / "kibana.pem"
+    return certify(tmp_path, "kibana")
 
 
 def test_an_authority_of_ones_own_is_trusted_where_it_is_named(run: Run, certificate: Path) -> None:

@@ -1,0 +1,22 @@
+"""Certificates for 127.0.0.1 that sign themselves, made by the openssl command."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+OPENSSL = shutil.which("openssl") or ""
+needs_openssl = pytest.mark.skipif(not OPENSSL, reason="the openssl command makes the certificates")
+
+
+def certify(folder: Path, name: str) -> Path:
+    """NAME.pem, and NAME.key beside it; returns the first."""
+    subprocess.run(
+        [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+        check=True, capture_output=True, timeout=20, cwd=folder,
+    )  # fmt: skip
+    return folder / f"{name}.pem"
