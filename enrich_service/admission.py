@@ -125,13 +125,14 @@ class AdmittingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
                 f"{self.limits.queue_timeout_s:g}; send it again later, or start more workers"
             )
         keep = self._answer(conn, refusal)
-        while keep is True and self._may_stay() and _sends_soon(conn.sock):
+        while keep is True and self._may_stay(conn) and _sends_soon(conn.sock):
             keep = self._answer(conn, None)
         return keep
 
-    def _may_stay(self) -> bool:
-        """Whether there is a thread for every connection, so that nobody waits for one that stays."""
-        return bool(self.alive and self.nr_conns <= self.cfg.threads)
+    def _may_stay(self, conn: Any) -> bool:
+        """Whether there is a thread for every connection, so that nobody waits for one that stays; and nothing of the next request was
+        read already, as then the socket may be silent."""
+        return bool(self.alive and self.nr_conns <= self.cfg.threads and not conn.parser.unreader.buf.getvalue())
 
     def _express(self, conn: Any) -> Any:
         if not conn.initialized and not conn.wait_for_data(LINGER_S):

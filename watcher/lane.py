@@ -117,7 +117,7 @@ class Lane:
             self._look_back(found, order)
         except BaseException as fault:
             order.enough.set()
-            if isinstance(fault, ServerError):
+            if isinstance(fault, Exception):
                 self._writer.settle()
             raise
         if found.contended:

@@ -25,8 +25,9 @@ PARK_S, PARK_LIMIT_S = 60.0, 6 * 3600.0
 """First pause of a parked document; it doubles up to the limit. A document that changes is looked at again at once."""
 ALONE_LIMIT_S = 3600.0
 """Longest pause of a document on which the enrich service fails: the service may be mended any day."""
-REMEMBERED = 40_000
-"""Documents that are remembered at most, of each kind; about 15 MB. The oldest are forgotten first."""
+WRITTEN, PARKED = 50_000, 50_000
+"""Documents that are remembered: at least so many own writes, at most twice as many (about 30 MB), and at most so many parked
+ones. The oldest are forgotten first. What 7,000 writes a second leave unseen until a refresh after 5 s fits in."""
 
 Key = tuple[str, str]
 
@@ -64,11 +65,11 @@ class Recent:
     """Writes, of which the older half is forgotten at once: what was made together then leaves together, and no hole stays.
 
     Args:
-        limit: how many are kept at most; half as many always are.
+        least: how many of the newest are always kept; twice as many at most.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._half = max(1, limit // 2)
+    def __init__(self, least: int) -> None:
+        self._least = least
         self._young: dict[Key, Known] = {}
         self._old: dict[Key, Known] = {}
 
@@ -78,7 +79,7 @@ class Recent:
 
     def put(self, key: Key, known: Known) -> None:
         """The newest write of a document."""
-        if len(self._young) >= self._half:
+        if len(self._young) >= self._least:
             self._young, self._old = {}, self._young
         self._young[key] = known
 
@@ -90,9 +91,9 @@ class Recent:
 class Memory:
     """Own writes and parked documents, by index and id. Times are seconds of a monotonic clock. Several threads may use it."""
 
-    def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._limit, self._lock = remembered, threading.RLock()
-        self._written = Recent(remembered)
+    def __init__(self, written: int = WRITTEN, parked: int = PARKED) -> None:
+        self._limit, self._lock = parked, threading.RLock()
+        self._written = Recent(written)
         self._parked: OrderedDict[Key, Parked] = OrderedDict()
 
     def admit(self, hits: Sequence[Hit], now_s: float, *, stale_s: float = STALE_S) -> Admission:

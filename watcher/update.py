@@ -146,9 +146,9 @@ def _sort_out(batch: _Sending, places: Sequence[int], items: Sequence[Mapping[st
 def _bulk(es: Elasticsearch, actions: Sequence[Action], batch: _Sending) -> list[dict[str, Any]]:
     """The items of one bulk answer, in the order of the actions; in halves where the request is too large."""
     try:
+        encoded = batch.encoded if len(actions) == len(batch.actions) else body(actions)
         # retries are ours: the client's would send everything again, also what is written; and the answer comes as it is, as
         # filtering it costs OpenSearch some 50 µs an item
-        encoded = batch.encoded if len(actions) == len(batch.actions) else body(actions)
         answer = without_retries(es).bulk(operations=cast("Any", encoded))
     except ApiError as error:
         if error.meta.status != 413 or len(actions) == 1:

@@ -110,8 +110,8 @@ class Documents(MLModel):
     async def predict(self, payload):
         data = payload.inputs[0].data
         found = [orjson.loads(text) for text in (data.root if hasattr(data, "root") else data)]
-        results = self.enricher.enrich([self.document(one["id"], one["source"]) for one in found])
-        texts = [orjson.dumps(result).decode() for result in results]
+        answer = self.enricher.answer([self.document(one["id"], one["source"]) for one in found])
+        texts = [result.decode() for result in answer.results]
         return InferenceResponse(
             model_name=self.name,
             outputs=[ResponseOutput(name="results", shape=[len(texts), 1], datatype="BYTES", data=texts)],

@@ -13,6 +13,7 @@ OpenSearch or Elasticsearch with ingest pipelines. Streams and pipelines of its 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -125,7 +126,10 @@ def together(es: Elasticsearch, url: str, namespace: str, lines: Sequence[bytes]
                     break
                 time.sleep(LOOK_S)
             took_s = time.perf_counter() - begin_s
-            child.wait()
+            with contextlib.suppress(psutil.TimeoutExpired):
+                child.wait(LOOK_S * 100)
+            if child.is_running():
+                child.kill()
             if (done := _enriched(es, stream)) < len(lines):
                 raise SystemExit(f"{done} of {len(lines)} lines are enriched; the shipper: {child.returncode}")
     return len(lines) / took_s

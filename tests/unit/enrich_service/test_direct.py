@@ -116,20 +116,21 @@ def test_a_model_or_a_service_that_fails_is_reported_by_flask(turbine: Artifact,
     assert answer.json["error"]["type"] == ("model_failed" if isinstance(failure, ArtifactError) else "internal_error")
 
 
-def test_large_pages_take_turns_and_small_ones_do_not_wait(turbine: Artifact) -> None:
-    """On one core a second large page waits until the first has its results; a small one is answered meanwhile."""
+def test_large_pages_take_turns_and_small_ones_too_and_neither_waits_for_the_other(turbine: Artifact) -> None:
+    """On one core a second large page waits until the first has its results; a small one is answered meanwhile, and so the other way."""
     app, _ = application(turbine)
     direct = next(cell.cell_contents for cell in app.wsgi_app.__closure__ if isinstance(cell.cell_contents, Direct))
-    direct._turns = Semaphore(1)
+    direct._large, direct._small = Semaphore(1), Semaphore(1)
     large = json.dumps({"documents": [{"id": "a" * LARGE_BYTES, "source": HEALTHY}]}).encode()
-    with ThreadPoolExecutor(1) as pool, direct._turns:
-        waiting = pool.submit(post, app, large)
-        assert post(app).status_code == 200
-        with pytest.raises(TimeoutError):
-            waiting.result(0.2)
-        direct._turns.release()
-        assert waiting.result(10).status_code == 200
-        direct._turns.acquire()
+    for turns, waits, goes_on in ((direct._large, large, BODY), (direct._small, BODY, large)):
+        with ThreadPoolExecutor(1) as pool, turns:
+            waiting = pool.submit(post, app, waits)
+            assert post(app, goes_on).status_code == 200
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+            turns.release()
+            assert waiting.result(10).status_code == 200
+            turns.acquire()
     assert cores() >= 1
 
 

@@ -86,11 +86,13 @@ def test_a_parked_document_that_changes_is_fresh_at_once() -> None:
 
 
 def test_memory_is_bounded_and_forgets_the_oldest() -> None:
-    memory = Memory(remembered=10)
+    memory = Memory(written=10, parked=10)
     for number in range(100):
         memory.wrote([(hit(0, f"doc-{number}"), 5)], 0.0)
         memory.park(hit(0, f"parked-{number}"), 0.0)
     assert kind(memory, hit(0, "doc-0"), 1.0) == "fresh"
     assert kind(memory, hit(0, "doc-99"), 1.0) == "stale"
+    assert all(kind(memory, hit(0, f"doc-{number}"), 1.0) == "stale" for number in range(90, 100))
+    assert sum(kind(memory, hit(0, f"doc-{number}"), 1.0) == "stale" for number in range(100)) <= 20
     assert kind(memory, hit(0, "parked-0"), 1.0) == "fresh"
     assert kind(memory, hit(0, "parked-99"), 1.0) == "parked"
