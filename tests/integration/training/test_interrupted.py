@@ -23,7 +23,10 @@ def test_interrupted_training_leaves_the_earlier_artifact_untouched(stop: signal
     for name, content in BEFORE.items():
         (folder / name).write_bytes(content)
     words = ("train", "--data", str(data), "--output", str(folder))
-    program = f"from oversight.cli import main; main({list(words)!r})"
+    heeds = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell's background job ignores it
+    )
+    program = f"{heeds}; from oversight.cli import main; main({list(words)!r})"
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None
         said = next(line for line in run.stderr if line.startswith(("classifier: epoch", "oversight:")))
