@@ -19,6 +19,8 @@ STATUS = "oversight.status"
 SUPPRESSED, SUPPRESSED_BY = "oversight.suppressed", "oversight.suppressed_by"
 
 DATASET = "oversight.connection"
+ECS_VERSION = "8.17.0"
+"""Of the Elastic Common Schema, as each document says it."""
 IGNORE_ABOVE = 8191
 """Longest keyword that is indexed, in characters: 8191 x 4 bytes of UTF-8 stay below Lucene's limit of 32766 bytes."""
 

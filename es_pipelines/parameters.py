@@ -13,12 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from contract.artifact import Feature, ModelContract
-from contract.fields import DATASET, FIELDS, SHIPPED_FIELDS, stream_name
+from contract.fields import DATASET, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
 from es_pipelines.columns import Columns, columns_of
 from es_pipelines.failures import OF_PROCESSOR
 from es_pipelines.plain import plain_row
-
-ECS_VERSION = "8.17.0"
 
 LABEL_COLUMN = "label"
 """Name of the column after the features, in CSV and in flat JSON; a model's feature must not be called so."""

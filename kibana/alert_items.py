@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from contract.alerts import alerts_index
 from contract.artifact import ModelContract
+from contract.fields import ECS_VERSION
 from kibana.alert_rules import Rule, alert_rules
 from kibana.objects import Names, holds
 from kibana.stored import Key, Stored, digest
@@ -24,7 +25,6 @@ from kibana.stored import Key, Stored, digest
 Kind = Literal["connector", "rule"]
 KINDS: tuple[Kind, ...] = ("connector", "rule")
 """In the order in which they are made: a rule names its connectors."""
-ECS_VERSION = "8.17.0"
 INDEX_CONNECTOR, LOG_CONNECTOR = "alerts-index", "server-log"
 FIRED, RECOVERED = "query matched", "recovered"
 MAX_GROUPS = 100

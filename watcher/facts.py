@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contract.errors import ServerError
+from contract.fields import ECS_VERSION
 from contract.heartbeats import DATASET, IDLE, SERVICE, STOPPED, WAITING, WORKING
 from watcher.actions import iso_millis
 from watcher.answers import Model
@@ -33,7 +34,6 @@ DELAY_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0
 RATE_OVER_S = 60.0
 MAX_REASONS = 50
 """Reasons that are counted apart; what a service makes up beyond them is `other`."""
-ECS_VERSION = "8.17.0"
 
 
 @dataclass(frozen=True, slots=True)

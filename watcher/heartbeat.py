@@ -18,7 +18,7 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError, UnsupportedPro
 
 from contract.documents import lookup
 from contract.heartbeats import MISSED, STATES, STOPPED, heartbeat_body, heartbeat_index
-from watcher.engine import engine_faults
+from watcher.engine import engine_faults, without_retries
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class HeartbeatWriter:
     """
 
     def __init__(self, es: Elasticsearch, namespace: str, watcher_id: str) -> None:
-        self._es = es.options(max_retries=0, request_timeout=WRITE_TIMEOUT_S)
+        self._es = without_retries(es, within_s=WRITE_TIMEOUT_S)
         self._index, self._id = heartbeat_index(namespace), watcher_id
         self._created = self._said = False
 

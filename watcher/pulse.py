@@ -18,6 +18,7 @@ from elasticsearch import Elasticsearch
 from contract.errors import ServerError
 from watcher.backlog import read_backlog
 from watcher.config import WatchConfig
+from watcher.engine import without_retries
 from watcher.facts import Facts
 from watcher.heartbeat import WRITE_TIMEOUT_S, HeartbeatWriter
 from watcher.metrics import serving
@@ -42,7 +43,7 @@ def pulsing(es: Elasticsearch, config: WatchConfig, facts: Facts) -> Iterator[No
 class _Pulse(threading.Thread):
     def __init__(self, es: Elasticsearch, config: WatchConfig, facts: Facts) -> None:
         super().__init__(name="heartbeat", daemon=True)
-        self._es = es.options(max_retries=0, request_timeout=WRITE_TIMEOUT_S)
+        self._es = without_retries(es, within_s=WRITE_TIMEOUT_S)
         self._config, self._facts, self._over = config, facts, threading.Event()
         self._writer = None if config.namespace is None else HeartbeatWriter(es, config.namespace, facts.id)
 

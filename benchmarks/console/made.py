@@ -21,7 +21,7 @@ from elasticsearch.helpers import parallel_bulk
 
 from contract import heartbeats
 from contract.attacks import ATTACKS, technique
-from contract.fields import ENRICHED, FAILED, PENDING
+from contract.fields import ECS_VERSION, ENRICHED, FAILED, PENDING
 from contract.kdd99 import COLUMNS, LABELS, UNKNOWN_LABEL, field_of
 from sensor.simulation import Record, simulate
 
@@ -82,7 +82,7 @@ def _document(row: Record, happened: datetime, chance: random.Random, *, late: b
     arrived = happened + timedelta(seconds=chance.uniform(0, 2))
     document: Document = {
         "@timestamp": _iso(happened),
-        "ecs": {"version": "8.17.0"},
+        "ecs": {"version": ECS_VERSION},
         "event": {
             "kind": "event", "category": ["network"], "type": ["connection"], "module": "oversight",
             "dataset": "oversight.connection", "original": row.csv_line(), "ingested": _iso(arrived),

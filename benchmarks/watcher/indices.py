@@ -14,7 +14,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from benchmarks.enrich_service.reasons_bench import documents, simulated
-from contract.fields import DATASET, FIELDS, PENDING, STATUS, properties, stream_name
+from contract.fields import DATASET, ECS_VERSION, FIELDS, PENDING, STATUS, properties, stream_name
 from watcher.wire import dump
 
 LOAD_PAGE, LOAD_THREADS = 2_000, 2
@@ -35,7 +35,7 @@ def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
     sent, received = int(row["src_bytes"]), int(row["dst_bytes"])
     return {
         "@timestamp": arrival,
-        "ecs": {"version": "8.17.0"},
+        "ecs": {"version": ECS_VERSION},
         "data_stream": {"type": "logs", "dataset": DATASET, "namespace": "bench"},
         "event": {
             "original": ",".join(value if isinstance(value, str) else f"{value:g}" for value in row.values()),

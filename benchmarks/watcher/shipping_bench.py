@@ -13,7 +13,6 @@ OpenSearch or Elasticsearch with ingest pipelines. Streams and pipelines of its 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import subprocess
 import sys
@@ -41,7 +40,7 @@ from oversight.cluster import client
 from oversight.settings import DEFAULT_MODEL, ElasticsearchSettings
 
 LOOK_S = 0.1
-END_S = 600.0
+END_S, SHIPPER_END_S = 600.0, 10.0
 TIMES = 50
 
 
@@ -126,9 +125,9 @@ def together(es: Elasticsearch, url: str, namespace: str, lines: Sequence[bytes]
                     break
                 time.sleep(LOOK_S)
             took_s = time.perf_counter() - begin_s
-            with contextlib.suppress(psutil.TimeoutExpired):
-                child.wait(LOOK_S * 100)
-            if child.is_running():
+            try:
+                child.wait(SHIPPER_END_S)
+            except psutil.TimeoutExpired:
                 child.kill()
             if (done := _enriched(es, stream)) < len(lines):
                 raise SystemExit(f"{done} of {len(lines)} lines are enriched; the shipper: {child.returncode}")

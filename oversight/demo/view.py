@@ -24,7 +24,8 @@ class View:
         self._console = console
         self._played = played
         self._began = time.monotonic()
-        self._last_line, self._said = 0.0, ""
+        self._last_line = 0.0
+        self._said: tuple[int, Counts] | None = None
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> View:
@@ -38,26 +39,27 @@ class View:
 
     def update(self, shipped: int, counts: Counts) -> None:
         """Show the newest counts."""
-        line = progress_line(shipped, counts, time.monotonic() - self._began)
         if self._live:
-            self._live.update(Group(Text(line), tables(counts, self._played)))
+            self._live.update(Group(Text(self._line(shipped, counts)), tables(counts, self._played)))
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._last_line = time.monotonic()
-            self._say(line)
+            self._say(shipped, counts)
 
     def finish(self, shipped: int, counts: Counts) -> None:
         """Show the last counts for good."""
         if self._live:
             self._live.stop()
             self._live = None
-        line = progress_line(shipped, counts, time.monotonic() - self._began)
-        if _counts_of(line) != _counts_of(self._said):
-            self._say(line)
+        if (shipped, counts) != self._said:
+            self._say(shipped, counts)
         self._console.print(tables(counts, self._played))
 
-    def _say(self, line: str) -> None:
-        self._said = line
-        self._console.print(line, highlight=False)
+    def _say(self, shipped: int, counts: Counts) -> None:
+        self._said = shipped, counts
+        self._console.print(self._line(shipped, counts), highlight=False)
+
+    def _line(self, shipped: int, counts: Counts) -> str:
+        return progress_line(shipped, counts, time.monotonic() - self._began)
 
 
 def progress_line(shipped: int, counts: Counts, seconds: float) -> str:
@@ -67,11 +69,6 @@ def progress_line(shipped: int, counts: Counts, seconds: float) -> str:
         f"shipped {shipped:,}  pending {counts.pending:,}  enriched {counts.enriched:,}  "
         f"failed {counts.failed:,}  {rate:,.0f} events/s"
     )
-
-
-def _counts_of(line: str) -> str:
-    """A line without its rate, which falls while nothing happens."""
-    return line.rpartition("  ")[0]
 
 
 def tables(counts: Counts, played: Mapping[str, int]) -> RenderableType:

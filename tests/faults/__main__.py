@@ -59,10 +59,8 @@ def main() -> int:
 
 def _run(words: list[str], environment: dict[str, str]) -> int:
     """Run pytest. Told to end, it ends what its tests have started, and the table has the rows so far."""
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # a shell's background job, and so its children, would ignore the second
+    # a shell's background job, and so its children, would ignore SIGINT
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     with subprocess.Popen(words, cwd=ROOT, stdout=sys.stderr, env=environment, start_new_session=True) as child:
         try:

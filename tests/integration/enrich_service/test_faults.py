@@ -55,10 +55,7 @@ def test_a_killed_worker_is_replaced_while_requests_run(mortal: Service) -> None
         client.start()
     assert until(lambda: len(outcomes) > 10)
     for _ in range(2):
-        assert until(lambda: len(mortal.workers()) == 1)
-        (worker,) = mortal.workers()
-        worker.send_signal(signal.SIGKILL)
-        worker.wait(timeout=10)
+        _kill_the_worker(mortal)
     before = len(outcomes)
     assert until(lambda: sum(outcomes[before:]) > 20)
     stop.set()
@@ -122,19 +119,20 @@ def test_a_file_replaced_under_a_running_service_changes_nothing(mortal: Service
     try:
         write_model(tmp_path / "next.onnx", without_novelty()).replace(path)
         _kill_the_worker(mortal)
+        assert until(lambda: answers(mortal))
         assert ask(f"{mortal.url}/v1/model")[1]["model"]["version"] == version
         path.write_bytes(b"half a mod")
         with pytest.raises(ArtifactError):
             read(path)
         _kill_the_worker(mortal)
+        assert until(lambda: answers(mortal))
     finally:
         path.write_bytes(served)
 
 
 def _kill_the_worker(service: Service) -> None:
-    """And wait until another one answers."""
+    """The only one, once the one before it has been replaced."""
     assert until(lambda: len(service.workers()) == 1)
     (worker,) = service.workers()
     worker.send_signal(signal.SIGKILL)
     worker.wait(timeout=10)
-    assert until(lambda: answers(service))

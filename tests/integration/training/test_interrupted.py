@@ -23,9 +23,8 @@ def test_interrupted_training_leaves_the_earlier_artifact_untouched(stop: signal
     for name, content in BEFORE.items():
         (folder / name).write_bytes(content)
     words = ("train", "--data", str(data), "--output", str(folder))
-    heeds = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell's background job ignores it
-    )
+    # a shell's background job, and so its children, would ignore SIGINT
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     program = f"{heeds}; from oversight.cli import main; main({list(words)!r})"
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None
