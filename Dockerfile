@@ -13,7 +13,7 @@ RUN python3 -m venv /opt/venv
 COPY requirements/image.txt requirements/image.txt
 RUN /opt/venv/bin/python -m pip install --require-hashes -r requirements/image.txt
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY contract contract
 COPY sensor sensor
 COPY es_pipelines es_pipelines

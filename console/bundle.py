@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from contract.distribution import install_command
 from contract.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Bundle:
         if find_spec(MODULE) is None:
             raise SettingsError(
                 f"the charts need the package {PACKAGE}, which this install does not have; "
-                f"run `make venv` in the source folder, or pip install 'oversight[console]'"
+                f"run `make venv` in the source folder, or {install_command('console')}"
             )
         self.version = metadata.version(PACKAGE)
         self._file = cache / f"vega-{self.version}.js"

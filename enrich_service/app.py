@@ -11,13 +11,13 @@ stands in that document's result, and a model that fails is 503, so that the sam
 from __future__ import annotations
 
 import logging
-from importlib import metadata
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
+from contract.distribution import own_version
 from contract.errors import ArtifactError
 from enrich_service import access, guard, memory, oip, openapi, respond, wire
 from enrich_service.admission import admission
@@ -145,7 +145,7 @@ def ready() -> Response:
 
 def server() -> Response:
     """Server metadata of the Open Inference Protocol."""
-    return answer({"name": SERVER, "version": metadata.version("oversight"), "extensions": EXTENSIONS})
+    return answer({"name": SERVER, "version": own_version(), "extensions": EXTENSIONS})
 
 
 def oip_model(name: str, version: str | None = None) -> Response:

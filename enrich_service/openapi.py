@@ -8,10 +8,10 @@ A test holds `OPERATIONS` against the routes of the application, and the documen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 from contract.artifact import ModelContract
+from contract.distribution import own_version
 from enrich_service.config import PROBE_PATHS
 from enrich_service.openapi_schemas import TEXT, VERSION, Schema, ref, schemas
 
@@ -115,7 +115,7 @@ def document(
         "openapi": OPENAPI,
         "info": {
             "title": "Oversight enrich service",
-            "version": metadata.version("oversight"),
+            "version": own_version(),
             "description": DESCRIPTION,
         },
         "servers": [{"url": "/"}],

@@ -16,9 +16,10 @@ from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
 
+from contract.distribution import own_version
 from contract.errors import SettingsError
 from es_pipelines.calls import call, error_of
-from es_pipelines.marks import Mark, from_meta, meta, own_version
+from es_pipelines.marks import Mark, from_meta, meta
 from es_pipelines.roles import PARTS, Part, normal_privileges, privileges, role_name
 
 NO_SECURITY = (400, 404, 405, 500, 501)

@@ -13,8 +13,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
 from typing import Any
 
@@ -38,15 +36,6 @@ class Mark:
     def is_newer_than(self, other: str) -> bool:
         """Whether a later Oversight than `other` wrote it."""
         return release(self.version) > release(other)
-
-
-@cache
-def own_version() -> str:
-    """Version of this Oversight."""
-    try:
-        return version("oversight")
-    except PackageNotFoundError:  # run from a folder that is not installed
-        return "0"
 
 
 def release(text: str) -> tuple[int, ...]:

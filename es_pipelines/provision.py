@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from elasticsearch import Elasticsearch
 
 from contract.artifact import ModelContract
+from contract.distribution import own_version
 from contract.errors import InputError
 from contract.fields import stream_name
 from es_pipelines.capabilities import Capabilities, Omission, ask
 from es_pipelines.kinds import Action, Installation, Resource, Step
-from es_pipelines.marks import own_version
 from es_pipelines.plan import Finding, Plan, apply, make_plan, survey
 from es_pipelines.preflight import preflight
 from es_pipelines.removal import keep_used, plan_removal

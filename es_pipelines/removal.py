@@ -15,6 +15,7 @@ from typing import Any
 from elasticsearch import Elasticsearch, ElasticsearchWarning
 
 from contract.alerts import alerts_index
+from contract.distribution import own_version
 from contract.fields import stream_name
 from contract.heartbeats import heartbeat_index
 from es_pipelines import normal
@@ -23,7 +24,6 @@ from es_pipelines.holdings import held, is_backing
 from es_pipelines.kinds import WRITES, Action, Installation, Standing, Step, by_name
 from es_pipelines.kinds_live import DataStream, Live, PlainIndex
 from es_pipelines.kinds_marked import IndexTemplate, Marked
-from es_pipelines.marks import own_version
 from es_pipelines.plan import Plan, every
 from es_pipelines.registered import KINDS
 

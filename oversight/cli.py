@@ -11,6 +11,7 @@ import click
 from elastic_transport import TransportError
 from elasticsearch import ApiError, UnsupportedProductError
 
+from contract.distribution import DISTRIBUTION, install_command
 from contract.errors import OversightError, SettingsError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -61,7 +62,7 @@ class LazyGroup(click.Group):
                 raise
             raise SettingsError(
                 f"`oversight {cmd_name}` needs the package {error.name}, which this install does not have; "
-                f"run `make venv` in the source folder, or pip install 'oversight[{OPTIONAL[error.name]}]'"
+                f"run `make venv` in the source folder, or {install_command(OPTIONAL[error.name])}"
             ) from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -74,7 +75,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="oversight", prog_name="oversight")
+@click.version_option(package_name=DISTRIBUTION, prog_name="oversight")
 def app() -> None:
     """A machine-learning prediction on every document of an Elasticsearch index."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from contract.distribution import install_command
 from contract.errors import EngineUnavailableError, SettingsError
 from oversight.children import Children, answers
 from oversight.ports import free_port
@@ -28,7 +29,7 @@ def binary() -> Path:
         import noida_db
     except ImportError:
         raise SettingsError(
-            "the embedded engine is not installed; run `make demo`, or pip install 'oversight[embedded]'"
+            f"the embedded engine is not installed; run `make demo`, or {install_command('embedded')}"
         ) from None
     return Path(noida_db.__file__).parent / "noida-db"
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from contract.distribution import install_command
 from contract.errors import InputError
 
 
@@ -32,7 +33,7 @@ def tensorflow_in_quiet() -> Iterator[None]:
     except ModuleNotFoundError as error:
         package = (error.name or "tensorflow").split(".")[0]
         raise InputError(
-            f"this command needs the package {package!r}, which is not installed; run: pip install 'oversight[train]'"
+            f"this command needs the package {package!r}, which is not installed; run: {install_command('train')}"
         ) from None
     finally:
         os.dup2(kept, 2)

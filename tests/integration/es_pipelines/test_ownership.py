@@ -10,11 +10,11 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.alerts import alerts_index
+from contract.distribution import own_version
 from contract.fields import stream_name
 from contract.heartbeats import heartbeat_index
 from es_pipelines.capabilities import Capabilities, takes_failure_store, takes_lifecycle
 from es_pipelines.kinds import Action, Installation, Resource, Step
-from es_pipelines.marks import own_version
 from es_pipelines.plan import Plan, apply, make_plan, survey
 from es_pipelines.provision import provision, remove
 from es_pipelines.registered import KINDS

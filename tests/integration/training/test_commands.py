@@ -181,7 +181,7 @@ def test_without_tensorflow_the_command_that_installs_it_is_named(command: str, 
     run = oversight(command, *words, before="sys.modules['tensorflow'] = None")
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
-        "oversight: this command needs the package 'tensorflow', which is not installed; run: pip install 'oversight[train]'"
+        "oversight: this command needs the package 'tensorflow', which is not installed; run: pip install 'oversight-enrich[train]'"
     )
 
 

@@ -1,13 +1,16 @@
-"""What a wheel carries: every file that the program reads, not the Python ones alone."""
+"""What a wheel carries and says of itself: every file that the program reads, its name and its licence."""
 
 from __future__ import annotations
 
 import fnmatch
+import importlib.metadata
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from contract.distribution import DISTRIBUTION, install_command, own_version
 
 ROOT = Path(__file__).resolve().parents[3]
 LEFT_OUT = ("*.keras",)
@@ -24,3 +27,32 @@ def test_every_file_of_a_package_is_in_a_wheel() -> None:
     ours = [name for name in listed.stdout.splitlines() if any(fnmatch.fnmatch(name, one) for one in packages)]
     assert len(ours) > 100
     assert not [name for name in ours if not any(fnmatch.fnmatch(Path(name).name, one) for one in carried)]
+
+
+def test_the_licence_travels_with_the_distribution() -> None:
+    """A user may ask an installed package for its terms; they are the ones of the source folder."""
+    distribution = importlib.metadata.distribution(DISTRIBUTION)
+    assert distribution.metadata["License-Expression"] == "Apache-2.0"
+    assert distribution.metadata["Author"] == "Oversight contributors"
+    assert set(distribution.metadata.get_all("License-File") or []) == {"LICENSE", "NOTICE"}
+    for name in ("LICENSE", "NOTICE"):
+        carried = distribution.read_text(f"licenses/{name}")
+        assert carried == (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_no_hint_installs_the_other_project_that_is_called_oversight() -> None:
+    """`oversight` on the package index is another project: every hint names our distribution, and extras that exist."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == DISTRIBUTION
+    assert project["version"] == own_version()
+    listed = subprocess.run(
+        ["git", "grep", "-hoE", "pip install '?[a-z-]+(\\[[a-z]+\\])?", "--", "*.py", "*.md", ":!tests"],  # noqa: S607
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if listed.returncode:
+        pytest.skip("no git checkout")
+    ours = [hint for hint in listed.stdout.splitlines() if "oversight" in hint]
+    assert ours
+    assert not [hint for hint in ours if DISTRIBUTION not in hint and not hint.endswith("pip install oversight")]
+    for extra in project["optional-dependencies"]:
+        assert install_command(extra) == f"pip install 'oversight-enrich[{extra}]'"
