@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from contract import hints
 from contract.artifact import ModelContract
 from contract.errors import ArtifactError
 from enrich_service.model_file import (
@@ -130,7 +131,7 @@ class ModelStore:
             why = self._difference(model, pointer.active)
             if why is not None and not foreign:
                 raise ArtifactError(
-                    f"version {model.version} {why}; run `oversight provision` with it first, and then give --foreign as well"
+                    f"version {model.version} {why}; run {hints.run('provision')} with it first, and then give --foreign as well"
                 )
             if pointer.active == model.version:
                 now = replace(pointer, foreign=foreign)

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract import hints
 from contract.errors import ArtifactError
 from enrich_service.channel import Channel, Chosen
 from enrich_service.model_file import (
@@ -191,7 +192,7 @@ class Switch:
         why = difference(model.contract, self.chosen.active.contract)
         if why is not None and not allowed:
             raise ArtifactError(
-                f"{model.path} {why}; run `oversight provision` with it, then `oversight model activate {model.version} --foreign`, "
+                f"{model.path} {why}; run {hints.run('provision')} with it, then `oversight model activate {model.version} --foreign`, "
                 f"or start the service anew where there is no model folder"
             )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
+from contract import hints
 from contract.errors import InputError
 from contract.heartbeats import heartbeat_index
 from es_pipelines import normal
@@ -84,7 +85,7 @@ class Live(Kind):
             made = standing.body.get("template")
             return (
                 f"it was made {f'from the template {made!r}' if made else 'without our template'}, by a shipper before the "
-                f"first `oversight provision` perhaps; copy what you need out of it and delete it, or take another "
+                f"first {hints.run('provision')} perhaps; copy what you need out of it and delete it, or take another "
                 f"OVERSIGHT_NAMESPACE"
             )
         return super().stranger(standing, installation)
@@ -228,7 +229,7 @@ class PlainIndex(Live):
         """There is no way but another index."""
         reason = (
             f"{_few(fields)} cannot change in place, and a plain index cannot roll over; "
-            f"take another OVERSIGHT_NAMESPACE, or delete the index (`oversight provision --remove --with-data`)"
+            f"take another OVERSIGHT_NAMESPACE, or delete the index ({hints.run('provision --remove --with-data')})"
         )
         return replace(step, action=Action.BLOCKED, reason=reason)
 

@@ -21,6 +21,7 @@ from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TlsError
 from elasticsearch import ApiError, Elasticsearch
 
+from contract import hints
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from es_pipelines import ship_target
 from es_pipelines.ship_events import Event, Identity, failed_documents, text_of
@@ -213,7 +214,7 @@ class Sender:
                 return answer
         raise InputError(
             f"{identity.path}: Elasticsearch refuses the line at byte {event.line.offset}, also as a failed event "
-            f"({answer.error if answer else ''}); run `oversight provision`, then ship again: it goes on from this line"
+            f"({answer.error if answer else ''}); run {hints.run('provision')}, then ship again: it goes on from this line"
         )
 
     def _are_ours(self, events: list[Event], answers: list[Answer], identity: Identity) -> list[bool]:
@@ -271,7 +272,7 @@ def _raise_for_everyone(answer: Answer, stream: str) -> None:
         )
     if answer.status == 404 or "pipeline with id [" in answer.error:
         raise InputError(
-            f"{stream} lost its index or ingest pipeline ({answer.error[:200]}); run `oversight provision`"
+            f"{stream} lost its index or ingest pipeline ({answer.error[:200]}); run {hints.run('provision')}"
         )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AuthorizationException, Elasticsearch, NotFoundError
 
+from contract import hints
 from contract.documents import lookup
 from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, SettingsError
 from es_pipelines.registry import Registry
@@ -96,7 +97,7 @@ def _require_pipeline(settings: dict[str, Any], stream: str) -> None:
     pipeline = settings.get("index", {}).get("default_pipeline", "")
     if OURS not in pipeline:
         found = f"its pipeline is {pipeline!r}" if pipeline else "it has no ingest pipeline"
-        raise InputError(f"{stream} is not provisioned ({found}); run `oversight provision` first")
+        raise InputError(f"{stream} is not provisioned ({found}); run {hints.run('provision')} first")
 
 
 def _number(index: str) -> int:
@@ -134,7 +135,7 @@ def explained(stream: str) -> Iterator[None]:
                 f"Elasticsearch is overloaded or not ready ({what}); ship again later"
             ) from None
         raise InputError(
-            f"Elasticsearch answered {what} about {stream}; run `oversight provision`, then ship again"
+            f"Elasticsearch answered {what} about {stream}; run {hints.run('provision')}, then ship again"
         ) from None
     except TransportError as error:
         what = (str(error.message).splitlines() or [""])[0][:200]

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contract import hints
 from contract.artifact import ModelContract
 from contract.fields import FAILED, PENDING, STATUS
 from kibana.panels import ARRIVALS, PREDICTIONS, Source
@@ -98,7 +99,10 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
         Rule(
             id="watcher-behind",
             name="Watcher behind",
-            what=f"events wait for their verdict for more than {BEHIND_MIN} minutes: is `oversight watch` running? see `oversight status`",
+            what=(
+                f"events wait for their verdict for more than {BEHIND_MIN} minutes: is {hints.run('watch')} running? "
+                f"see {hints.run('status')}"
+            ),
             source=ARRIVALS,
             where=(
                 Is(STATUS, PENDING),
@@ -111,7 +115,7 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
         Rule(
             id="parse-failures-rising",
             name="Parse failures rising",
-            what="more than 20 lines could not be parsed in 15 minutes: has a sensor changed its format? see `oversight status`",
+            what=f"more than 20 lines could not be parsed in 15 minutes: has a sensor changed its format? see {hints.run('status')}",
             source=ARRIVALS,
             where=(Is(STATUS, FAILED), Is("event.kind", "pipeline_error")),
             window_min=15,

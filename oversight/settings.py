@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from contract import hints
 from contract.errors import SettingsError
 from es_pipelines.retention import parse_retention
 from oversight.addresses import check_url
@@ -58,7 +59,7 @@ class OversightSettings(Part):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
-    namespace: str = "default"
+    namespace: str = hints.DEFAULT_NAMESPACE
     """Name of this installation: several share a cluster without touching each other."""
     index: str | None = None
     """Index, list or pattern that the watcher works on in place of our data stream."""
@@ -284,11 +285,14 @@ def load(part: type[_Part], **given: Any) -> _Part:
     """
     try:
         refuse_misspelt()
-        return part(**{name: value for name, value in given.items() if value is not None})
+        settings = part(**{name: value for name, value in given.items() if value is not None})
     except UnicodeDecodeError:
         raise SettingsError(f"the file {ENV_FILE} is not UTF-8; save it as UTF-8, or remove it") from None
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(part, problem) for problem in error.errors())) from None
+    if isinstance(settings, OversightSettings) and "namespace" in given:  # else it is loaded for something else
+        hints.installation(settings.namespace)
+    return settings
 
 
 def variable(part: type[Part], name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from contract import hints
 from contract.errors import ProtocolError
 from watcher.actions import are_untouched, in_the_way
 from watcher.answers import Model, Refusal, Result
@@ -89,7 +90,7 @@ class Batches:
         new = [(hit, written) for hit, written in harmed if self._memory.park(hit, now_s)]
         report_parked(
             new, "a prediction would replace a list or a value with an object of ours in",
-            "rename that field, or index them through the pipeline of `oversight provision`",
+            f"rename that field, or index them through the pipeline of {hints.run('provision')}",
         )  # fmt: skip
         return [hit for hit, path in found if path is None]
 

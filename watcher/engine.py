@@ -10,6 +10,7 @@ from typing import Any
 from elastic_transport import SerializationError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from contract import hints
 from contract.errors import EngineUnavailableError
 from watcher.backoff import retry_after_s
 
@@ -52,7 +53,7 @@ def without_retries(es: Elasticsearch, *, within_s: float | None = None) -> Elas
 def index_missing(index: str) -> IndexMissingError:
     """There is none of that name, or none that fits that pattern."""
     return IndexMissingError(
-        f"there is no {index!r} in Elasticsearch yet; run `oversight provision`, "
+        f"there is no {index!r} in Elasticsearch yet; run {hints.run('provision')}, "
         f"or name the right one in OVERSIGHT_INDEX or OVERSIGHT_NAMESPACE"
     )
 
@@ -93,7 +94,7 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
     if status == 403:
         return EngineRefusesError(
             f"Elasticsearch refuses {doing} in {index!r} (403: {line}); give the watcher's credentials the index privileges "
-            f"`read` and `index` on it, or a key of `oversight provision --keys`"
+            f"`read` and `index` on it, or a key of {hints.run('provision --keys FOLDER')}"
         )
     if status in (429, 503):
         return EngineBusyError(

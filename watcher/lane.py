@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from elasticsearch import Elasticsearch
 
+from contract import hints
 from contract.errors import ServerError
 from watcher.answers import Model
 from watcher.batch import Batches
@@ -171,7 +172,7 @@ def _report_looping(hits: list[Hit]) -> None:
     log.error(
         "%d documents are still pending after their prediction was written, probably because `oversight.status` is "
         "spelled dotted in them beside the nested one: %s; they are left alone, index them through the pipeline of "
-        "`oversight provision`, or nest the field",
-        len(hits), name_some(hits),
+        "%s, or nest the field",
+        len(hits), name_some(hits), hints.run("provision"),
         extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(hits)},
     )  # fmt: skip

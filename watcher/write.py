@@ -22,6 +22,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from contract import hints
 from contract.errors import ServerError
 from watcher.actions import Action, actions, body
 from watcher.answers import Model, Refusal, Result
@@ -195,7 +196,7 @@ def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> N
         elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and memory.lost(hit, now_s):
             denied += [(hit, written)] if memory.park(hit, now_s) else []
     report_parked(
-        refused, "Elasticsearch refuses to update", "compare its mapping with the one of `oversight provision`"
+        refused, "Elasticsearch refuses to update", f"compare its mapping with the one of {hints.run('provision')}"
     )
     report_parked(
         denied, "Elasticsearch shows and yet denies to have", "look at their routing and at the health of the index"

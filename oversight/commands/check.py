@@ -12,6 +12,7 @@ from elasticsearch import ApiError
 from rich.console import Console
 from rich.text import Text
 
+from contract import hints
 from contract.errors import OversightError, SettingsError
 from contract.fields import stream_name
 from enrich_service.artifact import load as load_artifact
@@ -102,12 +103,12 @@ def _pipelines(settings: OversightSettings) -> str:
     edited = [step.name for step in other if step.action == Action.KEEP]
     if edited and len(edited) == len(other):
         raise SettingsError(
-            f"a person edited {', '.join(edited)}; `oversight provision --plan` shows what, `--force` writes ours over it"
+            f"a person edited {', '.join(edited)}; {hints.run('provision --plan')} shows what, `--force` writes ours over it"
         )
     if other:
         raise SettingsError(
             f"{', '.join(resource.name for resource in other)} is not as {contract.name} and this version want it; "
-            f"run `oversight provision`"
+            f"run {hints.run('provision')}"
         )
     return f"as {contract.name} and this version want them"
 

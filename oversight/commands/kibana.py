@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import orjson
 
+from contract import hints
 from contract.alerts import alerts_index
 from contract.errors import InputError
 from kibana.alert_items import alert_items
@@ -81,7 +82,7 @@ def export_command(*, output: str, namespace: str | None, space: str, model: Pat
         raise InputError(f"{output} cannot be written ({error.strerror}); name another file with --output") from None
     click.echo(
         f"{len(objects)} objects written to {output}; import it in Kibana under Stack Management, Saved Objects, or let "
-        f"`oversight kibana import` do it, which keeps what people edited"
+        f"{hints.run('kibana import')} do it, which keeps what people edited"
     )
 
 

@@ -11,6 +11,7 @@ import click
 import orjson
 from elasticsearch import Elasticsearch
 
+from contract import hints
 from contract.errors import InputError
 from es_pipelines.kinds import Action, Installation, Step
 from es_pipelines.plan import Plan, apply
@@ -183,4 +184,7 @@ def _without_plan(context: click.Context) -> str:
 def _after(planned: Plan, *, remove: bool) -> str:
     if remove:
         return ""
-    return f"; next: `oversight ship FILE...` sends events to {planned.stream}, `oversight watch` enriches them"
+    return (
+        f"; next, each in a terminal or service unit of its own: `oversight serve` answers with the model, "
+        f"{hints.run('watch')} enriches events, {hints.run('ship FILE...')} sends them to {planned.stream}"
+    )

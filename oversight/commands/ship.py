@@ -14,6 +14,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from contract import hints
 from contract.errors import OversightError
 from contract.fields import stream_name
 from es_pipelines.ship import ShipConfig, ShipReport, ship
@@ -162,7 +163,7 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
     if report.refused:
         console.print(f"{report.refused} refused by Elasticsearch and stored with the status failed")
     if report.stored or report.refused:
-        console.print("`oversight status` shows what became of them")
+        console.print(f"{hints.run('status')} shows what became of them")
 
 
 def as_dict(report: ShipReport, stream: str) -> dict[str, Any]:

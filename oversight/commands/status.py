@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 import orjson
 
+from contract import hints
 from contract.fields import stream_name
 from oversight import cluster
 from oversight.settings import OversightSettings, load
@@ -74,7 +75,7 @@ def watcher_lines(watchers: Sequence[Heartbeat] | None) -> list[str]:
     if watchers is None:
         return ["watchers  unknown: their heartbeats cannot be read"]
     if not watchers:
-        return ["watchers  none has said in the last seconds that it lives; `oversight watch` starts one"]
+        return [f"watchers  no running watcher; {hints.run('watch')} starts one"]
     lines = [f"watchers  {len(watchers)} alive"]
     for one in watchers:
         part = f", part {one.slice}" if one.slice else ""

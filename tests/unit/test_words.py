@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import fnmatch
+import importlib
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
+from contract import hints
 from oversight.cli import COMMANDS
 from tests.conftest import ROOT
 
@@ -34,3 +39,48 @@ def test_every_command_that_is_named_exists() -> None:
     }
     assert len(named) > 20
     assert [entry for entry in sorted(named) if entry[0] not in COMMANDS] == []
+
+
+NAMESPACED = "provision|ship|watch|console|status|retry|rescore|verdict|labels|check|kibana"
+"""Commands with the option `--namespace`."""
+GENERAL = ("contract/fields.py", "es_pipelines/roles.py", "es_pipelines/capabilities.py", "oversight/*_page.py", "training/*",
+           "kibana/ledger.py", "kibana/operations.py", "kibana/triage.py", "oversight/settings_base.py")  # fmt: skip
+"""Modules whose texts describe a command for every installation: pages, privileges, panels; `--help` does as well."""
+
+
+def test_a_hint_names_the_installation_that_the_message_is_about() -> None:
+    """`oversight provision` in a message about `lab` would provision `default`: messages take it from `contract.hints`."""
+    found = [
+        f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
+        for path in _texts()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] not in ("tests", "benchmarks")
+        and not any(fnmatch.fnmatch(path.relative_to(ROOT).as_posix(), one) for one in GENERAL)
+        for node in _messages(ast.parse(path.read_text(encoding="utf-8")))
+        if re.search(rf"`oversight ({NAMESPACED})", node.value)
+    ]  # fmt: skip
+    assert found == []
+
+
+def _messages(module: ast.Module) -> list[ast.Constant]:
+    """Texts that are neither a docstring nor the help of an option."""
+    nodes = list(ast.walk(module))
+    described = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    described |= {id(node.value) for node in nodes if isinstance(node, ast.keyword) and node.arg == "help"}
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [node for node in texts if id(node) not in described]
+
+
+def test_a_hint_is_a_command_that_works_as_it_stands() -> None:
+    try:
+        hints.installation("lab")
+        assert hints.run("provision --plan") == "`oversight provision --plan --namespace lab`"
+    finally:
+        hints.installation(hints.DEFAULT_NAMESPACE)
+    assert hints.run("provision --plan") == "`oversight provision --plan`"
+    assert [name for name in NAMESPACED.split("|") if "--namespace" not in _options(name)] == []
+
+
+def _options(name: str) -> set[str]:
+    command = importlib.import_module(COMMANDS[name][0]).command
+    group = command.commands.values() if isinstance(command, click.Group) else [command]
+    return set.intersection(*({option for one in each.params for option in one.opts} for each in group))

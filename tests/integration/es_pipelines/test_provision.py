@@ -191,7 +191,12 @@ def test_the_command_says_what_it_did_and_what_comes_next(
     command = [sys.executable, "-m", "oversight", "provision", "--namespace", installation]
     said = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert ["created", "pipeline", f"oversight-router-{installation}"] in [line.split() for line in said.splitlines()]
-    assert "next: `oversight ship FILE...`" in said.splitlines()[-1]
+    next_steps = (
+        "`oversight serve`",
+        f"`oversight watch --namespace {installation}`",
+        f"`oversight ship FILE... --namespace {installation}`",
+    )
+    assert [step for step in next_steps if step not in said.splitlines()[-1]] == []
     again = subprocess.run([*command, "--json"], env=environment, cwd=ROOT, capture_output=True, check=True).stdout
     report = json.loads(again)
     assert report["stream"] == stream_name(installation)

@@ -109,7 +109,7 @@ def test_a_second_run_counts_what_is_as_it_should_be(provision: Type) -> None:
     """Fourteen lines that say "unchanged" hide the one that does not."""
     provision()
     said = provision().stdout
-    assert "unchanged; next: `oversight ship FILE...`" in said
+    assert "unchanged; next, each in a terminal or service unit of its own: `oversight serve`" in said
     assert not [line for line in said.splitlines() if line.startswith(("created", "updated", "unchanged"))]
     assert "left out" in said
 
