@@ -56,7 +56,7 @@ def test_a_hint_names_the_installation_that_the_message_is_about() -> None:
         if path.suffix == ".py" and path.relative_to(ROOT).parts[0] not in ("tests", "benchmarks")
         and not any(fnmatch.fnmatch(path.relative_to(ROOT).as_posix(), one) for one in GENERAL)
         for node in _messages(ast.parse(path.read_text(encoding="utf-8")))
-        if re.search(rf"`oversight ({NAMESPACED})", node.value)
+        if re.search(rf"`oversight ({NAMESPACED})", str(node.value))
     ]  # fmt: skip
     assert found == []
 
