@@ -15,6 +15,7 @@ from contract.artifact import Feature, ModelContract
 from contract.documents import leaves, lookup_clear, lookup_text
 from contract.fields import ALERT_ROOT, FIELDS
 from contract.kdd99 import UNKNOWN_LABEL
+from contract.likely import from_stored
 
 ATTACK_PAGES = "https://attack.mitre.org/"
 """Only a link to there is one; any other text in its place stays text."""
@@ -161,11 +162,11 @@ def _warnings_of(feature: Feature, value: Any) -> str | None:
 
 
 def _top(source: Mapping[str, Any], colours: Colours) -> Iterator[dict[str, Any]]:
-    for one in _list(lookup_clear(source, "oversight.prediction.top"))[:10]:
-        if isinstance(one, Mapping):
-            label = plain_text(one.get("label"))
-            colour = colours.get("label", {}).get(label)
-            yield {"label": visible(label), "probability": _number(one.get("probability")), "colour": colour}
+    """The likeliest first: synthetic `_source` sorts the words of an array."""
+    stored = _list(lookup_clear(source, "oversight.prediction.top"))[:10]
+    for label, probability in sorted(filter(None, map(from_stored, stored)), key=lambda one: -(one.probability or 0.0)):
+        colour = colours.get("label", {}).get(label)
+        yield {"label": visible(label), "probability": probability, "colour": colour}
 
 
 def _warning(text: str) -> dict[str, str]:

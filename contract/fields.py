@@ -109,7 +109,11 @@ FIELDS: tuple[Field, ...] = (
     Field("oversight.prediction.closest", "keyword", "the model's own answer, always one of its labels"),
     Field("oversight.prediction.family", "keyword", "family of the verdict"),
     Field("oversight.prediction.probability", "float", "of the closest label"),
-    Field("oversight.prediction.top", "object", "the three likeliest labels with their probabilities"),
+    Field(
+        "oversight.prediction.top",
+        "object",
+        "the three likeliest labels, one word each with its probability: `neptune 0.931`",
+    ),
     Field("oversight.prediction.novelty", "float", "0 to 1: how unlike anything in training"),
     Field("oversight.prediction.unknown", "boolean", "the novelty is above the model's threshold"),
     Field("oversight.prediction.reasons", "keyword", "the features that weighed most, in words"),

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from contract.likely import SHARES, STEPS
 from enrich_service.partial import Kind, Numbers, PartialDocuments, Values
 from enrich_service.predict import Predictions
 
@@ -25,6 +26,7 @@ _CUT = b"\xff"
 """Marks a slot in the JSON: a byte that UTF-8 never has."""
 _SLOT = orjson.Fragment(_CUT)
 _BEFORE_ID = b'{"id":'
+_SHARES = np.array([share.encode() for share in SHARES], np.object_)
 
 Texts = Sequence[bytes]
 
@@ -36,7 +38,7 @@ class PageEncoder:
         self._partial = partial
         self._pieces_of = cache(self._pieces)  # a model has as many kinds as labels, twice, times the families
         names = [label.name for label in partial.contract.labels]
-        self._next_label = np.array([b"}," + _entry(name).partition(_CUT)[0] for name in names], np.object_)
+        self._next_label = np.array([b'",' + _entry(name).partition(_CUT)[0] for name in names], np.object_)
 
     def results(
         self, ids: Texts, predictions: Predictions, numbers: Numbers, reasons: Mapping[int, Sequence[str]]
@@ -59,11 +61,13 @@ class PageEncoder:
 
     def _columns(self, predictions: Predictions, numbers: Numbers, reasons: Mapping[int, Sequence[str]]) -> list[Texts]:
         """What the results are joined from, but for the ids, whose place is behind the first column."""
-        risk_score, *top = _texts(numbers.risk_score, *numbers.top.T)
+        risk_score, probability = _texts(numbers.risk_score, numbers.top[:, 0])
         novelty = [] if numbers.novelty is None else _texts(numbers.novelty)
         next_labels = self._next_label[predictions.top[:, 1:]].T.tolist()
-        top_three = [top[0], *chain.from_iterable(zip(next_labels, top[1:], strict=True))]
-        slots = [[], [risk_score], *([text] for text in novelty), [top[0]], top_three,
+        steps = np.minimum(np.maximum(np.rint(numbers.top * STEPS), 0), STEPS).astype(np.intp)
+        first, *others = _SHARES[steps].T.tolist()
+        top = [first, *chain.from_iterable(zip(next_labels, others, strict=True))]
+        slots = [[], [risk_score], *([text] for text in novelty), [probability], top,
                  [_extras(predictions.warnings, reasons, len(risk_score))]]  # fmt: skip
         kinds = zip(predictions.closest.tolist(), predictions.novel.tolist(), predictions.family.tolist(), strict=True)
         *pieces, end = zip(*map(self._pieces_of, kinds), strict=True)
@@ -105,7 +109,8 @@ def dump_ids(ids: Sequence[str]) -> list[bytes]:
 
 
 def _entry(label: str) -> bytes:
-    return orjson.dumps({"label": label, "probability": _SLOT})
+    """`contract.likely.as_word` in JSON, with a slot for the probability."""
+    return orjson.dumps(f"{label} ")[:-1] + _CUT + b'"'
 
 
 def _texts(*columns: Any) -> list[Texts]:

@@ -23,6 +23,7 @@ NUMBER: Schema = {"type": "number"}
 BOOLEAN: Schema = {"type": "boolean"}
 OBJECT: Schema = {"type": "object"}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+LIKELY: Schema = {"type": "string", "pattern": "^.+ (0\\.\\d{3}|1\\.000)$", "examples": ["neptune 0.931"]}
 PARAMETERS: Schema = {"type": "object", "description": "Taken, and changes nothing."}
 VERSION: Schema = {"type": "string", "pattern": f"^[0-9a-f]{{{VERSION_DIGITS}}}$"}
 DOCUMENT_ERRORS = ("missing_feature", "invalid_feature", "ambiguous_field")
@@ -129,7 +130,7 @@ def _prediction(contract: ModelContract) -> Schema:
         "closest": {"enum": labels},
         "family": {"enum": list(contract.families)},
         "probability": SHARE,
-        "top": listed(closed({"label": {"enum": labels}, "probability": SHARE}), minItems=most, maxItems=most),
+        "top": listed(LIKELY, minItems=most, maxItems=most),
         "unknown": BOOLEAN,
     }
     if contract.novelty_threshold is not None:

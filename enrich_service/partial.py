@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import Label, ModelContract
 from contract.kdd99 import UNKNOWN_LABEL
+from contract.likely import as_word
 from enrich_service.predict import Predictions
 
 RULESET = "oversight"
@@ -51,7 +52,7 @@ class Values:
     risk_score: Any
     probability: Any
     top: Any
-    """The likeliest labels with their probabilities, the likeliest first."""
+    """The likeliest labels with their probabilities, one word each (`contract.likely`), the likeliest first."""
     novelty: Any
     """None where the model measures none."""
     reasons: Sequence[str] = ()
@@ -96,7 +97,7 @@ class PartialDocuments:
         values = Values(
             risk_score=float(numbers.risk_score[row]),
             probability=top[0],
-            top=[{"label": self.contract.labels[label].name, "probability": probability}
+            top=[as_word(self.contract.labels[label].name, probability)
                  for label, probability in zip(predictions.top[row].tolist(), top, strict=True)],
             novelty=None if numbers.novelty is None else float(numbers.novelty[row]),
             reasons=reasons,

@@ -23,6 +23,7 @@ from contract import heartbeats
 from contract.attacks import ATTACKS, technique
 from contract.fields import ECS_VERSION, ENRICHED, FAILED, PENDING
 from contract.kdd99 import COLUMNS, LABELS, UNKNOWN_LABEL, field_of
+from contract.likely import as_word
 from sensor.simulation import Record, simulate
 
 Document = dict[str, Any]
@@ -130,7 +131,7 @@ def _predicted(document: Document, truth: str, arrived: datetime, chance: random
         "novelty": round(chance.uniform(0.93, 1) if unknown else chance.betavariate(2, 5), 6),
         "at": _iso(at), "delay_s": delay_s,
         "top": [
-            {"label": name, "probability": round(share, 6)}
+            as_word(name, share)
             for name, share in zip((truth, *rest), (probability, (1 - probability) * 0.7, (1 - probability) * 0.2), strict=True)
         ],
     }  # fmt: skip
@@ -176,7 +177,7 @@ def _spoiled(document: Document, number: int, n: int) -> Document:
     prediction = document["oversight"].get("prediction")
     if prediction is not None:
         prediction |= {"label": value, "reasons": [value, value], "warnings": [f"unseen_category:{value[:100]}"]}
-        prediction["top"] = [{"label": value, "probability": 0.5}]
+        prediction["top"] = [as_word(value, 0.5)]
     if "threat" in document:
         document["threat"]["technique"]["reference"] = "javascript:window.hurt=1"
         document["threat"]["technique"]["name"] = value

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.documents import leaves, nest
+from contract.likely import as_word, from_stored
 from enrich_service.enrich import Document, Enricher
 from tests.artifacts import TURBINE
 
@@ -99,8 +100,8 @@ def assert_close(left: Any, right: Any) -> None:
     assert flat_left.keys() == flat_right.keys()
     for name, value in flat_left.items():
         if name.endswith("top"):
-            ours = [entry["probability"] for entry in value]
-            assert ours == pytest.approx([entry["probability"] for entry in flat_right[name]], abs=1e-5)
+            ours, theirs = ([from_stored(entry) for entry in entries] for entries in (value, flat_right[name]))
+            assert [one.probability for one in ours] == pytest.approx([one.probability for one in theirs], abs=2e-3)
         elif isinstance(value, float):
             assert value == pytest.approx(flat_right[name], abs=1e-2 if name.endswith("risk_score") else 1e-5)
         else:
@@ -174,7 +175,7 @@ def test_every_answer_is_a_probability(enricher: Enricher, source: dict[str, Any
     assert 0 <= prediction["probability"] <= 1
     assert 0 <= prediction["novelty"] <= 1
     assert 0 <= fields["event"]["risk_score"] <= 100
-    assert prediction["top"][0] == {"label": prediction["closest"], "probability": prediction["probability"]}
+    assert prediction["top"][0] == as_word(prediction["closest"], prediction["probability"])
 
 
 @given(page=PAGES)

@@ -32,7 +32,7 @@ ALERT = {
         "prediction": {
             "label": "neptune", "closest": "neptune", "family": "dos", "probability": 0.98, "novelty": 0.2,
             "reasons": ["count is 511"], "warnings": ["out_of_range:kdd99.src_bytes"],
-            "top": [{"label": "neptune", "probability": 0.98}, "damaged"], "at": "2026-11-25T10:00:02Z",
+            "top": ["normal 0.015", "neptune 0.980", "damaged", 7], "at": "2026-11-25T10:00:02Z",
         },
         "feedback": {"verdict": "true_positive", "by": "ana"},
     },
@@ -45,7 +45,8 @@ def test_an_alert_tells_all_that_is_known() -> None:
     assert told["verdict"]["label"] == "neptune"
     assert told["verdict"]["severity_word"] == "high"
     assert told["verdict"]["colour"] == COLOURS["label"]["neptune"]
-    assert told["top"] == [{"label": "neptune", "probability": 0.98, "colour": COLOURS["label"]["neptune"]}]
+    assert [(one["label"], one["probability"]) for one in told["top"]] == [("neptune", 0.98), ("normal", 0.015)]
+    assert told["top"][0]["colour"] == COLOURS["label"]["neptune"]
     assert told["warnings"] == [{"field": "kdd99.src_bytes", "says": "is outside the range of training"}]
     assert told["feedback"] == {"verdict": "true_positive", "by": "ana"}
     assert told["model"]["current"]
@@ -102,6 +103,14 @@ def test_an_index_that_is_not_ours_has_its_alert_below_a_root_of_its_own() -> No
         "oversight": {"prediction": {"label": "x"}, "alert": {"event": {"severity": 99}}},
     }
     assert story(hit(source), contract(), COLOURS)["verdict"]["severity"] == 99
+
+
+def test_the_likeliest_labels_of_a_document_of_an_older_version_are_shown() -> None:
+    """It holds objects where there are words now."""
+    old = [{"label": "neptune", "probability": 0.98}, {"label": "normal", "probability": 0.015}]
+    source = {"oversight": {"prediction": {"label": "neptune", "top": old}}}
+    shown = story(hit(source), contract(), COLOURS)["top"]
+    assert [(one["label"], one["probability"]) for one in shown] == [("neptune", 0.98), ("normal", 0.015)]
 
 
 SHAPES: tuple[Any, ...] = (
