@@ -13,6 +13,7 @@ from elasticsearch import ApiError, UnsupportedProductError
 
 from contract.distribution import DISTRIBUTION, install_command
 from contract.errors import OversightError, SettingsError
+from oversight.terminal import guarded, one_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("oversight.commands.demo", "Raw events turn into predictions on this machine; nothing else is needed."),
@@ -74,7 +75,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "color": True})
 @click.version_option(package_name=DISTRIBUTION, prog_name="oversight")
 def app() -> None:
     """A machine-learning prediction on every document of an Elasticsearch index."""
@@ -82,6 +83,11 @@ def app() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command and end the process: 0 done, 1 the work failed, 2 wrong use, 64 wrong settings."""
+    with guarded():
+        _run(argv)
+
+
+def _run(argv: list[str] | None) -> None:
     try:
         app.main(args=argv, prog_name="oversight", standalone_mode=False)
     except click.exceptions.Exit as ending:
@@ -110,5 +116,5 @@ def main(argv: list[str] | None = None) -> None:
 
 def fail(error: OversightError) -> None:
     """Say in one line what happened and what to do, and end."""
-    sys.stderr.write(f"oversight: {error}\n")
+    sys.stderr.write(f"oversight: {one_line(error)}\n")
     sys.exit(error.exit_code)

@@ -7,8 +7,10 @@ import sys
 from typing import TextIO
 
 import ecs_logging
-from rich.console import Console
 from rich.logging import RichHandler
+
+from oversight.tables import console
+from oversight.terminal import one_line
 
 ROOTS = (
     "console",
@@ -35,7 +37,8 @@ def setup(service: str, *, stream: TextIO | None = None, verbose: bool = False) 
     stream = stream or sys.stdout
     handler: logging.Handler
     if stream.isatty():
-        handler = RichHandler(console=Console(file=stream), show_path=False, log_time_format="%H:%M:%S")
+        handler = RichHandler(console=console(file=stream), show_path=False, log_time_format="%H:%M:%S")
+        handler.setFormatter(OneLine("%(message)s"))
     else:
         handler = logging.StreamHandler(stream)
         handler.setFormatter(
@@ -46,3 +49,11 @@ def setup(service: str, *, stream: TextIO | None = None, verbose: bool = False) 
         logger.handlers[:] = [handler]
         logger.setLevel(logging.DEBUG if verbose else logging.INFO)
         logger.propagate = False
+
+
+class OneLine(logging.Formatter):
+    """Text for a terminal: a message stays in its line; a traceback follows below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's own name
+        """The message, with line ends and control characters in it written out."""
+        return one_line(super().formatMessage(record))

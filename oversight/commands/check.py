@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import click
 import orjson
 from elasticsearch import ApiError
-from rich.console import Console
 from rich.text import Text
 
 from contract import hints
@@ -24,6 +23,8 @@ from es_pipelines.ship_target import find
 from oversight.addresses import refuse_plain_http
 from oversight.cluster import connect
 from oversight.settings import ElasticsearchSettings, OversightSettings, load
+from oversight.tables import console
+from oversight.terminal import one_line
 from watcher.enrich_client import EnrichClient
 from watcher.status import read_status
 
@@ -61,10 +62,10 @@ def command(*, namespace: str | None, as_json: bool) -> None:
         rows = [{"about": one.about, "good": one.good, "says": one.says} for one in findings]
         click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
     else:
-        console = Console(soft_wrap=True)
+        out = console(soft_wrap=True)
         for one in findings:
             mark = Text("ok  ", style="blue") if one.good else Text("no  ", style="dark_orange")
-            console.print(mark, Text(f"{one.about:<15}{one.says}"), sep="")
+            out.print(mark, Text(f"{one.about:<15}{one_line(one.says)}"), sep="")
     if not all(one.good for one in findings):
         sys.exit(1)
 

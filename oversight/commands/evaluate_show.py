@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from oversight import tables
 from training.goals import anchor_rows, goal_rows
 
 WIDTH = 160
@@ -60,7 +61,7 @@ def show_study(figures: dict[str, Any], console: Console) -> None:
 
 def console() -> Console:
     """Standard output, as wide as the terminal where it is one."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    return tables.console(width=None if sys.stdout.isatty() else WIDTH)
 
 
 def table(*columns: str) -> Table:

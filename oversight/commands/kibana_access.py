@@ -17,6 +17,7 @@ from kibana.objects import Names
 from kibana.plan import Step
 from oversight.addresses import refuse_plain_http
 from oversight.settings import KibanaSettings, OversightSettings, load
+from oversight.terminal import one_line
 
 WIDTH, KIND_WIDTH = 9, 12
 KIND = {"index-pattern": "data view", "search": "saved search", "query": "saved query"}
@@ -65,7 +66,7 @@ def space_of_kibana(space: str, wait_s: float) -> Iterator[Kibana]:
     )
     with Http(access) as http:
         kibana = Kibana(http, space)
-        ready = kibana.wait_until_ready(wait_s, on_wait=lambda why: click.echo(f"waiting: {why}", err=True))
+        ready = kibana.wait_until_ready(wait_s, on_wait=lambda why: click.echo(f"waiting: {one_line(why)}", err=True))
         if ready.is_older:
             click.echo(f"note: this is Kibana {ready.version}; the dashboards are made for 8.19 and 9.x", err=True)
         kibana.check_space()
@@ -78,10 +79,8 @@ def show(steps: Sequence[Step], *, as_json: bool, done: str) -> None:
         click.echo(orjson.dumps([step.to_dict() for step in steps], option=orjson.OPT_INDENT_2))
         return
     for step in steps:
-        said = SAYS.get(step.action)
-        click.echo(
-            f"{step.action:<{WIDTH}} {KIND.get(step.key[0], step.key[0]):<{KIND_WIDTH}} {step.title}{f'  ({said})' if said else ''}"
-        )
+        said, kind = SAYS.get(step.action), KIND.get(step.key[0], step.key[0])
+        click.echo(f"{step.action:<{WIDTH}} {kind:<{KIND_WIDTH}} {one_line(step.title)}{f'  ({said})' if said else ''}")
     counts = ", ".join(
         f"{count} {action}"
         for action in dict.fromkeys(step.action for step in steps)

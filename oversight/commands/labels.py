@@ -17,6 +17,7 @@ from contract.errors import InputError
 from contract.fields import stream_name
 from oversight import cluster
 from oversight.settings import OversightSettings, load
+from oversight.terminal import one_line
 from watcher.labels import Exported, Row, csv_header, csv_line, json_row, rows
 
 PROVENANCE = ".provenance.jsonl"
@@ -123,6 +124,6 @@ def whole(path: Path) -> Iterator[IO[str]]:
 def summary(exported: Exported, output: Path | None) -> list[str]:
     """What became of the verdicts."""
     place = "" if output is None else f" in {output}"
-    said = ", ".join(f"{count:,} {label}" for label, count in exported.by_label.most_common())
+    said = ", ".join(f"{count:,} {one_line(label)}" for label, count in exported.by_label.most_common())
     lines = [f"{exported.rows:,} row{'' if exported.rows == 1 else 's'}{place}{said and f': {said}'}"]
     return lines + [f"{count:,} verdicts left out: {reason}" for reason, count in exported.left_out.most_common()]

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contract.artifact import Feature, Label, ModelContract
+from oversight import tables
 from oversight.commands.model_versions import COMMANDS, json_option, model_option
 from oversight.settings import OversightSettings, load
 
@@ -56,8 +57,8 @@ def show(path: Path, *, as_json: bool) -> None:
         }
         click.echo(orjson.dumps(page, option=orjson.OPT_INDENT_2))
         return
-    console = Console(soft_wrap=True)
-    console.print(f"[bold]{file.contract.name}[/bold]  version {file.version}  {file.path}", highlight=False)
+    console = tables.console(soft_wrap=True)
+    console.print(Text(file.contract.name, style="bold"), f"  version {file.version}  {file.path}", sep="")
     for table in (features_table(file.contract), labels_table(file.contract), figures_table(file.contract)):
         console.print()
         console.print(table)

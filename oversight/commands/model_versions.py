@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from oversight.settings import OversightSettings, load
+from oversight.tables import console
 
 if TYPE_CHECKING:
     from enrich_service.store import Change, ModelStore, Stored
@@ -75,7 +75,7 @@ def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
         }
         click.echo(orjson.dumps(page, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
         return
-    Console(soft_wrap=True).print(_table(versions))
+    console(soft_wrap=True).print(_table(versions))
 
 
 @click.command(short_help="Let a version answer.")

@@ -21,6 +21,7 @@ from oversight.cluster import connect
 from oversight.commands import provision_show as show
 from oversight.commands.provision_keys import KeyWish, after_keys, as_data
 from oversight.settings import OversightSettings, load
+from oversight.tables import console
 
 KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
 """As Elasticsearch takes it; a key that is valid for seconds would end before its file is written."""
@@ -113,11 +114,12 @@ def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -
     if as_json:
         click.echo(orjson.dumps(show.as_data(planned, planned.steps, done=False), option=orjson.OPT_INDENT_2))
     else:
+        out = console(soft_wrap=True)
         if planned.facts:
-            click.echo(show.cluster_line(planned))
+            out.print(show.cluster_line(planned))
         lines = show.drift_lines(planned) if check else show.plan_lines(planned)
         for line in [*lines, *show.notes(planned, omissions=not check), *show.obstacles(planned)]:
-            click.echo(line)
+            out.print(line)
         does = f"; `{next_command}` does it" if planned.writes and not planned.in_the_way else ""
         compared = planned.steps or not planned.in_the_way
         found = show.summary(planned.steps, done=False) if compared else "nothing was compared with what stands"
@@ -137,7 +139,7 @@ def carry_out(
     if planned.in_the_way:
         _refuse(planned, as_json=as_json)
     if planned.facts and not as_json:
-        click.echo(show.cluster_line(planned))
+        console(soft_wrap=True).print(show.cluster_line(planned))
     steps = tuple(apply(es, planned, installation, None if as_json else _tell))
     if as_json:
         files = [] if keys is None else keys.fulfil(es, quiet=True)
@@ -145,7 +147,7 @@ def carry_out(
         click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2))
         return
     for line in show.notes(planned):
-        click.echo(line)
+        console(soft_wrap=True).print(line)
     files = [] if keys is None else keys.fulfil(es, quiet=False)
     click.echo(f"{show.summary(steps, done=True)}{next_step}{after_keys(files)}")
 
@@ -158,7 +160,7 @@ def _refuse(planned: Plan, *, as_json: bool) -> None:
     if not more:
         raise InputError(f"nothing was written: {first}")
     for line in show.obstacles(planned):
-        click.echo(line, err=True)
+        console(stderr=True, soft_wrap=True).print(line)
     raise InputError(
         f"nothing was written: {len(planned.in_the_way)} things are in the way, each named above; mend them"
     )
@@ -167,7 +169,7 @@ def _refuse(planned: Plan, *, as_json: bool) -> None:
 def _tell(step: Step) -> None:
     """A line for what was done; what is as it should be is only counted."""
     if step.action != Action.UNCHANGED:
-        click.echo(show.step_line(step, done=True))
+        console(soft_wrap=True).print(show.step_line(step, done=True))
 
 
 def _without_plan(context: click.Context) -> str:

@@ -6,12 +6,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import click
 from elasticsearch import Elasticsearch
 
 from es_pipelines.capabilities import Capabilities
 from es_pipelines.key_files import KeyFile, Outcome, write_keys
 from oversight.commands import provision_show as show
+from oversight.tables import console
 
 COLOURS = {Outcome.MADE: "green", Outcome.ROTATED: "yellow", Outcome.UPDATED: "yellow"}
 
@@ -30,7 +30,7 @@ class KeyWish:
         """See that each part has a key in its file; a line for each unless `quiet`. None where the engine makes no keys."""
         if not self.engine.roles:
             if not quiet:
-                click.echo(show.line("left out", f"API keys in {self.folder}: see above", "yellow"))
+                console(soft_wrap=True).print(show.line("left out", f"API keys in {self.folder}: see above", "yellow"))
             return []
         return write_keys(
             es,
@@ -60,4 +60,4 @@ def as_data(files: list[KeyFile]) -> list[dict[str, Any]]:
 def _tell(file: KeyFile) -> None:
     others = f" (also valid, elsewhere or lost: {', '.join(file.others)}; --rotate-keys ends it)" if file.others else ""
     says = f"{'API key':<{show.KIND_WIDTH}} {file.path} of the {file.part}, {file.until}{others}"
-    click.echo(show.line(str(file.outcome), says, COLOURS.get(file.outcome)))
+    console(soft_wrap=True).print(show.line(str(file.outcome), says, COLOURS.get(file.outcome)))

@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
+from rich.text import Text
 
 from es_pipelines.kinds import IN_THE_WAY, Action, Step
 from es_pipelines.plan import Plan
+from oversight.terminal import one_line
 
 KIND_WIDTH = 18
 """Of `component template`."""
@@ -23,21 +24,21 @@ SHOWN_LINES = 60
 """Of one diff; `--json` has all of them."""
 
 
-def cluster_line(plan: Plan) -> str:
+def cluster_line(plan: Plan) -> Text:
     """Which cluster this is about."""
     licence = plan.facts.get("licence")
     said = f", licence {licence} (Oversight needs no paid one)" if licence else ""
     return line("cluster", f"Elasticsearch {plan.facts.get('version', '?')}{said}")
 
 
-def step_line(step: Step, *, done: bool) -> str:
+def step_line(step: Step, *, done: bool) -> Text:
     """One resource: what will happen to it, or what happened."""
     word = step.action.done if done else str(step.action)
     reason = f": {step.reason}" if step.reason else ""
     return line(word, f"{step.kind:<{KIND_WIDTH}} {step.name}{reason}", _colour(step.action))
 
 
-def plan_lines(plan: Plan) -> Iterator[str]:
+def plan_lines(plan: Plan) -> Iterator[Text]:
     """What would change, each with its diff; what is as it should be is only counted."""
     for step in plan.steps:
         if step.action in (Action.UNCHANGED, *IN_THE_WAY):
@@ -48,21 +49,21 @@ def plan_lines(plan: Plan) -> Iterator[str]:
             yield from diff_lines(step.diff)
 
 
-def drift_lines(plan: Plan) -> Iterator[str]:
+def drift_lines(plan: Plan) -> Iterator[Text]:
     """What is not as it should be, a line for each; what is in the way is told on its own."""
     yield from (step_line(step, done=False) for step in plan.drift if step.action not in IN_THE_WAY)
 
 
-def diff_lines(diff: tuple[str, ...]) -> Iterator[str]:
+def diff_lines(diff: tuple[str, ...]) -> Iterator[Text]:
     """A unified diff, indented; `-` is what stands, `+` is what is wanted."""
     for text in diff[:SHOWN_LINES]:
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1])
-        yield "    " + click.style(_cut(text), fg=colour)
+        yield Text("    ").append(one_line(_cut(text)), style=colour)
     if len(diff) > SHOWN_LINES:
-        yield f"    ... {len(diff) - SHOWN_LINES} more lines, which --json shows"
+        yield Text(f"    ... {len(diff) - SHOWN_LINES} more lines, which --json shows")
 
 
-def notes(plan: Plan, *, omissions: bool = True) -> Iterator[str]:
+def notes(plan: Plan, *, omissions: bool = True) -> Iterator[Text]:
     """What is left out, and what the user should know; what stops is told on its own."""
     for omission in plan.omissions if omissions else ():
         yield line("left out", f"{omission.what}, which this engine does not have; what it costs: {omission.cost}")
@@ -71,7 +72,7 @@ def notes(plan: Plan, *, omissions: bool = True) -> Iterator[str]:
             yield line("note", finding.says, "yellow")
 
 
-def obstacles(plan: Plan) -> Iterator[str]:
+def obstacles(plan: Plan) -> Iterator[Text]:
     """Each thing because of which nothing is written."""
     for says in plan.in_the_way:
         yield line("in the way", says, "red")
@@ -117,9 +118,9 @@ def _colour(action: Action) -> str | None:
     return "red" if action in IN_THE_WAY else COLOURS.get(action)
 
 
-def line(word: str, says: str, colour: str | None = None) -> str:
+def line(word: str, says: str, colour: str | None = None) -> Text:
     """One line of output: a word for what happened, and about what."""
-    return f"{click.style(f'{word:<{ACTION_WIDTH}}', fg=colour)} {says}"
+    return Text.assemble((f"{word:<{ACTION_WIDTH}}", colour or ""), f" {one_line(says)}")
 
 
 def _cut(text: str, limit: int = 180) -> str:

@@ -13,6 +13,7 @@ from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import failure_lines
 from oversight.commands.sweeping import ProgressLine, agree, end, outcome_lines
 from oversight.settings import OversightSettings, load
+from oversight.terminal import one_line
 from watcher import selection
 from watcher.failures import read_failures
 from watcher.retry import Retried, retry
@@ -77,5 +78,5 @@ def command(
 def result_lines(retried: Retried) -> list[str]:
     """What came of it, as a person reads it."""
     lines = [f"{retried.pending:,} are pending now"]
-    lines += [f"{count:,} failed anew: {kind}" for kind, count in retried.failed_anew.most_common()]
+    lines += [one_line(f"{count:,} failed anew: {kind}") for kind, count in retried.failed_anew.most_common()]
     return lines + outcome_lines(retried.swept)

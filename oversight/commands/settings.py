@@ -9,10 +9,10 @@ import click
 import orjson
 from dotenv import dotenv_values
 from pydantic import SecretStr
-from rich.console import Console
 from rich.table import Table
 
 from oversight.settings import ENV_FILE, PARTS, Part, load, variable
+from oversight.tables import console
 
 MASK = "********"
 
@@ -35,7 +35,7 @@ def command(*, as_json: bool) -> None:
     for row in rows:
         shown = "-" if row["value"] is None else str(row["value"])
         table.add_row(row["setting"], shown, row["from"], row["meaning"])
-    Console(soft_wrap=True).print(table)
+    console(soft_wrap=True).print(table)
 
 
 def rows_of(part: type[Part]) -> list[dict[str, Any]]:

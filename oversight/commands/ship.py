@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from contract import hints
@@ -21,10 +20,11 @@ from es_pipelines.ship import ShipConfig, ShipReport, ship
 from es_pipelines.ship_files import check
 from es_pipelines.ship_follow import follow
 from es_pipelines.ship_stream import STDIN, ship_stream
-from oversight import logs
+from oversight import logs, tables
 from oversight.cluster import connect
 from oversight.commands.ship_progress import ProgressDisplay
 from oversight.settings import OversightSettings, ShipSettings, load
+from oversight.terminal import one_line
 
 INTERRUPTED = 130
 PIPE_COLUMNS = 240
@@ -154,9 +154,9 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
         column.justify = "right"
     for file in report.files:
         numbers = (file.stored, file.already_there, file.headers, file.refused, file.bytes)
-        table.add_row(file.path, *(str(number) for number in numbers), file.note)
+        table.add_row(one_line(file.path), *(str(number) for number in numbers), one_line(file.note))
     table.columns[0].overflow = "fold"  # a path is of no use in part
-    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
+    console = tables.console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     console.print(table)
     events = "1 event" if report.stored == 1 else f"{report.stored} events"
     console.print(f"{events} stored in {stream} in {report.seconds:.1f} s, {report.already_there} already there")

@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TaskID, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
 from es_pipelines.ship import Progress
+from oversight.tables import progress as bars
+from oversight.tables import text_column
+from oversight.terminal import one_line
 
 LINE_INTERVAL_S = 5.0
 
@@ -25,8 +27,8 @@ class ProgressDisplay:
         self._tasks: dict[str, TaskID] = {}
         self._bars: Bars | None = None
         if sys.stderr.isatty():
-            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-            self._bars = Bars(*columns, console=Console(stderr=True), transient=True)
+            columns = (text_column("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+            self._bars = bars(*columns, transient=True)
 
     def __enter__(self) -> Self:
         if self._bars is not None:
@@ -46,10 +48,12 @@ class ProgressDisplay:
         self.last = progress
         if self._bars is not None:
             if progress.path not in self._tasks:
-                self._tasks[progress.path] = self._bars.add_task(Path(progress.path).name, total=progress.size or None)
+                self._tasks[progress.path] = self._bars.add_task(
+                    one_line(Path(progress.path).name), total=progress.size or None
+                )
             total = progress.size or None  # standard input has no size
             self._bars.update(self._tasks[progress.path], completed=progress.offset, total=total)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_INTERVAL_S
             share = f"{100 * progress.offset // progress.size} %" if progress.size else f"{progress.offset} bytes"
-            sys.stderr.write(f"{progress.path}: {share}, {progress.report.stored} events stored so far\n")
+            sys.stderr.write(f"{one_line(progress.path)}: {share}, {progress.report.stored} events stored so far\n")

@@ -12,11 +12,10 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from contract.fields import stream_name
-from oversight import logs
+from oversight import logs, tables
 from oversight.settings import OversightSettings, ShipSettings, load
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
 from sensor.writer import Written, path_of, write
@@ -125,10 +124,10 @@ def _print(written: Written, shipped: dict[str, int]) -> None:
     table.add_column("Events", justify="right")
     for (scenario, label), number in written.scenarios.most_common():
         table.add_row(scenario, label, str(number))
-    console = Console(soft_wrap=True)
+    console = tables.console(soft_wrap=True)
     console.print(table)
     console.print()
     for user, path in sorted(written.files.items()):
-        console.print(f"{path}: {written.users[user]} events", highlight=False)
+        console.print(f"{path}: {written.users[user]} events")
     if shipped:
         console.print(f"{shipped['stored']} events stored in Elasticsearch, {shipped['refused']} refused by it")

@@ -11,6 +11,7 @@ from contract import hints
 from contract.fields import stream_name
 from oversight import cluster
 from oversight.settings import OversightSettings, load
+from oversight.terminal import one_line
 from watcher.failures import Failure
 from watcher.heartbeat import Heartbeat
 from watcher.status import Status, read_status
@@ -39,7 +40,7 @@ def as_text(status: Status) -> str:
     age = status.oldest_pending_age_s
     waiting = "" if age is None else f"  (the oldest has waited for {duration(age)})"
     lines = [
-        status.index,
+        one_line(status.index),
         f"  pending   {status.pending:>10,}{waiting}",
         f"  enriched  {status.enriched:>10,}",
         f"  failed    {status.failed:>10,}",
@@ -48,11 +49,19 @@ def as_text(status: Status) -> str:
         lines.append(f"  no status {status.other:>10,}  (never seen by the pipeline or a watcher)")
     lines += ["", *_speed_lines(status), *watcher_lines(status.watchers)]
     if status.predictions:
-        lines += ["", "predictions", *(f"  {count:>10,}  {label}" for label, count in status.predictions.items())]
+        lines += [
+            "",
+            "predictions",
+            *(f"  {count:>10,}  {one_line(label)}" for label, count in status.predictions.items()),
+        ]
     if status.suppressed:
         lines += [f"  {status.suppressed:>10,}  of these would be alerts and are suppressed"]
     if status.verdicts:
-        lines += ["", "verdicts", *(f"  {count:>10,}  {verdict}" for verdict, count in status.verdicts.items())]
+        lines += [
+            "",
+            "verdicts",
+            *(f"  {count:>10,}  {one_line(verdict)}" for verdict, count in status.verdicts.items()),
+        ]
     if status.failures:
         lines += ["", "failures", *failure_lines(status.failures)]
     return "\n".join(lines)
@@ -80,7 +89,7 @@ def watcher_lines(watchers: Sequence[Heartbeat] | None) -> list[str]:
     for one in watchers:
         part = f", part {one.slice}" if one.slice else ""
         trouble = f": {one.trouble}" if one.trouble else ""
-        lines.append(f"  {one.host} ({one.pid}){part}  {one.state}{trouble}  {one.rate_per_s:,.1f}/s")
+        lines.append(one_line(f"  {one.host} ({one.pid}){part}  {one.state}{trouble}  {one.rate_per_s:,.1f}/s"))
     return lines
 
 
@@ -88,7 +97,7 @@ def failure_lines(failures: Sequence[Failure]) -> list[str]:
     """One line a reason: how often, where, and when last."""
     width = max((len(each.type) for each in failures), default=0)
     return [
-        f"  {each.count:>10,}  {each.type:<{width}}  newest {each.last_seen or 'unknown'}{_places(each)}"
+        one_line(f"  {each.count:>10,}  {each.type:<{width}}  newest {each.last_seen or 'unknown'}{_places(each)}")
         for each in failures
     ]
 

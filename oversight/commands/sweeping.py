@@ -9,6 +9,7 @@ from collections.abc import Callable
 import click
 
 from contract.errors import EngineUnavailableError, InputError
+from oversight.terminal import one_line, overwrite
 from watcher.sweep import Swept
 
 INTERRUPTED = 130
@@ -32,13 +33,16 @@ class ProgressLine:
         self._next_s = now_s + (0.2 if self._tty else LINE_INTERVAL_S)
         rate = done / max(now_s - self._started_s, 0.001)
         text = f"{done:,} of {self._total:,} documents, {rate:,.0f}/s{note and f', {note}'}"
-        sys.stderr.write(f"\r{text:<78}" if self._tty else f"{text}\n")
-        sys.stderr.flush()
+        if self._tty:
+            overwrite(f"{text:<78}")
+        else:
+            click.echo(text, err=True)
 
     def close(self) -> None:
         """Leave the line."""
         if self._tty:
-            sys.stderr.write("\r" + " " * 78 + "\r")
+            overwrite(" " * 78)
+            overwrite("")
 
 
 def agree(question: str, *, yes: bool) -> None:
@@ -56,8 +60,10 @@ def agree(question: str, *, yes: bool) -> None:
 
 def outcome_lines(swept: Swept) -> list[str]:
     """What became of the documents that were not changed."""
-    lines = [f"{count:,} left as they are: {reason}" for reason, count in swept.spared.most_common()]
-    lines += [f"{count:,} refused by Elasticsearch: {reason}" for reason, count in swept.refused.most_common()]
+    lines = [one_line(f"{count:,} left as they are: {reason}") for reason, count in swept.spared.most_common()]
+    lines += [
+        one_line(f"{count:,} refused by Elasticsearch: {reason}") for reason, count in swept.refused.most_common()
+    ]
     if swept.gone:
         lines.append(f"{swept.gone:,} deleted by somebody meanwhile")
     if swept.elsewhere:

@@ -7,8 +7,9 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn
+
+from oversight.tables import progress, text_column
 
 LINE_INTERVAL_S = 5.0
 """Between two lines where there is no terminal: enough to see that it lives, few enough for a log."""
@@ -22,13 +23,12 @@ class TrainProgress:
         self._tasks: dict[str, TaskID] = {}
         self._said = 0.0
         if sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("{task.description}"),
+            self._bar = progress(
+                text_column("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"),
+                text_column("{task.fields[note]}"),
                 TimeElapsedColumn(),
-                console=Console(stderr=True),
             )
 
     def __enter__(self) -> Self:
@@ -45,7 +45,7 @@ class TrainProgress:
     def say(self, text: str) -> None:
         """One line about the step that begins."""
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False)
+            self._bar.console.print(text)
         else:
             sys.stderr.write(f"{text}\n")
 

@@ -12,6 +12,7 @@ from contract.feedback import VERDICTS
 from contract.fields import stream_name
 from oversight import cluster
 from oversight.settings import OversightSettings, load
+from oversight.terminal import one_line
 from watcher.verdict import Judged, Verdict, judge
 
 
@@ -72,6 +73,8 @@ def as_text(judged: Judged) -> str:
     """The verdict in a line."""
     said = judged.feedback
     if said is None:
-        return f"{judged.id} in {judged.index} has no verdict now"
+        return one_line(f"{judged.id} in {judged.index} has no verdict now")
     label = f", it is {said['label']}" if "label" in said else ""
-    return f"{judged.id} in {judged.index}, predicted {judged.predicted}: {said['verdict']}{label} (by {said['by']})"
+    return one_line(
+        f"{judged.id} in {judged.index}, predicted {judged.predicted}: {said['verdict']}{label} (by {said['by']})"
+    )

@@ -28,6 +28,7 @@ from rich.console import Console
 
 from contract.errors import InputError
 from es_pipelines.ship import ShipConfig, ShipReport, ship
+from oversight import tables
 from oversight.children import Children, end_leftovers, locked
 from oversight.demo.counts import Counts, newest_alert, read_counts
 from oversight.demo.servers import Servers
@@ -67,7 +68,7 @@ def run(config: DemoConfig) -> None:
         OversightError: something does not start, ends early, or an event got no prediction; nothing is left running.
         KeyboardInterrupt: stopped by a signal before all events had their prediction.
     """
-    console = Console(soft_wrap=True)
+    console = tables.console(soft_wrap=True)
     with locked(config.folder), _signals_interrupt():
         if end_leftovers(config.folder):
             console.print("ended what an earlier demo had left running")
@@ -82,7 +83,7 @@ def run(config: DemoConfig) -> None:
 
 def _play(config: DemoConfig, console: Console, children: Children) -> None:
     began = time.monotonic()
-    servers = Servers(children, say=lambda line: console.print(line, highlight=False))
+    servers = Servers(children, say=lambda line: console.print(line))
     with servers.start() as es:
         console.print(
             f"everything is up after {time.monotonic() - began:.1f} s; now {config.events:,} events of four users"
@@ -90,8 +91,8 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
         counts, written = _flow(config, console, servers, es)
         document = newest_alert(es, servers.stream)
         console.print("One enriched document, as it stands in Elasticsearch:")
-        sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
-        console.print(servers.where_to_look(), highlight=False)
+        console.print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        console.print(servers.where_to_look())
         if counts.enriched != written.records:
             raise InputError(
                 f"{written.records:,} events were shipped and {counts.enriched:,} are enriched, {counts.failed:,} failed, "

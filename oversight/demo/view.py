@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from oversight.demo.counts import Counts
+from oversight.tables import live
 
 LINE_EVERY_S = 1.0
 NORMAL_COLOUR, ATTACK_COLOUR, UNKNOWN_COLOUR = "blue", "dark_orange", "magenta"
@@ -26,7 +26,7 @@ class View:
         self._began = time.monotonic()
         self._last_line = 0.0
         self._said: tuple[int, Counts] | None = None
-        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        self._live = live(console) if console.is_terminal else None
 
     def __enter__(self) -> View:
         if self._live:
@@ -56,7 +56,7 @@ class View:
 
     def _say(self, shipped: int, counts: Counts) -> None:
         self._said = shipped, counts
-        self._console.print(self._line(shipped, counts), highlight=False)
+        self._console.print(self._line(shipped, counts))
 
     def _line(self, shipped: int, counts: Counts) -> str:
         return progress_line(shipped, counts, time.monotonic() - self._began)
