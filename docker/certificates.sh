@@ -1,13 +1,19 @@
 #!/bin/sh
 # Certificates for TLS between the containers, by an authority that is made here and stays here.
 #
-#   FOLDER/authority/  ca.crt ca.key            the authority; mounted by no other container
+#   FOLDER/authority/  ca.crt ca.key            the authority; no other container mounts it
 #   FOLDER/NAME/       ca.crt tls.crt tls.key   one server each, reached as NAME and as localhost
+#   FOLDER/NAME/       transport.crt .key       for a name with `+transport`: of Elasticsearch's node for the transport layer
 #   FOLDER/public/     ca.crt                   what clients trust
 #
-# usage: certificates.sh FOLDER NAME...
-# Run again, it makes what is missing or ends within 30 days, and leaves the rest. An interrupted run leaves nothing half:
-# a file gets its name when it is whole, and an old certificate goes before its key is replaced: both fit, or one is missing.
+# A server's certificate says `serverAuth`: it proves who answers, and signs nobody in. The transport layer of
+# Elasticsearch takes whoever shows a certificate that it trusts for a node with all rights. So the node trusts one
+# certificate there, its own, which no authority signed.
+#
+# usage: certificates.sh FOLDER NAME[+transport]...
+# Another run makes what is missing, ends within 30 days or may sign a client in, and keeps the rest. An interrupted run
+# leaves no half: a file gets its name when it is whole, and an old certificate goes before its key is replaced: both fit,
+# or one is missing.
 set -eu
 umask 027
 
@@ -15,12 +21,14 @@ authority_days=3650
 server_days=730
 renew_before_s=2592000
 
-folder=${1:?usage: certificates.sh FOLDER NAME...}
+folder=${1:?usage: certificates.sh FOLDER NAME[+transport]...}
 shift
 authority=$folder/authority
 mkdir -p "$authority" "$folder/public"
 
 lasts() { [ -s "$1" ] && openssl x509 -in "$1" -noout -checkend "$renew_before_s" >/dev/null; }
+# Certificates of an earlier version said `clientAuth` as well.
+signs_clients_in() { openssl x509 -in "$1" -noout -ext extendedKeyUsage 2>/dev/null | grep -q "Client Authentication"; }
 # Several readers of one copy: a reader never sees a file that is being written.
 put() { cp "$1" "$2.new" && mv "$2.new" "$2"; }
 
@@ -35,10 +43,28 @@ if ! lasts "$authority/ca.crt" || ! [ -s "$authority/ca.key" ]; then
 fi
 put "$authority/ca.crt" "$folder/public/ca.crt"
 
-for name in "$@"; do
+transport() {
+  if lasts "$1/transport.crt" && [ -s "$1/transport.key" ]; then
+    echo "kept $1/transport.crt"
+    return
+  fi
+  openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days "$server_days" -subj "/CN=$name transport" \
+    -addext "basicConstraints=critical,CA:FALSE" -addext "keyUsage=critical,digitalSignature,keyEncipherment" \
+    -addext "extendedKeyUsage=serverAuth,clientAuth" \
+    -keyout "$1/transport.key.new" -out "$1/transport.crt.new" 2>/dev/null
+  chmod 640 "$1/transport.key.new"
+  rm -f "$1/transport.crt"
+  mv "$1/transport.key.new" "$1/transport.key"
+  mv "$1/transport.crt.new" "$1/transport.crt"
+  echo "made $1/transport.crt"
+}
+
+for wanted in "$@"; do
+  name=${wanted%+transport}
   server=$folder/$name
   mkdir -p "$server"
-  if lasts "$server/tls.crt" && [ -s "$server/tls.key" ] &&
+  [ "$name" = "$wanted" ] || transport "$server"
+  if lasts "$server/tls.crt" && [ -s "$server/tls.key" ] && ! signs_clients_in "$server/tls.crt" &&
     openssl verify -CAfile "$authority/ca.crt" "$server/tls.crt" >/dev/null 2>&1; then
     put "$authority/ca.crt" "$server/ca.crt"
     echo "kept $server/tls.crt"
@@ -46,7 +72,7 @@ for name in "$@"; do
   fi
   openssl req -newkey rsa:2048 -sha256 -nodes -subj "/CN=$name" -keyout "$server/tls.key.new" -out "$server/tls.csr" 2>/dev/null
   printf '%s\n' "subjectAltName=DNS:$name,DNS:localhost,IP:127.0.0.1" "basicConstraints=critical,CA:FALSE" \
-    "keyUsage=critical,digitalSignature,keyEncipherment" "extendedKeyUsage=serverAuth,clientAuth" >"$server/tls.ext"
+    "keyUsage=critical,digitalSignature,keyEncipherment" "extendedKeyUsage=serverAuth" >"$server/tls.ext"
   openssl x509 -req -sha256 -days "$server_days" -in "$server/tls.csr" -CA "$authority/ca.crt" -CAkey "$authority/ca.key" \
     -CAcreateserial -extfile "$server/tls.ext" -out "$server/tls.crt.new" 2>/dev/null
   chmod 640 "$server/tls.key.new" # its server runs as another user of group 0

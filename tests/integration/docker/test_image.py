@@ -105,9 +105,9 @@ def test_certificates_belong_to_the_images_user_and_its_group_may_read_them(mach
     for target, (volume, _) in mounts(SERVICES["certificates"]).items():
         folder = machine.volume(volume, target)
         assert (folder.stat().st_uid, folder.stat().st_gid) == (10001, 0)
-        for key in folder.glob("tls.key"):
+        for key in folder.glob("*.key"):
             assert (key.stat().st_gid, stat.S_IMODE(key.stat().st_mode)) == (0, 0o640)
-    assert machine.run(SERVICES["certificates"]).stdout.count("kept ") == 4
+    assert machine.run(SERVICES["certificates"]).stdout.count("kept ") == 5
 
 
 def test_a_service_without_its_secret_says_so_in_one_line(machine: Machine) -> None:

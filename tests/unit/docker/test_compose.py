@@ -185,10 +185,49 @@ def test_the_image_has_a_folder_of_its_user_for_every_volume(name: str) -> None:
 def test_every_volume_is_used_and_every_server_has_a_certificate_of_its_name() -> None:
     used = {source for service in SERVICES.values() for source, _ in mounts(service).values()}
     assert set(COMPOSE["volumes"]) == used - {"./logs"}
-    folder, *servers = SERVICES["certificates"]["entrypoint"][1:]
+    folder, *words = SERVICES["certificates"]["entrypoint"][1:]
+    servers = [word.removesuffix("+transport") for word in words]
+    assert [word for word in words if word not in servers] == ["elasticsearch+transport"]
     assert set(mounts(SERVICES["certificates"])) == {f"{folder}/{name}" for name in (*servers, "authority", "public")}
     for name in servers:
         assert f"certs-{name}" in {source for source, _ in mounts(SERVICES[name]).values()}
+
+
+def test_a_container_reaches_the_servers_that_it_asks_and_no_other() -> None:
+    """Who asks whom is what the addresses in the environment say."""
+    listening = {name for name, service in SERVICES.items() if service.get("ports")}
+    for name, service in SERVICES.items():
+        if service.get("network_mode") == "none":
+            assert "networks" not in service
+            continue
+        reached = {other for other in listening - {name} if set(SERVICES[other]["networks"]) & set(service["networks"])}
+        assert reached == asked(name) | {other for other in listening if name in asked(other)}, name
+
+
+def asked(name: str) -> set[str]:
+    """The services whose addresses are in the environment of this one."""
+    values = SERVICES[name].get("environment", {}).values()
+    return {host for value in values for host in re.findall(r"https?://([\w-]+)", value) if host in SERVICES}
+
+
+def test_only_a_network_of_one_service_has_a_way_out() -> None:
+    networks: dict[str, dict[str, Any] | None] = COMPOSE["networks"]
+    used = Counter(network for service in SERVICES.values() for network in service.get("networks", []))
+    assert set(used) == set(networks)
+    assert "default" not in networks
+    for network, options in networks.items():
+        assert (options or {}).get("internal", False) == (used[network] > 1), network
+    for name, service in SERVICES.items():
+        ways_out = [network for network in service.get("networks", []) if used[network] == 1]
+        assert bool(ways_out) == bool(service.get("ports")), name
+
+
+def test_the_transport_layer_trusts_one_certificate_that_no_other_container_has() -> None:
+    settings = SERVICES["elasticsearch"]["environment"]
+    prefix = "xpack.security.transport.ssl."
+    assert settings["transport.host"] == "127.0.0.1"
+    assert settings[f"{prefix}certificate_authorities"] == settings[f"{prefix}certificate"] == "certs/transport.crt"
+    assert settings["xpack.security.http.ssl.certificate"] == "certs/tls.crt"
 
 
 def test_no_secret_travels_in_plain_text() -> None:

@@ -1,0 +1,129 @@
+"""The transport layer of Elasticsearch, with the settings and certificates of docker-compose.yml: nobody gets in.
+
+A peer of the transport layer is a node and needs no password. So the attacker here has the certificate of another container.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oversight.ports import free_port
+from tests.compose import read
+from tests.conftest import PASSWORD, QUICK_JAVA, REAL_ENGINE, ROOT, why_no_real_engine
+
+SECRETS = ("ELASTIC_PASSWORD", "KIBANA_SYSTEM_PASSWORD", "KIBANA_ENCRYPTION_KEY", "ENRICH_TOKEN", "CONSOLE_TOKEN")
+SERVICES = read(dict.fromkeys(SECRETS, "secret-of-the-test"))["services"]
+PING = b"ES\xff\xff\xff\xff"
+"""Elasticsearch's transport protocol: a header that says length -1; a node that takes the peer sends it back."""
+OTHERS = ["kibana", "enrich", "console"]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders of all containers, made by the command of the compose file."""
+    folder = tmp_path_factory.mktemp("certificates")
+    _, _, *names = SERVICES["certificates"]["entrypoint"]
+    subprocess.run([ROOT / "docker" / "certificates.sh", folder, *names], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def transport(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    """Host and port of the transport layer of a node that the compose file's settings made."""
+    if why_no_real_engine():
+        pytest.skip(why_no_real_engine())
+    folder = tmp_path_factory.mktemp("node")
+    (folder / "config").mkdir()
+    (folder / "config" / "certs").symlink_to(certificates / "elasticsearch")
+    lines = [
+        f'{name}: "{value}"'
+        for name, value in SERVICES["elasticsearch"]["environment"].items()
+        if name.startswith(("transport.", "xpack.security.transport."))
+    ]
+    environment = {
+        **QUICK_JAVA, **os.environ, "ENGINE": "elasticsearch", "SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD,
+        "HEAP": "512m", "NODE_SETTINGS": "\n".join(lines),
+    }  # fmt: skip
+    try:
+        done = subprocess.run(
+            [REAL_ENGINE / "start.sh", str(free_port()), folder],
+            env=environment, capture_output=True, text=True, check=False, timeout=240,
+        )  # fmt: skip
+        assert "READY" in done.stdout, done.stderr[-3000:]
+        host, _, port = (folder / "logs" / "transport.ports").read_text(encoding="utf-8").split()[0].rpartition(":")
+        yield host.strip("[]"), int(port)
+    finally:
+        subprocess.run([REAL_ENGINE / "stop.sh", folder], check=False, capture_output=True)
+
+
+@pytest.mark.elasticsearch
+@pytest.mark.timeout(300)
+def test_the_transport_layer_takes_the_nodes_own_certificate_and_no_other(
+    transport: tuple[str, int], certificates: Path
+) -> None:
+    own = certificates / "elasticsearch"
+    assert is_taken(transport, own / "transport.crt", own / "transport.key"), "the probe itself works"
+    for name in OTHERS:
+        assert not is_taken(transport, certificates / name / "tls.crt", certificates / name / "tls.key"), name
+    assert not is_taken(transport, own / "tls.crt", own / "tls.key"), "its certificate as a server opens nothing either"
+    assert not is_taken(transport, None, None)
+
+
+@pytest.mark.elasticsearch
+def test_the_transport_layer_listens_on_loopback_alone(transport: tuple[str, int]) -> None:
+    assert transport[0] in ("127.0.0.1", "::1")
+
+
+def is_taken(address: tuple[str, int], certificate: Path | None, key: Path | None) -> bool:
+    """Whether the node answers a ping of a peer with this certificate, as it answers another node."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    with socket.create_connection(address, timeout=60) as plain:
+        try:
+            with context.wrap_socket(plain) as peer:
+                peer.sendall(PING)
+                return peer.recv(len(PING)) == PING
+        except (ssl.SSLError, ConnectionError):
+            return False
+
+
+def test_certificates_of_an_earlier_version_are_replaced(certificates: Path, tmp_path: Path) -> None:
+    """They signed clients in. The authority stays, so nobody has to trust another one."""
+    script = tmp_path / "certificates.sh"
+    text = (ROOT / "docker" / "certificates.sh").read_text(encoding="utf-8")
+    old = text.replace('extendedKeyUsage=serverAuth" >', 'extendedKeyUsage=serverAuth,clientAuth" >')
+    assert old != text
+    script.write_text(old, encoding="utf-8")
+    script.chmod(0o755)
+    folder = tmp_path / "volumes"
+    subprocess.run([script, folder, "elasticsearch", "enrich"], check=True, capture_output=True)
+    authority = (folder / "public" / "ca.crt").read_bytes()
+    assert "Client Authentication" in uses(folder / "enrich" / "tls.crt")
+    new = [ROOT / "docker" / "certificates.sh", folder, "elasticsearch+transport", "enrich"]
+    subprocess.run(new, check=True, capture_output=True)
+    for name in ("elasticsearch", "enrich"):
+        assert uses(folder / name / "tls.crt") == "TLS Web Server Authentication"
+    assert (folder / "public" / "ca.crt").read_bytes() == authority
+    again = subprocess.run(new, check=True, capture_output=True, text=True)
+    assert [line.split()[0] for line in again.stdout.splitlines()] == ["kept"] * 3
+
+
+@pytest.mark.parametrize("name", ["elasticsearch", *OTHERS])
+def test_a_servers_certificate_proves_a_server_and_signs_nobody_in(certificates: Path, name: str) -> None:
+    assert uses(certificates / name / "tls.crt") == "TLS Web Server Authentication"
+    assert (certificates / name / "transport.key").exists() == (name == "elasticsearch")
+
+
+def uses(certificate: Path) -> str:
+    """What a certificate may be used for, in OpenSSL's words."""
+    words = ["openssl", "x509", "-in", str(certificate), "-noout", "-ext", "extendedKeyUsage"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[1].strip()
