@@ -108,7 +108,7 @@ def test_certificates_of_an_earlier_version_are_replaced(certificates: Path, tmp
     subprocess.run([script, folder, "elasticsearch", "enrich"], check=True, capture_output=True)
     authority = (folder / "public" / "ca.crt").read_bytes()
     assert "Client Authentication" in uses(folder / "enrich" / "tls.crt")
-    new = [ROOT / "docker" / "certificates.sh", folder, "elasticsearch+transport", "enrich"]
+    new: list[str | Path] = [ROOT / "docker" / "certificates.sh", folder, "elasticsearch+transport", "enrich"]
     subprocess.run(new, check=True, capture_output=True)
     for name in ("elasticsearch", "enrich"):
         assert uses(folder / name / "tls.crt") == "TLS Web Server Authentication"
