@@ -14,6 +14,7 @@ from typing import Any
 
 from contract.artifact import Feature, ModelContract
 from contract.fields import DATASET, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
+from contract.truth import known_labels
 from es_pipelines.columns import Columns, columns_of
 from es_pipelines.failures import OF_PROCESSOR
 from es_pipelines.plain import plain_row
@@ -105,7 +106,9 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         "metadata": path_set(METADATA),
         "failure_codes": OF_PROCESSOR,
         "plain_row": {
-            **plain_row(columns, namespace=namespace, metadata=METADATA, numbers=NUMBERS),
+            **plain_row(
+                columns, namespace=namespace, metadata=METADATA, numbers=NUMBERS, labels=known_labels(contract)
+            ),
             "ecs_version": ECS_VERSION,
         },
         "features": {

@@ -35,7 +35,9 @@ MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 """Days; the 29th of February is left to the engine's own calendar."""
 
 
-def plain_row(columns: Columns, *, namespace: str, metadata: Iterable[str], numbers: Iterable[str]) -> dict[str, Any]:
+def plain_row(
+    columns: Columns, *, namespace: str, metadata: Iterable[str], numbers: Iterable[str], labels: Iterable[str]
+) -> dict[str, Any]:
     """Parameters of the script; without `names`, where a model's features do not all stand in one object, it does nothing.
 
     Args:
@@ -43,6 +45,7 @@ def plain_row(columns: Columns, *, namespace: str, metadata: Iterable[str], numb
         namespace: the installation.
         metadata: keys of an ingest context that are no fields.
         numbers: spellings that most columns of most events hold.
+        labels: words that may stand in the label's column; the script leaves a row with another one to `parse`.
     """
     roots = {feature.field.rpartition(".")[0] for feature in columns.features}
     root = roots.pop() if len(roots) == 1 else ""
@@ -59,6 +62,7 @@ def plain_row(columns: Columns, *, namespace: str, metadata: Iterable[str], numb
             for feature in columns.features
         ],
         "numbers": {text: float(text) for text in numbers},
+        "labels": dict.fromkeys(labels, True),
         "known": {**known, root: {}} if root else known,
         "stream": {"type": "logs", "dataset": DATASET, "namespace": namespace},
         "module": "oversight",

@@ -5,6 +5,7 @@ python -m benchmarks.es_pipelines.pipeline_bench --url URL [--documents N] [--ro
     csv              the csv processor with 42 target fields: texts, nothing typed, nothing checked
     csv + converts   the same, and 38 convert processors for the numbers
     Oversight        all pipelines: line found and checked, 41 columns typed, ECS derived, document built anew
+    long way alone   the same with the script `plain-row` switched off, so that each row takes the pipeline `parse`
 
 Each ends in a `drop`, so that nothing is indexed and only ingest is measured; what a pipeline with the `drop` alone costs
 is taken off. The variants run in turns over the same documents, as `oversight ship` sends them; the figure is the fastest
@@ -138,11 +139,14 @@ def variants(es: Elasticsearch) -> Iterator[dict[str, str]]:
     namespace = f"bench{uuid.uuid4().hex[:8]}"
     contract = read_contract(DEFAULT_MODEL)
     ours = pipelines(parameters(contract, namespace, data_streams=True), namespace)
+    long = f"{namespace}long"
+    ours |= without_short_way(pipelines(parameters(contract, long, data_streams=True), long))
     compared = {
         "drop alone": [DROP],
         "csv": [CSV, DROP],
         "csv + converts": [CSV, *CONVERTS, DROP],
         "Oversight": [{"pipeline": {"name": pipeline_id("router", namespace)}}, DROP],
+        "long way alone": [{"pipeline": {"name": pipeline_id("router", long)}}, DROP],
     }
     names = {name: f"{namespace}-{at}" for at, name in enumerate(compared)}
     try:
@@ -154,6 +158,15 @@ def variants(es: Elasticsearch) -> Iterator[dict[str, str]]:
     finally:
         for pipeline in (*names.values(), *reversed(ours)):
             es.options(ignore_status=404).ingest.delete_pipeline(id=pipeline)
+
+
+def without_short_way(bodies: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The same pipelines, in which every row takes the long way."""
+    for body in bodies.values():
+        for processor in body["processors"]:
+            if processor.get("script", {}).get("tag") == "plain-row":
+                processor["script"]["params"]["names"] = []
+    return bodies
 
 
 def measure(es: Elasticsearch, pipeline: str, bulks: Sequence[list[Any]]) -> Cost:

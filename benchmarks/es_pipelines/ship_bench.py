@@ -5,6 +5,7 @@ python -m benchmarks.es_pipelines.ship_bench --url URL [--lines N] [--rounds N] 
     parallel_bulk       the same raw lines as `message`, through the same pipelines, create, no ids, no file notes how far it is
     the same documents  parallel_bulk with the ids and the envelope of `oversight ship`: what these cost the engine
     oversight ship      the command as it is typed, with its start taken off: ids, offsets, a registry on disk
+    long way alone      the same into pipelines whose script `plain-row` is switched off
 
 All write to streams that are made anew each time and run in turns. The settings of parallel_bulk are searched first, on a
 part of the lines. Streams and pipelines of its own, deleted at the end.
@@ -29,10 +30,11 @@ import orjson
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
-from benchmarks.es_pipelines.pipeline_bench import raw_lines
+from benchmarks.es_pipelines.pipeline_bench import raw_lines, without_short_way
 from contract.fields import stream_name
 from enrich_service.model_file import read_contract
 from es_pipelines.lines import Line
+from es_pipelines.parameters import pipeline_id
 from es_pipelines.provision import provision, remove
 from es_pipelines.ship_events import Identity, event_of
 from oversight.cluster import client
@@ -72,17 +74,20 @@ def _compare(
     timed_bulk(es, namespace, searched, 2, 1_000)  # warms the engine's compiler up
     found = {place: timed_bulk(es, namespace, searched, *place) for place in grid}
     threads, chunk = max(found, key=lambda place: found[place])
-    bulk, same, shipped = [], [], []
+    bulk, same, shipped, long = [], [], [], []
     for _ in range(arguments.rounds):
         bulk.append(timed_bulk(es, namespace, lines, threads, chunk))
         same.append(timed_bulk(es, namespace, lines, threads, chunk, whole=True))
         shipped.append(timed_ship(es, arguments.url, namespace, path, len(lines)))
+        long.append(timed_ship(es, arguments.url, namespace, path, len(lines), short_way=False))
     sys.stdout.write(
         f"{len(lines)} lines, {arguments.rounds} rounds, load {os.getloadavg()[0]:.1f}; parallel_bulk at its best of "
         f"{len(found)} settings: {threads} threads, chunks of {chunk}\n\n"
         "| | lines/s, fastest (median) | ratio of oversight ship, fastest (median of the rounds) |\n|---|---|---|\n"
     )
-    for name, rates in (("parallel_bulk", bulk), ("the same documents", same), ("oversight ship", shipped)):
+    for name, rates in (
+        ("parallel_bulk", bulk), ("the same documents", same), ("oversight ship", shipped), ("long way alone", long)
+    ):  # fmt: skip
         ratios = [mine / theirs for mine, theirs in zip(shipped, rates, strict=True)]
         sys.stdout.write(
             f"| {name} | {max(rates):,.0f} ({statistics.median(rates):,.0f}) | "
@@ -123,9 +128,13 @@ def timed_bulk(
     return len(lines) / took_s
 
 
-def timed_ship(es: Elasticsearch, url: str, namespace: str, path: Path, lines: int) -> float:
+def timed_ship(es: Elasticsearch, url: str, namespace: str, path: Path, lines: int, *, short_way: bool = True) -> float:
     """Lines a second of the command, as it says itself: without the start of its process."""
     stream = _anew(es, namespace)
+    if not short_way:
+        router = pipeline_id("router", namespace)
+        body = es.ingest.get_pipeline(id=router)[router]
+        es.ingest.put_pipeline(id=router, body=without_short_way({router: body})[router])
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICS"))}
     with tempfile.TemporaryDirectory() as state:
         environment |= {"ELASTICSEARCH_URL": url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_STATE": state}

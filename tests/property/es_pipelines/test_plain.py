@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from contract import kdd99
 from es_pipelines.files import pipelines
-from es_pipelines.parameters import parameters
+from es_pipelines.parameters import parameters, pipeline_id
 from es_pipelines.plain import SHIPPED, SHIPPED_LISTS
-from tests.pipelines import FLOW, KDD99, comparable, simulate
+from tests.pipelines import FLOW, KDD99, LINE, comparable, simulate
 
 RUN = uuid.uuid4().hex[:8]
 SHORT, LONG = f"short{RUN}", f"long{RUN}"
@@ -30,6 +30,20 @@ numbers = st.one_of(
 words = st.sampled_from(["tcp", "UDP", "http", "SF", " icmp ", "", '"tcp"', "a b", "ünï", "1"])
 
 
+LABELS = (
+    (" ",),
+    (".",),
+    ("normal..",),
+    ("Normal",),
+    ("zebra",),
+    ("21",),
+    ("2024-05-01",),
+    ('"smurf"',),
+    ("normal", "20"),
+)
+"""Columns after the features that the short way must leave to the long one, or read as it does."""
+
+
 def columns(usual: bool) -> st.SearchStrategy[str]:
     """A row: mostly what sensors write, so that the short way is taken, or anything in every column."""
     plain = st.sampled_from(["0", "1", "8", "0.00", "1.00", "0.37", "181", "5450"])
@@ -39,7 +53,7 @@ def columns(usual: bool) -> st.SearchStrategy[str]:
         else (plain if usual else st.one_of(plain, plain, plain, numbers))
         for column in kdd99.COLUMNS
     ]
-    label = st.sampled_from([[], [], ["normal."], ["smurf"], [" "], ["a", "b"]])
+    label = st.sampled_from([[], [], ["normal."], ["smurf"], [" mailbomb. "], *map(list, LABELS)])
     return st.tuples(st.tuples(*of), label).map(lambda pair: ",".join([*pair[0], *pair[1]]))
 
 
@@ -101,6 +115,17 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
         }
     if draw(st.integers(0, 3)) == 0:
         document[draw(others)] = draw(held)
+    if draw(st.integers(0, 7)) == 0:
+        headers: tuple[Any, ...] = (
+            [*kdd99.COLUMNS],
+            [*reversed(kdd99.COLUMNS)],
+            ["label", *kdd99.COLUMNS],
+            ["x"],
+            [],
+            "x",
+        )
+        names = draw(st.sampled_from(headers))
+        document |= draw(st.sampled_from([{"csv": {"columns": names}}, {"csv.columns": names}]))
     return document
 
 
@@ -134,3 +159,46 @@ def test_both_ways_give_the_same_document(es: Elasticsearch, model: str, batch: 
     ways = {base: simulate(es, f"{base}{model}", batch) for base in (SHORT, LONG)}
     for event, short, long in zip(batch, ways[SHORT], ways[LONG], strict=True):
         assert comparable(short, f"{SHORT}{model}") == comparable(long, f"{LONG}{model}"), event
+
+
+@pytest.fixture(scope="module")
+def short_alone(opensearch_url: str) -> Iterator[str]:
+    """A namespace whose pipeline `parse` only says that it ran."""
+    namespace = f"alone{RUN}"
+    known = parameters(KDD99, namespace, data_streams=True)
+    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+        router, parse = pipeline_id("router", namespace), pipeline_id("parse", namespace)
+        client.ingest.put_pipeline(id=parse, processors=[{"set": {"field": "way", "value": "long"}}])
+        client.ingest.put_pipeline(id=router, processors=pipelines(known, namespace)[router]["processors"])
+        yield namespace
+        client.ingest.delete_pipeline(id=router)
+        client.ingest.delete_pipeline(id=parse)
+
+
+BESIDE: tuple[dict[str, Any], ...] = (
+    {"csv": {"columns": [*kdd99.COLUMNS]}}, {"csv.columns": [*kdd99.COLUMNS]}, {"oversight": {"status": "enriched"}},
+    {"oversight.status": "enriched"}, {"oversight": []}, {"kdd99": {"flag": "SF"}}, {"rule": {"name": "x"}}, {"error": {}},
+    {"event": {"kind": "alert"}}, {"event": []}, {"threat": {}}, {"data_stream": {"dataset": "other"}},
+    {"@timestamp": 1714550403}, {"@timestamp": "2024-05-01 08:00:00"}, {"service": "http"}, {"a": {"b": 1}}, {"_id2": 1},
+)  # fmt: skip
+UNUSUAL: tuple[dict[str, Any], ...] = (
+    *({"message": f"{LINE},{label}"} for label in ("zebra", "21", "2024-05-01", "Normal", "normal..", '"smurf"', "normal,20")),
+    *({"message": line} for line in (f'"{LINE}"', LINE.replace(",", ";"), LINE.replace("181", "1,81"), f"{LINE}\n{LINE}", "{}", "")),
+    *({"message": LINE.replace("181", value)} for value in ("-1", "1e3", "NaN", "0x1", "181s")),
+    *({"message": LINE, **more} for more in BESIDE),
+)  # fmt: skip
+
+
+@pytest.mark.opensearch
+def test_the_short_way_leaves_everything_unusual_to_the_long_one(opensearch_url: str, short_alone: str) -> None:
+    """The rules of labels, columns and our own fields are written once, in the long way."""
+    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+        plain, labelled, *unusual = simulate(
+            client, short_alone, [{"message": LINE}, {"message": f"{LINE},mailbomb."}, *UNUSUAL]
+        )
+    assert plain is not None
+    assert "way" not in plain
+    assert labelled is not None
+    assert labelled["oversight"] == {"status": "pending", "truth": {"label": "mailbomb"}}
+    taken = [event for event, stored in zip(UNUSUAL, unusual, strict=True) if stored is None or "way" not in stored]
+    assert taken == []
