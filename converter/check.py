@@ -18,7 +18,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from contract.artifact import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT, ModelContract
 from contract.errors import ConversionError
-from converter.keras_file import first_line
+from contract.onnx.session import closed, first_line, refusal
 from converter.rows import Rows
 from converter.signature import Signature
 
@@ -97,9 +97,11 @@ def open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
         ConversionError: ONNX Runtime does not take it.
     """
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        options = closed(onnxruntime.SessionOptions())
+        options.log_severity_level = 4  # what it has to say comes as an exception
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except CANNOT_RUN as error:
-        raise ConversionError(f"ONNX Runtime cannot load the graph ({first_line(error)})") from None
+        raise ConversionError(refusal(error, onnxruntime.__version__)) from None
 
 
 def run_onnx(session: onnxruntime.InferenceSession, rows: Rows) -> Answers:

@@ -7,7 +7,6 @@ Keras model ─▶ signature ─▶ graph ─▶ agreement on rows ─▶ tempor
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
@@ -18,7 +17,8 @@ import onnx
 import tensorflow
 import tf2onnx
 
-from contract.artifact import VERSION_DIGITS, ModelContract
+from contract.artifact import ModelContract
+from contract.artifact_file import of_bytes
 from contract.errors import ArtifactError, InputError
 from converter.check import Agreement, agreement
 from converter.graph import export
@@ -69,9 +69,9 @@ def convert(
     found = agreement(signature, graph, contract, tried)
     more = {name: agreement(signature, graph, contract, further) for name, further in (also or {}).items()}
     content = graph.SerializeToString(deterministic=True)
+    artifact = of_bytes(output, content)  # as the service will read it
     write(output, content)
-    digest = hashlib.sha256(content).hexdigest()
-    return Converted(output, len(content), digest[:VERSION_DIGITS], found, more)
+    return Converted(output, len(content), artifact.version, found, more)
 
 
 def versions() -> dict[str, str]:

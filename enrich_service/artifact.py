@@ -22,6 +22,7 @@ from contract.artifact import (
     ModelContract,
 )
 from contract.errors import ArtifactError
+from contract.onnx.session import closed, first_line, refusal
 from enrich_service.model_file import ModelFile, read, read_contract
 from enrich_service.onnx_part import part_for
 
@@ -50,8 +51,9 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     ort_state.NotFound,
     ort_state.NotImplemented,
     ort_state.RuntimeException,
+    UnicodeDecodeError,
 )
-"""What ONNX Runtime raises; its classes share no base."""
+"""What ONNX Runtime raises; its classes share no base. A reason that is not UTF-8 comes as UnicodeDecodeError."""
 
 PROVIDERS = ["CPUExecutionProvider"]
 
@@ -167,24 +169,21 @@ def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
     Raises:
         ArtifactError: the graph is refused, does not match the contract, or does not answer.
     """
-    options = onnxruntime.SessionOptions()
+    options = closed(onnxruntime.SessionOptions())
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what it has to say comes as an exception, and that is said once
     try:
-        session = onnxruntime.InferenceSession(model.data, options, providers=PROVIDERS)
+        session = onnxruntime.InferenceSession(model.data, options, providers=PROVIDERS, enable_fallback=False)
     except RUNTIME_ERRORS as error:
-        raise ArtifactError(
-            f"{model.path}: ONNX Runtime {onnxruntime.__version__} refuses the graph ({first_line(error)}); "
-            f"only operators of ONNX itself are served, convert the model with `oversight convert`"
-        ) from None
+        raise ArtifactError(f"{model.path}: {refusal(error, onnxruntime.__version__)}") from None
     problems = list(_mismatches(model.contract, session))
     if problems:
         raise ArtifactError(
             f"{model.path}: graph and contract do not fit: {'; '.join(problems)}; convert the model again"
         )
-    artifact = Artifact(model.contract, model.version, session, _parts(model, options))
     try:
+        artifact = Artifact(model.contract, model.version, session, _parts(model, options))
         artifact.probe()
     except ArtifactError as error:
         raise ArtifactError(f"{model.path}: {error}") from None
@@ -212,7 +211,13 @@ def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, o
     label = part_for(model.data, PROBABILITIES_OUTPUT, held_at_zero=NOVELTY_OUTPUT)
     if label != parts[PROBABILITIES_OUTPUT]:
         parts[LABEL_PART] = label
-    return {name: onnxruntime.InferenceSession(data, options, providers=PROVIDERS) for name, data in parts.items()}
+    try:
+        return {
+            name: onnxruntime.InferenceSession(data, options, providers=PROVIDERS, enable_fallback=False)
+            for name, data in parts.items()
+        }
+    except RUNTIME_ERRORS as error:
+        raise ArtifactError(f"{refusal(error, onnxruntime.__version__)}") from None
 
 
 def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:
@@ -274,9 +279,3 @@ def _check_answer(
         raise ArtifactError(
             f"model {contract.name!r} answers a row of harmless values with {problem}; convert the model again"
         )
-
-
-def first_line(error: Exception) -> str:
-    """What ONNX Runtime says, without its prefix and cut to a length that fits a message."""
-    lines = str(error).splitlines()
-    return lines[0].removeprefix("[ONNXRuntimeError] : ")[:300] if lines else type(error).__name__

@@ -1,39 +1,26 @@
-"""The artifact as it stands on disk: bytes, contract and version, read without running anything.
-
-    model.onnx, or the active version of a model folder ──▶ bytes ─┬─▶ contract, from the metadata
-                                                                   └─▶ version = first 12 hex digits of their SHA-256
-
-Nothing here imports ONNX Runtime or NumPy: the contract is wanted where no model runs, and the service's parent process
-must not have ONNX Runtime in it when it forks its workers.
-"""
+"""The artifact of a path, which is a file or a model folder; and whether one model can take the place of another."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
-from contract.artifact import METADATA_KEY, VERSION_DIGITS, ModelContract
+from contract.artifact import ModelContract
+from contract.artifact_file import ModelFile, of_bytes, read_file
 from contract.errors import ArtifactError
-from enrich_service import onnx_file
 from enrich_service.pointer import active_version, is_model_folder, unknown_version, version_path
 
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """An artifact as it stands on disk, its contract read and its graph not yet run."""
-
-    path: Path
-    data: bytes
-    contract: ModelContract
-    sha256: str
-    """In hex; of the bytes as they were read."""
-
-    @property
-    def version(self) -> str:
-        """What names it in documents, answers and the model folder."""
-        return self.sha256[:VERSION_DIGITS]
+__all__ = [
+    "ModelFile",
+    "difference",
+    "not_that_version",
+    "of_bytes",
+    "read",
+    "read_contract",
+    "read_version",
+    "refuse_unpinned",
+    "unreadable_beside",
+]
 
 
 def read_contract(path: Path) -> ModelContract:
@@ -53,7 +40,7 @@ def read(path: Path) -> ModelFile:
     """
     if is_model_folder(path):
         return read_version(path, active_version(path))
-    return of_bytes(path, _bytes_of(path))
+    return read_file(path)
 
 
 def read_version(folder: Path, version: str) -> ModelFile:
@@ -65,40 +52,10 @@ def read_version(folder: Path, version: str) -> ModelFile:
     path = version_path(folder, version)
     if not path.is_file():
         raise unknown_version(folder, version)
-    model = of_bytes(path, _bytes_of(path))
+    model = read_file(path)
     if model.version != version:
         raise not_that_version(model, version)
     return model
-
-
-def of_bytes(path: Path, data: bytes) -> ModelFile:
-    """The artifact that some bytes are; `path` is where they come from.
-
-    Raises:
-        ArtifactError: they are none.
-    """
-    try:
-        text = onnx_file.metadata(data).get(METADATA_KEY)
-        external = onnx_file.has_external_data(data)
-    except onnx_file.NotOnnxError as error:
-        raise ArtifactError(
-            f"{path} is no ONNX model ({error}); run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
-        ) from None
-    if text is None:
-        raise ArtifactError(
-            f"{path} is an ONNX model without Oversight's contract ({METADATA_KEY!r} in its metadata); "
-            f"make an artifact of the Keras model with `oversight convert`"
-        )
-    if external:
-        raise ArtifactError(
-            f"{path} keeps weights in other files (external data), which is refused: an artifact is one file; "
-            f"convert the model again with `oversight convert`"
-        )
-    try:
-        contract = ModelContract.from_json(text)
-    except (ArtifactError, RecursionError) as error:
-        raise ArtifactError(f"{path}: {error}") from None
-    return ModelFile(path, data, contract, hashlib.sha256(data).hexdigest())
 
 
 def not_that_version(model: ModelFile, version: str) -> ArtifactError:
@@ -146,21 +103,3 @@ def unreadable_beside(shadow: ModelContract, active: ModelContract) -> str | Non
     if not lacking:
         return None
     return f"reads fields that the active one does not ({', '.join(lacking[:5])}{' …' if len(lacking) > 5 else ''})"
-
-
-def _bytes_of(path: Path) -> bytes:
-    if path.is_dir():
-        raise ArtifactError(
-            f"{path} is a folder; set OVERSIGHT_MODEL to the file in it, such as {path / 'model.onnx'}, "
-            f"or make it a model folder with `oversight model --model {path} add FILE`"
-        )
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ArtifactError(
-            f"there is no model at {path}; run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
-        ) from None
-    except OSError as error:
-        raise ArtifactError(
-            f"the model {path} cannot be read ({error.strerror}); check its permissions, or set OVERSIGHT_MODEL"
-        ) from None

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from enrich_service.onnx_file import LENGTH, MAX_DEPTH, MODEL_GRAPH, NotOnnxError, fields, segments, text
+from contract.onnx.reader import LENGTH, MAX_DEPTH, NotOnnxError, fields, segments, text
 
+MODEL_GRAPH = 7
+"""Field of a model."""
 _NODE, _INITIALIZER, _OUTPUT, _VALUE_INFO, _SPARSE_INITIALIZER = 1, 5, 12, 13, 15
 """Fields of a graph; `value_info` only repeats shapes that ONNX Runtime infers."""
 _NODE_INPUT, _NODE_OUTPUT, _NODE_ATTRIBUTE = 1, 2, 5

@@ -21,14 +21,15 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from contract.artifact import (
     CATEGORICAL_INPUT,
-    METADATA_KEY,
     NOVELTY_OUTPUT,
     NUMERIC_INPUT,
     PROBABILITIES_OUTPUT,
     ModelContract,
 )
+from contract.artifact_file import read_file
 from contract.errors import ArtifactError
 from contract.kdd99 import CATEGORICAL, FAMILIES, NUMERIC
+from contract.onnx.session import closed, refusal
 from contract.verdict import VerdictRule, Verdicts
 from training.data import Records
 from training.tally import by_class, figures, tally
@@ -55,24 +56,16 @@ def open_artifact(path: Path) -> tuple[onnxruntime.InferenceSession, ModelContra
     Raises:
         ArtifactError: the file is no artifact, or its model does not read KDD Cup 99.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    model = read_file(path)
+    options = closed(onnxruntime.SessionOptions())
+    options.log_severity_level = 4  # what it has to say comes as an exception
     try:
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except OSError as error:
-        raise ArtifactError(
-            f"cannot read {path} ({error.strerror or error}); name an artifact with --model, or make one with `oversight train`"
-        ) from None
-    except NOT_A_GRAPH as error:
-        raise ArtifactError(
-            f"{path} is no ONNX graph ({str(error).splitlines()[0][:200]}); convert the model again"
-        ) from None
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ArtifactError(
-            f"{path} has no {METADATA_KEY!r} in its metadata; make the artifact with `oversight convert`"
+        session = onnxruntime.InferenceSession(
+            model.data, options, providers=["CPUExecutionProvider"], enable_fallback=False
         )
-    contract = ModelContract.from_json(text)
+    except NOT_A_GRAPH as error:
+        raise ArtifactError(f"{path}: {refusal(error, onnxruntime.__version__)}") from None
+    contract = model.contract
     columns = {feature.name for feature in contract.features}
     foreign = sorted(columns.difference(NUMERIC, CATEGORICAL))
     if foreign:

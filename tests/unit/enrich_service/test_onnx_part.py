@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT
+from contract.onnx.reader import NotOnnxError
 from enrich_service.artifact import LABEL_PART, load
-from enrich_service.onnx_file import NotOnnxError
 from enrich_service.onnx_part import part_for
 from tests.artifacts import without_novelty, write_model
 from tests.conftest import ROOT

@@ -1,0 +1,78 @@
+"""How every session of ONNX Runtime is opened here: from bytes, as ONNX, and with no other file in reach."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Protocol, TypeVar
+
+CLOSED = {
+    "session.load_model_format": "ONNX",  # else the bytes say which format they are
+    "session.model_external_initializers_file_folder_path": os.devnull,  # no file can be below it, whatever its name
+}
+"""Entries of a session's configuration.
+
+`contract.onnx.reader` refuses a model that names other files. If that ever missed one, the runtime would look for the file
+below the folder named here, by default the working folder of the process.
+"""
+
+
+class Options(Protocol):
+    """What is needed of `onnxruntime.SessionOptions`."""
+
+    def add_session_config_entry(self, key: str, value: str) -> None:
+        """Set one entry."""
+
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+def closed(options: AnyOptions) -> AnyOptions:
+    """The options, changed so that the session opens no file."""
+    for key, value in CLOSED.items():
+        options.add_session_config_entry(key, value)
+    return options
+
+
+_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ .*?\) ")
+"""Where in its own source ONNX Runtime found the fault; it comes before the reason and is long."""
+_NEWER_IR = re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)")
+_NEWER_OPSET = re.compile(r"Opset (\d+) is under development.* for domain (\S+) is till opset (\d+)", re.DOTALL)
+MAX_REASON = 300
+"""Characters of a reason that fit into a message."""
+
+
+def first_line(error: Exception) -> str:
+    """The reason that ONNX Runtime gives, in one line."""
+    reason = _PLACE.sub("", str(error).removeprefix("[ONNXRuntimeError] : "), count=1)
+    return next((line[:MAX_REASON] for line in reason.splitlines() if line.strip()), type(error).__name__)
+
+
+def refusal(error: Exception, runtime: str) -> str:
+    """Why ONNX Runtime does not open a model, and what to do.
+
+    Args:
+        error: what it raised.
+        runtime: its version.
+    """
+    newer = newer_than_runtime(str(error), runtime)
+    if newer is not None:
+        return newer
+    return (
+        f"ONNX Runtime {runtime} refuses the graph ({first_line(error)}); only operators of ONNX itself are served, "
+        f"convert the model with `oversight convert`"
+    )
+
+
+def newer_than_runtime(reason: str, runtime: str) -> str | None:
+    """What to do about a model that is too new for ONNX Runtime; None where that is not the reason."""
+    if found := _NEWER_IR.search(reason):
+        what, has, reads = "the IR version", *found.groups()
+    elif found := _NEWER_OPSET.search(reason):
+        what, has, reads = f"operator set {found[2]}", found[1], found[3]
+    else:
+        return None
+    return (
+        f"the model has {what} {has}, and ONNX Runtime {runtime} reads {what} up to {reads}; update ONNX Runtime "
+        f"(`pip install --upgrade onnxruntime`), or export the model for {what} {reads}"
+    )
