@@ -15,6 +15,7 @@ RUN /opt/venv/bin/python -m pip install --require-hashes -r requirements/image.t
 
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY contract contract
+COPY common common
 COPY sensor sensor
 COPY es_pipelines es_pipelines
 COPY enrich_service enrich_service

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from elasticsearch import ApiError, Elasticsearch
 
+from common.elastic_faults import privilege
 from contract.errors import SettingsError
 
 _JSON = {"accept": "application/json", "content-type": "application/json"}
@@ -61,9 +62,7 @@ def forbidden(method: str, path: str, error: ApiError) -> str:
     kind, reason = error_of(error.body)
     if "block" in kind:
         return f"{method} {path} is blocked ({reason}); free disk space or lift the block, then run it again"
-    return (
-        f"{method} {path} is forbidden ({reason or 403}); give the user or key the privilege for it, then run it again"
-    )
+    return f"{method} {path} is forbidden: Elasticsearch {privilege(error.body)}; grant it, then run it again"
 
 
 def error_of(body: Any) -> tuple[str, str]:

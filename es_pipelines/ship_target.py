@@ -15,6 +15,7 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AuthorizationException, Elasticsearch, NotFoundError
 
+from common.elastic_faults import refusal
 from contract import hints
 from contract.documents import lookup
 from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, SettingsError
@@ -128,7 +129,7 @@ def explained(stream: str) -> Iterator[None]:
         if error.status_code in (401, 403):
             needed = "create_doc, read, view_index_metadata and maintenance"
             raise SettingsError(
-                f"Elasticsearch refuses us at {stream} ({what}); the user or key needs {needed}"
+                f"at {stream}, Elasticsearch {refusal(error.status_code, error.body)}; a shipper needs {needed}"
             ) from None
         if error.status_code == 429 or error.status_code >= 500:
             raise EngineUnavailableError(

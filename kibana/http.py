@@ -125,6 +125,11 @@ class Http:
     def refusal(self, answer: Answer, what: str) -> SettingsError | KibanaUnavailableError | KibanaRefusedError:
         """The error that an answer means."""
         url, said = self.access.url, _message(answer.body)
+        if answer.status == 401 and not self.access.authorization:
+            return SettingsError(
+                f"Kibana at {url} asks for credentials, and none were sent (401); set KIBANA_API_KEY, or KIBANA_USERNAME and "
+                f"KIBANA_PASSWORD"
+            )
         if answer.status == 401:
             return SettingsError(
                 f"Kibana at {url} refuses the credentials (401); check KIBANA_API_KEY, or KIBANA_USERNAME and KIBANA_PASSWORD"

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import signal
 import sys
+import traceback
+from pathlib import Path
 
 import click
 from elastic_transport import TransportError
 from elasticsearch import ApiError, UnsupportedProductError
 
 from contract.distribution import DISTRIBUTION, install_command
-from contract.errors import OversightError, SettingsError
+from contract.errors import InputError, OversightError, SettingsError, shorten
 from oversight.terminal import guarded, one_line
+
+TRACEBACK = "OVERSIGHT_TRACEBACK"
+"""Setting: print the traceback of an unexpected fault; read here, because loading the settings may be what fails."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("oversight.commands.demo", "Raw events turn into predictions on this machine; nothing else is needed."),
@@ -95,23 +101,41 @@ def _run(argv: list[str] | None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except OversightError as error:
-        fail(error)
-    except (ApiError, TransportError, UnsupportedProductError) as error:
-        from oversight.cluster import explain
-        from oversight.settings import ElasticsearchSettings, load
-
-        fail(explain(error, load(ElasticsearchSettings).url))
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
-    except OSError as error:
-        if error.filename is not None or error.errno != errno.ENOSPC:
+    except Exception as error:
+        known = explained(error)
+        if known is None and os.environ.get(TRACEBACK):
             raise
-        sys.stderr.write("oversight: what the command printed could not be written (no space left there)\n")
-        sys.exit(1)
+        fail(known or _unexpected(error))
+
+
+def explained(error: Exception) -> OversightError | None:
+    """What happened and what to do, where we know it; None for a fault that no code of ours expects."""
+    if isinstance(error, OversightError):
+        return error
+    if isinstance(error, ApiError | TransportError | UnsupportedProductError):
+        from oversight.cluster import explain
+        from oversight.settings import ElasticsearchSettings, load
+
+        return explain(error, load(ElasticsearchSettings).url)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        return InputError("what the command printed could not be written (no space left there)")
+    if isinstance(error, OSError) and error.filename is not None:
+        return InputError(f"{error.filename}: {error.strerror}")
+    return None
+
+
+def _unexpected(error: Exception) -> OversightError:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return InputError(
+        f"unexpected fault: {type(error).__name__}: {shorten(str(error), 200)}{where}; if a proxy changes answers on the way, look "
+        f"there; else run it again with {TRACEBACK}=1 and report what it prints"
+    )
 
 
 def fail(error: OversightError) -> None:

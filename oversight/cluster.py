@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Any
 
@@ -10,6 +11,7 @@ from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from common.elastic_faults import cause, credentials, privilege
 from contract.errors import EngineUnavailableError, InputError, OversightError, SettingsError
 from oversight.addresses import refuse_plain_http
 from oversight.fast_json import SERIALIZERS
@@ -71,12 +73,15 @@ def explain(error: Exception, url: str) -> OversightError:
     if isinstance(error, ApiError | TransportApiError):
         return _explain_answer(error, url)
     if isinstance(error, TlsError):
-        return SettingsError(
-            f"no trusted connection to {url} ({_first_line(error)}); set ELASTICSEARCH_CA_CERTS to the cluster's CA certificate"
-        )
+        return SettingsError(_explain_tls(_first_line(error), url))
     if isinstance(error, ConnectionTimeout):
         return EngineUnavailableError(
             f"Elasticsearch at {url} did not answer in time; look at its load, or raise ELASTICSEARCH_TIMEOUT_S"
+        )
+    if isinstance(error, TransportConnectionError) and HUNG_UP.search(_first_line(error)) and url.startswith("http:"):
+        return EngineUnavailableError(
+            f"the server at {url} ends the connection without an answer; if it speaks TLS, set "
+            f"ELASTICSEARCH_URL={url.replace('http:', 'https:', 1)}"
         )
     if isinstance(error, TransportConnectionError):
         return EngineUnavailableError(
@@ -85,24 +90,38 @@ def explain(error: Exception, url: str) -> OversightError:
     return EngineUnavailableError(f"Elasticsearch at {url} failed: {_first_line(error)}")
 
 
+HUNG_UP = re.compile(r"without response|RemoteDisconnected|Connection reset|Connection aborted")
+"""A server that expects TLS hangs up on a plain request."""
+
+
+def _explain_tls(reason: str, url: str) -> str:
+    """What a failed handshake means. The reason is OpenSSL's, which names no certificate where it saw none."""
+    if re.search(
+        r"WRONG_VERSION_NUMBER|wrong version number|HTTP_REQUEST|UNKNOWN_PROTOCOL|RECORD_LAYER_FAILURE", reason
+    ):
+        return f"the server at {url} does not speak TLS; set ELASTICSEARCH_URL={url.replace('https:', 'http:', 1)} if that is meant"
+    if "certificate has expired" in reason:
+        return f"the certificate of {url} has expired; renew it on the cluster, or look at this machine's clock"
+    if re.search(r"[Hh]ostname mismatch|IP address mismatch|doesn't match", reason):
+        return (
+            f"the certificate of {url} is for another name ({reason}); use the name that it is for in ELASTICSEARCH_URL"
+        )
+    return f"no trusted connection to {url} ({reason}); set ELASTICSEARCH_CA_CERTS to the cluster's CA certificate"
+
+
 def _explain_answer(error: ApiError | TransportApiError, url: str) -> OversightError:
     status = error.meta.status
     if status == 401:
-        return SettingsError(
-            f"Elasticsearch at {url} refuses the credentials (401); check ELASTICSEARCH_API_KEY, "
-            f"or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
-        )
+        return SettingsError(f"Elasticsearch at {url} {credentials(error.body)}")
     if status == 403:
-        return SettingsError(
-            f"Elasticsearch at {url} forbids this (403: {_first_line(error)}); the user or key lacks the privilege"
-        )
+        return SettingsError(f"Elasticsearch at {url} {privilege(error.body)}")
     if status == 404 and not error.meta.headers.get("x-elastic-product"):
         return SettingsError(f"the server at {url} answers 404 and is not Elasticsearch; check ELASTICSEARCH_URL")
     if status in (429, 502, 503, 504):
         return EngineUnavailableError(
             f"Elasticsearch at {url} is not ready or overloaded ({status}); try again in a while"
         )
-    return InputError(f"Elasticsearch at {url} answered {status}: {_first_line(error)}")
+    return InputError(f"Elasticsearch at {url} answered {status}: {cause(error.body) or _first_line(error)}")
 
 
 def _cause(error: Exception) -> str:

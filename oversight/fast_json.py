@@ -27,7 +27,10 @@ class FastJson(CompatibilityModeJsonSerializer):
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            return super().json_loads(data)
+            try:
+                return super().json_loads(data)
+            except RecursionError:
+                raise ValueError("nested too deeply") from None
 
 
 class FastNdjson(CompatibilityModeNdjsonSerializer):

@@ -13,6 +13,7 @@ from oversight.tables import console
 from oversight.terminal import one_line
 
 ROOTS = (
+    "common",
     "console",
     "contract",
     "converter",

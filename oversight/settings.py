@@ -79,6 +79,8 @@ class OversightSettings(Part):
     """PEM file of that certificate's key."""
     allow_plain_http: bool = False
     """Send keys and tokens over plain HTTP to another machine; off, such an address is refused."""
+    traceback: bool = False
+    """Print the traceback of a fault that Oversight does not know, for a report; off, it is one line."""
     suppress: Path | None = None
     """File with the alerts that somebody expects and that do not alert, one rule a line (docs/people.md); read again when it changes."""
     retention: Annotated[str | None, BeforeValidator(parse_retention)] = None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
 
 from elastic_transport import SerializationError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from common.elastic_faults import cause, credentials, privilege
 from contract import hints
 from contract.errors import EngineUnavailableError
 from watcher.backoff import retry_after_s
@@ -87,14 +87,11 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
     if status == 404:
         return index_missing(index)
     if status == 401:
-        return EngineRefusesError(
-            f"Elasticsearch refuses the credentials while {doing} in {index!r} (401: {line}); check ELASTICSEARCH_API_KEY, "
-            f"or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
-        )
+        return EngineRefusesError(f"while {doing} in {index!r}, Elasticsearch {credentials(error.body)}")
     if status == 403:
         return EngineRefusesError(
-            f"Elasticsearch refuses {doing} in {index!r} (403: {line}); give the watcher's credentials the index privileges "
-            f"`read` and `index` on it, or a key of {hints.run('provision --keys FOLDER')}"
+            f"while {doing} in {index!r}, Elasticsearch {privilege(error.body)}; a watcher needs `read` and `index` on it, "
+            f"as a key of {hints.run('provision --keys FOLDER')} has"
         )
     if status in (429, 503):
         return EngineBusyError(
@@ -109,14 +106,5 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
 def _first_line(error: Exception) -> str:
     text = str(getattr(error, "message", "") or error).splitlines()
     line = text[0][:200] if text else type(error).__name__
-    reason = _root_cause(error.body) if isinstance(error, ApiError) else ""
+    reason = cause(error.body) if isinstance(error, ApiError) else ""
     return f"{line}: {reason}" if reason and reason not in line else line
-
-
-def _root_cause(body: Any) -> str:
-    """Why, in the engine's own words; empty where the answer is none of its errors."""
-    error = body.get("error") if isinstance(body, dict) else None
-    causes = error.get("root_cause") if isinstance(error, dict) else None
-    first = causes[0] if isinstance(causes, list) and causes else error
-    reason = first.get("reason") if isinstance(first, dict) else None
-    return " ".join(reason.split())[:300] if isinstance(reason, str) else ""

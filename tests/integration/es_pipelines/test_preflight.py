@@ -199,7 +199,7 @@ def test_every_missing_privilege_is_named_with_the_request_that_needs_it(secured
                     assert [line for line in said if expected in line], (expected, said)
                 assert not [line for line in said if "manage_ingest_pipelines" in line or "monitor" in line]
                 with pytest.raises(
-                    SettingsError, match=r"^PUT /_component_template/oversight-x is forbidden \(.*privilege"
+                    SettingsError, match=r"^PUT /_component_template/oversight-x is forbidden: .*privilege"
                 ):
                     call(es, "PUT", "/_component_template/oversight-x", {"template": {}})
             assert list(missing_privileges(admin, wanted, stream)) == []

@@ -186,6 +186,9 @@ def test_wrong_credentials_are_said_and_right_ones_are_sent(kibana: FakeKibana, 
     kibana.authorization = "ApiKey YWJj"
     refused = run("import")
     assert refused.code == 64
+    assert "asks for credentials, and none were sent (401); set KIBANA_API_KEY" in refused.line
+    refused = run("import", KIBANA_API_KEY="d3Jvbmc=")
+    assert refused.code == 64
     assert "refuses the credentials (401); check KIBANA_API_KEY" in refused.line
     assert run("import", KIBANA_API_KEY="YWJj").code == 0
 

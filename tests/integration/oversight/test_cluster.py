@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +13,16 @@ from pathlib import Path
 
 import pytest
 from elastic_transport import TransportError
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from contract.errors import EngineUnavailableError, SettingsError
 from contract.heartbeats import heartbeat_index
-from oversight.cluster import connect
+from oversight.cli import main
+from oversight.cluster import connect, explain
 from oversight.ports import free_port
 from oversight.settings import ElasticsearchSettings
 from tests.artifacts import write_model
+from tests.certificates import certify, needs_openssl
 from tests.conftest import PASSWORD
 from tests.integration.watcher.conftest import FAST, Place, events
 from tests.integration.watcher.proxy import Reply, proxied
@@ -29,7 +33,7 @@ from watcher.loop import run
 
 
 @contextmanager
-def _server(status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+def _server(status: int, headers: dict[str, str], body: bytes, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A web server that gives every request the same answer."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,12 +44,15 @@ def _server(status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_HEAD = do_GET  # noqa: N815  the name that http.server looks for
+        do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  the name that http.server looks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the parameter's name in http.server
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a failed handshake is what a test wants
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
@@ -108,6 +115,55 @@ def test_a_gateways_page_is_never_taken_for_an_answer(embedded_url: str, page: t
         assert es.info()["version"]
 
 
+NONSENSE = {
+    "a list": b"[]",
+    "nothing": b"null",
+    "an empty object": b"{}",
+    "no JSON": b"nonsense",
+    "half of it": b'{"version": {"number": "8.19.0"}}',
+    "deep": b"[" * 100_000,
+    "the right keys with wrong values": json.dumps(
+        {
+            "version": {"number": "8.19.0"},
+            "cluster_uuid": "u",
+            "hits": {"hits": [1]},
+            "_shards": {"total": 1},
+            "count": "x",
+            "items": [3],
+            "id": 7,
+            "docs": 1,
+            "data_streams": 3,
+            "aggregations": {},
+        }
+    ).encode(),
+}
+COMMANDS_THAT_ASK = (
+    ("provision", "--plan"), ("provision",), ("ship", "row.csv"), ("status",), ("check",), ("retry", "--yes"),
+    ("verdict", "an-id", "false_positive"), ("labels", "export", "--output", "o.csv"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
+def test_a_server_that_answers_nonsense_is_named_in_one_line(
+    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says that it is Elasticsearch, and no answer can be read: a line and exit 1, never a traceback."""
+    (tmp_path / "row.csv").write_text("0,tcp,http\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OVERSIGHT_STATE", str(tmp_path / "state"))
+    with _server(200, {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}, body) as url:
+        monkeypatch.setenv("ELASTICSEARCH_URL", url)
+        for command in COMMANDS_THAT_ASK:
+            with pytest.raises(SystemExit) as ended:
+                main(list(command))
+            said = capsys.readouterr()
+            assert ended.value.code == 1, command
+            assert "Traceback" not in said.out + said.err
+            assert len(said.err.splitlines()) == 1 or (command == ("check",) and "no  Elasticsearch" in said.out), (
+                command
+            )
+
+
 def test_a_cluster_that_is_overloaded() -> None:
     answer = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
     with _server(503, answer, b"{}") as url, pytest.raises(EngineUnavailableError, match="overloaded"):
@@ -115,16 +171,82 @@ def test_a_cluster_that_is_overloaded() -> None:
 
 
 @pytest.mark.elasticsearch
-def test_wrong_credentials_name_the_variables_and_never_the_secret(secured_url: str) -> None:
+def test_no_credentials_and_wrong_ones_are_two_things(secured_url: str) -> None:
+    """Somebody who set none does not look for a typing error; a secret is never repeated."""
     wrong = ElasticsearchSettings.model_validate(
         {"url": secured_url, "username": "elastic", "password": "wrong-secret"}
     )
-    for settings in (ElasticsearchSettings(url=secured_url), wrong):
-        with pytest.raises(
-            SettingsError, match=r"refuses the credentials \(401\); check ELASTICSEARCH_API_KEY"
-        ) as caught:
+    key = ElasticsearchSettings.model_validate({"url": secured_url, "api_key": "bm8tc3VjaC1pZDp3cm9uZy1zZWNyZXQ="})
+    expected = {
+        "asks for credentials, and none were sent (401); set ELASTICSEARCH_API_KEY": ElasticsearchSettings(
+            url=secured_url
+        ),
+        "refuses the credentials (401: unable to authenticate user [elastic]": wrong,
+        "refuses the credentials (401: API key: unable to find apikey with id no-such-id)": key,
+    }
+    for says, settings in expected.items():
+        with pytest.raises(SettingsError) as caught:
             connect(settings)
+        assert says in str(caught.value)
         assert "wrong-secret" not in str(caught.value)
+
+
+@pytest.mark.elasticsearch
+def test_a_missing_privilege_names_the_key_that_lacks_it(secured_url: str) -> None:
+    """The key lacks it; the user who made the key may have it, and to give that user more would help nothing."""
+    with connect(
+        ElasticsearchSettings.model_validate({"url": secured_url, "username": "elastic", "password": PASSWORD})
+    ) as es:
+        made = es.security.create_api_key(
+            name="oversight-test-little",
+            role_descriptors={"r": {"cluster": ["monitor"], "indices": [{"names": ["seen"], "privileges": ["read"]}]}},
+        )
+    little = ElasticsearchSettings.model_validate({"url": secured_url, "api_key": made["encoded"]})
+    with connect(little) as es:
+        asks: list[tuple[Callable[[], object], str]] = [
+            (
+                lambda: es.search(index="unseen"),
+                "indices:data/read/search on unseen (403); it needs the index privilege read",
+            ),
+            (
+                lambda: es.cluster.put_settings(persistent={"cluster.max_shards_per_node": 1000}),
+                "cluster:admin/settings/update (403); it needs the cluster privilege manage",
+            ),
+        ]
+        for ask, needs in asks:
+            with pytest.raises(ApiError) as caught:
+                ask()
+            said = str(explain(caught.value, secured_url))
+            assert f"does not let the API key with id {made['id']} do {needs}" in said
+            assert "elastic" not in said.split("Elasticsearch at", 1)[1].split("does not", 1)[1]
+
+
+@pytest.mark.elasticsearch
+def test_tls_on_a_plain_port_is_not_a_question_of_certificates(secured_url: str) -> None:
+    with pytest.raises(SettingsError, match=r"does not speak TLS; set ELASTICSEARCH_URL=http://127") as caught:
+        connect(ElasticsearchSettings(url=secured_url.replace("http:", "https:")))
+    assert "CA_CERTS" not in str(caught.value)
+
+
+@needs_openssl
+def test_tls_that_fails_says_why(tmp_path: Path) -> None:
+    """A plain request, an authority that is not known, a name that the certificate is not for: three things to do."""
+    pem = certify(tmp_path, "cluster")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, pem.with_suffix(".key"))
+    with _server(200, {}, b"{}", tls=context) as url:
+        secure = url.replace("http:", "https:")
+        for settings, says in (
+            (ElasticsearchSettings(url=url), f"if it speaks TLS, set ELASTICSEARCH_URL={secure}"),
+            (ElasticsearchSettings(url=secure), "set ELASTICSEARCH_CA_CERTS to the cluster's CA certificate"),
+            (
+                ElasticsearchSettings(url=secure.replace("127.0.0.1", "localhost"), ca_certs=pem),
+                "is for another name",
+            ),
+        ):
+            with pytest.raises((EngineUnavailableError, SettingsError)) as caught:
+                connect(settings)
+            assert says in str(caught.value)
 
 
 @pytest.mark.elasticsearch
@@ -207,5 +329,5 @@ def test_a_missing_privilege_on_the_stream_is_named_with_the_fix(
     assert totals.enriched == 0
     assert totals.trouble is not None
     assert STREAM in totals.trouble
-    assert "privileges `read` and `index` on it" in totals.trouble
+    assert "`read` and `index` on it" in totals.trouble
     assert set(Place(stream, STREAM).statuses()) == {"pending"}

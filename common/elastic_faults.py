@@ -1,0 +1,91 @@
+"""Why Elasticsearch refuses a request, in words that say what to do.
+
+status, body ──▶ cause()       the engine's own reason, in one line
+             ├─▶ refusal()     one of the next two
+             ├─▶ credentials() 401: none were sent, or they are wrong
+             └─▶ privilege()   403: who lacks which privilege, on what
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MAX_REASON = 300
+"""Characters of the engine's own reason; some list every index of the cluster."""
+
+_UNAUTHORIZED = re.compile(
+    r"action \[(?P<action>[^\]]+)\] is unauthorized for (?:(?P<key>API key) id \[(?P<id>[^\]]*)\]|user \[(?P<user>[^\]]*)\])"
+)
+_ON = re.compile(r" on (?:restricted )?indices \[(?P<indices>[^\]]*)\]")
+_GRANTED = re.compile(r"granted by the (?P<kind>\w+) privileges \[(?P<privileges>[^\]]*)\]")
+
+
+def cause(body: Any) -> str:
+    """Why, in the engine's own words; empty where the answer is none of its errors.
+
+    Args:
+        body: of an answer, as it was decoded.
+    """
+    error = body.get("error") if isinstance(body, dict) else None
+    causes = error.get("root_cause") if isinstance(error, dict) else None
+    first = causes[0] if isinstance(causes, list) and causes else error
+    reason = first.get("reason") if isinstance(first, dict) else None
+    return " ".join(reason.split())[:MAX_REASON] if isinstance(reason, str) else ""
+
+
+def refusal(status: int, body: Any) -> str:
+    """What a 401 or a 403 means.
+
+    Args:
+        status: 401 or 403.
+        body: of the answer.
+    """
+    return credentials(body) if status == 401 else privilege(body)
+
+
+def credentials(body: Any) -> str:
+    """What a 401 means, and which variables to set.
+
+    Args:
+        body: of the answer.
+    """
+    if "missing authentication credentials" in cause(body):
+        return (
+            "asks for credentials, and none were sent (401); set ELASTICSEARCH_API_KEY or ELASTICSEARCH_API_KEY_FILE, "
+            "or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
+        )
+    return (
+        f"refuses the credentials (401{_because(_detail(body))}); check that ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and "
+        f"ELASTICSEARCH_PASSWORD, are of this cluster, neither expired nor invalidated"
+    )
+
+
+def privilege(body: Any) -> str:
+    """What a 403 means: who lacks which privilege, and the smallest one that would do.
+
+    Args:
+        body: of the answer.
+    """
+    reason = cause(body)
+    denied = _UNAUTHORIZED.search(reason)
+    if denied is None:
+        return f"forbids this (403{_because(reason)}); the API key or user lacks the privilege"
+    who = f"the API key with id {denied['id']}" if denied["key"] else f"the user {denied['user']}"
+    on = _ON.search(reason)
+    where = f" on {on['indices']}" if on else ""
+    granted = _GRANTED.search(reason)
+    needs = f"; it needs the {granted['kind']} privilege {granted['privileges'].split(',')[0]}" if granted else ""
+    return f"does not let {who} do {denied['action']}{where} (403){needs}"
+
+
+def _detail(body: Any) -> str:
+    error = body.get("error") if isinstance(body, dict) else None
+    causes = error.get("root_cause") if isinstance(error, dict) else None
+    first = causes[0] if isinstance(causes, list) and causes else {}
+    more = first.get("additional_unsuccessful_credentials") if isinstance(first, dict) else None
+    return " ".join(more.split())[:MAX_REASON] if isinstance(more, str) else cause(body)
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
