@@ -45,9 +45,10 @@ def _compared(body: Any, shape: Shape, *, filtered: bool) -> str | None:
             value = value.get(part) if isinstance(value, dict) else None
         if value is None and filtered and key != "items":
             continue
+        found: Any = value
         if not isinstance(value, kind):
             return f"`{key}` of the answer is {_kind(value)}, expected {_NAMES[kind]}"
-        if fits is not None and not all(map(fits, value)):
+        if fits is not None and not all(fits(one) for one in found):
             return f"`{key}` of the answer holds something else than it should"
     return None
 
