@@ -41,6 +41,8 @@ class Part:
     name: str
     does: str
     """One line, shown in Kibana beside the role."""
+    sees: str
+    """What somebody who steals its key can read."""
     grants: tuple[Grant, ...]
     cluster: dict[str, str]
     """Privileges of the cluster: what the part does with it."""
@@ -48,6 +50,9 @@ class Part:
     """Privileges in Kibana's default space."""
 
 
+MAIN, REFRESH = "cluster:monitor/main", "indices:admin/refresh"
+"""Single actions. The privileges `monitor` and `maintenance` hold them and much more: `monitor` reads the cluster's state, with the
+body of every pipeline and the mapping of every index."""
 _LOOKS = {"read": "searches and aggregations", "view_index_metadata": "which fields and indices there are"}
 
 PARTS: dict[str, Part] = {
@@ -56,29 +61,32 @@ PARTS: dict[str, Part] = {
         Part(
             "shipper",
             "Ships events to Oversight's stream",
+            "every event of the stream with its prediction and verdict, the stream's mapping and settings, and the cluster's name, UUID "
+            "and version. No other index, no pipeline, no template, nothing of the cluster's state",
             (
                 Grant(
                     stream_name,
                     {
                         "create_doc": "bulk requests that create; no event can be changed or deleted",
-                        "read": "ask by id which events are stored already",
-                        "view_index_metadata": "GET of the stream: its pipeline, and whether it was made anew",
-                        "maintenance": "refresh, before it asks what is stored",
+                        "read": "asks by id which events are stored already",
+                        "view_index_metadata": "GET of the stream: its pipeline, and whether it was recreated",
+                        REFRESH: "refresh, before it asks what is stored",
                     },
                 ),
             ),
-            {"monitor": "GET /, the cluster's id"},
+            {MAIN: "GET /, the cluster's UUID"},
         ),
         Part(
             "watcher",
             "Gives Oversight's events their predictions",
+            "every event of the stream, the stream's mapping and settings, heartbeats, and the cluster's name, UUID and version",
             (
                 Grant(
                     stream_name,
                     {
                         "read": "points in time, searches",
                         "index": "bulk requests that update; no event can be deleted",
-                        "maintenance": "refresh, for `oversight watch --once`",
+                        REFRESH: "refresh, for `oversight watch --once`, `retry` and `labels export`",
                         "view_index_metadata": "mapping and pipeline, for `oversight rescore` and `retry`",
                     },
                 ),
@@ -92,11 +100,12 @@ PARTS: dict[str, Part] = {
                     },
                 ),
             ),
-            {},
+            {MAIN: "GET /, for `oversight status`, `retry` and `rescore` with this key"},
         ),
         Part(
             "dashboards",
             "Reads Oversight's events, alerts and watchers in Kibana",
+            "every event, alert and heartbeat of the installation",
             (Grant(stream_name, _LOOKS), Grant(heartbeat_index, _LOOKS), Grant(alerts_index, _LOOKS)),
             {},
             ("space_read",),
@@ -104,6 +113,7 @@ PARTS: dict[str, Part] = {
         Part(
             "console",
             "Reads Oversight's events, alerts and watchers for its own console",
+            "every event, alert and heartbeat of the installation",
             (Grant(stream_name, _LOOKS), Grant(heartbeat_index, _LOOKS), Grant(alerts_index, _LOOKS)),
             {},
         ),

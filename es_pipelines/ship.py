@@ -12,6 +12,7 @@ registry does not know, if the stream has documents.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -35,7 +36,7 @@ from es_pipelines.ship_files import OpenFile, advanced, beside, check, identity_
 from es_pipelines.ship_flight import Pace, in_order
 from es_pipelines.ship_patience import Patience, Stopped
 from es_pipelines.ship_report import FileReport, Outcome, Progress, ShipReport, note
-from es_pipelines.ship_send import Sender
+from es_pipelines.ship_send import Sender, apart_of
 
 __all__ = ["FileReport", "Progress", "ShipConfig", "ShipReport", "Shipper", "session", "ship"]
 
@@ -45,6 +46,9 @@ DOUBT_LINES = 10_000
 """Lines after a start that a killed process may have sent: as many as the largest batch, or as all that are on their way."""
 PROBED_LINES, PROBED_GENERATIONS = 16, 16
 """To find a file's generation in the stream: so many first lines, under so many generations."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +166,25 @@ class Shipper:
         self._remarks: dict[tuple[int, int], list[str]] = {}
         self.named: set[Path] = set()
         """Files that are shipped anyway, under their own paths."""
-        self._has_documents = target.exists and not sender.patiently(
-            lambda: ship_target.is_empty(sender.es, config.stream)
-        )
+        self._has_documents = target.exists and self._look()
         self._made_anew = target.was_made_anew(registry)
         if self._made_anew:
             registry.forget_offsets()
         if target.exists:
             registry.index_uuid, registry.index_number = target.index_uuid, target.index_number
+
+    def _look(self) -> bool:
+        """Whether the stream has documents that we may look at."""
+        empty = self.sender.patiently(lambda: ship_target.is_empty(self.sender.es, self.config.stream))
+        if empty is None:
+            self.sender.may_look = False
+            log.warning(
+                "the key may not read %s (read, indices:admin/refresh): a line is stored twice if the answer to its request was lost, "
+                "or the registry %s was, and the stream rolled over since",
+                self.config.stream,
+                self.config.state,
+            )
+        return empty is False
 
     @property
     def stopped(self) -> bool:
@@ -286,6 +301,8 @@ class Shipper:
     def _settle(self, identity: Identity, work: tuple[list[Event], bool]) -> list[Outcome]:
         """Outcome of each event; those in doubt are looked up before they are sent."""
         batch, in_doubt = work
+        if not self.sender.may_look:
+            batch = [apart_of(event, identity) for event in batch]
         located = self.sender.located(batch, identity) if in_doubt else [(event, False) for event in batch]
         fresh = [event for event, known in located if not known]
         sent = iter(self.sender.deliver(fresh, identity) if fresh else [])

@@ -70,6 +70,8 @@ class Sender:
     def __init__(self, es: Elasticsearch, stream: str, patience: Patience) -> None:
         self.es = es.options(max_retries=0, retry_on_timeout=False)
         self.stream, self.patience = stream, patience
+        self.may_look = True
+        """Whether our key may read what is stored. If not, an event's id must be one that no other file's event has."""
 
     def deliver(self, events: Sequence[Event], identity: Identity) -> list[Outcome]:
         """Send events and see to each until it is settled.
@@ -100,7 +102,7 @@ class Sender:
             outcomes |= dict.fromkeys(conflicts, Outcome.ALREADY_THERE)
             foreign = [at for at, is_ours in zip(conflicts, ours, strict=True) if not is_ours]
             if foreign:
-                apart = [_apart(events[at], identity) for at in foreign]
+                apart = [apart_of(events[at], identity) for at in foreign]
                 outcomes |= zip(foreign, self.deliver(apart, identity), strict=True)
         return [outcomes[position] for position in range(len(events))]
 
@@ -118,7 +120,7 @@ class Sender:
         taken = [at for at, event in enumerate(events) if event.id in found and not there[at]]
         located = list(zip(events, there, strict=True))
         if taken:
-            apart = self.located([_apart(events[at], identity) for at in taken], identity)
+            apart = self.located([apart_of(events[at], identity) for at in taken], identity)
             for at, one in zip(taken, apart, strict=True):
                 located[at] = one
         return located
@@ -173,6 +175,8 @@ class Sender:
         return answers
 
     def _stored_meanwhile(self, events: Sequence[Event], waiting: list[int], identity: Identity) -> list[int]:
+        if not self.may_look:  # sent again; what is there is refused by its id
+            return []
         ids = [events[at].id for at in waiting]
         found = self.patiently(lambda: ship_target.stored(self.es, self.stream, ids))
         return [at for at in waiting if _is_ours(events[at], found.get(events[at].id, ()), identity)]
@@ -218,6 +222,8 @@ class Sender:
         )
 
     def _are_ours(self, events: list[Event], answers: list[Answer], identity: Identity) -> list[bool]:
+        if not self.may_look:
+            return [True] * len(events)
         places = [(answer.index or self.stream, event.id) for event, answer in zip(events, answers, strict=True)]
         found = self.patiently(lambda: ship_target.stored_at(self.es, places))
         for event in events:
@@ -243,7 +249,7 @@ def _is_ours(event: Event, found: Iterable[ship_target.Stored], identity: Identi
     return ours
 
 
-def _apart(event: Event, identity: Identity) -> Event:
+def apart_of(event: Event, identity: Identity) -> Event:
     """An event whose id is taken by another file's, under the id that no other file's has."""
     own_id = identity.own_id_of(event.line)
     if event.id == own_id:

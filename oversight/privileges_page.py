@@ -24,6 +24,7 @@ def privileges_page(note: str) -> str:
 
 def _part(part: Part) -> list[str]:
     lines = ["", f"## {part.name}", "", f"{part.does}. Role and key: `{role_name(part.name, NAMESPACE)}`.", ""]
+    lines += [f"Whoever has this key sees {part.sees}.", ""]
     lines += ["| privilege | on | for |", "|---|---|---|"]
     lines += [f"| `{name}` | the cluster | {does} |" for name, does in part.cluster.items()]
     for grant in part.grants:
@@ -54,6 +55,13 @@ INTRODUCTION = (
     "key decoded, as `id:secret`. A key is made by a user with a password (a key cannot make keys), and never can do more than that",
     "user; if it could do less than its part needs, it is ended at once and the message says which privilege the user lacks.",
     "A version that needs more gives it to the keys that are there, secrets unchanged: run the same command again.",
+    "",
+    "`oversight check` reads the key or user that the settings name, and prints what it may do beyond the part that it fits best.",
+    "",
+    "A shipper works without `read` and `indices:admin/refresh` as well: make such a key by hand (`POST _security/api_key`) from the",
+    "other rows of its table. It sees no event then. It knows what it shipped from its registry and from Elasticsearch's refusal of an id that",
+    "is there. An id is unique in one backing index only, so two cases may store a line twice: a request whose answer was lost and a rollover",
+    "before the next try, and a lost registry (`OVERSIGHT_STATE`) after a rollover. `oversight ship` says so when it starts.",
     "",
     "No name below is a pattern, so several installations share a cluster. Privileges on a data stream hold for its backing indices.",
     "Nobody but the watcher changes events, and nobody deletes any or can make the stream.",

@@ -18,6 +18,7 @@ from enrich_service.artifact import load as load_artifact
 from enrich_service.model_file import read as read_artifact
 from enrich_service.model_file import refuse_unpinned
 from es_pipelines.kinds import Action
+from es_pipelines.own_privileges import own_privileges
 from es_pipelines.provision import outdated
 from es_pipelines.ship_target import find
 from oversight.addresses import refuse_plain_http
@@ -27,6 +28,9 @@ from oversight.tables import console
 from oversight.terminal import one_line
 from watcher.enrich_client import EnrichClient
 from watcher.status import read_status
+
+SHOWN_PRIVILEGES = 8
+"""A superuser has hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def command(*, namespace: str | None, as_json: bool) -> None:
     settings = load(OversightSettings, namespace=namespace)
     findings: list[Finding] = []
     for about, question in QUESTIONS.items():
-        down = about in ("stream", "pipelines") and not findings[0].good
+        down = about in ("privileges", "stream", "pipelines") and not findings[0].good
         findings.append(
             Finding(about, False, "not asked, since Elasticsearch is not there")
             if down
@@ -81,6 +85,21 @@ def _elasticsearch(_: OversightSettings) -> str:
     address = load(ElasticsearchSettings).url
     with connect() as es:
         return f"{es.info()['version']['number']} at {address}"
+
+
+def _privileges(settings: OversightSettings) -> str:
+    with connect() as es:
+        own = own_privileges(es, settings.namespace)
+    if own is None:
+        return "Elasticsearch names none: it has no security, or it is off"
+    if not own.more:
+        return f"{own.who} may do what the {own.part} needs and nothing else"
+    more = ", ".join(own.more[:SHOWN_PRIVILEGES])
+    left = f", and {len(own.more) - SHOWN_PRIVILEGES} more" if len(own.more) > SHOWN_PRIVILEGES else ""
+    return (
+        f"{own.who} may do more than the {own.part} needs: {more}{left}; a machine that is broken into should hold a key that "
+        f"{hints.run('provision --keys FOLDER')} makes"
+    )
 
 
 def _stream(settings: OversightSettings) -> str:
@@ -146,6 +165,7 @@ def _enrich_service(settings: OversightSettings) -> str:
 
 QUESTIONS: dict[str, Callable[[OversightSettings], str]] = {
     "Elasticsearch": _elasticsearch,
+    "privileges": _privileges,
     "stream": _stream,
     "pipelines": _pipelines,
     "artifact": _artifact,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +26,8 @@ from contract.errors import InputError, SettingsError
 from contract.fields import stream_name
 from contract.heartbeats import heartbeat_index
 from es_pipelines.keys import lacking, make_key, valid_keys
-from es_pipelines.roles import PARTS, role_body, role_name
+from es_pipelines.own_privileges import own_privileges
+from es_pipelines.roles import MAIN, PARTS, privileges, role_body, role_name
 from es_pipelines.ship import ShipConfig, ship
 from tests.artifacts import write_model
 from tests.conftest import PASSWORD
@@ -97,6 +102,7 @@ def test_the_watcher_predicts_writes_heartbeats_and_looks_at_the_queue(
     swept = rescore(keys["watcher"], STREAM, enriched, limits=Limits(), stop=threading.Event())
     assert swept.changed == 20
     assert run(keys["watcher"], config, stop=threading.Event()).enriched == 20
+    assert keys["watcher"].info()["cluster_uuid"]
 
 
 def test_the_shipper_ships_and_finds_what_is_stored_when_its_registry_is_lost(
@@ -111,6 +117,66 @@ def test_the_shipper_ships_and_finds_what_is_stored_when_its_registry_is_lost(
         report = ship(keys["shipper"], [file], ShipConfig(STREAM, tmp_path / state, host="test"))
         assert (report.stored, report.refused) == (stored, 0)
     assert len(place.all()) == before + 30
+
+
+def test_a_shipper_that_may_not_read_ships_each_line_once_and_says_what_it_cannot_exclude(
+    admin: Elasticsearch, secured_url: str, place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.indices.put_settings(index=STREAM, settings={"default_pipeline": f"oversight-router-{NAMESPACE}"})
+    writes = {"cluster": [MAIN], "indices": [{"names": [STREAM], "privileges": ["create_doc", "view_index_metadata"]}]}
+    key = admin.security.create_api_key(name="roles-blind", role_descriptors={"blind": writes})
+    file = tmp_path / "blind.csv"
+    file.write_text("".join(f"blind {number}\n" for number in range(30)), encoding="utf-8")
+    before = len(place.all())
+    with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=30) as es:
+        with pytest.raises(AuthorizationException):
+            es.search(index=STREAM)
+        for state, host, stored, there in (
+            ("first", "one", 30, 0), ("first", "one", 0, 30), ("lost", "one", 0, 30), ("other", "two", 30, 0),
+        ):  # fmt: skip
+            report = ship(es, [file], ShipConfig(STREAM, tmp_path / state, host=host))
+            assert (report.stored, report.already_there, report.refused) == (stored, there, 0), state
+    assert len(place.all()) == before + 60
+    assert f"may not read {STREAM}" in caplog.text
+    assert "stored twice if the answer to its request was lost" in caplog.text
+    admin.security.invalidate_api_key(ids=[key["id"]])
+
+
+def test_a_key_says_what_it_may_do_beyond_its_part(
+    keys: dict[str, Elasticsearch], admin: Elasticsearch, secured_url: str
+) -> None:
+    for name, es in keys.items():
+        own = own_privileges(es, NAMESPACE)
+        assert own is not None
+        assert (own.who, own.more) == (f"API key {role_name(name, NAMESPACE)}", ())
+        assert own.part in ((name,) if name not in ("dashboards", "console") else ("dashboards", "console"))
+    own = own_privileges(admin, NAMESPACE)
+    assert own is not None
+    assert own.who == "user elastic"
+    assert {"all on the cluster", "all on *", "run as *"} <= set(own.more)
+    before = privileges(PARTS["shipper"], NAMESPACE)
+    before["cluster"] = ["monitor"]
+    before["indices"][0]["privileges"] = ["create_doc", "maintenance", "read", "view_index_metadata"]
+    ids = []
+    for descriptors, more in (
+        ({"old": before}, ("monitor on the cluster", f"maintenance on {STREAM}")),
+        ({"wide": {"indices": [{"names": ["logs-*"], "privileges": ["create_doc"]}]}}, ("create_doc on logs-*",)),
+        (None, ("everything that its owner may do",)),
+    ):
+        key = admin.security.create_api_key(name="roles-more", role_descriptors=descriptors, refresh="true")
+        ids.append(key["id"])
+        with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=30) as es:
+            own = own_privileges(es, NAMESPACE)
+        assert own is not None
+        assert (own.part, own.more) == ("shipper", more)
+    done = subprocess.run(
+        [sys.executable, "-m", "oversight", "check", "--namespace", NAMESPACE, "--json"],
+        env={**os.environ, "ELASTICSEARCH_URL": secured_url, "ELASTICSEARCH_API_KEY": key["encoded"]},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    (said,) = (one for one in json.loads(done.stdout) if one["about"] == "privileges")
+    assert "API key roles-more may do more than the shipper needs: everything that its owner may do" in said["says"]
+    admin.security.invalidate_api_key(ids=ids)
 
 
 def test_dashboards_and_console_read_events_alerts_and_heartbeats(keys: dict[str, Elasticsearch], place: Place) -> None:
@@ -155,6 +221,13 @@ NOBODY: dict[str, Callable[[Elasticsearch], object]] = {
     "make a user": lambda es: es.security.put_user(username="roles-u", password="long-enough", roles=["superuser"]),
     "make a key": lambda es: es.security.create_api_key(name="roles-k", role_descriptors={"none": {"cluster": ["none"]}}),
     "list the keys": lambda es: es.security.get_api_key(),
+    "read the cluster's state": lambda es: es.cluster.state(metric="metadata"),
+    "read the nodes": lambda es: es.nodes.info(),
+    "read the cluster's settings": lambda es: es.cluster.get_settings(),
+    "read a pipeline": lambda es: es.ingest.get_pipeline(id=f"oversight-router-{NAMESPACE}"),
+    "list the indices": lambda es: es.indices.stats(),
+    "merge the stream": lambda es: es.indices.forcemerge(index=STREAM),
+    "flush the stream": lambda es: es.indices.flush(index=STREAM),
     "search everywhere": lambda es: es.search(index="somebodys-index,logs-*"),
 }  # fmt: skip
 """What no part may do."""
