@@ -111,7 +111,7 @@ class EnrichClient:
         """
         status, headers, body = self._request("GET", "/v1/model", limit_bytes=MODEL_BYTES)
         if status != 200:
-            raise _fault(status, headers, self.url)
+            raise _fault(status, headers, self.url, with_token="authorization" in self._headers)
         return parse_model(body)
 
     def enrich(self, ids: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> Answer | Refused:
@@ -128,7 +128,7 @@ class EnrichClient:
             return parse_answer(body, ids)
         refused = _refused(status, body) if status in REFUSALS else None
         if refused is None:
-            raise _fault(status, headers, self.url)
+            raise _fault(status, headers, self.url, with_token="authorization" in self._headers)
         return refused
 
     def _request(
@@ -200,10 +200,13 @@ def _refused(status: int, body: bytes) -> Refused | None:
     return Refused(status, kind, message) if isinstance(kind, str) and isinstance(message, str) else None
 
 
-def _fault(status: int, headers: Mapping[str, str], url: str) -> EndpointUnavailableError | ProtocolError:
+def _fault(
+    status: int, headers: Mapping[str, str], url: str, *, with_token: bool
+) -> EndpointUnavailableError | ProtocolError:
     if status in (401, 403):
+        what = "refuses the token" if with_token else "asks for a token, and none is set"
         return TokenRefusedError(
-            f"the enrich service at {url} refuses the token ({status}); set OVERSIGHT_ENRICH_TOKEN to the token "
+            f"the enrich service at {url} {what} ({status}); set OVERSIGHT_ENRICH_TOKEN to the token "
             f"that the service was started with; documents stay pending until then"
         )
     if status in (429, 503):

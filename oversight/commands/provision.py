@@ -145,11 +145,15 @@ def carry_out(
         files = [] if keys is None else keys.fulfil(es, quiet=True)
         data = show.as_data(planned, steps, done=True) | ({} if keys is None else {"keys": as_data(files)})
         click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2))
+        if keys is not None:
+            keys.refuse_if_impossible()
         return
     for line in show.notes(planned):
         console(soft_wrap=True).print(line)
     files = [] if keys is None else keys.fulfil(es, quiet=False)
     click.echo(f"{show.summary(steps, done=True)}{next_step}{after_keys(files)}")
+    if keys is not None:
+        keys.refuse_if_impossible()
 
 
 def _refuse(planned: Plan, *, as_json: bool) -> None:

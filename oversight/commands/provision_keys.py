@@ -8,6 +8,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from contract.errors import InputError
 from es_pipelines.capabilities import Capabilities
 from es_pipelines.key_files import KeyFile, Outcome, write_keys
 from oversight.commands import provision_show as show
@@ -29,8 +30,6 @@ class KeyWish:
     def fulfil(self, es: Elasticsearch, *, quiet: bool) -> list[KeyFile]:
         """See that each part has a key in its file; a line for each unless `quiet`. None where the engine makes no keys."""
         if not self.engine.roles:
-            if not quiet:
-                console(soft_wrap=True).print(show.line("left out", f"API keys in {self.folder}: see above", "yellow"))
             return []
         return write_keys(
             es,
@@ -40,6 +39,22 @@ class KeyWish:
             expiration=self.expiration,
             on_file=None if quiet else _tell,
         )
+
+    def refuse_if_impossible(self) -> None:
+        """End where keys were asked for and none could be made; everything else is provisioned by then.
+
+        Raises:
+            InputError: says why.
+        """
+        if self.engine.roles:
+            return
+        why = (
+            "your user or key lacks the privilege manage_security; run it again as a user who has it"
+            if self.engine.security
+            else "this cluster has no security; turn it on (xpack.security.enabled: true) and run it again, or leave --keys out: "
+            "without security no part needs a key"
+        )
+        raise InputError(f"no API key was written to {self.folder}: {why}; everything else is provisioned")
 
 
 def after_keys(files: list[KeyFile]) -> str:

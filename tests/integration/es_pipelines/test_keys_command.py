@@ -83,9 +83,10 @@ def test_who_may_not_manage_security_provisions_the_rest_and_is_told(
         admin.security.delete_role(name=user)
     with Elasticsearch(embedded_url, request_timeout=30) as es:
         remove(es, namespace)
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == 1
     assert "lacks the privilege manage_security, which `PUT _security/role/*` needs" in done.stdout
-    assert "left out    API keys in keys: see above" in done.stdout
+    assert "no API key was written to keys: your user or key lacks the privilege manage_security" in str(done.exception)
+    assert "created" in done.stdout.splitlines()[-1]
     assert not (tmp_path / "keys").exists()
 
 
@@ -95,9 +96,10 @@ def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
     done = _runner(tmp_path, embedded_url, namespace)("--keys", "keys")
     with Elasticsearch(embedded_url, request_timeout=30) as es:
         remove(es, namespace)
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == 1  # a script that waits for key files must not go on
     assert "everybody who reaches it may read and change everything" in done.stdout
-    assert "left out    API keys in keys: see above" in done.stdout
+    assert "no API key was written to keys: this cluster has no security; turn it on" in str(done.exception)
+    assert "everything else is provisioned" in str(done.exception)
     assert not (tmp_path / "keys").exists()
 
 

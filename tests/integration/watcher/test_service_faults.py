@@ -122,9 +122,12 @@ def test_a_wrong_token_loses_nothing_and_is_an_error_in_the_log(
     with enrich_service(write_model(tmp_path / "model.onnx"), token="right") as url:
         totals = place.watch(url, token="wrong")
         assert totals.trouble is not None
-        assert "OVERSIGHT_ENRICH_TOKEN" in totals.trouble
+        assert "refuses the token (401); set OVERSIGHT_ENRICH_TOKEN" in totals.trouble
         assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["ERROR"]
         assert "wrong" not in caplog.text.replace("wrong_", "")
+        none_sent = place.watch(url).trouble
+        assert none_sent is not None
+        assert "asks for a token, and none is set (401); set OVERSIGHT_ENRICH_TOKEN" in none_sent
         assert place.count("pending") == 5
         assert place.watch(url, token="right").enriched == 5
 
