@@ -20,10 +20,11 @@ from contract.errors import InputError
 from contract.fields import stream_name
 from es_pipelines.capabilities import Capabilities, Omission, ask
 from es_pipelines.kinds import Action, Installation, Resource, Step
-from es_pipelines.plan import Finding, Plan, apply, make_plan, survey
+from es_pipelines.plan import Finding, Plan, apply, every, make_plan, survey
 from es_pipelines.preflight import preflight
 from es_pipelines.removal import keep_used, plan_removal
 from es_pipelines.resources import resources
+from es_pipelines.upgrade import notes
 
 NO_ROLES = (
     "no roles and no API keys: user or key lacks the privilege manage_security, which `PUT _security/role/*` needs; "
@@ -82,7 +83,9 @@ def plan(es: Elasticsearch, wish: Wish) -> tuple[Plan, Installation, Capabilitie
         return Plan(stream, (), findings=tuple(findings), facts=facts), _installation(wish, engine), engine
     engine = ask(es)
     wanted, installation = wanted_of(wish, engine), _installation(wish, engine)
-    steps = keep_used(es, make_plan(wanted, survey(es, wanted, wish.namespace), installation))
+    stands = survey(es, wanted, wish.namespace)
+    steps = keep_used(es, make_plan(wanted, stands, installation))
+    findings += [Finding(False, note) for note in notes((one for _, one in every(stands)), wish.namespace)]
     omissions = tuple(engine.omissions(wish.retention))
     if engine.security and not engine.roles:
         findings = [*findings, Finding(False, NO_ROLES)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,11 @@ from elasticsearch import Elasticsearch
 
 from contract.errors import InputError, SettingsError
 from contract.fields import stream_name
-from es_pipelines.provision import remove
+from enrich_service.artifact import read_contract
+from es_pipelines.provision import Wish, carry_out, plan, remove
+from es_pipelines.upgrade import NOTES
 from oversight.commands.provision import command
+from oversight.settings import DEFAULT_MODEL
 from tests.pipelines import LINE, creations
 from tests.provisioning import state
 
@@ -102,6 +106,22 @@ def test_a_check_ends_with_1_where_something_differs_and_names_it(
     assert es.ingest.get_pipeline(id=name)[name]["processors"] == stored["processors"][1:]
     assert ["updated", "pipeline", f"{name}:"] in [line[:3] for line in _lines(provision("--force"))]
     assert provision("--check").exit_code == 0
+
+
+@ON_THE_EMBEDDED
+def test_an_upgrade_names_what_people_have_to_do(es: Elasticsearch, provision: Type, installation: str) -> None:
+    """Somebody with a short token learns it from the plan, and not from a service that does not start; once is enough."""
+    wish = Wish(read_contract(DEFAULT_MODEL), installation)
+    planned, of_now, engine = plan(es, wish)
+    carry_out(es, planned, dataclasses.replace(of_now, version="0.1.0"), engine)
+    es.ingest.delete_pipeline(id=f"oversight-json-{installation}")  # a later version changes something
+    before = state(es, installation)
+    for words in (("--plan",), ()):
+        said = provision(*words).stdout
+        assert "upgrade from 0.1.0 to 0.2.0: tokens off loopback need 16 characters" in said
+        assert said.count("upgrade from") == len(NOTES["0.2.0"])
+        assert (state(es, installation) == before) is bool(words)
+    assert "upgrade from" not in provision("--plan").stdout
 
 
 @ON_THE_EMBEDDED

@@ -17,6 +17,7 @@ import pytest
 from flask.testing import FlaskClient
 from onnx import TensorProto, helper, numpy_helper
 
+from contract.distribution import own_version
 from enrich_service.app import create_app
 from enrich_service.artifact import Artifact, load
 from enrich_service.config import AppConfig
@@ -102,7 +103,7 @@ def test_the_model_page_says_what_to_send(client: FlaskClient) -> None:
 
 def test_the_open_inference_protocol_describes_the_model(client: FlaskClient, turbine: Artifact) -> None:
     """Names, datatypes and shapes in the protocol's words."""
-    assert client.get("/v2").get_json() == {"name": "oversight-enrich", "version": "0.1.0", "extensions": []}
+    assert client.get("/v2").get_json() == {"name": "oversight-enrich", "version": own_version(), "extensions": []}
     page = client.get("/v2/models/turbine").get_json()
     assert page["versions"] == [turbine.version]
     assert page["inputs"] == [
