@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from dotenv import dotenv_values
+import click
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from contract import hints
 from contract.errors import SettingsError
 from es_pipelines.retention import parse_retention
+from oversight import env_file, misspelt
 from oversight.addresses import check_url
-from oversight.settings_base import DAY_S, ENV_FILE, PREFIX, Part, ServerPart
+from oversight.env_file import ENV_FILE
+from oversight.misspelt import PREFIX
+from oversight.settings_base import DAY_S, Part, ServerPart
 from oversight.settings_console import ConsoleSettings
 from watcher.slices import parse_slice
 
 __all__ = [
     "DEFAULT_MODEL", "ENV_FILE", "PARTS", "PREFIX", "ElasticsearchSettings", "KibanaSettings", "OversightSettings", "Part",
-    "ServeSettings", "ShipSettings", "WatchSettings", "load", "refuse_misspelt", "variable",
+    "ServeSettings", "ShipSettings", "WatchSettings", "load", "origin", "variable",
 ]  # fmt: skip
 
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "kdd99-mlp" / "model.onnx"
@@ -57,6 +61,8 @@ class KibanaSettings(ServerPart):
 class OversightSettings(Part):
     """What several commands share."""
 
+    secrets: ClassVar = ("enrich_token",)
+    places: ClassVar = ("enrich_url", "enrich_ca_certs")
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     namespace: str = hints.DEFAULT_NAMESPACE
@@ -276,7 +282,10 @@ PARTS: tuple[type[Part], ...] = (
     ElasticsearchSettings, OversightSettings, ServeSettings, WatchSettings, ShipSettings, KibanaSettings,
     ConsoleSettings,
 )  # fmt: skip
+ENVIRONMENT = "environment"
 _Part = TypeVar("_Part", bound=Part)
+_warned: set[str] = set()
+"""What this process said already."""
 
 
 def load(part: type[_Part], **given: Any) -> _Part:
@@ -286,12 +295,11 @@ def load(part: type[_Part], **given: Any) -> _Part:
         SettingsError: names the variable, its value and what is allowed.
     """
     try:
-        refuse_misspelt()
+        _look_at_names()
         settings = part(**{name: value for name, value in given.items() if value is not None})
-    except UnicodeDecodeError:
-        raise SettingsError(f"the file {ENV_FILE} is not UTF-8; save it as UTF-8, or remove it") from None
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(part, problem) for problem in error.errors())) from None
+    _refuse_mixed(part, given)
     if isinstance(settings, OversightSettings) and "namespace" in given:  # else it is loaded for something else
         hints.installation(settings.namespace)
     return settings
@@ -302,35 +310,45 @@ def variable(part: type[Part], name: str) -> str:
     return f"{part.model_config.get('env_prefix', '')}{name}".upper()
 
 
-def refuse_misspelt() -> None:
-    """Refuse a variable that looks like ours and is none.
+def _look_at_names() -> None:
+    """Refuse, or warn of, variables that look like settings and are none.
 
     Raises:
-        SettingsError: names it, and the nearest that exists.
+        SettingsError: names one, and the nearest that exists.
     """
-    import difflib
-
     known = {variable(part, name) for part in PARTS for name in part.model_fields}
-    present = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
-    for name in sorted(present - known):
-        if name.startswith(PREFIX) and name not in Internal.names:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; `oversight settings` lists what there is"
-            raise SettingsError(f"{name} is no setting of Oversight{hint}")
+    environment, file = {name.upper() for name in os.environ}, env_file.values()
+    for message in misspelt.refused(environment, file, known):
+        raise SettingsError(message)
+    for message in misspelt.warned(environment, file, known):
+        if message not in _warned:  # settings of several parts are loaded
+            _warned.add(message)
+            click.echo(f"oversight: {message}", err=True)
 
 
-class Internal:
-    """Variables that are read by tests and build scripts, not by a command."""
+def origin(part: type[Part], name: str) -> str:
+    """Where a setting's value comes from: `environment`, `.env` or `default`."""
+    key = variable(part, name)
+    if key in {name.upper() for name in os.environ}:
+        return ENVIRONMENT
+    return ENV_FILE if key in env_file.values() else "default"
 
-    names: ClassVar[frozenset[str]] = frozenset(
-        {
-            "OVERSIGHT_GOLDEN",
-            "OVERSIGHT_TEST_OPENSEARCH_URL",
-            "OVERSIGHT_TEST_ELASTICSEARCH_URL",
-            "OVERSIGHT_TEST_SECURED_URL",
-            "OVERSIGHT_TEST_SHARED",
-        }
-    )
+
+def _refuse_mixed(part: type[Part], given: Mapping[str, Any]) -> None:
+    """Refuse to send a secret of the environment to an address that the file names, or whose certificates it vouches for.
+
+    Raises:
+        SettingsError: names both variables.
+    """
+    for secret in part.secrets:
+        for place in part.places:
+            ours = given.get(place) is None and given.get(secret) is None
+            if ours and (origin(part, secret), origin(part, place)) == (ENVIRONMENT, ENV_FILE):
+                raise SettingsError(
+                    f"{variable(part, secret)} is in the environment and {variable(part, place)} in the file "
+                    f"{Path(ENV_FILE).absolute()}: a secret of the environment never goes to an address from a file; put both into the "
+                    f"environment, or both into the file"
+                )
 
 
 def _explain(part: type[Part], problem: Any) -> str:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from es_pipelines.key_text import read_key
 from oversight.addresses import check_url
+from oversight.env_file import ENV_FILE, values
 
-ENV_FILE = ".env"
-PREFIX = "OVERSIGHT_"
 DAY_S = 86_400.0
 """Longest time that may be set; infinity and what a clock cannot hold are above it."""
+
+
+class TrustedFile(DotEnvSettingsSource):
+    """`.env` as `oversight.env_file` reads it."""
+
+    def _read_env_files(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in values().items()}
 
 
 class Part(BaseSettings):
@@ -23,6 +30,23 @@ class Part(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True, use_attribute_docstrings=True
     )
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """Settings that are sent to a server."""
+    places: ClassVar[tuple[str, ...]] = ()
+    """Settings that say to which server, and how it is known."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, the environment, then `.env`, if nobody else can have written it."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TrustedFile(settings_cls)
 
     @field_validator("*")
     @classmethod
@@ -38,6 +62,9 @@ class Part(BaseSettings):
 
 class ServerPart(Part):
     """Base of the settings of a server that asks who we are."""
+
+    secrets: ClassVar = ("api_key", "api_key_file", "password")
+    places: ClassVar = ("url", "ca_certs")
 
     url: str = ""
     """Address of the server."""

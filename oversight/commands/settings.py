@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
 import orjson
-from dotenv import dotenv_values
 from pydantic import SecretStr
 from rich.table import Table
 
-from oversight.settings import ENV_FILE, PARTS, Part, load, variable
+from oversight.settings import PARTS, Part, load, origin, variable
 from oversight.tables import console
 
 MASK = "********"
@@ -41,13 +39,13 @@ def command(*, as_json: bool) -> None:
 def rows_of(part: type[Part]) -> list[dict[str, Any]]:
     """One row a setting of one part: `setting`, `value`, `from`, `meaning`."""
     values = load(part)
-    in_file = {name.upper() for name in dotenv_values(ENV_FILE)}
     rows = []
     for name, field in part.model_fields.items():
         key = variable(part, name)
-        origin = "environment" if key in os.environ else ENV_FILE if key in in_file else "default"
         meaning = " ".join((field.description or "").split())
-        rows.append({"setting": key, "value": shown(getattr(values, name)), "from": origin, "meaning": meaning})
+        rows.append(
+            {"setting": key, "value": shown(getattr(values, name)), "from": origin(part, name), "meaning": meaning}
+        )
     return rows
 
 
