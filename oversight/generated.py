@@ -40,14 +40,14 @@ def settings_page() -> str:
         "From the environment, or from a file `.env` in the folder where the command is started; the environment wins.",
         "`oversight settings` prints what holds.",
         "",
-        "A variable that begins with `OVERSIGHT_` and is not listed here is refused. So is one that begins with `ELASTICSEARCH_`, `ELASTIC_`",
-        "or `KIBANA_` in a `.env` that has settings of ours; the names of `docker-compose.yml` are known. In the environment other software",
-        "has such names, too: there, one that is nearly a setting gets a warning.",
+        "A variable that begins with `OVERSIGHT_` and is not listed here is refused. So is one that begins with",
+        "`ELASTICSEARCH_`, `ELASTIC_` or `KIBANA_` in a `.env` that has settings of ours; the names of `docker-compose.yml`",
+        "are known. In the environment other software has such names, too: there, one that is nearly a setting gets a warning.",
         "",
-        "The file can name the server that keys are sent to. So `.env` must belong to you or to root, and nobody else may write it; a group",
-        "may if it is your own (your name, no other member). A secret from the environment never goes to an address from the file, nor to",
-        "one that a certificate authority from the file vouches for: put both into the environment, or both into the file. `${NAME}` in the",
-        "file is not filled in.",
+        "The file can name the server that keys are sent to. So `.env` must belong to you or to root, and nobody else may write",
+        "it; a group may if it is your own (your name, no other member). A secret from the environment never goes to an address",
+        "from the file, nor to one that a certificate authority from the file vouches for: put both into the environment, or",
+        "both into the file. `${NAME}` in the file is not filled in.",
     ]
     for part in PARTS:
         lines += [
