@@ -25,6 +25,9 @@ VERDICT = f"{ROOT}.verdict"
 JUDGED: Query = any_of(*({"term": {VERDICT: verdict}} for verdict in VERDICTS))
 NO_LABEL = "the verdict leaves the label open (give it with --label)"
 NO_PLAIN_WORD = "a word that no CSV reader takes plainly"
+FORMULA = "a word that a spreadsheet takes for a formula"
+FORMULA_BEGINS = frozenset("=+-@")
+"""A number may begin so as well. Tabs, line ends and letters beyond ASCII, such as a wide equals sign, are no plain words anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,17 @@ def row_of(hit: Hit, contract: ModelContract) -> Row | str:
     label = confirmed_label(said["verdict"] or "", given=said["label"], predicted=predicted, labels=contract.labels)
     if label is None:
         return NO_LABEL
+    unusual = _unusual(label)
+    if unusual is not None:
+        return f"the label is {unusual}"
     values: list[float | str] = []
     for feature in contract.features:
         value = _value(source, feature)
         if value is None:
             return f"{feature.field} is missing or no {'number' if feature.kind == 'float' else 'word'}"
-        if isinstance(value, str) and not _is_plain(value):
-            return f"{feature.field} holds {NO_PLAIN_WORD}"
+        unusual = _unusual(value)
+        if unusual is not None:
+            return f"{feature.field} holds {unusual}"
         values.append(value)
     provenance = {
         "id": hit.id, "index": hit.index, **said, "predicted": predicted,
@@ -123,5 +130,20 @@ def _digits(number: float) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def _is_plain(word: str) -> bool:
-    return bool(word) and word.isascii() and word.isprintable() and not set(word) & set(',"') and word == word.strip()
+def _unusual(value: float | str) -> str | None:
+    """Why a word does not go into a file that people open in a spreadsheet and CSV readers read; None: it does.
+
+    A semicolon is in it because spreadsheets of many countries divide a line there: `x;=1+1` would hold a formula.
+    """
+    if not isinstance(value, str):
+        return None
+    if not value or not value.isascii() or not value.isprintable() or set(value) & set(',";') or value != value.strip():
+        return NO_PLAIN_WORD
+    return FORMULA if value[0] in FORMULA_BEGINS and not _is_number(value) else None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
