@@ -11,14 +11,15 @@ One file, `model.onnx`. Its `metadata_props` hold this contract as JSON under `M
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from contract.errors import ArtifactError
-from contract.profile import profile_problems
+from contract.errors import ArtifactError, shorten
+from contract.fields import IGNORE_ABOVE
+from contract.reading import Part, parse, refuse
+from contract.rules import problems_of, problems_of_new
 
 METADATA_KEY = "oversight.contract"
 FORMAT = 1
@@ -28,9 +29,6 @@ NUMERIC_INPUT, CATEGORICAL_INPUT = "numeric", "categorical"
 PROBABILITIES_OUTPUT, NOVELTY_OUTPUT = "probabilities", "novelty"
 VERSION_DIGITS = 12
 """`oversight.model.version` is that many hex digits of the file's SHA-256."""
-SHARES_TOLERANCE = 1e-3
-"""Shares are written rounded; together they may pass 1 by so much."""
-
 FeatureKind = Literal["float", "string"]
 
 
@@ -147,122 +145,42 @@ class ModelContract:
         return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str) -> ModelContract:
+    def from_json(cls, text: str, *, written: bool = False) -> ModelContract:
         """Read and check a contract.
 
+        Args:
+            text: JSON.
+            written: a person wrote it, for an artifact that is made now. Then unknown keys and unusual names are
+                refused as well; artifacts that have them exist, and are still served.
         Raises:
-            ArtifactError: not JSON, another format, or a key that is missing, of the wrong type or inconsistent.
+            ArtifactError: not JSON, another format, or values that are missing or wrong: all of them at once.
         """
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            raise ArtifactError(
-                f"the contract in the artifact is not JSON ({error}); convert the model again"
-            ) from None
-        return cls.from_dict(data)
+        return cls.from_dict(parse(text), written=written)
 
     @classmethod
-    def from_dict(cls, data: Any) -> ModelContract:
+    def from_dict(cls, data: Any, *, written: bool = False) -> ModelContract:
         """As `from_json`, from plain JSON values."""
         if not isinstance(data, dict):
-            raise ArtifactError("the contract in the artifact is not a JSON object; convert the model again")
-        if data.get("format") != FORMAT:
+            raise ArtifactError("the contract is not a JSON object")
+        if data.get("format") != FORMAT or isinstance(data.get("format"), bool):
             raise ArtifactError(
-                f"the contract in the artifact has format {data.get('format')!r}, this Oversight reads {FORMAT}; "
-                f"convert the model with the same version of Oversight that serves it"
+                f"the contract has format {shorten(data.get('format'))}, this Oversight reads {FORMAT}; "
+                f'write `"format": {FORMAT}`, or convert the model with the version of Oversight that serves it'
             )
-        try:
-            contract = cls(
-                name=_text(data, "name"),
-                features=tuple(_feature_from_dict(item) for item in _list(data, "features")),
-                labels=tuple(_label_from_dict(item) for item in _list(data, "labels")),
-                families=tuple(str(family) for family in _list(data, "families")),
-                novelty_threshold=_number(data, "novelty_threshold"),
-                usual_of=_text({"usual_of": cls.usual_of, **data}, "usual_of"),
-                training=_mapping(data, "training"),
-                libraries=_mapping(data, "libraries"),
-                heldout=_mapping(data, "heldout"),
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ArtifactError(f"the contract in the artifact is damaged: {error}; convert the model again") from None
-        contract.check()
+        problems: list[str] = []
+        part = Part(data, problems)
+        contract, readable = _contract_of(part, written=written)
+        whole = contract == readable and not part.broken
+        refuse([*problems, *problems_of(readable, whole=whole), *(problems_of_new(readable) if written else [])])
         return contract
 
     def check(self) -> None:
         """Whether the parts of the contract fit together.
 
         Raises:
-            ArtifactError: names the part that does not.
+            ArtifactError: names all that do not.
         """
-        problems = [*_check_features(self.features), *_check_labels(self.labels, self.families)]
-        if not self.name:
-            problems.append("`name` is empty")
-        if self.novelty_threshold is not None and not 0.0 <= self.novelty_threshold <= 1.0:
-            problems.append(f"`novelty_threshold` is {self.novelty_threshold}, expected 0 to 1")
-        if problems:
-            raise ArtifactError(f"the model's contract is inconsistent: {'; '.join(problems)}")
-
-
-def _check_features(features: tuple[Feature, ...]) -> list[str]:
-    problems = [] if features else ["`features` is empty"]
-    for attribute in ("name", "field"):
-        values = [getattr(feature, attribute) for feature in features]
-        problems += [
-            f"feature {attribute} {v!r} occurs twice" for v in sorted({v for v in values if values.count(v) > 1})
-        ]
-    for feature in features:
-        if feature.kind not in ("float", "string"):
-            problems.append(f"feature {feature.name!r} has kind {feature.kind!r}, expected float or string")
-        if feature.kind == "string" and not feature.vocabulary:
-            problems.append(f"string feature {feature.name!r} has no vocabulary")
-        if len(set(feature.vocabulary)) != len(feature.vocabulary):
-            problems.append(f"vocabulary of {feature.name!r} names a word twice")
-        if any(not part for part in feature.field.split(".")):
-            problems.append(f"feature {feature.name!r} has the field {feature.field!r}, which no engine takes")
-        problems += _check_usual(feature)
-        problems += _check_profile(feature)
-    return problems
-
-
-def _check_usual(feature: Feature) -> list[str]:
-    problems = []
-    quantiles = [feature.usual_low, feature.usual_middle, feature.usual_high]
-    known = [quantile for quantile in quantiles if quantile is not None]
-    if known != sorted(known):
-        problems.append(
-            f"`usual_low`, `usual_middle`, `usual_high` of {feature.name!r} are {quantiles}, expected ascending"
-        )
-    words = [word for word, _ in feature.usual_shares]
-    problems += [
-        f"`usual_shares` of {feature.name!r} names {word!r}, which is not in its vocabulary"
-        for word in words
-        if word not in feature.vocabulary
-    ]
-    shares = [share for _, share in feature.usual_shares]
-    if any(not 0.0 <= share <= 1.0 for share in shares) or sum(shares) > 1.0 + SHARES_TOLERANCE:
-        problems.append(f"`usual_shares` of {feature.name!r} are no shares of one whole")
-    return problems
-
-
-def _check_profile(feature: Feature) -> list[str]:
-    edges, shares = feature.profile_edges, feature.profile_shares
-    if feature.kind == "string" and (edges or shares):
-        return [f"string feature {feature.name!r} has a profile of numbers; its `usual_shares` are its profile"]
-    return profile_problems(feature.name, edges, shares, tolerance=SHARES_TOLERANCE)
-
-
-def _check_labels(labels: tuple[Label, ...], families: tuple[str, ...]) -> list[str]:
-    problems = [] if len(labels) > 1 else ["`labels` has fewer than two entries"]
-    names = [label.name for label in labels]
-    problems += [f"label {name!r} occurs twice" for name in sorted({name for name in names if names.count(name) > 1})]
-    problems += [
-        f"label {label.name!r} has the family {label.family!r}, which is not in `families`"
-        for label in labels
-        if label.family not in families
-    ]
-    problems += [f"label {label.name!r} has severity {label.severity}, expected 0 to 100"
-                 for label in labels if not 0 <= label.severity <= 100]  # fmt: skip
-    return problems
+        refuse([*problems_of(self), *problems_of_new(self)])
 
 
 def _feature_to_dict(feature: Feature) -> dict[str, Any]:
@@ -278,29 +196,76 @@ def _feature_to_dict(feature: Feature) -> dict[str, Any]:
     return data | {"background": feature.background} | known
 
 
-def _feature_from_dict(data: Mapping[str, Any]) -> Feature:
-    background = data.get("background")
-    return Feature(
-        name=_text(data, "name"),
-        field=_text(data, "field"),
-        kind=data["kind"],
-        vocabulary=tuple(str(word) for word in data.get("vocabulary", ())),
-        minimum=_number(data, "minimum"),
-        maximum=_number(data, "maximum"),
-        background=background if isinstance(background, str) else _number(data, "background"),
-        usual_low=_number(data, "usual_low"),
-        usual_middle=_number(data, "usual_middle"),
-        usual_high=_number(data, "usual_high"),
-        usual_shares=_shares(data),
-        profile_edges=_numbers(data, "profile_edges"),
-        profile_shares=_numbers(data, "profile_shares"),
+def _contract_of(part: Part, *, written: bool) -> tuple[ModelContract, ModelContract]:
+    """The contract, and that part of it whose values could be read: rules say nothing of what is no value."""
+    if written:
+        part.only(_KEYS)
+    features = [(_feature_of(item, written=written), item) for item in part.objects("features", _WRITE_FEATURES)]
+    labels = [(_label_of(item, written=written), item) for item in part.objects("labels", _WRITE_LABELS)]
+    families = () if part.missing("families", _WRITE_FAMILIES) else part.texts("families", _WRITE_FAMILIES)
+    contract = ModelContract(
+        name=part.text("name", 'a name such as "rivers"'),
+        features=tuple(feature for feature, _ in features),
+        labels=tuple(label for label, _ in labels),
+        families=families,
+        novelty_threshold=part.number("novelty_threshold"),
+        usual_of=part.text("usual_of", "text", default=ModelContract.usual_of),
+        training=part.mapping("training"),
+        libraries=part.mapping("libraries"),
+        heldout=part.mapping("heldout"),
+    )
+    return contract, replace(
+        contract,
+        name=contract.name or "unreadable",
+        features=tuple(feature for feature, item in features if not item.broken),
+        labels=tuple(label for label, item in labels if not item.broken),
+        families=families or tuple({label.family for label in contract.labels}),
     )
 
 
-def _shares(data: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+_KEYS = ("format", "name", "features", "labels", "families", "novelty_threshold", "usual_of", "training", "libraries",
+         "heldout")  # fmt: skip
+_FEATURE_KEYS = tuple(Feature.__dataclass_fields__)
+_LABEL_KEYS = tuple(Label.__dataclass_fields__)
+_WRITE_FEATURES = (
+    'one object for each input of the model, such as {"name": "depth_m", "field": "river.depth_m", "kind": "float"}'
+)
+_WRITE_LABELS = (
+    'one object for each output of the model, in its order, such as {"name": "calm", "family": "calm", "severity": 0}'
+)
+_WRITE_FAMILIES = 'the list of the families that the labels have, such as ["calm", "danger"]'
+
+
+def _feature_of(part: Part, *, written: bool) -> Feature:
+    if written:
+        part.only(_FEATURE_KEYS)
+    kind = part.text("kind", '"float" or "string"')
+    if kind not in ("float", "string") and part.data.get("kind"):
+        part.say(f'`kind` is {shorten(kind)}; write "float" or "string"')
+    background = part.data.get("background")
+    words = "a list of the words in the order of their codes, as text"
+    return Feature(
+        name=part.text("name", 'a name such as "depth_m"'),
+        field=part.text("field", 'where a document has the value, such as "river.depth_m"'),
+        kind="string" if kind == "string" else "float",
+        vocabulary=part.texts("vocabulary", words, longest=IGNORE_ABOVE) if "vocabulary" in part.data else (),
+        minimum=part.number("minimum"),
+        maximum=part.number("maximum"),
+        background=part.clean("`background`", background) if isinstance(background, str) else part.number("background"),
+        usual_low=part.number("usual_low"),
+        usual_middle=part.number("usual_middle"),
+        usual_high=part.number("usual_high"),
+        usual_shares=_shares(part),
+        profile_edges=part.numbers("profile_edges"),
+        profile_shares=part.numbers("profile_shares"),
+    )
+
+
+def _shares(part: Part) -> tuple[tuple[str, float], ...]:
     """The shares, the commonest word first; the order in the file does not count."""
-    shares = [(word, _number({word: share}, word) or 0.0) for word, share in _mapping(data, "usual_shares").items()]
-    return tuple(sorted(shares, key=lambda pair: (-pair[1], pair[0])))
+    shares = Part(part.mapping("usual_shares"), part.problems, f"{part.place}, `usual_shares`")
+    found = [(word, shares.number(word) or 0.0) for word in shares.data]
+    return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _label_to_dict(label: Label) -> dict[str, Any]:
@@ -323,45 +288,36 @@ def _label_to_dict(label: Label) -> dict[str, Any]:
     return data
 
 
-def _label_from_dict(data: Mapping[str, Any]) -> Label:
-    technique = data.get("technique")
+def _label_of(part: Part, *, written: bool) -> Label:
+    if written:
+        part.only(_LABEL_KEYS)
     return Label(
-        name=_text(data, "name"),
-        family=_text(data, "family"),
-        severity=int(data["severity"]),
-        technique=None if technique is None else Technique(**{**technique, "tactic": Tactic(**technique["tactic"])}),
+        name=part.text("name", 'the label, such as "flood"'),
+        family=part.text("family", "one of `families`"),
+        severity=part.whole("severity", "a whole number from 0 (harmless) to 100"),
+        technique=_technique_of(part),
     )
 
 
-def _text(data: Mapping[str, Any], key: str) -> str:
-    value = data[key]
-    if not isinstance(value, str):
-        raise TypeError(f"`{key}` is {value!r}, expected text")
-    return value
-
-
-def _list(data: Mapping[str, Any], key: str) -> list[Any]:
-    value = data[key]
-    if not isinstance(value, list):
-        raise TypeError(f"`{key}` is no list")
-    return value
-
-
-def _mapping(data: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = data.get(key, {})
-    if not isinstance(value, dict):
-        raise TypeError(f"`{key}` is no object")
-    return value
-
-
-def _numbers(data: Mapping[str, Any], key: str) -> tuple[float, ...]:
-    return tuple(_number({key: item}, key) or 0.0 for item in _list({key: [], **data}, key))
-
-
-def _number(data: Mapping[str, Any], key: str) -> float | None:
-    value = data.get(key)
-    if value is None:
+def _technique_of(label: Part) -> Technique | None:
+    data = label.mapping("technique")
+    if not data:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError(f"`{key}` is {value!r}, expected a finite number")
-    return float(value)
+    part = Part(data, label.problems, f"{label.place}, `technique`")
+    part.only(Technique.__dataclass_fields__)
+    tactic = Part(part.mapping("tactic"), label.problems, f"{label.place}, `tactic`")
+    tactic.only(Tactic.__dataclass_fields__)
+    return Technique(
+        *_named(part),
+        tactic=Tactic(*_named(tactic)),
+        **{key: part.text(key, "text") for key in _SUB_KEYS if part.data.get(key) is not None},
+    )
+
+
+def _named(part: Part) -> tuple[str, str, str]:
+    """Id, name and page."""
+    write = "text, as ATT&CK has it"
+    return part.text("id", write), part.text("name", write), part.text("reference", write)
+
+
+_SUB_KEYS = ("sub_id", "sub_name", "sub_reference")

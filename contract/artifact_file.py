@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.artifact import METADATA_KEY, VERSION_DIGITS, ModelContract
 from contract.errors import ArtifactError
+from contract.files import open_regular
 from contract.onnx.reader import (
     MAX_MODEL_BYTES,
     ExternalDataError,
@@ -61,8 +61,8 @@ def of_bytes(path: Path, data: bytes) -> ModelFile:
     """
     try:
         return _of_bytes(path, data)
-    except ArtifactError as error:
-        raise ArtifactError(f"{path} {error}") from None
+    except ArtifactError:
+        raise
     except Exception as error:  # noqa: BLE001  bytes of strangers: a fault in reading them must not end a service
         raise ArtifactError(
             f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}); convert the model again"
@@ -74,38 +74,39 @@ def _of_bytes(path: Path, data: bytes) -> ModelFile:
         summary = inspect(data)
     except ExternalDataError:
         raise ArtifactError(
-            "keeps weights in other files (external data), which is refused: an artifact is one file; "
+            f"{path} keeps weights in other files (external data), which is refused: an artifact is one file; "
             "convert the model again with `oversight convert`"
         ) from None
     except UnplainOnnxError as error:
         raise ArtifactError(
-            f"is an ONNX model that ONNX Runtime may read in another way than Oversight does ({error}), which is refused; "
+            f"{path} is an ONNX model that ONNX Runtime may read in another way than Oversight does ({error}), which is refused; "
             f"convert the model again with `oversight convert`"
         ) from None
     except NotOnnxError as error:
         raise ArtifactError(
-            f"is no ONNX model ({error}); run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
+            f"{path} is no ONNX model ({error}); run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
         ) from None
     text = summary.metadata.get(METADATA_KEY)
     if text is None:
         raise ArtifactError(
-            f"is an ONNX model without Oversight's contract ({METADATA_KEY!r} in its metadata); "
+            f"{path} is an ONNX model without Oversight's contract ({METADATA_KEY!r} in its metadata); "
             f"make an artifact of the Keras model with `oversight convert`"
         )
-    contract = ModelContract.from_json(text)
+    try:
+        contract = ModelContract.from_json(text)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}; correct that, and convert the model again") from None
     return ModelFile(path, data, contract, hashlib.sha256(data).hexdigest(), summary)
 
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ArtifactError(f"{path} is no file; set OVERSIGHT_MODEL to an artifact")
-            if status.st_size > MAX_MODEL_BYTES:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_MODEL_BYTES:
                 raise ArtifactError(
-                    f"{path} has {status.st_size:,} bytes, and an artifact has {MAX_MODEL_BYTES:,} at most; "
-                    f"every process of the service holds it in memory: convert a smaller model"
+                    f"{path} has {size:,} bytes, and an artifact has {MAX_MODEL_BYTES:,} at most, since "
+                    f"every process of the service holds it in memory; convert a smaller model"
                 )
             return file.read(MAX_MODEL_BYTES)
     except FileNotFoundError:
@@ -117,13 +118,9 @@ def _bytes_of(path: Path) -> bytes:
             f"{path} is a folder; set OVERSIGHT_MODEL to the file in it, such as {path / 'model.onnx'}, "
             f"or make it a model folder with `oversight model --model {path} add FILE`"
         ) from None
-    except (OSError, MemoryError) as error:
+    except OSError as error:
         raise ArtifactError(
-            f"the model {path} cannot be read ({getattr(error, 'strerror', None) or 'out of memory'}); "
-            f"check its permissions, or set OVERSIGHT_MODEL"
+            f"the model {path} cannot be read ({error.strerror}); check its permissions, or set OVERSIGHT_MODEL"
         ) from None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """A named pipe would keep the reader waiting for a writer."""
-    return os.open(path, flags | os.O_NONBLOCK)
+    except MemoryError:
+        raise ArtifactError(f"the model {path} cannot be read (out of memory); convert a smaller model") from None

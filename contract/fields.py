@@ -44,6 +44,18 @@ ALERT_ROOT = "oversight.alert"
 SHIPPED_FIELDS = ("rule", "threat", "error", "event.severity", "event.risk_score")
 """Ours to write: what a shipper sends under these names is moved to `oversight.shipped.*`."""
 
+RESERVED = frozenset({
+    "@timestamp", "message", "tags", "csv", "ecs", "data_stream", "error", "oversight", "rule", "threat",
+    "event.original", "event.ingested", "event.created", "event.kind", "event.category", "event.type", "event.module",
+    "event.dataset", "event.severity", "event.risk_score",
+})  # fmt: skip
+"""What pipelines and watcher write in every document. A model's feature cannot be one of these, or below one."""
+
+DERIVED_FROM_KDD = frozenset({
+    "event.duration", "network.transport", "network.protocol", "network.bytes", "source.bytes", "destination.bytes",
+})  # fmt: skip
+"""What the pipelines write besides where a model reads columns of KDD Cup 99."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

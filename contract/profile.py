@@ -15,11 +15,10 @@ MAX_EDGES = 64
 """Bins cost time at every page; a profile of quantiles has about ten."""
 
 
-def profile_problems(name: str, edges: Sequence[float], shares: Sequence[float], *, tolerance: float) -> list[str]:
+def profile_problems(edges: Sequence[float], shares: Sequence[float], *, tolerance: float) -> list[str]:
     """What is wrong with the profile of a float feature, a sentence each; nothing where there is no profile.
 
     Args:
-        name: of the feature.
         edges: inner edges of the bins.
         shares: of the bins.
         tolerance: how far the shares may be from 1 together; they are written rounded.
@@ -28,12 +27,12 @@ def profile_problems(name: str, edges: Sequence[float], shares: Sequence[float],
         return []
     problems = []
     if any(low >= high for low, high in pairwise(edges)):
-        problems.append(f"`profile_edges` of {name!r} are not ascending")
+        problems.append("`profile_edges` are not ascending; write each edge once, the smallest first")
     if not 1 <= len(edges) <= MAX_EDGES or len(shares) != len(edges) + 1:
         problems.append(
-            f"the profile of {name!r} has {len(edges)} edges and {len(shares)} shares, "
+            f"the profile has {len(edges)} edges and {len(shares)} shares, "
             f"expected 1 to {MAX_EDGES} edges and one share more"
         )
     if any(not 0.0 <= share <= 1.0 for share in shares) or abs(sum(shares) - 1.0) > tolerance:
-        problems.append(f"`profile_shares` of {name!r} are no shares that sum to 1")
+        problems.append("`profile_shares` are no shares that sum to 1; write the share of the rows in each bin")
     return problems

@@ -86,11 +86,13 @@ def read_contract(path: Path) -> ModelContract:
         InputError: it cannot be read or is no contract.
     """
     try:
-        return ModelContract.from_json(path.read_text(encoding="utf-8"))
+        return ModelContract.from_json(path.read_text(encoding="utf-8"), written=True)
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error}); name the contract's file") from None
-    except (ArtifactError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no contract of a model: {error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not text in UTF-8; name the contract's file, which is JSON") from None
+    except ArtifactError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def write(path: Path, content: bytes) -> None:

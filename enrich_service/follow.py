@@ -41,8 +41,8 @@ class Follower(threading.Thread):
                 told = self._channel.told(wait_s=wait_s)
             except OSError:
                 return  # the parent is gone, and gunicorn ends this worker
-            except ArtifactError as error:
-                log.error("the new model did not arrive whole, the old one stays: %s", error)
+            except Exception as error:  # noqa: BLE001  the thread must live: without it this worker follows no more
+                log.error("the new model did not arrive whole, the old one stays: %s", _reason(error))
                 continue
             wanted = told or wanted
             gc.collect()  # caches refer to the model that holds them: without this its sessions would stay for long
@@ -60,8 +60,8 @@ class Follower(threading.Thread):
             active = self._open(chosen.active)
             shadow = None if chosen.shadow is None else self._open(chosen.shadow)
             self._models.switch(active, shadow)
-        except (ArtifactError, MemoryError, OSError, RuntimeError) as error:
-            problem = str(error) or type(error).__name__
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the new model, the old one answers
+            problem = _reason(error)
             log.error("a worker cannot open the new model, it serves the old one and tries again: %s", problem)
         self._channel.report(Report(number, self._models.current.artifact.version, problem))
         return problem is None
@@ -72,3 +72,7 @@ class Follower(threading.Thread):
         open_now = [current.artifact, *([current.shadow.artifact] if current.shadow else [])]
         found = [artifact for artifact in open_now if artifact.version == model.version]
         return found[0] if found else open_model(model)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ArtifactError) else f"{type(error).__name__}: {str(error)[:200]}"

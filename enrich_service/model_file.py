@@ -8,7 +8,7 @@ from pathlib import Path
 from contract.artifact import ModelContract
 from contract.artifact_file import ModelFile, of_bytes, read_file
 from contract.errors import ArtifactError
-from enrich_service.pointer import active_version, is_model_folder, unknown_version, version_path
+from enrich_service.pointer import active_version, is_model_folder, unknown_version, version_path, versions_in
 
 __all__ = [
     "ModelFile",
@@ -50,7 +50,7 @@ def read_version(folder: Path, version: str) -> ModelFile:
         ArtifactError: it is not there, or the file in its place is another one or none at all.
     """
     path = version_path(folder, version)
-    if not path.is_file():
+    if version not in versions_in(folder):
         raise unknown_version(folder, version)
     model = read_file(path)
     if model.version != version:

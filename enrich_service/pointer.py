@@ -24,6 +24,7 @@ from typing import Any
 
 from contract.artifact import VERSION_DIGITS
 from contract.errors import ArtifactError, shorten
+from contract.files import open_regular
 
 POINTER, VERSIONS = "active.json", "versions"
 FORMAT = 1
@@ -51,8 +52,11 @@ class Pointer:
 
 
 def is_model_folder(path: Path) -> bool:
-    """Whether a path is a folder that holds versions."""
-    return path.is_dir() and ((path / POINTER).exists() or (path / VERSIONS).is_dir())
+    """Whether a path is a folder that holds versions, and that may be looked into."""
+    try:
+        return path.is_dir() and ((path / POINTER).exists() or (path / VERSIONS).is_dir())
+    except OSError:
+        return False
 
 
 def version_path(folder: Path, version: str) -> Path:
@@ -72,7 +76,15 @@ def artifact_path(path: Path) -> Path:
 def versions_in(folder: Path) -> list[str]:
     """The versions that are there, the one added last first."""
     found = [path for path in (folder / VERSIONS).glob("*.onnx") if _VERSION.fullmatch(path.stem)]
-    return [path.stem for path in sorted(found, key=lambda path: (-path.stat().st_mtime_ns, path.name))]
+    return [path.stem for path in sorted(found, key=lambda path: (-_changed_ns(path), path.name))]
+
+
+def _changed_ns(path: Path) -> int:
+    """When a file changed; 0 where it is gone meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def active_version(folder: Path) -> str:
@@ -116,7 +128,7 @@ def read_pointer(folder: Path) -> Pointer:
     """
     path = folder / POINTER
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = json.loads(file.read(MAX_POINTER_BYTES))
     except FileNotFoundError:
         return Pointer()
@@ -201,7 +213,7 @@ def _checked(path: Path, data: Any) -> Pointer:
     written = data.get("format")
     if type(written) is int and written > FORMAT:
         raise ArtifactError(
-            f"a newer Oversight wrote {path} (format {written}, this one reads {FORMAT}), and it was left as it is; "
+            f"a newer Oversight wrote {path} (format {shorten(written)}, this one reads {FORMAT}), and it was left as it is; "
             f"run the newer Oversight, or name another model folder"
         )
     if written != FORMAT:

@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+AGAIN_S = 5
+"""Seconds until another worker is tried in the place of one that could not start."""
 LOOK_S = 0.5
 """Seconds between two looks at the model folder and at the workers."""
 KEEPALIVE_S = 75
@@ -191,10 +194,16 @@ class Worker(AdmittingWorker):
         """Make the routes; told to stop meanwhile, end in peace: an import cut short fails in its own ways."""
         try:
             super().load_wsgi()
-        except Exception:
-            if self.alive:
+        except Exception as error:
+            if not self.alive:
+                sys.exit(0)
+            if self.age <= self.app.config.workers:
                 raise
-            sys.exit(0)
+            log.error(
+                "a new worker cannot start (%s: %s); another is tried in %d s", type(error).__name__, error, AGAIN_S
+            )
+            time.sleep(AGAIN_S)
+            sys.exit(1)  # with gunicorn's own number for this, the whole service would end
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer a request that could not be read."""

@@ -108,25 +108,24 @@ class Switch:
             pointer = self._pointer()
             chosen = self._read(pointer)
             self._refuse_foreign(chosen.active, allowed=pointer is not None and pointer.foreign)
-        except ArtifactError as error:
-            self._refused(str(error))
-            return
-        if chosen.versions == self.chosen.versions:
-            if asked:
+            if chosen.versions != self.chosen.versions:
+                self._trial = _Trial(chosen, TryOut(chosen.models, limit_s=self._limit_s), began_s)
+            elif asked:
                 log.info("asked for a look at the model: version %s is served already", chosen.active.version)
-            return
-        self._trial = _Trial(chosen, TryOut(chosen.models, limit_s=self._limit_s), began_s)
+        except Exception as error:  # noqa: BLE001  whatever is in the folder, this process and its workers go on
+            self._refused(_reason(error))
 
     def _go_on(self, trial: _Trial) -> None:
-        problems = trial.process.poll()
-        if problems is None:
+        try:
+            problems = trial.process.poll()
+            if problems is None:
+                return
+            chosen = self._tried(trial.chosen, problems)
+        except Exception as error:  # noqa: BLE001  as above
+            self.close()
+            self._refused(_reason(error))
             return
         self.close()
-        try:
-            chosen = self._tried(trial.chosen, problems)
-        except ArtifactError as error:
-            self._refused(str(error))
-            return
         if chosen.versions != self.chosen.versions:
             self._before, self.chosen, self._settled, self._late = self.chosen, chosen, False, False
             self.round += 1
@@ -235,6 +234,13 @@ def facts(chosen: Chosen) -> dict[str, str]:
     if shadow is not None:
         said |= {"oversight.shadow.model.id": shadow.contract.name, "oversight.shadow.model.version": shadow.version}
     return said
+
+
+def _reason(error: Exception) -> str:
+    """Why a model is refused; a fault that no artifact should cause is named by its type as well."""
+    if isinstance(error, ArtifactError):
+        return str(error)
+    return f"{type(error).__name__}: {str(error)[:200]}; send the service a SIGHUP to have it look again"
 
 
 def _no_shadow(why: str) -> None:

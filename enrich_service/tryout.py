@@ -1,6 +1,6 @@
 """Opening models in a process of their own, before anything answers with them.
 
-    TryOut(models) ── fork ──▶ child: ONNX Runtime, one row answered by each ──▶ pipe ──▶ what is wrong with each
+    TryOut(models) ── fork ──▶ child: ONNX Runtime, one document answered by each ──▶ pipe ──▶ what is wrong with each
                                   └─ crashes, or takes too long: nothing comes through the pipe, and that is the answer
 
 ONNX Runtime does not survive a fork, so the process that forks the workers never imports it. The child ends itself
@@ -119,13 +119,13 @@ def _answer(models: Sequence[ModelFile], pipe: int, limit_s: float) -> None:
 
 def _problem(model: ModelFile) -> str | None:
     try:
-        from enrich_service.artifact import open_model
+        from enrich_service.rehearsal import rehearse
 
-        open_model(model)
+        rehearse(model)
     except ArtifactError as error:
         return str(error)
-    except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, it would happen in every worker
         return (
-            f"{model.path}: it cannot be opened ({type(error).__name__}: {str(error)[:200]}); convert the model again"
+            f"{model.path}: it cannot be served ({type(error).__name__}: {str(error)[:200]}); convert the model again"
         )
     return None

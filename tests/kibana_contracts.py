@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from contract.artifact import Feature, Label, ModelContract, Tactic, Technique
+from contract.kdd99 import UNKNOWN_LABEL
 from enrich_service.artifact import read_contract
 from oversight.settings import DEFAULT_MODEL
 
@@ -15,8 +16,10 @@ __all__ = ["CONTRACTS", "SHIPPED_MODEL", "shipped_contract"]
 SHIPPED_MODEL: Path = DEFAULT_MODEL
 TACTIC = Tactic("TA0043", "Reconnaissance", "https://attack.mitre.org/tactics/TA0043/")
 TECHNIQUE = Technique("T1595", "Active Scanning", "https://attack.mitre.org/techniques/T1595/", TACTIC)
-WORDS = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=12)
-"""Labels of users: any letters, among them quotes, brackets and line ends."""
+WORDS = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=12).filter(
+    lambda word: word.strip() and word != UNKNOWN_LABEL
+)
+"""Labels of users: any letters, among them quotes and brackets."""
 
 
 def shipped_contract() -> ModelContract:
@@ -40,7 +43,7 @@ def _contracts(draw: st.DrawFn) -> ModelContract:
     threshold = draw(st.none() | st.floats(0, 1))
     rows = draw(st.none() | st.fixed_dictionaries({name: st.integers(0, 10**6) for name in names}))
     contract = ModelContract(
-        name=draw(WORDS),
+        name=draw(st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True).filter(lambda name: ".." not in name)),
         features=(Feature("heat", "turbine.heat", "float"), Feature("mode", "turbine.mode", "string", ("on", "off"))),
         labels=labels,
         families=tuple(families),

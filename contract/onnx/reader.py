@@ -37,6 +37,9 @@ MAX_DEPTH = 90
 MAX_MODEL_BYTES = 512 * 1024 * 1024
 """Largest file that is read. Every process that serves it holds it in memory, and a tabular model has some megabytes."""
 
+MAX_METADATA_BYTES = 16 * 1024 * 1024
+"""Of all `metadata_props` together; a contract may have half of it."""
+
 _INT32_MAX, _INT32_NEGATIVE = 2**31 - 1, 2**64 - 2**31
 """What a 32-bit number may be; a negative one is written with 64 bits. Of any other, parsers drop the upper bits."""
 
@@ -99,7 +102,7 @@ def _has_graph(data: memoryview) -> bool:
 
 
 def _summary(data: memoryview) -> Summary:
-    found, has_graph = Summary(), False
+    found, has_graph, size = Summary(), False, 0
     for number, value, _ in segments(data):
         match MESSAGES["ModelProto"][number].name, value:
             case "graph", _:
@@ -107,6 +110,9 @@ def _summary(data: memoryview) -> Summary:
             case "ir_version", int(version):
                 found.ir_version = version
             case "metadata_props", memoryview() as entry:
+                size += len(entry)
+                if size > MAX_METADATA_BYTES:
+                    raise UnplainOnnxError(f"its metadata has more than {MAX_METADATA_BYTES:,} bytes")
                 parts = dict(fields(entry))
                 key = text(parts.get(1))
                 if key in found.metadata:

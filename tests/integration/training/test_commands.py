@@ -249,9 +249,9 @@ def test_evaluate_refuses_what_is_no_artifact(tmp_path: Path) -> None:
         item.value = item.value.replace('"dos"', '"flood"')
     onnx.save(shipped, tmp_path / "other.onnx")
     for name, words in (
-        ("none.onnx", "No such file"),
-        ("text.onnx", "is no ONNX graph"),
-        ("bare.onnx", "has no 'oversight.contract'"),
+        ("none.onnx", "there is no model at"),
+        ("text.onnx", "is no ONNX model"),
+        ("bare.onnx", "without Oversight's contract"),
         ("other.onnx", "has the families flood, which KDD Cup 99 has not"),
     ):
         run = oversight_here("evaluate", "--data", data, "--model", tmp_path / name)

@@ -50,4 +50,4 @@ def test_any_column_gives_a_profile_that_the_contract_takes(seed: int) -> None:
     values: NDArray[np.float32] = random.lognormal(2, 2, 400).round(random.integers(0, 4)).astype(np.float32)
     edges, shares = profile(values, random.integers(1, 9, 400), seen=values)
     assert len(edges) <= PARTS + 1
-    assert profile_problems("x", edges.tolist(), shares, tolerance=1e-4) == []
+    assert profile_problems(edges.tolist(), shares, tolerance=1e-4) == []
