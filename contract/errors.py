@@ -13,6 +13,7 @@ OversightError
     ├── SettingsError        a setting is wrong or two of them contradict each other (exit 64)
     ├── ArtifactError        the file is no artifact of Oversight, or a damaged one (exit 64)
     ├── InputError           a file or folder that was named cannot be read as what it should be (exit 1)
+    │   └── UnreadableFileError  one of the files to ship cannot be read; the others can be
     └── ConversionError      a Keras model cannot be exported, or ONNX does not answer as Keras does (exit 1)
 """
 
@@ -129,6 +130,12 @@ class InputError(OperatorError):
     """A named file, folder or stream cannot be read as what it should be."""
 
     code = "input_error"
+
+
+class UnreadableFileError(InputError):
+    """One file to ship cannot be read, or not as lines of text; other files are shipped all the same."""
+
+    code = "unreadable_file"
 
 
 class ConversionError(OperatorError):

@@ -1,16 +1,17 @@
 r"""Bytes of a file into lines, and lines into batches. No I/O but the `read` that is passed in.
 
-    read(n) ──▶ chunks ──▶ Line(offset, content, end) ──▶ batches, bounded by count and bytes
+    read(n) ──▶ chunks ──▶ Splitter ──▶ Line(offset, content, end) ──▶ batches, bounded by count and bytes
 
-A line ends in `\n` or `\r\n`. Blank lines are lines; a line end at the end of the file begins no further line.
+A line ends in `\n` or `\r\n`. Blank lines are lines too (`reading.rows` skips them); a line end at the end of the file begins
+no further line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from contract.errors import InputError
+from contract.errors import InputError, UnreadableFileError
 
 CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 32 * 1024 * 1024
@@ -32,6 +33,58 @@ class Line(NamedTuple):
     """False for a last line that has no line end (yet)."""
 
 
+class Lines:
+    """Splits bytes into lines as they come, in pieces of any length.
+
+    Args:
+        offset: where the first byte stands in the file; it begins a line.
+        max_line_bytes: longest line that is taken.
+    """
+
+    def __init__(self, offset: int = 0, *, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        self._offset, self._max_line_bytes = offset, max_line_bytes
+        self._open_parts: list[bytes] = []
+        self._open_bytes = 0
+
+    def feed(self, piece: bytes) -> Iterator[Line]:
+        """The lines that end in this piece.
+
+        Raises:
+            UnreadableFileError: a line is longer than allowed.
+        """
+        *whole, rest = piece.split(b"\n")
+        if whole and self._open_parts:
+            whole[0] = b"".join([*self._open_parts, whole[0]])
+            self._open_parts, self._open_bytes = [], 0
+        for content in whole:
+            begin, self._offset = self._offset, self._offset + len(content) + 1
+            yield Line(begin, without_return(content), self._offset)
+        if rest:
+            self._open_parts.append(rest)
+            self._open_bytes += len(rest)
+        if self._open_bytes > self._max_line_bytes:
+            raise UnreadableFileError(
+                f"the line at byte {self._offset} is longer than {self._max_line_bytes} bytes; "
+                f"expected text in lines: is this a log file?"
+            )
+
+    def close(self, *, complete: bool) -> Iterator[Line]:
+        """The last line, if it has no line end and nothing more is expected (`complete`)."""
+        if self._open_parts and complete:
+            last = b"".join(self._open_parts)
+            yield Line(self._offset, without_return(last), self._offset + len(last), terminated=False)
+
+
+class Splitter(Protocol):
+    """Makes lines of bytes."""
+
+    def feed(self, piece: bytes) -> Iterator[Line]:
+        """The lines that are whole by now."""
+
+    def close(self, *, complete: bool) -> Iterator[Line]:
+        """What is left at the end."""
+
+
 def read_lines(
     read: Callable[[int], bytes],
     start: int = 0,
@@ -40,39 +93,26 @@ def read_lines(
     chunk_bytes: int = CHUNK_BYTES,
     max_line_bytes: int = MAX_LINE_BYTES,
 ) -> Iterator[Line]:
+    """Lines of what `read` gives until it gives nothing; arguments as `Lines` and `split` have them."""
+    return split(read, Lines(start, max_line_bytes=max_line_bytes), complete=complete, chunk_bytes=chunk_bytes)
+
+
+def split(
+    read: Callable[[int], bytes], splitter: Splitter, *, complete: bool = True, chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[Line]:
     """Lines of what `read` gives until it gives nothing.
 
     Args:
         read: the next bytes, at most as many as asked for; empty at the end.
-        start: offset of the first byte in the file; it begins a line.
+        splitter: makes lines of them.
         complete: a last line without a line end counts; otherwise it waits for the rest.
         chunk_bytes: how much to ask for at once; no influence on the lines.
-        max_line_bytes: longest line that is taken.
     Raises:
-        InputError: a line is longer.
+        UnreadableFileError: what is read is no text in lines.
     """
-    offset, open_bytes = start, 0
-    open_parts: list[bytes] = []
     while chunk := read(chunk_bytes):
-        *whole, rest = chunk.split(b"\n")
-        if whole and open_parts:
-            whole[0] = b"".join([*open_parts, whole[0]])
-            open_parts, open_bytes = [], 0
-        for piece in whole:
-            end = offset + len(piece) + 1
-            yield Line(offset, without_return(piece), end)
-            offset = end
-        if rest:
-            open_parts.append(rest)
-            open_bytes += len(rest)
-        if open_bytes > max_line_bytes:
-            raise InputError(
-                f"the line at byte {offset} is longer than {max_line_bytes} bytes; "
-                f"expected text in lines: is this a log file?"
-            )
-    if open_parts and complete:
-        last = b"".join(open_parts)
-        yield Line(offset, without_return(last), offset + len(last), terminated=False)
+        yield from splitter.feed(chunk)
+    yield from splitter.close(complete=complete)
 
 
 def without_return(piece: bytes) -> bytes:

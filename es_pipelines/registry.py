@@ -17,7 +17,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,11 +28,14 @@ from contract.errors import InputError
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1 lacks the keys `header` and, at first, `earlier`; it is read as well."""
 MAX_ENTRIES = 10_000
 """Oldest entries beyond are forgotten, so that writing the registry stays fast (about 3 MB)."""
 MAX_EARLIER = 8
 """Paths that are remembered of a file besides the first and the last one."""
+Pread = Callable[[int, int], bytes]
+"""Gives so many bytes of a file from an offset on, fewer at its end."""
 GONE = -1
 """Device and inode of a file whose content was replaced: the entry only keeps its generation taken."""
 
@@ -63,6 +66,8 @@ class Entry:
     """Sum of the ids of all acknowledged lines: tells a copy of the file from a new file at its path."""
     events: int = 0
     """Lines that are in the stream, header lines not counted."""
+    header: int = -1
+    """Where the header line stands that names the columns behind `offset`; -1: look at the file's first lines."""
     earlier: tuple[str, ...] = ()
     """Where the file was seen before, the first path first: what was stored from there is its own."""
 
@@ -124,6 +129,10 @@ class Registry:
         """Generations of a name that belong to files we know."""
         return {entry.generation for entry in self.entries if (entry.observer, entry.name) == (observer, name)}
 
+    def had_events(self, entry: Entry) -> bool:
+        """Whether a file of this name, this one or one before a rotation, has given events."""
+        return any(one.events and (one.observer, one.name) == (entry.observer, entry.name) for one in self.entries)
+
     def replace(self, old: Entry | None, new: Entry) -> Entry:
         """Put an entry in place of another, or add it; returns the new one."""
         if old is not None:
@@ -138,7 +147,7 @@ class Registry:
     def forget_offsets(self) -> None:
         """Begin every file anew, in its generation: the stream was made anew."""
         self.entries = [
-            dataclasses.replace(entry, offset=0, open_line=-1, head="", tail="", checksum=0, events=0)
+            dataclasses.replace(entry, offset=0, open_line=-1, head="", tail="", checksum=0, events=0, header=-1)
             for entry in self.entries
         ]
 
@@ -165,24 +174,22 @@ class Fingerprint:
     SPAN_BYTES: ClassVar[int] = 1024
 
     @classmethod
-    def head(cls, descriptor: int, offset: int) -> str:
+    def head(cls, pread: Pread, offset: int) -> str:
         """Digest of the first bytes, at most up to `offset`."""
-        return cls._digest(os.pread(descriptor, min(cls.SPAN_BYTES, offset), 0))
+        return cls._digest(pread(min(cls.SPAN_BYTES, offset), 0))
 
     @classmethod
-    def tail(cls, descriptor: int, offset: int) -> str:
+    def tail(cls, pread: Pread, offset: int) -> str:
         """Digest of the last bytes before `offset`."""
         start = max(0, offset - cls.SPAN_BYTES)
-        return cls._digest(os.pread(descriptor, offset - start, start))
+        return cls._digest(pread(offset - start, start))
 
     @classmethod
-    def fits(cls, descriptor: int, entry: Entry) -> bool:
+    def fits(cls, pread: Pread, entry: Entry) -> bool:
         """Whether a file still has the bytes that were acknowledged: not cut, not overwritten."""
-        if os.fstat(descriptor).st_size < entry.offset:
-            return False
         if entry.offset == 0:
             return True
-        return (entry.head, entry.tail) == (cls.head(descriptor, entry.offset), cls.tail(descriptor, entry.offset))
+        return (entry.head, entry.tail) == (cls.head(pread, entry.offset), cls.tail(pread, entry.offset))
 
     @staticmethod
     def _digest(content: bytes) -> str:
@@ -260,22 +267,25 @@ def _parse(path: Path, content: Any) -> Registry:
             f"a newer Oversight wrote the registry {path} (format {written}, this one reads {FORMAT}), and it was left as it "
             f"is; ship with the newer Oversight, or give this one another OVERSIGHT_STATE, where it asks the stream"
         )
-    if written != FORMAT:
-        raise ValueError(f"expected an object of format {FORMAT}")
+    if written not in range(1, FORMAT + 1):
+        raise ValueError(f"expected an object of format 1 to {FORMAT}")
     registry = Registry(path, [_entry(raw) for raw in content["files"]])
     registry.index_uuid = _typed(content, "index_uuid", str)
     registry.index_number = _typed(content, "index_number", int)
     return registry
 
 
+_OF_LATER_FORMATS: dict[str, Any] = {"earlier": [], "header": -1}
+"""Keys that a registry of an earlier Oversight lacks."""
 _TYPES: dict[str, type] = {"int": int, "str": str, "bool": bool}
 
 
 def _entry(raw: Any) -> Entry:
+    raw = {**_OF_LATER_FORMATS, **raw}
     fields = [one for one in dataclasses.fields(Entry) if one.name != "earlier"]
-    if not isinstance(raw, dict) or set(raw) - {"earlier"} != {one.name for one in fields}:
+    if set(raw) - {"earlier"} != {one.name for one in fields}:
         raise ValueError("a file's entry has other keys than expected")
-    earlier = raw.get("earlier", [])  # absent in a registry of before there was this key
+    earlier = raw["earlier"]
     if not isinstance(earlier, list) or not all(isinstance(path, str) for path in earlier):
         raise ValueError("earlier is no list of texts")
     known = {one.name: _typed(raw, one.name, _TYPES[str(one.type)]) for one in fields}

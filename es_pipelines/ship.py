@@ -1,6 +1,6 @@
 """Send files of raw lines to Elasticsearch: every line once, whatever stops or restarts in between.
 
-    file ──▶ lines ──▶ events ──▶ batches ──▶ bulk create ──▶ outcomes ──▶ registry: acknowledged up to here
+    file ──▶ rows ──▶ events ──▶ batches ──▶ bulk create ──▶ outcomes ──▶ registry: acknowledged up to here
       ▲                              │        several at a      in order
       │                              │        time
       │                              └─ in doubt: an `ids` query first
@@ -23,17 +23,23 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from contract.errors import UnreadableFileError
 from es_pipelines import registry as registries
 from es_pipelines import ship_target
 from es_pipelines.lines import Line, batches
+from es_pipelines.reading.header import KDD, Known
+from es_pipelines.reading.open_file import OpenFile, check
+from es_pipelines.reading.rows import Row, Rows, What
 from es_pipelines.registry import Entry, Registry
 from es_pipelines.ship_events import Event, Identity, event_of, shown
-from es_pipelines.ship_files import OpenFile, advanced, beside, check, identity_of, missed, place, renamed, start_of
+from es_pipelines.ship_files import advanced, beside, identity_of, missed, place, renamed, start_of
 from es_pipelines.ship_flight import Pace, in_order
+from es_pipelines.ship_judge import Judge
 from es_pipelines.ship_patience import Patience, Stopped
 from es_pipelines.ship_report import FileReport, Outcome, Progress, ShipReport, note
 from es_pipelines.ship_send import Sender, apart_of
@@ -44,6 +50,8 @@ ALONE_BYTES = 1024 * 1024
 """A document that large is sent in a request of its own."""
 DOUBT_LINES = 10_000
 """Lines after a start that a killed process may have sent: as many as the largest batch, or as all that are on their way."""
+NOT_SENT = {What.HEADER: Outcome.HEADER, What.BLANK: Outcome.BLANK}
+"""Outcome of a line that is no event."""
 PROBED_LINES, PROBED_GENERATIONS = 16, 16
 """To find a file's generation in the stream: so many first lines, under so many generations."""
 
@@ -73,6 +81,12 @@ class ShipConfig:
     """Lines a second at most; None: as fast as it goes."""
     complete: bool = True
     """A last line without a line end counts; False: it waits, because the file is still being written."""
+    delimiter: str | None = None
+    """Between two columns; None: recognised."""
+    known: Known = KDD
+    """The model's columns and labels."""
+    follow_symlinks: bool = False
+    """Read files that are symbolic links, or that are reached through another user's."""
     timeout_s: float | None = None
     """Give up after so long without any answer; None: never."""
     backoff_s: float = 0.5
@@ -91,20 +105,25 @@ def ship(
 
     Args:
         es: client of the cluster; only `bulk`, `search`, `mget` and index metadata are used.
-        files: regular files of lines; all are looked at before the first is shipped.
+        files: regular files of lines; all are looked at before the first is shipped. One that cannot be read is named in the
+            report, and the others are shipped.
         config: what to ship as whom, and how.
         on_progress: called after each batch.
         stop: set by another thread or a signal: ends after the batch in hand; the next call goes on there.
     Raises:
-        InputError: a file cannot be read, the stream is not provisioned, another process ships there.
+        InputError: the stream is not provisioned, another process ships there.
         EngineUnavailableError: no answer for `timeout_s`.
     """
-    paths = check(files)
+    checked = check(files, follow_symlinks=config.follow_symlinks)
     report = ShipReport()
+    if checked.problems and not checked.paths:
+        report.refuse(checked.problems)
+        return report
     with suppress(Stopped), session(es, config, on_progress=on_progress, stop=stop) as shipper:
         report = shipper.report
-        shipper.named = {Path(os.path.abspath(path)) for path in paths}  # noqa: PTH100  as `OpenFile` has it
-        for path in paths:
+        report.refuse(checked.problems)
+        shipper.named = {Path(os.path.abspath(path)) for path in checked.paths}  # noqa: PTH100  as `OpenFile` has it
+        for path in checked.paths:
             if not shipper.stopped:
                 shipper.ship_path(path)
     return report
@@ -164,6 +183,7 @@ class Shipper:
         self._reports: dict[tuple[int, int], FileReport] = {}
         self._doubt: dict[tuple[int, int], float] = {}
         self._remarks: dict[tuple[int, int], list[str]] = {}
+        self.judge = Judge(sender.es, config.stream)
         self.named: set[Path] = set()
         """Files that are shipped anyway, under their own paths."""
         self._has_documents = target.exists and self._look()
@@ -199,16 +219,24 @@ class Shipper:
     def count(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
         """Add a settled batch to the report, and tell of it."""
         self.report.seconds = time.monotonic() - self._began
-        report.count(outcomes)
-        report.bytes += batch[-1].line.end - batch[0].line.offset
+        report.add(outcomes, batch)
         if self._on_progress is not None:
             self._on_progress(Progress(report.path, report.bytes, 0, self.report))
 
     def ship_path(self, path: Path) -> None:
         """Ship what is new in a file; before it, what was left in the one that it replaced."""
-        with OpenFile(path) as file:
-            self.ship_before(file)
+        with self.report.noting(path), self.open(path) as file:
+            with self.report.noting(path):
+                self.ship_before(file)
             self.ship_file(file, complete=self.config.complete)
+
+    def open(self, path: Path) -> OpenFile:
+        """A file to ship.
+
+        Raises:
+            UnreadableFileError: it cannot be read, or is no regular file.
+        """
+        return OpenFile(path, follow_symlinks=self.config.follow_symlinks)
 
     def ship_before(self, file: OpenFile) -> None:
         """Ship what is left in the file that had this one's path before it was renamed."""
@@ -231,16 +259,35 @@ class Shipper:
         """
         entry, report = self._place(file)
         identity = identity_of(entry, self.config.user, self.host)
-        lines = file.lines(start_of(file, entry), complete=complete)
-        for batch, outcomes in self.settled(lines, identity, file.key):
-            events_in = len(outcomes) - outcomes.count(Outcome.HEADER)
+        rows = self._rows_of(file, entry, complete=complete)
+        for batch, outcomes in self.settled(rows, identity, file.key):
+            events_in = len(outcomes) - outcomes.count(Outcome.HEADER) - outcomes.count(Outcome.BLANK)
             entry = self.registry.replace(entry, advanced(file, entry, batch, events_in))
             self._acknowledge(report, outcomes, batch)
+            if complete:
+                self.judge.look(file.key, batch, outcomes)
             if self._on_progress is not None:
-                self._on_progress(Progress(file.shown, entry.offset, file.size, self.report))
+                self._on_progress(Progress(file.shown, entry.offset, file.length, self.report))
         if self.stopped:
             return
-        report.note = note(report, file.size, self._remarks.get(file.key, ()))
+        report.note = note(report, empty=file.is_empty, remarks=self._remarks.get(file.key, ()))
+        if complete:
+            report.unusable = self.judge.verdict(file.key, file.shown, report, rotated=self.registry.had_events(entry))
+
+    def _rows_of(self, file: OpenFile, entry: Entry, *, complete: bool) -> Iterator[Row]:
+        """What is new in a file; what was shipped before tells what its columns are."""
+        start, rows = start_of(file, entry), None
+        try:
+            for line in file.lines(start, complete=complete):
+                if rows is None:
+                    rows = self._rows(file)
+                    rows.resume(file.lines(max(entry.header, 0), complete=True, end=start), start)
+                yield rows.take(line)
+        except UnreadableFileError as error:
+            raise file.named(error) from None
+
+    def _rows(self, file: OpenFile) -> Rows:
+        return Rows(file.shape(), self.config.known, self.config.delimiter)
 
     def _place(self, file: OpenFile) -> tuple[Entry, FileReport]:
         last = self.registry.last_at(file.shown, self.config.observer)
@@ -264,12 +311,12 @@ class Shipper:
         return entry, self._reports[file.key]
 
     def settled(
-        self, lines: Iterable[Line], identity: Identity, key: tuple[int, int], *, whole: bool = False
+        self, rows: Iterable[Row], identity: Identity, key: tuple[int, int], *, whole: bool = False
     ) -> Iterator[tuple[list[Event], list[Outcome]]]:
         """Send lines, several batches at a time, and give each batch with its outcomes, in the order of the lines.
 
         Args:
-            lines: of one source.
+            rows: of one source.
             identity: whose they are.
             key: the source, as the registry knows files.
             whole: they cannot be read again, so all are sent also where somebody asks to end meanwhile.
@@ -277,7 +324,7 @@ class Shipper:
         config = self.config
         count = config.batch_size if config.rate is None else max(1, min(config.batch_size, int(config.rate)))
         made = batches(
-            (event_of(identity, line) for line in lines),
+            (event_of(identity, row.line, row) for row in rows),
             lambda event: len(event.source) + len(event.id) + 40,
             max_count=count,
             max_bytes=config.batch_bytes,
@@ -303,10 +350,12 @@ class Shipper:
         batch, in_doubt = work
         if not self.sender.may_look:
             batch = [apart_of(event, identity) for event in batch]
-        located = self.sender.located(batch, identity) if in_doubt else [(event, False) for event in batch]
+        events = [event for event in batch if event.row.what is What.EVENT]
+        located = self.sender.located(events, identity) if in_doubt and events else [(event, False) for event in events]
         fresh = [event for event, known in located if not known]
         sent = iter(self.sender.deliver(fresh, identity) if fresh else [])
-        return [Outcome.ALREADY_THERE if known else next(sent) for _, known in located]
+        of_events = iter([Outcome.ALREADY_THERE if known else next(sent) for _, known in located])
+        return [NOT_SENT.get(event.row.what) or next(of_events) for event in batch]
 
     def _acknowledge(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
         if not self.registry.index_uuid:  # the first events made the stream
@@ -314,8 +363,7 @@ class Shipper:
             self.registry.index_uuid, self.registry.index_number = target.index_uuid, target.index_number
         self.registry.save()
         self.report.seconds = time.monotonic() - self._began
-        report.count(outcomes)
-        report.bytes += batch[-1].line.end - batch[0].line.offset
+        report.add(outcomes, batch)
 
     def _generation(self, file: OpenFile, observer: str, name: str) -> int:
         """The generation under which the stream has a file's first lines, else the first one that none of ours has.
@@ -326,7 +374,10 @@ class Shipper:
         fresh = max(taken, default=-1) + 1
         if not self._has_documents:
             return fresh
-        first = [line for line, _ in zip(file.lines(0, complete=True), range(PROBED_LINES), strict=False)]
+        first: list[Line] = []
+        with suppress(UnreadableFileError):  # shipping comes there again, and says so
+            rows = map(self._rows(file).take, file.lines(0, complete=True))
+            first.extend(islice((row.line for row in rows if row.what is What.EVENT), PROBED_LINES))
         probed: dict[str, Identity] = {}
         for generation in set(range(PROBED_GENERATIONS)) - taken:
             identity = Identity(observer, "", name, file.shown, generation, self.host)

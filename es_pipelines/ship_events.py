@@ -19,6 +19,7 @@ import orjson
 
 from contract.fields import DATASET, FAILED
 from es_pipelines.lines import Line
+from es_pipelines.reading.rows import Row, What
 
 MODULE = DATASET.split(".")[0]
 REFUSED = "refused_by_elasticsearch"
@@ -84,17 +85,23 @@ class Event(NamedTuple):
     id: str
     line: Line
     source: bytes
-    """The document as JSON."""
+    """The document as JSON; empty for a line that is no event and is not sent."""
+    row: Row
 
 
-def event_of(identity: Identity, line: Line) -> Event:
+def event_of(identity: Identity, line: Line, row: Row | None = None) -> Event:
     """The document of one line: raw, with whose it is and where it stood."""
+    row = row or Row(line, What.EVENT)
+    if row.what is not What.EVENT:
+        return Event(identity.id_of(line), line, b"", row)
     message, is_text = text_of(line.content)
     document = _where_from(identity, line)
     document["message"] = message
+    if row.beside is not None:
+        document["csv"] = row.beside
     if not is_text:
         document["oversight"] = _raw_bytes(line)  # of incoming `oversight.*` the pipeline keeps this field
-    return Event(identity.id_of(line), line, orjson.dumps(document))
+    return Event(identity.id_of(line), line, orjson.dumps(document), row)
 
 
 def text_of(content: bytes) -> tuple[str, bool]:
@@ -105,7 +112,9 @@ def text_of(content: bytes) -> tuple[str, bool]:
         return content.decode(errors="backslashreplace"), False
 
 
-def failed_documents(identity: Identity, line: Line, *, reason: str, now: str) -> Iterator[bytes]:
+def failed_documents(
+    identity: Identity, line: Line, *, reason: str, now: str, csv: dict[str, Any] | None = None
+) -> Iterator[bytes]:
     """What to store in place of a refused event, the fullest first: each later one gives a mapping less to refuse.
 
     They are written with the pipeline `_none`, so they look as the pipeline leaves a failed event, which can be
@@ -123,6 +132,8 @@ def failed_documents(identity: Identity, line: Line, *, reason: str, now: str) -
     full["event"] = {**event, "module": MODULE, "dataset": DATASET, "category": ["network"], "type": ["connection"]}
     if not is_text:
         full["oversight"] = {"status": FAILED, **_raw_bytes(line)}
+    if csv is not None:
+        full["csv"] = csv
     yield orjson.dumps(full)
     yield orjson.dumps({**least, "log": full["log"]})
     yield orjson.dumps(least)

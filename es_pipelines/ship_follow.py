@@ -8,19 +8,22 @@ each second:   path leads to the same file ──▶ ship its new whole lines
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
-from contract.errors import InputError
+from contract.errors import UnreadableFileError
+from es_pipelines.reading.open_file import OpenFile, check
 from es_pipelines.ship import Progress, ShipConfig, Shipper, ShipReport, session
-from es_pipelines.ship_files import OpenFile, check
 from es_pipelines.ship_patience import Stopped
+
+log = logging.getLogger(__name__)
 
 QUIET_S = 10.0
 """A writer may go on with a renamed file until it is told to reopen it: so long without a new byte, and it is done."""
@@ -50,11 +53,17 @@ def follow(
     Raises:
         InputError, EngineUnavailableError: as `ship`.
     """
-    paths = check(files)
+    checked = check(files, follow_symlinks=config.follow_symlinks, growing=True)
     report = ShipReport()
+    if checked.problems and not checked.paths:
+        report.refuse(checked.problems)
+        return report
+    for error in checked.problems.values():
+        log.warning("%s; the other files are followed", error)
     with suppress(Stopped), session(es, config, on_progress=on_progress, stop=stop) as shipper, ExitStack() as stack:
         report = shipper.report
-        follower = Follower(shipper, paths, quiet_s=quiet_s)
+        report.refuse(checked.problems)
+        follower = Follower(shipper, checked.paths, quiet_s=quiet_s)
         stack.callback(follower.close)
         while not stop.is_set():
             follower.poll()
@@ -72,13 +81,26 @@ class Follower:
 
     def poll(self) -> None:
         """Ship what is new everywhere."""
-        for path in self._open:
-            file = self._current(path)
-            if file is not None and not self._shipper.stopped:
-                self._shipper.ship_file(file, complete=False)
+        for path in list(self._open):
+            with self._giving_up(path):
+                file = self._current(path)
+                if file is not None and not self._shipper.stopped:
+                    self._shipper.ship_file(file, complete=False)
         for retired in self._retired.copy():
             if not self._shipper.stopped:
                 self._drain(retired)
+
+    @contextmanager
+    def _giving_up(self, path: Path) -> Iterator[None]:
+        """A file that cannot be read any more is named once and let go; the others are followed on."""
+        try:
+            yield
+        except UnreadableFileError as error:
+            log.warning("%s; it is not followed any more, the other files are", error)
+            self._shipper.report.refuse({path: error})
+            file = self._open.pop(path)
+            if file is not None:
+                file.close()
 
     def close(self) -> None:
         """Let go of all files."""
@@ -98,9 +120,12 @@ class Follower:
             if file.has_a_name:
                 self._shipper.held.add(file.key)
         try:
-            self._open[path] = file = OpenFile(path)
-        except InputError:
+            self._open[path] = file = self._shipper.open(path)
+        except UnreadableFileError:
+            if path.exists() or path.is_symlink():
+                raise
             return None
+        file.require_growing()
         if first:
             self._shipper.ship_before(file)
         return file
@@ -110,7 +135,12 @@ class Follower:
         if size != retired.size:
             retired.size, retired.quiet_since = size, now
         done = now - retired.quiet_since >= self._quiet_s
-        self._shipper.ship_file(retired.file, complete=done)
+        try:
+            self._shipper.ship_file(retired.file, complete=done)
+        except UnreadableFileError as error:
+            log.warning("%s; what is left in the rotated file is not shipped", error)
+            self._shipper.report.refuse({retired.file.path: error})
+            done = True
         if done and not self._shipper.stopped:
             retired.file.close()
             self._shipper.held.discard(retired.file.key)

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from contract.errors import UnreadableFileError
+from es_pipelines.reading.rows import Label
+from es_pipelines.ship_events import Event, shown
 
 
 class Outcome(enum.Enum):
@@ -13,6 +21,8 @@ class Outcome(enum.Enum):
     STORED = "stored"
     ALREADY_THERE = "already there"
     HEADER = "header"
+    BLANK = "blank"
+    """A line without anything in it, or a comment of an ARFF file: no event, and not sent."""
     REFUSED = "refused"
 
 
@@ -27,12 +37,36 @@ class FileReport:
     headers: int = 0
     refused: int = 0
     """Refused by Elasticsearch; stored around the pipeline, with the status failed."""
+    blank: int = 0
+    """Lines without anything in them, which are no events."""
+    unknown_labels: int = 0
+    """Events whose label is a word that neither the model nor KDD's test set has; they are predicted all the same."""
+    number_labels: int = 0
+    """Events with a number or a date where the label should be: the columns are shifted, and the pipeline fails them."""
     bytes: int = 0
     """Read and acknowledged."""
+    problem: str = ""
+    """Why it was not read, or not to its end."""
+    unusable: str = ""
+    """Why not one of its lines became an event that can be predicted; empty: one did, or nobody can tell."""
     note: str = ""
+
+    @property
+    def events(self) -> int:
+        """Lines that are events, whatever became of them."""
+        return self.stored + self.already_there + self.refused
+
+    def add(self, outcomes: Sequence[Outcome], batch: Sequence[Event]) -> None:
+        """Add a settled batch."""
+        self.count(outcomes)
+        self.bytes += batch[-1].line.end - batch[0].line.offset
+        odd = Counter(event.row.label for event in batch)
+        self.unknown_labels += odd[Label.UNKNOWN]
+        self.number_labels += odd[Label.NOT_A_WORD]
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         """Add the outcomes of one batch."""
+        self.blank += outcomes.count(Outcome.BLANK)
         self.stored += outcomes.count(Outcome.STORED)
         self.already_there += outcomes.count(Outcome.ALREADY_THERE)
         self.headers += outcomes.count(Outcome.HEADER)
@@ -45,6 +79,27 @@ class ShipReport:
 
     files: list[FileReport] = field(default_factory=list)
     seconds: float = 0.0
+
+    def refuse(self, problems: Mapping[Path, UnreadableFileError]) -> None:
+        """Note files that cannot be read."""
+        for path, error in problems.items():
+            self._of(path).problem = str(error)
+
+    @contextmanager
+    def noting(self, path: Path) -> Iterator[None]:
+        """Note what keeps a file from being read; others are shipped all the same."""
+        try:
+            yield
+        except UnreadableFileError as error:
+            self.refuse({path: error})
+
+    def _of(self, path: Path) -> FileReport:
+        name = shown(os.path.abspath(path))  # noqa: PTH100  as `OpenFile` has it
+        found = next((file for file in self.files if file.path == name), None)
+        if found is None:
+            found = FileReport(name)
+            self.files.append(found)
+        return found
 
     @property
     def stored(self) -> int:
@@ -67,6 +122,26 @@ class ShipReport:
         return sum(file.refused for file in self.files)
 
     @property
+    def blank(self) -> int:
+        """Lines without anything in them, which are no events."""
+        return sum(file.blank for file in self.files)
+
+    @property
+    def unknown_labels(self) -> int:
+        """Events whose label is a word that nobody knows."""
+        return sum(file.unknown_labels for file in self.files)
+
+    @property
+    def number_labels(self) -> int:
+        """Events with a number or a date where the label should be."""
+        return sum(file.number_labels for file in self.files)
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the run from being a success, one line a file."""
+        return [text for file in self.files for text in (file.problem, file.unusable) if text]
+
+    @property
     def bytes(self) -> int:
         """Bytes of all lines that were read."""
         return sum(file.bytes for file in self.files)
@@ -83,18 +158,24 @@ class Progress:
     report: ShipReport
 
 
-def note(report: FileReport, size: int, remarks: Sequence[str] = ()) -> str:
+def note(report: FileReport, *, empty: bool, remarks: Sequence[str] = ()) -> str:
     """What a person wonders about a file: why there is nothing new, or what happened to it.
 
     Args:
         report: what became of its events.
-        size: in bytes; what the kernel writes as it is read (`/proc`) has none.
+        empty: there is no text in it.
         remarks: what else there is to say, each once.
     """
     found = list(dict.fromkeys(remarks))
-    if size == 0 and not report.bytes:
+    if empty and not report.bytes:
         found.append("empty: no events")
     elif not (report.stored or report.refused):
-        only = report.headers and not report.already_there
-        found.append("a header line only: no events" if only else "nothing new")
+        found.append(_why_nothing(report))
     return "; ".join(found)
+
+
+def _why_nothing(report: FileReport) -> str:
+    if report.already_there or not (report.headers or report.blank):
+        return "nothing new"
+    lines = "a header line" if report.headers else "blank lines"
+    return f"{lines} only: no events"

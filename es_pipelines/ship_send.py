@@ -212,7 +212,7 @@ class Sender:
         """Store a refused event as failed; the answer to that, perhaps that its id is taken (409)."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         answer: Answer | None = refusal
-        for source in failed_documents(identity, event.line, reason=refusal.error, now=now):
+        for source in failed_documents(identity, event.line, reason=refusal.error, now=now, csv=event.row.beside):
             answer = self._until_answered([event._replace(source=source)], identity, NO_PIPELINE)[0]
             if answer is None or answer.status < 300 or answer.status == 409:
                 return answer

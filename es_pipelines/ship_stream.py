@@ -15,12 +15,17 @@ import select
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
-from contract.errors import InputError
-from es_pipelines.lines import MAX_LINE_BYTES, Line, without_return
+from contract.errors import InputError, UnreadableFileError
+from es_pipelines.lines import Line, Lines, Splitter
+from es_pipelines.reading.json_array import Elements
+from es_pipelines.reading.packed import GZIP
+from es_pipelines.reading.rows import Row, Rows
+from es_pipelines.reading.shape import Shape, is_undecided, shape_of
 from es_pipelines.ship import Progress, ShipConfig, Shipper, ShipReport, session
 from es_pipelines.ship_events import Identity
 from es_pipelines.ship_patience import Stopped
@@ -28,6 +33,7 @@ from es_pipelines.ship_report import FileReport, note
 
 STDIN = "-"
 """The name of standard input among the files."""
+HERE = "standard input"
 LOOK_S = 0.25
 """How often a stop is looked for while nothing comes."""
 CHUNK_BYTES = 1024 * 1024
@@ -65,20 +71,27 @@ def ship_stream(
         identity = Identity(observer, config.user or observer, source, f"stdin:{source}", 0, shipper.host)
         shipper.begin(KEY, report, in_doubt=name is not None)
         try:
-            for lines in arriving(descriptor, lambda: shipper.stopped, got):
-                _send(shipper, lines, identity, report)
+            for rows in arriving(descriptor, lambda: shipper.stopped, got, partial(_rows, config)):
+                _send(shipper, rows, identity, report)
         except Stopped:
             raise InputError(
                 f"stopped while Elasticsearch was away: {got.bytes - report.bytes} bytes of standard input were read and are "
                 f"not stored; send them again from byte {report.bytes} on"
             ) from None
-        report.note = note(report, report.bytes)
+        report.note = note(report, empty=not report.bytes)
+        if not shipper.stopped:
+            report.unusable = shipper.judge.verdict(KEY, HERE, report)
         return shipper.report
 
 
-def _send(shipper: Shipper, lines: list[Line], identity: Identity, report: FileReport) -> None:
-    for batch, outcomes in shipper.settled(lines, identity, KEY, whole=True):
+def _rows(config: ShipConfig, shape: Shape) -> Rows:
+    return Rows(shape, config.known, config.delimiter)
+
+
+def _send(shipper: Shipper, rows: list[Row], identity: Identity, report: FileReport) -> None:
+    for batch, outcomes in shipper.settled(rows, identity, KEY, whole=True):
         shipper.count(report, outcomes, batch)
+        shipper.judge.look(KEY, batch, outcomes)
 
 
 class _Got:
@@ -87,34 +100,61 @@ class _Got:
     bytes = 0
 
 
-def arriving(descriptor: int, stopped: Callable[[], bool], got: _Got) -> Iterator[list[Line]]:
+def arriving(
+    descriptor: int, stopped: Callable[[], bool], got: _Got, rows_of: Callable[[Shape], Rows]
+) -> Iterator[list[Row]]:
     """Whole lines as they come, in lists of what is there at a time; the last line counts without its line end.
 
     Raises:
-        InputError: a line is longer than `MAX_LINE_BYTES`.
+        UnreadableFileError: what comes is no text in lines.
     """
-    offset, rest = 0, b""
+    start, reader = b"", None
     while not stopped():
         if not select.select([descriptor], [], [], LOOK_S)[0]:
             continue
         chunk = _all_there(descriptor)
         got.bytes += len(chunk)
-        *whole, rest = (rest + chunk).split(b"\n")
-        lines = []
-        for piece in whole:
-            end = offset + len(piece) + 1
-            lines.append(Line(offset, without_return(piece), end))
-            offset = end
-        if not chunk and rest:
-            lines.append(Line(offset, without_return(rest), offset + len(rest), terminated=False))
-        if lines:
-            yield lines
+        if reader is None:
+            start += chunk
+            if chunk and is_undecided(start):
+                continue
+            reader, piece = _Reader(start, rows_of), start
+        else:
+            piece = chunk
+        yield from reader.read(piece, ended=not chunk)
         if not chunk:
             return
-        if len(rest) > MAX_LINE_BYTES:
-            raise InputError(
-                f"the line at byte {offset} of standard input is longer than {MAX_LINE_BYTES} bytes; expected text in lines"
+
+
+class _Reader:
+    """Makes rows of what came, by the shape that the first bytes have."""
+
+    def __init__(self, start: bytes, rows_of: Callable[[Shape], Rows]) -> None:
+        if start.startswith(GZIP):
+            raise UnreadableFileError(
+                f"{HERE} is compressed with gzip; unpack it on its way: zcat FILE | oversight ship -"
             )
+        shape = shape_of(start, HERE, "FILE")
+        self._splitter: Splitter = Elements() if shape is Shape.ARRAY else Lines()
+        self._rows = rows_of(shape)
+
+    def read(self, piece: bytes, *, ended: bool) -> Iterator[list[Row]]:
+        """The rows that are whole by now; what came before an error counts."""
+        rows, error = [], None
+        try:
+            for line in self._lines(piece, ended=ended):
+                rows.append(self._rows.take(line))  # noqa: PERF401  what came before an error counts
+        except UnreadableFileError as problem:
+            error = UnreadableFileError(f"{HERE}: {problem}")
+        if rows:
+            yield rows
+        if error is not None:
+            raise error
+
+    def _lines(self, piece: bytes, *, ended: bool) -> Iterator[Line]:
+        yield from self._splitter.feed(piece)
+        if ended:
+            yield from self._splitter.close(complete=True)
 
 
 def _all_there(descriptor: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import signal
 import sys
 import threading
@@ -14,19 +15,24 @@ import orjson
 from rich.table import Table
 
 from contract import hints
-from contract.errors import OversightError
+from contract.errors import ArtifactError, OversightError
 from contract.fields import stream_name
+from contract.labels import known_labels
+from es_pipelines.reading.header import DELIMITER_NAMES, KDD, Known
+from es_pipelines.reading.open_file import check
 from es_pipelines.ship import ShipConfig, ShipReport, ship
-from es_pipelines.ship_files import check
 from es_pipelines.ship_follow import follow
 from es_pipelines.ship_stream import STDIN, ship_stream
 from oversight import logs, tables
 from oversight.cluster import connect
 from oversight.commands.ship_progress import ProgressDisplay
-from oversight.settings import OversightSettings, ShipSettings, load
+from oversight.settings import DEFAULT_MODEL, OversightSettings, ShipSettings, load
 from oversight.terminal import one_line
 
+log = logging.getLogger(__name__)
+
 INTERRUPTED = 130
+DELIMITERS = {name: delimiter for delimiter, name in DELIMITER_NAMES.items()}
 PIPE_COLUMNS = 240
 """Width of the table where no terminal gives one: room for a long path in one piece."""
 
@@ -42,6 +48,11 @@ PIPE_COLUMNS = 240
     help="Most lines a second; without it as fast as it goes.",
 )  # fmt: skip
 @click.option("--name", help="With standard input: what a run that is repeated goes on under (see below).")
+@click.option(
+    "--delimiter", metavar="WORD", type=click.Choice(DELIMITERS, case_sensitive=False),
+    help="Between two columns: comma, semicolon, tab or pipe; without it, it is recognised.",
+)  # fmt: skip
+@click.option("--follow-symlinks", is_flag=True, help="Read what symbolic links lead to; without it they are refused.")
 @click.option("--batch-size", type=int, help="Lines in one request (OVERSIGHT_SHIP_BATCH_SIZE).")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS",
@@ -57,11 +68,16 @@ def command(
     following: bool,
     rate: float | None,
     name: str | None,
+    delimiter: str | None,
+    follow_symlinks: bool,
     batch_size: int | None,
     timeout_s: float | None,
     as_json: bool,
 ) -> None:
     """Send files of raw events to Elasticsearch, every line once: shipping a file again sends only what is new.
+
+    A header line may name the columns in any order and with further columns; ARFF, JSON arrays and gzip are read too. A file
+    that cannot be read, or of which not one line can be predicted, is named, the others are shipped, and the exit code is 1.
 
     What was sent is kept in the folder OVERSIGHT_STATE; where that is lost, the stream itself is asked. Stop it at any
     time: the next run goes on from there.
@@ -89,10 +105,13 @@ def command(
         in_flight=settings.in_flight,
         rate=rate,
         complete=not following,
+        delimiter=None if delimiter is None else DELIMITERS[delimiter],
+        known=known(shared.model),
+        follow_symlinks=follow_symlinks,
         timeout_s=timeout_s,
     )
     if not streaming:
-        check(files)  # before the cluster is asked for anything
+        look_first(files, follow_symlinks=follow_symlinks, following=following)
     stop = stop_on_signals()
     with connect() as es, ProgressDisplay() as display:
         try:
@@ -109,10 +128,45 @@ def command(
                 show(display.last.report, config.stream, as_json=as_json)
             raise
     show(report, config.stream, as_json=as_json)
+    for problem in report.problems:
+        click.echo(f"oversight: {one_line(problem)}", err=True)
     if stop.is_set() and not following:
         again = "what was read is stored" if streaming else "run the same command again to go on from here"
         click.echo(f"oversight: stopped; {again}", err=True)
         sys.exit(INTERRUPTED)
+    if report.problems:
+        sys.exit(1)
+
+
+def known(model: Path) -> Known:
+    """The columns and labels of the model; those of KDD where it is the shipped one, or cannot be read here."""
+    if model == DEFAULT_MODEL:
+        return KDD
+    from enrich_service.artifact import read_contract
+
+    try:
+        contract = read_contract(model)
+    except ArtifactError as error:
+        log.warning("%s; headers are recognised by KDD's columns alone", error)
+        return KDD
+    own = {feature.name for feature in contract.features}
+    columns = KDD.columns if own <= set(KDD.columns) else tuple(feature.name for feature in contract.features)
+    return Known(columns, frozenset(known_labels(contract)))
+
+
+def look_first(files: tuple[Path, ...], *, follow_symlinks: bool, following: bool) -> None:
+    """End before the cluster is asked for anything where not one of the files can be read.
+
+    Raises:
+        UnreadableFileError: the last of the files that cannot be read; the others are named before.
+    """
+    checked = check(files, follow_symlinks=follow_symlinks, growing=following)
+    if checked.paths:
+        return
+    *others, last = checked.problems.values()
+    for error in others:
+        click.echo(f"oversight: {one_line(error)}", err=True)
+    raise last
 
 
 def wants_stdin(files: tuple[Path, ...], *, following: bool, name: str | None) -> bool:
@@ -160,15 +214,33 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
     console.print(table)
     events = "1 event" if report.stored == 1 else f"{report.stored} events"
     console.print(f"{events} stored in {stream} in {report.seconds:.1f} s, {report.already_there} already there")
+    for line in odd_labels(report):
+        console.print(line)
     if report.refused:
         console.print(f"{report.refused} refused by Elasticsearch and stored with the status failed")
     if report.stored or report.refused:
         console.print(f"{hints.run('status')} shows what became of them")
 
 
+def odd_labels(report: ShipReport) -> list[str]:
+    """What is said about labels that are no known ones."""
+    found = []
+    if report.unknown_labels:
+        found.append(
+            f"{report.unknown_labels} have a label that is not known; they are predicted, and the label is set aside"
+        )
+    if report.number_labels:
+        found.append(
+            f"{report.number_labels} have a number or a date in place of the label: are their columns shifted?"
+        )
+    return found
+
+
 def as_dict(report: ShipReport, stream: str) -> dict[str, Any]:
     """The result for a script."""
-    totals = ("stored", "already_there", "headers", "refused", "bytes", "seconds")
+    totals = (
+        "stored", "already_there", "headers", "refused", "blank", "unknown_labels", "number_labels", "bytes", "seconds",
+    )  # fmt: skip
     return {
         "stream": stream,
         **{name: getattr(report, name) for name in totals},

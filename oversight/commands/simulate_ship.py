@@ -15,7 +15,7 @@ from typing import Self
 
 from elasticsearch import Elasticsearch
 
-from contract.errors import OversightError
+from contract.errors import InputError, OversightError
 from es_pipelines.ship import ShipConfig, ship
 
 INTERVAL_S = 1.0
@@ -67,3 +67,6 @@ class Shipping:
         report = ship(self._es, [path for path in self._files if path.exists()], self._config)
         self.stored += report.stored
         self.refused += report.refused
+        for file in report.files:
+            if file.problem:
+                raise InputError(file.problem)

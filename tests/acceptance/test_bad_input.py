@@ -72,15 +72,25 @@ def test_shipping_before_provisioning_says_so(desk: Desk, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-def test_a_file_with_nothing_in_it_is_no_event(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_without_one_usable_row_ends_with_1(desk: Desk, tmp_path: Path) -> None:
     from contract.kdd99 import COLUMNS
 
     assert desk.type("provision").returncode == 0
     (tmp_path / "empty.csv").write_bytes(b"")
     (tmp_path / "header.csv").write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-    report = desk.json("ship", "empty.csv", "header.csv")
-    assert (report["stored"], report["refused"], report["headers"]) == (0, 0, 1)
+    (tmp_path / "blank.csv").write_text("\n \n", encoding="utf-8")
+    (tmp_path / "prose.csv").write_text("Dear all,\nthe log is attached.\n", encoding="utf-8")
+    done = desk.type("ship", "empty.csv", "header.csv", "blank.csv", "prose.csv", "--json")
+    report = json.loads(done.stdout)
+    assert (report["stored"], report["refused"], report["headers"], report["blank"]) == (2, 0, 1, 2)
     assert all(file["note"] for file in report["files"] if "empty" in file["path"])
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert [
+        name for name, line in zip(("empty", "header", "blank", "prose"), lines, strict=True) if name not in line
+    ] == []
+    assert [line for line in lines[:3] if "has no events" not in line] == []
+    assert "not one of its lines can be predicted; the first one failed with column_count" in lines[3]
 
 
 def test_every_bad_line_is_kept_and_marked_with_its_reason(
@@ -91,7 +101,6 @@ def test_every_bad_line_is_kept_and_marked_with_its_reason(
     bad = {
         b"1,2,3": "column_count",
         GOOD.replace("181", "many").encode(): "not_a_number",
-        b"": "empty_line",
         b"x" * (1024 * 1024): "column_count",
         b"0,tcp,\xff\xfe": "column_count",
     }
@@ -106,8 +115,8 @@ def test_every_bad_line_is_kept_and_marked_with_its_reason(
     )
     assert [document["oversight"]["status"] for document in documents] == ["failed"] * len(bad) + ["pending"] * 2
     assert [document["error"]["type"] for document in documents[: len(bad)]] == list(bad.values())
-    assert [len(document["event"]["original"]) for document in documents[:4]] == [len(line) for line in list(bad)[:4]]
-    assert "\\xff\\xfe" in documents[4]["event"]["original"]
+    assert [len(document["event"]["original"]) for document in documents[:3]] == [len(line) for line in list(bad)[:3]]
+    assert "\\xff\\xfe" in documents[3]["event"]["original"]
     status = desk.json("status")
     assert {failure["type"]: failure["count"] for failure in status["failures"]}["column_count"] == 3
     assert json.dumps(status)

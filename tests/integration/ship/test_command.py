@@ -80,7 +80,7 @@ def test_the_result_is_a_table_or_json_and_a_second_run_adds_nothing(
     code, output, _ = run(environment, path)
     assert code == 0
     assert f"2 events stored in {stream}" in output
-    assert output.endswith("`oversight status` shows what became of them\n")
+    assert "`oversight status --namespace" in output.splitlines()[-1]
     assert str(path) in output
     code, output, _ = run(environment, path, "--json")
     again = json.loads(output)
@@ -101,15 +101,29 @@ def test_user_and_observer_can_be_named(
     assert (document["user"]["id"], document["observer"]["name"]) == ("alice", "fw1")
 
 
-def test_a_missing_file_is_one_line_and_nothing_is_shipped(
+def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_shipped(
     es: Elasticsearch, stream: str, environment: dict[str, str], path: Path
 ) -> None:
-    """All files are looked at before the first is shipped, and before the cluster is asked for anything."""
-    code, output, errors = run(environment, path, path.parent / "missing.csv")
-    assert (code, output) == (1, "")
+    """A typing error, a link to somebody's secret, a file of the kernel's: exit 1, one line each, never a traceback."""
+    link = path.parent / "link.csv"
+    link.symlink_to("/etc/shadow")
+    code, output, errors = run(environment, path.parent / "missing.csv", link, "/proc/self/mem", path, "--json")
+    report = json.loads(output)
+    assert (code, report["stored"]) == (1, 2)
+    assert len(errors.splitlines()) == 3
     assert "missing.csv cannot be read: there is no such file" in errors
-    assert errors.count("\n") == 1
-    assert lines_of(es, stream) == []
+    assert "link.csv is a symbolic link" in errors
+    assert "/proc/self/mem cannot be read: Input/output error" in errors
+    assert [bool(file["problem"]) for file in report["files"]] == [True, True, True, False]
+    assert lines_of(es, stream) == ["one", "two"]
+
+
+def test_where_no_file_can_be_read_the_cluster_is_not_asked(environment: dict[str, str], path: Path) -> None:
+    words = (path.parent / "missing.csv", path.parent)
+    code, output, errors = run(environment, *words, ELASTICSEARCH_URL="http://127.0.0.1:9")
+    assert (code, output) == (1, "")
+    assert "missing.csv cannot be read" in errors.splitlines()[0]
+    assert "is a folder" in errors.splitlines()[1]
 
 
 def test_nobody_listening_is_one_line_at_once(environment: dict[str, str], path: Path) -> None:

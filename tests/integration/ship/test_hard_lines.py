@@ -54,28 +54,37 @@ def test_a_file_without_line_ends_is_refused_by_name(es: Elasticsearch, config: 
     with path.open("wb") as output:
         output.write(b"first\n")
         output.truncate(34 * MEGABYTE)
-    with pytest.raises(InputError, match=r"image\.csv: the line at byte 6 is longer than"):
-        ship(es, [path], config)
+    (problem,) = ship(es, [path], config).problems
+    assert "image.csv: the line at byte 6 is longer than" in problem
     assert originals(es, config.stream) == ["first"]
 
 
-def test_blank_lines_are_events_and_both_line_ends_are_known(
+def test_blank_lines_are_nothing_and_both_line_ends_are_known(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "alpha.csv"
-    path.write_bytes(b"one\r\n\n\r\ntwo\n")
-    assert ship(es, [path], config).stored == 4
-    assert [document["log"]["offset"] for document in stored(es, config.stream)] == [0, 5, 6, 8]
-    assert originals(es, config.stream) == ["one", "", "", "two"]
+    path.write_bytes(b"one\r\n\n \r\ntwo\n\n")
+    report = ship(es, [path], config)
+    assert (report.stored, report.blank, report.bytes) == (2, 3, 14)
+    assert [document["log"]["offset"] for document in stored(es, config.stream)] == [0, 9]
+    assert originals(es, config.stream) == ["one", "two"]
+    assert ship(es, [path], config).bytes == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"duration,protocol_type\n"])
-def test_a_file_without_events_is_noted(es: Elasticsearch, config: ShipConfig, tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"duration,protocol_type\n", b"\n \n"])
+def test_a_file_without_events_is_named(es: Elasticsearch, config: ShipConfig, tmp_path: Path, content: bytes) -> None:
+    """Not after a rotation: that the new file has no events yet is no mistake."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(content)
     report = ship(es, [path], config)
-    assert (report.stored, report.headers) == (0, 1 if content else 0)
+    assert (report.stored, report.headers) == (0, 1 if b"duration" in content else 0)
     assert "no events" in report.files[0].note
+    assert "has no events" in report.problems[0]
+    path.write_bytes(b"one\n")
+    assert ship(es, [path], config).problems == []
+    path.rename(tmp_path / "alpha.csv.1")
+    path.write_bytes(content)
+    assert ship(es, [path], config).problems == []
 
 
 @pytest.fixture

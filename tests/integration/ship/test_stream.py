@@ -57,8 +57,8 @@ def test_lines_are_stored_as_they_come_and_half_a_line_waits(
         os.write(writing, b"o\r\n\nlast")
         os.close(writing)
         report = work.result(timeout=20)
-    assert (report.stored, report.bytes) == (4, 14)
-    assert sorted(originals(es, config.stream)) == ["", "last", "one", "two"]
+    assert (report.stored, report.blank, report.bytes) == (3, 1, 14)
+    assert sorted(originals(es, config.stream)) == ["last", "one", "two"]
     assert {document["observer"]["name"] for document in stored(es, config.stream)} == {"stdin"}
 
 

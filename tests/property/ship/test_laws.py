@@ -32,6 +32,7 @@ ENTRIES = st.builds(
     tail=NAMES,
     checksum=NUMBERS,
     events=NUMBERS,
+    header=st.integers(-1, 2**40),
     earlier=st.lists(NAMES, max_size=3).map(tuple),
 )
 

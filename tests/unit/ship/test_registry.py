@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from contract.errors import InputError
+from es_pipelines.reading.packed import Plain
 from es_pipelines.registry import GONE, Entry, Fingerprint, Registry, load, opened
 from es_pipelines.ship_target import Target
 
@@ -50,7 +51,7 @@ def test_a_registry_of_a_newer_oversight_is_named_and_left_as_it_is(tmp_path: Pa
     with opened(tmp_path, cluster="c", stream="s") as registry:
         path = registry.path
     path.write_bytes(content)
-    message = r"^a newer Oversight wrote the registry .*format 99, this one reads 1.*OVERSIGHT_STATE"
+    message = r"^a newer Oversight wrote the registry .*format 99, this one reads 2.*OVERSIGHT_STATE"
     with pytest.raises(InputError, match=message) as refused, opened(tmp_path, cluster="c", stream="s"):
         pass
     assert "\n" not in str(refused.value)
@@ -108,14 +109,14 @@ def test_a_fingerprint_notices_a_cut_and_a_change_at_either_end(tmp_path: Path) 
     content = bytes(range(256)) * 20
     path.write_bytes(content)
     with path.open("rb") as file:
-        number = file.fileno()
-        known = entry(offset=4000, head=Fingerprint.head(number, 4000), tail=Fingerprint.tail(number, 4000))
-        assert Fingerprint.fits(number, known)
+        pread = Plain(file.fileno()).pread
+        known = entry(offset=4000, head=Fingerprint.head(pread, 4000), tail=Fingerprint.tail(pread, 4000))
+        assert Fingerprint.fits(pread, known)
         path.write_bytes(content + b"more")
-        assert Fingerprint.fits(number, known)
+        assert Fingerprint.fits(pread, known)
         for changed in (b"X" + content[1:], content[:3999] + b"X" + content[4000:], content[:3999]):
             path.write_bytes(changed)
-            assert not Fingerprint.fits(number, known)
+            assert not Fingerprint.fits(pread, known)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Files and standard input into lines: opening, unpacking, splitting, and what each line is."""

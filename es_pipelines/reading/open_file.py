@@ -1,0 +1,209 @@
+"""A file while its lines are read; it stays the same file where its path is given to another.
+
+path ──▶ opening ──▶ descriptor ──▶ Content (plain, gzip) ──▶ shape ──▶ Lines | Elements
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from contract.errors import UnreadableFileError
+from es_pipelines.lines import Line, Lines, split
+from es_pipelines.reading.json_array import Elements
+from es_pipelines.reading.opening import RefusedError, open_regular
+from es_pipelines.reading.packed import GZIP, Content, Gzip, Plain
+from es_pipelines.reading.shape import SNIFFED_BYTES, Shape, shape_of
+from es_pipelines.ship_events import shown
+
+PACKED_SUFFIX = ".gz"
+
+
+class OpenFile:
+    """A regular file, open for reading.
+
+    Args:
+        path: as the person typed it.
+        follow_symlinks: whether symbolic links in the path are followed.
+    Raises:
+        UnreadableFileError: it cannot be read, or is no regular file; from every method that reads as well.
+    """
+
+    def __init__(self, path: Path, *, follow_symlinks: bool = False) -> None:
+        self._typed, self._follow_symlinks = shown(path), follow_symlinks
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100  a link keeps its own name
+        self.shown = shown(self.path)
+        with self._named():
+            self.descriptor = open_regular(self.path, follow_symlinks=follow_symlinks)
+        try:
+            with self._named():
+                status = os.fstat(self.descriptor)
+                self.device, self.inode = status.st_dev, status.st_ino
+                self.packed = os.pread(self.descriptor, len(GZIP), 0) == GZIP
+        except UnreadableFileError:
+            self.close()
+            raise
+        self._content: Content = Gzip(self.descriptor) if self.packed else Plain(self.descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self.descriptor)
+
+    @property
+    def name(self) -> str:
+        """The name under which its lines are known: that of the unpacked file."""
+        return shown(self.path.name.removesuffix(PACKED_SUFFIX) if self.packed else self.path.name)
+
+    @property
+    def size(self) -> int:
+        """Length on the disk by now, in bytes."""
+        return os.fstat(self.descriptor).st_size
+
+    @property
+    def length(self) -> int:
+        """Length of its text by now, in bytes; 0 where it is packed, because nobody knows before it is unpacked."""
+        return 0 if self.packed else self.size
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no text in it. What the kernel writes as it is read (`/proc`) has no size and yet text."""
+        return not self.pread(1, 0)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells two files apart."""
+        return self.device, self.inode
+
+    @property
+    def has_a_name(self) -> bool:
+        """Whether some path leads to it: it was renamed, not replaced or deleted."""
+        return os.fstat(self.descriptor).st_nlink > 0
+
+    def require_growing(self) -> None:
+        """Refuse a packed file where files are followed: it is unpacked from its start for each look.
+
+        Raises:
+            UnreadableFileError: it is packed.
+        """
+        if self.packed:
+            raise UnreadableFileError(
+                f"{self._typed} is compressed with gzip and is not followed; ship it without --follow"
+            )
+
+    def is_still_at_its_path(self) -> bool:
+        """Whether the path leads to this very file."""
+        try:
+            status = self.path.stat(follow_symlinks=self._follow_symlinks)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self.key
+
+    def pread(self, count: int, offset: int) -> bytes:
+        """Bytes of the text from an offset on; fewer only at the end."""
+        with self._named():
+            return self._content.pread(count, offset)
+
+    def shape(self) -> Shape:
+        """How its events stand in it.
+
+        Raises:
+            UnreadableFileError: it holds no lines of text.
+        """
+        return shape_of(self.pread(SNIFFED_BYTES, 0), self._typed)
+
+    def lines(self, offset: int, *, complete: bool, end: int = sys.maxsize) -> Iterator[Line]:
+        """Its lines from an offset on; errors name the file.
+
+        Args:
+            offset: where a line begins, or an element of an array ended.
+            complete: a last line without a line end counts; otherwise it waits for the rest.
+            end: read as if the file ended here.
+        """
+        is_array = self.shape() is Shape.ARRAY
+        splitter = Elements(offset) if is_array else Lines(offset)
+        whole = complete and not (is_array and end < sys.maxsize)
+        try:
+            yield from split(self._read_at(offset, end), splitter, complete=whole)
+        except UnreadableFileError as error:
+            raise self.named(error) from None
+
+    def named(self, error: UnreadableFileError) -> UnreadableFileError:
+        """An error of its lines, with its name in front."""
+        return error if str(error).startswith(self._typed) else UnreadableFileError(f"{self._typed}: {error}")
+
+    def other(self, path: Path) -> OpenFile:
+        """Another file, opened under the same rules."""
+        return OpenFile(path, follow_symlinks=self._follow_symlinks)
+
+    def _read_at(self, offset: int, end: int) -> Callable[[int], bytes]:
+        position = offset
+
+        def read(count: int) -> bytes:
+            nonlocal position
+            chunk = self.pread(min(count, end - position), position)
+            position += len(chunk)
+            return chunk
+
+        return read
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Whatever goes wrong with the file becomes one line that names it."""
+        try:
+            yield
+        except RefusedError as error:
+            raise UnreadableFileError(f"{self._typed} {error}") from None
+        except OSError as error:
+            raise UnreadableFileError(f"{self._typed} cannot be read: {_what_to_do(error)}") from None
+
+
+def _what_to_do(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file; check the name"
+    if isinstance(error, NotADirectoryError):
+        return "a part of its path is no folder; check the name"
+    if isinstance(error, PermissionError):
+        return "permission denied; give yourself the right to read it"
+    return f"{error.strerror}; is it a file of log lines?"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a first look at the named files found."""
+
+    paths: list[Path] = field(default_factory=list)
+    """Files that can be read, each once."""
+    problems: dict[Path, UnreadableFileError] = field(default_factory=dict)
+
+
+def check(paths: Sequence[Path], *, follow_symlinks: bool = False, growing: bool = False) -> Checked:
+    """Look at all the files before the first is shipped: can each be read, and is it text.
+
+    Args:
+        paths: as the person typed them.
+        follow_symlinks: whether symbolic links in a path are followed.
+        growing: the files are followed while they are written.
+    """
+    found: dict[tuple[int, int], Path] = {}
+    problems: dict[Path, UnreadableFileError] = {}
+    for path in paths:
+        try:
+            with OpenFile(path, follow_symlinks=follow_symlinks) as file:
+                file.shape()
+                if growing:
+                    file.require_growing()
+                found.setdefault(file.key, path)
+        except UnreadableFileError as error:
+            problems[path] = error
+    return Checked(list(found.values()), problems)

@@ -1,0 +1,102 @@
+"""The content of a file by offset, as it lies on the disk or unpacked from gzip.
+
+    descriptor ──▶ Plain ─┐
+                          ├─▶ pread(count, offset)    offsets are those of the unpacked text
+    descriptor ──▶ Gzip ──┘
+
+gzip has no way to begin in the middle. `Gzip` unpacks from the start and keeps the newest part in memory, so reading on and
+looking back a little cost nothing more. Looking back further unpacks from the start again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections import deque
+from typing import Protocol
+
+GZIP = b"\x1f\x8b"
+PIECE_BYTES = 1024 * 1024
+KEPT_PIECES = 40
+"""More than the batches that are on their way hold, and than the longest line."""
+
+
+class Content(Protocol):
+    """Bytes that can be read at any offset."""
+
+    def pread(self, count: int, offset: int) -> bytes:
+        """Bytes from an offset on; fewer only at the end."""
+
+
+class Plain:
+    """A file as it is."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def pread(self, count: int, offset: int) -> bytes:
+        """Bytes from an offset on; fewer only at the end."""
+        return os.pread(self._descriptor, count, offset)
+
+
+class _Source(io.RawIOBase):
+    """The packed bytes, without a position of the descriptor's own."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._position = descriptor, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        got = os.pread(self._descriptor, len(view), self._position)
+        view[: len(got)] = got
+        self._position += len(got)
+        return len(got)
+
+
+class Gzip:
+    """What a gzip file holds, unpacked; several packed files one behind the other are one text."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._begin()
+
+    def _begin(self) -> None:
+        self._stream = gzip.GzipFile(fileobj=io.BufferedReader(_Source(self._descriptor)))
+        self._pieces: deque[bytes] = deque()
+        self._start = self._end = 0
+
+    def pread(self, count: int, offset: int) -> bytes:
+        """Bytes from an offset on; fewer only at the end.
+
+        Raises:
+            OSError: the file is damaged or cut off.
+        """
+        if offset < self._start:
+            self._begin()
+        while self._end < offset + count and self._more(keep_from=offset):
+            pass
+        return self._kept(offset, offset + count)
+
+    def _more(self, *, keep_from: int) -> bool:
+        try:
+            piece = self._stream.read(PIECE_BYTES)
+        except (EOFError, zlib.error) as error:
+            raise OSError(None, f"the gzip file is damaged or cut off ({error})") from None
+        self._pieces.append(piece)
+        self._end += len(piece)
+        while len(self._pieces) > KEPT_PIECES and self._start + len(self._pieces[0]) <= keep_from:
+            self._start += len(self._pieces.popleft())
+        return bool(piece)
+
+    def _kept(self, begin: int, end: int) -> bytes:
+        found, at = [], self._start
+        for piece in self._pieces:
+            if at < end and at + len(piece) > begin:
+                found.append(piece[max(0, begin - at) : end - at])
+            at += len(piece)
+        return b"".join(found)

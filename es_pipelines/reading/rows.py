@@ -1,0 +1,191 @@
+"""What each line of a source is: an event, a header, or nothing; and what the pipeline must know to read it. Pure.
+
+    line ──▶ Rows.take ──▶ Row: event    sent, with `csv` beside it where the header or the delimiter asks for that
+                                header   no event; from here on it names the columns
+                                blank    nothing
+
+A line is never changed and never parsed here: the ingest pipeline does that. Only its delimiters are counted.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from contract.errors import UnreadableFileError
+from es_pipelines.lines import Line
+from es_pipelines.reading.header import DELIMITERS, KDD, Header, Known, cells, delimiter_beside, header_of
+from es_pipelines.reading.shape import BYTE_ORDER_MARK, Shape
+
+NO_HEADER = -1
+JSON = (b"{", b"[")
+NOT_HEADER = frozenset(b"{[<0123456789-+.")
+"""First bytes of lines that are looked at as a header only at the beginning of a source."""
+RESUME_LINES = 200
+"""After a restart, so many first lines at most are looked at for the delimiter."""
+_ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE)
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?$")
+
+
+class What(enum.Enum):
+    """What a line is."""
+
+    EVENT = "event"
+    HEADER = "header"
+    BLANK = "blank"
+
+
+class Label(enum.Enum):
+    """What is odd about the label of a line."""
+
+    UNKNOWN = "unknown label"
+    NOT_A_WORD = "label is a number or a date"
+
+
+class Row(NamedTuple):
+    """One line, and what it is."""
+
+    line: Line
+    what: What
+    beside: dict[str, Any] | None = None
+    """Sent as `csv` beside the line."""
+    header: int = NO_HEADER
+    """Where the header line stands that holds for what follows; `NO_HEADER`: none, or that of an ARFF file."""
+    label: Label | None = None
+
+
+class Rows:
+    """The lines of one source, in their order.
+
+    Args:
+        shape: of the source.
+        known: the columns and labels that lines may have.
+        delimiter: given by the person; None: recognised.
+    """
+
+    def __init__(self, shape: Shape = Shape.LINES, known: Known = KDD, delimiter: str | None = None) -> None:
+        self._known, self._given = known, delimiter
+        self.delimiter = delimiter
+        self.header: Header | None = None
+        self._beside = self._of_delimiter()
+        self._attributes: list[str] | None = [] if shape is Shape.ARFF else None
+        """Of an ARFF file, until its data begin."""
+        self._arff = shape is Shape.ARFF
+        self._fresh = True
+
+    @property
+    def settled(self) -> bool:
+        """Whether enough lines were taken to read any further one."""
+        return self._attributes is None and (self.header is not None or self.delimiter is not None)
+
+    def resume(self, first: Iterable[Line], before: int) -> None:
+        """Take note of a source's earlier lines: what comes next begins at byte `before`."""
+        for count, line in enumerate(first):
+            if line.offset >= before or self.settled or (count >= RESUME_LINES and self._attributes is None):
+                return
+            self.take(line)
+
+    def take(self, line: Line) -> Row:
+        """What the next line is.
+
+        Raises:
+            UnreadableFileError: a header gives two columns the same name.
+        """
+        content = line.content
+        if line.offset == 0:
+            content = content.removeprefix(BYTE_ORDER_MARK)
+        if not content.strip():
+            return self._row(line, What.BLANK)
+        if self._attributes is not None:
+            return self._declaration(line, content.decode(errors="replace").strip(), self._attributes)
+        if self._arff and content.startswith(b"%"):
+            return self._row(line, What.BLANK)
+        if content.startswith(JSON):
+            self._fresh = False
+            return Row(line, What.EVENT, None, self._place)
+        if self._fresh or content[0] not in NOT_HEADER:
+            header = header_of(content.decode(errors="replace"), line.offset, self._known, self._delimiters)
+            if header is not None:
+                self._begin(header)
+                return self._row(line, What.HEADER)
+        self._fresh = False
+        if self.delimiter is None:
+            self._recognise(content)
+        return Row(line, What.EVENT, self._beside, self._place, self._label(content))
+
+    @property
+    def _place(self) -> int:
+        return NO_HEADER if self.header is None or self._arff else self.header.offset
+
+    @property
+    def _delimiters(self) -> tuple[str, ...]:
+        return DELIMITERS if self._given is None else (self._given,)
+
+    def _row(self, line: Line, what: What) -> Row:
+        return Row(line, what, None, self._place)
+
+    def _begin(self, header: Header) -> None:
+        if header.doubled:
+            raise UnreadableFileError(
+                f"the header at byte {header.offset} names the column {header.doubled!r} twice; rename or remove one of them"
+            )
+        self._fresh, self.header, self.delimiter = False, header, header.delimiter
+        self._beside = header.beside(self._known)
+
+    def _of_delimiter(self) -> dict[str, Any] | None:
+        return None if self.delimiter is None else delimiter_beside(self.delimiter) or None
+
+    def _declaration(self, line: Line, text: str, attributes: list[str]) -> Row:
+        """A line of an ARFF file before its data."""
+        if found := _ATTRIBUTE.match(text):
+            attributes.append(found[1].strip("'\"").strip())
+        elif text.lower().startswith("@data"):
+            self._attributes = None
+            self._begin(Header(tuple(attributes), self._given or ",", line.offset))
+        return self._row(line, What.HEADER)
+
+    def _recognise(self, content: bytes) -> None:
+        for delimiter in DELIMITERS:
+            if content.count(delimiter.encode()) + 1 in self._known.lengths:
+                self.delimiter = delimiter
+                self._beside = self._of_delimiter()
+                return
+
+    def _label(self, content: bytes) -> Label | None:
+        """What is odd about the label of a row; None also where there is no label, or no row."""
+        if self.delimiter is None:
+            return None
+        delimiter = self.delimiter.encode()
+        if b'"' in content:
+            row: list[str] = cells(content.decode(errors="replace"), self.delimiter)
+            count = len(row)
+        else:
+            row, count = [], content.count(delimiter) + 1
+        at = self._label_at(count)
+        if at is None:
+            return None
+        text = row[at] if row else content.split(delimiter)[at].decode(errors="replace").strip().strip("'")
+        return label_kind(text, self._known)
+
+    def _label_at(self, count: int) -> int | None:
+        if self.header is None:
+            return self._known.label_places.get(count)
+        return self.header.label_at if count == len(self.header.names) else None
+
+
+def label_kind(text: str, known: Known) -> Label | None:
+    """What is odd about a label; None: it is known, or there is none. A full stop at its end does not count."""
+    word = text.removesuffix(".")
+    if not word or word in known.labels:
+        return None
+    return Label.NOT_A_WORD if _is_number(text) or _DATE.match(text) else Label.UNKNOWN
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
