@@ -31,7 +31,7 @@ def pipelines(parameters: Mapping[str, Any], namespace: str) -> dict[str, dict[s
         for tag in tags([*body["processors"], *body.get("on_failure", [])])
     }
     known = {**parameters, "processor_pipelines": owner}
-    callees_first = ("document", "failure", "features", "json", "csv", "parse", "router")
+    callees_first = ("document", "failure", "features", "json", "line", "csv", "parse", "router")
     return {pipeline_id(name, namespace): fill(raw[name], known) for name in callees_first}
 
 

@@ -14,13 +14,11 @@ from typing import Any
 
 from contract.artifact import Feature, ModelContract
 from contract.fields import DATASET, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
-from contract.truth import known_labels
+from contract.kdd99 import COLUMNS, field_of
+from contract.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, LABEL_NAMES, known_labels
 from es_pipelines.columns import Columns, columns_of
 from es_pipelines.failures import OF_PROCESSOR
 from es_pipelines.plain import plain_row
-
-LABEL_COLUMN = "label"
-"""Name of the column after the features, in CSV and in flat JSON; a model's feature must not be called so."""
 
 MAX_DEPTH = 16
 """Deepest field that is kept as a field. Engines stop at 20 levels; `oversight.shipped.` adds two."""
@@ -60,10 +58,37 @@ NUMBERS = (*map(str, range(256)), *(f"{hundredth / 100:.2f}" for hundredth in ra
 COMMON_NUMBERS = path_set(NUMBERS)
 """Numbers that most columns of most events hold; only the others are checked letter by letter."""
 
+MAX_WORD = 1024
+"""Longest word that is a feature's value, in characters; as the enrich service takes it."""
+MAX_NUMBER = 64
+"""Longest text that is read as a number; as the enrich service takes it."""
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What separates the columns of a line, where `csv.delimiter` does not say it; with their names for messages."""
+
+MAX_COLUMNS = 2_000
+"""Most columns of a row that is split; a line is anyone's text."""
+
+LINE_TEXTS = ("message", "log", "body", "Body", "short_message")
+"""Keys under which a wrapper holds its line, the first one counts; `body.text` besides.
+
+docker and Fluent Bit: `log`. Filebeat, Logstash, Vector: `message`. OpenTelemetry: `body.text`, `Body`. GELF: `short_message`.
+"""
+WRAPPER_TIMES = ("time", "timestamp", "Timestamp", "timeUnixNano", "observed_timestamp")
+"""Keys under which a wrapper says when its line was written, the first one counts."""
+
+ZONES = {
+    "GMT": "Z", "UT": "Z", "UTC": "Z", "Z": "Z", "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00",
+    "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00",
+}  # fmt: skip
+"""Names of zones in RFC 2822; others are not unique."""
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DIGITS = tuple("0123456789")
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """As syslog writes them."""
 
-PIPELINES = ("router", "parse", "csv", "json", "features", "document", "failure")
+PIPELINES = ("router", "parse", "line", "csv", "json", "features", "document", "failure")
 
 
 def pipeline_id(name: str, namespace: str) -> str:
@@ -80,9 +105,9 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         data_streams: whether the engine has them; without, a stored document is told by its content alone.
     """
     columns = columns_of(contract)
-    names = [feature.name for feature in columns.features]
     fields = [feature.field for feature in columns.features]
-    headers = headers_of(columns)
+    kdd = set(fields) >= {field_of(column) for column in COLUMNS}
+    labels = path_set(known_labels(contract))
     constants = {
         "event.module": "oversight", "event.dataset": DATASET,
         "data_stream.type": "logs", "data_stream.dataset": DATASET, "data_stream.namespace": namespace,
@@ -94,10 +119,22 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         "months": path_set(MONTHS),
         "newline": "\n",
         "carriage_return": "\r",
-        "headers": headers,
-        "shortest_header": min(map(len, headers)),
-        "csv": _csv(columns),
-        "csv_targets": [f"_oversight.fields.{name}" for name in [*names, LABEL_COLUMN]],
+        "csv": {**_csv(columns, difficulty=kdd), "known_labels": labels},
+        "unwrap": {
+            "metadata": path_set(METADATA),
+            "roots": path_set({field.partition(".")[0] for field in fields}),
+            "names": _names(columns),
+            "half": _half(columns),
+            "texts": LINE_TEXTS,
+            "times": WRAPPER_TIMES,
+        },
+        "times": {
+            "digits": DIGITS,
+            "month_numbers": {name: f"{number:02}" for number, name in enumerate(MONTHS, 1)},
+            "zones": ZONES,
+            "seconds_below": 1e11,
+            "largest": 9.2e18,
+        },
         "stream": stream_name(namespace),
         "stored_by_name": data_streams,
         "namespace": namespace,
@@ -110,12 +147,16 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
                 columns, namespace=namespace, metadata=METADATA, numbers=NUMBERS, labels=known_labels(contract)
             ),
             "ecs_version": ECS_VERSION,
+            "unusual": ['"', "\n", "\r", *(mark for mark in DELIMITERS if mark != ",")],
+            "max_word": MAX_WORD,
         },
         "features": {
             "features": [_feature(feature, columns) for feature in columns.features],
             "needed": len(columns.needed),
             "common": COMMON_NUMBERS,
             "float_max": FLOAT_MAX,
+            "max_word": MAX_WORD,
+            "max_number": MAX_NUMBER,
         },
         "gather": {
             "metadata": path_set(METADATA),
@@ -123,43 +164,79 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "objects": path_set(parents(mapped)),
             "features": path_set(fields),
             "needed": path_set(columns.needed),
-            "names": path_set(f"{feature.name}={feature.field}" for feature in columns.features),
+            "names": _names(columns),
+            "labels": path_set(LABEL_NAMES),
+            "known_labels": labels,
+            "difficulties": path_set(DIFFICULTY_NAMES) if kdd else "",
+            "difficulty": DIFFICULTY,
             "ours": path_set([*SHIPPED_FIELDS, *DERIVED]),
             "constants": path_set(f"{path}={value}" for path, value in constants.items()),
             "kept": path_set(KEPT),
             "kept_when_stored": path_set(KEPT_WHEN_STORED),
             "max_depth": MAX_DEPTH,
             "max_line_fields": MAX_LINE_FIELDS,
-            "half": (len(columns.needed) + 1) // 2,
+            "half": _half(columns),
         },
     } | {f"pipeline.{name}": pipeline_id(name, namespace) for name in PIPELINES}
 
 
-def headers_of(columns: Columns) -> list[str]:
-    """Every header line that a file may have, in lower case without blanks and quotes."""
-    names = [[feature.name for feature in columns.features], [*columns.short]]
-    return [
-        ",".join(header).lower().replace(" ", "").replace('"', "")
-        for whole in names
-        if whole
-        for header in (whole, [*whole, LABEL_COLUMN])
-    ]
+def _names(columns: Columns) -> str:
+    return path_set(f"{feature.name}={feature.field}" for feature in columns.features)
 
 
-def _csv(columns: Columns) -> dict[str, Any]:
-    """What the column check must know; `places` are those of the whole line's columns in a short one, -1 for none."""
+def _half(columns: Columns) -> int:
+    """So many of the model's features must be there by their bare names, or a stray `service` would count as one."""
+    return (len(columns.needed) + 1) // 2
+
+
+def _csv(columns: Columns, *, difficulty: bool) -> dict[str, Any]:
+    """What reading a row needs.
+
+    Args:
+        columns: those of a line.
+        difficulty: whether a row may have NSL-KDD's column behind the label.
+    """
     whole, short = len(columns.features), len(columns.short)
+    counts = [whole, whole + 1, *([whole + 2] if difficulty else [])]
     expected = f"{whole}, or {whole + 1} with the label"
+    if difficulty:
+        expected += f", or {whole + 2} with label and difficulty"
     if short:
         expected += f" ({short} or {short + 1} with the model's features alone)"
+        counts += [short, short + 1]
     return {
         "newline": "\n",
         "carriage_return": "\r",
-        "columns": whole,
-        "short": short,
-        "places": [_place(feature.name, columns.short) for feature in columns.features] if short else [],
+        "tab": "\t",
+        "apostrophe": "'",
+        "bom": "\ufeff",
+        "delimiters": list(DELIMITERS),
+        "delimiter_names": DELIMITERS,
+        "by_name": column_names(columns, difficulty=difficulty),
+        "whole": [feature.name for feature in columns.features],
+        "short": list(columns.short),
+        "counts": path_set(map(str, counts)),
         "expected": expected,
+        "order": "KDD" if difficulty else "the model",
+        "features": path_set(feature.name for feature in columns.features),
+        "needed": path_set(feature.name for feature in columns.features if feature.field in columns.needed),
+        "half": _half(columns),
+        "most": MAX_COLUMNS,
+        "label": LABEL,
+        "difficulty": DIFFICULTY if difficulty else "",
+        "digits": DIGITS,
+        "of_dates": [*MONTHS, *DAYS, *"TZEe.,:+-/ "],
     }
+
+
+def column_names(columns: Columns, *, difficulty: bool) -> dict[str, str]:
+    """What a column of a file is, by its name in lower case: a feature by its name in the model, `label`, or the difficulty."""
+    known = dict.fromkeys(LABEL_NAMES, LABEL)
+    if difficulty:
+        known |= dict.fromkeys((*DIFFICULTY_NAMES, DIFFICULTY), DIFFICULTY)
+    for feature in columns.features:
+        known |= {feature.field.lower(): feature.name, feature.name.lower(): feature.name}
+    return known
 
 
 def _place(name: str, names: tuple[str, ...]) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from contract import kdd99
 from contract.fields import DATASET, FIELDS
 from es_pipelines.columns import Columns
 
@@ -50,11 +51,9 @@ def plain_row(
     roots = {feature.field.rpartition(".")[0] for feature in columns.features}
     root = roots.pop() if len(roots) == 1 else ""
     known = envelope(metadata, (feature.name for feature in columns.features))
-    if not root or "." in root or root in known:
+    if not root or "." in root or (root in known and root != kdd99.ROOT):
         columns, root = Columns((), frozenset(), ()), ""
     return {
-        "newline": "\n",
-        "carriage_return": "\r",
         "root": root,
         "names": [feature.field.rpartition(".")[2] for feature in columns.features],
         "kinds": [

@@ -44,7 +44,7 @@ REASONS = (
     "num_failed_logins is 1; at least 90 % of normal connections have 0",
 )
 FAILURES = (
-    ("column_count", "the line has 40 columns, expected 41 or 42; correct the sensor's output", "csv-check"),
+    ("column_count", "the line has 40 columns, expected 41 or 42; correct the sensor's output", "split-row"),
     ("not_a_number", "column 5 (src_bytes) is 'x', expected a number; correct it at the source", "features"),
     ("missing_feature", "field 'kdd99.hot' is missing and model 'kdd99-mlp' needs it", None),
 )

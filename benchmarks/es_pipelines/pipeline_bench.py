@@ -34,10 +34,11 @@ import orjson
 from elasticsearch import Elasticsearch
 
 from contract import kdd99
+from contract.labels import LABEL
 from enrich_service.model_file import read_contract
 from es_pipelines.files import pipelines
 from es_pipelines.lines import Line
-from es_pipelines.parameters import LABEL_COLUMN, parameters, pipeline_id
+from es_pipelines.parameters import parameters, pipeline_id
 from es_pipelines.ship_events import Identity, event_of
 from oversight.cluster import client
 from oversight.settings import DEFAULT_MODEL, ElasticsearchSettings
@@ -49,7 +50,7 @@ STATISTICS_AGE_S = 1.1
 """Engines read their own processor time once a second."""
 DROP: dict[str, Any] = {"drop": {}}
 CSV: dict[str, Any] = {
-    "csv": {"field": "message", "target_fields": [*map(kdd99.field_of, kdd99.COLUMNS), LABEL_COLUMN], "trim": True}
+    "csv": {"field": "message", "target_fields": [*map(kdd99.field_of, kdd99.COLUMNS), LABEL], "trim": True}
 }
 CONVERTS: list[dict[str, Any]] = [
     {"convert": {"field": kdd99.field_of(column), "type": "float"}} for column in kdd99.NUMERIC

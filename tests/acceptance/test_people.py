@@ -35,7 +35,7 @@ def test_verdicts_are_given_kept_and_become_rows_that_training_reads(
         status = desk.json("status")
         assert (status["enriched"], status["failed"], status["verdicts"]) == (3, 1, {})
         assert status["failures"][0]["type"] == "column_count"
-        assert status["failures"][0]["processors"] == {"csv-check": 1}
+        assert status["failures"][0]["processors"] == {"split-row": 1}
         assert status["speed"]["rate_5m"] > 0
         assert status["speed"]["lag"]["documents"] == 3
 
@@ -85,4 +85,4 @@ def test_verdicts_are_given_kept_and_become_rows_that_training_reads(
     assert (again["failed"], again["pending"], again["failed_anew"]) == (1, 0, {"column_count": 1})
     text = desk.type("status").stdout
     assert "watchers" in text
-    assert "pipeline at csv-check" in text
+    assert "pipeline at split-row" in text

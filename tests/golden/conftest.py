@@ -23,8 +23,8 @@ def namespace_of(group: str, namespace: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def client_of() -> Iterator[Callable[[str], Elasticsearch]]:
-    """A client of the engine at an address, provisioned when it is first asked for."""
+def client_of(embedded_url: str) -> Iterator[Callable[[str], Elasticsearch]]:
+    """A client of the engine at an address, provisioned when it is first asked for; the embedded one ends after it."""
     with ExitStack() as at_the_end:
 
         @cache

@@ -96,9 +96,9 @@ class TestThroughThePipeline(WithPipelines):
     """Engines with pipelines."""
 
     def test_the_raw_line_is_parsed_anew(self, stream: Place, service: str) -> None:
-        """A pipeline that could not split by tabs is mended; the lines that still are none keep failing, and say why."""
+        """A pipeline that could not split by tildes is mended; the lines that still are none keep failing, and say why."""
         lines: list[dict[str, Any]] = []
-        for number, line in enumerate(["61.5\tsteady\t1.2", "125\tsteady\t1.5", "no\twords", "only text"]):
+        for number, line in enumerate(["61.5~steady~1.2", "125~steady~1.5", "no~words", "only text"]):
             lines += [{"create": {"_index": stream.index, "_id": str(number)}}, {"message": line, "user": {"id": "u"}}]
         assert not stream.es.bulk(operations=lines, refresh=True)["errors"]
         before = stream.all()
@@ -138,7 +138,7 @@ class TestThroughThePipeline(WithPipelines):
         count = 40
         lines: list[dict[str, Any]] = []
         for number in range(count):
-            lines += [{"create": {"_index": stream.index, "_id": str(number)}}, {"message": "61.5\tsteady\t1.2"}]
+            lines += [{"create": {"_index": stream.index, "_id": str(number)}}, {"message": "61.5~steady~1.2"}]
         assert not stream.es.bulk(operations=lines, refresh=True)["errors"]
         mend(stream)
         desk = Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
@@ -157,9 +157,9 @@ class TestThroughThePipeline(WithPipelines):
 
 
 def mend(stream: Place) -> None:
-    """Let the pipeline take tabs for commas."""
+    """Let the pipeline take tildes for commas."""
     name = next(iter(stream.es.indices.get_settings(index=stream.index, name="index.default_pipeline").values()))
     router = name["settings"]["index"]["default_pipeline"]
     body = dict(stream.es.ingest.get_pipeline(id=router)[router])
-    tabs = {"gsub": {"field": "event.original", "pattern": "\t", "replacement": ",", "ignore_missing": True}}
-    stream.es.ingest.put_pipeline(id=router, body={**body, "processors": [tabs, *body["processors"]]})
+    tildes = {"gsub": {"field": "event.original", "pattern": "~", "replacement": ",", "ignore_missing": True}}
+    stream.es.ingest.put_pipeline(id=router, body={**body, "processors": [tildes, *body["processors"]]})

@@ -72,7 +72,7 @@ def test_features_say_what_training_knows_of_them() -> None:
 
 def test_a_failed_event_says_why() -> None:
     source = {
-        "oversight": {"status": "failed", "failure": {"processor": "csv-check", "pipeline": "p"}},
+        "oversight": {"status": "failed", "failure": {"processor": "split-row", "pipeline": "p"}},
         "error": {"type": "column_count", "message": "the line has 40 columns"},
         "event": {"original": ""},
     }
@@ -80,7 +80,7 @@ def test_a_failed_event_says_why() -> None:
     assert told["verdict"] is None
     assert told["raw"] == ""
     assert told["failure"] == {
-        "type": "column_count", "message": "the line has 40 columns", "processor": "csv-check", "pipeline": "p"
+        "type": "column_count", "message": "the line has 40 columns", "processor": "split-row", "pipeline": "p"
     }  # fmt: skip
 
 
