@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
+from tests.waiting import WAIT_S
 
 CHROMIUM = "/usr/bin/chromium"
 PICTURES = "SCREENS_FOLDER"
 """Environment variable: where pictures are kept in place of build/screens."""
-READY_MS = 30_000
+WAIT_MS = WAIT_S * 1000
+expect.set_options(timeout=WAIT_MS)
 LARGE_BYTES = 180_000
 
 
@@ -51,7 +53,7 @@ class Visit:
     def go(self, url: str) -> Page:
         """Open an address and wait until its figures stand there."""
         self.page.goto(url)
-        self.page.wait_for_selector("body[data-ready]", timeout=READY_MS)
+        self.page.wait_for_selector("body[data-ready]", timeout=WAIT_MS)
         return self.page
 
     def dismiss(self, dialog: Dialog) -> None:
@@ -90,6 +92,7 @@ def visit(browser: Browser, *, width: int = 1440, height: int = 900, dark: bool 
         locale="en-GB",
         reduced_motion="reduce",
     )
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     found = Visit(page)
     page.on("pageerror", lambda error: found.complaints.append(f"error: {error}"))

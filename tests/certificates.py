@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import WAIT_S
+
 OPENSSL = shutil.which("openssl") or ""
 needs_openssl = pytest.mark.skipif(not OPENSSL, reason="the openssl command makes the certificates")
 
@@ -17,6 +19,6 @@ def certify(folder: Path, name: str) -> Path:
     subprocess.run(
         [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
          "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
-        check=True, capture_output=True, timeout=20, cwd=folder,
+        check=True, capture_output=True, timeout=WAIT_S, cwd=folder,
     )  # fmt: skip
     return folder / f"{name}.pem"

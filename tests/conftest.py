@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import shutil
 import subprocess
-import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,15 @@ from hypothesis import settings
 from oversight import embedded
 from oversight.children import Children
 from oversight.ports import free_port
+from tests import guardian
+from tests.guarded import (  # noqa: F401  hooks of pytest
+    pytest_configure,
+    pytest_runtest_teardown,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_unconfigure,
+)
+from tests.waiting import WAIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("OVERSIGHT_TEST_SHARED", ROOT.parent / "shared"))
@@ -30,27 +37,11 @@ PASSWORD = "not-the-default-1"
 """Of the user `elastic` of the engine with security."""
 QUICK_JAVA = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
 """For an engine that lives for minutes: what the second compiler costs is never earned back, and it is half of it all."""
-RUN_FOLDER = "PYTEST_RUN_FOLDER"
+RUN_FOLDER = guardian.MARK
 """Environment variable with a folder that all processes of this test run share (pytest-xdist starts several)."""
 
 settings.register_profile("oversight", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("oversight")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a run makes the folder that all share; the others inherit its environment."""
-    if not hasattr(config, "workerinput"):
-        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="oversight-tests-")
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """The first process ends last: it stops the real engines that any of them has started."""
-    if hasattr(config, "workerinput"):
-        return
-    folder = Path(os.environ.pop(RUN_FOLDER))
-    for engine in folder.glob("*/"):
-        subprocess.run([REAL_ENGINE / "stop.sh", engine], capture_output=True, check=False)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_report_header() -> list[str]:
@@ -105,7 +96,7 @@ def _real_engine(engine: str) -> str:
 
 def _start_real_engine(folder: Path, engine: str) -> str:
     port = free_port()
-    environment = {**QUICK_JAVA, **os.environ, "ENGINE": engine, "HEAP": "768m"}
+    environment = {**QUICK_JAVA, **os.environ, guardian.OWNER: guardian.RUN, "ENGINE": engine, "HEAP": "768m"}
     if engine == "secured":
         environment |= {"ENGINE": "elasticsearch", "SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD, "HEAP": "512m"}
     started = subprocess.run(
@@ -114,22 +105,20 @@ def _start_real_engine(folder: Path, engine: str) -> str:
     assert "READY" in started.stdout, f"{engine} did not start: {started.stdout[-500:]} {started.stderr[-2000:]}"
     url = f"http://127.0.0.1:{port}"
     if engine == "secured":
-        _wait_for_security(url)
+        wait_for_security(url, PASSWORD)
     return url
 
 
-def _wait_for_security(url: str) -> None:
+def wait_for_security(url: str, password: str) -> None:
     """A node answers before its security index does; until then it refuses every password with 401."""
-    deadline = time.monotonic() + 60
-    with Elasticsearch(url, basic_auth=("elastic", PASSWORD), request_timeout=10) as client:
-        while time.monotonic() < deadline:
-            try:
-                client.security.create_api_key(name="oversight-test-ready", refresh="wait_for")
-            except (ApiError, TransportError):
-                time.sleep(0.2)
-            else:
-                return
-    raise AssertionError(f"the secured engine at {url} takes no password after 60 s")
+    with Elasticsearch(url, basic_auth=("elastic", password), request_timeout=WAIT_S) as client:
+
+        def accepted() -> bool:
+            with contextlib.suppress(ApiError, TransportError):
+                return bool(client.security.create_api_key(name="oversight-test-ready", refresh="wait_for"))
+            return False
+
+        wait_until(accepted, f"the secured engine at {url} to accept a password")
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +149,7 @@ def engine_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def es(engine_url: str) -> Iterator[Elasticsearch]:
     """A client for each engine that has ingest pipelines, in turn."""
-    with Elasticsearch(engine_url, request_timeout=60) as client:
+    with Elasticsearch(engine_url, request_timeout=WAIT_S) as client:
         yield client
 
 

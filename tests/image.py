@@ -20,7 +20,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +30,7 @@ import psutil
 from tests.compose import Service, mounts
 from tests.conftest import ROOT
 from tests.servers import stop
+from tests.waiting import WAIT_S, until
 
 LINKED = "/srv/packages"
 """Where the environment of these tests is seen while the image is made and run."""
@@ -278,7 +278,7 @@ class Machine:
 
     def run(self, service: Service, *words: str) -> subprocess.CompletedProcess[str]:
         """A service's container until it ends; `words` in place of its command."""
-        return subprocess.run(self._line(service, words), capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(self._line(service, words), capture_output=True, text=True, check=False, timeout=WAIT_S)
 
     @contextlib.contextmanager
     def running(self, service: Service, log: Path) -> Iterator[psutil.Popen]:
@@ -292,16 +292,18 @@ class Machine:
         finally:
             stop(process)
 
-    def healthy(self, service: Service, *, within_s: float = 60.0) -> str:
+    def healthy(self, service: Service) -> str:
         """Run a service's health check, as written, until it says yes; empty then, else its last words."""
         kind, *test = service["healthcheck"]["test"]
         words = ["/bin/sh", "-c", *test] if kind == "CMD-SHELL" else test
-        deadline = time.monotonic() + within_s
-        while True:
+        said: list[str] = []
+
+        def answers() -> bool:
             done = self.run({**service, "entrypoint": words, "command": []})
-            if done.returncode == 0 or time.monotonic() > deadline:
-                return "" if done.returncode == 0 else f"{done.stdout[-1000:]} {done.stderr[-1000:]}"
-            time.sleep(0.2)
+            said.append(f"{done.stdout[-1000:]} {done.stderr[-1000:]}")
+            return done.returncode == 0
+
+        return "" if until(answers) else said[-1]
 
     def _line(self, service: Service, words: Sequence[str]) -> list[str]:
         root = self.image.root

@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 from contract.alerts import alerts_index
 from contract.fields import stream_name
 from contract.heartbeats import heartbeat_index
+from tests.waiting import WAIT_S
 
 ASKS = ("/_simulate", "/_has_privileges", "/_search", "/_refresh")
 """Ends of paths that are posted to and only ask."""
@@ -19,7 +20,7 @@ class WritesCounted(Elasticsearch):
     """A client that notes every request that is no read, and is cut off after the n-th of them where that is asked for."""
 
     def __init__(self, url: str, *, cut_after: int | None = None) -> None:
-        super().__init__(url, request_timeout=60)
+        super().__init__(url, request_timeout=WAIT_S)
         self.writes: list[str] = []
         self.requests = 0
         self._cut_after = cut_after

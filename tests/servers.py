@@ -8,19 +8,19 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from oversight.ports import free_port
+from tests.waiting import WAIT_S, until
 
-READY_WAIT_S = 20.0
-STOP_WAIT_S = 15.0
+STOP_WAIT_S = 30.0
+"""Seconds that a server may take to end by itself before it is killed."""
 
 
 @dataclass(frozen=True)
@@ -95,27 +95,26 @@ def running(
             stop(process)
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 10.0) -> bool:
-    """Whether a condition comes true in time."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def wait_until_ready(service: Service) -> None:
-    """Wait until the service says that its model answers."""
-    deadline = time.monotonic() + READY_WAIT_S
-    while time.monotonic() < deadline and service.process.poll() is None:
+    """Wait until the service says that its model answers.
+
+    Raises:
+        AssertionError: it ended, or is not ready after `WAIT_S`.
+    """
+
+    def ready() -> bool:
+        # The log says it: another test's service may have taken the port, and answer in place of this one.
+        if f"ready at {service.url}" not in service.log.read_text(encoding="utf-8"):
+            return False
         url = f"{service.url}/v2/health/ready"
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5, context=service.tls):
-            # its own word for it: another test's service may have taken the port, and end long before this one
-            if f"ready at {service.url}" in service.log.read_text(encoding="utf-8"):
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"the enrich service did not become ready: {service.log.read_text(encoding='utf-8')[-2000:]}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=WAIT_S, context=service.tls):
+            return True
+        return False
+
+    until(lambda: service.process.poll() is not None or ready())
+    if service.process.poll() is not None or not ready():
+        said = service.log.read_text(encoding="utf-8")[-2000:]
+        raise AssertionError(f"the enrich service did not become ready: {said}")
 
 
 def stop(process: psutil.Popen) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import WAIT_S
+
 OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
 
 
@@ -30,7 +32,7 @@ class Desk:
     def type(self, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """Run `oversight WORDS` to its end."""
         return subprocess.run(
-            command(*words), capture_output=True, text=True, check=False, cwd=self.folder, timeout=120,
+            command(*words), capture_output=True, text=True, check=False, cwd=self.folder, timeout=WAIT_S,
             env={**self.environment, **more},
         )  # fmt: skip
 

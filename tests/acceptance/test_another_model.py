@@ -73,7 +73,6 @@ def rivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
         yield model, url
 
 
-@pytest.mark.timeout(120)
 def test_a_students_model_predicts_on_documents_of_its_own(
     desk: Desk, es: Elasticsearch, namespace: str, rivers: tuple[Path, str]
 ) -> None:

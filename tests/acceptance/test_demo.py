@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+from tests.waiting import WAIT_S, until
+
 EVENTS = 200
 
 
@@ -44,15 +44,6 @@ def _listeners(folder: Path) -> list[int]:
     return ports
 
 
-def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return condition()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A demo's folder, from which nothing may run when the test ends."""
@@ -82,15 +73,15 @@ def test_no_listener_is_left_after_a_signal_and_nobody_else_was_let_in(folder: P
     Two demos do not share a folder: one that comes meanwhile says so in a line, and harms nothing.
     """
     with subprocess.Popen(_command(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
-        assert _until(lambda: len(_listeners(folder)) >= 2, 30), "engine and service did not come up"
+        assert until(lambda: len(_listeners(folder)) >= 2), "engine and service did not come up"
         if ending == signal.SIGTERM:
             _is_refused(folder)
         demo.send_signal(ending)
-        demo.communicate(timeout=30)
+        demo.communicate(timeout=WAIT_S)
     if ending != signal.SIGKILL:
         assert _processes(folder) == []
         assert demo.returncode == 130
-    assert _until(lambda: not _listeners(folder), 15)
+    assert until(lambda: not _listeners(folder))
 
 
 def _is_refused(folder: Path) -> None:

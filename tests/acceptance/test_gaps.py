@@ -20,8 +20,8 @@ from tests.acceptance.commands import Desk
 from tests.integration.enrich_service.http import ask
 from tests.pipelines import EMPTIED, LINE, SHORT
 from tests.servers import enrich_service
+from tests.waiting import WAIT_S
 
-pytestmark = pytest.mark.timeout(180)
 FLOW_MODEL = DEFAULT_MODEL.parent.with_name("kdd99-flow") / DEFAULT_MODEL.name
 EVENTS = 400
 
@@ -105,7 +105,7 @@ def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
         ("after", [LINE, EMPTIED, SHORT]),
     ):
         (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         try:
             assert whole.type("provision").returncode == 0
             assert whole.json("ship", "before.csv")["stored"] == 2

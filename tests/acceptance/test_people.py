@@ -17,7 +17,7 @@ from tests.pipelines import LINE
 from tests.servers import enrich_service
 from training.data import read
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)]
+pytestmark = [pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)]
 SCAN = LINE.replace("0,tcp,http,SF,181,5450", "0,tcp,private,REJ,0,0")
 """A connection that was refused."""
 

@@ -15,6 +15,7 @@ from oversight.ports import free_port
 from tests.acceptance.commands import Desk
 from tests.conftest import ROOT, why_no_real_engine
 from tests.kibana_server import fake_kibana
+from tests.waiting import WAIT_S
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -65,7 +66,6 @@ def kibana_url() -> Iterator[str]:
         yield kibana.url
 
 
-@pytest.mark.timeout(120)
 def test_the_commands_for_a_cluster_run_in_their_order(desk: Desk, kibana_url: str, tmp_path: Path) -> None:
     port = free_port()
     folder = tmp_path / "bin"
@@ -100,4 +100,4 @@ def test_the_commands_for_a_cluster_run_in_their_order(desk: Desk, kibana_url: s
     finally:
         for server in servers:
             server.terminate()
-            assert server.wait(20) == 0
+            assert server.wait(WAIT_S) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from contract.fields import stream_name
 from oversight.ports import free_port
 from oversight.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
-from tests.servers import enrich_service, until
+from tests.servers import enrich_service
+from tests.waiting import WAIT_S, wait_until
 
-pytestmark = pytest.mark.timeout(180)
 EVENTS = {"alpha": 30, "bravo": 417, "delta": 224}
 """Lines of the sensor logs without their headers; 627 of the 671 are distinct."""
 
@@ -94,16 +93,19 @@ def test_events_that_come_while_the_endpoint_is_down_are_predicted_when_it_is_ba
     try:
         shipped = down.json("ship", *sorted((tmp_path / "traffic").glob("*.csv")))["stored"]
         assert shipped >= 190
-        time.sleep(1)
+        log = tmp_path / "watch.log"
+        wait_until(
+            lambda: f":{port}" in log.read_text(encoding="utf-8"), "the watcher to name the endpoint that is away"
+        )
         assert down.json("status")["pending"] == shipped
         service = down.start("serve", "--bind", f"127.0.0.1:{port}", log=tmp_path / "serve.log")
         try:
-            until(lambda: _pending(es, stream) == 0, within_s=60)
-            assert down.json("status")["enriched"] == shipped, (tmp_path / "watch.log").read_text(encoding="utf-8")
+            wait_until(lambda: _pending(es, stream) == 0, "the predictions")
+            assert down.json("status")["enriched"] == shipped, log.read_text(encoding="utf-8")
         finally:
             service.terminate()
-            service.wait(20)
+            service.wait(WAIT_S)
     finally:
         watcher.terminate()
-        assert watcher.wait(20) == 0
+        assert watcher.wait(WAIT_S) == 0
     assert len(_documents(es, stream)) == shipped

@@ -19,7 +19,7 @@ from tests.faults.table import is_bad, markdown, read_rows, replace_in
 from tests.faults.trial import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT_S = {"short": 300, "soak": 900}
+LIMIT_S = {"short": 600, "soak": 1800}
 """Longest that one fault may take; then it has failed, and the next one begins."""
 
 
@@ -40,6 +40,8 @@ def main() -> int:
             "-p",
             "no:cacheprovider",
             f"--timeout={LIMIT_S[scale]}",
+            "-o",
+            f"faulthandler_timeout={LIMIT_S[scale] + 60}",
         ]
         words += ["-p", "no:randomly", "-q", *(["-k", options.only] if options.only else [])]
         code = _run(words, {**os.environ, SCALE: scale, ROWS: str(rows.resolve())})

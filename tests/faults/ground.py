@@ -20,6 +20,7 @@ from es_pipelines.provision import provision, remove
 from tests.artifacts import TURBINE
 from tests.faults.ledger import Ledger
 from tests.faults.processes import Watcher
+from tests.waiting import WAIT_S
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def ground_on(
 ) -> Iterator[Ground]:
     """A place for documents on an engine, gone at the end."""
     own = {"OVERSIGHT_NAMESPACE": namespace}
-    with es or Elasticsearch(url, request_timeout=60) as client:
+    with es or Elasticsearch(url, request_timeout=WAIT_S) as client:
         if engine == "opensearch":
             provision(client, TURBINE, namespace=namespace)
             try:

@@ -6,19 +6,17 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from oversight.ports import free_port
-from tests.conftest import QUICK_JAVA, REAL_ENGINE
+from tests.conftest import QUICK_JAVA, REAL_ENGINE, wait_for_security
+from tests.waiting import WAIT_S
 
 PASSWORD = "only-for-this-test"
-READY_S = 60.0
 
 
 class Node:
@@ -42,7 +40,7 @@ class Node:
     def client(self) -> Elasticsearch:
         """A client that may do everything."""
         more: dict[str, Any] = {"basic_auth": ("elastic", PASSWORD)} if self.secured else {}
-        return Elasticsearch(self.url, request_timeout=60, **more)
+        return Elasticsearch(self.url, request_timeout=WAIT_S, **more)
 
     def __enter__(self) -> Self:
         self.start()
@@ -69,7 +67,7 @@ class Node:
         )  # fmt: skip
         assert "READY" in started.stdout, f"{self.engine} did not start: {started.stderr[-2000:]}"
         if self.secured:
-            self._wait_for_security()
+            wait_for_security(self.url, PASSWORD)
 
     def kill(self) -> None:
         """SIGKILL to the node and to all that was started with it; its port refuses connections then."""
@@ -82,14 +80,3 @@ class Node:
 
     def _stop(self) -> None:
         subprocess.run([REAL_ENGINE / "stop.sh", self._folder], capture_output=True, check=False)
-
-    def _wait_for_security(self) -> None:
-        """A node answers before its security index does; until then it refuses every password with 401."""
-        deadline = time.monotonic() + READY_S
-        with self.client() as es:
-            while time.monotonic() < deadline:
-                with contextlib.suppress(ApiError, TransportError):
-                    es.security.create_api_key(name="ready", refresh="wait_for")
-                    return
-                time.sleep(0.2)
-        raise AssertionError(f"the secured engine at {self.url} takes no password after {READY_S} s")

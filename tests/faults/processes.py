@@ -17,11 +17,10 @@ from typing import Any, Self
 import psutil
 
 from oversight.ports import free_port
-from tests.integration.watcher.proxy import wait_until
 from tests.servers import Service, running
+from tests.waiting import WAIT_S, wait_until
 
 OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
-END_S = 30.0
 IMPATIENT = {
     "OVERSIGHT_WATCH_PAGE_SIZE": "20",
     "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.05",
@@ -69,7 +68,7 @@ class Watcher:
     def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()
-        self.process.communicate(timeout=END_S)
+        self.process.communicate(timeout=WAIT_S)
 
     def begun(self) -> bool:
         """Whether it has got so far that it says so."""
@@ -77,9 +76,9 @@ class Watcher:
 
     def stop(self) -> dict[str, Any]:
         """SIGTERM, once it has begun; it ends with 0 and says what it did."""
-        wait_until(self.begun, timeout_s=END_S, what="a watcher that begins")
+        wait_until(self.begun, "a watcher that begins")
         self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=END_S)
+        out, _ = self.process.communicate(timeout=WAIT_S)
         assert self.process.returncode == 0, f"exit code {self.process.returncode}: {self.tail()}"
         counts: dict[str, Any] = json.loads(out)
         return counts
@@ -87,7 +86,7 @@ class Watcher:
     def end(self) -> None:
         """SIGTERM at any moment: it ends with 0, or by the signal if it had not even begun."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=END_S)
+        self.process.communicate(timeout=WAIT_S)
         assert self.process.returncode in (0, -signal.SIGTERM), f"exit code {self.process.returncode}: {self.tail()}"
 
     def tail(self) -> str:
@@ -124,7 +123,7 @@ class EnrichService:
         for one in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.kill()
-        psutil.wait_procs(family, timeout=END_S)
+        psutil.wait_procs(family, timeout=WAIT_S)
         self.stop()
 
     def workers(self) -> list[psutil.Process]:

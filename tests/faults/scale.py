@@ -37,8 +37,8 @@ class Scale:
     """How long the last documents may take; one on which the service failed alone comes back after 60 s, then 120 s."""
 
 
-SHORT = Scale("short", 5, 3, 1, 1, documents=60, damages=2, others_s=0.5, arrivals=4, freezes=2, settle_s=80.0)
-SOAK = Scale("soak", 50, 30, 10, 3, documents=600, damages=25, others_s=15.0, arrivals=30, freezes=20, settle_s=240.0)
+SHORT = Scale("short", 5, 3, 1, 1, documents=60, damages=2, others_s=0.5, arrivals=4, freezes=2, settle_s=240.0)
+SOAK = Scale("soak", 50, 30, 10, 3, documents=600, damages=25, others_s=15.0, arrivals=30, freezes=20, settle_s=480.0)
 NOW = SOAK if os.environ.get(SCALE) == "soak" else SHORT
 
 

@@ -15,7 +15,8 @@ from tests.faults.injector import Forward, slowed
 from tests.faults.processes import EnrichService
 from tests.faults.scale import NOW, on
 from tests.faults.trial import Trial
-from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied, wait_until
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
+from tests.waiting import wait_until
 
 SEED = 20
 PAGE, DOCUMENTS = 20, 120
@@ -49,7 +50,7 @@ def _wait_for_a_moment(rng: random.Random, proxy: FaultProxy, *, pages: int) -> 
         time.sleep(rng.uniform(0.0, 1.0))
         return
     so_far = len(proxy.requests("/v1/enrich"))
-    wait_until(lambda: len(proxy.requests("/v1/enrich")) >= so_far + page, timeout_s=30, what="a watcher at work")
+    wait_until(lambda: len(proxy.requests("/v1/enrich")) >= so_far + page, "a watcher at work")
     time.sleep(rng.uniform(0.0, 0.03))
 
 

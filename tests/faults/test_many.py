@@ -20,7 +20,8 @@ from tests.faults.ledger import OTHERS, Ledger
 from tests.faults.processes import Watcher
 from tests.faults.scale import NOW, SOAK, on
 from tests.faults.trial import Trial
-from tests.integration.watcher.proxy import FaultProxy, proxied, wait_until
+from tests.integration.watcher.proxy import FaultProxy, proxied
+from tests.waiting import WAIT_S, wait_until
 
 SEED = 22
 DOCUMENTS = 3_000 if NOW is SOAK else 600
@@ -84,9 +85,9 @@ def test_a_watcher_that_is_frozen_and_goes_on_later_doubles_nothing(ground: Grou
         Trial("several watchers", "one of two is frozen at work, later goes on", ground.engine, ledger) as trial,
         ground.watcher(proxy.url) as first,
     ):
-        wait_until(lambda: bool(proxy.requests("/v1/model")), timeout_s=30, what="a watcher at work")
+        wait_until(lambda: bool(proxy.requests("/v1/model")), "a watcher at work")
         with ground.watcher(service) as second:
-            wait_until(second.begun, timeout_s=30, what="a watcher that begins")
+            wait_until(second.begun, "a watcher that begins")
             for _ in range(NOW.freezes):
                 so_far = len(proxy.requests("/v1/enrich"))
                 ledger.put(DOCUMENTS // 6)
@@ -139,7 +140,7 @@ class OtherWriter:
     def stop(self) -> None:
         """End; raises what went wrong."""
         self._enough.set()
-        self._work.result(30)
+        self._work.result(WAIT_S)
 
     def _run(self) -> None:
         rng, ids = random.Random(SEED), list(self._ledger.entries)
@@ -166,7 +167,7 @@ def test_another_writer_and_the_watcher_keep_what_the_other_wrote(ground: Ground
     with proxied(service) as proxy, Trial("another writer", "on the same documents", ground.engine, ledger) as trial:
         proxy.fault, other = slowed(0.03), trial.made(OtherWriter(ground, ledger))
         with ground.watcher(proxy.url) as watcher, other:
-            wait_until(lambda: bool(proxy.requests("/v1/enrich")), timeout_s=30, what="a watcher at work")
+            wait_until(lambda: bool(proxy.requests("/v1/enrich")), "a watcher at work")
             time.sleep(NOW.others_s)
             other.stop()
             trial.settle([watcher])

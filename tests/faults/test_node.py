@@ -24,7 +24,8 @@ from tests.faults.ledger import Ledger
 from tests.faults.nodes import Node
 from tests.faults.scale import NOW, on
 from tests.faults.trial import Trial
-from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied, wait_until
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
+from tests.waiting import wait_until
 
 SEED = 23
 LITTLE_MEMORY = "indexing_pressure.memory.limit: 64kb"
@@ -173,4 +174,4 @@ class Seen:
 
 
 def _wait_for_page(proxy: FaultProxy, number: int) -> None:
-    wait_until(lambda: len(proxy.requests("/v1/enrich")) >= number, timeout_s=60, what="a watcher at work")
+    wait_until(lambda: len(proxy.requests("/v1/enrich")) >= number, "a watcher at work")

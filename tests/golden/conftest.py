@@ -12,6 +12,7 @@ from elasticsearch import Elasticsearch
 
 from es_pipelines.provision import provision, remove
 from tests.pipelines import FLOW, KDD99
+from tests.waiting import WAIT_S
 
 GOLDEN_NAMESPACE = f"golden{uuid.uuid4().hex[:8]}"
 FLOW_GROUP = "flow"
@@ -29,7 +30,7 @@ def client_of(embedded_url: str) -> Iterator[Callable[[str], Elasticsearch]]:
 
         @cache
         def client(url: str) -> Elasticsearch:
-            es = at_the_end.enter_context(Elasticsearch(url, request_timeout=60))
+            es = at_the_end.enter_context(Elasticsearch(url, request_timeout=WAIT_S))
             for group, contract in (("", KDD99), (FLOW_GROUP, FLOW)):
                 namespace = namespace_of(group, GOLDEN_NAMESPACE)
                 at_the_end.callback(remove, es, namespace)

@@ -9,12 +9,13 @@ import psutil
 
 from oversight import embedded
 from oversight.children import Children, end_leftovers
+from tests.waiting import WAIT_S
 
 
 def test_a_stopped_engine_is_gone(tmp_path: Path) -> None:
     children = Children(tmp_path)
     engine, url = embedded.start(children)
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
         assert b"You Know, for Search" in answer.read()
     children.stop_all()
     assert not psutil.pid_exists(engine.pid)

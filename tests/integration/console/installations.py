@@ -25,8 +25,9 @@ from contract.heartbeats import heartbeat_body, heartbeat_index
 from es_pipelines.provision import provision, remove
 from es_pipelines.resources import model_fields
 from oversight import cluster
-from tests.servers import stop, until
+from tests.servers import stop
 from tests.unit.console.panels import contract
+from tests.waiting import WAIT_S, until
 
 DOCUMENTS = 800
 HOURS = 20.0
@@ -79,7 +80,7 @@ def installation(url: str, *, hostile: bool = False, n: int = DOCUMENTS, stream:
     index = None if stream else f"console-test-{namespace}"
     made = tuple(documents(n, end=end, hours=HOURS, hostile=hostile))
     found = Installation(url, namespace, index, end, made)
-    with Elasticsearch(url, request_timeout=60) as es:
+    with Elasticsearch(url, request_timeout=WAIT_S) as es:
         try:
             if stream:
                 provision(es, contract(), namespace=namespace)
@@ -118,9 +119,7 @@ def console(folder: Path, *options: str, **settings: str) -> Iterator[Console]:
             env=environment(folder, settings),
         )  # fmt: skip
     try:
-        assert until(lambda: bool(ready_at(log)) or process.poll() is not None, within_s=30), (
-            "the console did not start"
-        )
+        assert until(lambda: bool(ready_at(log)) or process.poll() is not None), "the console did not start"
         assert process.poll() is None, log.read_text(encoding="utf-8")
         yield Console(ready_at(log), process, log)
     finally:

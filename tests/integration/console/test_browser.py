@@ -137,7 +137,8 @@ def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, lively
     ):
         expect(story.get_by_role("heading", name=part)).to_be_visible()
     assert "event=" in page.url
-    page.wait_for_timeout(2_500)  # figures come anew behind it
+    with page.expect_response("**/api/pages/**"):  # new figures come behind it
+        pass
     page.keyboard.press("Escape")
     expect(story).to_be_hidden()
     expect(row).to_be_focused()
@@ -220,7 +221,7 @@ def test_a_new_event_comes_by_itself_and_not_while_paused(
     page.get_by_role("button", name="Live").click()
     expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "false")
     arrive()
-    page.wait_for_timeout(2_500)
+    page.wait_for_timeout(2_500)  # nothing may happen meanwhile: it is paused
     expect(total).to_have_text(f"{before + 1:,}")
     page.get_by_role("button", name="Paused").click()
     expect(total).to_have_text(f"{before + 2:,}")

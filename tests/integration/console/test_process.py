@@ -18,6 +18,7 @@ import pytest
 
 from tests.certificates import certify, needs_openssl
 from tests.integration.console.installations import Console, console, environment
+from tests.waiting import WAIT_S
 
 NOBODY = {"ELASTICSEARCH_URL": "http://127.0.0.1:9"}
 
@@ -32,7 +33,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 def ask(found: Console, raw: bytes) -> tuple[int, str]:
     """Status and body of the answer to a request that is written by hand."""
     parts = urlsplit(found.url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=WAIT_S)
     connection.connect()
     connection.sock.sendall(raw)
     answer = http.client.HTTPResponse(connection.sock)
@@ -44,24 +45,24 @@ def ask(found: Console, raw: bytes) -> tuple[int, str]:
 
 def test_it_answers_while_elasticsearch_is_away(running: Console) -> None:
     """The page comes, the figures say why there are none."""
-    with urllib.request.urlopen(f"{running.url}/", timeout=10) as page:
+    with urllib.request.urlopen(f"{running.url}/", timeout=WAIT_S) as page:
         assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{running.url}/api/pages/oversight", timeout=30)
+        urllib.request.urlopen(f"{running.url}/api/pages/oversight", timeout=WAIT_S)
     assert refused.value.code == 503
     assert "cannot reach Elasticsearch" in json.load(refused.value)["error"]["message"]
 
 
 def test_the_charts_script_is_made_once_and_kept(running: Console) -> None:
     """From an installed package: about 900 KB, two fifths of it at most on the wire."""
-    with urllib.request.urlopen(f"{running.url}/", timeout=10) as page:
+    with urllib.request.urlopen(f"{running.url}/", timeout=WAIT_S) as page:
         path = next(part for part in page.read().decode().split('"') if part.endswith("vega.js"))
     request = urllib.request.Request(f"{running.url}{path}", headers={"Accept-Encoding": "gzip"})
-    with urllib.request.urlopen(request, timeout=60) as script:
+    with urllib.request.urlopen(request, timeout=WAIT_S) as script:
         packed = script.read()
         assert script.headers["Content-Encoding"] == "gzip"
         assert "immutable" in script.headers["Cache-Control"]
-    with urllib.request.urlopen(f"{running.url}{path}", timeout=60) as script:
+    with urllib.request.urlopen(f"{running.url}{path}", timeout=WAIT_S) as script:
         plain = script.read()
     assert b"window.vegaEmbed=" in plain[-2000:]
     assert len(packed) < 0.4 * len(plain)
@@ -101,7 +102,7 @@ def test_what_would_be_unsafe_or_wrong_is_said_before_the_start(
     """One line, exit 64."""
     done = subprocess.run(
         [sys.executable, "-m", "oversight", "console", *options],
-        env=environment(tmp_path, {**NOBODY, **settings}), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        env=environment(tmp_path, {**NOBODY, **settings}), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=WAIT_S,
     )  # fmt: skip
     assert done.returncode == 64, done.stderr
     assert words in done.stderr
@@ -114,7 +115,7 @@ def test_with_a_token_it_listens_for_others_and_a_signal_ends_it_in_peace(tmp_pa
         assert "plain HTTP to other machines" in found.log.read_text(encoding="utf-8")
         workers = found.process.children()
         found.process.send_signal(signal.SIGTERM)
-        assert found.process.wait(timeout=15) == 0
+        assert found.process.wait(timeout=WAIT_S) == 0
         assert not any(worker.is_running() for worker in workers)
 
 
@@ -133,10 +134,10 @@ def test_over_tls_the_cookie_is_for_tls_alone_and_plain_http_gets_nothing(tmp_pa
         parts = urlsplit(found.url)
         assert parts.scheme == "https"
         url = f"https://127.0.0.1:{parts.port}"
-        with urllib.request.urlopen(f"{url}/", timeout=10, context=trust) as page:
+        with urllib.request.urlopen(f"{url}/", timeout=WAIT_S, context=trust) as page:
             assert page.status == 200
         login = urllib.request.Request(f"{url}/api/login", headers={"Authorization": "Bearer hush"})
-        with urllib.request.urlopen(login, timeout=10, context=trust) as answer:
+        with urllib.request.urlopen(login, timeout=WAIT_S, context=trust) as answer:
             assert "; Secure;" in answer.headers["Set-Cookie"]
         with pytest.raises((OSError, http.client.HTTPException)):
-            urllib.request.urlopen(url.replace("https:", "http:"), timeout=10)
+            urllib.request.urlopen(url.replace("https:", "http:"), timeout=WAIT_S)

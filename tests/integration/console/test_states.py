@@ -25,6 +25,7 @@ from tests.integration.console.audit import DRAWN
 from tests.integration.console.installations import Installation, console, environment
 from tests.servers import enrich_service
 from tests.unit.console.panels import contract
+from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.browser
 
@@ -95,9 +96,9 @@ def test_while_elasticsearch_is_away_the_page_says_so_and_recovers(
         notice = page.get_by_role("alert")
         expect(notice).to_contain_text(f"cannot reach Elasticsearch at http://127.0.0.1:{port}")
         with forwarded(port, hostile.url):
-            expect(page.locator("#panel-predicted .figure")).to_be_visible(timeout=15_000)
+            expect(page.locator("#panel-predicted .figure")).to_be_visible()
             expect(notice).to_be_hidden()
-        expect(notice).to_be_visible(timeout=15_000)
+        expect(notice).to_be_visible()
         visitor.keep("elasticsearch-away")
         expect(page.locator("#panel-predicted .figure")).to_be_visible()  # what was known stays
 
@@ -144,7 +145,7 @@ def test_what_pipeline_service_and_watcher_made_is_drawn(
                     capture_output=True,
                     text=True,
                     check=False,
-                    timeout=90,
+                    timeout=WAIT_S,
                 )
                 assert done.returncode == 0, done.stderr + done.stdout
             with console(tmp_path, **settings) as shown, visit(browser) as visitor:

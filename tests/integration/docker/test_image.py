@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import stat
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.conftest import PASSWORD, ROOT
 from tests.image import Image, Machine, build, why_not
 from tests.kibana_server import fake_kibana
 from tests.router import routed
+from tests.waiting import WAIT_S, until
 from watcher.status import read_status
 
 NAMESPACE = f"image{free_port()}"
@@ -140,7 +141,7 @@ def test_every_service_of_ours_runs_as_the_compose_file_starts_it(
         done = stack.run(SERVICES[name])
         assert done.returncode == 0, done.stderr
     assert done.stdout.count("kept        API key") == 4
-    with Elasticsearch(secured_url, basic_auth=("kibana_system", "of-kibana-1"), request_timeout=30) as es:
+    with Elasticsearch(secured_url, basic_auth=("kibana_system", "of-kibana-1"), request_timeout=WAIT_S) as es:
         assert es.security.authenticate()["username"] == "kibana_system"
     with fake_kibana() as kibana, routed(kibana.url, secured_url, certificates=_certificates(stack, "kibana")) as url:
         stack.connect(5601, url.removeprefix("https://"))
@@ -152,13 +153,10 @@ def test_every_service_of_ours_runs_as_the_compose_file_starts_it(
     with _up(stack, tmp_path, "enrich", "watcher", "console", "simulator") as started:
         shipped = stack.run(SERVICES["ship"], "/logs/alpha.csv")
         assert shipped.returncode == 0, shipped.stderr
-        with Elasticsearch(embedded_url, request_timeout=30) as es:
-            deadline = time.monotonic() + 30
-            while True:
-                status = read_status(es, stream_name(NAMESPACE), namespace=NAMESPACE)
-                if (status.enriched >= 20 and status.watchers) or time.monotonic() > deadline:
-                    break
-                time.sleep(0.2)
+        with Elasticsearch(embedded_url, request_timeout=WAIT_S) as es:
+            look = partial(read_status, es, stream_name(NAMESPACE), namespace=NAMESPACE)
+            until(lambda: (status := look()).enriched >= 20 and bool(status.watchers))
+            status = look()
         assert status.enriched >= 20
         assert status.failed == 0
         assert status.watchers is not None

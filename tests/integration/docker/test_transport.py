@@ -17,6 +17,7 @@ import pytest
 from oversight.ports import free_port
 from tests.compose import read
 from tests.conftest import PASSWORD, QUICK_JAVA, REAL_ENGINE, ROOT, why_no_real_engine
+from tests.waiting import WAIT_S
 
 SECRETS = ("ELASTIC_PASSWORD", "KIBANA_SYSTEM_PASSWORD", "KIBANA_ENCRYPTION_KEY", "ENRICH_TOKEN", "CONSOLE_TOKEN")
 SERVICES = read(dict.fromkeys(SECRETS, "secret-of-the-test"))["services"]
@@ -54,7 +55,7 @@ def transport(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     try:
         done = subprocess.run(
             [REAL_ENGINE / "start.sh", str(free_port()), folder],
-            env=environment, capture_output=True, text=True, check=False, timeout=240,
+            env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S,
         )  # fmt: skip
         assert "READY" in done.stdout, done.stderr[-3000:]
         host, _, port = (folder / "logs" / "transport.ports").read_text(encoding="utf-8").split()[0].rpartition(":")
@@ -64,7 +65,6 @@ def transport(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.mark.elasticsearch
-@pytest.mark.timeout(300)
 def test_the_transport_layer_takes_the_nodes_own_certificate_and_no_other(
     transport: tuple[str, int], certificates: Path
 ) -> None:
@@ -87,7 +87,7 @@ def is_taken(address: tuple[str, int], certificate: Path | None, key: Path | Non
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if certificate is not None:
         context.load_cert_chain(certificate, key)
-    with socket.create_connection(address, timeout=60) as plain:
+    with socket.create_connection(address, timeout=WAIT_S) as plain:
         try:
             with context.wrap_socket(plain) as peer:
                 peer.sendall(PING)

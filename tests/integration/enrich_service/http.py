@@ -9,6 +9,8 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.waiting import WAIT_S
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -17,7 +19,7 @@ def ask(url: str, body: Any = None, headers: dict[str, str] | None = None) -> tu
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers={**JSON, **(headers or {})})
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -27,7 +29,7 @@ def ask(url: str, body: Any = None, headers: dict[str, str] | None = None) -> tu
 def connect(url: str) -> socket.socket:
     """An open connection to a service."""
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=20)
+    return socket.create_connection((parts.hostname, parts.port), timeout=WAIT_S)
 
 
 def send_raw(url: str, data: bytes) -> bytes:

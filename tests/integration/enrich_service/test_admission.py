@@ -17,7 +17,8 @@ import urllib3
 from contract.errors import EndpointUnavailableError
 from tests.artifacts import HEALTHY, HOT
 from tests.integration.enrich_service.http import JSON, ask, connect, read_all
-from tests.servers import Service, running, until
+from tests.servers import Service, running
+from tests.waiting import WAIT_S, until
 from watcher.enrich_client import EnrichClient
 
 QUEUE, THREADS, DOCUMENTS = 3, 1, 2_000
@@ -42,7 +43,7 @@ def post(url: str) -> tuple[int, dict[str, str], Any, float]:
     """Status, headers, body and seconds of one slow page, on a connection of its own."""
     began = time.monotonic()
     with urllib3.PoolManager(retries=False) as pool:
-        answer = pool.request("POST", f"{url}/v1/enrich", body=SLOW_PAGE, headers=JSON, timeout=20)
+        answer = pool.request("POST", f"{url}/v1/enrich", body=SLOW_PAGE, headers=JSON, timeout=WAIT_S)
     return answer.status, dict(answer.headers), answer.json(), time.monotonic() - began
 
 
@@ -139,12 +140,12 @@ def test_a_request_in_hand_is_answered_after_sigterm_and_new_ones_are_refused(tu
         slow.sendall(head(len(body)) + body[:10])
         time.sleep(0.2)
         service.process.send_signal(signal.SIGTERM)
-        assert until(lambda: _refused(service.url), within_s=5)
+        assert until(lambda: _refused(service.url))
         slow.sendall(body[10:])
         answer = read_all(slow)
         assert b" 200 " in answer[:20]
         assert b'"healthy"' in answer
-        assert service.process.wait(10) == 0
+        assert service.process.wait(WAIT_S) == 0
 
 
 def _refused(url: str) -> bool:

@@ -13,13 +13,14 @@ import orjson
 from contract.kdd99 import COLUMNS
 from enrich_service.model_file import read
 from tests.artifacts import TURBINE, write_model
+from tests.waiting import WAIT_S
 
 
 def oversight(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     return subprocess.run(
         [sys.executable, "-m", "oversight", *words],
-        env={**clean, **environment}, capture_output=True, text=True, timeout=30, check=False,
+        env={**clean, **environment}, capture_output=True, text=True, timeout=WAIT_S, check=False,
     )  # fmt: skip
 
 

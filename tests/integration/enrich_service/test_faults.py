@@ -16,7 +16,8 @@ from contract.errors import ArtifactError
 from enrich_service.artifact import read
 from tests.artifacts import HEALTHY, without_novelty, write_model
 from tests.integration.enrich_service.http import ask, connect
-from tests.servers import Service, running, until
+from tests.servers import Service, running
+from tests.waiting import WAIT_S, until
 
 PAGE = {"documents": [{"id": str(i), "source": HEALTHY} for i in range(20)]}
 
@@ -60,7 +61,7 @@ def test_a_killed_worker_is_replaced_while_requests_run(mortal: Service) -> None
     assert until(lambda: sum(outcomes[before:]) > 20)
     stop.set()
     for client in clients:
-        client.join(30)
+        client.join(WAIT_S)
     assert outcomes[-1]
     log = mortal.log.read_text(encoding="utf-8")
     assert "a worker was replaced" in log
@@ -77,7 +78,7 @@ def test_stopped_while_a_worker_starts_it_ends_with_0_and_leaves_nothing_behind(
         workers = service.workers()
         time.sleep(after_s)
         service.process.send_signal(sent)
-        assert service.process.wait(timeout=15) == 0
+        assert service.process.wait(timeout=WAIT_S) == 0
         assert not any(worker.is_running() for worker in workers)
         assert "Traceback" not in service.log.read_text(encoding="utf-8")
 
@@ -108,8 +109,8 @@ def test_workers_end_with_a_parent_that_was_killed(turbine_model: Path) -> None:
     with running(turbine_model) as service:
         (worker,) = service.workers()
         service.process.kill()
-        service.process.wait(timeout=15)
-        worker.wait(timeout=15)
+        service.process.wait(timeout=WAIT_S)
+        worker.wait(timeout=WAIT_S)
         assert not worker.is_running()
 
 
@@ -135,4 +136,4 @@ def _kill_the_worker(service: Service) -> None:
     assert until(lambda: len(service.workers()) == 1)
     (worker,) = service.workers()
     worker.send_signal(signal.SIGKILL)
-    worker.wait(timeout=10)
+    worker.wait(timeout=WAIT_S)

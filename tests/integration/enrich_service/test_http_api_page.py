@@ -15,6 +15,7 @@ import pytest
 from oversight.settings import DEFAULT_MODEL
 from tests.conftest import ROOT
 from tests.servers import enrich_service
+from tests.waiting import WAIT_S
 
 PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("http-api.md", "predictions.md")]
 EXAMPLES = [
@@ -49,7 +50,7 @@ def missing(shown: Any, real: Any, path: str = "") -> list[str]:
 def test_a_command_of_the_page_answers_as_shown(shipped: str, command: str, shown: str) -> None:
     """Run as it stands, but for the port."""
     words = shlex.split(command.replace("http://127.0.0.1:8600", shipped))
-    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S, check=True)
     assert missing(json.loads(shown), json.loads(ended.stdout)) == []
 
 
@@ -70,7 +71,7 @@ def ask_with(url: str, example: str) -> list[dict[str, Any]]:
         "-d",
         f"@docs/examples/{example}",
     ]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30, check=True).stdout
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=WAIT_S, check=True).stdout
     results: list[dict[str, Any]] = json.loads(answer)["results"]
     return results
 

@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, write_model
 from tests.integration.enrich_service.http import ask
-from tests.servers import Service, running, until
+from tests.servers import Service, running
+from tests.waiting import WAIT_S, until
 
 FIRST, SECOND, FIXED = "hush-first", "hush-second", "hush-fixed"
 WARM = {"turbine": {"temperature_c": 70.0, "vibration_mm_s": 1.2, "state": {"mode": "steady"}}}
@@ -41,7 +42,7 @@ class Guarded:
     def metrics(self) -> dict[str, float]:
         """Every sample, as Prometheus would read it."""
         request = urllib.request.Request(f"{self.service.url}/metrics", headers={"Authorization": f"Bearer {FIXED}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
             text = answer.read().decode()
         return {
             sample.name.removeprefix("oversight_enrich_")
@@ -128,7 +129,7 @@ def test_drift_shows_when_normal_traffic_changes(guarded: Guarded) -> None:
 def test_metrics_ask_for_a_token_and_never_hold_what_a_client_invents(guarded: Guarded) -> None:
     """Labels are routes and codes of ours."""
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(f"{guarded.service.url}/metrics", timeout=10)
+        urllib.request.urlopen(f"{guarded.service.url}/metrics", timeout=WAIT_S)
     for number in range(5):
         ask(f"{guarded.service.url}/v1/invented-{number}", headers={"Authorization": f"Bearer {FIXED}"})
     names = guarded.metrics()
@@ -146,7 +147,7 @@ def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
     def answers(token: str) -> set[int]:
         return {guarded.page(HEALTHY, token=token)[0] for _ in range(12)}
 
-    assert until(lambda: answers(SECOND) == {200} and answers(FIRST) == {401}, within_s=5)
+    assert until(lambda: answers(SECOND) == {200} and answers(FIRST) == {401})
     guarded.tokens.write_text("", encoding="utf-8")
     time.sleep(1.1)
     assert answers(SECOND) == {200}

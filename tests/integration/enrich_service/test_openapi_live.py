@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.servers import running
+from tests.waiting import WAIT_S
 
 CONFIG = """
 [checks]
@@ -37,7 +38,7 @@ def test_the_service_is_as_it_describes_itself(turbine_model: Path, tmp_path: Pa
                 "--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--generation-deterministic",
                 "--continue-on-failure", "--no-color",
             ],
-            cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+            cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S, check=False,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stdout[-4000:]
         generated, passed = re.findall(r"(\d+) generated, (\d+) passed", ended.stdout)[0]

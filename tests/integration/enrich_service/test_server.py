@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from oversight.ports import free_port
 from tests.artifacts import HEALTHY, HOT, STRANGE, write_model
 from tests.integration.enrich_service.http import JSON, ask, connect, send_raw
-from tests.servers import Service, running, until
+from tests.servers import Service, running
+from tests.waiting import WAIT_S, until
 
 PAGE = {"documents": [{"id": "1", "source": HEALTHY}, {"id": "2", "source": HOT}, {"id": "3", "source": STRANGE}]}
 BEARER = {"Authorization": "Bearer hush-hush"}
@@ -33,7 +34,7 @@ def start(*options: str, **environment: str) -> subprocess.CompletedProcess[str]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     return subprocess.run(
         [sys.executable, "-m", "oversight", "serve", *options],
-        env={**clean, **environment}, capture_output=True, text=True, timeout=30, check=False,
+        env={**clean, **environment}, capture_output=True, text=True, timeout=WAIT_S, check=False,
     )  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def test_a_client_that_sends_far_too_much_still_reads_why(guarded: Service) -> N
     """413 arrives although the client is still sending, and the connection ends."""
     with urllib3.PoolManager(retries=False) as pool:
         answer = pool.request(
-            "POST", f"{guarded.url}/v1/enrich", body=b"[" * 8_000_000, headers={**JSON, **BEARER}, timeout=20
+            "POST", f"{guarded.url}/v1/enrich", body=b"[" * 8_000_000, headers={**JSON, **BEARER}, timeout=WAIT_S
         )
     assert answer.status == 413
     assert "4096 bytes" in answer.json()["error"]["message"]

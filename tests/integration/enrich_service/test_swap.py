@@ -31,7 +31,8 @@ from enrich_service.model_file import read
 from enrich_service.pointer import POINTER, Pointer, read_pointer, version_path, write_pointer
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, write_model
 from tests.integration.enrich_service.http import ask
-from tests.servers import Service, running, until
+from tests.servers import Service, running
+from tests.waiting import WAIT_S, until
 
 SOURCES: list[dict[str, Any]] = [HEALTHY, HOT, WORN, STRANGE]
 
@@ -131,7 +132,7 @@ def test_a_worker_that_is_killed_right_after_a_switch_comes_back_with_the_new_ve
     assert until(lambda: live.serves() == live.versions[1])
     for worker in live.service.workers():
         worker.send_signal(signal.SIGKILL)
-        worker.wait(timeout=10)
+        worker.wait(timeout=WAIT_S)
     assert until(lambda: len(live.service.workers()) == 2)
     assert until(lambda: live.all_serve(live.versions[1]))
 
@@ -181,7 +182,7 @@ def test_what_cannot_be_served_is_refused_in_one_line_and_the_old_one_stays(
     version_path(live.folder, version).write_bytes(data)
     before = len(live.errors())
     live.point(active=version)
-    assert until(lambda: len(live.errors()) > before, within_s=20.0)
+    assert until(lambda: len(live.errors()) > before)
     assert live.all_serve(live.versions[0])
     said, *more = live.errors()[before:]
     assert more == [], "it is said once"
@@ -266,7 +267,6 @@ def _hostile(folder: Path, made: str | Callable[[bytes], bytes]) -> bytes:
     return made(write_model(folder / "hostile.onnx").read_bytes())
 
 
-@pytest.mark.timeout(300)
 def test_no_artifact_in_the_folder_ends_the_service(live: Live) -> None:
     """Parent and workers are the same processes afterwards, the old version answers, and the log says why for each."""
     workers = live.service.workers()
@@ -276,7 +276,7 @@ def test_no_artifact_in_the_folder_ends_the_service(live: Live) -> None:
         version_path(live.folder, version).write_bytes(data)
         before = len(live.errors())
         live.point(active=version)
-        assert until(lambda n=before: len(live.errors()) > n, within_s=60.0), why  # type: ignore[misc]
+        assert until(lambda n=before: len(live.errors()) > n), why  # type: ignore[misc]
         said = live.errors()[before]
         assert said.startswith(f"the model is not switched, version {live.versions[0]} stays: "), why
         assert why in said
@@ -287,33 +287,31 @@ def test_no_artifact_in_the_folder_ends_the_service(live: Live) -> None:
     assert live.service.workers() == workers
 
 
-@pytest.mark.timeout(120)
 def test_nothing_in_the_place_of_a_file_ends_or_stops_the_service(live: Live) -> None:
     """A pipe that nobody writes into, a folder, a file without end."""
     workers, before = live.service.workers(), len(live.errors())
     os.mkfifo(live.folder / "pipe")
     (live.folder / "pipe").replace(live.folder / POINTER)
-    assert until(lambda: len(live.errors()) > before, within_s=60.0)
+    assert until(lambda: len(live.errors()) > before)
     assert "active.json cannot be read" in live.errors()[-1]
     makers: list[Callable[[Path], None]] = [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")]
     for number, make in enumerate(makers):
         version, before = f"{number:012x}", len(live.errors())
         make(version_path(live.folder, version))
         write_pointer(live.folder, Pointer(version))
-        assert until(lambda n=before: len(live.errors()) > n, within_s=60.0)  # type: ignore[misc]
+        assert until(lambda n=before: len(live.errors()) > n)  # type: ignore[misc]
         assert f"{version}.onnx" in live.errors()[-1]
         assert live.serves() == live.versions[0]
     assert live.service.workers() == workers
 
 
-@pytest.mark.timeout(180)
 def test_a_worker_that_cannot_start_again_is_tried_again_and_the_service_stays(tmp_path: Path) -> None:
     """No memory for a new worker, for a while: the parent goes on trying, and nothing is answered until one starts."""
     with running(variant(tmp_path / "model.onnx", 1)) as service:
         parent, (worker,) = service.process, service.workers()
         parent.rlimit(psutil.RLIMIT_AS, (parent.memory_info().vms + 8 * 2**20, -1))
         worker.send_signal(signal.SIGKILL)
-        assert until(lambda: "a new worker cannot start" in service.log.read_text(encoding="utf-8"), within_s=60.0)
+        assert until(lambda: "a new worker cannot start" in service.log.read_text(encoding="utf-8"))
         parent.rlimit(psutil.RLIMIT_AS, (-1, -1))
 
         def answers() -> bool:
@@ -321,11 +319,10 @@ def test_a_worker_that_cannot_start_again_is_tried_again_and_the_service_stays(t
                 return ask(f"{service.url}/v2/health/ready")[0] == 200
             return False
 
-        assert until(answers, within_s=60.0)
+        assert until(answers)
         assert parent.is_running()
 
 
-@pytest.mark.timeout(180)
 def test_a_service_that_starts_with_a_hostile_artifact_ends_with_one_line(tmp_path: Path) -> None:
     """Exit 64, no traceback; the message names the file and what to do."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
@@ -339,7 +336,7 @@ def test_a_service_that_starts_with_a_hostile_artifact_ends_with_one_line(tmp_pa
         )
     for process, path, why in started:
         try:
-            _, said = process.communicate(timeout=120)
+            _, said = process.communicate(timeout=WAIT_S)
         finally:
             process.kill()
         assert (process.returncode, said.count("\n")) == (64, 1), said
@@ -415,7 +412,7 @@ def test_a_file_is_read_again_at_a_hangup_and_pinned_digests_hold(tmp_path: Path
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     ended = subprocess.run(
         [sys.executable, "-m", "oversight", "serve", "--model", str(files[2]), "--bind", "127.0.0.1:0"],
-        env={**clean, **pinned}, capture_output=True, text=True, timeout=30, check=False,
+        env={**clean, **pinned}, capture_output=True, text=True, timeout=WAIT_S, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stderr.count("\n")) == (64, 1)
     assert "is not in OVERSIGHT_MODEL_SHA256" in ended.stderr

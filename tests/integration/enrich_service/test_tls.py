@@ -16,7 +16,8 @@ from tests.artifacts import HEALTHY, TURBINE
 from tests.certificates import certify, needs_openssl
 from tests.integration.enrich_service.http import send_raw
 from tests.integration.enrich_service.test_server import start
-from tests.servers import Service, running, until
+from tests.servers import Service, running
+from tests.waiting import until
 from watcher.answers import Answer
 from watcher.enrich_client import EnrichClient
 

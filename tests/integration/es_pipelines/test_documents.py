@@ -14,6 +14,7 @@ from elasticsearch import Elasticsearch
 from contract.fields import stream_name
 from es_pipelines.provision import provision, remove
 from tests.pipelines import KDD99, LINE, creations, simulate
+from tests.waiting import WAIT_S
 
 MEGABYTE = 1024 * 1024
 ON_OPENSEARCH = pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def namespace() -> str:
 @pytest.fixture(scope="module", params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
 def each(request: pytest.FixtureRequest, namespace: str) -> Iterator[Elasticsearch]:
     """Each engine that has pipelines in turn, provisioned."""
-    with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=60) as client:
+    with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=WAIT_S) as client:
         provision(client, KDD99, namespace=namespace)
         yield client
         remove(client, namespace)

@@ -25,6 +25,7 @@ from es_pipelines.removal import plan_removal
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import FLOW, KDD99, LINE, creations
 from tests.provisioning import WritesCounted, state
+from tests.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXTUAL = dataclasses.replace(
@@ -149,7 +150,7 @@ def test_a_process_that_is_killed_between_two_writes_leaves_work_for_the_next(
 
     proxy.fault = kill_at_the_first_template
     try:
-        assert process.wait(timeout=60) == -signal.SIGKILL
+        assert process.wait(timeout=WAIT_S) == -signal.SIGKILL
         with Elasticsearch(embedded_url) as es:
             assert state(es, namespace)["index templates"] == []
             provision(es, KDD99, namespace=namespace)

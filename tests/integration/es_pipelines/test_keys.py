@@ -19,6 +19,7 @@ from es_pipelines.plan import make_plan, survey
 from es_pipelines.roles import PARTS, role_body, role_name
 from oversight.settings import ElasticsearchSettings
 from tests.conftest import PASSWORD
+from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.elasticsearch
 @pytest.fixture
 def admin(secured_url: str) -> Iterator[Elasticsearch]:
     """The user who may do everything."""
-    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=30) as es:
+    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
         yield es
 
 
@@ -35,7 +36,7 @@ def used(secured_url: str) -> Iterator[list[str]]:
     """Namespaces of these tests, whose keys are all ended at once: it takes Elasticsearch a second each time."""
     namespaces: list[str] = []
     yield namespaces
-    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=30) as es:
+    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
         ids = [key.id for name in namespaces for keys in valid_keys(es, name).values() for key in keys]
         es.security.invalidate_api_key(ids=ids)
 
@@ -48,7 +49,7 @@ def made(admin: Elasticsearch, namespace: str, tmp_path: Path, used: list[str]) 
 
 
 def _signs_in(url: str, encoded: str | None) -> bool:
-    with Elasticsearch(url, api_key=encoded, request_timeout=30) as es:
+    with Elasticsearch(url, api_key=encoded, request_timeout=WAIT_S) as es:
         try:
             return str(es.security.authenticate()["authentication_type"]) == "api_key"
         except AuthenticationException:
@@ -153,7 +154,7 @@ def test_an_expiry_that_is_none_and_a_key_that_would_make_keys_are_explained(
         write_keys(admin, tmp_path / "keys", namespace, expiration="soon")
     every = admin.security.create_api_key(name="oversight-test-every", refresh=False)
     with (
-        Elasticsearch(secured_url, api_key=every["encoded"], request_timeout=30) as es,
+        Elasticsearch(secured_url, api_key=every["encoded"], request_timeout=WAIT_S) as es,
         pytest.raises(
             SettingsError, match=r"ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD \(a key cannot make keys\)"
         ),

@@ -18,6 +18,7 @@ from es_pipelines.roles import PARTS, role_name
 from oversight.commands.provision import command
 from tests.conftest import PASSWORD
 from tests.router import routed
+from tests.waiting import WAIT_S
 
 Run = Callable[..., Result]
 
@@ -40,7 +41,7 @@ def run(embedded_url: str, secured_url: str, namespace: str, tmp_path: Path) -> 
     """Runs `oversight provision` as the user `elastic`, for an installation of its own."""
     with routed(embedded_url, secured_url) as url:
         yield _runner(tmp_path, url, namespace, ELASTICSEARCH_USERNAME="elastic", ELASTICSEARCH_PASSWORD=PASSWORD)
-        with Elasticsearch(url, basic_auth=("elastic", PASSWORD), request_timeout=30) as es:
+        with Elasticsearch(url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
             remove(es, namespace)
 
 
@@ -73,7 +74,7 @@ def test_who_may_not_manage_security_provisions_the_rest_and_is_told(
 ) -> None:
     cluster = ["manage_ingest_pipelines", "manage_index_templates", "monitor"]
     user = f"oversight-test-{namespace}"
-    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=30) as admin:
+    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as admin:
         admin.security.put_role(name=user, cluster=cluster, indices=[{"names": ["logs-*"], "privileges": ["all"]}])
         admin.security.put_user(username=user, password=PASSWORD, roles=[user])
         with routed(embedded_url, secured_url) as url:
@@ -81,7 +82,7 @@ def test_who_may_not_manage_security_provisions_the_rest_and_is_told(
             done = run("--keys", "keys")
         admin.security.delete_user(username=user)
         admin.security.delete_role(name=user)
-    with Elasticsearch(embedded_url, request_timeout=30) as es:
+    with Elasticsearch(embedded_url, request_timeout=WAIT_S) as es:
         remove(es, namespace)
     assert done.exit_code == 1
     assert "lacks the privilege manage_security, which `PUT _security/role/*` needs" in done.stdout
@@ -94,7 +95,7 @@ def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
     embedded_url: str, namespace: str, tmp_path: Path
 ) -> None:
     done = _runner(tmp_path, embedded_url, namespace)("--keys", "keys")
-    with Elasticsearch(embedded_url, request_timeout=30) as es:
+    with Elasticsearch(embedded_url, request_timeout=WAIT_S) as es:
         remove(es, namespace)
     assert done.exit_code == 1  # a script that waits for key files must not go on
     assert "everybody who reaches it may read and change everything" in done.stdout

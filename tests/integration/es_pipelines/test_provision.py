@@ -25,6 +25,7 @@ from tests.artifacts import HOT, TURBINE
 from tests.golden.test_pipelines import INPUTS, event
 from tests.pipelines import FLOW, KDD99, LINE, creations, simulate
 from tests.provisioning import WritesCounted
+from tests.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
@@ -73,7 +74,7 @@ def test_a_changed_model_updates_what_depends_on_it(es: Elasticsearch, installat
 def test_a_feature_of_another_type_begins_a_new_index(opensearch_url: str, namespace: str) -> None:
     """A mapping cannot change its type, and no event may be lost over that."""
     other = [Feature("hot", "kdd99.hot", "string", vocabulary=("a",)) if f.name == "hot" else f for f in KDD99.features]
-    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         try:
             provision(es, KDD99, namespace=namespace)
             changed = dataclasses.replace(KDD99, features=tuple(other))
@@ -146,7 +147,7 @@ def test_another_model_runs_through_the_same_pipelines(es: Elasticsearch, instal
 @pytest.mark.opensearch
 def test_the_first_write_goes_into_a_data_stream(opensearch_url: str, namespace: str) -> None:
     """Nothing is created by the way: the stream is there, with our mapping, before the first event."""
-    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         report = provision(es, KDD99, namespace=namespace)
         try:
             assert report.engine.data_streams
@@ -165,8 +166,8 @@ def test_elasticsearch_takes_every_document_that_the_pipelines_make(
 ) -> None:
     """Elasticsearch is stricter about names than the other engines, and here it has no pipelines: it stores their output."""
     with (
-        Elasticsearch(embedded_url, request_timeout=60) as pipelines,
-        Elasticsearch(elasticsearch_url, request_timeout=60) as es,
+        Elasticsearch(embedded_url, request_timeout=WAIT_S) as pipelines,
+        Elasticsearch(elasticsearch_url, request_timeout=WAIT_S) as es,
     ):
         provision(pipelines, KDD99, namespace=namespace)
         documents = [found for found in simulate(pipelines, namespace, map(event, INPUTS)) if found is not None]

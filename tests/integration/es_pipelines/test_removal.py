@@ -19,6 +19,7 @@ from es_pipelines.provision import carry_out, provision, remove
 from es_pipelines.removal import plan_removal
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99, LINE, creations
+from tests.waiting import WAIT_S
 
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
 """A mark is read in one form from all engines."""
@@ -42,7 +43,7 @@ def standing() -> str:
 @pytest.fixture(scope="module")
 def streams(opensearch_url: str, standing: str) -> Iterator[Elasticsearch]:
     """The engine that has data streams, with that installation in it."""
-    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         provision(es, KDD99, namespace=standing)
         yield es
         remove(es, standing)

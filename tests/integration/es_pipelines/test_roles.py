@@ -34,6 +34,7 @@ from tests.conftest import PASSWORD
 from tests.integration.watcher.conftest import FAST, Place, events
 from tests.servers import enrich_service
 from tests.unit.console.panels import shown
+from tests.waiting import WAIT_S
 from watcher.heartbeat import read_heartbeats
 from watcher.loop import run
 from watcher.rescore import rescore
@@ -50,7 +51,7 @@ FOREIGN = (stream_name(OTHER), heartbeat_index(OTHER), alerts_index(OTHER), "som
 @pytest.fixture(scope="module")
 def admin(secured_url: str) -> Iterator[Elasticsearch]:
     """The user who may do everything."""
-    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=30) as es:
+    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
         yield es
 
 
@@ -81,7 +82,8 @@ def keys(admin: Elasticsearch, secured_url: str, place: Place) -> Iterator[dict[
     """A client with the key of each part."""
     secrets = {name: make_key(admin, part, NAMESPACE) for name, part in PARTS.items()}
     clients = {
-        name: Elasticsearch(secured_url, api_key=secret.encoded, request_timeout=30) for name, secret in secrets.items()
+        name: Elasticsearch(secured_url, api_key=secret.encoded, request_timeout=WAIT_S)
+        for name, secret in secrets.items()
     }
     yield clients
     for client in clients.values():
@@ -128,7 +130,7 @@ def test_a_shipper_that_may_not_read_ships_each_line_once_and_says_what_it_canno
     file = tmp_path / "blind.csv"
     file.write_text("".join(f"blind {number}\n" for number in range(30)), encoding="utf-8")
     before = len(place.all())
-    with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=30) as es:
+    with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=WAIT_S) as es:
         with pytest.raises(AuthorizationException):
             es.search(index=STREAM)
         for state, host, stored, there in (
@@ -165,14 +167,14 @@ def test_a_key_says_what_it_may_do_beyond_its_part(
     ):
         key = admin.security.create_api_key(name="roles-more", role_descriptors=descriptors, refresh="true")
         ids.append(key["id"])
-        with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=30) as es:
+        with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=WAIT_S) as es:
             own = own_privileges(es, NAMESPACE)
         assert own is not None
         assert (own.part, own.more) == ("shipper", more)
     done = subprocess.run(
         [sys.executable, "-m", "oversight", "check", "--namespace", NAMESPACE, "--json"],
         env={**os.environ, "ELASTICSEARCH_URL": secured_url, "ELASTICSEARCH_API_KEY": key["encoded"]},
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=WAIT_S,
     )  # fmt: skip
     (said,) = (one for one in json.loads(done.stdout) if one["about"] == "privileges")
     assert "API key roles-more may do more than the shipper needs: everything that its owner may do" in said["says"]
@@ -308,7 +310,7 @@ def test_a_missing_privilege_is_named_with_the_call_that_needs_it(
 ) -> None:
     nothing = {"none": {"cluster": ["none"], "indices": [{"names": ["nothing"], "privileges": ["none"]}]}}
     key = admin.security.create_api_key(name="oversight-test-less", role_descriptors=nothing, refresh=False)
-    with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=30) as es:
+    with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=WAIT_S) as es:
         said = lacking(es, PARTS[part], NAMESPACE)
     expected = [f"{name} ({does})" for name, does in PARTS[part].cluster.items()]
     for grant in PARTS[part].grants:
@@ -320,7 +322,7 @@ def test_a_key_that_could_do_less_than_its_part_is_not_left_behind(admin: Elasti
     """Elasticsearch cuts a key down to what its maker may do, and does not say so."""
     admin.security.put_role(name="roles-keymaker", cluster=["manage_security"], indices=[])
     admin.security.put_user(username="roles-keymaker", password=PASSWORD, roles=["roles-keymaker"])
-    with Elasticsearch(secured_url, basic_auth=("roles-keymaker", PASSWORD), request_timeout=30) as es:
+    with Elasticsearch(secured_url, basic_auth=("roles-keymaker", PASSWORD), request_timeout=WAIT_S) as es:
         with pytest.raises(
             SettingsError,
             match=rf"may not do .*create_doc on {STREAM} \(bulk requests that create; .*sign in as somebody",

@@ -16,6 +16,7 @@ from kibana.objects import Names
 from tests.artifacts import TURBINE
 from tests.kibana_contracts import shipped_contract
 from tests.kibana_rules import ALL, firing
+from tests.waiting import WAIT_S
 
 SHIPPED = shipped_contract()
 
@@ -108,7 +109,7 @@ def ids(cases: list[Case]) -> list[str]:
 @pytest.fixture(scope="module", params=["embedded", OPENSEARCH, ELASTICSEARCH])
 def engine(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
     """Each engine in turn, with the mappings of our stream in an index of its name, which is emptied for each case."""
-    with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=60) as es:
+    with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=WAIT_S) as es:
         yield es
 
 

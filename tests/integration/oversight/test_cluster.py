@@ -27,6 +27,7 @@ from tests.conftest import PASSWORD
 from tests.integration.watcher.conftest import FAST, Place, events
 from tests.integration.watcher.proxy import Reply, proxied
 from tests.servers import enrich_service
+from tests.waiting import WAIT_S
 from watcher.config import Totals
 from watcher.heartbeat import read_heartbeats
 from watcher.loop import run
@@ -281,7 +282,7 @@ def enrich_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def stream(secured_url: str) -> Iterator[Elasticsearch]:
     """A superuser's client, and an index with the name of our stream and 20 pending documents in it."""
-    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=30) as es:
+    with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
         place = Place(es, STREAM)
         place.create()
         place.put(events(20))
@@ -294,7 +295,7 @@ def _watch(es: Elasticsearch, url: str, enrich_url: str, *indices: object) -> To
     roles = {"watcher": {"indices": list(indices)}}
     key = es.security.create_api_key(name="oversight-test-watcher", role_descriptors=roles)["encoded"]
     config = replace(FAST, index=STREAM, enrich_url=enrich_url, namespace="least", heartbeat_s=0.1)
-    with Elasticsearch(url, api_key=key, request_timeout=30) as limited:
+    with Elasticsearch(url, api_key=key, request_timeout=WAIT_S) as limited:
         return run(limited, config, stop=threading.Event())
 
 

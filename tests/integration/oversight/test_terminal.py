@@ -13,6 +13,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.fields import stream_name
+from tests.waiting import WAIT_S
 
 ESC = "\x1b]0;owned\x07\x9b8m\u202e"
 SHOWN = re.compile(r"\\(u00|x)1b\]0;owned\\(u00|x)07\\(u00|x)9b8m\\u202e")
@@ -73,7 +74,7 @@ def in_a_pipe(words: list[str], environment: dict[str, str], folder: Path) -> tu
     """What a command prints, standard error included."""
     done = subprocess.run(
         [sys.executable, "-m", "oversight", *words],
-        env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=120,
+        env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=WAIT_S,
     )  # fmt: skip
     return done.stdout.decode(), done.returncode
 
@@ -98,4 +99,4 @@ def on_a_terminal(words: list[str], environment: dict[str, str], folder: Path) -
             pass
         finally:
             os.close(ours)
-        return found.decode(), process.wait(timeout=120)
+        return found.decode(), process.wait(timeout=WAIT_S)

@@ -21,6 +21,7 @@ from elasticsearch import ApiError, Elasticsearch
 from contract.fields import stream_name
 from contract.kdd99 import COLUMNS, LABELS
 from tests.here import oversight_here
+from tests.waiting import WAIT_S, until
 
 COMMAND = (sys.executable, "-c", "from oversight.cli import main; main()", "simulate")
 
@@ -28,7 +29,7 @@ COMMAND = (sys.executable, "-c", "from oversight.cli import main; main()", "simu
 def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     words = [*COMMAND, *(str(argument) for argument in arguments)]
     return subprocess.run(
-        words, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **(env or {})}
+        words, capture_output=True, text=True, check=False, timeout=WAIT_S, env={**os.environ, **(env or {})}
     )
 
 
@@ -73,12 +74,9 @@ def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
     with subprocess.Popen(
         [*COMMAND, "--output", tmp_path, "--rate", "200", "--json", *endless], stdout=subprocess.PIPE, text=True
     ) as process:
-        give_up = time.monotonic() + 30
-        while sum(path.read_bytes().count(b"\n") for path in tmp_path.glob("*.csv")) < 50:
-            assert time.monotonic() < give_up
-            time.sleep(0.02)
+        assert until(lambda: sum(path.read_bytes().count(b"\n") for path in tmp_path.glob("*.csv")) >= 50)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=WAIT_S)
     lines = [line for path in tmp_path.glob("*.csv") for line in path.read_bytes().splitlines(keepends=True)]
     assert process.returncode == code
     assert all(line.endswith(b"\n") and line.count(b",") == 40 for line in lines)
@@ -144,7 +142,7 @@ def test_lines_are_shipped_while_they_are_written_each_once(
                 es.indices.refresh(index=stream)
                 early = es.count(index=stream)["count"]
             time.sleep(0.1)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0
     assert 0 < early < 400
     said = json.loads(out)

@@ -18,8 +18,8 @@ from es_pipelines.ship import ShipConfig, ship
 from es_pipelines.ship_follow import follow
 from es_pipelines.ship_stream import ship_stream
 from tests.integration.ship.conftest import place_of, stored
-from tests.integration.ship.test_follow import eventually
 from tests.integration.ship.test_stream import full_pipe
+from tests.waiting import WAIT_S, until
 
 BACKWARDS = list(COLUMNS[::-1])
 OTHER = ["id", *COLUMNS]
@@ -78,15 +78,15 @@ def test_a_rotation_to_a_file_with_another_header_is_followed(
         with path.open("a", encoding="utf-8") as old:
             old.write(header(BACKWARDS)[-20:] + row(1))
             old.flush()
-            assert eventually(lambda: len(documents(es, config.stream)) == 1)
+            assert until(lambda: len(documents(es, config.stream)) == 1)
             path.rename(tmp_path / "alpha.csv.1")
             path.write_text(header(OTHER) + row(2, 42), encoding="utf-8")
             old.write(row(3))
             old.flush()
-            assert eventually(lambda: len(documents(es, config.stream)) == 3)
+            assert until(lambda: len(documents(es, config.stream)) == 3)
     finally:
         stop.set()
-        worker.join(timeout=60)
+        worker.join(timeout=WAIT_S)
     backwards, other = {"columns": BACKWARDS}, {"columns": OTHER}
     assert read_as(documents(es, config.stream)) == {"1": backwards, "2": other, "3": backwards}
 

@@ -16,8 +16,9 @@ from elasticsearch import Elasticsearch
 
 from es_pipelines.ship import ShipConfig, ship
 from tests.integration.ship.conftest import originals
-from tests.integration.ship.test_follow import eventually, lines_of
+from tests.integration.ship.test_follow import lines_of
 from tests.integration.ship.wire import Proxy
+from tests.waiting import WAIT_S, until
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def start(environment: dict[str, str], *words: str | Path, **more: str) -> subpr
 def run(environment: dict[str, str], *words: str | Path, **more: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
     with start(environment, *words, **more) as process:
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=WAIT_S)
         return process.returncode, output, errors
 
 
@@ -138,14 +139,14 @@ def test_an_outage_is_said_in_plain_lines_and_followed_files_go_on_afterwards(
 ) -> None:
     """SIGTERM ends it in order: exit 0, the result on standard output, nothing lost."""
     with start(environment, "--follow", path, ELASTICSEARCH_URL=proxy.url) as process:
-        assert eventually(lambda: lines_of(es, stream) == ["one", "two"])
+        assert until(lambda: lines_of(es, stream) == ["one", "two"])
         proxy.cut()
         with path.open("ab") as output:
             output.write(b"three\n")
         threading.Timer(1.5, proxy.mend).start()
-        assert eventually(lambda: lines_of(es, stream) == ["one", "three", "two"])
+        assert until(lambda: lines_of(es, stream) == ["one", "three", "two"])
         process.send_signal(signal.SIGTERM)
-        printed, errors = process.communicate(timeout=20)
+        printed, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0
     assert "3 events stored" in printed
     assert "Elasticsearch cannot be reached; trying again in" in errors
@@ -156,11 +157,11 @@ def test_a_timeout_ends_with_exit_1_and_says_that_nothing_is_lost(
     es: Elasticsearch, stream: str, environment: dict[str, str], path: Path, proxy: Proxy
 ) -> None:
     with start(environment, "--follow", path, "--timeout", "1", ELASTICSEARCH_URL=proxy.url) as process:
-        assert eventually(lambda: acknowledged(path) == 2)
+        assert until(lambda: acknowledged(path) == 2)
         proxy.cut()
         with path.open("ab") as output:
             output.write(b"three\n")
-        printed, errors = process.communicate(timeout=20)
+        printed, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 1
     assert "2 events stored" in printed
     assert "nothing is lost: run the same command again later" in errors.splitlines()[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from contract.errors import InputError
 from es_pipelines.ship import ShipConfig, ShipReport, ship
 from es_pipelines.ship_follow import follow
 from tests.integration.ship.conftest import originals
+from tests.waiting import WAIT_S, until
 
 
 @pytest.fixture
@@ -40,17 +41,7 @@ def following(es: Elasticsearch, config: ShipConfig, path: Path) -> Iterator[Fut
         work = pool.submit(follow, es, [path], config, stop=stop, poll_interval_s=0.05, quiet_s=0.4)
         yield work
         stop.set()
-        work.result(timeout=20)
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes true within ten seconds."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
+        work.result(timeout=WAIT_S)
 
 
 def lines_of(es: Elasticsearch, stream: str) -> list[str]:
@@ -63,40 +54,40 @@ def test_what_is_written_arrives_and_half_a_line_waits(
 ) -> None:
     with path.open("ab", buffering=0) as output:
         output.write(b"two\nthr")
-        assert eventually(lambda: lines_of(es, config.stream) == ["one", "two"])
+        assert until(lambda: lines_of(es, config.stream) == ["one", "two"])
         output.write(b"ee\n")
-        assert eventually(lambda: lines_of(es, config.stream) == ["one", "three", "two"])
+        assert until(lambda: lines_of(es, config.stream) == ["one", "three", "two"])
 
 
 def test_a_rotation_loses_nothing_that_the_writer_still_writes_to_the_old_file(
     es: Elasticsearch, config: ShipConfig, path: Path, tmp_path: Path, following: Future[ShipReport]
 ) -> None:
     """The old file goes to another folder, and its writer has not noticed yet; its last line has no line end."""
-    assert eventually(lambda: lines_of(es, config.stream) == ["one"])
+    assert until(lambda: lines_of(es, config.stream) == ["one"])
     (tmp_path / "old").mkdir()
     with path.open("ab", buffering=0) as writer:
         path.rename(tmp_path / "old" / "alpha.csv.1")
         time.sleep(0.15)
         path.write_bytes(b"one\n")
         writer.write(b"late\nlast")
-    assert eventually(lambda: lines_of(es, config.stream) == ["last", "late", "one", "one"])
+    assert until(lambda: lines_of(es, config.stream) == ["last", "late", "one", "one"])
 
 
 def test_a_truncated_file_is_read_from_its_start(
     es: Elasticsearch, config: ShipConfig, path: Path, following: Future[ShipReport]
 ) -> None:
-    assert eventually(lambda: lines_of(es, config.stream) == ["one"])
+    assert until(lambda: lines_of(es, config.stream) == ["one"])
     os.truncate(path, 0)
     time.sleep(0.15)
     with path.open("ab") as output:
         output.write(b"one\nmore\n")
-    assert eventually(lambda: lines_of(es, config.stream) == ["more", "one", "one"])
+    assert until(lambda: lines_of(es, config.stream) == ["more", "one", "one"])
 
 
 def test_a_second_process_on_the_same_registry_is_refused(
     es: Elasticsearch, config: ShipConfig, path: Path, following: Future[ShipReport]
 ) -> None:
     """Two would ship the same lines; the message names the first."""
-    assert eventually(lambda: lines_of(es, config.stream) == ["one"])
+    assert until(lambda: lines_of(es, config.stream) == ["one"])
     with pytest.raises(InputError, match=f"process {os.getpid()} is shipping"):
         ship(es, [path], config)

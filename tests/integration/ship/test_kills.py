@@ -17,6 +17,7 @@ from elasticsearch import Elasticsearch
 from tests.integration.ship.conftest import stored
 from tests.integration.ship.test_command import environment, run
 from tests.integration.ship.test_once import roll_over
+from tests.waiting import WAIT_S
 
 __all__ = ["environment"]
 
@@ -72,7 +73,7 @@ def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
             os.kill(shipper.pid, signal.SIGKILL)
         if kill == 1:
             roll_over(es, stream)
-    writer.join(timeout=60)
+    writer.join(timeout=WAIT_S)
     code, _, errors = run(environment, *sorted(tmp_path.glob("alpha.csv*"), reverse=True))
     assert code == 0, errors
     lines = Counter(document["event"]["original"] for document in stored(es, stream))

@@ -15,8 +15,9 @@ from contract.errors import InputError
 from es_pipelines.ship import Progress, ShipConfig
 from es_pipelines.ship_stream import ship_stream
 from tests.integration.ship.conftest import originals, stored
-from tests.integration.ship.test_follow import eventually, lines_of
+from tests.integration.ship.test_follow import lines_of
 from tests.integration.ship.wire import Proxy
+from tests.waiting import WAIT_S, until
 
 
 @pytest.fixture
@@ -53,10 +54,10 @@ def test_lines_are_stored_as_they_come_and_half_a_line_waits(
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(ship_stream, es, reading, config, name=None)
         os.write(writing, b"one\ntw")
-        assert eventually(lambda: lines_of(es, config.stream) == ["one"])
+        assert until(lambda: lines_of(es, config.stream) == ["one"])
         os.write(writing, b"o\r\n\nlast")
         os.close(writing)
-        report = work.result(timeout=20)
+        report = work.result(timeout=WAIT_S)
     assert (report.stored, report.blank, report.bytes) == (3, 1, 14)
     assert sorted(originals(es, config.stream)) == ["last", "one", "two"]
     assert {document["observer"]["name"] for document in stored(es, config.stream)} == {"stdin"}

@@ -19,6 +19,7 @@ from contract.kdd99 import CATEGORICAL, COLUMNS, FAMILIES, LABELS, field_of
 from es_pipelines.provision import provision, remove
 from es_pipelines.ship import ShipConfig, ship
 from tests.integration.ship.conftest import place_of, stored
+from tests.waiting import WAIT_S
 
 KDD = ModelContract(
     name="kdd99",
@@ -40,7 +41,7 @@ def engine_url(opensearch_url: str) -> str:
 def stream(opensearch_url: str) -> Iterator[str]:
     """A stream with our pipelines and templates, for files of different paths."""
     namespace = f"shipped{uuid.uuid4().hex[:8]}"
-    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         provision(es, KDD, namespace=namespace)
         yield stream_name(namespace)
         remove(es, namespace)

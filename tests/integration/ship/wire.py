@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from elastic_transport import ObjectApiResponse
 from elasticsearch import Elasticsearch
 
+from tests.waiting import WAIT_S
+
 
 class Proxy:
     """A TCP proxy before a server; while cut, connections are refused and open ones are closed."""
@@ -54,7 +56,7 @@ class Proxy:
     def __exit__(self, *_: object) -> None:
         self.cut()
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=WAIT_S)
 
     def _run(self, work: Any, *arguments: Any) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)

@@ -19,7 +19,8 @@ from oversight.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.integration.ship.wire import Proxy
 from tests.pipelines import LINE
-from tests.servers import enrich_service, stop, until
+from tests.servers import enrich_service, stop
+from tests.waiting import WAIT_S, until
 
 SHIPPERS = Path(__file__).resolve().parents[3] / "es_pipelines" / "shippers"
 DAEMON = shutil.which("rsyslogd") or shutil.which("rsyslogd", path="/usr/sbin")
@@ -72,7 +73,7 @@ class Daemon:
     def checked(self) -> str:
         """What rsyslogd says of the configuration."""
         words = [str(DAEMON), "-N1", "-f", str(self._main)]
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
         return f"{done.returncode} {done.stderr}"
 
     def start(self) -> psutil.Popen:
@@ -114,7 +115,7 @@ def test_every_line_of_a_growing_and_rotated_file_arrives_and_is_predicted(
     try:
         with path.open("ab", buffering=0) as output:
             output.writelines(f"{row(number)}\n".encode() for number in range(100))
-            assert until(lambda: len(sources(es, namespace)) == 100, within_s=30)
+            assert until(lambda: len(sources(es, namespace)) == 100)
             proxy.cut()
             output.writelines(f"{row(number)}\n".encode() for number in range(100, 200))
             path.rename(daemon.logs / "alpha.csv.1")
@@ -122,14 +123,14 @@ def test_every_line_of_a_growing_and_rotated_file_arrives_and_is_predicted(
             output.writelines(f"{row(number)}\n".encode() for number in range(200, 250))
             output.write(b"not utf-8: \xff\n")
         proxy.mend()
-        assert until(lambda: len(sources(es, namespace)) == 251, within_s=40)
+        assert until(lambda: len(sources(es, namespace)) == 251)
     finally:
         stop(process)
     with path.open("ab", buffering=0) as output:
         output.writelines(f"{row(number)}\n".encode() for number in range(250, 300))
     process = daemon.start()
     try:
-        assert until(lambda: len(sources(es, namespace)) == 301, within_s=30)
+        assert until(lambda: len(sources(es, namespace)) == 301)
     finally:
         stop(process)
     with enrich_service(DEFAULT_MODEL) as url:

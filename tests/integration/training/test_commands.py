@@ -21,6 +21,7 @@ from oversight.commands.convert import beside
 from oversight.settings import DEFAULT_MODEL
 from tests.here import oversight_here
 from tests.unit.training.samples import lines, write
+from tests.waiting import WAIT_S
 
 
 def oversight(
@@ -32,7 +33,7 @@ def oversight(
         f"finally:\n    pass\n    {after or 'pass'}\n"
     )
     return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=170, cwd=cwd
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=WAIT_S, cwd=cwd
     )
 
 

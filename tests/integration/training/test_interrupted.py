@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.training.samples import lines, write
+from tests.waiting import WAIT_S
 
 BEFORE = {"model.onnx": b"an earlier artifact", "report.json": b"{}", "MODEL_CARD.md": b"# Earlier"}
 
@@ -32,6 +33,6 @@ def test_interrupted_training_leaves_the_earlier_artifact_untouched(stop: signal
         assert said.startswith("classifier: epoch")
         run.send_signal(stop)
         rest = run.stderr.read()
-        assert run.wait(timeout=60) != 0
+        assert run.wait(timeout=WAIT_S) != 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == BEFORE
     assert "Traceback" not in rest

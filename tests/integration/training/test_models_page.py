@@ -11,6 +11,7 @@ import pytest
 
 from oversight.models_page import PAGE, Shipped, page
 from tests.conftest import ROOT
+from tests.waiting import WAIT_S
 from training.evaluate import open_artifact
 from training.feature_sets import SETS
 
@@ -24,7 +25,7 @@ TRAINING = {"data": "train.gz", "held_out_vectors": 2_000, "distinct_vectors": 1
 
 def check(*words: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "oversight.models_page", "--check", "--data", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=WAIT_S)
 
 
 @pytest.mark.data

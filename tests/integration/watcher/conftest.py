@@ -16,6 +16,7 @@ from es_pipelines.provision import provision, remove
 from tests.artifacts import HEALTHY, HOT, TURBINE, WORN, write_model
 from tests.integration.watcher.proxy import FaultProxy, proxied
 from tests.servers import enrich_service
+from tests.waiting import WAIT_S
 from watcher.config import Totals, WatchConfig
 from watcher.loop import run
 
@@ -129,7 +130,7 @@ class Place:
             yield totals
         finally:
             stop.set()
-            thread.join(30)
+            thread.join(WAIT_S)
             assert not thread.is_alive(), "the watcher does not stop"
 
 

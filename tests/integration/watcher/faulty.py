@@ -9,6 +9,8 @@ import orjson
 from elastic_transport import ObjectApiResponse
 from elasticsearch import Elasticsearch
 
+from tests.waiting import WAIT_S
+
 
 class Wrapped:
     """State that a wrapped client shares with the copies that `options` makes."""
@@ -30,7 +32,7 @@ class FailingBulk(Elasticsearch):
     """
 
     def __init__(self, url: str, *, fail_at: set[int], status: int = 429, every: int = 3) -> None:
-        super().__init__(url, request_timeout=30)
+        super().__init__(url, request_timeout=WAIT_S)
         self.fail_at, self.status, self.every, self.state = fail_at, status, every, Wrapped()
 
     def __enter__(self) -> Self:
@@ -63,7 +65,7 @@ class Interfering(Elasticsearch):
     """Lets another writer do something after a page is read and before it is written, once for each bulk request."""
 
     def __init__(self, url: str, between: Callable[[int], None]) -> None:
-        super().__init__(url, request_timeout=30)
+        super().__init__(url, request_timeout=WAIT_S)
         self.between, self.state = between, Wrapped()
 
     def __enter__(self) -> Self:

@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import urllib3
 
+from tests.waiting import WAIT_S
+
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 
 
@@ -104,7 +106,7 @@ class FaultProxy:
         head = "".join(
             [f"{call.method} {call.path} HTTP/1.1\r\n", *(f"{name}: {headers[name]}\r\n" for name in headers)]
         )
-        with socket.create_connection((host, int(port)), timeout=5) as raw:
+        with socket.create_connection((host, int(port)), timeout=WAIT_S) as raw:
             raw.sendall(head.encode("latin-1") + b"\r\n" + call.body[: len(call.body) // 2])
 
 
@@ -205,11 +207,3 @@ def only(path: str, reply: Reply | Callable[[Call], Reply]) -> Fault:
         return reply(call) if callable(reply) else reply
 
     return fault
-
-
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "it") -> None:
-    """Wait for something that another thread or process does."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain for {what}"
-        time.sleep(0.02)

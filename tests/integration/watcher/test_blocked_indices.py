@@ -9,7 +9,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from tests.integration.watcher.conftest import ENGINES, Place, events
-from tests.integration.watcher.proxy import proxied, wait_until
+from tests.integration.watcher.proxy import proxied
+from tests.waiting import wait_until
 
 REAL = ENGINES[1:]
 
@@ -45,12 +46,12 @@ def test_a_blocked_index_is_left_alone_and_the_rest_goes_on(
     healthy.put(events(30))
     try:
         with both.watching(service, page_size=20, blocked_s=0.4):
-            wait_until(lambda: healthy.count("enriched") == 30, what="the healthy index")
+            wait_until(lambda: healthy.count("enriched") == 30, "the healthy index")
             healthy.put({f"later-{name}": source for name, source in events(10).items()})
-            wait_until(lambda: healthy.count("enriched") == 40, what="what came later")
+            wait_until(lambda: healthy.count("enriched") == 40, "what came later")
             assert full.count("pending") == 20
             full.es.indices.put_settings(index=full.index, settings={f"index.blocks.{block}": None})
-            wait_until(lambda: full.count("enriched") == 20, what="the blocked index")
+            wait_until(lambda: full.count("enriched") == 20, "the blocked index")
     finally:
         full.es.indices.put_settings(index=full.index, settings={f"index.blocks.{block}": None})
     assert full.versions() == healthy.versions() == {2}
@@ -78,10 +79,10 @@ def test_an_index_that_is_deleted_meanwhile_does_not_stop_the_rest(
     going, staying, both = two
     going.put(events(20))
     with both.watching(service, page_size=10):
-        wait_until(lambda: going.count("enriched") > 0, what="the first of them")
+        wait_until(lambda: going.count("enriched") > 0, "the first of them")
         going.es.indices.delete(index=going.index)
         staying.put(events(30))
-        wait_until(lambda: staying.count("enriched") == 30, what="the other index")
+        wait_until(lambda: staying.count("enriched") == 30, "the other index")
 
 
 def test_of_a_list_what_exists_is_watched(
@@ -91,10 +92,10 @@ def test_of_a_list_what_exists_is_watched(
     first.put(events(5))
     second.es.indices.delete(index=second.index)
     with Place(first.es, f"{first.index},{second.index}").watching(service, blocked_s=0.3):
-        wait_until(lambda: first.count("enriched") == 5, what="the one that exists")
+        wait_until(lambda: first.count("enriched") == 5, "the one that exists")
         second.create()
         second.put(events(5))
-        wait_until(lambda: second.count("enriched") == 5, what="the one that came later")
+        wait_until(lambda: second.count("enriched") == 5, "the one that came later")
     ours = [record for record in caplog.records if "of the indices" in record.message]
     assert len(ours) == 1
 
@@ -111,6 +112,6 @@ def test_pages_stay_below_what_an_index_gives(place: Place, service: str, caplog
 def test_an_empty_poll_is_one_light_search(place: Place, service: str, engine_url: str) -> None:
     with proxied(engine_url) as engine, Elasticsearch(engine.url) as es:
         with place.watching(service, es=es):
-            wait_until(lambda: len(engine.calls) >= 5, what="some polls")
+            wait_until(lambda: len(engine.calls) >= 5, "some polls")
         assert {call.path.split("?")[0] for call in engine.calls} == {f"/{place.index}/_search"}
         assert all(b'"size":1' in call.body for call in engine.calls if call.body)

@@ -13,12 +13,13 @@ from elasticsearch import Elasticsearch
 from contract.fields import properties
 from contract.heartbeats import FIELDS, WORKING, heartbeat_index
 from tests.integration.watcher.proxy import Reply, only, proxied
+from tests.waiting import WAIT_S
 from watcher.heartbeat import HeartbeatWriter, read_heartbeats
 
 
 @pytest.fixture
 def es(engine_url: str) -> Iterator[Elasticsearch]:
-    with Elasticsearch(engine_url, request_timeout=30) as client:
+    with Elasticsearch(engine_url, request_timeout=WAIT_S) as client:
         yield client
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from contract.heartbeats import heartbeat_index
 from tests.integration.watcher.conftest import Place, events
-from tests.integration.watcher.proxy import Call, FaultProxy, Reply, wait_until
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply
+from tests.waiting import WAIT_S, wait_until
 from watcher.config import Outcome
 from watcher.heartbeat import read_heartbeats
 from watcher.slices import Slice
@@ -36,7 +37,7 @@ def test_the_lanes_of_one_watcher_never_meet_on_a_document(place: Place, service
 def test_lanes_work_at_the_same_time(place: Place, proxy: FaultProxy) -> None:
     """Two pages are with the service at once, each of its own slice."""
     place.put(events(100))
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=WAIT_S)
 
     def meet(call: Call, forward: Callable[[], Reply]) -> Reply:
         if call.method == "POST" and len(proxy.requests("/v1/enrich")) <= 2:
@@ -72,7 +73,7 @@ def test_slices_over_machines_share_the_work(place: Place, service: str) -> None
         place.watching(service, part=Slice(0, 2), help_after_s=1e9, page_size=25) as first,
         place.watching(service, part=Slice(1, 2), help_after_s=1e9, page_size=25) as second,
     ):
-        wait_until(lambda: place.count("pending") == 0, what="both slices")
+        wait_until(lambda: place.count("pending") == 0, "both slices")
     assert place.versions() == {2}
     assert first.enriched + second.enriched == 300
     assert first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT] == 0
@@ -82,7 +83,7 @@ def test_a_slice_whose_watcher_is_away_is_taken_by_another(place: Place, service
     """The documents are of January, so all have waited long enough."""
     place.put(events(60))
     with place.watching(service, part=Slice(1, 3), page_size=10) as totals:
-        wait_until(lambda: place.count("pending") == 0, what="all slices")
+        wait_until(lambda: place.count("pending") == 0, "all slices")
     assert totals.enriched == 60
     assert place.versions() == {2}
 
@@ -93,8 +94,8 @@ def test_a_watcher_says_in_its_heartbeat_what_it_did_and_that_it_ended(
     place.put(events(30))
     try:
         with place.watching(service, namespace=namespace, heartbeat_s=0.1, part=Slice(0, 1)):
-            wait_until(lambda: place.count("enriched") == 30, what="the predictions")
-            wait_until(lambda: _beats(place, namespace, "idle", pending=0), what="a heartbeat after them")
+            wait_until(lambda: place.count("enriched") == 30, "the predictions")
+            wait_until(lambda: _beats(place, namespace, "idle", pending=0), "a heartbeat after them")
         (last,) = read_heartbeats(place.es, namespace)
     finally:
         place.es.indices.delete(index=heartbeat_index(namespace), ignore_unavailable=True)

@@ -9,7 +9,8 @@ from elasticsearch import Elasticsearch
 
 from tests.integration.watcher.conftest import Place, events, on_two
 from tests.integration.watcher.faulty import Interfering
-from tests.integration.watcher.proxy import FaultProxy, wait_until
+from tests.integration.watcher.proxy import FaultProxy
+from tests.waiting import WAIT_S, wait_until
 from watcher.config import Outcome, Totals
 
 
@@ -75,7 +76,7 @@ def test_two_watchers_at_once_enrich_each_document_exactly_once(place: Place, se
         place.watching(service, es=one, page_size=20) as first,
         place.watching(service, es=other, page_size=20) as second,
     ):
-        wait_until(lambda: place.count("pending") == 0, what="both watchers")
+        wait_until(lambda: place.count("pending") == 0, "both watchers")
     assert place.versions() == {2}
     assert first.enriched + second.enriched == count
 
@@ -91,7 +92,7 @@ def test_two_watchers_do_not_do_all_of_each_others_work(place: Place, service: s
         place.watching(service, es=one, page_size=30) as first,
         place.watching(service, es=other, page_size=30) as second,
     ):
-        wait_until(lambda: place.count("pending") == 0, what="both watchers")
+        wait_until(lambda: place.count("pending") == 0, "both watchers")
     assert place.versions() == {2}
     assert first.enriched + second.enriched == count
     conflicts = first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT]
@@ -112,7 +113,7 @@ def test_a_run_with_an_end_leaves_nothing_after_slices(place: Place, service: st
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(WAIT_S)
     assert place.statuses() == ["enriched"] * 200
     assert place.versions() == {2}
     assert [each.trouble for each in totals] == [None, None]
@@ -124,7 +125,7 @@ def test_two_watchers_share_the_work_when_both_hold_the_same_page(
 ) -> None:
     """Both have read the same documents before either writes: one writes them, the other is told of the conflict."""
     place.put(events(40))
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=WAIT_S)
     met = threading.Event()
 
     def meet(call: Any, forward: Any) -> Any:
@@ -136,7 +137,7 @@ def test_two_watchers_share_the_work_when_both_hold_the_same_page(
 
     proxy.fault = meet
     with place.watching(proxy.url) as first, place.watching(proxy.url) as second:
-        wait_until(lambda: place.count("pending") == 0, what="both watchers")
+        wait_until(lambda: place.count("pending") == 0, "both watchers")
     assert place.versions() == {2}
     assert first.enriched + second.enriched == 40
     assert first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT] == 40

@@ -10,7 +10,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from tests.integration.watcher.conftest import Place, events, on_two
-from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, proxied, wait_until
+from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, proxied
+from tests.waiting import wait_until
 
 
 @on_two
@@ -22,7 +23,7 @@ def test_documents_wait_for_a_service_that_comes_later(place: Place, proxy: Faul
         time.sleep(1)
         assert place.count("pending") == 60
         proxy.start()
-        wait_until(lambda: place.count("enriched") == 60, what="the predictions")
+        wait_until(lambda: place.count("enriched") == 60, "the predictions")
     assert totals.enriched == 60
     assert place.versions() == {2}
 
@@ -40,13 +41,13 @@ def test_documents_wait_for_an_engine_that_is_away(place: Place, service: str, e
 
         engine.fault = leave_at_the_second_batch
         with place.watching(service, es=es):
-            wait_until(lambda: len(bulks) == 2, what="the second batch")
+            wait_until(lambda: len(bulks) == 2, "the second batch")
             engine.stop()
             engine.fault = None
             time.sleep(0.5)
             assert place.count("enriched") == 50
             engine.start()
-            wait_until(lambda: place.count("enriched") == 200, what="the predictions")
+            wait_until(lambda: place.count("enriched") == 200, "the predictions")
     assert place.versions() == {2}
 
 
@@ -83,7 +84,7 @@ def test_a_watcher_starts_before_both_servers(place: Place, service: str, engine
             endpoint.start()
             time.sleep(0.3)
             engine.start()
-            wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+            wait_until(lambda: place.count("enriched") == 5, "the predictions")
 
 
 @on_two
@@ -96,7 +97,7 @@ def test_a_watcher_waits_for_an_index_that_is_not_provisioned_yet(place: Place, 
         time.sleep(0.3)
         place.create()
         place.put(events(5))
-        wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+        wait_until(lambda: place.count("enriched") == 5, "the predictions")
 
 
 def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
@@ -114,7 +115,7 @@ def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
             time.sleep(0.5)
             later.create()
             later.put(events(5))
-            wait_until(lambda: later.count("enriched") == 5, what="the predictions")
+            wait_until(lambda: later.count("enriched") == 5, "the predictions")
     finally:
         place.es.indices.delete(index=later.index, ignore_unavailable=True)
     ours = [record for record in caplog.records if record.name.startswith("watcher") and record.levelname == "WARNING"]
@@ -126,11 +127,11 @@ def test_an_index_made_anew_is_not_taken_for_the_old_one(place: Place, service: 
     """Its writes are counted from 0 again, and its documents are new all the same."""
     place.put(events(5))
     with place.watching(service):
-        wait_until(lambda: place.count("enriched") == 5, what="the first predictions")
+        wait_until(lambda: place.count("enriched") == 5, "the first predictions")
         place.es.indices.delete(index=place.index)
         place.create()
         place.put({f"new-{name}": source for name, source in events(5).items()})
-        wait_until(lambda: place.count("enriched") == 5, what="the second predictions")
+        wait_until(lambda: place.count("enriched") == 5, "the second predictions")
 
 
 def test_a_lost_point_in_time_is_opened_anew(place: Place, service: str, engine_url: str) -> None:

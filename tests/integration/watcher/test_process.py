@@ -18,7 +18,8 @@ import pytest
 
 from oversight.ports import free_port
 from tests.integration.watcher.conftest import Place, event, events
-from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied, wait_until
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
+from tests.waiting import WAIT_S, wait_until
 from watcher.enrich_client import STOP_GRACE_S
 
 
@@ -55,7 +56,7 @@ class Command:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         with self.start(*words) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=WAIT_S)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
@@ -144,16 +145,16 @@ def test_a_running_watcher_answers_for_its_metrics(place: Place, command: Comman
     def all_there() -> bool:
         with (
             contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer,
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_S) as answer,
         ):
             text = answer.read().decode()
             return all(line in text for line in wanted)
         return False
 
     with command.start("watch", "--slices", "2") as process:
-        wait_until(all_there, what="the metrics")
+        wait_until(all_there, "the metrics")
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=WAIT_S)
     assert process.returncode == 0
 
 
@@ -168,16 +169,16 @@ def test_a_signal_finishes_the_batch_in_hand_and_ends_with_0(
     def hold(call: Call, forward: Callable[[], Reply]) -> Reply:
         if call.method == "POST":
             arrived.set()
-            go_on.wait(10)
+            go_on.wait(2 * WAIT_S)
         return forward()
 
     proxy.fault = hold
     with command.start("watch") as process:
-        assert arrived.wait(20)
+        assert arrived.wait(WAIT_S)
         process.send_signal(number)
         time.sleep(0.1)
         go_on.set()
-        process.communicate(timeout=20)
+        process.communicate(timeout=WAIT_S)
     assert process.returncode == 0
     assert place.count("enriched") == 20
     assert place.count("pending") == 40
@@ -191,17 +192,17 @@ def test_a_second_signal_ends_at_once(place: Place, command: Command, proxy: Fau
     def hold(call: Call, forward: Callable[[], Reply]) -> Reply:
         if call.method == "POST":
             arrived.set()
-            never.wait(20)
+            never.wait(2 * WAIT_S)
         return forward()
 
     proxy.fault = hold
     with command.start("watch") as process:
-        assert arrived.wait(20)
+        assert arrived.wait(WAIT_S)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=3)
+        process.communicate(timeout=WAIT_S)
         never.set()
     assert process.returncode == -signal.SIGTERM
     assert place.count("pending") == 5
@@ -216,19 +217,19 @@ def test_a_service_that_hangs_does_not_hold_up_the_end(place: Place, command: Co
     def hold(call: Call, forward: Callable[[], Reply]) -> Reply:
         if call.method == "POST":
             arrived.set()
-            over.wait(30)
+            over.wait(2 * WAIT_S)
         return forward()
 
     proxy.fault = hold
     with command.start("watch") as process:
-        assert arrived.wait(20)
+        assert arrived.wait(WAIT_S)
         process.send_signal(signal.SIGTERM)
         told_s = time.monotonic()
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=WAIT_S)
         took_s = time.monotonic() - told_s
         over.set()
     assert process.returncode == 0, err
-    assert STOP_GRACE_S - 1 < took_s < 10
+    assert STOP_GRACE_S - 1 < took_s < WAIT_S / 2
     assert "did not answer within 8 s after the watcher was told to stop" in out
     assert place.count("pending") == 5
 
@@ -261,7 +262,7 @@ def test_a_watcher_that_is_killed_in_a_batch_leaves_nothing_undone_or_done_twice
                 return forward()
             reply = forward() if after else None
             arrived.set()
-            killed.wait(20)
+            killed.wait(2 * WAIT_S)
             return reply or Reply(0)
 
         return fault
@@ -279,10 +280,10 @@ def test_a_watcher_that_is_killed_in_a_batch_leaves_nothing_undone_or_done_twice
         engine_proxy.fault = hold("/_bulk", 2, after=moment == "after the write")
     command.environment |= {"OVERSIGHT_ENRICH_URL": proxy.url, "ELASTICSEARCH_URL": engine_proxy.url}
     with command.start("watch") as process:
-        assert arrived.wait(20)
-        assert first_written.wait(20)
+        assert arrived.wait(WAIT_S)
+        assert first_written.wait(WAIT_S)
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=WAIT_S)
         killed.set()
     assert place.count("enriched") == (40 if moment == "after the write" else 20)
     proxy.fault = engine_proxy.fault = None

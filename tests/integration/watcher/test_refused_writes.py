@@ -11,7 +11,8 @@ from elasticsearch import Elasticsearch
 
 from tests.integration.watcher.conftest import Place, event, events, on_two
 from tests.integration.watcher.faulty import FailingBulk
-from tests.integration.watcher.proxy import FaultProxy, wait_until
+from tests.integration.watcher.proxy import FaultProxy
+from tests.waiting import WAIT_S, wait_until
 from watcher.config import Outcome
 
 pytestmark = on_two
@@ -92,7 +93,7 @@ def test_a_parked_document_is_looked_at_again_when_it_changes(place: Place, serv
         place.es.index(
             index=place.index, id="bad", document={**event(1), "oversight": {"status": "pending"}, "turbine": {}}
         )
-        wait_until(lambda: place.count("failed") == 1, what="the changed document")
+        wait_until(lambda: place.count("failed") == 1, "the changed document")
 
 
 def test_a_status_that_is_spelled_dotted_is_parked_after_one_write(
@@ -102,7 +103,7 @@ def test_a_status_that_is_spelled_dotted_is_parked_after_one_write(
     dotted = {key: value for key, value in event(1).items() if key != "oversight"} | {"oversight.status": "pending"}
     place.put({**events(3), "dotted": dotted})
     with place.watching(service) as totals:
-        wait_until(lambda: any("still pending after" in record.message for record in caplog.records), what="the report")
+        wait_until(lambda: any("still pending after" in record.message for record in caplog.records), "the report")
         time.sleep(0.4)
     assert totals.parked == 1
     found = place.all()
@@ -133,7 +134,7 @@ def test_a_field_of_theirs_where_an_object_of_ours_belongs_is_never_replaced(
     foreign.put({**events(5), "theirs": {**event(1), "oversight": theirs}})
     before = foreign.all()["theirs"]
     with foreign.watching(service) as totals:
-        wait_until(lambda: foreign.count("enriched") == 5, what="the neighbours")
+        wait_until(lambda: foreign.count("enriched") == 5, "the neighbours")
         time.sleep(0.3)
     assert foreign.all()["theirs"] == before
     assert totals.outcomes[Outcome.REJECTED] == 1
@@ -151,7 +152,7 @@ def test_a_feature_that_is_no_text_fails_alone(place: Place, service: str, engin
     url = f"{engine_url}/{place.index}/_doc/half?refresh=true"
     request = urllib.request.Request(url, data=body, method="PUT", headers={"content-type": "application/json"})
     try:
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=WAIT_S).close()
     except urllib.error.HTTPError as error:
         error.close()
         pytest.skip(f"this engine refuses such a document ({error.code})")

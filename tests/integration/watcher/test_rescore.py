@@ -20,8 +20,8 @@ from contract.fields import STATUS
 from tests.artifacts import TURBINE, turbine_graph, write_model
 from tests.integration.watcher.conftest import Place, event, events, on_two
 from tests.integration.watcher.faulty import Interfering
-from tests.integration.watcher.proxy import wait_until
 from tests.servers import enrich_service
+from tests.waiting import WAIT_S, wait_until
 from watcher import selection
 from watcher.rescore import busiest_rate, expected_s, require_mapping, rescore
 from watcher.sweep import Limits, Swept
@@ -130,8 +130,8 @@ def test_a_watcher_at_work_meanwhile_predicts_each_document_once_more(place: Pla
         other.start()
         give_back(place, of_the_old)
         place.put({f"fresh-{number}": event(number) for number in range(10)})
-        other.join(30)
-        wait_until(lambda: place.count("enriched") == 70, what="the watcher")
+        other.join(WAIT_S)
+        wait_until(lambda: place.count("enriched") == 70, "the watcher")
     found = place.all()
     assert {hit["_source"]["oversight"]["model"]["id"] for hit in found.values()} == {"calmer"}
     assert {hit["_version"] for doc_id, hit in found.items() if doc_id.startswith("doc-")} == {4}

@@ -12,7 +12,7 @@ from tests.acceptance.commands import Desk
 from tests.artifacts import HOT
 from tests.integration.watcher.conftest import Place, WithPipelines, event
 from tests.integration.watcher.faulty import Interfering
-from tests.integration.watcher.proxy import wait_until
+from tests.waiting import WAIT_S, wait_until
 from watcher import selection
 from watcher.failures import read_failures
 from watcher.retry import Retried, retry
@@ -143,9 +143,9 @@ class TestThroughThePipeline(WithPipelines):
         mend(stream)
         desk = Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
         process = desk.start("retry", "--yes", "--rate", "10", log=tmp_path / "log")
-        wait_until(lambda: 0 < stream.count("pending") < count, what="the first of the retry")
+        wait_until(lambda: 0 < stream.count("pending") < count, "the first of the retry")
         process.kill()
-        process.wait(10)
+        process.wait(WAIT_S)
         found = stream.all()
         assert len(found) == count
         states = {(hit["_source"]["oversight"]["status"], hit["_version"]) for hit in found.values()}

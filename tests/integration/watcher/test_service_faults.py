@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 
 from tests.artifacts import write_model
 from tests.integration.watcher.conftest import Place, events
-from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, proxied, wait_until
+from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, proxied
 from tests.servers import enrich_service
+from tests.waiting import WAIT_S, wait_until
 from watcher.config import Outcome
 
 
@@ -91,24 +93,27 @@ def test_retry_after_is_honoured(place: Place, proxy: FaultProxy) -> None:
 
     proxy.fault = only("/v1/enrich", overloaded_once)
     with place.watching(proxy.url):
-        wait_until(lambda: len(times) == 2, what="the second try")
+        wait_until(lambda: len(times) == 2, "the second try")
         proxy.fault = None
-        wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+        wait_until(lambda: place.count("enriched") == 5, "the predictions")
     assert times[1] - times[0] >= 1.0
 
 
 def test_a_slow_answer_is_given_up_and_asked_for_again(place: Place, proxy: FaultProxy) -> None:
     place.put(events(5))
     slow: list[Call] = []
+    given_up = threading.Event()
 
     def slow_once(call: Call, forward: Callable[[], Reply]) -> Reply:
         if call.method == "POST" and not slow:
             slow.append(call)
-            time.sleep(0.6)
+            given_up.wait(WAIT_S)
+        elif call.method == "POST":
+            given_up.set()
         return forward()
 
     proxy.fault = slow_once
-    totals = place.watch(proxy.url, request_timeout_s=0.3)
+    totals = place.watch(proxy.url, request_timeout_s=2.0)
     assert totals.enriched == 5
     assert len(proxy.requests("/v1/enrich")) == 2
     assert place.versions() == {2}
@@ -139,9 +144,9 @@ def test_a_long_outage_is_one_warning_and_one_line_when_it_is_over(
     place.put(events(5))
     proxy.fault = only("/v1", Reply(503))
     with place.watching(proxy.url):
-        wait_until(lambda: len(proxy.calls) >= 6, what="six tries")
+        wait_until(lambda: len(proxy.calls) >= 6, "six tries")
         proxy.fault = None
-        wait_until(lambda: place.count("enriched") == 5, what="the predictions")
+        wait_until(lambda: place.count("enriched") == 5, "the predictions")
     assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["WARNING"]
     assert [record.message for record in caplog.records if "going on after" in record.message]
 

@@ -13,7 +13,8 @@ from enrich_service.pointer import Pointer, version_path, write_pointer
 from tests.artifacts import TURBINE, write_model
 from tests.integration.enrich_service.http import ask
 from tests.integration.watcher.conftest import Place, events
-from tests.servers import enrich_service, until
+from tests.servers import enrich_service
+from tests.waiting import until
 from watcher.actions import TAKEN_BACK_ELSEWHERE, TAKEN_BACK_HERE
 from watcher.poll import EARLIER_FIELDS
 

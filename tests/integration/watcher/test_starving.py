@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.watcher.conftest import Place, event, events
-from tests.integration.watcher.proxy import DROP, Call, Fault, FaultProxy, Reply, wait_until
+from tests.integration.watcher.proxy import DROP, Call, Fault, FaultProxy, Reply
+from tests.waiting import wait_until
 from watcher.config import Outcome
 
 
@@ -52,10 +53,10 @@ def test_pages_grow_again_when_the_service_is_fast_again(place: Place, proxy: Fa
     place.put(events(100))
     proxy.fault = slow(0.01)
     with place.watching(proxy.url, page_size=100, request_timeout_s=0.25):
-        wait_until(lambda: place.count("enriched") == 100, what="the slow predictions")
+        wait_until(lambda: place.count("enriched") == 100, "the slow predictions")
         proxy.fault = None
         place.put({f"later-{name}": source for name, source in events(500).items()})
-        wait_until(lambda: place.count("enriched") == 600, what="the fast predictions")
+        wait_until(lambda: place.count("enriched") == 600, "the fast predictions")
     fast = [ids(call) for call in proxy.requests("/v1/enrich") if "later" in str(ids(call))]
     assert max(map(len, fast)) > 50
     assert place.versions() == {2}
@@ -89,9 +90,9 @@ def test_several_such_documents_are_parked_and_what_comes_later_is_enriched(plac
     place.put(events(60))
     proxy.fault = poisoned(poison, Reply(500))
     with place.watching(proxy.url, page_size=60) as totals:
-        wait_until(lambda: place.count("enriched") == 55, what="the neighbours")
+        wait_until(lambda: place.count("enriched") == 55, "the neighbours")
         place.put({f"later-{name}": source for name, source in events(50).items()})
-        wait_until(lambda: place.count("enriched") == 105, what="what came later")
+        wait_until(lambda: place.count("enriched") == 105, "what came later")
     assert totals.parked == 5
     assert {name for name, source in place.sources().items() if source["oversight"]["status"] == "pending"} == poison
     assert max(len(ids(call)) for call in proxy.requests("/v1/enrich") if "later-doc-0" in ids(call)) > 1
@@ -102,7 +103,7 @@ def test_more_such_documents_than_are_believed_do_not_stop_the_others(place: Pla
     place.put(events(40))
     proxy.fault = poisoned({f"doc-{number}" for number in range(20)}, Reply(500))
     with place.watching(proxy.url, page_size=40, max_backoff_s=0.1):
-        wait_until(lambda: place.count("enriched") == 20, what="the others")
+        wait_until(lambda: place.count("enriched") == 20, "the others")
     assert place.count("pending") == 20
 
 
@@ -113,11 +114,11 @@ def test_a_service_that_failed_on_all_documents_gets_them_all_when_it_is_mended(
     place.put(events(30))
     proxy.fault = lambda call, forward: Reply(500) if any(name.startswith("doc") for name in ids(call)) else forward()
     with place.watching(proxy.url, page_size=10, max_backoff_s=0.1):
-        wait_until(lambda: len(proxy.requests("/v1/enrich")) > 60, what="many tries")
+        wait_until(lambda: len(proxy.requests("/v1/enrich")) > 60, "many tries")
         assert place.count("pending") == 30
         proxy.fault = None
         place.put({"later": event(1)})
-        wait_until(lambda: place.count("enriched") == 31, what="all of them")
+        wait_until(lambda: place.count("enriched") == 31, "all of them")
     assert place.versions() == {2}
 
 

@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 from contract.errors import EngineUnavailableError
 from tests.integration.watcher.conftest import Place, event
 from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, proxied
+from tests.waiting import WAIT_S
 from watcher import selection
 from watcher.rescore import give_back
 from watcher.sweep import Limits, Swept, sweep
@@ -30,7 +31,7 @@ def engine_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def behind(engine_url: str) -> Iterator[tuple[FaultProxy, Elasticsearch]]:
     """The engine behind a proxy that can misbehave."""
-    with proxied(engine_url) as proxy, Elasticsearch(proxy.url, max_retries=0, request_timeout=20) as es:
+    with proxied(engine_url) as proxy, Elasticsearch(proxy.url, max_retries=0, request_timeout=WAIT_S) as es:
         yield proxy, es
 
 

@@ -6,18 +6,16 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from tests.conftest import ROOT
+from tests.waiting import WAIT_S
 
 SECONDS = 6
 
 
-@pytest.mark.timeout(180)
 def test_onnx_runtime_reads_no_other_file_of_a_model_that_the_guard_accepts() -> None:
     """Thousands of models that name a file, written in odd ways: ONNX Runtime itself is asked about each."""
     command = [sys.executable, "-m", "benchmarks.artifact.guard_fuzz", "--seconds", str(SECONDS), "--seed", "20"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False, cwd=ROOT)
     result = json.loads(done.stdout)
     assert done.returncode == 0, result["holes"]
     counts = result["counts"]

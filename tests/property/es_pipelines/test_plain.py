@@ -16,6 +16,7 @@ from es_pipelines.files import pipelines
 from es_pipelines.parameters import parameters, pipeline_id
 from es_pipelines.plain import SHIPPED, SHIPPED_LISTS
 from tests.pipelines import FLOW, KDD99, LINE, comparable, simulate
+from tests.waiting import WAIT_S
 
 RUN = uuid.uuid4().hex[:8]
 SHORT, LONG = f"short{RUN}", f"long{RUN}"
@@ -132,7 +133,7 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def es(opensearch_url: str) -> Iterator[Elasticsearch]:
     """A client of an engine with the pipelines of both ways, for each of two models."""
-    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as client:
         made: list[str] = []
         for contract in (KDD99, FLOW):
             for base in (SHORT, LONG):
@@ -166,7 +167,7 @@ def short_alone(opensearch_url: str) -> Iterator[str]:
     """A namespace whose pipeline `parse` only says that it ran."""
     namespace = f"alone{RUN}"
     known = parameters(KDD99, namespace, data_streams=True)
-    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as client:
         router, parse = pipeline_id("router", namespace), pipeline_id("parse", namespace)
         client.ingest.put_pipeline(id=parse, processors=[{"set": {"field": "way", "value": "long"}}])
         client.ingest.put_pipeline(id=router, processors=pipelines(known, namespace)[router]["processors"])
@@ -192,7 +193,7 @@ UNUSUAL: tuple[dict[str, Any], ...] = (
 @pytest.mark.opensearch
 def test_the_short_way_leaves_everything_unusual_to_the_long_one(opensearch_url: str, short_alone: str) -> None:
     """The rules of labels, columns and our own fields are written once, in the long way."""
-    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as client:
         plain, labelled, *unusual = simulate(
             client, short_alone, [{"message": LINE}, {"message": f"{LINE},mailbomb."}, *UNUSUAL]
         )

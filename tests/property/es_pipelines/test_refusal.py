@@ -16,6 +16,7 @@ from contract import kdd99
 from contract.fields import FIELDS, stream_name
 from es_pipelines.provision import provision, remove
 from tests.pipelines import KDD99, LINE, creations
+from tests.waiting import WAIT_S
 
 NAMESPACE = f"refusal{uuid.uuid4().hex[:8]}"
 NAMES = sorted({part for field in FIELDS for part in (field.name, field.name.split(".")[0])} | {"message", "kdd99"})
@@ -56,7 +57,7 @@ batches = st.lists(documents, min_size=1, max_size=25)
 
 @pytest.fixture(scope="module")
 def es(opensearch_url: str) -> Iterator[Elasticsearch]:
-    with Elasticsearch(opensearch_url, request_timeout=60) as client:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as client:
         provision(client, KDD99, namespace=NAMESPACE)
         yield client
         remove(client, NAMESPACE)

@@ -18,6 +18,7 @@ from enrich_service.artifact import Artifact
 from enrich_service.config import AppConfig
 from enrich_service.direct import LARGE_BYTES, Direct, cores
 from tests.artifacts import HEALTHY, HOT
+from tests.waiting import WAIT_S
 
 BODY = json.dumps(
     {"documents": [{"id": "a", "source": HEALTHY}, {"id": "b", "source": HOT}, {"id": "c", "source": {}}]}
@@ -129,7 +130,7 @@ def test_large_pages_take_turns_and_small_ones_too_and_neither_waits_for_the_oth
             with pytest.raises(TimeoutError):
                 waiting.result(0.2)
             turns.release()
-            assert waiting.result(10).status_code == 200
+            assert waiting.result(WAIT_S).status_code == 200
             turns.acquire()
     assert cores() >= 1
 

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from contract.errors import EndpointUnavailableError
 from contract.heartbeats import FIELDS
 from tests.conftest import ROOT
+from tests.waiting import WAIT_S
 from watcher.blocked import Blocked
 from watcher.breaker import Breaker
 from watcher.config import Outcome, Totals, WatchConfig
@@ -41,7 +42,7 @@ def some_facts() -> Facts:
 
 def get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.waiting import WAIT_S
 from watcher.patience import Patience
 
 
@@ -25,7 +26,7 @@ def test_a_call_that_ends_within_the_grace_is_waited_for_after_a_stop() -> None:
 def test_a_call_that_takes_longer_is_given_up() -> None:
     stop, over = threading.Event(), threading.Event()
     stop.set()
-    assert Patience(stop, 0.1).wait_for(lambda: over.wait(10)) is None
+    assert Patience(stop, 0.1).wait_for(lambda: over.wait(WAIT_S)) is None
     over.set()
 
 
