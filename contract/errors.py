@@ -3,7 +3,10 @@
 OversightError
 ├── DocumentError            the document's fault: it is marked `failed`, its neighbours go on
 │   ├── MissingFeatureError  a feature of the model is not in the document
-│   ├── InvalidFeatureError  a feature is there and is no value of its type
+│   ├── InvalidFeatureError  a feature is there and the model cannot compute with it
+│   │   ├── NotANumberError      something else stands where a number belongs
+│   │   ├── NotFiniteError       a number is infinite, or too large for 32 bits
+│   │   └── NotAWordError        something else stands where a word belongs
 │   └── AmbiguousFieldError  one field is spelled nested and dotted in the same document
 ├── ServerError              a server's fault: documents stay `pending`, the work is tried again
 │   ├── EngineUnavailableError   Elasticsearch is down, refuses the credentials or is overloaded
@@ -55,7 +58,7 @@ class MissingFeatureError(DocumentError):
 
 
 class InvalidFeatureError(DocumentError):
-    """A document holds something in a feature that is no value of the feature's type."""
+    """A feature holds something that the model cannot compute with."""
 
     code = "invalid_feature"
 
@@ -65,6 +68,24 @@ class InvalidFeatureError(DocumentError):
             f"field {field!r} is {shorten(value)}, expected {expected}; correct it at the source or in the ingest pipeline",
             field=field,
         )
+
+
+class NotANumberError(InvalidFeatureError):
+    """Something else stands where a number belongs. The ingest pipelines give the same code."""
+
+    code = "not_a_number"
+
+
+class NotFiniteError(InvalidFeatureError):
+    """A number is infinite, or too large for 32 bits. The ingest pipelines give the same code."""
+
+    code = "not_finite"
+
+
+class NotAWordError(InvalidFeatureError):
+    """A number, a boolean, a list or an object stands where a word belongs. The ingest pipelines give the same code."""
+
+    code = "not_a_word"
 
 
 class AmbiguousFieldError(DocumentError):

@@ -5,14 +5,8 @@
                           └─ still not plain ──▶ field by field ──▶ its row ───┘
                                                           └───────▶ DocumentError, its neighbours go on
 
-What counts as a value, because `_source` keeps what the shipper sent and not what the mapping made of it:
-
-- A number is a JSON number, or text that holds one in decimal ("12", "0.5", "1e3", spaces around it allowed):
-  Elasticsearch's mapping takes such text too. No boolean, no NaN, no infinity.
-- A word is text of 1 to `MAX_WORD` characters. A number is no word: a protocol called 6 is a mistake upstream.
-- A list of one value is that value, as in the search API's `fields`. A list of several is refused.
-- `null` and the empty list are a missing field, as they are for Elasticsearch.
-- The graph takes float32: numbers lose digits past the seventh, and one beyond 3.4e38 is refused.
+What counts as a value is one rule here and in the ingest pipelines (`es_pipelines/painless/features.painless`); the table is in
+docs/http-api.md, and a test holds both to it. The graph takes float32: numbers lose digits past the seventh.
 """
 
 from __future__ import annotations
@@ -28,13 +22,21 @@ from numpy.typing import NDArray
 
 from contract.artifact import Feature, ModelContract
 from contract.documents import lookup
-from contract.errors import DocumentError, InvalidFeatureError, MissingFeatureError
+from contract.errors import (
+    DocumentError,
+    MissingFeatureError,
+    NotANumberError,
+    NotAWordError,
+    NotFiniteError,
+)
 from enrich_service.spelling import OddError, Spelling
 
 MAX_WORD = 1024
 """Characters of a word. The longest in any vocabulary is far below; this bounds what one document can cost."""
 MAX_NUMBER = 64
 """Characters of a number written as text."""
+BLANKS = "".join(map(chr, range(33)))
+"""What is cut off at the ends of a text: what Java's `trim` cuts off in the pipelines."""
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 A_NUMBER = "a number"
@@ -169,9 +171,13 @@ class FeatureReader:
 
     def _value(self, source: Mapping[str, Any], feature: Feature) -> Any:
         value = lookup(source, feature.field)
-        if isinstance(value, list) and len(value) == 1:
+        if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], list):
             value = value[0]
-        if value is None or (isinstance(value, list) and not value):
+        if (
+            value is None
+            or (isinstance(value, list) and not value)
+            or (isinstance(value, str) and not value.strip(BLANKS))
+        ):
             raise MissingFeatureError(feature.field, model_id=self.contract.name)
         return value
 
@@ -186,39 +192,43 @@ def to_number(field: str, value: Any) -> float:
     """A finite number that float32 can hold, as a float64.
 
     Raises:
-        InvalidFeatureError: it is none.
+        NotANumberError: it is none.
+        NotFiniteError: it is too large.
     """
-    if isinstance(value, str) and len(value) <= MAX_NUMBER and _DECIMAL.fullmatch(value.strip()):
-        number = float(value)
+    text = value.strip(BLANKS) if isinstance(value, str) else ""
+    if text and len(text) <= MAX_NUMBER and _DECIMAL.fullmatch(text):
+        number = float(text)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
     else:
-        raise InvalidFeatureError(field, printable(value), expected=A_NUMBER)
+        raise NotANumberError(field, printable(value), expected=A_NUMBER)
     if math.isnan(number):
-        raise InvalidFeatureError(field, value, expected=A_NUMBER)
+        raise NotANumberError(field, value, expected=A_NUMBER)
     if abs(number) > FLOAT32_MAX:
-        raise InvalidFeatureError(field, number, expected=f"{A_NUMBER} of at most {FLOAT32_MAX:.3g} (float32)")
+        raise NotFiniteError(field, number, expected=f"{A_NUMBER} of at most {FLOAT32_MAX:.3g} (float32)")
     return number
 
 
 def to_word(field: str, value: Any) -> str:
-    """A word for a categorical feature.
+    """A word for a categorical feature, without blanks at its ends.
 
     Raises:
-        InvalidFeatureError: it is no text, empty, too long, or has no UTF-8 (a lone surrogate).
+        NotAWordError: it is no text, too long, or has no UTF-8 (a lone surrogate).
     """
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_WORD:
-        raise InvalidFeatureError(field, printable(value), expected=A_WORD)
-    if not _has_utf8(value):
-        raise InvalidFeatureError(field, value, expected=f"{A_WORD} in UTF-8")
-    return value
+    text = value.strip(BLANKS) if isinstance(value, str) else ""
+    if not 0 < len(text) <= MAX_WORD:
+        raise NotAWordError(field, printable(value), expected=A_WORD)
+    if not _has_utf8(text):
+        raise NotAWordError(field, value, expected=f"{A_WORD} in UTF-8")
+    return text
 
 
 def _is_word(text: str) -> bool:
-    return 0 < len(text) <= MAX_WORD and (text.isascii() or _has_utf8(text))
+    """Whether a text is a word as it stands."""
+    return 0 < len(text) <= MAX_WORD and text == text.strip(BLANKS) and (text.isascii() or _has_utf8(text))
 
 
 def _has_utf8(text: str) -> bool:

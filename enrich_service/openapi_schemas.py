@@ -26,7 +26,9 @@ SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 LIKELY: Schema = {"type": "string", "pattern": "^.+ (0\\.\\d{3}|1\\.000)$", "examples": ["neptune 0.931"]}
 PARAMETERS: Schema = {"type": "object", "description": "Taken, and changes nothing."}
 VERSION: Schema = {"type": "string", "pattern": f"^[0-9a-f]{{{VERSION_DIGITS}}}$"}
-DOCUMENT_ERRORS = ("missing_feature", "invalid_feature", "ambiguous_field")
+DOCUMENT_ERRORS = (
+    "missing_feature", "not_a_number", "not_finite", "not_a_word", "invalid_feature", "ambiguous_field",
+)  # fmt: skip
 
 
 def schemas(contract: ModelContract, version: str, *, max_documents: int) -> dict[str, Schema]:

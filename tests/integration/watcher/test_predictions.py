@@ -67,7 +67,7 @@ def test_a_document_that_the_service_refuses_fails_alone(place: Place, service: 
     sources = place.sources()
     assert sources["missing"]["error"]["type"] == "missing_feature"
     assert sources["missing"]["oversight"]["failure"]["field"] == "turbine.temperature_c"
-    assert sources["broken"]["error"]["type"] == "invalid_feature"
+    assert sources["broken"]["error"]["type"] == "not_a_number"
     assert sources["broken"]["oversight"]["status"] == "failed"
     assert "prediction" not in sources["broken"]["oversight"]
     assert place.versions() == {2}

@@ -62,7 +62,7 @@ def test_in_an_index_that_is_not_ours_its_own_error_stays(foreign: Place, servic
 def test_only_the_named_reason_is_tried_again(place: Place, service: str) -> None:
     place.put({"gone": event(1, turbine={}), "word": event(2, turbine={"temperature_c": "x", "vibration_mm_s": 1})})
     place.watch(service)
-    assert again(place, reason="invalid_feature").pending == 1
+    assert again(place, reason="not_a_number").pending == 1
     found = place.sources()
     assert [found[doc_id]["oversight"]["status"] for doc_id in ("gone", "word")] == ["failed", "pending"]
 

@@ -43,7 +43,7 @@ def test_predictions_and_failures_are_counted_by_kind(place: Place, service: str
     assert status.predictions == {"healthy": 11, "overheating": 10, "bearing_wear": 10}
     assert status.failures == (
         Failure("missing_feature", 2, "2026-01-01T00:00:09.000Z", fields={"turbine.temperature_c": 2}),
-        Failure("invalid_feature", 1, "2026-01-01T00:00:05.000Z", fields={"turbine.temperature_c": 1}),
+        Failure("not_a_number", 1, "2026-01-01T00:00:05.000Z", fields={"turbine.temperature_c": 1}),
     )
 
 

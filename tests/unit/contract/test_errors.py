@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from contract.errors import AmbiguousFieldError, InvalidFeatureError, MissingFeatureError, shorten
+from contract.errors import (
+    AmbiguousFieldError,
+    InvalidFeatureError,
+    MissingFeatureError,
+    NotANumberError,
+    NotAWordError,
+    NotFiniteError,
+    shorten,
+)
 
 
 def _deep() -> Any:
@@ -34,6 +42,9 @@ def test_document_errors_name_the_field_and_carry_a_stable_code() -> None:
         MissingFeatureError("a.b", model_id="m"),
         InvalidFeatureError("a.b", "x", expected="a number"),
         AmbiguousFieldError("a.b"),
+        *(error("a.b", "x", expected="another") for error in (NotANumberError, NotFiniteError, NotAWordError)),
     ]
-    assert [error.code for error in errors] == ["missing_feature", "invalid_feature", "ambiguous_field"]
+    assert [error.code for error in errors] == [
+        "missing_feature", "invalid_feature", "ambiguous_field", "not_a_number", "not_finite", "not_a_word",
+    ]  # fmt: skip
     assert all(error.field == "a.b" and "'a.b'" in str(error) for error in errors)

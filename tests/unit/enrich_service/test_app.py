@@ -232,7 +232,7 @@ def test_ids_and_words_of_any_script_come_back_as_they_were(client: FlaskClient)
     assert answer.status_code == 200
     (result,) = json.loads(answer.get_data())["results"]
     assert result["id"] == "\ud800 é \x00"
-    assert result["error"]["type"] == "invalid_feature"
+    assert result["error"]["type"] == "not_a_number"
 
 
 WITNESSES = [
