@@ -12,11 +12,11 @@ from elasticsearch import ApiError
 from rich.text import Text
 
 from contract import hints
-from contract.errors import OversightError, SettingsError
+from contract.errors import ArtifactError, OversightError, SettingsError
 from contract.fields import stream_name
-from enrich_service.artifact import load as load_artifact
+from enrich_service.artifact import open_model
+from enrich_service.model_file import ModelFile, refuse_unpinned
 from enrich_service.model_file import read as read_artifact
-from enrich_service.model_file import refuse_unpinned
 from es_pipelines.kinds import Action
 from es_pipelines.own_privileges import own_privileges
 from es_pipelines.provision import outdated
@@ -115,9 +115,12 @@ def _stream(settings: OversightSettings) -> str:
 
 
 def _pipelines(settings: OversightSettings) -> str:
-    contract = load_artifact(settings.model).contract
     if settings.index is not None:
         return f"not asked, since OVERSIGHT_INDEX={settings.index} is not our stream"
+    model = _readable(settings)
+    if model is None:
+        raise SettingsError("not asked, since the artifact cannot be read")
+    contract = model.contract
     with connect() as es:
         other = outdated(es, contract, namespace=settings.namespace, retention=settings.retention)
     edited = [step.name for step in other if step.action == Action.KEEP]
@@ -134,9 +137,18 @@ def _pipelines(settings: OversightSettings) -> str:
 
 
 def _artifact(settings: OversightSettings) -> str:
-    refuse_unpinned(read_artifact(settings.model), settings.model_digests)
-    artifact = load_artifact(settings.model)
+    model = read_artifact(settings.model)
+    refuse_unpinned(model, settings.model_digests)
+    artifact = open_model(model)
     return f"{artifact.contract.name} {artifact.version}, {len(artifact.contract.labels)} labels, {settings.model}"
+
+
+def _readable(settings: OversightSettings) -> ModelFile | None:
+    """The artifact; None where it cannot be read, which the question about it says, and no other one repeats."""
+    try:
+        return read_artifact(settings.model)
+    except ArtifactError:
+        return None
 
 
 def _enrich_service(settings: OversightSettings) -> str:
@@ -153,7 +165,9 @@ def _enrich_service(settings: OversightSettings) -> str:
         served = client.model()
     finally:
         client.close()
-    artifact = load_artifact(settings.model)
+    artifact = _readable(settings)
+    if artifact is None:
+        return f"{served.id} {served.version} at {settings.enrich_url}; not compared, since the artifact cannot be read"
     if (served.id, served.version) != (artifact.contract.name, artifact.version):
         raise SettingsError(
             f"{settings.enrich_url} serves {served.id} {served.version}, OVERSIGHT_MODEL is {artifact.contract.name} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import keras
@@ -12,9 +13,9 @@ import pytest
 from keras import layers
 
 from contract.artifact import METADATA_KEY, ModelContract
-from contract.errors import ArtifactError, ConversionError
+from contract.errors import ArtifactError, ConversionError, InputError
 from converter.check import codes
-from converter.convert import Converted, convert
+from converter.convert import Converted, convert, read_contract
 from converter.rows import made_from
 from tests.integration.converter.models import FEATURES, contract, ending_in, one_input, two_inputs
 
@@ -204,6 +205,25 @@ def test_a_model_whose_rows_depend_on_each_other_is_refused(tmp_path: Path) -> N
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(centred / 100.0))
     with pytest.raises(ConversionError, match="a row alone differ"):
         convert(model, contract(NUMERIC_ONLY), tmp_path / "model.onnx")
+
+
+def test_a_contract_file_is_read_strictly_and_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    """What a person forgot, misspelt or mixed up, in one line that names the file."""
+    path = tmp_path / "contract.json"
+    data = {key: value for key, value in contract(NUMERIC_ONLY).to_dict().items() if key != "labels"}
+    path.write_text(json.dumps({**data, "lables": [], "name": "My Model"}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"contract\.json: the contract has 3 problems") as refusal:
+        read_contract(path)
+    for said in (
+        "the key 'lables' is unknown",
+        "`labels` is missing; write one object for each output of the model",
+        "`name` is 'My Model'",
+    ):
+        assert said in str(refusal.value)
+    for content, said in ((b"\xff\xfe", "is not text in UTF-8"), (b"[" * 100_000, "is not JSON"), (b"", "is not JSON")):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=said):
+            read_contract(path)
 
 
 def test_an_inconsistent_contract_is_refused_before_any_work(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
@@ -105,6 +107,52 @@ def test_a_graph_that_cannot_answer_is_refused(tmp_path: Path, change: Callable[
         load(path)
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def _newer_ir(model: Any) -> None:
+    model.ir_version = 99
+
+
+def _newer_opset(model: Any) -> None:
+    model.opset_import[0].version = 99
+
+
+def _newer_ml_opset(model: Any) -> None:
+    model.opset_import[1].version = 99
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            _newer_ir,
+            r"has the IR version 99, and ONNX Runtime {runtime} reads the IR version up to \d+; update ONNX Runtime",
+        ),
+        (
+            _newer_opset,
+            r"has operator set ai\.onnx 99, and ONNX Runtime {runtime} reads operator set ai\.onnx up to \d+; update",
+        ),
+        (
+            _newer_ml_opset,
+            r"has operator set ai\.onnx\.ml 99, and ONNX Runtime {runtime} reads .* up to \d+; update ONNX Runtime",
+        ),
+    ],
+)
+def test_a_model_that_is_newer_than_onnx_runtime_says_both_numbers(
+    tmp_path: Path, change: Callable[[Any], None], said: str
+) -> None:
+    """Converting it again would make the same file: the runtime must be updated, or an older version exported."""
+    path = write_model(tmp_path / "model.onnx", change=change)
+    with pytest.raises(ArtifactError, match=said.format(runtime=re.escape(onnxruntime.__version__))) as refusal:
+        load(path)
+    assert "only operators of ONNX" not in str(refusal.value)
+
+
+def test_a_reason_of_onnx_runtime_comes_without_the_place_in_its_source(tmp_path: Path) -> None:
+    """The place is longer than the reason, and means nothing to a user."""
+    with pytest.raises(ArtifactError) as refusal:
+        load(write_model(tmp_path / "model.onnx", change=_operator_of_another_domain))
+    assert "onnxruntime_src" not in str(refusal.value)
 
 
 def test_probabilities_that_do_not_sum_to_one_are_refused(tmp_path: Path) -> None:

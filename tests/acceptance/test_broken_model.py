@@ -1,0 +1,100 @@
+"""A model that cannot be used: `check` says it once and asks all else, and no command makes more than one line of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from contract.artifact import METADATA_KEY
+from oversight.settings import DEFAULT_MODEL
+from tests.acceptance.commands import Desk
+from tests.artifacts import TURBINE, write_model
+from tests.here import oversight_here
+from tests.servers import enrich_service
+
+CONTRACT = TURBINE.to_dict()
+WITHOUT_LABELS = {key: value for key, value in CONTRACT.items() if key != "labels"}
+FORGED = {
+    **CONTRACT,
+    "features": [{**CONTRACT["features"][0], "field": "oversight.status"}, *CONTRACT["features"][1:]],
+    "labels": [{**CONTRACT["labels"][0], "name": "unknown"}, *CONTRACT["labels"][1:]],
+}
+
+
+def broken_models(folder: Path) -> list[tuple[Path, list[str]]]:
+    """Each with what must be said of it."""
+    (folder / "text.onnx").write_text("no graph", encoding="utf-8")
+    (folder / "empty" / "versions").mkdir(parents=True)
+    (folder / "folder").mkdir()
+    contracts = [("labels.onnx", WITHOUT_LABELS), ("forged.onnx", FORGED)]
+    for name, contract in contracts:
+        write_model(folder / name, None, metadata={METADATA_KEY: json.dumps(contract)})
+    write_model(folder / "bare.onnx", None)
+    return [
+        (folder / "none.onnx", ["there is no model at", "OVERSIGHT_MODEL"]),
+        (folder / "text.onnx", ["is no ONNX model", "OVERSIGHT_MODEL"]),
+        (folder / "bare.onnx", ["without Oversight's contract", "`oversight convert`"]),
+        (folder / "empty", ["no version is active", "`oversight model activate FILE`"]),
+        (folder / "folder", ["is a folder", "OVERSIGHT_MODEL"]),
+        (folder / "labels.onnx", ["`labels` is missing; write one object for each output of the model"]),
+        (folder / "forged.onnx", ["2 problems", "'oversight.status'", "write a field of your own", "label 'unknown'"]),
+    ]
+
+
+def check(model: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[str, dict[str, str | bool]]:
+    """What `oversight check` answers for a model, by what it is about; it ends with 1 and nothing on standard error."""
+    monkeypatch.setenv("OVERSIGHT_MODEL", str(model))
+    done = oversight_here("check", "--json", cwd=folder)
+    assert (done.returncode, done.stderr) == (1, "")
+    return {one["about"]: one for one in json.loads(done.stdout)}
+
+
+@pytest.fixture
+def settings(embedded_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a person with an engine of their own."""
+    for name, value in {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_NAMESPACE": namespace}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.usefixtures("settings")
+def test_check_says_once_that_the_model_is_broken_and_asks_all_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elasticsearch and the enrich service are still asked, and answer."""
+    with enrich_service(DEFAULT_MODEL) as url:
+        monkeypatch.setenv("OVERSIGHT_ENRICH_URL", url)
+        for path, said in broken_models(tmp_path):
+            found = check(path, monkeypatch, tmp_path)
+            artifact = found.pop("artifact")
+            assert artifact["good"] is False
+            assert [words for words in [*said, path.name] if words not in str(artifact["says"])] == []
+            assert "\n" not in str(artifact["says"])
+            assert [one["says"] for one in found.values() if path.name in str(one["says"])] == [], "it is said once"
+            assert found["Elasticsearch"]["good"]
+            assert "not asked, since the artifact cannot be read" in str(found["pipelines"]["says"])
+            assert found["enrich service"]["good"]
+            assert "not compared, since the artifact cannot be read" in str(found["enrich service"]["says"])
+
+
+@pytest.mark.usefixtures("settings")
+def test_check_says_that_a_model_is_newer_than_onnx_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its contract can be read, so the pipelines are still compared with it."""
+    path = write_model(tmp_path / "new.onnx", change=lambda model: setattr(model, "ir_version", 99))
+    found = check(path, monkeypatch, tmp_path)
+    assert "has the IR version 99" in str(found["artifact"]["says"])
+    assert "update ONNX Runtime" in str(found["artifact"]["says"])
+    assert path.name not in str(found["pipelines"]["says"])
+
+
+@pytest.mark.timeout(120)
+def test_a_contract_with_forged_fields_stops_every_command_with_one_line(embedded_url: str, tmp_path: Path) -> None:
+    """`provision` and `serve` write and start nothing."""
+    path, said = broken_models(tmp_path)[-1]
+    desk = Desk(tmp_path, {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_MODEL": str(path)})
+    for words in (("provision",), ("serve", "--bind", "127.0.0.1:0")):
+        done = desk.type(*words)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (64, "", 1), done.stderr
+        assert [part for part in said if part not in done.stderr] == []
