@@ -41,6 +41,8 @@ class Target:
     """Of the newest backing index in its data stream; 0 for a plain index."""
     known_uuids: frozenset[str] = frozenset()
     """Of all backing indices."""
+    pipeline: str = ""
+    """The ingest pipeline that events go through."""
 
     @property
     def exists(self) -> bool:
@@ -76,12 +78,12 @@ def find(es: Elasticsearch, stream: str) -> Target:
     try:
         indices: dict[str, Any] = dict(es.indices.get(index=stream))
     except NotFoundError:
-        _require_pipeline(_settings_of_template(es, stream), stream)
-        return Target(stream, cluster)
+        pipeline = _required_pipeline(_settings_of_template(es, stream), stream)
+        return Target(stream, cluster, pipeline=pipeline)
     newest = max(indices, key=lambda name: (_number(name), name))
-    _require_pipeline(indices[newest]["settings"], stream)
+    pipeline = _required_pipeline(indices[newest]["settings"], stream)
     uuids = {name: str(index["settings"]["index"]["uuid"]) for name, index in indices.items()}
-    return Target(stream, cluster, uuids[newest], _number(newest), frozenset(uuids.values()))
+    return Target(stream, cluster, uuids[newest], _number(newest), frozenset(uuids.values()), pipeline)
 
 
 def _settings_of_template(es: Elasticsearch, stream: str) -> dict[str, Any]:
@@ -94,11 +96,12 @@ def _settings_of_template(es: Elasticsearch, stream: str) -> dict[str, Any]:
     return settings
 
 
-def _require_pipeline(settings: dict[str, Any], stream: str) -> None:
-    pipeline = settings.get("index", {}).get("default_pipeline", "")
+def _required_pipeline(settings: dict[str, Any], stream: str) -> str:
+    pipeline = str(settings.get("index", {}).get("default_pipeline", ""))
     if OURS not in pipeline:
         found = f"its pipeline is {pipeline!r}" if pipeline else "it has no ingest pipeline"
         raise InputError(f"{stream} is not provisioned ({found}); run {hints.run('provision')} first")
+    return pipeline
 
 
 def _number(index: str) -> int:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from contract import kdd99
-from contract.labels import LABEL_NAMES
+from contract.labels import DIFFICULTY_NAMES, LABEL, LABEL_NAMES
 
 DELIMITERS = (",", ";", "\t", "|")
 """Recognised in this order where several fit."""
@@ -24,12 +24,22 @@ class Known:
 
     columns: tuple[str, ...] = kdd99.COLUMNS
     """In the order of a line without a header."""
+    fields: tuple[str, ...] = tuple(map(kdd99.field_of, kdd99.COLUMNS))
+    """The document field of each column."""
     labels: frozenset[str] = frozenset({label.name for label in kdd99.LABELS} | kdd99.TEST_ONLY_FAMILIES.keys())
 
     @cached_property
     def names(self) -> frozenset[str]:
         """The columns in lower case."""
         return frozenset(name.lower() for name in self.columns)
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """Role of a column by its name as a header may have it: a column's, or its field's."""
+        own = {field.lower(): name.lower() for name, field in zip(self.columns, self.fields, strict=True)}
+        own |= {name: name for name in self.names}
+        aliases = {**dict.fromkeys(LABEL_NAMES, LABEL), **dict.fromkeys(DIFFICULTY_NAMES, DIFFICULTY_NAMES[0])}
+        return {**aliases, **own}
 
     @cached_property
     def anchors(self) -> tuple[str, ...]:
@@ -63,28 +73,28 @@ class Header:
     offset: int
     """Where the line begins, in bytes."""
 
-    @cached_property
-    def lower(self) -> tuple[str, ...]:
-        """The names in lower case: that is how they are compared."""
-        return tuple(name.lower() for name in self.names)
+    def roles(self, known: Known) -> tuple[str, ...]:
+        """What each column is: the name of a feature in lower case, `label`, `difficulty`, or its own name."""
+        return tuple(known.roles.get(plain(name), name) for name in self.names)
 
-    @cached_property
-    def label_at(self) -> int | None:
+    def label_at(self, known: Known) -> int | None:
         """The column of the label, counted from 0."""
-        return next((self.lower.index(name) for name in LABEL_NAMES if name in self.lower), None)
+        roles = self.roles(known)
+        return roles.index(LABEL) if LABEL in roles else None
 
-    @property
-    def doubled(self) -> str | None:
-        """A name that two columns have."""
-        return next((name for name in self.lower if name and self.lower.count(name) > 1), None)
+    def doubled(self, known: Known) -> tuple[str, str] | None:
+        """Two names that mean the same column."""
+        seen: dict[str, str] = {}
+        for name, role in zip(self.names, self.roles(known), strict=True):
+            if role and role in seen:
+                return seen[role], name
+            seen[role] = name
+        return None
 
     def in_order(self, known: Known) -> bool:
         """Whether the pipeline reads its lines by position, without any columns named."""
-        whole = len(known.columns)
-        label = self.lower[whole:]
-        return self.lower[:whole] == tuple(name.lower() for name in known.columns) and (
-            not label or (len(label) == 1 and label[0] in LABEL_NAMES)
-        )
+        columns = tuple(name.lower() for name in known.columns)
+        return self.roles(known) in (columns, (*columns, LABEL))
 
     def beside(self, known: Known) -> dict[str, Any] | None:
         """What is sent as `csv` beside each line; None: nothing."""
@@ -107,13 +117,18 @@ def header_of(text: str, offset: int, known: Known, delimiters: tuple[str, ...] 
         return None
     best, hits = None, 0
     for delimiter in delimiters:
-        found = sum(cell.strip(" '\"\ufeff\r") in known.names for cell in lower.split(delimiter))
+        found = sum(known.roles.get(plain(cell)) in known.names for cell in lower.split(delimiter))
         if found > hits:
             best, hits = delimiter, found
     if best is None or 2 * hits < len(known.names):
         return None
     names = tuple(cell.strip("\ufeff") for cell in cells(text, best))
     return None if ":" in names[0] or names[0].startswith("<") else Header(names, best, offset)
+
+
+def plain(name: str) -> str:
+    """A name as names are compared: without regard to case, blanks and quotes."""
+    return "".join(name.split()).strip("'\"\ufeff").lower()
 
 
 def cells(text: str, delimiter: str) -> list[str]:

@@ -69,6 +69,8 @@ class Rows:
         self._known, self._given = known, delimiter
         self.delimiter = delimiter
         self.header: Header | None = None
+        self.label_at: int | None = None
+        """The column of the label by the header, counted from 0."""
         self._beside = self._of_delimiter()
         self._attributes: list[str] | None = [] if shape is Shape.ARFF else None
         """Of an ARFF file, until its data begin."""
@@ -127,12 +129,14 @@ class Rows:
         return Row(line, what, None, self._place)
 
     def _begin(self, header: Header) -> None:
-        if header.doubled:
+        if doubled := header.doubled(self._known):
             raise UnreadableFileError(
-                f"the header at byte {header.offset} names the column {header.doubled!r} twice; rename or remove one of them"
+                f"the header at byte {header.offset} has two columns that mean the same, {doubled[0]!r} and {doubled[1]!r}; "
+                f"rename one of them"
             )
         self._fresh, self.header, self.delimiter = False, header, header.delimiter
         self._beside = header.beside(self._known)
+        self.label_at = header.label_at(self._known)
 
     def _of_delimiter(self) -> dict[str, Any] | None:
         return None if self.delimiter is None else delimiter_beside(self.delimiter) or None
@@ -172,7 +176,7 @@ class Rows:
     def _label_at(self, count: int) -> int | None:
         if self.header is None:
             return self._known.label_places.get(count)
-        return self.header.label_at if count == len(self.header.names) else None
+        return self.label_at if count == len(self.header.names) else None
 
 
 def label_kind(text: str, known: Known) -> Label | None:

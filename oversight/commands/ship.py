@@ -18,6 +18,7 @@ from contract import hints
 from contract.errors import ArtifactError, OversightError
 from contract.fields import stream_name
 from contract.labels import known_labels
+from es_pipelines.dry_run.looking import DryRun
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, Known
 from es_pipelines.reading.open_file import check
 from es_pipelines.ship import ShipConfig, ShipReport, ship
@@ -25,6 +26,7 @@ from es_pipelines.ship_follow import follow
 from es_pipelines.ship_stream import STDIN, ship_stream
 from oversight import logs, tables
 from oversight.cluster import connect
+from oversight.commands import ship_dry_run
 from oversight.commands.ship_progress import ProgressDisplay
 from oversight.settings import DEFAULT_MODEL, OversightSettings, ShipSettings, load
 from oversight.terminal import one_line
@@ -52,6 +54,13 @@ PIPE_COLUMNS = 240
     "--delimiter", metavar="WORD", type=click.Choice(DELIMITERS, case_sensitive=False),
     help="Between two columns: comma, semicolon, tab or pipe; without it, it is recognised.",
 )  # fmt: skip
+@click.option(
+    "--dry-run", is_flag=True, help="Store nothing; say how each file is read and what would become of its rows."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="ROWS",
+    help="With --dry-run: look at so many rows of each file; without it, at all.",
+)  # fmt: skip
 @click.option("--follow-symlinks", is_flag=True, help="Read what symbolic links lead to; without it they are refused.")
 @click.option("--batch-size", type=int, help="Lines in one request (OVERSIGHT_SHIP_BATCH_SIZE).")
 @click.option(
@@ -69,6 +78,8 @@ def command(
     rate: float | None,
     name: str | None,
     delimiter: str | None,
+    dry_run: bool,
+    limit: int | None,
     follow_symlinks: bool,
     batch_size: int | None,
     timeout_s: float | None,
@@ -88,13 +99,19 @@ def command(
     \b
     Example:
       oversight ship sensor-logs/*.csv
+      oversight ship --dry-run new-sensor.csv
       oversight ship --follow --user alice /var/log/sensor/connections.csv
       zcat alpha.csv.gz | oversight ship - --name alpha.csv
     """
     streaming = wants_stdin(files, following=following, name=name)
+    fits_a_dry_run(dry_run=dry_run, reads_on=streaming or following, limit=limit)
     logs.setup("oversight-ship", stream=sys.stderr)
     shared = load(OversightSettings, namespace=namespace)
     settings = load(ShipSettings, batch_size=batch_size)
+    separator, model = None if delimiter is None else DELIMITERS[delimiter], known(shared.model)
+    if dry_run:
+        how = DryRun(model, separator, follow_symlinks, limit)
+        sys.exit(ship_dry_run.run(files, how, shared.namespace, as_json=as_json))
     config = ShipConfig(
         stream=stream_name(shared.namespace),
         state=shared.state,
@@ -105,8 +122,8 @@ def command(
         in_flight=settings.in_flight,
         rate=rate,
         complete=not following,
-        delimiter=None if delimiter is None else DELIMITERS[delimiter],
-        known=known(shared.model),
+        delimiter=separator,
+        known=model,
         follow_symlinks=follow_symlinks,
         timeout_s=timeout_s,
     )
@@ -134,8 +151,19 @@ def command(
         again = "what was read is stored" if streaming else "run the same command again to go on from here"
         click.echo(f"oversight: stopped; {again}", err=True)
         sys.exit(INTERRUPTED)
-    if report.problems:
-        sys.exit(1)
+    sys.exit(int(bool(report.problems)))
+
+
+def fits_a_dry_run(*, dry_run: bool, reads_on: bool, limit: int | None) -> None:
+    """Look whether the options go together.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if dry_run and reads_on:
+        raise click.UsageError("--dry-run reads files from their start: it goes neither with - nor with --follow")
+    if limit is not None and not dry_run:
+        raise click.UsageError("--limit goes with --dry-run only: what is shipped is shipped whole")
 
 
 def known(model: Path) -> Known:
@@ -149,9 +177,11 @@ def known(model: Path) -> Known:
     except ArtifactError as error:
         log.warning("%s; headers are recognised by KDD's columns alone", error)
         return KDD
-    own = {feature.name for feature in contract.features}
-    columns = KDD.columns if own <= set(KDD.columns) else tuple(feature.name for feature in contract.features)
-    return Known(columns, frozenset(known_labels(contract)))
+    labels = frozenset(known_labels(contract))
+    if {feature.field for feature in contract.features} <= set(KDD.fields):
+        return Known(labels=labels)
+    features = contract.features
+    return Known(tuple(one.name for one in features), tuple(one.field for one in features), labels)
 
 
 def look_first(files: tuple[Path, ...], *, follow_symlinks: bool, following: bool) -> None:

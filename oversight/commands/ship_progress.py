@@ -44,16 +44,21 @@ class ProgressDisplay:
             self._bars.stop()
 
     def update(self, progress: Progress) -> None:
-        """Show where the work is."""
+        """Show how far shipping is."""
         self.last = progress
+        self._show(progress.path, progress.offset, progress.size, f"{progress.report.stored} events stored so far")
+
+    def rows_read(self, path: str, offset: int, size: int, rows: int) -> None:
+        """Show how far a dry run is."""
+        self._show(path, offset, size, f"{rows} rows read so far")
+
+    def _show(self, path: str, offset: int, size: int, done: str) -> None:
         if self._bars is not None:
-            if progress.path not in self._tasks:
-                self._tasks[progress.path] = self._bars.add_task(
-                    one_line(Path(progress.path).name), total=progress.size or None
-                )
-            total = progress.size or None  # standard input has no size
-            self._bars.update(self._tasks[progress.path], completed=progress.offset, total=total)
+            total = size or None  # neither standard input nor what is packed tells its size
+            if path not in self._tasks:
+                self._tasks[path] = self._bars.add_task(one_line(Path(path).name), total=total)
+            self._bars.update(self._tasks[path], completed=offset, total=total)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_INTERVAL_S
-            share = f"{100 * progress.offset // progress.size} %" if progress.size else f"{progress.offset} bytes"
-            sys.stderr.write(f"{one_line(progress.path)}: {share}, {progress.report.stored} events stored so far\n")
+            share = f"{100 * offset // size} %" if size else f"{offset} bytes"
+            sys.stderr.write(f"{one_line(path)}: {share}, {done}\n")

@@ -103,7 +103,7 @@ def test_what_only_looks_like_a_header_is_an_event() -> None:
 
 
 def test_the_columns_of_another_model_are_known_too() -> None:
-    known = Known(("amount", "city", "age"), frozenset({"fraud", "fine"}))
+    known = Known(("amount", "city", "age"), ("kdd99.amount", "city", "age"), frozenset({"fraud", "fine"}))
     first, second, third = taken("Age;City;Amount;label\n3;Rome;2,5;fraud\n3;Rome;2,5;odd\n", Rows(known=known))
     assert first.what is What.HEADER
     assert second.beside == {"columns": ["Age", "City", "Amount", "label"], "delimiter": ";"}
@@ -111,8 +111,10 @@ def test_the_columns_of_another_model_are_known_too() -> None:
 
 
 def test_a_column_that_is_named_twice_is_refused() -> None:
-    with pytest.raises(UnreadableFileError, match="names the column 'src_bytes' twice"):
-        taken(f"{HEADER},SRC_BYTES\n")
+    with pytest.raises(UnreadableFileError, match="'src_bytes' and 'SRC _BYTES'"):
+        taken(f"{HEADER},SRC _BYTES\n")
+    with pytest.raises(UnreadableFileError, match="'label' and 'class'"):
+        taken(f"{HEADER},label,class\n")
 
 
 @pytest.mark.parametrize(

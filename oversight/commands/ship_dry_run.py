@@ -1,0 +1,150 @@
+"""`oversight ship --dry-run`: what would become of files, before anything is stored."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from elasticsearch import Elasticsearch
+
+from contract.errors import OversightError
+from contract.fields import stream_name
+from es_pipelines.dry_run.asking import Pipelines
+from es_pipelines.dry_run.finding import Finding, HeaderFinding, Reason
+from es_pipelines.dry_run.looking import DryRun, look
+from oversight.cluster import connect
+from oversight.commands.ship_progress import ProgressDisplay
+from oversight.terminal import one_line
+
+SHOWN_NAMES = 12
+"""Of a list of columns, so many are named."""
+
+
+def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) -> int:
+    """Look at files and say what was found; the exit code."""
+    es, pipelines, why_not = _pipelines(stream_name(namespace))
+    findings = []
+    try:
+        with ProgressDisplay() as display:
+            for path in files:
+                findings.append(look(path, dataclasses.replace(how, pipelines=pipelines), display.rows_read))  # noqa: PERF401
+    finally:
+        if es is not None:
+            es.close()
+    if as_json:
+        data = {"stream": stream_name(namespace), "asked": pipelines is not None, "why_not_asked": why_not}
+        click.echo(orjson.dumps({**data, "files": [as_dict(one) for one in findings]}, option=orjson.OPT_INDENT_2))
+    else:
+        for finding in findings:
+            click.echo("\n".join(one_line(line) for line in lines_of(finding)) + "\n")
+        click.echo(_who_answered(stream_name(namespace), why_not))
+    for finding in findings:
+        if finding.problem:
+            click.echo(f"oversight: {one_line(finding.problem)}", err=True)
+    return int(any(finding.problem or finding.usable <= 0 for finding in findings))
+
+
+def _pipelines(stream: str) -> tuple[Elasticsearch | None, Pipelines | None, str]:
+    """The pipelines of the cluster, else why they cannot be asked."""
+    try:
+        es = connect()
+    except OversightError as error:
+        return None, None, str(error)
+    try:
+        return es, Pipelines(es, stream), ""
+    except OversightError as error:
+        es.close()
+        return None, None, str(error)
+
+
+def _who_answered(stream: str, why_not: str) -> str:
+    if not why_not:
+        return f"the pipelines of {stream} were asked about every row that was read; nothing was stored"
+    return (
+        f"no pipelines were asked: {one_line(why_not)}\n"
+        f"The answers are from the file alone: columns were counted and labels compared, but no value was checked."
+    )
+
+
+def as_dict(finding: Finding) -> dict[str, Any]:
+    """A finding for a script."""
+    return {**dataclasses.asdict(finding), "usable": finding.usable}
+
+
+def lines_of(finding: Finding) -> list[str]:
+    """A finding for a person."""
+    lines = [finding.path]
+    if finding.problem and not finding.rows:
+        return [*lines, "  not read; see the error"]
+    packed = ", unpacked from gzip" if finding.gzip else ""
+    lines.append(f"  format     {finding.format or 'no events'}{_delimiter(finding)}{packed}")
+    lines += _header(finding) if finding.format in ("CSV", "ARFF") else []
+    lines += [f"  label      {text}" for text in _labels(finding)]
+    lines += _first_row(finding)
+    more = "; more rows follow behind the limit" if finding.limited else ""
+    lines.append(
+        f"  rows       {finding.rows:,}: {max(finding.usable, 0):,} would be predicted, {finding.failing:,} would fail{more}"
+    )
+    lines += [_reason(reason) for reason in sorted(finding.reasons, key=lambda one: -one.rows)]
+    others = [(finding.headers + finding.dropped, "header"), (finding.blank, "blank")]
+    lines += [f"  no events  {count:,} {what} line{'s' if count > 1 else ''}" for count, what in others if count]
+    return lines
+
+
+def _delimiter(finding: Finding) -> str:
+    if finding.format == "text":
+        return ", no delimiter recognised; name it with --delimiter"
+    if not finding.delimiter:
+        return ""
+    return f", {finding.delimiter} between columns ({'given' if finding.delimiter_given else 'recognised'})"
+
+
+def _header(finding: Finding) -> list[str]:
+    header = finding.header
+    if header is None:
+        return ["  header     none: columns are read by their position, in the model's order"]
+    order = "in another order, sent as csv.columns" if header.sent_as_columns else "in the model's order"
+    found = [f"  header     line {header.line}: {len(header.columns)} columns, {order}"]
+    return found + [f"             {text}" for text in _mapping(header)]
+
+
+def _mapping(header: HeaderFinding) -> list[str]:
+    parts = [
+        (f"{len(header.features)} features", header.features if header.sent_as_columns else []),
+        ("label", [header.label] if header.label else []),
+        ("difficulty", [header.difficulty] if header.difficulty else []),
+        ("kept beside", header.beside),
+        ("missing", header.missing),
+    ]
+    found = [f"{name}: {_names(columns)}" for name, columns in parts if columns]
+    return found + ([f"dropped: {header.without_name} without a name"] if header.without_name else [])
+
+
+def _names(names: Sequence[str]) -> str:
+    rest = len(names) - SHOWN_NAMES
+    return ", ".join(names[:SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _labels(finding: Finding) -> list[str]:
+    odd = [
+        f"{one.rows:,} rows: {one.kind}, first {one.example!r} in line {one.first.line}" for one in finding.odd_labels
+    ]
+    if not finding.label_column:
+        return ["none", *odd] if finding.format in ("CSV", "ARFF") else odd
+    return [finding.label_column, *odd]
+
+
+def _first_row(finding: Finding) -> list[str]:
+    if not finding.first_row:
+        return []
+    pairs = [f"{name}={value}" for name, value in finding.first_row.items()]
+    rows = [pairs[at : at + 6] for at in range(0, len(pairs), 6)]
+    return [f"  {'first row' if not at else '':10} {'  '.join(row)}" for at, row in enumerate(rows)]
+
+
+def _reason(reason: Reason) -> str:
+    return f"{'':13}{reason.rows:,} {reason.type}; line {reason.first.line}: {reason.message}"

@@ -1,0 +1,181 @@
+"""Files as people have them: what the dry run says of them, what becomes of them, and the same prediction for the same row."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from contract.fields import stream_name
+from contract.kdd99 import COLUMNS
+from oversight.settings import DEFAULT_MODEL
+from tests.acceptance.commands import Desk
+from tests.servers import enrich_service
+
+pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
+ROWS = 30
+
+
+def _rows(shared_data: Path) -> list[list[str]]:
+    """Labelled rows of several kinds, no two the same."""
+    with gzip.open(shared_data / "kdd99" / "corrected-dev.gz", "rt") as lines:
+        distinct = dict.fromkeys(line.rstrip(".\n") for line in itertools.islice(lines, 5_000))
+    return [line.split(",") for line in list(distinct)[:: max(1, len(distinct) // ROWS)][:ROWS]]
+
+
+def _files(folder: Path, rows: list[list[str]]) -> Iterator[tuple[Path, int]]:
+    """The same rows in each way that people write them, and how many of a file's events the pipelines fail."""
+    names = [*COLUMNS, "label"]
+
+    def write(name: str, text: str | bytes, failing: int = 0) -> tuple[Path, int]:
+        path = folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path, failing
+
+    def table(header: list[str], lines: list[list[str]], delimiter: str = ",") -> str:
+        return "".join(delimiter.join(line) + "\n" for line in [header, *lines])
+
+    plain = table(names, rows)
+    yield write("plain.csv", plain)
+    yield write("headless.csv", plain.partition("\n")[2])
+    yield write("backwards.csv", table(names[::-1], [row[::-1] for row in rows]))
+    yield write(
+        "quoted.csv",
+        table([f' "{name.upper()}" ' for name in names[::-1]], [[f'"{v}"' for v in row[::-1]] for row in rows]),
+    )
+    further = [[str(at), f"a-{at}", *row[::-1], "x"] for at, row in enumerate(rows)]
+    yield write("further.csv", table(["", "id", *names[::-1], "Flow ID"], further))
+    commas = [[value.replace(".", ",") for value in row] for row in rows]
+    yield write("semicolons.csv", table(names[::-1], [row[::-1] for row in commas], ";"))
+    yield write("tabs.tsv", table(names, rows, "\t").partition("\n")[2])
+    yield write("packed.csv.gz", gzip.compress(table(names[::-1], [row[::-1] for row in rows]).encode()))
+    hard = [[*row, "21"] for row in rows]
+    yield write("nsl-kdd.txt", table([], hard)[1:])
+    yield write("nsl-kdd.csv", table([*names[:-1], "class", "difficulty_level"], hard))
+    attributes = "".join(f"@attribute '{name}' real\n" for name in names[:-1][::-1])
+    arff = f"% NSL-KDD\n@relation 'KDD'\n{attributes}@attribute 'class' {{normal}}\n@data\n"
+    yield write("nsl-kdd.arff", arff + table([], [[*row[:-1][::-1], row[-1]] for row in rows])[1:])
+    objects = [dict(zip(names, row, strict=True)) for row in rows]
+    yield write("array.json", json.dumps(objects, indent=2))
+    yield write(
+        "shifted.csv", table([], [row if at % 6 else [*row[:-1], "2024-05-01"] for at, row in enumerate(rows)])[1:], 5
+    )
+    yield write("blank.csv", "\n \n".join(plain.splitlines()) + "\n1,2,3\n", 1)
+
+
+def _documents(es: Elasticsearch, stream: str) -> dict[str, list[dict[str, Any]]]:
+    """By file, in the order of the lines."""
+    es.indices.refresh(index=stream)
+    found = sorted((hit["_source"] for hit in scan(es, index=stream)), key=lambda one: one["log"]["offset"])
+    files: dict[str, list[dict[str, Any]]] = {}
+    for document in found:
+        files.setdefault(Path(document["log"]["file"]["path"]).name, []).append(document)
+    return files
+
+
+def test_a_row_gets_the_same_prediction_in_whatever_file_it_is_and_the_dry_run_says_so_before(
+    desk: Desk, es: Elasticsearch, namespace: str, shared_data: Path, tmp_path: Path
+) -> None:
+    """Nothing is stored by the dry run; what it counts and what it calls the reasons is what `ship` then does."""
+    rows, stream = _rows(shared_data), stream_name(namespace)
+    files = dict(_files(tmp_path, rows))
+    assert desk.type("provision").returncode == 0
+    said = desk.json("ship", "--dry-run", *files)
+    assert said["asked"] is True
+    assert not es.indices.exists(index=stream) or int(es.count(index=stream)["count"]) == 0
+    told = {Path(one["path"]).name: one for one in said["files"]}
+    assert {path.name: one for path, one in files.items()} == {name: one["failing"] for name, one in told.items()}
+
+    report = desk.json("ship", *files)
+    assert report["refused"] == 0
+    with enrich_service(DEFAULT_MODEL) as url:
+        assert desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url).returncode == 0
+    documents = _documents(es, stream)
+    for name, one in told.items():
+        stored = Counter(document["error"]["type"] for document in documents[name] if "error" in document)
+        assert stored == {reason["type"]: reason["rows"] for reason in one["reasons"]}, name
+        assert len(documents[name]) == one["rows"] == ROWS + (name == "blank.csv"), name
+
+    good = _predictions(documents["plain.csv"])
+    assert len(set(map(str, good))) > 10
+    for name in sorted(told.keys() - {"shifted.csv", "blank.csv"}):
+        assert _predictions(documents[name]) == good, name
+        assert [one["oversight"]["truth"]["label"] for one in documents[name]] == [row[-1] for row in rows], name
+    assert {
+        one["kdd99"]["difficulty"]
+        for name in documents
+        if "nsl-kdd." in name and "arff" not in name
+        for one in documents[name]
+    } == {21}
+    assert [one["id"] for one in documents["further.csv"]] == [f"a-{at}" for at in range(ROWS)]
+    assert documents["backwards.csv"][0]["event"]["original"] == ",".join(rows[0][::-1])
+    assert documents["packed.csv.gz"][0]["observer"]["name"] == "packed"
+    assert report["number_labels"] == 5
+    assert desk.json("ship", *files)["stored"] == 0
+
+
+def _predictions(documents: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What the model said of each event."""
+    predictions = [document["oversight"]["prediction"] for document in documents]
+    return [(one["label"], one["probability"], one.get("novelty")) for one in predictions]
+
+
+@pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
+def test_the_dry_run_tells_how_a_file_is_read(desk: Desk, shared_data: Path, tmp_path: Path) -> None:
+    rows = _rows(shared_data)
+    rows[3][-1], rows[5][-1] = "21", "anomaly"
+    files = {path.name: path for path, _ in _files(tmp_path, rows)}
+    (tmp_path / "prose.txt").write_text("Dear all,\nthe log is attached.\n", encoding="utf-8")
+    (tmp_path / "link.csv").symlink_to(files["plain.csv"])
+    assert desk.type("provision").returncode == 0
+    done = desk.type("ship", "--dry-run", files["further.csv"], "prose.txt", "link.csv", "--json")
+    further, prose, link = json.loads(done.stdout)["files"]
+    assert done.returncode == 1
+    assert "is a symbolic link" in link["problem"]
+    assert done.stderr.count("\n") == 1
+    assert (prose["format"], prose["usable"], prose["reasons"][0]["type"]) == ("text", 0, "column_count")
+    header = further["header"]
+    assert (header["line"], len(header["features"]), header["label"]) == (1, 41, "label")
+    assert (header["beside"], header["without_name"], header["missing"]) == (["id", "Flow ID"], 1, [])
+    assert header["sent_as_columns"] is True
+    assert further["first_row"]["protocol_type"] == rows[0][1]
+    assert further["first_row"]["src_bytes"] == float(rows[0][4])
+    odd = {one["kind"]: (one["rows"], one["example"], one["first"]["line"]) for one in further["odd_labels"]}
+    assert odd == {"label is a number or a date": (1, "21", 5), "unknown label": (1, "anomaly", 7)}
+    assert (further["rows"], further["failing"], further["usable"]) == (ROWS, 1, ROWS - 1)
+
+    spoken = desk.type("ship", "--dry-run", files["semicolons.csv"], "--limit", "7")
+    assert spoken.returncode == 0
+    for words in (
+        "CSV, semicolon between columns (recognised)",
+        "line 1: 42 columns, in another order, sent as csv.columns",
+        "7: 6 would be predicted, 1 would fail; more rows follow behind the limit",
+        "1 label_not_a_word; line 5:",
+        "nothing was stored",
+    ):
+        assert words in spoken.stdout
+
+
+def test_without_a_cluster_the_dry_run_says_so_and_answers_from_the_file(shared_data: Path, tmp_path: Path) -> None:
+    """Columns and labels are counted; also where the cluster is there and not provisioned, or its key may not ask."""
+    rows = _rows(shared_data)
+    files = dict(_files(tmp_path, rows))
+    nowhere = Desk(tmp_path, {"ELASTICSEARCH_URL": "http://127.0.0.1:9"})
+    said = nowhere.json("ship", "--dry-run", *files)
+    assert said["asked"] is False
+    assert "cannot reach Elasticsearch" in said["why_not_asked"]
+    told = {Path(one["path"]).name: one for one in said["files"]}
+    assert {path.name: one for path, one in files.items()} == {name: one["failing"] for name, one in told.items()}
+    assert told["backwards.csv"]["first_row"] == dict(zip(COLUMNS, rows[0], strict=False))
+    assert told["array.json"]["format"] == "JSON array"
+    assert "no value was checked" in nowhere.type("ship", "--dry-run", next(iter(files))).stdout
+    assert nowhere.type("ship", "--dry-run", "-").returncode == 2
+    assert nowhere.type("ship", "--limit", "5", next(iter(files))).returncode == 2
