@@ -61,6 +61,8 @@ class Models:
                     log.info("the dashboards are those of model %s now", contract.name)
             except OversightError as error:
                 log.warning("%s; the dashboards stay as they are", error)
+            except Exception:
+                log.exception("the new model cannot be shown; the dashboards stay as they are")
             finally:
                 self._lock.release()
         return self._shown

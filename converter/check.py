@@ -18,7 +18,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from contract.artifact import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT, ModelContract
 from contract.errors import ConversionError
-from contract.onnx.session import closed, first_line, refusal
+from contract.onnx.session import closed, first_line, newer_than_runtime
 from converter.rows import Rows
 from converter.signature import Signature
 
@@ -101,7 +101,8 @@ def open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
         options.log_severity_level = 4  # what it has to say comes as an exception
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except CANNOT_RUN as error:
-        raise ConversionError(refusal(error, onnxruntime.__version__)) from None
+        newer = newer_than_runtime(str(error), onnxruntime.__version__)
+        raise ConversionError(newer or f"ONNX Runtime cannot load the graph ({first_line(error)})") from None
 
 
 def run_onnx(session: onnxruntime.InferenceSession, rows: Rows) -> Answers:

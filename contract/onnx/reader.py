@@ -13,6 +13,7 @@ reads is no guard. So this reader accepts only the form that `SerializeToString`
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -33,6 +34,9 @@ WIRE = {
 
 MAX_DEPTH = 90
 """Messages within messages. Parsers of Protocol Buffers stop at 100; the models that people make have about ten."""
+
+MAX_FIELDS = 5_000_000
+"""Fields of all messages together, which take some seconds to read; the shipped models have 1,200."""
 
 MAX_MODEL_BYTES = 512 * 1024 * 1024
 """Largest file that is read. Every process that serves it holds it in memory, and a tabular model has some megabytes."""
@@ -85,7 +89,7 @@ def inspect(data: bytes) -> Summary:
         raise UnplainOnnxError("it is marked as ONNX Runtime's own format")
     view = memoryview(data)
     try:
-        _check(view, "ModelProto", 0)
+        _check(view, "ModelProto", 0, itertools.count(1))
     except UnplainOnnxError as error:
         if not _has_graph(view):
             raise NotOnnxError(str(error)) from None
@@ -96,7 +100,8 @@ def inspect(data: bytes) -> Summary:
 def _has_graph(data: memoryview) -> bool:
     """Whether the bytes are a model at all, however it is written."""
     try:
-        return any(number == _GRAPH and isinstance(value, memoryview) for number, value, _ in segments(data))
+        some = itertools.islice(segments(data), MAX_FIELDS)
+        return any(number == _GRAPH and isinstance(value, memoryview) for number, value, _ in some)
     except NotOnnxError:
         return False
 
@@ -129,12 +134,14 @@ def _summary(data: memoryview) -> Summary:
     return found
 
 
-def _check(data: memoryview, message: str, depth: int) -> None:
-    """Whether a message, and all that it holds, is in the plain form and names no other file."""
+def _check(data: memoryview, message: str, depth: int, count: Iterator[int]) -> None:
+    """Whether a message, and all that it holds, is in the plain form and names no other file; `count` numbers the fields."""
     if depth > MAX_DEPTH:
         raise UnplainOnnxError(f"its messages stand more than {MAX_DEPTH} deep in each other")
     known, seen = MESSAGES[message], set[int]()
     for number, value, raw in segments(data):
+        if next(count) > MAX_FIELDS:
+            raise UnplainOnnxError(f"it has more than {MAX_FIELDS:,} fields")
         found = known.get(number)
         if found is None:
             raise UnplainOnnxError(f"{message} holds a field {number}, which ONNX does not have")
@@ -145,7 +152,7 @@ def _check(data: memoryview, message: str, depth: int) -> None:
         _check_value(message, found, value, raw)
         if found.message:
             assert isinstance(value, memoryview)  # noqa: S101  `_check_value` has seen its wire type
-            _check(value, found.message, depth + 1)
+            _check(value, found.message, depth + 1, count)
 
 
 def _check_value(message: str, found: Field, value: int | memoryview | None, raw: memoryview) -> None:

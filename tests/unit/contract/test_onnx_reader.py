@@ -13,6 +13,7 @@ import pytest
 from onnx import onnx_ml_pb2
 
 from benchmarks.artifact.guard_fuzz import MARK, OUTSIDE, Piece, base_models, lists_of, looks_outside, parse, write
+from contract.onnx import reader
 from contract.onnx.reader import LENGTH, VARINT, ExternalDataError, NotOnnxError, UnplainOnnxError, inspect
 from contract.onnx.schema import MESSAGES
 from contract.onnx.session import closed
@@ -246,6 +247,14 @@ def test_messages_that_stand_too_deep_in_each_other_are_refused() -> None:
             data = bytes([number << 3 | LENGTH]) + _size(data) + data
     with pytest.raises(UnplainOnnxError, match="deep"):
         inspect(b"\x3a" + _size(data) + data)
+
+
+def test_a_model_of_too_many_fields_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would keep the reader, which is the service's parent process, busy for minutes."""
+    data = base_models()[INSIDE]
+    monkeypatch.setattr(reader, "MAX_FIELDS", 10)
+    with pytest.raises(UnplainOnnxError, match="more than 10 fields"):
+        inspect(data)
 
 
 def _size(data: bytes) -> bytes:
