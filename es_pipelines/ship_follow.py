@@ -78,11 +78,13 @@ class Follower:
         self._shipper, self._quiet_s = shipper, quiet_s
         self._open: dict[Path, OpenFile | None] = dict.fromkeys(paths)
         self._retired: list[Retired] = []
+        self._troubles: dict[Path, str] = {}
+        """Why a file cannot be read at the moment."""
 
     def poll(self) -> None:
         """Ship what is new everywhere."""
         for path in list(self._open):
-            with self._giving_up(path):
+            with self._trying(path):
                 file = self._current(path)
                 if file is not None and not self._shipper.stopped:
                     self._shipper.ship_file(file, complete=False)
@@ -91,16 +93,24 @@ class Follower:
                 self._drain(retired)
 
     @contextmanager
-    def _giving_up(self, path: Path) -> Iterator[None]:
-        """A file that cannot be read any more is named once and let go; the others are followed on."""
+    def _trying(self, path: Path) -> Iterator[None]:
+        """A file that cannot be read is named once and tried again at each look; the others are followed meanwhile.
+
+        A rotation may give a new file its owner and mode a moment later.
+        """
         try:
             yield
         except UnreadableFileError as error:
-            log.warning("%s; it is not followed any more, the other files are", error)
+            if self._troubles.get(path) != str(error):
+                log.warning("%s; it is tried again, the other files are followed", error)
+            self._troubles[path] = str(error)
             self._shipper.report.refuse({path: error})
-            file = self._open.pop(path)
+            file, self._open[path] = self._open[path], None
             if file is not None:
                 file.close()
+        else:
+            if self._open[path] is not None and self._troubles.pop(path, ""):
+                self._shipper.report.solved(path)
 
     def close(self) -> None:
         """Let go of all files."""

@@ -85,6 +85,10 @@ class ShipReport:
         for path, error in problems.items():
             self._of(path).problem = str(error)
 
+    def solved(self, path: Path) -> None:
+        """Note that a file can be read again."""
+        self._of(path).problem = ""
+
     @contextmanager
     def noting(self, path: Path) -> Iterator[None]:
         """Note what keeps a file from being read; others are shipped all the same."""

@@ -170,7 +170,10 @@ class Rows:
         at = self._label_at(count)
         if at is None:
             return None
-        text = row[at] if row else content.split(delimiter)[at].decode(errors="replace").strip().strip("'")
+        if row:
+            return label_kind(row[at], self._known)
+        behind = count - at  # from the end, where the label mostly is
+        text = content.rsplit(delimiter, behind)[-behind].decode(errors="replace").strip().strip("'")
         return label_kind(text, self._known)
 
     def _label_at(self, count: int) -> int | None:

@@ -84,6 +84,32 @@ def test_a_truncated_file_is_read_from_its_start(
     assert until(lambda: lines_of(es, config.stream) == ["more", "one", "one"])
 
 
+def test_a_file_that_becomes_a_link_is_not_read_and_the_others_are_followed_on(
+    es: Elasticsearch, config: ShipConfig, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody puts a link to a secret in its place: said once, never read, until a file is there again."""
+    other, secret, stop = tmp_path / "bravo.csv", tmp_path / "secret", threading.Event()
+    other.write_bytes(b"two\n")
+    secret.write_bytes(b"secret\n")
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(follow, es, [path, other], config, stop=stop, poll_interval_s=0.05, quiet_s=0.4)
+        try:
+            assert until(lambda: lines_of(es, config.stream) == ["one", "two"])
+            path.unlink()
+            path.symlink_to(secret)
+            assert until(lambda: "it is tried again" in caplog.text)
+            with other.open("ab") as output:
+                output.write(b"three\n")
+            assert until(lambda: lines_of(es, config.stream) == ["one", "three", "two"])
+            path.unlink()
+            path.write_bytes(b"four\n")
+            assert until(lambda: lines_of(es, config.stream) == ["four", "one", "three", "two"])
+        finally:
+            stop.set()
+        assert work.result(timeout=WAIT_S).problems == []
+    assert caplog.text.count("is a symbolic link") == 1
+
+
 def test_a_second_process_on_the_same_registry_is_refused(
     es: Elasticsearch, config: ShipConfig, path: Path, following: Future[ShipReport]
 ) -> None:

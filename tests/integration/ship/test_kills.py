@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
+from contract.kdd99 import COLUMNS
 from tests.integration.ship.conftest import stored
 from tests.integration.ship.test_command import environment, run
 from tests.integration.ship.test_once import roll_over
@@ -21,7 +22,7 @@ from tests.waiting import WAIT_S
 
 __all__ = ["environment"]
 
-KILLS, LINES, ROTATE_EVERY = 3, 1_800, 450
+KILLS, LINES, ROTATE_EVERY, HEADER_EVERY = 3, 1_800, 450, 150
 
 pytestmark = pytest.mark.opensearch
 
@@ -33,20 +34,29 @@ def engine_url(opensearch_url: str) -> str:
 
 
 class Writer(threading.Thread):
-    """Writes numbered lines, some of them equal, half a line at a time, and rotates the file by renaming."""
+    """Writes numbered lines, some of them equal, half a line at a time, and rotates the file by renaming.
+
+    A header stands at the start of each file and twice further on, every second one with the columns in another order.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(daemon=True)
         self._path = path
-        self.written: list[str] = []
+        self.written: list[tuple[str, bool]] = []
+        """Each line, and whether its columns are in another order."""
 
     def run(self) -> None:
-        output = self._path.open("ab", buffering=0)
+        output, backwards = self._path.open("ab", buffering=0), False
         for number in range(LINES):
+            if number % HEADER_EVERY == 0:
+                backwards = not backwards
+                header = ",".join(COLUMNS[::-1] if backwards else COLUMNS)
+                output.write(header[:200].encode())
+                output.write(f"{header[200:]}\n".encode())
             line = f"line {number}" if number % 3 else "flood"
             output.write(line[:3].encode())
             output.write(f"{line[3:]}\n".encode())
-            self.written.append(line)
+            self.written.append((line, backwards))
             if number % ROTATE_EVERY == ROTATE_EVERY - 1:
                 output.close()
                 self._path.rename(self._path.with_name(f"alpha.csv.{number}"))
@@ -58,7 +68,7 @@ class Writer(threading.Thread):
 def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
     es: Elasticsearch, stream: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """SIGKILL at any moment, a rollover in between, one rotation a life at most: each line is there once."""
+    """SIGKILL at any moment, a rollover in between, one rotation a life at most: each line is there once, with its columns."""
     path = tmp_path / "alpha.csv"
     path.touch()
     writer = Writer(path)
@@ -76,7 +86,9 @@ def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
     writer.join(timeout=WAIT_S)
     code, _, errors = run(environment, *sorted(tmp_path.glob("alpha.csv*"), reverse=True))
     assert code == 0, errors
-    lines = Counter(document["event"]["original"] for document in stored(es, stream))
+    backwards = {"columns": list(COLUMNS[::-1])}
+    assert all(document.get("csv") in (None, backwards) for document in stored(es, stream))
+    lines = Counter((document["event"]["original"], "csv" in document) for document in stored(es, stream))
     assert lines == Counter(writer.written)
 
 
