@@ -47,7 +47,7 @@ SHIPPED_FIELDS = ("rule", "threat", "error", "event.severity", "event.risk_score
 RESERVED = frozenset({
     "@timestamp", "message", "tags", "csv", "ecs", "data_stream", "error", "oversight", "rule", "threat",
     "event.original", "event.ingested", "event.created", "event.kind", "event.category", "event.type", "event.module",
-    "event.dataset", "event.severity", "event.risk_score",
+    "event.dataset", "event.severity", "event.risk_score", "kdd99.difficulty",
 })  # fmt: skip
 """What pipelines and watcher write in every document. A model's feature cannot be one of these, or below one."""
 

@@ -36,7 +36,7 @@ from training.tally import by_class, figures, tally
 
 BATCH = 8_192
 NOT_A_GRAPH = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph, ort_errors.InvalidProtobuf,
-               ort_errors.NotImplemented, ort_errors.RuntimeException)  # fmt: skip
+               ort_errors.NotImplemented, ort_errors.RuntimeException, UnicodeDecodeError)  # fmt: skip
 """What ONNX Runtime raises for a damaged file; these have no base class of their own."""
 
 

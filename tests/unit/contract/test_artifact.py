@@ -169,6 +169,7 @@ def test_a_link_of_attack_that_is_no_address_is_refused() -> None:
         ("@timestamp", "float", "written by Oversight"),
         ("message", "string", "written by Oversight"),
         ("rule.name", "string", "written by Oversight"),
+        ("kdd99.difficulty", "float", "written by Oversight"),
         ("_id", "string", "begins with `_`"),
         ("_index.x", "string", "begins with `_`"),
         ("source", "string", "is an object that holds other fields"),
