@@ -1,6 +1,6 @@
 """What stands before every route, and what every answer carries.
 
-    request ──▶ GET or HEAD? 405 ──▶ Host one of ours? 421 ──▶ token or cookie? 401 ──▶ route ──▶ headers for the browser
+    request ──▶ room? 503 ──▶ GET or HEAD? 405 ──▶ Host and Origin ours? 421, 403 ──▶ token or cookie? 401, 429 ──▶ route ──▶ headers
 
 A page of another site cannot ask here in a visitor's name: a name that its owner points at this machine (DNS rebinding)
 is no `Host` of ours, the cookie is sent from our own pages alone, and nothing here changes anything.
@@ -8,15 +8,14 @@ is no `Host` of ours, the cookie is sent from our own pages alone, and nothing h
 
 from __future__ import annotations
 
-import ipaddress
 import time
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from common.admission import admission
+from common.door import Door, Turned
+from console.config import HEALTH_PATHS
 from console.sessions import COOKIE, Sessions
-from contract.errors import shorten
-from contract.hosts import is_loopback
 
 POLICY = "; ".join(
     (
@@ -53,37 +52,32 @@ LOGIN = "/api/login"
 class Refusal(Exception):  # noqa: N818  an answer, and no mistake of ours
     """A request that is answered with an error."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(message)
-        self.status, self.code = status, code
+        self.status, self.code, self.retry_after_s = status, code, retry_after_s
 
 
-def install(app: Flask, sessions: Sessions, *, hosts: tuple[str, ...], local: bool) -> None:
+def install(app: Flask, door: Door, sessions: Sessions) -> None:
     """Guard an application; to be called before anything else is.
 
     Args:
         app: the application.
-        sessions: who may look.
-        hosts: names by which browsers may call it.
-        local: only this machine reaches it.
+        door: who may ask.
+        sessions: the cookies that stand for its token.
     """
 
     def guard() -> None:
+        if admission.refusal is not None:
+            raise Refusal(
+                503, "overloaded", "too many requests wait for the console; try again in a moment", retry_after_s=1
+            )
         if request.method not in METHODS:
             raise Refusal(
                 405, "method_not_allowed", f"{request.method[:20]} is not taken; the console only reads (GET)"
             )
-        if not is_our_host(request.headers.get("Host", ""), hosts=hosts, local=local):
-            name = shorten(request.headers.get("Host", ""))
-            raise Refusal(
-                421,
-                "wrong_host",
-                f"Host is {name}, which is no name of this console; add it to OVERSIGHT_CONSOLE_HOSTS",
-            )
-        if is_guarded(request.path) and not is_allowed(sessions):
-            raise Refusal(
-                401, "unauthorized", "no or a wrong token; sign in with the console's token (OVERSIGHT_CONSOLE_TOKEN)"
-            )
+        turned = turned_away(door, sessions)
+        if turned is not None:
+            raise Refusal(turned.status, turned.code, turned.message, retry_after_s=turned.retry_after_s)
 
     def carry(response: Response) -> Response:
         response.headers.update(HEADERS)
@@ -94,24 +88,14 @@ def install(app: Flask, sessions: Sessions, *, hosts: tuple[str, ...], local: bo
     app.after_request(carry)
 
 
-def is_our_host(header: str, *, hosts: tuple[str, ...], local: bool) -> bool:
-    """Whether a browser that calls us by this name can only have meant us.
-
-    A name that somebody else owns may point here; an address cannot. Where other machines reach us, every address is taken.
-    """
-    try:
-        name = urlsplit(f"//{header}").hostname or ""
-    except ValueError:
-        return False
-    if not header or "@" in header or "/" in header:
-        return False
-    if is_loopback(name) or name.rstrip(".") in {one.lower() for one in hosts}:
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return not local
+def turned_away(door: Door, sessions: Sessions) -> Turned | None:
+    """Why this request is not answered; None: it is. Health is for everybody."""
+    if request.path in HEALTH_PATHS:
+        return None
+    turned = door.misled(request.environ) or door.foreign(request.environ)
+    if turned is None and is_guarded(request.path) and not is_allowed(door, sessions):
+        turned = door.unknown(request.environ)
+    return turned
 
 
 def is_guarded(path: str) -> bool:
@@ -119,12 +103,8 @@ def is_guarded(path: str) -> bool:
     return path.startswith("/api/") or not (path.startswith(OPEN_PATHS) or path.count("/") == 1)
 
 
-def is_allowed(sessions: Sessions) -> bool:
+def is_allowed(door: Door, sessions: Sessions) -> bool:
     """Whether this request shows the token, or a cookie that stands for it; signing in takes the token alone."""
-    if not sessions.required:
-        return True
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # WSGI hands headers over as Latin-1; this gives back the bytes that were sent
-    if scheme.lower() == "bearer" and sessions.allow_token(given.strip().encode("latin-1", "replace")):
+    if not door.tokens.required or door.knows(request.environ):
         return True
     return request.path != LOGIN and sessions.allow_cookie(request.cookies.get(COOKIE, ""), now_s=time.time())

@@ -21,11 +21,13 @@ from flask import Flask, Response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from common.door import Door
+from common.forwarded import Forwarded
 from console import access, events, files
 from console.access import Refusal
 from console.board import page
 from console.bundle import Bundle
-from console.config import ConsoleConfig
+from console.config import PREFIX, TOKEN, ConsoleConfig, tokens_of
 from console.engine import Engine
 from console.intro import pieces
 from console.models import FIRST, Models
@@ -59,7 +61,7 @@ class Console:
         self._engine = Engine(config.connect, config.explain, timeout_s=config.timeout_s)
         self._models = Models(config.contract)
         self._place = Place(config.namespace, config.index)
-        self._sessions = Sessions(config.token)
+        self._tokens, self._sessions = tokens_of(config), Sessions(config.token)
         self._bundle = Bundle(config.cache)
         self._files = files.Files(self._bundle.version)
         self._local = local
@@ -72,7 +74,10 @@ class Console:
         app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         app.url_map.merge_slashes = False
         app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-        access.install(app, self._sessions, hosts=self._config.hosts, local=self._local)
+        door = Door(
+            self._tokens, hosts=self._config.hosts, local=self._local, prefix=PREFIX, token_setting=TOKEN
+        )  # fmt: skip
+        access.install(app, door, self._sessions)
         for path, view in (
             ("/", self.first),
             ("/<name>", self.frame),
@@ -83,12 +88,15 @@ class Console:
             ("/health/live", lambda: answer({"live": True})),
         ):
             app.add_url_rule(path, endpoint=path, view_func=view, methods=["GET"])
-        app.register_error_handler(Refusal, lambda error: fail(error.status, error.code, str(error)))
+        app.register_error_handler(Refusal, _refused)
         app.register_error_handler(EngineUnavailableError, lambda error: fail(503, error.code, str(error)))
         app.register_error_handler(InputError, lambda error: fail(400, error.code, str(error)))
         app.register_error_handler(SettingsError, lambda error: fail(503, error.code, str(error)))
         app.register_error_handler(HTTPException, _http_error)
         app.register_error_handler(Exception, _our_fault)
+        app.wsgi_app = Forwarded(  # type: ignore[method-assign]
+            app.wsgi_app, self._config.trusted_proxies, setting=f"{PREFIX}_TRUSTED_PROXIES"
+        )
         return app
 
     def first(self) -> str | AnyResponse:
@@ -152,10 +160,10 @@ class Console:
     def login(self) -> Response:
         """The guard has seen the token; the cookie stands for it from now on."""
         response = answer({"signed_in": True})
-        if self._sessions.required:
+        if self._tokens.required:
             response.set_cookie(
                 COOKIE, self._sessions.cookie(now_s=time.time()), max_age=LASTS_S, httponly=True, samesite="Strict",
-                secure=self._config.tls is not None,
+                secure=self._config.tls is not None or request.is_secure,
             )  # fmt: skip
         return response
 
@@ -183,6 +191,13 @@ def fail(status: int, code: str, message: str) -> Response:
         response.headers["WWW-Authenticate"] = 'Bearer realm="oversight-console"'
     if status == 405:
         response.headers["Allow"] = ", ".join(access.METHODS)
+    return response
+
+
+def _refused(problem: Refusal) -> Response:
+    response = fail(problem.status, problem.code, str(problem))
+    if problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
     return response
 
 

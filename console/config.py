@@ -8,18 +8,16 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from common.forwarded import LOOPBACK
+from common.limits import Limits
+from common.tls import TlsFiles
+from common.tokens import Tokens
 from contract.artifact import ModelContract
 
-BIND, PORT = "OVERSIGHT_CONSOLE_BIND", 8602
-TOKEN = "OVERSIGHT_CONSOLE_TOKEN"  # noqa: S105  the name of the variable
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files of a certificate and its key."""
-
-    cert: Path
-    key: Path
+PREFIX = "OVERSIGHT_CONSOLE"
+BIND, PORT = f"{PREFIX}_BIND", 8602
+TOKEN = f"{PREFIX}_TOKEN"
+HEALTH_PATHS = frozenset({"/health/live"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +43,9 @@ class ConsoleConfig:
     """Listen on an address that other machines reach although no token is set."""
     hosts: tuple[str, ...] = ()
     """Names by which browsers may call it, beside this machine's own."""
+    trusted_proxies: tuple[str, ...] = LOOPBACK
+    """Addresses and networks whose `X-Forwarded-...` is believed."""
+    limits: Limits = field(default_factory=lambda: Limits(max_body_bytes=0, probes=HEALTH_PATHS))
     refresh_s: int = 10
     """Seconds between two refreshes of a page that is looked at."""
     threads: int = 8
@@ -55,3 +56,12 @@ class ConsoleConfig:
     """None: plain HTTP."""
     make_charts_now: bool = True
     """Make the charts' JavaScript at the start, in place of when the first page asks for it."""
+
+
+def tokens_of(config: ConsoleConfig, *, open_to_others: bool = False) -> Tokens:
+    """Who may look.
+
+    Raises:
+        SettingsError: the token is too short.
+    """
+    return Tokens(config.token, setting=TOKEN, open_to_others=open_to_others)

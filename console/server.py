@@ -7,25 +7,23 @@ serve() ─▶ socket bound, contract read, package there? ─▶ worker: client
 from __future__ import annotations
 
 import logging
-import os
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.glogging import Logger
 
+from common.gunicorn_app import Application, Log, warn_of_plain_http
+from common.tls import Contexts
+from common.worker import Worker
 from console.bundle import Bundle
-from console.config import BIND, PORT, TOKEN, ConsoleConfig
-from contract.listening import is_loopback_address, listen, url_of
+from console.config import BIND, PORT, PREFIX, TOKEN, ConsoleConfig, tokens_of
+from contract.listening import is_loopback_address, listen
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 log = logging.getLogger(__name__)
 
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  gunicorn makes an unlinked file of its own there
 STOP_S = 5
 """Seconds that requests in hand have when the console is stopped; nothing is lost by cutting one off."""
 SPARE_S = 30.0
@@ -36,12 +34,14 @@ def serve(config: ConsoleConfig) -> None:
     """Answer until SIGTERM or SIGINT; ends the process with 0 then.
 
     Raises:
-        SettingsError: the address is none, or is open to others without a token; the charts' package is not installed.
+        SettingsError: the address is none, or is open to others without a token or with a short one; the certificate is bad; the
+            charts' package is not installed.
         ArtifactError: the model's contract cannot be read.
         EndpointUnavailableError: the port is taken, or the address is not this machine's.
     """
     Bundle(config.cache)
     config.contract()
+    tls = None if config.tls is None else Contexts(config.tls)
     listener = listen(
         config.bind,
         setting=BIND,
@@ -51,43 +51,31 @@ def serve(config: ConsoleConfig) -> None:
         f"(OVERSIGHT_CONSOLE_ALLOW_NO_TOKEN=true where something else keeps strangers away)",
     )
     local = is_loopback_address(str(listener.getsockname()[0]))
-    if not local and config.token is not None and config.tls is None:
-        log.warning(
-            "%s is plain HTTP to other machines: the token and what is shown can be read on the way; "
-            "set OVERSIGHT_CONSOLE_TLS_CERT and _TLS_KEY, or put a proxy with HTTPS before it", config.bind,
-        )  # fmt: skip
-    Server(config, listener, local=local).run()
+    tokens_of(config, open_to_others=not local)
+    if not local and tls is None:
+        warn_of_plain_http(config.bind, what="the token and what is shown", prefix=PREFIX)
+    Server(config, listener, tls=tls, local=local).run()
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(Application):
     """The application as gunicorn wants it: settings, and the WSGI callable of the worker."""
 
-    def __init__(self, config: ConsoleConfig, listener: socket.socket, *, local: bool) -> None:
+    def __init__(self, config: ConsoleConfig, listener: socket.socket, *, tls: Contexts | None, local: bool) -> None:
         self.config, self.local = config, local
-        self.url = url_of(listener, tls=config.tls is not None)
-        self.descriptor = listener.detach()
-        super().__init__()
+        super().__init__(listener, config.limits, tls)
 
-    def load_config(self) -> None:
-        """Hand our settings to gunicorn; its own environment variables and files are not read."""
-        config = self.config
-        tls = {} if config.tls is None else {"certfile": str(config.tls.cert), "keyfile": str(config.tls.key)}
-        for name, value in {
-            **tls,
-            "bind": f"fd://{self.descriptor}",
+    def settings(self) -> dict[str, Any]:
+        """What is set for this server alone, by gunicorn's names."""
+        return {
             "workers": 1,
-            "threads": config.threads,
-            "worker_class": "gthread",
+            "threads": self.config.threads,
+            "worker_class": Worker,
             "logger_class": Log,
-            "timeout": int(config.timeout_s + SPARE_S),
+            "timeout": int(self.config.timeout_s + SPARE_S),
             "graceful_timeout": STOP_S,
-            "keepalive": 75,
-            "worker_tmp_dir": str(MEMORY_FOLDER) if os.access(MEMORY_FOLDER, os.W_OK) else None,
             "proc_name": "oversight-console",
-            "control_socket_disable": True,
             "post_worker_init": self._ready,
-        }.items():
-            self.cfg.set(name, value)
+        }
 
     def load(self) -> WSGIApplication:
         """The routes, made after the fork: clients and threads do not survive one."""
@@ -101,18 +89,3 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _ready(self, _worker: Any) -> None:
         log.info("ready at %s", self.url, extra={"event.action": "ready", "url.original": self.url})
-
-
-class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own messages, through our logging; there is no access log: addresses hold names of users."""
-
-    def setup(self, cfg: Any) -> None:
-        """Use the logger and the handlers of this process."""
-        self.cfg = cfg
-        self._access_log_enabled = False
-        self.error_log = logging.getLogger("console.gunicorn")
-        self.access_log = logging.getLogger("console.access")
-
-    def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """What gunicorn tells of its own life is for debugging; ours says when it is ready."""
-        self.error_log.debug(msg, *args, **kwargs)

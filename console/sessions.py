@@ -1,4 +1,4 @@
-"""Who may look: a token in a header, or a signed cookie that stands for it.
+"""The signed cookie that stands for the token, so that a browser does not keep the token itself.
 
     token typed ──▶ GET /api/login, Authorization: Bearer ... ──▶ Set-Cookie: EXPIRY.SIGNATURE, HttpOnly
     cookie      ──▶ signature of the expiry, made with the token as its key: nothing is kept here, a new token ends all
@@ -18,24 +18,14 @@ _PURPOSE = b"oversight console session "
 
 
 class Sessions:
-    """The token of this process and the cookies made of it.
+    """The cookies that stand for the token of this process.
 
     Args:
         token: what is asked for; None: nothing is.
     """
 
     def __init__(self, token: str | None) -> None:
-        self._digest = None if token is None else hashlib.sha256(token.encode()).digest()
         self._key = None if token is None else hashlib.sha256(_PURPOSE + token.encode()).digest()
-
-    @property
-    def required(self) -> bool:
-        """Whether anything is asked for."""
-        return self._digest is not None
-
-    def allow_token(self, sent: bytes) -> bool:
-        """Whether what was sent is the token, in a time that does not tell how much of it was right."""
-        return self._digest is None or hmac.compare_digest(hashlib.sha256(sent).digest(), self._digest)
 
     def allow_cookie(self, cookie: str, *, now_s: float) -> bool:
         """Whether a cookie was made here of the token of now, and is not too old."""

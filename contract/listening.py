@@ -11,10 +11,7 @@ import socket
 from contract.errors import EndpointUnavailableError, SettingsError
 
 BACKLOG = 1024
-"""Connections that the kernel holds for us while every thread is busy."""
-
-SILENCE_S = 30
-"""Seconds that the kernel keeps a connection on which nothing was sent to us."""
+"""Connections that the kernel holds for us until we accept them."""
 
 
 def split_bind(bind: str, *, setting: str, port: int) -> tuple[str, int]:
@@ -64,8 +61,6 @@ def listen(bind: str, *, setting: str, port: int, guarded: bool, remedy: str) ->
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_DEFER_ACCEPT"):  # Linux: a client that connects and says nothing takes no thread
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_S)
     try:
         listener.bind(address)
         listener.listen(BACKLOG)

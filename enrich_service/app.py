@@ -14,21 +14,22 @@ import logging
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
-from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
+from common.door import bearer
+from common.forwarded import Forwarded
+from common.tokens import Tokens
 from contract.distribution import own_version
 from contract.errors import ArtifactError
-from enrich_service import access, guard, memory, oip, openapi, respond, wire
-from enrich_service.admission import admission
+from enrich_service import access, memory, oip, openapi, respond, wire
 from enrich_service.artifact import Artifact
-from enrich_service.config import ENRICH_PATH, AppConfig
+from enrich_service.config import ENRICH_PATH, PREFIX, AppConfig, tokens_of
 from enrich_service.describe import EXTENSIONS, model_metadata, model_page
 from enrich_service.direct import Direct
+from enrich_service.guard import Guard
 from enrich_service.metrics import Metrics
 from enrich_service.respond import JSON, SERVER, answer
 from enrich_service.serving import Models, Serving
-from enrich_service.tokens import Tokens
 from enrich_service.wire import RequestError
 
 log = logging.getLogger(__name__)
@@ -67,18 +68,19 @@ def create_app(
             cache_bytes=config.cache_bytes,
         )
 
-    tokens = tokens or Tokens(config.token, config.tokens_file)
+    guard = Guard(tokens or tokens_of(config), config)
     models = Models(make, make(artifact, shadow))
     follows = access.Access(counts=metrics, log_requests=config.access_log)
-    guard.install(app, config, metrics, tokens)
+    guard.install(app, metrics)
     app.extensions[_EXTENSION] = (models, config)
     app.extensions[_METRICS] = metrics
     app.register_blueprint(_routes())
     app.teardown_request(lambda _error: memory.after_request(g.get("body_bytes", 0)))
     respond.install(app, max_body_bytes=config.max_body_bytes)
     # Flask's own way to put something around it
-    app.wsgi_app = Direct(app.wsgi_app, models, config, metrics=metrics, tokens=tokens, follows=follows)  # type: ignore[method-assign]
+    app.wsgi_app = Direct(app.wsgi_app, models, config, metrics=metrics, guard=guard, follows=follows)  # type: ignore[method-assign]
     follows.install(app)
+    app.wsgi_app = Forwarded(app.wsgi_app, config.trusted_proxies, setting=f"{PREFIX}_TRUSTED_PROXIES")  # type: ignore[method-assign]
     return app
 
 
@@ -230,23 +232,30 @@ def _probe() -> None:
 
 
 def _json_body(config: AppConfig, *, untyped: bool = False) -> Any:
-    """The JSON of a request; `untyped`: a request without any Content-Type is taken, as tritonclient sends none."""
-    if request.mimetype != JSON and not (untyped and not request.mimetype):
+    """The JSON of a request.
+
+    `untyped`: a request without any Content-Type is taken, as tritonclient sends none; but only beside a token. A web page of
+    somebody else can send a request without a type, and none with a token.
+    """
+    if request.mimetype != JSON and not (untyped and not request.mimetype and bearer(request.environ)):
+        hint = (
+            ""
+            if request.mimetype or not untyped
+            else f' (in tritonclient: infer(..., headers={{"Content-Type": "{JSON}"}}))'
+        )
         raise RequestError(
-            415, "unsupported_media_type", f"Content-Type is {request.mimetype[:60] or 'missing'!r}, expected {JSON}"
+            415,
+            "unsupported_media_type",
+            f"Content-Type is {request.mimetype[:60] or 'missing'!r}, expected {JSON}{hint}",
         )
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     try:
         body = request.get_data(cache=False)
         ended_early = len(body) < (request.content_length or 0)
-    except (OSError, ParseException, ClientDisconnected):
+    except (OSError, ClientDisconnected):
         body, ended_early = b"", True
-    if ended_early and admission.was_cut:
-        raise RequestError(
-            408, "request_timeout", "the body took longer to arrive than OVERSIGHT_SERVE_READ_TIMEOUT_S; send it faster"
-        )
     if ended_early:
-        raise RequestError(400, "bad_request", "the body ends early, or its chunks are no valid HTTP; send it whole")
+        raise RequestError(400, "bad_request", "the body ends early; send it whole")
     if len(body) > config.max_body_bytes:
         raise wire.too_large(config.max_body_bytes)
     data = wire.inflate(body, encoding, max_bytes=config.max_body_bytes)

@@ -6,11 +6,14 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.forwarded import LOOPBACK
+from common.limits import Limits
+from common.tls import TlsFiles
+from common.tokens import Tokens
 from contract import listening
 from contract.listening import url_of
-from enrich_service.tls import TlsFiles
 
-__all__ = ["AppConfig", "Limits", "ServeConfig", "listen", "split_bind", "url_of"]
+__all__ = ["AppConfig", "Limits", "ServeConfig", "listen", "split_bind", "tokens_of", "url_of"]
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 DEFAULT_MAX_DOCUMENTS = 10_000
@@ -20,7 +23,9 @@ METRICS_PATH = "/metrics"
 ENRICH_PATH = "/v1/enrich"
 PROBE_PATHS = HEALTH_PATHS | {METRICS_PATH}
 """Asked every few seconds by machines."""
-BIND, PORT = "OVERSIGHT_SERVE_BIND", 8600
+PREFIX = "OVERSIGHT_SERVE"
+BIND, PORT = f"{PREFIX}_BIND", 8600
+TOKEN, TOKENS_FILE = "OVERSIGHT_ENRICH_TOKEN", f"{PREFIX}_TOKENS_FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,12 @@ class AppConfig:
     """Memory of a worker for results of rows that come again; 0 keeps none."""
     access_log: bool = False
     """Whether each request leaves a line in the log."""
+    hosts: tuple[str, ...] = ()
+    """Names by which clients may call the service where no token is asked for, beside this machine's own."""
+    trusted_proxies: tuple[str, ...] = LOOPBACK
+    """Addresses and networks whose `X-Forwarded-...` is believed."""
+    local: bool = True
+    """Only this machine reaches the service."""
     metrics_folder: Path | None = None
     """Where the workers keep what they count, to be summed; None for an application that is alone."""
 
@@ -47,18 +58,6 @@ class AppConfig:
     def asks_for_token(self) -> bool:
         """Whether a client needs a token."""
         return self.token is not None or self.tokens_file is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one worker takes on (`admission`)."""
-
-    queue: int = 64
-    """Requests that wait for a thread; the next is answered 503."""
-    queue_timeout_s: float = 10.0
-    """A request that waited longer is answered 503: its client has given up, or will before the answer."""
-    read_timeout_s: float = 20.0
-    """Seconds that a client has for sending one request whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +75,24 @@ class ServeConfig:
     timeout_s: int = 30
     """Seconds after which a stuck worker is replaced, and that a stopping one has for the request in hand."""
     app: AppConfig = field(default_factory=AppConfig)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(
+        default_factory=lambda: Limits(max_body_bytes=DEFAULT_MAX_BODY_BYTES, probes=PROBE_PATHS)
+    )  # fmt: skip
     tls: TlsFiles | None = None
     """None: plain HTTP."""
     allow_no_token: bool = False
     """Listen on an address that other machines reach although no token is asked for."""
+
+
+def tokens_of(config: AppConfig, *, open_to_others: bool = False, quiet: bool = False) -> Tokens:
+    """Who may ask.
+
+    Raises:
+        SettingsError: as `Tokens`.
+    """
+    return Tokens(
+        config.token, config.tokens_file, setting=TOKEN, file_setting=TOKENS_FILE, open_to_others=open_to_others, quiet=quiet
+    )  # fmt: skip
 
 
 def split_bind(bind: str) -> tuple[str, int]:

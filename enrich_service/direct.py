@@ -14,21 +14,20 @@ import logging
 import os
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
-from gunicorn.http.errors import ParseException
 
+from common.admission import admission
 from contract.errors import ArtifactError
-from enrich_service import access, guard, memory, wire
+from enrich_service import access, memory, wire
 from enrich_service.access import REQUEST_ID, Access
-from enrich_service.admission import admission
 from enrich_service.config import ENRICH_PATH, AppConfig
 from enrich_service.enrich import Page
+from enrich_service.guard import Guard
 from enrich_service.metrics import Metrics
 from enrich_service.respond import JSON
 from enrich_service.serving import Models
-from enrich_service.tokens import Tokens
 from enrich_service.wire import RequestError
 
 if TYPE_CHECKING:
@@ -48,15 +47,15 @@ class Direct:
     Args:
         other: answers everything else.
         models: what is served.
-        config, metrics, tokens: as the other one has them.
+        config, metrics, guard: as the other one has them.
         follows: is told of each answer.
     """
 
     def __init__(
-        self, other: WSGIApplication, models: Models, config: AppConfig, *, metrics: Metrics, tokens: Tokens, follows: Access,
+        self, other: WSGIApplication, models: Models, config: AppConfig, *, metrics: Metrics, guard: Guard, follows: Access,
     ) -> None:  # fmt: skip
         self._other, self._models, self._config = other, models, config
-        self._metrics, self._tokens, self._follows = metrics, tokens, follows
+        self._metrics, self._guard, self._follows = metrics, guard, follows
         self._large, self._small = threading.Semaphore(cores()), threading.Semaphore(cores())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -83,7 +82,7 @@ class Direct:
             and len(length) < 19
             and int(length) <= self._config.max_body_bytes
             and admission.refusal is None
-            and (not self._tokens.required or self._tokens.allow(guard.bearer(environ)))
+            and self._guard.allows(environ, ENRICH_PATH)
         )
 
     def _answer(self, environ: WSGIEnvironment) -> bytes | None:
@@ -123,13 +122,8 @@ class Direct:
 def _read(environ: WSGIEnvironment) -> bytes | None:
     """The whole body, which stays to be read again; None where it ends early."""
     length, stream = int(environ["CONTENT_LENGTH"]), environ["wsgi.input"]
-    body: Any = b""
-    try:
-        body = stream.read(length)
-    except (OSError, ParseException):
-        pass
-    finally:
-        environ["wsgi.input"] = io.BytesIO(body)
+    body: bytes = stream.read(length)
+    environ["wsgi.input"] = io.BytesIO(body)
     return body if len(body) == length else None
 
 

@@ -25,18 +25,23 @@ DESCRIPTION = (
 _ENRICH, _PROTOCOL, _OPERATIONS = "enrich", "open inference protocol", "operations"
 
 REFUSALS = {
-    400: "The body is no JSON, no gzip, cut short, or says something that cannot be answered; the message names the place.",
+    400: "The body is no JSON, no gzip, cut short, or says something that cannot be answered; the message names the place. "
+    "Or `X-Forwarded-Proto` came from no trusted proxy.",
     401: "No or a wrong bearer token.",
+    403: "No token is asked for, and a web page of another site sent this.",
     408: "The body took too long to arrive.",
     404: "No such model, or no such version of it.",
     413: "The body is too large, or holds too many documents; the message names the limit.",
     415: "Another Content-Type or Content-Encoding.",
+    421: "No token is asked for, and `Host` is no name of this service.",
     422: "JSON of another shape; the message names the path.",
+    429: "Too many wrong tokens came from this address; `Retry-After` says how long to wait.",
     503: "It cannot be answered now; `Retry-After` says when to try again.",
 }
 """What a refusal of each status means."""
 _HEADERS = {
     401: {"WWW-Authenticate": {"description": "Bearer.", "required": True, "schema": TEXT}},
+    429: {"Retry-After": {"description": "Seconds.", "required": True, "schema": TEXT}},
     503: {"Retry-After": {"description": "Seconds.", "required": True, "schema": TEXT}},
 }
 _WITH_BODY = (400, 408, 413, 415)
@@ -57,7 +62,7 @@ class Operation:
     takes: str | None = None
     """Schema of the body."""
     refuses: tuple[int, ...] = ()
-    """Statuses beside 200, and 401 where it asks for a token."""
+    """Statuses beside 200, and those of whoever may not ask."""
     open: bool = False
     """Asks for no token."""
     media_type: str = JSON
@@ -143,7 +148,8 @@ def _operation(operation: Operation, *, guarded: bool) -> dict[str, Any]:
     error = ref("ProtocolError" if operation.path.split("/")[1] == "v2" else "Error")
     given = {} if operation.gives is None else {"schema": ref(operation.gives)}
     responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {operation.media_type: given}}}
-    for status in sorted({*operation.refuses, *([401] if guarded else []), *([] if operation.express else [503])}):
+    at_the_door = () if operation.open else (400, 401, 429) if guarded else (400, 403, 421)
+    for status in sorted({*operation.refuses, *at_the_door, *(() if operation.express else (503,))}):
         responses[str(status)] = {"description": REFUSALS[status], "content": {JSON: {"schema": error}}}
         if status in _HEADERS:
             responses[str(status)]["headers"] = _HEADERS[status]

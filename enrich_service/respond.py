@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 SERVER = "oversight-enrich"
 JSON = "application/json"
-RETRY_AFTER_S = "1"
+RETRY_AFTER_S = 1
 """Most of what makes a service answer 503 is over after a second."""
 
 _CODES = {
@@ -35,9 +35,14 @@ def answer(data: Any, status: int = 200) -> Response:
 def error(status: int, code: str, message: str) -> Response:
     """`{"error": {"type", "message"}}`; below /v2 the Open Inference Protocol's `{"error": "text"}`."""
     g.error_type = code
-    if request.path == "/v2" or request.path.startswith("/v2/"):
-        return answer({"error": message}, status)
-    return answer({"error": {"type": code, "message": message}}, status)
+    return Response(error_body(request.path, code, message), status, content_type=JSON)
+
+
+def error_body(path: str, code: str, message: str) -> bytes:
+    """The JSON of an error at a path."""
+    if path == "/v2" or path.startswith("/v2/"):
+        return wire.dump_json({"error": message})
+    return wire.dump_json({"error": {"type": code, "message": message}})
 
 
 def install(app: Flask, *, max_body_bytes: int) -> None:
@@ -47,8 +52,8 @@ def install(app: Flask, *, max_body_bytes: int) -> None:
         response = error(problem.status, problem.code, str(problem))
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = f'Bearer realm="{SERVER}"'
-        if problem.status == 503:
-            response.headers["Retry-After"] = RETRY_AFTER_S
+        if problem.status in (429, 503):
+            response.headers["Retry-After"] = str(problem.retry_after_s or RETRY_AFTER_S)
         return response
 
     def refused_by_flask(problem: HTTPException) -> Response:

@@ -12,7 +12,6 @@ versions answering beside each other. `switch` says how another version takes th
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import sys
 import time
@@ -20,20 +19,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-from gunicorn import util
-from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.glogging import Logger
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 
-from enrich_service.admission import AdmittingWorker
+from common import worker
+from common.gunicorn_app import MEMORY_FOLDER, Application, Log, warn_of_plain_http
+from common.tls import Contexts
+from common.tokens import Tokens, warn_if_open
+from contract.listening import is_loopback_address
 from enrich_service.channel import Channel
-from enrich_service.config import ServeConfig, listen, url_of
+from enrich_service.config import PREFIX, TOKENS_FILE, ServeConfig, listen, tokens_of
 from enrich_service.switch import Switch, facts
 from enrich_service.telemetry import forget, telemetry_folder
-from enrich_service.tls import Contexts
-from enrich_service.tokens import Tokens, warn_if_open
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -44,12 +40,6 @@ AGAIN_S = 5
 """Seconds until another worker is tried in the place of one that could not start."""
 LOOK_S = 0.5
 """Seconds between two looks at the model folder and at the workers."""
-KEEPALIVE_S = 75
-"""A watcher keeps its connection between two looks; longer than any poll interval that makes sense."""
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  gunicorn makes an unlinked file of its own there
-"""Where the workers' heartbeat goes on Linux: on a slow disk it could block and get a healthy worker killed."""
-
-_REFUSALS = {LimitRequestLine: "414 URI Too Long", LimitRequestHeaders: "431 Request Header Fields Too Large"}
 
 
 def serve(config: ServeConfig) -> None:
@@ -60,57 +50,50 @@ def serve(config: ServeConfig) -> None:
         SettingsError: the address is none, or is open to other machines without a token; tokens or certificate are bad.
         EndpointUnavailableError: the port is taken, or the address is not this machine's.
     """
-    tokens = Tokens(config.app.token, config.app.tokens_file, quiet=True)
-    if config.app.tokens_file is not None:
-        warn_if_open(config.app.tokens_file)
     tls = None if config.tls is None else Contexts(config.tls)
     switch = Switch(config.model, digests=config.model_digests, limit_s=config.timeout_s)
     listener = listen(config)
+    local = is_loopback_address(str(listener.getsockname()[0]))
+    tokens = tokens_of(config.app, open_to_others=not local, quiet=True)
+    if config.app.tokens_file is not None:
+        warn_if_open(config.app.tokens_file, setting=TOKENS_FILE)
+    if not local and tls is None:
+        warn_of_plain_http(config.bind, what="tokens and documents", prefix=PREFIX)
     with telemetry_folder(MEMORY_FOLDER) as folder:
-        Server(config, switch, listener, tls=tls, tokens=tokens, telemetry=folder).run()
+        server = Server(config, switch, listener, tls=tls, tokens=tokens, telemetry=folder, local=local)
+        server.run()
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(Application):
     """The application as gunicorn wants it: settings, and the WSGI callable of one worker."""
 
     def __init__(
         self, config: ServeConfig, switch: Switch, listener: socket.socket, *, tls: Contexts | None, tokens: Tokens,
-        telemetry: Path,
+        telemetry: Path, local: bool,
     ) -> None:  # fmt: skip
-        self.config, self.switch = config, switch
-        self.tls, self.tokens, self.telemetry = tls, tokens, telemetry
-        self.url = url_of(listener, tls=tls is not None)
-        self.descriptor = listener.detach()
-        super().__init__()
+        self.config, self.switch, self.local = config, switch, local
+        self.tokens, self.telemetry = tokens, telemetry
+        super().__init__(listener, config.limits, tls)
 
-    def load_config(self) -> None:
-        """Hand our settings to gunicorn; its own environment variables and files are not read."""
-        config = self.config
-        tls = {}
-        if (contexts := self.tls) is not None and config.tls is not None:
-            tls = {
-                "certfile": str(config.tls.cert),  # that TLS is spoken at all; the files are read by `Contexts`
-                "keyfile": str(config.tls.key),
-                "ssl_context": lambda _config, _default: contexts.current(),
-                "do_handshake_on_connect": False,
-            }
-        for name, value in {
-            **tls,
-            "bind": f"fd://{self.descriptor}",
-            "workers": config.workers,
-            "threads": config.threads,
+    def settings(self) -> dict[str, Any]:
+        """What is set for this server alone, by gunicorn's names."""
+        return {
+            "workers": self.config.workers,
+            "threads": self.config.threads,
             "worker_class": Worker,
             "logger_class": Log,
-            "timeout": config.timeout_s,
-            "graceful_timeout": config.timeout_s,
-            "keepalive": KEEPALIVE_S,
-            "worker_tmp_dir": str(MEMORY_FOLDER) if os.access(MEMORY_FOLDER, os.W_OK) else None,
+            "timeout": self.config.timeout_s,
+            "graceful_timeout": self.config.timeout_s,
             "proc_name": "oversight-enrich",
-            "control_socket_disable": True,
             "post_worker_init": self._worker_is_ready,
             "child_exit": self._worker_ended,
-        }.items():
-            self.cfg.set(name, value)
+        }
+
+    def error_body(self, path: str, code: str, message: str) -> bytes:
+        """As the routes answer an error; called in a worker alone."""
+        from enrich_service.respond import error_body
+
+        return error_body(path, code, message)
 
     def load(self) -> WSGIApplication:
         """The routes of one worker, with sessions of its own; runs after the fork."""
@@ -123,7 +106,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         chosen = self.switch.chosen
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
         access.to_handlers_of("enrich_service")
-        app = replace(self.config.app, metrics_folder=self.telemetry)
+        access.to_handlers_of("common")
+        app = replace(self.config.app, metrics_folder=self.telemetry, local=self.local)
         application = create_app(open_model(chosen.active), app, shadow=shadow, tokens=self.tokens.inherited())
         settle()
         return application
@@ -181,8 +165,8 @@ class Parent(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         super().stop(graceful)
 
 
-class Worker(AdmittingWorker):
-    """A worker that answers what is no HTTP in JSON, and keeps what it was out of the log: it may be a document."""
+class Worker(worker.Worker):
+    """A worker that follows the model."""
 
     def __init__(self, age: int, ppid: int, sockets: list[Any], app: Server, *rest: Any) -> None:
         """Made by the parent just before the fork."""
@@ -204,37 +188,3 @@ class Worker(AdmittingWorker):
             )
             time.sleep(AGAIN_S)
             sys.exit(1)  # with gunicorn's own number for this, the whole service would end
-
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        """Answer a request that could not be read."""
-        if not isinstance(exc, ParseException):
-            super().handle_error(req, client, addr, exc)
-            return
-        log.info("a request that is no valid HTTP was refused (%s)", type(exc).__name__)
-        status = next((line for kind, line in _REFUSALS.items() if isinstance(exc, kind)), "400 Bad Request")
-        body = orjson.dumps(
-            {"error": {"type": "bad_request", "message": f"the request is no valid HTTP/1.1: {status[4:]}"}}
-        )
-        head = (
-            f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        try:
-            util.write_nonblock(client, head.encode() + body)
-        except OSError:
-            log.debug("the client of an invalid request did not wait for its answer")
-
-
-class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own messages, through our logging; there is no access log."""
-
-    def setup(self, cfg: Any) -> None:
-        """Use the logger and the handlers of this process."""
-        self.cfg = cfg
-        self._access_log_enabled = False
-        self.error_log = logging.getLogger("enrich_service.gunicorn")
-        self.access_log = logging.getLogger("enrich_service.access")
-
-    def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """What gunicorn tells of its own life is for debugging; ours says when it is ready."""
-        self.error_log.debug(msg, *args, **kwargs)

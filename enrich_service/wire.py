@@ -27,8 +27,8 @@ GZIP_WINDOW = 16 + zlib.MAX_WBITS
 class RequestError(Exception):
     """A request that cannot be answered as it is; becomes `{"error": {"type", "message"}}` with its status."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        self.status, self.code = status, code
+    def __init__(self, status: int, code: str, message: str, *, retry_after_s: int | None = None) -> None:
+        self.status, self.code, self.retry_after_s = status, code, retry_after_s
         super().__init__(message)
 
 

@@ -22,7 +22,7 @@ from oversight import env_file, misspelt
 from oversight.addresses import check_url
 from oversight.env_file import ENV_FILE
 from oversight.misspelt import PREFIX
-from oversight.settings_base import DAY_S, Part, ServerPart
+from oversight.settings_base import DAY_S, ListeningPart, Part, ServerPart
 from oversight.settings_console import ConsoleSettings
 from watcher.slices import parse_slice
 
@@ -76,7 +76,7 @@ class OversightSettings(Part):
     enrich_url: str = "http://127.0.0.1:8600"
     """Where the watcher finds the enrich service."""
     enrich_token: SecretStr | None = None
-    """Bearer token of the enrich service; asked for, and sent, where it is set."""
+    """Bearer token of the enrich service; asked for, and sent, where it is set. Of 16 characters or more where other machines reach it."""
     enrich_ca_certs: Path | None = None
     """File with the certificate authority that signed the enrich service's certificate; unset: those of the system."""
     enrich_client_cert: Path | None = None
@@ -153,7 +153,7 @@ class OversightSettings(Part):
         return None if value is None else value.expanduser()
 
 
-class ServeSettings(Part):
+class ServeSettings(ListeningPart):
     """The enrich service."""
 
     model_config = SettingsConfigDict(env_prefix="OVERSIGHT_SERVE_")
@@ -184,23 +184,13 @@ class ServeSettings(Part):
     """Answer `GET /metrics` without a token where one is set."""
     tokens_file: Path | None = None
     """File of bearer tokens, one a line, beside `OVERSIGHT_ENRICH_TOKEN`; read again when it changes."""
-    allow_no_token: bool = False
-    """Listen on an address that other machines reach although no token is set."""
     cache_bytes: int = Field(16 * 1024 * 1024, ge=0)
     """Memory of each process for results of rows that come again, as in a flood; 0: every row is predicted each time."""
-    tls_cert: Path | None = None
-    """PEM file of the certificate; with it the service speaks HTTPS."""
-    tls_key: Path | None = None
-    """PEM file of the certificate's key."""
     tls_client_ca: Path | None = None
     """PEM file of the authority whose certificate every client must have; unset: none is asked for."""
 
     @model_validator(mode="after")
-    def _tls_is_whole(self) -> Self:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError(
-                "OVERSIGHT_SERVE_TLS_CERT and OVERSIGHT_SERVE_TLS_KEY belong together: set both, or none for plain HTTP"
-            )
+    def _client_ca_needs_tls(self) -> Self:
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise ValueError("OVERSIGHT_SERVE_TLS_CLIENT_CA needs OVERSIGHT_SERVE_TLS_CERT and OVERSIGHT_SERVE_TLS_KEY")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from common.forwarded import LOOPBACK
 from es_pipelines.key_text import read_key
 from oversight.addresses import check_url
 from oversight.env_file import ENV_FILE, values
@@ -123,3 +125,61 @@ class ServerPart(Part):
     def has_secret(self) -> bool:
         """Whether requests carry a key or a password."""
         return self.api_key is not None or self.password is not None
+
+
+class ListeningPart(Part):
+    """Base of the settings of a server of ours that speaks HTTP."""
+
+    bind: str = ""
+    """HOST:PORT to listen on."""
+    hosts: str = ""
+    """Names by which clients call the server, with commas between them, where that is not this machine's own: `soc.example`."""
+    trusted_proxies: str = ",".join(LOOPBACK)
+    """Addresses or networks of proxies, with commas between them, whose `X-Forwarded-Proto` and `X-Forwarded-For` are believed."""
+    allow_no_token: bool = False
+    """Listen on an address that other machines reach although no token is set."""
+    tls_cert: Path | None = None
+    """PEM file of the certificate; with it the server speaks HTTPS."""
+    tls_key: Path | None = None
+    """PEM file of the certificate's key."""
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names, each alone."""
+        return _listed(self.hosts)
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The addresses and networks, each alone."""
+        return _listed(self.trusted_proxies)
+
+    @field_validator("hosts")
+    @classmethod
+    def _are_names(cls, value: str) -> str:
+        for name in _listed(value):
+            if any(letter in name for letter in "/:@* "):
+                raise ValueError("expected names of this machine without scheme and port, such as soc.example")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        for one in _listed(value):
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError(
+                    "expected addresses or networks with commas between them, such as 10.0.0.5,10.1.0.0/16"
+                ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            of = str(self.model_config.get("env_prefix", ""))
+            raise ValueError(f"{of}TLS_CERT and {of}TLS_KEY belong together: set both, or none for plain HTTP")
+        return self
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in value.split(",") if one.strip())

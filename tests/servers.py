@@ -61,10 +61,11 @@ def running(
     options: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
     port: int = 0,
+    host: str = "127.0.0.1",
 ) -> Iterator[Service]:
     """As `enrich_service`, with the process and its log; `options` go to `oversight serve`, `tls` is the client's.
 
-    `port` is one that it had before; 0: a free one.
+    `port` is one that it had before; 0: a free one. `host` is where it listens.
     """
     port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
@@ -76,7 +77,7 @@ def running(
         "oversight",
         "serve",
         "--bind",
-        f"127.0.0.1:{port}",
+        f"{host}:{port}",
         "--model",
         str(model),
         *options,
@@ -87,7 +88,7 @@ def running(
             process = psutil.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=folder
             )
-        service = Service(f"{'http' if tls is None else 'https'}://127.0.0.1:{port}", process, log, tls)
+        service = Service(f"{'http' if tls is None else 'https'}://{host}:{port}", process, log, tls)
         try:
             wait_until_ready(service)
             yield service

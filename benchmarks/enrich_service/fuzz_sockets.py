@@ -53,7 +53,7 @@ def head_of(
     path: str, length: int | None, headers: Mapping[str, str] | None = None, *, method: str = "POST", close: bool = True
 ) -> bytes:
     """A head of HTTP/1.1; `length` None leaves the Content-Length out."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: fuzz"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [] if length is None else [f"Content-Length: {length}"]
     lines += ["Connection: close"] if close else []
     lines += [f"{name}: {value}" for name, value in {"Content-Type": "application/json", **(headers or {})}.items()]

@@ -83,14 +83,20 @@ def flask(rival: str, answer: bytes) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def program(
-    command: Sequence[str], port: int, *, name: str, ready: str, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    port: int,
+    *,
+    name: str,
+    ready: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
 ) -> Iterator[Server]:
     """A command that listens on a port; it is stopped at the end."""
     core = server_core()
     pinned = ["taskset", "--cpu-list", str(core), *command] if core is not None else list(command)
     with tempfile.TemporaryFile() as log:
         process = psutil.Popen(
-            pinned, cwd=ROOT, env=None if env is None else {**os.environ, **env},
+            pinned, cwd=cwd, env=None if env is None else {**os.environ, **env},
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:

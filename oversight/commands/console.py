@@ -34,7 +34,8 @@ def command(
       oversight console
       OVERSIGHT_CONSOLE_TOKEN=... oversight console --bind 0.0.0.0:8602
     """
-    from console.config import ConsoleConfig, TlsFiles
+    from common.tls import TlsFiles
+    from console.config import PREFIX, ConsoleConfig
     from console.server import serve
     from enrich_service.model_file import read_contract
     from oversight import cluster
@@ -58,12 +59,13 @@ def command(
             token=token or None,
             allow_no_token=settings.allow_no_token,
             hosts=settings.host_names,
+            trusted_proxies=settings.proxies,
             refresh_s=settings.refresh_s,
             threads=settings.threads,
             timeout_s=elasticsearch.timeout_s,
             tls=None
             if settings.tls_cert is None or settings.tls_key is None
-            else TlsFiles(settings.tls_cert, settings.tls_key),
+            else TlsFiles(PREFIX, settings.tls_cert, settings.tls_key),
             make_charts_now=not lazy,
         )
     )

@@ -27,9 +27,10 @@ def command(*, bind: str | None, workers: int | None, model: Path | None, verbos
       OVERSIGHT_ENRICH_TOKEN=... oversight serve --bind 0.0.0.0:8600 --workers 2
       curl -s http://127.0.0.1:8600/v2/health/ready
     """
-    from enrich_service.config import AppConfig, Limits, ServeConfig
+    from common.limits import Limits
+    from common.tls import TlsFiles
+    from enrich_service.config import PREFIX, PROBE_PATHS, AppConfig, ServeConfig
     from enrich_service.server import serve
-    from enrich_service.tls import TlsFiles
 
     shared = load(OversightSettings, model=model)
     settings = load(ServeSettings, bind=bind, workers=workers)
@@ -50,16 +51,21 @@ def command(*, bind: str | None, workers: int | None, model: Path | None, verbos
                 tokens_file=settings.tokens_file,
                 open_metrics=settings.open_metrics,
                 cache_bytes=settings.cache_bytes,
+                hosts=settings.host_names,
+                trusted_proxies=settings.proxies,
                 access_log=not sys.stdout.isatty() if settings.access_log is None else settings.access_log,
             ),
             limits=Limits(
                 queue=settings.queue,
                 queue_timeout_s=settings.queue_timeout_s,
                 read_timeout_s=settings.read_timeout_s,
+                max_body_bytes=settings.max_body_bytes,
+                held_bytes=max(Limits().held_bytes, 2 * settings.max_body_bytes),
+                probes=PROBE_PATHS,
             ),
             tls=None
             if settings.tls_cert is None or settings.tls_key is None
-            else TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca),
+            else TlsFiles(PREFIX, settings.tls_cert, settings.tls_key, settings.tls_client_ca),
             allow_no_token=settings.allow_no_token,
         )
     )

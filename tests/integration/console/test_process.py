@@ -111,7 +111,9 @@ def test_what_would_be_unsafe_or_wrong_is_said_before_the_start(
 
 def test_with_a_token_it_listens_for_others_and_a_signal_ends_it_in_peace(tmp_path: Path) -> None:
     """It warns that plain HTTP carries the token openly; it ends with 0, and nothing is left behind."""
-    with console(tmp_path, "--bind", "0.0.0.0:0", "--lazy", OVERSIGHT_CONSOLE_TOKEN="x", **NOBODY) as found:
+    with console(
+        tmp_path, "--bind", "0.0.0.0:0", "--lazy", OVERSIGHT_CONSOLE_TOKEN="sixteen-letters!", **NOBODY
+    ) as found:
         assert "plain HTTP to other machines" in found.log.read_text(encoding="utf-8")
         workers = found.process.children()
         found.process.send_signal(signal.SIGTERM)
@@ -126,7 +128,7 @@ def test_over_tls_the_cookie_is_for_tls_alone_and_plain_http_gets_nothing(tmp_pa
     settings = {
         "OVERSIGHT_CONSOLE_TLS_CERT": str(certificate),
         "OVERSIGHT_CONSOLE_TLS_KEY": str(tmp_path / "console.key"),
-        "OVERSIGHT_CONSOLE_TOKEN": "hush",
+        "OVERSIGHT_CONSOLE_TOKEN": "hush-hush-hush-hush",
     }
     trust = ssl.create_default_context(cafile=certificate)
     with console(tmp_path, "--bind", "0.0.0.0:0", "--lazy", **settings, **NOBODY) as found:
@@ -136,7 +138,7 @@ def test_over_tls_the_cookie_is_for_tls_alone_and_plain_http_gets_nothing(tmp_pa
         url = f"https://127.0.0.1:{parts.port}"
         with urllib.request.urlopen(f"{url}/", timeout=WAIT_S, context=trust) as page:
             assert page.status == 200
-        login = urllib.request.Request(f"{url}/api/login", headers={"Authorization": "Bearer hush"})
+        login = urllib.request.Request(f"{url}/api/login", headers={"Authorization": "Bearer hush-hush-hush-hush"})
         with urllib.request.urlopen(login, timeout=WAIT_S, context=trust) as answer:
             assert "; Secure;" in answer.headers["Set-Cookie"]
         with pytest.raises((OSError, http.client.HTTPException)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import urllib.error
@@ -36,7 +37,8 @@ def send_raw(url: str, data: bytes) -> bytes:
     """What a service answers to some bytes, until it closes the connection."""
     with connect(url) as connection:
         connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the service may have hung up already
+            connection.shutdown(socket.SHUT_WR)
         return read_all(connection)
 
 

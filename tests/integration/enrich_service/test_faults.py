@@ -97,7 +97,7 @@ def test_a_hangup_leaves_the_workers_and_their_connections(mortal: Service) -> N
 
 def _lives(kept: socket.socket) -> bool:
     """Ask over a connection that stays open; the answer may come in pieces."""
-    kept.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    kept.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     answer = b""
     while not answer.endswith(b"}") and (piece := kept.recv(4096)):
         answer += piece

@@ -15,6 +15,8 @@ from tests.servers import Service
 
 NUMERIC = np.array([[61.5, 1.2], [125.0, 1.5]], np.float32)
 CATEGORICAL = np.array([["steady"], ["steady"]], np.object_)
+TYPED = {"Content-Type": "application/json"}
+"""The client sends no type by itself; without a token the service asks for it."""
 LABELS = ["bearing_wear", "healthy", "overheating"]
 
 
@@ -50,7 +52,7 @@ def test_the_client_infers_what_the_service_says_of_the_same_documents(
     client: InferenceServerClient, service: Service
 ) -> None:
     """Two ways to one model."""
-    answer = client.infer("turbine", inputs(), request_id="of-the-test")
+    answer = client.infer("turbine", inputs(), request_id="of-the-test", headers=dict(TYPED))
     probabilities, novelty = answer.as_numpy("probabilities"), answer.as_numpy("novelty")
     assert (probabilities.shape, probabilities.dtype) == ((2, 3), np.float32)
     assert answer.get_response()["id"] == "of-the-test"
@@ -66,7 +68,7 @@ def test_the_client_selects_an_output_of_a_version(client: InferenceServerClient
     """And may pack its request."""
     (version,) = client.get_model_metadata("turbine")["versions"]
     answer = client.infer(
-        "turbine", inputs(), model_version=version, request_compression_algorithm="gzip",
+        "turbine", inputs(), model_version=version, request_compression_algorithm="gzip", headers=dict(TYPED),
         outputs=[InferRequestedOutput("novelty", binary_data=False)],
     )  # fmt: skip
     assert answer.as_numpy("novelty").shape == (2,)
@@ -77,10 +79,12 @@ def test_the_client_selects_an_output_of_a_version(client: InferenceServerClient
 def test_the_client_is_told_that_binary_tensors_are_not_offered(client: InferenceServerClient) -> None:
     """In words that name its own argument."""
     with pytest.raises(InferenceServerException, match="binary_data=False") as refused:
-        client.infer("turbine", inputs(binary_data=True))
+        client.infer("turbine", inputs(binary_data=True), headers=dict(TYPED))
     assert refused.value.status() == "400"
     with pytest.raises(InferenceServerException, match="binary_data=False"):
-        client.infer("turbine", inputs(), outputs=[InferRequestedOutput("novelty", binary_data=True)])
+        client.infer(
+            "turbine", inputs(), outputs=[InferRequestedOutput("novelty", binary_data=True)], headers=dict(TYPED)
+        )
 
 
 def test_the_client_reads_every_other_refusal(client: InferenceServerClient) -> None:
@@ -91,5 +95,5 @@ def test_the_client_reads_every_other_refusal(client: InferenceServerClient) -> 
         ({"model_name": "turbine", "outputs": [InferRequestedOutput("logits", binary_data=False)]}, "400"),
     ):
         with pytest.raises(InferenceServerException) as refused:
-            client.infer(inputs=inputs(), **arguments)
+            client.infer(inputs=inputs(), headers=dict(TYPED), **arguments)
         assert refused.value.status() == status

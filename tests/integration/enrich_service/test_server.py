@@ -128,7 +128,7 @@ def test_a_client_that_sends_far_too_much_still_reads_why(guarded: Service) -> N
     assert answer.status == 413
     assert "4096 bytes" in answer.json()["error"]["message"]
     chunked = (
-        b"POST /v1/enrich HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer hush-hush\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     raw = send_raw(guarded.url, chunked + b"2000\r\n" + b"[" * 0x2000 + b"\r\n0\r\n\r\n")
@@ -144,16 +144,22 @@ def test_a_client_that_sends_far_too_much_still_reads_why(guarded: Service) -> N
         (b"GET /v2/health/live HTTP/1.1\r\nbad header\r\n\r\n", 400),
         (b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", 431),
-        (b"POST /v1/enrich HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: -5\r\n\r\n", 400),
         (
-            b"POST /v1/enrich HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: -5\r\n\r\n",
             400,
         ),
         (
-            b"POST /v1/enrich HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: magic\r\n\r\n",
+            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             400,
         ),
-        (b"POST /v1/enrich HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{", 400),
+        (
+            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: magic\r\n\r\n",
+            400,
+        ),
+        (
+            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{",
+            400,
+        ),
     ],
 )
 def test_what_is_no_http_is_refused_in_json(service: Service, data: bytes, status: int) -> None:

@@ -111,11 +111,16 @@ def test_parameters_and_unknown_keys_are_tolerated(client: FlaskClient) -> None:
     assert client.post("/v2/models/turbine/infer", json=body).status_code == 200
 
 
-def test_a_request_without_a_content_type_is_json(client: FlaskClient) -> None:
-    """tritonclient sends none; another type is 415."""
+def test_a_request_without_a_content_type_is_json_beside_a_token(client: FlaskClient, turbine: Artifact) -> None:
+    """tritonclient sends none. Without a token a web page of somebody else could have sent it; another type is 415 anyhow."""
     body = json.dumps(request_of()).encode()
-    assert client.post("/v2/models/turbine/infer", data=body).status_code == 200
-    refused = client.post("/v2/models/turbine/infer", data=body, content_type="text/plain")
+    token = {"Authorization": "Bearer hush"}
+    refused = client.post("/v2/models/turbine/infer", data=body)
+    assert refused.status_code == 415
+    assert 'in tritonclient: infer(..., headers={"Content-Type": "application/json"})' in refused.get_json()["error"]
+    guarded = create_app(turbine, AppConfig(token="hush")).test_client()
+    assert guarded.post("/v2/models/turbine/infer", data=body, headers=token).status_code == 200
+    refused = guarded.post("/v2/models/turbine/infer", data=body, content_type="text/plain", headers=token)
     assert refused.status_code == 415
     assert isinstance(refused.get_json()["error"], str)
 
@@ -214,7 +219,7 @@ def test_every_refusal_has_the_protocols_form(
     client: FlaskClient, body: bytes, headers: dict[str, str], status: int, said: str
 ) -> None:
     """`{"error": "text"}` with the status that HTTP has for it."""
-    answer = client.post("/v2/models/turbine/infer", data=body, headers=headers)
+    answer = client.post("/v2/models/turbine/infer", data=body, headers=headers, content_type="application/json")
     assert answer.status_code == status
     assert set(answer.get_json()) == {"error"}
     assert said in answer.get_json()["error"]
@@ -251,7 +256,7 @@ def test_without_the_token_the_answer_has_the_protocols_form(turbine: Artifact) 
 def test_an_id_of_any_script_comes_back(client: FlaskClient) -> None:
     """Also half a surrogate pair."""
     body = json.dumps(request_of(id="\ud800 é \x00"))
-    answer = client.post("/v2/models/turbine/infer", data=body.encode("utf-8"))
+    answer = client.post("/v2/models/turbine/infer", data=body.encode("utf-8"), content_type="application/json")
     assert json.loads(answer.get_data())["id"] == "\ud800 é \x00"
     assert arrays(answer.get_json())["probabilities"].shape == (3, 3)
 

@@ -19,7 +19,7 @@ from oversight.settings_console import ConsoleSettings
         ("HOSTS", "soc.example:8602", "without scheme and port"),
         ("HOSTS", "*", "without scheme and port"),
         ("TLS_CERT", "/etc/hostname", "belong together"),
-        ("TLS_KEY", "/no/such/file", "there is no such file"),
+        ("TRUSTED_PROXIES", "proxy.example", "expected addresses or networks"),
         ("TOKENS", "x", "did you mean OVERSIGHT_CONSOLE_TOKEN"),
         ("REFRESH_S", "0", "greater than or equal to 2"),
     ],

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from common import tokens
+from common.tokens import Tokens, warn_if_open
 from contract.errors import SettingsError
-from enrich_service import tokens
-from enrich_service.tokens import Tokens, warn_if_open
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ class Said(logging.Handler):
 
 @pytest.fixture
 def said() -> Iterator[Said]:
-    handler, logger = Said(), logging.getLogger("enrich_service.tokens")
+    handler, logger = Said(), logging.getLogger("common.tokens")
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
@@ -100,8 +100,8 @@ def test_a_file_that_goes_bad_leaves_the_last_good_tokens(file: Path, damage: st
 def test_a_bad_file_at_the_start_is_refused(file: Path, damage: str) -> None:
     """One line that names the setting and the file."""
     spoil(file, damage)
-    with pytest.raises(SettingsError, match=r"OVERSIGHT_SERVE_TOKENS_FILE=.*tokens") as caught:
-        Tokens(file=file)
+    with pytest.raises(SettingsError, match=r"SOME_TOKENS_FILE=.*tokens") as caught:
+        Tokens(file=file, file_setting="SOME_TOKENS_FILE")
     assert "hush" not in str(caught.value)
 
 
@@ -117,8 +117,32 @@ def spoil(file: Path, damage: str) -> None:
 def test_a_file_that_everybody_can_read_is_a_warning(file: Path, said: Said) -> None:
     """No refusal: an orchestrator mounts secrets like this."""
     file.chmod(0o600)
-    warn_if_open(file)
+    warn_if_open(file, setting="SOME_TOKENS_FILE")
     assert not said.records
     file.chmod(0o644)
-    warn_if_open(file)
+    warn_if_open(file, setting="SOME_TOKENS_FILE")
     assert "chmod 600" in said.records[0].getMessage()
+
+
+@pytest.mark.parametrize("token", ["a", "fifteen-letters"])
+def test_a_token_that_other_machines_can_try_is_long(tmp_path: Path, token: str) -> None:
+    """Here and in the file; the message says how to make one, and not what the short one is."""
+    file = tmp_path / "tokens"
+    file.write_text(f"sixteen-letters!\n{token}\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=rf"SOME_TOKEN has {len(token)} characters.*openssl rand -hex 32") as fixed:
+        Tokens(token, setting="SOME_TOKEN", open_to_others=True)
+    with pytest.raises(SettingsError, match=r"SOME_FILE=.*line 2 has .*at least 16") as listed:
+        Tokens(file=file, file_setting="SOME_FILE", open_to_others=True)
+    assert not any(f"{token}," in str(said.value) or f"'{token}'" in str(said.value) for said in (fixed, listed))
+    assert Tokens(token).allow(token.encode())
+    assert Tokens("sixteen-letters!", open_to_others=True).allow(b"sixteen-letters!")
+
+
+def test_a_short_token_in_a_changed_file_leaves_those_of_before(file: Path) -> None:
+    """As any other mistake in it."""
+    file.write_text("sixteen-letters!\n", encoding="utf-8")
+    some = Tokens(file=file, open_to_others=True)
+    file.write_text("short\n", encoding="utf-8")
+    look_now(some)
+    assert some.allow(b"sixteen-letters!")
+    assert not some.allow(b"short")

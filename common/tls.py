@@ -1,7 +1,7 @@
-"""TLS of the service: a certificate and its key, and, if clients must have one too, the authority that signed theirs.
+"""TLS of a server: a certificate and its key, and, if clients must have one too, the authority that signed theirs.
 
 files ──▶ checked at the start, before anything listens ──▶ one context for all connections
-                                                                └─ made anew when a file changed: a renewed
+                                                                └─ read again when a file changed: a renewed
                                                                    certificate needs no restart
 """
 
@@ -17,13 +17,12 @@ from contract.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
-CERT, KEY, CLIENT_CA = "OVERSIGHT_SERVE_TLS_CERT", "OVERSIGHT_SERVE_TLS_KEY", "OVERSIGHT_SERVE_TLS_CLIENT_CA"
-
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files."""
+    """PEM files, and the settings that name them: `PREFIX_TLS_CERT`, `_TLS_KEY` and `_TLS_CLIENT_CA`."""
 
+    prefix: str
     cert: Path
     """The certificate, with those between it and its authority behind it."""
     key: Path
@@ -39,7 +38,7 @@ class Contexts:
     """
 
     def __init__(self, files: TlsFiles) -> None:
-        self._files = files
+        self.files = files
         self._lock = threading.Lock()
         self._seen = self._state()
         self._context = context(files)
@@ -51,7 +50,7 @@ class Contexts:
             if state != self._seen:
                 self._seen = state
                 try:
-                    self._context = context(self._files)
+                    self._context = context(self.files)
                     log.info("the certificate changed and is used from now on", extra={"event.action": "tls-read"})
                 except SettingsError as error:
                     log.error(
@@ -61,7 +60,7 @@ class Contexts:
 
     def _state(self) -> list[tuple[int, int] | None]:
         found: list[tuple[int, int] | None] = []
-        for path in (self._files.cert, self._files.key, self._files.client_ca):
+        for path in (self.files.cert, self.files.key, self.files.client_ca):
             try:
                 state = None if path is None else path.stat()
             except OSError:
@@ -76,7 +75,8 @@ def context(files: TlsFiles) -> ssl.SSLContext:
     Raises:
         SettingsError: names the setting and what is wrong with its file.
     """
-    for name, path in ((CERT, files.cert), (KEY, files.key), (CLIENT_CA, files.client_ca)):
+    cert, key, client_ca = (f"{files.prefix}_TLS_{name}" for name in ("CERT", "KEY", "CLIENT_CA"))
+    for name, path in ((cert, files.cert), (key, files.key), (client_ca, files.client_ca)):
         if path is not None:
             _readable(name, path)
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -84,7 +84,7 @@ def context(files: TlsFiles) -> ssl.SSLContext:
         made.load_cert_chain(files.cert, files.key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise SettingsError(
-            f"{CERT}={files.cert} and {KEY}={files.key} are no certificate and key that belong together "
+            f"{cert}={files.cert} and {key}={files.key} are no certificate and key that belong together "
             f"({_reason(error)}); expected PEM, the key without a password"
         ) from None
     if files.client_ca is not None:
@@ -92,7 +92,7 @@ def context(files: TlsFiles) -> ssl.SSLContext:
             made.load_verify_locations(files.client_ca)
         except (ssl.SSLError, OSError) as error:
             raise SettingsError(
-                f"{CLIENT_CA}={files.client_ca} holds no certificate ({_reason(error)}); expected PEM"
+                f"{client_ca}={files.client_ca} holds no certificate ({_reason(error)}); expected PEM"
             ) from None
         made.verify_mode = ssl.CERT_REQUIRED
     return made

@@ -1,7 +1,7 @@
 """The bearer tokens that a client may show: one from the environment, any number from a file that may change meanwhile.
 
-    OVERSIGHT_ENRICH_TOKEN ─┐                          a line a token, `#` begins a comment
-    tokens file ────────────┴─▶ digests ◀── compared with the digest of what a client sent, all of them, in constant time
+    the setting ─┐                          a line a token, `#` begins a comment
+    tokens file ─┴─▶ digests ◀── compared with the digest of what a client sent, all of them, in constant time
         └─ looked at once a second at most; a file that went bad leaves the last good tokens in force
 
 To rotate: add the new token to the file, give it to the clients, take the old one out.
@@ -26,7 +26,8 @@ from contract.errors import SettingsError
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
-VARIABLE = "OVERSIGHT_SERVE_TOKENS_FILE"
+LEAST_LETTERS = 16
+"""Of a token that other machines can try: 64 bits even in hex digits. Nobody guesses so many over a network."""
 
 
 class Tokens:
@@ -35,18 +36,26 @@ class Tokens:
     Args:
         fixed: a token that holds as long as the process runs.
         file: tokens that may change meanwhile.
+        setting, file_setting: what both are called, for messages.
+        open_to_others: other machines can try tokens, so each needs `LEAST_LETTERS`.
         quiet: say nothing of a change; those who ask for tokens do.
     Raises:
-        SettingsError: the file cannot be read, holds no token, or holds one that no HTTP header takes.
+        SettingsError: a token is too short; the file cannot be read, holds no token, or holds one that no HTTP header takes.
     """
 
-    def __init__(self, fixed: str | None = None, file: Path | None = None, *, quiet: bool = False) -> None:
+    def __init__(
+        self, fixed: str | None = None, file: Path | None = None, *, setting: str = "the token",
+        file_setting: str = "the tokens file", open_to_others: bool = False, quiet: bool = False,
+    ) -> None:  # fmt: skip
+        self._least = LEAST_LETTERS if open_to_others else 1
+        if fixed is not None and len(fixed) < self._least:
+            raise SettingsError(f"{setting} {_too_short(len(fixed))}")
         self._fixed = () if fixed is None else (_digest(fixed.encode()),)
-        self._file, self._quiet = file, quiet
+        self._file, self._file_setting, self._quiet = file, file_setting, quiet
         self._looked_s = time.monotonic()
         self._lock = threading.Lock()
         self._seen = None if file is None else _state(file)
-        self._from_file = () if file is None else read_tokens(file)
+        self._from_file = () if file is None else self._read(file)
 
     @property
     def required(self) -> bool:
@@ -77,7 +86,7 @@ class Tokens:
             if state == self._seen:
                 return
             self._seen = state
-            self._from_file = read_tokens(self._file)
+            self._from_file = self._read(self._file)
             if self._quiet:
                 return
             log.info(
@@ -91,8 +100,11 @@ class Tokens:
         finally:
             self._lock.release()
 
+    def _read(self, path: Path) -> tuple[bytes, ...]:
+        return read_tokens(path, setting=self._file_setting, least=self._least)
 
-def read_tokens(path: Path) -> tuple[bytes, ...]:
+
+def read_tokens(path: Path, *, setting: str, least: int = 1) -> tuple[bytes, ...]:
     """Digests of the tokens of a file.
 
     Raises:
@@ -101,10 +113,10 @@ def read_tokens(path: Path) -> tuple[bytes, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        raise SettingsError(f"{VARIABLE}={path} is no text in UTF-8; write one token a line") from None
+        raise SettingsError(f"{setting}={path} is no text in UTF-8; write one token a line") from None
     except OSError as error:
         raise SettingsError(
-            f"{VARIABLE}={path} cannot be read ({(error.strerror or str(error)).lower()}); "
+            f"{setting}={path} cannot be read ({(error.strerror or str(error)).lower()}); "
             f"make a file with one token a line that this user may read"
         ) from None
     tokens = []
@@ -114,19 +126,29 @@ def read_tokens(path: Path) -> tuple[bytes, ...]:
             continue
         if not all("!" <= letter <= "~" for letter in token):
             raise SettingsError(
-                f"{VARIABLE}={path}: line {number} holds a blank or a letter that no HTTP header takes; "
+                f"{setting}={path}: line {number} holds a blank or a letter that no HTTP header takes; "
                 f"expected one token a line of printable ASCII"
             )
+        if len(token) < least:
+            raise SettingsError(f"{setting}={path}: the token in line {number} {_too_short(len(token))}")
         tokens.append(_digest(token.encode()))
     if not tokens:
-        raise SettingsError(f"{VARIABLE}={path} holds no token; write one a line, or leave the setting out")
+        raise SettingsError(f"{setting}={path} holds no token; write one a line, or leave the setting out")
     return tuple(tokens)
 
 
-def warn_if_open(path: Path) -> None:
+def _too_short(n: int) -> str:
+    """The end of the message."""
+    return (
+        f"has {n} characters; an address that other machines reach needs at least {LEAST_LETTERS}. "
+        f"Make one with `openssl rand -hex 32`"
+    )
+
+
+def warn_if_open(path: Path, *, setting: str) -> None:
     """Say that every user of the machine may read the tokens."""
     if path.stat().st_mode & stat.S_IROTH:
-        log.warning("%s=%s can be read by every user of this machine; `chmod 600` it", VARIABLE, path)
+        log.warning("%s=%s can be read by every user of this machine; `chmod 600` it", setting, path)
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

@@ -1,0 +1,1 @@
+"""Measurements of what the enrich service and the console share."""

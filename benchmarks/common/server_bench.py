@@ -1,0 +1,119 @@
+"""The HTTP server of this checkout beside that of another one: throughput, latency and memory of one enrich service each.
+
+python -m benchmarks.common.server_bench --other FOLDER [--seconds S] [--silent N]
+
+    git worktree add ../before COMMIT && python -m benchmarks.common.server_bench --other ../before
+
+Both serve the model of this checkout with one worker, on the same core, and take turns within each round, so that a busy machine slows
+both. With `--silent` so many clients stop in the middle of a request meanwhile, which the other one must be able to bear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common.silent import silent_clients
+from benchmarks.enrich_service.load import compared, in_turn, paced, request
+from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, program
+from benchmarks.enrich_service.traffic import rows_of, traffic
+from enrich_service.model_file import read
+from oversight.ports import free_port
+from oversight.settings import DEFAULT_MODEL
+
+ROUNDS = 7
+ENRICH = "/v1/enrich"
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--other", type=Path, required=True, help="folder of another checkout")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
+    parser.add_argument("--silent", type=int, default=0, help="clients that stop in the middle of a request")
+    arguments = parser.parse_args()
+    contract = read(DEFAULT_MODEL).contract
+    records, rows = rows_of(None)
+    kinds = {
+        "one document, known": (traffic(records, "natural", contract, pages=1, size=1), 1),
+        "one document": (traffic(records, "distinct", contract, pages=20_000, size=1), 2),
+        "one document, 8 connections": (traffic(records, "distinct", contract, pages=20_000, size=1), 8),
+        "page of 1,000": (traffic(records, "distinct", contract, pages=60), 2),
+    }
+    keep_off_the_servers()
+    sys.stdout.write(
+        f"rows of {rows}, {ROUNDS} rounds of {arguments.seconds:g} s, {arguments.silent} silent clients\n\n"
+    )
+    sys.stdout.write(
+        "| | requests/s here | there | ratio | of processor time | p50 here / there | p99 here / there |\n|---|---|---|---|---|---|---|\n"
+    )
+    with contextlib.ExitStack() as stack:
+        ours, other = (stack.enter_context(serving(folder)) for folder in (ROOT, arguments.other.resolve()))
+        if arguments.silent:
+            stack.enter_context(silent_clients(f"http://127.0.0.1:{ours.port}", arguments.silent))
+        for name, (sent, connections) in kinds.items():
+            compare(name, ours, other, [request(ENRICH, body) for body in sent.bodies], connections, arguments.seconds)
+        memory = [peak_mb(one) for one in (ours, other)]
+        sys.stdout.write(f"\nmemory of the worker, peak: {memory[0]:.0f} MB here, {memory[1]:.0f} MB there\n")
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """The enrich service of a checkout, which shares this one's packages."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "oversight",
+        "serve",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--model",
+        str(DEFAULT_MODEL.resolve()),
+    ]
+    with program(
+        command, port, name=str(folder), ready="/v2/health/ready", env={"PYTHONPATH": str(folder)}, cwd=folder
+    ) as server:
+        yield server
+
+
+def compare(name: str, ours: Server, other: Server, requests: list[bytes], connections: int, seconds: float) -> None:
+    """Print the line of one kind of request."""
+    here, there = in_turn(
+        [(ours, requests), (other, requests)], seconds=seconds, rounds=ROUNDS, connections=connections
+    )
+    ratio, of_cpu = compared(here, there)
+    per_s = statistics.median(rate.per_s for rate in here), statistics.median(rate.per_s for rate in there)
+    latency = [half_load(one, requests, per_s=min(per_s) / 2, seconds=2 * seconds) for one in (ours, other)]
+    p50, p99 = ((latency[0][at], latency[1][at]) for at in (0, 1))
+    sys.stdout.write(
+        f"| {name} | {per_s[0]:,.0f} | {per_s[1]:,.0f} | {ratio:.2f} | {of_cpu:.2f} | {p50[0]:.2f} / {p50[1]:.2f} ms | "
+        f"{p99[0]:.2f} / {p99[1]:.2f} ms |\n"
+    )
+    sys.stdout.flush()
+
+
+def half_load(server: Server, requests: list[bytes], *, per_s: float, seconds: float) -> tuple[float, float]:
+    """p50 and p99 in milliseconds of requests at random times, the better of two turns."""
+    turns = []
+    for _ in range(2):
+        latency_s = paced(server, requests, per_s=per_s, seconds=seconds, connections=32)
+        turns.append(tuple(float(found) * 1e3 for found in np.percentile(latency_s, [50, 99])))
+    return min(turns)[0], min(turn[1] for turn in turns)
+
+
+def peak_mb(server: Server) -> float:
+    """The most memory that the worker has had."""
+    (worker,) = server.process.children()
+    status = Path(f"/proc/{worker.pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Clients that begin something and then say nothing: half a head, half a body, half a TLS handshake."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from common.worker import allow_files
+
+HALF_HEAD = b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Ty"
+HALF_BODY = (
+    b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
+    b'{"documents": ['
+)
+NOTHING = b""
+SPARE_FILES = 512
+
+
+def client_hello() -> bytes:
+    """The first bytes of a TLS handshake."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    sent = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
+    return sent.read()
+
+
+@contextlib.contextmanager
+def silent_clients(url: str, n: int, *, tls: ssl.SSLContext | None = None) -> Iterator[list[socket.socket]]:
+    """Open connections to a server, of each kind as many, which stay silent until the end.
+
+    Args:
+        url: where.
+        n: how many.
+        tls: for a server that speaks TLS: half of its kinds stop after the handshake.
+    """
+    allow_files(n + SPARE_FILES)
+    parts = urlsplit(url)
+    hello = client_hello()
+    plain = [HALF_HEAD, HALF_BODY, NOTHING]
+    kinds = [(data, False) for data in plain] if tls is None else [
+        (hello[: len(hello) // 2], False), (hello, False), (HALF_HEAD, True), (HALF_BODY, True),
+    ]  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for data, encrypted in itertools.islice(itertools.cycle(kinds), n):
+            sock = socket.create_connection((parts.hostname, parts.port), timeout=30)
+            if encrypted and tls is not None:
+                sock = tls.wrap_socket(sock, server_hostname=parts.hostname)
+            stack.enter_context(sock)
+            if data:
+                sock.sendall(data)
+            opened.append(sock)
+        yield opened

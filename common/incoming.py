@@ -1,0 +1,236 @@
+"""The bytes of one HTTP request as they arrive -> the request, once it is whole. Pure: nothing here knows a socket.
+
+    bytes ──▶ head, until an empty line ──▶ gunicorn's parser ──▶ body: Content-Length, chunks, or none ──▶ whole
+                    │                             │                    └─ longer than allowed: whole now, the rest stays unread
+                    └─ longer than allowed ───────┴──▶ ParseException
+
+gunicorn's own reader waits for the next byte, so each client that sends slowly holds a thread. Here nothing waits.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from gunicorn.http.errors import InvalidChunkSize, LimitRequestHeaders, NoMoreData, ParseException
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+
+HEAD_BYTES = 64 * 1024
+"""Longest head: request line and headers."""
+LINE_BYTES = 1024
+"""Longest line that gives a chunk's size, and longest trailer line."""
+FRAMING_BYTES = 64 * 1024
+"""Chunk sizes and trailers may take this much more than the body itself; beyond it the chunks only cost time."""
+
+_END = b"\r\n\r\n"
+
+
+class Incoming:
+    """One request of a client.
+
+    Args:
+        cfg: gunicorn's settings, for its parser.
+        client: the client's address.
+        max_body_bytes: a longer body is not read; the application then answers by its length.
+    """
+
+    def __init__(self, cfg: Any, client: Any, *, max_body_bytes: int) -> None:
+        self._cfg, self._client, self._max_body_bytes = cfg, client, max_body_bytes
+        self._head = bytearray()
+        self._body: Sized | Chunks | None = None
+        self.request: Request | None = None
+        """The head, as soon as it is there."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held here."""
+        return len(self._head) + (0 if self._body is None else self._body.size)
+
+    @property
+    def begun(self) -> bool:
+        """Whether any byte of the request came."""
+        return bool(self._head) or self.request is not None
+
+    @property
+    def missing(self) -> int:
+        """How many bytes to ask the socket for."""
+        return 0 if self._body is None else self._body.missing
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for `100 Continue` before it sends the body; asked once."""
+        request = self.request
+        if request is None or not request._expected_100_continue:
+            return False
+        request._expected_100_continue = False
+        return True
+
+    def feed(self, data: bytes) -> bool:
+        """Take what arrived. True: the request is whole.
+
+        Raises:
+            ParseException: it is no valid HTTP.
+        """
+        if self._body is not None:
+            return self._body.feed(data)
+        searched = max(0, len(self._head) - 3)
+        self._head += data
+        end = self._head.find(_END, searched, HEAD_BYTES + len(_END))
+        if end < 0:
+            if len(self._head) > HEAD_BYTES:
+                self._parse(bytes(self._head))
+            return False
+        rest = bytes(self._head[end + len(_END) :])
+        self.request = self._parse(bytes(self._head[: end + len(_END)]))
+        self._head.clear()
+        self._body = self._framing()
+        return self._body.feed(rest)
+
+    def cut_short(self) -> bool:
+        """The client sends no more. True: there is a head to answer, with the part of the body that came.
+
+        Raises:
+            ParseException: what came is no valid HTTP.
+        """
+        if self.request is None and self._head:
+            try:
+                self._parse(bytes(self._head))
+            except LimitRequestHeaders:
+                return False
+        if isinstance(self._body, Chunks):
+            raise InvalidChunkSize(b"the last chunk is missing")
+        return self.request is not None
+
+    def finish(self) -> tuple[Request, bytes]:
+        """The request with its body, to be read at once, and what came behind it: the start of the next one."""
+        if self.request is None or self._body is None:
+            raise RuntimeError("the request has no head yet")
+        self.request.body = io.BytesIO(self._body.content)
+        if self._body.too_long:
+            self.request.force_close()
+        return self.request, self._body.rest
+
+    def _parse(self, head: bytes) -> Request:
+        try:
+            return next(RequestParser(self._cfg, iter((head,)), self._client))
+        except (NoMoreData, StopIteration):
+            raise LimitRequestHeaders("the head has no end") from None
+
+    def _framing(self) -> Sized | Chunks:
+        """How long the body is. gunicorn's parser has refused a head that says it in two ways."""
+        headers = dict(self.request.headers) if self.request is not None else {}
+        if "TRANSFER-ENCODING" in headers:
+            return Chunks(self._max_body_bytes)
+        return Sized(int(headers.get("CONTENT-LENGTH", 0)), self._max_body_bytes)
+
+
+class Sized:
+    """A body of a stated length."""
+
+    def __init__(self, length: int, max_bytes: int) -> None:
+        self.too_long = length > max_bytes
+        self.missing = 0 if self.too_long else length
+        self.size = 0
+        self.rest = b""
+        self._content = bytearray()
+
+    @property
+    def content(self) -> bytes:
+        """What came of it."""
+        return bytes(self._content)
+
+    def feed(self, data: bytes) -> bool:
+        """Take what arrived; True: nothing is missing."""
+        mine = data[: self.missing]
+        self._content += mine
+        self.missing -= len(mine)
+        self.size += len(mine)
+        if not self.too_long:
+            self.rest += data[len(mine) :]
+        return not self.missing
+
+
+class Chunks:
+    """A body in chunks: `SIZE;extension CRLF bytes CRLF`, the last of size 0, then trailers and an empty line."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.too_long = False
+        self.missing = 0
+        self.size = 0
+        self.rest = b""
+        self._max_bytes = max_bytes
+        self._buffer = bytearray()
+        self._content = bytearray()
+        self._framing = 0
+        self._in_trailers = False
+
+    @property
+    def content(self) -> bytes:
+        """What came of it, without sizes and trailers."""
+        return bytes(self._content)
+
+    def feed(self, data: bytes) -> bool:
+        """Take what arrived; True: the last chunk is there, or there is more than allowed.
+
+        Raises:
+            ParseException: these are no chunks.
+        """
+        self._buffer += data
+        while True:
+            if self.missing and not self._take():
+                return False
+            if self.size > self._max_bytes:
+                self.too_long = True
+                return True
+            line = self._line()
+            if line is None:
+                return False
+            if self._in_trailers and not line:
+                self.rest = bytes(self._buffer)
+                return True
+            if not self._in_trailers:
+                self._begin(line)
+
+    def _take(self) -> bool:
+        """Take of the chunk what is there; True: it and its line end are whole."""
+        wanted = self.missing - 2
+        taken = self._buffer[: max(0, wanted)]
+        if taken:
+            self._content += taken
+            self.size += len(taken)
+            self.missing -= len(taken)
+            del self._buffer[: len(taken)]
+        if self.missing > 2:
+            return self.size > self._max_bytes
+        if len(self._buffer) < 2:
+            return False
+        if self._buffer[:2] != b"\r\n":
+            raise InvalidChunkSize(b"a chunk is longer than it says")
+        del self._buffer[:2]
+        self.missing = 0
+        return True
+
+    def _line(self) -> bytes | None:
+        end = self._buffer.find(b"\r\n", 0, LINE_BYTES)
+        if end < 0:
+            if len(self._buffer) >= LINE_BYTES:
+                raise InvalidChunkSize(b"the line of a chunk's size has no end")
+            return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 2]
+        self._framing += end + 4
+        if self._framing > self.size + FRAMING_BYTES:
+            raise InvalidChunkSize(b"the chunks are far too small")
+        return line
+
+    def _begin(self, line: bytes) -> None:
+        size = line.partition(b";")[0].rstrip(b" \t")
+        if not size or len(size) > 16 or any(letter not in b"0123456789abcdefABCDEF" for letter in size):
+            raise InvalidChunkSize(size)
+        length = int(size, 16)
+        self._in_trailers = length == 0
+        self.missing = length + 2 if length else 0
+
+
+__all__ = ["Chunks", "Incoming", "ParseException", "Sized"]

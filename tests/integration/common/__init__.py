@@ -1,0 +1,1 @@
+"""Tests of what the enrich service and the console share."""
