@@ -44,7 +44,7 @@ def fill(value: Any, parameters: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         return {key: fill(child, parameters) for key, child in value.items()}
     if isinstance(value, list):
-        return [fill(child, parameters) for child in value]
+        return [item for child in value for item in _filled(child, parameters)]
     if not isinstance(value, str) or not value.startswith("$"):
         return value
     name = value[1:]
@@ -54,3 +54,9 @@ def fill(value: Any, parameters: Mapping[str, Any]) -> Any:
     if name not in parameters:
         raise InputError(f"a file of es_pipelines names {value!r}, expected one of {sorted(parameters)}; correct it")
     return parameters[name]
+
+
+def _filled(child: Any, parameters: Mapping[str, Any]) -> list[Any]:
+    """One item of a list; the items of a parameter that is a list itself take its place."""
+    value = fill(child, parameters)
+    return value if isinstance(child, str) and isinstance(value, list) else [value]

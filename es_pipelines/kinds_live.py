@@ -24,6 +24,11 @@ from es_pipelines.kinds import Action, Installation, Kind, Need, Resource, Stand
 from es_pipelines.marks import Mark, from_meta
 
 BLOCKS = ("read_only_allow_delete", "read_only", "write")
+"""What stops an index from being written to."""
+PIPELINES = ("index.default_pipeline", "index.final_pipeline")
+"""Settings that say which pipelines a write runs through; older indices of a stream need them for rewrites."""
+NONE = (None, "_none")
+"""No pipeline."""
 IN_PLACE = ("ignore_above", "ignore_malformed")
 """What a mapping takes for a field that is already there."""
 
@@ -50,13 +55,14 @@ class Live(Kind):
 
     def _stream(self, es: Elasticsearch, name: str, namespace: str) -> Standing:
         found = call(es, "GET", f"/_data_stream/{name}").body["data_streams"][0]
-        index = found["indices"][-1]["index_name"]
+        *before, index = [str(index["index_name"]) for index in found["indices"]]
         body = _body("data stream", call(es, "GET", f"/{index}").body[index])
         ours = found["template"] == f"oversight-stream-{namespace}"
+        more = {"template": found["template"], "write_index": index, "failures": _failures(found)}
         return Standing(
             self.name,
             name,
-            {**body, "template": found["template"], "write_index": index, "failures": _failures(found)},
+            {**body, **more, "older": _pipelines_of(es, name, before)},
             Mark(namespace, "", "") if ours else None,
         )
 
@@ -69,8 +75,8 @@ class Live(Kind):
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
         """The template that it was made from, and its pipeline."""
-        pipeline = body.get("settings", {}).get("index.default_pipeline")
-        return {str(name) for name in (body.get("template"), pipeline) if name}
+        pipelines = [body.get("settings", {}).get(name) for name in PIPELINES]
+        return {str(name) for name in (body.get("template"), *pipelines) if name not in NONE}
 
     def stranger(self, standing: Standing, installation: Installation) -> str:
         """It must be of this kind, and made from our template."""
@@ -103,10 +109,15 @@ class Live(Kind):
             return step.because(Action.BLOCKED, _lift(blocked, wanted.name))
         target = self.normal(wanted.body)
         stands = _projected(standing.body, target)
-        if stands == target:
+        older = _without_guard(standing, target["settings"])
+        if stands == target and not older:
             return replace(step, action=Action.UNCHANGED)
-        step = replace(step, changes=(stands, target))
-        edited = [name for name, value in target["settings"].items() if stands["settings"].get(name) != value]
+        step = replace(step, changes=({**stands, **older}, target))
+        edited = [
+            name
+            for name, value in target["settings"].items()
+            if _is_edited(stands["settings"].get(name), value, target)
+        ]
         if edited and not installation.force:
             reason = f"a person changed {', '.join(edited)}; --force puts it back"
             return replace(step, action=Action.KEEP, reason=reason)
@@ -128,7 +139,7 @@ class Live(Kind):
             return step
         target, standing = self.normal(step.wanted.body), step.standing
         stands = _projected(standing.body, target) if standing is not None else {}
-        if stands.get("settings") != target["settings"]:
+        if stands.get("settings") != target["settings"] or (standing and _without_guard(standing, target["settings"])):
             call(es, "PUT", f"/{step.name}/_settings", target["settings"])
         if step.action == Action.ROLL_OVER:
             return self.roll_over(es, step)
@@ -243,6 +254,27 @@ class PlainIndex(Live):
             f"index {step.name} does not take the mapping that is wanted ({step.reason}), and a plain index cannot roll over; "
             f"take another OVERSIGHT_NAMESPACE, or delete the index"
         )
+
+
+def _pipelines_of(es: Elasticsearch, stream: str, indices: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Pipelines of indices behind a stream, by index; empty settings where an index has none."""
+    if not indices:
+        return {}
+    answer = call(es, "GET", f"/{stream}/_settings/{','.join(PIPELINES)}").body
+    return {name: normal.settings(answer.get(name, {}).get("settings", {})) for name in indices}
+
+
+def _without_guard(standing: Standing, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Older indices of a stream with other pipelines than the newest is to have: rewrites go there."""
+    older = standing.body.get("older", {})
+    return {
+        index: found for index, found in older.items() if any(found.get(name) != wanted.get(name) for name in PIPELINES)
+    }
+
+
+def _is_edited(stands: Any, wanted: Any, target: Mapping[str, Any]) -> bool:
+    """Whether a person gave a setting its value: it is neither what is wanted, nor unset, nor what Oversight wrote before."""
+    return stands not in (wanted, None, target["settings"].get("index.final_pipeline"))
 
 
 def _failures(stream: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ A field has one home: to add one, change `contract/fields.py` or the model, then
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from contract.artifact import Feature, ModelContract
@@ -42,8 +43,22 @@ DERIVED = (
 KEPT = ("oversight.truth.label", "oversight.original.base64")
 """All that is kept of incoming `oversight.*`."""
 
-KEPT_WHEN_STORED = ("feedback", "shipped")
+KEPT_OF_COPIES = ("shipped",)
+"""Kept of `oversight.*` besides, where a document of ours arrives as a new one."""
+KEPT_WHEN_STORED = (
+    *KEPT_OF_COPIES,
+    "feedback",
+    "prediction",
+    "model",
+    "shadow",
+    "alert",
+    "suppressed",
+    "suppressed_by",
+)
 """Kept of `oversight.*` besides, where a stored document runs through again."""
+
+PLAIN_ROOTS = ("oversight", "event", "error", "rule", "threat")
+"""Roots of the fields that nobody but us may write; where no script runs, plain processors clear them."""
 
 FLOAT_MAX = 3.4028234e38
 """Largest number that a `float` mapping and the model's 32-bit inputs hold."""
@@ -102,12 +117,14 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
     Args:
         contract: the model whose features the events hold.
         namespace: the installation.
-        data_streams: whether the engine has them; without, a stored document is told by its content alone.
+        data_streams: whether the engine has them. There a document that arrives under the name of a backing index was stored
+            before; on another engine each write through a pipeline counts as a new document.
     """
     columns = columns_of(contract)
     fields = [feature.field for feature in columns.features]
     kdd = set(fields) >= {field_of(column) for column in COLUMNS}
     labels = path_set(known_labels(contract))
+    backing = f"ds-{stream_name(namespace)}-" if data_streams else ""
     constants = {
         "event.module": "oversight", "event.dataset": DATASET,
         "data_stream.type": "logs", "data_stream.dataset": DATASET, "data_stream.namespace": namespace,
@@ -136,11 +153,12 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "largest": 9.2e18,
         },
         "stream": stream_name(namespace),
-        "stored_by_name": data_streams,
+        "backing": backing,
         "namespace": namespace,
         "dataset": DATASET,
         "ecs_version": ECS_VERSION,
         "metadata": path_set(METADATA),
+        "plain_dotted": dotted_removal(),
         "failure_codes": OF_PROCESSOR,
         "plain_row": {
             **plain_row(
@@ -149,6 +167,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "ecs_version": ECS_VERSION,
             "unusual": ['"', "\n", "\r", *(mark for mark in DELIMITERS if mark != ",")],
             "max_word": MAX_WORD,
+            "backing": backing,
         },
         "features": {
             "features": [_feature(feature, columns) for feature in columns.features],
@@ -173,6 +192,8 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "constants": path_set(f"{path}={value}" for path, value in constants.items()),
             "kept": path_set(KEPT),
             "kept_when_stored": path_set(KEPT_WHEN_STORED),
+            "kept_of_copies": path_set(KEPT_OF_COPIES),
+            "shipped_fields": path_set(SHIPPED_FIELDS),
             "max_depth": MAX_DEPTH,
             "max_line_fields": MAX_LINE_FIELDS,
             "half": _half(columns),
@@ -182,6 +203,25 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
 
 def _names(columns: Columns) -> str:
     return path_set(f"{feature.name}={feature.field}" for feature in columns.features)
+
+
+def dotted_removal() -> list[dict[str, Any]]:
+    """Processors that take away our fields in dotted spelling, where no script can: made nested, then removed.
+
+    The longest names first, since a short one in the way (`oversight.feedback`) would keep a long one from being nested.
+    """
+    paths = [field.name for field in FIELDS if field.name.partition(".")[0] in PLAIN_ROOTS]
+    below = sorted({*paths, *parents(paths)} - set(PLAIN_ROOTS), key=lambda path: (-path.count("."), path))
+    found: list[dict[str, Any]] = []
+    for depth, group in groupby(below, key=lambda path: path.count(".")):
+        for path in group:
+            told = f"{path} in dotted spelling becomes nested"
+            options = {"tag": f"plain-nest-{path}", "description": told, "field": path, "ignore_failure": True}
+            found.append({"dot_expander": options})
+        told = "Fields that are ours, which were dotted"
+        options = {"tag": f"plain-clear-{depth}", "description": told, "field": [*PLAIN_ROOTS]}
+        found.append({"remove": {**options, "ignore_missing": True, "ignore_failure": True}})
+    return found
 
 
 def _half(columns: Columns) -> int:
@@ -266,10 +306,10 @@ def parents(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def tags(processors: Iterable[Mapping[str, Any]]) -> list[str]:
+def tags(processors: Iterable[Mapping[str, Any] | str]) -> list[str]:
     """Tags of the processors of one list, those of their `on_failure` included."""
     found: list[str] = []
     for processor in processors:
-        for options in processor.values():
+        for options in processor.values() if isinstance(processor, Mapping) else ():  # else a `$name`
             found += [options["tag"], *tags(options.get("on_failure", []))]
     return found

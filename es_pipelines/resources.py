@@ -91,7 +91,7 @@ def _stream(
     """Templates count for new indices only; what is written to now must say the same."""
     name = stream_name(namespace)
     body = {
-        "settings": {"index": {"default_pipeline": known["pipeline.router"]}},
+        "settings": {"index": {"default_pipeline": "_none", "final_pipeline": known["pipeline.router"]}},
         "mappings": {"properties": _merged(_fields(), properties(model_fields(contract)))},
     }
     found = [Resource("data stream lifecycle", name, _lifecycle(retention))] if engine.lifecycle else []

@@ -117,8 +117,8 @@ def failed_documents(
 ) -> Iterator[bytes]:
     """What to store in place of a refused event, the fullest first: each later one gives a mapping less to refuse.
 
-    They are written with the pipeline `_none`, so they look as the pipeline leaves a failed event, which can be
-    run again over `event.original`.
+    They look as the pipeline leaves a failed event, so it keeps them as failed and parses nothing: what was refused is
+    not refused again. `oversight retry` runs the pipeline over `event.original`.
     """
     message, is_text = text_of(line.content)
     event = {"original": message, "ingested": now, "kind": "pipeline_error"}

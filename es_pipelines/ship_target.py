@@ -97,9 +97,11 @@ def _settings_of_template(es: Elasticsearch, stream: str) -> dict[str, Any]:
 
 
 def _required_pipeline(settings: dict[str, Any], stream: str) -> str:
-    pipeline = str(settings.get("index", {}).get("default_pipeline", ""))
-    if OURS not in pipeline:
-        found = f"its pipeline is {pipeline!r}" if pipeline else "it has no ingest pipeline"
+    index = settings.get("index", {})
+    named = [str(index[name]) for name in ("final_pipeline", "default_pipeline") if index.get(name, "_none") != "_none"]
+    pipeline = next((name for name in named if OURS in name), "")
+    if not pipeline:
+        found = f"its pipeline is {named[0]!r}" if named else "it has no ingest pipeline"
         raise InputError(f"{stream} is not provisioned ({found}); run {hints.run('provision')} first")
     return pipeline
 

@@ -53,7 +53,10 @@ def state(es: Elasticsearch, namespace: str) -> dict[str, Any]:
         for index, body in dict(quiet.indices.get(index=name).body).items():
             if isinstance(body, dict) and "mappings" in body:
                 settings = body["settings"]["index"]
-                found[index] = {"mappings": body["mappings"], "default_pipeline": settings.get("default_pipeline")}
+                found[index] = {
+                    "mappings": body["mappings"],
+                    "pipelines": [settings.get(f"{which}_pipeline") for which in ("default", "final")],
+                }
     return {kind: _in_order(body) for kind, body in found.items()}
 
 

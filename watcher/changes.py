@@ -2,7 +2,7 @@
 
 hit + partial document ────────▶ `update`: merged, no pipeline runs ─────────────┐
                                                                                   ├─▶ only on the write that was read
-hit + document + pipeline ─────▶ `index`: replaced by what the pipeline makes ────┘
+hit + whole document ──────────▶ `index`: replaced by what its index's pipelines make ┘
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ DONE = (200, 201)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write of a bulk request: a partial document, or (with a pipeline) a whole one that runs through it."""
+    """One write of a bulk request: a partial document, or a whole one that runs through the pipelines of its index."""
 
     hit: Hit
     document: Mapping[str, Any]
-    pipeline: str | None = None
+    whole: bool = False
 
 
 def operations(changes: Sequence[Change]) -> list[Mapping[str, Any]]:
     """The lines of a bulk request, two for each change; each only takes place on the write that was read."""
     lines: list[Mapping[str, Any]] = []
     for each in changes:
-        if each.pipeline is None:
-            lines += [{"update": each.hit.target}, {"doc": each.document}]
+        if each.whole:
+            lines += [{"index": each.hit.target}, each.document]
         else:
-            lines += [{"index": {**each.hit.target, "pipeline": each.pipeline}}, each.document]
+            lines += [{"update": each.hit.target}, {"doc": each.document}]
     return lines
 
 

@@ -1,10 +1,11 @@
 """Give failed documents another try, each in the way in which it failed.
 
     failed by the endpoint ──▶ update: status pending, error.* null ────────────────────────▶ pending
-    failed by a pipeline ──▶ the whole document, through its index's pipeline once more ──┬─▶ pending
-                             (bulk `index` on the write that was read)                    └─▶ failed anew, error.* of now
+    failed by a pipeline ──▶ the whole document, through its index's pipelines once more ──┬─▶ pending
+                             (bulk `index` on the write that was read)                     └─▶ failed again, error.* of now
 
-The pipeline finds the raw line in `event.original`, and keeps `event.ingested` and `oversight.feedback`.
+The pipeline finds the raw line in `event.original`. In a data stream it keeps `event.ingested` and `oversight.feedback`.
+Without data streams it takes each write for a new document, so a second write puts these two back.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from elasticsearch import Elasticsearch
 from contract.documents import leaves, lookup, lookup_clear, nest
 from contract.fields import FAILED, PENDING, STATUS
 from watcher.actions import OUR_INDEX, in_the_way
-from watcher.changes import Change
+from watcher.changes import Change, send
 from watcher.engine import engine_faults
-from watcher.poll import Hit
+from watcher.poll import Hit, hit_of
 from watcher.selection import Query
 from watcher.sweep import Changer, Hooks, Limits, Swept, sweep
 
 BY_PIPELINE = ("oversight.failure.processor", "oversight.failure.pipeline")
 """Only a pipeline names these."""
+PIPELINES = ("index.default_pipeline", "index.final_pipeline")
+PUT_BACK = ("event.ingested", "oversight.feedback")
+"""What a document keeps whatever its pipelines make of it."""
 CAUSES_HERE, CAUSES_ELSEWHERE = ("error", "oversight.failure"), ("oversight.failure",)
 """What says why a document failed: taken back with the status, in our stream and in any other index."""
 
@@ -58,9 +62,11 @@ def retry(
     retried = Retried()
 
     def wrote(changes: Sequence[Change]) -> None:
-        parsed = [each.hit for each in changes if each.pipeline is not None]
+        parsed = [each.hit for each in changes if each.whole]
         retried.pending += len(changes) - len(parsed)
-        for kind in _kinds_now(es, index, parsed):
+        now = _as_they_are_now(es, index, parsed)
+        _put_back(es, index, parsed, now)
+        for kind in map(_kind_of, now):
             if kind is None:
                 retried.pending += 1
             else:
@@ -76,19 +82,18 @@ def retry(
 
 
 def changer(es: Elasticsearch) -> Changer:
-    """What to do with one failed document; asks once for the pipeline of each index."""
-    pipelines: dict[str, str | None] = {}
+    """What to do with one failed document; asks once for the pipelines of each index."""
+    has_pipeline: dict[str, bool] = {}
 
     def change(hit: Hit) -> Change | str:
         if not failed_in_pipeline(hit.source):
             path = in_the_way(hit)
             return f"{path} is no object" if path else Change(hit, given_back(hit))
-        if hit.index not in pipelines:
-            pipelines[hit.index] = _pipeline_of(es, hit.index)
-        pipeline = pipelines[hit.index]
-        if pipeline is None:
-            return "its index has no default pipeline"
-        return Change(hit, hit.source, pipeline)
+        if hit.index not in has_pipeline:
+            has_pipeline[hit.index] = _has_pipeline(es, hit.index)
+        if not has_pipeline[hit.index]:
+            return "its index has no pipeline"
+        return Change(hit, asked_again(hit.source) if OUR_INDEX.fullmatch(hit.index) else hit.source, whole=True)
 
     return change
 
@@ -106,6 +111,13 @@ def given_back(hit: Hit) -> dict[str, Any]:
     return nest({STATUS: PENDING, **dict.fromkeys(_paths(hit.source, roots))})
 
 
+def asked_again(source: Mapping[str, Any]) -> dict[str, Any]:
+    """A failed document of ours as it is sent: pending, without its failure, so that the pipeline parses the line."""
+    ours = source.get("oversight")
+    kept = {name: value for name, value in source.items() if name != "error"}
+    return {**kept, "oversight": {**(ours if isinstance(ours, Mapping) else {}), "status": PENDING, "failure": None}}
+
+
 def _paths(source: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
     """Values that are there in nested spelling below some roots: the only ones that a partial update can take back."""
     return [
@@ -115,17 +127,15 @@ def _paths(source: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
     ]
 
 
-def _pipeline_of(es: Elasticsearch, index: str) -> str | None:
-    """The pipeline through which an index takes its documents."""
-    name = "index.default_pipeline"
+def _has_pipeline(es: Elasticsearch, index: str) -> bool:
+    """Whether an index takes its documents through a pipeline."""
     with engine_faults("reading settings", index=index):
         settings = es.indices.get_settings(index=index, flat_settings=True)[index]["settings"]
-    found = settings.get(name) or lookup(settings, name)
-    return None if found in (None, "_none") else str(found)
+    return any((settings.get(name) or lookup(settings, name)) not in (None, "_none") for name in PIPELINES)
 
 
-def _kinds_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[str | None]:
-    """Why each of some documents is failed now; None for one that is not."""
+def _as_they_are_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[Hit | None]:
+    """Some documents after the pipelines; None for one that is gone."""
     if not hits:
         return []
     wanted = [
@@ -133,8 +143,28 @@ def _kinds_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[str |
         for hit in hits
     ]  # fmt: skip
     with engine_faults("reading what the pipeline made", index=index):
-        found = es.mget(docs=wanted, source_includes=[STATUS, "error.type"])["docs"]
-    sources = [item.get("_source") or {} for item in found]
-    return [
-        str(lookup_clear(source, "error.type")) if lookup_clear(source, STATUS) == FAILED else None for source in sources
-    ]  # fmt: skip
+        found = es.mget(docs=wanted, source_includes=[STATUS, "error.type", *PUT_BACK])["docs"]
+    return [hit_of(item) if item.get("found") else None for item in found]
+
+
+def _kind_of(hit: Hit | None) -> str | None:
+    """Why a document is failed now; None for one that is not."""
+    source = hit.source if hit is not None else {}
+    return str(lookup_clear(source, "error.type")) if lookup_clear(source, STATUS) == FAILED else None
+
+
+def _put_back(es: Elasticsearch, index: str, before: Sequence[Hit], now: Sequence[Hit | None]) -> None:
+    """Arrival and verdict, where the pipelines took the document for a new one."""
+    changes = [
+        Change(after, nest(lost))
+        for hit, after in zip(before, now, strict=True)
+        if after is not None and OUR_INDEX.fullmatch(hit.index) and (lost := _lost(hit.source, after.source))
+    ]
+    if changes:
+        with engine_faults("putting verdicts and times of arrival back", index=index):
+            send(es, changes)
+
+
+def _lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    values = {path: lookup_clear(before, path) for path in PUT_BACK}
+    return {path: value for path, value in values.items() if value is not None and value != lookup_clear(after, path)}

@@ -148,7 +148,7 @@ def test_integers_beyond_64_bits_lose_no_event(streams: Elasticsearch, namespace
     assert from_line["oversight"]["failure"]["pipeline"] == f"oversight-json-{namespace}"
     shipped = {"message": LINE, "uid": 2**64, "oversight": {"status": "enriched"}, "user": {"id": "ann"}}
     first = stored(streams, namespace, shipped)["_source"]
-    (again,) = simulate(streams, namespace, [{**first, "uid": 1}], index=".ds-x")
+    (again,) = simulate(streams, namespace, [{**first, "uid": 1}], index=f".ds-{stream_name(namespace)}-000001")
     assert again is not None
     assert again["oversight"]["status"] == "pending"
     for document, original in ((from_line, line), (first, LINE)):

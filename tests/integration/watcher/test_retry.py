@@ -8,6 +8,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from es_pipelines.capabilities import ask
 from tests.acceptance.commands import Desk
 from tests.artifacts import HOT
 from tests.integration.watcher.conftest import Place, WithPipelines, event
@@ -126,9 +127,9 @@ class TestThroughThePipeline(WithPipelines):
     def test_a_lost_pipeline_leaves_the_documents_as_they_are(self, stream: Place) -> None:
         stream.es.index(index=stream.index, id="a", document={"message": "text"}, op_type="create", refresh=True)
         (hit,) = stream.all().values()
-        stream.es.indices.put_settings(index=hit["_index"], settings={"index.default_pipeline": "_none"})
+        stream.es.indices.put_settings(index=hit["_index"], settings={"index.final_pipeline": "_none"})
         done = again(stream)
-        assert dict(done.swept.spared) == {"its index has no default pipeline": 1}
+        assert dict(done.swept.spared) == {"its index has no pipeline": 1}
         assert stream.all()["a"]["_version"] == hit["_version"]
 
     def test_killed_in_the_middle_it_has_lost_nothing_and_goes_on(
@@ -149,17 +150,21 @@ class TestThroughThePipeline(WithPipelines):
         found = stream.all()
         assert len(found) == count
         states = {(hit["_source"]["oversight"]["status"], hit["_version"]) for hit in found.values()}
-        assert states == {("failed", 1), ("pending", 2)}
+        written = (
+            {2} if ask(stream.es).data_streams else {2, 3}
+        )  # where there are none, arrival is put back by a second write
+        assert states >= {("failed", 1)}
+        assert {version for status, version in states if status == "pending"} <= written
         swept = again(stream).swept
         assert (swept.refused.total(), swept.left) == (0, 0)
-        assert stream.versions() == {2}
+        assert stream.versions() <= written
         assert stream.statuses() == ["pending"] * count
 
 
 def mend(stream: Place) -> None:
     """Let the pipeline take tildes for commas."""
-    name = next(iter(stream.es.indices.get_settings(index=stream.index, name="index.default_pipeline").values()))
-    router = name["settings"]["index"]["default_pipeline"]
+    name = next(iter(stream.es.indices.get_settings(index=stream.index, name="index.final_pipeline").values()))
+    router = name["settings"]["index"]["final_pipeline"]
     body = dict(stream.es.ingest.get_pipeline(id=router)[router])
     tildes = {"gsub": {"field": "event.original", "pattern": "~", "replacement": ",", "ignore_missing": True}}
     stream.es.ingest.put_pipeline(id=router, body={**body, "processors": [tildes, *body["processors"]]})

@@ -8,6 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.fields import stream_name
+from es_pipelines.parameters import pipeline_id
 from es_pipelines.provision import provision, remove
 from tests.artifacts import TURBINE
 from tests.integration.watcher.conftest import Place
@@ -81,11 +82,16 @@ def test_the_update_runs_no_pipeline_again(opensearch_url: str, namespace: str, 
         stream, counter = Place(es, stream_name(namespace)), f"oversight-test-counter-{namespace}"
         count = {"source": "ctx.tags = ctx.tags == null ? ['seen'] : ctx.tags; ctx.tags.add('seen')"}
         es.ingest.put_pipeline(id=counter, processors=[{"script": count}])
+        last = [{"pipeline": {"name": pipeline_id("router", namespace)}}, {"script": count}]
+        es.ingest.put_pipeline(id=f"{counter}-last", processors=last)
         try:
-            es.indices.put_settings(index=stream.index, settings={"index.final_pipeline": counter})
+            es.indices.put_settings(
+                index=stream.index,
+                settings={"index.default_pipeline": counter, "index.final_pipeline": f"{counter}-last"},
+            )
             send(stream, 0, 9)
             before = {doc_id: source["tags"] for doc_id, source in stream.sources().items()}
-            assert before["line-0"] == ["seen", "seen"]
+            assert before["line-0"] == ["seen"] * 3
             stream.watch(service)
             assert {doc_id: source["tags"] for doc_id, source in stream.sources().items()} == before
             assert stream.statuses() == ["enriched"] * 9
@@ -93,6 +99,7 @@ def test_the_update_runs_no_pipeline_again(opensearch_url: str, namespace: str, 
         finally:
             remove(es, namespace)
             es.ingest.delete_pipeline(id=counter)
+            es.ingest.delete_pipeline(id=f"{counter}-last")
 
 
 @pytest.mark.opensearch

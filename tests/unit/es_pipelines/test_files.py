@@ -14,7 +14,7 @@ from contract.fields import BY_NAME
 from es_pipelines.capabilities import Capabilities
 from es_pipelines.failures import CODES, OF_PROCESSOR
 from es_pipelines.files import fill, pipelines, read_yaml
-from es_pipelines.parameters import PIPELINES, parameters
+from es_pipelines.parameters import PIPELINES, dotted_removal, parameters, pipeline_id
 from es_pipelines.resources import model_fields, resources
 from tests.artifacts import TURBINE
 from tests.pipelines import FLOW, KDD99
@@ -26,6 +26,7 @@ SCRIPTS = {
     if item.name.endswith(".painless")
 }
 SOURCES = {name: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
+FILLED = pipelines(parameters(KDD99, "unit", data_streams=True), "unit")
 ELASTICSEARCH = Capabilities(
     data_streams=True,
     index_mode=True,
@@ -50,7 +51,7 @@ def processors(listed: list[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[s
 
 ALL = [
     (name, kind, options)
-    for name, body in SOURCES.items()
+    for name, body in FILLED.items()
     for kind, options in processors([*body["processors"], *body.get("on_failure", [])])
 ]
 
@@ -128,9 +129,26 @@ def test_every_failure_code_is_listed_once() -> None:
     assert set(OF_PROCESSOR) <= tags
 
 
-def test_there_is_no_final_pipeline() -> None:
-    """A final pipeline would run again on every update of a stored document."""
-    assert "final_pipeline" not in str(resources(KDD99, "unit", ELASTICSEARCH))
+def test_the_pipelines_are_the_final_one_and_there_is_no_default() -> None:
+    """Whoever sends a document can ask for another pipeline in place of the default one, never of the final one."""
+    for engine in (ELASTICSEARCH, Capabilities(data_streams=False, index_mode=False)):
+        found = {resource.name: resource.body for resource in resources(KDD99, "unit", engine)}
+        wanted = {"default_pipeline": "_none", "final_pipeline": pipeline_id("router", "unit")}
+        assert found["logs-oversight.connection-unit"]["settings"]["index"] == wanted
+        template = found["oversight-settings-unit"]["template"]["settings"]["index"]
+        assert {name: template[name] for name in wanted} == wanted
+
+
+def test_where_no_script_runs_each_dotted_spelling_of_our_fields_is_cleared() -> None:
+    """Long names are nested before short ones, which would be in their way; a removal follows each length."""
+    listed = [(kind, options["field"]) for processor in dotted_removal() for kind, options in processor.items()]
+    nested = [field for kind, field in listed if kind == "dot_expander"]
+    assert {"oversight.feedback", "oversight.feedback.verdict", "oversight.status", "rule.name", "event.kind"} <= {
+        *nested
+    }
+    assert [name.count(".") for name in nested] == sorted((name.count(".") for name in nested), reverse=True)
+    assert [kind for kind, _ in listed].count("remove") == 3
+    assert listed[-1] == ("remove", ["oversight", "event", "error", "rule", "threat"])
 
 
 def test_a_models_features_become_mappings() -> None:
