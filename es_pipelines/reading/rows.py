@@ -69,6 +69,7 @@ class Rows:
         self._known, self._given = known, delimiter
         self.delimiter = delimiter
         self.header: Header | None = None
+        self._place = NO_HEADER
         self.label_at: int | None = None
         """The column of the label by the header, counted from 0."""
         self._beside = self._of_delimiter()
@@ -98,7 +99,7 @@ class Rows:
         content = line.content
         if line.offset == 0:
             content = content.removeprefix(BYTE_ORDER_MARK)
-        if not content.strip():
+        if not content or content.isspace():
             return self._row(line, What.BLANK)
         if self._attributes is not None:
             return self._declaration(line, content.decode(errors="replace").strip(), self._attributes)
@@ -118,10 +119,6 @@ class Rows:
         return Row(line, What.EVENT, self._beside, self._place, self._label(content))
 
     @property
-    def _place(self) -> int:
-        return NO_HEADER if self.header is None or self._arff else self.header.offset
-
-    @property
     def _delimiters(self) -> tuple[str, ...]:
         return DELIMITERS if self._given is None else (self._given,)
 
@@ -136,6 +133,7 @@ class Rows:
             )
         self._fresh, self.header, self.delimiter = False, header, header.delimiter
         self._beside = header.beside(self._known)
+        self._place = NO_HEADER if self._arff else header.offset
         self.label_at = header.label_at(self._known)
 
     def _of_delimiter(self) -> dict[str, Any] | None:
