@@ -1,10 +1,14 @@
 """The embedded engine: `noida-db`, one small binary that speaks Elasticsearch's REST API. For the demo and the tests.
 
-Its Python launcher leaves the engine running when it is ended, so the binary is started itself and its own pid is kept.
+The package names no author and no source, so nobody outside can check what the program does. It runs confined
+(`oversight.confined`), with data that may be lost, and is in no serving install. None of its Python code runs: its launcher
+leaves the engine running when it is ended, so the binary is started itself and its own pid is kept.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import psutil
@@ -25,13 +29,10 @@ def binary() -> Path:
     Raises:
         SettingsError: the package is not installed.
     """
-    try:
-        import noida_db
-    except ImportError:
-        raise SettingsError(
-            f"the embedded engine is not installed; run `make demo`, or {install_command('embedded')}"
-        ) from None
-    return Path(noida_db.__file__).parent / "noida-db"
+    package = importlib.util.find_spec("noida_db")  # finds it and runs nothing of it
+    if package is None or package.origin is None:
+        raise SettingsError(f"the embedded engine is not installed; run `make demo`, or {install_command('embedded')}")
+    return Path(package.origin).with_name("noida-db")
 
 
 def start(children: Children) -> tuple[psutil.Popen, str]:
@@ -40,11 +41,13 @@ def start(children: Children) -> tuple[psutil.Popen, str]:
     Raises:
         EngineUnavailableError: it does not come up; names its log.
     """
-    log = children.folder / "engine.log"
+    log, folder = children.folder / "engine.log", children.folder / "engine"
+    folder.mkdir(exist_ok=True)
     for _ in range(TRIES):
         port = free_port()
-        command = [str(binary()), "start", "--only", "elasticsearch", "--elasticsearch-port", str(port)]
-        engine = children.start([*command, "--data-dir", str(children.folder / "engine")], log=log)
+        confined = [sys.executable, "-m", "oversight.confined", str(port), str(folder)]
+        serve = ["start", "--only", "elasticsearch", "--host", "127.0.0.1", "--elasticsearch-port", str(port)]
+        engine = children.start([*confined, str(binary()), *serve, "--data-dir", str(folder)], log=log)
         url = f"http://127.0.0.1:{port}"
         if answers(url, engine, within_s=START_WAIT_S):
             return engine, url

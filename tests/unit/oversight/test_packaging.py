@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.metadata
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -56,3 +57,29 @@ def test_no_hint_installs_the_other_project_that_is_called_oversight() -> None:
     assert not [hint for hint in ours if DISTRIBUTION not in hint and not hint.endswith("pip install oversight")]
     for extra in project["optional-dependencies"]:
         assert install_command(extra) == f"pip install 'oversight-enrich[{extra}]'"
+
+
+def test_the_embedded_engine_is_in_no_serving_install() -> None:
+    """Nobody knows who wrote it: the demo and the tests alone get it, by one extra, and one module alone starts it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    engine = "noida"
+    assert not [one for one in project["dependencies"] if engine in one]
+    extras = project["optional-dependencies"]
+    assert [name for name, packages in extras.items() if any(engine in one for one in packages)] == ["embedded"]
+    assert not [one for packages in extras.values() for one in packages if "embedded" in one], (
+        "an extra brings another one"
+    )
+    locks = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt")}
+    assert {name for name, text in locks.items() if engine in text} == {"demo.txt", "dev.txt"}
+    for name in ("Dockerfile", "docker-compose.yml"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert not re.search(rf"{engine}|embedded|demo\.txt|dev\.txt", text), name
+    installs = re.findall(r"requirements/(\w+)\.txt", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    assert set(installs) == {"image"}
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for folder in {path.parent for path in ROOT.glob("*/__init__.py")} - {ROOT / "tests", ROOT / "benchmarks"}
+        for path in (ROOT / folder).rglob("*.py")
+        if "noida_db" in path.read_text(encoding="utf-8")
+    }
+    assert users == {"oversight/embedded.py", "oversight/cli.py"}, "the second names the extra in a message"
