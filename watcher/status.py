@@ -22,6 +22,7 @@ from contract.fields import ENRICHED, FAILED, PENDING, STATUS
 from watcher.engine import engine_faults, index_missing
 from watcher.failures import MAX_GROUPS, Failure, buckets, failures_of, kinds
 from watcher.heartbeat import Heartbeat, read_heartbeats
+from watcher.misread import COLUMN_ORDER, MisreadFile, read_misread
 from watcher.poll import ARRIVAL
 from watcher.speed import Speed, read_speed
 
@@ -42,6 +43,8 @@ class Status:
     """Seconds since the arrival of the oldest pending document; None if nothing is pending or arrivals are unknown."""
     failures: tuple[Failure, ...]
     """Most frequent first."""
+    misread: tuple[MisreadFile, ...]
+    """Files whose rows may have been read by the wrong columns."""
     predictions: Mapping[str, int]
     """Enriched documents by label, most frequent first."""
     verdicts: Mapping[str, int]
@@ -82,12 +85,14 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
     found = answer["aggregations"]
     counts = buckets(found["statuses"])
     ours = {status: counts.get(status, 0) for status in (PENDING, ENRICHED, FAILED)}
+    failures = failures_of(found["failed"])
     return Status(
         index=index,
         **ours,
         other=max(0, total - sum(ours.values())),
         oldest_pending_age_s=_age_s(oldest["hits"]["hits"], moment),
-        failures=failures_of(found["failed"]),
+        failures=failures,
+        misread=read_misread(es, index) if any(one.type == COLUMN_ORDER for one in failures) else (),
         predictions=buckets(found["predicted"]["labels"]),
         verdicts=buckets(found["verdicts"]),
         suppressed=int(found["suppressed"]["doc_count"]),

@@ -12,7 +12,7 @@ from elasticsearch import ApiError
 from rich.text import Text
 
 from contract import hints
-from contract.errors import ArtifactError, OversightError, SettingsError
+from contract.errors import ArtifactError, InputError, OversightError, SettingsError
 from contract.fields import stream_name
 from enrich_service.artifact import open_model
 from enrich_service.model_file import ModelFile, refuse_unpinned
@@ -23,12 +23,15 @@ from es_pipelines.provision import outdated
 from es_pipelines.ship_target import find
 from oversight.addresses import refuse_plain_http
 from oversight.cluster import connect
+from oversight.commands.status import MISREAD_HINT
 from oversight.settings import ElasticsearchSettings, OversightSettings, load
 from oversight.tables import console
 from oversight.terminal import one_line
 from watcher.enrich_client import EnrichClient
+from watcher.misread import named, read_misread
 from watcher.status import read_status
 
+SHOWN_FILES = 5
 SHOWN_PRIVILEGES = 8
 """A superuser has hundreds."""
 
@@ -56,7 +59,7 @@ def command(*, namespace: str | None, as_json: bool) -> None:
     settings = load(OversightSettings, namespace=namespace)
     findings: list[Finding] = []
     for about, question in QUESTIONS.items():
-        down = about in ("privileges", "stream", "pipelines") and not findings[0].good
+        down = about in ("privileges", "stream", "columns", "pipelines") and not findings[0].good
         findings.append(
             Finding(about, False, "not asked, since Elasticsearch is not there")
             if down
@@ -112,6 +115,18 @@ def _stream(settings: OversightSettings) -> str:
         except ApiError as error:
             raise SettingsError(f"{name} cannot be searched ({error.meta.status}); check OVERSIGHT_INDEX") from None
     return f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
+
+
+def _columns(settings: OversightSettings) -> str:
+    name = settings.index or stream_name(settings.namespace)
+    with connect() as es:
+        files = read_misread(es, name)
+    if files:
+        raise InputError(
+            f"the header of {', '.join(map(named, files[:SHOWN_FILES]))}{' and others' if len(files) > SHOWN_FILES else ''} names "
+            f"other columns, or in another order, than the rows behind it were read by; {MISREAD_HINT}"
+        )
+    return "no header says that rows were read by the wrong columns"
 
 
 def _pipelines(settings: OversightSettings) -> str:
@@ -181,6 +196,7 @@ QUESTIONS: dict[str, Callable[[OversightSettings], str]] = {
     "Elasticsearch": _elasticsearch,
     "privileges": _privileges,
     "stream": _stream,
+    "columns": _columns,
     "pipelines": _pipelines,
     "artifact": _artifact,
     "enrich service": _enrich_service,

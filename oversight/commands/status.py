@@ -14,7 +14,13 @@ from oversight.settings import OversightSettings, load
 from oversight.terminal import one_line
 from watcher.failures import Failure
 from watcher.heartbeat import Heartbeat
+from watcher.misread import MisreadFile, named
 from watcher.status import Status, read_status
+
+MISREAD_HINT = (
+    "set csv.columns at the shipper, or use `oversight ship`; delete what the stream has of these files, and ship them again "
+    "(docs/shippers.md)"
+)
 
 
 @click.command()
@@ -64,6 +70,8 @@ def as_text(status: Status) -> str:
         ]
     if status.failures:
         lines += ["", "failures", *failure_lines(status.failures)]
+    if status.misread:
+        lines += ["", "rows that may have been read by the wrong columns", *misread_lines(status.misread)]
     return "\n".join(lines)
 
 
@@ -100,6 +108,12 @@ def failure_lines(failures: Sequence[Failure]) -> list[str]:
         one_line(f"  {each.count:>10,}  {each.type:<{width}}  newest {each.last_seen or 'unknown'}{_places(each)}")
         for each in failures
     ]
+
+
+def misread_lines(files: Sequence[MisreadFile]) -> list[str]:
+    """Each file, when its header was seen last, and what to do."""
+    lines = [one_line(f"  {named(each)}  header of {each.last_seen or 'unknown time'}") for each in files]
+    return [*lines, f"  {MISREAD_HINT}"]
 
 
 def _places(failure: Failure) -> str:

@@ -47,6 +47,28 @@ def test_predictions_and_failures_are_counted_by_kind(place: Place, service: str
     )
 
 
+def test_a_header_in_another_order_names_its_file(place: Place) -> None:
+    """Rows behind it cannot be seen to be wrong, so the file is named, once however often it was shipped."""
+    header = {"oversight": {"status": "failed"}, "error": {"type": "column_order"}}
+    place.put(
+        {
+            "a1": {**event(1), **header, "log": {"file": {"path": "/s/a.csv"}}, "user": {"id": "ann"}},
+            "a2": {**event(2), **header, "log": {"file": {"path": "/s/a.csv"}}, "user": {"id": "ann"}},
+            "b": {**event(3), **header, "observer": {"name": "s2"}},
+            "c": {**event(4), "oversight": {"status": "failed"}, "error": {"type": "column_count"}},
+        }
+    )
+    status = read_status(place.es, place.index)
+    assert [(one.path, one.user, one.observer, one.headers) for one in status.misread] == [
+        (None, None, "s2", 1),
+        ("/s/a.csv", "ann", None, 2),
+    ]
+    text = as_text(status)
+    assert "/s/a.csv (user ann)  header of 2026-01-01T00:00:02.000Z" in text
+    assert "a file without log.file.path (observer s2)" in text
+    assert "csv.columns" in text
+
+
 def test_failures_in_an_index_that_is_not_ours_are_counted_too(foreign: Place, service: str) -> None:
     foreign.es.indices.put_mapping(
         index=foreign.index,
