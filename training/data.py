@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from contract.errors import InputError, shorten
 from contract.kdd99 import CATEGORICAL, COLUMNS
+from contract.labels import LABEL
+from training.head import DIFFICULTY, Head
 
 GZIP_MAGIC = b"\x1f\x8b"
-LABEL = "label"
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,9 @@ class Source:
 def read(path: Path, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Source]:
     """Read a labelled file: 41 columns and a label, comma-separated, plain or gzip, with or without a header line.
 
+    NSL-KDD's files are read too: a 43rd column (the difficulty) is passed over, and an ARFF file has its columns in its head.
+    With a header the columns may be in any order.
+
     Args:
         path: the file.
         columns: those that count. The others may hold anything or nothing, and a file of these and the label alone is
@@ -105,8 +109,9 @@ def read(path: Path, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Sourc
     """
     try:
         with path.open("rb") as raw:
-            first_of_line = _distinct(_lines(raw, path))
-            records = _parse(first_of_line, path.name, columns)
+            head = Head()
+            first_of_line = _distinct(_lines(raw, path, head))
+            records = _parse(first_of_line, path.name, columns, head.names)
             raw.seek(0)
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
     except OSError as error:
@@ -142,16 +147,15 @@ def _as_bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _lines(raw: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number and content of every line that is not empty; the header, where there is one, is left out."""
+def _lines(raw: IO[bytes], path: Path, head: Head) -> Iterator[tuple[int, bytes]]:
+    """Number and content of every row; empty lines and what belongs to the head are left out."""
     packed = raw.read(2) == GZIP_MAGIC
     raw.seek(0)
     stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
-    header = b"duration,"
     try:
         for number, line in enumerate(stream, 1):
             text = line.strip()
-            if text and not (number == 1 and text.startswith(header)):
+            if text and not head.takes(text):
                 yield number, text
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is a damaged gzip file ({error}); copy or download it again") from None
@@ -166,13 +170,15 @@ def _distinct(lines: Iterable[tuple[int, bytes]]) -> dict[bytes, tuple[int, int]
     return found
 
 
-def _parse(lines: dict[bytes, tuple[int, int]], name: str, columns: tuple[str, ...]) -> Records:
+def _parse(
+    lines: dict[bytes, tuple[int, int]], name: str, columns: tuple[str, ...], named: tuple[str, ...] = ()
+) -> Records:
     if not lines:
         raise InputError(f"{name} has no rows; expected KDD Cup 99 records, 41 columns and a label a line")
     numbers = [number for number, _ in lines.values()]
     rows = [line.split(b",") for line in lines]
-    layout = _layout(rows, numbers, name, columns)
-    values = dict(zip((*layout, LABEL), zip(*rows, strict=True), strict=True))
+    layout = _named(rows, numbers, name, columns, named) if named else _layout(rows, numbers, name, columns)
+    values = dict(zip(layout, zip(*rows, strict=True), strict=True))
     numeric = [_floats(values[column], column, numbers, name) for column in columns if column not in CATEGORICAL]
     words = [_words(values[column], column, numbers, name) for column in columns if column in CATEGORICAL]
     labels = np.char.rstrip(_words(values[LABEL], LABEL, numbers, name), ".")
@@ -180,15 +186,42 @@ def _parse(lines: dict[bytes, tuple[int, int]], name: str, columns: tuple[str, .
     return _merge(Records(np.stack(numeric, axis=1), np.stack(words, axis=1), labels, counts, columns))
 
 
+def _named(
+    rows: list[list[bytes]], numbers: list[int], name: str, columns: tuple[str, ...], named: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The columns as the file's head names them; each that counts must be there, once."""
+    wanted = (*columns, LABEL)
+    wrong = [column for column in wanted if named.count(column) != 1]
+    if wrong:
+        how = "twice" if wrong[0] in named else "not at all"
+        raise InputError(
+            f"{name}: its header names the column {wrong[0]!r} {how}, expected each column once; correct the file"
+        )
+    for number, row in zip(numbers, rows, strict=True):
+        if len(row) != len(named):
+            raise InputError(
+                f"{name}, line {number}: {len(row)} columns, expected {len(named)} as in its header; correct the file"
+            )
+    return named
+
+
 def _layout(rows: list[list[bytes]], numbers: list[int], name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that the lines have before their label: all, or the chosen ones alone; the first line decides."""
-    layouts = [COLUMNS, columns] if len(columns) + 1 < len(COLUMNS) else [COLUMNS]
-    fitting = [layout for layout in layouts if len(layout) + 1 == len(rows[0])]
-    expected = " or ".join(f"{len(layout) + 1} ({len(layout)} features and the label)" for layout in fitting or layouts)
+    """The columns of the lines of a file without a header: all, or the chosen ones alone; the first line decides."""
+    short = [(*columns, LABEL)] if len(columns) + 1 < len(COLUMNS) else []
+    layouts = [(*COLUMNS, LABEL), *short, (*COLUMNS, LABEL, DIFFICULTY)]
+    fitting = [layout for layout in layouts if len(layout) == len(rows[0])]
+    expected = " or ".join(_counted(layout) for layout in fitting or layouts)
     for number, row in zip(numbers, rows, strict=True):
         if not fitting or len(row) != len(rows[0]):
             raise InputError(f"{name}, line {number}: {len(row)} columns, expected {expected}; correct the file")
     return fitting[0]
+
+
+def _counted(layout: tuple[str, ...]) -> str:
+    """How many columns a layout has, and which."""
+    if layout[-1] == DIFFICULTY:
+        return f"{len(layout)} (NSL-KDD, with the difficulty)"
+    return f"{len(layout)} ({len(layout) - 1} features and the label)"
 
 
 def _floats(values: tuple[bytes, ...], column: str, numbers: list[int], name: str) -> NDArray[np.float32]:
@@ -218,6 +251,7 @@ def _is_number(value: bytes) -> bool:
 
 
 def _words(values: tuple[bytes, ...], column: str, numbers: list[int], name: str) -> NDArray[np.str_]:
+    values = tuple(value.strip(b" '\"") for value in values)
     for number, value in zip(numbers, values, strict=True):
         if not value or not value.isascii():
             raise InputError(

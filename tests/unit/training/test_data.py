@@ -103,6 +103,40 @@ def test_a_wrong_value_is_named_with_its_line_column_and_content(
     assert "\n" not in message
 
 
+def test_nsl_kdd_is_read_as_text_as_arff_and_with_a_header_in_any_order(tmp_path: Path) -> None:
+    """The same records in each form give the same arrays; the difficulty is passed over."""
+    made = [text.rstrip(".") for text in lines(30)]
+    expected = read(write(tmp_path / "data.csv", made))[0]
+    words = {
+        column: f"@attribute '{column}' {{'tcp','udp', 'icmp'}}" for column in ("protocol_type", "service", "flag")
+    }
+    attributes = [words.get(column, f"@attribute '{column}' real") for column in COLUMNS]
+    arff = ["@relation 'KDDTrain'", *attributes, "@ATTRIBUTE class {'normal', 'anomaly'}", "@data", "% a comment"]
+    order = [*reversed(range(len(COLUMNS))), len(COLUMNS)]
+    names = [*COLUMNS, "Class"]
+    turned = [",".join(text.split(",")[at] for at in order) for text in made]
+    for number, rows in enumerate(
+        (
+            [f"{text},21" for text in made],
+            [",".join((*COLUMNS, "attack", "Difficulty_Level")), *(f"{text},21" for text in made)],
+            [*arff, *made],
+            [",".join(f'"{names[at].upper()}"' for at in order), *turned],
+        )
+    ):
+        found = read(write(tmp_path / f"{number}.csv", rows))[0]
+        assert np.array_equal(found.numeric, expected.numeric), number
+        assert np.array_equal(found.categorical, expected.categorical), number
+        assert found.labels.tolist() == expected.labels.tolist(), number
+
+
+def test_a_header_that_lacks_a_column_is_named(tmp_path: Path) -> None:
+    made = lines(2)
+    with pytest.raises(InputError, match="names the column 'label' not at all"):
+        read(write(tmp_path / "data.csv", [",".join((*COLUMNS, "x")), *made]))
+    with pytest.raises(InputError, match=r"line 2: 42 columns, expected 43 as in its header"):
+        read(write(tmp_path / "data.csv", [",".join((*COLUMNS, "label", "x")), *made]))
+
+
 def test_a_line_of_another_length_is_named_with_the_columns_it_has(tmp_path: Path) -> None:
     """An unlabelled file has 41 columns and is the likeliest mistake."""
     made = lines(3)
@@ -245,5 +279,5 @@ def test_all_lines_of_a_file_have_the_columns_of_the_first(
 def test_forty_columns_and_a_label_are_a_whole_line_without_one(tmp_path: Path) -> None:
     """They cannot be told apart, and the likelier mistake is the missing label."""
     unlabelled = line("normal", random.Random(6)).rsplit(",", 1)[0]
-    with pytest.raises(InputError, match=r"41 columns, expected 42 \(41 features and the label\);"):
+    with pytest.raises(InputError, match=r"41 columns, expected 42 \(41 features and the label\) or 43"):
         read(write(tmp_path / "data.csv", [unlabelled]), COLUMNS[1:])
