@@ -35,8 +35,8 @@ SERVICES: dict[str, Any] = read(
         "ELASTIC_PASSWORD": PASSWORD,
         "KIBANA_SYSTEM_PASSWORD": "of-kibana-1",
         "KIBANA_ENCRYPTION_KEY": "k" * 48,
-        "ENRICH_TOKEN": "of-the-service",
-        "CONSOLE_TOKEN": "of-the-console",
+        "ENRICH_TOKEN": "token-of-the-service",
+        "CONSOLE_TOKEN": "token-of-the-console",
         "OVERSIGHT_NAMESPACE": NAMESPACE,
     }
 )["services"]
@@ -167,4 +167,4 @@ def test_every_service_of_ours_runs_as_the_compose_file_starts_it(
     for name in started:
         text = (tmp_path / f"{name}.log").read_text(encoding="utf-8")
         assert "Traceback" not in text
-        assert not [secret for secret in (PASSWORD, "of-the-service", "of-the-console") if secret in text]
+        assert not [secret for secret in (PASSWORD, "token-of-the-service", "token-of-the-console") if secret in text]

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -43,7 +44,10 @@ def environment(embedded_url: str, tmp_path: Path, namespace: str) -> dict[str, 
                 "oversight": {"status": status, "prediction": {"label": f"normal{ESC}\nneptune"}},
                 "error": {"type": f"missing{ESC}"},
             }
-            es.index(index=stream_name(namespace), id=str(number), document=document, refresh=True, pipeline="_none")
+            es.index(index=stream_name(namespace), id=str(number), document={"message": ROW})
+            # No pipeline guards our fields in a bulk update, as the watcher sends it.
+            update: list[dict[str, Any]] = [{"update": {"_id": str(number)}}, {"doc": document}]
+            assert not es.bulk(index=stream_name(namespace), operations=update, refresh=True)["errors"]
     return given
 
 
