@@ -170,6 +170,8 @@ def shorten(value: object, limit: int = 60) -> str:
 
     Never raises: a value that Python itself cannot print (nested too deep, an integer too long) is named by its type.
     """
+    if isinstance(value, str):
+        value = value[: limit + 1]  # all that can be shown: a text of megabytes is not copied for it
     try:
         text = repr(value)
     except (RecursionError, ValueError):

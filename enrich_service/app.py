@@ -21,7 +21,7 @@ from common.forwarded import Forwarded
 from common.tokens import Tokens
 from contract.distribution import own_version
 from contract.errors import ArtifactError
-from enrich_service import access, memory, oip, openapi, respond, wire
+from enrich_service import access, memory, oip, openapi, respond, weight, wire
 from enrich_service.artifact import Artifact
 from enrich_service.config import ENRICH_PATH, PREFIX, AppConfig, tokens_of
 from enrich_service.describe import EXTENSIONS, model_metadata, model_page
@@ -30,11 +30,12 @@ from enrich_service.guard import Guard
 from enrich_service.metrics import Metrics
 from enrich_service.respond import JSON, SERVER, answer
 from enrich_service.serving import Models, Serving
+from enrich_service.turns import Turns
 from enrich_service.wire import RequestError
 
 log = logging.getLogger(__name__)
 
-_EXTENSION, _METRICS = "oversight", "oversight-metrics"
+_EXTENSION, _METRICS, _TURNS = "oversight", "oversight-metrics", "oversight-turns"
 _MODEL, _VERSION = "/v2/models/<name>", "/versions/<version>"
 
 
@@ -74,11 +75,12 @@ def create_app(
     guard.install(app, metrics)
     app.extensions[_EXTENSION] = (models, config)
     app.extensions[_METRICS] = metrics
+    turns = app.extensions[_TURNS] = Turns()
     app.register_blueprint(_routes())
-    app.teardown_request(lambda _error: memory.after_request(g.get("body_bytes", 0)))
+    app.teardown_request(_ended)
     respond.install(app, max_body_bytes=config.max_body_bytes)
     # Flask's own way to put something around it
-    app.wsgi_app = Direct(app.wsgi_app, models, config, metrics=metrics, guard=guard, follows=follows)  # type: ignore[method-assign]
+    app.wsgi_app = Direct(app.wsgi_app, models, config, metrics=metrics, guard=guard, turns=turns, follows=follows)  # type: ignore[method-assign]
     follows.install(app)
     app.wsgi_app = Forwarded(app.wsgi_app, config.trusted_proxies, setting=f"{PREFIX}_TRUSTED_PROXIES")  # type: ignore[method-assign]
     return app
@@ -260,4 +262,16 @@ def _json_body(config: AppConfig, *, untyped: bool = False) -> Any:
         raise wire.too_large(config.max_body_bytes)
     data = wire.inflate(body, encoding, max_bytes=config.max_body_bytes)
     g.body_bytes = len(data)
+    turn = current_app.extensions[_TURNS].of(len(data))
+    turn.acquire()
+    g.turn = turn
+    weight.check(data, max_body_bytes=config.max_body_bytes)
     return wire.parse_json(data)
+
+
+def _ended(_error: BaseException | None) -> None:
+    """The request is answered: the next one has its turn."""
+    memory.after_request(g.get("body_bytes", 0))
+    turn = g.pop("turn", None)
+    if turn is not None:
+        turn.release()

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -20,7 +18,7 @@ import orjson
 
 from common.admission import admission
 from contract.errors import ArtifactError
-from enrich_service import access, memory, wire
+from enrich_service import access, memory, weight, wire
 from enrich_service.access import REQUEST_ID, Access
 from enrich_service.config import ENRICH_PATH, AppConfig
 from enrich_service.enrich import Page
@@ -28,17 +26,13 @@ from enrich_service.guard import Guard
 from enrich_service.metrics import Metrics
 from enrich_service.respond import JSON
 from enrich_service.serving import Models
+from enrich_service.turns import Turns
 from enrich_service.wire import RequestError
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
-
-LARGE_BYTES = 64 * 1024
-"""A body from here on takes turns with the others, as many at a time as there are cores: two pages on one core push each other
-out of its cache, and both take a sixth longer. What is smaller is answered meanwhile, in turns of its own: threads that compute at the
-same time on one core only hold each other up. A thread that waits for a body takes no turn."""
 
 
 class Direct:
@@ -47,16 +41,16 @@ class Direct:
     Args:
         other: answers everything else.
         models: what is served.
-        config, metrics, guard: as the other one has them.
+        config, metrics, guard, turns: as the other one has them.
         follows: is told of each answer.
     """
 
     def __init__(
-        self, other: WSGIApplication, models: Models, config: AppConfig, *, metrics: Metrics, guard: Guard, follows: Access,
+        self, other: WSGIApplication, models: Models, config: AppConfig, *, metrics: Metrics, guard: Guard, turns: Turns, follows: Access,
     ) -> None:  # fmt: skip
         self._other, self._models, self._config = other, models, config
         self._metrics, self._guard, self._follows = metrics, guard, follows
-        self._large, self._small = threading.Semaphore(cores()), threading.Semaphore(cores())
+        self._turns = turns
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
@@ -90,7 +84,7 @@ class Direct:
         body = _read(environ)
         if body is None:
             return None
-        with self._small if len(body) < LARGE_BYTES else self._large:
+        with self._turns.of(len(body)):
             return self._results(body)
 
     def _results(self, body: bytes) -> bytes | None:
@@ -114,6 +108,7 @@ class Direct:
 
     def _page(self, body: bytes) -> Page | None:
         try:
+            weight.check(body, max_body_bytes=self._config.max_body_bytes)
             return wire.documents(orjson.loads(body), max_documents=self._config.max_documents)
         except (orjson.JSONDecodeError, RequestError):
             return None
@@ -125,8 +120,3 @@ def _read(environ: WSGIEnvironment) -> bytes | None:
     body: bytes = stream.read(length)
     environ["wsgi.input"] = io.BytesIO(body)
     return body if len(body) == length else None
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

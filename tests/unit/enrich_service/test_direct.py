@@ -15,7 +15,8 @@ from contract.errors import ArtifactError
 from enrich_service.app import create_app, models_of
 from enrich_service.artifact import Artifact
 from enrich_service.config import AppConfig
-from enrich_service.direct import LARGE_BYTES, Direct, cores
+from enrich_service.direct import Direct
+from enrich_service.turns import LARGE_BYTES, cores
 from tests.artifacts import HEALTHY, HOT
 from tests.waiting import WAIT_S
 
@@ -114,9 +115,10 @@ def test_large_pages_take_turns_and_small_ones_too_and_neither_waits_for_the_oth
     direct = next(
         cell.cell_contents for cell in app.wsgi_app._app.__closure__ if isinstance(cell.cell_contents, Direct)
     )
-    direct._large, direct._small = Semaphore(1), Semaphore(1)
+    turns_of = direct._turns
+    turns_of.large, turns_of.small = Semaphore(1), Semaphore(1)
     large = json.dumps({"documents": [{"id": "a" * LARGE_BYTES, "source": HEALTHY}]}).encode()
-    for turns, waits, goes_on in ((direct._large, large, BODY), (direct._small, BODY, large)):
+    for turns, waits, goes_on in ((turns_of.large, large, BODY), (turns_of.small, BODY, large)):
         with ThreadPoolExecutor(1) as pool, turns:
             waiting = pool.submit(post, app, waits)
             assert post(app, goes_on).status_code == 200
