@@ -41,6 +41,8 @@ ENRICH_ROOTS = (
 ALERT_ROOT = "oversight.alert"
 """In an index that is not ours the watcher writes what would be `event`, `rule` and `threat` below this root instead."""
 
+GUARD_PIPELINE = "oversight-router-"
+"""How the name of the pipeline begins that guards our fields, as the final pipeline of a stream."""
 SHIPPED_FIELDS = ("rule", "threat", "error", "event.severity", "event.risk_score")
 """Ours to write: what a shipper sends under these names is moved to `oversight.shipped.*`."""
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from contract.artifact import Feature, ModelContract
-from contract.fields import DATASET, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
+from contract.fields import ALERT_ROOT, DATASET, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
 from contract.kdd99 import COLUMNS, field_of
 from contract.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, LABEL_NAMES, known_labels
 from es_pipelines.columns import Columns, columns_of
@@ -210,7 +210,7 @@ def dotted_removal() -> list[dict[str, Any]]:
 
     The longest names first, since a short one in the way (`oversight.feedback`) would keep a long one from being nested.
     """
-    paths = [field.name for field in FIELDS if field.name.partition(".")[0] in PLAIN_ROOTS]
+    paths = [ALERT_ROOT, *(field.name for field in FIELDS if field.name.partition(".")[0] in PLAIN_ROOTS)]
     below = sorted({*paths, *parents(paths)} - set(PLAIN_ROOTS), key=lambda path: (-path.count("."), path))
     found: list[dict[str, Any]] = []
     for depth, group in groupby(below, key=lambda path: path.count(".")):

@@ -20,6 +20,7 @@ from contract.feedback import ROOT, VERDICTS, confirmed_label
 from watcher.poll import Hit, refresh
 from watcher.selection import Query, any_of
 from watcher.sweep import read_all
+from watcher.trust import looks_forged, require_guard
 
 VERDICT = f"{ROOT}.verdict"
 JUDGED: Query = any_of(*({"term": {VERDICT: verdict}} for verdict in VERDICTS))
@@ -51,17 +52,30 @@ class Exported:
     """By reason."""
 
 
-def rows(es: Elasticsearch, index: str, contract: ModelContract, exported: Exported) -> Iterator[Row]:
+def rows(
+    es: Elasticsearch, index: str, contract: ModelContract, exported: Exported, *, unguarded: bool = False
+) -> Iterator[Row]:
     """Every verdict that makes a training row, in the order of arrival; `exported` counts them and the others.
 
+    Args:
+        es: the cluster.
+        index: data stream, index, list or pattern.
+        contract: whose features and labels count.
+        exported: counts.
+        unguarded: take any index, and documents that look forged.
+
     Raises:
+        InputError: the index is not guarded by our final pipeline.
         EngineUnavailableError: the engine does not answer.
     """
+    if not unguarded:
+        require_guard(es, index)
     fields = [*contract.fields, ROOT, "oversight.prediction.label", "oversight.prediction.at", "oversight.model"]
     refresh(es, index)
     for page in read_all(es, index, JUDGED, fields=fields):
         for hit in page:
-            made = row_of(hit, contract)
+            why = None if unguarded else looks_forged(hit.source)
+            made = f"it looks forged ({why})" if why else row_of(hit, contract)
             if isinstance(made, str):
                 exported.left_out[made] += 1
                 continue

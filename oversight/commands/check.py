@@ -30,8 +30,11 @@ from oversight.terminal import one_line
 from watcher.enrich_client import EnrichClient
 from watcher.misread import named, read_misread
 from watcher.status import read_status
+from watcher.trust import forged
 
 SHOWN_FILES = 5
+RECIPE = "Copy documents into the stream"
+"""Heading in docs/provisioning.md."""
 SHOWN_PRIVILEGES = 8
 """A superuser has hundreds."""
 
@@ -59,7 +62,7 @@ def command(*, namespace: str | None, as_json: bool) -> None:
     settings = load(OversightSettings, namespace=namespace)
     findings: list[Finding] = []
     for about, question in QUESTIONS.items():
-        down = about in ("privileges", "stream", "columns", "pipelines") and not findings[0].good
+        down = about in ("privileges", "stream", "columns", "pipelines", "documents") and not findings[0].good
         findings.append(
             Finding(about, False, "not asked, since Elasticsearch is not there")
             if down
@@ -192,12 +195,25 @@ def _enrich_service(settings: OversightSettings) -> str:
     return f"{served.id} {served.version} at {settings.enrich_url}"
 
 
+def _documents(settings: OversightSettings) -> str:
+    name = settings.index or stream_name(settings.namespace)
+    with connect() as es:
+        found = forged(es, name)
+    if found:
+        said = "; ".join(f"{number:,} {sign.says} ({sign.request(name)})" for sign, number in found)
+        raise SettingsError(
+            f"documents in {name} look forged, since Oversight never stores such: {said}; look at who wrote them, and delete them"
+        )
+    return f"none looks forged. To copy documents into the stream with _reindex: docs/provisioning.md, {RECIPE!r}"
+
+
 QUESTIONS: dict[str, Callable[[OversightSettings], str]] = {
     "Elasticsearch": _elasticsearch,
     "privileges": _privileges,
     "stream": _stream,
     "columns": _columns,
     "pipelines": _pipelines,
+    "documents": _documents,
     "artifact": _artifact,
     "enrich service": _enrich_service,
 }

@@ -40,15 +40,24 @@ def command() -> None:
 )
 @click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
 @click.option("--index", help="Another index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
+@click.option(
+    "--unguarded",
+    is_flag=True,
+    help="Also an index without our final pipeline, and documents that look forged: others may have written the verdicts.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The counts as JSON (needs --output).")
 def export(
-    *, output: Path | None, form: str, model: Path | None, namespace: str | None, index: str | None, as_json: bool
-) -> None:
+    *, output: Path | None, form: str, model: Path | None, namespace: str | None, index: str | None, unguarded: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Write one training row for each verdict: the model's features in their order, and the confirmed label.
 
     A true positive has the label that the analyst gave, else the predicted one; a false positive the given one, else
     the model's harmless one. Beside a CSV, FILE.provenance.jsonl says of each row which document it is, who judged it
     and what had been predicted; a row of jsonl holds that itself. `oversight train --data FILE` reads the CSV.
+
+    Only a stream that our final pipeline guards is exported, because elsewhere every writer can store a verdict; documents
+    that look forged are left out and counted.
 
     \b
     Example:
@@ -63,7 +72,7 @@ def export(
     contract = read_contract(shared.model)
     exported = Exported()
     with cluster.connect() as es:
-        found = rows(es, shared.index or stream_name(shared.namespace), contract, exported)
+        found = rows(es, shared.index or stream_name(shared.namespace), contract, exported, unguarded=unguarded)
         if output is None:
             for line in lines(found, contract, form):
                 click.echo(line)

@@ -95,7 +95,7 @@ def test_verdicts_become_training_rows(judged: Place) -> None:
     judged.es.update(index=judged.index, id="doc-5", doc={"turbine": {"state": {"mode": "a,b"}}})
     give(judged, "doc-5", Verdict("true_positive", "ann"))
     exported = Exported()
-    found = list(rows(judged.es, judged.index, TURBINE, exported))
+    found = list(rows(judged.es, judged.index, TURBINE, exported, unguarded=True))
     assert csv_header(TURBINE) == "temperature_c,mode,vibration_mm_s,label"
     assert [csv_line(row) for row in found] == [
         "125,steady,1.5,overheating", "60,steady,22.5,healthy", "125,steady,1.5,bearing_wear"
