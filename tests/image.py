@@ -238,27 +238,29 @@ class Machine:
             [_tool("unshare"), "--net", "/bin/sh", "-ec", "ip link set lo up; echo up; exec sleep 3600"],
             stdout=subprocess.PIPE,
         )
-        self._helpers = [self._network]
         _wait_for_line(self._network)
 
-    def connect(self, port: int, address: str) -> None:
-        """Let a port of this network stand for an address of the machine's own: `127.0.0.1:1234`."""
+    @contextlib.contextmanager
+    def connected(self, port: int, address: str) -> Iterator[None]:
+        """Let a port of this network stand for an address of the machine's own, `127.0.0.1:1234`, for the block."""
         relay, socket = str(ROOT / "tests" / "relay.py"), str(self.folder / f"{port}.socket")
         inside = [_tool("nsenter"), f"--net=/proc/{self.network}/ns/net"]
-        for words in (
-            [sys.executable, relay, socket, address],
-            [*inside, sys.executable, relay, f"127.0.0.1:{port}", socket],
-        ):
-            self._helpers.append(subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
-            _wait_for_line(self._helpers[-1])
+        started: list[subprocess.Popen[bytes]] = []
+        try:
+            for words in (
+                [sys.executable, relay, socket, address],
+                [*inside, sys.executable, relay, f"127.0.0.1:{port}", socket],
+            ):
+                started.append(subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+                _wait_for_line(started[-1])
+            yield
+        finally:
+            for process in reversed(started):
+                _end(process)
 
     def close(self) -> None:
         """End the network; its last container is gone by then."""
-        for process in reversed(self._helpers):
-            process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        _end(self._network)
 
     @property
     def network(self) -> int:
@@ -325,3 +327,10 @@ class Machine:
             _tool("nsenter"), f"--net=/proc/{self.network}/ns/net",
             _tool("unshare"), "--mount", "/bin/sh", "-ec", "\n".join(script),
         ]  # fmt: skip
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

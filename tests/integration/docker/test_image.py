@@ -67,8 +67,8 @@ def machine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def stack(machine: Machine, embedded_url: str, secured_url: str) -> Iterator[Machine]:
     """The machine with `elasticsearch:9200` in it, speaking TLS; provisioned as the compose file does it, keys included."""
     with routed(embedded_url, secured_url, certificates=_certificates(machine, "elasticsearch")) as url:
-        machine.connect(9200, url.removeprefix("https://"))
-        yield machine
+        with machine.connected(9200, url.removeprefix("https://")):
+            yield machine
     with routed(embedded_url, secured_url) as url, Elasticsearch(url, basic_auth=("elastic", PASSWORD)) as es:
         remove(es, NAMESPACE)
 
@@ -144,8 +144,8 @@ def test_every_service_of_ours_runs_as_the_compose_file_starts_it(
     with Elasticsearch(secured_url, basic_auth=("kibana_system", "of-kibana-1"), request_timeout=WAIT_S) as es:
         assert es.security.authenticate()["username"] == "kibana_system"
     with fake_kibana() as kibana, routed(kibana.url, secured_url, certificates=_certificates(stack, "kibana")) as url:
-        stack.connect(5601, url.removeprefix("https://"))
-        imported = stack.run(SERVICES["kibana-import"])
+        with stack.connected(5601, url.removeprefix("https://")):
+            imported = stack.run(SERVICES["kibana-import"])
         assert imported.returncode == 0, imported.stderr
     logs = stack.volume("logs", "/logs")
     lines = (ROOT / "tests" / "golden" / "csv" / "plain.log").read_text(encoding="utf-8")
