@@ -66,9 +66,11 @@ def machine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def stack(machine: Machine, embedded_url: str, secured_url: str) -> Iterator[Machine]:
     """The machine with `elasticsearch:9200` in it, speaking TLS; provisioned as the compose file does it, keys included."""
-    with routed(embedded_url, secured_url, certificates=_certificates(machine, "elasticsearch")) as url:
-        with machine.connected(9200, url.removeprefix("https://")):
-            yield machine
+    with (
+        routed(embedded_url, secured_url, certificates=_certificates(machine, "elasticsearch")) as url,
+        machine.connected(9200, url.removeprefix("https://")),
+    ):
+        yield machine
     with routed(embedded_url, secured_url) as url, Elasticsearch(url, basic_auth=("elastic", PASSWORD)) as es:
         remove(es, NAMESPACE)
 
