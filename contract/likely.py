@@ -34,8 +34,11 @@ def from_stored(value: Any) -> Likely | None:
     """
     if isinstance(value, Mapping):
         label, probability = value.get("label"), value.get("probability")
-        is_number = isinstance(probability, int | float) and not isinstance(probability, bool)
-        return Likely(label, float(probability) if is_number else None) if isinstance(label, str) else None
+        if not isinstance(label, str):
+            return None
+        if isinstance(probability, bool) or not isinstance(probability, int | float):
+            return Likely(label, None)
+        return Likely(label, float(probability))
     if not isinstance(value, str):
         return None
     label, _, text = value.rpartition(" ")
