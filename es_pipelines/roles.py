@@ -87,7 +87,7 @@ PARTS: dict[str, Part] = {
                         "read": "points in time, searches",
                         "index": "bulk requests that update; no event can be deleted",
                         REFRESH: "refresh, for `oversight watch --once`, `retry` and `labels export`",
-                        "view_index_metadata": "mapping and pipeline, for `oversight rescore` and `retry`",
+                        "view_index_metadata": "mapping and pipelines, for `oversight rescore`, `retry` and `labels export`",
                     },
                 ),
                 Grant(

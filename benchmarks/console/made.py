@@ -200,7 +200,11 @@ def heartbeat(now: datetime, *, pid: int = 4242, pending: int = 0) -> Document:
 
 
 def load(es: Elasticsearch, made: Iterator[Document], index: str, *, threads: int = 1) -> int:
-    """Write documents into a stream or index that is there already; returns how many."""
+    """Write documents with their predictions into a stream or index that is there already; returns how many.
+
+    Its final pipeline, which would take them for new ones, is off from then on.
+    """
+    es.indices.put_settings(index=index, settings={"index.final_pipeline": "_none"})
 
     def actions() -> Iterator[Document]:
         for number, document in enumerate(made):

@@ -141,6 +141,12 @@ def _pipelines(settings: OversightSettings) -> str:
     contract = model.contract
     with connect() as es:
         other = outdated(es, contract, namespace=settings.namespace, retention=settings.retention)
+    if any(step.action == Action.KEEP and "index.final_pipeline" in step.reason for step in other):
+        raise SettingsError(
+            f"a person changed the final pipeline of {stream_name(settings.namespace)}, so whoever may write there can store predictions "
+            f"and verdicts; after a `_reindex` run its last step (docs/provisioning.md, {RECIPE!r}), or "
+            f"{hints.run('provision --force')}"
+        )
     edited = [step.name for step in other if step.action == Action.KEEP]
     if edited and len(edited) == len(other):
         raise SettingsError(
