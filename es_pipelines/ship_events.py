@@ -1,7 +1,7 @@
 """A line becomes the document that is sent, and the id that makes sending it twice harmless. Pure.
 
 Line + Identity ──▶ Event(id, source)      what is sent, through the ingest pipeline
-     + refusal  ──▶ failed documents       what is stored where Elasticsearch refuses the event, around the pipeline
+     + refusal  ──▶ failed documents       what is stored where Elasticsearch refuses the event: nothing of it is parsed
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class FileReport:
     """Events that were in the stream before, whether the registry or the stream told."""
     headers: int = 0
     refused: int = 0
-    """Refused by Elasticsearch; stored around the pipeline, with the status failed."""
+    """Refused by Elasticsearch; stored once more without being parsed, with the status failed."""
     blank: int = 0
     """Lines without anything in them, which are no events."""
     unknown_labels: int = 0
@@ -122,7 +122,7 @@ class ShipReport:
 
     @property
     def refused(self) -> int:
-        """Events that Elasticsearch refused and that were stored around the pipeline, with the status failed."""
+        """Events that Elasticsearch refused and that were stored once more without being parsed, with the status failed."""
         return sum(file.refused for file in self.files)
 
     @property

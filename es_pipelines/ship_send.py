@@ -2,7 +2,7 @@
 
     events ──▶ bulk create ──▶ answer per event ──▶ stored · already there · header · refused
                   ▲                  │
-                  └── 429, 503, no ──┘              refused (400): stored once more as failed, around the pipeline
+                  └── 429, 503, no ──┘              refused (400): stored once more as failed, unparsed
                       answer: later,
                       only these
 
