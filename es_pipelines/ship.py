@@ -147,6 +147,9 @@ def session(
     sender = Sender(es, config.stream, patience)
     with ship_target.explained(config.stream):
         target = sender.patiently(lambda: ship_target.find(sender.es, config.stream), at_start=True)
+        note = sender.patiently(lambda: ship_target.closed_note(sender.es, config.stream), at_start=True)
+        if note:
+            log.warning("%s", note)
         with ExitStack() as stack:
             registry = Registry(config.state)
             if registered:

@@ -87,7 +87,13 @@ def reason_of_failure(es: Elasticsearch, stream: str, ids: Sequence[str]) -> str
 
 def _first(es: Elasticsearch, stream: str, query: dict[str, Any]) -> dict[str, Any] | None:
     answer = es.search(
-        index=stream, query={"bool": query}, source_includes=["error"], size=1, track_total_hits=False, sort=["_doc"]
+        index=stream,
+        query={"bool": query},
+        source={"includes": ["error"]},
+        size=1,
+        track_total_hits=False,
+        sort=["_doc"],
+        ignore_unavailable=True,
     )
     hits = answer["hits"]["hits"]
     return dict(hits[0].get("_source", {})) if hits else None

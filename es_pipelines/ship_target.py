@@ -15,7 +15,9 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AuthorizationException, Elasticsearch, NotFoundError
 
+from common.bounded import ResponseTooLargeError
 from common.elastic_faults import refusal
+from common.indices import closed_indices, closed_says
 from contract import hints
 from contract.documents import lookup
 from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, SettingsError
@@ -115,12 +117,23 @@ def _number(index: str) -> int:
 def is_empty(es: Elasticsearch, stream: str) -> bool | None:
     """Whether no document is there, also none of the newest writes; None: our key may not look."""
     try:
-        es.indices.refresh(index=stream)
-        return int(es.count(index=stream)["count"]) == 0
+        es.indices.refresh(index=stream, ignore_unavailable=True)
+        return int(es.count(index=stream, ignore_unavailable=True)["count"]) == 0
     except AuthorizationException as error:
         if error.error != "security_exception":  # a block answers 403, too
             raise
         return None
+
+
+def closed_note(es: Elasticsearch, stream: str) -> str:
+    """What is said of closed indices behind the stream; empty where there is none, or where nobody may say."""
+    try:
+        closed = closed_indices(es, stream)
+    except ApiError:
+        return ""
+    if not closed:
+        return ""
+    return f"{closed_says(closed)}; events that are stored in a closed index cannot be recognised, and would be stored again"
 
 
 @contextlib.contextmanager
@@ -157,28 +170,44 @@ def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, list
     """Documents of these ids that the stream has, in each of its backing indices, also the newest writes."""
     found: dict[str, list[Stored]] = {}
     try:
-        es.indices.refresh(index=stream)
+        es.indices.refresh(index=stream, ignore_unavailable=True)
         for start in range(0, len(ids), IDS_AT_ONCE):
-            answer = es.search(
-                index=stream,
-                query={"ids": {"values": list(ids[start : start + IDS_AT_ONCE])}},
-                source={"includes": TELLING},
-                size=HITS_AT_ONCE,
-                track_total_hits=False,
-            )
-            for hit in answer["hits"]["hits"]:
+            for hit in _hits(es, stream, ids[start : start + IDS_AT_ONCE]):
                 found.setdefault(str(hit["_id"]), []).append(_told(hit.get("_source", {})))
     except NotFoundError:  # the first event creates the stream
         return {}
     return found
 
 
+def _hits(es: Elasticsearch, stream: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Documents of these ids; in halves where their lines are too large to be read at once."""
+    try:
+        answer = es.search(
+            index=stream,
+            query={"ids": {"values": list(ids)}},
+            source={"includes": TELLING},
+            size=HITS_AT_ONCE,
+            track_total_hits=False,
+            ignore_unavailable=True,
+        )
+    except ResponseTooLargeError:
+        if len(ids) == 1:
+            raise
+        half = len(ids) // 2
+        return _hits(es, stream, ids[:half]) + _hits(es, stream, ids[half:])
+    hits: list[dict[str, Any]] = answer["hits"]["hits"]
+    return hits
+
+
 def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str, Stored]:
-    """Documents at (backing index, id), as they are at this moment."""
-    answer = es.mget(
-        docs=[{"_index": index, "_id": doc_id} for index, doc_id in places],
-        source_includes=TELLING,
-    )
+    """Documents at (backing index, id), as they are at this moment; in halves where they are too large to be read at once."""
+    try:
+        answer = es.mget(docs=[{"_index": index, "_id": doc_id, "_source": TELLING} for index, doc_id in places])
+    except ResponseTooLargeError:
+        if len(places) == 1:
+            raise
+        half = len(places) // 2
+        return stored_at(es, places[:half]) | stored_at(es, places[half:])
     return {str(doc["_id"]): _told(doc.get("_source", {})) for doc in answer["docs"] if doc.get("found")}
 
 

@@ -11,6 +11,7 @@ from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from common.bounded import BoundedNode
 from common.elastic_faults import cause, credentials, privilege
 from contract.errors import EngineUnavailableError, InputError, OversightError, SettingsError
 from oversight.addresses import refuse_plain_http
@@ -43,7 +44,7 @@ def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
         options["basic_auth"] = (settings.username, settings.password.get_secret_value())
     return Elasticsearch(
         settings.url, request_timeout=settings.timeout_s, max_retries=2, retry_on_timeout=True, serializers=SERIALIZERS,
-        transport_class=WatchfulTransport, **options,
+        transport_class=WatchfulTransport, node_class=BoundedNode, **options,
     )  # fmt: skip
 
 

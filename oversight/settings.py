@@ -203,6 +203,9 @@ class WatchSettings(Part):
 
     page_size: int = Field(1_000, ge=1, le=10_000)
     """Documents read, enriched and written together."""
+    page_bytes: int = Field(4 * 1024 * 1024, ge=64 * 1024, le=256 * 1024 * 1024)
+    """Most bytes that Elasticsearch may send for one page; larger pages are read in parts. A document whose part that the model reads is
+    larger by itself fails (`document_too_large`)."""
     poll_interval_s: float = Field(1.0, gt=0, le=DAY_S)
     """Seconds between two looks while nothing is pending."""
     request_timeout_s: float = Field(30.0, gt=0, le=DAY_S)

@@ -9,13 +9,14 @@ read. In an index that is not our stream nothing outside `oversight.*` is writte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from contract.documents import lookup_clear, nest
 from contract.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STATUS, SUPPRESSED, SUPPRESSED_BY
+from contract.likely import from_stored
 from watcher.answers import Prediction, Refusal, Result
 from watcher.config import Outcome
 from watcher.poll import Hit
@@ -26,6 +27,7 @@ OUR_INDEX = re.compile(rf"(shrink-[^.]+-)?(\.ds-)?logs-{re.escape(DATASET)}-.+")
 
 AT, RESCORED = "oversight.prediction.at", "oversight.prediction.rescored"
 DELAY = "oversight.prediction.delay_s"
+TOP = "oversight.prediction.top"
 VERDICT = ("oversight.prediction.label", "oversight.prediction.family")
 
 TAKEN_BACK_HERE = (
@@ -63,8 +65,10 @@ class Action(NamedTuple):
     wanted: Outcome
 
 
-def actions(hits: Sequence[Hit], results: Sequence[Result], *, now: datetime) -> list[Action]:
-    """What is to be written to some documents for the service's answers.
+def actions(
+    hits: Sequence[Hit], results: Sequence[Result], *, now: datetime, objects: Set[str] = frozenset()
+) -> list[Action]:
+    """What is to be written to some documents for the service's answers; `objects` is for `action`.
 
     In our stream, where a document has no earlier verdict, a plain answer is completed in place: what `action` would make of
     it, without taking it apart.
@@ -73,13 +77,20 @@ def actions(hits: Sequence[Hit], results: Sequence[Result], *, now: datetime) ->
     return [
         Action(hit, _completed(result.nested, hit, at, now_s), Outcome.ENRICHED)
         if type(result) is Prediction and result.nested and is_ours(hit.index) and (first or is_untouched(hit.source))
-        else action(hit, result, now=now)
+        else action(hit, result, now=now, objects=objects)
         for hit, result in zip(hits, results, strict=True)
     ]
 
 
-def action(hit: Hit, result: Result, *, now: datetime) -> Action:
-    """What is to be written to one document for the service's answer, whatever stands in either."""
+def action(hit: Hit, result: Result, *, now: datetime, objects: Set[str] = frozenset()) -> Action:
+    """What is to be written to one document for the service's answer, whatever stands in either.
+
+    Args:
+        hit: the document.
+        result: the service's answer.
+        now: time of the verdict.
+        objects: indices that refuse words in `oversight.prediction.top`, since an older version wrote objects there.
+    """
     ours = is_ours(hit.index)
     if isinstance(result, Prediction):
         flat, wanted = _predicted(hit, result, now), Outcome.ENRICHED
@@ -87,6 +98,8 @@ def action(hit: Hit, result: Result, *, now: datetime) -> Action:
         flat, wanted = _refused(hit, result), Outcome.FAILED
     if not ours:
         flat = {_elsewhere(path): value for path, value in flat.items()}
+        if hit.index in objects and TOP in flat:
+            flat[TOP] = [one._asdict() for one in map(from_stored, flat[TOP]) if one is not None]
     if not is_untouched(hit.source):
         flat.update(_taken_back(hit.source, flat, TAKEN_BACK_HERE if ours else TAKEN_BACK_ELSEWHERE))
     return Action(hit, nest(flat), wanted)

@@ -20,6 +20,7 @@ def read_backlog(es: Elasticsearch, index: str) -> Backlog:
     with engine_faults("counting pending documents", index=index):
         answer = es.search(
             index=index, query=pending_query(), size=1, source=False, track_total_hits=True,
+            ignore_unavailable=True,
             sort=[{ARRIVAL: {"order": "asc", "missing": "_last", "unmapped_type": "date"}}],
         )  # fmt: skip
     hits = answer["hits"]["hits"]

@@ -1,5 +1,6 @@
 """One batch: from hits that were read to results that are handed to the writer.
 
+hits ──▶ above the byte limit? ──▶ `failed`, without a request
 hits ──▶ enrich ──▶ Answer ──▶ Writer, which writes while the next are enriched
              ├────▶ Refused ──▶ two halves, each a batch; a single document that is refused alone is `failed`
              └────▶ failure, again and again ──▶ two halves; a single document that fails alone is parked, and pending
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from common.bounded import megabytes
 from contract import hints
 from contract.errors import ProtocolError
 from watcher.actions import are_untouched, in_the_way
@@ -23,6 +25,9 @@ from watcher.pace import Pace
 from watcher.poll import Hit
 from watcher.update import Written
 from watcher.write import Batch, Shared, Writer, report_parked
+
+TOO_LARGE = "document_too_large"
+"""`error.type` of a document above the byte limit."""
 
 
 class Batches:
@@ -61,7 +66,8 @@ class Batches:
             ServerError: a server's fault. What is not handed on by then stays pending and is counted as deferred.
         """
         self._handled = 0
-        writable = self._spare(hits)
+        readable = self._refuse_large(hits, writer)
+        writable = self._spare(readable)
         alone = [hit for hit in writable if self._memory.unanswered(hit)]
         together = [hit for hit in writable if not self._memory.unanswered(hit)] if alone else writable
         self.pace.new_page()
@@ -77,6 +83,24 @@ class Batches:
         self._totals.add([outcome] * count)
         self._handled += count
 
+    def _refuse_large(self, hits: Sequence[Hit], writer: Writer) -> Sequence[Hit]:
+        """Fail the documents that are above the byte limit; returns the others. The service is not asked about those."""
+        large = [hit for hit in hits if hit.too_large]
+        if not large:
+            return hits
+        limit = megabytes(self._shared.config.page_bytes)
+        refusal = Refusal(
+            TOO_LARGE,
+            f"the fields that the model reads are larger than {limit}, so they were not read; send what the model needs and no "
+            f"more, or raise OVERSIGHT_WATCH_PAGE_BYTES and run {hints.run('retry')}",
+            None,
+        )
+        spared = self._spare(large)
+        if spared:
+            writer.submit(Batch(spared, [refusal] * len(spared), self._model(), time.monotonic()))
+            self._handled += len(spared)
+        return [hit for hit in hits if not hit.too_large]
+
     def _spare(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """Park the documents that a prediction would damage; returns the others."""
         if are_untouched(hits):
@@ -87,7 +111,13 @@ class Batches:
             return hits
         self._count(Outcome.REJECTED, len(harmed))
         now_s = time.monotonic()
-        new = [(hit, written) for hit, written in harmed if self._memory.park(hit, now_s)]
+        new = [
+            (hit, written)
+            for hit, written in harmed
+            if self._memory.park(
+                hit, now_s, reason=f"{written.reason} is a list or a value where an object of ours belongs"
+            )
+        ]
         report_parked(
             new, "a prediction would replace a list or a value with an object of ours in",
             f"rename that field, or index them through the pipeline of {hints.run('provision')}",

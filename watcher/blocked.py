@@ -1,6 +1,6 @@
 """Indices that take no writes for now: left alone, so that the rest goes on.
 
-block, closed, no privilege ──▶ parked 60 s ──▶ tried again ──▶ written: free
+block, closed, filtered, no privilege ──▶ parked 60 s ──▶ tried again ──▶ written: free
                                     ▲               └── refused again ──▶ parked twice as long, 1 h at most
                                     └───────────────────────┘
 """
@@ -16,9 +16,12 @@ from dataclasses import dataclass
 log = logging.getLogger(__name__)
 
 LIMIT_S = 3600.0
+FILTERED = "filtered_source"
+"""Reason of ours for an index: its mapping keeps less in `_source` than was sent."""
 FIXES = {
     "cluster_block_exception": "it is blocked: free disk space, or remove `index.blocks.*` from its settings",
     "index_closed_exception": "it is closed: open it, or leave it out of OVERSIGHT_INDEX",
+    FILTERED: "its mapping leaves fields out of `_source`, which an update would erase: reindex into an index that keeps all of it",
     "security_exception": "the watcher's key or role needs the index privileges `read` and `index` on it",
 }
 """What to do, by `error.type` of the refusal. With any of these no document of the index can be written."""

@@ -7,6 +7,7 @@ hit + whole document ──────────▶ `index`: replaced by what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from contract.errors import EngineUnavailableError
 from watcher.engine import without_retries
 from watcher.poll import Hit
 
+REASON_CHARS = 300
 DONE = (200, 201)
 """Statuses of an item that was written."""
 
@@ -64,8 +66,15 @@ def send(es: Elasticsearch, changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 
 def reason_of(item: Mapping[str, Any]) -> str:
-    """Why an item was not written, in the engine's words."""
+    """Why an item was not written, in the engine's words; without the value and the id that it quotes, so that equal reasons are equal."""
     error = item.get("error")
     said = error if isinstance(error, Mapping) else {"type": str(error or "")}
-    reason = " ".join(str(said.get("reason") or "").split())[:160]
+    caused = said.get("caused_by")
+    reasons = [str(each.get("reason") or "") for each in (said, caused) if isinstance(each, Mapping)]
+    reason = " ".join(": ".join(dict.fromkeys(filter(None, map(_impersonal, reasons)))).split())[:REASON_CHARS]
     return f"{item.get('status')} {said.get('type', '')}: {reason}".strip(": ")
+
+
+def _impersonal(reason: str) -> str:
+    without_place = re.sub(r"^\[[^\]]*\]:? | (in|of) document with id '[^']*'", "", reason)
+    return without_place.split("Preview of field's value", 1)[0].rstrip(" .;")

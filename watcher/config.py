@@ -48,6 +48,8 @@ class WatchConfig:
     """Certificate that the watcher shows to the enrich service, and its key."""
     page_size: int = 1_000
     """Documents read, enriched and written together."""
+    page_bytes: int = 4 * 1024 * 1024
+    """Most bytes of a page as it is read; a document that is larger by itself fails."""
     poll_interval_s: float = 1.0
     """Seconds between two looks while nothing is pending."""
     request_timeout_s: float = 30.0
@@ -80,6 +82,16 @@ class WatchConfig:
     """HOST:PORT of the metrics and health; None: no port is opened."""
 
 
+SHOWN_REASONS = 3
+"""Reasons that one line quotes."""
+
+
+def most_common(reasons: Counter[str]) -> str:
+    """The most frequent reasons, in one line."""
+    shown = "; ".join(reason for reason, _ in reasons.most_common(SHOWN_REASONS))
+    return shown if len(reasons) <= SHOWN_REASONS else f"{shown}; and {len(reasons) - SHOWN_REASONS} more reasons"
+
+
 @dataclass(slots=True)
 class Totals:
     """What a watcher did since its start: documents by outcome. One document can count in several rounds."""
@@ -88,6 +100,8 @@ class Totals:
     batches: int = 0
     parked: int = 0
     """Documents left alone for now: updates are refused, denied, harmful or without effect, or the service fails on them."""
+    unwritable: str | None = None
+    """Documents that cannot be written: how many and why; None without any."""
     trouble: str | None = None
     """Why the watcher gave up, or could not finish; None when it ended with nothing left to do or was told to stop."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)

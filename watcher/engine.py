@@ -9,7 +9,9 @@ from functools import lru_cache
 from elastic_transport import SerializationError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from common.bounded import ResponseTooLargeError
 from common.elastic_faults import cause, credentials, privilege
+from common.indices import closed_index, closed_says
 from contract import hints
 from contract.errors import EngineUnavailableError
 from watcher.backoff import retry_after_s
@@ -17,6 +19,10 @@ from watcher.backoff import retry_after_s
 
 class IndexMissingError(EngineUnavailableError):
     """There is no index yet of the name that is watched."""
+
+
+class IndexClosedError(EngineUnavailableError):
+    """An index that is watched is closed."""
 
 
 class EngineRefusesError(EngineUnavailableError):
@@ -73,6 +79,8 @@ def engine_faults(doing: str, *, index: str) -> Iterator[None]:
         raise EngineUnavailableError(
             f"the server answers while {doing}, but it is not Elasticsearch; point ELASTICSEARCH_URL at an Elasticsearch"
         ) from None
+    except ResponseTooLargeError as error:
+        raise EngineUnavailableError(f"{error} in {index!r} ({doing})") from None
     except (TransportError, SerializationError) as error:
         raise EngineUnavailableError(
             f"Elasticsearch does not answer while {doing} ({_first_line(error)}); nothing is lost, "
@@ -82,6 +90,9 @@ def engine_faults(doing: str, *, index: str) -> Iterator[None]:
 
 def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError:
     status, line = error.meta.status, _first_line(error)
+    closed = closed_index(error)
+    if closed is not None:
+        return IndexClosedError(closed_says([closed]))
     if status == 404 and "search_context_missing" in str(error.body):
         return PointInTimeLostError(f"the point in time was lost while {doing}; reading anew")
     if status == 404:

@@ -137,7 +137,7 @@ class Facts:
             "slices": config.slices,
             "state": self.state,
             "waiting_for": None if self.fault is None else self.fault.code,
-            "trouble": totals.trouble or (None if self.fault is None else str(self.fault)),
+            "trouble": totals.trouble or (None if self.fault is None else str(self.fault)) or totals.unwritable,
             "breaker": self.breaker.state,
             "documents": {outcome.value: count for outcome, count in totals.outcomes.items()},
             "batches": totals.batches,

@@ -43,7 +43,7 @@ def read_failures(es: Elasticsearch, index: str, query: Query = FAILED_DOCUMENTS
         EngineUnavailableError: the engine does not answer.
     """
     with engine_faults("counting failures", index=index):
-        answer = es.search(index=index, size=0, query=query, aggs=kinds())
+        answer = es.search(index=index, size=0, query=query, aggs=kinds(), ignore_unavailable=True)
     return failures_of(answer["aggregations"])
 
 

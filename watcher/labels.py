@@ -17,7 +17,8 @@ from elasticsearch import Elasticsearch
 from contract.artifact import Feature, ModelContract
 from contract.documents import lookup_clear, lookup_text
 from contract.feedback import ROOT, VERDICTS, confirmed_label
-from watcher.poll import Hit, refresh
+from watcher.poll import Hit
+from watcher.reach import refresh
 from watcher.selection import Query, any_of
 from watcher.sweep import read_all
 from watcher.trust import looks_forged, require_guard
@@ -86,6 +87,8 @@ def rows(
 
 def row_of(hit: Hit, contract: ModelContract) -> Row | str:
     """The training row of a document with a verdict, or in words why it makes none."""
+    if hit.too_large:
+        return "the document's features and verdict are too large to read"
     source = hit.source
     said = {name: lookup_text(source, f"{ROOT}.{name}") for name in ("verdict", "label", "comment", "by", "at")}
     predicted = lookup_text(source, "oversight.prediction.label")

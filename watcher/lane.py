@@ -13,6 +13,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class Found:
     """Another watcher is at work on the same documents."""
     unanswered: list[Hit] = field(default_factory=list)
     """Of the parked ones, those on which the enrich service failed."""
+    unwritable: Counter[str] = field(default_factory=Counter)
+    """Parked documents that cannot be written, by reason."""
 
     def add(self, other: Found) -> None:
         """What another lane found."""
@@ -55,6 +58,7 @@ class Found:
         self.progress += other.progress
         self.contended |= other.contended
         self.unanswered += other.unanswered
+        self.unwritable += other.unwritable
 
     @property
     def nothing_left(self) -> bool:
@@ -127,6 +131,7 @@ class Lane:
         return found
 
     def _page(self, page: list[Hit], found: Found, order: Order) -> None:
+        self._shared.kept.look({hit.index for hit in page})
         blocked = self._shared.blocked.now()
         hits = [hit for hit in page if hit.index not in blocked] if blocked else page
         admitted = self._shared.memory.admit(hits, time.monotonic(), stale_s=order.stale_s)
@@ -134,6 +139,8 @@ class Lane:
         found.stale += len(admitted.stale)
         found.parked += len(admitted.parked) + len(admitted.looping)
         found.unanswered += [hit for hit in admitted.parked if self._shared.memory.unanswered(hit)]
+        reasons = map(self._shared.memory.reason, (*admitted.parked, *admitted.looping))
+        found.unwritable.update(filter(None, reasons))
         if admitted.looping:
             _report_looping(admitted.looping)
         if not admitted.fresh:

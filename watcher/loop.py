@@ -11,10 +11,11 @@ It can be killed at any moment: what is pending is in Elasticsearch, and nothing
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
-import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -28,16 +29,18 @@ from watcher.blame import name_some
 from watcher.blocked import Blocked
 from watcher.breaker import Breaker
 from watcher.condition import FOR_A_PERSON, Condition
-from watcher.config import Totals, WatchConfig
+from watcher.config import Totals, WatchConfig, most_common
 from watcher.engine import IndexMissingError, PageTooLargeError, PointInTimeLostError
 from watcher.enrich_client import EnrichClient, client_of
 from watcher.facts import Facts
+from watcher.kept import KeptIndices
 from watcher.lane import Found, Lane, Order
 from watcher.lanes import run_lanes
 from watcher.memory import STALE_S, Memory
 from watcher.models import ModelChangedError, Models
-from watcher.poll import Hit, PointInTime, Wanted, is_anything_pending, refresh, those_that_exist
+from watcher.poll import Hit, PointInTime, Wanted, is_anything_pending
 from watcher.pulse import pulsing
+from watcher.reach import Reach, refresh
 from watcher.reading import Reading
 from watcher.share import Share
 from watcher.slices import combined
@@ -72,11 +75,11 @@ class _Watcher:
         self._facts = Facts(config, totals=self._totals, breaker=self._breaker, blocked=self._blocked)
         self._backoff = Backoff(config.backoff_s, config.max_backoff_s, rng=rng)
         self._share, self._models = Share(rng), Models(client)
-        self._index, self._page_size = config.index, config.page_size
-        self._whole_again_s, self._left_out, self._lock = 0.0, "", threading.Lock()
+        self._reach, self._kept = Reach(es, config.index, again_s=config.blocked_s), KeptIndices(es, self._blocked)
+        self._page_size, self._looked, self._lock = config.page_size, False, threading.Lock()
         self._reading, suppression = Reading(), Suppression(config.suppress)
         self._suppressing = suppression.fields
-        shared = Shared(config, Memory(), self._totals, self._facts, self._blocked, stop, suppression)
+        shared = Shared(config, Memory(), self._totals, self._facts, self._blocked, self._kept, stop, suppression)
         self._lanes = [Lane(es, client, self._models, shared, executor) for _ in range(config.slices)]
 
     def run(self) -> Totals:
@@ -118,7 +121,8 @@ class _Watcher:
             self._share.split()
         last = self._share.now is None and not done.contended
         if self._config.once and done.nothing_left and last:
-            self._totals.trouble = _unanswered(done.unanswered) or self._unwritable()
+            troubles = (_unanswered(done.unanswered), self._totals.unwritable, self._untouchable())
+            self._totals.trouble = "; ".join(filter(None, troubles)) or None
             return False
         if not done.progress and last:
             self._facts.idles()
@@ -131,23 +135,33 @@ class _Watcher:
         self._breaker.trying()
         model = self._models.prepare()
         self._facts.model = model
-        refreshed = (self._config.once or part is not None) and refresh(self._es, self._index)
+        refreshed = (self._config.once or part is not None) and refresh(self._es, self._reach.index)
+        self._look_first()
         without = self._blocked.now()
         done = Found()
-        if self._is_anything_pending(without):
+        if self._reach.is_anything_pending(without=without):
             wanted = Wanted(
-                (*model.fields, *self._suppressing), self._page_size, combined(self._config.part, part), without=without,
-                stable=self._config.part is not None, reading=self._reading,
+                (*model.fields, *self._suppressing), self._page_size, self._config.page_bytes,
+                combined(self._config.part, part), without=without, stable=self._config.part is not None, reading=self._reading,
             )  # fmt: skip
             stale_s = 0.0 if refreshed else STALE_S
-            with PointInTime(self._es, self._index, keep_alive_s=self._config.pit_keep_alive_s) as point:
+            with PointInTime(self._es, self._reach.index, keep_alive_s=self._config.pit_keep_alive_s) as point:
                 done = self._read(point, wanted, Order(model, stale_s, self._all_is_well))
         else:
             self._share.whole()
             self._breaker.answered()  # it has told its model, and there is nothing else to ask
         if part is None and not done.contended:
             self._totals.parked = done.parked
+            self._totals.unwritable = _unwritable(done.unwritable)
         return done
+
+    def _look_first(self) -> None:
+        """At the watched indices, before anything is read: a person should know at once that one is never written."""
+        if self._looked:
+            return
+        with contextlib.suppress(IndexMissingError):  # there may be an index later; each is looked at before a write
+            self._kept.first_look(self._config.index)
+        self._looked = True
 
     def _read(self, point: PointInTime, wanted: Wanted, order: Order) -> Found:
         """All lanes; then, with nothing to do in its own part, what waits for long in the others'."""
@@ -165,26 +179,6 @@ class _Watcher:
         self._all_is_well()
         if len(self._lanes) > 1:
             enough.set()
-
-    def _is_anything_pending(self, without: tuple[str, ...]) -> bool:
-        """Of a list of indices those count that exist."""
-        if self._index != self._config.index and time.monotonic() > self._whole_again_s:
-            self._index = self._config.index
-        try:
-            return is_anything_pending(self._es, self._index, without=without)
-        except IndexMissingError:
-            there = those_that_exist(self._es, self._config.index)
-            if there == self._index:
-                raise
-            self._index, self._whole_again_s = there, time.monotonic() + self._config.blocked_s
-            if there != self._left_out:
-                self._left_out = there
-                log.warning(
-                    "of the indices %s only %s exist; going on with these, the others are looked for again in %.0f s",
-                    self._config.index, there, self._config.blocked_s,
-                    extra={"event.action": "leave-out", "event.outcome": "failure", "watcher.index": there},
-                )  # fmt: skip
-            return is_anything_pending(self._es, self._index, without=without)
 
     def _all_is_well(self) -> None:
         with self._lock:
@@ -211,11 +205,11 @@ class _Watcher:
     def _may_anything_be_pending(self) -> bool:
         """True also where nobody can say."""
         try:
-            return is_anything_pending(self._es, self._index)
+            return is_anything_pending(self._es, self._reach.index)
         except ServerError:
             return True
 
-    def _unwritable(self) -> str | None:
+    def _untouchable(self) -> str | None:
         """What a watcher with an end says of indices that took no writes."""
         reasons = self._blocked.reasons()
         if not reasons or not self._may_anything_be_pending():
@@ -239,6 +233,17 @@ def _executor(config: WatchConfig) -> Iterator[ThreadPoolExecutor]:
         yield executor
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _unwritable(reasons: Counter[str]) -> str | None:
+    """What is said of documents that stay pending because Elasticsearch refuses them, or a prediction would damage them."""
+    if not reasons:
+        return None
+    count = reasons.total()
+    return (
+        f"{count:,} {'document' if count == 1 else 'documents'} cannot be written and stay pending ({most_common(reasons)}); "
+        f"change the mapping or the documents, then run the watcher again"
+    )
 
 
 def _unanswered(hits: list[Hit]) -> str | None:

@@ -25,6 +25,9 @@ PARK_S, PARK_LIMIT_S = 60.0, 6 * 3600.0
 """First pause of a parked document; it doubles up to the limit. A document that changes is looked at again at once."""
 ALONE_LIMIT_S = 3600.0
 """Longest pause of a document on which the enrich service fails: the service may be mended any day."""
+LOOPING = (
+    "still pending after its prediction was written; `oversight.status` may be spelled dotted beside the nested one"
+)
 WRITTEN, PARKED = 50_000, 50_000
 """Documents that are remembered: at least so many own writes, at most twice as many (about 30 MB), and at most so many parked
 ones. The oldest are forgotten first. What 7,000 writes a second leave unseen until a refresh after 5 s fits in."""
@@ -41,6 +44,8 @@ class Parked:
     until_s: float
     alone: bool = False
     """The enrich service failed on it: the next try is a request of its own, so that it spoils no others."""
+    reason: str = ""
+    """Why it cannot be written; empty where the enrich service failed on it."""
 
 
 class Known(NamedTuple):
@@ -130,22 +135,28 @@ class Memory:
             self._written.put(hit.key, known)
         return earlier is not None and not earlier.ours and earlier.seq_no == known.seq_no
 
-    def park(self, hit: Hit, now_s: float, *, alone: bool = False) -> bool:
+    def park(self, hit: Hit, now_s: float, *, alone: bool = False, reason: str = "") -> bool:
         """Leave a document alone for a while, longer each time. Returns whether that is new of this document.
 
         Args:
             hit: the document.
             now_s: the time.
             alone: the enrich service fails on it; it is to be tried again apart from others.
+            reason: why it cannot be written.
         """
         limit_s = ALONE_LIMIT_S if alone else PARK_LIMIT_S
         with self._lock:
             earlier = self._parked.pop(hit.key, None)
             pause_s = PARK_S if earlier is None else min(limit_s, earlier.pause_s * 2)
-            self._parked[hit.key] = Parked(hit.seq_no, pause_s, now_s + pause_s, alone)
+            self._parked[hit.key] = Parked(hit.seq_no, pause_s, now_s + pause_s, alone, reason)
             while len(self._parked) > self._limit:
                 self._parked.popitem(last=False)
         return earlier is None
+
+    def reason(self, hit: Hit) -> str:
+        """Why a parked document cannot be written; empty where that is not what it waits for."""
+        parked = self._parked.get(hit.key)
+        return "" if parked is None else parked.reason
 
     def unanswered(self, hit: Hit) -> bool:
         """Whether this document, as it is now, is parked because the enrich service failed on it."""
@@ -171,7 +182,7 @@ class Memory:
         elif hit.seq_no < known.seq_no and now_s - known.at_s < stale_s:
             result.stale.append(hit)
         elif hit.seq_no == known.seq_no and known.ours and (parked is None or parked.seq_no != hit.seq_no):
-            self.park(hit, now_s)
+            self.park(hit, now_s, reason=LOOPING)
             result.looping.append(hit)
         else:
             result.fresh.append(hit)

@@ -45,7 +45,8 @@ def read_misread(es: Elasticsearch, index: str) -> tuple[MisreadFile, ...]:
     """
     with engine_faults("reading headers", index=index):
         hits = es.search(
-            index=index, size=MAX_HEADERS, query=failed(reason=COLUMN_ORDER), source_includes=[PATH, USER, OBSERVER, ARRIVAL],
+            index=index, size=MAX_HEADERS, query=failed(reason=COLUMN_ORDER), source={"includes": [PATH, USER, OBSERVER, ARRIVAL]},
+            ignore_unavailable=True,
             sort=[{ARRIVAL: {"order": "desc", "missing": "_last", "unmapped_type": "date"}}],
         )["hits"]["hits"]  # fmt: skip
     headers: dict[tuple[str | None, str | None, str | None], list[Mapping[str, Any]]] = {}

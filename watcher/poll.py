@@ -17,17 +17,17 @@ import logging
 import re
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from elastic_transport import ObjectApiResponse, TransportError
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
 
+from common.bounded import LIMIT_BYTES, ResponseTooLargeError, within
 from contract.errors import EngineUnavailableError
 from contract.fields import ALERT_ROOT, PENDING, STATUS, SUPPRESSED, SUPPRESSED_BY
 from watcher.engine import (
-    IndexMissingError,
     PageTooLargeError,
     PointInTimeLostError,
     engine_faults,
@@ -59,7 +59,7 @@ sees whether `oversight` is an object at all."""
 class Hit:
     """One pending document as it was read; `seq_no` and `primary_term` say which write of it that is.
 
-    Never changed; not frozen, as that would cost a microsecond for each document.
+    Not frozen, as that would cost a microsecond for each document.
     """
 
     index: str
@@ -71,6 +71,8 @@ class Hit:
     routing: str | None = None
     arrival_ms: int | None = None
     """`event.ingested`, milliseconds since 1970; None where it is not known."""
+    too_large: bool = False
+    """Its fields are above the byte limit: `source` holds those of an earlier verdict at most."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -93,20 +95,22 @@ class Wanted:
     Attributes:
         fields: document fields that the model reads; no others are fetched but those of an earlier verdict.
         page_size: documents in one page.
+        page_bytes: most bytes of one page.
         part: which slice, of how many; None: all.
         stable: tell slices apart so that another point in time has the same ones.
         without: indices that are left out.
         arrived_before_s: only documents that arrived longer ago than this, or nobody knows when.
-        reading: whether whole documents are read in place of the fields; None: never.
+        reading: how many documents are read at once, and whether whole ones in place of the fields.
     """
 
     fields: Sequence[str]
     page_size: int
+    page_bytes: int = LIMIT_BYTES
     part: tuple[int, int] | None = None
     stable: bool = False
     without: Sequence[str] = ()
     arrived_before_s: float | None = None
-    reading: Reading | None = None
+    reading: Reading = field(default_factory=Reading)
 
 
 class PointInTime:
@@ -124,7 +128,7 @@ class PointInTime:
     def __init__(self, es: Elasticsearch, index: str, *, keep_alive_s: float) -> None:
         self._es, self._index = es, index
         self._keep_alive = f"{max(1, round(keep_alive_s))}s"
-        self._id = _open(es, index, self._keep_alive)
+        self._id = open_point_in_time(es, index, self._keep_alive)
 
     def __enter__(self) -> Self:
         return self
@@ -142,38 +146,61 @@ class PointInTime:
             EngineUnavailableError: or one of its kinds in `watcher.engine`.
         """
         after: list[Any] | None = None
-        reading = wanted.reading
+        reading, chosen = wanted.reading, [*wanted.fields, *EARLIER_FIELDS]
         while True:
-            whole = reading is not None and reading.whole
-            size = wanted.page_size if reading is None else reading.size(wanted.page_size)
-            answer = self._search(wanted, after, size=size, whole=whole)
+            whole, too_large = reading.whole, False
+            size = reading.size(wanted.page_size)
+            try:
+                answer = self._search(wanted, after, size=size, fields=None if whole else chosen)
+            except ResponseTooLargeError as error:
+                if reading.too_large(size, error.hits, whole=whole):
+                    continue
+                answer, too_large = self._search_large(wanted, after), True
             self._id = answer.get("pit_id", self._id)
             found = answer["hits"]["hits"]
             if found:
                 page = list(map(hit_of, found))
-                if reading is not None:
-                    reading.saw(page, whole=whole)
+                if too_large:
+                    page[0].too_large = True
+                else:
+                    reading.saw(page, wanted.page_size, whole=whole)
                 yield page
             if len(found) < size:
                 _refuse_partial(answer["_shards"], self._index)
                 return
             after = found[-1]["sort"]
 
-    def _search(self, wanted: Wanted, after: list[Any] | None, *, size: int, whole: bool) -> ObjectApiResponse[Any]:
-        """One page. Nothing of the answer is filtered: that would cost the engine more than it saves us."""
+    def _search_large(self, wanted: Wanted, after: list[Any] | None) -> ObjectApiResponse[Any]:
+        """One document that is above the limit by itself: what an earlier verdict left in it, or nothing of it."""
+        try:
+            return self._search(wanted, after, size=1, fields=EARLIER_FIELDS)
+        except ResponseTooLargeError:
+            return self._search(wanted, after, size=1, fields=())
+
+    def _search(
+        self, wanted: Wanted, after: list[Any] | None, *, size: int, fields: Sequence[str] | None
+    ) -> ObjectApiResponse[Any]:
+        """One page of whole documents or of some fields.
+
+        The response is not filtered: that would cost the engine more than it saves us.
+
+        Raises:
+            ResponseTooLargeError: it is larger than a page may be.
+        """
         with engine_faults("searching for pending documents", index=self._index):
             try:
-                return self._es.search(
-                    pit={"id": self._id, "keep_alive": self._keep_alive},
-                    query=pending_query(without=wanted.without, arrived_before_s=wanted.arrived_before_s),
-                    sort=ORDER,
-                    size=size,
-                    search_after=after,
-                    slice=_slice(wanted),
-                    seq_no_primary_term=True,
-                    source_includes=None if whole else [*wanted.fields, *EARLIER_FIELDS],
-                    track_total_hits=False,
-                )
+                with within(wanted.page_bytes):
+                    return self._es.search(
+                        pit={"id": self._id, "keep_alive": self._keep_alive},
+                        query=pending_query(without=wanted.without, arrived_before_s=wanted.arrived_before_s),
+                        sort=ORDER,
+                        size=size,
+                        search_after=after,
+                        slice=_slice(wanted),
+                        seq_no_primary_term=True,
+                        source=chosen_source(fields),
+                        track_total_hits=False,
+                    )
             except NotFoundError:
                 raise PointInTimeLostError(
                     f"the point in time of {self._index!r}, or an index in it, is gone; reading anew"
@@ -187,6 +214,11 @@ class PointInTime:
                     f"{wanted.page_size}; reading smaller pages, lower OVERSIGHT_WATCH_PAGE_SIZE to have it quiet",
                     limit=limit,
                 ) from None
+
+
+def chosen_source(fields: Sequence[str] | None) -> dict[str, Any] | bool:
+    """`_source` of a search body: everything, some fields, or nothing. A model can have more fields than a URL takes."""
+    return True if fields is None else bool(fields) and {"includes": list(fields)}
 
 
 def pending_query(*, without: Sequence[str] = (), arrived_before_s: float | None = None) -> dict[str, Any]:
@@ -219,20 +251,26 @@ def pages(
         EngineUnavailableError: or one of its kinds in `watcher.engine`.
     """
     with PointInTime(es, index, keep_alive_s=keep_alive_s) as point:
-        yield from point.pages(Wanted(fields, page_size, part, reading=Reading()))
+        yield from point.pages(Wanted(fields, page_size, part=part))
 
 
-def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = ()) -> bool:
+def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = (), strictly: bool = False) -> bool:
     """Whether the search shows anything pending: one light request, which stops at the first document.
 
+    Args:
+        es: the cluster.
+        index: data stream, index, list, alias or pattern.
+        without: indices that do not count.
+        strictly: raise where one is missing or closed, in place of leaving it out.
     Raises:
         IndexMissingError: there is no such index.
+        IndexClosedError: one of them is closed.
         EngineUnavailableError: nobody can say.
     """
     with engine_faults("looking for pending documents", index=index):
         answer = es.search(
             index=index, query=pending_query(without=without), size=1, source=False, track_total_hits=False,
-            terminate_after=1, filter_path="_shards,hits.hits._id",
+            terminate_after=1, ignore_unavailable=not strictly,
         )  # fmt: skip
     if answer.get("hits", {}).get("hits"):
         return True
@@ -240,46 +278,14 @@ def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str]
     return False
 
 
-def refresh(es: Elasticsearch, index: str) -> bool:
-    """Make every write visible to the next search. False without the privilege for it: then that takes a while."""
-    try:
-        es.indices.refresh(index=index)
-    except ApiError as error:
-        log.debug("no refresh of %s: status %s", index, error.meta.status)
-        return False
-    except TransportError:
-        log.debug("no refresh of %s: no answer", index)
-        return False
-    return True
-
-
-def those_that_exist(es: Elasticsearch, index: str) -> str:
-    """Of a list with commas, the names that exist; anything else as it is.
-
-    Raises:
-        IndexMissingError: there is none of them.
-        EngineUnavailableError: nobody can say.
-    """
-    names = [name for name in index.split(",") if name]
-    if len(names) < 2:
-        return index
-    there = []
-    for name in names:
-        with contextlib.suppress(IndexMissingError), engine_faults("looking for an index", index=name):
-            if es.search(index=name, size=0, track_total_hits=False, filter_path="_shards")["_shards"]["total"]:
-                there.append(name)
-    if not there:
-        raise index_missing(index)
-    return ",".join(there)
-
-
-def _open(es: Elasticsearch, index: str, keep_alive: str) -> str:
-    """A point in time. OpenSearch answers 400 where no index fits a pattern, so that is asked for after any 400."""
+def open_point_in_time(es: Elasticsearch, index: str, keep_alive: str) -> str:
+    """A point in time of what exists and is open. OpenSearch answers 400 or 500 where that is nothing."""
     with engine_faults("opening a point in time", index=index):
         try:
-            return str(es.open_point_in_time(index=index, keep_alive=keep_alive)["id"])
-        except BadRequestError:
-            if not es.count(index=index)["_shards"]["total"]:
+            return str(es.open_point_in_time(index=index, keep_alive=keep_alive, ignore_unavailable=True)["id"])
+        except ApiError as error:
+            nothing = error.meta.status in (400, 500)
+            if nothing and not es.count(index=index, ignore_unavailable=True)["_shards"]["total"]:
                 raise index_missing(index) from None
             raise
 

@@ -1,7 +1,9 @@
-"""Whole documents, or only the fields that are needed? What costs the engine less, within a bounded memory.
+"""How much is read at once: documents in a page, and whole documents or only the fields that are needed.
 
     first page: few, whole ──▶ small on average? ──yes──▶ whole pages ──▶ a page of large ones ──┐
                                       └─ no ──▶ chosen fields, for some pages ──▶ few, whole ◀───┘
+
+    page above the byte limit ──▶ whole? chosen fields instead ──▶ still? half of it or less ──▶ pages that fit ──▶ twice as many
 
 To take documents apart costs the engine about as much as all else that it does for a search. But what a document holds besides
 the model's fields is the shipper's affair, and a page of large ones must not fill our memory.
@@ -27,12 +29,33 @@ PAGES = 100
 """Pages of chosen fields until it is tried again."""
 
 
+class Fit:
+    """How many documents fit into a page of limited bytes. Several threads may ask."""
+
+    def __init__(self) -> None:
+        self._most: int | None = None
+
+    def size(self, page_size: int) -> int:
+        """Documents in the next page."""
+        return page_size if self._most is None else min(page_size, self._most)
+
+    def too_large(self, size: int, complete: int) -> None:
+        """A page of so many documents was above the limit; so many of them were read by then."""
+        self._most = max(1, min(size // 2, complete))
+
+    def fitted(self, size: int, page_size: int) -> None:
+        """A page of so many documents was not: try twice as many."""
+        if self._most is not None and size >= self._most:
+            self._most = None if 2 * size >= page_size else 2 * size
+
+
 class Reading:
     """How pages are read; several threads may ask, and what they disagree on is one page."""
 
     def __init__(self) -> None:
         self._known = False
         self._chosen_left = 0
+        self._fit = Fit()
 
     @property
     def whole(self) -> bool:
@@ -41,10 +64,25 @@ class Reading:
 
     def size(self, page_size: int) -> int:
         """Documents in the next page."""
-        return page_size if self._known or not self.whole else min(FEW, page_size)
+        return self._fit.size(page_size if self._known or not self.whole else min(FEW, page_size))
 
-    def saw(self, hits: Sequence[Hit], *, whole: bool) -> None:
+    def too_large(self, size: int, complete: int, *, whole: bool) -> bool:
+        """A page was above the byte limit. Returns whether a smaller one can be read; False: it was one document's chosen fields.
+
+        Args:
+            size: documents that were asked for.
+            complete: documents that had arrived by then.
+            whole: whether they were whole.
+        """
+        if whole:
+            self._known, self._chosen_left = False, PAGES
+            return True
+        self._fit.too_large(size, complete)
+        return size > 1
+
+    def saw(self, hits: Sequence[Hit], page_size: int, *, whole: bool) -> None:
         """A page came, of whole documents or of chosen fields."""
+        self._fit.fitted(len(hits), page_size)
         if not whole:
             self._chosen_left = max(0, self._chosen_left - 1)
             return

@@ -23,7 +23,8 @@ from contract.fields import BY_NAME, PENDING, properties
 from watcher.actions import AT, in_the_way, iso_millis
 from watcher.changes import Change
 from watcher.engine import engine_faults
-from watcher.poll import Hit, refresh
+from watcher.poll import Hit
+from watcher.reach import refresh
 from watcher.selection import PENDING_DOCUMENTS, Query, count
 from watcher.sweep import Hooks, Limits, Swept, sweep
 
@@ -106,7 +107,7 @@ def require_mapping(es: Elasticsearch, index: str, path: str, *, without: str) -
         InputError: names an index where it is not.
     """
     with engine_faults("reading mappings", index=index):
-        found = es.indices.get_field_mapping(index=index, fields=path)
+        found = es.indices.get_field_mapping(index=index, fields=path, ignore_unavailable=True)
     for name, mapped in found.items():
         if not mapped["mappings"]:
             body = {"properties": properties([BY_NAME[path]])}
@@ -122,7 +123,7 @@ def busiest_rate(es: Elasticsearch, index: str, *, now: datetime | None = None) 
     day: Query = {"range": {AT: {"gte": iso_millis(now - timedelta(hours=RATE_WINDOW_H)), "lte": iso_millis(now)}}}
     minutes: dict[str, Any] = {"date_histogram": {"field": AT, "fixed_interval": "1m", "min_doc_count": 1}}
     with engine_faults("reading the rate of predictions", index=index):
-        answer = es.search(index=index, size=0, query=day, aggs={"minutes": minutes})
+        answer = es.search(index=index, size=0, query=day, aggs={"minutes": minutes}, ignore_unavailable=True)
     counts = [int(bucket["doc_count"]) for bucket in answer["aggregations"]["minutes"]["buckets"]]
     return max(counts) / MINUTE_S if counts else None
 

@@ -86,6 +86,8 @@ def changer(es: Elasticsearch) -> Changer:
     has_pipeline: dict[str, bool] = {}
 
     def change(hit: Hit) -> Change | str:
+        if hit.too_large and failed_in_pipeline(hit.source):
+            return "it is too large to go through the pipeline again"
         if not failed_in_pipeline(hit.source):
             path = in_the_way(hit)
             return f"{path} is no object" if path else Change(hit, given_back(hit))
@@ -138,12 +140,13 @@ def _as_they_are_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list
     """Some documents after the pipelines; None for one that is gone."""
     if not hits:
         return []
+    read = {"_source": [STATUS, "error.type", *PUT_BACK]}
     wanted = [
-        {"_index": hit.index, "_id": hit.id, **({} if hit.routing is None else {"routing": hit.routing})}
+        {"_index": hit.index, "_id": hit.id, **read, **({} if hit.routing is None else {"routing": hit.routing})}
         for hit in hits
     ]  # fmt: skip
     with engine_faults("reading what the pipeline made", index=index):
-        found = es.mget(docs=wanted, source_includes=[STATUS, "error.type", *PUT_BACK])["docs"]
+        found = es.mget(docs=wanted)["docs"]
     return [hit_of(item) if item.get("found") else None for item in found]
 
 

@@ -55,7 +55,7 @@ def count(es: Elasticsearch, index: str, query: Query) -> int:
     """
     with engine_faults("counting documents", index=index):
         try:
-            answer = es.count(index=index, query=query)
+            answer = es.count(index=index, query=query, ignore_unavailable=True)
         except BadRequestError as error:
             raise InputError(
                 f"Elasticsearch does not understand the query ({_reason(error.body)}); "

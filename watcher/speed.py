@@ -65,13 +65,14 @@ def read_speed(es: Elasticsearch, index: str, *, now: datetime | None = None) ->
     now = now or datetime.now(UTC)
     with engine_faults("reading the newest predictions", index=index):
         counts = [
-            int(es.count(index=index, query=_since(now, minutes))["count"]) for minutes in (1, WINDOW_MIN)
+            int(es.count(index=index, query=_since(now, minutes), ignore_unavailable=True)["count"]) for minutes in (1, WINDOW_MIN)
         ]  # fmt: skip
         hits: list[Mapping[str, Any]] = []
         if counts[-1]:
             hits = es.search(
-                index=index, size=SAMPLE, query=_since(now, WINDOW_MIN), source_includes=[AT, RESCORED, ARRIVAL],
+                index=index, size=SAMPLE, query=_since(now, WINDOW_MIN), source={"includes": [AT, RESCORED, ARRIVAL]},
                 sort=[{AT: {"order": "desc", "unmapped_type": "date"}}], track_total_hits=False,
+                ignore_unavailable=True,
             )["hits"]["hits"]  # fmt: skip
     return Speed(
         rate_1m=round(counts[0] / MINUTE_S, 3),

@@ -11,19 +11,21 @@ from sorted hits, because the embedded engine has no `min` and `max` of dates.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from common.indices import Kept, closed_says, how_kept
 from contract.errors import EngineUnavailableError
 from contract.fields import ENRICHED, FAILED, PENDING, STATUS
-from watcher.engine import engine_faults, index_missing
+from watcher.engine import IndexClosedError, engine_faults, index_missing
 from watcher.failures import MAX_GROUPS, Failure, buckets, failures_of, kinds
 from watcher.heartbeat import Heartbeat, read_heartbeats
 from watcher.misread import COLUMN_ORDER, MisreadFile, read_misread
 from watcher.poll import ARRIVAL
+from watcher.reach import require_there
 from watcher.speed import Speed, read_speed
 
 __all__ = ["Failure", "Status", "read_status"]
@@ -54,6 +56,14 @@ class Status:
     speed: Speed
     watchers: tuple[Heartbeat, ...] | None
     """Those of the installation that are alive; None where that was not asked, or we may not read it."""
+    ended: Heartbeat | None = None
+    """Where none is alive: the last one that is not."""
+    closed: tuple[str, ...] = ()
+    """Closed indices, which are not counted."""
+    filtered: Mapping[str, str] = field(default_factory=dict)
+    """Indices that are never written since their mapping filters `_source`, with what it says."""
+    synthetic: tuple[str, ...] = ()
+    """Indices with synthetic `_source`."""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -73,15 +83,19 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
         EngineUnavailableError: the engine does not answer.
     """
     moment = now or datetime.now(UTC)
+    closed = require_there(es, index)
     with engine_faults("counting documents", index=index):
-        total = int(es.count(index=index)["count"])
-        answer = es.search(index=index, size=0, aggs=_aggregations())
+        kept = how_kept(es, index) or Kept({})
+        total = int(es.count(index=index, ignore_unavailable=True)["count"])
+        answer = es.search(index=index, size=0, aggs=_aggregations(), ignore_unavailable=True)
         oldest = es.search(
             index=index, size=1, source=False, query={"term": {STATUS: PENDING}},
             sort=[{ARRIVAL: {"order": "asc", "missing": "_last", "unmapped_type": "date"}}],
+            ignore_unavailable=True,
         )  # fmt: skip
     if not answer["_shards"]["total"]:
-        raise index_missing(index)
+        raise IndexClosedError(closed_says(closed)) if closed else index_missing(index)
+    beats = None if namespace is None else _heartbeats(es, namespace, moment)
     found = answer["aggregations"]
     counts = buckets(found["statuses"])
     ours = {status: counts.get(status, 0) for status in (PENDING, ENRICHED, FAILED)}
@@ -97,7 +111,11 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
         verdicts=buckets(found["verdicts"]),
         suppressed=int(found["suppressed"]["doc_count"]),
         speed=read_speed(es, index, now=moment),
-        watchers=None if namespace is None else _alive(es, namespace, moment),
+        watchers=None if beats is None else tuple(one for one in beats if one.alive),
+        ended=next(iter(beats), None) if beats and not any(one.alive for one in beats) else None,
+        closed=closed,
+        filtered=kept.filtered,
+        synthetic=kept.synthetic,
     )
 
 
@@ -112,10 +130,10 @@ def _aggregations() -> dict[str, Any]:
     }
 
 
-def _alive(es: Elasticsearch, namespace: str, now: datetime) -> tuple[Heartbeat, ...] | None:
-    """The watchers that live. A person who may read the documents need not be allowed to read these."""
+def _heartbeats(es: Elasticsearch, namespace: str, now: datetime) -> list[Heartbeat] | None:
+    """Newest first. A person who may read the documents need not be allowed to read these."""
     try:
-        return tuple(one for one in read_heartbeats(es, namespace, now=now) if one.alive)
+        return read_heartbeats(es, namespace, now=now)
     except EngineUnavailableError:
         return None
 

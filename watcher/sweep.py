@@ -22,12 +22,16 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
+from common.bounded import MIB, ResponseTooLargeError, megabytes, within
+from common.indices import filtered_says, how_kept
 from contract.errors import EngineUnavailableError
 from watcher.actions import RETRY_STATUSES
 from watcher.backoff import Backoff
 from watcher.changes import DONE, Change, reason_of, send
 from watcher.engine import EngineRefusesError, IndexMissingError, PointInTimeLostError, engine_faults, without_retries
-from watcher.poll import CLOSE_S, ORDER, Hit, hit_of, refresh
+from watcher.poll import CLOSE_S, ORDER, Hit, chosen_source, hit_of, open_point_in_time
+from watcher.reach import refresh, require_there
+from watcher.reading import Fit
 
 KEEP_ALIVE = "10m"
 """How long the point in time outlives a page: also while the work waits for the watcher."""
@@ -46,6 +50,8 @@ class Limits:
     page_size: int = 1_000
     rate: float = 0.0
     """Documents a second; 0: as fast as it goes."""
+    page_bytes: int = 32 * MIB
+    """Most bytes of one page; a larger one is read in parts."""
     backoff_s: float = 0.5
     max_backoff_s: float = 30.0
 
@@ -77,7 +83,9 @@ class Swept:
 
 
 Changer = Callable[[Hit], Change | str]
-"""What to do with a document: a change, or in a word why it is spared."""
+"""What to do with a document: a change, or in a word why it is spared. One that is `too_large` was read only as far as `FEW_FIELDS`."""
+FEW_FIELDS = ("oversight", "error", "event.kind")
+"""What is read of a document that is larger than a page may be."""
 
 
 @dataclass(slots=True)
@@ -135,6 +143,7 @@ class _Sweeper:
         self._es, self._index, self._query, self._change, self._fields = es, index, query, change, fields
         self._limits, self._stop, self._hooks = limits, stop, hooks
         self._done = Swept()
+        self._fit, self._filtered = Fit(), _Filtered(es)
         self._again: set[tuple[str, str]] = set()
         self._seen: set[tuple[str, str]] = set()
         self._started_s = time.monotonic()
@@ -173,7 +182,7 @@ class _Sweeper:
     def _page(self, hits: Sequence[Hit]) -> None:
         changes: list[Change] = []
         for hit in hits:
-            made = self._change(hit)
+            made = self._filtered.why(hit.index) or self._changed(hit)
             if isinstance(made, str):
                 self._done.spared[made] += 1
             else:
@@ -182,6 +191,11 @@ class _Sweeper:
         self._done.changed += len(wrote)
         if wrote:
             self._hooks.wrote(wrote)
+
+    def _changed(self, hit: Hit) -> Change | str:
+        if hit.too_large and not hit.source:
+            return f"it is larger than {megabytes(self._limits.page_bytes)}"
+        return self._change(hit)
 
     def _write(self, changes: Sequence[Change]) -> list[Change]:
         """Send changes until each has an end or is to be read anew; returns those that took place."""
@@ -227,13 +241,14 @@ class _Sweeper:
             else max(1, min(self._limits.page_size, int(self._limits.rate)))
         )
         self._hooks.before_page()
+        self._patiently("looking for the index", lambda: require_there(self._es, self._index))
         point = self._patiently(
-            "opening a point in time", lambda: self._es.open_point_in_time(index=self._index, keep_alive=KEEP_ALIVE)
-        )["id"]
+            "opening a point in time", lambda: open_point_in_time(self._es, self._index, KEEP_ALIVE)
+        )
         after: list[Any] | None = None
         try:
             while not self._stop.is_set():
-                answer = self._patiently("searching", lambda: self._search(point, query, size, after))  # noqa: B023  called at once
+                answer, too_large = self._patiently("searching", lambda: self._search(point, query, size, after))  # noqa: B023  called at once
                 point = answer.get("pit_id", point)
                 if answer["_shards"].get("failed"):
                     raise EngineUnavailableError(
@@ -242,18 +257,43 @@ class _Sweeper:
                 found = answer["hits"]["hits"]
                 if not found:
                     return
-                yield [hit_of(item) for item in found]
+                page = [hit_of(item) for item in found]
+                page[0].too_large = too_large
+                yield page
                 after = found[-1]["sort"]
                 self._hooks.before_page()
         finally:
             with contextlib.suppress(ApiError, TransportError):
                 without_retries(self._es, within_s=CLOSE_S).close_point_in_time(id=point)
 
-    def _search(self, point: str, query: Mapping[str, Any], size: int, after: list[Any] | None) -> Any:
-        return self._es.search(
-            pit={"id": point, "keep_alive": KEEP_ALIVE}, query=query, sort=ORDER, size=size, search_after=after,
-            seq_no_primary_term=True, source_includes=self._fields, track_total_hits=False,
-        )  # fmt: skip
+    def _search(self, point: str, query: Mapping[str, Any], size: int, after: list[Any] | None) -> tuple[Any, bool]:
+        """The next page, of as many documents as fit, and whether it holds only a few fields of a single large one."""
+        while True:
+            fitting = self._fit.size(size)
+            try:
+                answer = self._ask(point, query, fitting, after, self._fields)
+            except ResponseTooLargeError as error:
+                self._fit.too_large(fitting, error.hits)
+                if fitting == 1:
+                    return self._search_large(point, query, after), True
+            else:
+                self._fit.fitted(len(answer["hits"]["hits"]), size)
+                return answer, False
+
+    def _search_large(self, point: str, query: Mapping[str, Any], after: list[Any] | None) -> Any:
+        try:
+            return self._ask(point, query, 1, after, FEW_FIELDS)
+        except ResponseTooLargeError:
+            return self._ask(point, query, 1, after, ())
+
+    def _ask(
+        self, point: str, query: Mapping[str, Any], size: int, after: list[Any] | None, fields: Sequence[str] | None
+    ) -> Any:
+        with within(self._limits.page_bytes):
+            return self._es.search(
+                pit={"id": point, "keep_alive": KEEP_ALIVE}, query=query, sort=ORDER, size=size, search_after=after,
+                seq_no_primary_term=True, source=chosen_source(fields), track_total_hits=False,
+            )  # fmt: skip
 
     def _patiently(self, doing: str, ask: Callable[[], Any]) -> Any:
         backoff = self._backoff()
@@ -277,3 +317,19 @@ class _Sweeper:
 
     def _backoff(self) -> Backoff:
         return Backoff(self._limits.backoff_s, self._limits.max_backoff_s)
+
+
+class _Filtered:
+    """Indices whose `_source` is filtered, so that any write would erase fields; each is looked at once."""
+
+    def __init__(self, es: Elasticsearch) -> None:
+        self._es = es
+        self._known: dict[str, str] = {}
+
+    def why(self, index: str) -> str:
+        """Why nothing is written to an index; empty where something may be."""
+        if index not in self._known:
+            with engine_faults("reading how documents are kept", index=index):
+                kept = how_kept(self._es, index)
+            self._known[index] = filtered_says(kept.filtered) if kept is not None and kept.filtered else ""
+        return self._known[index]

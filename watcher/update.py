@@ -22,6 +22,7 @@ from contract.errors import EngineUnavailableError
 from watcher.actions import RETRY_STATUSES, Action, body, outcome_of
 from watcher.backoff import Backoff
 from watcher.blocked import FIXES
+from watcher.changes import reason_of
 from watcher.config import Outcome
 from watcher.engine import EngineBusyError, engine_faults, without_retries
 
@@ -169,7 +170,7 @@ def _written(item: Mapping[str, Any], wanted: Outcome) -> Written:
     outcome = outcome_of(status, wanted)
     if outcome is wanted:
         return Written(outcome, seq_no=item.get("_seq_no"))
-    return Written(outcome, reason=f"{status} {_kind(item)}".strip())
+    return Written(outcome, reason=reason_of(item))
 
 
 def _kind(item: Mapping[str, Any]) -> str:

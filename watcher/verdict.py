@@ -15,6 +15,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
+from common.indices import filtered_says, how_kept
 from contract.artifact import Label
 from contract.documents import lookup_text
 from contract.errors import EngineUnavailableError, InputError, shorten
@@ -83,6 +84,7 @@ def judge(
         flat = _feedback(hit, verdict, labels, at)
         if flat is None:  # nothing to take back
             return Judged(doc_id, hit.index, predicted(hit), None)
+        _refuse_filtered(es, hit)
         change = Change(hit, {"oversight": {"feedback": flat}})
         with engine_faults("writing a verdict", index=hit.index):
             (item,) = es.bulk(operations=operations([change]))["items"]
@@ -105,6 +107,13 @@ def judge(
     )
 
 
+def _refuse_filtered(es: Elasticsearch, hit: Hit) -> None:
+    with engine_faults("reading how documents are kept", index=hit.index):
+        kept = how_kept(es, hit.index)
+    if kept is not None and kept.filtered:
+        raise InputError(filtered_says(kept.filtered))
+
+
 def find(es: Elasticsearch, index: str, doc_id: str) -> Hit:
     """The one document of that id, as it is now.
 
@@ -113,7 +122,12 @@ def find(es: Elasticsearch, index: str, doc_id: str) -> Hit:
     """
     with engine_faults("looking for the document", index=index):
         answer = es.search(
-            index=index, query={"ids": {"values": [doc_id]}}, size=10, seq_no_primary_term=True, source=False
+            index=index,
+            query={"ids": {"values": [doc_id]}},
+            size=10,
+            seq_no_primary_term=True,
+            source=False,
+            ignore_unavailable=True,
         )
     if not answer["_shards"]["total"]:
         raise index_missing(index)

@@ -29,8 +29,9 @@ from watcher.answers import Model, Refusal, Result
 from watcher.backoff import Backoff
 from watcher.blame import name_some
 from watcher.blocked import Blocked
-from watcher.config import Outcome, Totals, WatchConfig
+from watcher.config import Outcome, Totals, WatchConfig, most_common
 from watcher.facts import Facts
+from watcher.kept import KeptIndices
 from watcher.memory import Memory
 from watcher.pace import Pace
 from watcher.poll import Hit
@@ -39,6 +40,7 @@ from watcher.update import Report, Written, send
 
 log = logging.getLogger(__name__)
 
+DENIED = "Elasticsearch shows it in searches and denies to have it when it is written"
 LATE_S = 1.0
 """A batch that has waited longer for the one before is completed again: the time in it, and the rules, are those of its writing."""
 
@@ -63,6 +65,7 @@ class Shared:
     totals: Totals
     facts: Facts
     blocked: Blocked
+    kept: KeptIndices
     stop: threading.Event
     suppression: Suppression
 
@@ -119,7 +122,7 @@ class Writer:
         """What is to be written, as of now, and the bulk request for it."""
         now = datetime.now(UTC)
         results = self._shared.suppression.apply(batch.hits, batch.results, now=now)
-        updates = actions(batch.hits, results, now=now)
+        updates = actions(batch.hits, results, now=now, objects=self._shared.kept.objects)
         return updates, body(updates)
 
     def finish(self) -> None:
@@ -175,10 +178,10 @@ def report_parked(parked: Sequence[tuple[Hit, Written]], what: str, advice: str)
     """One line, by ids: what is in the documents stays out of the log."""
     if not parked:
         return
-    reasons = ", ".join(sorted({written.reason for _, written in parked}))
+    reasons = most_common(Counter(written.reason for _, written in parked))
     log.error(
-        "%s %d documents (%s): %s; they stay pending and are tried again later, %s",
-        what, len(parked), reasons, name_some([hit for hit, _ in parked]), advice,
+        "%s %s (%s): %s; pending until a later try, %s",
+        what, "1 document" if len(parked) == 1 else f"{len(parked)} documents", reasons, name_some([hit for hit, _ in parked]), advice,
         extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(parked)},
     )  # fmt: skip
 
@@ -192,9 +195,9 @@ def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> N
         if written.seq_no is not None:
             continue
         if written.outcome is Outcome.REJECTED:
-            refused += [(hit, written)] if memory.park(hit, now_s) else []
+            refused += [(hit, written)] if memory.park(hit, now_s, reason=written.reason) else []
         elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and memory.lost(hit, now_s):
-            denied += [(hit, written)] if memory.park(hit, now_s) else []
+            denied += [(hit, written)] if memory.park(hit, now_s, reason=DENIED) else []
     report_parked(
         refused, "Elasticsearch refuses to update", f"compare its mapping with the one of {hints.run('provision')}"
     )

@@ -11,6 +11,7 @@ import orjson
 from elasticsearch import ApiError
 from rich.text import Text
 
+from common.indices import filtered_says
 from contract import hints
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
 from contract.fields import stream_name
@@ -23,7 +24,7 @@ from es_pipelines.provision import outdated
 from es_pipelines.ship_target import find
 from oversight.addresses import refuse_plain_http
 from oversight.cluster import connect
-from oversight.commands.status import MISREAD_HINT
+from oversight.commands.status import MISREAD_HINT, duration, notes
 from oversight.settings import ElasticsearchSettings, OversightSettings, load
 from oversight.tables import console
 from oversight.terminal import one_line
@@ -37,6 +38,8 @@ RECIPE = "Copy documents into the stream"
 """Heading in docs/provisioning.md."""
 SHOWN_PRIVILEGES = 8
 """A superuser has hundreds."""
+PENDING_S = 300.0
+"""Age of the oldest pending document from which on somebody should look, unless a watcher is working them off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,9 @@ def command(*, namespace: str | None, as_json: bool) -> None:
     settings = load(OversightSettings, namespace=namespace)
     findings: list[Finding] = []
     for about, question in QUESTIONS.items():
-        down = about in ("privileges", "stream", "columns", "pipelines", "documents") and not findings[0].good
+        down = (
+            about in ("privileges", "stream", "pending", "columns", "pipelines", "documents") and not findings[0].good
+        )
         findings.append(
             Finding(about, False, "not asked, since Elasticsearch is not there")
             if down
@@ -117,7 +122,31 @@ def _stream(settings: OversightSettings) -> str:
             status = read_status(es, name)
         except ApiError as error:
             raise SettingsError(f"{name} cannot be searched ({error.meta.status}); check OVERSIGHT_INDEX") from None
-    return f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
+    if status.filtered:
+        raise SettingsError(filtered_says(status.filtered))
+    counts = f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
+    return "; ".join([counts, *notes(status)])
+
+
+def _pending(settings: OversightSettings) -> str:
+    name = settings.index or stream_name(settings.namespace)
+    with connect() as es:
+        status = read_status(es, name, namespace=settings.namespace)
+    age_s = status.oldest_pending_age_s
+    if not status.pending or age_s is None:
+        return f"{status.pending:,} documents are pending"
+    counts = f"{status.pending:,} documents are pending, the oldest for {duration(age_s)}"
+    running = status.watchers or ()
+    if age_s < PENDING_S or any(one.rate_per_s and not one.trouble for one in running):
+        return counts
+    troubles = [one.trouble for one in (*running, *filter(None, [status.ended])) if one.trouble]
+    if troubles:
+        raise SettingsError(f"{counts}; the watcher says: {'; '.join(dict.fromkeys(troubles))}")
+    if status.watchers is None:
+        raise SettingsError(f"{counts}, and the watchers' heartbeats cannot be read; look at the watcher's log")
+    if running:
+        raise SettingsError(f"{counts}, and the running watcher does not get on with them; look at its log")
+    raise SettingsError(f"{counts}, and no watcher is running; start one with {hints.run('watch')}")
 
 
 def _columns(settings: OversightSettings) -> str:
@@ -217,6 +246,7 @@ QUESTIONS: dict[str, Callable[[OversightSettings], str]] = {
     "Elasticsearch": _elasticsearch,
     "privileges": _privileges,
     "stream": _stream,
+    "pending": _pending,
     "columns": _columns,
     "pipelines": _pipelines,
     "documents": _documents,

@@ -16,6 +16,7 @@ from contract.artifact import ModelContract
 from contract.errors import InputError
 from contract.fields import stream_name
 from oversight import cluster
+from oversight.commands.sweeping import look_first
 from oversight.settings import OversightSettings, load
 from oversight.terminal import one_line
 from watcher.labels import Exported, Row, csv_header, csv_line, json_row, rows
@@ -72,7 +73,9 @@ def export(
     contract = read_contract(shared.model)
     exported = Exported()
     with cluster.connect() as es:
-        found = rows(es, shared.index or stream_name(shared.namespace), contract, exported, unguarded=unguarded)
+        place = shared.index or stream_name(shared.namespace)
+        look_first(es, place)
+        found = rows(es, place, contract, exported, unguarded=unguarded)
         if output is None:
             for line in lines(found, contract, form):
                 click.echo(line)

@@ -12,7 +12,7 @@ from contract.fields import STATUS, stream_name
 from oversight import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import duration
-from oversight.commands.sweeping import ProgressLine, agree, end, outcome_lines
+from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
 from oversight.commands.watch import configure
 from oversight.settings import OversightSettings, load
 from watcher import selection
@@ -65,6 +65,7 @@ def command(
     version = None if missing or everything else current_version() if not_version == CURRENT else not_version
     chosen = selection.without_status(words=query) if missing else selection.enriched(not_version=version, words=query)
     with cluster.connect() as es:
+        look_first(es, place)
         total = selection.count(es, place, chosen)
         if missing:
             require_mapping(es, place, STATUS, without="nobody would find what is pending there")

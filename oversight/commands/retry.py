@@ -11,7 +11,7 @@ from contract.fields import stream_name
 from oversight import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import failure_lines
-from oversight.commands.sweeping import ProgressLine, agree, end, outcome_lines
+from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
 from oversight.settings import OversightSettings, load
 from oversight.terminal import one_line
 from watcher import selection
@@ -53,6 +53,7 @@ def command(
     place = shared.index or stream_name(shared.namespace)
     chosen = selection.failed(reason=reason, words=query)
     with cluster.connect() as es:
+        look_first(es, place)
         total = selection.count(es, place, chosen)
         failures = read_failures(es, place, chosen)
         if not as_json:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 import orjson
 
+from common.indices import closed_says, filtered_says, synthetic_says
 from contract import hints
 from contract.fields import stream_name
 from oversight import cluster
@@ -53,7 +54,8 @@ def as_text(status: Status) -> str:
     ]
     if status.other:
         lines.append(f"  no status {status.other:>10,}  (never seen by the pipeline or a watcher)")
-    lines += ["", *_speed_lines(status), *watcher_lines(status.watchers)]
+    lines += ["", *_speed_lines(status), *watcher_lines(status.watchers), *_ended_lines(status)]
+    lines += [f"note      {note}" for note in notes(status)]
     if status.predictions:
         lines += [
             "",
@@ -73,6 +75,20 @@ def as_text(status: Status) -> str:
     if status.misread:
         lines += ["", "rows that may have been read by the wrong columns", *misread_lines(status.misread)]
     return "\n".join(lines)
+
+
+def notes(status: Status) -> list[str]:
+    """What is to be known of indices: which are closed, which are never written, and where `_source` is synthetic."""
+    said = [closed_says(status.closed)] if status.closed else []
+    said += [filtered_says(status.filtered)] if status.filtered else []
+    return [*said, *([synthetic_says(status.synthetic)] if status.synthetic else [])]
+
+
+def _ended_lines(status: Status) -> list[str]:
+    """What the last watcher could not do, where none runs."""
+    if status.ended is None or status.ended.trouble is None or not status.pending:
+        return []
+    return [f"  the last one, of {status.ended.last_seen}: {status.ended.trouble}"]
 
 
 def _speed_lines(status: Status) -> list[str]:

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 
 import click
+from elasticsearch import Elasticsearch
 
+from common.indices import closed_says
 from contract.errors import EngineUnavailableError, InputError
 from oversight.terminal import one_line, overwrite
+from watcher.reach import require_there
 from watcher.sweep import Swept
 
 INTERRUPTED = 130
@@ -43,6 +46,17 @@ class ProgressLine:
         if self._tty:
             overwrite(" " * 78)
             overwrite("")
+
+
+def look_first(es: Elasticsearch, index: str) -> None:
+    """Name closed indices once: the documents in them are left out.
+
+    Raises:
+        EngineUnavailableError: there is no index of one of the names.
+    """
+    closed = require_there(es, index)
+    if closed:
+        click.echo(one_line(f"oversight: {closed_says(closed)}"), err=True)
 
 
 def agree(question: str, *, yes: bool) -> None:

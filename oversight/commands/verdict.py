@@ -11,6 +11,7 @@ from contract.errors import InputError
 from contract.feedback import VERDICTS
 from contract.fields import stream_name
 from oversight import cluster
+from oversight.commands.sweeping import look_first
 from oversight.settings import OversightSettings, load
 from oversight.terminal import one_line
 from watcher.verdict import Judged, Verdict, judge
@@ -51,7 +52,9 @@ def command(
     labels = read_contract(shared.model).labels if label is not None else None
     said = None if verdict is None else Verdict(verdict, by or user_name(), label=label, comment=comment)
     with cluster.connect() as es:
-        judged = judge(es, shared.index or stream_name(shared.namespace), doc_id, said, labels=labels)
+        place = shared.index or stream_name(shared.namespace)
+        look_first(es, place)
+        judged = judge(es, place, doc_id, said, labels=labels)
     click.echo(orjson.dumps(judged.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(judged))
 
 

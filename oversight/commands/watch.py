@@ -43,7 +43,7 @@ def command(
 
     Elasticsearch and the enrich service may be down or come later: the watcher waits for them and nothing is lost. The
     first signal finishes the batch in hand, a second one ends at once. With --once the exit code is 0 if nothing is
-    left pending but what Elasticsearch refuses to write or a prediction would damage, else 1.
+    left pending, else 1, with the reason.
 
     \b
     Example:
@@ -94,6 +94,7 @@ def configure(
         ca_certs=shared.enrich_ca_certs,
         client_cert=shared.client_cert,
         page_size=own.page_size,
+        page_bytes=own.page_bytes,
         poll_interval_s=own.poll_interval_s,
         request_timeout_s=own.request_timeout_s,
         backoff_s=own.backoff_s,

@@ -72,7 +72,8 @@ def test_a_document_whose_update_is_refused_is_parked(
     strict(place)
     before = place.all()
     totals = place.watch(service)
-    assert totals.trouble is None
+    assert "1 document cannot be written and stay" in str(totals.trouble)
+    assert "model" in str(totals.trouble), "the engine's reason is quoted"
     assert (totals.outcomes[Outcome.REJECTED], totals.parked) == (1, 1)
     assert place.all() == before
     caplog.clear()
@@ -109,7 +110,7 @@ def test_a_status_that_is_spelled_dotted_is_parked_after_one_write(
     found = place.all()
     assert found["dotted"]["_version"] == 2
     assert len([record for record in caplog.records if "still pending after" in record.message]) == 1
-    assert place.watch(service).trouble is None
+    assert "1 document cannot be written" in str(place.watch(service).trouble)
     assert (
         place.all()["dotted"]["_version"] == 2
     )  # one that knows nothing of it writes the same again, which is no write
@@ -142,7 +143,7 @@ def test_a_field_of_theirs_where_an_object_of_ours_belongs_is_never_replaced(
     assert len(lines) == 1
     assert f"theirs in {foreign.index}" in lines[0]
     assert "somebody's own" not in caplog.text
-    assert foreign.watch(service).trouble is None
+    assert "1 document cannot be written" in str(foreign.watch(service).trouble)
 
 
 def test_a_feature_that_is_no_text_fails_alone(place: Place, service: str, engine_url: str) -> None:

@@ -115,7 +115,7 @@ def test_a_refused_write_is_counted_with_its_reason_and_the_rest_goes_on(
 def test_a_missing_privilege_is_said_at_once(enriched: Place, behind: tuple[FaultProxy, Elasticsearch]) -> None:
     proxy, es = behind
     proxy.fault = only("/_bulk", Reply(403, b'{"error": {"type": "security_exception"}}'))
-    with pytest.raises(EngineUnavailableError, match="privileges"):
+    with pytest.raises(EngineUnavailableError, match="privilege"):
         run(enriched, es)
     assert len(proxy.requests("/_bulk")) == 1
     assert enriched.versions() == {1}

@@ -25,7 +25,7 @@ ATTACK = "nor\x1b]0;owned\x07mal\x9b31m\x7f\u202eevil\U000e0041\x08"
 SHOWN = r"nor\u001b]0;owned\u0007mal\u009b31m\u007f\u202eevil\udb40\udc41\u0008"
 WAYS_OUT = {ROOT / "oversight" / name for name in ("terminal.py", "tables.py")}
 PARTS = (
-    "console", "contract", "converter", "enrich_service", "es_pipelines", "kibana", "oversight", "sensor", "training", "watcher",
+    "common", "console", "contract", "converter", "enrich_service", "es_pipelines", "kibana", "oversight", "sensor", "training", "watcher",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def test_the_first_page_is_small_since_nobody_knows_how_large_its_documents_are(
 
 def test_small_documents_are_read_whole_in_full_pages() -> None:
     reading = Reading()
-    reading.saw(page(1_500), whole=True)
+    reading.saw(page(1_500), 1_000, whole=True)
     assert reading.whole
     assert reading.size(1_000) == 1_000
 
@@ -27,11 +27,11 @@ def test_small_documents_are_read_whole_in_full_pages() -> None:
 def test_large_documents_are_not_read_whole_for_a_while() -> None:
     """A page of them would fill the memory; after many pages a small one looks again."""
     reading = Reading()
-    reading.saw(page(1_500), whole=True)
-    reading.saw(page(2 * SMALL_BYTES), whole=True)
+    reading.saw(page(1_500), 1_000, whole=True)
+    reading.saw(page(2 * SMALL_BYTES), 1_000, whole=True)
     for _ in range(PAGES):
         assert not reading.whole
         assert reading.size(1_000) == 1_000
-        reading.saw(page(10), whole=False)
+        reading.saw(page(10), 1_000, whole=False)
     assert reading.whole
     assert reading.size(1_000) == FEW
