@@ -14,12 +14,16 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from common.bounded import MIB, ResponseTooLargeError, within
 from contract.errors import EngineUnavailableError, OversightError
 
 Search = tuple[str, dict[str, Any]]
 Answer = Mapping[str, Any]
 
 FAULTS = (ApiError, TransportError, UnsupportedProductError)
+PAGE_BYTES = 16 * MIB
+"""Most bytes of what Elasticsearch answers for one page."""
+TOO_LARGE = "response_too_large"
 MISSING_KEPT_S = 60.0
 """Seconds for which it is remembered which fields a mapping lacks."""
 
@@ -53,13 +57,26 @@ class Engine:
         for index, body in searches:
             lines += [{"index": index, "ignore_unavailable": True, "allow_no_indices": True}, body]
         try:
-            found = self._ready().msearch(searches=lines)
+            with within(PAGE_BYTES):
+                found = self._ready().msearch(searches=lines)
+        except ResponseTooLargeError as error:
+            return self._in_parts(searches, error)
         except FAULTS as error:
             raise EngineUnavailableError(self._explain(error)) from None
         except OversightError as error:
             raise EngineUnavailableError(str(error)) from None
         answers: list[Answer] = found["responses"]
         return answers
+
+    def _in_parts(self, searches: Sequence[Search], error: ResponseTooLargeError) -> list[Answer]:
+        """Answers that are too large together: each search alone, and a list of documents with fewer of them."""
+        if len(searches) > 1:
+            return [answer for search in searches for answer in self.msearch([search])]
+        index, body = searches[0]
+        size = int(body.get("size", 0))
+        if size <= 1:
+            return [{"status": 413, "error": {"type": TOO_LARGE, "reason": str(error)}}]
+        return self.msearch([(index, {**body, "size": size // 2})])
 
     def missing(self, index: str, fields: Iterable[str]) -> frozenset[str]:
         """Which of these fields no mapping of an index has; none where nobody can say."""
@@ -69,7 +86,11 @@ class Engine:
         if before is not None and time.monotonic() - before[0] < MISSING_KEPT_S:
             return before[1]
         try:
-            found = self._ready().field_caps(index=index, fields=sorted(wanted), ignore_unavailable=True)
+            roots = sorted(
+                {field.split(".")[0] for field in wanted}
+            )  # some engines take the list in the URL alone: keep it short
+            asked = [name for root in roots for name in (root, f"{root}.*")]
+            found = self._ready().field_caps(index=index, fields=asked, ignore_unavailable=True)
             lacking = wanted - set(found["fields"]) if found.get("indices") else frozenset()
         except (*FAULTS, OversightError):
             lacking = frozenset()
@@ -92,9 +113,21 @@ def lacks_percentiles(answer: Answer) -> bool:
     return answer.get("status") == 400 and "percentiles" in reason
 
 
+def is_too_large(answer: Answer) -> bool:
+    """Whether a single document was too large to be read."""
+    error = answer.get("error")
+    return isinstance(error, Mapping) and error.get("type") == TOO_LARGE
+
+
 def problem_of(answer: Answer) -> str | None:
     """Why one search failed, in one line; None where it did not."""
     error = answer.get("error")
+    if is_too_large(answer):
+        return (
+            f"The newest document is too large to be shown here: {error['reason']}"
+            if isinstance(error, Mapping)
+            else None
+        )
     if error is not None:
         causes = error.get("root_cause") or [error] if isinstance(error, Mapping) else [{"reason": str(error)}]
         reason = str(causes[0].get("reason") or causes[0].get("type") or "no reason given")

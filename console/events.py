@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from console.engine import Engine
+from console.engine import Engine, is_too_large
 from console.place import Place
 from contract.fields import ENRICHED, FAILED, PENDING, STATUS
 from kibana.palette import STATUS as STATUS_COLOURS
@@ -24,6 +24,23 @@ _COLUMNS = (
     Column(field="error.message", title="What went wrong"),
     Column(field="event.original", title="Raw line"),
 )
+OF_A_LARGE_ONE = {
+    "includes": [
+        "@timestamp",
+        "event",
+        "oversight",
+        "rule",
+        "threat",
+        "error",
+        "user",
+        "source",
+        "destination",
+        "host",
+        "observer",
+    ],
+    "excludes": ["event.original", "oversight.rejected", "oversight.shipped", "oversight.original"],
+}
+"""What is read of an event that is too large to be read whole: all but the raw line, the features, and what no mapping takes."""
 _STATUSES = Cases(
     title="Status",
     cases=tuple(Case(name, Is(STATUS, name), STATUS_COLOURS[name]) for name in (ENRICHED, PENDING, FAILED)),
@@ -83,6 +100,10 @@ def find(engine: Engine, place: Place, index: str, doc_id: str) -> Mapping[str, 
     Raises:
         EngineUnavailableError: Elasticsearch does not answer.
     """
-    body = {"size": 100, "query": {"ids": {"values": [doc_id]}}}
-    hits = (engine.msearch([(place.events, body)])[0].get("hits") or {}).get("hits") or []
+    wanted = [{"ids": {"values": [doc_id]}}, {"term": {"_index": index}}]  # ids are unique in one backing index only
+    body: dict[str, Any] = {"size": 1, "query": {"bool": {"filter": wanted}}}
+    answer = engine.msearch([(place.events, body)])[0]
+    if is_too_large(answer):
+        answer = engine.msearch([(place.events, {**body, "_source": OF_A_LARGE_ONE})])[0]
+    hits = (answer.get("hits") or {}).get("hits") or []
     return next((hit for hit in hits if hit["_index"] == index), None)

@@ -25,6 +25,14 @@ class IndexClosedError(EngineUnavailableError):
     """An index that is watched is closed."""
 
 
+class LargeResponseError(EngineUnavailableError):
+    """A response is above the limit of bytes; `hits` of a search had arrived by then."""
+
+    def __init__(self, message: str, *, hits: int) -> None:
+        super().__init__(message)
+        self.hits = hits
+
+
 class EngineRefusesError(EngineUnavailableError):
     """Elasticsearch refuses the credentials or lacks a privilege for them: a person has to act."""
 
@@ -80,7 +88,7 @@ def engine_faults(doing: str, *, index: str) -> Iterator[None]:
             f"the server answers while {doing}, but it is not Elasticsearch; point ELASTICSEARCH_URL at an Elasticsearch"
         ) from None
     except ResponseTooLargeError as error:
-        raise EngineUnavailableError(f"{error} in {index!r} ({doing})") from None
+        raise LargeResponseError(f"{error} in {index!r} ({doing})", hits=error.hits) from None
     except (TransportError, SerializationError) as error:
         raise EngineUnavailableError(
             f"Elasticsearch does not answer while {doing} ({_first_line(error)}); nothing is lost, "

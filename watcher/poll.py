@@ -24,10 +24,11 @@ from typing import Any, Self
 from elastic_transport import ObjectApiResponse, TransportError
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
 
-from common.bounded import LIMIT_BYTES, ResponseTooLargeError, within
+from common.bounded import LIMIT_BYTES, within
 from contract.errors import EngineUnavailableError
 from contract.fields import ALERT_ROOT, PENDING, STATUS, SUPPRESSED, SUPPRESSED_BY
 from watcher.engine import (
+    LargeResponseError,
     PageTooLargeError,
     PointInTimeLostError,
     engine_faults,
@@ -152,7 +153,7 @@ class PointInTime:
             size = reading.size(wanted.page_size)
             try:
                 answer = self._search(wanted, after, size=size, fields=None if whole else chosen)
-            except ResponseTooLargeError as error:
+            except LargeResponseError as error:
                 if reading.too_large(size, error.hits, whole=whole):
                     continue
                 answer, too_large = self._search_large(wanted, after), True
@@ -174,7 +175,7 @@ class PointInTime:
         """One document that is above the limit by itself: what an earlier verdict left in it, or nothing of it."""
         try:
             return self._search(wanted, after, size=1, fields=EARLIER_FIELDS)
-        except ResponseTooLargeError:
+        except LargeResponseError:
             return self._search(wanted, after, size=1, fields=())
 
     def _search(
@@ -185,7 +186,7 @@ class PointInTime:
         The response is not filtered: that would cost the engine more than it saves us.
 
         Raises:
-            ResponseTooLargeError: it is larger than a page may be.
+            LargeResponseError: it is larger than a page may be.
         """
         with engine_faults("searching for pending documents", index=self._index):
             try:

@@ -3,10 +3,11 @@
     first page: few, whole ──▶ small on average? ──yes──▶ whole pages ──▶ a page of large ones ──┐
                                       └─ no ──▶ chosen fields, for some pages ──▶ few, whole ◀───┘
 
-    page above the byte limit ──▶ whole? chosen fields instead ──▶ still? half of it or less ──▶ pages that fit ──▶ twice as many
+    page above the byte limit ──▶ chosen fields, and as few documents as had arrived ──▶ pages that fit ──▶ twice as many each time
 
 To take documents apart costs the engine about as much as all else that it does for a search. But what a document holds besides
-the model's fields is the shipper's affair, and a page of large ones must not fill our memory.
+the model's fields is the shipper's affair, and a page of large ones must not fill our memory. Nor the engine's: it makes a whole
+page in its heap before it sends the first byte, so a page that was too large is never asked for again in halves from the top.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 SMALL_BYTES = 4_096
 """Mean size up to which documents are read whole; a line of KDD's columns makes one of 1,500 bytes."""
-FEW = 50
+FEW = 20
 """Documents of a page that finds out how large they are."""
 SAMPLE = 20
 """Documents of a page of which the size is taken."""
@@ -30,10 +31,14 @@ PAGES = 100
 
 
 class Fit:
-    """How many documents fit into a page of limited bytes. Several threads may ask."""
+    """How many documents fit into a page of limited bytes. Several threads may ask.
 
-    def __init__(self) -> None:
-        self._most: int | None = None
+    Args:
+        first: documents in the first page; None: as many as a page may have.
+    """
+
+    def __init__(self, first: int | None = None) -> None:
+        self._most = first
 
     def size(self, page_size: int) -> int:
         """Documents in the next page."""
@@ -67,18 +72,17 @@ class Reading:
         return self._fit.size(page_size if self._known or not self.whole else min(FEW, page_size))
 
     def too_large(self, size: int, complete: int, *, whole: bool) -> bool:
-        """A page was above the byte limit. Returns whether a smaller one can be read; False: it was one document's chosen fields.
+        """A page was above the byte limit. Returns whether less can be read; False: it was one document's chosen fields.
 
         Args:
             size: documents that were asked for.
             complete: documents that had arrived by then.
             whole: whether they were whole.
         """
+        self._fit.too_large(size, complete)
         if whole:
             self._known, self._chosen_left = False, PAGES
-            return True
-        self._fit.too_large(size, complete)
-        return size > 1
+        return whole or size > 1
 
     def saw(self, hits: Sequence[Hit], page_size: int, *, whole: bool) -> None:
         """A page came, of whole documents or of chosen fields."""

@@ -31,7 +31,7 @@ from watcher.changes import DONE, Change, reason_of, send
 from watcher.engine import EngineRefusesError, IndexMissingError, PointInTimeLostError, engine_faults, without_retries
 from watcher.poll import CLOSE_S, ORDER, Hit, chosen_source, hit_of, open_point_in_time
 from watcher.reach import refresh, require_there
-from watcher.reading import Fit
+from watcher.reading import FEW, Fit
 
 KEEP_ALIVE = "10m"
 """How long the point in time outlives a page: also while the work waits for the watcher."""
@@ -143,7 +143,7 @@ class _Sweeper:
         self._es, self._index, self._query, self._change, self._fields = es, index, query, change, fields
         self._limits, self._stop, self._hooks = limits, stop, hooks
         self._done = Swept()
-        self._fit, self._filtered = Fit(), _Filtered(es)
+        self._fit, self._filtered = Fit(FEW if fields is None else None), _Filtered(es)
         self._again: set[tuple[str, str]] = set()
         self._seen: set[tuple[str, str]] = set()
         self._started_s = time.monotonic()

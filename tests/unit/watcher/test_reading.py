@@ -35,3 +35,25 @@ def test_large_documents_are_not_read_whole_for_a_while() -> None:
         reading.saw(page(10), 1_000, whole=False)
     assert reading.whole
     assert reading.size(1_000) == FEW
+
+
+def test_after_a_page_above_the_limit_as_few_are_read_as_had_arrived_then_twice_as_many_each_time() -> None:
+    """The engine makes a page in its heap before it sends it: half of a far too large one would still be too large for it."""
+    reading = Reading()
+    assert reading.too_large(1_000, 3, whole=True)
+    sizes = []
+    for _ in range(10):
+        assert not reading.whole
+        sizes.append(reading.size(1_000))
+        reading.saw(page(10, sizes[-1]), 1_000, whole=False)
+    assert sizes == [3, 6, 12, 24, 48, 96, 192, 384, 768, 1_000]
+
+
+def test_a_single_document_above_the_limit_cannot_be_read_in_parts() -> None:
+    reading = Reading()
+    assert reading.too_large(20, 0, whole=True)
+    assert reading.size(1_000) == 1
+    assert not reading.too_large(1, 0, whole=False)
+    assert reading.size(1_000) == 1
+    reading.saw(page(10, 1), 1_000, whole=False)
+    assert reading.size(1_000) == 2

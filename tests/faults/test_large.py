@@ -1,0 +1,118 @@
+"""Documents of 5 MB each, and a watcher in a cgroup of 512 MB: the kernel would kill one that reads them whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.fields import FIELDS, properties
+from tests.acceptance.commands import OURS, command
+from tests.faults.scale import NOW, SOAK
+from tests.faults.trial import Row
+from tests.integration.watcher.conftest import event
+from tests.memory import limited
+
+MIB = 1024 * 1024
+LIMIT_BYTES = 512 * MIB
+FAULT = "documents of 5 MB, a watcher in 512 MB"
+DOCUMENTS = 1_000 if NOW is SOAK else 24
+FILLER = "x" * (5 * MIB)
+FEATURES = {"turbine": {"properties": {"state": {"properties": {"mode": {"type": "keyword", "ignore_above": 1_000}}}}}}
+
+
+def foreign(number: int) -> dict[str, Any]:
+    """5 MB that the model does not read."""
+    return event(number, payload=FILLER)
+
+
+def own(number: int) -> dict[str, Any]:
+    """5 MB in a field that the model reads."""
+    made = event(number)
+    return {**made, "turbine": {**made["turbine"], "state": {"mode": FILLER}}}
+
+
+def values(number: int) -> dict[str, Any]:
+    """5 MB of small values where the model reads one: as Python objects they would be thirty times as much."""
+    made = event(number)
+    return {**made, "turbine": {**made["turbine"], "state": {"mode": [{} for _ in range(5 * MIB // 3)]}}}
+
+
+def put(es: Elasticsearch, index: str, count: int) -> None:
+    """In turns 5 MB in a foreign field, in a feature's own field, and as values in it; an ordinary document after each ten."""
+    es.indices.create(
+        index=index, mappings={"dynamic": False, "properties": properties(FIELDS)}, settings={"number_of_replicas": 0}
+    )
+    texts = [json.dumps(make(0)) for make in (foreign, own, values)]
+    for number in range(count):
+        text = texts[number % 3] if number % 10 else json.dumps(event(number))
+        es.bulk(operations=[{"index": {"_index": index, "_id": str(number)}}, text])  # type: ignore[list-item]  # JSON as it is
+    es.indices.refresh(index=index)
+
+
+@pytest.mark.parametrize(
+    "engine", [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("opensearch", "elasticsearch")]
+)
+def test_large_documents_do_not_fill_the_watchers_memory(
+    engine: str, engine_url: str, namespace: str, service: str, tmp_path: Path
+) -> None:
+    """What the model does not read is left in the engine; what it reads and is too large fails, and nothing stays pending."""
+    index = f"flows-{namespace}"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    environment = {
+        **inherited, "ELASTICSEARCH_URL": engine_url, "OVERSIGHT_INDEX": index, "OVERSIGHT_ENRICH_URL": service,
+        "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_STATE": str(tmp_path), "OVERSIGHT_WATCH_HEARTBEAT_S": "0",
+    }  # fmt: skip
+    with Elasticsearch(engine_url, request_timeout=120) as es, limited(LIMIT_BYTES) as group:
+        try:
+            put(es, index, DOCUMENTS)
+            began_s = time.monotonic()
+            watched = group.words(command("watch", "--once", "--json"))
+            done = subprocess.run(
+                watched, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=1_500
+            )
+            peak_mb = group.peak_bytes // MIB
+            logging.getLogger(__name__).info("peak of %d MB over %d documents", peak_mb, DOCUMENTS)
+            took_s = time.monotonic() - began_s
+            Row(
+                "watcher",
+                FAULT,
+                engine,
+                tries=1,
+                documents=DOCUMENTS,
+                seconds=took_s,
+                failure=done.stderr[-200:] if done.returncode else "",
+            ).write()
+            assert done.returncode == 0, f"{done.returncode}: {done.stderr[-2_000:]}"
+            es.indices.refresh(index=index)
+            hits = es.search(index=index, size=DOCUMENTS, source=["oversight"])["hits"]["hits"]  # type: ignore[arg-type]
+            found = {int(hit["_id"]): hit["_source"]["oversight"] for hit in hits}
+            readable = {number for number in range(DOCUMENTS) if number % 10 == 0 or number % 3 == 0}
+            assert {number for number, ours in found.items() if ours["status"] == "enriched"} == readable
+            reasons = {ours["failure"]["type"] for ours in found.values() if ours["status"] == "failed"}
+            assert reasons == {"document_too_large"}
+            check_the_other_commands(environment, group_words=group.words, folder=tmp_path)
+        finally:
+            es.indices.delete(index=index, ignore_unavailable=True)
+
+
+def check_the_other_commands(environment: dict[str, str], *, group_words: Any, folder: Path) -> None:
+    """`status`, `rescore` and `retry` of such documents end well within the same limit."""
+    for words in (("status", "--json"), ("rescore", "--all", "--yes", "--backlog", "0"), ("retry", "--yes")):
+        done = subprocess.run(
+            group_words(command(*words)),
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=1_500,
+        )
+        assert done.returncode == 0, f"{words} ended with {done.returncode}: {done.stderr[-2_000:]}"
