@@ -12,8 +12,9 @@ import fnmatch
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
+from common.indices import filtered_says, how_kept, synthetic_says
 from es_pipelines.calls import call
 from es_pipelines.disk import Watermark, watermark
 from es_pipelines.holdings import is_backing
@@ -39,7 +40,15 @@ def preflight(es: Elasticsearch, wanted: Collection[Resource], stream: str) -> t
     denied = list(missing_privileges(es, wanted, stream))
     if denied:  # the other questions would be answered 403
         return facts, denied
-    return facts, [*health(es, stream), *disk(es), *blocks(es), *processors(es, wanted), *shadows(es, wanted)]
+    findings = [
+        *health(es, stream),
+        *disk(es),
+        *blocks(es),
+        *processors(es, wanted),
+        *shadows(es, wanted),
+        *sources(es, stream),
+    ]
+    return facts, findings
 
 
 def licence(es: Elasticsearch) -> str:
@@ -69,6 +78,18 @@ def missing_privileges(es: Elasticsearch, wanted: Collection[Resource], stream: 
                 True,
                 f"user {user!r} lacks the privilege {need.privilege} {where}, which `{need.request}` needs; grant it",
             )
+
+
+def sources(es: Elasticsearch, stream: str) -> Iterator[Finding]:
+    """Indices behind the stream that keep less in `_source` than was sent: the watcher writes no prediction there."""
+    try:
+        kept = how_kept(es, stream)
+    except ApiError:  # there is none yet
+        return
+    if kept is not None and kept.filtered:
+        yield Finding(False, filtered_says(kept.filtered))
+    if kept is not None and kept.synthetic:
+        yield Finding(False, synthetic_says(kept.synthetic))
 
 
 def health(es: Elasticsearch, stream: str) -> Iterator[Finding]:
