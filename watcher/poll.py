@@ -154,7 +154,7 @@ class PointInTime:
             try:
                 answer = self._search(wanted, after, size=size, fields=None if whole else chosen)
             except LargeResponseError as error:
-                if reading.too_large(size, error.hits, whole=whole):
+                if reading.too_large(size, error.hits, wanted.page_bytes, whole=whole):
                     continue
                 answer, too_large = self._search_large(wanted, after), True
             self._id = answer.get("pit_id", self._id)

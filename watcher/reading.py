@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 SMALL_BYTES = 4_096
 """Mean size up to which documents are read whole; a line of KDD's columns makes one of 1,500 bytes."""
-FEW = 20
+FEW = 50
 """Documents of a page that finds out how large they are."""
 SAMPLE = 20
 """Documents of a page of which the size is taken."""
+UPDATE_BYTES = 32 * 1024 * 1024
+"""Documents that are updated together are about so large in all: an engine reads each one whole, and keeps them until all are written."""
 PAGES = 100
 """Pages of chosen fields until it is tried again."""
 
@@ -55,41 +57,56 @@ class Fit:
 
 
 class Reading:
-    """How pages are read; several threads may ask, and what they disagree on is one page."""
+    """How pages are read; several threads may ask, and what they disagree on is one page.
 
-    def __init__(self) -> None:
-        self._known = False
+    Args:
+        chooses: whether fields can be chosen; False: documents are always read whole.
+    """
+
+    def __init__(self, *, chooses: bool = True) -> None:
+        self._chooses, self._known = chooses, False
         self._chosen_left = 0
-        self._fit = Fit()
+        self._fit = Fit(None if chooses else FEW)
+        self._together: int | None = None
 
     @property
     def whole(self) -> bool:
         """Whether the next page holds whole documents."""
-        return self._chosen_left == 0
+        return not self._chooses or self._chosen_left == 0
 
     def size(self, page_size: int) -> int:
         """Documents in the next page."""
-        return self._fit.size(page_size if self._known or not self.whole else min(FEW, page_size))
+        if self._chooses and self.whole and not self._known:
+            page_size = min(FEW, page_size)
+        size = self._fit.size(page_size)
+        return size if self._together is None else min(size, self._together)
 
-    def too_large(self, size: int, complete: int, *, whole: bool) -> bool:
-        """A page was above the byte limit. Returns whether less can be read; False: it was one document's chosen fields.
+    def too_large(self, size: int, complete: int, limit_bytes: int, *, whole: bool) -> bool:
+        """A page was above the byte limit. Returns whether less can be read; False: it was a single document.
 
         Args:
             size: documents that were asked for.
             complete: documents that had arrived by then.
+            limit_bytes: the limit.
             whole: whether they were whole.
         """
         self._fit.too_large(size, complete)
-        if whole:
-            self._known, self._chosen_left = False, PAGES
-        return whole or size > 1
+        if not (whole and self._chooses):
+            return size > 1
+        self._known, self._chosen_left = False, PAGES
+        self._together = max(1, UPDATE_BYTES * (complete + 1) // limit_bytes)
+        return True
 
     def saw(self, hits: Sequence[Hit], page_size: int, *, whole: bool) -> None:
         """A page came, of whole documents or of chosen fields."""
         self._fit.fitted(len(hits), page_size)
+        if not self._chooses:
+            return
         if not whole:
             self._chosen_left = max(0, self._chosen_left - 1)
             return
         sample = hits[:: max(1, len(hits) // SAMPLE)]
-        self._known = sum(len(dump(hit.source)) for hit in sample) <= SMALL_BYTES * len(sample)
+        mean_bytes = sum(len(dump(hit.source)) for hit in sample) / len(sample)
+        self._known = mean_bytes <= SMALL_BYTES
         self._chosen_left = 0 if self._known else PAGES
+        self._together = None if self._known else max(1, int(UPDATE_BYTES / mean_bytes))

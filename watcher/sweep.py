@@ -31,7 +31,7 @@ from watcher.changes import DONE, Change, reason_of, send
 from watcher.engine import EngineRefusesError, IndexMissingError, PointInTimeLostError, engine_faults, without_retries
 from watcher.poll import CLOSE_S, ORDER, Hit, chosen_source, hit_of, open_point_in_time
 from watcher.reach import refresh, require_there
-from watcher.reading import FEW, Fit
+from watcher.reading import Reading
 
 KEEP_ALIVE = "10m"
 """How long the point in time outlives a page: also while the work waits for the watcher."""
@@ -143,7 +143,7 @@ class _Sweeper:
         self._es, self._index, self._query, self._change, self._fields = es, index, query, change, fields
         self._limits, self._stop, self._hooks = limits, stop, hooks
         self._done = Swept()
-        self._fit, self._filtered = Fit(FEW if fields is None else None), _Filtered(es)
+        self._reading, self._filtered = Reading(chooses=fields is not None), _Filtered(es)
         self._again: set[tuple[str, str]] = set()
         self._seen: set[tuple[str, str]] = set()
         self._started_s = time.monotonic()
@@ -268,16 +268,18 @@ class _Sweeper:
 
     def _search(self, point: str, query: Mapping[str, Any], size: int, after: list[Any] | None) -> tuple[Any, bool]:
         """The next page, of as many documents as fit, and whether it holds only a few fields of a single large one."""
+        reading, limit = self._reading, self._limits.page_bytes
         while True:
-            fitting = self._fit.size(size)
+            whole, fitting = reading.whole, reading.size(size)
             try:
-                answer = self._ask(point, query, fitting, after, self._fields)
+                answer = self._ask(point, query, fitting, after, None if whole else self._fields)
             except ResponseTooLargeError as error:
-                self._fit.too_large(fitting, error.hits)
-                if fitting == 1:
+                if not reading.too_large(fitting, error.hits, limit, whole=whole):
                     return self._search_large(point, query, after), True
             else:
-                self._fit.fitted(len(answer["hits"]["hits"]), size)
+                found = answer["hits"]["hits"]
+                if found:
+                    reading.saw([hit_of(item) for item in found], size, whole=whole)
                 return answer, False
 
     def _search_large(self, point: str, query: Mapping[str, Any], after: list[Any] | None) -> Any:
