@@ -16,6 +16,7 @@ from elasticsearch import ApiError, Elasticsearch
 from filelock import FileLock
 from hypothesis import settings
 
+from contract import hints
 from oversight import embedded
 from oversight.children import Children
 from oversight.ports import free_port
@@ -157,6 +158,12 @@ def es(engine_url: str) -> Iterator[Elasticsearch]:
 def namespace() -> str:
     """A namespace that no other test uses, so that tests never meet in one cluster."""
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(autouse=True)
+def _no_installation_of_another_test() -> None:
+    """A command notes its installation for the whole process, and tests run many commands in one."""
+    hints.installation(hints.DEFAULT_NAMESPACE)
 
 
 @pytest.fixture(scope="session")
