@@ -19,7 +19,7 @@ from watcher.misread import MisreadFile, named
 from watcher.status import Status, read_status
 
 MISREAD_HINT = (
-    "set csv.columns at the shipper, or use `oversight ship`; delete what the stream has of these files, and ship them again "
+    "set csv.columns at the shipper, or ship with Oversight itself; delete what the stream has of these files, and ship them again "
     "(docs/shippers.md)"
 )
 
