@@ -18,7 +18,8 @@ from contract.errors import EngineUnavailableError, SettingsError
 from oversight.children import Children, answers
 from oversight.ports import free_port
 
-START_WAIT_S = 15.0
+START_WAIT_S = 60.0
+"""A busy machine needs longer than the second that a start takes. A process that ends is not waited for."""
 TRIES = 3
 """A port that was free can be taken before the engine binds it; then another is tried."""
 

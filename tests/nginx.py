@@ -15,7 +15,7 @@ import pytest
 
 from oversight.ports import free_port
 from tests.servers import stop
-from tests.waiting import until
+from tests.waiting import WAIT_S, until
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin") or ""
 needs_nginx = [
@@ -71,7 +71,7 @@ def nginx(folder: Path, upstream: str, headers: dict[str, str], *, source: str =
 
 def _listens(port: int) -> bool:
     try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/live", timeout=10).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/live", timeout=WAIT_S).close()
     except urllib.error.HTTPError:
         return True
     except OSError:

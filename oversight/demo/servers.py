@@ -22,7 +22,7 @@ from oversight.ports import free_port
 from oversight.settings import DEFAULT_MODEL
 
 NAMESPACE = "default"
-START_WAIT_S = 20.0
+START_WAIT_S = 60.0
 TRIES = 3
 SINCE = "from=now-15m"
 """Of the dashboards: what the demo plays fills minutes, not days."""

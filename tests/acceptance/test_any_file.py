@@ -20,7 +20,7 @@ from oversight.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.servers import enrich_service
 
-pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.data
 ROWS = 30
 
 

@@ -58,7 +58,6 @@ def settings(embedded_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("settings")
 def test_check_says_once_that_the_model_is_broken_and_asks_all_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -89,7 +88,6 @@ def test_check_says_that_a_model_is_newer_than_onnx_runtime(tmp_path: Path, monk
     assert path.name not in str(found["pipelines"]["says"])
 
 
-@pytest.mark.timeout(120)
 def test_a_contract_with_forged_fields_stops_every_command_with_one_line(embedded_url: str, tmp_path: Path) -> None:
     """`provision` and `serve` write and start nothing."""
     path, said = broken_models(tmp_path)[-1]

@@ -19,6 +19,7 @@ from tests.faults.scale import NOW, SOAK
 from tests.faults.trial import Row
 from tests.integration.watcher.conftest import event
 from tests.memory import limited
+from tests.waiting import WAIT_S
 
 MIB = 1024 * 1024
 LIMIT_BYTES = 512 * MIB
@@ -70,7 +71,7 @@ def test_large_documents_do_not_fill_the_watchers_memory(
         **inherited, "ELASTICSEARCH_URL": engine_url, "OVERSIGHT_INDEX": index, "OVERSIGHT_ENRICH_URL": service,
         "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_STATE": str(tmp_path), "OVERSIGHT_WATCH_HEARTBEAT_S": "0",
     }  # fmt: skip
-    with Elasticsearch(engine_url, request_timeout=120) as es, limited(LIMIT_BYTES) as group:
+    with Elasticsearch(engine_url, request_timeout=WAIT_S) as es, limited(LIMIT_BYTES) as group:
         try:
             put(es, index, DOCUMENTS)
             began_s = time.monotonic()

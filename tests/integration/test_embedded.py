@@ -81,12 +81,12 @@ def test_a_confined_program_reads_writes_and_reaches_nothing_else(tmp_path: Path
         }
         for way, script in ways.items():
             words = ["/bin/bash", "--norc", "-c", script]
-            free = subprocess.run(words, env={}, cwd=folder, capture_output=True, check=False, timeout=60)
+            free = subprocess.run(words, env={}, cwd=folder, capture_output=True, check=False, timeout=WAIT_S)
             assert free.returncode == 0, (way, free.stderr)
             (outside / "new").unlink(missing_ok=True)
             held = subprocess.run(
                 [sys.executable, "-m", "oversight.confined", str(port), str(folder), *words],
-                capture_output=True, check=False, timeout=60,
+                capture_output=True, check=False, timeout=WAIT_S,
             )  # fmt: skip
             assert (held.returncode == 0) == (way == "own"), (way, held.stdout, held.stderr)
             assert not (outside / "new").exists()
@@ -99,7 +99,7 @@ def test_a_confined_engine_listens_on_its_own_port_and_no_other(tmp_path: Path) 
     done = subprocess.run(
         [sys.executable, "-m", "oversight.confined", str(allowed), str(tmp_path), str(embedded.binary()), "start", "--only",
          "elasticsearch", "--elasticsearch-port", str(other), "--data-dir", str(tmp_path)],
-        capture_output=True, check=False, timeout=60,
+        capture_output=True, check=False, timeout=WAIT_S,
     )  # fmt: skip
     assert done.returncode != 0
     assert b"ermission" in done.stderr + done.stdout, done

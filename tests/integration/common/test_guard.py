@@ -18,6 +18,7 @@ from common.brake import FREE
 from tests.artifacts import HEALTHY, write_model
 from tests.integration.console.installations import console, environment
 from tests.servers import running
+from tests.waiting import WAIT_S
 
 TOKEN = "sixteen-letters!"
 ALL = "0.0.0.0"  # noqa: S104  as a container listens
@@ -49,7 +50,7 @@ def request(
 ) -> tuple[int, bytes, dict[str, str]]:
     """One request with the headers as they are: `Host` may be any."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=WAIT_S)
     try:
         connection.putrequest(method, path, skip_host="Host" in headers)
         for name, value in {**headers, **({} if body is None else {"Content-Length": str(len(body))})}.items():
@@ -104,7 +105,7 @@ def test_a_short_token_is_refused_where_other_machines_can_try(tmp_path: Path, c
     model = write_model(tmp_path / "model.onnx")
     done = subprocess.run(
         [sys.executable, "-m", "oversight", command, "--bind", f"{ALL}:0", "--model", str(model)],
-        env=environment(tmp_path, {**NOBODY, setting: "a"}), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        env=environment(tmp_path, {**NOBODY, setting: "a"}), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=WAIT_S,
     )  # fmt: skip
     assert done.returncode == 64, done.stderr
     assert f"{setting} has 1 characters" in done.stderr

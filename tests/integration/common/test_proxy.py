@@ -15,6 +15,7 @@ from tests.artifacts import HEALTHY, write_model
 from tests.integration.console.installations import Console, console
 from tests.nginx import needs_nginx, nginx
 from tests.servers import Service, running
+from tests.waiting import WAIT_S
 
 pytestmark = needs_nginx
 TOKEN = "sixteen-letters!"
@@ -53,7 +54,7 @@ def ask(url: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes
         name.replace("_", "-"): value for name, value in headers.items()
     }
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=body, headers=sent), timeout=60) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data=body, headers=sent), timeout=WAIT_S) as answer:
             return answer.status, answer.read(), dict(answer.headers)
     except urllib.error.HTTPError as error:
         with error:

@@ -22,7 +22,7 @@ from tests.artifacts import HEALTHY, HOT, write_model
 from tests.certificates import OPENSSL, certify
 from tests.integration.console.installations import console
 from tests.servers import running
-from tests.waiting import until
+from tests.waiting import WAIT_S, until
 
 SILENT = 1_000
 TRIES = 9
@@ -47,7 +47,7 @@ class Target:
         """Seconds of one request, on a connection of its own."""
         began = time.monotonic()
         request = urllib.request.Request(f"{self.url}{path}", data=body, headers={} if body is None else JSON)
-        with urllib.request.urlopen(request, timeout=60, context=self.tls) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_S, context=self.tls) as answer:
             answer.read()
         return time.monotonic() - began
 

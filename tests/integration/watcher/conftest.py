@@ -134,6 +134,11 @@ class Place:
             assert not thread.is_alive(), "the watcher does not stop"
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> int:
+    """How often a watcher in this process has said that something is away or missing."""
+    return sum(record.name.startswith("watcher") and record.levelname == "WARNING" for record in caplog.records)
+
+
 @pytest.fixture
 def place(es: Elasticsearch, namespace: str) -> Iterator[Place]:
     """An index with the name of our stream, which a plain index may have as well."""

@@ -19,6 +19,7 @@ from es_pipelines.parameters import PIPELINES, pipeline_id
 from es_pipelines.provision import Wish, plan, provision, remove
 from tests.artifacts import TURBINE
 from tests.integration.watcher.conftest import Place, WithPipelines
+from tests.waiting import WAIT_S
 from watcher.labels import Exported, rows
 from watcher.trust import SIGNS, forged, require_guard
 from watcher.verdict import Verdict, judge
@@ -138,7 +139,7 @@ class TestNewDocuments(WithPipelines):
 @pytest.fixture
 def opensearch_stream(opensearch_url: str, namespace: str) -> Iterator[Place]:
     """A data stream of an installation of its own."""
-    with Elasticsearch(opensearch_url, request_timeout=60) as es:
+    with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         provision(es, TURBINE, namespace=namespace)
         yield Place(es, stream_name(namespace))
         remove(es, namespace)

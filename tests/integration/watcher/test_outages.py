@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
 from elasticsearch import Elasticsearch
 
-from tests.integration.watcher.conftest import Place, events, on_two
+from tests.integration.watcher.conftest import Place, events, on_two, warnings
 from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, proxied
 from tests.waiting import wait_until
 
 
 @on_two
-def test_documents_wait_for_a_service_that_comes_later(place: Place, proxy: FaultProxy) -> None:
-    """Down, then up a second later: everything is predicted, and nobody had to do anything."""
+def test_documents_wait_for_a_service_that_comes_later(
+    place: Place, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Down, then up: everything is predicted, and nobody had to do anything."""
     place.put(events(60))
     proxy.stop()
     with place.watching(proxy.url) as totals:
-        time.sleep(1)
+        wait_until(lambda: warnings(caplog) > 0, "the watcher to miss the service")
         assert place.count("pending") == 60
         proxy.start()
         wait_until(lambda: place.count("enriched") == 60, "the predictions")
@@ -29,7 +30,9 @@ def test_documents_wait_for_a_service_that_comes_later(place: Place, proxy: Faul
 
 
 @on_two
-def test_documents_wait_for_an_engine_that_is_away(place: Place, service: str, engine_url: str) -> None:
+def test_documents_wait_for_an_engine_that_is_away(
+    place: Place, service: str, engine_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Elasticsearch cannot be reached for a while, in the middle of the work."""
     place.put(events(200))
     with proxied(engine_url) as engine, Elasticsearch(engine.url, max_retries=0) as es:
@@ -44,7 +47,8 @@ def test_documents_wait_for_an_engine_that_is_away(place: Place, service: str, e
             wait_until(lambda: len(bulks) == 2, "the second batch")
             engine.stop()
             engine.fault = None
-            time.sleep(0.5)
+            before = warnings(caplog)
+            wait_until(lambda: warnings(caplog) > before, "the watcher to miss the engine")
             assert place.count("enriched") == 50
             engine.start()
             wait_until(lambda: place.count("enriched") == 200, "the predictions")
@@ -74,27 +78,33 @@ def test_a_write_whose_answer_is_lost_is_not_done_twice(place: Place, service: s
 
 
 @on_two
-def test_a_watcher_starts_before_both_servers(place: Place, service: str, engine_url: str) -> None:
+def test_a_watcher_starts_before_both_servers(
+    place: Place, service: str, engine_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     place.put(events(5))
     with proxied(engine_url) as engine, proxied(service) as endpoint:
         engine.stop()
         endpoint.stop()
         with Elasticsearch(engine.url, max_retries=0) as es, place.watching(endpoint.url, es=es):
-            time.sleep(0.3)
+            wait_until(lambda: warnings(caplog) > 0, "the watcher to miss the servers")
             endpoint.start()
-            time.sleep(0.3)
+            before = warnings(caplog)
+            wait_until(lambda: warnings(caplog) > before, "the watcher to miss the engine")
             engine.start()
             wait_until(lambda: place.count("enriched") == 5, "the predictions")
 
 
 @on_two
-def test_a_watcher_waits_for_an_index_that_is_not_provisioned_yet(place: Place, service: str) -> None:
+def test_a_watcher_waits_for_an_index_that_is_not_provisioned_yet(
+    place: Place, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
     place.es.indices.delete(index=place.index)
     totals = place.watch(service)
     assert totals.trouble is not None
     assert "run `oversight provision`" in totals.trouble
     with place.watching(service):
-        time.sleep(0.3)
+        before = warnings(caplog)
+        wait_until(lambda: warnings(caplog) > before, "the watcher to miss the index")
         place.create()
         place.put(events(5))
         wait_until(lambda: place.count("enriched") == 5, "the predictions")
@@ -112,7 +122,7 @@ def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
     caplog.clear()
     try:
         with waiting.watching(service):
-            time.sleep(0.5)
+            wait_until(lambda: warnings(caplog) > 0, "the watcher to miss an index")
             later.create()
             later.put(events(5))
             wait_until(lambda: later.count("enriched") == 5, "the predictions")

@@ -57,6 +57,11 @@ def test_an_item_that_the_engine_cannot_write_now_stays_pending(
     assert place.statuses() == ["enriched"] * 6
 
 
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What a watcher in this process has said that somebody must look at."""
+    return [record.message for record in caplog.records if record.levelno == logging.ERROR]
+
+
 def strict(place: Place) -> None:
     """Make every prediction a 400: the mapping has text where the model's name belongs."""
     place.es.indices.delete(index=place.index)
@@ -78,18 +83,21 @@ def test_a_document_whose_update_is_refused_is_parked(
     assert place.all() == before
     caplog.clear()
     with place.watching(service) as again:
-        time.sleep(0.5)
+        wait_until(lambda: bool(errors(caplog)), "the report")
+        time.sleep(0.5)  # some polls, in which nothing may happen
     assert again.outcomes[Outcome.REJECTED] == 1
-    lines = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    lines = errors(caplog)
     assert len(lines) == 1
     assert f"bad in {place.index}" in lines[0]
     assert "raw line" not in caplog.text
 
 
-def test_a_parked_document_is_looked_at_again_when_it_changes(place: Place, service: str) -> None:
+def test_a_parked_document_is_looked_at_again_when_it_changes(
+    place: Place, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
     strict(place)
     with place.watching(service):
-        time.sleep(0.3)
+        wait_until(lambda: bool(errors(caplog)), "the document to be parked")
         place.es.indices.put_mapping(index=place.index, properties={"fixed": {"type": "keyword"}})
         place.es.index(
             index=place.index, id="bad", document={**event(1), "oversight": {"status": "pending"}, "turbine": {}}
@@ -105,7 +113,7 @@ def test_a_status_that_is_spelled_dotted_is_parked_after_one_write(
     place.put({**events(3), "dotted": dotted})
     with place.watching(service) as totals:
         wait_until(lambda: any("still pending after" in record.message for record in caplog.records), "the report")
-        time.sleep(0.4)
+        time.sleep(0.4)  # some polls, in which nothing may happen
     assert totals.parked == 1
     found = place.all()
     assert found["dotted"]["_version"] == 2
@@ -135,11 +143,11 @@ def test_a_field_of_theirs_where_an_object_of_ours_belongs_is_never_replaced(
     foreign.put({**events(5), "theirs": {**event(1), "oversight": theirs}})
     before = foreign.all()["theirs"]
     with foreign.watching(service) as totals:
-        wait_until(lambda: foreign.count("enriched") == 5, "the neighbours")
-        time.sleep(0.3)
+        wait_until(lambda: foreign.count("enriched") == 5 and bool(errors(caplog)), "the neighbours and the report")
+        time.sleep(0.3)  # some polls, in which nothing may happen
     assert foreign.all()["theirs"] == before
     assert totals.outcomes[Outcome.REJECTED] == 1
-    lines = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    lines = errors(caplog)
     assert len(lines) == 1
     assert f"theirs in {foreign.index}" in lines[0]
     assert "somebody's own" not in caplog.text

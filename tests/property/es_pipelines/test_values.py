@@ -25,6 +25,7 @@ from es_pipelines.provision import provision, remove
 from tests.artifacts import TURBINE, write_model
 from tests.pipelines import simulate
 from tests.servers import enrich_service
+from tests.waiting import WAIT_S
 
 NAMESPACE = f"values{uuid.uuid4().hex[:8]}"
 ODD: tuple[Any, ...] = (
@@ -68,7 +69,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module", params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
 def engine(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
     """An engine with the pipelines of that model."""
-    with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=60) as es:
+    with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=WAIT_S) as es:
         provision(es, TURBINE, namespace=NAMESPACE)
         yield es
         remove(es, NAMESPACE)
@@ -76,7 +77,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
 
 def enriched(url: str, sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the service answers for each document."""
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=WAIT_S)
     body = json.dumps({"documents": [{"id": str(at), "source": source} for at, source in enumerate(sources)]})
     connection.request("POST", "/v1/enrich", body, {"Content-Type": "application/json"})
     answer = connection.getresponse()

@@ -94,14 +94,14 @@ def test_an_error_in_making_the_next_item_comes_after_what_was_made(pool: Thread
 
 def test_the_pace_is_kept_on_average_and_a_stop_ends_its_wait() -> None:
     """The first lines go at once; a pause is not made up for by a burst."""
-    pace = Pace(rate=200.0)
+    pace, few, many = Pace(rate=200.0), 20, 10_000
     began = time.monotonic()
     for _ in range(4):
-        pace.wait(20)
+        pace.wait(few)
     assert 0.3 <= time.monotonic() - began < 10
     pace.stop.set()
     began = time.monotonic()
-    pace.wait(10_000)
+    pace.wait(many)
     pace.wait(1)
     assert time.monotonic() - began < 25
     Pace().wait(10**9)

@@ -1,0 +1,54 @@
+"""What `.ci/run` makes of skipped tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PASSED = "===== 3 passed, 1 skipped in 2.00s =====\n"
+
+
+def verdict(folder: Path, *reasons: str) -> tuple[int, str]:
+    """Exit code of `.ci/skips`, and what it prints."""
+    log = folder / "log"
+    lines = [
+        f"SKIPPED [{number}] tests/unit/test_it.py:{number}: {reason}\n" for number, reason in enumerate(reasons, 1)
+    ]
+    log.write_text("".join(["collected\n", *lines, PASSED]), encoding="utf-8")
+    done = subprocess.run([ROOT / ".ci" / "skips", log], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+def test_a_run_without_a_skip_passes(tmp_path: Path) -> None:
+    assert verdict(tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "no Chromium at /usr/bin/chromium (Debian: apt-get install chromium)",
+        "no rsyslogd: omelasticsearch is absent",
+        "no nginx",
+        "the page's commands need curl",
+        "a reason that nobody has thought of",
+    ],
+)
+def test_a_skip_that_can_be_avoided_fails_and_is_printed(tmp_path: Path, reason: str) -> None:
+    code, said = verdict(tmp_path, reason, "this engine has no write block")
+    assert (code, said) == (1, f"SKIPPED [1] tests/unit/test_it.py:1: {reason}\n")
+
+
+def test_a_skip_passes_where_this_machine_can_do_nothing(tmp_path: Path) -> None:
+    root = "root may read every file" if os.geteuid() == 0 else "only root gives files away"
+    assert verdict(tmp_path, "this engine has no write block", root) == (0, "")
+
+
+def test_a_skip_for_what_is_there_fails(tmp_path: Path) -> None:
+    """Real engines and data sets lie beside the checkout, or not."""
+    code, _ = verdict(tmp_path, "no data sets at ../shared/data")
+    assert code == int((ROOT.parent / "shared" / "data").is_dir())
