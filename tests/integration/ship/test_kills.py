@@ -18,7 +18,7 @@ from contract.kdd99 import COLUMNS
 from tests.integration.ship.conftest import stored
 from tests.integration.ship.test_command import environment, run
 from tests.integration.ship.test_once import roll_over
-from tests.waiting import WAIT_S
+from tests.waiting import WAIT_S, wait_until
 
 __all__ = ["environment"]
 
@@ -44,10 +44,14 @@ class Writer(threading.Thread):
         self._path = path
         self.written: list[tuple[str, bool]] = []
         """Each line, and whether its columns are in another order."""
+        self.allowed = 0
+        """It writes so many lines, and waits until it may write more: a shipper takes a while to start."""
 
     def run(self) -> None:
         output, backwards = self._path.open("ab", buffering=0), False
         for number in range(LINES):
+            while number >= self.allowed:
+                time.sleep(0.005)
             if number % HEADER_EVERY == 0:
                 backwards = not backwards
                 header = ",".join(COLUMNS[::-1] if backwards else COLUMNS)
@@ -77,12 +81,14 @@ def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
     for kill in range(KILLS):
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as shipper:
             enough = count(es, stream) + 100
-            while count(es, stream) < enough and writer.is_alive():
-                assert shipper.poll() is None
-                time.sleep(0.1)
+            writer.allowed = kill * ROTATE_EVERY + 300
+            wait_until(lambda: count(es, stream) >= enough or shipper.poll() is not None, "the shipper at work")  # noqa: B023
+            assert shipper.poll() is None
+            writer.allowed = (kill + 1) * ROTATE_EVERY + 50
             os.kill(shipper.pid, signal.SIGKILL)
         if kill == 1:
             roll_over(es, stream)
+    writer.allowed = LINES
     writer.join(timeout=WAIT_S)
     code, _, errors = run(environment, *sorted(tmp_path.glob("alpha.csv*"), reverse=True))
     assert code == 0, errors
