@@ -5,7 +5,7 @@
       └─▶ servers, commands, daemons ... with MARK=FOLDER and OWNER=PID in their environment
 
     an owner ends (timeout, SIGKILL)  ──▶ what it started ends
-    pytest ends without a word        ──▶ everything that is marked ends
+    pytest ends without a word        ──▶ everything that is marked ends, and FOLDER is removed
     pytest says "end"                 ──▶ the same, and the guardian answers what was left
 
 A process is known by its environment, which daemons keep. One that got an empty environment is known by its parents,
@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -73,6 +74,7 @@ class Guardian:
                     sys.stdout.flush()
                 break
         self._kill_all()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _note(self) -> None:
         """Learn of new owners, and remember who is below which of them."""

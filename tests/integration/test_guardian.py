@@ -42,6 +42,7 @@ def start_all():
     folder = os.environ[guardian.MARK]
     guardian.note_owner(folder)
     wait_until(lambda: not list(Path(folder, "owners").iterdir()), "the guardian to see them")
+    (HERE / "folder").write_text(folder)
     started("all", os.getpid(), child.pid, bare.pid, daemon())
     return child, bare
 '''
@@ -126,7 +127,7 @@ def gone(pids: list[int]) -> bool:
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["alone", "with a worker"])
-def test_nothing_is_left_when_pytest_is_killed(run: Run, options: tuple[str, ...]) -> None:
+def test_nothing_is_left_when_pytest_is_killed(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
     process = run.start(KILLED, *options)
     pids = run.pids("all")
     assert not gone(pids)
