@@ -71,7 +71,12 @@ def test_large_documents_do_not_fill_the_watchers_memory(
         **inherited, "ELASTICSEARCH_URL": engine_url, "OVERSIGHT_INDEX": index, "OVERSIGHT_ENRICH_URL": service,
         "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_STATE": str(tmp_path), "OVERSIGHT_WATCH_HEARTBEAT_S": "0",
     }  # fmt: skip
-    with Elasticsearch(engine_url, request_timeout=WAIT_S) as es, limited(LIMIT_BYTES) as group:
+    patient: dict[str, Any] = {
+        "request_timeout": WAIT_S,
+        "max_retries": 50,
+        "retry_on_status": (429, 503),
+    }  # a small heap is full now and then
+    with Elasticsearch(engine_url, **patient) as es, limited(LIMIT_BYTES) as group:
         try:
             put(es, index, DOCUMENTS)
             began_s = time.monotonic()
