@@ -52,3 +52,32 @@ def test_a_skip_for_what_is_there_fails(tmp_path: Path) -> None:
     """Real engines and data sets lie beside the checkout, or not."""
     code, _ = verdict(tmp_path, "no data sets at ../shared/data")
     assert code == int((ROOT.parent / "shared" / "data").is_dir())
+
+
+@pytest.mark.parametrize(
+    ("log", "ending", "code", "said"),
+    [
+        (PASSED, 0, 0, "ci: passed"),
+        ("FAILED tests/unit/test_it.py::test_it\n", 2, 2, "FAILED tests/unit/test_it.py::test_it"),
+        ("SKIPPED [1] tests/unit/test_it.py:1: no Chromium\n", 0, 1, "for a reason that does not hold here"),
+    ],
+)
+def test_the_whole_run_prints_what_happened_and_ends_by_it(
+    tmp_path: Path, log: str, ending: int, code: int, said: str
+) -> None:
+    """With a `make` that tests nothing and an `apt-get` that installs nothing."""
+    (tmp_path / "log").write_text(log, encoding="utf-8")
+    for name, line in {
+        "make": f'[ "$1" = check ] || {{ cat {tmp_path}/log; exit {ending}; }}',
+        "apt-get": "exit 0",
+        "apt-cache": "exit 0",
+    }.items():
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        program.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / ".ci" / "run"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout + done.stderr

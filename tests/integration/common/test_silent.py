@@ -103,24 +103,22 @@ def test_a_thousand_silent_clients_delay_nobody(target: Target) -> None:
     assert until(lambda: target.open_files() < before + 20)
 
 
+@pytest.mark.parametrize("target", ["enrich", "console"], indirect=True, scope="module")
 def test_more_connections_than_allowed_close_the_oldest_ones(target: Target) -> None:
     """The newcomer is answered, the number of open connections stays within the limit, and one line says so."""
-    if target.tls is not None:
-        pytest.skip("the same code closes them")
     most = Limits().connections
     before = target.at_rest()
     with silent_clients(target.url, most + 200) as opened:
         assert target.ask(target.health) < 60
         assert target.ask(target.ordinary, target.body) < 60
         assert target.open_files() <= before + most + 20
-        opened[0].settimeout(60)
+        opened[0].settimeout(WAIT_S)
         assert opened[0].recv(100) == b""  # the oldest was closed, without an answer
 
 
+@pytest.mark.parametrize("target", ["enrich"], indirect=True, scope="module")
 def test_health_does_not_wait_for_pages_of_10_000_documents(target: Target) -> None:
     """More of them at the same time than the service has threads."""
-    if target.body is None or target.tls is not None:
-        pytest.skip("the enrich service takes pages")
     with ThreadPoolExecutor(8) as clients:
         pages = [clients.submit(target.ask, "/v1/enrich", HUGE_PAGE) for _ in range(16)]
         health = []
