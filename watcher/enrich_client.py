@@ -209,6 +209,11 @@ def _fault(
             f"the enrich service at {url} {what} ({status}); set OVERSIGHT_ENRICH_TOKEN to the token "
             f"that the service was started with; documents stay pending until then"
         )
+    if status == 408:
+        return EndpointUnavailableError(
+            f"the enrich service at {url} had not read the request in time (408); nothing is lost, trying again; look at the network "
+            f"and the load of both machines"
+        )
     if status in (429, 503):
         kind = TooManyRequestsError if status == 429 else EndpointUnavailableError
         return kind(
