@@ -21,7 +21,7 @@ HEAD_BYTES = 64 * 1024
 LINE_BYTES = 1024
 """Longest line that gives a chunk's size, and longest trailer line."""
 FRAMING_BYTES = 64 * 1024
-"""Chunk sizes and trailers may take this much more than the body itself; beyond it the chunks only cost time."""
+"""Chunk sizes and trailers may take this much, and an eighth of the body; beyond it the chunks only cost time."""
 
 _END = b"\r\n\r\n"
 
@@ -220,7 +220,7 @@ class Chunks:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         self._framing += end + 4
-        if self._framing > self.size + FRAMING_BYTES:
+        if self._framing > self.size // 8 + FRAMING_BYTES:
             raise InvalidChunkSize(b"the chunks are far too small")
         return line
 

@@ -137,7 +137,10 @@ class Follower:
             return None
         file.require_growing()
         if first:
-            self._shipper.ship_before(file)
+            with self._shipper.report.noting(
+                path
+            ):  # the rotated file cannot be read: the new one is shipped all the same
+                self._shipper.ship_before(file)
         return file
 
     def _drain(self, retired: Retired) -> None:

@@ -32,6 +32,9 @@ BY_PIPELINE = ("oversight.failure.processor", "oversight.failure.pipeline")
 PIPELINES = ("index.default_pipeline", "index.final_pipeline")
 PUT_BACK = ("event.ingested", "oversight.feedback")
 """What a document keeps whatever its pipelines make of it."""
+PUT_BACK_TRIES = 5
+"""A watcher may write the document at the same moment."""
+CONFLICT = 409
 CAUSES_HERE, CAUSES_ELSEWHERE = ("error", "oversight.failure"), ("oversight.failure",)
 """What says why a document failed: taken back with the status, in our stream and in any other index."""
 
@@ -158,14 +161,18 @@ def _kind_of(hit: Hit | None) -> str | None:
 
 def _put_back(es: Elasticsearch, index: str, before: Sequence[Hit], now: Sequence[Hit | None]) -> None:
     """Arrival and verdict, where the pipelines took the document for a new one."""
-    changes = [
-        Change(after, nest(lost))
-        for hit, after in zip(before, now, strict=True)
-        if after is not None and OUR_INDEX.fullmatch(hit.index) and (lost := _lost(hit.source, after.source))
-    ]
-    if changes:
+    for _ in range(PUT_BACK_TRIES):
+        changes = [
+            (hit, Change(after, nest(lost)))
+            for hit, after in zip(before, now, strict=True)
+            if after is not None and OUR_INDEX.fullmatch(hit.index) and (lost := _lost(hit.source, after.source))
+        ]
+        if not changes:
+            return
         with engine_faults("putting verdicts and times of arrival back", index=index):
-            send(es, changes)
+            items = send(es, [change for _, change in changes])
+        before = [hit for (hit, _), item in zip(changes, items, strict=True) if int(item["status"]) == CONFLICT]
+        now = _as_they_are_now(es, index, before)  # a watcher wrote meanwhile
 
 
 def _lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

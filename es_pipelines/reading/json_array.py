@@ -21,7 +21,8 @@ _CUT = 16
 """An error so close to the end of what was read may come from the cut: `tru`, `\\u00`, `-`."""
 _LARGE = 64 * 1024
 """The beginning of an element so large is parsed again only when twice as much is there."""
-_DECODER = json.JSONDecoder(strict=False)
+_DECODER = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
+"""Only where an element ends is used; Python refuses to make a number of more than 4,300 digits."""
 
 
 class Elements:

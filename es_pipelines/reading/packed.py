@@ -85,7 +85,7 @@ class Gzip:
     def _more(self, *, keep_from: int) -> bool:
         try:
             piece = self._stream.read(PIECE_BYTES)
-        except (EOFError, zlib.error) as error:
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise OSError(None, f"the gzip file is damaged or cut off ({error})") from None
         self._pieces.append(piece)
         self._end += len(piece)

@@ -91,9 +91,16 @@ class TestNewDocuments(WithPipelines):
     ) -> None:
         """Whichever pipeline the request names, one of ours too, and however the fields are spelled."""
         ways = [None, "_none", *(pipeline_id(name, namespace) for name in PIPELINES)]
-        count = sum(ship(stream, [*FORGED.values()], pipeline=way) for way in ways)
+        notes = {
+            "flat": {"_index": f".ds-{stream.index}-000001", "oversight.status": "enriched"},
+            "rejected": [],
+            "times": [],
+        }
+        another_index = {"message": HOT_LINE, "_oversight": notes}
+        documents = [*FORGED.values(), another_index]
+        count = sum(ship(stream, documents, pipeline=way) for way in ways)
         stored = stream.sources()
-        assert len(stored) == count >= 3 * len(FORGED)
+        assert len(stored) == count >= 3 * len(documents)
         for source in stored.values():
             refuse_forgery(source)
         pending = {doc_id for doc_id, source in stored.items() if source["oversight"]["status"] == "pending"}

@@ -88,3 +88,12 @@ def test_chunks_that_end_early_are_no_body() -> None:
     assert not one.feed(chunked([b"{}"])[:-5])
     with pytest.raises(ParseException):
         one.cut_short()
+
+
+def test_a_body_in_tiny_chunks_is_refused_soon() -> None:
+    """Each costs the main loop time, and anybody may send them."""
+    one = Incoming(Config(), ("127.0.0.1", 1), max_body_bytes=32 * 1024 * 1024)
+    tiny = b"5\r\nabcde\r\n" * 100_000
+    with pytest.raises(ParseException):
+        one.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + tiny)
+    assert one.size < 4 * FRAMING_BYTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import re
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from enrich_service.enrich import Document
-from enrich_service.wire import RequestError, documents, dump_json, inflate, parse_json
+from enrich_service.weight import TEXT_BYTES, check, keys_of
+from enrich_service.wire import PATIENT_BYTES, RequestError, documents, dump_json, inflate, parse_json
 
 DOCUMENT = {"id": "a", "source": {}}
 
@@ -133,3 +135,20 @@ def test_what_cannot_be_unpacked_is_refused(body: bytes, encoding: str, status: 
     with pytest.raises(RequestError) as caught:
         inflate(body, encoding, max_bytes=1000)
     assert caught.value.status == status
+
+
+def test_a_large_body_with_half_a_surrogate_pair_is_refused_before_python_reads_it() -> None:
+    """Python's own parser would take 400 MB for 31 MB of it."""
+    small, large = (b'{"a": "\\ud800' + b"x" * size + b'"}' for size in (10, PATIENT_BYTES))
+    assert parse_json(small)["a"].startswith("\ud800")
+    with pytest.raises(RequestError) as caught:
+        parse_json(large)
+    assert caught.value.status == 400
+
+
+def test_the_weight_of_escaped_quotes_is_found_in_time_in_proportion_to_the_body() -> None:
+    """Each of them began a search to the end once: 64 KB took 42 s, this body a day."""
+    body = b'{"ids":["' + b'\\"' * 1_500_000 + b":" * 1_700_000 + b"x" * 2_600_000 + b'"]}'
+    with contextlib.suppress(RequestError):
+        check(body, max_body_bytes=32 * 1024 * 1024)
+    assert keys_of(b'{"a\\"b": 1, "a": 2, "a": 3}') == (2 * TEXT_BYTES + 3, 4)

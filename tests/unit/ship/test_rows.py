@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from contract.kdd99 import COLUMNS, FLOW
 from es_pipelines.lines import Lines, split
 from es_pipelines.reading.header import Known
 from es_pipelines.reading.json_array import Elements
+from es_pipelines.reading.packed import Gzip
 from es_pipelines.reading.rows import Label, Row, Rows, What
 from es_pipelines.reading.shape import Shape, shape_of
 
@@ -200,3 +203,18 @@ def test_a_damaged_or_open_array_gives_what_came_before_and_says_where() -> None
 def test_lines_that_begin_with_a_bracket_are_no_array() -> None:
     assert shape_of(b"[Wed Oct 11 14:32:52 2000] [error]\n", "a.log") is Shape.LINES
     assert shape_of(b"[1, 2]\n", "a.log") is Shape.LINES
+
+
+def test_a_number_of_any_length_is_only_passed_over() -> None:
+    """Python makes no number of 5,000 digits; the pipeline says what is wrong with it, and the file goes on."""
+    content = b'[{"a": ' + b"1" * 5_000 + b'}, {"a": 1e' + b"9" * 5_000 + b'}, {"a": 2}]'
+    splitter = Elements()
+    found = [*splitter.feed(content), *splitter.close(complete=True)]
+    assert [line.content[:5] for line in found] == [b'{"a":'] * 3
+
+
+def test_a_gzip_file_with_something_behind_its_end_says_so(tmp_path: Path) -> None:
+    packed = tmp_path / "a.csv.gz"
+    packed.write_bytes(gzip.compress(b"0,tcp,http\n") + b"no gzip")
+    with packed.open("rb") as file, pytest.raises(OSError, match="the gzip file is damaged or cut off"):
+        Gzip(file.fileno()).pread(100, 0)
