@@ -97,9 +97,9 @@ def _real_engine(engine: str) -> str:
 
 def _start_real_engine(folder: Path, engine: str) -> str:
     port = free_port()
-    environment = {**QUICK_JAVA, **os.environ, guardian.OWNER: guardian.RUN, "ENGINE": engine, "HEAP": "768m"}
+    environment = {**QUICK_JAVA, **os.environ, guardian.OWNER: guardian.RUN, "ENGINE": engine, "HEAP": "2g"}
     if engine == "secured":
-        environment |= {"ENGINE": "elasticsearch", "SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD, "HEAP": "512m"}
+        environment |= {"ENGINE": "elasticsearch", "SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD, "HEAP": "1g"}
     started = subprocess.run(
         [REAL_ENGINE / "start.sh", str(port), folder], env=environment, capture_output=True, text=True, check=False
     )
