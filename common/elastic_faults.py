@@ -9,6 +9,7 @@ status, body ──▶ cause()       the engine's own reason, in one line
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 MAX_REASON = 300
@@ -21,17 +22,25 @@ _ON = re.compile(r" on (?:restricted )?indices \[(?P<indices>[^\]]*)\]")
 _GRANTED = re.compile(r"granted by the (?P<kind>\w+) privileges \[(?P<privileges>[^\]]*)\]")
 
 
+def first_cause(body: Any) -> Mapping[str, Any]:
+    """The first root cause of an error, else the error itself; empty where the answer is none of the engine's errors.
+
+    Args:
+        body: of an answer, as it was decoded.
+    """
+    error = body.get("error") if isinstance(body, Mapping) else None
+    causes = error.get("root_cause") if isinstance(error, Mapping) else None
+    first = causes[0] if isinstance(causes, list) and causes else error
+    return first if isinstance(first, Mapping) else {}
+
+
 def cause(body: Any) -> str:
     """Why, in the engine's own words; empty where the answer is none of its errors.
 
     Args:
         body: of an answer, as it was decoded.
     """
-    error = body.get("error") if isinstance(body, dict) else None
-    causes = error.get("root_cause") if isinstance(error, dict) else None
-    first = causes[0] if isinstance(causes, list) and causes else error
-    reason = first.get("reason") if isinstance(first, dict) else None
-    return " ".join(reason.split())[:MAX_REASON] if isinstance(reason, str) else ""
+    return _one_line(first_cause(body).get("reason")) or ""
 
 
 def refusal(status: int, body: Any) -> str:
@@ -80,11 +89,12 @@ def privilege(body: Any) -> str:
 
 
 def _detail(body: Any) -> str:
-    error = body.get("error") if isinstance(body, dict) else None
-    causes = error.get("root_cause") if isinstance(error, dict) else None
-    first = causes[0] if isinstance(causes, list) and causes else {}
-    more = first.get("additional_unsuccessful_credentials") if isinstance(first, dict) else None
-    return " ".join(more.split())[:MAX_REASON] if isinstance(more, str) else cause(body)
+    more = _one_line(first_cause(body).get("additional_unsuccessful_credentials"))
+    return cause(body) if more is None else more
+
+
+def _one_line(value: Any) -> str | None:
+    return " ".join(value.split())[:MAX_REASON] if isinstance(value, str) else None
 
 
 def _because(reason: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
+from common.elastic_faults import first_cause
+
 CLOSED = "index_closed_exception"
 VERIFIED = "index.verified_before_close"
 """Setting that an engine gives to an index when it closes it."""
@@ -40,8 +42,7 @@ def closed_index(error: ApiError) -> str | None:
     found = error.body.get("error") if isinstance(error.body, Mapping) else None
     if not isinstance(found, Mapping) or found.get("type") != CLOSED:
         return None
-    causes = found.get("root_cause") or [found]
-    return str(causes[0].get("index") or found.get("index") or "an index")
+    return str(first_cause(error.body).get("index") or found.get("index") or "an index")
 
 
 def closed_indices(es: Elasticsearch, index: str) -> tuple[str, ...]:

@@ -43,6 +43,10 @@ ALERT_ROOT = "oversight.alert"
 
 GUARD_PIPELINE = "oversight-router-"
 """How the name of the pipeline begins that guards our fields, as the final pipeline of a stream."""
+DEFAULT_PIPELINE, FINAL_PIPELINE = "index.default_pipeline", "index.final_pipeline"
+"""Settings of an index that name the pipelines which a write runs through."""
+NO_PIPELINE = "_none"
+"""The engine's word, in these settings and in a request, for no pipeline."""
 SHIPPED_FIELDS = ("rule", "threat", "error", "event.severity", "event.risk_score")
 """Ours to write: what a shipper sends under these names is moved to `oversight.shipped.*`."""
 

@@ -16,6 +16,7 @@ from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from contract import hints
 from contract.errors import InputError
+from contract.fields import DEFAULT_PIPELINE, FINAL_PIPELINE, NO_PIPELINE
 from contract.heartbeats import heartbeat_index
 from es_pipelines import normal
 from es_pipelines.calls import call, error_of
@@ -25,9 +26,9 @@ from es_pipelines.marks import Mark, from_meta
 
 BLOCKS = ("read_only_allow_delete", "read_only", "write")
 """What stops an index from being written to."""
-PIPELINES = ("index.default_pipeline", "index.final_pipeline")
+PIPELINES = (DEFAULT_PIPELINE, FINAL_PIPELINE)
 """Settings that say which pipelines a write runs through; older indices of a stream need them for rewrites."""
-NONE = (None, "_none")
+NONE = (None, NO_PIPELINE)
 """No pipeline."""
 IN_PLACE = ("ignore_above", "ignore_malformed")
 """What a mapping takes for a field that is already there."""
@@ -274,7 +275,7 @@ def _without_guard(standing: Standing, wanted: Mapping[str, Any]) -> dict[str, A
 
 def _is_edited(stands: Any, wanted: Any, target: Mapping[str, Any]) -> bool:
     """Whether a person gave a setting its value: it is neither what is wanted, nor unset, nor what Oversight wrote before."""
-    return stands not in (wanted, None, target["settings"].get("index.final_pipeline"))
+    return stands not in (wanted, None, target["settings"].get(FINAL_PIPELINE))
 
 
 def _failures(stream: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from contract.fields import DEFAULT_PIPELINE, FINAL_PIPELINE
 from es_pipelines import normal
 from es_pipelines.calls import call
 from es_pipelines.kinds import Installation, Kind, Need, Standing, Step
@@ -141,4 +142,4 @@ class IndexTemplate(Marked):
 
 def _pipelines_of(body: Mapping[str, Any]) -> set[str]:
     settings = (body.get("template") or {}).get("settings") or {}
-    return {str(settings[key]) for key in ("index.default_pipeline", "index.final_pipeline") if key in settings}
+    return {str(settings[key]) for key in (DEFAULT_PIPELINE, FINAL_PIPELINE) if key in settings}

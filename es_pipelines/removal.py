@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch, ElasticsearchWarning
 
 from contract.alerts import alerts_index
 from contract.distribution import own_version
-from contract.fields import stream_name
+from contract.fields import DEFAULT_PIPELINE, FINAL_PIPELINE, stream_name
 from contract.heartbeats import heartbeat_index
 from es_pipelines import normal
 from es_pipelines.calls import call
@@ -31,6 +31,9 @@ Key = tuple[str, str]
 """Kind and name: an index may be called as its template."""
 Reasons = dict[Key, str]
 """Why each that stays does."""
+
+PIPELINES_SET = f"*.settings.{DEFAULT_PIPELINE},*.settings.{FINAL_PIPELINE}"
+"""What is asked of the settings of a template or an index: the pipelines that they name."""
 
 
 def plan_removal(
@@ -135,8 +138,7 @@ def users(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[
 
 def _legacy_templates_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
     """Templates of before there were index templates that name a pipeline of ours; none of these is our own."""
-    keys = ("*.settings.index.default_pipeline", "*.settings.index.final_pipeline")
-    answer = call(es, "GET", "/_template", params={"filter_path": ",".join(keys)}, allow=(400, 404, 405))
+    answer = call(es, "GET", "/_template", params={"filter_path": PIPELINES_SET}, allow=(400, 404, 405))
     for name, body in answer.body.items() if answer.status == 200 else ():
         named = set(map(str, normal.settings(body.get("settings", {})).values()))
         yield from ((used, f"legacy template {name}") for used in named & ours)
@@ -144,11 +146,8 @@ def _legacy_templates_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[st
 
 def _indices_of(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
     """Indices that name a pipeline of ours, our own apart."""
-    params = {
-        "expand_wildcards": "all",
-        "filter_path": "*.settings.index.default_pipeline,*.settings.index.final_pipeline",
-    }
-    path = "/_all/_settings/index.default_pipeline,index.final_pipeline"
+    params = {"expand_wildcards": "all", "filter_path": PIPELINES_SET}
+    path = f"/_all/_settings/{DEFAULT_PIPELINE},{FINAL_PIPELINE}"
     with warnings.catch_warnings():  # that security's own indices are among them is no news
         warnings.simplefilter("ignore", ElasticsearchWarning)
         found: Mapping[str, Any] = call(es, "GET", path, params=params, allow=(404,)).body

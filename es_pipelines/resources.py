@@ -12,7 +12,7 @@ from typing import Any
 
 from contract.alerts import alerts_body, alerts_index
 from contract.artifact import ModelContract
-from contract.fields import FIELDS, Field, properties, stream_name
+from contract.fields import FIELDS, NO_PIPELINE, Field, properties, stream_name
 from contract.heartbeats import heartbeat_body, heartbeat_index
 from es_pipelines.capabilities import Capabilities
 from es_pipelines.columns import columns_of
@@ -91,7 +91,7 @@ def _stream(
     """Templates count for new indices only; what is written to now must say the same."""
     name = stream_name(namespace)
     body = {
-        "settings": {"index": {"default_pipeline": "_none", "final_pipeline": known["pipeline.router"]}},
+        "settings": {"index": {"default_pipeline": NO_PIPELINE, "final_pipeline": known["pipeline.router"]}},
         "mappings": {"properties": _merged(_fields(), properties(model_fields(contract)))},
     }
     found = [Resource("data stream lifecycle", name, _lifecycle(retention))] if engine.lifecycle else []

@@ -23,6 +23,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from contract import hints
 from contract.errors import EngineUnavailableError, InputError, SettingsError
+from contract.fields import NO_PIPELINE
 from es_pipelines import ship_target
 from es_pipelines.ship_events import Event, Identity, failed_documents, text_of
 from es_pipelines.ship_patience import Patience
@@ -33,7 +34,6 @@ LATER = frozenset({429, 502, 503, 504})
 FAULT = 500
 FAULT_TRIES = 5
 """Times that an event may be answered 500 before it counts as the event's own fault."""
-NO_PIPELINE = "_none"
 TAKEN = (
     "items.*.status",
     "items.*.result",

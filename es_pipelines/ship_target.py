@@ -21,6 +21,7 @@ from common.indices import closed_indices, closed_says
 from contract import hints
 from contract.documents import lookup
 from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, SettingsError
+from contract.fields import NO_PIPELINE
 from es_pipelines.registry import Registry
 
 OURS = "oversight"
@@ -100,7 +101,11 @@ def _settings_of_template(es: Elasticsearch, stream: str) -> dict[str, Any]:
 
 def _required_pipeline(settings: dict[str, Any], stream: str) -> str:
     index = settings.get("index", {})
-    named = [str(index[name]) for name in ("final_pipeline", "default_pipeline") if index.get(name, "_none") != "_none"]
+    named = [
+        str(index[name])
+        for name in ("final_pipeline", "default_pipeline")
+        if index.get(name, NO_PIPELINE) != NO_PIPELINE
+    ]
     pipeline = next((name for name in named if OURS in name), "")
     if not pipeline:
         found = f"its pipeline is {named[0]!r}" if named else "it has no ingest pipeline"

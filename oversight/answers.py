@@ -40,17 +40,26 @@ def problem_of(method: str, target: str, body: Any) -> str | None:
 
 def _compared(body: Any, shape: Shape, *, filtered: bool) -> str | None:
     for key, (kind, fits) in shape.items():
-        value: Any = body
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is None and filtered and key != "items":
+        value = _at(body, key)
+        if (
+            value is None and filtered and key != "items"
+        ):  # the request left it out; no request of ours leaves `items` out
             continue
-        found: Any = value
         if not isinstance(value, kind):
             return f"`{key}` of the answer is {_kind(value)}, expected {_NAMES[kind]}"
-        if fits is not None and not all(fits(one) for one in found):
+        if fits is not None and not _each(fits, value):
             return f"`{key}` of the answer holds something else than it should"
     return None
+
+
+def _each(fits: Callable[[Any], bool], values: Any) -> bool:
+    return all(map(fits, values))
+
+
+def _at(body: Any, key: str) -> Any:
+    for part in key.split("."):
+        body = body.get(part) if isinstance(body, dict) else None
+    return body
 
 
 def _is_hit(value: Any) -> bool:

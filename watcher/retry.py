@@ -19,7 +19,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.documents import leaves, lookup, lookup_clear, nest
-from contract.fields import FAILED, PENDING, STATUS
+from contract.fields import DEFAULT_PIPELINE, FAILED, FINAL_PIPELINE, NO_PIPELINE, PENDING, STATUS
 from watcher.actions import OUR_INDEX, in_the_way
 from watcher.changes import Change, send
 from watcher.engine import engine_faults
@@ -29,7 +29,6 @@ from watcher.sweep import Changer, Hooks, Limits, Swept, sweep
 
 BY_PIPELINE = ("oversight.failure.processor", "oversight.failure.pipeline")
 """Only a pipeline names these."""
-PIPELINES = ("index.default_pipeline", "index.final_pipeline")
 PUT_BACK = ("event.ingested", "oversight.feedback")
 """What a document keeps whatever its pipelines make of it."""
 PUT_BACK_TRIES = 5
@@ -136,7 +135,10 @@ def _has_pipeline(es: Elasticsearch, index: str) -> bool:
     """Whether an index takes its documents through a pipeline."""
     with engine_faults("reading settings", index=index):
         settings = es.indices.get_settings(index=index, flat_settings=True)[index]["settings"]
-    return any((settings.get(name) or lookup(settings, name)) not in (None, "_none") for name in PIPELINES)
+    return any(
+        (settings.get(name) or lookup(settings, name)) not in (None, NO_PIPELINE)
+        for name in (DEFAULT_PIPELINE, FINAL_PIPELINE)
+    )
 
 
 def _as_they_are_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[Hit | None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
 
+from common.elastic_faults import cause
 from contract.errors import InputError
 from contract.fields import ENRICHED, FAILED, PENDING, STATUS
 from watcher.engine import engine_faults, index_missing
@@ -58,19 +59,12 @@ def count(es: Elasticsearch, index: str, query: Query) -> int:
             answer = es.count(index=index, query=query, ignore_unavailable=True)
         except BadRequestError as error:
             raise InputError(
-                f"Elasticsearch does not understand the query ({_reason(error.body)}); "
+                f"Elasticsearch does not understand the query ({cause(error.body) or error.message}); "
                 f"expected a query string such as 'user.id:alice AND oversight.prediction.family:probe'"
             ) from None
     if not answer["_shards"]["total"]:
         raise index_missing(index)
     return int(answer["count"])
-
-
-def _reason(body: Any) -> str:
-    error = body.get("error") if isinstance(body, Mapping) else None
-    causes = error.get("root_cause") if isinstance(error, Mapping) else None
-    first = causes[0] if isinstance(causes, list) and causes else error
-    return " ".join(str(first.get("reason") if isinstance(first, Mapping) else first).split())[:200]
 
 
 def _all_of(filters: list[Query], words: str | None) -> Query:

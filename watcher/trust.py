@@ -18,12 +18,11 @@ from contract import hints
 from contract.documents import lookup
 from contract.errors import InputError
 from contract.feedback import ROOT
-from contract.fields import ENRICHED, GUARD_PIPELINE, STATUS
+from contract.fields import ENRICHED, FINAL_PIPELINE, GUARD_PIPELINE, STATUS
 from watcher.engine import engine_faults, index_missing
 from watcher.selection import Query, any_of, count
 
 MODEL = "oversight.model.version"
-FINAL = "index.final_pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,9 @@ def unguarded(es: Elasticsearch, index: str) -> list[str]:
     if not found:
         raise index_missing(index)
     return sorted(
-        name for name, body in found.items() if not str(lookup(body["settings"], FINAL, "")).startswith(GUARD_PIPELINE)
+        name
+        for name, body in found.items()
+        if not str(lookup(body["settings"], FINAL_PIPELINE, "")).startswith(GUARD_PIPELINE)
     )
 
 

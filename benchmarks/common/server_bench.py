@@ -14,17 +14,15 @@ import argparse
 import contextlib
 import statistics
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.common.silent import silent_clients
 from benchmarks.enrich_service.load import compared, in_turn, paced, request
-from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, program
+from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, serving
 from benchmarks.enrich_service.traffic import rows_of, traffic
 from enrich_service.model_file import read
-from oversight.ports import free_port
 from oversight.settings import DEFAULT_MODEL
 
 ROUNDS = 7
@@ -54,33 +52,17 @@ def main() -> None:
         "| | requests/s here | there | ratio | of processor time | p50 here / there | p99 here / there |\n|---|---|---|---|---|---|---|\n"
     )
     with contextlib.ExitStack() as stack:
-        ours, other = (stack.enter_context(serving(folder)) for folder in (ROOT, arguments.other.resolve()))
+        model = DEFAULT_MODEL.resolve()
+        ours, other = (
+            stack.enter_context(serving(model, name=str(folder), folder=folder))
+            for folder in (ROOT, arguments.other.resolve())
+        )
         if arguments.silent:
             stack.enter_context(silent_clients(f"http://127.0.0.1:{ours.port}", arguments.silent))
         for name, (sent, connections) in kinds.items():
             compare(name, ours, other, [request(ENRICH, body) for body in sent.bodies], connections, arguments.seconds)
         memory = [peak_mb(one) for one in (ours, other)]
         sys.stdout.write(f"\nmemory of the worker, peak: {memory[0]:.0f} MB here, {memory[1]:.0f} MB there\n")
-
-
-@contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """The enrich service of a checkout, which shares this one's packages."""
-    port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "oversight",
-        "serve",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--model",
-        str(DEFAULT_MODEL.resolve()),
-    ]
-    with program(
-        command, port, name=str(folder), ready="/v2/health/ready", env={"PYTHONPATH": str(folder)}, cwd=folder
-    ) as server:
-        yield server
 
 
 def compare(name: str, ours: Server, other: Server, requests: list[bytes], connections: int, seconds: float) -> None:

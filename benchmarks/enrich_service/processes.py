@@ -58,12 +58,13 @@ def keep_off_the_servers() -> None:
 
 
 @contextlib.contextmanager
-def serving(model: Path, *, name: str = "Oversight", workers: int = 1) -> Iterator[Server]:
-    """`oversight serve` with an artifact."""
+def serving(model: Path, *, name: str = "Oversight", workers: int = 1, folder: Path = ROOT) -> Iterator[Server]:
+    """`oversight serve` with an artifact, of the checkout in a folder, which shares this one's packages."""
     port = free_port()
     command = [sys.executable, "-m", "oversight", "serve", "--bind", f"127.0.0.1:{port}", "--model", str(model),
                "--workers", str(workers)]  # fmt: skip
-    with program(command, port, name=name, ready="/v2/health/ready") as server:
+    environment = {"PYTHONPATH": str(folder)}
+    with program(command, port, name=name, ready="/v2/health/ready", env=environment, cwd=folder) as server:
         yield server
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from common.indices import filtered_says
 from contract import hints
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
-from contract.fields import stream_name
+from contract.fields import FINAL_PIPELINE, stream_name
 from enrich_service.artifact import open_model
 from enrich_service.model_file import ModelFile, refuse_unpinned
 from enrich_service.model_file import read as read_artifact
@@ -170,7 +170,7 @@ def _pipelines(settings: OversightSettings) -> str:
     contract = model.contract
     with connect() as es:
         other = outdated(es, contract, namespace=settings.namespace, retention=settings.retention)
-    if any(step.action == Action.KEEP and "index.final_pipeline" in step.reason for step in other):
+    if any(step.action == Action.KEEP and FINAL_PIPELINE in step.reason for step in other):
         raise SettingsError(
             f"a person changed the final pipeline of {stream_name(settings.namespace)}, so whoever may write there can store predictions "
             f"and verdicts; after a `_reindex` run its last step (docs/provisioning.md, {RECIPE!r}), or "
