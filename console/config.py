@@ -40,16 +40,16 @@ class ConsoleConfig:
     token: str | None = field(default=None, repr=False)
     """What a person types to get in; None: nothing is asked for."""
     allow_no_token: bool = False
-    """Listen on an address that other machines reach although no token is set."""
+    """Allow listening on an address that other machines can reach without a token."""
     hosts: tuple[str, ...] = ()
     """Names by which browsers may call it, beside this machine's own."""
     trusted_proxies: tuple[str, ...] = LOOPBACK
     """Addresses and networks whose `X-Forwarded-...` is believed."""
     limits: Limits = field(default_factory=lambda: Limits(max_body_bytes=0, probes=HEALTH_PATHS))
     refresh_s: int = 10
-    """Seconds between two refreshes of a page that is looked at."""
+    """Seconds between two refreshes of an open page."""
     threads: int = 8
-    """Requests that are worked on at the same time."""
+    """Requests handled at the same time."""
     timeout_s: float = 30.0
     """Seconds that Elasticsearch may take for one page."""
     tls: TlsFiles | None = None

@@ -22,25 +22,31 @@ TRACEBACK = "OVERSIGHT_TRACEBACK"
 """Setting: print the traceback of an unexpected fault; read here, because loading the settings may be what fails."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("oversight.commands.demo", "Raw events turn into predictions on this machine; nothing else is needed."),
-    "provision": ("oversight.commands.provision", "Put pipelines and templates into Elasticsearch."),
+    "demo": (
+        "oversight.commands.demo",
+        "Try everything on this machine with simulated traffic and an embedded engine.",
+    ),
+    "provision": (
+        "oversight.commands.provision",
+        "Create or update pipelines, templates and the stream in Elasticsearch.",
+    ),
     "ship": ("oversight.commands.ship", "Send files of raw events to Elasticsearch."),
-    "simulate": ("oversight.commands.simulate", "Make network traffic and write or ship its raw events."),
-    "serve": ("oversight.commands.serve", "Answer for the model over HTTP."),
-    "watch": ("oversight.commands.watch", "Give every pending document its prediction."),
-    "status": ("oversight.commands.status", "How many documents are pending, enriched and failed."),
-    "retry": ("oversight.commands.retry", "Try failed documents again, after the cause was mended."),
-    "rescore": ("oversight.commands.rescore", "Give documents back to the watcher, for the model of now."),
-    "verdict": ("oversight.commands.verdict", "Say of a prediction whether it was right."),
-    "labels": ("oversight.commands.labels", "Analysts' verdicts as training rows."),
+    "simulate": ("oversight.commands.simulate", "Simulate network traffic and write or ship its raw events."),
+    "serve": ("oversight.commands.serve", "Run the enrich service: answer prediction requests over HTTP."),
+    "watch": ("oversight.commands.watch", "Run the watcher: add a prediction to every pending document."),
+    "status": ("oversight.commands.status", "Show how many documents are pending, enriched and failed."),
+    "retry": ("oversight.commands.retry", "Process failed documents again, after you fixed the cause."),
+    "rescore": ("oversight.commands.rescore", "Predict stored documents again with the current model."),
+    "verdict": ("oversight.commands.verdict", "Record whether a prediction was right."),
+    "labels": ("oversight.commands.labels", "Export analysts' verdicts as training rows."),
     "train": ("oversight.commands.train", "Train a model on KDD Cup 99 and convert it (needs TensorFlow)."),
     "convert": ("oversight.commands.convert", "Turn a Keras model into one ONNX artifact (needs TensorFlow)."),
-    "evaluate": ("oversight.commands.evaluate", "Score the artifact on labelled rows."),
-    "model": ("oversight.commands.model", "What the artifact is: features, labels, held-out figures."),
-    "kibana": ("oversight.commands.kibana", "Dashboards and alert rules in Kibana: import, export, remove."),
-    "check": ("oversight.commands.check", "Ask whether servers, versions and model fit together."),
-    "console": ("oversight.commands.console", "The dashboards as a page of this machine, without Kibana."),
-    "settings": ("oversight.commands.settings", "The settings that hold, secrets masked."),
+    "evaluate": ("oversight.commands.evaluate", "Measure a model on labelled rows."),
+    "model": ("oversight.commands.model", "Show the model (features, labels, measured figures) or switch versions."),
+    "kibana": ("oversight.commands.kibana", "Import, export or remove dashboards and alert rules in Kibana."),
+    "check": ("oversight.commands.check", "Check that servers, versions and model work together."),
+    "console": ("oversight.commands.console", "Show the dashboards in a browser, without Kibana."),
+    "settings": ("oversight.commands.settings", "Show the current settings, secrets masked."),
 }
 """Command: its module, which has the click command `command`, and its line in `oversight --help`."""
 
@@ -84,7 +90,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "color": True})
 @click.version_option(package_name=DISTRIBUTION, prog_name="oversight")
 def app() -> None:
-    """A machine-learning prediction on every document of an Elasticsearch index."""
+    """Add a machine-learning prediction to every document of an Elasticsearch index."""
 
 
 def main(argv: list[str] | None = None) -> None:

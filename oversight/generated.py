@@ -37,17 +37,24 @@ def settings_page() -> str:
     """docs/settings.md: every variable with its default and meaning."""
     lines = ["# Settings", "", NOTE, ""]
     lines += [
-        "From the environment, or from a file `.env` in the folder where the command is started; the environment wins.",
-        "`oversight settings` prints what holds.",
+        "Set a variable in the environment, or in a file `.env` in the folder where you start the command; the "
+        "environment wins.",
+        "`oversight settings` prints the current values.",
         "",
-        "A variable that begins with `OVERSIGHT_` and is not listed here is refused. So is one that begins with",
-        "`ELASTICSEARCH_`, `ELASTIC_` or `KIBANA_` in a `.env` that has settings of ours; the names of `docker-compose.yml`",
-        "are known. In the environment other software has such names, too: there, one that is nearly a setting gets a warning.",
+        "Oversight refuses a variable that begins with `OVERSIGHT_` and is not listed here. In a `.env` with "
+        "Oversight's settings it",
+        "also refuses unknown names that begin with `ELASTICSEARCH_`, `ELASTIC_` or `KIBANA_`; it knows those of",
+        "`docker-compose.yml`. In the environment other software uses such names too; there, a name that is nearly a "
+        "setting gets a",
+        "warning.",
         "",
-        "The file can name the server that keys are sent to. So `.env` must belong to you or to root, and nobody else may write",
-        "it; a group may if it is your own (your name, no other member). A secret from the environment never goes to an address",
-        "from the file, nor to one that a certificate authority from the file vouches for: put both into the environment, or",
-        "both into the file. `${NAME}` in the file is not filled in.",
+        "The file can name the server that gets your keys. So `.env` must belong to you or to root, and nobody else "
+        "may have write",
+        "permission, except your own private group (your name, no other member). Oversight never sends a secret from "
+        "the environment",
+        "to an address from the file, nor trusts a certificate authority from the file for it: set both in the "
+        "environment, or",
+        "both in the file. `${NAME}` in the file is not expanded.",
     ]
     for part in PARTS:
         lines += [

@@ -35,72 +35,78 @@ DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "kdd99-mlp" 
 
 
 class ElasticsearchSettings(ServerPart):
-    """Where Elasticsearch is and who we are there."""
+    """Address and credentials of Elasticsearch."""
 
     model_config = SettingsConfigDict(env_prefix="ELASTICSEARCH_")
 
     url: str = "http://127.0.0.1:9200"
     """Address of the cluster."""
     api_key_file: Path | None = None
-    """File with the API key in place of ELASTICSEARCH_API_KEY: as `oversight provision --keys` writes it, or the bare key."""
+    """File with the API key, instead of ELASTICSEARCH_API_KEY: a file of `oversight provision --keys`, or just the
+    key."""
     ca_certs: Path | None = None
     """File with the certificate authority that signed the cluster's certificate."""
 
 
 class KibanaSettings(ServerPart):
-    """Where Kibana is and who we are there; `oversight kibana` alone asks it."""
+    """Address and credentials of Kibana; only `oversight kibana` uses them."""
 
     model_config = SettingsConfigDict(env_prefix="KIBANA_")
 
     url: str = "http://127.0.0.1:5601"
-    """Address of Kibana, with its base path where it has one and without a space."""
+    """Address of Kibana, with its base path if it has one, but without a space (`/s/...`)."""
     ca_certs: Path | None = None
     """File with the certificate authority that signed Kibana's certificate."""
 
 
 class OversightSettings(Part):
-    """What several commands share."""
+    """Settings that several commands share."""
 
     secrets: ClassVar = ("enrich_token",)
     places: ClassVar = ("enrich_url", "enrich_ca_certs")
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     namespace: str = hints.DEFAULT_NAMESPACE
-    """Name of this installation: several share a cluster without touching each other."""
+    """Name of this installation; several installations can share a cluster."""
     index: str | None = None
-    """Index, list or pattern that the watcher works on in place of our data stream."""
+    """Index, list or pattern to use instead of the installation's data stream."""
     model: Path = DEFAULT_MODEL
-    """The artifact to serve, or a model folder (`oversight model add`)."""
+    """Model artifact, or model folder (`oversight model add`)."""
     model_sha256: str | None = None
-    """SHA-256 of the artifact in hex, several with commas between them: another one is not served, at no start and no switch."""
+    """Allowed SHA-256 digests of the artifact in hex, separated by commas; the enrich service refuses other
+    artifacts."""
     enrich_url: str = "http://127.0.0.1:8600"
-    """Where the watcher finds the enrich service."""
+    """Address of the enrich service."""
     enrich_token: SecretStr | None = None
-    """Bearer token of the enrich service; asked for, and sent, where it is set. Of 16 characters or more where other machines reach it."""
+    """Bearer token of the enrich service: the service requires it and the watcher sends it. At least 16 characters if
+    other machines can reach the service."""
     enrich_ca_certs: Path | None = None
-    """File with the certificate authority that signed the enrich service's certificate; unset: those of the system."""
+    """File with the certificate authority that signed the enrich service's certificate; unset: the system's
+    authorities."""
     enrich_client_cert: Path | None = None
-    """PEM file of the certificate that the watcher shows, where the enrich service asks for one."""
+    """PEM file of the watcher's client certificate, if the enrich service requires one."""
     enrich_client_key: Path | None = None
-    """PEM file of that certificate's key."""
+    """PEM file of the key of OVERSIGHT_ENRICH_CLIENT_CERT."""
     allow_plain_http: bool = False
-    """Send keys and tokens over plain HTTP to another machine; off, such an address is refused."""
+    """Allow keys and tokens to go to another machine over plain HTTP; otherwise such an address is refused."""
     traceback: bool = False
-    """Print the traceback of a fault that Oversight does not know, for a report; off, it is one line."""
+    """Print the whole traceback of an unexpected error, for a bug report; otherwise one line."""
     suppress: Path | None = None
-    """File with the alerts that somebody expects and that do not alert, one rule a line (docs/people.md); read again when it changes."""
+    """File with suppression rules, one per line: documents that match do not alert (docs/people.md); read again when
+    it changes."""
     retention: Annotated[str | None, BeforeValidator(parse_retention)] = None
-    """How long events are kept, such as `30d` or `12h`, where the cluster can delete them by itself; unset: for ever."""
+    """How long events are kept, such as `30d` or `12h`, if the cluster can delete them by itself; unset: for ever."""
     state: Path = Path("~/.local/state/oversight")
-    """Folder for what a command must remember: the registry of shipped files."""
+    """Folder for state between runs, such as the registry of shipped files."""
 
     @field_validator("namespace")
     @classmethod
     def _fits_a_data_stream(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.]{0,99}", value):
             raise ValueError(
-                "a namespace is 1 to 100 of a-z, 0-9, `_` and `.`, and begins with a letter or digit (no `-`: Elasticsearch "
-                "splits the stream's name there)"
+                "a namespace has 1 to 100 characters out of a-z, 0-9, `_` and `.`, and begins with a letter or digit; "
+                "`-` is not "
+                "allowed, because it separates the parts of a stream's name"
             )
         return value
 
@@ -110,7 +116,7 @@ class OversightSettings(Part):
         digests = [part.strip().lower() for part in (value or "").split(",") if part.strip()]
         for digest in digests:
             if not re.fullmatch(r"[0-9a-f]{64}", digest):
-                raise ValueError("expected 64 hex digits as `sha256sum` prints them, several with commas between them")
+                raise ValueError("expected 64 hex digits as `sha256sum` prints them; separate several with commas")
         return ",".join(digests) or None
 
     @property
@@ -132,14 +138,16 @@ class OversightSettings(Part):
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:
         if (self.enrich_client_cert is None) != (self.enrich_client_key is None):
-            raise ValueError("OVERSIGHT_ENRICH_CLIENT_CERT and OVERSIGHT_ENRICH_CLIENT_KEY belong together: set both")
+            raise ValueError(
+                "only one of OVERSIGHT_ENRICH_CLIENT_CERT and OVERSIGHT_ENRICH_CLIENT_KEY is set; set both"
+            )
         return self
 
     @field_validator("enrich_ca_certs", "enrich_client_cert", "enrich_client_key")
     @classmethod
     def _can_be_read(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
-            raise ValueError("there is no such file; name a PEM file of certificates")
+            raise ValueError("this file does not exist; name an existing PEM file")
         return value
 
     @field_validator("suppress", mode="before")
@@ -161,33 +169,35 @@ class ServeSettings(ListeningPart):
     bind: str = "127.0.0.1:8600"
     """HOST:PORT to listen on."""
     workers: int = Field(1, ge=1, le=64)
-    """Processes; each holds the model once (about 110 MB, and up to 190 MB under load)."""
+    """Worker processes; each loads the model (about 110 MB, up to 190 MB under load)."""
     threads: int = Field(4, ge=1, le=64)
-    """Requests that one process works on at the same time."""
+    """Requests that one worker process handles at the same time."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024)
-    """Largest request; a larger one is answered 413."""
+    """Largest request body; a larger one gets 413."""
     max_documents: int = Field(10_000, ge=1)
-    """Most documents in one request; more are answered 413."""
+    """Most documents in one request; a request with more gets 413."""
     timeout_s: int = Field(30, ge=1, le=3600)
     """Seconds after which a stuck worker process is replaced."""
     unknown_is_alert: bool = False
-    """Make an alert of a document whose verdict is `unknown`."""
+    """Alert on documents with the verdict `unknown` too."""
     queue: int = Field(64, ge=1, le=500)
-    """Requests that wait for a thread of a worker; the next is answered 503."""
+    """Requests that may wait for a thread of a worker; the next one gets 503."""
     queue_timeout_s: float = Field(10.0, gt=0, le=3600)
-    """Seconds after which a waiting request is answered 503 and not worked on."""
+    """Seconds after which a waiting request gets 503."""
     read_timeout_s: float = Field(20.0, ge=1, le=3600)
-    """Seconds that a client has for sending one request; 408 after that."""
+    """Seconds within which a client must send its whole request; otherwise it gets 408."""
     access_log: bool | None = None
-    """Log a line for each request; unset: where the log is JSON, not at a terminal."""
+    """Log a line for each request; unset: yes if the log is JSON, no at a terminal."""
     open_metrics: bool = False
-    """Answer `GET /metrics` without a token where one is set."""
+    """Allow `GET /metrics` without a token."""
     tokens_file: Path | None = None
-    """File of bearer tokens, one a line, beside `OVERSIGHT_ENRICH_TOKEN`; read again when it changes."""
+    """File with more bearer tokens, one per line, in addition to `OVERSIGHT_ENRICH_TOKEN`; read again when it
+    changes."""
     cache_bytes: int = Field(16 * 1024 * 1024, ge=0)
-    """Memory of each process for results of rows that come again, as in a flood; 0: every row is predicted each time."""
+    """Bytes of cache in each worker process for predictions of repeated rows, as in a flood; 0: no cache."""
     tls_client_ca: Path | None = None
-    """PEM file of the authority whose certificate every client must have; unset: none is asked for."""
+    """PEM file of a certificate authority: every client needs a certificate that it signed; unset: clients need
+    none."""
 
     @model_validator(mode="after")
     def _client_ca_needs_tls(self) -> Self:
@@ -204,26 +214,30 @@ class WatchSettings(Part):
     page_size: int = Field(1_000, ge=1, le=10_000)
     """Documents read, enriched and written together."""
     page_bytes: int = Field(4 * 1024 * 1024, ge=64 * 1024, le=256 * 1024 * 1024)
-    """Most bytes that Elasticsearch may send for one page; larger pages are read in parts. A document whose part that the model reads is
-    larger by itself fails (`document_too_large`)."""
+    """Most bytes of one page; larger pages are read in parts. A document whose model fields alone are larger fails
+    (`document_too_large`)."""
     poll_interval_s: float = Field(1.0, gt=0, le=DAY_S)
-    """Seconds between two looks while nothing is pending."""
+    """Seconds between two searches while nothing is pending."""
     request_timeout_s: float = Field(30.0, gt=0, le=DAY_S)
-    """Seconds that the enrich service may take for one page."""
+    """Seconds within which the enrich service must respond to one page."""
     backoff_s: float = Field(0.5, gt=0, le=DAY_S)
-    """First wait after a server's fault; it doubles each time, with jitter."""
+    """Seconds to wait after the first failed request; the wait doubles each time, with jitter."""
     max_backoff_s: float = Field(30.0, gt=0, le=DAY_S)
-    """Longest wait between two tries."""
+    """Longest wait between two attempts, in seconds."""
     pit_keep_alive_s: float = Field(120.0, gt=0, le=DAY_S)
-    """Seconds that the point in time stays open between two pages."""
+    """Seconds that Elasticsearch keeps the point in time open between two pages."""
     slices: int = Field(1, ge=1, le=16)
-    """Pages that one watcher works on at the same time, each in a thread of its own."""
+    """Pages that one watcher processes at the same time, each in its own thread."""
     slice: str | None = None
-    """`I/N`: this watcher's part of the work where N of them share it; unset, each takes what it finds."""
+    """`I/N`: this watcher takes share I of N, where N watchers share the work; unset: it takes every pending
+    document."""
     heartbeat_s: float = Field(10.0, ge=0, le=DAY_S)
-    """Seconds between two heartbeats, for `oversight status` and dashboards, and between two counts of what is pending; 0: neither."""
+    """Seconds between two heartbeats (for `oversight status` and dashboards) and between two counts of pending
+    documents;
+    0: neither."""
     metrics_bind: str = "127.0.0.1:8601"
-    """HOST:PORT of the watcher's Prometheus metrics and health; empty: none. `oversight watch --once` opens none."""
+    """HOST:PORT for the watcher's Prometheus metrics and health; empty: none. `oversight watch --once` does not
+    listen."""
 
     @field_validator("slice")
     @classmethod
@@ -237,7 +251,7 @@ class WatchSettings(Part):
     def _is_a_port(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
         if value and not (host and port.isascii() and port.isdigit() and int(port) <= 65_535):
-            raise ValueError("expected HOST:PORT such as 127.0.0.1:8601, or nothing")
+            raise ValueError("expected HOST:PORT such as 127.0.0.1:8601, or an empty value for no metrics")
         return value
 
     @model_validator(mode="after")
@@ -252,8 +266,10 @@ class WatchSettings(Part):
     def _point_in_time_outlives_a_page(self) -> Self:
         if self.pit_keep_alive_s < 2 * self.request_timeout_s:
             raise ValueError(
-                f"OVERSIGHT_WATCH_PIT_KEEP_ALIVE_S={self.pit_keep_alive_s} is shorter than two timeouts of the enrich service "
-                f"(OVERSIGHT_WATCH_REQUEST_TIMEOUT_S={self.request_timeout_s}): the search would expire meanwhile; raise it"
+                f"OVERSIGHT_WATCH_PIT_KEEP_ALIVE_S={self.pit_keep_alive_s} must be at least twice "
+                f"OVERSIGHT_WATCH_REQUEST_TIMEOUT_S={self.request_timeout_s}, otherwise the search can expire; raise "
+                f"the first or "
+                f"lower the second"
             )
         return self
 
@@ -266,9 +282,9 @@ class ShipSettings(Part):
     batch_size: int = Field(1_000, ge=1, le=10_000)
     """Lines in one bulk request."""
     batch_bytes: int = Field(4 * 1024 * 1024, ge=64 * 1024)
-    """Most bytes in one bulk request; a single larger line still goes, alone."""
+    """Most bytes in one bulk request; a larger line is sent in a request of its own."""
     in_flight: int = Field(4, ge=1, le=16)
-    """Bulk requests at a time, never more than 10,000 lines together; 1 is gentler to a small cluster."""
+    """Bulk requests at the same time, with at most 10,000 lines in total; 1 puts less load on a small cluster."""
 
 
 PARTS: tuple[type[Part], ...] = (
@@ -339,8 +355,9 @@ def _refuse_mixed(part: type[Part], given: Mapping[str, Any]) -> None:
             if ours and (origin(part, secret), origin(part, place)) == (ENVIRONMENT, ENV_FILE):
                 raise SettingsError(
                     f"{variable(part, secret)} is in the environment and {variable(part, place)} in the file "
-                    f"{Path(ENV_FILE).absolute()}: a secret of the environment never goes to an address from a file; put both into the "
-                    f"environment, or both into the file"
+                    f"{Path(ENV_FILE).absolute()}: Oversight never sends a secret from the environment to an address "
+                    f"from a file; set "
+                    f"both in the environment, or both in the file"
                 )
 
 

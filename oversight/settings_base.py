@@ -58,7 +58,9 @@ class Part(BaseSettings):
             return value
         text = value.get_secret_value().strip()
         if not all(" " <= letter <= "~" for letter in text):
-            raise ValueError("a secret holds a character that no HTTP header takes; printable ASCII is expected")
+            raise ValueError(
+                "the secret contains a character that cannot be in an HTTP header; use printable ASCII only"
+            )
         return SecretStr(text) if text else None
 
 
@@ -71,17 +73,17 @@ class ServerPart(Part):
     url: str = ""
     """Address of the server."""
     api_key: SecretStr | None = None
-    """API key, in the encoded form that Elasticsearch prints."""
+    """API key in the encoded form (`encoded` in the response of Elasticsearch's create API key API)."""
     api_key_file: Path | None = None
-    """File with the API key in place of the key itself: the bare key, or as `oversight provision --keys` writes it."""
+    """File with the API key, instead of the key itself: just the key, or a file of `oversight provision --keys`."""
     username: str | None = None
-    """User name, where there is no API key."""
+    """User name, if you use no API key."""
     password: SecretStr | None = None
-    """That user's password."""
+    """Password of the user."""
     ca_certs: Path | None = None
     """File with the certificate authority that signed the server's certificate."""
     timeout_s: float = Field(30.0, gt=0, le=DAY_S)
-    """Seconds that one request may take."""
+    """Longest time for one request, in seconds."""
 
     @field_validator("url")
     @classmethod
@@ -102,11 +104,11 @@ class ServerPart(Part):
             key = read_key(file)
         except OSError as error:
             raise ValueError(
-                f"{name}_FILE={file} cannot be read ({error.strerror}); `oversight provision --keys` makes one for Elasticsearch"
+                f"{name}_FILE={file} cannot be read ({error.strerror}); name a file with an API key that you may read"
             ) from None
         if key is None:
             raise ValueError(
-                f"{name}_FILE={file} holds no API key; expected a line ELASTICSEARCH_API_KEY=..., or the bare key"
+                f"{name}_FILE={file} contains no API key; expected a line ELASTICSEARCH_API_KEY=..., or just the key"
             )
         return {**given, "api_key": key}
 
@@ -114,9 +116,12 @@ class ServerPart(Part):
     def _credentials_are_whole(self) -> Self:
         of = str(self.model_config.get("env_prefix", ""))
         if (self.username is None) != (self.password is None):
-            raise ValueError(f"{of}USERNAME and {of}PASSWORD belong together: set both, or an {of}API_KEY")
+            raise ValueError(f"only one of {of}USERNAME and {of}PASSWORD is set; set both, or set {of}API_KEY instead")
         if self.username is not None and not self.username.isascii():
-            raise ValueError(f"{of}USERNAME has letters that basic authentication does not carry; use an API key")
+            raise ValueError(
+                f"{of}USERNAME contains letters that are not ASCII, and basic authentication cannot send them; use an "
+                f"API key"
+            )
         if self.api_key is not None and self.username is not None:
             raise ValueError(f"{of}API_KEY and {of}USERNAME are both set: remove one of them")
         return self
@@ -133,15 +138,16 @@ class ListeningPart(Part):
     bind: str = ""
     """HOST:PORT to listen on."""
     hosts: str = ""
-    """Names by which clients call the server, with commas between them, where that is not this machine's own: `soc.example`."""
+    """Host names that clients may use besides this machine's own, separated by commas, such as `soc.example`."""
     trusted_proxies: str = ",".join(LOOPBACK)
-    """Addresses or networks of proxies, with commas between them, whose `X-Forwarded-Proto` and `X-Forwarded-For` are believed."""
+    """Addresses or networks of trusted proxies, separated by commas: the server accepts `X-Forwarded-Proto` and
+    `X-Forwarded-For` only from them."""
     allow_no_token: bool = False
-    """Listen on an address that other machines reach although no token is set."""
+    """Allow listening on an address that other machines can reach without a token."""
     tls_cert: Path | None = None
-    """PEM file of the certificate; with it the server speaks HTTPS."""
+    """PEM file of the server's certificate; if set, the server uses HTTPS."""
     tls_key: Path | None = None
-    """PEM file of the certificate's key."""
+    """PEM file of the server certificate's key."""
 
     @property
     def host_names(self) -> tuple[str, ...]:
@@ -158,7 +164,9 @@ class ListeningPart(Part):
     def _are_names(cls, value: str) -> str:
         for name in _listed(value):
             if any(letter in name for letter in "/:@* "):
-                raise ValueError("expected names of this machine without scheme and port, such as soc.example")
+                raise ValueError(
+                    "expected host names without scheme and port, separated by commas, such as soc.example"
+                )
         return value
 
     @field_validator("trusted_proxies")
@@ -169,7 +177,7 @@ class ListeningPart(Part):
                 ipaddress.ip_network(one, strict=False)
             except ValueError:
                 raise ValueError(
-                    "expected addresses or networks with commas between them, such as 10.0.0.5,10.1.0.0/16"
+                    "expected IP addresses or networks, separated by commas, such as 10.0.0.5,10.1.0.0/16"
                 ) from None
         return value
 
@@ -177,7 +185,7 @@ class ListeningPart(Part):
     def _tls_is_whole(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             of = str(self.model_config.get("env_prefix", ""))
-            raise ValueError(f"{of}TLS_CERT and {of}TLS_KEY belong together: set both, or none for plain HTTP")
+            raise ValueError(f"only one of {of}TLS_CERT and {of}TLS_KEY is set; set both, or neither for plain HTTP")
         return self
 
 

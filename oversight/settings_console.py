@@ -16,8 +16,8 @@ class ConsoleSettings(ListeningPart):
     bind: str = "127.0.0.1:8602"
     """HOST:PORT to listen on."""
     token: SecretStr | None = None
-    """Token that a person signs in with; needed where other machines reach the console, of 16 characters or more there."""
+    """Token for signing in; required, with at least 16 characters, if other machines can reach the console."""
     refresh_s: int = Field(10, ge=2, le=3600)
-    """Seconds between two refreshes of a page that is looked at."""
+    """Seconds between two refreshes of an open page."""
     threads: int = Field(8, ge=1, le=64)
-    """Requests that are worked on at the same time."""
+    """Requests handled at the same time."""

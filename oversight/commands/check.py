@@ -52,10 +52,12 @@ class Finding:
 
 
 @click.command()
-@click.option("--namespace", help="The installation to look at (OVERSIGHT_NAMESPACE).")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: about, good, says.")
+@click.option("--namespace", help="Name of the installation to check (OVERSIGHT_NAMESPACE).")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON: about, good, says.")
 def command(*, namespace: str | None, as_json: bool) -> None:
-    """Ask whether cluster, stream, pipelines, artifact and enrich service are there and fit together. Exit 1 if not.
+    """Check that cluster, stream, pipelines, model artifact and enrich service are there and work together. Exit code
+    1 if
+    not.
 
     \b
     Example:

@@ -14,20 +14,29 @@ from oversight.settings_console import ConsoleSettings
 
 @click.command()
 @click.option(
-    "--bind", metavar="HOST:PORT", help="Where to listen; 127.0.0.1:8602 if not given, port 0 takes a free one."
+    "--bind",
+    metavar="HOST:PORT",
+    help="Address to listen on (OVERSIGHT_CONSOLE_BIND); default: 127.0.0.1:8602. Port 0 uses a free port.",
 )
-@click.option("--namespace", help="The installation that is shown (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Show this index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
-@click.option("--model", type=click.Path(path_type=Path), help="The artifact whose labels and features are shown.")
-@click.option("--lazy", is_flag=True, help="Make the charts' script when the first page asks for it, not at the start.")
-@click.option("--verbose", is_flag=True, help="Log more.")
+@click.option("--namespace", help="Name of the installation to show (OVERSIGHT_NAMESPACE).")
+@click.option(
+    "--index", help="Show this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX)."
+)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Model artifact whose labels and features are shown (OVERSIGHT_MODEL).",
+)
+@click.option("--lazy", is_flag=True, help="Build the chart script when the first page needs it, not at the start.")
+@click.option("--verbose", is_flag=True, help="Log debug messages too.")
 def command(
     *, bind: str | None, namespace: str | None, index: str | None, model: Path | None, lazy: bool, verbose: bool
 ) -> None:
-    """Show the dashboards as a page, live and read-only, until SIGTERM or Ctrl-C. It needs neither Kibana nor a network.
+    """Show the dashboards in a browser, live and read-only, until SIGTERM or Ctrl-C. You need no Kibana and no
+    internet.
 
-    It listens on this machine alone unless OVERSIGHT_CONSOLE_TOKEN is set. Elasticsearch may be down or come later: the
-    page says so and goes on by itself.
+    Without OVERSIGHT_CONSOLE_TOKEN the console listens on this machine only. While Elasticsearch is down, the page says
+    so; it continues by itself when Elasticsearch is back.
 
     \b
     Example:

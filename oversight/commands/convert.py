@@ -27,22 +27,29 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--model", type=click.Path(path_type=Path), help="Keras file; default: what was trained last, in build/.")
 @click.option(
-    "--contract", "contract_path", type=click.Path(path_type=Path), help="JSON; default: contract.json beside the model."
+    "--model", type=click.Path(path_type=Path), help="Keras file; default: the newest trained model in build/."
+)
+@click.option(
+    "--contract", "contract_path", type=click.Path(path_type=Path), help="Contract (JSON); default: contract.json beside the model."
 )  # fmt: skip
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False),
-    help="Artifact to write; default: model.onnx in build/, in a folder of the model's name.",
+    help="Artifact to write; default: build/MODEL/model.onnx, where MODEL is the model's name.",
 )  # fmt: skip
 @click.option(
-    "--rows", "rows_path", type=click.Path(path_type=Path), help="CSV with a header: real rows to check with."
+    "--rows",
+    "rows_path",
+    type=click.Path(path_type=Path),
+    help="CSV file with a header: real rows for the check that ONNX and Keras agree.",
 )
 @click.option(
     "--check-data", "checked", type=click.Path(path_type=Path), multiple=True,
-    help="Labelled KDD Cup 99 file: check all of it too. May be repeated.",
+    help="Labelled KDD Cup 99 file on which ONNX and Keras must also agree. May be repeated.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="What was written and how well it agrees, as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print what was written, and how well ONNX and Keras agree, as JSON."
+)
 def command(
     *,
     model: Path | None,
@@ -52,15 +59,15 @@ def command(
     checked: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Turn a Keras model into one ONNX artifact, and check that both answer the same.
+    """Convert a Keras model into one ONNX artifact, and check that both give the same predictions.
 
-    Without options it takes what `oversight train` made last and writes the artifact anew beside it, the same bytes.
-    Nothing goes to models/ unless --output says so.
+    Without options, the command converts the newest model of `oversight train` and writes the artifact beside it. It
+    writes to models/ only if --output says so.
 
-    The contract (docs/bring-your-own-model.md) lists features, labels and families. The model takes two inputs,
-    `numeric` and `categorical`, or one input with a column for each feature in the contract's order; words come as
-    codes: place in the vocabulary plus 1, 0 for a word that is not in it. It gives probabilities and, where the
-    contract has a novelty threshold, a novelty from 0 to 1.
+    The contract (docs/bring-your-own-model.md) lists features, labels and families. The model has two inputs,
+    `numeric` and `categorical`, or one input with a column per feature in the contract's order. A word is encoded as
+    its position in the vocabulary plus 1; 0 means that the vocabulary lacks the word. The model returns probabilities
+    and, if the contract has a novelty threshold, a novelty from 0 to 1.
 
     \b
     Example:

@@ -10,28 +10,33 @@ from oversight.demo.run import DemoConfig, run
 
 
 @click.command()
-@click.option("--exit", "leave", is_flag=True, help="End when every event has its prediction, instead of staying up.")
+@click.option(
+    "--exit",
+    "leave",
+    is_flag=True,
+    help="Stop when every event has its prediction; without it, keep running until Ctrl-C.",
+)
 @click.option(
     "--events",
     type=click.IntRange(200, 20_000),
     default=1_000,
     show_default=True,
-    help="About how many events to play.",
+    help="About how many events to simulate.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed plays the same traffic.")
-@click.option("--rate", type=click.FloatRange(1, 5_000), default=400.0, show_default=True, help="Events a second.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same traffic.")
+@click.option("--rate", type=click.FloatRange(1, 5_000), default=400.0, show_default=True, help="Events per second.")
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".demo"),
     show_default=True,
-    help="Where engine, traffic and logs are kept; emptied at each start.",
+    help="Folder for engine data, traffic and logs; emptied at each start.",
 )
 def command(*, leave: bool, events: int, seed: int, rate: float, folder: Path) -> None:
-    """Raw events turn into predictions on this machine; nothing else is needed.
+    """Try everything on this machine: simulated events get predictions. You need no cluster.
 
-    Starts an embedded engine that speaks Elasticsearch, puts the pipelines in, starts the enrich service and a watcher,
-    and ships simulated traffic with attacks in it. Ctrl-C ends everything.
+    The demo starts an embedded engine with the Elasticsearch API, provisions it, starts the enrich service, a watcher
+    and the console, and ships simulated traffic that contains attacks. Ctrl-C stops everything.
 
     \b
     Example:

@@ -18,38 +18,72 @@ from training.detail import detail, twins_of_normal
 from training.evaluate import evaluate, open_artifact, predict
 from training.feature_sets import SETS
 
-RETRAIN = "with --retrain: "
+RETRAIN = "With --retrain: "
 
 
 @click.command()
-@click.option("--data", "data_path", type=click.Path(path_type=Path), required=True, help="Labelled KDD Cup 99 file.")
-@click.option("--model", type=click.Path(path_type=Path), help="Artifact; default: OVERSIGHT_MODEL, the shipped one.")
-@click.option("--train-data", type=click.Path(path_type=Path), help="Its normal rows too are what an attack may equal.")
-@click.option("--retrain", is_flag=True, help="Train on --data by the shipped recipe, many times, and measure that.")
-@click.option("--test", type=click.Path(path_type=Path), help=f"{RETRAIN}labelled file for the final figures.")
-@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help=f"{RETRAIN}trainings to test.")
-@click.option("--folds", type=click.IntRange(2, 100), default=5, show_default=True, help=f"{RETRAIN}folds.")
-@click.option("--features", type=click.Choice(list(SETS)), default="all", show_default=True, help=f"{RETRAIN}columns.")
-@click.option("--anchor", is_flag=True, help=f"{RETRAIN}the naive model beside it.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), help=f"{RETRAIN}folder of the results [default: build/study]."
+    "--data",
+    "data_path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Labelled KDD Cup 99 file to measure on.",
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="Model artifact (OVERSIGHT_MODEL); default: the shipped model."
+)
+@click.option(
+    "--train-data",
+    type=click.Path(path_type=Path),
+    help="Labelled training file; attacks that equal one of its normal rows are also counted as indistinguishable.",
+)
+@click.option(
+    "--retrain",
+    is_flag=True,
+    help="Train on --data several times with the shipped recipe, and measure those trainings.",
+)
+@click.option("--test", type=click.Path(path_type=Path), help=f"{RETRAIN}labelled file for the final figures.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=5,
+    show_default=True,
+    help=f"{RETRAIN}number of trainings with different seeds.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 100),
+    default=5,
+    show_default=True,
+    help=f"{RETRAIN}number of cross-validation folds.",
+)
+@click.option(
+    "--features", type=click.Choice(list(SETS)), default="all", show_default=True, help=f"{RETRAIN}columns to train on."
+)
+@click.option("--anchor", is_flag=True, help=f"{RETRAIN}also measure a naive model for comparison.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help=f"{RETRAIN}folder for the results; default: a folder of the model's name in build/study.",
 )
 @click.option(
     "--recipe", "changes", multiple=True, hidden=True, metavar="NAME=NUMBER", help="Change the recipe, to try."
 )
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(
     *, data_path: Path, model: Path | None, train_data: Path | None, retrain: bool, as_json: bool, **study: Any
 ) -> None:
-    """Score an artifact on a labelled KDD Cup 99 file, 41 columns and the label; plain or gzip.
+    """Measure a model on a labelled KDD Cup 99 file: 41 columns and the label, plain or gzip.
 
-    Every row counts, repetitions too, and beside that each distinct row once. Figures over 23 labels are of rows whose
-    label the model knows; those over families, cost and alerts are of all rows, by the verdict that a document gets.
+    The figures count every row, repeated rows too; a second set counts each distinct row once. Figures over 23 labels
+    use the rows whose label the model knows. Figures over families, cost and alerts use all rows and the verdict that
+    a document would get.
 
-    With --retrain no artifact is scored: the shipped recipe is trained on --data, once a seed and once a fold, and
-    measured on what each training did not see and on --test. Some minutes a training; interrupted, it goes on where it
-    was when it is run again. The output folder gets study.json and its pictures, and a
-    new model card where an artifact of the same recipe stands in it.
+    With --retrain the command measures trainings instead of an artifact: it trains the shipped recipe on --data once
+    per seed and once per fold, and measures each training on rows that it did not see and on --test. Each training
+    takes some minutes. If you interrupt the command, the next run continues with the trainings that are left. It writes
+    study.json and its pictures to the output folder, and a new model card if the folder holds an artifact of that
+    recipe.
 
     \b
     Example:

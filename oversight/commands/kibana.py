@@ -36,13 +36,13 @@ from oversight.commands.kibana_access import (
 from oversight.settings import OversightSettings, load
 
 model_option = click.option(
-    "--model", type=click.Path(path_type=Path), help="The artifact whose labels the panels show (OVERSIGHT_MODEL)."
+    "--model", type=click.Path(path_type=Path), help="Model artifact whose labels the panels show (OVERSIGHT_MODEL)."
 )
 
 
 @click.group()
 def command() -> None:
-    """Dashboards and alert rules in Kibana 8.19 or 9.x.
+    """Import, export or remove dashboards and alert rules in Kibana 8.19 or 9.x.
 
     \b
     Example:
@@ -60,7 +60,7 @@ def command() -> None:
 def export_command(*, output: str, namespace: str | None, space: str, model: Path | None) -> None:
     """Write data views, saved searches, saved queries and dashboards to a file that Kibana imports.
 
-    The same model and namespace give the same bytes. Nothing is asked of any server.
+        The same model and namespace give the same bytes. The command contacts no server.
 
     \b
     Example:
@@ -96,9 +96,10 @@ def export_command(*, output: str, namespace: str | None, space: str, model: Pat
 def import_command(
     *, namespace: str | None, space: str, model: Path | None, wait_s: float, force: bool, as_json: bool
 ) -> None:  # fmt: skip
-    """Bring the dashboards into a space of Kibana; running it again changes nothing.
+    """Import the dashboards into a Kibana space. You can run it again at any time.
 
-    What somebody has edited there is kept, and ours is stored beside it as `... (as shipped)`; --force writes over it.
+    If somebody edited a dashboard in Kibana, it is kept, and the shipped one is stored beside it as `... (as shipped)`;
+    --force overwrites it.
 
     \b
     Example:
@@ -121,10 +122,8 @@ def import_command(
 @wait_option
 @force_option
 @json_option
-@click.option("--rescored", is_flag=True, help="Also fire on events that `oversight rescore` judged anew.")
-@click.option(
-    "--print", "only_print", is_flag=True, help="Print connectors and rules as JSON; nothing is asked of any server."
-)
+@click.option("--rescored", is_flag=True, help="Also alert on events that `oversight rescore` predicted again.")
+@click.option("--print", "only_print", is_flag=True, help="Print connectors and rules as JSON and contact no server.")
 def rules_command(
     *,
     namespace: str | None,
@@ -136,9 +135,10 @@ def rules_command(
     rescored: bool,
     only_print: bool,
 ) -> None:
-    """Bring the alert rules and their connectors into a space of Kibana; running it again changes nothing.
+    """Import the alert rules and their connectors into a Kibana space. You can run it again at any time.
 
-    They need no licence above basic. A rule that somebody has edited is kept, and ours is stored beside it, switched off.
+    The rules need only the basic licence. If somebody edited a rule, it is kept, and the shipped one is stored beside
+    it, disabled.
 
     \b
     Example:
@@ -164,7 +164,7 @@ def rules_command(
 @force_option
 @json_option
 def remove_command(*, namespace: str | None, space: str, wait_s: float, force: bool, as_json: bool) -> None:
-    """Take away what `oversight kibana import` and `rules` have brought; what somebody has edited stays, unless --force is given.
+    """Delete what `oversight kibana import` and `rules` created; without --force, what somebody edited stays.
 
     \b
     Example:

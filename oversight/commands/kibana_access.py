@@ -95,13 +95,11 @@ def address(kibana: Kibana, path: str) -> str:
     return f"{kibana.http.access.url}{base}{path}"
 
 
-namespace_option = click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
-space_option = click.option(
-    "--space", default=DEFAULT_SPACE, show_default=True, help="Identifier of the space in Kibana."
-)
+namespace_option = click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
+space_option = click.option("--space", default=DEFAULT_SPACE, show_default=True, help="Identifier of the Kibana space.")
 wait_option = click.option(
     "--wait", "wait_s", type=click.FloatRange(0, 86_400), default=120.0, show_default=True,
-    help="Seconds to wait for a Kibana that is not ready yet.",
+    help="Seconds to wait until Kibana is ready.",
 )  # fmt: skip
-force_option = click.option("--force", is_flag=True, help="Also what somebody has edited in Kibana.")
-json_option = click.option("--json", "as_json", is_flag=True, help="What was done, as JSON on stdout.")
+force_option = click.option("--force", is_flag=True, help="Also overwrite or delete what somebody edited in Kibana.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -26,39 +26,46 @@ PROVENANCE = ".provenance.jsonl"
 
 @click.group()
 def command() -> None:
-    """Verdicts that analysts gave with `oversight verdict`, for training."""
+    """Export the verdicts of `oversight verdict` for training."""
 
 
 @command.command()
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; without it, standard output."
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
 )
 @click.option(
-    "--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True, help="Form of a row."
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl"]),
+    default="csv",
+    show_default=True,
+    help="Format of the rows.",
 )
 @click.option(
-    "--model", type=click.Path(path_type=Path), help="The artifact whose features are written (OVERSIGHT_MODEL)."
+    "--model", type=click.Path(path_type=Path), help="Model artifact whose features are written (OVERSIGHT_MODEL)."
 )
-@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Another index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
+@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
+@click.option("--index", help="Use this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX).")
 @click.option(
     "--unguarded",
     is_flag=True,
-    help="Also an index without our final pipeline, and documents that look forged: others may have written the verdicts.",
+    help="Also export from an index without Oversight's final pipeline, and documents that look forged. "
+    "Do this only if you trust every writer.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The counts as JSON (needs --output).")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON (needs --output).")
 def export(
     *, output: Path | None, form: str, model: Path | None, namespace: str | None, index: str | None, unguarded: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Write one training row for each verdict: the model's features in their order, and the confirmed label.
 
-    A true positive has the label that the analyst gave, else the predicted one; a false positive the given one, else
-    the model's harmless one. Beside a CSV, FILE.provenance.jsonl says of each row which document it is, who judged it
-    and what had been predicted; a row of jsonl holds that itself. `oversight train --data FILE` reads the CSV.
+    The label is the one that the analyst gave. Without it, a true positive gets the predicted label and a false
+    positive gets the model's label for normal traffic. With CSV, FILE.provenance.jsonl names for each row the document,
+    who gave the verdict and what was predicted; with jsonl, the row itself contains that. `oversight train --data FILE`
+    reads the CSV.
 
-    Only a stream that our final pipeline guards is exported, because elsewhere every writer can store a verdict; documents
-    that look forged are left out and counted.
+    The command exports only from a stream that has Oversight's final pipeline: elsewhere every writer can store a
+    verdict. It skips and counts documents that look forged.
 
     \b
     Example:

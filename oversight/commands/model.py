@@ -22,9 +22,10 @@ from oversight.settings import OversightSettings, load
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
-    """What the artifact is: features, labels, figures on rows that training never saw.
+    """Show the model artifact: features, labels, figures measured on rows that training never saw.
 
-    With a command: the versions of a model folder, and which of them answers. A running `oversight serve` follows.
+    With a command: list and switch the versions in a model folder. A running `oversight serve` uses the new version
+    after a few seconds.
 
     \b
     Example:

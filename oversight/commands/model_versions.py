@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from enrich_service.store import Change, ModelStore, Stored
 
 model_option = click.option(
-    "--model", type=click.Path(path_type=Path), help="The artifact or model folder; OVERSIGHT_MODEL if not given."
+    "--model", type=click.Path(path_type=Path), help="Model artifact or model folder (OVERSIGHT_MODEL)."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 
 
-@click.command(short_help="Try an artifact and store it in the model folder.")
+@click.command(short_help="Check an artifact and store it in the model folder.")
 @click.argument("file", type=click.Path(path_type=Path))
 @model_option
 @json_option
 @click.pass_context
 def add(ctx: click.Context, *, file: Path, model: Path | None, as_json: bool) -> None:
-    """Try an artifact and store it in the model folder under its version; nothing answers with it yet.
+    """Check an artifact and store it in the model folder under its version; the active version stays the same.
 
     \b
     Example:
@@ -43,12 +43,12 @@ def add(ctx: click.Context, *, file: Path, model: Path | None, as_json: bool) ->
     )
 
 
-@click.command("list", short_help="The versions in the model folder.")
+@click.command("list", short_help="List the versions in the model folder.")
 @model_option
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
-    """The versions in the model folder, the one added last first.
+    """List the versions in the model folder, newest first.
 
     \b
     Example:
@@ -78,14 +78,16 @@ def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
     console(soft_wrap=True).print(_table(versions))
 
 
-@click.command(short_help="Let a version answer.")
+@click.command(short_help="Make a version active.")
 @click.argument("version", metavar="VERSION|FILE")
-@click.option("--foreign", is_flag=True, help="It may be another model, or read other fields than the active one.")
+@click.option(
+    "--foreign", is_flag=True, help="Allow another model, or one that reads other fields than the active version."
+)
 @model_option
 @json_option
 @click.pass_context
 def activate(ctx: click.Context, *, version: str, foreign: bool, model: Path | None, as_json: bool) -> None:
-    """Let a version answer: one of the folder (its first digits are enough), or a file, which is added first.
+    """Make a version active: one in the folder (its first digits are enough), or a file, which is added first.
 
     \b
     Example:
@@ -96,12 +98,12 @@ def activate(ctx: click.Context, *, version: str, foreign: bool, model: Path | N
     _tell_change(store.activate(version, foreign=foreign), as_json=as_json)
 
 
-@click.command(short_help="Let the version answer that did before.")
+@click.command(short_help="Switch back to the previous version.")
 @model_option
 @json_option
 @click.pass_context
 def rollback(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
-    """Let the version answer again that did before the active one.
+    """Switch back to the previous version.
 
     \b
     Example:
@@ -111,14 +113,14 @@ def rollback(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
     _tell_change(store.rollback(), as_json=as_json)
 
 
-@click.command(short_help="Let a second version answer beside the active one.")
+@click.command(short_help="Let a second version predict beside the active one.")
 @click.argument("version", metavar="[VERSION|FILE]", required=False)
-@click.option("--off", is_flag=True, help="No shadow any more.")
+@click.option("--off", is_flag=True, help="Remove the shadow version.")
 @model_option
 @json_option
 @click.pass_context
 def shadow(ctx: click.Context, *, version: str | None, off: bool, model: Path | None, as_json: bool) -> None:
-    """Let a second version answer beside the active one, under `oversight.shadow.*` alone.
+    """Let a second version predict too; its results go to `oversight.shadow.*` only.
 
     \b
     Example:

@@ -30,24 +30,32 @@ KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
 @click.command()
 @click.option("--plan", "plan_only", is_flag=True, help="Show what would change, with a diff, and write nothing.")
 @click.option(
-    "--check", is_flag=True, help="Write nothing; exit 1 where something is not as it should be, and name it."
+    "--check",
+    is_flag=True,
+    help="Write nothing; name each resource that is missing or differs, and exit 1 if there is one.",
 )
-@click.option("--remove", is_flag=True, help="Take all of ours away; what live data need stays and is listed.")
-@click.option("--with-data", is_flag=True, help="With --remove: the events, heartbeats and alerts as well.")
-@click.option("--force", is_flag=True, help="Overwrite, or remove, what a person edited.")
+@click.option(
+    "--remove",
+    is_flag=True,
+    help="Delete everything that provision created, except what your stored events still need; that is listed.",
+)
+@click.option("--with-data", is_flag=True, help="With --remove: delete the events, heartbeats and alerts too.")
+@click.option("--force", is_flag=True, help="Overwrite, or with --remove delete, what somebody edited by hand.")
 @click.option(
     "--keys",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="See that each part has an API key in FOLDER/PART/key.env (0600); a file that is there is kept.",
+    help="Create an API key for each part in FOLDER/PART/key.env (mode 0600); an existing file is kept.",
 )
-@click.option("--rotate-keys", is_flag=True, help="With --keys: new keys for all parts; the old ones end.")
+@click.option(
+    "--rotate-keys", is_flag=True, help="With --keys: create new keys for all parts and invalidate the old ones."
+)
 @click.option("--key-expiry", metavar="TIME", help="With --keys: how long a new key is valid, such as 90d.")
 @click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
 @click.option(
-    "--model", type=click.Path(path_type=Path), help="The artifact whose features are mapped (OVERSIGHT_MODEL)."
+    "--model", type=click.Path(path_type=Path), help="Model artifact whose features get a mapping (OVERSIGHT_MODEL)."
 )
-@click.option("--json", "as_json", is_flag=True, help="Plan or report as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan or report as JSON.")
 def command(
     *,
     plan_only: bool,
@@ -62,7 +70,7 @@ def command(
     model: Path | None,
     as_json: bool,
 ) -> None:
-    """Put pipelines, templates and the stream into Elasticsearch; running it again changes nothing.
+    """Create or update pipelines, templates and the stream in Elasticsearch. You can run it again at any time.
 
     \b
     Example:

@@ -24,35 +24,38 @@ CURRENT = "current"
 
 
 @click.command()
-@click.option("--query", metavar="QUERY", help="Only documents that fit, in Lucene's query string: 'user.id:alice'.")
+@click.option(
+    "--query", metavar="QUERY", help="Only documents that match this Lucene query string, such as 'user.id:alice'."
+)
 @click.option(
     "--not-version", metavar="VERSION", default=CURRENT, show_default=True,
-    help="Leave out what this version of the model predicted; `current` is the one that the enrich service answers with.",
+    help="Skip documents that this model version predicted; `current` is the version that the enrich service uses.",
 )  # fmt: skip
 @click.option(
-    "--all", "everything", is_flag=True, help="Leave out nothing, not even what the current version predicted."
+    "--all", "everything", is_flag=True, help="Skip nothing, not even documents that the current version predicted."
 )
-@click.option("--missing", is_flag=True, help="Documents without a status: those from before there was a watcher.")
 @click.option(
-    "--rate", type=click.FloatRange(min=0), default=0.0, help="Documents a second; without it, as fast as it goes."
+    "--missing", is_flag=True, help="Only documents without a status: those stored before there was a watcher."
 )
+@click.option("--rate", type=click.FloatRange(min=0), default=0.0, help="Most documents per second; default: no limit.")
 @click.option(
     "--backlog", type=click.IntRange(min=0), default=BACKLOG, show_default=True,
-    help="Wait while more documents are pending, so that fresh events need not; 0: never wait.",
+    help="Wait while more documents than this are pending, so that new events are not delayed; 0: never wait.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Count and estimate, change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Another index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
-@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+@click.option("--dry-run", is_flag=True, help="Show the count and the expected time, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
+@click.option("--index", help="Use this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *, query: str | None, not_version: str, everything: bool, missing: bool, rate: float, backlog: int, dry_run: bool,
     yes: bool, namespace: str | None, index: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Give documents back to the watcher, which predicts them with the model of now.
+    """Make stored documents pending again, so that the watcher predicts them with the current model.
 
-    The old prediction stays until the new one replaces it. A verdict that does not change keeps its time, one that does
-    is marked as rescored, and an alert that is none any more is turned back. Run again, it leaves out what is done.
+    The old prediction stays until the new one replaces it. If the verdict stays the same, its time stays too; if it
+    changes, the document is marked as rescored, and a document that no longer alerts goes back to `event.kind: event`.
+    If you run the command again, it skips the documents that are done.
 
     \b
     Example:

@@ -22,26 +22,28 @@ from watcher.sweep import Limits
 
 @click.command()
 @click.option(
-    "--reason", metavar="TYPE", help="Only documents that failed for this reason, as `oversight status` names it."
+    "--reason",
+    metavar="TYPE",
+    help="Only documents that failed for this reason (error.type, as `oversight status` shows it).",
 )
-@click.option("--query", metavar="QUERY", help="Only documents that fit, in Lucene's query string: 'user.id:alice'.")
 @click.option(
-    "--rate", type=click.FloatRange(min=0), default=0.0, help="Documents a second; without it, as fast as it goes."
+    "--query", metavar="QUERY", help="Only documents that match this Lucene query string, such as 'user.id:alice'."
 )
-@click.option("--dry-run", is_flag=True, help="Count by reason, change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Another index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
-@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+@click.option("--rate", type=click.FloatRange(min=0), default=0.0, help="Most documents per second; default: no limit.")
+@click.option("--dry-run", is_flag=True, help="Show the counts by reason and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
+@click.option("--index", help="Use this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *, reason: str | None, query: str | None, rate: float, dry_run: bool, yes: bool, namespace: str | None,
     index: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Try failed documents again, after the cause was mended.
+    """Process failed documents again, after you fixed the cause.
 
-    What the enrich service refused becomes pending, and the watcher takes it from there. What an ingest pipeline could
-    not parse is parsed anew from its raw line, and is pending or failed for the reason of now. An analyst's verdict and
-    all other fields stay. It may be stopped at any time and run again.
+    Documents that the enrich service refused become pending, and the watcher predicts them. Documents that the ingest
+    pipeline could not parse are parsed again from their raw line; they become pending, or fail with the current reason.
+    Analysts' verdicts and all other fields stay. You can stop the command at any time and run it again.
 
     \b
     Example:

@@ -13,13 +13,17 @@ from oversight.settings import OversightSettings, ServeSettings, load
 
 @click.command()
 @click.option(
-    "--bind", metavar="HOST:PORT", help="Where to listen; 127.0.0.1:8600 if not given, port 0 takes a free one."
+    "--bind",
+    metavar="HOST:PORT",
+    help="Address to listen on (OVERSIGHT_SERVE_BIND); default: 127.0.0.1:8600. Port 0 uses a free port.",
 )
-@click.option("--workers", type=int, metavar="N", help="Processes that answer.")
-@click.option("--model", type=click.Path(path_type=Path), help="The artifact to serve, or a model folder.")
-@click.option("--verbose", is_flag=True, help="Log more.")
+@click.option("--workers", type=int, metavar="N", help="Worker processes (OVERSIGHT_SERVE_WORKERS).")
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="Model artifact or model folder to serve (OVERSIGHT_MODEL)."
+)
+@click.option("--verbose", is_flag=True, help="Log debug messages too.")
 def command(*, bind: str | None, workers: int | None, model: Path | None, verbose: bool) -> None:
-    """Answer for the model over HTTP, until SIGTERM or Ctrl-C.
+    """Run the enrich service: answer prediction requests over HTTP until SIGTERM or Ctrl-C.
 
     \b
     Example:

@@ -16,9 +16,9 @@ MASK = "********"
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON: variable, value, where it comes from.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON: variable, value, where it comes from.")
 def command(*, as_json: bool) -> None:
-    """The settings that hold, where each comes from, secrets masked.
+    """Show the current settings and where each comes from. Secrets are masked.
 
     \b
     Example:

@@ -41,33 +41,37 @@ PIPE_COLUMNS = 240
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--namespace", help="Installation to ship to (OVERSIGHT_NAMESPACE).")
-@click.option("--user", help="Whose traffic it is, user.id; without it the file's name up to the last dot.")
-@click.option("--observer", help="Sensor that saw it, observer.name; without it the file's name up to the last dot.")
-@click.option("--follow", "following", is_flag=True, help="Go on with what is written to the files, until Ctrl-C.")
+@click.option("--namespace", help="Name of the installation to ship to (OVERSIGHT_NAMESPACE).")
+@click.option("--user", help="Owner of the traffic (user.id); default: the file's name without its extension.")
+@click.option(
+    "--observer", help="Sensor that recorded it (observer.name); default: the file's name without its extension."
+)
+@click.option("--follow", "following", is_flag=True, help="Keep reading new lines of the files until Ctrl-C.")
 @click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), metavar="LINES_PER_S",
-    help="Most lines a second; without it as fast as it goes.",
-)  # fmt: skip
-@click.option("--name", help="With standard input: what a run that is repeated goes on under (see below).")
-@click.option(
-    "--delimiter", metavar="WORD", type=click.Choice(DELIMITERS, case_sensitive=False),
-    help="Between two columns: comma, semicolon, tab or pipe; without it, it is recognised.",
+    help="Most lines per second; default: no limit.",
 )  # fmt: skip
 @click.option(
-    "--dry-run", is_flag=True, help="Store nothing; say how each file is read and what would become of its rows."
+    "--name", help="With standard input: a name for this input, so that a repeated run skips what was sent (see above)."
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), metavar="ROWS",
-    help="With --dry-run: look at so many rows of each file; without it, at all.",
+    "--delimiter", metavar="WORD", type=click.Choice(DELIMITERS, case_sensitive=False),
+    help="Column delimiter: comma, semicolon, tab or pipe; default: detected.",
 )  # fmt: skip
-@click.option("--follow-symlinks", is_flag=True, help="Read what symbolic links lead to; without it they are refused.")
-@click.option("--batch-size", type=int, help="Lines in one request (OVERSIGHT_SHIP_BATCH_SIZE).")
+@click.option("--dry-run", is_flag=True, help="Store nothing; show how each file is read and which rows would fail.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="ROWS",
+    help="With --dry-run: read only the first ROWS rows of each file; default: all.",
+)  # fmt: skip
+@click.option(
+    "--follow-symlinks", is_flag=True, help="Read files through symbolic links; default: symbolic links are refused."
+)
+@click.option("--batch-size", type=int, help="Lines in one bulk request (OVERSIGHT_SHIP_BATCH_SIZE).")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS",
-    help="Give up when Elasticsearch gives no answer for so long; without it, wait as long as it takes.",
+    help="Give up when Elasticsearch does not respond for this long; default: keep waiting.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,
     files: tuple[Path, ...],
@@ -85,16 +89,17 @@ def command(
     timeout_s: float | None,
     as_json: bool,
 ) -> None:
-    """Send files of raw events to Elasticsearch, every line once: shipping a file again sends only what is new.
+    """Send files of raw events to Elasticsearch, each line once: shipping a file again sends only new lines.
 
-    A header line may name the columns in any order and with further columns; ARFF, JSON arrays and gzip are read too. A file
-    that cannot be read, or of which not one line can be predicted, is named, the others are shipped, and the exit code is 1.
+    CSV, ARFF, JSON lines, JSON arrays and gzip are read. A CSV header may name the columns in any order, and there
+    may be more columns than the model needs. If a file cannot be read, or none of its lines can be predicted, the
+    command names it, ships the other files and ends with exit code 1.
 
-    What was sent is kept in the folder OVERSIGHT_STATE; where that is lost, the stream itself is asked. Stop it at any
-    time: the next run goes on from there.
+    You can stop the command at any time; the next run continues from there. The folder OVERSIGHT_STATE keeps what
+    was sent. If it is lost, the command searches the stream for what is already there.
 
-    A FILE of `-` is standard input, to its end. The same lines in another run are other events; with --name NAME they are
-    the same ones, so that a pipe that broke can be run again.
+    FILE `-` reads standard input to its end. Without --name, each run sends its lines as new events. With --name
+    NAME, lines that an earlier run under that name sent are skipped, so you can repeat a broken pipe.
 
     \b
     Example:

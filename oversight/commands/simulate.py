@@ -26,19 +26,21 @@ LOOP_RATE = 20.0
 
 @click.command("simulate")
 @click.option("--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
-              help="Folder for the files, one a user; made where it is missing. Existing files go on growing.")  # fmt: skip
+              help="Folder for the files, one per user; created if missing. New lines are appended to existing "
+              "files.")  # fmt: skip
 @click.option("--events", type=click.IntRange(min=MIN_EVENTS), default=DEFAULT_EVENTS, show_default=True,
-              help="Records of one round; every scenario is in it.")  # fmt: skip
+              help="Events in one round; a round contains every scenario.")  # fmt: skip
 @click.option("--user", "users", multiple=True, default=DEFAULT_USERS, show_default=True, metavar="NAME",
-              help="Whose traffic it is; may be given several times.")  # fmt: skip
+              help="User whose traffic is simulated; may be repeated.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=1999, show_default=True,
-              help="The same seed gives the same lines.")  # fmt: skip
+              help="The same seed gives the same events.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="EVENTS_PER_S",
-              help="Pace of the writing. Default: as fast as it goes; with --loop 20.")  # fmt: skip
-@click.option("--label", is_flag=True, help="Append the truth as 42nd column, as KDD's labelled files have it.")
-@click.option("--loop", is_flag=True, help="Play round after round until Ctrl-C.")
+              help="Events per second; default: no limit, or 20 with --loop.")  # fmt: skip
+@click.option("--label", is_flag=True, help="Append the true label as the 42nd column, as in KDD's labelled files.")
+@click.option("--loop", is_flag=True, help="Repeat rounds until Ctrl-C.")
 @click.option("--ship", "shipping", is_flag=True,
-              help="Send the lines to Elasticsearch while they are written, as `oversight ship` does.")  # fmt: skip
+              help="Also send the lines to Elasticsearch while they are written, as `oversight ship` "
+              "does.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     *,
@@ -52,10 +54,10 @@ def command(
     shipping: bool,
     as_json: bool,
 ) -> None:
-    """Make network traffic and write its raw events: people's work and some twenty attacks.
+    """Simulate network traffic, ordinary use and about twenty attacks, and write its raw events.
 
-    The columns are those of KDD Cup 99, computed from the connections themselves; the lines are what `oversight ship`
-    takes. Ctrl-C ends it after the line in hand.
+    The lines have the columns of KDD Cup 99, computed from the simulated connections; `oversight ship` reads them.
+    Ctrl-C stops after the current line.
 
     \b
     Example:

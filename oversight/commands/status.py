@@ -25,11 +25,14 @@ MISREAD_HINT = (
 
 
 @click.command()
-@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Count in this index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
+@click.option(
+    "--index", help="Count in this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
-    """How many documents are pending, enriched and failed, and why; how fast predictions come; which watchers live.
+    """Show how many documents are pending, enriched and failed, why they failed, how fast predictions are written, and
+    which watchers run.
 
     \b
     Example:

@@ -29,26 +29,39 @@ from training.split import Parts, check_labels, split
 
 
 @click.command()
-@click.option("--data", "data_path", type=click.Path(path_type=Path), help="KDD Cup 99 file; without it, a download.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of split and weights.")
+@click.option(
+    "--data",
+    "data_path",
+    type=click.Path(path_type=Path),
+    help="KDD Cup 99 file; default: download the 10 % training set.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of the data split and the initial weights.",
+)
 @click.option(
     "--features",
     "option",
     type=click.Choice(list(SETS)),
     default="all",
     show_default=True,
-    help="All 41 columns, or `flow`: the 28 that are not read from inside the connection.",
+    help="`all` 41 columns, or `flow`: the 28 that do not come from packet contents.",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write to; default: build/kdd99-mlp, or build/kdd99-flow with --features flow.",
 )  # fmt: skip
-@click.option("--keep-keras", type=click.Path(path_type=Path, dir_okay=False), help="Write the Keras model there too.")
+@click.option(
+    "--keep-keras", type=click.Path(path_type=Path, dir_okay=False), help="Also write the Keras model to this file."
+)
 @click.option(
     "--check-data", "checked", type=click.Path(path_type=Path), multiple=True,
-    help="Labelled file on which ONNX and Keras must agree too; training never sees it. May be repeated.",
+    help="Labelled file on which ONNX and Keras must also agree; not used for training. May be repeated.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="What was made, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,
     data_path: Path | None,
@@ -61,9 +74,9 @@ def command(
 ) -> None:
     """Train a model on KDD Cup 99 and convert it: model.onnx, report.json, MODEL_CARD.md.
 
-    The Keras model and its contract stay beside the artifact: `oversight convert` makes the same bytes of them again.
-    About a minute on two cores. The labels that the data brings are split by distinct vector, and what is reported was
-    measured on vectors that training never saw. Without --data scikit-learn downloads the 10 % training set.
+    Training takes about a minute on two cores. Rows with equal features stay in the same part of the split, so the
+    reported figures come from rows that training never saw. Without --data, scikit-learn downloads the 10 % training
+    set. The Keras model and its contract are kept beside the artifact, for `oversight convert`.
 
     \b
     Example:

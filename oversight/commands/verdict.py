@@ -20,23 +20,24 @@ from watcher.verdict import Judged, Verdict, judge
 @click.command()
 @click.argument("doc_id", metavar="ID")
 @click.argument("verdict", required=False, type=click.Choice(VERDICTS))
-@click.option("--label", help="What it really is, a label of the model.")
-@click.option("--comment", help="Why.")
-@click.option("--by", help="Who says so; without it, your user name.")
-@click.option("--clear", is_flag=True, help="Take the verdict back.")
-@click.option("--namespace", help="The installation (OVERSIGHT_NAMESPACE).")
+@click.option("--label", help="The true label, one of the model's labels.")
+@click.option("--comment", help="A comment, such as why.")
+@click.option("--by", help="Who gives the verdict; default: your user name.")
+@click.option("--clear", is_flag=True, help="Remove the verdict.")
+@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
 @click.option(
-    "--index", help="Another index, list or pattern; also to say which of several is meant (OVERSIGHT_INDEX)."
+    "--index",
+    help="Use this index instead of the installation's stream, or where several indices hold the ID (OVERSIGHT_INDEX).",
 )
-@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *, doc_id: str, verdict: str | None, label: str | None, comment: str | None, by: str | None, clear: bool,
     namespace: str | None, index: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Say of a prediction whether it was right. A verdict stays when the document is predicted or parsed again.
+    """Record whether a prediction was right. The verdict stays when the document is predicted or parsed again.
 
-    ID is the document's _id, as Kibana shows it. A new verdict replaces the one before. `oversight labels export` makes
-    training rows of all of them.
+    ID is the document's _id, as Kibana shows it. A new verdict replaces the old one. `oversight labels export` turns
+    verdicts into training rows.
 
     \b
     Example:

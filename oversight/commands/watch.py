@@ -26,24 +26,33 @@ SERVICE = "oversight-watcher"
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="End when nothing is pending, in place of waiting for more.")
-@click.option("--namespace", help="The installation whose stream is watched (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Watch this index, list or pattern in place of our stream (OVERSIGHT_INDEX).")
+@click.option("--once", is_flag=True, help="Stop when nothing is pending; without it, keep waiting for new documents.")
+@click.option("--namespace", help="Name of the installation to watch (OVERSIGHT_NAMESPACE).")
+@click.option(
+    "--index", help="Watch this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX)."
+)
 @click.option("--enrich-url", help="Address of the enrich service (OVERSIGHT_ENRICH_URL).")
-@click.option("--page-size", type=int, help="Documents in one page (OVERSIGHT_WATCH_PAGE_SIZE).")
-@click.option("--slices", type=int, metavar="N", help="Pages to work on at the same time (OVERSIGHT_WATCH_SLICES).")
-@click.option("--slice", "part", metavar="I/N", help="This watcher's part of the work of N (OVERSIGHT_WATCH_SLICE).")
-@click.option("--json", "as_json", is_flag=True, help="At the end, print the counts as JSON; the log goes to stderr.")
-@click.option("--verbose", is_flag=True, help="Log more.")
+@click.option(
+    "--page-size", type=int, help="Documents read, enriched and written together (OVERSIGHT_WATCH_PAGE_SIZE)."
+)
+@click.option("--slices", type=int, metavar="N", help="Pages to process at the same time (OVERSIGHT_WATCH_SLICES).")
+@click.option(
+    "--slice",
+    "part",
+    metavar="I/N",
+    help="Take share I of N, where N watchers share the work, such as 1/3 (OVERSIGHT_WATCH_SLICE).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON at the end; the log goes to stderr.")
+@click.option("--verbose", is_flag=True, help="Log debug messages too.")
 def command(
     *, once: bool, namespace: str | None, index: str | None, enrich_url: str | None, page_size: int | None,
     slices: int | None, part: str | None, as_json: bool, verbose: bool,
 ) -> None:  # fmt: skip
-    """Give every pending document its prediction, until SIGTERM or Ctrl-C.
+    """Run the watcher: add a prediction to every pending document, until SIGTERM or Ctrl-C.
 
-    Elasticsearch and the enrich service may be down or come later: the watcher waits for them and nothing is lost. The
-    first signal finishes the batch in hand, a second one ends at once. With --once the exit code is 0 if nothing is
-    left pending, else 1, with the reason.
+    While Elasticsearch or the enrich service is down, the watcher waits, and no document is lost. At the first signal
+    it finishes the current page and stops; a second signal stops it at once. With --once the exit code is 0 if nothing
+    is pending any more; otherwise it is 1, and the watcher prints why.
 
     \b
     Example:

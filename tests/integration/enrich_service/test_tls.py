@@ -128,7 +128,7 @@ def test_a_renewed_certificate_is_used_without_a_restart(turbine_model: Path, fo
 @pytest.mark.parametrize(
     ("cert", "key", "said"),
     [
-        ("server.pem", "", "belong together: set both"),
+        ("server.pem", "", "only one of OVERSIGHT_SERVE_TLS_CERT and OVERSIGHT_SERVE_TLS_KEY is set; set both"),
         ("gone.pem", "server.key", "gone.pem cannot be read (no such file"),
         ("server.pem", "client.key", "are no certificate and key that belong together (key values mismatch)"),
         ("server.key", "server.key", "are no certificate and key that belong together"),

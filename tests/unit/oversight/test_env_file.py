@@ -118,7 +118,7 @@ def test_a_secret_of_the_environment_never_goes_to_an_address_from_the_file(
 
     env.write_text(f"{there}={address}\n", encoding="utf-8")
     monkeypatch.setenv(key, value)
-    with pytest.raises(SettingsError, match=f"{key} is in the environment and {there} in the file {env}.*put both"):
+    with pytest.raises(SettingsError, match=f"{key} is in the environment and {there} in the file {env}.*set both"):
         load(part)
     if place.endswith("url"):
         load(part, **{place: "https://right.example"})  # an option of the command line

@@ -52,7 +52,7 @@ def test_a_file_that_is_not_there_is_named_with_the_command_that_makes_one(file:
 )
 def test_a_file_without_a_key_is_refused_without_showing_what_it_holds(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"holds no API key; expected a line ELASTICSEARCH_API_KEY=") as caught:
+    with pytest.raises(SettingsError, match=r"contains no API key; expected a line ELASTICSEARCH_API_KEY=") as caught:
         load(ElasticsearchSettings)
     assert "not-a-key" not in str(caught.value)
 
