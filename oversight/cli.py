@@ -11,8 +11,6 @@ import traceback
 from pathlib import Path
 
 import click
-from elastic_transport import TransportError
-from elasticsearch import ApiError, UnsupportedProductError
 
 from contract.distribution import DISTRIBUTION, install_command
 from contract.errors import InputError, OversightError, SettingsError, shorten
@@ -123,15 +121,25 @@ def explained(error: Exception) -> OversightError | None:
     """What happened and what to do, where we know it; None for a fault that no code of ours expects."""
     if isinstance(error, OversightError):
         return error
-    if isinstance(error, ApiError | TransportError | UnsupportedProductError):
-        from oversight.cluster import explain
-        from oversight.settings import ElasticsearchSettings, load
-
-        return explain(error, load(ElasticsearchSettings).url)
+    if "elasticsearch" in sys.modules and (cluster_fault := _of_the_cluster(error)):
+        return cluster_fault
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         return InputError("what the command printed could not be written (no space left there)")
     if isinstance(error, OSError) and error.filename is not None:
         return InputError(f"{error.filename}: {error.strerror}")
+    return None
+
+
+def _of_the_cluster(error: Exception) -> OversightError | None:
+    """Imports the client, a quarter of a second; the caller asks first whether the command had imported it."""
+    from elastic_transport import TransportError
+    from elasticsearch import ApiError, UnsupportedProductError
+
+    from oversight.cluster import explain
+    from oversight.settings import ElasticsearchSettings, load
+
+    if isinstance(error, ApiError | TransportError | UnsupportedProductError):
+        return explain(error, load(ElasticsearchSettings).url)
     return None
 
 

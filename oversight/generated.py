@@ -20,6 +20,7 @@ from contract.kdd99 import FAMILIES
 from oversight.panels_page import panels_page
 from oversight.privileges_page import privileges_page
 from oversight.settings import DEFAULT_MODEL, PARTS, Part, variable
+from oversight.settings_meaning import meanings
 from training import report
 from training.evaluate import open_artifact
 
@@ -64,14 +65,12 @@ def settings_page() -> str:
             "| variable | default | meaning |",
             "|---|---|---|",
         ]
-        lines += [_setting_row(part, name) for name in part.model_fields]
+        lines += [_setting_row(part, name, meaning) for name, meaning in meanings(part).items()]
     return "\n".join(lines) + "\n"
 
 
-def _setting_row(part: type[Part], name: str) -> str:
-    field = part.model_fields[name]
-    meaning = " ".join((field.description or "").split())
-    return f"| `{variable(part, name)}` | {_default(field.default)} | {meaning} |"
+def _setting_row(part: type[Part], name: str, meaning: str) -> str:
+    return f"| `{variable(part, name)}` | {_default(part.model_fields[name].default)} | {meaning} |"
 
 
 def _default(value: Any) -> str:

@@ -29,9 +29,7 @@ class TrustedFile(DotEnvSettingsSource):
 class Part(BaseSettings):
     """Base of the settings classes: frozen, from `.env` and the environment, the environment first."""
 
-    model_config = SettingsConfigDict(
-        env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True, use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True)
     secrets: ClassVar[tuple[str, ...]] = ()
     """Settings that are sent to a server."""
     places: ClassVar[tuple[str, ...]] = ()

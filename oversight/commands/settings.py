@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from rich.table import Table
 
 from oversight.settings import PARTS, Part, load, origin, variable
+from oversight.settings_meaning import meanings
 from oversight.tables import console
 
 MASK = "********"
@@ -40,9 +41,8 @@ def rows_of(part: type[Part]) -> list[dict[str, Any]]:
     """One row a setting of one part: `setting`, `value`, `from`, `meaning`."""
     values = load(part)
     rows = []
-    for name, field in part.model_fields.items():
+    for name, meaning in meanings(part).items():
         key = variable(part, name)
-        meaning = " ".join((field.description or "").split())
         rows.append(
             {"setting": key, "value": shown(getattr(values, name)), "from": origin(part, name), "meaning": meaning}
         )
