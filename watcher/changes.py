@@ -1,12 +1,13 @@
 """Single changes to stored documents, as people's commands make them, and the bulk request that carries them.
 
-hit + partial document ────────▶ `update`: merged, no pipeline runs ─────────────┐
-                                                                                  ├─▶ only on the write that was read
-hit + whole document ──────────▶ `index`: replaced by what its index's pipelines make ┘
+hit + partial document ──▶ `update`: merged, no pipeline runs ──────────────┐
+hit + whole document ────▶ `update` by a script: replaced, no pipeline runs ─┼─▶ only on the write that was read
+hit + whole document ────▶ `index`: through the pipelines of its index ──────┘
 """
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,28 +20,47 @@ from watcher.engine import without_retries
 from watcher.poll import Hit
 
 REASON_CHARS = 300
+REPLACE = "ctx._source = params.source"
+"""Painless: the stored document becomes the one that is sent."""
 DONE = (200, 201)
 """Statuses of an item that was written."""
 
 
+class Way(enum.Enum):
+    """How a change is written."""
+
+    MERGE = "merge"
+    """A partial document, merged into the stored one."""
+    REPLACE = "replace"
+    """A whole document in place of the stored one; no pipeline runs."""
+    PARSE = "parse"
+    """A whole document that runs through the pipelines of its index."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write of a bulk request: a partial document, or a whole one that runs through the pipelines of its index."""
+    """One write of a bulk request."""
 
     hit: Hit
     document: Mapping[str, Any]
-    whole: bool = False
+    way: Way = Way.MERGE
 
 
 def operations(changes: Sequence[Change]) -> list[Mapping[str, Any]]:
     """The lines of a bulk request, two for each change; each only takes place on the write that was read."""
     lines: list[Mapping[str, Any]] = []
     for each in changes:
-        if each.whole:
+        if each.way is Way.PARSE:
             lines += [{"index": each.hit.target}, each.document]
         else:
-            lines += [{"update": each.hit.target}, {"doc": each.document}]
+            lines += [{"update": each.hit.target}, _update(each)]
     return lines
+
+
+def _update(change: Change) -> dict[str, Any]:
+    if change.way is Way.MERGE:
+        return {"doc": change.document}
+    return {"script": {"lang": "painless", "source": REPLACE, "params": {"source": change.document}}}
 
 
 def send(es: Elasticsearch, changes: Sequence[Change]) -> list[dict[str, Any]]:

@@ -1,11 +1,13 @@
 """Give failed documents another try, each in the way in which it failed.
 
-    failed by the endpoint ──▶ update: status pending, error.* null ────────────────────────▶ pending
-    failed by a pipeline ──▶ the whole document, through its index's pipelines once more ──┬─▶ pending
-                             (bulk `index` on the write that was read)                     └─▶ failed again, error.* of now
+    failed by the endpoint ──▶ update: status pending, error.* null ──────────────────────────▶ pending
+    failed by a pipeline ──▶ the whole document, through its index's pipelines once more ────┬─▶ pending
+                             in a data stream: bulk `index` on the write that was read       └─▶ failed again, error.* of now
+                             in a plain index: `_simulate`, then one update with the result
 
 The pipeline finds the raw line in `event.original`. In a data stream it keeps `event.ingested` and `oversight.feedback`.
-Without data streams it takes each write for a new document, so a second write puts these two back.
+In a plain index of ours it cannot tell a stored document from a new one and would remove these two. So the pipeline is
+simulated there, and one update writes its result together with the two values.
 """
 
 from __future__ import annotations
@@ -21,19 +23,18 @@ from elasticsearch import Elasticsearch
 from contract.documents import leaves, lookup, lookup_clear, nest
 from contract.fields import DEFAULT_PIPELINE, FAILED, FINAL_PIPELINE, NO_PIPELINE, PENDING, STATUS
 from watcher.actions import OUR_INDEX, in_the_way
-from watcher.changes import Change, send
+from watcher.changes import Change, Way, reason_of
 from watcher.engine import engine_faults
-from watcher.poll import Hit, hit_of
+from watcher.poll import Hit
 from watcher.selection import Query
 from watcher.sweep import Changer, Hooks, Limits, Swept, sweep
 
+BACKING = ".ds-"
+"""Part of the name of every backing index of a data stream."""
 BY_PIPELINE = ("oversight.failure.processor", "oversight.failure.pipeline")
 """Only a pipeline names these."""
-PUT_BACK = ("event.ingested", "oversight.feedback")
-"""What a document keeps whatever its pipelines make of it."""
-PUT_BACK_TRIES = 5
-"""A watcher may write the document at the same moment."""
-CONFLICT = 409
+KEPT = ("event.ingested", "oversight.feedback")
+"""What a document keeps whatever its pipelines do to it."""
 CAUSES_HERE, CAUSES_ELSEWHERE = ("error", "oversight.failure"), ("oversight.failure",)
 """What says why a document failed: taken back with the status, in our stream and in any other index."""
 
@@ -64,11 +65,9 @@ def retry(
     retried = Retried()
 
     def wrote(changes: Sequence[Change]) -> None:
-        parsed = [each.hit for each in changes if each.whole]
-        retried.pending += len(changes) - len(parsed)
-        now = _as_they_are_now(es, index, parsed)
-        _put_back(es, index, parsed, now)
-        for kind in map(_kind_of, now):
+        parsed = [each.hit for each in changes if each.way is Way.PARSE]
+        known = [each.document for each in changes if each.way is not Way.PARSE]
+        for kind in map(_kind_of, [*known, *_as_they_are_now(es, index, parsed)]):
             if kind is None:
                 retried.pending += 1
             else:
@@ -85,7 +84,7 @@ def retry(
 
 def changer(es: Elasticsearch) -> Changer:
     """What to do with one failed document; asks once for the pipelines of each index."""
-    has_pipeline: dict[str, bool] = {}
+    pipelines: dict[str, list[str]] = {}
 
     def change(hit: Hit) -> Change | str:
         if hit.too_large and failed_in_pipeline(hit.source):
@@ -93,11 +92,14 @@ def changer(es: Elasticsearch) -> Changer:
         if not failed_in_pipeline(hit.source):
             path = in_the_way(hit)
             return f"{path} is no object" if path else Change(hit, given_back(hit))
-        if hit.index not in has_pipeline:
-            has_pipeline[hit.index] = _has_pipeline(es, hit.index)
-        if not has_pipeline[hit.index]:
+        if hit.index not in pipelines:
+            pipelines[hit.index] = _pipelines_of(es, hit.index)
+        if not pipelines[hit.index]:
             return "its index has no pipeline"
-        return Change(hit, asked_again(hit.source) if OUR_INDEX.fullmatch(hit.index) else hit.source, whole=True)
+        if not OUR_INDEX.fullmatch(hit.index):
+            return Change(hit, hit.source, Way.PARSE)
+        asked = asked_again(hit.source)
+        return Change(hit, asked, Way.PARSE) if BACKING in hit.index else _parsed(es, hit, asked, pipelines[hit.index])
 
     return change
 
@@ -131,52 +133,51 @@ def _paths(source: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
     ]
 
 
-def _has_pipeline(es: Elasticsearch, index: str) -> bool:
-    """Whether an index takes its documents through a pipeline."""
+def _pipelines_of(es: Elasticsearch, index: str) -> list[str]:
+    """The pipelines that a document of an index runs through, in their order."""
     with engine_faults("reading settings", index=index):
         settings = es.indices.get_settings(index=index, flat_settings=True)[index]["settings"]
-    return any(
-        (settings.get(name) or lookup(settings, name)) not in (None, NO_PIPELINE)
-        for name in (DEFAULT_PIPELINE, FINAL_PIPELINE)
-    )
+    named = [settings.get(name) or lookup(settings, name) for name in (DEFAULT_PIPELINE, FINAL_PIPELINE)]
+    return [str(name) for name in named if name not in (None, NO_PIPELINE)]
 
 
-def _as_they_are_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[Hit | None]:
-    """Some documents after the pipelines; None for one that is gone."""
+def _parsed(es: Elasticsearch, hit: Hit, source: Mapping[str, Any], pipelines: Sequence[str]) -> Change | str:
+    """The document as its pipelines make it now, with the values that it keeps."""
+    for pipeline in pipelines:
+        docs = [{"_index": hit.index, "_id": hit.id, "_source": source}]
+        with engine_faults("running the pipeline again", index=hit.index):
+            (result,) = es.ingest.simulate(id=pipeline, docs=docs)["docs"]
+        if result is None or "doc" not in result:
+            return f"its pipeline fails: {reason_of(result)}" if result else "its pipeline drops it"
+        source = result["doc"]["_source"]
+    return Change(hit, _with_kept(hit.source, source), Way.REPLACE)
+
+
+def _with_kept(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """A document after its pipelines, with the arrival and the verdict from before."""
+    kept = dict(after)
+    for path in KEPT:
+        root, leaf = path.split(".")
+        value, beside = lookup_clear(before, path), kept.get(root)
+        if value is not None:
+            kept[root] = {**(beside if isinstance(beside, Mapping) else {}), leaf: value}
+    return kept
+
+
+def _as_they_are_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[Mapping[str, Any]]:
+    """Status and reason of some documents after the pipelines; empty for one that is gone."""
     if not hits:
         return []
-    read = {"_source": [STATUS, "error.type", *PUT_BACK]}
+    read = {"_source": [STATUS, "error.type"]}
     wanted = [
         {"_index": hit.index, "_id": hit.id, **read, **({} if hit.routing is None else {"routing": hit.routing})}
         for hit in hits
-    ]  # fmt: skip
+    ]
     with engine_faults("reading what the pipeline made", index=index):
         found = es.mget(docs=wanted)["docs"]
-    return [hit_of(item) if item.get("found") else None for item in found]
+    return [item["_source"] if item.get("found") else {} for item in found]
 
 
-def _kind_of(hit: Hit | None) -> str | None:
+def _kind_of(source: Mapping[str, Any]) -> str | None:
     """Why a document is failed now; None for one that is not."""
-    source = hit.source if hit is not None else {}
     return str(lookup_clear(source, "error.type")) if lookup_clear(source, STATUS) == FAILED else None
-
-
-def _put_back(es: Elasticsearch, index: str, before: Sequence[Hit], now: Sequence[Hit | None]) -> None:
-    """Arrival and verdict, where the pipelines took the document for a new one."""
-    for _ in range(PUT_BACK_TRIES):
-        changes = [
-            (hit, Change(after, nest(lost)))
-            for hit, after in zip(before, now, strict=True)
-            if after is not None and OUR_INDEX.fullmatch(hit.index) and (lost := _lost(hit.source, after.source))
-        ]
-        if not changes:
-            return
-        with engine_faults("putting verdicts and times of arrival back", index=index):
-            items = send(es, [change for _, change in changes])
-        before = [hit for (hit, _), item in zip(changes, items, strict=True) if int(item["status"]) == CONFLICT]
-        now = _as_they_are_now(es, index, before)  # a watcher wrote meanwhile
-
-
-def _lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    values = {path: lookup_clear(before, path) for path in PUT_BACK}
-    return {path: value for path, value in values.items() if value is not None and value != lookup_clear(after, path)}
