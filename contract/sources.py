@@ -1,0 +1,78 @@
+"""The type that decodes the model's features from one document, generated from the contract.
+
+    {"kdd99": {"src_bytes": 1}}     nested  ┐
+    {"kdd99.src_bytes": 1}          dotted  ├──▶ one struct with a place for each spelling of each feature
+    {"a": {"b.c": 1}}               mixed   │
+    {"kdd99.src_bytes": [1]}        a list  ┘    of one, as the `fields` of a search have it
+
+The struct takes only what is a value without doubt: a JSON number or a text. Anything else (null, a boolean, a number
+written as text, a longer list) is a `msgspec.ValidationError`; `enrich_service.features` then looks at that document field by field.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from contract.artifact import ModelContract
+
+NO_NUMBER, NO_WORD = math.nan, None
+"""Stand for a feature that a document does not have: JSON cannot write the first one, and the type refuses the second one."""
+
+_TYPES: dict[str, tuple[Any, Any]] = {"float": (float | tuple[float], NO_NUMBER), "string": (str | tuple[str], NO_WORD)}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Level:
+    """The objects at one place of a document. Their fields: the numbers, then the words, then the objects below."""
+
+    empty: msgspec.Struct
+    """An object without any feature. One that is absent is this one."""
+    numbers: tuple[int, ...]
+    """Columns of `contract.numeric`."""
+    words: tuple[int, ...]
+    """Columns of `contract.categorical`."""
+    below: tuple[Level, ...]
+
+    @property
+    def type(self) -> type[msgspec.Struct]:
+        """The type of the objects."""
+        return type(self.empty)
+
+
+def source_level(contract: ModelContract) -> Level:
+    """The level of whole documents."""
+    return _level(
+        tuple((kind, column, feature.field)
+              for kind, features in (("float", contract.numeric), ("string", contract.categorical))
+              for column, feature in enumerate(features))
+    )  # fmt: skip
+
+
+@cache
+def _level(features: tuple[tuple[str, int, str], ...]) -> Level:
+    """The level of these features: kind, column, and the part of the field's name that is still to be read."""
+    below: dict[str, list[tuple[str, int, str]]] = {}
+    for kind, column, rest in features:
+        for cut in (place for place, letter in enumerate(rest) if letter == "."):
+            below.setdefault(rest[:cut], []).append((kind, column, rest[cut + 1 :]))
+    levels = {name: _level(tuple(found)) for name, found in below.items()}
+    places: list[tuple[str, Any, Any]] = [(rest, *_TYPES[kind]) for kind, _, rest in features]
+    places += [(name, level.type, level.empty) for name, level in levels.items()]
+    struct = msgspec.defstruct(
+        "Source",
+        [(f"field_{number}", *place[1:]) for number, place in enumerate(places)],
+        rename={f"field_{number}": place[0] for number, place in enumerate(places)},
+        frozen=True,
+        gc=False,
+    )
+    return Level(
+        struct(),
+        tuple(column for kind, column, _ in features if kind == "float"),
+        tuple(column for kind, column, _ in features if kind == "string"),
+        tuple(levels.values()),
+    )
