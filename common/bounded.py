@@ -53,7 +53,7 @@ class ResponseTooLargeError(TransportError):
     def __init__(self, limit_bytes: int, hits: int) -> None:
         self.limit_bytes, self.hits = limit_bytes, hits
         super().__init__(
-            f"a response of Elasticsearch is larger than {megabytes(limit_bytes)}, so it was not read; "
+            f"a response from Elasticsearch is larger than {megabytes(limit_bytes)}, so it was not read; "
             f"look for documents of that size"
         )
 

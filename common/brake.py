@@ -58,7 +58,7 @@ class Brake:
             says = fresh and self._may_say(now_s)
         if says:
             log.warning(
-                "wrong tokens come from %s%s; who sends the right one is answered all the same",
+                "wrong tokens come from %s%s; requests with the right token are still answered",
                 address, f" ({before} when it last tried)" if before else "",
                 extra={"event.action": "wrong-token", "source.ip": address},
             )  # fmt: skip

@@ -63,13 +63,13 @@ class Door:
         host = str(environ.get("HTTP_HOST", ""))
         if not is_our_host(host, hosts=self._hosts, local=self._local):
             return Turned(
-                421, "wrong_host", f"Host is {shorten(host)}, which is no name of this server; add it to {self._hosts_setting}"
+                421, "wrong_host", f"Host is {shorten(host)}, which this server does not accept; add it to {self._hosts_setting}"
             )  # fmt: skip
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and not self._is_ours(str(origin), host):
             return Turned(
                 403, "wrong_origin",
-                f"Origin is {shorten(str(origin))}: a page of another site sent this; if the site is yours, add its name to "
+                f"Origin is {shorten(str(origin))}: the request comes from a page of another site; if the site is yours, add its name to "
                 f"{self._hosts_setting}",
             )  # fmt: skip
         return None
@@ -90,7 +90,7 @@ class Door:
         wait_s = self._brake.failed(str(environ.get("REMOTE_ADDR", ""))) if bearer(environ) else None
         if wait_s is None:
             return Turned(
-                401, "unauthorized", f"no or a wrong token; send `Authorization: Bearer ...` with {self._token_setting}"
+                401, "unauthorized", f"the token is missing or wrong; send `Authorization: Bearer ...` with {self._token_setting}"
             )  # fmt: skip
         return Turned(
             429, "too_many_wrong_tokens",

@@ -66,7 +66,7 @@ def credentials(body: Any) -> str:
         )
     return (
         f"refuses the credentials (401{_because(_detail(body))}); check that ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and "
-        f"ELASTICSEARCH_PASSWORD, are of this cluster, neither expired nor invalidated"
+        f"ELASTICSEARCH_PASSWORD, belong to this cluster and have not expired or been invalidated"
     )
 
 

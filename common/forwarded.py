@@ -57,8 +57,8 @@ class Forwarded:
             self._believe(environ, headers)
         elif headers:
             environ[PROBLEM] = (
-                f"{_SCHEME_HEADERS[headers[0]]} came from {peer}, which is no trusted proxy; "
-                f"add its address to {self._setting}, or let it not send this header"
+                f"{_SCHEME_HEADERS[headers[0]]} came from {peer}, which is not a trusted proxy; "
+                f"add its address to {self._setting}, or stop it from sending this header"
             )
 
     def _believe(self, environ: WSGIEnvironment, headers: list[str]) -> None:
@@ -66,7 +66,7 @@ class Forwarded:
         secure = {key: value in _SECURE for key, value in said.items()}
         if len(set(secure.values())) > 1:
             each = " and ".join(f"{_SCHEME_HEADERS[key]}: {shorten(value)}" for key, value in said.items())
-            environ[PROBLEM] = f"{each} say different things; let the proxy send one of them"
+            environ[PROBLEM] = f"{each} disagree; let the proxy send only one of them"
         elif secure:
             environ["wsgi.url_scheme"] = "https" if any(secure.values()) else "http"
         for address in reversed(str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")):

@@ -84,8 +84,8 @@ def warn_of_plain_http(bind: str, *, what: str, prefix: str) -> None:
         prefix: of the settings' names.
     """
     log.warning(
-        "%s is plain HTTP to other machines: %s can be read on the way; set %s_TLS_CERT and %s_TLS_KEY, "
-        "or put a proxy with HTTPS before it", bind, what, prefix, prefix,
+        "%s serves plain HTTP to other machines, so %s can be read in transit; set %s_TLS_CERT and %s_TLS_KEY, "
+        "or put an HTTPS proxy in front of it", bind, what, prefix, prefix,
     )  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def closed_says(closed: Iterable[str]) -> str:
     names = list(closed)
     verb = "is" if len(names) == 1 else "are"
     return (
-        f"{', '.join(names)} {verb} closed: the documents in it are left out, everything else goes on; "
+        f"{', '.join(names)} {verb} closed: its documents are left out, everything else continues; "
         f"open it with `POST /{names[0]}/_open`, or take it out of OVERSIGHT_INDEX"
     )
 
@@ -112,7 +112,7 @@ def synthetic_says(synthetic: Iterable[str]) -> str:
     """One line that names indices with synthetic `_source`, and what that costs."""
     return (
         f"`_source` is synthetic in {', '.join(synthetic)}: when the documents were indexed, the engine sorted their arrays and dropped "
-        f"what it could not keep; a prediction writes back what it returns now, and nothing more is lost"
+        f"what it could not keep; predictions write back what the engine returns now, so nothing more is lost"
     )
 
 

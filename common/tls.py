@@ -51,11 +51,9 @@ class Contexts:
                 self._seen = state
                 try:
                     self._context = context(self.files)
-                    log.info("the certificate changed and is used from now on", extra={"event.action": "tls-read"})
+                    log.info("the certificate changed; the new one is in use", extra={"event.action": "tls-read"})
                 except SettingsError as error:
-                    log.error(
-                        "%s; the certificate of before is still used", error, extra={"event.action": "tls-refused"}
-                    )
+                    log.error("%s; the previous certificate stays in use", error, extra={"event.action": "tls-refused"})
             return self._context
 
     def _state(self) -> list[tuple[int, int] | None]:
@@ -84,7 +82,7 @@ def context(files: TlsFiles) -> ssl.SSLContext:
         made.load_cert_chain(files.cert, files.key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise SettingsError(
-            f"{cert}={files.cert} and {key}={files.key} are no certificate and key that belong together "
+            f"{cert}={files.cert} and {key}={files.key} are not a certificate and its key "
             f"({_reason(error)}); expected PEM, the key without a password"
         ) from None
     if files.client_ca is not None:
@@ -110,7 +108,7 @@ def _readable(name: str, path: Path) -> None:
 
 def _no_password() -> str:
     """Instead of asking at the terminal, for which nobody may be there."""
-    raise ValueError("the key is locked with a password")
+    raise ValueError("the key is protected by a password")
 
 
 def _reason(error: Exception) -> str:

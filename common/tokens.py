@@ -90,13 +90,13 @@ class Tokens:
             if self._quiet:
                 return
             log.info(
-                "the tokens file changed: %d tokens hold now",
+                "the tokens file changed: %d tokens are valid now",
                 len(self._from_file),
                 extra={"event.action": "tokens-read"},
             )
         except SettingsError as error:
             if not self._quiet:
-                log.error("%s; the tokens of before still hold", error, extra={"event.action": "tokens-refused"})
+                log.error("%s; the previous tokens stay valid", error, extra={"event.action": "tokens-refused"})
         finally:
             self._lock.release()
 
@@ -113,11 +113,11 @@ def read_tokens(path: Path, *, setting: str, least: int = 1) -> tuple[bytes, ...
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        raise SettingsError(f"{setting}={path} is no text in UTF-8; write one token a line") from None
+        raise SettingsError(f"{setting}={path} is not UTF-8 text; write one token per line") from None
     except OSError as error:
         raise SettingsError(
             f"{setting}={path} cannot be read ({(error.strerror or str(error)).lower()}); "
-            f"make a file with one token a line that this user may read"
+            f"create a file that this user may read, with one token per line"
         ) from None
     tokens = []
     for number, line in enumerate(lines, 1):
@@ -126,21 +126,21 @@ def read_tokens(path: Path, *, setting: str, least: int = 1) -> tuple[bytes, ...
             continue
         if not all("!" <= letter <= "~" for letter in token):
             raise SettingsError(
-                f"{setting}={path}: line {number} holds a blank or a letter that no HTTP header takes; "
-                f"expected one token a line of printable ASCII"
+                f"{setting}={path}: line {number} has a space or a character that HTTP headers do not allow; "
+                f"expected one token per line in printable ASCII"
             )
         if len(token) < least:
             raise SettingsError(f"{setting}={path}: the token in line {number} {_too_short(len(token))}")
         tokens.append(_digest(token.encode()))
     if not tokens:
-        raise SettingsError(f"{setting}={path} holds no token; write one a line, or leave the setting out")
+        raise SettingsError(f"{setting}={path} holds no token; write one per line, or leave the setting out")
     return tuple(tokens)
 
 
 def _too_short(n: int) -> str:
     """The end of the message."""
     return (
-        f"has {n} characters; an address that other machines reach needs at least {LEAST_LETTERS}. "
+        f"has {n} characters; an address that other machines can reach needs at least {LEAST_LETTERS}. "
         f"Make one with `openssl rand -hex 32`"
     )
 
@@ -148,7 +148,7 @@ def _too_short(n: int) -> str:
 def warn_if_open(path: Path, *, setting: str) -> None:
     """Say that every user of the machine may read the tokens."""
     if path.stat().st_mode & stat.S_IROTH:
-        log.warning("%s=%s can be read by every user of this machine; `chmod 600` it", setting, path)
+        log.warning("%s=%s can be read by every user of this machine; run `chmod 600` on it", setting, path)
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

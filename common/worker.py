@@ -64,11 +64,11 @@ _WHY = {
     errors.UnsupportedTransferCoding: "Transfer-Encoding is not chunked",
     errors.ExpectationFailed: "Expect is not 100-continue",
     errors.InvalidRequestLine: "the request line is not METHOD PATH HTTP/1.1",
-    errors.InvalidRequestMethod: "the method is none",
+    errors.InvalidRequestMethod: "the method is not valid",
     errors.InvalidHTTPVersion: "the version is not HTTP/1.0 or HTTP/1.1",
-    errors.InvalidHeaderName: "the name of a header has a letter that is not allowed, such as `_`",
-    errors.InvalidHeader: "a header is not NAME: VALUE, or Host, Content-Type, Content-Length or Transfer-Encoding stands there twice",
-    errors.InvalidChunkSize: "the body ends early, or its chunks are none",
+    errors.InvalidHeaderName: "a header name has a character that is not allowed, such as `_`",
+    errors.InvalidHeader: "a header is not NAME: VALUE, or Host, Content-Type, Content-Length or Transfer-Encoding is sent twice",
+    errors.InvalidChunkSize: "the body ends early, or its chunks are not valid",
 }
 
 
@@ -225,17 +225,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except ParseException as error:  # of the next request, for which the thread had stayed
             self._refuse(conn, error)
         except Exception:
-            log.exception("a connection was closed after a mistake of ours")
+            log.exception("a connection was closed after an internal error")
             self._close(conn)
 
     # ---- what the server answers by itself
 
     def _refuse(self, conn: Connection, error: ParseException) -> None:
         """Answer what is no HTTP. What it was stays out of the log: it may be a document."""
-        log.info("a request that is no valid HTTP was refused (%s)", type(error).__name__)
+        log.info("refused a request that is not valid HTTP (%s)", type(error).__name__)
         status = next((line for kind, line in _STATUS.items() if isinstance(error, kind)), "400 Bad Request")
         why = next((words for kind, words in _WHY.items() if isinstance(error, kind)), status[4:])
-        self._say(conn, status, "bad_request", f"the request is no valid HTTP/1.1: {why}")
+        self._say(conn, status, "bad_request", f"the request is not valid HTTP/1.1: {why}")
 
     def _say(self, conn: Connection, status: str, code: str, message: str) -> None:
         self._wait_no_more(conn)
@@ -269,7 +269,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._given_up += 1
         if time.monotonic() - self._said_s > SAY_S:
             log.warning(
-                "%d connections were closed that had waited longest for their clients: more than %d were open, or more than %d bytes "
+                "closed the %d connections that waited longest for their clients: more than %d were open, or more than %d bytes "
                 "were kept for them", self._given_up, self.limits.connections, self.limits.held_bytes,
                 extra={"event.action": "connections-closed"},
             )  # fmt: skip

@@ -33,8 +33,8 @@ FIELDS: tuple[Field, ...] = (
     Field("oversight.prediction.label", "keyword", "the verdict that the rule found"),
     Field("oversight.prediction.family", "keyword", "its family"),
     Field("oversight.alert.count", "long", "events behind the alert"),
-    Field("oversight.alert.value", "float", "what the rule measured, where that is no number of events"),
-    Field("oversight.alert.threshold", "float", "above which it fires"),
+    Field("oversight.alert.value", "float", "what the rule measured, if it is not a number of events"),
+    Field("oversight.alert.threshold", "float", "the rule fires above this"),
 )
 
 

@@ -74,17 +74,17 @@ def _of_bytes(path: Path, data: bytes) -> ModelFile:
         summary = inspect(data)
     except ExternalDataError:
         raise ArtifactError(
-            f"{path} keeps weights in other files (external data), which is refused: an artifact is one file; "
+            f"{path} is refused: it keeps weights in other files (external data), and an artifact is one file; "
             "convert the model again with `oversight convert`"
         ) from None
     except UnplainOnnxError as error:
         raise ArtifactError(
-            f"{path} is an ONNX model that ONNX Runtime may read in another way than Oversight does ({error}), which is refused; "
+            f"{path} is refused: ONNX Runtime may not read it as Oversight does ({error}); "
             f"convert the model again with `oversight convert`"
         ) from None
     except NotOnnxError as error:
         raise ArtifactError(
-            f"{path} is no ONNX model ({error}); run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
+            f"{path} is not an ONNX model ({error}); run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
         ) from None
     text = summary.metadata.get(METADATA_KEY)
     if text is None:

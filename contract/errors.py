@@ -95,7 +95,7 @@ class AmbiguousFieldError(DocumentError):
 
     def __init__(self, field: str) -> None:
         super().__init__(
-            f"field {field!r} is spelled nested and dotted in one document; keep one spelling (nested)", field=field
+            f"field {field!r} appears both nested and dotted in one document; keep the nested spelling", field=field
         )
 
 

@@ -19,7 +19,7 @@ def open_regular(path: Path) -> BinaryIO:
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()
-    raise OSError(None, "it is no regular file", str(path))
+    raise OSError(None, "it is not a regular file", str(path))
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -31,7 +31,7 @@ def split_bind(bind: str, *, setting: str, port: int) -> tuple[str, int]:
         host = ""  # an IPv6 address without brackets: nobody can say where its port begins
     if not colon or not host or not (number.isascii() and number.isdigit()) or int(number) > 65535:
         raise SettingsError(
-            f"{setting}={bind} is no address to listen on; expected HOST:PORT such as 127.0.0.1:{port} or [::1]:{port}"
+            f"{setting}={bind} is not an address to listen on; expected HOST:PORT such as 127.0.0.1:{port} or [::1]:{port}"
         )
     return host, int(number)
 
@@ -54,7 +54,7 @@ def listen(bind: str, *, setting: str, port: int, guarded: bool, remedy: str) ->
         found = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise EndpointUnavailableError(
-            f"cannot listen on {bind}: {host!r} is no name or address of this machine ({error}); set --bind"
+            f"cannot listen on {bind}: {host!r} is not a name or address of this machine ({error}); set --bind"
         ) from None
     if not guarded and not all(is_loopback_address(str(address[0])) for *_, address in found):
         raise SettingsError(f"{bind} can be reached from other machines and no token is set; {remedy}")
@@ -68,7 +68,7 @@ def listen(bind: str, *, setting: str, port: int, guarded: bool, remedy: str) ->
         listener.close()
         raise EndpointUnavailableError(
             f"cannot listen on {bind}: {(error.strerror or str(error)).lower()}; "
-            f"end what uses that port, or choose another with --bind HOST:PORT"
+            f"stop the program that uses that port, or choose another with --bind HOST:PORT"
         ) from None
     return listener
 

@@ -34,5 +34,5 @@ def profile_problems(edges: Sequence[float], shares: Sequence[float], *, toleran
             f"expected 1 to {MAX_EDGES} edges and one share more"
         )
     if any(not 0.0 <= share <= 1.0 for share in shares) or abs(sum(shares) - 1.0) > tolerance:
-        problems.append("`profile_shares` are no shares that sum to 1; write the share of the rows in each bin")
+        problems.append("`profile_shares` do not sum to 1; write the share of the rows in each bin")
     return problems

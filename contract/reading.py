@@ -39,14 +39,14 @@ def parse(text: str) -> Any:
         return json.loads(text, parse_constant=_no_constant, parse_int=_integer, object_pairs_hook=_object)
     except RecursionError:
         raise ArtifactError(
-            "the contract is not JSON that can be read (too many lists or objects in each other)"
+            "the contract cannot be read as JSON (its lists or objects are nested too deeply)"
         ) from None
     except ValueError as error:
         raise ArtifactError(f"the contract is not JSON ({error})") from None
 
 
 def _no_constant(word: str) -> float:
-    raise ValueError(f"{word} is no number of JSON; write a number or null")
+    raise ValueError(f"{word} is not a JSON number; write a number or null")
 
 
 def _integer(digits: str) -> int:
@@ -135,7 +135,7 @@ class Part:
         found = self.items(key, write)
         bad = next((item for item in found if not isinstance(item, str)), None)
         if bad is not None:
-            self.say(f"`{key}` holds {shorten(bad)}, which is no text; write {write}")
+            self.say(f"`{key}` holds {shorten(bad)}, which is not text; write {write}")
             return ()
         for item in found:
             problem = text_problem(item) if longest is None else text_problem(item, longest=longest)
@@ -214,7 +214,7 @@ def _unplain(value: Any, place: str, depth: int) -> Iterable[str]:
     """What of free values could not be shown, or not be written as JSON again."""
     if isinstance(value, dict | list):
         if depth == 0:
-            yield f"`{place}` holds objects in more than {MAX_DEPTH} objects; write fewer in each other"
+            yield f"`{place}` nests objects more than {MAX_DEPTH} deep; nest fewer"
             return
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in pairs:
@@ -226,6 +226,6 @@ def _unplain(value: Any, place: str, depth: int) -> Iterable[str]:
         if problem is not None:
             yield f"{shorten(value)} in `{place}` {problem}"
     elif isinstance(value, float) and not math.isfinite(value):
-        yield f"{value} in `{place}` is no finite number; write a smaller one"
+        yield f"{value} in `{place}` is not a finite number; write a smaller one"
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         yield f"{shorten(value)} in `{place}` has more than 64 bits; write a smaller number"

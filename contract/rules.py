@@ -59,7 +59,7 @@ def problems_of_new(contract: ModelContract) -> list[str]:
     for feature in contract.features:
         if feature.name.lower() in taken and feature.name.lower() != "label":
             found.append(
-                f"feature {feature.name!r}: this is what files call the column of the label or its difficulty; "
+                f"feature {feature.name!r}: files use this name for the column of the label or its difficulty; "
                 f"write another name"
             )
         if "|" in feature.name or "=" in feature.name:
@@ -142,7 +142,7 @@ def _of_feature(feature: Feature) -> Iterator[str]:
     if feature.kind == "float" and feature.vocabulary:
         yield 'a float has no `vocabulary`; leave it out, or write "kind": "string"'
     if feature.kind == "string" and not feature.vocabulary:
-        yield "a string has no vocabulary here; write `vocabulary`, the list of its words in the order of their codes"
+        yield "a string needs a vocabulary; write `vocabulary`, the list of its words in the order of their codes"
     for word, times in Counter(feature.vocabulary).items():
         if times > 1:
             yield f"`vocabulary` names {word!r} twice; leave one out"
@@ -161,11 +161,11 @@ def _of_field(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
     reserved = next((name for name in above if name in RESERVED), None)
     mapped = BY_NAME.get(field)
     if any(not part.strip() for part in field.split(".")) or _NOT_IN_A_FIELD.search(field):
-        yield f'no engine takes the field {field!r}; write names with `.` between them, without any of * , | = " \\'
+        yield f'the field {field!r} is not a valid field name; write names with `.` between them, without any of * , | = " \\'
     elif len(above) > MAX_FIELD_DEPTH:
         yield f"its field is {len(above)} objects deep; write {MAX_FIELD_DEPTH} at most"
     elif field.startswith("_"):
-        yield f"the field {field!r} begins with `_`, as the engine's own ones; write another field"
+        yield f"the field {field!r} begins with `_`, which is reserved for the engine; write another field"
     elif reserved is not None:
         below = "" if reserved == field else f" is below {reserved!r}, which"
         mine = f"mine.{field.rpartition('.')[2]}"
@@ -195,7 +195,7 @@ def _of_usual(feature: Feature) -> Iterator[str]:
             yield f"`usual_shares` names {word!r}, which is not in its vocabulary; leave it out"
     shares = [share for _, share in feature.usual_shares]
     if any(not 0.0 <= share <= 1.0 for share in shares) or sum(shares) > 1.0 + SHARES_TOLERANCE:
-        yield "`usual_shares` are no shares of one whole; write numbers from 0 to 1, together 1 at most"
+        yield "`usual_shares` are not shares of one whole; write numbers from 0 to 1, together 1 at most"
 
 
 def _of_profile(feature: Feature) -> Iterator[str]:
@@ -219,7 +219,7 @@ def _of_labels(labels: tuple[Label, ...], families: tuple[str, ...]) -> Iterator
             yield "a label has an empty `name`; write one"
         if label.name == UNKNOWN_LABEL:
             yield (
-                f"label {label.name!r}: this is the verdict on rows that are like nothing in training; "
+                f"label {label.name!r}: this name is the verdict on rows unlike anything in training; "
                 f"write another name, such as 'other'"
             )
         if label.family not in known:

@@ -219,7 +219,9 @@ def _named(name: str, version: str | None) -> Artifact:
 def _model_failed(error: ArtifactError) -> RequestError:
     log.error("the model does not answer: %s", error)
     return RequestError(
-        503, "model_failed", "the model does not answer; send the page again later, and see the log of the service"
+        503,
+        "model_failed",
+        "the model does not answer; send the request again later, and look at the log of the service",
     )
 
 
@@ -229,7 +231,7 @@ def _probe() -> None:
     except ArtifactError as error:
         log.error("not ready: %s", error)
         raise RequestError(
-            503, "not_ready", "the model does not answer; see the log, and start the service anew"
+            503, "not_ready", "the model does not answer; look at the log, then restart the service"
         ) from None
 
 

@@ -233,7 +233,11 @@ def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) 
     graph_inputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_inputs()}
     graph_outputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_outputs()}
     return [
-        *(f"the graph asks for an input {name!r} of its own" for name in graph_inputs if name not in takes),
+        *(
+            f"the graph needs an input {name!r} that the contract does not have"
+            for name in graph_inputs
+            if name not in takes
+        ),
         *_unlike("input", takes, graph_inputs),
         *_unlike("output", gives, graph_outputs),
     ]
@@ -270,11 +274,11 @@ def _check_answer(
     if probabilities.shape != (1, len(contract.labels)):
         problem = f"probabilities of shape {probabilities.shape} instead of (1, {len(contract.labels)})"
     elif not np.isfinite(probabilities).all() or (probabilities < 0).any():
-        problem = "probabilities that are no numbers from 0 to 1"
+        problem = "probabilities that are not numbers from 0 to 1"
     elif abs(float(probabilities.sum()) - 1.0) > SUM_TOLERANCE:
         problem = f"probabilities that sum to {float(probabilities.sum()):.4f} instead of 1"
     elif novelty is not None and (novelty.shape != (1,) or not 0.0 <= float(novelty[0]) <= 1.0):
-        problem = "a novelty that is no number from 0 to 1"
+        problem = "a novelty that is not a number from 0 to 1"
     if problem:
         raise ArtifactError(
             f"model {contract.name!r} answers a row of harmless values with {problem}; convert the model again"

@@ -117,5 +117,5 @@ def listen(config: ServeConfig) -> socket.socket:
         port=PORT,
         guarded=config.app.asks_for_token or config.allow_no_token,
         remedy="set OVERSIGHT_ENRICH_TOKEN here and for the watcher, or listen on 127.0.0.1 "
-        "(OVERSIGHT_SERVE_ALLOW_NO_TOKEN=true where something else keeps strangers away)",
+        "(OVERSIGHT_SERVE_ALLOW_NO_TOKEN=true if something else controls who can reach it)",
     )

@@ -97,7 +97,7 @@ class Direct:
         except ArtifactError:
             return None
         except Exception:
-            log.exception("a mistake of ours on the direct way; the request goes the other way")
+            log.exception("internal error on the direct path; the ordinary path answers the request")
             return None
         self._metrics.page_ended(len(page), found.failures)
         access.page_ended(len(page), found.failures.total())

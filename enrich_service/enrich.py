@@ -237,7 +237,9 @@ class Enricher:
                 rows.numeric[flagged], rows.categorical[flagged], predictions.closest[flagged], unknown[flagged]
             )
         except RUNTIME_ERRORS as error:
-            log.warning("no reasons for %d rows, their verdicts stand: %s", len(flagged), first_line(error))
+            log.warning(
+                "cannot compute reasons for %d rows, their verdicts are kept: %s", len(flagged), first_line(error)
+            )
             return {}
         return dict(zip(flagged.tolist(), texts, strict=True))
 

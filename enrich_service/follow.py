@@ -42,7 +42,7 @@ class Follower(threading.Thread):
             except OSError:
                 return  # the parent is gone, and gunicorn ends this worker
             except Exception as error:  # noqa: BLE001  the thread must live: without it this worker follows no more
-                log.error("the new model did not arrive whole, the old one stays: %s", _reason(error))
+                log.error("the new model did not arrive complete, the old one stays active: %s", _reason(error))
                 continue
             wanted = told or wanted
             gc.collect()  # caches refer to the model that holds them: without this its sessions would stay for long
@@ -62,7 +62,7 @@ class Follower(threading.Thread):
             self._models.switch(active, shadow)
         except Exception as error:  # noqa: BLE001  whatever is wrong with the new model, the old one answers
             problem = _reason(error)
-            log.error("a worker cannot open the new model, it serves the old one and tries again: %s", problem)
+            log.error("a worker cannot open the new model, so it serves the old one and tries again: %s", problem)
         self._channel.report(Report(number, self._models.current.artifact.version, problem))
         return problem is None
 

@@ -53,11 +53,11 @@ class Metrics:
             "request_duration_seconds", "Time from the head of a request to its answer.", ("route",), PREFIX,
             registry=r, buckets=SECONDS,
         )  # fmt: skip
-        self.refusals = Counter("refusals", "Requests not answered as asked, by error type.", ("error_type",), PREFIX,
+        self.refusals = Counter("refusals", "Requests answered with an error, by its type.", ("error_type",), PREFIX,
                                 registry=r)  # fmt: skip
         self.in_flight = Gauge("requests_in_flight", "Requests being worked on.", (), PREFIX, registry=r,
                                multiprocess_mode="livesum")  # fmt: skip
-        self.waiting = Gauge("requests_waiting", "Connections with a request that wait for a thread.", (), PREFIX,
+        self.waiting = Gauge("requests_waiting", "Connections whose request waits for a thread.", (), PREFIX,
                              registry=r, multiprocess_mode="livesum")  # fmt: skip
         self.documents = Counter("documents", "Documents answered, failed ones included.", (), PREFIX, registry=r)
         self.failures = Counter("document_failures", "Documents that got an error, by its type.", ("error_type",), PREFIX,
@@ -68,12 +68,12 @@ class Metrics:
             "novel_documents", "Documents whose novelty is above the threshold.", (), PREFIX, registry=r
         )
         self.again = Counter(
-            "cached_documents", "Documents whose result was known from an equal row.", (), PREFIX, registry=r
+            "cached_documents", "Documents answered from the cache of equal rows.", (), PREFIX, registry=r
         )
         self.warnings = Counter("warnings", "Warnings of predictions.", ("warning",), PREFIX, registry=r)
-        self.shadow = Counter("shadow_comparisons", "Verdicts of the active model beside those of its shadow.",
+        self.shadow = Counter("shadow_comparisons", "Verdicts of the active model and of its shadow.",
                               ("label", "shadow_label"), PREFIX, registry=r)  # fmt: skip
-        self.restarts = Counter("worker_restarts", "Workers that replaced another one.", (), PREFIX, registry=r)
+        self.restarts = Counter("worker_restarts", "Workers started to replace another one.", (), PREFIX, registry=r)
         self._model: ModelCounts | None = None
         # looking a child up takes longer than counting
         self._requests_of, self._duration_of = cache(self.requests.labels), cache(self.duration.labels)
@@ -154,12 +154,10 @@ class ModelCounts:
 
     def families(self) -> Iterable[Metric]:
         """The model, and how far its input has drifted."""
-        yield InfoMetricFamily(
-            f"{PREFIX}_model", "The model that answers.", {"id": self._name, "version": self._version}
-        )
+        yield InfoMetricFamily(f"{PREFIX}_model", "The model in use.", {"id": self._name, "version": self._version})
         documents, psi = self._drift.psi()
         yield GaugeMetricFamily(
-            f"{PREFIX}_drift_documents", "Documents of the last 24 hours that the drift is told by.", documents
+            f"{PREFIX}_drift_documents", "Documents of the last 24 hours from which the drift is computed.", documents
         )
         drift = GaugeMetricFamily(
             f"{PREFIX}_input_drift_psi", "Population stability index of a feature against training.", labels=["feature"]

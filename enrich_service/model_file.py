@@ -75,7 +75,7 @@ def refuse_unpinned(model: ModelFile, digests: Collection[str]) -> None:
     if digests and model.sha256 not in digests:
         raise ArtifactError(
             f"{model.path} has the SHA-256 {model.sha256}, which is not in OVERSIGHT_MODEL_SHA256 ({', '.join(sorted(digests))}); "
-            f"serve the artifact that is pinned, or add this digest to the variable and start the service anew"
+            f"serve the artifact that is pinned, or add this digest to the variable and restart the service"
         )
 
 

@@ -51,7 +51,7 @@ def refuse_binary(header: str | None) -> None:
     """
     if header is not None:
         raise invalid(
-            f"the header {BINARY_HEADER} announces binary tensors, and this service takes tensors in the JSON only; "
+            f"the header {BINARY_HEADER} announces binary tensors, but this service accepts tensors only inside the JSON; "
             f"in tritonclient: set_data_from_numpy(..., binary_data=False)"
         )
 
@@ -99,7 +99,7 @@ def _inputs(data: dict[str, Any], contract: ModelContract) -> dict[str, Tensor]:
         if one.name not in known:
             raise invalid(f"{one.path}.name is {shorten(one.name)}; the model takes {_list(known)}")
         if one.name in sent:
-            raise invalid(f"{one.path}.name is {one.name!r} a second time; send each input once")
+            raise invalid(f"{one.path}.name is {one.name!r} twice; send each input once")
         sent[one.name] = one
     missing = [name for name in known if name not in sent]
     if missing:
@@ -120,7 +120,7 @@ def _outputs(items: Any, contract: ModelContract) -> list[str]:
         if item["name"] not in known:
             raise invalid(f"{path}.name is {shorten(item['name'])}; the model answers {_list(known)}")
         if item["name"] in wanted:
-            raise invalid(f"{path}.name is {item['name']!r} a second time; ask for each output once")
+            raise invalid(f"{path}.name is {item['name']!r} twice; ask for each output once")
         if parameters(path, item).get("binary_data") is True:
             raise invalid(
                 f"{path}.parameters asks for binary data, and this service answers in JSON only; "
@@ -142,7 +142,7 @@ def infer(artifact: Artifact, asked: Request) -> dict[str, Any]:
         finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
         if not finite.all():
             raise invalid(
-                f"the model has no finite {name!r} for row {int(np.argmin(finite))}; "
+                f"the model gives no finite {name!r} for row {int(np.argmin(finite))}; "
                 f"its values are too far from what the model was trained on"
             )
     answer: dict[str, Any] = {"model_name": artifact.contract.name, "model_version": artifact.version}
@@ -168,8 +168,8 @@ def _run(artifact: Artifact, asked: Request) -> dict[str, Output]:
     except RUNTIME_ERRORS:
         artifact.probe()
         raise invalid(
-            "the model fails on these values and answers others; send the rows in parts to find which, "
-            "or ask /v1/enrich, which says so of each document"
+            "the model fails on some of these values; send fewer rows at once to find which, "
+            "or use /v1/enrich, which reports an error for each document"
         ) from None
     return {PROBABILITIES_OUTPUT: probabilities} | ({} if novelty is None else {NOVELTY_OUTPUT: novelty})
 

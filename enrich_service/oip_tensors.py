@@ -62,7 +62,7 @@ def tensor(position: int, item: Any) -> Tensor:
     for key in NOT_OFFERED:
         if key in item.get("parameters", {}):
             raise invalid(
-                f"{path}.parameters has {key!r}, and this service takes tensors in the JSON only; "
+                f"{path}.parameters has {key!r}, but this service accepts tensors only inside the JSON; "
                 f"send `data` (in tritonclient: set_data_from_numpy(..., binary_data=False))"
             )
     for key in ("name", "shape", "datatype", "data"):

@@ -77,7 +77,7 @@ def _zero(name: str) -> bytes:
 def _used(node: memoryview, depth: int) -> Iterator[str]:
     """Names that a node reads; the graphs in its attributes may read the outer graph's values too."""
     if depth == 0:
-        raise NotOnnxError(f"its graphs stand more than {MAX_DEPTH} deep in each other")
+        raise NotOnnxError(f"its graphs are nested more than {MAX_DEPTH} deep")
     yield from _names(node, _NODE_INPUT)
     for number, attribute in fields(node):
         if number != _NODE_ATTRIBUTE or not isinstance(attribute, memoryview):

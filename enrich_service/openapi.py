@@ -19,24 +19,24 @@ OPENAPI = "3.1.0"
 JSON = "application/json"
 METRICS = "/metrics"
 DESCRIPTION = (
-    "Predictions for documents. Bodies are JSON in UTF-8, packed with `Content-Encoding: gzip` if the client likes. "
+    "Predictions for documents. Bodies are JSON in UTF-8, optionally compressed (`Content-Encoding: gzip`). "
     'A request that is refused as a whole gets `{"error": {"type", "message"}}`, below /v2 `{"error": "text"}`.'
 )
 _ENRICH, _PROTOCOL, _OPERATIONS = "enrich", "open inference protocol", "operations"
 
 REFUSALS = {
-    400: "The body is no JSON, no gzip, cut short, or says something that cannot be answered; the message names the place. "
-    "Or `X-Forwarded-Proto` came from no trusted proxy.",
-    401: "No or a wrong bearer token.",
-    403: "No token is asked for, and a web page of another site sent this.",
+    400: "The body is not JSON or not gzip, is incomplete, or asks for something that this service cannot do; the message names the place. "
+    "Or `X-Forwarded-Proto` came from an address that is not a trusted proxy.",
+    401: "The bearer token is missing or wrong.",
+    403: "The service needs no token, and a web page of another site sent this request.",
     408: "The body took too long to arrive.",
     404: "No such model, or no such version of it.",
     413: "The body is too large, or holds too many documents; the message names the limit.",
-    415: "Another Content-Type or Content-Encoding.",
-    421: "No token is asked for, and `Host` is no name of this service.",
-    422: "JSON of another shape; the message names the path.",
+    415: "This Content-Type or Content-Encoding is not supported.",
+    421: "The service needs no token, and it does not accept this `Host`.",
+    422: "The JSON has the wrong shape; the message names the path.",
     429: "Too many wrong tokens came from this address; `Retry-After` says how long to wait.",
-    503: "It cannot be answered now; `Retry-After` says when to try again.",
+    503: "The service cannot answer now; `Retry-After` says when to try again.",
 }
 """What a refusal of each status means."""
 _HEADERS = {
@@ -78,7 +78,7 @@ def _of_models(path: str, of_which: str) -> tuple[Operation, ...]:
     return (
         Operation(path, "get", f"Inputs and outputs of {of_which}", _PROTOCOL, "ModelMetadata", refuses=(404,)),
         Operation(
-            f"{path}/ready", "get", f"Whether {of_which} answers a row, tried now", _PROTOCOL, "ModelReady", refuses=(404, 503)
+            f"{path}/ready", "get", f"Whether {of_which} answers a test row now", _PROTOCOL, "ModelReady", refuses=(404, 503)
         ),
         Operation(
             f"{path}/infer", "post", f"Run the graph of {of_which} over tensors", _PROTOCOL, "InferResponse",
@@ -92,14 +92,14 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/enrich", "post", "One partial document, or one error, for each document, in the same order", _ENRICH,
         "EnrichResponse", takes="EnrichRequest", refuses=(*_WITH_BODY, 422, 503),
     ),
-    Operation("/v1/model", "get", "Which model this is, the fields that it reads, its figures, its contract", _ENRICH, "ModelPage"),
-    Operation("/v2/health/live", "get", "Whether the process answers", _PROTOCOL, "Live", open=True),
-    Operation("/v2/health/ready", "get", "Whether the model answers a row, tried now", _PROTOCOL, "Ready", refuses=(503,), open=True),
+    Operation("/v1/model", "get", "Name, fields, figures and contract of the model", _ENRICH, "ModelPage"),
+    Operation("/v2/health/live", "get", "Whether the process is running", _PROTOCOL, "Live", open=True),
+    Operation("/v2/health/ready", "get", "Whether the model answers a test row now", _PROTOCOL, "Ready", refuses=(503,), open=True),
     Operation("/v2", "get", "Name, version and extensions of the server", _PROTOCOL, "Server"),
     *_of_models("/v2/models/{name}", "a model"),
     *_of_models("/v2/models/{name}/versions/{version}", "a version of a model"),
     Operation("/openapi.json", "get", "This description", _OPERATIONS, None),
-    Operation(METRICS, "get", "Counters of all workers, as Prometheus reads them", _OPERATIONS, None, media_type="text/plain"),
+    Operation(METRICS, "get", "Counters of all workers, in Prometheus format", _OPERATIONS, None, media_type="text/plain"),
 )  # fmt: skip
 """Every route of the application."""
 

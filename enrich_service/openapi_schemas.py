@@ -24,7 +24,7 @@ BOOLEAN: Schema = {"type": "boolean"}
 OBJECT: Schema = {"type": "object"}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 LIKELY: Schema = {"type": "string", "pattern": "^.+ (0\\.\\d{3}|1\\.000)$", "examples": ["neptune 0.931"]}
-PARAMETERS: Schema = {"type": "object", "description": "Taken, and changes nothing."}
+PARAMETERS: Schema = {"type": "object", "description": "Accepted and ignored."}
 VERSION: Schema = {"type": "string", "pattern": f"^[0-9a-f]{{{VERSION_DIGITS}}}$"}
 DOCUMENT_ERRORS = (
     "missing_feature", "not_a_number", "not_finite", "not_a_word", "invalid_feature", "ambiguous_field",
@@ -80,7 +80,7 @@ def _of_enrich(contract: ModelContract, version: str, max_documents: int) -> dic
     """`POST /v1/enrich`: what a document is, and the partial document that comes back for it."""
     source = {
         **OBJECT,
-        "description": f"The document's fields, nested or dotted; read are: {', '.join(contract.fields)}",
+        "description": f"The document's fields, nested or dotted; the model reads: {', '.join(contract.fields)}",
     }
     return {
         "EnrichRequest": {

@@ -135,7 +135,7 @@ def read_pointer(folder: Path) -> Pointer:
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     except (ValueError, RecursionError):
-        raise _damaged(path, "is no JSON") from None
+        raise _damaged(path, "is not JSON") from None
     return _checked(path, data)
 
 
@@ -209,7 +209,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _checked(path: Path, data: Any) -> Pointer:
     if not isinstance(data, dict):
-        raise _damaged(path, "is no JSON object")
+        raise _damaged(path, "is not a JSON object")
     written = data.get("format")
     if type(written) is int and written > FORMAT:
         raise ArtifactError(
@@ -220,16 +220,16 @@ def _checked(path: Path, data: Any) -> Pointer:
         raise _damaged(path, f"has format {shorten(written)}, this Oversight reads {FORMAT}")
     previous, foreign = data.get("previous", []), data.get("foreign", False)
     if not isinstance(previous, list):
-        raise _damaged(path, f"has `previous` {shorten(previous)}, which is no list")
+        raise _damaged(path, f"has `previous` {shorten(previous)}, which is not a list")
     if not isinstance(foreign, bool):
-        raise _damaged(path, f"has `foreign` {shorten(foreign)}, which is no boolean")
+        raise _damaged(path, f"has `foreign` {shorten(foreign)}, which is not a boolean")
     for name, value in (
         ("active", data.get("active")),
         ("shadow", data.get("shadow")),
         *(("previous", v) for v in previous),
     ):
         if value is not None and not (isinstance(value, str) and _VERSION.fullmatch(value)):
-            raise _damaged(path, f"has {shorten(value)} as `{name}`, which is no version")
+            raise _damaged(path, f"has {shorten(value)} as `{name}`, which is not a version")
     return Pointer(data.get("active"), tuple(filter(None, previous)), data.get("shadow"), foreign)
 
 

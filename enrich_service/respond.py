@@ -71,7 +71,7 @@ def _http_error(problem: HTTPException) -> Response:
     status = problem.code or 500
     words = {
         404: f"there is nothing at {request.path[:100]!r}; GET /openapi.json lists the routes",
-        405: f"{request.method[:20]} is not for {request.path[:100]!r}; allowed: "
+        405: f"{request.method[:20]} is not allowed for {request.path[:100]!r}; use "
         + ", ".join(sorted(getattr(problem, "valid_methods", None) or ())),
     }
     said = words.get(status, problem.description or problem.name)
@@ -85,4 +85,4 @@ def _http_error(problem: HTTPException) -> Response:
 def _our_fault(problem: Exception) -> Response:
     """A mistake of ours: the trace goes to the log, never to a client."""
     log.error("a request failed inside the service", exc_info=problem)
-    return error(500, "internal_error", "the service failed on this request; the log of the service has the trace")
+    return error(500, "internal_error", "the service failed on this request; its log has the traceback")

@@ -183,8 +183,6 @@ class Worker(worker.Worker):
                 sys.exit(0)
             if self.age <= self.app.config.workers:
                 raise
-            log.error(
-                "a new worker cannot start (%s: %s); another is tried in %d s", type(error).__name__, error, AGAIN_S
-            )
+            log.error("a new worker cannot start (%s: %s); trying again in %d s", type(error).__name__, error, AGAIN_S)
             time.sleep(AGAIN_S)
             sys.exit(1)  # with gunicorn's own number for this, the whole service would end

@@ -50,7 +50,7 @@ class Shadow:
         except ArtifactError as error:
             self._say(f"{error}")
         except Exception as error:
-            log.exception("a mistake of ours in the shadow")
+            log.exception("internal error in the shadow")
             self._say(type(error).__name__)
         return [dict(result) for result in results]
 
@@ -84,7 +84,7 @@ class Shadow:
         if now_s >= self._silent_until_s:
             self._silent_until_s = now_s + SAY_EVERY_S
             log.error(
-                "the shadow %s does not answer, results go without it (%s); switch it off with `oversight model shadow --off`",
+                "the shadow %s fails (%s), so results lack its answer; switch it off with `oversight model shadow --off`",
                 self.model["version"],
                 why,
                 extra={"event.action": "shadow-failed", "oversight.shadow.model.version": self.model["version"]},

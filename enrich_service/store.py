@@ -76,7 +76,7 @@ class ModelStore:
     def __init__(self, folder: Path, *, digests: Collection[str] = ()) -> None:
         if folder.is_file():
             raise ArtifactError(
-                f"{folder} is an artifact and no model folder, which several versions need; name a folder with --model, "
+                f"{folder} is an artifact, not a model folder; to keep several versions, name a folder with --model, "
                 f"or set OVERSIGHT_MODEL to it"
             )
         self.folder, self._digests = folder, digests
@@ -112,7 +112,7 @@ class ModelStore:
         """
         if not is_model_folder(self.folder):
             raise ArtifactError(
-                f"{self.folder} is no model folder; make it one with `oversight model --model {self.folder} add FILE`"
+                f"{self.folder} is not a model folder; make it one with `oversight model --model {self.folder} add FILE`"
             )
         return read_pointer(self.folder)
 
@@ -131,7 +131,7 @@ class ModelStore:
             why = self._difference(model, pointer.active)
             if why is not None and not foreign:
                 raise ArtifactError(
-                    f"version {model.version} {why}; run {hints.run('provision')} with it first, and then give --foreign as well"
+                    f"version {model.version} {why}; run {hints.run('provision')} with it first, then add --foreign"
                 )
             if pointer.active == model.version:
                 now = replace(pointer, foreign=foreign)
@@ -152,7 +152,7 @@ class ModelStore:
             if not pointer.previous:
                 raise ArtifactError(
                     f"there is nothing to roll back to in {self.folder}: no version was active before "
-                    f"{pointer.active or 'the first'}; `oversight model list` shows those there"
+                    f"{pointer.active or 'the first'}; `oversight model list` shows the versions"
                 )
             model = read_version(self.folder, pointer.previous[0])
             refuse_unpinned(model, self._digests)
@@ -180,7 +180,7 @@ class ModelStore:
             problem = unreadable_beside(model.contract, read_version(self.folder, pointer.active).contract)
             if problem is not None:
                 raise ArtifactError(
-                    f"version {model.version} {problem}; clients would not send them, so it cannot be its shadow"
+                    f"version {model.version} {problem}; clients would not send them, so it cannot be the shadow"
                 )
             return self._point(pointer, replace(pointer, shadow=model.version))
 
@@ -196,9 +196,7 @@ class ModelStore:
         if not found and Path(name).exists():
             return self.add(Path(name))
         if not found and not re.fullmatch(r"[0-9a-f]{4,64}", name):
-            raise ArtifactError(
-                f"there is no file {name}, and a version is no such word; `oversight model list` shows those there"
-            )
+            raise ArtifactError(f"{name} is neither a file nor a version; `oversight model list` shows the versions")
         raise unknown_version(self.folder, name)
 
     def _difference(self, model: ModelFile, active: str | None) -> str | None:

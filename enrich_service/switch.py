@@ -111,7 +111,7 @@ class Switch:
             if chosen.versions != self.chosen.versions:
                 self._trial = _Trial(chosen, TryOut(chosen.models, limit_s=self._limit_s), began_s)
             elif asked:
-                log.info("asked for a look at the model: version %s is served already", chosen.active.version)
+                log.info("looked for a new model: version %s is already served", chosen.active.version)
         except Exception as error:  # noqa: BLE001  whatever is in the folder, this process and its workers go on
             self._refused(_reason(error))
 
@@ -145,7 +145,7 @@ class Switch:
                     line.channel.tell(self.chosen, self.round)
                     line.told = self.round
                 except OSError as error:
-                    log.warning("a worker could not be told of the new model (%s); trying again", error.strerror)
+                    log.warning("could not tell a worker about the new model (%s); trying again", error.strerror)
         if self._settled or not lines:
             return
         behind = sum(line.serves != self.round for line in lines)
@@ -154,7 +154,7 @@ class Switch:
             self._switched()
         elif not self._late and time.monotonic() - self._began_s > LATE_S:
             self._late = True
-            log.warning("%d of %d workers do not serve version %s after %.0f s; their own lines say why",
+            log.warning("%d of %d workers do not serve version %s after %.0f s; their log lines say why",
                         behind, len(lines), self.chosen.active.version, LATE_S)  # fmt: skip
 
     def _pointer(self) -> Pointer | None:
@@ -192,7 +192,7 @@ class Switch:
         if why is not None and not allowed:
             raise ArtifactError(
                 f"{model.path} {why}; run {hints.run('provision')} with it, then `oversight model activate {model.version} --foreign`, "
-                f"or start the service anew where there is no model folder"
+                f"or restart the service if it has no model folder"
             )
 
     def _tried(self, chosen: Chosen, problems: list[str | None]) -> Chosen:
@@ -206,7 +206,7 @@ class Switch:
     def _refused(self, why: str) -> None:
         active = self.chosen.active
         log.error(
-            "the model is not switched, version %s stays: %s",
+            "the model was not switched, version %s stays active: %s",
             active.version,
             why,
             extra={"event.action": "model-refused", "event.outcome": "failure", **facts(self.chosen)},
@@ -216,7 +216,7 @@ class Switch:
         (active, shadow), took_s = self.chosen.versions, time.monotonic() - self._began_s
         was = "" if active == self._before.active.version else f" in place of {self._before.active.version}"
         log.info(
-            "serving version %s of %s%s%s; all workers after %.1f s",
+            "serving version %s of %s%s%s; all workers switched after %.1f s",
             active,
             self.chosen.active.contract.name,
             was,
@@ -240,11 +240,11 @@ def _reason(error: Exception) -> str:
     """Why a model is refused; a fault that no artifact should cause is named by its type as well."""
     if isinstance(error, ArtifactError):
         return str(error)
-    return f"{type(error).__name__}: {str(error)[:200]}; send the service a SIGHUP to have it look again"
+    return f"{type(error).__name__}: {str(error)[:200]}; send the service a SIGHUP to try again"
 
 
 def _no_shadow(why: str) -> None:
-    log.error("no shadow answers beside the active model: %s", why, extra={"event.action": "shadow-refused"})
+    log.error("no shadow runs beside the active model: %s", why, extra={"event.action": "shadow-refused"})
 
 
 def _signature(path: Path) -> Signature:

@@ -51,13 +51,13 @@ def inflate(body: bytes, encoding: str, *, max_bytes: int) -> bytes:
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise RequestError(
-            415, "unsupported_encoding", f"Content-Encoding is {shorten(encoding)}, expected gzip or none at all"
+            415, "unsupported_encoding", f"Content-Encoding is {shorten(encoding)}, expected gzip, or no such header"
         )
     unpacker = zlib.decompressobj(GZIP_WINDOW)
     try:
         data = unpacker.decompress(body, max_bytes + 1)
     except zlib.error as error:
-        raise RequestError(400, "invalid_gzip", f"the body is no gzip ({error}); send it whole, or unpacked") from None
+        raise RequestError(400, "invalid_gzip", f"the body is not gzip ({error}); send it whole, or unpacked") from None
     if len(data) > max_bytes:
         raise too_large(max_bytes)
     if not unpacker.eof or unpacker.unused_data:

@@ -137,7 +137,7 @@ def _summary(data: memoryview) -> Summary:
 def _check(data: memoryview, message: str, depth: int, count: Iterator[int]) -> None:
     """Whether a message, and all that it holds, is in the plain form and names no other file; `count` numbers the fields."""
     if depth > MAX_DEPTH:
-        raise UnplainOnnxError(f"its messages stand more than {MAX_DEPTH} deep in each other")
+        raise UnplainOnnxError(f"its messages are nested more than {MAX_DEPTH} deep")
     known, seen = MESSAGES[message], set[int]()
     for number, value, raw in segments(data):
         if next(count) > MAX_FIELDS:

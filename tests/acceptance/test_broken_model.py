@@ -34,7 +34,7 @@ def broken_models(folder: Path) -> list[tuple[Path, list[str]]]:
     write_model(folder / "bare.onnx", None)
     return [
         (folder / "none.onnx", ["there is no model at", "OVERSIGHT_MODEL"]),
-        (folder / "text.onnx", ["is no ONNX model", "OVERSIGHT_MODEL"]),
+        (folder / "text.onnx", ["is not an ONNX model", "OVERSIGHT_MODEL"]),
         (folder / "bare.onnx", ["without Oversight's contract", "`oversight convert`"]),
         (folder / "empty", ["no version is active", "`oversight model activate FILE`"]),
         (folder / "folder", ["is a folder", "OVERSIGHT_MODEL"]),

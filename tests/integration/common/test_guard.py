@@ -94,7 +94,7 @@ def test_who_guesses_is_told_to_wait_and_who_knows_is_not(guarded: Guarded) -> N
 
 def test_plain_http_to_other_machines_is_a_warning(guarded: Guarded) -> None:
     """The token can be read on the way."""
-    assert "is plain HTTP to other machines" in guarded.log.read_text(encoding="utf-8")
+    assert "serves plain HTTP to other machines" in guarded.log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_another_sender_of_such_a_header_is_told_what_to_set(
             status, body, _ = ask(f"{url}{path}")
             assert status == 400
             message = json.loads(body)["error"]["message"]
-            assert f"{header} came from {STRANGER}, which is no trusted proxy" in message
+            assert f"{header} came from {STRANGER}, which is not a trusted proxy" in message
             assert setting in message
             assert ask(f"{url}{health}")[0] == 200
 

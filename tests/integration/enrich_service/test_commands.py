@@ -91,5 +91,5 @@ def test_a_command_on_a_plain_artifact_says_that_it_needs_a_folder(turbine_model
     """One line, and what to set."""
     ended = oversight("model", "list", OVERSIGHT_MODEL=str(turbine_model))
     assert ended.returncode == 64
-    assert "is an artifact and no model folder" in ended.stderr
+    assert "is an artifact, not a model folder" in ended.stderr
     assert ended.stderr.count("\n") == 1

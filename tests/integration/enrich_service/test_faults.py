@@ -90,7 +90,7 @@ def test_a_hangup_leaves_the_workers_and_their_connections(mortal: Service) -> N
         before = mortal.workers()
         assert _lives(kept)
         mortal.process.send_signal(signal.SIGHUP)
-        assert until(lambda: "is served already" in mortal.log.read_text(encoding="utf-8"))
+        assert until(lambda: "is already served" in mortal.log.read_text(encoding="utf-8"))
         assert _lives(kept)
         assert mortal.workers() == before
 

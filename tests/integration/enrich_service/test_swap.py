@@ -167,8 +167,8 @@ def _foreign(folder: Path) -> bytes:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (_garbage, "is no ONNX model"),
-        (_cut, "is no ONNX model"),
+        (_garbage, "is not an ONNX model"),
+        (_cut, "is not an ONNX model"),
         (_nonsense, "refuses the graph"),
         (_foreign, "is the model 'windmill', and 'turbine' is active"),
     ],
@@ -186,7 +186,7 @@ def test_what_cannot_be_served_is_refused_in_one_line_and_the_old_one_stays(
     assert live.all_serve(live.versions[0])
     said, *more = live.errors()[before:]
     assert more == [], "it is said once"
-    assert said.startswith(f"the model is not switched, version {live.versions[0]} stays: ")
+    assert said.startswith(f"the model was not switched, version {live.versions[0]} stays active: ")
     assert why in said
 
 
@@ -231,8 +231,8 @@ def _outside_by_a_long_tag(data: bytes) -> bytes:
 HOSTILE: list[tuple[str | Callable[[bytes], bytes], str]] = [
     (_with_severity("1e999"), "`severity` is inf; write a whole number"),
     (_with_severity("1" + "0" * 400), "has 401 digits"),
-    (_with_severity("NaN"), "NaN is no number of JSON"),
-    (_with_severity("-Infinity"), "-Infinity is no number of JSON"),
+    (_with_severity("NaN"), "NaN is not a JSON number"),
+    (_with_severity("-Infinity"), "-Infinity is not a JSON number"),
     (
         _contract(novelty_threshold=0).replace('"novelty_threshold": 0', '"novelty_threshold": 1' + "0" * 400),
         "401 digits",
@@ -243,19 +243,19 @@ HOSTILE: list[tuple[str | Callable[[bytes], bytes], str]] = [
     ),
     (_contract(heldout={"x": 0}).replace('"x": 0', '"x": 1' + "0" * 5_000), "has 5001 digits"),
     (_contract(heldout={"x": 2**63}), "more than 64 bits"),
-    ("[" * 200_000, "too many lists or objects in each other"),
-    ('{"a":' * 100_000, "too many lists or objects in each other"),
+    ("[" * 200_000, "its lists or objects are nested too deeply"),
+    ('{"a":' * 100_000, "its lists or objects are nested too deeply"),
     ("x" * 100_000_000, "its metadata has more than"),
     ("[" + "1," * 3_000_000 + "1]", "not a JSON object"),
     (_label(name="\ud800"), "control character U+D800"),
-    (_label(name="unknown"), "this is the verdict on rows that are like nothing"),
+    (_label(name="unknown"), "this name is the verdict on rows unlike anything"),
     (_label(name=""), "a label has an empty `name`"),
     (_feature(field="oversight.status"), "is written by Oversight"),
     (_feature(field="turbine"), "is the parent of"),
     (_feature(name="label"), "is the name of the column of the label"),
     (_feature(minimum=9, maximum=1), "`minimum` is 9 and above `maximum`, 1"),
     (_contract(name="../../x"), "becomes part of paths"),
-    (_deep, "messages stand more than"),
+    (_deep, "messages are nested more than"),
     (_outside_by_a_long_tag, "a tag of more than 32 bits"),
 ]
 """Artifacts of somebody who wants to end the service, or to read its files; and what the log says of each."""
@@ -278,7 +278,7 @@ def test_no_artifact_in_the_folder_ends_the_service(live: Live) -> None:
         live.point(active=version)
         assert until(lambda n=before: len(live.errors()) > n), why  # type: ignore[misc]
         said = live.errors()[before]
-        assert said.startswith(f"the model is not switched, version {live.versions[0]} stays: "), why
+        assert said.startswith(f"the model was not switched, version {live.versions[0]} stays active: "), why
         assert why in said
         assert len(said) < 4_000
         assert live.serves() == live.versions[0]

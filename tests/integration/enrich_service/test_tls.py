@@ -119,7 +119,7 @@ def test_a_renewed_certificate_is_used_without_a_restart(turbine_model: Path, fo
         assert ask(service, folder, ca="next").model.id == "turbine"
         (folder / "renewed.pem").write_text("no certificate", encoding="utf-8")
         assert ask(service, folder, ca="next").model.id == "turbine"
-        assert until(lambda: "certificate of before is still used" in service.log.read_text(encoding="utf-8"))
+        assert until(lambda: "previous certificate stays in use" in service.log.read_text(encoding="utf-8"))
         for kind in ("key", "pem"):
             shutil.copy(folder / f"server.{kind}", folder / f"renewed.{kind}")
         assert ask(service, folder).model.id == "turbine"
@@ -130,8 +130,8 @@ def test_a_renewed_certificate_is_used_without_a_restart(turbine_model: Path, fo
     [
         ("server.pem", "", "only one of OVERSIGHT_SERVE_TLS_CERT and OVERSIGHT_SERVE_TLS_KEY is set; set both"),
         ("gone.pem", "server.key", "gone.pem cannot be read (no such file"),
-        ("server.pem", "client.key", "are no certificate and key that belong together (key values mismatch)"),
-        ("server.key", "server.key", "are no certificate and key that belong together"),
+        ("server.pem", "client.key", "are not a certificate and its key (key values mismatch)"),
+        ("server.key", "server.key", "are not a certificate and its key"),
     ],
 )
 def test_a_bad_certificate_is_one_line_at_the_start(

@@ -251,7 +251,7 @@ def test_evaluate_refuses_what_is_no_artifact(tmp_path: Path) -> None:
     onnx.save(shipped, tmp_path / "other.onnx")
     for name, words in (
         ("none.onnx", "there is no model at"),
-        ("text.onnx", "is no ONNX model"),
+        ("text.onnx", "is not an ONNX model"),
         ("bare.onnx", "without Oversight's contract"),
         ("other.onnx", "has the families flood, which KDD Cup 99 has not"),
     ):

@@ -51,5 +51,5 @@ def test_an_absent_field_gives_the_default() -> None:
 )
 def test_two_spellings_of_one_field_are_refused(document: dict[str, Any]) -> None:
     path = ".".join(next(iter(leaves(document)))[0].split("."))
-    with pytest.raises(AmbiguousFieldError, match="keep one spelling"):
+    with pytest.raises(AmbiguousFieldError, match="keep the nested spelling"):
         lookup(document, path)

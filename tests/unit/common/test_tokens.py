@@ -92,7 +92,7 @@ def test_a_file_that_goes_bad_leaves_the_last_good_tokens(file: Path, damage: st
     assert not some.allow(b"")
     errors = [record for record in said.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
-    assert "still hold" in errors[0].getMessage()
+    assert "previous tokens stay valid" in errors[0].getMessage()
     assert "hush" not in errors[0].getMessage()
 
 

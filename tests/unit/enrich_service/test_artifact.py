@@ -91,13 +91,13 @@ def _one_input_more(model: Any) -> None:
         (_operator_of_another_domain, "ONNX Runtime .* refuses the graph .*com.example"),
         (_external, "external data"),
         (_external_in_a_constant_node, "external data"),
-        (_softmax_is_gone, "probabilities that are no numbers from 0 to 1"),
-        (_other_constant("one", 5.0), "a novelty that is no number from 0 to 1"),
-        (_other_constant("bias", [np.nan, 0, 0]), "probabilities that are no numbers"),
+        (_softmax_is_gone, "probabilities that are not numbers from 0 to 1"),
+        (_other_constant("one", 5.0), "a novelty that is not a number from 0 to 1"),
+        (_other_constant("bias", [np.nan, 0, 0]), "probabilities that are not numbers"),
         (_other_constant("bias", [0, 0, 0, 0, 0, 0]), "does not answer a row"),
         (_probabilities_renamed, "output 'probabilities' is missing, the graph has novelty, scores"),
         (_one_row_only, r"input 'numeric' is tensor\(float\) of shape \(1, 2\), the contract says .*\(any, 2\)"),
-        (_one_input_more, "asks for an input 'weather'"),
+        (_one_input_more, "needs an input 'weather'"),
     ],
 )
 def test_a_graph_that_cannot_answer_is_refused(tmp_path: Path, change: Callable[[Any], None], said: str) -> None:
@@ -191,7 +191,7 @@ def test_what_is_no_onnx_is_refused(tmp_path: Path, data: bytes) -> None:
     """A Keras file, an archive, an empty download."""
     path = tmp_path / "model.onnx"
     path.write_bytes(data)
-    with pytest.raises(ArtifactError, match="is no ONNX model"):
+    with pytest.raises(ArtifactError, match="is not an ONNX model"):
         load(path)
 
 

@@ -130,7 +130,7 @@ def test_a_failing_shadow_never_fails_a_request(
         first, second = serving.enrich(PAGE), serving.enrich(PAGE)
     assert first == second == Enricher(turbine).enrich(PAGE)
     said = [record.getMessage() for record in caplog.records]
-    assert sum("does not answer, results go without it" in line for line in said) == 1
+    assert sum("so results lack its answer" in line for line in said) == 1
     assert any("oversight model shadow --off" in line for line in said)
 
 

@@ -149,14 +149,14 @@ def test_a_pinned_digest_keeps_others_out(tmp_path: Path, files: list[Path]) -> 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (b"", "is no JSON"),
-        (b"[" * 60_000, "is no JSON"),
-        (b"[]", "is no JSON object"),
+        (b"", "is not JSON"),
+        (b"[" * 60_000, "is not JSON"),
+        (b"[]", "is not a JSON object"),
         (b"{}", "has format None"),
-        (b'{"format": 1, "active": "../../etc/passwd"}', "is no version"),
-        (b'{"format": 1, "active": 5}', "is no version"),
-        (b'{"format": 1, "active": null, "previous": 7}', "which is no list"),
-        (b'{"format": 1, "active": null, "foreign": 7}', "which is no boolean"),
+        (b'{"format": 1, "active": "../../etc/passwd"}', "is not a version"),
+        (b'{"format": 1, "active": 5}', "is not a version"),
+        (b'{"format": 1, "active": null, "previous": 7}', "which is not a list"),
+        (b'{"format": 1, "active": null, "foreign": 7}', "which is not a boolean"),
     ],
 )
 def test_a_damaged_pointer_is_told_in_one_line(store: ModelStore, text: bytes, why: str) -> None:
