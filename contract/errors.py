@@ -4,7 +4,7 @@ OversightError
 ├── DocumentError            the document's fault: it is marked `failed`, its neighbours go on
 │   ├── MissingFeatureError  a feature of the model is not in the document
 │   ├── InvalidFeatureError  a feature is there and the model cannot compute with it
-│   │   ├── NotANumberError      something else stands where a number belongs
+│   │   ├── NotANumberError      a feature that must be a number is something else
 │   │   ├── NotFiniteError       a number is infinite, or too large for 32 bits
 │   │   └── NotAWordError        something else stands where a word belongs
 │   └── AmbiguousFieldError  one field is spelled nested and dotted in the same document

@@ -44,7 +44,7 @@ class Capabilities:
         wanted = {
             "data stream": (
                 self.data_streams,
-                "one plain index of the same name stands in: it never rolls over, so old events are deleted by query",
+                "one plain index of the same name is used instead: it never rolls over, so old events are deleted by query",
             ),
             "index.mode: standard": (
                 self.index_mode,
@@ -52,21 +52,21 @@ class Capabilities:
             ),
             f"retention (OVERSIGHT_RETENTION={retention})": (
                 self.lifecycle or not retention,
-                "nothing is deleted by itself: delete old events with a job of your own",
+                "no event is deleted automatically: delete old events with a job of your own",
             ),
             "data stream lifecycle": (
                 self.lifecycle or not self.data_streams,
-                "the stream begins no new index by itself: let a job of your own call `_rollover`",
+                "the stream does not roll over automatically: call `_rollover` from a job of your own",
             ),
             "security": (
                 self.security,
-                "no roles and no API keys: everybody who reaches it may read and change everything, so let it listen on this "
-                "machine only, or turn security on",
+                "no roles and no API keys: everyone who can reach the cluster may read and change everything; "
+                "let it listen on this machine only, or turn security on",
             ),
             "failure store": (
                 self.failure_store,
-                "what the mapping refuses is answered 400; `oversight ship` stores it once more as failed, "
-                "another shipper may lose it",
+                "a document that the mapping rejects gets a 400; `oversight ship` stores it again as failed, "
+                "other shippers may lose it",
             ),
         }
         return [Omission(what, cost) for what, (there, cost) in wanted.items() if not there]
@@ -113,7 +113,11 @@ def _simulated(es: Elasticsearch, template: Mapping[str, Any], **more: Any) -> M
 
 
 def _takes_pipeline_meta(es: Elasticsearch) -> bool:
-    pipeline = {"description": "asks whether `_meta` is taken", "_meta": {"managed_by": "oversight"}, "processors": []}
+    pipeline = {
+        "description": "checks whether `_meta` is accepted",
+        "_meta": {"managed_by": "oversight"},
+        "processors": [],
+    }
     body = {"pipeline": pipeline, "docs": [{"_source": {}}]}
     return _simulates(call(es, "POST", "/_ingest/pipeline/_simulate", body, allow=(400,)))
 

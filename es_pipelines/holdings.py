@@ -41,18 +41,18 @@ def held(es: Elasticsearch, name: str, failures: Collection[str] = ()) -> str:
     silent = int(shards.get("total", 0)) - int(shards.get("successful", 0))
     if silent > 0:
         return (
-            f"{silent} of its {shards['total']} shards do not answer, so nobody can say what it holds; mend that and run it "
-            f"again, or --with-data removes it"
+            f"{silent} of its {shards['total']} shards do not answer, so its documents cannot be counted; fix that and run it "
+            f"again, or remove it with --with-data"
         )
     refused = _refused(es, name) if failures else 0
     if refused is None:
-        return "its failure store cannot be read (privilege read_failure_store); --with-data removes it"
+        return "its failure store cannot be read (privilege read_failure_store); remove it with --with-data"
     total = count + refused
     if not total:
         return ""
     many = "1 document" if total == 1 else f"{total:,} documents"
     kept = f" ({refused:,} in its failure store)" if refused else ""
-    return f"it holds {many}{kept}; --with-data removes {'it' if total == 1 else 'them'}"
+    return f"it holds {many}{kept}; remove {'it' if total == 1 else 'them'} with --with-data"
 
 
 def _refused(es: Elasticsearch, name: str) -> int | None:

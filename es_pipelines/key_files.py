@@ -114,7 +114,7 @@ def _standing(path: Path, part: str, valid: Sequence[Key]) -> Key | None:
         if key.id == id_of(encoded):
             return key
     raise InputError(
-        f"{path} holds a key that Elasticsearch does not know as a valid key of this installation's {part} (ended, expired, or "
+        f"{path} holds a key that Elasticsearch does not accept for this installation's {part} (invalidated, expired, or "
         f"of another cluster); replace it with --rotate-keys, or move it away"
     )
 
@@ -128,7 +128,9 @@ def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: s
         _write(path, _text(secret, made, namespace))
     except OSError as error:
         invalidate(es, [secret.id])
-        raise InputError(f"{path} cannot be written ({error.strerror}); free the disk or name another folder") from None
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); free disk space or name another folder"
+        ) from None
     except BaseException:  # also an interrupt: a key that nobody holds must not stay
         with contextlib.suppress(Exception):
             invalidate(es, [secret.id])
@@ -146,7 +148,7 @@ def _prepare(path: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(
-            f"{path.parent} cannot be written to ({error.strerror}); name another folder with --keys, or give yourself the right"
+            f"{path.parent} cannot be written to ({error.strerror}); name another folder with --keys, or give yourself write permission"
         ) from None
 
 

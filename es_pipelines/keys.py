@@ -92,16 +92,16 @@ def make_key(es: Elasticsearch, part: Part, namespace: str, *, expiration: str |
     answer = call(es, "POST", "/_security/api_key", body, params={"refresh": "true"}, allow=(400,))
     if answer.status == 400:
         raise SettingsError(
-            f"Elasticsearch makes no API key for the {part.name} ({error_of(answer.body)[1]}); sign in with "
-            f"ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD (a key cannot make keys), and give the time of an expiry as 90d"
+            f"Elasticsearch did not create an API key for the {part.name} ({error_of(answer.body)[1]}); sign in with "
+            f"ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD (an API key cannot create API keys), and write an expiry such as 90d"
         )
     secret = Secret(answer.body["id"], answer.body["encoded"])
     try:
         missing = lacking(es.options(api_key=secret.encoded), part, namespace)
         if missing:
             raise SettingsError(
-                f"the {part.name}'s key may not do what its part does, since who made it may not: {', '.join(missing)}; "
-                f"sign in as somebody who has these privileges (`elastic` has), and run it again"
+                f"the {part.name}'s key lacks privileges that it needs, because the user who created it lacks them: {', '.join(missing)}; "
+                f"sign in as a user who has them (such as `elastic`), and run it again"
             )
     except (SettingsError, ApiError):
         invalidate(es, [secret.id])
@@ -140,8 +140,8 @@ def bring_up_to_date(es: Elasticsearch, key: Key, namespace: str) -> bool:
     }
     if call(es, "PUT", f"/_security/api_key/{key.id}", body, allow=(404,)).status == 404:
         raise SettingsError(
-            f"the {key.part}'s key {key.id} needs other privileges in this version, and only who made it can change it; "
-            f"sign in as that user, or make a new one with --rotate-keys"
+            f"the {key.part}'s key {key.id} needs other privileges in this version, and only the user who created it can change it; "
+            f"sign in as that user, or create a new key with --rotate-keys"
         )
     return True
 

@@ -188,16 +188,16 @@ class Kind(ABC):
         look = self.how_to_look(standing.name)
         if mark is None:
             return (
-                f"it has no mark of Oversight, so somebody else made it; look at it (GET {look}), then delete it "
-                f"(DELETE {look}) or take another OVERSIGHT_NAMESPACE"
+                f"it has no mark of Oversight, so someone else created it; look at it (GET {look}), then delete it "
+                f"(DELETE {look}) or choose another OVERSIGHT_NAMESPACE"
             )
         if mark.name not in ("", standing.name):
             return (
-                f"it is a copy of {mark.name} that somebody made; look at it (GET {look}), then delete it (DELETE {look}) "
-                f"or take another OVERSIGHT_NAMESPACE"
+                f"it is a copy of {mark.name} that someone made; look at it (GET {look}), then delete it (DELETE {look}) "
+                f"or choose another OVERSIGHT_NAMESPACE"
             )
         if mark.namespace not in ("", installation.namespace):
-            return f"it belongs to the installation {mark.namespace!r}; take another OVERSIGHT_NAMESPACE"
+            return f"it belongs to the installation {mark.namespace!r}; choose another OVERSIGHT_NAMESPACE"
         return ""
 
     def edited(self, standing: Standing) -> str:
@@ -211,7 +211,7 @@ def newer(mark: Mark, installation: Installation) -> str:
     """Why it is not downgraded."""
     return (
         f"Oversight {mark.version} wrote it and this is {installation.version}: it is not downgraded; "
-        f"run the newer Oversight, or take another OVERSIGHT_NAMESPACE"
+        f"run the newer Oversight, or choose another OVERSIGHT_NAMESPACE"
     )
 
 

@@ -85,14 +85,14 @@ class Live(Kind):
         if found != self.name:
             article = "an" if found[0] in "ai" else "a"
             return (
-                f"{article} {found} stands where the {self.name} should be; "
-                f"delete it, or take another OVERSIGHT_NAMESPACE"
+                f"{article} {found} exists where the {self.name} should be; "
+                f"delete it, or choose another OVERSIGHT_NAMESPACE"
             )
         if standing.mark is None:
             made = standing.body.get("template")
             return (
-                f"it was made {f'from the template {made!r}' if made else 'without our template'}, by a shipper before the "
-                f"first {hints.run('provision')} perhaps; copy what you need out of it and delete it, or take another "
+                f"it was made {f'from the template {made!r}' if made else 'without the template of Oversight'}, perhaps by a "
+                f"shipper before the first {hints.run('provision')}; copy what you need out of it and delete it, or choose another "
                 f"OVERSIGHT_NAMESPACE"
             )
         return super().stranger(standing, installation)
@@ -205,9 +205,7 @@ class DataStream(Live):
 
     def unchangeable(self, step: Step, fields: list[str]) -> Step:
         """The stream goes on in a new index, and older events stay searchable."""
-        reason = (
-            f"{_few(fields)} cannot change in place: the stream goes on in a new index, older events stay as they are"
-        )
+        reason = f"{_few(fields)} cannot change in place: the stream continues in a new index, and older events stay as they are"
         return replace(step, action=Action.ROLL_OVER, reason=reason)
 
     def roll_over(self, es: Elasticsearch, step: Step) -> Step:
@@ -241,7 +239,7 @@ class PlainIndex(Live):
         """There is no way but another index."""
         reason = (
             f"{_few(fields)} cannot change in place, and a plain index cannot roll over; "
-            f"take another OVERSIGHT_NAMESPACE, or delete the index ({hints.run('provision --remove --with-data')})"
+            f"choose another OVERSIGHT_NAMESPACE, or delete the index ({hints.run('provision --remove --with-data')})"
         )
         return replace(step, action=Action.BLOCKED, reason=reason)
 
@@ -252,8 +250,8 @@ class PlainIndex(Live):
             InputError: always.
         """
         raise InputError(
-            f"index {step.name} does not take the mapping that is wanted ({step.reason}), and a plain index cannot roll over; "
-            f"take another OVERSIGHT_NAMESPACE, or delete the index"
+            f"index {step.name} refuses the new mapping ({step.reason}), and a plain index cannot roll over; "
+            f"choose another OVERSIGHT_NAMESPACE, or delete the index"
         )
 
 
@@ -331,9 +329,9 @@ def _body(is_a: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _lift(blocks: list[str], name: str) -> str:
     """What a block on an index means, and how it goes away."""
-    why = "its disk was full" if blocks[0].endswith("allow_delete") else "somebody made it read-only"
+    why = "its disk was full" if blocks[0].endswith("allow_delete") else "someone made it read-only"
     null = ", ".join(f'"{block}": null' for block in blocks)
-    return f"it takes no events, since {why} ({', '.join(blocks)}); mend that, then `PUT {name}/_settings {{{null}}}`"
+    return f"it takes no events, because {why} ({', '.join(blocks)}); fix that, then `PUT {name}/_settings {{{null}}}`"
 
 
 def _few(fields: list[str]) -> str:

@@ -90,7 +90,7 @@ def _settled(steps: list[Step]) -> list[Step]:
     for step in steps:
         kept = _kept_templates(step, steps) if step.action == Action.ROLL_OVER else []
         if step.action == Action.CREATE and KINDS[step.kind].part_of in created:
-            settled.append(step.because(Action.UNCHANGED, "it comes with the stream, from its template"))
+            settled.append(step.because(Action.UNCHANGED, "the stream's template creates it"))
         elif kept:  # a new index would be like the old one, again and again
             reason = f"its new mapping waits for {', '.join(kept)}, which a person edited; --force overwrites that"
             settled.append(step.because(Action.KEEP, reason))
@@ -119,14 +119,14 @@ def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Instal
             continue
         if KINDS[kind].stranger(standing, installation):  # a copy
             continue
-        step = Step(kind, standing.name, Action.REMOVE, "this version does without it", standing=standing)
+        step = Step(kind, standing.name, Action.REMOVE, "this version no longer needs it", standing=standing)
         edited = KINDS[kind].edited(standing)
         if mark.is_newer_than(installation.version):
             step = step.because(
                 Action.IGNORE, f"Oversight {mark.version} put it there, and this version does not know it"
             )
         elif edited and not installation.force:
-            step = step.because(Action.KEEP, f"this version does without it, and {edited}; --force removes it")
+            step = step.because(Action.KEEP, f"this version no longer needs it, and {edited}; --force removes it")
         found.append(step)
     return found
 

@@ -109,7 +109,7 @@ def health(es: Elasticsearch, stream: str) -> Iterator[Finding]:
         )
     else:
         shown = ", ".join(red[:3]) or "some index"
-        yield Finding(False, f"the cluster is red because of {shown}, which is not ours")
+        yield Finding(False, f"the cluster is red because of {shown}, which does not belong to Oversight")
 
 
 def disk(es: Elasticsearch) -> Iterator[Finding]:
@@ -158,7 +158,7 @@ def blocks(es: Elasticsearch) -> Iterator[Finding]:
         if str(settings.get(f"cluster.blocks.{block}", "false")) == "true":
             yield Finding(
                 True,
-                f"the cluster is read-only (cluster.blocks.{block}); free disk space if that is why, then set it to null "
+                f"the cluster is read-only (cluster.blocks.{block}); free disk space if it is full, then set it to null "
                 f"with `PUT _cluster/settings`",
             )
 
@@ -212,7 +212,7 @@ def shadows(es: Elasticsearch, wanted: Collection[Resource]) -> Iterator[Finding
             if priority >= own and any(fnmatch.fnmatchcase(index, pattern) for pattern in patterns):
                 yield Finding(
                     True,
-                    f"index template {other['name']!r} ({', '.join(patterns)}, priority {priority}) shadows ours for {index} "
+                    f"index template {other['name']!r} ({', '.join(patterns)}, priority {priority}) overrides Oversight's for {index} "
                     f"(priority {own}); lower its priority below {own} or narrow its patterns",
                 )
 

@@ -28,7 +28,7 @@ from es_pipelines.upgrade import notes
 
 NO_ROLES = (
     "no roles and no API keys: user or key lacks the privilege manage_security, which `PUT _security/role/*` needs; "
-    "let somebody who has it run this once"
+    "let a user who has it run this once"
 )
 
 

@@ -210,7 +210,7 @@ def opened(folder: Path, *, cluster: str, stream: str) -> Iterator[Registry]:
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise InputError(
-            f"the state folder {folder} cannot be written ({error.strerror}); point OVERSIGHT_STATE at a folder of yours"
+            f"the state folder {folder} cannot be written ({error.strerror}); set OVERSIGHT_STATE to a folder that you may write to"
         ) from None
     try:
         _lock(lock, stream, folder)
@@ -250,7 +250,7 @@ def load(path: Path) -> Registry:
         aside = path.with_suffix(".damaged")
         path.replace(aside)
         log.warning(
-            "the registry %s is damaged (%s) and was set aside as %s; the stream is asked what it already has",
+            "the registry %s is damaged (%s) and was renamed to %s; Oversight asks the stream what it already has",
             path,
             str(error).splitlines()[0][:100],
             aside.name,
@@ -265,7 +265,7 @@ def _parse(path: Path, content: Any) -> Registry:
     if type(written) is int and written > FORMAT:
         raise InputError(
             f"a newer Oversight wrote the registry {path} (format {written}, this one reads {FORMAT}), and it was left as it "
-            f"is; ship with the newer Oversight, or give this one another OVERSIGHT_STATE, where it asks the stream"
+            f"is; ship with the newer Oversight, or give this one another OVERSIGHT_STATE, where Oversight asks the stream"
         )
     if written not in range(1, FORMAT + 1):
         raise ValueError(f"expected an object of format 1 to {FORMAT}")
@@ -287,7 +287,7 @@ def _entry(raw: Any) -> Entry:
         raise ValueError("a file's entry has other keys than expected")
     earlier = raw["earlier"]
     if not isinstance(earlier, list) or not all(isinstance(path, str) for path in earlier):
-        raise ValueError("earlier is no list of texts")
+        raise ValueError("earlier is not a list of texts")
     known = {one.name: _typed(raw, one.name, _TYPES[str(one.type)]) for one in fields}
     return Entry(**known, earlier=tuple(earlier))
 

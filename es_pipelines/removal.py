@@ -52,7 +52,11 @@ def plan_removal(
     found = [(kind, standing, KINDS[kind].stranger(standing, installation)) for kind, standing in every(stands)]
     foreign = {standing.name for kind, standing, stranger in found if stranger and kind == IndexTemplate.name}
     found = [  # a stream is known as ours by the name of its template alone
-        (kind, standing, stranger or ("its template is not ours" if standing.body.get("template") in foreign else ""))
+        (
+            kind,
+            standing,
+            stranger or ("its template is not Oversight's" if standing.body.get("template") in foreign else ""),
+        )
         if kind == DataStream.name
         else (kind, standing, stranger)
         for kind, standing, stranger in found
@@ -69,12 +73,12 @@ def plan_removal(
 def _step(kind: str, standing: Standing, stranger: str, reason: str, installation: Installation) -> Step:
     step, mark = Step(kind, standing.name, Action.REMOVE, standing=standing), standing.mark
     if stranger:
-        return step.because(Action.IGNORE, "it is not ours")
+        return step.because(Action.IGNORE, "it is not Oversight's")
     if mark is not None and mark.is_newer_than(installation.version) and not installation.force:
         return step.because(
             Action.NEWER,
-            f"Oversight {mark.version} wrote it and this is {installation.version}, which may not know all that belongs to it; "
-            f"let the newer Oversight remove it, or use --force",
+            f"Oversight {mark.version} wrote it and this is {installation.version}, which may not know everything that belongs to it; "
+            f"remove it with the newer Oversight, or use --force",
         )
     return step.because(Action.STAY, reason) if reason else step
 
@@ -178,7 +182,7 @@ def keep_used(es: Elasticsearch, steps: list[Step]) -> list[Step]:
 def _kept_for(step: Step, needs: Mapping[str, str]) -> Step:
     if step.action != Action.REMOVE or step.name not in needs:
         return step
-    return step.because(Action.KEEP, f"this version does without it, and {needs[step.name]} needs it")
+    return step.because(Action.KEEP, f"this version no longer needs it, and {needs[step.name]} needs it")
 
 
 def _needed_by(step: Step) -> set[str]:

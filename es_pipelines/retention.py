@@ -19,6 +19,6 @@ def parse_retention(value: object) -> str | None:
     match = re.fullmatch(r"([1-9][0-9]{0,6})([dh])", text)
     if match is None or int(match[1]) * _HOURS[match[2]] > _LONGEST_DAYS * 24:
         raise ValueError(
-            f"expected a number of days or hours such as 30d or 12h, at most {_LONGEST_DAYS}d, or nothing to keep events for ever"
+            f"expected a number of days or hours such as 30d or 12h, at most {_LONGEST_DAYS}d, or nothing to keep events forever"
         )
     return text

@@ -202,8 +202,8 @@ class Shipper:
         if empty is None:
             self.sender.may_look = False
             log.warning(
-                "the key may not read %s (read, indices:admin/refresh): a line is stored twice if the answer to its request was lost, "
-                "or the registry %s was, and the stream rolled over since",
+                "the key may not read %s (it lacks read and indices:admin/refresh): a line is stored twice if the response to "
+                "its request or the registry %s was lost and the stream rolled over since",
                 self.config.stream,
                 self.config.state,
             )
@@ -302,7 +302,7 @@ class Shipper:
             next_generation=lambda observer, name: self._generation(file, observer, name),
         )
         if last is not None and not known:
-            text = "not the content that was shipped from this path before: shipped from its start"
+            text = "its content is not what was shipped from this path before: shipped from the start"
             self._remarks.setdefault(file.key, []).append(text)
         if not known:  # before the first line is sent: killed then, and renamed, it must still be known by its inode
             self.registry.save()

@@ -59,7 +59,7 @@ def follow(
         report.refuse(checked.problems)
         return report
     for error in checked.problems.values():
-        log.warning("%s; the other files are followed", error)
+        log.warning("%s; the other files are still followed", error)
     with suppress(Stopped), session(es, config, on_progress=on_progress, stop=stop) as shipper, ExitStack() as stack:
         report = shipper.report
         report.refuse(checked.problems)
@@ -102,7 +102,7 @@ class Follower:
             yield
         except UnreadableFileError as error:
             if self._troubles.get(path) != str(error):
-                log.warning("%s; it is tried again, the other files are followed", error)
+                log.warning("%s; trying it again, the other files are still followed", error)
             self._troubles[path] = str(error)
             self._shipper.report.refuse({path: error})
             file, self._open[path] = self._open[path], None
@@ -151,7 +151,7 @@ class Follower:
         try:
             self._shipper.ship_file(retired.file, complete=done)
         except UnreadableFileError as error:
-            log.warning("%s; what is left in the rotated file is not shipped", error)
+            log.warning("%s; the rest of the rotated file is not shipped", error)
             self._shipper.report.refuse({retired.file.path: error})
             done = True
         if done and not self._shipper.stopped:

@@ -63,7 +63,7 @@ class Judge:
                 return ""
             return f"{name} has no events: expected one row or one JSON object a line"
         return (
-            f"{name}: not one of its lines can be predicted; the first one failed with {self._reasons[key]}; "
+            f"{name}: none of its lines can be predicted; the first one failed with {self._reasons[key]}; "
             f"{hints.run('ship --dry-run FILE')} shows how a file is read"
         )
 

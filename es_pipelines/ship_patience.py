@@ -64,7 +64,7 @@ class Patience:
         self._since = now if self._tries == 0 else self._since
         if self.timeout_s is not None and now - self._since >= self.timeout_s:
             raise EngineUnavailableError(
-                f"{reason}, for {self.timeout_s:g} s now; nothing is lost: run the same command again later, it goes on from here"
+                f"{reason}, for {self.timeout_s:g} s now; nothing is lost: run the same command again later, it continues from here"
             )
         longest = min(self.longest_s, self.first_s * 2**self._tries)
         pause_s = random.uniform(longest / 2, longest)  # noqa: S311  spreads the load, no secret

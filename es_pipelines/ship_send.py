@@ -188,7 +188,7 @@ class Sender:
         if len(waiting) == 1:
             event = events[waiting[0]]
             raise InputError(
-                f"the line at byte {event.line.offset} has {len(event.line.content)} bytes and Elasticsearch takes no request "
+                f"the line at byte {event.line.offset} has {len(event.line.content)} bytes and Elasticsearch accepts no request "
                 f"that large (413); raise http.max_content_length there, or take the line out of the file"
             )
         middle = len(waiting) // 2
@@ -218,7 +218,7 @@ class Sender:
                 return answer
         raise InputError(
             f"{identity.path}: Elasticsearch refuses the line at byte {event.line.offset}, also as a failed event "
-            f"({answer.error if answer else ''}); run {hints.run('provision')}, then ship again: it goes on from this line"
+            f"({answer.error if answer else ''}); run {hints.run('provision')}, then ship again: it continues from this line"
         )
 
     def _are_ours(self, events: list[Event], answers: list[Answer], identity: Identity) -> list[bool]:
@@ -229,8 +229,8 @@ class Sender:
         for event in events:
             if event.id not in found:
                 raise EngineUnavailableError(
-                    f"{identity.path}: the line at byte {event.line.offset} was refused as already there (409) and is not there; "
-                    f"somebody deletes documents meanwhile; ship again"
+                    f"{identity.path}: the line at byte {event.line.offset} was refused as already stored (409), but it is not stored; "
+                    f"someone may be deleting documents; ship again"
                 )
         return [_is_ours(event, [found[event.id]], identity) for event in events]
 

@@ -75,7 +75,7 @@ def ship_stream(
                 _send(shipper, rows, identity, report)
         except Stopped:
             raise InputError(
-                f"stopped while Elasticsearch was away: {got.bytes - report.bytes} bytes of standard input were read and are "
+                f"stopped while Elasticsearch was unavailable: {got.bytes - report.bytes} bytes of standard input were read and are "
                 f"not stored; send them again from byte {report.bytes} on"
             ) from None
         report.note = note(report, empty=not report.bytes)

@@ -16,14 +16,14 @@ NOTES: dict[str, tuple[str, ...]] = {
     "0.2.0": (
         "tokens off loopback need 16 characters or more: make longer ones (`openssl rand -hex 32`) for OVERSIGHT_ENRICH_TOKEN and "
         "OVERSIGHT_CONSOLE_TOKEN, or `serve` and `console` refuse to start",
-        "roles and keys get narrower (no `monitor`, no `maintenance`): roles change with this run, the keys that you have when you run "
-        "`provision --keys FOLDER` again",
+        "roles and API keys get fewer privileges (no `monitor`, no `maintenance`): this run changes the roles; run "
+        "`provision --keys FOLDER` again to change the keys that you have",
         "a `.env` must belong to you or root and be writable by nobody else: `chmod 600 .env`. A secret from the environment no longer "
         "goes to an address from the file: put both in one place",
-        "contracts are strict: an unknown key, a field of ours or a reserved name as a feature is refused by `convert`; an artifact that "
-        "is already served goes on working unless it names such a field",
-        "a guard (the stream's final pipeline) resets what shippers write under our names: predictions, statuses and verdicts that "
-        "another program wrote with index requests are no longer kept",
+        "contracts are strict: `convert` refuses unknown keys, and features that use one of Oversight's fields or a reserved "
+        "name; an artifact that is already served keeps working unless it names such a field",
+        "a guard (the stream's final pipeline) resets what shippers write to Oversight's own fields: predictions, statuses and verdicts "
+        "that another program writes with index requests are no longer kept",
     ),
 }
 """Version: what somebody who comes from an earlier one has to do or to know."""

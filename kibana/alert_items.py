@@ -157,7 +157,7 @@ def _actions(names: Names, rule: Rule) -> list[dict[str, Any]]:
         {"id": log, "group": FIRED, "params": {"level": "warn", "message": said}, "frequency": frequency},
     ]
     if rule.lasting:
-        over = "{{rule.name}}: it is over (measured {{context.value}})"
+        over = "{{rule.name}}: recovered (measured {{context.value}})"
         actions.append(
             {"id": index, "group": RECOVERED, "params": {"documents": [_document(rule, over)]}, "frequency": frequency}
         )

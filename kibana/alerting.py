@@ -42,7 +42,7 @@ class Alerting:
     def write(self, items: Sequence[AlertItem]) -> None:
         """Make each item, or bring the one that stands there to what this one says; connectors first."""
         for item in sorted(items, key=lambda each: KINDS.index(each.kind)):
-            what = f"making the {item.kind} {item.title!r}"
+            what = f"creating the {item.kind} {item.title!r}"
             if self._ask("POST", item.kind, item.id, what=what, body=item.body, expected=(409,)).status == 409:
                 body = {key: value for key, value in item.body.items() if key not in CREATE_ONLY[item.kind]}
                 self._ask("PUT", item.kind, item.id, what=f"changing the {item.kind} {item.title!r}", body=body)

@@ -26,9 +26,9 @@ READY_LEVELS = ("available", "degraded")
 """Degraded: something in Kibana is slow or off; it takes imports all the same."""
 OLDEST = (8, 19)
 ADVICE = {
-    "conflict": "it stands there already",
-    "ambiguous_conflict": "several objects stand there that came from it; remove all but one of them",
-    "missing_references": "what it refers to is not there",
+    "conflict": "it already exists",
+    "ambiguous_conflict": "several copies of it exist; remove all but one of them",
+    "missing_references": "an object that it refers to is missing",
     "unsupported_type": "this Kibana does not know objects of this type",
 }
 STOP = frozenset({"conflict", "ambiguous_conflict", "missing_references"})
@@ -84,13 +84,13 @@ class Kibana:
             time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
 
     def _ready(self) -> Ready:
-        answer = self.http.ask("GET", "/api/status", what="telling its status", expected=(400, 404, 405))
+        answer = self.http.ask("GET", "/api/status", what="reading its status", expected=(400, 404, 405))
         status = answer.body.get("status") if isinstance(answer.body, Mapping) else None
         overall = status.get("overall") if isinstance(status, Mapping) else None
         if not isinstance(overall, Mapping):
             raise SettingsError(
-                f"the server at {self.http.access.url} answers, but it is no Kibana; point KIBANA_URL at Kibana (its port is 5601 "
-                f"as it is shipped, with its base path where it has one)"
+                f"the server at {self.http.access.url} answers, but it is not Kibana; set KIBANA_URL to the address of "
+                f"Kibana (its port is 5601 by default; add its base path if it has one)"
             )
         if overall.get("level") not in READY_LEVELS:
             raise KibanaUnavailableError(
@@ -111,8 +111,8 @@ class Kibana:
         path = f"/api/spaces/space/{quote(self.space, safe='')}"
         if self.http.ask("GET", path, what=f"looking for the space {self.space!r}", expected=(404,)).status == 404:
             raise SettingsError(
-                f"Kibana at {self.http.access.url} has no space {self.space!r}; make it under Stack Management, Spaces, or name "
-                f"another one with --space (its identifier, as it stands in the address after /s/)"
+                f"Kibana at {self.http.access.url} has no space {self.space!r}; create it under Stack Management, Spaces, or name "
+                f"another one with --space (its identifier, as in the address after /s/)"
             )
 
     def read(self, keys: Sequence[Key]) -> dict[Key, Stored]:
@@ -167,9 +167,7 @@ class Kibana:
         for each in self._listed(answer.body, "statuses"):
             error = each.get("error")
             if each.get("success") is not True and isinstance(error, Mapping) and error.get("statusCode") != 404:
-                raise KibanaRefusedError(
-                    f"Kibana does not remove {each.get('type')} {each.get('id')}: {_reason(error)}"
-                )
+                raise KibanaRefusedError(f"Kibana did not remove {each.get('type')} {each.get('id')}: {_reason(error)}")
         return []
 
     def _listed(self, body: Any, key: str) -> list[Mapping[str, Any]]:
@@ -213,7 +211,7 @@ def _but_count(about: Any) -> Any:
 
 def _import_message(errors: Sequence[Mapping[str, Any]], url: str) -> str:
     if not errors:
-        return f"Kibana at {url} did not import the objects and does not say why; its log says more"
+        return f"Kibana at {url} did not import the objects and gave no reason; look at its log"
     first, given = errors[0], errors[0].get("error")
     error: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     kind = str(error.get("type"))
@@ -221,8 +219,8 @@ def _import_message(errors: Sequence[Mapping[str, Any]], url: str) -> str:
     why = ADVICE.get(kind, f"{kind}: {_reason(error)}") + (f" ({lacking})" if lacking else "")
     more = f"; {len(errors) - 1} more objects have errors" if len(errors) > 1 else ""
     kinds = {each["error"].get("type") for each in errors if isinstance(each.get("error"), Mapping)}
-    rest = "nothing was written" if kinds & STOP else "the others were written, and importing again goes on from there"
-    return f"Kibana at {url} does not import {first.get('type')} {first.get('id')}: {why}{more}; {rest}"
+    rest = "nothing was written" if kinds & STOP else "the others were written; importing again continues from there"
+    return f"Kibana at {url} did not import {first.get('type')} {first.get('id')}: {why}{more}; {rest}"
 
 
 def _reason(error: Mapping[str, Any]) -> str:

@@ -141,13 +141,13 @@ class Http:
             )
         if answer.status in NOT_READY:
             return KibanaUnavailableError(
-                f"Kibana at {url} is not ready or overloaded ({answer.status}) for {what}; try again in a while"
+                f"Kibana at {url} is not ready or overloaded ({answer.status}) for {what}; try again later"
             )
         if answer.status == 413:
             return KibanaRefusedError(
-                f"Kibana at {url} takes no file of this size (413); raise savedObjects.maxImportPayloadBytes in its kibana.yml"
+                f"Kibana at {url} accepts no file of this size (413); raise savedObjects.maxImportPayloadBytes in its kibana.yml"
             )
-        return KibanaRefusedError(f"Kibana at {url} answered {answer.status} to {what}{said}; its log says more")
+        return KibanaRefusedError(f"Kibana at {url} answered {answer.status} to {what}{said}; look at its log")
 
     def _send(self, method: str, path: str, *, body: Any, file: bytes | None) -> Answer:
         headers = {"kbn-xsrf": "oversight", "Accept": "application/json", **self.access.authorization}
@@ -166,7 +166,7 @@ class Http:
         except SSLError as error:
             raise SettingsError(
                 f"no trusted connection to {self.access.url} ({_line(error)}); set KIBANA_CA_CERTS to the certificate of Kibana's "
-                f"authority, or begin KIBANA_URL with http:// where Kibana has no TLS"
+                f"authority, or begin KIBANA_URL with http:// if Kibana has no TLS"
             ) from None
         except (HTTPError, OSError) as error:
             raise KibanaUnavailableError(

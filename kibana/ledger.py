@@ -19,8 +19,8 @@ from kibana.stored import NO_TIME, Key, Stored
 
 _ROW = re.compile(r"^\| (\S+) \| (\S+) \| ([0-9a-f]+) \| ([0-9a-f]+) \| (\S+) \|$", re.MULTILINE)
 _INTRO = (
-    "What `oversight kibana import` wrote last. Leave it as it is: by this table the next import sees which objects a person has "
-    "changed since, and keeps them."
+    "What `oversight kibana import` wrote last. Do not edit it: the next import compares this table with the objects, and "
+    "keeps those that someone changed."
 )
 
 

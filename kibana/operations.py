@@ -50,11 +50,11 @@ def dashboard(view: View) -> Dashboard:
     return Dashboard(
         id="operations",
         title="Operations",
-        description="Whether what comes in gets its verdict in time, and whether the model still fits the traffic",
+        description="Whether events get their verdict in time, and whether the model still fits the traffic",
         intro=(
-            "**What you see:** events by when they arrived. *Pending* ones wait for a watcher and nothing of them is lost; "
+            "**What you see:** events by their time of arrival. *Pending* ones wait for a watcher, none is lost; "
             "*failed* ones say why, and `oversight retry` tries them again. Below: how long a verdict takes, which watchers "
-            "live, and whether the model's answers still look like its training."
+            "are running, and whether the predictions still look like the training rows."
         ),
         panels=(*_counts(), *_flow(), *_delay(), *_failures(), _watchers(), *_model(view), *_drift(view)),
         controls=(Control(id="model-version", field="oversight.model.version", title="Model version"),),
@@ -63,13 +63,13 @@ def dashboard(view: View) -> Dashboard:
 
 def _counts() -> tuple[Panel, ...]:
     return (
-        Panel(id="ingested", title="Ingested", question="How much came in?", chart="metric",
+        Panel(id="ingested", title="Ingested", question="How many events arrived?", chart="metric",
               metrics=(Metric(title="Events"),), source=ARRIVALS, width=12, height=6),
-        Panel(id="enriched", title="Predicted", question="How much of it has its verdict?", chart="metric",
+        Panel(id="enriched", title="Predicted", question="How many have a verdict?", chart="metric",
               metrics=(Metric(title="Events"),), where=Is(STATUS, ENRICHED), source=ARRIVALS, colour=GREEN, width=12, height=6),
-        Panel(id="pending", title="Pending", question="How much waits for a watcher?", chart="metric",
+        Panel(id="pending", title="Pending", question="How many wait for a watcher?", chart="metric",
               metrics=(Metric(title="Events"),), where=Is(STATUS, PENDING), source=ARRIVALS, colour=ORANGE, width=12, height=6),
-        Panel(id="failed", title="Failed", question="How much could not be read or predicted?", chart="metric",
+        Panel(id="failed", title="Failed", question="How many could not be read or predicted?", chart="metric",
               metrics=(Metric(title="Events"),), where=Is(STATUS, FAILED), source=ARRIVALS, colour=VERMILLION, width=12, height=6),
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def _flow() -> tuple[Panel, ...]:
         Panel(
             id="ingested-by-status",
             title="Ingested by status",
-            question="Does everything that comes in get its verdict?",
+            question="Does every event get its verdict?",
             chart="time_bar",
             by=(Times("When it arrived"), STATUS_CASES),
             source=ARRIVALS,
@@ -154,7 +154,7 @@ def _failures() -> tuple[Panel, ...]:
         Panel(
             id="failed-events",
             title="Failed events",
-            question="Which were they, and what is to be done?",
+            question="Which events failed, and what can you do?",
             chart="documents",
             metrics=(),
             search=failed_events(),
@@ -171,7 +171,7 @@ def watchers() -> SavedSearch:
     return SavedSearch(
         id="watchers",
         title="Watchers",
-        description="The last sign of life of each watcher, the newest first",
+        description="The last heartbeat of each watcher, the newest first",
         columns=(
             Column(field="host.name", title="Machine", width=140),
             Column(field="process.pid", title="Process", width=90),
@@ -190,7 +190,7 @@ def _watchers() -> Panel:
     return Panel(
         id="watchers",
         title="Watchers",
-        question="Which watchers live, and do they keep up?",
+        question="Which watchers are running, and do they keep up?",
         chart="documents",
         metrics=(),
         search=watchers(),
@@ -207,7 +207,7 @@ def _model(view: View) -> tuple[Panel, ...]:
         Panel(
             id="model-versions",
             title="Model versions",
-            question="Which model answered when?",
+            question="Which model version predicted when?",
             chart="time_bar",
             by=(Times("When it was predicted"), Terms(field="oversight.model.version", title="Model version", size=8)),
             where=Exists(LABEL),
@@ -217,9 +217,9 @@ def _model(view: View) -> tuple[Panel, ...]:
             id="predictions-by-label",
             title=f"Predictions by label{trained}",
             question=(
-                "Are the verdicts spread like the rows that the model was trained on?"
+                "Are the verdicts distributed like the training rows?"
                 if view.training_shares
-                else "How are the verdicts spread over the labels?"
+                else "How are the verdicts distributed over the labels?"
             ),
             chart="table",
             by=(view.label_cases(),),
@@ -246,7 +246,7 @@ def _drift(view: View) -> tuple[Panel, ...]:
     novelty = Panel(
         id="novelty",
         title="Drift: novelty and share of unknowns",
-        question="Does the traffic move away from what the model was taught?",
+        question="Does the traffic move away from the training rows?",
         chart="time_line",
         by=(Times("When it was predicted"),),
         metrics=(

@@ -42,7 +42,7 @@ def dashboard(view: View) -> Dashboard:
     return Dashboard(
         id="oversight",
         title="Oversight",
-        description="What the model sees in the traffic: which threats, when, and whose",
+        description="Threats that the model finds in the traffic: which, when, and in whose traffic",
         intro=(
             "**What you see:** every event that has a verdict of the model. A *threat* is an attack"
             f"{' or an event unlike anything in training (`unknown`)' if view.knows_unknown else ''}; harmless traffic is "
@@ -63,7 +63,7 @@ def _figures(view: View) -> tuple[Panel, ...]:
         Panel(id="threat-share", title="Share of threats", question="How much of the traffic is a threat?", chart="metric",
               metrics=(Metric(kind="ratio", title="Of all events", part=view.threat, format="percent", decimals=1),),
               where=Exists(LABEL), width=12, height=6),
-        Panel(id="users-with-threats", title="Users with threats", question="How many users are concerned?", chart="metric",
+        Panel(id="users-with-threats", title="Users with threats", question="How many users are affected?", chart="metric",
               metrics=(Metric(kind="unique_count", title="Users", field=USER),), where=view.threat, width=12, height=6),
     )  # fmt: skip
 
@@ -139,7 +139,7 @@ def _users(view: View) -> tuple[Panel, ...]:
         Panel(
             id="threats-pie-per-user",
             title="Threats Pie Per User",
-            question="How do the threats spread over the users, and each user's over the families?",
+            question="How are the threats distributed over the users, and each user's threats over the families?",
             chart="donut",
             by=(
                 Terms(field=USER, title="User", size=10, others=True),

@@ -46,13 +46,13 @@ ALERT_COLUMNS = (
 
 def dashboard(view: View) -> Dashboard:
     """The dashboard of one model."""
-    unknown = "; unknowns do not alert unless a setting says so, and stand beside them" if view.knows_unknown else ""
+    unknown = "; unknowns alert only if a setting says so, and are shown separately" if view.knows_unknown else ""
     return Dashboard(
         id="triage",
         title="Triage",
-        description="Which alerts to look at first, what speaks for them, and what analysts said",
+        description="Which alerts to look at first, the reasons for them, and the analysts' verdicts",
         intro=(
-            f"**What you see:** the alerts, that is the attacks that no rule of suppression keeps quiet{unknown}. Begin with the "
+            f"**What you see:** the alerts, which are the attacks not hidden by a suppression rule{unknown}. Begin with the "
             "severe ones of high risk, read the reasons, open a row of *Newest alerts* for the whole event, and give your "
             "verdict with `oversight verdict`."
         ),
@@ -117,7 +117,7 @@ def _unknowns(view: View) -> tuple[Panel, ...]:
         Panel(
             id="unknowns-over-time",
             title="Unknowns over time",
-            question="Does something new come in, and which attack family is it likest?",
+            question="Is there something new, and which attack family is it most like?",
             chart="time_bar",
             by=(
                 Times("When it happened"),
@@ -187,7 +187,7 @@ def _who() -> tuple[Panel, ...]:
             chart="bar",
             by=(Terms(field="observer.name", title="Sensor", size=10), SEVERITY_CASES),
             where=ALERT,
-            may_be_empty="no alert has observer.name: `oversight ship` writes it, other shippers as they are set",
+            may_be_empty="no alert has observer.name; `oversight ship` writes it, configure other shippers to send it",
         ),
         Panel(
             id="top-hosts",
@@ -196,7 +196,7 @@ def _who() -> tuple[Panel, ...]:
             chart="bar",
             by=(Terms(field="destination.ip", title="Attacked host", size=10), SEVERITY_CASES),
             where=ALERT,
-            may_be_empty="no alert has destination.ip: KDD's own lines carry no addresses, Zeek's and a shipper's ECS do",
+            may_be_empty="no alert has destination.ip; KDD's lines have no addresses, Zeek's logs and ECS documents do",
         ),
     )
 
@@ -205,7 +205,7 @@ def _reasons() -> Panel:
     return Panel(
         id="reasons",
         title="Reasons",
-        question="What speaks for the verdicts most often?",
+        question="Which reasons do verdicts give most often?",
         chart="bar",
         by=(Terms(field="oversight.prediction.reasons", title="Reason", size=12),),
         where=ALERT,
@@ -246,7 +246,7 @@ def _verdicts(view: View) -> tuple[Panel, ...]:
         Panel(
             id="analyst-verdicts",
             title="Analyst verdicts",
-            question="What did analysts say of the predictions?",
+            question="How did analysts judge the predictions?",
             chart="bar",
             by=(
                 Terms(field=LABEL, title="Label", size=15),
@@ -258,7 +258,7 @@ def _verdicts(view: View) -> tuple[Panel, ...]:
         Panel(
             id="false-positive-rate",
             title="False-positive rate by label",
-            question="Which labels cry wolf?",
+            question="Which labels raise false alarms?",
             chart="table",
             by=(Terms(field=LABEL, title="Label", size=view.n_labels),),
             metrics=(

@@ -80,7 +80,7 @@ def parse_model(body: bytes) -> Model:
     data = _json_object(body)
     fields = data.get("fields")
     if not isinstance(fields, list) or not fields or not all(isinstance(field, str) and field for field in fields):
-        raise ProtocolError(wrong_answer("`fields` of GET /v1/model that is no list of document fields"))
+        raise ProtocolError(wrong_answer("`fields` of GET /v1/model that is not a list of document fields"))
     return Model(*_identity(data.get("model")), fields=tuple(fields))
 
 
@@ -107,7 +107,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise ProtocolError(wrong_answer(f"no JSON ({error})")) from None
     if not isinstance(data, dict):
-        raise ProtocolError(wrong_answer(f"JSON that is no object: {shorten(data)}"))
+        raise ProtocolError(wrong_answer(f"JSON that is not an object: {shorten(data)}"))
     return data
 
 
@@ -142,14 +142,16 @@ def _all_have_a_label(fields: Iterable[Mapping[str, Any]]) -> bool:
 
 def _result(item: Any, doc_id: str) -> Result:
     if not isinstance(item, dict) or item.get("id") != doc_id:
-        raise ProtocolError(wrong_answer(f"a result that is not that of document {shorten(doc_id)}, whose turn it is"))
+        raise ProtocolError(
+            wrong_answer(f"a result that does not belong to document {shorten(doc_id)}, which comes next")
+        )
     fields, error = item.get("fields"), item.get("error")
     if (fields is None) == (error is None):
         raise ProtocolError(wrong_answer(f"both or neither of `fields` and `error` for document {shorten(doc_id)}"))
     if error is not None:
         return _refusal(error, doc_id)
     if not isinstance(fields, dict):
-        raise ProtocolError(wrong_answer(f"`fields` of document {shorten(doc_id)} is no object"))
+        raise ProtocolError(wrong_answer(f"`fields` of document {shorten(doc_id)}, which is not an object"))
     flat = flatten(fields)
     if not isinstance(flat.get(LABEL), str):
         raise ProtocolError(wrong_answer(f"no {LABEL} for document {shorten(doc_id)}"))

@@ -91,8 +91,8 @@ class Batches:
         limit = megabytes(self._shared.config.page_bytes)
         refusal = Refusal(
             TOO_LARGE,
-            f"the fields that the model reads are larger than {limit}, so they were not read; send what the model needs and no "
-            f"more, or raise OVERSIGHT_WATCH_PAGE_BYTES and run {hints.run('retry')}",
+            f"the fields that the model reads are larger than {limit}, so they were not read; send only what the model needs "
+            f"or raise OVERSIGHT_WATCH_PAGE_BYTES and run {hints.run('retry')}",
             None,
         )
         spared = self._spare(large)
@@ -114,12 +114,10 @@ class Batches:
         new = [
             (hit, written)
             for hit, written in harmed
-            if self._memory.park(
-                hit, now_s, reason=f"{written.reason} is a list or a value where an object of ours belongs"
-            )
+            if self._memory.park(hit, now_s, reason=f"{written.reason} is a list or a value, expected an object")
         ]
         report_parked(
-            new, "a prediction would replace a list or a value with an object of ours in",
+            new, "a prediction would replace a list or a value with an object in",
             f"rename that field, or index them through the pipeline of {hints.run('provision')}",
         )  # fmt: skip
         return [hit for hit, path in found if path is None]

@@ -57,7 +57,7 @@ class Blocked:
             self._pauses[index] = _Pause(reason, pause_s, now_s + pause_s)
         if earlier is None:
             log.error(
-                "index %s takes no updates (%s); its documents stay pending and it is left alone for %.0f s, then longer; %s",
+                "index %s takes no updates (%s); its documents stay pending, the next try is in %.0f s; %s",
                 index, reason, pause_s, _fix(reason),
                 extra={"event.action": "park-index", "event.outcome": "failure", "watcher.index": index},
             )  # fmt: skip

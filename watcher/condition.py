@@ -39,7 +39,7 @@ class Condition:
             return
         down_s = time.monotonic() - self._since_s
         log.info(
-            "going on after %.1f s of waiting (it was: %s)", down_s, self.fault.code,
+            "continuing after %.1f s of waiting (the reason was: %s)", down_s, self.fault.code,
             extra={"event.action": "resume", "event.outcome": "success", "event.duration": round(down_s * 1e9)},
         )  # fmt: skip
         self.fault = None

@@ -85,14 +85,14 @@ def engine_faults(doing: str, *, index: str) -> Iterator[None]:
         raise _answered(error, doing, index) from None
     except UnsupportedProductError:
         raise EngineUnavailableError(
-            f"the server answers while {doing}, but it is not Elasticsearch; point ELASTICSEARCH_URL at an Elasticsearch"
+            f"the server answers while {doing}, but it is not Elasticsearch; set ELASTICSEARCH_URL to the address of an Elasticsearch"
         ) from None
     except ResponseTooLargeError as error:
         raise LargeResponseError(f"{error} in {index!r} ({doing})", hits=error.hits) from None
     except (TransportError, SerializationError) as error:
         raise EngineUnavailableError(
             f"Elasticsearch does not answer while {doing} ({_first_line(error)}); nothing is lost, "
-            f"look whether it runs, and at ELASTICSEARCH_URL"
+            f"check that it runs, and check ELASTICSEARCH_URL"
         ) from None
 
 
@@ -102,7 +102,7 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
     if closed is not None:
         return IndexClosedError(closed_says([closed]))
     if status == 404 and "search_context_missing" in str(error.body):
-        return PointInTimeLostError(f"the point in time was lost while {doing}; reading anew")
+        return PointInTimeLostError(f"the point in time was lost while {doing}; reading again")
     if status == 404:
         return index_missing(index)
     if status == 401:

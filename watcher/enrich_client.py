@@ -226,7 +226,7 @@ def _fault(
             retry_after_s=retry_after_s(headers),
         )
     return ProtocolError(
-        f"{url} answers {status}, which no enrich service of Oversight does here; check OVERSIGHT_ENRICH_URL"
+        f"{url} answers {status}, which an enrich service of Oversight never answers here; check OVERSIGHT_ENRICH_URL"
     )
 
 

@@ -123,7 +123,7 @@ class HeartbeatWriter:
             if hits:
                 self._es.bulk(operations=[{"delete": {"_index": self._index, "_id": hit["_id"]}} for hit in hits])
         except (ApiError, TransportError, UnsupportedProductError) as error:
-            log.debug("old heartbeats stay in %s: %s", self._index, type(error).__name__)
+            log.debug("could not delete old heartbeats from %s: %s", self._index, type(error).__name__)
 
     def _create(self) -> None:
         """Make the index with its mapping. Where that is forbidden it may be there already, and the write shows it."""
@@ -143,12 +143,12 @@ class HeartbeatWriter:
         if status in (401, 403):
             log.warning(
                 "no heartbeat: Elasticsearch refuses to write to %s (%s); give the watcher's key or role the index "
-                "privileges create_index, index and read on %r, or set OVERSIGHT_WATCH_HEARTBEAT_S=0; predictions go on",
+                "privileges create_index, index and read on %r, or set OVERSIGHT_WATCH_HEARTBEAT_S=0; predictions continue",
                 self._index, status, f"{self._index}*", extra={"event.action": "heartbeat", "event.outcome": "failure"},
             )  # fmt: skip
             return
         log.warning(
-            "no heartbeat: Elasticsearch does not take it in %s (%s); trying again each time, predictions go on",
+            "no heartbeat: Elasticsearch does not take it in %s (%s); trying again each time, predictions continue",
             self._index, status or type(error).__name__, extra={"event.action": "heartbeat", "event.outcome": "failure"},
         )  # fmt: skip
 

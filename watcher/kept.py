@@ -65,8 +65,8 @@ class KeptIndices:
     def _note(self, kept: Kept | None) -> None:
         if kept is None:
             self._say(
-                "the mappings of the watched indices cannot be read, so nobody sees whether `_source` is filtered there, which an update "
-                "would make final; give the watcher's key the index privilege `view_index_metadata`"
+                "cannot read the mappings of the watched indices to see whether they filter `_source` (an update would then "
+                "erase the filtered fields); give the watcher's key the index privilege `view_index_metadata`"
             )
             return
         self.objects |= kept.objects

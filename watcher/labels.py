@@ -25,9 +25,9 @@ from watcher.trust import looks_forged, require_guard
 
 VERDICT = f"{ROOT}.verdict"
 JUDGED: Query = any_of(*({"term": {VERDICT: verdict}} for verdict in VERDICTS))
-NO_LABEL = "the verdict leaves the label open (give it with --label)"
-NO_PLAIN_WORD = "a word that no CSV reader takes plainly"
-FORMULA = "a word that a spreadsheet takes for a formula"
+NO_LABEL = "the verdict has no label (give one with --label)"
+NO_PLAIN_WORD = "a word that CSV readers read differently"
+FORMULA = "a word that a spreadsheet reads as a formula"
 FORMULA_BEGINS = frozenset("=+-@")
 """A number may begin so as well. Tabs, line ends and letters beyond ASCII, such as a wide equals sign, are no plain words anyway."""
 
@@ -102,7 +102,7 @@ def row_of(hit: Hit, contract: ModelContract) -> Row | str:
     for feature in contract.features:
         value = _value(source, feature)
         if value is None:
-            return f"{feature.field} is missing or no {'number' if feature.kind == 'float' else 'word'}"
+            return f"{feature.field} is missing or is not a {'number' if feature.kind == 'float' else 'word'}"
         unusual = _unusual(value)
         if unusual is not None:
             return f"{feature.field} holds {unusual}"

@@ -177,8 +177,8 @@ def read_ahead(
 
 def _report_looping(hits: list[Hit]) -> None:
     log.error(
-        "%d documents are still pending after their prediction was written, probably because `oversight.status` is "
-        "spelled dotted in them beside the nested one: %s; they are left alone, index them through the pipeline of "
+        "%d documents are still pending after their prediction was written, probably because they have "
+        "`oversight.status` both nested and dotted: %s; the watcher skips them; index them through the pipeline of "
         "%s, or nest the field",
         len(hits), name_some(hits), hints.run("provision"),
         extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(hits)},

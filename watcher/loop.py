@@ -220,7 +220,7 @@ class _Watcher:
         counts = {f"watcher.total.{outcome}": count for outcome, count in self._totals.outcomes.items()}
         said = ", ".join(f"{count} {outcome}" for outcome, count in self._totals.outcomes.items() if count)
         log.info(
-            "watcher ends: %s, %d parked", said or "no document", self._totals.parked,
+            "watcher ends: %s, %d quarantined", said or "no document", self._totals.parked,
             extra={"event.action": "end", "watcher.total.parked": self._totals.parked, **counts},
         )  # fmt: skip
 
@@ -252,5 +252,5 @@ def _unanswered(hits: list[Hit]) -> str | None:
         return None
     return (
         f"the enrich service fails on {len(hits)} documents, which are left pending: {name_some(hits)}; "
-        f"look at its log, mend it or the documents, and run the watcher again"
+        f"look at its log, fix it or the documents, and run the watcher again"
     )

@@ -25,9 +25,7 @@ PARK_S, PARK_LIMIT_S = 60.0, 6 * 3600.0
 """First pause of a parked document; it doubles up to the limit. A document that changes is looked at again at once."""
 ALONE_LIMIT_S = 3600.0
 """Longest pause of a document on which the enrich service fails: the service may be mended any day."""
-LOOPING = (
-    "still pending after its prediction was written; `oversight.status` may be spelled dotted beside the nested one"
-)
+LOOPING = "still pending after its prediction was written; it may have `oversight.status` both nested and dotted"
 WRITTEN, PARKED = 50_000, 50_000
 """Documents that are remembered: at least so many own writes, at most twice as many (about 30 MB), and at most so many parked
 ones. The oldest are forgotten first. What 7,000 writes a second leave unseen until a refresh after 5 s fits in."""

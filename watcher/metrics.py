@@ -47,26 +47,26 @@ class WatcherCollector(Collector):
         facts, totals = self._facts, self._facts.totals
         labels = {"id": facts.id, "index": facts.config.index}
         labels["slice"] = "" if facts.config.part is None else str(facts.config.part)
-        yield InfoMetricFamily(PREFIX, "Which run of a watcher this is.", value=labels)
+        yield InfoMetricFamily(PREFIX, "The run of this watcher.", value=labels)
         yield from self._backlog()
         yield _histogram(f"{PREFIX}_ingest_to_prediction_seconds", "From arrival to first prediction.", facts.delays)
         yield _counters(
             "documents",
-            "Documents by what became of them.",
+            "Documents by outcome.",
             "outcome",
             {outcome.value: count for outcome, count in totals.outcomes.items()},
         )
         yield CounterMetricFamily(f"{PREFIX}_batches", "Batches written.", value=totals.batches)
         yield _counters("retries", "Requests sent again within a batch.", "server", dict(facts.retries))
         yield _counters("failures", "Documents that the enrich service refused.", "reason", dict(facts.failures))
-        yield _counters("faults", "Faults of servers that were waited out.", "fault", dict(facts.faults))
+        yield _counters("faults", "Server errors that the watcher waited for.", "fault", dict(facts.faults))
         yield _states(
             "breaker_state", "Whether requests go to the enrich service.", BREAKER_STATES, facts.breaker.state
         )
-        yield _states("state", "What the watcher does.", STATES, facts.state)
-        yield _gauge("page_size_documents", "Documents in one request, as it is now.", facts.page_size)
-        yield _gauge("parked_documents", "Documents left alone for now.", totals.parked)
-        yield _gauge("parked_indices", "Indices left alone for now.", len(facts.blocked.now()))
+        yield _states("state", "The watcher's state.", STATES, facts.state)
+        yield _gauge("page_size_documents", "Current number of documents per request.", facts.page_size)
+        yield _gauge("parked_documents", "Documents set aside for now.", totals.parked)
+        yield _gauge("parked_indices", "Indices set aside for now.", len(facts.blocked.now()))
         last = 0.0 if facts.last_batch is None else facts.last_batch.timestamp()
         yield _gauge("last_batch_timestamp_seconds", "When a batch was last written; 0: never.", last)
 
@@ -133,7 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200 if well else 503, "application/json", orjson.dumps({"ready": well, "state": why}))
         else:
             self._answer(
-                404, "application/json", orjson.dumps({"error": "there is /metrics, /health/live, /health/ready"})
+                404,
+                "application/json",
+                orjson.dumps({"error": "not found; there are /metrics, /health/live and /health/ready"}),
             )
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:
@@ -153,7 +155,7 @@ def _open(bind: str, facts: Facts) -> _Server | None:
         return _Server((host.strip("[]"), int(port)), facts)
     except OSError as error:
         log.warning(
-            "no metrics at %s (%s): set OVERSIGHT_WATCH_METRICS_BIND to a free HOST:PORT, or to nothing; predictions go on",
+            "cannot serve metrics at %s (%s): set OVERSIGHT_WATCH_METRICS_BIND to a free HOST:PORT, or to nothing; predictions continue",
             bind, error.strerror or type(error).__name__,
             extra={"event.action": "metrics", "event.outcome": "failure"},
         )  # fmt: skip

@@ -56,11 +56,11 @@ class Models:
             if known is None or (known.id, known.version) != (answered.id, answered.version):
                 known = self.current = self._client.model()
                 log.info(
-                    "model %s %s answers now", known.id, known.version,
+                    "the enrich service answers with model %s %s now", known.id, known.version,
                     extra={"event.action": "model-change", "oversight.model.id": known.id, "oversight.model.version": known.version},
                 )  # fmt: skip
         if set(known.fields) != set(asked.fields):
             raise ModelChangedError(
-                f"model {answered.id} {answered.version} reads other fields than {asked.id} {asked.version}; reading the page anew"
+                f"model {answered.id} {answered.version} reads other fields than {asked.id} {asked.version}; reading the page again"
             )
         return known

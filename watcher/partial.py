@@ -61,7 +61,7 @@ def are_plain(page: Sequence[Any]) -> bool:
 def wrong_answer(found: str) -> str:
     """What is said of an answer that is none."""
     return (
-        f"the enrich service answered {found}; expected what docs/http-api.md says; nothing was written, "
+        f"the enrich service answered {found}; expected a response as in docs/http-api.md; nothing was written, "
         f"check OVERSIGHT_ENRICH_URL and the service's version"
     )
 
@@ -137,9 +137,9 @@ def _paths_problem(paths: tuple[str, ...]) -> str:
 def _path_problem(path: str) -> str:
     """Why nothing may be written at a path; empty where it may."""
     if not all(path.split(".")):
-        return f"field {shorten(path)}, a name that no engine takes"
+        return f"field {shorten(path)}, which is not a valid field name"
     if not any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS):
-        return f"field {shorten(path)}, which is none of {', '.join(ENRICH_ROOTS)}"
+        return f"field {shorten(path)}, which is not one of {', '.join(ENRICH_ROOTS)}"
     if path not in BY_NAME and any(name.startswith(f"{path}.") for name in BY_NAME):
         return f"a value in {shorten(path)}, which is an object of other fields"
     below = [parent for parent in _parents(path) if parent in BY_NAME]

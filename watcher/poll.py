@@ -204,15 +204,15 @@ class PointInTime:
                     )
             except NotFoundError:
                 raise PointInTimeLostError(
-                    f"the point in time of {self._index!r}, or an index in it, is gone; reading anew"
+                    f"the point in time of {self._index!r}, or an index in it, is gone; reading again"
                 ) from None
             except BadRequestError as error:
                 limit = _window(error)
                 if limit is None or limit >= wanted.page_size:
                     raise
                 raise PageTooLargeError(
-                    f"an index of {self._index!r} gives {limit} documents in a page (index.max_result_window), not "
-                    f"{wanted.page_size}; reading smaller pages, lower OVERSIGHT_WATCH_PAGE_SIZE to have it quiet",
+                    f"an index of {self._index!r} allows {limit} documents in a page (index.max_result_window), not "
+                    f"{wanted.page_size}; reading smaller pages, lower OVERSIGHT_WATCH_PAGE_SIZE to avoid this warning",
                     limit=limit,
                 ) from None
 

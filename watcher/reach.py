@@ -72,7 +72,7 @@ class Reach:
             raise index_missing(self._all)
         self.index = there
         self._later(
-            f"of the indices {self._all} only {there} exist; going on with these, the others are looked for again in "
+            f"of the indices {self._all} only {there} exist; continuing with these, looking for the others again in "
             f"{self._again_s:.0f} s"
         )
 
@@ -135,9 +135,9 @@ def refresh(es: Elasticsearch, index: str) -> bool:
     try:
         es.indices.refresh(index=index, ignore_unavailable=True)
     except ApiError as error:
-        log.debug("no refresh of %s: status %s", index, error.meta.status)
+        log.debug("could not refresh %s: status %s", index, error.meta.status)
         return False
     except TransportError:
-        log.debug("no refresh of %s: no answer", index)
+        log.debug("could not refresh %s: no answer", index)
         return False
     return True

@@ -89,9 +89,9 @@ def give_back(hit: Hit) -> Change | str:
     """The status alone: the prediction of before is replaced by the next one, not by nothing."""
     path = in_the_way(hit)
     if path is not None:
-        return f"{path} is no object, and a prediction would replace it"
+        return f"{path} is not an object, and a prediction would replace it"
     if any(key.startswith("oversight.") for key in hit.source):
-        return "oversight.status is spelled dotted, so it would stay pending for ever"
+        return "oversight.status is spelled dotted, so it would stay pending forever"
     return Change(hit, {"oversight": {"status": PENDING}})
 
 

@@ -91,7 +91,7 @@ def changer(es: Elasticsearch) -> Changer:
             return "it is too large to go through the pipeline again"
         if not failed_in_pipeline(hit.source):
             path = in_the_way(hit)
-            return f"{path} is no object" if path else Change(hit, given_back(hit))
+            return f"{path} is not an object" if path else Change(hit, given_back(hit))
         if hit.index not in pipelines:
             pipelines[hit.index] = _pipelines_of(es, hit.index)
         if not pipelines[hit.index]:

@@ -40,7 +40,7 @@ def parse_slice(text: str) -> Slice:
     found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text.strip())
     number, count = (int(found[1]), int(found[2])) if found else (0, 0)
     if not 1 <= number <= count <= 64:
-        raise ValueError(f"{text!r} is no slice; expected I/N with I from 1 to N and N at most 64, such as 2/3")
+        raise ValueError(f"{text!r} is not a slice; expected I/N with I from 1 to N and N at most 64, such as 2/3")
     return Slice(number - 1, count)
 
 

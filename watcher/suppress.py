@@ -83,9 +83,7 @@ class Suppression:
         self._rules: tuple[Rule, ...] = () if path is None else read(path)
         self._next_look_s = time.monotonic() + look_s
         if path is not None:
-            log.info(
-                "rules of suppression in %s: %d", path, len(self._rules), extra={"event.action": "read-suppression"}
-            )
+            log.info("suppression rules in %s: %d", path, len(self._rules), extra={"event.action": "read-suppression"})
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -117,12 +115,12 @@ class Suppression:
             self._rules = read(self._path)
         except SettingsError as error:
             log.error(
-                "%s; the rules of before go on (%d)", error, len(self._rules),
+                "%s; the previous rules stay active (%d)", error, len(self._rules),
                 extra={"event.action": "read-suppression", "event.outcome": "failure"},
             )  # fmt: skip
             return
         log.info(
-            "rules of suppression now in %s: %d",
+            "suppression rules changed in %s: %d",
             self._path,
             len(self._rules),
             extra={"event.action": "read-suppression"},
@@ -169,12 +167,12 @@ def _rule(written: str) -> Rule:
         values = [value.strip() for value in rest.split(",") if value.strip()]
         if key not in KEYS:
             raise ValueError(
-                f"{shorten(key)} is no condition; expected one of {', '.join(KEYS)}, as in `source.ip: 10.0.0.5`"
+                f"{shorten(key)} is not a condition; expected one of {', '.join(KEYS)}, as in `source.ip: 10.0.0.5`"
             )
         if not colon or not values:
             raise ValueError(f"{key!r} has no value; expected one, as in `{key}: ...`")
         if key in given:
-            raise ValueError(f"{key!r} is there twice; write its values with commas between them")
+            raise ValueError(f"{key!r} is there twice; write it once, with commas between its values")
         given[key] = values
     if given.keys().isdisjoint(SUPPRESS_FIELDS):
         raise ValueError(
@@ -194,7 +192,7 @@ def _network(value: str) -> Network:
         return ip_network(value)
     except ValueError as error:
         raise ValueError(
-            f"{shorten(value)} is no address or network ({error}); expected 10.0.0.5 or 10.1.0.0/16"
+            f"{shorten(value)} is not an address or network ({error}); expected 10.0.0.5 or 10.1.0.0/16"
         ) from None
 
 
@@ -203,7 +201,7 @@ def _day(values: Sequence[str]) -> date:
         (value,) = values
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"`until: {', '.join(values)}` is no day; expected one such as 2026-12-31") from None
+        raise ValueError(f"`until: {', '.join(values)}` is not a date; expected one such as 2026-12-31") from None
 
 
 def _applied(rules: Sequence[Rule], hit: Hit, result: Result, today: date) -> Result:

@@ -50,12 +50,12 @@ SIGNS = (
         f"{STATUS}:{ENRICHED} AND NOT _exists_:{MODEL}",
     ),
     Sign(
-        "a verdict without who gave it and when",
+        "a verdict without its author and time",
         {"bool": {"filter": [{"exists": {"field": f"{ROOT}.verdict"}}, _lacks(f"{ROOT}.by", f"{ROOT}.at")]}},
         f"_exists_:{ROOT}.verdict AND NOT (_exists_:{ROOT}.by AND _exists_:{ROOT}.at)",
     ),
     Sign(
-        "a verdict on no prediction of a model",
+        "a verdict without a prediction of a model",
         {"bool": {"filter": [{"exists": {"field": f"{ROOT}.verdict"}}, _lacks(MODEL)]}},
         f"_exists_:{ROOT}.verdict AND NOT _exists_:{MODEL}",
     ),
@@ -111,6 +111,6 @@ def require_guard(es: Elasticsearch, index: str) -> None:
     if bare:
         more = f" and {len(bare) - 3} more" if len(bare) > 3 else ""
         raise InputError(
-            f"{', '.join(bare[:3])}{more}: the final pipeline is not Oversight's, so whoever may write there can store verdicts of "
-            f"nobody; run {hints.run('provision')} if it is our stream, or export all the same with --unguarded"
+            f"{', '.join(bare[:3])}{more}: the final pipeline is not Oversight's, so anyone who may write there can store forged "
+            f"verdicts; run {hints.run('provision')} if it is Oversight's stream, or export anyway with --unguarded"
         )

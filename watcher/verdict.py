@@ -103,7 +103,7 @@ def judge(
                 f"look at the mapping of {ROOT}"
             )
     raise EngineUnavailableError(
-        f"document {shorten(doc_id)} was written by somebody else each of {TRIES} times; nothing was changed, try again"
+        f"document {shorten(doc_id)} was changed by someone else during each of {TRIES} tries; no verdict was written, try again"
     )
 
 
@@ -136,9 +136,7 @@ def find(es: Elasticsearch, index: str, doc_id: str) -> Hit:
         raise _unknown(doc_id, index)
     if len(hits) > 1:
         places = ", ".join(sorted(hit.index for hit in hits))
-        raise InputError(
-            f"document {shorten(doc_id)} is there {len(hits)} times, in {places}; say which one is meant with --index"
-        )
+        raise InputError(f"document {shorten(doc_id)} is there {len(hits)} times, in {places}; choose one with --index")
     return _as_it_is_now(es, hits[0])
 
 
@@ -206,7 +204,7 @@ def check(verdict: Verdict, prediction: str | None, labels: Sequence[Label] | No
     known = {label.name: label for label in labels or ()}
     if labels is not None and verdict.label not in known:
         raise InputError(
-            f"{shorten(verdict.label)} is no label of the model; expected one of {', '.join(sorted(known))} "
+            f"{shorten(verdict.label)} is not a label of the model; expected one of {', '.join(sorted(known))} "
             f"(`oversight model` lists them; OVERSIGHT_MODEL names another model)"
         )
     harmless = verdict.label in known and known[verdict.label].severity == 0

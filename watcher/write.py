@@ -40,7 +40,7 @@ from watcher.update import Report, Written, send
 
 log = logging.getLogger(__name__)
 
-DENIED = "Elasticsearch shows it in searches and denies to have it when it is written"
+DENIED = "Elasticsearch finds it in searches, but not when it is updated"
 LATE_S = 1.0
 """A batch that has waited longer for the one before is completed again: the time in it, and the rules, are those of its writing."""
 
@@ -202,7 +202,9 @@ def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> N
         refused, "Elasticsearch refuses to update", f"compare its mapping with the one of {hints.run('provision')}"
     )
     report_parked(
-        denied, "Elasticsearch shows and yet denies to have", "look at their routing and at the health of the index"
+        denied,
+        "Elasticsearch finds in searches, but cannot update",
+        "look at their routing and at the health of the index",
     )
 
 

@@ -61,7 +61,7 @@ class Pipelines:
                 "the user or key may not simulate pipelines; use one with the cluster privilege read_pipeline"
             ) from None
         except (ApiError, TransportError) as error:
-            raise InputError(f"the pipeline {self._pipeline} cannot be asked ({str(error)[:200]})") from None
+            raise InputError(f"the pipeline {self._pipeline} cannot be simulated ({str(error)[:200]})") from None
         return [_verdict(result) for result in answer["docs"][: len(events)]]
 
 

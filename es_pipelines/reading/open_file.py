@@ -172,9 +172,9 @@ def _what_to_do(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file; check the name"
     if isinstance(error, NotADirectoryError):
-        return "a part of its path is no folder; check the name"
+        return "a part of its path is not a folder; check the name"
     if isinstance(error, PermissionError):
-        return "permission denied; give yourself the right to read it"
+        return "permission denied; give your user read permission"
     return f"{error.strerror}; is it a file of log lines?"
 
 

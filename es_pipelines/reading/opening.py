@@ -65,7 +65,7 @@ def _require_regular(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise RefusedError("is a folder; name the files in it")
     raise RefusedError(
-        "is no regular file but a device, a pipe or a socket; give a stream on standard input instead, named -"
+        "is a device, a pipe or a socket, not a regular file; send a stream on standard input instead, with - as FILE"
     )
 
 
@@ -103,5 +103,5 @@ def _trusted_target(name: str, here: int, status: os.stat_result, links: int) ->
             f"or add --follow-symlinks if you trust it"
         )
     if links > MAX_LINKS:
-        raise RefusedError("is reached through a circle of symbolic links; name the real folder")
+        raise RefusedError("is reached through a loop of symbolic links; name the real folder")
     return Path(os.readlink(name, dir_fd=here))

@@ -17,9 +17,9 @@ NOT_TEXT = {
     b"7z\xbc\xaf\x27\x1c": "is a 7-Zip archive; unpack it with: 7z x {file}",
     b"\xff\xfe": "is UTF-16 text; convert it with: iconv -f UTF-16 -t UTF-8 {file}",
     b"\xfe\xff": "is UTF-16 text; convert it with: iconv -f UTF-16 -t UTF-8 {file}",
-    b"\xd4\xc3\xb2\xa1": "is a packet capture; make connection records of it first",
-    b"\x0a\x0d\x0d\x0a": "is a packet capture; make connection records of it first",
-    b"PAR1": "is a Parquet file; write it as CSV first",
+    b"\xd4\xc3\xb2\xa1": "is a packet capture; make connection records from it first (Zeek does)",
+    b"\x0a\x0d\x0d\x0a": "is a packet capture; make connection records from it first (Zeek does)",
+    b"PAR1": "is a Parquet file; convert it to CSV first",
 }
 """First bytes of what people take for a log file, and what to do with it."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

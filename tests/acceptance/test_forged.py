@@ -53,4 +53,4 @@ def test_check_names_forged_documents_and_export_refuses_an_index_without_the_gu
 
     assert desk.type("provision", "--force").returncode == 0
     left = desk.json("labels", "export", "--output", output)
-    assert (left["rows"], left["left_out"]) == (0, {"it looks forged (a verdict without who gave it and when)": 1})
+    assert (left["rows"], left["left_out"]) == (0, {"it looks forged (a verdict without its author and time)": 1})

@@ -44,7 +44,7 @@ def test_verdicts_are_given_kept_and_become_rows_that_training_reads(
         ids = {hit["_source"]["event"]["original"]: hit["_id"] for hit in hits}
         wrong = desk.type("verdict", ids[LINE], "true_positive", "--label", "portscan")
         assert wrong.returncode == 1
-        assert "'portscan' is no label of the model" in wrong.stderr
+        assert "'portscan' is not a label of the model" in wrong.stderr
         assert desk.type("verdict", ids[LINE]).returncode == 2
         given = desk.type("verdict", ids[LINE], "false_positive", "--label", "back", "--by", "ann", "--comment", "seen")
         assert "false_positive, it is back (by ann)" in given.stdout

@@ -227,7 +227,7 @@ def test_without_a_token_it_listens_for_nobody_else(turbine_model: Path, token: 
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--bind", "nowhere"], 64, "OVERSIGHT_SERVE_BIND=nowhere is no address"),
+        (["--bind", "nowhere"], 64, "OVERSIGHT_SERVE_BIND=nowhere is not an address"),
         (["--workers", "0"], 64, "OVERSIGHT_SERVE_WORKERS=0"),
         (
             ["--model", "/nonexistent/model.onnx"],

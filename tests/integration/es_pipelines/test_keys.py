@@ -150,13 +150,14 @@ def test_a_folder_that_cannot_be_written_costs_no_key(admin: Elasticsearch, tmp_
 def test_an_expiry_that_is_none_and_a_key_that_would_make_keys_are_explained(
     admin: Elasticsearch, tmp_path: Path, namespace: str, secured_url: str
 ) -> None:
-    with pytest.raises(SettingsError, match=r"makes no API key for the shipper .*as 90d"):
+    with pytest.raises(SettingsError, match=r"did not create an API key for the shipper .*as 90d"):
         write_keys(admin, tmp_path / "keys", namespace, expiration="soon")
     every = admin.security.create_api_key(name="oversight-test-every", refresh=False)
     with (
         Elasticsearch(secured_url, api_key=every["encoded"], request_timeout=WAIT_S) as es,
         pytest.raises(
-            SettingsError, match=r"ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD \(a key cannot make keys\)"
+            SettingsError,
+            match=r"ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD \(an API key cannot create API keys\)",
         ),
     ):
         write_keys(es, tmp_path / "keys", namespace)

@@ -201,10 +201,10 @@ def test_events_stay_with_all_that_they_need(es: Elasticsearch, installation: st
     es.index(index=alerts, document={"rule": {"name": "r"}})
     kind_and_name = _stream(es, installation)
     found = _removal(es, installation)
-    assert found[kind_and_name].reason == "it holds 2 documents; --with-data removes them"
+    assert found[kind_and_name].reason == "it holds 2 documents; remove them with --with-data"
     assert found[f"pipeline oversight-router-{installation}"].reason == f"{stream} stays and needs it"
     assert "stays and needs it" in found[f"pipeline oversight-csv-{installation}"].reason
-    assert found[f"index {alerts}"].reason == "it holds 1 document; --with-data removes it"
+    assert found[f"index {alerts}"].reason == "it holds 1 document; remove it with --with-data"
     assert found[f"index template {alerts}"].action == Action.REMOVE
     assert {step.action for step in found.values() if step.kind == "pipeline"} == {Action.STAY}
     assert es.count(index=stream)["count"] == 2

@@ -99,7 +99,7 @@ _HEADROOM = {
         (
             {"/_cluster/health": (200, {"status": "red", "indices": {"metrics-x": {"status": "red"}}})},
             False,
-            "red because of metrics-x, which is not ours",
+            "red because of metrics-x, which does not belong to Oversight",
         ),
         (
             {"/_nodes/ingest": (200, {"nodes": {"a": {"ingest": {"processors": [{"type": "set"}]}}}})},
@@ -136,7 +136,7 @@ def test_a_cluster_that_is_starting_is_one_line(
         main(["provision"])
     assert ended.value.code == 1
     said = capsys.readouterr().err.splitlines()
-    assert said == [f"oversight: Elasticsearch at {proxy.url} is not ready or overloaded (503); try again in a while"]
+    assert said == [f"oversight: Elasticsearch at {proxy.url} is not ready or overloaded (503); try again later"]
     assert not [call for call in proxy.calls if call.method in ("PUT", "DELETE")]
 
 
@@ -240,7 +240,7 @@ def test_a_template_of_higher_priority_is_named(es: Elasticsearch, engine_url: s
     es.indices.put_index_template(name=name, index_patterns=[f"logs-oversight.*-{installation}"], priority=501)
     try:
         says = refused(engine_url, installation)
-        assert f"index template '{name}' (logs-oversight.*-{installation}, priority 501) shadows ours" in says
+        assert f"index template '{name}' (logs-oversight.*-{installation}, priority 501) overrides Oversight's" in says
         es.indices.put_index_template(name=name, index_patterns=[f"logs-oversight.*-{installation}"], priority=499)
         provision(es, KDD99, namespace=installation)
     finally:
@@ -321,7 +321,7 @@ def test_a_stream_that_takes_no_events_is_named(es: Elasticsearch, engine_url: s
     es.indices.put_settings(index=stream, settings={"index.blocks.read_only_allow_delete": True})
     try:
         says = refused(engine_url, installation)
-        assert "it takes no events, since its disk was full (index.blocks.read_only_allow_delete)" in says
+        assert "it takes no events, because its disk was full (index.blocks.read_only_allow_delete)" in says
         assert f'PUT {stream}/_settings {{"index.blocks.read_only_allow_delete": null}}' in says
     finally:
         es.indices.put_settings(index=stream, settings={"index.blocks.read_only_allow_delete": None})

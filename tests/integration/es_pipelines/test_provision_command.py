@@ -140,7 +140,7 @@ def test_a_removal_lists_what_stays_and_why(es: Elasticsearch, provision: Type, 
     provision()
     es.bulk(index=stream, operations=creations([{"message": LINE}]))
     said = provision("--remove").stdout
-    assert f"{stream}: it holds 1 document; --with-data removes it" in said
+    assert f"{stream}: it holds 1 document; remove it with --with-data" in said
     assert es.count(index=stream)["count"] == 1
     assert (
         provision("--remove", "--with-data", "--plan")

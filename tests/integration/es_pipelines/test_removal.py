@@ -72,11 +72,11 @@ def _with_failure_store(stream: str, count: tuple[int, Any]) -> Callable[[Call, 
 
 
 ONE_SHARD, A_SILENT_ONE = {"total": 1, "successful": 1}, {"total": 2, "successful": 1}
-UNREADABLE = "its failure store cannot be read (privilege read_failure_store); --with-data removes it"
+UNREADABLE = "its failure store cannot be read (privilege read_failure_store); remove it with --with-data"
 FAILURES: list[tuple[tuple[int, Any], str]] = [
     (
         (200, {"count": 3, "_shards": ONE_SHARD}),
-        "it holds 3 documents (3 in its failure store); --with-data removes them",
+        "it holds 3 documents (3 in its failure store); remove them with --with-data",
     ),
     ((403, {"error": {"type": "security_exception"}}), UNREADABLE),
     ((200, {"count": 0, "_shards": A_SILENT_ONE}), UNREADABLE),
@@ -118,7 +118,7 @@ def test_a_shard_that_does_not_answer_holds_documents(engine_url: str, installat
         with Elasticsearch(proxy.url) as es:
             (step,) = [step for step in _planned(es, installation).values() if step.name == stream]
             assert step.action == Action.STAY
-            assert step.reason.startswith("1 of its 2 shards do not answer, so nobody can say what it holds")
+            assert step.reason.startswith("1 of its 2 shards do not answer, so its documents cannot be counted")
     finally:
         proxy.close()
 

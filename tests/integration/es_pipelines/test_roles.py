@@ -140,7 +140,7 @@ def test_a_shipper_that_may_not_read_ships_each_line_once_and_says_what_it_canno
             assert (report.stored, report.already_there, report.refused) == (stored, there, 0), state
     assert len(place.all()) == before + 60
     assert f"may not read {STREAM}" in caplog.text
-    assert "stored twice if the answer to its request was lost" in caplog.text
+    assert "stored twice if the response to its request" in caplog.text
     admin.security.invalidate_api_key(ids=[key["id"]])
 
 
@@ -325,7 +325,7 @@ def test_a_key_that_could_do_less_than_its_part_is_not_left_behind(admin: Elasti
     with Elasticsearch(secured_url, basic_auth=("roles-keymaker", PASSWORD), request_timeout=WAIT_S) as es:
         with pytest.raises(
             SettingsError,
-            match=rf"may not do .*create_doc on {STREAM} \(bulk requests that create; .*sign in as somebody",
+            match=rf"lacks privileges .*create_doc on {STREAM} \(bulk requests that create; .*sign in as a user",
         ):
             make_key(es, PARTS["shipper"], NAMESPACE)
         assert "shipper" in valid_keys(es, NAMESPACE)

@@ -217,8 +217,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"type": "missing_references", "references": [{"type": "index-pattern", "id": "gone"}]},
         "is not there (index-pattern gone)",
     ),
-    ({"type": "conflict"}, "it stands there already"),
-    ({"type": "ambiguous_conflict", "destinations": []}, "several objects stand there"),
+    ({"type": "conflict"}, "it already exists"),
+    ({"type": "ambiguous_conflict", "destinations": []}, "several copies of it exist"),
     ({"type": "unsupported_type"}, "does not know objects of this type"),
     (
         {"type": "unknown", "message": "[attributes.x]: definition missing", "statusCode": 400},
@@ -235,16 +235,16 @@ def test_an_object_that_kibana_does_not_take_is_named(
     kibana.failing["_import"] = 200, {"success": False, "successCount": 0, "errors": [one, one]}
     ran = run("import")
     assert ran.code == 1
-    assert "does not import dashboard d: " in ran.line
+    assert "did not import dashboard d: " in ran.line
     assert said in ran.line
     stops = error["type"] in ("conflict", "ambiguous_conflict", "missing_references")
-    rest = "nothing was written" if stops else "the others were written, and importing again goes on from there"
+    rest = "nothing was written" if stops else "the others were written; importing again continues from there"
     assert ran.line.endswith(f"1 more objects have errors; {rest}")
 
 
 def test_an_object_type_that_this_kibana_lacks_is_named(kibana: FakeKibana, run: Run) -> None:
     kibana.known_types = kibana.known_types - {"query"}
-    assert "does not import query oversight-default-query-one-user: this Kibana does not know" in run("import").line
+    assert "did not import query oversight-default-query-one-user: this Kibana does not know" in run("import").line
     assert len(kibana.spaces["default"].objects) == OBJECTS - 2
 
 
@@ -289,12 +289,12 @@ def test_the_counts_that_discover_saves_are_no_edit(kibana: FakeKibana, run: Run
 BROKEN = {"type": "dashboard", "id": "d", "error": {"statusCode": 500, "message": "shard"}}
 ANSWERS: dict[str, tuple[str, Any, str]] = {
     "too new": ("_import", failure(422, 'Document "d" belongs to a more recent version'), "answered 422 to importing objects: "),
-    "too large": ("_import", failure(413, "Payload too large"), "takes no file of this size (413)"),
-    "nothing": ("_import", (200, None), "does not say why"),
+    "too large": ("_import", failure(413, "Payload too large"), "accepts no file of this size (413)"),
+    "nothing": ("_import", (200, None), "gave no reason"),
     "html": ("_bulk_get", (200, "<html>"), "answered without 'saved_objects'"),
     "broken object": ("_bulk_get", (200, {"saved_objects": [BROKEN]}), "cannot read dashboard d: 'shard'"),
     "overloaded": ("_import", (503, None), "is not ready or overloaded (503) for importing objects"),
-    "no kibana": ("/api/status", (404, {"error": "no handler found"}), "it is no Kibana"),
+    "no kibana": ("/api/status", (404, {"error": "no handler found"}), "it is not Kibana"),
 }  # fmt: skip
 
 

@@ -232,7 +232,7 @@ def test_a_replaced_file_says_so_in_its_report(es: Elasticsearch, config: ShipCo
     new.replace(path)
     report = ship(es, [path], config)
     assert report.stored == 2
-    assert report.files[0].note == "not the content that was shipped from this path before: shipped from its start"
+    assert report.files[0].note == "its content is not what was shipped from this path before: shipped from the start"
 
 
 @ON_THE_EMBEDDED

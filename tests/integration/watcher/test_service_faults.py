@@ -148,7 +148,7 @@ def test_a_long_outage_is_one_warning_and_one_line_when_it_is_over(
         proxy.fault = None
         wait_until(lambda: place.count("enriched") == 5, "the predictions")
     assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["WARNING"]
-    assert [record.message for record in caplog.records if "going on after" in record.message]
+    assert [record.message for record in caplog.records if "continuing after" in record.message]
 
 
 def test_another_model_with_other_fields_is_followed(place: Place, proxy: FaultProxy) -> None:

@@ -74,7 +74,7 @@ def test_a_bad_line_stops_the_start(place: Place, service: str, tmp_path: Path) 
     rules = tmp_path / "rules"
     rules.write_text("source.ip: everywhere\n", encoding="utf-8")
     place.put(scans())
-    with pytest.raises(SettingsError, match="line 1: 'everywhere' is no address"):
+    with pytest.raises(SettingsError, match="line 1: 'everywhere' is not an address"):
         place.watch(service, suppress=rules)
     assert place.statuses() == ["pending"] * 3
 

@@ -62,7 +62,11 @@ def test_a_verdict_can_be_taken_back(judged: Place) -> None:
     [
         ("nobody", WRONG, "there is no document 'nobody'"),
         ("waiting", WRONG, "no prediction yet"),
-        ("doc-1", replace(WRONG, label="hot"), "'hot' is no label of the model; expected one of bearing_wear, healthy"),
+        (
+            "doc-1",
+            replace(WRONG, label="hot"),
+            "'hot' is not a label of the model; expected one of bearing_wear, healthy",
+        ),
         ("doc-1", Verdict("true_positive", "ann", label="healthy"), "which is harmless; say false_positive"),
         ("doc-1", Verdict("false_positive", "ann", label="overheating"), "what was predicted; say true_positive"),
     ],
@@ -83,7 +87,7 @@ def test_an_index_that_is_not_there_is_said_to_be_missing(judged: Place) -> None
 
 def test_an_id_in_several_indices_asks_which_is_meant(judged: Place, foreign: Place) -> None:
     foreign.put({"doc-1": event(1)})
-    with pytest.raises(InputError, match=r"there 2 times, in .*; say which one is meant with --index"):
+    with pytest.raises(InputError, match=r"there 2 times, in .*; choose one with --index"):
         judge(judged.es, f"{judged.index},{foreign.index}", "doc-1", WRONG, labels=None)
 
 
@@ -101,7 +105,7 @@ def test_verdicts_become_training_rows(judged: Place) -> None:
         "125,steady,1.5,overheating", "60,steady,22.5,healthy", "125,steady,1.5,bearing_wear"
     ]  # fmt: skip
     assert exported.rows == 3
-    assert dict(exported.left_out) == {"turbine.state.mode holds a word that no CSV reader takes plainly": 1}
+    assert dict(exported.left_out) == {"turbine.state.mode holds a word that CSV readers read differently": 1}
     origin = found[2].provenance
     assert (origin["id"], origin["index"], origin["by"], origin["predicted"]) == (
         "doc-4",

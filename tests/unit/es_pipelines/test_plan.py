@@ -133,7 +133,7 @@ def test_an_index_or_alias_in_the_place_of_the_stream_is_named(what: str) -> Non
     """Events would go into it, without our pipeline and mapping."""
     step = DataStream().judge(STREAM, Standing("data stream", STREAM.name, {"is": what}, None), FORCED)
     assert step.action == Action.FOREIGN
-    assert step.reason.startswith(f"an {what} stands where the data stream should be")
+    assert step.reason.startswith(f"an {what} exists where the data stream should be")
 
 
 def test_fields_that_cannot_be_mapped_anew_are_found_at_any_depth() -> None:
@@ -212,11 +212,11 @@ def test_who_refers_to_others_goes_before_them() -> None:
 
 def test_one_thing_in_the_way_stops_the_whole_plan() -> None:
     """A cluster is never half provisioned on purpose."""
-    foreign = Step("pipeline", "x", Action.FOREIGN, "it is not ours")
+    foreign = Step("pipeline", "x", Action.FOREIGN, "it is not Oversight's")
     plan = Plan(
         "s", (Step("pipeline", "y", Action.CREATE), foreign), findings=(Finding(False, "red"), Finding(True, "full"))
     )
-    assert plan.in_the_way == ["full", "pipeline x: it is not ours"]
+    assert plan.in_the_way == ["full", "pipeline x: it is not Oversight's"]
     assert [step.name for step in plan.drift] == ["y", "x"]
 
 

@@ -36,14 +36,14 @@ def test_what_is_no_file_to_read_is_named_with_what_to_do(tmp_path: Path) -> Non
     assert "cannot be read: there is no such file" in problem(tmp_path / "missing.csv")
     assert "is a folder; name the files in it" in problem(tmp_path / "folder")
     for name in ("pipe", "socket"):
-        assert "no regular file" in problem(tmp_path / name)
+        assert "not a regular file" in problem(tmp_path / name)
     checked = check([Path("/dev/zero"), Path("/proc/self/mem"), tmp_path / "good.csv" / "below.csv"])
     assert checked.paths == []
     told = [str(error) for error in checked.problems.values()]
     assert [text for text in told if "\n" in text] == []
-    assert "/dev/zero is no regular file" in told[0]
+    assert "/dev/zero is a device, a pipe or a socket" in told[0]
     assert "/proc/self/mem cannot be read: Input/output error" in told[1]
-    assert "no folder" in told[2]
+    assert "is not a folder" in told[2]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")

@@ -82,14 +82,14 @@ def test_the_first_rule_that_fits_gives_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("source.adress: 10.0.0.5", "'source.adress' is no condition; expected one of source.ip"),
-        ("source.ip: 10.0.0.300", "'10.0.0.300' is no address or network"),
+        ("source.adress: 10.0.0.5", "'source.adress' is not a condition; expected one of source.ip"),
+        ("source.ip: 10.0.0.300", "'10.0.0.300' is not an address or network"),
         ("source.ip: 10.1.2.3/16", "has host bits set"),
-        ("source.ip 10.0.0.5", "is no condition"),
+        ("source.ip 10.0.0.5", "is not a condition"),
         ("source.ip:", "'source.ip' has no value"),
         ("family: probe", "would suppress everybody's alerts"),
         ("user.id: a; user.id: b", "'user.id' is there twice"),
-        ("user.id: a; until: tomorrow", "`until: tomorrow` is no day; expected one such as 2026-12-31"),
+        ("user.id: a; until: tomorrow", "`until: tomorrow` is not a date; expected one such as 2026-12-31"),
     ],
 )
 def test_a_line_that_is_no_rule_is_named(line: str, says: str) -> None:
@@ -135,7 +135,9 @@ def test_a_changed_file_counts_at_once_and_a_bad_one_never(tmp_path: Path, caplo
         assert quiet() == [True, True]
         file.unlink()
         assert quiet() == [True, True]
-    assert [record.getMessage().split("; ")[-1] for record in caplog.records] == ["the rules of before go on (1)"] * 2
+    assert [record.getMessage().split("; ")[-1] for record in caplog.records] == [
+        "the previous rules stay active (1)"
+    ] * 2
     file.write_text("user.id: bob\n", encoding="utf-8")
     assert quiet() == [False, True]
 
