@@ -137,11 +137,16 @@ class Follower:
             return None
         file.require_growing()
         if first:
-            with self._shipper.report.noting(
-                path
-            ):  # the rotated file cannot be read: the new one is shipped all the same
-                self._shipper.ship_before(file)
+            self._ship_before(path, file)
         return file
+
+    def _ship_before(self, path: Path, file: OpenFile) -> None:
+        """Ship what is left in the file that was rotated away before we started; where it cannot be read, the new one is followed."""
+        try:
+            self._shipper.ship_before(file)
+        except UnreadableFileError as error:
+            log.warning("%s; then ship it by its name. The file that is now at its path is followed", error)
+            self._shipper.report.refuse({path: error})
 
     def _drain(self, retired: Retired) -> None:
         now, size = time.monotonic(), retired.file.size

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,10 @@ from tests.integration.ship.conftest import originals
 from tests.integration.ship.test_follow import lines_of
 from tests.integration.ship.wire import Proxy
 from tests.waiting import WAIT_S, until
+
+OVERRIDES = "-dac_override,-dac_read_search"
+AS_THE_MODE_SAYS = ("setpriv", f"--bounding-set={OVERRIDES}", f"--inh-caps={OVERRIDES}") if os.geteuid() == 0 else ()
+"""Runs a command so that even root may only read what the mode of a file allows."""
 
 
 @pytest.fixture
@@ -62,8 +66,11 @@ def acknowledged(path: Path) -> int:
     return sum(entry["events"] for registry in registries for entry in registry["files"])
 
 
-def start(environment: dict[str, str], *words: str | Path, **more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "oversight", "ship", *map(str, words)]
+def start(
+    environment: dict[str, str], *words: str | Path, before: Sequence[str] = (), **more: str
+) -> subprocess.Popen[str]:
+    """Start the command; `before` is a program that runs it."""
+    command = [*before, sys.executable, "-m", "oversight", "ship", *map(str, words)]
     env = {**environment, **more}
     return subprocess.Popen(command, text=True, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -167,3 +174,31 @@ def test_a_timeout_ends_with_exit_1_and_says_that_nothing_is_lost(
     assert "nothing is lost: run the same command again later" in errors.splitlines()[-1]
     assert ship(es, [path], ShipConfig(stream, path.parent / "state")).stored == 1
     assert originals(es, stream) == ["one", "two", "three"]
+
+
+def test_a_rotated_file_that_cannot_be_read_is_named_and_the_current_one_is_followed(
+    es: Elasticsearch, stream: str, environment: dict[str, str], path: Path
+) -> None:
+    """Rotated and made private while no shipper ran. Readable again and shipped by its name, only its new line is stored."""
+    assert run(environment, path)[0] == 0
+    with path.open("ab") as output:
+        output.write(b"late\n")
+    rotated = path.rename(path.with_name("alpha.csv.1"))
+    rotated.chmod(0)
+    path.write_bytes(b"three\n")
+    with start(environment, "--follow", path, before=AS_THE_MODE_SAYS) as process:
+        assert until(lambda: lines_of(es, stream) == ["one", "three", "two"])
+        with path.open("ab") as output:
+            output.write(b"four\n")
+        assert until(lambda: lines_of(es, stream) == ["four", "one", "three", "two"])
+        process.send_signal(signal.SIGTERM)
+        printed, errors = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 1
+    assert "2 events stored" in printed
+    assert len(errors.splitlines()) == 2, errors  # at once, and at the end
+    assert all(f"{rotated} cannot be read: permission denied" in line for line in errors.splitlines())
+    rotated.chmod(0o600)
+    assert run(environment, rotated)[0] == 0
+    assert lines_of(es, stream) == ["four", "late", "one", "three", "two"]
+    assert run(environment, rotated, path, "--json")[0] == 0
+    assert lines_of(es, stream) == ["four", "late", "one", "three", "two"]
