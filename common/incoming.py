@@ -48,11 +48,6 @@ class Incoming:
         return len(self._head) + (0 if self._body is None else self._body.size)
 
     @property
-    def begun(self) -> bool:
-        """Whether any byte of the request came."""
-        return bool(self._head) or self.request is not None
-
-    @property
     def missing(self) -> int:
         """How many bytes to ask the socket for."""
         return 0 if self._body is None else self._body.missing

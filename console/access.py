@@ -45,7 +45,6 @@ HEADERS = {
 METHODS = ("GET", "HEAD")
 OPEN_PATHS = ("/static/", "/health/")
 """What holds nothing of a document: the page's own files, and what an orchestrator asks."""
-OPEN_PAGES = frozenset({"/", "/favicon.ico"})
 LOGIN = "/api/login"
 
 

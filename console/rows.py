@@ -48,11 +48,6 @@ def rows_of(panel: Panel, answer: Bucket, scope: Scope) -> list[Row]:
     return rows
 
 
-def outer_rows(panel: Panel, answer: Bucket) -> list[Row]:
-    """The rows of the outermost breakdown alone: the inner ring of a donut, the length of a stacked bar."""
-    return list(_walk(levels(panel)[:1], panel.metrics, answer.get("aggregations") or {}, ()))
-
-
 def _walk(by: Sequence[Breakdown], metrics: Sequence[Metric], holder: Bucket, above: tuple[Key, ...]) -> Iterator[Row]:
     each, rest = by[0], by[1:]
     found = holder.get(f"by{len(above)}") or {}

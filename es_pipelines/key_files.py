@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -171,10 +171,3 @@ def _text(secret: Secret, key: Key, namespace: str) -> str:
         f"# Filebeat and Logstash take it as `id:secret`, which is what it says decoded: echo KEY | base64 --decode\n"
         f"{VARIABLE}={secret.encoded}\n"
     )
-
-
-def end_keys(es: Elasticsearch, namespace: str) -> Mapping[str, list[str]]:
-    """End every valid key of an installation; their ids by part. The files stay: they are of no use any more."""
-    ended = {part: [key.id for key in keys] for part, keys in valid_keys(es, namespace).items()}
-    invalidate(es, [one for ids in ended.values() for one in ids])
-    return ended

@@ -85,18 +85,6 @@ class Splitter(Protocol):
         """What is left at the end."""
 
 
-def read_lines(
-    read: Callable[[int], bytes],
-    start: int = 0,
-    *,
-    complete: bool = True,
-    chunk_bytes: int = CHUNK_BYTES,
-    max_line_bytes: int = MAX_LINE_BYTES,
-) -> Iterator[Line]:
-    """Lines of what `read` gives until it gives nothing; arguments as `Lines` and `split` have them."""
-    return split(read, Lines(start, max_line_bytes=max_line_bytes), complete=complete, chunk_bytes=chunk_bytes)
-
-
 def split(
     read: Callable[[int], bytes], splitter: Splitter, *, complete: bool = True, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[Line]:

@@ -5,7 +5,7 @@ ModelContract ──▶ View ──▶ threats.py, triage.py, operations.py ─�
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from contract.artifact import ModelContract
 from contract.fields import FIELDS, Kind
@@ -33,16 +33,3 @@ def known_fields(contract: ModelContract, source: Source) -> Mapping[str, Kind]:
         feature.field: "float" if feature.kind == "float" else "keyword" for feature in contract.features
     }
     return model | {field.name: field.kind for field in FIELDS}
-
-
-def unknown_fields(contract: ModelContract, found: Boards) -> Iterator[str]:
-    """A sentence for each field of a panel, control or query that no mapping has."""
-    for board in found.dashboards:
-        sources = {panel.source for panel in board.panels if not panel.source.heartbeats}
-        for panel in board.panels:
-            for name in panel.fields():
-                if name not in known_fields(contract, panel.source):
-                    yield f"panel {panel.id!r} of {board.id!r} reads {name!r}, which {panel.source.title!r} does not have"
-        for control in board.controls:
-            if any(control.field not in known_fields(contract, source) for source in sources):
-                yield f"control {control.id!r} of {board.id!r} reads {control.field!r}, which no mapping has"

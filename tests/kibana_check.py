@@ -11,6 +11,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from contract.artifact import ModelContract
+from kibana.boards import Boards, known_fields
+
 NEWEST = {
     "dashboard": (8, 9, 0),
     "search": (8, 0, 0),
@@ -345,3 +348,16 @@ _CHECKS = {
     "query": _query_faults,
     "index-pattern": _view_faults,
 }
+
+
+def unknown_fields(contract: ModelContract, found: Boards) -> Iterator[str]:
+    """A sentence for each field of a panel, control or query that no mapping has."""
+    for board in found.dashboards:
+        sources = {panel.source for panel in board.panels if not panel.source.heartbeats}
+        for panel in board.panels:
+            for name in panel.fields():
+                if name not in known_fields(contract, panel.source):
+                    yield f"panel {panel.id!r} of {board.id!r} reads {name!r}, which {panel.source.title!r} does not have"
+        for control in board.controls:
+            if any(control.field not in known_fields(contract, source) for source in sources):
+                yield f"control {control.id!r} of {board.id!r} reads {control.field!r}, which no mapping has"

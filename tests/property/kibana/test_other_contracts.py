@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.artifact import ModelContract
-from kibana.boards import boards, unknown_fields
+from kibana.boards import boards
 from kibana.compile import saved_objects
 from kibana.objects import Names, ndjson
-from tests.kibana_check import faults
+from tests.kibana_check import faults, unknown_fields
 from tests.kibana_contracts import CONTRACTS
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from es_pipelines.lines import Line, batches, read_lines
+from es_pipelines.lines import Line, Lines, batches, split
 from es_pipelines.registry import Entry, Registry, load
 from es_pipelines.ship_events import Identity, event_of, text_of
 
@@ -38,7 +38,7 @@ ENTRIES = st.builds(
 
 
 def lines_of(content: bytes, chunk_bytes: int = 1 << 20, start: int = 0) -> list[Line]:
-    return list(read_lines(io.BytesIO(content).read, start, chunk_bytes=chunk_bytes))
+    return list(split(io.BytesIO(content).read, Lines(start), chunk_bytes=chunk_bytes))
 
 
 @given(CONTENT)

@@ -9,14 +9,14 @@ import pytest
 
 from contract.artifact import Label, ModelContract
 from contract.fields import FIELDS
-from kibana.boards import boards, known_fields, unknown_fields
+from kibana.boards import boards, known_fields
 from kibana.compile import saved_objects
 from kibana.layout import COLUMNS, places
 from kibana.objects import Names, ndjson
 from kibana.panels import Boards, Case, Cases, Control, Dashboard, Metric, Panel, Terms
 from kibana.where import Is, fields, query
 from tests.artifacts import TURBINE
-from tests.kibana_check import faults
+from tests.kibana_check import faults, unknown_fields
 from tests.kibana_contracts import shipped_contract
 
 SHIPPED = shipped_contract()

@@ -7,11 +7,11 @@ import io
 import pytest
 
 from contract.errors import InputError
-from es_pipelines.lines import Line, batches, read_lines, skip_line_end
+from es_pipelines.lines import Line, Lines, batches, skip_line_end, split
 
 
 def lines_of(content: bytes, **options: bool) -> list[Line]:
-    return list(read_lines(io.BytesIO(content).read, **options))
+    return list(split(io.BytesIO(content).read, Lines(0), **options))
 
 
 def test_both_line_ends_are_known_and_blank_lines_count() -> None:
@@ -34,7 +34,7 @@ def test_a_last_line_without_a_line_end_counts_or_waits() -> None:
 
 def test_a_line_that_is_too_long_is_an_error_that_says_where() -> None:
     with pytest.raises(InputError, match="the line at byte 2 is longer than 4 bytes"):
-        list(read_lines(io.BytesIO(b"a\nbbbbbbb").read, chunk_bytes=2, max_line_bytes=4))
+        list(split(io.BytesIO(b"a\nbbbbbbb").read, Lines(0, max_line_bytes=4), chunk_bytes=2))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_large_item_stands_alone() -> None:
 
 
 def test_what_came_before_an_error_is_still_a_batch() -> None:
-    lines = read_lines(io.BytesIO(b"a\nbbbbbbb").read, chunk_bytes=2, max_line_bytes=4)
+    lines = split(io.BytesIO(b"a\nbbbbbbb").read, Lines(0, max_line_bytes=4), chunk_bytes=2)
     found = batches(lines, lambda line: 1, max_count=9, max_bytes=9, alone_bytes=9)
     assert [line.content for line in next(found)] == [b"a"]
     with pytest.raises(InputError):
