@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contract.artifact import ModelContract
-from kibana.boards import Boards, known_fields
+from kibana.boards import known_fields
+from kibana.panels import Boards
 
 NEWEST = {
     "dashboard": (8, 9, 0),
