@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 import urllib3
 
-from contract.errors import EndpointUnavailableError, ProtocolError, shorten
+from contract.errors import EndpointUnavailableError, ProtocolError
 from watcher.answers import Answer, Model, parse_answer, parse_model
 from watcher.backoff import retry_after_s
 from watcher.config import WatchConfig
@@ -165,13 +165,18 @@ class EnrichClient:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if isinstance(error, BROKE_OFF):
                 raise RequestFailedError(
-                    f"the enrich service at {self.url} took a request and did not answer it ({shorten(str(error), 160)}); "
+                    f"the enrich service at {self.url} took a request and did not answer it ({_reason(error)}); "
                     f"nothing is lost, trying again; look at its log, and at OVERSIGHT_WATCH_REQUEST_TIMEOUT_S"
                 ) from None
             raise EndpointUnavailableError(
-                f"the enrich service at {self.url} does not answer ({shorten(str(error), 160)}); "
+                f"the enrich service at {self.url} does not answer ({_reason(error)}); "
                 f"start it with `oversight serve`, or set OVERSIGHT_ENRICH_URL"
             ) from None
+
+
+def _reason(error: Exception) -> str:
+    """Why a request failed, without the connection object that urllib3 writes in front of it."""
+    return str(error).rsplit("): ", 1)[-1][:160] or type(error).__name__
 
 
 def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:

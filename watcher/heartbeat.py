@@ -16,6 +16,7 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError, UnsupportedProductError
 
+from common.elastic_faults import credentials
 from contract.documents import lookup
 from contract.heartbeats import MISSED, STATES, STOPPED, heartbeat_body, heartbeat_index
 from watcher.engine import engine_faults, without_retries
@@ -140,7 +141,13 @@ class HeartbeatWriter:
             return
         self._said = True
         status = error.meta.status if isinstance(error, ApiError) else None
-        if status in (401, 403):
+        if isinstance(error, ApiError) and status == 401:
+            log.warning(
+                "no heartbeat in %s: Elasticsearch %s; predictions continue", self._index, credentials(error.body),
+                extra={"event.action": "heartbeat", "event.outcome": "failure"},
+            )  # fmt: skip
+            return
+        if status == 403:
             log.warning(
                 "no heartbeat: Elasticsearch refuses to write to %s (%s); give the watcher's key or role the index "
                 "privileges create_index, index and read on %r, or set OVERSIGHT_WATCH_HEARTBEAT_S=0; predictions continue",
@@ -148,7 +155,7 @@ class HeartbeatWriter:
             )  # fmt: skip
             return
         log.warning(
-            "no heartbeat: Elasticsearch does not take it in %s (%s); trying again each time, predictions continue",
+            "no heartbeat: Elasticsearch does not store it in %s (%s); trying again at the next one, predictions continue",
             self._index, status or type(error).__name__, extra={"event.action": "heartbeat", "event.outcome": "failure"},
         )  # fmt: skip
 

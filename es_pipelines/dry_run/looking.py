@@ -168,9 +168,12 @@ class _Look:
         expected = {one.width} if one.width is not None else set(self._how.known.lengths)
         if count not in expected:
             wanted = " or ".join(map(str, sorted(expected)))
-            return Verdict(error="column_count", message=f"the line has {count} columns, expected {wanted}")
+            return Verdict(
+                error="column_count",
+                message=f"the line has {count} column{'' if count == 1 else 's'}, expected {wanted}",
+            )
         if one.event.row.label is Label.NOT_A_WORD:
-            return Verdict(error="label_not_a_word", message="the column of the label holds a number or a date")
+            return Verdict(error="label_not_a_word", message="the label column holds a number or a date")
         return Verdict()
 
     def _features(self, one: _Numbered, verdict: Verdict) -> dict[str, Any]:

@@ -90,3 +90,17 @@ def test_a_missing_privilege_is_one_warning_that_names_the_fix(
         assert writer.write(document(datetime.now(UTC)))
     with Elasticsearch(embedded_url) as es:
         es.indices.delete(index=heartbeat_index(namespace))
+
+
+@pytest.mark.elasticsearch
+def test_wrong_credentials_are_not_reported_as_a_missing_privilege(
+    secured_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line names the credentials to check, once."""
+    with Elasticsearch(secured_url, basic_auth=("elastic", "not the password")) as stranger:
+        writer = HeartbeatWriter(stranger, "stranger", "0" * 32)
+        assert [writer.write({}), writer.write({})] == [False, False]
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "watcher.heartbeat"]
+    assert "refuses the credentials (401" in said
+    assert "ELASTICSEARCH_PASSWORD" in said
+    assert "privilege" not in said
