@@ -113,7 +113,7 @@ def test_a_file_whose_key_elasticsearch_does_not_know_is_never_overwritten(
     admin.security.invalidate_api_key(ids=[made["watcher"].id])
     before = made["watcher"].path.read_bytes()
     for message in (
-        r"watcher/key\.env holds a key that Elasticsearch does not know.*--rotate-keys",
+        r"watcher/key\.env holds a key that Elasticsearch does not accept.*--rotate-keys",
         r"watcher/key\.env holds no ELASTICSEARCH_API_KEY= line; move it away, or replace it with --rotate-keys",
     ):
         with pytest.raises(InputError, match=message) as caught:

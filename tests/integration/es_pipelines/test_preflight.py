@@ -136,7 +136,7 @@ def test_a_cluster_that_is_starting_is_one_line(
         main(["provision"])
     assert ended.value.code == 1
     said = capsys.readouterr().err.splitlines()
-    assert said == [f"oversight: Elasticsearch at {proxy.url} is not ready or overloaded (503); try again later"]
+    assert said == [f"oversight: Elasticsearch at {proxy.url} is not ready or overloaded (503); try again in a while"]
     assert not [call for call in proxy.calls if call.method in ("PUT", "DELETE")]
 
 

@@ -215,7 +215,7 @@ def test_a_missing_privilege_is_named(kibana: FakeKibana, run: Run) -> None:
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"type": "missing_references", "references": [{"type": "index-pattern", "id": "gone"}]},
-        "is not there (index-pattern gone)",
+        "is missing (index-pattern gone)",
     ),
     ({"type": "conflict"}, "it already exists"),
     ({"type": "ambiguous_conflict", "destinations": []}, "several copies of it exist"),
