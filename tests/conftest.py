@@ -20,7 +20,7 @@ from contract import hints
 from oversight import embedded
 from oversight.children import Children
 from oversight.ports import free_port
-from tests import guardian
+from tests import guardian, warm
 from tests.guarded import (  # noqa: F401  hooks of pytest
     pytest_configure,
     pytest_runtest_teardown,
@@ -152,6 +152,13 @@ def es(engine_url: str) -> Iterator[Elasticsearch]:
     """A client for each engine that has ingest pipelines, in turn."""
     with Elasticsearch(engine_url, request_timeout=WAIT_S) as client:
         yield client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_warm_parent_is_left() -> Iterator[None]:
+    """The parent of the commands that tests run (tests/warm.py) ends with the session."""
+    yield
+    warm.end()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import WAIT_S
+from tests import warm
 
 OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
 
@@ -30,11 +30,8 @@ class Desk:
         return {**inherited, "OVERSIGHT_STATE": str(self.folder / "state"), **self.settings}
 
     def type(self, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run `oversight WORDS` to its end."""
-        return subprocess.run(
-            command(*words), capture_output=True, text=True, check=False, cwd=self.folder, timeout=WAIT_S,
-            env={**self.environment, **more},
-        )  # fmt: skip
+        """Run `oversight WORDS` to its end, in a process of its own."""
+        return warm.run(*words, env={**self.environment, **more}, cwd=self.folder)
 
     def json(self, *words: str | Path) -> Any:
         """Run `oversight WORDS --json`, which must end well, and read what it prints."""

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,20 +34,23 @@ def keys(n: int, value: bytes = b"0") -> bytes:
     return b"{" + b",".join(b'"%x":%b' % (number, value) for number in range(0x100000, 0x100000 + n)) + b"}"
 
 
-ATTACKS = {
-    "11 million objects": listed(b"{},"),
-    "objects of one entry": listed(b'{"":0},'),
-    "lists": listed(b"[],"),
-    "a wide list of numbers": listed(b"0.5,"),
-    "a wide list of zeros": listed(b"0,"),
-    "short texts": listed(b'"ab",'),
-    "1.5 million keys": keys(1_500_000),
-    "1.5 million keys with texts": keys(1_500_000, b'"abcd"'),
-    "a text of wide letters": b'["' + "\U0001f600".encode() + b"a" * (MOST - 100) + b'"]',
-    "an object in a page": b'{"documents":[{"id":"1","source":' + keys(1_000_000) + b"}]}",
-    "no end": listed(b"{},")[:-1],
-    "half a surrogate pair": b'["\\ud800",' + b"1.5," * (2 * MB) + b"0]",
-}
+@cache
+def attacks() -> dict[str, bytes]:
+    """The bodies, 300 MB together: made when a test asks, not in each process that imports this file."""
+    return {
+        "11 million objects": listed(b"{},"),
+        "objects of one entry": listed(b'{"":0},'),
+        "lists": listed(b"[],"),
+        "a wide list of numbers": listed(b"0.5,"),
+        "a wide list of zeros": listed(b"0,"),
+        "short texts": listed(b'"ab",'),
+        "1.5 million keys": keys(1_500_000),
+        "1.5 million keys with texts": keys(1_500_000, b'"abcd"'),
+        "a text of wide letters": b'["' + "\U0001f600".encode() + b"a" * (MOST - 100) + b'"]',
+        "an object in a page": b'{"documents":[{"id":"1","source":' + keys(1_000_000) + b"}]}",
+        "no end": listed(b"{},")[:-1],
+        "half a surrogate pair": b'["\\ud800",' + b"1.5," * (2 * MB) + b"0]",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +72,7 @@ def peak_bytes(service: Service) -> int:
 def test_no_request_makes_a_worker_large_and_health_is_answered(service: Service, path: str, packed: bool) -> None:
     """Every attack is refused with words, or taken and small; the worker is the same afterwards."""
     workers = service.workers()
-    for name, body in ATTACKS.items():
+    for name, body in attacks().items():
         sent = gzip.compress(body, 1) if packed else body
         before = workers[0].memory_info().rss
         peak_bytes(service)
@@ -88,7 +92,7 @@ def test_no_request_makes_a_worker_large_and_health_is_answered(service: Service
 
 def test_what_is_refused_says_why(service: Service) -> None:
     """The setting that decides, and what to do."""
-    status, body = ask(f"{service.url}/v1/enrich", ATTACKS["11 million objects"])
+    status, body = ask(f"{service.url}/v1/enrich", attacks()["11 million objects"])
     assert (status, body["error"]["type"]) == (413, "request_too_complex")
     assert "send fewer documents at once, or raise it" in body["error"]["message"]
     assert "OVERSIGHT_SERVE_MAX_BODY_BYTES" in body["error"]["message"]

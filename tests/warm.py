@@ -1,0 +1,184 @@
+"""Commands as processes of their own, without the half second that each needs to import the same packages.
+
+    test ──▶ warm parent, one for each pytest process: has imported what commands use, and does nothing else
+                │ fork, for each command
+                └──▶ child: the command's arguments, environment, folder and output; runs `oversight.cli.main` and ends
+
+The parent is never a command itself, and it has one thread. A child starts from the same state each time.
+`python -m oversight` itself is run by the tests that start a command and let it run, and by tests/integration/oversight.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from tests.guardian import CURRENT
+from tests.waiting import WAIT_S
+
+IMPORTED = (
+    "oversight.cluster",
+    "oversight.settings",
+    "oversight.commands.labels",
+    "oversight.commands.provision",
+    "oversight.commands.retry",
+    "oversight.commands.rescore",
+    "oversight.commands.ship",
+    "oversight.commands.status",
+    "oversight.commands.verdict",
+    "oversight.commands.watch",
+    "watcher.loop",
+    "es_pipelines.provision",
+    "es_pipelines.ship",
+    "urllib3",
+)
+"""Nothing that imports NumPy, ONNX Runtime or TensorFlow: they start threads, which a fork does not copy."""
+Order = Mapping[str, object]
+
+
+def run(
+    *words: str | Path, env: Mapping[str, str], cwd: Path, timeout: float = WAIT_S
+) -> subprocess.CompletedProcess[str]:
+    """`oversight WORDS` to its end, as `subprocess.run(..., capture_output=True, text=True)` runs it.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end, and was killed.
+    """
+    order = {"words": [str(word) for word in words], "env": dict(env), "cwd": str(cwd)}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        code = _parent().run(order, (out.fileno(), err.fileno()), timeout)
+        said = []
+        for stream in (out, err):
+            stream.seek(0)
+            said.append(io.TextIOWrapper(io.BytesIO(stream.read()), "utf-8").read())
+    return subprocess.CompletedProcess(["oversight", *map(str, words)], code, *said)
+
+
+class Parent:
+    """The warm parent, seen from a test."""
+
+    def __init__(self) -> None:
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        environment = {name: value for name, value in os.environ.items() if name != CURRENT}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.warm", str(its.fileno())],
+            pass_fds=[its.fileno()],
+            stdin=subprocess.DEVNULL,
+            cwd=Path(__file__).resolve().parent.parent,
+            env=environment,
+        )
+        its.close()
+        self._socket, self._turn = ours, threading.Lock()
+
+    def run(self, order: Order, outputs: tuple[int, int], timeout: float) -> int:
+        """Exit code of one command; negative for a signal."""
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with mine, its, tempfile.TemporaryFile() as text:
+            text.write(json.dumps(order).encode())
+            text.flush()
+            with self._turn:
+                socket.send_fds(self._socket, [b"1"], [its.fileno(), text.fileno(), *outputs])
+            its.close()
+            mine.settimeout(timeout)
+            with mine.makefile("r", encoding="ascii") as answers:
+                pid = int(answers.readline())
+                try:
+                    return int(answers.readline())
+                except TimeoutError:
+                    os.kill(pid, signal.SIGKILL)
+                    raise subprocess.TimeoutExpired(str(order["words"]), timeout) from None
+
+    def end(self) -> None:
+        """It ends when nobody can ask it any more."""
+        self._socket.close()
+        self._process.wait(WAIT_S)
+
+
+@cache
+def _parent() -> Parent:
+    return Parent()
+
+
+def end() -> None:
+    """End the warm parent of this process, if there is one."""
+    if _parent.cache_info().currsize:
+        _parent().end()
+        _parent.cache_clear()
+
+
+def serve(orders: socket.socket) -> None:
+    """The warm parent: one fork for each order, until the other end is closed."""
+    while True:
+        word, fds, *_ = socket.recv_fds(orders, 1, 4)
+        if not word:
+            return
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if os.fork() == 0:
+            orders.close()
+            _answer(*fds)
+        for fd in fds:
+            os.close(fd)
+
+
+def _answer(answers: int, text: int, out: int, err: int) -> None:
+    """Run one command in a child and send its pid and its exit code. Never returns."""
+    with os.fdopen(text, "rb") as file:
+        file.seek(0)
+        order = json.load(file)
+    child = os.fork()
+    if child == 0:
+        os.close(answers)
+        _become(order, out, err)
+    os.close(out)
+    os.close(err)
+    os.write(answers, f"{child}\n".encode())
+    _, status = os.waitpid(child, 0)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(answers, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def _become(order: Order, out: int, err: int) -> None:
+    """Be the command: what `python -m oversight WORDS` is in this environment and folder. Never returns."""
+    for source, target in ((out, 1), (err, 2)):
+        os.dup2(source, target)
+        os.close(source)
+    os.environ.clear()
+    os.environ.update(order["env"])  # type: ignore[call-overload]  # it comes from JSON
+    os.chdir(str(order["cwd"]))
+    words = [str(word) for word in order["words"]]  # type: ignore[attr-defined]
+    sys.argv = ["oversight", *words]
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        errors = "strict" if name == "stdout" else "backslashreplace"
+        stream = os.fdopen(fd, "w", buffering=fd == 2 or -1, encoding="utf-8", errors=errors, closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    from oversight.cli import main
+
+    main(words)
+    sys.exit(0)  # not `os._exit`: threads and handlers end as they do in any process
+
+
+if __name__ == "__main__":
+    for module in IMPORTED:
+        importlib.import_module(module)
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        sys.exit(
+            "tests/warm.py: a package of IMPORTED starts a thread; a fork would wait for it without end: take it out"
+        )
+    with socket.socket(fileno=int(sys.argv[1])) as here:
+        serve(here)
