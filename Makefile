@@ -32,12 +32,12 @@ check: venv ## what a change must pass before it is shown: format, lint, types, 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m oversight.generated --check
+	$(BIN)/python -m docs.generate --check
 
 format: venv ## rewrite what a formatter, a safe lint fix or a generator can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/python -m oversight.generated
+	$(BIN)/python -m docs.generate
 
 golden: venv ## rewrite the expected results of the pipelines; the diff is the review
 	OVERSIGHT_GOLDEN=rewrite $(BIN)/python -m pytest tests/golden -p no:randomly

@@ -1,7 +1,7 @@
 """The installed package: its name on package indexes, its version, and how to install one of its extras.
 
-The program is called `oversight`. The distribution is called `oversight-enrich`, because the name `oversight` belongs to
-another project on the package index: `pip install oversight` would install that one.
+The program is called `oversight`. The distribution is called `oversight-enrich`, because the name `oversight` belongs
+to another project on the package index: `pip install oversight` would install that one.
 """
 
 from __future__ import annotations

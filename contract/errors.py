@@ -65,7 +65,8 @@ class InvalidFeatureError(DocumentError):
     def __init__(self, field: str, value: object, *, expected: str) -> None:
         self.value, self.expected = value, expected
         super().__init__(
-            f"field {field!r} is {shorten(value)}, expected {expected}; correct it at the source or in the ingest pipeline",
+            f"field {field!r} is {shorten(value)}, expected {expected}; correct it at the source or in the "
+            "ingest pipeline",
             field=field,
         )
 

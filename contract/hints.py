@@ -4,7 +4,8 @@
     >>> run("provision")
     '`oversight provision --namespace lab`'
 
-Without the option, a person who follows the hint would work on another installation than the one that the message is about.
+Without the option, a person who follows the hint would work on another installation than the one that the message is
+about.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The socket that a service of ours listens on: opened before anything else is started, and refused where it would be unsafe.
+"""The socket that a service of ours listens on: opened before anything else is started, and refused where it would be
+unsafe.
 
 HOST:PORT ──▶ split_bind() ──▶ open to other machines, and nothing asked of them? refused ──▶ a listening socket
 """
@@ -31,7 +32,8 @@ def split_bind(bind: str, *, setting: str, port: int) -> tuple[str, int]:
         host = ""  # an IPv6 address without brackets: nobody can say where its port begins
     if not colon or not host or not (number.isascii() and number.isdigit()) or int(number) > 65535:
         raise SettingsError(
-            f"{setting}={bind} is not an address to listen on; expected HOST:PORT such as 127.0.0.1:{port} or [::1]:{port}"
+            f"{setting}={bind} is not an address to listen on; expected HOST:PORT such as 127.0.0.1:{port} or "
+            f"[::1]:{port}"
         )
     return host, int(number)
 

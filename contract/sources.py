@@ -6,7 +6,8 @@
     {"kdd99.src_bytes": [1]}        a list  ┘    of one, as the `fields` of a search have it
 
 The struct takes only what is a value without doubt: a JSON number or a text. Anything else (null, a boolean, a number
-written as text, a longer list) is a `msgspec.ValidationError`; `enrich_service.features` then looks at that document field by field.
+written as text, a longer list) is a `msgspec.ValidationError`; `enrich_service.predict.features` then looks at that
+document field by field.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import Any
 
 import msgspec
 
-from contract.artifact import ModelContract
+from contract.artifact.contract import ModelContract
 
 NO_NUMBER, NO_WORD = math.nan, None
-"""Stand for a feature that a document does not have: JSON cannot write the first one, and the type refuses the second one."""
+"""Stand for a feature that a document does not have: JSON cannot write the first one, and the type refuses the second
+one.
+"""
 
 _TYPES: dict[str, tuple[Any, Any]] = {"float": (float | tuple[float], NO_NUMBER), "string": (str | tuple[str], NO_WORD)}
 
@@ -47,10 +50,12 @@ class Level:
 def source_level(contract: ModelContract) -> Level:
     """The level of whole documents."""
     return _level(
-        tuple((kind, column, feature.field)
-              for kind, features in (("float", contract.numeric), ("string", contract.categorical))
-              for column, feature in enumerate(features))
-    )  # fmt: skip
+        tuple(
+            (kind, column, feature.field)
+            for kind, features in (("float", contract.numeric), ("string", contract.categorical))
+            for column, feature in enumerate(features)
+        )
+    )
 
 
 @cache

@@ -6,10 +6,11 @@
 The service encodes these structs, its OpenAPI description is generated from them, and the watcher decodes them.
 
 **For a client.** `msgspec.json.decode(body, type=EnrichResponse[dict[str, Any]])` checks the envelope in one call: the model, one
-result for each document, text in every error. It raises `msgspec.ValidationError` (a subclass of `msgspec.DecodeError`, which stands
-for what is not JSON), with the path in its message. Use `EnrichResponse[msgspec.Raw]` to look at each partial document later, and
-`EnrichResponse[PartialDocument]` where the names and types of its fields must be exactly ours. A result has either `fields` or
-`error`, the other one is `msgspec.UNSET`: check it, since no type can say it. Unknown keys are ignored, so a newer service may add some.
+result for each document, text in every error. It raises `msgspec.ValidationError` (a subclass of `msgspec.DecodeError`,
+which stands for what is not JSON), with the path in its message. Use `EnrichResponse[msgspec.Raw]` to look at each
+partial document later, and `EnrichResponse[PartialDocument]` where the names and types of its fields must be exactly
+ours. A result has either `fields` or `error`, the other one is `msgspec.UNSET`: check it, since no type can say it.
+Unknown keys are ignored, so a newer service may add some.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Score = Annotated[float, Meta(ge=0, le=100)]
 Severity = Annotated[int, Meta(ge=0, le=100)]
 Text = Annotated[str, Meta(min_length=1)]
 LikelyLabel = Annotated[str, Meta(pattern=r"^.+ (0\.\d{3}|1\.000)$", examples=["neptune 0.931"])]
-"""A label and its probability, `contract.likely`."""
+"""A label and its probability, `contract.documents.top_labels`."""
 
 T = TypeVar("T")
 

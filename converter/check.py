@@ -16,7 +16,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from contract.artifact import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT, ModelContract
+from contract.artifact.contract import (
+    CATEGORICAL_INPUT,
+    NOVELTY_OUTPUT,
+    NUMERIC_INPUT,
+    PROBABILITIES_OUTPUT,
+    ModelContract,
+)
 from contract.errors import ConversionError
 from contract.onnx.session import closed, first_line, newer_than_runtime
 from converter.rows import Rows
@@ -28,8 +34,13 @@ NOVELTY_TOLERANCE = 1e-4
 """A reconstruction error squares and sums, so it carries more rounding than a softmax."""
 SUM_TOLERANCE = 1e-3
 BATCH = 16_384
-CANNOT_RUN = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph, ort_errors.NotImplemented,
-              ort_errors.RuntimeException)  # fmt: skip
+CANNOT_RUN = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
 """What ONNX Runtime raises; these have no base class of their own."""
 
 Answers = dict[str, NDArray[np.float32]]
@@ -64,7 +75,8 @@ def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContr
         or not (found.largest_novelty_difference or 0.0) <= NOVELTY_TOLERANCE
     ):
         raise ConversionError(
-            f"ONNX does not answer as Keras does on {found.rows} rows: {found.labels_that_differ} labels differ, probabilities by "
+            f"ONNX does not answer as Keras does on {found.rows} rows: {found.labels_that_differ} labels "
+            "differ, probabilities by "
             f"up to {found.largest_probability_difference:.2g} (allowed {PROBABILITY_TOLERANCE}), novelty by up to "
             f"{found.largest_novelty_difference or 0:.2g} (allowed {NOVELTY_TOLERANCE}); nothing was written"
         )
@@ -135,7 +147,8 @@ def _check_independence(answers: Answers, alone: Answers) -> None:
         among_others = answers[name][:1]
         if answer.shape != among_others.shape or not np.allclose(answer, among_others, atol=PROBABILITY_TOLERANCE):
             raise ConversionError(
-                f"the model's {name} of a row alone differ from those of the same row in a batch; expected rows to be independent"
+                f"the model's {name} of a row alone differ from those of the same row in a batch; expected "
+                "rows to be independent"
             )
 
 
@@ -149,7 +162,8 @@ def check_meaning(answers: Answers, contract: ModelContract) -> None:
         if not np.isfinite(values).all():
             n_bad = int((~np.isfinite(values)).reshape(len(values), -1).any(axis=1).sum())
             raise ConversionError(
-                f"the model's {name} are not finite on {n_bad} of {len(values)} rows; a weight or a scaling constant is damaged"
+                f"the model's {name} are not finite on {n_bad} of {len(values)} rows; a weight or a scaling "
+                "constant is damaged"
             )
         if values.min() < -PROBABILITY_TOLERANCE or values.max() > 1 + PROBABILITY_TOLERANCE:
             raise ConversionError(

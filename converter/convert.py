@@ -17,8 +17,8 @@ import onnx
 import tensorflow
 import tf2onnx
 
-from contract.artifact import ModelContract
-from contract.artifact_file import of_bytes
+from contract.artifact.contract import ModelContract
+from contract.artifact.file import of_bytes
 from contract.errors import ArtifactError, InputError
 from converter.check import Agreement, agreement
 from converter.graph import export

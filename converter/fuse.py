@@ -4,8 +4,8 @@
     Max(Min(x, h), l)  ─▶ Clip(x, l, h)          ReduceSum(Mul(x, x))  ─▶ ReduceSumSquare(x)
     Gather(t, i < 0 ? i + n : i)  ─▶ Gather(t, i)
 
-Each pattern is exact but for the order of a sum. What is not wholly understood stays as it is: the graph is checked against
-Keras afterwards in any case.
+Each pattern is exact but for the order of a sum. What is not wholly understood stays as it is: the graph is checked
+against Keras afterwards in any case.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ def fuse(graph: onnx.GraphProto, opset: int) -> None:
     """
     view = _View(graph, opset)
     rules: tuple[Callable[[onnx.NodeProto, _View], onnx.NodeProto | None], ...] = (
-        _gemm, _clip, _sum_of_squares, _plain_gather,
-    )  # fmt: skip
+        _gemm,
+        _clip,
+        _sum_of_squares,
+        _plain_gather,
+    )
     for place, node in enumerate(graph.node):
         found = next((new for rule in rules if (new := rule(node, view)) is not None), None)
         if found is not None:

@@ -20,7 +20,7 @@ import tensorflow as tf
 import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from contract.artifact import (
+from contract.artifact.contract import (
     CATEGORICAL_INPUT,
     METADATA_KEY,
     NOVELTY_OUTPUT,

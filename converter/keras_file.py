@@ -34,7 +34,8 @@ def load(path: Path) -> keras.Model:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise ConversionError(
-            f"{path} cannot be loaded by Keras {keras.__version__} ({first_line(error)}); save it again with that version"
+            f"{path} cannot be loaded by Keras {keras.__version__} ({first_line(error)}); save it again with "
+            "that version"
         ) from None
     if not isinstance(model, keras.Model):
         raise ConversionError(f"{path} holds a {type(model).__name__}, expected a Keras model")
@@ -65,7 +66,8 @@ def read_config(path: Path) -> Any:
         with path.open("rb") as raw:
             if raw.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
                 raise ConversionError(
-                    f"{path} is HDF5, a format that can carry code; load it where it was made and save it as a .keras file"
+                    f"{path} is HDF5, a format that can carry code; load it where it was made and save it as "
+                    "a .keras file"
                 )
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read("config.json"))

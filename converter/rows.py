@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import Feature, ModelContract
+from contract.artifact.contract import Feature, ModelContract
 from contract.errors import InputError, shorten
 
 UNSEEN_WORD = "\N{REPLACEMENT CHARACTER}unseen"

@@ -16,7 +16,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from contract.artifact import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT, ModelContract
+from contract.artifact.contract import (
+    CATEGORICAL_INPUT,
+    NOVELTY_OUTPUT,
+    NUMERIC_INPUT,
+    PROBABILITIES_OUTPUT,
+    ModelContract,
+)
 from contract.errors import ConversionError
 
 Signature = Callable[..., dict[str, tf.Tensor]]
@@ -146,7 +152,8 @@ def _collect(model: keras.Model, contract: ModelContract) -> Callable[[Any], dic
 def _check_outputs(shapes: list[tuple[int | None, ...]], contract: ModelContract) -> None:
     if len(shapes[0]) != 2 or shapes[0][1] != len(contract.labels):
         raise ConversionError(
-            f"the model's probabilities have the shape {_shape(shapes[0])}, the contract has {len(contract.labels)} labels: "
+            f"the model's probabilities have the shape {_shape(shapes[0])}, the contract has "
+            f"{len(contract.labels)} labels: "
             f"expected (n, {len(contract.labels)})"
         )
     if len(shapes) == 2 and shapes[1][1:] not in ((), (1,)):

@@ -1,4 +1,5 @@
-"""Give Elasticsearch's built-in user `kibana_system` the password that Kibana signs in with. Run again, it changes nothing.
+"""Give Elasticsearch's built-in user `kibana_system` the password that Kibana signs in with. Run again, it changes
+nothing.
 
 ELASTICSEARCH_URL, ELASTICSEARCH_USERNAME, ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_CERTS   who sets it
 KIBANA_SYSTEM_PASSWORD                                                                            what it shall be
@@ -25,7 +26,8 @@ def main() -> None:
     except (ApiError, TransportError) as error:
         line = (str(error.message).splitlines() or [type(error).__name__])[0]
         sys.exit(
-            f"the password of {USER} could not be set ({line[:200]}); see that Elasticsearch is up, and .env as it was made"
+            f"the password of {USER} could not be set ({line[:200]}); see that Elasticsearch is up, and .env "
+            "as it was made"
         )
 
 

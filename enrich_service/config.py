@@ -6,10 +6,10 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.forwarded import LOOPBACK
-from common.limits import Limits
-from common.tls import TlsFiles
-from common.tokens import Tokens
+from common.access.forwarded import LOOPBACK
+from common.access.tokens import Tokens
+from common.server.limits import Limits
+from common.server.tls import TlsFiles
 from contract import listening
 from contract.listening import url_of
 
@@ -75,9 +75,7 @@ class ServeConfig:
     timeout_s: int = 30
     """Seconds after which a stuck worker is replaced, and that a stopping one has for the request in hand."""
     app: AppConfig = field(default_factory=AppConfig)
-    limits: Limits = field(
-        default_factory=lambda: Limits(max_body_bytes=DEFAULT_MAX_BODY_BYTES, probes=PROBE_PATHS)
-    )  # fmt: skip
+    limits: Limits = field(default_factory=lambda: Limits(max_body_bytes=DEFAULT_MAX_BODY_BYTES, probes=PROBE_PATHS))
     tls: TlsFiles | None = None
     """None: plain HTTP."""
     allow_no_token: bool = False
@@ -91,8 +89,13 @@ def tokens_of(config: AppConfig, *, open_to_others: bool = False, quiet: bool = 
         SettingsError: as `Tokens`.
     """
     return Tokens(
-        config.token, config.tokens_file, setting=TOKEN, file_setting=TOKENS_FILE, open_to_others=open_to_others, quiet=quiet
-    )  # fmt: skip
+        config.token,
+        config.tokens_file,
+        setting=TOKEN,
+        file_setting=TOKENS_FILE,
+        open_to_others=open_to_others,
+        quiet=quiet,
+    )
 
 
 def split_bind(bind: str) -> tuple[str, int]:

@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.arbiter import Arbiter
 
-from common import worker
-from common.gunicorn_app import MEMORY_FOLDER, Application, Log, warn_of_plain_http
-from common.tls import Contexts
-from common.tokens import Tokens, warn_if_open
+from common.access.tokens import Tokens, warn_if_open
+from common.server import worker
+from common.server.gunicorn_app import MEMORY_FOLDER, Application, Log, warn_of_plain_http
+from common.server.tls import Contexts
 from contract.listening import is_loopback_address
-from enrich_service.channel import Channel
 from enrich_service.config import PREFIX, TOKENS_FILE, ServeConfig, listen, tokens_of
-from enrich_service.switch import Switch, facts
-from enrich_service.telemetry import forget, telemetry_folder
+from enrich_service.http.telemetry import forget, telemetry_folder
+from enrich_service.versions.channel import Channel
+from enrich_service.versions.switch import Switch, facts
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -68,9 +68,16 @@ class Server(Application):
     """The application as gunicorn wants it: settings, and the WSGI callable of one worker."""
 
     def __init__(
-        self, config: ServeConfig, switch: Switch, listener: socket.socket, *, tls: Contexts | None, tokens: Tokens,
-        telemetry: Path, local: bool,
-    ) -> None:  # fmt: skip
+        self,
+        config: ServeConfig,
+        switch: Switch,
+        listener: socket.socket,
+        *,
+        tls: Contexts | None,
+        tokens: Tokens,
+        telemetry: Path,
+        local: bool,
+    ) -> None:
         self.config, self.switch, self.local = config, switch, local
         self.tokens, self.telemetry = tokens, telemetry
         super().__init__(listener, config.limits, tls)
@@ -91,16 +98,16 @@ class Server(Application):
 
     def error_body(self, path: str, code: str, message: str) -> bytes:
         """As the routes answer an error; called in a worker alone."""
-        from enrich_service.respond import error_body
+        from enrich_service.http.respond import error_body
 
         return error_body(path, code, message)
 
     def load(self) -> WSGIApplication:
         """The routes of one worker, with sessions of its own; runs after the fork."""
-        from enrich_service import access
-        from enrich_service.app import create_app
-        from enrich_service.artifact import open_model
-        from enrich_service.memory import give_back_large_blocks, settle
+        from enrich_service.http import access
+        from enrich_service.http.app import create_app
+        from enrich_service.model.artifact import open_model
+        from enrich_service.predict.memory import give_back_large_blocks, settle
 
         give_back_large_blocks()
         chosen = self.switch.chosen
@@ -120,8 +127,8 @@ class Server(Application):
         forget(self.telemetry, worker.pid)
 
     def _worker_is_ready(self, worker: Worker) -> None:
-        from enrich_service.app import metrics_of, models_of
-        from enrich_service.follow import Follower
+        from enrich_service.http.app import metrics_of, models_of
+        from enrich_service.versions.follow import Follower
 
         worker.line.channel.close()
         Follower(worker.channel, models_of(worker.wsgi)).start()

@@ -135,8 +135,8 @@ def _of_the_cluster(error: Exception) -> OversightError | None:
     from elastic_transport import TransportError
     from elasticsearch import ApiError, UnsupportedProductError
 
-    from oversight.cluster import explain
-    from oversight.settings import ElasticsearchSettings, load
+    from oversight.client.cluster import explain
+    from oversight.config.settings import ElasticsearchSettings, load
 
     if isinstance(error, ApiError | TransportError | UnsupportedProductError):
         return explain(error, load(ElasticsearchSettings).url)
@@ -147,7 +147,8 @@ def _unexpected(error: Exception) -> OversightError:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return InputError(
-        f"unexpected fault: {type(error).__name__}: {shorten(str(error), 200)}{where}; if a proxy changes answers on the way, look "
+        f"unexpected fault: {type(error).__name__}: {shorten(str(error), 200)}{where}; if a proxy changes "
+        "answers on the way, look "
         f"there; else run it again with {TRACEBACK}=1 and report what it prints"
     )
 

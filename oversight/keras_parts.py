@@ -1,7 +1,8 @@
-"""Import the folders that use TensorFlow: only when a command needs them, in quiet, with a clear line where it is missing.
+"""Import the folders that use TensorFlow: only when a command needs them, in quiet, with a clear line where it is
+missing.
 
 with tensorflow_in_quiet():
-    from training import fit
+    from training.fit import train as fit
 """
 
 from __future__ import annotations

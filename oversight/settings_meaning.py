@@ -1,6 +1,7 @@
 """What each setting means: the docstring below it in its class, read from the source only when somebody asks.
 
-pydantic can do this with `use_attribute_docstrings`, but it does it at every import: a tenth of a second for each command.
+pydantic can do this with `use_attribute_docstrings`, but it does it at every import: a tenth of a second for each
+command.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import inspect
 import textwrap
 from itertools import pairwise
 
-from oversight.settings_base import Part
+from oversight.config.settings_base import Part
 
 
 def meanings(part: type[Part]) -> dict[str, str]:

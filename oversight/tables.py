@@ -16,7 +16,8 @@ from oversight.terminal import raw, visible
 
 
 def console(*, stderr: bool = False, file: TextIO | None = None, **options: Any) -> Console:
-    """A rich console for standard output or error (or `file`) that takes text as it is: no markup, no emoji, no highlighting.
+    """A rich console for standard output or error (or `file`) that takes text as it is: no markup, no emoji, no
+    highlighting.
 
     Args:
         stderr: standard error in place of standard output.
@@ -35,7 +36,9 @@ def progress(*columns: ProgressColumn, transient: bool = False) -> Progress:
 
 
 def live(on: Console) -> Live:
-    """A picture that is drawn again and again, and goes at its end. Other output does not pass through it, as with bars."""
+    """A picture that is drawn again and again, and goes at its end. Other output does not pass through it, as with
+    bars.
+    """
     return Live(console=on, refresh_per_second=4, transient=True, redirect_stdout=False, redirect_stderr=False)
 
 

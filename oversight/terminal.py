@@ -3,9 +3,9 @@
     click.echo, log lines, tracebacks ──▶ sys.stdout, sys.stderr ──▶ `Guarded` ──┐
     tables, colours, progress bars    ──▶ `oversight.tables.console` ────────────────┴──▶ terminal, pipe or file
 
-Labels, file names and messages of servers come from others. An escape sequence in one could rename the terminal's window,
-hide lines, or let a word read backwards. Here such a character is written as JSON writes it: `\\u001b`. So text, log lines and
-JSON follow one rule, and JSON stays JSON with the same value.
+Labels, file names and messages of servers come from others. An escape sequence in one could rename the terminal's
+window, hide lines, or let a word read backwards. Here such a character is written as JSON writes it: `\\u001b`. So
+text, log lines and JSON follow one rule, and JSON stays JSON with the same value.
 
 Only `oversight.tables` writes escape sequences of its own, for colours.
 """

@@ -16,7 +16,9 @@ from sensor.connection import Connection
 from sensor.tally import Seen
 
 Columns = tuple[str | int | float, ...]
-"""41 values in the order of `contract.kdd99.COLUMNS`: words, whole numbers, and rates of two decimals as floats."""
+"""41 values in the order of `contract.kdd99.columns.COLUMNS`: words, whole numbers, and rates of two decimals as
+floats.
+"""
 
 
 class FeatureExtractor:

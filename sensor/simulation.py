@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from contract.errors import InputError
-from contract.kdd99 import NORMAL
+from contract.kdd99.columns import NORMAL
 from sensor.connection import Connection
 from sensor.draw import Draw
 from sensor.features import Columns, FeatureExtractor, csv_line
@@ -37,7 +37,8 @@ MIN_EVENTS = 200
 MIN_ATTACK = 2
 """Fewest connections of an attack in a round."""
 WARM_UP = 4_000
-"""Connections before the first record: a sensor has mostly been running for a while, and the host window is then full."""
+"""Connections before the first record: a sensor has mostly been running for a while, and the host window is then full.
+"""
 SECONDS_A_CONNECTION = 2.5
 """People's work over all users; it sets how long a round lasts."""
 CONNECTIONS_A_VISIT = 4.3
@@ -62,7 +63,7 @@ class Record:
     started_at: datetime
     """With its time zone."""
     columns: Columns
-    """41 values in the order of `contract.kdd99.COLUMNS`."""
+    """41 values in the order of `contract.kdd99.columns.COLUMNS`."""
     scenario: str
     label: str
     """KDD's name of the scenario; `normal` for people's work."""
@@ -92,7 +93,8 @@ def simulate(
         warm_up: connections of people's work that the sensor sees before the first record.
 
     Raises:
-        InputError: too few events, no users or too many, a user that cannot name a file, or a start without a time zone.
+        InputError: too few events, no users or too many, a user that cannot name a file, or a start without a time
+        zone.
     """
     _check(start, users, events, warm_up)
     return _play(seed, start, segments(users), events, loop, warm_up)
@@ -142,8 +144,15 @@ def _work(draw: Draw, here: Segment, mean_pause_s: float) -> Iterator[Event]:
 
 
 def _attack(
-    draw: Draw, attack: Attack, network: Sequence[Segment], index: int, size: int, began_s: float, round_s: float, loop: bool
-) -> Iterator[Event]:  # fmt: skip
+    draw: Draw,
+    attack: Attack,
+    network: Sequence[Segment],
+    index: int,
+    size: int,
+    began_s: float,
+    round_s: float,
+    loop: bool,
+) -> Iterator[Event]:
     """One attack in every round, on another user's segment each time."""
     now_s = began_s
     for number in itertools.count() if loop else range(1):

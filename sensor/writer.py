@@ -17,7 +17,7 @@ from io import FileIO
 from pathlib import Path
 
 from contract.errors import InputError
-from contract.kdd99 import COLUMNS
+from contract.kdd99.columns import COLUMNS
 from sensor.simulation import Record
 
 LABEL_COLUMN = "label"

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from contract.artifact import METADATA_KEY, Feature, Label, ModelContract, Tactic, Technique
+from contract.artifact.contract import METADATA_KEY, Feature, Label, ModelContract, Tactic, Technique
 
 TACTIC = Tactic("TA0040", "Impact", "https://attack.mitre.org/tactics/TA0040/")
 TURBINE = ModelContract(
@@ -32,8 +32,13 @@ TURBINE = ModelContract(
             "heat",
             73,
             Technique(
-                "T1495", "Firmware Corruption", "https://attack.mitre.org/techniques/T1495/", TACTIC,
-                sub_id="T1495.001", sub_name="Bootloader", sub_reference="https://attack.mitre.org/techniques/T1495/001/",
+                "T1495",
+                "Firmware Corruption",
+                "https://attack.mitre.org/techniques/T1495/",
+                TACTIC,
+                sub_id="T1495.001",
+                sub_name="Bootloader",
+                sub_reference="https://attack.mitre.org/techniques/T1495/001/",
             ),
         ),
     ),
@@ -42,7 +47,7 @@ TURBINE = ModelContract(
     training={"rows": 120, "seed": 7},
     libraries={"onnx": onnx.__version__},
     heldout={"rows": 30, "accuracy": 0.97},
-)  # fmt: skip
+)
 
 HEALTHY = {"turbine": {"temperature_c": 61.5, "vibration_mm_s": 1.2, "state": {"mode": "steady"}}}
 HOT = {"turbine": {"temperature_c": 125, "vibration_mm_s": 1.5, "state": {"mode": "steady"}}}
@@ -62,7 +67,11 @@ def turbine_graph() -> onnx.GraphProto:
         helper.make_node("Sub", ["numeric", "centre"], ["shifted"]),
         helper.make_node("Mul", ["shifted", "scale"], ["scaled"]),
         helper.make_node(
-            "OneHotEncoder", ["categorical"], ["hot"], domain="ai.onnx.ml", zeros=1,
+            "OneHotEncoder",
+            ["categorical"],
+            ["hot"],
+            domain="ai.onnx.ml",
+            zeros=1,
             cats_strings=list(TURBINE.categorical[0].vocabulary),
         ),
         helper.make_node("Flatten", ["hot"], ["modes"], axis=1),
@@ -74,7 +83,7 @@ def turbine_graph() -> onnx.GraphProto:
         helper.make_node("Neg", ["distance"], ["minus"]),
         helper.make_node("Exp", ["minus"], ["likeness"]),
         helper.make_node("Sub", ["one", "likeness"], ["novelty"]),
-    ]  # fmt: skip
+    ]
     constants = {"centre": _CENTRE, "scale": _SCALE, "weights": _WEIGHTS, "bias": _BIAS, "one": np.float32(1.0)}
     return helper.make_graph(
         nodes,

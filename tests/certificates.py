@@ -17,8 +17,29 @@ needs_openssl = pytest.mark.skipif(not OPENSSL, reason="the openssl command make
 def certify(folder: Path, name: str) -> Path:
     """NAME.pem, and NAME.key beside it; returns the first."""
     subprocess.run(
-        [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
-        check=True, capture_output=True, timeout=WAIT_S, cwd=folder,
-    )  # fmt: skip
+        [
+            OPENSSL,
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.pem",
+        ],
+        check=True,
+        capture_output=True,
+        timeout=WAIT_S,
+        cwd=folder,
+    )
     return folder / f"{name}.pem"

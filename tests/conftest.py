@@ -17,9 +17,9 @@ from filelock import FileLock
 from hypothesis import settings
 
 from contract import hints
-from oversight import embedded
-from oversight.children import Children
-from oversight.ports import free_port
+from oversight.demo import embedded
+from oversight.demo.children import Children
+from oversight.demo.ports import free_port
 from tests import guardian, warm
 from tests.guarded import (  # noqa: F401  hooks of pytest
     pytest_configure,
@@ -37,7 +37,8 @@ JAVA_NEEDED = 21
 PASSWORD = "not-the-default-1"
 """Of the user `elastic` of the engine with security."""
 QUICK_JAVA = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
-"""For an engine that lives for minutes: what the second compiler costs is never earned back, and it is half of it all."""
+"""For an engine that lives for minutes: what the second compiler costs is never earned back, and it is half of it all.
+"""
 RUN_FOLDER = guardian.MARK
 """Environment variable with a folder that all processes of this test run share (pytest-xdist starts several)."""
 

@@ -156,7 +156,9 @@ def _kill(processes: Iterable[psutil.Process]) -> None:
 
 
 def note_owner(folder: str) -> None:
-    """Called in each pytest process: what it starts from now on is its own. The guardian removes the note at its next look."""
+    """Called in each pytest process: what it starts from now on is its own. The guardian removes the note at its next
+    look.
+    """
     sys.addaudithook(_listen)
     os.environ[OWNER] = str(os.getpid())
     owners = Path(folder, "owners")
@@ -168,9 +170,13 @@ def start(folder: str) -> subprocess.Popen[str]:
     """Start a guardian for this process. It carries no mark, and no signal to our process group reaches it."""
     environment = {name: value for name, value in os.environ.items() if name not in (MARK, OWNER)}
     return subprocess.Popen(
-        [sys.executable, __file__, folder, str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=environment, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, __file__, folder, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
 
 
 def end(guardian: subprocess.Popen[str]) -> Left:

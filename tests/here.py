@@ -1,4 +1,6 @@
-"""Commands in the process of the tests, where nothing is asked of a process of their own: its imports cost more than most."""
+"""Commands in the process of the tests, where nothing is asked of a process of their own: its imports cost more than
+most.
+"""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@
     image + a service of the compose file ──▶ read-only root, its volumes and tmpfs, its user, no capability,
                                               its environment and nothing else ──▶ the service's process
 
-All containers share one network that has nothing but a loopback of its own, so the ports are those of the compose file and
-`elasticsearch`, `enrich`, ... are names for it. What is not as in Docker: the system under `/usr` is this machine's, Python is
-the one that runs the tests, and the locked packages are linked from its environment; pip still checks each against the lock.
+All containers share one network that has nothing but a loopback of its own, so the ports are those of the compose file
+and `elasticsearch`, `enrich`, ... are names for it. What is not as in Docker: the system under `/usr` is this
+machine's, Python is the one that runs the tests, and the locked packages are linked from its environment; pip still
+checks each against the lock.
 """
 
 from __future__ import annotations
@@ -124,7 +125,9 @@ def _context(target: Path) -> Path:
 
 
 def _base(root: Path) -> Path:
-    """A root folder like that of a slim image: this machine's system, an /etc of its own, no other file of this machine."""
+    """A root folder like that of a slim image: this machine's system, an /etc of its own, no other file of this
+    machine.
+    """
     for name in (*SYSTEM, "etc", "tmp", "opt", f".{LINKED}", f".{sys.base_prefix}"):
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("bin", "lib", "lib64", "sbin"):
@@ -324,9 +327,14 @@ class Machine:
             f"exec {_chroot(root, service.get('user', self.image.user), environment, self.image.folder, command)}"
         )
         return [
-            _tool("nsenter"), f"--net=/proc/{self.network}/ns/net",
-            _tool("unshare"), "--mount", "/bin/sh", "-ec", "\n".join(script),
-        ]  # fmt: skip
+            _tool("nsenter"),
+            f"--net=/proc/{self.network}/ns/net",
+            _tool("unshare"),
+            "--mount",
+            "/bin/sh",
+            "-ec",
+            "\n".join(script),
+        ]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,5 @@
-"""Whether saved objects are what Kibana 8.19 and 9.x take: rules read from Kibana's own source and from what it exports.
+"""Whether saved objects are what Kibana 8.19 and 9.x take: rules read from Kibana's own source and from what it
+exports.
 
     NDJSON ──▶ lines ──▶ envelope, references, versions ──▶ attributes by type ──▶ charts ──▶ a sentence for each fault
 
@@ -11,9 +12,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from contract.artifact import ModelContract
-from kibana.boards import known_fields
-from kibana.panels import Boards
+from contract.artifact.contract import ModelContract
+from kibana.panels.boards import known_fields
+from kibana.panels.declarations import Boards
 
 NEWEST = {
     "dashboard": (8, 9, 0),
@@ -48,10 +49,18 @@ JSON_TEXT = {
 }
 FORMATTERS = {"percent", "number", "bytes", "url", "color", "duration"}
 COLUMN_PARAMS = {
-    "count": {"emptyAsNull"}, "unique_count": {"emptyAsNull"}, "average": set(), "max": set(),
-    "percentile": {"percentile"}, "terms": {"size", "orderBy", "orderDirection"}, "date_histogram": {"interval"},
-    "filters": {"filters"}, "formula": {"formula", "isFormulaBroken"}, "math": {"tinymathAst"}, "overall_sum": set(),
-}  # fmt: skip
+    "count": {"emptyAsNull"},
+    "unique_count": {"emptyAsNull"},
+    "average": set(),
+    "max": set(),
+    "percentile": {"percentile"},
+    "terms": {"size", "orderBy", "orderDirection"},
+    "date_histogram": {"interval"},
+    "filters": {"filters"},
+    "formula": {"formula", "isFormulaBroken"},
+    "math": {"tinymathAst"},
+    "overall_sum": set(),
+}
 NO_FIELD = {"filters", "formula", "math", "overall_sum"}
 VISUALIZATIONS = {
     "lnsXY": {"preferredSeriesType", "legend", "layers", "valueLabels"},
@@ -358,7 +367,9 @@ def unknown_fields(contract: ModelContract, found: Boards) -> Iterator[str]:
         for panel in board.panels:
             for name in panel.fields():
                 if name not in known_fields(contract, panel.source):
-                    yield f"panel {panel.id!r} of {board.id!r} reads {name!r}, which {panel.source.title!r} does not have"
+                    yield (
+                        f"panel {panel.id!r} of {board.id!r} reads {name!r}, which {panel.source.title!r} does not have"
+                    )
         for control in board.controls:
             if any(control.field not in known_fields(contract, source) for source in sources):
                 yield f"control {control.id!r} of {board.id!r} reads {control.field!r}, which no mapping has"

@@ -1,7 +1,7 @@
 """What Kibana asks of Elasticsearch for a rule of type `.es-query`, and when the rule fires.
 
-As its source has it (stack_alerts, es_query): the rule's query and a range on its time field, a terms aggregation where the
-measure is taken apart, the metric inside of it, and the threshold on each value.
+As its source has it (stack_alerts, es_query): the rule's query and a range on its time field, a terms aggregation where
+the measure is taken apart, the metric inside of it, and the threshold on each value.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A server of our own that follows Kibana's documented HTTP routes for saved objects, spaces, connectors and rules.
 
-It is not Kibana, and no Kibana runs in these tests: it answers as Elastic's API reference and Kibana's source say that Kibana
-does, with its errors, its dates and its way of bringing objects into a newer form. What it cannot show is whether a real
-Kibana draws the dashboards.
+It is not Kibana, and no Kibana runs in these tests: it answers as Elastic's API reference and Kibana's source say that
+Kibana does, with its errors, its dates and its way of bringing objects into a newer form. What it cannot show is
+whether a real Kibana draws the dashboards.
 """
 
 from __future__ import annotations
@@ -282,9 +282,19 @@ class FakeKibana:
 
 
 RULE_KEYS = {
-    "name", "rule_type_id", "consumer", "enabled", "tags", "schedule", "params", "actions", "alert_delay", "flapping", "throttle",
+    "name",
+    "rule_type_id",
+    "consumer",
+    "enabled",
+    "tags",
+    "schedule",
+    "params",
+    "actions",
+    "alert_delay",
+    "flapping",
+    "throttle",
     "notify_when",
-}  # fmt: skip
+}
 PARAMS = {"size", "timeWindowSize", "timeWindowUnit", "threshold", "thresholdComparator", "timeField"}
 COMPARATORS = (">", ">=", "<", "<=", "between", "notBetween")
 

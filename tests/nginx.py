@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 from tests.servers import stop
 from tests.waiting import WAIT_S, until
 
@@ -60,8 +60,11 @@ def nginx(folder: Path, upstream: str, headers: dict[str, str], *, source: str =
     )
     with (folder / "nginx.log").open("wb") as output:
         process = psutil.Popen(
-            [NGINX, "-p", str(folder), "-c", str(file)], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )  # fmt: skip
+            [NGINX, "-p", str(folder), "-c", str(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     try:
         assert until(lambda: _listens(port)), (folder / "nginx.log").read_text(encoding="utf-8")
         yield f"http://127.0.0.1:{port}"

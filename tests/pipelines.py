@@ -11,9 +11,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from contract import kdd99
-from contract.artifact import Feature, ModelContract
-from es_pipelines.parameters import pipeline_id
+from contract.artifact.contract import Feature, ModelContract
+from contract.kdd99 import columns as kdd99
+from es_pipelines.definition.parameters import pipeline_id
 
 KDD99 = ModelContract(
     name="kdd99",

@@ -7,9 +7,9 @@ from typing import Any, Self
 from elastic_transport import ConnectionError as TransportConnectionError
 from elasticsearch import Elasticsearch
 
-from contract.alerts import alerts_index
-from contract.fields import stream_name
-from contract.heartbeats import heartbeat_index
+from contract.documents.alerts import alerts_index
+from contract.documents.fields import stream_name
+from contract.documents.heartbeats import heartbeat_index
 from tests.waiting import WAIT_S
 
 ASKS = ("/_simulate", "/_has_privileges", "/_search", "/_refresh")

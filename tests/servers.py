@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 from tests.waiting import WAIT_S, until
 
 STOP_WAIT_S = 30.0

@@ -1,4 +1,6 @@
-"""How tests wait: for a state, with one generous limit. A limit only says when to give up; nothing waits for it to pass."""
+"""How tests wait: for a state, with one generous limit. A limit only says when to give up; nothing waits for it to
+pass.
+"""
 
 from __future__ import annotations
 

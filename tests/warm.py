@@ -5,7 +5,8 @@
                 └──▶ child: the command's arguments, environment, folder and output; runs `oversight.cli.main` and ends
 
 The parent is never a command itself, and it has one thread. A child starts from the same state each time.
-`python -m oversight` itself is run by the tests that start a command and let it run, and by tests/integration/oversight.
+`python -m oversight` itself is run by the tests that start a command and let it run, and by
+tests/integration/oversight.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from tests.guardian import CURRENT
 from tests.waiting import WAIT_S
 
 IMPORTED = (
-    "oversight.cluster",
-    "oversight.settings",
+    "oversight.client.cluster",
+    "oversight.config.settings",
     "oversight.commands.labels",
     "oversight.commands.provision",
     "oversight.commands.retry",
@@ -40,8 +41,8 @@ IMPORTED = (
     "oversight.commands.verdict",
     "oversight.commands.watch",
     "watcher.loop",
-    "es_pipelines.provision",
-    "es_pipelines.ship",
+    "es_pipelines.provision.apply",
+    "es_pipelines.ship.shipper",
     "urllib3",
 )
 """Nothing that imports NumPy, ONNX Runtime or TensorFlow: they start threads, which a fork does not copy."""

@@ -11,20 +11,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from common.bounded import megabytes
+from common.elastic.response_limit import megabytes
 from contract import hints
 from contract.errors import ProtocolError
-from watcher.actions import are_untouched, in_the_way
-from watcher.answers import Model, Refusal, Result
-from watcher.blame import CONTROL_ID, Blame
 from watcher.config import Outcome
-from watcher.enrich_client import EnrichClient, Refused, RequestFailedError, TooManyRequestsError
-from watcher.features import features
-from watcher.models import Models
-from watcher.pace import Pace
-from watcher.poll import Hit
-from watcher.update import Written
-from watcher.write import Batch, Shared, Writer, report_parked
+from watcher.enrich.active_model import Models
+from watcher.enrich.batch_size import Pace
+from watcher.enrich.bisect import CONTROL_ID, Blame
+from watcher.enrich.client import EnrichClient, Refused, RequestFailedError, TooManyRequestsError
+from watcher.enrich.responses import Model, Refusal, Result
+from watcher.read.features import features
+from watcher.read.poll import Hit
+from watcher.write.actions import are_untouched, in_the_way
+from watcher.write.bulk import Written
+from watcher.write.writer import Batch, Shared, Writer, report_parked
 
 TOO_LARGE = "document_too_large"
 """`error.type` of a document above the byte limit."""
@@ -91,7 +91,8 @@ class Batches:
         limit = megabytes(self._shared.config.page_bytes)
         refusal = Refusal(
             TOO_LARGE,
-            f"the fields that the model reads are larger than {limit}, so they were not read; send only what the model needs "
+            f"the fields that the model reads are larger than {limit}, so they were not read; send only what "
+            "the model needs "
             f"or raise OVERSIGHT_WATCH_PAGE_BYTES and run {hints.run('retry')}",
             None,
         )
@@ -117,9 +118,10 @@ class Batches:
             if self._memory.park(hit, now_s, reason=f"{written.reason} is a list or a value, expected an object")
         ]
         report_parked(
-            new, "a prediction would replace a list or a value with an object in",
+            new,
+            "a prediction would replace a list or a value with an object in",
             f"rename that field, or index them through the pipeline of {hints.run('provision')}",
-        )  # fmt: skip
+        )
         return [hit for hit, path in found if path is None]
 
     def _run_in_parts(self, hits: Sequence[Hit], writer: Writer) -> None:

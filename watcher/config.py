@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from watcher.slices import Slice
+from watcher.read.slices import Slice
 
 
 class Outcome(StrEnum):
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchConfig:
-    """One watcher. The defaults are those of `oversight.settings.WatchSettings`."""
+    """One watcher. The defaults are those of `oversight.config.settings.WatchSettings`."""
 
     index: str
     """Data stream, index, list or pattern in which pending documents are looked for."""
@@ -61,7 +61,7 @@ class WatchConfig:
     pit_keep_alive_s: float = 120.0
     """Seconds that the point in time stays open between two pages."""
     suppress: Path | None = None
-    """File with the alerts that do not alert (`watcher.suppress`); None: every alert does."""
+    """File with the alerts that do not alert (`watcher.write.suppression`); None: every alert does."""
     once: bool = False
     """End when nothing is pending, in place of waiting for more."""
     once_tries: int = 5
@@ -99,7 +99,9 @@ class Totals:
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     batches: int = 0
     parked: int = 0
-    """Documents left alone for now: updates are refused, denied, harmful or without effect, or the service fails on them."""
+    """Documents left alone for now: updates are refused, denied, harmful or without effect, or the service fails on
+    them.
+    """
     unwritable: str | None = None
     """Documents that cannot be written: how many and why; None without any."""
     trouble: str | None = None

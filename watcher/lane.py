@@ -22,21 +22,23 @@ from elasticsearch import Elasticsearch
 
 from contract import hints
 from contract.errors import ServerError
-from watcher.answers import Model
 from watcher.batch import Batches
-from watcher.blame import name_some
-from watcher.enrich_client import EnrichClient
-from watcher.models import Models
-from watcher.poll import Hit, PointInTime, Wanted
-from watcher.share import is_contended
-from watcher.write import Shared, Writer
+from watcher.enrich.active_model import Models
+from watcher.enrich.bisect import name_some
+from watcher.enrich.client import EnrichClient
+from watcher.enrich.responses import Model
+from watcher.read.poll import Hit, PointInTime, Wanted
+from watcher.read.work_sharing import is_contended
+from watcher.write.writer import Shared, Writer
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Found:
-    """What a lane found in one round: documents to enrich, writes that the search does not show yet, documents left alone."""
+    """What a lane found in one round: documents to enrich, writes that the search does not show yet, documents left
+    alone.
+    """
 
     fresh: int = 0
     stale: int = 0
@@ -180,6 +182,8 @@ def _report_looping(hits: list[Hit]) -> None:
         "%d documents are still pending after their prediction was written, probably because they have "
         "`oversight.status` both nested and dotted: %s; the watcher skips them; index them through the pipeline of "
         "%s, or nest the field",
-        len(hits), name_some(hits), hints.run("provision"),
+        len(hits),
+        name_some(hits),
+        hints.run("provision"),
         extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(hits)},
-    )  # fmt: skip
+    )

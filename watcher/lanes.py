@@ -14,8 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from watcher.lane import Found, Lane, Order
-from watcher.poll import PointInTime, Wanted
-from watcher.slices import Slice, combined
+from watcher.read.poll import PointInTime, Wanted
+from watcher.read.slices import Slice, combined
 
 
 def run_lanes(lanes: Sequence[Lane], point: PointInTime, wanted: Wanted, order: Order) -> Found:

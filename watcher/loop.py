@@ -23,30 +23,30 @@ from dataclasses import replace
 
 from elasticsearch import Elasticsearch
 
+from common.backoff import Backoff
 from contract.errors import EngineUnavailableError, ServerError
-from watcher.backoff import Backoff
-from watcher.blame import name_some
-from watcher.blocked import Blocked
-from watcher.breaker import Breaker
-from watcher.condition import FOR_A_PERSON, Condition
 from watcher.config import Totals, WatchConfig, most_common
-from watcher.engine import IndexMissingError, PageTooLargeError, PointInTimeLostError
-from watcher.enrich_client import EnrichClient, client_of
-from watcher.facts import Facts
-from watcher.kept import KeptIndices
+from watcher.elastic_faults import IndexMissingError, PageTooLargeError, PointInTimeLostError
+from watcher.enrich.active_model import ModelChangedError, Models
+from watcher.enrich.bisect import name_some
+from watcher.enrich.circuit_breaker import Breaker
+from watcher.enrich.client import EnrichClient, client_of
 from watcher.lane import Found, Lane, Order
 from watcher.lanes import run_lanes
-from watcher.memory import STALE_S, Memory
-from watcher.models import ModelChangedError, Models
-from watcher.poll import Hit, PointInTime, Wanted, is_anything_pending
-from watcher.pulse import pulsing
-from watcher.reach import Reach, refresh
-from watcher.reading import Reading
-from watcher.share import Share
-from watcher.slices import combined
-from watcher.suppress import Suppression
-from watcher.update import asked_to_wait_s
-from watcher.write import Shared
+from watcher.monitor.blocked_indices import Blocked
+from watcher.monitor.facts import Facts
+from watcher.monitor.reporter import pulsing
+from watcher.monitor.transition_log import FOR_A_PERSON, Condition
+from watcher.read.page_size import Reading
+from watcher.read.poll import Hit, PointInTime, Wanted, is_anything_pending
+from watcher.read.readable_indices import Reach, refresh
+from watcher.read.remembered import STALE_S, Memory
+from watcher.read.slices import combined
+from watcher.read.source_filters import KeptIndices
+from watcher.read.work_sharing import Share
+from watcher.write.bulk import asked_to_wait_s
+from watcher.write.suppression import Suppression
+from watcher.write.writer import Shared
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,15 @@ class _Watcher:
     """One run of the loop."""
 
     def __init__(
-        self, es: Elasticsearch, config: WatchConfig, client: EnrichClient, executor: ThreadPoolExecutor, *,
-        stop: threading.Event, rng: random.Random | None,
-    ) -> None:  # fmt: skip
+        self,
+        es: Elasticsearch,
+        config: WatchConfig,
+        client: EnrichClient,
+        executor: ThreadPoolExecutor,
+        *,
+        stop: threading.Event,
+        rng: random.Random | None,
+    ) -> None:
         self._es, self._config, self._stop = es, config, stop
         self._totals, self._condition, self._breaker = Totals(), Condition(), Breaker()
         self._blocked = Blocked(config.blocked_s)
@@ -84,10 +90,16 @@ class _Watcher:
 
     def run(self) -> Totals:
         log.info(
-            "watching %s, predictions from %s", self._config.index, self._config.enrich_url,
-            extra={"event.action": "start", "watcher.id": self._facts.id, "watcher.index": self._config.index,
-                   "watcher.page_size": self._config.page_size},
-        )  # fmt: skip
+            "watching %s, predictions from %s",
+            self._config.index,
+            self._config.enrich_url,
+            extra={
+                "event.action": "start",
+                "watcher.id": self._facts.id,
+                "watcher.index": self._config.index,
+                "watcher.page_size": self._config.page_size,
+            },
+        )
         with pulsing(self._es, self._config, self._facts):
             while not self._stop.is_set() and self._goes_on():
                 pass
@@ -141,9 +153,14 @@ class _Watcher:
         done = Found()
         if self._reach.is_anything_pending(without=without):
             wanted = Wanted(
-                (*model.fields, *self._suppressing), self._page_size, self._config.page_bytes,
-                combined(self._config.part, part), without=without, stable=self._config.part is not None, reading=self._reading,
-            )  # fmt: skip
+                (*model.fields, *self._suppressing),
+                self._page_size,
+                self._config.page_bytes,
+                combined(self._config.part, part),
+                without=without,
+                stable=self._config.part is not None,
+                reading=self._reading,
+            )
             stale_s = 0.0 if refreshed else STALE_S
             with PointInTime(self._es, self._reach.index, keep_alive_s=self._config.pit_keep_alive_s) as point:
                 done = self._read(point, wanted, Order(model, stale_s, self._all_is_well))
@@ -220,9 +237,11 @@ class _Watcher:
         counts = {f"watcher.total.{outcome}": count for outcome, count in self._totals.outcomes.items()}
         said = ", ".join(f"{count} {outcome}" for outcome, count in self._totals.outcomes.items() if count)
         log.info(
-            "watcher ends: %s, %d quarantined", said or "no document", self._totals.parked,
+            "watcher ends: %s, %d quarantined",
+            said or "no document",
+            self._totals.parked,
             extra={"event.action": "end", "watcher.total.parked": self._totals.parked, **counts},
-        )  # fmt: skip
+        )
 
 
 @contextmanager
@@ -236,12 +255,15 @@ def _executor(config: WatchConfig) -> Iterator[ThreadPoolExecutor]:
 
 
 def _unwritable(reasons: Counter[str]) -> str | None:
-    """What is said of documents that stay pending because Elasticsearch refuses them, or a prediction would damage them."""
+    """What is said of documents that stay pending because Elasticsearch refuses them, or a prediction would damage
+    them.
+    """
     if not reasons:
         return None
     count = reasons.total()
     return (
-        f"{count:,} {'document' if count == 1 else 'documents'} cannot be written and stay pending ({most_common(reasons)}); "
+        f"{count:,} {'document' if count == 1 else 'documents'} cannot be written and stay pending "
+        f"({most_common(reasons)}); "
         f"change the mapping or the documents, then run the watcher again"
     )
 

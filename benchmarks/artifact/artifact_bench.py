@@ -4,8 +4,8 @@
     words and numbers ─▶ another artifact, where one is named ────────────────▶ rows/s ├─▶ ratios, in one run
     encoded floats ────▶ three layers of the classifier's size, a softmax ────▶ rows/s ┘
 
-All run in turns, so that what else the machine does hits each. One thread. The fastest run of each counts, and the median
-is printed beside it: a busy machine makes runs slower and never faster.
+All run in turns, so that what else the machine does hits each. One thread. The fastest run of each counts, and the
+median is printed beside it: a busy machine makes runs slower and never faster.
 
     python -m benchmarks.artifact.artifact_bench [MODEL [EARLIER_MODEL ...]]
 """
@@ -22,8 +22,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from contract.artifact import METADATA_KEY, PROBABILITIES_OUTPUT, ModelContract
-from oversight.settings import DEFAULT_MODEL
+from contract.artifact.contract import METADATA_KEY, PROBABILITIES_OUTPUT, ModelContract
+from oversight.config.settings import DEFAULT_MODEL
 
 BATCHES = (1, 100, 1_000, 10_000)
 SECONDS = 4.0
@@ -69,7 +69,9 @@ def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
 
 
 def classifier_alone(contract: ModelContract) -> onnx.ModelProto:
-    """Layers of the classifier's size over encoded floats, with made weights: what they are makes no difference to the time."""
+    """Layers of the classifier's size over encoded floats, with made weights: what they are makes no difference to the
+    time.
+    """
     rng = np.random.default_rng(0)
     width = len(contract.numeric) + sum(len(item.vocabulary) + 1 for item in contract.categorical)
     sizes = (width, *CLASSIFIER, len(contract.labels))
@@ -91,7 +93,9 @@ def classifier_alone(contract: ModelContract) -> onnx.ModelProto:
 
 
 def rows(contract: ModelContract, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Made rows of usual traffic: values between their usual bounds, words as often as they are usual, as Python strings."""
+    """Made rows of usual traffic: values between their usual bounds, words as often as they are usual, as Python
+    strings.
+    """
     rng = np.random.default_rng(0)
     low, high = (
         np.array([getattr(item, side) or 0.0 for item in contract.numeric]) for side in ("usual_low", "usual_high")

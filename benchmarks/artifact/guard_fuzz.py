@@ -1,4 +1,5 @@
-"""Play the attacker of the artifact's guard: models that name another file, written in every way that a parser may accept.
+"""Play the attacker of the artifact's guard: models that name another file, written in every way that a parser may
+accept.
 
     a model with its weights in `outside.bin` ──▶ changed at random ──▶ the guard (contract.onnx.reader)
                                                                      ├─ accepts ─▶ ONNX Runtime must read nothing of the file,
@@ -167,9 +168,21 @@ def _location_is_said_apart(pieces: list[Piece], at: int, draw: random.Random) -
 
 
 CHANGES: tuple[Change, ...] = (
-    _tag_bits, _tag_bits, _tag_pad, _size_pad, _value_bits, _value_bits, _split, _twice, _moved, _dropped, _other_number,
-    _other_wire, _in_a_group, _location_is_said_apart,
-)  # fmt: skip
+    _tag_bits,
+    _tag_bits,
+    _tag_pad,
+    _size_pad,
+    _value_bits,
+    _value_bits,
+    _split,
+    _twice,
+    _moved,
+    _dropped,
+    _other_number,
+    _other_wire,
+    _in_a_group,
+    _location_is_said_apart,
+)
 
 
 def mutant(bases: list[bytes], draw: random.Random) -> bytes:
@@ -195,11 +208,13 @@ def _outside(name: str, **entries: str) -> TensorProto:
 def _model(nodes: list[Any], initializers: list[TensorProto], **more: Any) -> bytes:
     shape: list[str | int | None] = ["n", 4]
     graph = helper.make_graph(
-        nodes, "g",
+        nodes,
+        "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
-        initializers, sparse_initializer=more.pop("sparse", []),
-    )  # fmt: skip
+        initializers,
+        sparse_initializer=more.pop("sparse", []),
+    )
     trainings = more.pop("training", [])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9, **more)
@@ -213,9 +228,12 @@ def base_models() -> list[bytes]:
     add, weights = helper.make_node("Add", ["x", "w"], ["y"]), _outside("w")
     constant = helper.make_node("Constant", [], ["w"], value=weights)
     branch = helper.make_graph(
-        [helper.make_node("Identity", ["w"], ["inner"])], "b", [],
-        [helper.make_tensor_value_info("inner", TensorProto.FLOAT, [4])], [weights],
-    )  # fmt: skip
+        [helper.make_node("Identity", ["w"], ["inner"])],
+        "b",
+        [],
+        [helper.make_tensor_value_info("inner", TensorProto.FLOAT, [4])],
+        [weights],
+    )
     choice = helper.make_node("If", ["yes"], ["v"], then_branch=branch, else_branch=branch)
     yes = numpy_helper.from_array(np.array(True), "yes")
     function = helper.make_function("local", "Sum", ["x"], ["y"], [constant, add], [helper.make_opsetid("", 17)])

@@ -1,11 +1,13 @@
-"""The HTTP server of this checkout beside that of another one: throughput, latency and memory of one enrich service each.
+"""The HTTP server of this checkout beside that of another one: throughput, latency and memory of one enrich service
+each.
 
 python -m benchmarks.common.server_bench --other FOLDER [--seconds S] [--silent N]
 
     git worktree add ../before COMMIT && python -m benchmarks.common.server_bench --other ../before
 
-Both serve the model of this checkout with one worker, on the same core, and take turns within each round, so that a busy machine slows
-both. With `--silent` so many clients stop in the middle of a request meanwhile, which the other one must be able to bear.
+Both serve the model of this checkout with one worker, on the same core, and take turns within each round, so that a
+busy machine slows both. With `--silent` so many clients stop in the middle of a request meanwhile, which the other one
+must be able to bear.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from benchmarks.common.silent import silent_clients
 from benchmarks.enrich_service.load import compared, in_turn, paced, request
 from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, serving
 from benchmarks.enrich_service.traffic import rows_of, traffic
-from enrich_service.model_file import read
-from oversight.settings import DEFAULT_MODEL
+from enrich_service.model.model_file import read
+from oversight.config.settings import DEFAULT_MODEL
 
 ROUNDS = 7
 ENRICH = "/v1/enrich"
@@ -49,7 +51,8 @@ def main() -> None:
         f"rows of {rows}, {ROUNDS} rounds of {arguments.seconds:g} s, {arguments.silent} silent clients\n\n"
     )
     sys.stdout.write(
-        "| | requests/s here | there | ratio | of processor time | p50 here / there | p99 here / there |\n|---|---|---|---|---|---|---|\n"
+        "| | requests/s here | there | ratio | of processor time | p50 here / there | p99 here / there "
+        "|\n|---|---|---|---|---|---|---|\n"
     )
     with contextlib.ExitStack() as stack:
         model = DEFAULT_MODEL.resolve()

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from common.worker import allow_files
+from common.server.worker import allow_files
 
 HALF_HEAD = b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Ty"
 HALF_BODY = (
@@ -43,9 +43,16 @@ def silent_clients(url: str, n: int, *, tls: ssl.SSLContext | None = None) -> It
     parts = urlsplit(url)
     hello = client_hello()
     plain = [HALF_HEAD, HALF_BODY, NOTHING]
-    kinds = [(data, False) for data in plain] if tls is None else [
-        (hello[: len(hello) // 2], False), (hello, False), (HALF_HEAD, True), (HALF_BODY, True),
-    ]  # fmt: skip
+    kinds = (
+        [(data, False) for data in plain]
+        if tls is None
+        else [
+            (hello[: len(hello) // 2], False),
+            (hello, False),
+            (HALF_HEAD, True),
+            (HALF_BODY, True),
+        ]
+    )
     with contextlib.ExitStack() as stack:
         opened = []
         for data, encrypted in itertools.islice(itertools.cycle(kinds), n):

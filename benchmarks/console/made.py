@@ -1,11 +1,12 @@
-"""Documents as the pipeline and the watcher leave them, made without either: as many as wanted, spread over a time range.
+"""Documents as the pipeline and the watcher leave them, made without either: as many as wanted, spread over a time
+range.
 
     simulator's rows, over and over ──▶ label by the row's own truth, numbers by a seed ──▶ whole documents ──▶ bulk
                                                                                          (no pipeline runs over them)
 
 The words are those of the shipped model, the numbers are made up: these documents are for looking at and for measuring
-searches, and say nothing of the model. Among ten thousand there are pending and failed ones, verdicts of analysts, warnings,
-and on wish values that somebody has put into a log on purpose.
+searches, and say nothing of the model. Among ten thousand there are pending and failed ones, verdicts of analysts,
+warnings, and on wish values that somebody has put into a log on purpose.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
-from contract import heartbeats
-from contract.attacks import ATTACKS, technique
-from contract.fields import ECS_VERSION, ENRICHED, FAILED, PENDING
-from contract.kdd99 import COLUMNS, LABELS, UNKNOWN_LABEL, field_of
-from contract.likely import as_word
+from contract.documents import heartbeats
+from contract.documents.fields import ECS_VERSION, ENRICHED, FAILED, PENDING
+from contract.documents.top_labels import as_word
+from contract.kdd99.attacks import ATTACKS, technique
+from contract.kdd99.columns import COLUMNS, LABELS, UNKNOWN_LABEL, field_of
 from sensor.simulation import Record, simulate
 
 Document = dict[str, Any]
@@ -85,18 +86,26 @@ def _document(row: Record, happened: datetime, chance: random.Random, *, late: b
         "@timestamp": _iso(happened),
         "ecs": {"version": ECS_VERSION},
         "event": {
-            "kind": "event", "category": ["network"], "type": ["connection"], "module": "oversight",
-            "dataset": "oversight.connection", "original": row.csv_line(), "ingested": _iso(arrived),
+            "kind": "event",
+            "category": ["network"],
+            "type": ["connection"],
+            "module": "oversight",
+            "dataset": "oversight.connection",
+            "original": row.csv_line(),
+            "ingested": _iso(arrived),
             "duration": int(float(row.columns[0]) * 1e9),
         },
         "user": {"id": row.user},
         "observer": {"name": f"sensor-{row.user[0]}"},
-        "source": {"ip": f"192.168.{chance.randrange(4)}.{chance.randrange(1, 40)}", "bytes": int(float(row.columns[4]))},
+        "source": {
+            "ip": f"192.168.{chance.randrange(4)}.{chance.randrange(1, 40)}",
+            "bytes": int(float(row.columns[4])),
+        },
         "destination": {"ip": f"10.0.0.{chance.randrange(1, 10)}", "bytes": int(float(row.columns[5]))},
         "network": {"transport": row.columns[1], "protocol": row.columns[2]},
         "kdd99": {field_of(name).split(".")[1]: value for name, value in zip(COLUMNS, row.columns, strict=True)},
         "oversight": {"status": ENRICHED, "model": MODEL},
-    }  # fmt: skip
+    }
     if late:
         document["oversight"] = {"status": PENDING}
         return document
@@ -127,14 +136,21 @@ def _predicted(document: Document, truth: str, arrived: datetime, chance: random
     rest = [name for name in chance.sample(sorted(SEVERITY), 4) if name != truth][:2]
     document["event"] |= {"severity": severity, "risk_score": round(severity * probability, 2)}
     document["oversight"]["prediction"] = {
-        "label": label, "closest": truth, "family": family, "probability": probability, "unknown": unknown,
+        "label": label,
+        "closest": truth,
+        "family": family,
+        "probability": probability,
+        "unknown": unknown,
         "novelty": round(chance.uniform(0.93, 1) if unknown else chance.betavariate(2, 5), 6),
-        "at": _iso(at), "delay_s": delay_s,
+        "at": _iso(at),
+        "delay_s": delay_s,
         "top": [
             as_word(name, share)
-            for name, share in zip((truth, *rest), (probability, (1 - probability) * 0.7, (1 - probability) * 0.2), strict=True)
+            for name, share in zip(
+                (truth, *rest), (probability, (1 - probability) * 0.7, (1 - probability) * 0.2), strict=True
+            )
         ],
-    }  # fmt: skip
+    }
     prediction = document["oversight"]["prediction"]
     if chance.random() < 0.03:
         prediction["warnings"] = [chance.choice(("out_of_range:kdd99.src_bytes", "unseen_category:kdd99.service"))]
@@ -153,16 +169,18 @@ def _alert(document: Document, label: str, at: datetime, chance: random.Random) 
             threat["subtechnique"] = {"id": found.sub_id, "name": found.sub_name, "reference": found.sub_reference}
         tactic = found.tactic
         document["threat"] = {
-            "framework": "MITRE ATT&CK", "technique": threat,
+            "framework": "MITRE ATT&CK",
+            "technique": threat,
             "tactic": {"id": tactic.id, "name": tactic.name, "reference": tactic.reference},
-        }  # fmt: skip
+        }
     if chance.random() < 0.05:
         right = chance.random() < 0.8
         document["oversight"]["feedback"] = {
             "verdict": "true_positive" if right else "false_positive",
             "comment": "seen at the firewall too" if right else "the backup at night",
-            "by": chance.choice(("ana", "ben")), "at": _iso(at + timedelta(minutes=chance.randrange(1, 90))),
-        }  # fmt: skip
+            "by": chance.choice(("ana", "ben")),
+            "at": _iso(at + timedelta(minutes=chance.randrange(1, 90))),
+        }
     return document
 
 
@@ -189,14 +207,23 @@ def _spoiled(document: Document, number: int, n: int) -> Document:
 def heartbeat(now: datetime, *, pid: int = 4242, pending: int = 0) -> Document:
     """What a watcher that lives last said of itself."""
     return {
-        "@timestamp": _iso(now), "event": {"kind": "state", "module": "oversight", "dataset": heartbeats.DATASET},
-        "host": {"name": "soc-1"}, "process": {"pid": pid}, "service": {"name": heartbeats.SERVICE},
+        "@timestamp": _iso(now),
+        "event": {"kind": "state", "module": "oversight", "dataset": heartbeats.DATASET},
+        "host": {"name": "soc-1"},
+        "process": {"pid": pid},
+        "service": {"name": heartbeats.SERVICE},
         "oversight": {"model": MODEL},
         "watcher": {
-            "id": f"soc-1-{pid}", "started": _iso(now - timedelta(hours=7)), "interval_s": 3600.0, "state": heartbeats.IDLE,
-            "breaker": heartbeats.CLOSED, "rate_per_s": 41.5, "pending": pending, "documents": {"enriched": 120_000},
+            "id": f"soc-1-{pid}",
+            "started": _iso(now - timedelta(hours=7)),
+            "interval_s": 3600.0,
+            "state": heartbeats.IDLE,
+            "breaker": heartbeats.CLOSED,
+            "rate_per_s": 41.5,
+            "pending": pending,
+            "documents": {"enriched": 120_000},
         },
-    }  # fmt: skip
+    }
 
 
 def load(es: Elasticsearch, made: Iterator[Document], index: str, *, threads: int = 1) -> int:

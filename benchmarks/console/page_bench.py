@@ -5,9 +5,9 @@ python -m benchmarks.console.page_bench --url http://127.0.0.1:9200 [--documents
     _msearch   the searches of the page, sent by this process: the engine's time and that of the wire
     page       Chromium opens the page of `oversight console`: from the click to the last drawn chart
 
-Rounds of both take turns. The time range moves between two rounds, so that no engine answers from its cache of requests.
-An installation of its own, deleted at the end (kept with --keep NAMESPACE, which is taken again where it is there already).
-Ready must be under 1.5 times the _msearch plus 1 s.
+Rounds of both take turns. The time range moves between two rounds, so that no engine answers from its cache of
+requests. An installation of its own, deleted at the end (kept with --keep NAMESPACE, which is taken again where it is
+there already). Ready must be under 1.5 times the _msearch plus 1 s.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from elasticsearch import Elasticsearch
 from werkzeug.datastructures import MultiDict
 
 from benchmarks.console.made import beat, documents, heartbeat, load
-from console.board import page
-from console.engine import Answer, Engine, Search
-from console.models import show
-from console.place import Place
-from console.scope import asked
-from contract.fields import stream_name
-from enrich_service.model_file import read_contract
-from es_pipelines.provision import provision, remove
-from oversight import cluster
-from oversight.ports import free_port
-from oversight.settings import DEFAULT_MODEL
+from console.panels.board import page
+from console.panels.indices import Place
+from console.panels.models import show
+from console.panels.scope import asked
+from console.panels.searches import Answer, Engine, Search
+from contract.documents.fields import stream_name
+from enrich_service.model.model_file import read_contract
+from es_pipelines.provision.apply import provision, remove
+from oversight.client import cluster
+from oversight.config.settings import DEFAULT_MODEL
+from oversight.demo.ports import free_port
 
 HOURS = 160.0
 CHROMIUM = "/usr/bin/chromium"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.kdd99 import NORMAL, UNKNOWN_LABEL
-from enrich_service.artifact import Artifact
-from enrich_service.reasons import Explainer, heaviest, log_odds, log_odds_of_novelty
-from training.data import Records
+from contract.kdd99.columns import NORMAL, UNKNOWN_LABEL
+from enrich_service.model.artifact import Artifact
+from enrich_service.predict.reasons import Explainer, heaviest, log_odds, log_odds_of_novelty
+from training.data.records import Records
 
 N_ROWS = 500
 """Of each attack."""
@@ -172,8 +172,9 @@ def _falls(
             numeric[row, column] = numbers[column]
         else:
             categorical[row, column - len(numbers)] = words[column - len(numbers)]
-    before, after = (_score(artifact, rows, *values) for values in
-                     ((rows.numeric, rows.categorical), (numeric, categorical)))  # fmt: skip
+    before, after = (
+        _score(artifact, rows, *values) for values in ((rows.numeric, rows.categorical), (numeric, categorical))
+    )
     return before - after
 
 

@@ -3,9 +3,9 @@
 python -m benchmarks.enrich_service.footprint_bench [--runs 5] [--workers 1]
 
 Both are started in turns, so that a busy machine slows both down. Ready is when a worker answers its first request; for
-`oversight serve` that is `/v2/health/ready`, for which the model answers a row. Memory is that of a worker after ten pages of
-1,000 documents (for the bare one: ten requests of that size), USS: what would be free without it. RSS counts what is
-shared with other processes as well.
+`oversight serve` that is `/v2/health/ready`, for which the model answers a row. Memory is that of a worker after ten
+pages of 1,000 documents (for the bare one: ten requests of that size), USS: what would be free without it. RSS counts
+what is shared with other processes as well.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import orjson
 import psutil
 import urllib3
 
-from contract.documents import nest
-from enrich_service.model_file import read
-from oversight.ports import free_port
-from oversight.settings import DEFAULT_MODEL
+from contract.documents.paths import nest
+from enrich_service.model.model_file import read
+from oversight.config.settings import DEFAULT_MODEL
+from oversight.demo.ports import free_port
 from tests.servers import stop
 
 BARE = """
@@ -102,16 +102,28 @@ def started(name: str, folder: Path, workers: int) -> Iterator[tuple[str, psutil
     commands = {
         "oversight serve": ["oversight", "serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)],
         "bare Flask and gunicorn": [
-            "gunicorn", "bare:app", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", "4",
-            "--chdir", str(folder), "--no-control-socket",
+            "gunicorn",
+            "bare:app",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--workers",
+            str(workers),
+            "--threads",
+            "4",
+            "--chdir",
+            str(folder),
+            "--no-control-socket",
         ],
-    }  # fmt: skip
+    }
     env = {key: value for key, value in os.environ.items() if not key.startswith("OVERSIGHT_")}
     began = time.monotonic()
     process = psutil.Popen(
         [sys.executable, "-m", *commands[name]],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=env,
+    )
     try:
         yield f"http://127.0.0.1:{port}", process, began
     finally:

@@ -32,9 +32,9 @@ import psutil
 
 from benchmarks.enrich_service import fuzz_bodies, fuzz_sockets, fuzz_tls
 from benchmarks.enrich_service.fuzz_sockets import Answer, Hung, Sent
-from contract.artifact import ModelContract
-from enrich_service.model_file import read
-from oversight.settings import DEFAULT_MODEL
+from contract.artifact.contract import ModelContract
+from enrich_service.model.model_file import read
+from oversight.config.settings import DEFAULT_MODEL
 from tests.servers import running
 
 MB = 1024 * 1024
@@ -112,7 +112,8 @@ def run(
     contract: ModelContract,
     kinds: Kinds | None = None,
 ) -> Report:
-    """Send every kind `rounds` times, the heavy ones less often, after rounds that only warm up; `kinds` in place of `clients`.
+    """Send every kind `rounds` times, the heavy ones less often, after rounds that only warm up; `kinds` in place of
+    `clients`.
 
     A thread is at its largest once it has had the largest request, so few rounds to warm up show a growth that ends.
     """
@@ -207,8 +208,11 @@ def table(report: Report) -> list[str]:
         statuses = ", ".join(f"{status}: {number:,}" for status, number in sorted(kind.statuses.items()))
         lines.append(f"| {name} | {kind.requests:,} | {statuses} | {kind.requests - kind.statuses.total():,} |")
     total = sum(kind.requests for kind in report.kinds.values())
-    lines += ["", f"{total:,} requests, workers replaced: {report.replaced}, memory of the workers: "
-                  f"{report.before_bytes / MB:.0f} MB before, {report.after_bytes / MB:.0f} MB after"]  # fmt: skip
+    lines += [
+        "",
+        f"{total:,} requests, workers replaced: {report.replaced}, memory of the workers: "
+        f"{report.before_bytes / MB:.0f} MB before, {report.after_bytes / MB:.0f} MB after",
+    ]
     return [*lines, *(f"FAULT {fault}" for fault in report.faults)]
 
 
@@ -243,17 +247,43 @@ def _over_tls(model: Path, openssl: str, *, rounds: int, seed: int) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         cert, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
         subprocess.run(
-            [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-             "/CN=fuzz", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
-            check=True, capture_output=True, timeout=20,
-        )  # fmt: skip
+            [
+                openssl,
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=fuzz",
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+                "-keyout",
+                str(key),
+                "-out",
+                str(cert),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=20,
+        )
         env = {"OVERSIGHT_SERVE_TLS_CERT": str(cert), "OVERSIGHT_SERVE_TLS_KEY": str(key)}
         tls = ssl.create_default_context(cafile=cert)
         with running(model, env=env, tls=tls, options=["--workers", "2"]) as service:
             return run(
-                service.url, service.workers, service.log, rounds=rounds, warm_rounds=WARM_ROUNDS, seed=seed,
-                contract=read(model).contract, kinds=fuzz_tls.clients(tls),
-            )  # fmt: skip
+                service.url,
+                service.workers,
+                service.log,
+                rounds=rounds,
+                warm_rounds=WARM_ROUNDS,
+                seed=seed,
+                contract=read(model).contract,
+                kinds=fuzz_tls.clients(tls),
+            )
 
 
 if __name__ == "__main__":

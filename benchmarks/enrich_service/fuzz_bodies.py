@@ -14,17 +14,47 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from contract.artifact import ModelContract
-from enrich_service.openapi_schemas import example_source, example_tensors
+from contract.artifact.contract import ModelContract
+from enrich_service.http.openapi_schemas import example_source, example_tensors
 
 ENRICH = "/v1/enrich"
 MANY_FIELDS = 1_000_000
 BOMB_BYTES = 100_000_000
 """Zeros in a gzip bomb; packed they are a thousandth."""
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1.5, 2**31, 2**63, 2**64, -(2**63) - 1, 10**400, 1e308, -1e308, "", " ", "0", "12", "nan", "\x00",
-    "\ud800", "é\U0001f600", "x" * 5000, "'; --", "<b>", "../../etc/passwd", [], [[]], [None], [1, 2], {}, {"": None}, {"a": {"b": []}},
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    2**31,
+    2**63,
+    2**64,
+    -(2**63) - 1,
+    10**400,
+    1e308,
+    -1e308,
+    "",
+    " ",
+    "0",
+    "12",
+    "nan",
+    "\x00",
+    "\ud800",
+    "é\U0001f600",
+    "x" * 5000,
+    "'; --",
+    "<b>",
+    "../../etc/passwd",
+    [],
+    [[]],
+    [None],
+    [1, 2],
+    {},
+    {"": None},
+    {"a": {"b": []}},
+)
 """Values that somebody may have written where another was meant."""
 
 
@@ -138,10 +168,27 @@ def duplicate_keys(contract: ModelContract, random: Random) -> Body:
 def empty_batches(contract: ModelContract, random: Random) -> Body:
     """Nothing, in all its forms."""
     path, _ = valid(contract, random)
-    return Body(path, random.choice((
-        b"", b" ", b"{}", b"[]", b"null", b'""', b"0", b'{"documents":[]}', b'{"documents":[{}]}', b'{"documents":null}',
-        b'{"inputs":[]}', b'{"inputs":[],"outputs":[]}', b'{"inputs":[{}]}', b'{"documents":[{"id":"","source":{}}]}',
-    )))  # fmt: skip
+    return Body(
+        path,
+        random.choice(
+            (
+                b"",
+                b" ",
+                b"{}",
+                b"[]",
+                b"null",
+                b'""',
+                b"0",
+                b'{"documents":[]}',
+                b'{"documents":[{}]}',
+                b'{"documents":null}',
+                b'{"inputs":[]}',
+                b'{"inputs":[],"outputs":[]}',
+                b'{"inputs":[{}]}',
+                b'{"documents":[{"id":"","source":{}}]}',
+            )
+        ),
+    )
 
 
 def any_json(contract: ModelContract, random: Random) -> Body:
@@ -154,10 +201,19 @@ def packed(contract: ModelContract, random: Random) -> Body:
     """gzip that is cut, damaged, several at once, not gzip at all, or of another name."""
     path, page = valid(contract, random)
     whole = gzip.compress(dump(page))
-    data = random.choice((
-        whole[: random.randrange(len(whole))], whole + b"more", whole + whole, b"\x1f\x8b" + random.randbytes(50), dump(page),
-        zlib.compress(dump(page)), gzip.compress(whole), whole[:10] + random.randbytes(20) + whole[30:], whole,
-    ))  # fmt: skip
+    data = random.choice(
+        (
+            whole[: random.randrange(len(whole))],
+            whole + b"more",
+            whole + whole,
+            b"\x1f\x8b" + random.randbytes(50),
+            dump(page),
+            zlib.compress(dump(page)),
+            gzip.compress(whole),
+            whole[:10] + random.randbytes(20) + whole[30:],
+            whole,
+        )
+    )
     return Body(
         path,
         data,

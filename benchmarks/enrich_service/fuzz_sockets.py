@@ -15,7 +15,7 @@ from random import Random
 from urllib.parse import urlsplit
 
 from benchmarks.enrich_service.fuzz_bodies import ENRICH, dump, valid
-from contract.artifact import ModelContract
+from contract.artifact.contract import ModelContract
 
 TIMEOUT_S = 30.0
 """For an answer; whoever has none by then has hung."""
@@ -173,11 +173,21 @@ def chunked_garbage(url: str, contract: ModelContract, random: Random) -> Sent:
     path, page = valid(contract, random)
     body = dump(page)
     size = f"{len(body):x}".encode()
-    chunks = random.choice((
-        size + b"\r\n" + body + b"\r\n0\r\n\r\n", b"zz\r\n" + body, b"-1\r\n" + body, size + b"\r\n" + body, b"ffffffffffffffff\r\n" + body,
-        size + b"\r\n" + body + b"garbage", size + b";x=" + b"y" * random.choice((10, 1_000_000)) + b"\r\n" + body + b"\r\n0\r\n\r\n",
-        b"0\r\n\r\n", size + b"\r\n" + body + b"\r\n0\r\nTrailer: x\r\n\r\n", b"1\r\n{\r\n" * 2000 + b"0\r\n\r\n", b"\r\n\r\n",
-    ))  # fmt: skip
+    chunks = random.choice(
+        (
+            size + b"\r\n" + body + b"\r\n0\r\n\r\n",
+            b"zz\r\n" + body,
+            b"-1\r\n" + body,
+            size + b"\r\n" + body,
+            b"ffffffffffffffff\r\n" + body,
+            size + b"\r\n" + body + b"garbage",
+            size + b";x=" + b"y" * random.choice((10, 1_000_000)) + b"\r\n" + body + b"\r\n0\r\n\r\n",
+            b"0\r\n\r\n",
+            size + b"\r\n" + body + b"\r\n0\r\nTrailer: x\r\n\r\n",
+            b"1\r\n{\r\n" * 2000 + b"0\r\n\r\n",
+            b"\r\n\r\n",
+        )
+    )
     more: dict[str, str] = random.choice(({}, {}, {"Content-Length": "5"}))
     encoding = random.choice(
         ("chunked", "chunked", "chunked", "CHUNKED", "gzip, chunked", "identity", "chunked, chunked", "x")
@@ -187,13 +197,24 @@ def chunked_garbage(url: str, contract: ModelContract, random: Random) -> Sent:
 
 def no_http(url: str, _contract: ModelContract, random: Random) -> Sent:
     """Noise, TLS, other protocols, heads that are too long."""
-    data = random.choice((
-        random.randbytes(random.randrange(1, 400)) + b"\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET /v1/model\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 100, b"\x00" * 100,
-        b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 1000 + b"\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
-        b"GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", b"GET / HTTP/1.1\r\nX\x00: a\x00\r\n\r\n", b"GET /v1/model HTTP/1.0\r\n\r\n",
-    ))  # fmt: skip
+    data = random.choice(
+        (
+            random.randbytes(random.randrange(1, 400)) + b"\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"GET /v1/model\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"\r\n" * 100,
+            b"\x00" * 100,
+            b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 1000 + b"\r\n",
+            b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+            b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+            b"GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n",
+            b"GET / HTTP/1.1\r\nX\x00: a\x00\r\n\r\n",
+            b"GET /v1/model HTTP/1.0\r\n\r\n",
+        )
+    )
     return 1, exchange(url, data, half_close=True)
 
 
@@ -202,16 +223,50 @@ def odd_heads(url: str, contract: ModelContract, random: Random) -> Sent:
     method = random.choice(
         ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "HEAD", "CONNECT", "BREW", "get", "P" * 30)
     )
-    path = random.choice((
-        "/", "//", "/v1", "/v1/enrich/", "/v2/", "/v2/models", "/v2/models//infer", f"/v2/models/{contract.name}/versions//infer",
-        "/v2/models/%00", "/v2/models/%ff%fe", "/v2/models/..%2f..%2fetc", "/v2/models/" + "n" * 3000, "/v1/model?x=%", "*", "/%", "/\xff",
-        f"/v2/models/{contract.name}/infer;x", "http://other/v1/model", ENRICH, "/v2", "/openapi.json", "/metrics",
-    ))  # fmt: skip
-    headers = random.choice((
-        {}, {"Expect": "100-continue"}, {"Expect": "x"}, {"Content-Type": ""}, {"Content-Type": "a/b; charset=\xff"},
-        {"Authorization": "Bearer \xff"}, {"Upgrade": "h2c"}, {"Host": ""}, {"X-Request-Id": "\xff" * 2000}, {"traceparent": "x"},
-        {"Content-Encoding": "gzip"}, {"X-Forwarded-For": "a"}, {"Cookie": "=;" * 100}, {"Range": "bytes=0-1"},
-    ))  # fmt: skip
+    path = random.choice(
+        (
+            "/",
+            "//",
+            "/v1",
+            "/v1/enrich/",
+            "/v2/",
+            "/v2/models",
+            "/v2/models//infer",
+            f"/v2/models/{contract.name}/versions//infer",
+            "/v2/models/%00",
+            "/v2/models/%ff%fe",
+            "/v2/models/..%2f..%2fetc",
+            "/v2/models/" + "n" * 3000,
+            "/v1/model?x=%",
+            "*",
+            "/%",
+            "/\xff",
+            f"/v2/models/{contract.name}/infer;x",
+            "http://other/v1/model",
+            ENRICH,
+            "/v2",
+            "/openapi.json",
+            "/metrics",
+        )
+    )
+    headers = random.choice(
+        (
+            {},
+            {"Expect": "100-continue"},
+            {"Expect": "x"},
+            {"Content-Type": ""},
+            {"Content-Type": "a/b; charset=\xff"},
+            {"Authorization": "Bearer \xff"},
+            {"Upgrade": "h2c"},
+            {"Host": ""},
+            {"X-Request-Id": "\xff" * 2000},
+            {"traceparent": "x"},
+            {"Content-Encoding": "gzip"},
+            {"X-Forwarded-For": "a"},
+            {"Cookie": "=;" * 100},
+            {"Range": "bytes=0-1"},
+        )
+    )
     return 1, exchange(url, head_of(path, 0, headers, method=method), half_close=True)
 
 

@@ -16,7 +16,7 @@ from random import Random
 
 from benchmarks.enrich_service.fuzz_bodies import dump, valid
 from benchmarks.enrich_service.fuzz_sockets import Sent, answers, connect, head_of, read_all
-from contract.artifact import ModelContract
+from contract.artifact.contract import ModelContract
 
 HELLO = bytes.fromhex("160301020001fc0303") + bytes(range(256)) + bytes(252)
 """Begins as the first record of a handshake does."""
@@ -27,10 +27,19 @@ Client = Callable[[str, ModelContract, Random], Sent]
 def no_handshake(url: str, contract: ModelContract, random: Random) -> Sent:
     """Noise, plain HTTP, records that lie about their length, alerts."""
     path, page = valid(contract, random)
-    data = random.choice((
-        head_of(path, len(dump(page))) + dump(page), random.randbytes(random.randrange(1, 2000)), b"\x16\x03\x01\xff\xff" + bytes(500),
-        b"\x15\x03\x01\x00\x02\x02\x28", HELLO, HELLO * 50, b"\x80\x2e\x01\x00\x02" + bytes(60), b"\x16", b"",
-    ))  # fmt: skip
+    data = random.choice(
+        (
+            head_of(path, len(dump(page))) + dump(page),
+            random.randbytes(random.randrange(1, 2000)),
+            b"\x16\x03\x01\xff\xff" + bytes(500),
+            b"\x15\x03\x01\x00\x02\x02\x28",
+            HELLO,
+            HELLO * 50,
+            b"\x80\x2e\x01\x00\x02" + bytes(60),
+            b"\x16",
+            b"",
+        )
+    )
     _until_the_end(url, data)
     return 1, []
 

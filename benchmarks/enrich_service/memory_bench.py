@@ -2,8 +2,9 @@
 
 python -m benchmarks.enrich_service.memory_bench [--data FILE] [--model FILE] [--seconds S] [--connections N]
 
-A real `oversight serve` answers pages of 1,000 distinct rows, attacks and all, one after the other on each connection; no page comes
-twice before the kept results of its rows are gone. Beside the pages a tenth of the requests holds a single document.
+A real `oversight serve` answers pages of 1,000 distinct rows, attacks and all, one after the other on each connection;
+no page comes twice before the kept results of its rows are gone. Beside the pages a tenth of the requests holds a
+single document.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import psutil
 from benchmarks.enrich_service.load import Connection, request
 from benchmarks.enrich_service.processes import Server, keep_off_the_servers, serving
 from benchmarks.enrich_service.traffic import rows_of, traffic
-from enrich_service.model_file import read
-from oversight.settings import DEFAULT_MODEL
+from enrich_service.model.model_file import read
+from oversight.config.settings import DEFAULT_MODEL
 
 LOOKS = 12
 """Lines of the table."""

@@ -8,12 +8,13 @@ python -m benchmarks.enrich_service.mlserver_bench [--data FILE] [--model FILE] 
                     ├─▶ {"inputs": [41 columns]} ────────────────────▶ MLServer, frames ─▶ {"outputs": [...]}
                     └─▶ {"inputs": [documents, each as text]} ───────▶ MLServer, documents ▶ {"outputs": [results, each as text]}
 
-MLServer is installed in an environment of its own below `build/`, which is made at the first run and shares nothing with ours. Its
-runtimes have the session options of ours and no worker processes beside the server, which is the fastest way for a model as small as
-this. *frames* is how MLServer takes a table, by its own codec; *tensors* is the least that can be done: two flat lists straight into
-ONNX Runtime. Neither makes anything of the numbers: no verdict, no partial document, no reasons. *documents* does, by the same Python
-code that answers in `oversight serve`, imported into MLServer's process: the same documents in, the same results out. All servers
-have the same core; they take turns within each round. What MLServer answers is held against our own answer before anything is measured.
+MLServer is installed in an environment of its own below `build/`, which is made at the first run and shares nothing
+with ours. Its runtimes have the session options of ours and no worker processes beside the server, which is the fastest
+way for a model as small as this. *frames* is how MLServer takes a table, by its own codec; *tensors* is the least that
+can be done: two flat lists straight into ONNX Runtime. Neither makes anything of the numbers: no verdict, no partial
+document, no reasons. *documents* does, by the same Python code that answers in `oversight serve`, imported into
+MLServer's process: the same documents in, the same results out. All servers have the same core; they take turns within
+each round. What MLServer answers is held against our own answer before anything is measured.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ import orjson
 from benchmarks.enrich_service.load import Rate, ask, compared, in_turn, request
 from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, program, serving
 from benchmarks.enrich_service.traffic import MIXES, PAGE, body, draw, rows_of, sources
-from contract.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, Feature, ModelContract
-from enrich_service.model_file import read
-from oversight.ports import free_port
-from oversight.settings import DEFAULT_MODEL
-from training.data import Records
+from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT, Feature, ModelContract
+from enrich_service.model.model_file import read
+from oversight.config.settings import DEFAULT_MODEL
+from oversight.demo.ports import free_port
+from training.data.records import Records
 
 VERSION = "1.7.1"
 ENVIRONMENT = ROOT / "build" / "mlserver"
@@ -101,8 +102,8 @@ class Frames(Tensors):
 
 class Documents(MLModel):
     async def load(self):
-        from enrich_service.artifact import load
-        from enrich_service.enrich import Document, Enricher
+        from enrich_service.model.artifact import load
+        from enrich_service.predict.enrich import Document, Enricher
 
         self.document, self.enricher = Document, Enricher(load(Path(self.settings.parameters.uri)))
         return True
@@ -132,8 +133,10 @@ def main() -> None:
     python = environment()
     keep_off_the_servers()
     sys.stdout.write(
-        f"rows of {rows}, MLServer {VERSION}, pages of {PAGE:,}, {ROUNDS} rounds of {arguments.seconds:g} s, medians\n\n"
-        "| page | Oversight, documents/s | Oversight, tensors/s | MLServer, documents/s | MLServer, tensors/s | MLServer, frames/s "
+        f"rows of {rows}, MLServer {VERSION}, pages of {PAGE:,}, {ROUNDS} rounds of {arguments.seconds:g} s, "
+        "medians\n\n"
+        "| page | Oversight, documents/s | Oversight, tensors/s | MLServer, documents/s | MLServer, "
+        "tensors/s | MLServer, frames/s "
         "| documents / documents | tensors / tensors | documents / frames | by processor time |\n"
         "|---|---|---|---|---|---|---|---|---|---|\n"
     )
@@ -192,9 +195,14 @@ def mlserver(python: Path, model: Path) -> Iterator[Server]:
         folder, port = Path(name), free_port()
         (folder / "oversight_runtime.py").write_text(RUNTIME, encoding="utf-8")
         settings = {
-            "debug": False, "parallel_workers": 0, "host": "127.0.0.1", "http_port": port, "grpc_port": free_port(),
-            "metrics_endpoint": None, "gzip_enabled": False,
-        }  # fmt: skip
+            "debug": False,
+            "parallel_workers": 0,
+            "host": "127.0.0.1",
+            "http_port": port,
+            "grpc_port": free_port(),
+            "metrics_endpoint": None,
+            "gzip_enabled": False,
+        }
         for one in (TENSORS, FRAMES, DOCUMENTS):
             (folder / one).mkdir()
             of_model = {

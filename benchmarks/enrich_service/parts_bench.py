@@ -5,8 +5,8 @@ python -m benchmarks.enrich_service.parts_bench [--data FILE] [--model FILE]
     bytes ──▶ decoded ──▶ read ──▶ predicted ──▶ reasons ──▶ encoded ──▶ bytes      and what is freed in the end
     bytes ──▶ the whole application, without and with a known row ──▶ bytes
 
-Processor time of each part, the median of many pages in which no two rows are equal and none is known. HTTP is not in it: for
-that, `throughput_bench` has applications that do nothing else.
+Processor time of each part, the median of many pages in which no two rows are equal and none is known. HTTP is not in
+it: for that, `throughput_bench` has applications that do nothing else.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ import orjson
 from flask import Flask
 
 from benchmarks.enrich_service.traffic import rows_of, traffic
-from enrich_service import memory, wire
-from enrich_service.app import create_app
-from enrich_service.artifact import Artifact, load
 from enrich_service.config import ENRICH_PATH, AppConfig
-from enrich_service.encode import PageEncoder, dump_ids
-from enrich_service.features import FeatureReader
-from enrich_service.partial import PartialDocuments
-from enrich_service.predict import Predictor
-from enrich_service.reasons import Explainer
-from oversight.settings import DEFAULT_MODEL
+from enrich_service.http import wire
+from enrich_service.http.app import create_app
+from enrich_service.model.artifact import Artifact, load
+from enrich_service.predict import memory
+from enrich_service.predict.encode import PageEncoder, dump_ids
+from enrich_service.predict.features import FeatureReader
+from enrich_service.predict.partial_documents import PartialDocuments
+from enrich_service.predict.predict import Predictor
+from enrich_service.predict.reasons import Explainer
+from oversight.config.settings import DEFAULT_MODEL
 
 PAGES, ROUNDS = 20, 3
 SINGLES = 400
@@ -120,9 +121,16 @@ def _whole(artifact: Artifact, singles: list[bytes]) -> None:
 
 def _ask(app: Flask, body: bytes) -> bytes:
     environ = {
-        "REQUEST_METHOD": "POST", "PATH_INFO": ENRICH_PATH, "SERVER_NAME": "x", "SERVER_PORT": "1", "SERVER_PROTOCOL": "HTTP/1.1",
-        "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body), "wsgi.url_scheme": "http",
-    }  # fmt: skip
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": ENRICH_PATH,
+        "SERVER_NAME": "x",
+        "SERVER_PORT": "1",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.url_scheme": "http",
+    }
     return b"".join(app(environ, lambda _status, _headers, _error=None: lambda _data: None))
 
 

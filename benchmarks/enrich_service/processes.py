@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WAIT_S = 60.0
@@ -61,8 +61,18 @@ def keep_off_the_servers() -> None:
 def serving(model: Path, *, name: str = "Oversight", workers: int = 1, folder: Path = ROOT) -> Iterator[Server]:
     """`oversight serve` with an artifact, of the checkout in a folder, which shares this one's packages."""
     port = free_port()
-    command = [sys.executable, "-m", "oversight", "serve", "--bind", f"127.0.0.1:{port}", "--model", str(model),
-               "--workers", str(workers)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "oversight",
+        "serve",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--model",
+        str(model),
+        "--workers",
+        str(workers),
+    ]
     environment = {"PYTHONPATH": str(folder)}
     with program(command, port, name=name, ready="/v2/health/ready", env=environment, cwd=folder) as server:
         yield server
@@ -75,9 +85,24 @@ def flask(rival: str, answer: bytes) -> Iterator[Server]:
     with tempfile.NamedTemporaryFile() as file:
         file.write(answer)
         file.flush()
-        command = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", str(THREADS), "--workers", "1",
-                   "--keep-alive", "75", "--log-level", "error", "--bind", f"127.0.0.1:{port}",
-                   f"benchmarks.enrich_service.rivals:{rival}({file.name!r})"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--worker-class",
+            "gthread",
+            "--threads",
+            str(THREADS),
+            "--workers",
+            "1",
+            "--keep-alive",
+            "75",
+            "--log-level",
+            "error",
+            "--bind",
+            f"127.0.0.1:{port}",
+            f"benchmarks.enrich_service.rivals:{rival}({file.name!r})",
+        ]
         with program(command, port, name=f"Flask, {rival}", ready="/") as server:
             yield server
 
@@ -97,9 +122,13 @@ def program(
     pinned = ["taskset", "--cpu-list", str(core), *command] if core is not None else list(command)
     with tempfile.TemporaryFile() as log:
         process = psutil.Popen(
-            pinned, cwd=cwd, env=None if env is None else {**os.environ, **env},
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            pinned,
+            cwd=cwd,
+            env=None if env is None else {**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         try:
             if not _answers(port, ready, process):
                 log.seek(0)

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from benchmarks.enrich_service.faithful import measure
 from benchmarks.enrich_service.traffic import simulated
-from contract.kdd99 import NORMAL, ROOT
-from enrich_service.artifact import Artifact, load
-from enrich_service.enrich import Document, Enricher
-from oversight.settings import DEFAULT_MODEL
-from training.data import Records, read
+from contract.kdd99.columns import NORMAL, ROOT
+from enrich_service.model.artifact import Artifact, load
+from enrich_service.predict.enrich import Document, Enricher
+from oversight.config.settings import DEFAULT_MODEL
+from training.data.records import Records, read
 
 PAGE = 1000
 ROUNDS = 31
@@ -46,8 +46,10 @@ def main() -> None:
         f"{len(records)} distinct rows of {arguments.data.name if arguments.data else 'the simulator'}\n\n"
     )
     _print_cost(artifact, records)
-    sys.stdout.write("\n| verdict | rows | lowered | more than another | ... that is odd | with real values | fall | of another |\n"
-                     "|---|---|---|---|---|---|---|---|\n")  # fmt: skip
+    sys.stdout.write(
+        "\n| verdict | rows | lowered | more than another | ... that is odd | with real values | fall | of another |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+    )
     for row in measure(artifact, records, at_least=200):
         shares = (row.lowered, row.more_than_random, row.more_than_random_odd, row.with_real_values)
         percents = " | ".join(f"{share * 100:.1f} %" for share in shares)
@@ -72,13 +74,15 @@ def documents(records: Records, index: NDArray[np.intp]) -> list[Document]:
     return [
         Document(
             str(row),
-            {ROOT: {
-                **dict(zip(records.numeric_columns, map(float, records.numeric[row]), strict=True)),
-                **dict(zip(records.categorical_columns, map(str, records.categorical[row]), strict=True)),
-            }},
+            {
+                ROOT: {
+                    **dict(zip(records.numeric_columns, map(float, records.numeric[row]), strict=True)),
+                    **dict(zip(records.categorical_columns, map(str, records.categorical[row]), strict=True)),
+                }
+            },
         )
         for row in index.tolist()
-    ]  # fmt: skip
+    ]
 
 
 def cost(artifact: Artifact, page: list[Document], rounds: int = ROUNDS) -> tuple[float, float, float]:

@@ -30,12 +30,12 @@ import onnx
 import orjson
 import urllib3
 
-from contract.artifact import METADATA_KEY, ModelContract
-from contract.documents import nest
-from enrich_service.artifact import load
-from enrich_service.enrich import Document, Enricher
-from enrich_service.model_file import read
-from oversight.settings import DEFAULT_MODEL
+from contract.artifact.contract import METADATA_KEY, ModelContract
+from contract.documents.paths import nest
+from enrich_service.model.artifact import load
+from enrich_service.model.model_file import read
+from enrich_service.predict.enrich import Document, Enricher
+from oversight.config.settings import DEFAULT_MODEL
 from tests.servers import Service, running
 
 PAGE = 5
@@ -84,9 +84,12 @@ class Load:
                 )  # a stall is caught up for a second, not for ever
                 try:
                     answer = pool.request(
-                        "POST", f"{self.url}/v1/enrich", body=self.body, timeout=10,
+                        "POST",
+                        f"{self.url}/v1/enrich",
+                        body=self.body,
+                        timeout=10,
                         headers={"Content-Type": "application/json"},
-                    )  # fmt: skip
+                    )
                     self._note(str(answer.status), answer.data)
                 except urllib3.exceptions.HTTPError as error:
                     self._note(type(error).__name__, b"")
@@ -136,8 +139,11 @@ def activate(folder: Path, version: str) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     subprocess.run(
         [sys.executable, "-m", "oversight", "model", "--model", str(folder), "activate", version],
-        check=True, stdout=subprocess.DEVNULL, env=clean, timeout=60,
-    )  # fmt: skip
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=clean,
+        timeout=60,
+    )
 
 
 def switch(load_: Load, change: Callable[[], None], version: str, old: str, *, quiet_s: float = 0.5) -> float:
@@ -208,10 +214,13 @@ def _measure(work: Path, arguments: argparse.Namespace) -> bool:
         errors = service.log.read_text(encoding="utf-8").count('"error"')
     answers = sum(load_.statuses.values())
     sys.stdout.write(
-        f"{arguments.workers} workers, {arguments.clients} clients, {answers} requests of {PAGE} documents in {took_s:.0f} s "
+        f"{arguments.workers} workers, {arguments.clients} clients, {answers} requests of {PAGE} documents in "
+        f"{took_s:.0f} s "
         f"({answers / took_s:.0f}/s)\n"
-        f"answers by status: {dict(load_.statuses)}; by version: {dict(load_.versions)}; mixed answers: {len(load_.mixed)}\n"
-        f"swaps: {len(times)}; old version gone after {min(times):.1f} to {max(times):.1f} s; errors in the log: {errors}\n"
+        f"answers by status: {dict(load_.statuses)}; by version: {dict(load_.versions)}; mixed answers: "
+        f"{len(load_.mixed)}\n"
+        f"swaps: {len(times)}; old version gone after {min(times):.1f} to {max(times):.1f} s; errors in the "
+        f"log: {errors}\n"
         f"memory of the workers: {_mib(before)} MiB before, {_mib(after)} MiB after\n"
     )
     return set(load_.statuses) == {"200"} and not load_.mixed

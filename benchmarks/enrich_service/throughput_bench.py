@@ -2,16 +2,17 @@
 
 python -m benchmarks.enrich_service.throughput_bench [--data FILE] [--model FILE] [--seconds S]
 
-Every server is a real gunicorn with one worker, on a core of its own where the machine has two; the load comes from this
-process over kept connections. They take turns within each round, so that a busy machine slows all of them.
+Every server is a real gunicorn with one worker, on a core of its own where the machine has two; the load comes from
+this process over kept connections. They take turns within each round, so that a busy machine slows all of them.
 
     pages of 1,000      Oversight | Flask that decodes the same request and answers with ready bytes of the real size
     single documents    Oversight | Flask that answers with ready bytes, whatever was asked
     latency             of both kinds of request, at random times and half of the top rate of this run
 
-FILE is a labelled KDD Cup 99 file, such as the 10 % training set; without it the rows are the simulator's. The service keeps
-results of rows that come again, so each table says how many do: *equal rows* of the requests, which are so many different ones that
-going through them again brings no row back in time, and *known*, those that the service answered without the model.
+FILE is a labelled KDD Cup 99 file, such as the 10 % training set; without it the rows are the simulator's. The service
+keeps results of rows that come again, so each table says how many do: *equal rows* of the requests, which are so many
+different ones that going through them again brings no row back in time, and *known*, those that the service answered
+without the model.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ import onnxruntime
 from benchmarks.enrich_service.load import ask, compared, in_turn, paced, request
 from benchmarks.enrich_service.processes import Server, flask, keep_off_the_servers, server_core, serving
 from benchmarks.enrich_service.traffic import MIXES, PAGE, Traffic, rows_of, traffic
-from enrich_service.model_file import read
-from oversight.settings import DEFAULT_MODEL
+from enrich_service.model.model_file import read
+from oversight.config.settings import DEFAULT_MODEL
 
 ENRICH = "/v1/enrich"
 ROUNDS = 5
@@ -81,7 +82,8 @@ def _requests(sent: Traffic) -> list[bytes]:
 def _pages(ours: Server, pages: dict[str, Traffic], seconds: float) -> float:
     """Print documents a second of each mix; gives the natural pages a second."""
     sys.stdout.write(
-        "| page of 1,000 | equal rows | known | answer | Oversight, documents/s | ready answer | ratio | ratio of processor time |\n"
+        "| page of 1,000 | equal rows | known | answer | Oversight, documents/s | ready answer | ratio | "
+        "ratio of processor time |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )
     top = 0.0
@@ -96,7 +98,8 @@ def _pages(ours: Server, pages: dict[str, Traffic], seconds: float) -> float:
 def _singles(ours: Server, singles: dict[str, Traffic], seconds: float) -> float:
     """Print single-document requests a second; gives the natural ones."""
     sys.stdout.write(
-        "\n| single documents | equal rows | known | answer | Oversight, requests/s | constant answer | ratio | ratio of processor time |\n"
+        "\n| single documents | equal rows | known | answer | Oversight, requests/s | constant answer | "
+        "ratio | ratio of processor time |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )
     top = 0.0

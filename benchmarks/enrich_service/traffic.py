@@ -17,17 +17,18 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from contract.artifact import ModelContract
-from contract.kdd99 import NORMAL, ROOT
+from contract.artifact.contract import ModelContract
+from contract.kdd99.columns import NORMAL, ROOT
 from sensor.simulation import DEFAULT_USERS, simulate
 from sensor.writer import write
-from training.data import Records, read
+from training.data.records import Records, read
 
 PAGE = 1000
 SIMULATED = 20_000
 """Events of the simulator: enough for 1,000 distinct attacks."""
 MIXES = ("normal", "natural", "distinct", "attacks")
-"""Normal rows as often as they occur in the file; all rows so; all rows, and attacks alone, of which no two are equal."""
+"""Normal rows as often as they occur in the file; all rows so; all rows, and attacks alone, of which no two are equal.
+"""
 
 
 def rows_of(path: Path | None) -> tuple[Records, str]:

@@ -7,11 +7,12 @@ python -m benchmarks.es_pipelines.pipeline_bench --url URL [--documents N] [--ro
     Oversight        all pipelines: line found and checked, 41 columns typed, ECS derived, document built anew
     long way alone   the same with the script `plain-row` switched off, so that each row takes the pipeline `parse`
 
-Each ends in a `drop`, so that nothing is indexed and only ingest is measured; what a pipeline with the `drop` alone costs
-is taken off. The variants run in turns over the same documents, as `oversight ship` sends them; the figure is the fastest
-round's, since a busy machine makes runs slower and never faster. The time is what the engine's ingest statistics add up
-under `time_in_millis`, which OpenSearch 3.4 counts in microseconds, so look at its ratios; the processor time is that of
-the whole engine, which must have nothing else to do. Pipelines of its own, deleted at the end.
+Each ends in a `drop`, so that nothing is indexed and only ingest is measured; what a pipeline with the `drop` alone
+costs is taken off. The variants run in turns over the same documents, as `oversight ship` sends them; the figure is the
+fastest round's, since a busy machine makes runs slower and never faster. The time is what the engine's ingest
+statistics add up under `time_in_millis`, which OpenSearch 3.4 counts in microseconds, so look at its ratios; the
+processor time is that of the whole engine, which must have nothing else to do. Pipelines of its own, deleted at the
+end.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
-from contract import kdd99
-from contract.labels import LABEL
-from enrich_service.model_file import read_contract
-from es_pipelines.files import pipelines
-from es_pipelines.lines import Line
-from es_pipelines.parameters import parameters, pipeline_id
-from es_pipelines.ship_events import Identity, event_of
-from oversight.cluster import client
-from oversight.settings import DEFAULT_MODEL, ElasticsearchSettings
+from contract.kdd99 import columns as kdd99
+from contract.kdd99.labels import LABEL
+from enrich_service.model.model_file import read_contract
+from es_pipelines.definition.parameters import parameters, pipeline_id
+from es_pipelines.definition.pipeline_files import pipelines
+from es_pipelines.reading.lines import Line
+from es_pipelines.ship.events import Identity, event_of
+from oversight.client.cluster import client
+from oversight.config.settings import DEFAULT_MODEL, ElasticsearchSettings
 from sensor.simulation import DEFAULT_USERS, simulate
 from sensor.writer import write
 
@@ -101,7 +102,8 @@ def _show(measured: dict[str, list[Cost]], documents: int) -> None:
     csv, typed = table["csv"], table["csv + converts"]
     sys.stdout.write(
         f"{documents} documents a round, fastest of {len(empty)} rounds, load {os.getloadavg()[0]:.1f}\n\n"
-        "| pipeline | ingest time, to csv | to csv + converts | processor time, µs/document | to csv | to csv + converts |\n"
+        "| pipeline | ingest time, to csv | to csv + converts | processor time, µs/document | to csv | to "
+        "csv + converts |\n"
         "|---|---|---|---|---|---|\n"
     )
     for name, cost in table.items():

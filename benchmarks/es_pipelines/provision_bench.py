@@ -1,4 +1,5 @@
-"""How long `oversight provision` takes where everything stands already, as the whole process that a start script waits for.
+"""How long `oversight provision` takes where everything stands already, as the whole process that a start script waits
+for.
 
 python -m benchmarks.es_pipelines.provision_bench [--url URL ...] [--runs N]
 
@@ -6,8 +7,8 @@ python -m benchmarks.es_pipelines.provision_bench [--url URL ...] [--runs N]
     second    finds everything as it should be and writes nothing; --runs of them
     --help    the program alone, in turns with it: what Python and the imports cost
 
-An engine is named by --url, several times for several; the embedded one is started besides. A namespace of its own, which is
-removed at the end with all that is in it.
+An engine is named by --url, several times for several; the embedded one is started besides. A namespace of its own,
+which is removed at the end with all that is in it.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from enrich_service.model_file import read_contract
-from es_pipelines.provision import Wish, plan, remove
-from oversight import embedded
-from oversight.children import Children
-from oversight.settings import DEFAULT_MODEL
+from enrich_service.model.model_file import read_contract
+from es_pipelines.provision.apply import Wish, plan, remove
+from oversight.config.settings import DEFAULT_MODEL
+from oversight.demo import embedded
+from oversight.demo.children import Children
 
 GOAL_S = 2.0
 """A second run on a provisioned cluster stays below this."""

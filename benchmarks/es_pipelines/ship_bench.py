@@ -7,8 +7,8 @@ python -m benchmarks.es_pipelines.ship_bench --url URL [--lines N] [--rounds N] 
     oversight ship      the command as it is typed, with its start taken off: ids, offsets, a registry on disk
     long way alone      the same into pipelines whose script `plain-row` is switched off
 
-All write to streams that are made anew each time and run in turns. The settings of parallel_bulk are searched first, on a
-part of the lines. Streams and pipelines of its own, deleted at the end.
+All write to streams that are made anew each time and run in turns. The settings of parallel_bulk are searched first, on
+a part of the lines. Streams and pipelines of its own, deleted at the end.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
 from benchmarks.es_pipelines.pipeline_bench import raw_lines, without_short_way
-from contract.fields import stream_name
-from enrich_service.model_file import read_contract
-from es_pipelines.lines import Line
-from es_pipelines.parameters import pipeline_id
-from es_pipelines.provision import provision, remove
-from es_pipelines.ship_events import Identity, event_of
-from oversight.cluster import client
-from oversight.settings import DEFAULT_MODEL, ElasticsearchSettings
+from contract.documents.fields import stream_name
+from enrich_service.model.model_file import read_contract
+from es_pipelines.definition.parameters import pipeline_id
+from es_pipelines.provision.apply import provision, remove
+from es_pipelines.reading.lines import Line
+from es_pipelines.ship.events import Identity, event_of
+from oversight.client.cluster import client
+from oversight.config.settings import DEFAULT_MODEL, ElasticsearchSettings
 
 SEARCHED_LINES = 20_000
 
@@ -86,8 +86,11 @@ def _compare(
         "| | lines/s, fastest (median) | ratio of oversight ship, fastest (median of the rounds) |\n|---|---|---|\n"
     )
     for name, rates in (
-        ("parallel_bulk", bulk), ("the same documents", same), ("oversight ship", shipped), ("long way alone", long)
-    ):  # fmt: skip
+        ("parallel_bulk", bulk),
+        ("the same documents", same),
+        ("oversight ship", shipped),
+        ("long way alone", long),
+    ):
         ratios = [mine / theirs for mine, theirs in zip(shipped, rates, strict=True)]
         sys.stdout.write(
             f"| {name} | {max(rates):,.0f} ({statistics.median(rates):,.0f}) | "
@@ -139,9 +142,12 @@ def timed_ship(es: Elasticsearch, url: str, namespace: str, path: Path, lines: i
     with tempfile.TemporaryDirectory() as state:
         environment |= {"ELASTICSEARCH_URL": url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_STATE": state}
         done = subprocess.run(
-            [sys.executable, "-m", "oversight", "ship", "--json", str(path)], cwd=state, capture_output=True, check=True,
+            [sys.executable, "-m", "oversight", "ship", "--json", str(path)],
+            cwd=state,
+            capture_output=True,
+            check=True,
             env=environment | {"PYTHONPATH": str(Path.cwd())},
-        )  # fmt: skip
+        )
     _check(es, stream, lines)
     return lines / float(orjson.loads(done.stdout)["seconds"])
 

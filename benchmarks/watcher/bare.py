@@ -2,8 +2,8 @@
 
 python -m benchmarks.watcher.bare --url URL --index INDEX --threads 2 --page-size 1000 < prediction.json
 
-It reads the watcher's pages through the watcher's client and writes compare and set, as the watcher does; in each thread one after
-the other, so threads are what overlaps. Prints its seconds and its processor seconds as JSON.
+It reads the watcher's pages through the watcher's client and writes compare and set, as the watcher does; in each
+thread one after the other, so threads are what overlaps. Prints its seconds and its processor seconds as JSON.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any, cast
 import orjson
 from elasticsearch import Elasticsearch
 
-from oversight.cluster import client
+from oversight.client.cluster import client
 from oversight.commands.watch import tune_python
-from oversight.settings import ElasticsearchSettings
-from watcher.actions import Action, body
+from oversight.config.settings import ElasticsearchSettings
 from watcher.config import Outcome
-from watcher.poll import pages
+from watcher.read.poll import pages
+from watcher.write.actions import Action, body
 
 
 def main() -> None:

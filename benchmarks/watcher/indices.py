@@ -14,8 +14,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from benchmarks.enrich_service.reasons_bench import documents, simulated
-from contract.fields import DATASET, ECS_VERSION, FIELDS, PENDING, STATUS, properties, stream_name
-from watcher.wire import dump
+from common.json_bytes import dump
+from contract.documents.fields import DATASET, ECS_VERSION, FIELDS, PENDING, STATUS, properties, stream_name
 
 LOAD_PAGE, LOAD_THREADS = 2_000, 2
 REFRESH = "5s"
@@ -39,26 +39,37 @@ def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
         "data_stream": {"type": "logs", "dataset": DATASET, "namespace": "bench"},
         "event": {
             "original": ",".join(value if isinstance(value, str) else f"{value:g}" for value in row.values()),
-            "kind": "event", "category": ["network"], "type": ["connection"], "ingested": arrival,
-            "duration": int(row["duration"] * 1e9), "module": "oversight", "dataset": DATASET,
+            "kind": "event",
+            "category": ["network"],
+            "type": ["connection"],
+            "ingested": arrival,
+            "duration": int(row["duration"] * 1e9),
+            "module": "oversight",
+            "dataset": DATASET,
         },
-        "host": {"name": "sensor"}, "observer": {"name": "alpha"}, "user": {"id": "alpha"},
+        "host": {"name": "sensor"},
+        "observer": {"name": "alpha"},
+        "user": {"id": "alpha"},
         "log": {"file": {"path": "/var/log/sensor/alpha.csv"}, "offset": 140 * number},
         "network": {"transport": row["protocol_type"], "protocol": row["service"], "bytes": sent + received},
-        "source": {"bytes": sent}, "destination": {"bytes": received},
+        "source": {"bytes": sent},
+        "destination": {"bytes": received},
         "oversight": {"status": PENDING},
         "kdd99": row,
-    }  # fmt: skip
+    }
 
 
 def create(es: Elasticsearch, rows: Sequence[Mapping[str, Any]], *, refresh: str = REFRESH) -> str:
-    """An empty index of one shard with our mapping, under a name of its own that our stream's backing indices could have."""
+    """An empty index of one shard with our mapping, under a name of its own that our stream's backing indices could
+    have.
+    """
     index = stream_name(f"bench{uuid.uuid4().hex[:8]}")
     features = {name: {"type": "keyword" if isinstance(value, str) else "float"} for name, value in rows[0].items()}
     es.indices.create(
-        index=index, mappings={"dynamic": False, "properties": properties(FIELDS) | {"kdd99": {"properties": features}}},
+        index=index,
+        mappings={"dynamic": False, "properties": properties(FIELDS) | {"kdd99": {"properties": features}}},
         settings={"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": refresh},
-    )  # fmt: skip
+    )
     return index
 
 

@@ -30,11 +30,11 @@ from elasticsearch import Elasticsearch
 from benchmarks.watcher.engines import engine_at
 from benchmarks.watcher.indices import create, kdd_rows, pending
 from benchmarks.watcher.programs import Service, clean_environment, served
-from contract.fields import ENRICHED, PENDING, STATUS
-from oversight.children import Children
-from oversight.cluster import client
-from oversight.settings import ElasticsearchSettings
-from watcher.actions import iso_millis
+from contract.documents.fields import ENRICHED, PENDING, STATUS
+from oversight.client.cluster import client
+from oversight.config.settings import ElasticsearchSettings
+from oversight.demo.children import Children
+from watcher.write.actions import iso_millis
 
 BATCH_S = 0.1
 """Between two writes of the writer."""
@@ -74,9 +74,11 @@ def _measure(url: str, service: Service, arguments: argparse.Namespace) -> None:
             es.indices.delete(index=index)
         wanted_s = arguments.refresh_s + arguments.poll_s
         sys.stdout.write(
-            f"\n{engine_at(es, url).name}, {arguments.rate} documents a second for {arguments.seconds} s, refresh every "
+            f"\n{engine_at(es, url).name}, {arguments.rate} documents a second for {arguments.seconds} s, "
+            "refresh every "
             f"{arguments.refresh_s} s, poll every {arguments.poll_s} s, load {os.getloadavg()[0]:.1f}\n\n"
-            "| clock | documents | p50, s | p95, s | p99, s | worst, s | p95 allowed, s |\n|---|---|---|---|---|---|---|\n"
+            "| clock | documents | p50, s | p95, s | p99, s | worst, s | p95 allowed, s "
+            "|\n|---|---|---|---|---|---|---|\n"
             f"{_line('prediction.at - event.ingested', said, wanted_s)}{_line('a reader', seen, wanted_s)}"
         )
         sys.stdout.flush()
@@ -85,17 +87,24 @@ def _measure(url: str, service: Service, arguments: argparse.Namespace) -> None:
 def _line(name: str, lags_s: Sequence[float], wanted_s: float) -> str:
     ordered = sorted(lags_s)
     p50, p95, p99 = (ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.95, 0.99))
-    return f"| {name} | {len(ordered)} | {p50:.2f} | {p95:.2f} | {p99:.2f} | {ordered[-1]:.2f} | {wanted_s + SLACK_S:.2f} |\n"
+    return (
+        f"| {name} | {len(ordered)} | {p50:.2f} | {p95:.2f} | {p99:.2f} | {ordered[-1]:.2f} | "
+        f"{wanted_s + SLACK_S:.2f} |\n"
+    )
 
 
 @contextlib.contextmanager
 def watching(url: str, enrich_url: str, index: str, *, poll_s: float, slices: int = 1) -> Iterator[None]:
     """A watcher without an end."""
     environment = clean_environment(
-        ELASTICSEARCH_URL=url, OVERSIGHT_ENRICH_URL=enrich_url, OVERSIGHT_INDEX=index,
-        OVERSIGHT_WATCH_POLL_INTERVAL_S=str(poll_s), OVERSIGHT_WATCH_SLICES=str(slices),
-        OVERSIGHT_WATCH_HEARTBEAT_S="0", OVERSIGHT_WATCH_METRICS_BIND="",
-    )  # fmt: skip
+        ELASTICSEARCH_URL=url,
+        OVERSIGHT_ENRICH_URL=enrich_url,
+        OVERSIGHT_INDEX=index,
+        OVERSIGHT_WATCH_POLL_INTERVAL_S=str(poll_s),
+        OVERSIGHT_WATCH_SLICES=str(slices),
+        OVERSIGHT_WATCH_HEARTBEAT_S="0",
+        OVERSIGHT_WATCH_METRICS_BIND="",
+    )
     with tempfile.TemporaryDirectory() as folder:
         children, log = Children(Path(folder)), Path(folder) / "watch.log"
         child = children.start([sys.executable, "-m", "oversight", "watch"], log=log, env=environment)

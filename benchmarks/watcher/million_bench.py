@@ -1,4 +1,5 @@
-"""Does the watcher slow down, or grow? Cost of a document and memory, stretch by stretch, over a million pending documents.
+"""Does the watcher slow down, or grow? Cost of a document and memory, stretch by stretch, over a million pending
+documents.
 
 python -m benchmarks.watcher.million_bench --url URL [--documents 1000000] [--slices 1]
 
@@ -24,8 +25,8 @@ import psutil
 from benchmarks.watcher.engines import Engine, engine_at
 from benchmarks.watcher.indices import kdd_rows, loaded
 from benchmarks.watcher.programs import Service, clean_environment, served
-from oversight.cluster import client
-from oversight.settings import ElasticsearchSettings
+from oversight.client.cluster import client
+from oversight.config.settings import ElasticsearchSettings
 
 ROWS = 10_000
 
@@ -61,7 +62,8 @@ def main() -> None:
             sys.stdout.write(
                 f"{engine.name}, {arguments.documents} documents loaded in {time.perf_counter() - begin_s:.0f} s, "
                 f"{arguments.slices} slices, load {os.getloadavg()[0]:.1f}\n\n"
-                "| documents | documents/s | engine, µs | service, µs | watcher, µs | watcher's memory, MB |\n|---|---|---|---|---|---|\n"
+                "| documents | documents/s | engine, µs | service, µs | watcher, µs | watcher's memory, MB "
+                "|\n|---|---|---|---|---|---|\n"
             )
             marks = []
             for mark in _marks(arguments, engine, service, index):
@@ -74,9 +76,12 @@ def main() -> None:
 
 def _marks(arguments: argparse.Namespace, engine: Engine, service: Service, index: str) -> Iterator[Mark]:
     environment = clean_environment(
-        ELASTICSEARCH_URL=arguments.url, OVERSIGHT_ENRICH_URL=service.url, OVERSIGHT_INDEX=index,
-        OVERSIGHT_WATCH_PAGE_SIZE=str(arguments.page_size), OVERSIGHT_WATCH_HEARTBEAT_S="0",
-    )  # fmt: skip
+        ELASTICSEARCH_URL=arguments.url,
+        OVERSIGHT_ENRICH_URL=service.url,
+        OVERSIGHT_INDEX=index,
+        OVERSIGHT_WATCH_PAGE_SIZE=str(arguments.page_size),
+        OVERSIGHT_WATCH_HEARTBEAT_S="0",
+    )
     words = ["watch", "--once", *(["--slices", str(arguments.slices)] if arguments.slices > 1 else [])]
     stretch = arguments.documents // arguments.stretches
     with tempfile.TemporaryDirectory() as folder:
@@ -90,9 +95,13 @@ def _marks(arguments: argparse.Namespace, engine: Engine, service: Service, inde
             if done >= due and not (due == 0 and done):
                 used = child.cpu_times()
                 yield Mark(
-                    done, time.perf_counter(), engine.cpu_s(), service.cpu_s(), used.user + used.system,
+                    done,
+                    time.perf_counter(),
+                    engine.cpu_s(),
+                    service.cpu_s(),
+                    used.user + used.system,
                     child.memory_info().rss / 1e6,
-                )  # fmt: skip
+                )
                 due += stretch
         if child.wait() or done != arguments.documents:
             raise SystemExit(f"the watcher ended with {child.returncode} after {done} documents")
@@ -118,7 +127,8 @@ def _conclude(marks: list[Mark]) -> None:
 
     first, last = cost(*marks[:2]), cost(*marks[-2:])
     sys.stdout.write(
-        f"\nthe last stretch's document against the first's: {last[0] / first[0]:.2f} of the clock, {last[1] / first[1]:.2f} of "
+        f"\nthe last stretch's document against the first's: {last[0] / first[0]:.2f} of the clock, "
+        f"{last[1] / first[1]:.2f} of "
         f"all processors; the watcher's memory at most {max(mark.rss_mb for mark in marks):.0f} MB\n"
     )
 

@@ -21,9 +21,9 @@ from typing import Any
 import orjson
 import psutil
 
-from oversight.children import Children, answers
-from oversight.ports import free_port
-from oversight.settings import DEFAULT_MODEL
+from oversight.config.settings import DEFAULT_MODEL
+from oversight.demo.children import Children, answers
+from oversight.demo.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_WAIT_S = 60.0
@@ -88,15 +88,21 @@ def watched(url: str, enrich_url: str, index: str, *, slices: int = 1, page_size
         SystemExit: it fails.
     """
     environment = clean_environment(
-        ELASTICSEARCH_URL=url, OVERSIGHT_ENRICH_URL=enrich_url, OVERSIGHT_INDEX=index,
-        OVERSIGHT_WATCH_PAGE_SIZE=str(page_size), OVERSIGHT_WATCH_HEARTBEAT_S="0",
-    )  # fmt: skip
+        ELASTICSEARCH_URL=url,
+        OVERSIGHT_ENRICH_URL=enrich_url,
+        OVERSIGHT_INDEX=index,
+        OVERSIGHT_WATCH_PAGE_SIZE=str(page_size),
+        OVERSIGHT_WATCH_HEARTBEAT_S="0",
+    )
     words: Sequence[str] = ["watch", "--once", "--json", *(["--slices", str(slices)] if slices > 1 else [])]
     with tempfile.TemporaryDirectory() as folder:
         child = psutil.Popen(
-            [sys.executable, "-m", "oversight", *words], cwd=folder, env=environment,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [sys.executable, "-m", "oversight", *words],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         first = child.stdout.readline()
         before = child.cpu_times()
         last = ([first] + [line for line in child.stdout if line.startswith(b'{"@timestamp"')])[-1]
@@ -109,8 +115,19 @@ def watched(url: str, enrich_url: str, index: str, *, slices: int = 1, page_size
 
 def bare(url: str, index: str, constant: Mapping[str, Any], *, threads: int, page_size: int) -> Run:
     """The loop of `benchmarks.watcher.bare` over an index."""
-    command = [sys.executable, "-m", "benchmarks.watcher.bare", "--url", url, "--index", index,
-               "--threads", str(threads), "--page-size", str(page_size)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.watcher.bare",
+        "--url",
+        url,
+        "--index",
+        index,
+        "--threads",
+        str(threads),
+        "--page-size",
+        str(page_size),
+    ]
     done = subprocess.run(
         command, cwd=ROOT, env=clean_environment(), input=orjson.dumps(constant), stdout=subprocess.PIPE, check=True
     )

@@ -30,14 +30,14 @@ from benchmarks.es_pipelines.pipeline_bench import raw_lines
 from benchmarks.watcher.engines import engine_at
 from benchmarks.watcher.latency_bench import watching
 from benchmarks.watcher.programs import clean_environment, served
-from contract.artifact import ModelContract
-from contract.fields import ENRICHED, STATUS, stream_name
-from enrich_service.artifact import load
-from enrich_service.enrich import Document, Enricher
-from enrich_service.model_file import read_contract
-from es_pipelines.provision import provision, remove
-from oversight.cluster import client
-from oversight.settings import DEFAULT_MODEL, ElasticsearchSettings
+from contract.artifact.contract import ModelContract
+from contract.documents.fields import ENRICHED, STATUS, stream_name
+from enrich_service.model.artifact import load
+from enrich_service.model.model_file import read_contract
+from enrich_service.predict.enrich import Document, Enricher
+from es_pipelines.provision.apply import provision, remove
+from oversight.client.cluster import client
+from oversight.config.settings import DEFAULT_MODEL, ElasticsearchSettings
 
 LOOK_S = 0.1
 END_S, SHIPPER_END_S = 600.0, 10.0
@@ -115,8 +115,13 @@ def together(es: Elasticsearch, url: str, namespace: str, lines: Sequence[bytes]
             ELASTICSEARCH_URL=url, OVERSIGHT_NAMESPACE=namespace, OVERSIGHT_STATE=str(Path(folder) / "state")
         )
         with watching(url, service.url, stream, poll_s=0.2, slices=slices):
-            child = psutil.Popen([sys.executable, "-m", "oversight", "ship", "--json", str(path)], cwd=folder,
-                                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+            child = psutil.Popen(
+                [sys.executable, "-m", "oversight", "ship", "--json", str(path)],
+                cwd=folder,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             while not _writes(es, stream):
                 time.sleep(0.01)
             begin_s = time.perf_counter()

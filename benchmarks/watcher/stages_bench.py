@@ -5,7 +5,8 @@ python -m benchmarks.watcher.stages_bench [--documents 1000] [--repeats 60]
     a page as a search answers it ──▶ hits ──▶ features ──▶ request ──▶ answer of the real model ──▶ checked ──▶ bulk body
                                                                                    answer of a bulk request ──▶ remembered
 
-Each step is repeated and its least time is taken, so that a busy machine changes little. What sends and receives is not in it.
+Each step is repeated and its least time is taken, so that a busy machine changes little. What sends and receives is not
+in it.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from typing import Any
 import orjson
 
 from benchmarks.watcher.indices import kdd_rows, pending
-from enrich_service.artifact import load
-from enrich_service.enrich import Document, Enricher
+from common.json_bytes import dump
+from enrich_service.model.artifact import load
+from enrich_service.predict.enrich import Document, Enricher
 from oversight.commands.watch import tune_python
-from oversight.settings import DEFAULT_MODEL
-from watcher.actions import Action, actions, are_untouched, body
-from watcher.answers import parse_answer
-from watcher.features import features
-from watcher.memory import Memory
-from watcher.poll import Hit, hit_of
-from watcher.update import Written
-from watcher.wire import dump
-from watcher.write import _delays_s, _remember
+from oversight.config.settings import DEFAULT_MODEL
+from watcher.enrich.responses import parse_answer
+from watcher.read.features import features
+from watcher.read.poll import Hit, hit_of
+from watcher.read.remembered import Memory
+from watcher.write.actions import Action, actions, are_untouched, body
+from watcher.write.bulk import Written
+from watcher.write.writer import _delays_s, _remember
 
 INDEX = ".ds-logs-oversight.connection-bench-2026.01.01-000001"
 
@@ -77,15 +78,32 @@ def _page(rows: Sequence[Mapping[str, Any]]) -> Page:
         [Document(doc_id, {"kdd99": row}) for doc_id, row in zip(ids, rows, strict=True)]
     )
     hits = [
-        {"_index": INDEX, "_id": doc_id, "_score": None, "_seq_no": number, "_primary_term": 1,
-         "_source": pending(rows, number), "sort": [1_767_225_600_000 + number, number]}
+        {
+            "_index": INDEX,
+            "_id": doc_id,
+            "_score": None,
+            "_seq_no": number,
+            "_primary_term": 1,
+            "_source": pending(rows, number),
+            "sort": [1_767_225_600_000 + number, number],
+        }
         for number, doc_id in enumerate(ids)
-    ]  # fmt: skip
+    ]
     items = [
-        {"update": {"_index": INDEX, "_id": doc_id, "_version": 2, "result": "updated",
-                    "_shards": {"total": 1, "successful": 1, "failed": 0}, "_seq_no": number, "_primary_term": 1, "status": 200}}
+        {
+            "update": {
+                "_index": INDEX,
+                "_id": doc_id,
+                "_version": 2,
+                "result": "updated",
+                "_shards": {"total": 1, "successful": 1, "failed": 0},
+                "_seq_no": number,
+                "_primary_term": 1,
+                "status": 200,
+            }
+        }
         for number, doc_id in enumerate(ids)
-    ]  # fmt: skip
+    ]
     return Page(
         ids,
         tuple(f"kdd99.{name}" for name in rows[0]),

@@ -5,10 +5,11 @@ python -m benchmarks.watcher.throughput_bench --url URL [--url URL] [--documents
     bare      point in time ──▶ page ──▶ bulk update with one constant prediction of the usual size      in T threads
     watcher   `oversight watch --once --slices T`, and `oversight serve` with the shipped model
 
-Both are processes of their own, read the same documents of the same segments with the same client, write compare and set, and
-run in turns. Both are run at every page size; the ratio is that of the best of each. With `--pin` there are two tables: in the
-second one the engine has a core of its own and all clients share the others, which is nearer to a cluster on machines of its
-own; in the first all share all cores. Indices of its own, deleted at the end. Without --url it says how to name an engine.
+Both are processes of their own, read the same documents of the same segments with the same client, write compare and
+set, and run in turns. Both are run at every page size; the ratio is that of the best of each. With `--pin` there are
+two tables: in the second one the engine has a core of its own and all clients share the others, which is nearer to a
+cluster on machines of its own; in the first all share all cores. Indices of its own, deleted at the end. Without --url
+it says how to name an engine.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ import orjson
 from benchmarks.watcher.engines import Engine, alone_on_a_core, engine_at
 from benchmarks.watcher.indices import cloned, kdd_rows, loaded
 from benchmarks.watcher.programs import Run, Service, bare, served, watched
-from oversight.cluster import client
-from oversight.settings import ElasticsearchSettings
+from oversight.client.cluster import client
+from oversight.config.settings import ElasticsearchSettings
 
 HEAD = """
 | threads | bare, best (page) | watcher, best (page) | ratio | bare: engine + loop, µs | watcher: engine + service + watcher, µs |
@@ -108,9 +109,14 @@ def _engine(url: str, service: Service, arguments: argparse.Namespace) -> None:
 
 
 def _line(
-    url: str, engine: Engine, service: Service, index: str, constant: Mapping[str, Any], threads: int,
+    url: str,
+    engine: Engine,
+    service: Service,
+    index: str,
+    constant: Mapping[str, Any],
+    threads: int,
     arguments: argparse.Namespace,
-) -> str:  # fmt: skip
+) -> str:
     loop, watcher = Figures(arguments.documents), Figures(arguments.documents)
 
     def run(figures: Figures, size: int, program: Callable[[str], Run], *others: Engine | Service) -> None:
@@ -123,9 +129,12 @@ def _line(
         for size in map(int, arguments.page_sizes.split(",")):
             run(loop, size, lambda at, n=size: bare(url, at, constant, threads=threads, page_size=n), engine)
             run(
-                watcher, size, lambda at, n=size: watched(url, service.url, at, slices=threads, page_size=n),
-                engine, service,
-            )  # fmt: skip
+                watcher,
+                size,
+                lambda at, n=size: watched(url, service.url, at, slices=threads, page_size=n),
+                engine,
+                service,
+            )
     return (
         f"| {threads} | {loop.rate:,.0f}/s ({loop.best_size}) | {watcher.rate:,.0f}/s ({watcher.best_size}) | "
         f"{watcher.rate / loop.rate:.2f} | {loop.shares()} | {watcher.shares()} |"

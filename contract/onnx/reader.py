@@ -39,7 +39,8 @@ MAX_FIELDS = 5_000_000
 """Fields of all messages together, which take some seconds to read; the shipped models have 1,200."""
 
 MAX_MODEL_BYTES = 512 * 1024 * 1024
-"""Largest file that is read. Every process that serves it holds it in memory, and a tabular model has some megabytes."""
+"""Largest file that is read. Every process that serves it holds it in memory, and a tabular model has some megabytes.
+"""
 
 MAX_METADATA_BYTES = 16 * 1024 * 1024
 """Of all `metadata_props` together; a contract may have half of it."""
@@ -135,7 +136,9 @@ def _summary(data: memoryview) -> Summary:
 
 
 def _check(data: memoryview, message: str, depth: int, count: Iterator[int]) -> None:
-    """Whether a message, and all that it holds, is in the plain form and names no other file; `count` numbers the fields."""
+    """Whether a message, and all that it holds, is in the plain form and names no other file; `count` numbers the
+    fields.
+    """
     if depth > MAX_DEPTH:
         raise UnplainOnnxError(f"its messages are nested more than {MAX_DEPTH} deep")
     known, seen = MESSAGES[message], set[int]()

@@ -12,8 +12,8 @@ CLOSED = {
 }
 """Entries of a session's configuration.
 
-`contract.onnx.reader` refuses a model that names other files. If that ever missed one, the runtime would look for the file
-below the folder named here, by default the working folder of the process.
+`contract.onnx.reader` refuses a model that names other files. If that ever missed one, the runtime would look for the
+file below the folder named here, by default the working folder of the process.
 """
 
 

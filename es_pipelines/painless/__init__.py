@@ -1,1 +1,1 @@
-"""The scripts of the pipelines, one file each; `es_pipelines/files.py` reads them."""
+"""The scripts of the pipelines, one file each; `es_pipelines/definition/pipeline_files.py` reads them."""

@@ -1,1 +1,1 @@
-"""The ingest pipelines, one file each; `es_pipelines/files.py` reads them."""
+"""The ingest pipelines, one file each; `es_pipelines/definition/pipeline_files.py` reads them."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from contract import kdd99
-from contract.labels import DIFFICULTY_NAMES, LABEL, LABEL_NAMES
+from contract.kdd99 import columns as kdd99
+from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL, LABEL_NAMES
 
 DELIMITERS = (",", ";", "\t", "|")
 """Recognised in this order where several fit."""

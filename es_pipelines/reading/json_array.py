@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 
 from contract.errors import UnreadableFileError
-from es_pipelines.lines import MAX_LINE_BYTES, Line
+from es_pipelines.reading.lines import MAX_LINE_BYTES, Line
 from es_pipelines.reading.shape import BYTE_ORDER_MARK
 
 _BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
@@ -70,7 +70,8 @@ class Elements:
         yield from self.feed(b"")
         if complete and (self._rest or not self._closed):
             raise UnreadableFileError(
-                f"the JSON array ends at byte {self._offset + len(self._rest)} without its closing bracket: it is cut off, or "
+                f"the JSON array ends at byte {self._offset + len(self._rest)} without its closing bracket: "
+                "it is cut off, or "
                 f"still being written; ship it again when it is complete"
             )
 

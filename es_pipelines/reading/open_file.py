@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Self
 
 from contract.errors import UnreadableFileError
-from es_pipelines.lines import Line, Lines, split
 from es_pipelines.reading.json_array import Elements
+from es_pipelines.reading.lines import Line, Lines, split
 from es_pipelines.reading.opening import RefusedError, open_regular
 from es_pipelines.reading.packed import GZIP, Content, Gzip, Plain
 from es_pipelines.reading.shape import SNIFFED_BYTES, Shape, shape_of
-from es_pipelines.ship_events import shown
+from es_pipelines.ship.events import shown
 
 PACKED_SUFFIX = ".gz"
 

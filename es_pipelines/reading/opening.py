@@ -1,8 +1,9 @@
 """Open a file without following a symbolic link that somebody else may have put there.
 
-A shipper often runs with more rights than the people who write its log files. A symbolic link in their folder could make
-it read, and publish, a file that they may not read. So the last part of a path must be a regular file, not a link. A folder
-in the path may be a link only if root or the shipper's own user made it, because nobody else can then choose where it leads.
+A shipper often runs with more rights than the people who write its log files. A symbolic link in their folder could
+make it read, and publish, a file that they may not read. So the last part of a path must be a regular file, not a link.
+A folder in the path may be a link only if root or the shipper's own user made it, because nobody else can then choose
+where it leads.
 
     /var/log/sensor/alpha.csv ──▶ /, var, log, sensor: each opened from the one before ──▶ alpha.csv: O_NOFOLLOW
 """

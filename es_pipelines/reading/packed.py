@@ -4,8 +4,8 @@
                           ├─▶ pread(count, offset)    offsets are those of the unpacked text
     descriptor ──▶ Gzip ──┘
 
-gzip has no way to begin in the middle. `Gzip` unpacks from the start and keeps the newest part in memory, so reading on and
-looking back a little cost nothing more. Looking back further unpacks from the start again.
+gzip has no way to begin in the middle. `Gzip` unpacks from the start and keeps the newest part in memory, so reading on
+and looking back a little cost nothing more. Looking back further unpacks from the start again.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from contract.errors import UnreadableFileError
-from es_pipelines.lines import Line
 from es_pipelines.reading.header import DELIMITERS, KDD, Header, Known, cells, delimiter_beside, header_of
+from es_pipelines.reading.lines import Line
 from es_pipelines.reading.shape import BYTE_ORDER_MARK, Shape
 
 NO_HEADER = -1
@@ -128,7 +128,8 @@ class Rows:
     def _begin(self, header: Header) -> None:
         if doubled := header.doubled(self._known):
             raise UnreadableFileError(
-                f"the header at byte {header.offset} has two columns that mean the same, {doubled[0]!r} and {doubled[1]!r}; "
+                f"the header at byte {header.offset} has two columns that mean the same, {doubled[0]!r} and "
+                f"{doubled[1]!r}; "
                 f"rename one of them"
             )
         self._fresh, self.header, self.delimiter = False, header, header.delimiter

@@ -1,1 +1,1 @@
-"""Settings and the index template of the stream; `es_pipelines/resources.py` reads them."""
+"""Settings and the index template of the stream; `es_pipelines/resources/desired.py` reads them."""

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.artifact import VERSION_DIGITS
+from contract.artifact.contract import VERSION_DIGITS
 from contract.errors import InputError
 
 BUILD = Path("build")
@@ -30,7 +30,8 @@ class Trained:
         if not self.others:
             return None
         return (
-            f"{BUILD}/ has {1 + len(self.others)} trained models: took {self.folder.name}, the newest; for another, add for "
+            f"{BUILD}/ has {1 + len(self.others)} trained models: took {self.folder.name}, the newest; for "
+            "another, add for "
             f"instance --model {self.others[0] / KERAS_FILE}"
         )
 
@@ -44,7 +45,8 @@ def newest_trained(build: Path = BUILD) -> Trained:
     found = sorted(build.glob(f"*/{KERAS_FILE}"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
     if not found:
         raise InputError(
-            f"{build}/ holds no trained model ({build}/*/{KERAS_FILE}); run `oversight train` first, or name a model with --model"
+            f"{build}/ holds no trained model ({build}/*/{KERAS_FILE}); run `oversight train` first, or name "
+            "a model with --model"
         )
     return Trained(found[0].parent, tuple(path.parent for path in found[1:]))
 

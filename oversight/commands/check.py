@@ -11,27 +11,27 @@ import orjson
 from elasticsearch import ApiError
 from rich.text import Text
 
-from common.indices import filtered_says
+from common.elastic.indices import filtered_says
 from contract import hints
+from contract.documents.fields import FINAL_PIPELINE, stream_name
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
-from contract.fields import FINAL_PIPELINE, stream_name
-from enrich_service.artifact import open_model
-from enrich_service.model_file import ModelFile, refuse_unpinned
-from enrich_service.model_file import read as read_artifact
-from es_pipelines.kinds import Action
-from es_pipelines.own_privileges import own_privileges
-from es_pipelines.provision import outdated
-from es_pipelines.ship_target import find
-from oversight.addresses import refuse_plain_http
-from oversight.cluster import connect
+from enrich_service.model.artifact import open_model
+from enrich_service.model.model_file import ModelFile, refuse_unpinned
+from enrich_service.model.model_file import read as read_artifact
+from es_pipelines.provision.apply import outdated
+from es_pipelines.resources.kind import Action
+from es_pipelines.security.own_privileges import own_privileges
+from es_pipelines.ship.target import find
+from oversight.client.cluster import connect
 from oversight.commands.status import MISREAD_HINT, duration, notes
-from oversight.settings import ElasticsearchSettings, OversightSettings, load
+from oversight.config.addresses import refuse_plain_http
+from oversight.config.settings import ElasticsearchSettings, OversightSettings, load
 from oversight.tables import console
 from oversight.terminal import one_line
-from watcher.enrich_client import EnrichClient
-from watcher.misread import named, read_misread
-from watcher.status import read_status
-from watcher.trust import forged
+from watcher.enrich.client import EnrichClient
+from watcher.operations.misread import named, read_misread
+from watcher.operations.status import read_status
+from watcher.operations.trust import forged
 
 SHOWN_FILES = 5
 RECIPE = "Copy documents into the stream"
@@ -110,7 +110,8 @@ def _privileges(settings: OversightSettings) -> str:
     more = ", ".join(own.more[:SHOWN_PRIVILEGES])
     left = f", and {len(own.more) - SHOWN_PRIVILEGES} more" if len(own.more) > SHOWN_PRIVILEGES else ""
     return (
-        f"{own.who} may do more than the {own.part} needs: {more}{left}; a machine that is broken into should hold a key that "
+        f"{own.who} may do more than the {own.part} needs: {more}{left}; a machine that is broken into should "
+        "hold a key that "
         f"{hints.run('provision --keys FOLDER')} makes"
     )
 
@@ -157,7 +158,9 @@ def _columns(settings: OversightSettings) -> str:
         files = read_misread(es, name)
     if files:
         raise InputError(
-            f"the header of {', '.join(map(named, files[:SHOWN_FILES]))}{' and others' if len(files) > SHOWN_FILES else ''} names "
+            "the header of "
+            f"{', '.join(map(named, files[:SHOWN_FILES]))}{' and others' if len(files) > SHOWN_FILES else ''} "
+            "names "
             f"other columns, or in another order, than the rows behind it were read by; {MISREAD_HINT}"
         )
     return "no header says that rows were read by the wrong columns"
@@ -174,14 +177,16 @@ def _pipelines(settings: OversightSettings) -> str:
         other = outdated(es, contract, namespace=settings.namespace, retention=settings.retention)
     if any(step.action == Action.KEEP and FINAL_PIPELINE in step.reason for step in other):
         raise SettingsError(
-            f"a person changed the final pipeline of {stream_name(settings.namespace)}, so whoever may write there can store predictions "
+            f"a person changed the final pipeline of {stream_name(settings.namespace)}, so whoever may write "
+            "there can store predictions "
             f"and verdicts; after a `_reindex` run its last step (docs/provisioning.md, {RECIPE!r}), or "
             f"{hints.run('provision --force')}"
         )
     edited = [step.name for step in other if step.action == Action.KEEP]
     if edited and len(edited) == len(other):
         raise SettingsError(
-            f"a person edited {', '.join(edited)}; {hints.run('provision --plan')} shows what, `--force` writes ours over it"
+            f"a person edited {', '.join(edited)}; {hints.run('provision --plan')} shows what, `--force` "
+            "writes ours over it"
         )
     if other:
         raise SettingsError(
@@ -226,7 +231,8 @@ def _enrich_service(settings: OversightSettings) -> str:
     if (served.id, served.version) != (artifact.contract.name, artifact.version):
         raise SettingsError(
             f"{settings.enrich_url} serves {served.id} {served.version}, OVERSIGHT_MODEL is {artifact.contract.name} "
-            f"{artifact.version}; its log says so where it refused that one: else send `oversight serve` a SIGHUP or restart it, "
+            f"{artifact.version}; its log says so where it refused that one: else send `oversight serve` a "
+            "SIGHUP or restart it, "
             f"or set OVERSIGHT_MODEL to what it serves"
         )
     return f"{served.id} {served.version} at {settings.enrich_url}"
@@ -239,7 +245,8 @@ def _documents(settings: OversightSettings) -> str:
     if found:
         said = "; ".join(f"{number:,} {sign.says} ({sign.request(name)})" for sign, number in found)
         raise SettingsError(
-            f"documents in {name} look forged, since Oversight never stores such: {said}; look at who wrote them, and delete them"
+            f"documents in {name} look forged, since Oversight never stores such: {said}; look at who wrote "
+            "them, and delete them"
         )
     return f"none looks forged. To copy documents into the stream with _reindex: docs/provisioning.md, {RECIPE!r}"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from oversight.logs import setup
-from oversight.settings import ElasticsearchSettings, OversightSettings, load
-from oversight.settings_console import ConsoleSettings
+from oversight.config.logs import setup
+from oversight.config.settings import ElasticsearchSettings, OversightSettings, load
+from oversight.config.settings_console import ConsoleSettings
 
 
 @click.command()
@@ -43,11 +43,11 @@ def command(
       oversight console
       OVERSIGHT_CONSOLE_TOKEN=... oversight console --bind 0.0.0.0:8602
     """
-    from common.tls import TlsFiles
-    from console.config import PREFIX, ConsoleConfig
-    from console.server import serve
-    from enrich_service.model_file import read_contract
-    from oversight import cluster
+    from common.server.tls import TlsFiles
+    from console.web.config import PREFIX, ConsoleConfig
+    from console.web.server import serve
+    from enrich_service.model.model_file import read_contract
+    from oversight.client import cluster
 
     shared = load(OversightSettings, namespace=namespace, index=index, model=model)
     settings = load(ConsoleSettings, bind=bind)

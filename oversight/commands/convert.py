@@ -19,8 +19,8 @@ from contract.errors import InputError
 from converter.rows import Rows, read_csv
 from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE, KERAS_FILE, newest_trained, version_of
 from oversight.keras_parts import tensorflow_in_quiet
-from training import data
-from training.feature_sets import option_of
+from training.data import records as data
+from training.data.feature_sets import option_of
 
 if TYPE_CHECKING:
     from converter.check import Agreement
@@ -31,12 +31,16 @@ if TYPE_CHECKING:
     "--model", type=click.Path(path_type=Path), help="Keras file; default: the newest trained model in build/."
 )
 @click.option(
-    "--contract", "contract_path", type=click.Path(path_type=Path), help="Contract (JSON); default: contract.json beside the model."
-)  # fmt: skip
+    "--contract",
+    "contract_path",
+    type=click.Path(path_type=Path),
+    help="Contract (JSON); default: contract.json beside the model.",
+)
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False),
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
     help="Artifact to write; default: build/MODEL/model.onnx, where MODEL is the model's name.",
-)  # fmt: skip
+)
 @click.option(
     "--rows",
     "rows_path",
@@ -44,9 +48,12 @@ if TYPE_CHECKING:
     help="CSV file with a header: real rows for the check that ONNX and Keras agree.",
 )
 @click.option(
-    "--check-data", "checked", type=click.Path(path_type=Path), multiple=True,
+    "--check-data",
+    "checked",
+    type=click.Path(path_type=Path),
+    multiple=True,
     help="Labelled KDD Cup 99 file on which ONNX and Keras must also agree. May be repeated.",
-)  # fmt: skip
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print what was written, and how well ONNX and Keras agree, as JSON."
 )
@@ -102,8 +109,10 @@ def command(
     if as_json:
         click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
         return
-    click.echo(f"{model} -> {output}  version {written.version}{_beside_before(written.version, before)}, "
-               f"{written.size_bytes:,} bytes")  # fmt: skip
+    click.echo(
+        f"{model} -> {output}  version {written.version}{_beside_before(written.version, before)}, "
+        f"{written.size_bytes:,} bytes"
+    )
     click.echo(in_words(written.agreement, "made rows" if rows is None else f"rows of {rows_path}"))
     for name, found in written.also.items():
         click.echo(in_words(found, f"distinct rows of {name}"))

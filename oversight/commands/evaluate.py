@@ -8,15 +8,15 @@ from typing import Any
 import click
 import orjson
 
-from enrich_service.pointer import artifact_path
+from enrich_service.model.pointer import artifact_path
 from oversight.commands import evaluate_show
 from oversight.commands.built import newer_artifact, version_of
 from oversight.commands.train_progress import TrainProgress
-from oversight.settings import OversightSettings, load
-from training.data import read
-from training.detail import detail, twins_of_normal
-from training.evaluate import evaluate, open_artifact, predict
-from training.feature_sets import SETS
+from oversight.config.settings import OversightSettings, load
+from training.data.feature_sets import SETS
+from training.data.records import read
+from training.evaluation.detail import detail, twins_of_normal
+from training.evaluation.evaluate import evaluate, open_artifact, predict
 
 RETRAIN = "With --retrain: "
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from oversight import tables
-from training.goals import anchor_rows, goal_rows
+from training.evaluation.goals import anchor_rows, goal_rows
 
 WIDTH = 160
 """Characters of a line where there is no terminal: a log or a pipe gets whole rows."""
@@ -17,7 +17,8 @@ MEANINGS = {
     "rows": "rows scored",
     "accuracy_23": "rows whose label the model knows: closest label is right",
     "macro_f1_23": "the same rows: mean F1 over labels",
-    "kdd_cost": "mean cost of the verdict's family, KDD Cup 99 matrix (the winner of 1999 had 0.2331 on the whole test set)",
+    "kdd_cost": "mean cost of the verdict's family, KDD Cup 99 matrix (the winner of 1999 had 0.2331 on the "
+    "whole test set)",
     "kdd_cost_closest": "the same of the closest label's family, unknown or not",
     "family_accuracy": "family of the verdict is right",
     "normal_alert_rate": "normal rows that raise an alert",

@@ -13,14 +13,14 @@ import click
 import orjson
 
 from contract import hints
-from contract.alerts import alerts_index
+from contract.documents.alerts import alerts_index
 from contract.errors import InputError
-from kibana.alert_items import alert_items
-from kibana.alerting import Alerting
-from kibana.compile import saved_objects
-from kibana.dashboard_objects import dashboard_id
-from kibana.importing import import_all, remove_all
-from kibana.objects import ndjson
+from kibana.api.alerting import Alerting
+from kibana.api.importing import import_all, remove_all
+from kibana.saved_objects.alert_items import alert_items
+from kibana.saved_objects.compile import saved_objects
+from kibana.saved_objects.dashboard_objects import dashboard_id
+from kibana.saved_objects.objects import ndjson
 from oversight.commands.kibana_access import (
     address,
     contract_of,
@@ -32,8 +32,8 @@ from oversight.commands.kibana_access import (
     space_of_kibana,
     space_option,
     wait_option,
-)  # fmt: skip
-from oversight.settings import OversightSettings, load
+)
+from oversight.config.settings import OversightSettings, load
 
 model_option = click.option(
     "--model", type=click.Path(path_type=Path), help="Model artifact whose labels the panels show (OVERSIGHT_MODEL)."
@@ -81,7 +81,8 @@ def export_command(*, output: str, namespace: str | None, space: str, model: Pat
     except OSError as error:
         raise InputError(f"{output} cannot be written ({error.strerror}); name another file with --output") from None
     click.echo(
-        f"{len(objects)} objects written to {output}; import it in Kibana under Stack Management, Saved Objects, or let "
+        f"{len(objects)} objects written to {output}; import it in Kibana under Stack Management, Saved "
+        "Objects, or let "
         f"{hints.run('kibana import')} do it, which keeps what people edited"
     )
 
@@ -95,7 +96,7 @@ def export_command(*, output: str, namespace: str | None, space: str, model: Pat
 @json_option
 def import_command(
     *, namespace: str | None, space: str, model: Path | None, wait_s: float, force: bool, as_json: bool
-) -> None:  # fmt: skip
+) -> None:
     """Import the dashboards into a Kibana space. You can run it again at any time.
 
     If somebody edited a dashboard in Kibana, it is kept, and the shipped one is stored beside it as `... (as shipped)`;

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 import click
 import orjson
 
-from contract.artifact import ModelContract
+from contract.artifact.contract import ModelContract
 from contract.errors import SettingsError
-from kibana.client import DEFAULT_SPACE, Kibana
-from kibana.http import Access, Http
-from kibana.objects import Names
-from kibana.plan import Step
-from oversight.addresses import refuse_plain_http
-from oversight.settings import KibanaSettings, OversightSettings, load
+from kibana.api.client import DEFAULT_SPACE, Kibana
+from kibana.api.http import Access, Http
+from kibana.api.plan import Step
+from kibana.saved_objects.objects import Names
+from oversight.config.addresses import refuse_plain_http
+from oversight.config.settings import KibanaSettings, OversightSettings, load
 from oversight.terminal import one_line
 
 WIDTH, KIND_WIDTH = 9, 12
@@ -27,7 +27,7 @@ SAYS = {"kept": "somebody edited it", "left": "edited or used by somebody, so it
 
 def contract_of(shared: OversightSettings) -> ModelContract:
     """The contract of the artifact."""
-    from enrich_service.artifact import read_contract
+    from enrich_service.model.artifact import read_contract
 
     return read_contract(shared.model)
 
@@ -40,7 +40,8 @@ def names_of(shared: OversightSettings, space: str) -> Names:
     """
     if not re.fullmatch(r"[a-z0-9_-]{1,64}", space):
         raise SettingsError(
-            f"--space {space!r} is no identifier of a space; expected small letters, digits, `_` and `-`, as it stands in "
+            f"--space {space!r} is no identifier of a space; expected small letters, digits, `_` and `-`, as "
+            "it stands in "
             f"Kibana's address after /s/"
         )
     return Names(shared.namespace, space)
@@ -98,8 +99,12 @@ def address(kibana: Kibana, path: str) -> str:
 namespace_option = click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
 space_option = click.option("--space", default=DEFAULT_SPACE, show_default=True, help="Identifier of the Kibana space.")
 wait_option = click.option(
-    "--wait", "wait_s", type=click.FloatRange(0, 86_400), default=120.0, show_default=True,
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(0, 86_400),
+    default=120.0,
+    show_default=True,
     help="Seconds to wait until Kibana is ready.",
-)  # fmt: skip
+)
 force_option = click.option("--force", is_flag=True, help="Also overwrite or delete what somebody edited in Kibana.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

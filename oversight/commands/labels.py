@@ -12,14 +12,14 @@ from typing import IO
 import click
 import orjson
 
-from contract.artifact import ModelContract
+from contract.artifact.contract import ModelContract
+from contract.documents.fields import stream_name
 from contract.errors import InputError
-from contract.fields import stream_name
-from oversight import cluster
+from oversight.client import cluster
 from oversight.commands.sweeping import look_first
-from oversight.settings import OversightSettings, load
+from oversight.config.settings import OversightSettings, load
 from oversight.terminal import one_line
-from watcher.labels import Exported, Row, csv_header, csv_line, json_row, rows
+from watcher.operations.labels import Exported, Row, csv_header, csv_line, json_row, rows
 
 PROVENANCE = ".provenance.jsonl"
 
@@ -54,9 +54,15 @@ def command() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON (needs --output).")
 def export(
-    *, output: Path | None, form: str, model: Path | None, namespace: str | None, index: str | None, unguarded: bool,
+    *,
+    output: Path | None,
+    form: str,
+    model: Path | None,
+    namespace: str | None,
+    index: str | None,
+    unguarded: bool,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Write one training row for each verdict: the model's features in their order, and the confirmed label.
 
     The label is the one that the analyst gave. Without it, a true positive gets the predicted label and a false
@@ -72,7 +78,7 @@ def export(
       oversight labels export --output verdicts.csv
       oversight labels export --format jsonl > verdicts.jsonl
     """
-    from enrich_service.artifact import read_contract
+    from enrich_service.model.artifact import read_contract
 
     if as_json and output is None:
         raise click.UsageError("--json needs --output: without it the rows are on standard output")

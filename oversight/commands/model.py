@@ -11,10 +11,10 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from contract.artifact import Feature, Label, ModelContract
+from contract.artifact.contract import Feature, Label, ModelContract
 from oversight import tables
 from oversight.commands.model_versions import COMMANDS, json_option, model_option
-from oversight.settings import OversightSettings, load
+from oversight.config.settings import OversightSettings, load
 
 
 @click.group(invoke_without_command=True)
@@ -45,7 +45,7 @@ for versions_command in COMMANDS:
 
 def show(path: Path, *, as_json: bool) -> None:
     """Print what an artifact is."""
-    from enrich_service.model_file import read
+    from enrich_service.model.model_file import read
 
     file = read(path)
     if as_json:

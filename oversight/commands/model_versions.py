@@ -10,11 +10,11 @@ import click
 import orjson
 from rich.table import Table
 
-from oversight.settings import OversightSettings, load
+from oversight.config.settings import OversightSettings, load
 from oversight.tables import console
 
 if TYPE_CHECKING:
-    from enrich_service.store import Change, ModelStore, Stored
+    from enrich_service.versions.store import Change, ModelStore, Stored
 
 model_option = click.option(
     "--model", type=click.Path(path_type=Path), help="Model artifact or model folder (OVERSIGHT_MODEL)."
@@ -138,7 +138,7 @@ COMMANDS: tuple[click.Command, ...] = (add, list_, activate, rollback, shadow)
 
 def _asked(ctx: click.Context, model: Path | None, as_json: bool) -> tuple[ModelStore, bool]:
     """The model folder, and whether JSON is wanted; both may be said before or after the command's name."""
-    from enrich_service.store import ModelStore
+    from enrich_service.versions.store import ModelStore
 
     group_model, group_json = ctx.obj or (None, False)
     settings = load(OversightSettings, model=model or group_model)
@@ -160,9 +160,11 @@ def _tell_change(change: Change, *, as_json: bool) -> None:
     elif before.shadow is not None:
         text += f", and {before.shadow} is its shadow no more"
     page = {
-        "active": now.active, "shadow": now.shadow, "previous": list(now.previous),
+        "active": now.active,
+        "shadow": now.shadow,
+        "previous": list(now.previous),
         "was": {"active": before.active, "shadow": before.shadow},
-    }  # fmt: skip
+    }
     _tell(page, text, as_json=as_json)
 
 

@@ -13,14 +13,14 @@ from elasticsearch import Elasticsearch
 
 from contract import hints
 from contract.errors import InputError
-from es_pipelines.kinds import Action, Installation, Step
-from es_pipelines.plan import Plan, apply
-from es_pipelines.provision import Wish, plan
-from es_pipelines.removal import plan_removal
-from oversight.cluster import connect
+from es_pipelines.provision.apply import Wish, plan
+from es_pipelines.provision.plan import Plan, apply
+from es_pipelines.provision.removal import plan_removal
+from es_pipelines.resources.kind import Action, Installation, Step
+from oversight.client.cluster import connect
 from oversight.commands import provision_show as show
 from oversight.commands.provision_keys import KeyWish, after_keys, as_data
-from oversight.settings import OversightSettings, load
+from oversight.config.settings import OversightSettings, load
 from oversight.tables import console
 
 KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
@@ -112,13 +112,15 @@ def command(
 
 def wish_of(settings: OversightSettings, *, force: bool) -> Wish:
     """What the settings ask for."""
-    from enrich_service.artifact import read_contract
+    from enrich_service.model.artifact import read_contract
 
     return Wish(read_contract(settings.model), settings.namespace, settings.retention, force)
 
 
 def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -> None:
-    """Print a plan, and end with 1 where it could not be applied, or where a check finds that it would change something."""
+    """Print a plan, and end with 1 where it could not be applied, or where a check finds that it would change
+    something.
+    """
     if as_json:
         click.echo(orjson.dumps(show.as_data(planned, planned.steps, done=False), option=orjson.OPT_INDENT_2))
     else:

@@ -9,8 +9,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
-from es_pipelines.capabilities import Capabilities
-from es_pipelines.key_files import KeyFile, Outcome, write_keys
+from es_pipelines.cluster.capabilities import Capabilities
+from es_pipelines.security.key_files import KeyFile, Outcome, write_keys
 from oversight.commands import provision_show as show
 from oversight.tables import console
 
@@ -28,7 +28,9 @@ class KeyWish:
     expiration: str | None = None
 
     def fulfil(self, es: Elasticsearch, *, quiet: bool) -> list[KeyFile]:
-        """See that each part has a key in its file; a line for each unless `quiet`. None where the engine makes no keys."""
+        """See that each part has a key in its file; a line for each unless `quiet`. None where the engine makes no
+        keys.
+        """
         if not self.engine.roles:
             return []
         return write_keys(
@@ -51,7 +53,8 @@ class KeyWish:
         why = (
             "your user or key lacks the privilege manage_security; run it again as a user who has it"
             if self.engine.security
-            else "this cluster has no security; turn it on (xpack.security.enabled: true) and run it again, or leave --keys out: "
+            else "this cluster has no security; turn it on (xpack.security.enabled: true) and run it again, or "
+            "leave --keys out: "
             "without security no part needs a key"
         )
         raise InputError(f"no API key was written to {self.folder}: {why}; everything else is provisioned")

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
-from es_pipelines.kinds import IN_THE_WAY, Action, Step
-from es_pipelines.plan import Plan
+from es_pipelines.provision.plan import Plan
+from es_pipelines.resources.kind import IN_THE_WAY, Action, Step
 from oversight.terminal import one_line
 
 KIND_WIDTH = 18
@@ -17,9 +17,13 @@ KIND_WIDTH = 18
 ACTION_WIDTH = 11
 """Of `rolled over`."""
 COLOURS = {
-    Action.CREATE: "green", Action.UPDATE: "yellow", Action.ROLL_OVER: "yellow", Action.KEEP: "magenta",
-    Action.REMOVE: "red", Action.STAY: "magenta",
-}  # fmt: skip
+    Action.CREATE: "green",
+    Action.UPDATE: "yellow",
+    Action.ROLL_OVER: "yellow",
+    Action.KEEP: "magenta",
+    Action.REMOVE: "red",
+    Action.STAY: "magenta",
+}
 SHOWN_LINES = 60
 """Of one diff; `--json` has all of them."""
 

@@ -7,18 +7,18 @@ from contextlib import closing
 import click
 import orjson
 
+from contract.documents.fields import STATUS, stream_name
 from contract.errors import InputError, ServerError
-from contract.fields import STATUS, stream_name
-from oversight import cluster
+from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import duration
 from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
 from oversight.commands.watch import configure
-from oversight.settings import OversightSettings, load
-from watcher import selection
-from watcher.enrich_client import client_of
-from watcher.rescore import BACKLOG, busiest_rate, expected_s, require_mapping, rescore
-from watcher.sweep import Limits, Swept
+from oversight.config.settings import OversightSettings, load
+from watcher.enrich.client import client_of
+from watcher.operations import selection
+from watcher.operations.rescore import BACKLOG, busiest_rate, expected_s, require_mapping, rescore
+from watcher.operations.sweep import Limits, Swept
 
 CURRENT = "current"
 
@@ -28,9 +28,12 @@ CURRENT = "current"
     "--query", metavar="QUERY", help="Only documents that match this Lucene query string, such as 'user.id:alice'."
 )
 @click.option(
-    "--not-version", metavar="VERSION", default=CURRENT, show_default=True,
+    "--not-version",
+    metavar="VERSION",
+    default=CURRENT,
+    show_default=True,
     help="Skip documents that this model version predicted; `current` is the version that the enrich service uses.",
-)  # fmt: skip
+)
 @click.option(
     "--all", "everything", is_flag=True, help="Skip nothing, not even documents that the current version predicted."
 )
@@ -39,18 +42,31 @@ CURRENT = "current"
 )
 @click.option("--rate", type=click.FloatRange(min=0), default=0.0, help="Most documents per second; default: no limit.")
 @click.option(
-    "--backlog", type=click.IntRange(min=0), default=BACKLOG, show_default=True,
+    "--backlog",
+    type=click.IntRange(min=0),
+    default=BACKLOG,
+    show_default=True,
     help="Wait while more documents than this are pending, so that new events are not delayed; 0: never wait.",
-)  # fmt: skip
+)
 @click.option("--dry-run", is_flag=True, help="Show the count and the expected time, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
 @click.option("--index", help="Use this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    *, query: str | None, not_version: str, everything: bool, missing: bool, rate: float, backlog: int, dry_run: bool,
-    yes: bool, namespace: str | None, index: str | None, as_json: bool,
-) -> None:  # fmt: skip
+    *,
+    query: str | None,
+    not_version: str,
+    everything: bool,
+    missing: bool,
+    rate: float,
+    backlog: int,
+    dry_run: bool,
+    yes: bool,
+    namespace: str | None,
+    index: str | None,
+    as_json: bool,
+) -> None:
     """Make stored documents pending again, so that the watcher predicts them with the current model.
 
     The old prediction stays until the new one replaces it. If the verdict stays the same, its time stays too; if it
@@ -85,11 +101,16 @@ def command(
             agree(f"{total:,} documents are to become pending;", yes=yes)
             line = ProgressLine(total)
             swept = rescore(
-                es, place, chosen, limits=Limits(rate=rate), backlog=backlog, stop=stop_on_signals(),
+                es,
+                place,
+                chosen,
+                limits=Limits(rate=rate),
+                backlog=backlog,
+                stop=stop_on_signals(),
                 progress=lambda so_far, pending: line.show(
                     so_far.documents, note=f"waiting for the watcher: {pending:,} are pending" if pending else ""
                 ),
-            )  # fmt: skip
+            )
             line.close()
     if as_json:
         data = {"index": place, "documents": total, "expected_s": seconds, "not_version": version, "dry_run": dry_run}
@@ -103,11 +124,15 @@ def plan_of(total: int, seconds: float | None, place: str, *, version: str | Non
     """What would be done, in a sentence."""
     which = "without a status" if missing else "with a prediction"
     left_out = f", those of version {version} left out" if version else ""
-    takes = "" if not total else (
-        "; how long that takes is not known: nothing was predicted in the last day"
-        if seconds is None
-        else f"; at the rate of the last day's busiest minute the watcher takes about {duration(seconds)}"
-    )  # fmt: skip
+    takes = (
+        ""
+        if not total
+        else (
+            "; how long that takes is not known: nothing was predicted in the last day"
+            if seconds is None
+            else f"; at the rate of the last day's busiest minute the watcher takes about {duration(seconds)}"
+        )
+    )
     return f"{total:,} documents {which} in {place}{left_out}{takes}"
 
 

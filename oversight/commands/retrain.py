@@ -20,13 +20,15 @@ from contract.errors import InputError
 from oversight.commands.retrain_one import WITHOUT_NOVELTY, Material, Trainer
 from oversight.commands.train_progress import TrainProgress
 from oversight.keras_parts import tensorflow_in_quiet
-from training import card, report, study
-from training.data import read
-from training.detail import twins_of_normal
-from training.evaluate import open_artifact
-from training.feature_sets import FeatureSet
-from training.split import check_labels, fold, one_label_a_vector, split
-from training.tally import families
+from training.data.feature_sets import FeatureSet
+from training.data.records import read
+from training.data.split import check_labels, fold, one_label_a_vector, split
+from training.evaluation import study
+from training.evaluation.detail import twins_of_normal
+from training.evaluation.evaluate import open_artifact
+from training.evaluation.tally import families
+from training.report import card
+from training.report import files as report
 
 FOLD_SEED = 0
 """Of the folds, and of the weights trained on them."""
@@ -100,7 +102,7 @@ class Retraining:
     def _draw(self) -> None:
         """The pictures of what study.json says, and the card where the artifact of this recipe stands beside it."""
         with tensorflow_in_quiet():
-            from training.figures import draw
+            from training.report.figures import draw
         text = (self._output / card.STUDY).read_text(encoding="utf-8")
         for name, picture in draw(json.loads(text), card.digest(text)).items():
             self._write(self._output / card.PICTURES / name, picture.decode())

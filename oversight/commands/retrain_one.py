@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import ModelContract
+from contract.artifact.contract import ModelContract
 from contract.errors import InputError
-from contract.kdd99 import FAMILIES, LABELS
+from contract.kdd99.columns import FAMILIES, LABELS
 from oversight.keras_parts import tensorflow_in_quiet
-from training.data import Records, Source
-from training.evaluate import open_artifact, predict
-from training.feature_sets import of_model
-from training.measure import measure_held_out, measure_test
-from training.provenance import code_digest
-from training.split import Parts
+from training.data.feature_sets import of_model
+from training.data.provenance import code_digest
+from training.data.records import Records, Source
+from training.data.split import Parts
+from training.evaluation.evaluate import open_artifact, predict
+from training.evaluation.measure import measure_held_out, measure_test
 
 Progress = Callable[[str, int, int, str], None]
 WITHOUT_NOVELTY = ModelContract(name="anchor", features=(), labels=LABELS, families=FAMILIES)
@@ -54,9 +54,9 @@ class Trainer:
 
     def __init__(self, material: Material, changes: Mapping[str, int]) -> None:
         with tensorflow_in_quiet():
-            from training import session
-            from training.anchor import AnchorRecipe
-            from training.fit import Recipe
+            from training.fit import session
+            from training.fit.baseline import AnchorRecipe
+            from training.fit.train import Recipe
         self._material = material
         names = {field.name for kind in (Recipe, AnchorRecipe) for field in dataclasses.fields(kind)}
         foreign = sorted(set(changes) - names)
@@ -85,8 +85,8 @@ class Trainer:
         with tensorflow_in_quiet():
             from converter.convert import convert
             from converter.rows import Rows
-            from training.describe import contract_of
-            from training.fit import train
+            from training.fit.train import train
+            from training.report.describe import contract_of
         self._start_afresh()
         began = time.process_time()
         trained = train(parts, seed, self.recipe, progress)
@@ -114,7 +114,7 @@ class Trainer:
     def anchor(self, seed: int, progress: Progress) -> dict[str, Any]:
         """Train and measure the naive model; `not_leaked` are its distinct held-out rows that training did not see."""
         with tensorflow_in_quiet():
-            from training.anchor import train_anchor
+            from training.fit.baseline import train_anchor
         self._start_afresh()
         began = time.process_time()
         anchor = train_anchor(self._material.records, seed, self.anchor_recipe, progress)

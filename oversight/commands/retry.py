@@ -7,17 +7,17 @@ from typing import Any
 import click
 import orjson
 
-from contract.fields import stream_name
-from oversight import cluster
+from contract.documents.fields import stream_name
+from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import failure_lines
 from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
-from oversight.settings import OversightSettings, load
+from oversight.config.settings import OversightSettings, load
 from oversight.terminal import one_line
-from watcher import selection
-from watcher.failures import read_failures
-from watcher.retry import Retried, retry
-from watcher.sweep import Limits
+from watcher.operations import selection
+from watcher.operations.failures import read_failures
+from watcher.operations.retry import Retried, retry
+from watcher.operations.sweep import Limits
 
 
 @click.command()
@@ -36,9 +36,16 @@ from watcher.sweep import Limits
 @click.option("--index", help="Use this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    *, reason: str | None, query: str | None, rate: float, dry_run: bool, yes: bool, namespace: str | None,
-    index: str | None, as_json: bool,
-) -> None:  # fmt: skip
+    *,
+    reason: str | None,
+    query: str | None,
+    rate: float,
+    dry_run: bool,
+    yes: bool,
+    namespace: str | None,
+    index: str | None,
+    as_json: bool,
+) -> None:
     """Process failed documents again, after you fixed the cause.
 
     Documents that the enrich service refused become pending, and the watcher predicts them. Documents that the ingest
@@ -66,9 +73,13 @@ def command(
             agree(f"{total:,} documents are to be tried again;", yes=yes)
             line = ProgressLine(total)
             retried = retry(
-                es, place, chosen, limits=Limits(rate=rate), stop=stop_on_signals(),
+                es,
+                place,
+                chosen,
+                limits=Limits(rate=rate),
+                stop=stop_on_signals(),
                 progress=lambda so_far: line.show(so_far.swept.documents),
-            )  # fmt: skip
+            )
             line.close()
     if as_json:
         data: dict[str, Any] = {"index": place, "failed": total, "reasons": failures, "dry_run": dry_run}

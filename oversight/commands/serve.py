@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from oversight.logs import setup
-from oversight.settings import OversightSettings, ServeSettings, load
+from oversight.config.logs import setup
+from oversight.config.settings import OversightSettings, ServeSettings, load
 
 
 @click.command()
@@ -31,8 +31,8 @@ def command(*, bind: str | None, workers: int | None, model: Path | None, verbos
       OVERSIGHT_ENRICH_TOKEN=... oversight serve --bind 0.0.0.0:8600 --workers 2
       curl -s http://127.0.0.1:8600/v2/health/ready
     """
-    from common.limits import Limits
-    from common.tls import TlsFiles
+    from common.server.limits import Limits
+    from common.server.tls import TlsFiles
     from enrich_service.config import PREFIX, PROBE_PATHS, AppConfig, ServeConfig
     from enrich_service.server import serve
 

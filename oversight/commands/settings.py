@@ -9,7 +9,7 @@ import orjson
 from pydantic import SecretStr
 from rich.table import Table
 
-from oversight.settings import PARTS, Part, load, origin, variable
+from oversight.config.settings import PARTS, Part, load, origin, variable
 from oversight.settings_meaning import meanings
 from oversight.tables import console
 

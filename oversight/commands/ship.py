@@ -15,20 +15,21 @@ import orjson
 from rich.table import Table
 
 from contract import hints
+from contract.documents.fields import stream_name
 from contract.errors import ArtifactError, OversightError
-from contract.fields import stream_name
-from contract.labels import known_labels
-from es_pipelines.dry_run.looking import DryRun
+from contract.kdd99.labels import known_labels
+from es_pipelines.dry_run.inspect_file import DryRun
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, Known
 from es_pipelines.reading.open_file import check
-from es_pipelines.ship import ShipConfig, ShipReport, ship
-from es_pipelines.ship_follow import follow
-from es_pipelines.ship_stream import STDIN, ship_stream
-from oversight import logs, tables
-from oversight.cluster import connect
+from es_pipelines.ship.follow import follow
+from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
+from es_pipelines.ship.stdin import STDIN, ship_stream
+from oversight import tables
+from oversight.client.cluster import connect
 from oversight.commands import ship_dry_run
 from oversight.commands.ship_progress import ProgressDisplay
-from oversight.settings import DEFAULT_MODEL, OversightSettings, ShipSettings, load
+from oversight.config import logs
+from oversight.config.settings import DEFAULT_MODEL, OversightSettings, ShipSettings, load
 from oversight.terminal import one_line
 
 log = logging.getLogger(__name__)
@@ -48,29 +49,38 @@ PIPE_COLUMNS = 240
 )
 @click.option("--follow", "following", is_flag=True, help="Keep reading new lines of the files until Ctrl-C.")
 @click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), metavar="LINES_PER_S",
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="LINES_PER_S",
     help="Most lines per second; default: no limit.",
-)  # fmt: skip
+)
 @click.option(
     "--name", help="With standard input: a name for this input, so that a repeated run skips what was sent (see above)."
 )
 @click.option(
-    "--delimiter", metavar="WORD", type=click.Choice(DELIMITERS, case_sensitive=False),
+    "--delimiter",
+    metavar="WORD",
+    type=click.Choice(DELIMITERS, case_sensitive=False),
     help="Column delimiter: comma, semicolon, tab or pipe; default: detected.",
-)  # fmt: skip
+)
 @click.option("--dry-run", is_flag=True, help="Store nothing; show how each file is read and which rows would fail.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), metavar="ROWS",
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="ROWS",
     help="With --dry-run: read only the first ROWS rows of each file; default: all.",
-)  # fmt: skip
+)
 @click.option(
     "--follow-symlinks", is_flag=True, help="Read files through symbolic links; default: symbolic links are refused."
 )
 @click.option("--batch-size", type=int, help="Lines in one bulk request (OVERSIGHT_SHIP_BATCH_SIZE).")
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS",
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
     help="Give up when Elasticsearch does not respond for this long; default: keep waiting.",
-)  # fmt: skip
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,
@@ -175,7 +185,7 @@ def known(model: Path) -> Known:
     """The columns and labels of the model; those of KDD where it is the shipped one, or cannot be read here."""
     if model == DEFAULT_MODEL:
         return KDD
-    from enrich_service.artifact import read_contract
+    from enrich_service.model.artifact import read_contract
 
     try:
         contract = read_contract(model)
@@ -274,8 +284,16 @@ def odd_labels(report: ShipReport) -> list[str]:
 def as_dict(report: ShipReport, stream: str) -> dict[str, Any]:
     """The result for a script."""
     totals = (
-        "stored", "already_there", "headers", "refused", "blank", "unknown_labels", "number_labels", "bytes", "seconds",
-    )  # fmt: skip
+        "stored",
+        "already_there",
+        "headers",
+        "refused",
+        "blank",
+        "unknown_labels",
+        "number_labels",
+        "bytes",
+        "seconds",
+    )
     return {
         "stream": stream,
         **{name: getattr(report, name) for name in totals},

@@ -11,12 +11,12 @@ import click
 import orjson
 from elasticsearch import Elasticsearch
 
+from contract.documents.fields import stream_name
 from contract.errors import OversightError
-from contract.fields import stream_name
-from es_pipelines.dry_run.asking import Pipelines
-from es_pipelines.dry_run.finding import Finding, HeaderFinding, Reason
-from es_pipelines.dry_run.looking import DryRun, look
-from oversight.cluster import connect
+from es_pipelines.dry_run.findings import Finding, HeaderFinding, Reason
+from es_pipelines.dry_run.inspect_file import DryRun, look
+from es_pipelines.dry_run.simulate import Pipelines
+from oversight.client.cluster import connect
 from oversight.commands.ship_progress import ProgressDisplay
 from oversight.terminal import one_line
 
@@ -87,7 +87,8 @@ def lines_of(finding: Finding) -> list[str]:
     lines += _first_row(finding)
     more = "; more rows follow behind the limit" if finding.limited else ""
     lines.append(
-        f"  rows       {finding.rows:,}: {max(finding.usable, 0):,} would be predicted, {finding.failing:,} would fail{more}"
+        f"  rows       {finding.rows:,}: {max(finding.usable, 0):,} would be predicted, {finding.failing:,} "
+        f"would fail{more}"
     )
     lines += [_reason(reason) for reason in sorted(finding.reasons, key=lambda one: -one.rows)]
     others = [(finding.headers + finding.dropped, "header"), (finding.blank, "blank")]

@@ -10,7 +10,7 @@ from typing import Self
 from rich.progress import BarColumn, DownloadColumn, TaskID, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
-from es_pipelines.ship import Progress
+from es_pipelines.ship.shipper import Progress
 from oversight.tables import progress as bars
 from oversight.tables import text_column
 from oversight.terminal import one_line

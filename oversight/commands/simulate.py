@@ -14,9 +14,10 @@ import click
 import orjson
 from rich.table import Table
 
-from contract.fields import stream_name
-from oversight import logs, tables
-from oversight.settings import OversightSettings, ShipSettings, load
+from contract.documents.fields import stream_name
+from oversight import tables
+from oversight.config import logs
+from oversight.config.settings import OversightSettings, ShipSettings, load
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
 from sensor.writer import Written, path_of, write
 
@@ -25,22 +26,47 @@ LOOP_RATE = 20.0
 
 
 @click.command("simulate")
-@click.option("--output", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
-              help="Folder for the files, one per user; created if missing. New lines are appended to existing "
-              "files.")  # fmt: skip
-@click.option("--events", type=click.IntRange(min=MIN_EVENTS), default=DEFAULT_EVENTS, show_default=True,
-              help="Events in one round; a round contains every scenario.")  # fmt: skip
-@click.option("--user", "users", multiple=True, default=DEFAULT_USERS, show_default=True, metavar="NAME",
-              help="User whose traffic is simulated; may be repeated.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), default=1999, show_default=True,
-              help="The same seed gives the same events.")  # fmt: skip
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="EVENTS_PER_S",
-              help="Events per second; default: no limit, or 20 with --loop.")  # fmt: skip
+@click.option(
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder for the files, one per user; created if missing. New lines are appended to existing files.",
+)
+@click.option(
+    "--events",
+    type=click.IntRange(min=MIN_EVENTS),
+    default=DEFAULT_EVENTS,
+    show_default=True,
+    help="Events in one round; a round contains every scenario.",
+)
+@click.option(
+    "--user",
+    "users",
+    multiple=True,
+    default=DEFAULT_USERS,
+    show_default=True,
+    metavar="NAME",
+    help="User whose traffic is simulated; may be repeated.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1999, show_default=True, help="The same seed gives the same events."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="EVENTS_PER_S",
+    help="Events per second; default: no limit, or 20 with --loop.",
+)
 @click.option("--label", is_flag=True, help="Append the true label as the 42nd column, as in KDD's labelled files.")
 @click.option("--loop", is_flag=True, help="Repeat rounds until Ctrl-C.")
-@click.option("--ship", "shipping", is_flag=True,
-              help="Also send the lines to Elasticsearch while they are written, as `oversight ship` "
-              "does.")  # fmt: skip
+@click.option(
+    "--ship",
+    "shipping",
+    is_flag=True,
+    help="Also send the lines to Elasticsearch while they are written, as `oversight ship` does.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     *,
@@ -87,8 +113,8 @@ def command(
 @contextmanager
 def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Iterator[dict[str, int]]:
     """Ship while the block writes; the numbers are in the dictionary once it is left."""
-    from es_pipelines.ship import ShipConfig
-    from oversight.cluster import connect
+    from es_pipelines.ship.shipper import ShipConfig
+    from oversight.client.cluster import connect
     from oversight.commands.simulate_ship import Shipping
 
     shared, settings = load(OversightSettings), load(ShipSettings)

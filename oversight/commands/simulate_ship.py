@@ -16,7 +16,7 @@ from typing import Self
 from elasticsearch import Elasticsearch
 
 from contract.errors import InputError, OversightError
-from es_pipelines.ship import ShipConfig, ship
+from es_pipelines.ship.shipper import ShipConfig, ship
 
 INTERVAL_S = 1.0
 

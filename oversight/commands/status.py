@@ -7,19 +7,20 @@ from collections.abc import Sequence
 import click
 import orjson
 
-from common.indices import closed_says, filtered_says, synthetic_says
+from common.elastic.indices import closed_says, filtered_says, synthetic_says
 from contract import hints
-from contract.fields import stream_name
-from oversight import cluster
-from oversight.settings import OversightSettings, load
+from contract.documents.fields import stream_name
+from oversight.client import cluster
+from oversight.config.settings import OversightSettings, load
 from oversight.terminal import one_line
-from watcher.failures import Failure
-from watcher.heartbeat import Heartbeat
-from watcher.misread import MisreadFile, named
-from watcher.status import Status, read_status
+from watcher.monitor.heartbeat import Heartbeat
+from watcher.operations.failures import Failure
+from watcher.operations.misread import MisreadFile, named
+from watcher.operations.status import Status, read_status
 
 MISREAD_HINT = (
-    "set csv.columns at the shipper, or ship with Oversight itself; delete what the stream has of these files, and ship them again "
+    "set csv.columns at the shipper, or ship with Oversight itself; delete what the stream has of these "
+    "files, and ship them again "
     "(docs/shippers.md)"
 )
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import click
 from elasticsearch import Elasticsearch
 
-from common.indices import closed_says
+from common.elastic.indices import closed_says
 from contract.errors import EngineUnavailableError, InputError
 from oversight.terminal import one_line, overwrite
-from watcher.reach import require_there
-from watcher.sweep import Swept
+from watcher.operations.sweep import Swept
+from watcher.read.readable_indices import require_there
 
 INTERRUPTED = 130
 LINE_INTERVAL_S = 5.0
@@ -96,7 +96,8 @@ def end(swept: Swept, *, say: Callable[[str], None]) -> None:
         sys.exit(INTERRUPTED)
     if swept.left:
         raise EngineUnavailableError(
-            f"{swept.left:,} documents are left: somebody else writes them, or Elasticsearch did not answer; run the same command again"
+            f"{swept.left:,} documents are left: somebody else writes them, or Elasticsearch did not answer; "
+            "run the same command again"
         )
     if swept.refused:
         raise EngineUnavailableError(

@@ -1,4 +1,5 @@
-"""`oversight train`: data in, checked artifact with its model card out. The one place where training and converter meet.
+"""`oversight train`: data in, checked artifact with its model card out. The one place where training and converter
+meet.
 
 data ─▶ columns ─▶ parts ─▶ Keras model ─▶ draft artifact ─▶ held-out figures ─▶ artifact that carries them, report, model card
 """
@@ -16,16 +17,17 @@ import click
 import numpy as np
 import orjson
 
-from contract.artifact import ModelContract
+from contract.artifact.contract import ModelContract
 from converter.rows import Rows
 from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE, KERAS_FILE
 from oversight.commands.convert import labelled_files, next_steps
 from oversight.commands.train_progress import TrainProgress
 from oversight.keras_parts import tensorflow_in_quiet
-from training import data, report
-from training.evaluate import by_label, evaluate, open_artifact, predict
-from training.feature_sets import SETS, of_model
-from training.split import Parts, check_labels, split
+from training.data import records as data
+from training.data.feature_sets import SETS, of_model
+from training.data.split import Parts, check_labels, split
+from training.evaluation.evaluate import by_label, evaluate, open_artifact, predict
+from training.report import files as report
 
 
 @click.command()
@@ -51,16 +53,20 @@ from training.split import Parts, check_labels, split
     help="`all` 41 columns, or `flow`: the 28 that do not come from packet contents.",
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path, file_okay=False),
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write to; default: build/kdd99-mlp, or build/kdd99-flow with --features flow.",
-)  # fmt: skip
+)
 @click.option(
     "--keep-keras", type=click.Path(path_type=Path, dir_okay=False), help="Also write the Keras model to this file."
 )
 @click.option(
-    "--check-data", "checked", type=click.Path(path_type=Path), multiple=True,
+    "--check-data",
+    "checked",
+    type=click.Path(path_type=Path),
+    multiple=True,
     help="Labelled file on which ONNX and Keras must also agree; not used for training. May be repeated.",
-)  # fmt: skip
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,
@@ -109,8 +115,8 @@ def _train(
     parts: Parts, source: data.Source, name: str, seed: int, progress: TrainProgress
 ) -> tuple[Any, ModelContract]:
     with tensorflow_in_quiet():
-        from training.describe import contract_of
-        from training.fit import Recipe, train
+        from training.fit.train import Recipe, train
+        from training.report.describe import contract_of
     recipe = Recipe(false_positive_rate=of_model(name).false_positive_rate)
     trained = train(parts, seed, recipe, progress.epoch)
     contract = contract_of(

@@ -7,14 +7,14 @@ import getpass
 import click
 import orjson
 
+from contract.documents.feedback import VERDICTS
+from contract.documents.fields import stream_name
 from contract.errors import InputError
-from contract.feedback import VERDICTS
-from contract.fields import stream_name
-from oversight import cluster
+from oversight.client import cluster
 from oversight.commands.sweeping import look_first
-from oversight.settings import OversightSettings, load
+from oversight.config.settings import OversightSettings, load
 from oversight.terminal import one_line
-from watcher.verdict import Judged, Verdict, judge
+from watcher.operations.verdict import Judged, Verdict, judge
 
 
 @click.command()
@@ -31,9 +31,17 @@ from watcher.verdict import Judged, Verdict, judge
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    *, doc_id: str, verdict: str | None, label: str | None, comment: str | None, by: str | None, clear: bool,
-    namespace: str | None, index: str | None, as_json: bool,
-) -> None:  # fmt: skip
+    *,
+    doc_id: str,
+    verdict: str | None,
+    label: str | None,
+    comment: str | None,
+    by: str | None,
+    clear: bool,
+    namespace: str | None,
+    index: str | None,
+    as_json: bool,
+) -> None:
     """Record whether a prediction was right. The verdict stays when the document is predicted or parsed again.
 
     ID is the document's _id, as Kibana shows it. A new verdict replaces the old one. `oversight labels export` turns
@@ -45,7 +53,7 @@ def command(
       oversight verdict 3f8a91c0 false_positive --label normal --comment "the backup at night"
       oversight verdict 3f8a91c0 --clear
     """
-    from enrich_service.artifact import read_contract
+    from enrich_service.model.artifact import read_contract
 
     if clear == (verdict is not None) or (clear and (label or comment or by)):
         raise click.UsageError(f"give a verdict ({' or '.join(VERDICTS)}), or --clear alone")

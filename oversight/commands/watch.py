@@ -12,15 +12,16 @@ from types import FrameType
 import click
 import orjson
 
+from contract.documents.fields import stream_name
 from contract.errors import EngineUnavailableError
-from contract.fields import stream_name
-from enrich_service.memory import give_back_large_blocks
-from oversight import cluster, logs
-from oversight.addresses import refuse_plain_http
-from oversight.settings import OversightSettings, WatchSettings, load
+from enrich_service.predict.memory import give_back_large_blocks
+from oversight.client import cluster
+from oversight.config import logs
+from oversight.config.addresses import refuse_plain_http
+from oversight.config.settings import OversightSettings, WatchSettings, load
 from watcher.config import WatchConfig
 from watcher.loop import run
-from watcher.slices import parse_slice
+from watcher.read.slices import parse_slice
 
 SERVICE = "oversight-watcher"
 
@@ -45,9 +46,17 @@ SERVICE = "oversight-watcher"
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON at the end; the log goes to stderr.")
 @click.option("--verbose", is_flag=True, help="Log debug messages too.")
 def command(
-    *, once: bool, namespace: str | None, index: str | None, enrich_url: str | None, page_size: int | None,
-    slices: int | None, part: str | None, as_json: bool, verbose: bool,
-) -> None:  # fmt: skip
+    *,
+    once: bool,
+    namespace: str | None,
+    index: str | None,
+    enrich_url: str | None,
+    page_size: int | None,
+    slices: int | None,
+    part: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> None:
     """Run the watcher: add a prediction to every pending document, until SIGTERM or Ctrl-C.
 
     While Elasticsearch or the enrich service is down, the watcher waits, and no document is lost. At the first signal
@@ -84,9 +93,15 @@ def command(
 
 
 def configure(
-    *, once: bool = False, namespace: str | None = None, index: str | None = None,
-    enrich_url: str | None = None, page_size: int | None = None, slices: int | None = None, part: str | None = None,
-) -> WatchConfig:  # fmt: skip
+    *,
+    once: bool = False,
+    namespace: str | None = None,
+    index: str | None = None,
+    enrich_url: str | None = None,
+    page_size: int | None = None,
+    slices: int | None = None,
+    part: str | None = None,
+) -> WatchConfig:
     """A watcher's configuration from the settings; what is given wins.
 
     Raises:
@@ -121,8 +136,9 @@ def configure(
 
 def tune_python() -> None:
     """Pages of documents hold no cycles, and looking for some costs a third of the work; a lane that computes lets the
-    threads that read and write go on sooner than after the usual 5 ms; and all threads share one heap, ten megabytes smaller
-    than theirs together."""
+    threads that read and write go on sooner than after the usual 5 ms; and all threads share one heap, ten megabytes
+    smaller than theirs together.
+    """
     give_back_large_blocks()
     gc.collect()
     gc.freeze()

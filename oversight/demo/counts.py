@@ -8,7 +8,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from contract.fields import ENRICHED, FAILED, PENDING, STATUS
+from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
 
 MOST_USERS, MOST_LABELS = 20, 100
 

@@ -27,9 +27,9 @@ from elasticsearch import Elasticsearch
 from rich.console import Console
 
 from contract.errors import InputError
-from es_pipelines.ship import ShipConfig, ShipReport, ship
+from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
 from oversight import tables
-from oversight.children import Children, end_leftovers, locked
+from oversight.demo.children import Children, end_leftovers, locked
 from oversight.demo.counts import Counts, newest_alert, read_counts
 from oversight.demo.servers import Servers
 from oversight.demo.view import View
@@ -95,7 +95,8 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
         console.print(servers.where_to_look())
         if counts.enriched != written.records:
             raise InputError(
-                f"{written.records:,} events were shipped and {counts.enriched:,} are enriched, {counts.failed:,} failed, "
+                f"{written.records:,} events were shipped and {counts.enriched:,} are enriched, "
+                f"{counts.failed:,} failed, "
                 f"{counts.pending:,} pending; the logs are in {children.folder}"
             )
         if not config.leave:

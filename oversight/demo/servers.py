@@ -12,14 +12,14 @@ from pathlib import Path
 import psutil
 from elasticsearch import Elasticsearch
 
+from contract.documents.fields import stream_name
 from contract.errors import EndpointUnavailableError
-from contract.fields import stream_name
-from enrich_service.model_file import read_contract
-from es_pipelines.provision import provision
-from oversight import embedded
-from oversight.children import Children, answers
-from oversight.ports import free_port
-from oversight.settings import DEFAULT_MODEL
+from enrich_service.model.model_file import read_contract
+from es_pipelines.provision.apply import provision
+from oversight.config.settings import DEFAULT_MODEL
+from oversight.demo import embedded
+from oversight.demo.children import Children, answers
+from oversight.demo.ports import free_port
 
 NAMESPACE = "default"
 START_WAIT_S = 60.0
@@ -130,7 +130,8 @@ class Servers:
             f"\nLook at dashboards: {self.console_url}/?{SINCE}   (in a browser)\n"
             f"Look at alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
             f"Look at the model:  {self.enrich_url}/v1/model\n"
-            f"Ship your own file: ELASTICSEARCH_URL={self.engine_url} {_own_command()} ship FILE.csv   (another terminal)\n"
+            f"Ship your own file: ELASTICSEARCH_URL={self.engine_url} {_own_command()} ship FILE.csv   "
+            "(another terminal)\n"
         )
 
 

@@ -13,15 +13,29 @@ ECHO_REQUEST, ECHO_REPLY = 8, 0
 
 
 def tcp(
-    draw: Draw, at_s: float, source: str, destination: str, port: int,
-    *, source_port: int | None = None, service: str | None = None, **facts: Any,
-) -> Connection:  # fmt: skip
-    """A TCP connection; `facts` are fields of `Connection`. Unsaid, the source port is a client's, the service the port's."""
+    draw: Draw,
+    at_s: float,
+    source: str,
+    destination: str,
+    port: int,
+    *,
+    source_port: int | None = None,
+    service: str | None = None,
+    **facts: Any,
+) -> Connection:
+    """A TCP connection; `facts` are fields of `Connection`. Unsaid, the source port is a client's, the service the
+    port's.
+    """
     return Connection(
-        started_s=at_s, source=source, destination=destination, destination_port=port, protocol_type="tcp",
+        started_s=at_s,
+        source=source,
+        destination=destination,
+        destination_port=port,
+        protocol_type="tcp",
         source_port=draw.client_port() if source_port is None else source_port,
-        service=service or service_of("tcp", port), **facts,
-    )  # fmt: skip
+        service=service or service_of("tcp", port),
+        **facts,
+    )
 
 
 def udp(
@@ -29,15 +43,26 @@ def udp(
 ) -> Connection:
     """A UDP exchange, as `tcp`."""
     return Connection(
-        started_s=at_s, source=source, destination=destination, destination_port=port, protocol_type="udp",
+        started_s=at_s,
+        source=source,
+        destination=destination,
+        destination_port=port,
+        protocol_type="udp",
         source_port=draw.client_port() if source_port is None else source_port,
-        service=service_of("udp", port), **facts,
-    )  # fmt: skip
+        service=service_of("udp", port),
+        **facts,
+    )
 
 
 def icmp(at_s: float, source: str, destination: str, service: str, **facts: Any) -> Connection:
     """An ICMP message: `eco_i` asks for an echo, `ecr_i` answers."""
     return Connection(
-        started_s=at_s, source=source, destination=destination, destination_port=0, protocol_type="icmp",
-        source_port=ECHO_REQUEST if service == "eco_i" else ECHO_REPLY, service=service, **facts,
-    )  # fmt: skip
+        started_s=at_s,
+        source=source,
+        destination=destination,
+        destination_port=0,
+        protocol_type="icmp",
+        source_port=ECHO_REQUEST if service == "eco_i" else ECHO_REPLY,
+        service=service,
+        **facts,
+    )

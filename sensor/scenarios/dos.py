@@ -15,7 +15,9 @@ from sensor.network import Segment
 from sensor.scenarios.build import icmp, tcp, udp
 
 SYNS_A_PORT = 20
-"""neptune knocks that often at a port before it takes the next: in the data `srv_count` climbs from 1 to 20, again and again."""
+"""neptune knocks that often at a port before it takes the next: in the data `srv_count` climbs from 1 to 20, again and
+again.
+"""
 
 
 def neptune(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
@@ -54,9 +56,15 @@ def teardrop(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     attacker, source_port, port = draw.pick(network.ATTACKERS), draw.client_port(), draw.between(200, 1000)
     while True:
         yield udp(
-            draw, at_s, attacker, here.quiet[1], port, source_port=source_port, src_bytes=28,
+            draw,
+            at_s,
+            attacker,
+            here.quiet[1],
+            port,
+            source_port=source_port,
+            src_bytes=28,
             wrong_fragment=3 if draw.chance(0.99) else 1,
-        )  # fmt: skip
+        )
         at_s += draw.seconds(0.01, 0.04)
 
 
@@ -76,11 +84,18 @@ def back(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     while True:
         reset = draw.chance(0.04)
         yield tcp(
-            draw, at_s, attacker, here.web, 80, logged_in=1, flag="RSTR" if reset else "SF",
+            draw,
+            at_s,
+            attacker,
+            here.web,
+            80,
+            logged_in=1,
+            flag="RSTR" if reset else "SF",
             src_bytes=draw.between(20_000, 54_540) if reset else 54_540,
             dst_bytes=draw.pick((2920, 7300, 8314)) if reset else 8314,
-            hot=1 if reset else 2, num_compromised=0 if reset else 1,
-        )  # fmt: skip
+            hot=1 if reset else 2,
+            num_compromised=0 if reset else 1,
+        )
         at_s += draw.seconds(0.3, 1.1)
 
 

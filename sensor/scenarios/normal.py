@@ -43,11 +43,18 @@ def _page(draw: Draw, source: str, site: str, at_s: float) -> Connection:
     if state == "RSTO":  # the visitor left before anything was sent
         return tcp(draw, at_s, source, site, 80, flag=state, logged_in=1)
     return tcp(
-        draw, at_s, source, site, 80, flag=state, logged_in=1,
+        draw,
+        at_s,
+        source,
+        site,
+        80,
+        flag=state,
+        logged_in=1,
         duration=draw.between(1, 5) if draw.chance(0.006) else 0,
-        src_bytes=draw.skewed(255, 330, 147, 420), dst_bytes=draw.skewed(1652, 10757, 105, 130_000),
+        src_bytes=draw.skewed(255, 330, 147, 420),
+        dst_bytes=draw.skewed(1652, 10757, 105, 130_000),
         hot=int(draw.chance(0.003)),
-    )  # fmt: skip
+    )
 
 
 def _refused_page(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
@@ -81,26 +88,45 @@ def send_mail(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     source, target = draw.pick(
         ((here.desk, here.server), (here.server, draw.pick(network.PEERS)), (draw.pick(network.PEERS), here.server)),
         (0.4, 0.2, 0.4),
-    )  # fmt: skip
+    )
     yield tcp(
-        draw, at_s, source, target, 25, logged_in=1, duration=draw.pick((0, 1, 2, draw.between(3, 9)), (0.5, 0.25, 0.1, 0.15)),
-        src_bytes=draw.skewed(1218, 2495, 500, 30_000), dst_bytes=draw.skewed(332, 387, 300, 480),
-    )  # fmt: skip
+        draw,
+        at_s,
+        source,
+        target,
+        25,
+        logged_in=1,
+        duration=draw.pick((0, 1, 2, draw.between(3, 9)), (0.5, 0.25, 0.1, 0.15)),
+        src_bytes=draw.skewed(1218, 2495, 500, 30_000),
+        dst_bytes=draw.skewed(332, 387, 300, 480),
+    )
     if draw.chance(0.15):
         yield tcp(
-            draw, at_s + draw.seconds(0.01, 0.2), target, source, 113,
-            src_bytes=draw.between(9, 14), dst_bytes=draw.between(34, 41), logged_in=int(draw.chance(0.75)),
-        )  # fmt: skip
+            draw,
+            at_s + draw.seconds(0.01, 0.2),
+            target,
+            source,
+            113,
+            src_bytes=draw.between(9, 14),
+            dst_bytes=draw.between(34, 41),
+            logged_in=int(draw.chance(0.75)),
+        )
 
 
 def fetch_mail(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     """The user's mail program asks for new mail; half the time there is none."""
     empty = draw.chance(0.46)
     yield tcp(
-        draw, at_s, here.desk, here.server, 110, logged_in=1, duration=0 if empty else draw.pick((0, 1, 5), (0.7, 0.15, 0.15)),
+        draw,
+        at_s,
+        here.desk,
+        here.server,
+        110,
+        logged_in=1,
+        duration=0 if empty else draw.pick((0, 1, 5), (0.7, 0.15, 0.15)),
         src_bytes=draw.pick((35, 38, 52)) if empty else draw.between(38, 97),
         dst_bytes=130 if empty else draw.skewed(5000, 14_000, 400, 23_000),
-    )  # fmt: skip
+    )
 
 
 def fetch_files(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
@@ -114,9 +140,18 @@ def fetch_files(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     hot = draw.pick((4, 5, 6, 14, 22, 30), (0.25, 0.1, 0.27, 0.15, 0.13, 0.1))
     length_s = draw.between(20, 32)
     yield tcp(
-        draw, at_s, client, server, 21, logged_in=1, is_guest_login=1, duration=length_s, hot=hot,
-        src_bytes=48 * hot + draw.between(20, 60), dst_bytes=130 * hot + draw.between(150, 350),
-    )  # fmt: skip
+        draw,
+        at_s,
+        client,
+        server,
+        21,
+        logged_in=1,
+        is_guest_login=1,
+        duration=length_s,
+        hot=hot,
+        src_bytes=48 * hot + draw.between(20, 60),
+        dst_bytes=130 * hot + draw.between(150, 350),
+    )
     files = draw.between(1, 3) + hot // 5
     for _ in range(files):
         at_s += draw.seconds(0.4, 1.5 + length_s / files / 2)
@@ -130,33 +165,61 @@ ROOT_LISTINGS = {1: 245, 6: 567, 9: 748}
 def _file(draw: Draw, server: str, client: str, at_s: float) -> Connection:
     roots = draw.pick((0, *ROOT_LISTINGS), (0.87, 0.05, 0.03, 0.05))
     return tcp(
-        draw, at_s, server, client, draw.client_port(), service="ftp_data", source_port=20, num_root=roots,
+        draw,
+        at_s,
+        server,
+        client,
+        draw.client_port(),
+        service="ftp_data",
+        source_port=20,
+        num_root=roots,
         src_bytes=ROOT_LISTINGS.get(roots) or draw.skewed(1030, 12_324, 59, 175_000),
         logged_in=1 if roots else int(draw.chance(0.75)),
-    )  # fmt: skip
+    )
 
 
 def log_in(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     """A terminal session on the segment's server, at times an encrypted one, at times after a mistyped password."""
     if draw.chance(0.2):
         yield tcp(
-            draw, at_s, here.desk, here.server, 22, logged_in=1, duration=draw.skewed(20, 300, 2, 4000),
-            src_bytes=draw.skewed(651, 3000, 300, 20_000), dst_bytes=draw.skewed(9615, 40_000, 2000, 400_000),
-        )  # fmt: skip
+            draw,
+            at_s,
+            here.desk,
+            here.server,
+            22,
+            logged_in=1,
+            duration=draw.skewed(20, 300, 2, 4000),
+            src_bytes=draw.skewed(651, 3000, 300, 20_000),
+            dst_bytes=draw.skewed(9615, 40_000, 2000, 400_000),
+        )
         return
     yield tcp(
-        draw, at_s, here.desk, here.server, 23, logged_in=1, duration=draw.skewed(41, 367, 8, 15_000),
-        src_bytes=draw.skewed(440, 953, 100, 7000), dst_bytes=draw.skewed(30_275, 300_000, 1200, 2_500_000),
-        num_failed_logins=int(draw.chance(0.03)), num_compromised=draw.pick((0, 1, 2, 3), (0.78, 0.06, 0.1, 0.06)),
+        draw,
+        at_s,
+        here.desk,
+        here.server,
+        23,
+        logged_in=1,
+        duration=draw.skewed(41, 367, 8, 15_000),
+        src_bytes=draw.skewed(440, 953, 100, 7000),
+        dst_bytes=draw.skewed(30_275, 300_000, 1200, 2_500_000),
+        num_failed_logins=int(draw.chance(0.03)),
+        num_compromised=draw.pick((0, 1, 2, 3), (0.78, 0.06, 0.1, 0.06)),
         num_file_creations=int(draw.chance(0.05)),
-    )  # fmt: skip
+    )
 
 
 def ask_finger(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     """Is somebody at the desk?"""
     yield tcp(
-        draw, at_s, here.desk, here.server, 79, src_bytes=draw.between(5, 11), dst_bytes=draw.skewed(144, 364, 130, 731),
-    )  # fmt: skip
+        draw,
+        at_s,
+        here.desk,
+        here.server,
+        79,
+        src_bytes=draw.between(5, 11),
+        dst_bytes=draw.skewed(144, 364, 130, 731),
+    )
 
 
 def set_clock(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:

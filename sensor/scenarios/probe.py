@@ -28,10 +28,16 @@ def portsweep(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
         flag = draw.pick(("RSTR", "REJ", "S0"), (0.78, 0.2, 0.02))
         answered = flag == "RSTR"
         yield tcp(
-            draw, at_s, attacker, target, _any_port(draw), source_port=source_port, flag=flag,
+            draw,
+            at_s,
+            attacker,
+            target,
+            _any_port(draw),
+            source_port=source_port,
+            flag=flag,
             duration=draw.between(1, 4) if answered and draw.chance(0.1) else 0,
             src_bytes=int(answered and draw.chance(0.1)),
-        )  # fmt: skip
+        )
         at_s += draw.seconds(1.5, 4.0)
 
 

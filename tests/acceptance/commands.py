@@ -43,9 +43,13 @@ class Desk:
         """Run `oversight WORDS` beside the test."""
         with log.open("wb") as output:
             return subprocess.Popen(
-                command(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder,
+                command(*words),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
                 env=self.environment,
-            )  # fmt: skip
+            )
 
 
 def command(*words: str | Path) -> list[str]:

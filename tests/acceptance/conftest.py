@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
-from es_pipelines.provision import remove
+from es_pipelines.provision.apply import remove
 from tests.acceptance.commands import Desk
 
 

@@ -1,4 +1,6 @@
-"""Somebody else's Keras model, of another domain, goes the whole way through the same commands without a change of code."""
+"""Somebody else's Keras model, of another domain, goes the whole way through the same commands without a change of
+code.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 from keras import layers
 
-from contract.fields import stream_name
+from contract.documents.fields import stream_name
 from tests.acceptance.commands import Desk
 from tests.integration.converter.conftest import KERAS_ARRAY
 from tests.servers import enrich_service

@@ -1,4 +1,6 @@
-"""Files as people have them: what the dry run says of them, what becomes of them, and the same prediction for the same row."""
+"""Files as people have them: what the dry run says of them, what becomes of them, and the same prediction for the same
+row.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from contract.fields import stream_name
-from contract.kdd99 import COLUMNS
-from oversight.settings import DEFAULT_MODEL
+from contract.documents.fields import stream_name
+from contract.kdd99.columns import COLUMNS
+from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.servers import enrich_service
 

@@ -10,8 +10,8 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from contract.fields import stream_name
-from oversight.ports import free_port
+from contract.documents.fields import stream_name
+from oversight.demo.ports import free_port
 from tests.acceptance.commands import Desk
 
 GOOD = (
@@ -73,7 +73,7 @@ def test_shipping_before_provisioning_says_so(desk: Desk, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
 def test_a_file_without_one_usable_row_ends_with_1(desk: Desk, tmp_path: Path) -> None:
-    from contract.kdd99 import COLUMNS
+    from contract.kdd99.columns import COLUMNS
 
     assert desk.type("provision").returncode == 0
     (tmp_path / "empty.csv").write_bytes(b"")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from contract.artifact import METADATA_KEY
-from oversight.settings import DEFAULT_MODEL
+from contract.artifact.contract import METADATA_KEY
+from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.artifacts import TURBINE, write_model
 from tests.here import oversight_here

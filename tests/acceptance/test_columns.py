@@ -1,4 +1,6 @@
-"""From file to prediction: the same records give the same predictions, however a file orders, names and separates its columns."""
+"""From file to prediction: the same records give the same predictions, however a file orders, names and separates its
+columns.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from contract.fields import stream_name
-from contract.kdd99 import COLUMNS
-from oversight.settings import DEFAULT_MODEL
+from contract.documents.fields import stream_name
+from contract.kdd99.columns import COLUMNS
+from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.pipelines import creations
 from tests.servers import enrich_service
@@ -74,7 +76,9 @@ def files(records: list[dict[str, str]]) -> dict[str, list[str]]:
 def test_every_form_of_a_file_gives_the_same_predictions(
     desk: Desk, es: Elasticsearch, namespace: str, records: list[dict[str, str]], service: str
 ) -> None:
-    """Through `oversight ship`, which reads the header; and as another shipper sends it, with `csv.columns` as a static field."""
+    """Through `oversight ship`, which reads the header; and as another shipper sends it, with `csv.columns` as a static
+    field.
+    """
     mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_ENRICH_URL": service})
     assert mine.type("provision").returncode == 0
     stream, forms = stream_name(namespace), files(records)
@@ -122,7 +126,9 @@ def verdict(source: dict[str, Any]) -> tuple[str, str | None, list[str]]:
 
 
 def test_a_header_that_came_alone_names_its_file(desk: Desk, es: Elasticsearch, namespace: str, service: str) -> None:
-    """As a shipper sends a file without `csv.columns`: the header is kept as failed, and `status` and `check` name the file."""
+    """As a shipper sends a file without `csv.columns`: the header is kept as failed, and `status` and `check` name the
+    file.
+    """
     mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_ENRICH_URL": service})
     assert mine.type("provision").returncode == 0
     document = {"message": ",".join(REVERSED), "log": {"file": {"path": "/s/alpha.csv"}}, "user": {"id": "alpha"}}

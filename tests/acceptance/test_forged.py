@@ -8,7 +8,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
+from contract.documents.fields import stream_name
 from tests.acceptance.commands import Desk
 from tests.pipelines import LINE
 

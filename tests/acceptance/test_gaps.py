@@ -12,12 +12,12 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from contract.fields import stream_name
-from contract.kdd99 import COLUMNS, CONTENT, FLOW
-from es_pipelines.provision import remove
-from oversight.settings import DEFAULT_MODEL
+from contract.documents.fields import stream_name
+from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
+from es_pipelines.provision.apply import remove
+from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
-from tests.integration.enrich_service.http import ask
+from tests.integration.enrich_service.requests import ask
 from tests.pipelines import EMPTIED, LINE, SHORT
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
-from contract.kdd99 import COLUMNS
-from oversight.settings import DEFAULT_MODEL
+from contract.documents.fields import stream_name
+from contract.kdd99.columns import COLUMNS
+from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.pipelines import LINE
 from tests.servers import enrich_service
-from training.data import read
+from training.data.records import read
 
 pytestmark = [pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)]
 SCAN = LINE.replace("0,tcp,http,SF,181,5450", "0,tcp,private,REJ,0,0")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 from tests.acceptance.commands import Desk
 from tests.conftest import ROOT, why_no_real_engine
 from tests.kibana_server import fake_kibana

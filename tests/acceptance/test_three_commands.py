@@ -10,9 +10,9 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from contract.fields import stream_name
-from oversight.ports import free_port
-from oversight.settings import DEFAULT_MODEL
+from contract.documents.fields import stream_name
+from oversight.config.settings import DEFAULT_MODEL
+from oversight.demo.ports import free_port
 from tests.acceptance.commands import Desk
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S, wait_until
@@ -64,7 +64,7 @@ def test_shipping_again_after_a_rollover_adds_none_even_without_the_registry(
     opensearch_url: str, namespace: str, shared_data: Path, tmp_path: Path
 ) -> None:
     """Ids are unique within one backing index only, so the stream itself is asked."""
-    from es_pipelines.provision import remove
+    from es_pipelines.provision.apply import remove
 
     desk = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
     log, stream = shared_data / "sensor-logs" / "delta.csv", stream_name(namespace)

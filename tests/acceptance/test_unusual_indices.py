@@ -1,4 +1,6 @@
-"""Indices as people have them beside us: closed, filtered, synthetic, full, and models with more features than a URL takes."""
+"""Indices as people have them beside us: closed, filtered, synthetic, full, and models with more features than a URL
+takes.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ import pytest
 from elasticsearch import Elasticsearch
 from onnx import TensorProto, helper, numpy_helper
 
-from contract.artifact import Feature, Label, ModelContract
-from contract.fields import FIELDS, properties, stream_name
+from contract.artifact.contract import Feature, Label, ModelContract
+from contract.documents.fields import FIELDS, properties, stream_name
 from tests.acceptance.commands import Desk
 from tests.artifacts import TURBINE, write_model
 from tests.integration.watcher.conftest import event
@@ -209,15 +211,20 @@ def test_the_engines_reason_is_quoted_where_documents_cannot_be_written(
     """`--once` ends with 1, and `status` and `check` say it afterwards."""
     body, reason = FULL[kind]
     document = event(1)
-    wide = {"properties": {
-        "@timestamp": {"type": "date"},
-        "event": {"properties": {"original": {"type": "keyword"}, "ingested": {"type": "date"}}},
-        "oversight": {"properties": {"status": {"type": "keyword"}}},
-        "turbine": {"properties": {
-            "temperature_c": {"type": "float"}, "vibration_mm_s": {"type": "float"},
-            "state": {"properties": {"mode": {"type": "keyword"}}},
-        }},
-    }}  # fmt: skip
+    wide = {
+        "properties": {
+            "@timestamp": {"type": "date"},
+            "event": {"properties": {"original": {"type": "keyword"}, "ingested": {"type": "date"}}},
+            "oversight": {"properties": {"status": {"type": "keyword"}}},
+            "turbine": {
+                "properties": {
+                    "temperature_c": {"type": "float"},
+                    "vibration_mm_s": {"type": "float"},
+                    "state": {"properties": {"mode": {"type": "keyword"}}},
+                }
+            },
+        }
+    }
     put(es, flows, [document, document], **{**body, "mappings": {**body["mappings"], **wide}})
     there = Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
     once = there.type("watch", "--once")
@@ -240,22 +247,36 @@ WIDE = 500
 def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """500 features with long names: their list alone is 20 times what a URL takes."""
     features = tuple(
-        Feature(f"measurement_{number:03d}_of_a_long_name", f"wide.measurement_{number:03d}_of_a_long_name", "float",
-                minimum=0.0, maximum=1.0, background=0.5)
+        Feature(
+            f"measurement_{number:03d}_of_a_long_name",
+            f"wide.measurement_{number:03d}_of_a_long_name",
+            "float",
+            minimum=0.0,
+            maximum=1.0,
+            background=0.5,
+        )
         for number in range(WIDE)
-    )  # fmt: skip
+    )
     contract: ModelContract = replace(
-        TURBINE, name="wide", features=features, labels=(Label("high", "attack", 73), Label("low", "fine", 0)),
-        families=("attack", "fine"), novelty_threshold=None,
-    )  # fmt: skip
+        TURBINE,
+        name="wide",
+        features=features,
+        labels=(Label("high", "attack", 73), Label("low", "fine", 0)),
+        families=("attack", "fine"),
+        novelty_threshold=None,
+    )
     weights = np.concatenate([np.full((WIDE, 1), 1.0), np.full((WIDE, 1), -1.0)], axis=1).astype(np.float32)
     graph = helper.make_graph(
-        [helper.make_node("Sub", ["numeric", "half"], ["centred"]), helper.make_node("MatMul", ["centred", "weights"], ["logits"]),
-         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1)],
-        "wide", [helper.make_tensor_value_info("numeric", TensorProto.FLOAT, ["n", WIDE])],
+        [
+            helper.make_node("Sub", ["numeric", "half"], ["centred"]),
+            helper.make_node("MatMul", ["centred", "weights"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        ],
+        "wide",
+        [helper.make_tensor_value_info("numeric", TensorProto.FLOAT, ["n", WIDE])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2])],
         [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(np.array(0.5, np.float32), "half")],
-    )  # fmt: skip
+    )
     model = write_model(tmp_path_factory.mktemp("wide") / "model.onnx", contract, graph=graph)
     assert onnx.load(model) is not None
     with enrich_service(model) as url:

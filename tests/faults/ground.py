@@ -15,8 +15,8 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
-from contract.fields import FIELDS, properties, stream_name
-from es_pipelines.provision import provision, remove
+from contract.documents.fields import FIELDS, properties, stream_name
+from es_pipelines.provision.apply import provision, remove
 from tests.artifacts import TURBINE
 from tests.faults.ledger import Ledger
 from tests.faults.processes import Watcher
@@ -45,8 +45,11 @@ class Ground:
     def watcher(self, enrich_url: str, *options: str, url: str | None = None, **more: str) -> Watcher:
         """Start a watcher here; `url` leads to the engine another way."""
         environment = {
-            "ELASTICSEARCH_URL": url or self.url, "OVERSIGHT_ENRICH_URL": enrich_url, **self.settings, **more
-        }  # fmt: skip
+            "ELASTICSEARCH_URL": url or self.url,
+            "OVERSIGHT_ENRICH_URL": enrich_url,
+            **self.settings,
+            **more,
+        }
         return Watcher(environment, self.folder / f"watcher-{uuid.uuid4().hex[:8]}.log", *options)
 
 

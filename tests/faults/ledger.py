@@ -16,7 +16,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from contract.fields import ENRICHED, FAILED, PENDING
+from contract.documents.fields import ENRICHED, FAILED, PENDING
 from tests.artifacts import HEALTHY, HOT, WORN
 
 KINDS = ((HEALTHY, "healthy"), (HOT, "overheating"), (WORN, "bearing_wear"))
@@ -173,11 +173,14 @@ def document(number: int) -> dict[str, Any]:
     """A pending document as a pipeline leaves it."""
     return {
         "@timestamp": f"2026-01-01T{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}.000Z",
-        "event": {"original": f"raw line {number}", "ingested": f"2026-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}.000Z"},
+        "event": {
+            "original": f"raw line {number}",
+            "ingested": f"2026-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}.000Z",
+        },
         "oversight": {"status": PENDING},
         "user": {"id": f"user-{number % 7}", "name": "Zoë 雪"},
         **({} if is_broken(number) else KINDS[number % 3][0]),
-    }  # fmt: skip
+    }
 
 
 def digest(source: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from elasticsearch import Elasticsearch
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 from tests.conftest import QUICK_JAVA, REAL_ENGINE, wait_for_security
 from tests.waiting import WAIT_S
 
@@ -62,9 +62,12 @@ class Node:
         }
         environment |= {"SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD} if self.secured else {}
         started = subprocess.run(
-            [REAL_ENGINE / "start.sh", str(self._port), self._folder], env=environment, capture_output=True, text=True,
+            [REAL_ENGINE / "start.sh", str(self._port), self._folder],
+            env=environment,
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         assert "READY" in started.stdout, f"{self.engine} did not start: {started.stderr[-2000:]}"
         if self.secured:
             wait_for_security(self.url, PASSWORD)

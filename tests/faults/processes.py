@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import psutil
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 from tests.servers import Service, running
 from tests.waiting import WAIT_S, wait_until
 
@@ -48,9 +48,12 @@ class Watcher:
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "oversight", "watch", "--json", *options],
-                env={**inherited, **IMPATIENT, **environment}, cwd=log.parent,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
-            )  # fmt: skip
+                env={**inherited, **IMPATIENT, **environment},
+                cwd=log.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=output,
+            )
 
     def __enter__(self) -> Self:
         return self

@@ -12,9 +12,15 @@ from pathlib import Path
 from tests.faults.trial import Row
 
 GROUPS = (
-    "watcher", "several watchers", "another writer", "enrich service", "cluster", "the wire to the engine", "both wires",
+    "watcher",
+    "several watchers",
+    "another writer",
+    "enrich service",
+    "cluster",
+    "the wire to the engine",
+    "both wires",
     "other",
-)  # fmt: skip
+)
 ENGINES = ("embedded", "opensearch", "elasticsearch", "")
 COUNTS = ("tries", "documents", "lost", "damaged", "doubled", "stuck")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"

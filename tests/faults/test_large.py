@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import FIELDS, Field, properties
+from contract.documents.fields import FIELDS, Field, properties
 from tests.acceptance.commands import OURS, command
 from tests.faults.scale import NOW, SOAK
 from tests.faults.trial import Row
@@ -48,7 +48,9 @@ def values(number: int) -> dict[str, Any]:
 
 
 def put(es: Elasticsearch, index: str, count: int) -> None:
-    """First 5 MB in a foreign field, then in a feature's own field, then as values in it; every tenth is an ordinary document."""
+    """First 5 MB in a foreign field, then in a feature's own field, then as values in it; every tenth is an ordinary
+    document.
+    """
     es.indices.create(
         index=index,
         mappings={"dynamic": False, "properties": properties([*FIELDS, REASON])},
@@ -72,13 +74,20 @@ def count(es: Elasticsearch, index: str, *queries: dict[str, Any]) -> int:
 def test_large_documents_do_not_fill_the_watchers_memory(
     engine: str, engine_url: str, namespace: str, service: str, tmp_path: Path
 ) -> None:
-    """What the model does not read is left in the engine; what it reads and is too large fails, and nothing stays pending."""
+    """What the model does not read is left in the engine; what it reads and is too large fails, and nothing stays
+    pending.
+    """
     index = f"flows-{namespace}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment = {
-        **inherited, "ELASTICSEARCH_URL": engine_url, "OVERSIGHT_INDEX": index, "OVERSIGHT_ENRICH_URL": service,
-        "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_STATE": str(tmp_path), "OVERSIGHT_WATCH_HEARTBEAT_S": "0",
-    }  # fmt: skip
+        **inherited,
+        "ELASTICSEARCH_URL": engine_url,
+        "OVERSIGHT_INDEX": index,
+        "OVERSIGHT_ENRICH_URL": service,
+        "OVERSIGHT_NAMESPACE": namespace,
+        "OVERSIGHT_STATE": str(tmp_path),
+        "OVERSIGHT_WATCH_HEARTBEAT_S": "0",
+    }
     patient: dict[str, Any] = {
         "request_timeout": WAIT_S,
         "max_retries": 50,

@@ -144,8 +144,11 @@ def test_a_cut_connection_is_a_fault_to_the_client_and_done_or_not(
 ) -> None:
     with proxied(ground.url) as proxy, Elasticsearch(proxy.url, max_retries=0) as es:
         cuts: dict[str, Damage] = {
-            "before": cut_before, "in the request": cut_in_request(proxy), "in the answer": cut_in_answer, "after": cut_after,
-        }  # fmt: skip
+            "before": cut_before,
+            "in the request": cut_in_request(proxy),
+            "in the answer": cut_in_answer,
+            "after": cut_after,
+        }
         injector = Injector([cuts[name]], seed=1, most=1)
         proxy.fault = injector
         operations: list[dict[str, Any]] = [{"index": {"_index": ground.index, "_id": "two"}}, {"text": "x" * 5_000}]

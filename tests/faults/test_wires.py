@@ -36,7 +36,7 @@ from tests.faults.injector import (
     half,
     hang,
     hang_after,
-)  # fmt: skip
+)
 from tests.faults.processes import Watcher
 from tests.faults.scale import MARKS, NOW, on
 from tests.faults.trial import Trial

@@ -1,4 +1,6 @@
-"""Two installations for each engine, in which all golden cases run: those of `flow/` under a model without content columns."""
+"""Two installations for each engine, in which all golden cases run: those of `flow/` under a model without content
+columns.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from functools import cache
 import pytest
 from elasticsearch import Elasticsearch
 
-from es_pipelines.provision import provision, remove
+from es_pipelines.provision.apply import provision, remove
 from tests.pipelines import FLOW, KDD99
 from tests.waiting import WAIT_S
 

@@ -3,10 +3,10 @@
     GROUP/CASE.log             a raw line, shipped as `message`  ┐
     GROUP/CASE.json            a document as a shipper sends it  ┴─▶ GROUP/CASE-expected.json   (null: dropped)
 
-The model reads all 41 columns of KDD, in the group `flow` the 28 without the content columns. What is in `limits` meets the
-limits of a real engine, which the embedded one has not; there `{"<repeated>": [value, count]}` stands for a long list.
-In `rewrites` are stored documents that run through again under the name of their backing index.
-`make golden` rewrites what is expected; the diff is the review.
+The model reads all 41 columns of KDD, in the group `flow` the 28 without the content columns. What is in `limits` meets
+the limits of a real engine, which the embedded one has not; there `{"<repeated>": [value, count]}` stands for a long
+list. In `rewrites` are stored documents that run through again under the name of their backing index. `make golden`
+rewrites what is expected; the diff is the review.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
-from es_pipelines.capabilities import ask
-from es_pipelines.failures import CODES
-from es_pipelines.parameters import pipeline_id
+from contract.documents.fields import stream_name
+from es_pipelines.cluster.capabilities import ask
+from es_pipelines.definition.failures import CODES
+from es_pipelines.definition.parameters import pipeline_id
 from tests.golden.conftest import FLOW_GROUP, GOLDEN_NAMESPACE, namespace_of
 from tests.pipelines import comparable, creations, simulate
 
@@ -176,7 +176,9 @@ def test_no_event_is_refused_and_all_can_be_found(provisioned_streams: Elasticse
 
 
 def test_what_our_shippers_send_takes_the_short_way(provisioned: Elasticsearch) -> None:
-    """A field that `es_pipelines/plain.py` does not know makes every event of a shipper some ten times as expensive."""
+    """A field that `es_pipelines/definition/plain_row.py` does not know makes every event of a shipper some ten times
+    as expensive.
+    """
     ours = {
         path.stem: event(path) for path in INPUTS if path.parent.name == "shippers" and path.stem.startswith("ours-")
     }

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from oversight import confined, embedded
-from oversight.children import Children, end_leftovers
-from oversight.ports import free_port
+from oversight.demo import confined, embedded
+from oversight.demo.children import Children, end_leftovers
+from oversight.demo.ports import free_port
 from tests.waiting import WAIT_S
 
 
@@ -62,7 +62,9 @@ def test_the_engine_has_its_folder_no_environment_and_loopback_alone(
 
 @needs_landlock
 def test_a_confined_program_reads_writes_and_reaches_nothing_else(tmp_path: Path) -> None:
-    """A shell in the place of the engine tries what an attacker would; each way is tried without the confinement as well."""
+    """A shell in the place of the engine tries what an attacker would; each way is tried without the confinement as
+    well.
+    """
     folder, outside = tmp_path / "own", tmp_path / "outside"
     folder.mkdir()
     outside.mkdir()
@@ -85,9 +87,11 @@ def test_a_confined_program_reads_writes_and_reaches_nothing_else(tmp_path: Path
             assert free.returncode == 0, (way, free.stderr)
             (outside / "new").unlink(missing_ok=True)
             held = subprocess.run(
-                [sys.executable, "-m", "oversight.confined", str(port), str(folder), *words],
-                capture_output=True, check=False, timeout=WAIT_S,
-            )  # fmt: skip
+                [sys.executable, "-m", "oversight.demo.confined", str(port), str(folder), *words],
+                capture_output=True,
+                check=False,
+                timeout=WAIT_S,
+            )
             assert (held.returncode == 0) == (way == "own"), (way, held.stdout, held.stderr)
             assert not (outside / "new").exists()
             assert held.stdout.startswith(b"confined by Landlock"), held
@@ -97,10 +101,25 @@ def test_a_confined_program_reads_writes_and_reaches_nothing_else(tmp_path: Path
 def test_a_confined_engine_listens_on_its_own_port_and_no_other(tmp_path: Path) -> None:
     allowed, other = free_port(), free_port()
     done = subprocess.run(
-        [sys.executable, "-m", "oversight.confined", str(allowed), str(tmp_path), str(embedded.binary()), "start", "--only",
-         "elasticsearch", "--elasticsearch-port", str(other), "--data-dir", str(tmp_path)],
-        capture_output=True, check=False, timeout=WAIT_S,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "oversight.demo.confined",
+            str(allowed),
+            str(tmp_path),
+            str(embedded.binary()),
+            "start",
+            "--only",
+            "elasticsearch",
+            "--elasticsearch-port",
+            str(other),
+            "--data-dir",
+            str(tmp_path),
+        ],
+        capture_output=True,
+        check=False,
+        timeout=WAIT_S,
+    )
     assert done.returncode != 0
     assert b"ermission" in done.stderr + done.stdout, done
 

@@ -1,4 +1,6 @@
-"""A test run leaves no process behind: real runs of pytest that are killed, that hang, and that end with servers running."""
+"""A test run leaves no process behind: real runs of pytest that are killed, that hang, and that end with servers
+running.
+"""
 
 from __future__ import annotations
 
@@ -95,9 +97,13 @@ class Run:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OVERSIGHT_"))}
         plugins = ("-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:schemathesis", "-p", "no:cacheprovider")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", *plugins, *options, "test_it.py"], cwd=self._folder, text=True,
-            env={**kept, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [sys.executable, "-m", "pytest", "-q", *plugins, *options, "test_it.py"],
+            cwd=self._folder,
+            text=True,
+            env={**kept, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         return self.process
 
     def pids(self, name: str) -> list[int]:

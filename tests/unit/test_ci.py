@@ -76,8 +76,11 @@ def test_the_whole_run_prints_what_happened_and_ends_by_it(
         program.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
         program.chmod(0o755)
     done = subprocess.run(
-        [ROOT / ".ci" / "run"], capture_output=True, text=True, check=False,
+        [ROOT / ".ci" / "run"],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-    )  # fmt: skip
+    )
     assert done.returncode == code, done.stderr
     assert said in done.stdout + done.stderr

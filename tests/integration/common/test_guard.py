@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from common.brake import FREE
+from common.access.failed_attempts import FREE
 from tests.artifacts import HEALTHY, write_model
 from tests.integration.console.installations import console, environment
 from tests.servers import running
@@ -105,8 +105,13 @@ def test_a_short_token_is_refused_where_other_machines_can_try(tmp_path: Path, c
     model = write_model(tmp_path / "model.onnx")
     done = subprocess.run(
         [sys.executable, "-m", "oversight", command, "--bind", f"{ALL}:0", "--model", str(model)],
-        env=environment(tmp_path, {**NOBODY, setting: "a"}), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=WAIT_S,
-    )  # fmt: skip
+        env=environment(tmp_path, {**NOBODY, setting: "a"}),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
     assert done.returncode == 64, done.stderr
     assert f"{setting} has 1 characters" in done.stderr
     assert "openssl rand -hex 32" in done.stderr
@@ -121,20 +126,23 @@ def open_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield service.url
 
 
-@pytest.mark.parametrize(("headers", "status"), [
-    ({}, 200),
-    ({"Host": "localhost:8600"}, 200),
-    ({"Host": "[::1]:8600"}, 200),
-    ({"Host": "enrich:8600"}, 200),
-    ({"Host": "Enrich.Example."}, 200),
-    ({"Host": "evil.example"}, 421),
-    ({"Host": "10.0.0.1:8600"}, 421),
-    ({"Host": ""}, 421),
-    ({"Origin": "http://evil.example"}, 403),
-    ({"Origin": "null"}, 403),
-    ({"Origin": "http://127.0.0.1:1"}, 403),
-    ({"Origin": "https://enrich.example"}, 200),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8600"}, 200),
+        ({"Host": "[::1]:8600"}, 200),
+        ({"Host": "enrich:8600"}, 200),
+        ({"Host": "Enrich.Example."}, 200),
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "10.0.0.1:8600"}, 421),
+        ({"Host": ""}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Origin": "https://enrich.example"}, 200),
+    ],
+)
 def test_without_a_token_a_page_of_another_site_gets_nothing(
     open_service: str, headers: dict[str, str], status: int
 ) -> None:

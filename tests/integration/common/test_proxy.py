@@ -1,4 +1,6 @@
-"""Behind a real nginx: what it says of its clients is believed where it is trusted, and refused in words where it is not."""
+"""Behind a real nginx: what it says of its clients is believed where it is trusted, and refused in words where it is
+not.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from benchmarks.common.silent import silent_clients
-from common.limits import Limits
+from common.server.limits import Limits
 from tests.artifacts import HEALTHY, HOT, write_model
 from tests.certificates import OPENSSL, certify
 from tests.integration.console.installations import console

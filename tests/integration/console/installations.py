@@ -18,15 +18,15 @@ import psutil
 from elasticsearch import Elasticsearch
 
 from benchmarks.console.made import beat, documents, heartbeat, load
-from console.engine import Engine
-from console.place import Place
-from contract.fields import FIELDS, properties
-from contract.heartbeats import heartbeat_body, heartbeat_index
-from es_pipelines.provision import provision, remove
-from es_pipelines.resources import model_fields
-from oversight import cluster
+from console.panels.indices import Place
+from console.panels.searches import Engine
+from contract.documents.fields import FIELDS, properties
+from contract.documents.heartbeats import heartbeat_body, heartbeat_index
+from es_pipelines.provision.apply import provision, remove
+from es_pipelines.resources.desired import model_fields
+from oversight.client import cluster
 from tests.servers import stop
-from tests.unit.console.panels import contract
+from tests.unit.console.panel_samples import contract
 from tests.waiting import WAIT_S, until
 
 DOCUMENTS = 800
@@ -74,7 +74,8 @@ def installation(url: str, *, hostile: bool = False, n: int = DOCUMENTS, stream:
         url: the engine.
         hostile: values among them that a page must not run or be broken by.
         n: how many documents.
-        stream: provisioned as a user does it; else a plain index with the same mapping, for an engine without pipelines.
+        stream: provisioned as a user does it; else a plain index with the same mapping, for an engine without
+        pipelines.
     """
     namespace, end = f"c{uuid.uuid4().hex[:12]}", datetime.now(UTC)
     index = None if stream else f"console-test-{namespace}"
@@ -115,9 +116,13 @@ def console(folder: Path, *options: str, **settings: str) -> Iterator[Console]:
     command = [sys.executable, "-m", "oversight", "console", *bind, *options]
     with log.open("wb") as output:
         process = psutil.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder,
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
             env=environment(folder, settings),
-        )  # fmt: skip
+        )
     try:
         assert until(lambda: bool(ready_at(log)) or process.poll() is not None), "the console did not start"
         assert process.poll() is None, log.read_text(encoding="utf-8")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from console.rows import Row
-from console.scope import Scope
-from contract.documents import lookup_clear
-from kibana.panels import Cases, Panel, Terms, Times
-from kibana.where import All, AnyOf, Between, Exists, Is, Not, Where
+from console.panels.rows import Row
+from console.panels.scope import Scope
+from contract.documents.paths import lookup_clear
+from kibana.panels.conditions import All, AnyOf, Between, Exists, Is, Not, Where
+from kibana.panels.declarations import Cases, Panel, Terms, Times
 
 Document = Mapping[str, Any]
 

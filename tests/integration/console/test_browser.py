@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser, expect
 
 from benchmarks.console.made import HOSTILE
-from contract.fields import stream_name
+from contract.documents.fields import stream_name
 from tests.browser import Visit, visit
 from tests.integration.console.audit import AUDIT, CONTRASTS, DRAWN
 from tests.integration.console.installations import Console, Installation
@@ -31,9 +31,11 @@ def visitor(browser: Browser) -> Iterator[Visit]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_panel_draws(visitor: Visit, shown: Console, name: str) -> None:
-    """Marks and names on the axes in every chart, rows in every table, a number in every figure; no complaint of the browser.
+    """Marks and names on the axes in every chart, rows in every table, a number in every figure; no complaint of the
+    browser.
 
-    And it can be used without seeing it: names, headings, landmarks, table headers. Every text has a contrast of 4.5 to 1.
+    And it can be used without seeing it: names, headings, landmarks, table headers. Every text has a contrast of 4.5 to
+    1.
     """
     visitor.go(f"{shown.url}{PAGES[name]}?{RANGE}")
     panels = visitor.evaluate(DRAWN)

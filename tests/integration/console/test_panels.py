@@ -11,18 +11,18 @@ import pytest
 from elasticsearch import Elasticsearch
 from werkzeug.datastructures import MultiDict
 
-from console.board import page
-from console.chart import draws
-from console.engine import lacks_percentiles
-from console.query import body
-from console.rows import OTHERS, rows_of
-from console.scope import asked, scope_of
+from console.panels.board import page
+from console.panels.chart import draws
+from console.panels.query import body
+from console.panels.rows import OTHERS, rows_of
+from console.panels.scope import asked, scope_of
+from console.panels.searches import lacks_percentiles
+from contract.documents.fields import ENRICHED, FAILED, PENDING
 from contract.errors import EngineUnavailableError
-from contract.fields import ENRICHED, FAILED, PENDING
-from kibana.panels import Terms
+from kibana.panels.declarations import Terms
 from tests.integration.console import oracle
 from tests.integration.console.installations import DOCUMENTS, Installation, installation
-from tests.unit.console.panels import all_panels, shown
+from tests.unit.console.panel_samples import all_panels, shown
 
 ENGINES = [
     "embedded",
@@ -51,9 +51,13 @@ def test_a_page_is_answered_whole(filled: Installation, name: str) -> None:
     """No panel is refused, and none is empty of which the dashboard says that it never is."""
     board = PAGES[name]
     found = page(
-        filled.engine(), board, asked(MultiDict([("from", "now-2d")]), board), place=filled.place, colours=shown().boards.colours,
+        filled.engine(),
+        board,
+        asked(MultiDict([("from", "now-2d")]), board),
+        place=filled.place,
+        colours=shown().boards.colours,
         now_ms=filled.now_ms,
-    )  # fmt: skip
+    )
     panels = {panel["id"]: panel for panel in found["panels"]}
     assert {key: panel["problem"] for key, panel in panels.items() if panel["problem"]} == {}
     assert [panel["id"] for panel in found["panels"] if panel["state"] != "ok"] == []

@@ -1,4 +1,6 @@
-"""The pictures of the README: made by `make screens`, which keeps them in docs/images; a test run keeps them in build/screens."""
+"""The pictures of the README: made by `make screens`, which keeps them in docs/images; a test run keeps them in
+build/screens.
+"""
 
 from __future__ import annotations
 

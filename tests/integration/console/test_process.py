@@ -68,14 +68,17 @@ def test_the_charts_script_is_made_once_and_kept(running: Console) -> None:
     assert len(packed) < 0.4 * len(plain)
 
 
-@pytest.mark.parametrize(("raw", "status"), [
-    (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
-    (b"GET / HTTP/1.1\r\n\r\n", 421),
-    (b"POST /api/pages/oversight HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 405),
-    (b"TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
-    (b"GET /static/x/%2e%2e/%2e%2e/app.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
-    (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+        (b"GET / HTTP/1.1\r\n\r\n", 421),
+        (b"POST /api/pages/oversight HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 405),
+        (b"TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        (b"GET /static/x/%2e%2e/%2e%2e/app.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+    ],
+)
 def test_what_a_browser_of_ours_does_not_send_is_refused(running: Console, raw: bytes, status: int) -> None:
     """Other names, other methods, other files, too much."""
     found, body = ask(running, raw)
@@ -102,8 +105,13 @@ def test_what_would_be_unsafe_or_wrong_is_said_before_the_start(
     """One line, exit 64."""
     done = subprocess.run(
         [sys.executable, "-m", "oversight", "console", *options],
-        env=environment(tmp_path, {**NOBODY, **settings}), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=WAIT_S,
-    )  # fmt: skip
+        env=environment(tmp_path, {**NOBODY, **settings}),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
     assert done.returncode == 64, done.stderr
     assert words in done.stderr
     assert done.stderr.count("\n") == 1

@@ -1,4 +1,6 @@
-"""What the page says while there is nothing to show, nobody to ask, or nobody signed in; and a real installation behind it."""
+"""What the page says while there is nothing to show, nobody to ask, or nobody signed in; and a real installation behind
+it.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,16 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser, expect
 
-from es_pipelines.provision import provision, remove
-from oversight.ports import free_port
-from oversight.settings import DEFAULT_MODEL
+from es_pipelines.provision.apply import provision, remove
+from oversight.config.settings import DEFAULT_MODEL
+from oversight.demo.ports import free_port
 from sensor.simulation import simulate
 from sensor.writer import write
 from tests.browser import visit
 from tests.integration.console.audit import DRAWN
 from tests.integration.console.installations import Installation, console, environment
 from tests.servers import enrich_service
-from tests.unit.console.panels import contract
+from tests.unit.console.panel_samples import contract
 from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.browser

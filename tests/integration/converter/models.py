@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from contract.artifact import Feature, Label, ModelContract
+from contract.artifact.contract import Feature, Label, ModelContract
 
 COLOURS = ("gr\u00fcn", "red", "white")
 BANKS = ("left", "right")

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from keras import layers
 
-from contract.artifact import METADATA_KEY, ModelContract
+from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.errors import ArtifactError, ConversionError, InputError
 from converter.check import codes
 from converter.convert import Converted, convert, read_contract
@@ -131,9 +131,21 @@ REFUSED = {
     "width": (lambda: one_input(7), contract(), r"shape \(n, 7\).*5 features.*expected \(n, 5\)"),
     "words": (lambda: two_inputs(n_words=4), contract(), r"'categorical' has the shape \(n, 4\).*2 string features"),
     "labels": (lambda: two_inputs(n_labels=4), contract(), r"probabilities have the shape \(n, 4\).*3 labels"),
-    "no novelty": (two_inputs, contract(threshold=0.5), r"1 outputs and the contract has a novelty threshold; expected 2"),
-    "no threshold": (lambda: two_inputs(novelty=True), contract(), r"2 outputs and the contract has no novelty threshold"),
-    "logits": (lambda: ending_in(layers.Dense(3)), contract(NUMERIC_ONLY), r"expected 0 to 1; end the model in a softmax"),
+    "no novelty": (
+        two_inputs,
+        contract(threshold=0.5),
+        r"1 outputs and the contract has a novelty threshold; expected 2",
+    ),
+    "no threshold": (
+        lambda: two_inputs(novelty=True),
+        contract(),
+        r"2 outputs and the contract has no novelty threshold",
+    ),
+    "logits": (
+        lambda: ending_in(layers.Dense(3)),
+        contract(NUMERIC_ONLY),
+        r"expected 0 to 1; end the model in a softmax",
+    ),
     "sigmoids": (
         lambda: ending_in(layers.Dense(3, activation="sigmoid")),
         contract(NUMERIC_ONLY),
@@ -156,7 +168,7 @@ REFUSED = {
         r"'categorical' has type string, expected numbers: words come in as codes",
     ),
     "unbuilt": (lambda: keras.Sequential([layers.Dense(3)]), contract(NUMERIC_ONLY), r"no inputs of a known shape"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

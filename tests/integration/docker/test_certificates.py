@@ -1,4 +1,6 @@
-"""The certificates of the compose file: one authority, a certificate for each server, renewed in time, never half written."""
+"""The certificates of the compose file: one authority, a certificate for each server, renewed in time, never half
+written.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The image's steps in a clean folder, and every service of ours as the compose file starts it, over TLS, with its own key.
+"""The image's steps in a clean folder, and every service of ours as the compose file starts it, over TLS, with its own
+key.
 
 Docker itself is not here: `tests.image` says what stands in for it. Elasticsearch is two engines behind one address
-(`tests.router`), because none at hand has both pipelines and security; Kibana is a server of ours (`tests.kibana_server`).
+(`tests.router`), because none at hand has both pipelines and security; Kibana is a server of ours
+(`tests.kibana_server`).
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ import psutil
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
-from es_pipelines.provision import remove
-from oversight.ports import free_port
+from contract.documents.fields import stream_name
+from es_pipelines.provision.apply import remove
+from oversight.demo.ports import free_port
 from tests.compose import mounts, read
 from tests.conftest import PASSWORD, ROOT
 from tests.image import Image, Machine, build, why_not
 from tests.kibana_server import fake_kibana
 from tests.router import routed
 from tests.waiting import WAIT_S, until
-from watcher.status import read_status
+from watcher.operations.status import read_status
 
 NAMESPACE = f"image{free_port()}"
 """Another one in each test run."""
@@ -65,7 +67,9 @@ def machine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def stack(machine: Machine, embedded_url: str, secured_url: str) -> Iterator[Machine]:
-    """The machine with `elasticsearch:9200` in it, speaking TLS; provisioned as the compose file does it, keys included."""
+    """The machine with `elasticsearch:9200` in it, speaking TLS; provisioned as the compose file does it, keys
+    included.
+    """
     with (
         routed(embedded_url, secured_url, certificates=_certificates(machine, "elasticsearch")) as url,
         machine.connected(9200, url.removeprefix("https://")),
@@ -93,7 +97,10 @@ def test_the_image_holds_the_program_its_model_and_its_scripts_and_no_more_of_th
 
 def test_a_container_can_write_its_volumes_and_tmp_and_nothing_else(machine: Machine) -> None:
     places = "/ /opt/venv /opt/docker /etc /certs /certs/public /usr /state /logs /tmp"
-    script = f"for at in {places}; do touch $at/x 2>/dev/null && echo $at; done; id -u; grep Cap /proc/self/status; touch /keys/shipper/x"
+    script = (
+        f"for at in {places}; do touch $at/x 2>/dev/null && echo $at; done; id -u; grep Cap "
+        "/proc/self/status; touch /keys/shipper/x"
+    )
     service = {**SERVICES["simulator"], "entrypoint": ["/bin/sh", "-c", script], "command": []}
     done = machine.run(service)
     writable, rest = done.stdout.split("10001\n")

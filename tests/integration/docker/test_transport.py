@@ -1,6 +1,7 @@
 """The transport layer of Elasticsearch, with the settings and certificates of docker-compose.yml: nobody gets in.
 
-A peer of the transport layer is a node and needs no password. So the attacker here has the certificate of another container.
+A peer of the transport layer is a node and needs no password. So the attacker here has the certificate of another
+container.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 from tests.compose import read
 from tests.conftest import PASSWORD, QUICK_JAVA, REAL_ENGINE, ROOT, why_no_real_engine
 from tests.waiting import WAIT_S
@@ -49,14 +50,23 @@ def transport(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         if name.startswith(("transport.", "xpack.security.transport."))
     ]
     environment = {
-        **QUICK_JAVA, **os.environ, "ENGINE": "elasticsearch", "SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD,
-        "HEAP": "512m", "NODE_SETTINGS": "\n".join(lines),
-    }  # fmt: skip
+        **QUICK_JAVA,
+        **os.environ,
+        "ENGINE": "elasticsearch",
+        "SECURITY": "1",
+        "ELASTIC_PASSWORD": PASSWORD,
+        "HEAP": "512m",
+        "NODE_SETTINGS": "\n".join(lines),
+    }
     try:
         done = subprocess.run(
             [REAL_ENGINE / "start.sh", str(free_port()), folder],
-            env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S,
-        )  # fmt: skip
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=WAIT_S,
+        )
         assert "READY" in done.stdout, done.stderr[-3000:]
         host, _, port = (folder / "logs" / "transport.ports").read_text(encoding="utf-8").split()[0].rpartition(":")
         yield host.strip("[]"), int(port)

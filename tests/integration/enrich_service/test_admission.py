@@ -15,10 +15,10 @@ import urllib3
 
 from contract.errors import EndpointUnavailableError
 from tests.artifacts import HEALTHY, HOT
-from tests.integration.enrich_service.http import JSON, ask, connect, read_all
+from tests.integration.enrich_service.requests import JSON, ask, connect, read_all
 from tests.servers import Service, running
 from tests.waiting import WAIT_S, until
-from watcher.enrich_client import EnrichClient
+from watcher.enrich.client import EnrichClient
 
 QUEUE, THREADS, DOCUMENTS = 3, 1, 2_000
 SLOW_PAGE = json.dumps({"documents": [{"id": "x", "source": HOT}] * DOCUMENTS}).encode()
@@ -48,7 +48,9 @@ def post(url: str) -> tuple[int, dict[str, str], Any, float]:
 
 def head(length: int, path: str = "/v1/enrich") -> bytes:
     """A request whose body is still to come."""
-    return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n".encode()
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
 
 
 def test_a_flood_is_answered_with_200_and_503_alone(small: Service) -> None:

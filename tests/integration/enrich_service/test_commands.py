@@ -10,8 +10,8 @@ from pathlib import Path
 
 import orjson
 
-from contract.kdd99 import COLUMNS
-from enrich_service.model_file import read
+from contract.kdd99.columns import COLUMNS
+from enrich_service.model.model_file import read
 from tests.artifacts import TURBINE, write_model
 from tests.waiting import WAIT_S
 
@@ -20,8 +20,12 @@ def oversight(*words: str, **environment: str) -> subprocess.CompletedProcess[st
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     return subprocess.run(
         [sys.executable, "-m", "oversight", *words],
-        env={**clean, **environment}, capture_output=True, text=True, timeout=WAIT_S, check=False,
-    )  # fmt: skip
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
 
 
 def test_the_model_is_told_to_a_script_whole(turbine_model: Path) -> None:
@@ -30,9 +34,12 @@ def test_the_model_is_told_to_a_script_whole(turbine_model: Path) -> None:
     ended = oversight("model", "--json", OVERSIGHT_MODEL=str(turbine_model))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert orjson.loads(ended.stdout) == {
-        "path": str(turbine_model), "id": "turbine", "version": file.version, "sha256": file.sha256,
+        "path": str(turbine_model),
+        "id": "turbine",
+        "version": file.version,
+        "sha256": file.sha256,
         "contract": TURBINE.to_dict(),
-    }  # fmt: skip
+    }
 
 
 def test_the_model_is_told_to_a_person_in_tables(turbine_model: Path) -> None:

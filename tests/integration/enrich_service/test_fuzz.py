@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.enrich_service import fuzz
-from enrich_service.openapi_schemas import example_source, example_tensors
+from enrich_service.http.openapi_schemas import example_source, example_tensors
 from tests.artifacts import TURBINE
-from tests.integration.enrich_service.http import ask
+from tests.integration.enrich_service.requests import ask
 from tests.servers import Service, running
 
 ROUNDS = 12

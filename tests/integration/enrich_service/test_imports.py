@@ -10,7 +10,9 @@ import pytest
 from tests.waiting import WAIT_S
 
 
-@pytest.mark.parametrize("module", ["enrich_service.server", "enrich_service.model_file", "oversight.commands.serve"])
+@pytest.mark.parametrize(
+    "module", ["enrich_service.server", "enrich_service.model.model_file", "oversight.commands.serve"]
+)
 def test_the_parent_never_imports_onnx_runtime(module: str) -> None:
     """Importing it starts a thread; a child forked after that waits for the thread for ever when it ends."""
     code = f"import sys, {module}; print([name for name in ('onnxruntime', 'numpy', 'flask') if name in sys.modules])"

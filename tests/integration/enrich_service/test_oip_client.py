@@ -10,7 +10,7 @@ from tritonclient.http import InferenceServerClient, InferInput, InferRequestedO
 from tritonclient.utils import InferenceServerException
 
 from tests.artifacts import HEALTHY, HOT
-from tests.integration.enrich_service.http import ask
+from tests.integration.enrich_service.requests import ask
 from tests.servers import Service
 
 NUMERIC = np.array([[61.5, 1.2], [125.0, 1.5]], np.float32)
@@ -68,9 +68,13 @@ def test_the_client_selects_an_output_of_a_version(client: InferenceServerClient
     """And may pack its request."""
     (version,) = client.get_model_metadata("turbine")["versions"]
     answer = client.infer(
-        "turbine", inputs(), model_version=version, request_compression_algorithm="gzip", headers=dict(TYPED),
+        "turbine",
+        inputs(),
+        model_version=version,
+        request_compression_algorithm="gzip",
+        headers=dict(TYPED),
         outputs=[InferRequestedOutput("novelty", binary_data=False)],
-    )  # fmt: skip
+    )
     assert answer.as_numpy("novelty").shape == (2,)
     assert answer.as_numpy("probabilities") is None
     assert answer.get_response()["model_version"] == version

@@ -1,4 +1,6 @@
-"""The running service against its own description: schemathesis sends what the description allows, and what it does not."""
+"""The running service against its own description: schemathesis sends what the description allows, and what it does
+not.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,9 @@ include-path-regex = "/infer$"
 negative_data_rejection.expected-statuses = ["4xx"]
 positive_data_acceptance.enabled = false
 """
-"""A body over a limit of the description is 413, which is a refusal as well. No schema can say that the data of a tensor
-has as many values as its shape, so most of what the schema of an inference allows is refused."""
+"""A body over a limit of the description is 413, which is a refusal as well. No schema can say that the data of a
+tensor has as many values as its shape, so most of what the schema of an inference allows is refused.
+"""
 MIN_CASES = 600
 
 
@@ -33,13 +36,29 @@ def test_the_service_is_as_it_describes_itself(turbine_model: Path, tmp_path: Pa
         workers = service.workers()
         ended = subprocess.run(
             [
-                sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml",
-                "run", f"{service.url}/openapi.json", "--header", "Authorization: Bearer hush",
-                "--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--generation-deterministic",
-                "--continue-on-failure", "--no-color",
+                sys.executable,
+                "-m",
+                "schemathesis.cli",
+                "--config-file",
+                "schemathesis.toml",
+                "run",
+                f"{service.url}/openapi.json",
+                "--header",
+                "Authorization: Bearer hush",
+                "--phases",
+                "examples,coverage,fuzzing",
+                "--max-examples",
+                "8",
+                "--generation-deterministic",
+                "--continue-on-failure",
+                "--no-color",
             ],
-            cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
         assert ended.returncode == 0, ended.stdout[-4000:]
         generated, passed = re.findall(r"(\d+) generated, (\d+) passed", ended.stdout)[0]
         assert int(passed) == int(generated) >= MIN_CASES

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.enrich_service.faithful import N_ROWS, Faithfulness, measure
-from contract.kdd99 import UNKNOWN_LABEL
-from enrich_service.artifact import load
-from oversight.settings import DEFAULT_MODEL
-from training.data import read
+from contract.kdd99.columns import UNKNOWN_LABEL
+from enrich_service.model.artifact import load
+from oversight.config.settings import DEFAULT_MODEL
+from training.data.records import read
 
 pytestmark = pytest.mark.data
 

@@ -16,9 +16,9 @@ import urllib3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 from tests.artifacts import HEALTHY, HOT, STRANGE, write_model
-from tests.integration.enrich_service.http import JSON, ask, connect, send_raw
+from tests.integration.enrich_service.requests import JSON, ask, connect, send_raw
 from tests.servers import Service, running
 from tests.waiting import WAIT_S, until
 
@@ -34,8 +34,12 @@ def start(*options: str, **environment: str) -> subprocess.CompletedProcess[str]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     return subprocess.run(
         [sys.executable, "-m", "oversight", "serve", *options],
-        env={**clean, **environment}, capture_output=True, text=True, timeout=WAIT_S, check=False,
-    )  # fmt: skip
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
 
 
 def cpu_s(service: Service) -> float:
@@ -145,19 +149,23 @@ def test_a_client_that_sends_far_too_much_still_reads_why(guarded: Service) -> N
         (b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", 431),
         (
-            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: -5\r\n\r\n",
+            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+            b"application/json\r\nContent-Length: -5\r\n\r\n",
             400,
         ),
         (
-            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+            b"application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             400,
         ),
         (
-            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: magic\r\n\r\n",
+            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+            b"application/json\r\nTransfer-Encoding: magic\r\n\r\n",
             400,
         ),
         (
-            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{",
+            b"POST /v1/enrich HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+            b"application/json\r\nContent-Length: 50\r\n\r\n{",
             400,
         ),
     ],

@@ -26,11 +26,11 @@ from onnx import numpy_helper
 
 from benchmarks.artifact.guard_fuzz import Piece, parse, varint, write
 from benchmarks.enrich_service.swap_bench import Load, expectation, request_body, switch, told
-from contract.artifact import METADATA_KEY, VERSION_DIGITS
-from enrich_service.model_file import read
-from enrich_service.pointer import POINTER, Pointer, read_pointer, version_path, write_pointer
+from contract.artifact.contract import METADATA_KEY, VERSION_DIGITS
+from enrich_service.model.model_file import read
+from enrich_service.model.pointer import POINTER, Pointer, read_pointer, version_path, write_pointer
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, write_model
-from tests.integration.enrich_service.http import ask
+from tests.integration.enrich_service.requests import ask
 from tests.servers import Service, running
 from tests.waiting import WAIT_S, until
 
@@ -412,7 +412,11 @@ def test_a_file_is_read_again_at_a_hangup_and_pinned_digests_hold(tmp_path: Path
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     ended = subprocess.run(
         [sys.executable, "-m", "oversight", "serve", "--model", str(files[2]), "--bind", "127.0.0.1:0"],
-        env={**clean, **pinned}, capture_output=True, text=True, timeout=WAIT_S, check=False,
-    )  # fmt: skip
+        env={**clean, **pinned},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
     assert (ended.returncode, ended.stderr.count("\n")) == (64, 1)
     assert "is not in OVERSIGHT_MODEL_SHA256" in ended.stderr

@@ -14,12 +14,12 @@ from benchmarks.enrich_service import fuzz, fuzz_tls
 from contract.errors import EndpointUnavailableError
 from tests.artifacts import HEALTHY, TURBINE
 from tests.certificates import certify, needs_openssl
-from tests.integration.enrich_service.http import send_raw
+from tests.integration.enrich_service.requests import send_raw
 from tests.integration.enrich_service.test_server import start
 from tests.servers import Service, running
 from tests.waiting import until
-from watcher.answers import Answer
-from watcher.enrich_client import EnrichClient
+from watcher.enrich.client import EnrichClient
+from watcher.enrich.responses import Answer
 
 pytestmark = needs_openssl
 NAMES = ("server", "next", "client", "stranger")
@@ -36,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(model: Path, folder: Path, used: str) -> Iterator[Service]:
-    """`oversight serve` that speaks TLS and wants to see a client's certificate; its own is a copy by the name of `used`."""
+    """`oversight serve` that speaks TLS and wants to see a client's certificate; its own is a copy by the name of
+    `used`.
+    """
     for kind in ("pem", "key"):
         shutil.copy(folder / f"server.{kind}", folder / f"{used}.{kind}")
     env = {
@@ -100,12 +102,20 @@ def test_what_is_no_tls_harms_nobody(secure: Service, folder: Path) -> None:
 
 
 def test_no_kind_of_client_harms_the_service(secure: Service, folder: Path) -> None:
-    """Garbage, halves of handshakes, plain bytes within TLS: the same worker, the same memory, no word of it in the log."""
+    """Garbage, halves of handshakes, plain bytes within TLS: the same worker, the same memory, no word of it in the
+    log.
+    """
     assert secure.tls is not None
     report = fuzz.run(
-        secure.url, secure.workers, secure.log, rounds=10, warm_rounds=5, seed=2026,
-        kinds=fuzz_tls.clients(secure.tls), contract=TURBINE,
-    )  # fmt: skip
+        secure.url,
+        secure.workers,
+        secure.log,
+        rounds=10,
+        warm_rounds=5,
+        seed=2026,
+        kinds=fuzz_tls.clients(secure.tls),
+        contract=TURBINE,
+    )
     assert report.faults == []
     assert {name: kind.requests for name, kind in report.kinds.items()} == dict.fromkeys(report.kinds, 10)
     assert ask(secure, folder).model.id == "turbine"

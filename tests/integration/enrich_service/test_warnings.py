@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from contract.artifact import ModelContract
-from enrich_service.artifact import read_contract
-from oversight.settings import DEFAULT_MODEL
+from contract.artifact.contract import ModelContract
+from enrich_service.model.artifact import read_contract
+from oversight.config.settings import DEFAULT_MODEL
 from tests.conftest import ROOT
-from tests.integration.enrich_service.http import ask
+from tests.integration.enrich_service.requests import ask
 from tests.servers import enrich_service
 
 EXAMPLE: dict[str, Any] = orjson.loads((ROOT / "docs" / "examples" / "enrich-request.json").read_bytes())

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
-from es_pipelines.provision import provision, remove
+from contract.documents.fields import stream_name
+from es_pipelines.provision.apply import provision, remove
 from tests.pipelines import KDD99, LINE, creations, simulate
 from tests.waiting import WAIT_S
 

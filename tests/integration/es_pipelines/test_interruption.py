@@ -16,12 +16,12 @@ import pytest
 from elastic_transport import ConnectionError as TransportConnectionError
 from elasticsearch import Elasticsearch
 
-from contract.artifact import Feature
-from contract.fields import stream_name
-from es_pipelines.kinds import Action
-from es_pipelines.plan import apply
-from es_pipelines.provision import provision, remove
-from es_pipelines.removal import plan_removal
+from contract.artifact.contract import Feature
+from contract.documents.fields import stream_name
+from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.plan import apply
+from es_pipelines.provision.removal import plan_removal
+from es_pipelines.resources.kind import Action
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import FLOW, KDD99, LINE, creations
 from tests.provisioning import WritesCounted, state
@@ -56,7 +56,9 @@ def _cut_off(url: str, after: int, run: Callable[[Elasticsearch], object]) -> bo
 
 
 def test_provisioning_is_finished_after_every_single_write(embedded_url: str, namespace: str) -> None:
-    """For every n: interrupted after n writes, the second run ends as an uninterrupted one, and the third writes nothing."""
+    """For every n: interrupted after n writes, the second run ends as an uninterrupted one, and the third writes
+    nothing.
+    """
     with Elasticsearch(embedded_url) as es:
         provision(es, KDD99, namespace=namespace)
         whole = state(es, namespace)
@@ -139,8 +141,11 @@ def test_a_process_that_is_killed_between_two_writes_leaves_work_for_the_next(
     environment = {**os.environ, "ELASTICSEARCH_URL": proxy.url, "OVERSIGHT_NAMESPACE": namespace}
     process = subprocess.Popen(
         [sys.executable, "-m", "oversight", "provision"],
-        env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
     def kill_at_the_first_template(call: Call, forward: Callable[[], Reply]) -> Reply:
         answer = forward()

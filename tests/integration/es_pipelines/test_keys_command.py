@@ -1,4 +1,6 @@
-"""`oversight provision --keys` as a user types it. Two real engines behind one address have together what Elasticsearch has."""
+"""`oversight provision --keys` as a user types it. Two real engines behind one address have together what Elasticsearch
+has.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 from elasticsearch import Elasticsearch
 
-from es_pipelines.key_text import read_key
-from es_pipelines.provision import remove
-from es_pipelines.roles import PARTS, role_name
+from es_pipelines.provision.apply import remove
+from es_pipelines.security.key_text import read_key
+from es_pipelines.security.roles import PARTS, role_name
 from oversight.commands.provision import command
 from tests.conftest import PASSWORD
 from tests.router import routed

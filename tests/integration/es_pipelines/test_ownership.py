@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.alerts import alerts_index
 from contract.distribution import own_version
-from contract.fields import stream_name
-from contract.heartbeats import heartbeat_index
-from es_pipelines.capabilities import Capabilities, takes_failure_store, takes_lifecycle
-from es_pipelines.kinds import Action, Installation, Resource, Step
-from es_pipelines.plan import Plan, apply, make_plan, survey
-from es_pipelines.provision import provision, remove
-from es_pipelines.registered import KINDS
-from es_pipelines.removal import plan_removal
-from es_pipelines.resources import resources
+from contract.documents.alerts import alerts_index
+from contract.documents.fields import stream_name
+from contract.documents.heartbeats import heartbeat_index
+from es_pipelines.cluster.capabilities import Capabilities, takes_failure_store, takes_lifecycle
+from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.plan import Plan, apply, make_plan, survey
+from es_pipelines.provision.removal import plan_removal
+from es_pipelines.resources.all_kinds import KINDS
+from es_pipelines.resources.desired import resources
+from es_pipelines.resources.kind import Action, Installation, Resource, Step
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99, LINE, creations
 from tests.provisioning import state
@@ -48,7 +48,9 @@ def _steps(es: Elasticsearch, namespace: str, *, retention: str | None, force: b
 
 @pytest.mark.elasticsearch
 def test_elasticsearch_gives_back_templates_that_are_still_ours(elasticsearch_url: str, namespace: str) -> None:
-    """It adds defaults, writes settings as text, and takes lifecycle and failure store: all that is no edit, and an edit is."""
+    """It adds defaults, writes settings as text, and takes lifecycle and failure store: all that is no edit, and an
+    edit is.
+    """
     name = f"oversight-stream-{namespace}"
     with Elasticsearch(elasticsearch_url) as es:
         try:
@@ -74,7 +76,8 @@ def test_elasticsearch_gives_back_templates_that_are_still_ours(elasticsearch_ur
 
 @pytest.fixture
 def with_lifecycle(embedded_url: str, namespace: str) -> Iterator[tuple[Elasticsearch, dict[str, Any]]]:
-    """An engine that answers for a data stream's lifecycle and options as Elasticsearch documents it, and what it holds.
+    """An engine that answers for a data stream's lifecycle and options as Elasticsearch documents it, and what it
+    holds.
 
     No engine here has these routes; the templates beside them are really stored.
     """
@@ -178,7 +181,9 @@ def _stream(es: Elasticsearch, namespace: str) -> str:
 
 
 def test_a_removal_leaves_nothing_of_an_installation_without_events(es: Elasticsearch, installation: str) -> None:
-    """Provisioned in the wrong place, it is gone again; what was there before is as before, another installation as well."""
+    """Provisioned in the wrong place, it is gone again; what was there before is as before, another installation as
+    well.
+    """
     other = f"{installation}x"
     provision(es, KDD99, namespace=other)
     try:

@@ -43,9 +43,7 @@ def kibana() -> Iterator[FakeKibana]:
 
 
 @pytest.fixture
-def run(
-    kibana: FakeKibana, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ran]:  # fmt: skip
+def run(kibana: FakeKibana, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """`oversight kibana ...` against that server."""
     monkeypatch.setenv("KIBANA_URL", kibana.url)
     for name in ("API_KEY", "API_KEY_FILE", "USERNAME", "PASSWORD"):

@@ -1,4 +1,6 @@
-"""`oversight kibana import` and `remove` against a server of ours that follows Kibana's documented routes; no Kibana runs here."""
+"""`oversight kibana import` and `remove` against a server of ours that follows Kibana's documented routes; no Kibana
+runs here.
+"""
 
 from __future__ import annotations
 
@@ -230,7 +232,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("error", "said"), REFUSED, ids=[error["type"] for error, _ in REFUSED])
 def test_an_object_that_kibana_does_not_take_is_named(
     kibana: FakeKibana, run: Run, error: dict[str, Any], said: str
-) -> None:  # fmt: skip
+) -> None:
     one = {"type": "dashboard", "id": "d", "meta": {}, "error": error}
     kibana.failing["_import"] = 200, {"success": False, "successCount": 0, "errors": [one, one]}
     ran = run("import")
@@ -288,14 +290,18 @@ def test_the_counts_that_discover_saves_are_no_edit(kibana: FakeKibana, run: Run
 
 BROKEN = {"type": "dashboard", "id": "d", "error": {"statusCode": 500, "message": "shard"}}
 ANSWERS: dict[str, tuple[str, Any, str]] = {
-    "too new": ("_import", failure(422, 'Document "d" belongs to a more recent version'), "answered 422 to importing objects: "),
+    "too new": (
+        "_import",
+        failure(422, 'Document "d" belongs to a more recent version'),
+        "answered 422 to importing objects: ",
+    ),
     "too large": ("_import", failure(413, "Payload too large"), "accepts no file of this size (413)"),
     "nothing": ("_import", (200, None), "gave no reason"),
     "html": ("_bulk_get", (200, "<html>"), "answered without 'saved_objects'"),
     "broken object": ("_bulk_get", (200, {"saved_objects": [BROKEN]}), "cannot read dashboard d: 'shard'"),
     "overloaded": ("_import", (503, None), "is not ready or overloaded (503) for importing objects"),
     "no kibana": ("/api/status", (404, {"error": "no handler found"}), "it is not Kibana"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ANSWERS)

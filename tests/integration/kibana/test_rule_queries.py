@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import FIELDS, properties, stream_name
-from kibana.alert_items import alert_items, item_id
-from kibana.objects import Names
+from contract.documents.fields import FIELDS, properties, stream_name
+from kibana.saved_objects.alert_items import alert_items, item_id
+from kibana.saved_objects.objects import Names
 from tests.artifacts import TURBINE
 from tests.kibana_contracts import shipped_contract
 from tests.kibana_rules import ALL, firing

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from contract.alerts import FIELDS as ALERT_FIELDS
-from contract.documents import leaves
-from kibana.alert_items import alert_items, item_id
-from kibana.objects import Names
+from contract.documents.alerts import FIELDS as ALERT_FIELDS
+from contract.documents.paths import leaves
+from kibana.saved_objects.alert_items import alert_items, item_id
+from kibana.saved_objects.objects import Names
 from tests.integration.kibana.conftest import Ran
 from tests.kibana_contracts import shipped_contract
 from tests.kibana_server import FakeKibana, failure
@@ -50,7 +50,7 @@ def test_rules_and_connectors_are_made_and_again_nothing_changes(kibana: FakeKib
 
 def test_a_rule_that_somebody_edited_is_kept_and_ours_stands_beside_it_switched_off(
     kibana: FakeKibana, run: Run
-) -> None:  # fmt: skip
+) -> None:
     run("rules")
     edit(kibana, lambda rule: rule["params"].update(threshold=[9]))
     assert actions(run("rules", "--json"))[SEVERE] == "kept"

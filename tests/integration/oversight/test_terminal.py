@@ -1,4 +1,6 @@
-"""Commands as processes, at a terminal and in a pipe: nothing that others wrote reaches the terminal as a control character."""
+"""Commands as processes, at a terminal and in a pipe: nothing that others wrote reaches the terminal as a control
+character.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
+from contract.documents.fields import stream_name
 from tests.waiting import WAIT_S
 
 ESC = "\x1b]0;owned\x07\x9b8m\u202e"
@@ -78,8 +80,13 @@ def in_a_pipe(words: list[str], environment: dict[str, str], folder: Path) -> tu
     """What a command prints, standard error included."""
     done = subprocess.run(
         [sys.executable, "-m", "oversight", *words],
-        env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=WAIT_S,
-    )  # fmt: skip
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=WAIT_S,
+    )
     return done.stdout.decode(), done.returncode
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.kdd99 import COLUMNS
+from contract.kdd99.columns import COLUMNS
 from sensor import history, recent
 from sensor.connection import REJECT_ERRORS, SYN_ERRORS
 
@@ -64,7 +64,9 @@ def shares(rows: Rows) -> dict[str, float]:
             rows, "dst_host_count", "dst_host_srv_count", "dst_host_same_srv_rate", history.WINDOW_CONNECTIONS
         ),
         "the host's own service is in dst_host_srv_count": float(
-            np.mean(rows["dst_host_srv_count"] + 1e-9 >= (rows["dst_host_same_srv_rate"] - HALF) * rows["dst_host_count"])
+            np.mean(
+                rows["dst_host_srv_count"] + 1e-9 >= (rows["dst_host_same_srv_rate"] - HALF) * rows["dst_host_count"]
+            )
         ),
         "a full host fills dst_host_srv_count alone": _full_host(rows),
         "diff_srv_rate counts different services": _different(rows, "diff_srv_rate", "count", "same_srv_rate"),
@@ -72,7 +74,7 @@ def shares(rows: Rows) -> dict[str, float]:
             rows, "dst_host_diff_srv_rate", "dst_host_count", "dst_host_same_srv_rate"
         ),
         "serror and rerror as in sensor.connection": _error_classes(rows),
-    }  # fmt: skip
+    }
 
 
 def refuted(rows: Rows) -> dict[str, float]:

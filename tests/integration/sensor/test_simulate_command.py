@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from elasticsearch import ApiError, Elasticsearch
 
-from contract.fields import stream_name
-from contract.kdd99 import COLUMNS, LABELS
+from contract.documents.fields import stream_name
+from contract.kdd99.columns import COLUMNS, LABELS
 from tests.here import oversight_here
 from tests.waiting import WAIT_S, until
 
@@ -112,9 +112,12 @@ def stream(es: Elasticsearch, namespace: str) -> Iterator[str]:
     mappings = {"dynamic": False, "properties": {"event": {"properties": {"original": keyword}}}}
     settings = {"index.default_pipeline": f"oversight-sim-{namespace}", "number_of_replicas": 0}
     es.indices.put_index_template(
-        name=f"oversight-sim-{namespace}", index_patterns=[name], priority=1000, data_stream={},
+        name=f"oversight-sim-{namespace}",
+        index_patterns=[name],
+        priority=1000,
+        data_stream={},
         template={"settings": settings, "mappings": mappings},
-    )  # fmt: skip
+    )
     yield name
     with contextlib.suppress(ApiError):
         es.indices.delete_data_stream(name=name)

@@ -14,10 +14,10 @@ import psutil
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
-from oversight.settings import DEFAULT_MODEL
+from contract.documents.fields import stream_name
+from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
-from tests.integration.ship.wire import Proxy
+from tests.integration.es_pipelines.ship.wire import Proxy
 from tests.pipelines import LINE
 from tests.servers import enrich_service, stop
 from tests.waiting import WAIT_S, until

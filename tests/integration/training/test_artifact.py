@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from contract.kdd99 import CATEGORICAL, COLUMNS, FAMILIES, LABELS, NUMERIC, field_of
-from oversight.settings import DEFAULT_MODEL
+from contract.kdd99.columns import CATEGORICAL, COLUMNS, FAMILIES, LABELS, NUMERIC, field_of
+from oversight.config.settings import DEFAULT_MODEL
 from tests.conftest import ROOT
 from tests.integration.training.golden import ANSWERS, records
-from training.evaluate import open_artifact, predict
+from training.evaluation.evaluate import open_artifact, predict
 
 SESSION, CONTRACT = open_artifact(DEFAULT_MODEL)
 FOLDER = DEFAULT_MODEL.parent

@@ -15,10 +15,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from contract.artifact import METADATA_KEY, ModelContract
+from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.errors import InputError
 from oversight.commands.convert import beside
-from oversight.settings import DEFAULT_MODEL
+from oversight.config.settings import DEFAULT_MODEL
 from tests.here import oversight_here
 from tests.unit.training.samples import lines, write
 from tests.waiting import WAIT_S
@@ -44,9 +44,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
     data = write(folder / "small.csv", lines(1_200))
     other = write(folder / "other.csv", [*lines(60), lines(1)[0].rsplit(",", 1)[0] + ",mailbomb."])
     words = (
-        "train", "--data", data, "--seed", 3, "--output", folder / "model", "--keep-keras", folder / "kept.keras",
-        "--check-data", other, "--json",
-    )  # fmt: skip
+        "train",
+        "--data",
+        data,
+        "--seed",
+        3,
+        "--output",
+        folder / "model",
+        "--keep-keras",
+        folder / "kept.keras",
+        "--check-data",
+        other,
+        "--json",
+    )
     return folder, oversight(*words)
 
 
@@ -58,8 +68,12 @@ def test_train_writes_artifact_report_and_card_and_says_so_as_json(
     assert run.returncode == 0, run.stderr
     made = json.loads(run.stdout)
     assert sorted(path.name for path in (folder / "model").iterdir()) == [
-        "MODEL_CARD.md", "contract.json", "model.keras", "model.onnx", "report.json",
-    ]  # fmt: skip
+        "MODEL_CARD.md",
+        "contract.json",
+        "model.keras",
+        "model.onnx",
+        "report.json",
+    ]
     assert made["also_checked"]["other.csv"]["labels_that_differ"] == 0
     assert made["also_checked"]["other.csv"]["rows"] > 30
     assert made["size_bytes"] == (folder / "model" / "model.onnx").stat().st_size
@@ -89,8 +103,15 @@ def test_the_kept_keras_model_converts_with_the_contract_to_the_same_answers(
     (tmp_path / "contract.json").write_text(session.get_modelmeta().custom_metadata_map[METADATA_KEY], encoding="utf-8")
     output = tmp_path / "again" / "model.onnx"
     run = oversight_here(
-        "convert", "--model", folder / "kept.keras", "--contract", tmp_path / "contract.json", "--output", output, "--json"
-    )  # fmt: skip
+        "convert",
+        "--model",
+        folder / "kept.keras",
+        "--contract",
+        tmp_path / "contract.json",
+        "--output",
+        output,
+        "--json",
+    )
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["agreement"]["labels_that_differ"] == 0
     rng = np.random.default_rng(0)
@@ -153,7 +174,8 @@ def test_convert_without_a_trained_model_says_what_to_do(tmp_path: Path) -> None
     run = oversight_here("convert", cwd=tmp_path)
     assert run.returncode == 1
     assert run.stderr == (
-        "oversight: build/ holds no trained model (build/*/model.keras); run `oversight train` first, or name a model with --model\n"
+        "oversight: build/ holds no trained model (build/*/model.keras); run `oversight train` first, or "
+        "name a model with --model\n"
     )
     assert not list(tmp_path.iterdir())
     with pytest.raises(
@@ -182,7 +204,8 @@ def test_without_tensorflow_the_command_that_installs_it_is_named(command: str, 
     run = oversight(command, *words, before="sys.modules['tensorflow'] = None")
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
-        "oversight: this command needs the package 'tensorflow', which is not installed; run: pip install 'oversight-enrich[train]'"
+        "oversight: this command needs the package 'tensorflow', which is not installed; run: pip install "
+        "'oversight-enrich[train]'"
     )
 
 
@@ -198,8 +221,14 @@ def test_convert_refuses_a_file_that_is_no_model_with_one_line(tmp_path: Path) -
     (tmp_path / "contract.json").write_text(json.dumps(contract), encoding="utf-8")
     (tmp_path / "model.keras").write_text("text")
     run = oversight_here(
-        "convert", "--model", tmp_path / "model.keras", "--contract", tmp_path / "contract.json", "--output", tmp_path / "o.onnx"
-    )  # fmt: skip
+        "convert",
+        "--model",
+        tmp_path / "model.keras",
+        "--contract",
+        tmp_path / "contract.json",
+        "--output",
+        tmp_path / "o.onnx",
+    )
     assert run.returncode == 1
     assert "is no Keras model" in run.stderr
     assert run.stderr.count("\n") == 1
@@ -209,15 +238,26 @@ def test_convert_refuses_a_file_that_is_no_model_with_one_line(tmp_path: Path) -
 def test_evaluate_scores_the_shipped_artifact_without_tensorflow_or_scikit_learn(tmp_path: Path) -> None:
     """Keys are those that scripts read; the heavy libraries are not even imported."""
     data = write(tmp_path / "rows.csv", lines(300))
-    heavy = "print(sorted({'tensorflow', 'keras', 'sklearn', 'pandas', 'onnx', 'flask'} & set(sys.modules)), file=sys.stderr)"
+    heavy = (
+        "print(sorted({'tensorflow', 'keras', 'sklearn', 'pandas', 'onnx', 'flask'} & set(sys.modules)), "
+        "file=sys.stderr)"
+    )
     run = oversight("evaluate", "--data", data, "--json", after=heavy)
     assert run.returncode == 0, run.stderr
     assert run.stderr == "[]\n"
     figures = json.loads(run.stdout)
     assert list(figures)[:10] == [
-        "rows", "accuracy_23", "macro_f1_23", "kdd_cost", "family_accuracy", "family_recall", "normal_alert_rate",
-        "normal_flag_rate", "ece_family", "unseen",
-    ]  # fmt: skip
+        "rows",
+        "accuracy_23",
+        "macro_f1_23",
+        "kdd_cost",
+        "family_accuracy",
+        "family_recall",
+        "normal_alert_rate",
+        "normal_flag_rate",
+        "ece_family",
+        "unseen",
+    ]
     assert figures["rows"] == 300
 
 

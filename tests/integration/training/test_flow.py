@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from contract.kdd99 import COLUMNS, CONTENT, FLOW
+from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
 from tests.here import oversight_here
 from tests.unit.training.samples import lines, write
-from training.evaluate import open_artifact
+from training.evaluation.evaluate import open_artifact
 
 
 def emptied(text: str) -> str:

@@ -9,22 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from oversight.models_page import PAGE, Shipped, page
+from docs.generate.models_page import PAGE, Shipped, page
 from tests.conftest import ROOT
 from tests.waiting import WAIT_S
-from training.evaluate import open_artifact
-from training.feature_sets import SETS
+from training.data.feature_sets import SETS
+from training.evaluation.evaluate import open_artifact
 
 FIGURES = {
-    "rows": 10, "accuracy_23": 0.5, "macro_f1_23": None, "family_accuracy": 0.5, "kdd_cost": 0.25,
-    "normal_alert_rate": 0.01, "normal_flag_rate": 0.02, "ece_family": 0.03, "family_recall": {"normal": 0.98765},
+    "rows": 10,
+    "accuracy_23": 0.5,
+    "macro_f1_23": None,
+    "family_accuracy": 0.5,
+    "kdd_cost": 0.25,
+    "normal_alert_rate": 0.01,
+    "normal_flag_rate": 0.02,
+    "ece_family": 0.03,
+    "family_recall": {"normal": 0.98765},
     "unseen": {"worm": {"rows": 2, "flagged": 1}, "saint": {"rows": 4, "flagged": 4}},
-}  # fmt: skip
+}
 TRAINING = {"data": "train.gz", "held_out_vectors": 2_000, "distinct_vectors": 10_000, "contradictory_vectors": 2}
 
 
 def check(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "oversight.models_page", "--check", "--data", *map(str, words)]
+    command = [sys.executable, "-m", "docs.generate.models_page", "--check", "--data", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=WAIT_S)
 
 
@@ -42,7 +49,7 @@ def test_a_page_that_says_otherwise_is_noticed(tmp_path: Path) -> None:
     before = PAGE.read_bytes()
     done = check(tmp_path / "other.csv")
     assert done.returncode == 1
-    assert "run python -m oversight.models_page --data" in done.stderr
+    assert "run python -m docs.generate.models_page --data" in done.stderr
     assert PAGE.read_bytes() == before
 
 

@@ -1,4 +1,6 @@
-"""`oversight evaluate --retrain` as a person types it: a whole study of a small file in seconds, interrupted and gone on with."""
+"""`oversight evaluate --retrain` as a person types it: a whole study of a small file in seconds, interrupted and gone
+on with.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ from oversight.commands.retrain import Plan, Retraining, read_material
 from tests.here import oversight_here
 from tests.integration.training.test_commands import oversight
 from tests.unit.training.samples import lines, write
-from training.data import Source
-from training.feature_sets import SETS
+from training.data.feature_sets import SETS
+from training.data.records import Source
 
 NAMES = ["seed-0", "fold-0", "anchor", "seed-1", "fold-1"]
 
@@ -25,9 +27,25 @@ def study(
     folder: Path, *words: object, run: Callable[..., subprocess.CompletedProcess[str]] = oversight_here
 ) -> subprocess.CompletedProcess[str]:
     return run(
-        "evaluate", "--retrain", "--data", folder / "train.csv", "--test", folder / "test.csv", "--seeds", 2, "--folds", 2,
-        "--anchor", "--output", folder / "out", "--recipe", "epochs=4", "--recipe", "batch_size=64", *words,
-    )  # fmt: skip
+        "evaluate",
+        "--retrain",
+        "--data",
+        folder / "train.csv",
+        "--test",
+        folder / "test.csv",
+        "--seeds",
+        2,
+        "--folds",
+        2,
+        "--anchor",
+        "--output",
+        folder / "out",
+        "--recipe",
+        "epochs=4",
+        "--recipe",
+        "batch_size=64",
+        *words,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +95,12 @@ def test_an_interrupted_study_trains_only_what_is_missing_and_ends_with_the_same
     folder, run = first
     trainings = folder / "out" / "trainings"
     assert sorted(path.name for path in trainings.iterdir()) == [
-        "anchor.json", "fold-0-of-2.json", "fold-1-of-2.json", "seed-0.json", "seed-1.json",
-    ]  # fmt: skip
+        "anchor.json",
+        "fold-0-of-2.json",
+        "fold-1-of-2.json",
+        "seed-0.json",
+        "seed-1.json",
+    ]
     (trainings / "anchor.json").unlink()
     whole = (trainings / "seed-1.json").read_text(encoding="utf-8")
     (trainings / "seed-1.json").write_text(whole[: len(whole) // 2], encoding="utf-8")
@@ -128,7 +150,7 @@ def test_another_recipe_makes_another_result(first: tuple[Path, subprocess.Compl
         (("--retrain", "--test", "x", "--train-data", "y"), "--train-data is for scoring an artifact"),
         (("--retrain", "--test", "x", "--recipe", "epochs=many"), "expected NAME=NUMBER"),
     ],
-)  # fmt: skip
+)
 def test_options_that_do_not_fit_are_wrong_use(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
     """Exit 2, before anything is read."""
     write(tmp_path / "rows.csv", lines(5))

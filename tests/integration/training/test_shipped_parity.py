@@ -14,12 +14,12 @@ from converter.convert import convert, read_contract
 from converter.keras_file import load
 from converter.rows import Rows
 from converter.signature import signature_of
-from oversight.settings import DEFAULT_MODEL
-from training.data import Records, Source, read, select
-from training.detail import detail, twins_of_normal
-from training.evaluate import evaluate, open_artifact, predict
-from training.feature_sets import SETS
-from training.split import split
+from oversight.config.settings import DEFAULT_MODEL
+from training.data.feature_sets import SETS
+from training.data.records import Records, Source, read, select
+from training.data.split import split
+from training.evaluation.detail import detail, twins_of_normal
+from training.evaluation.evaluate import evaluate, open_artifact, predict
 
 SESSION, CONTRACT = open_artifact(DEFAULT_MODEL)
 
@@ -40,7 +40,8 @@ def folder_of(name: str) -> Path:
     folder = DEFAULT_MODEL.parent.parent / name
     if not (folder / "model.keras").exists():
         pytest.skip(
-            f"models/{name} was made before `oversight train` kept model.keras; train it again with --output models/{name}"
+            f"models/{name} was made before `oversight train` kept model.keras; train it again with --output "
+            f"models/{name}"
         )
     return folder
 
@@ -84,7 +85,7 @@ def test_the_held_out_figures_can_be_measured_again_from_the_data(training: tupl
 
 @pytest.mark.data
 def test_the_shipped_artifact_holds_all_musts_on_the_test_file_together(tested: Records) -> None:
-    """On attacks that training never saw too; `training.goals` has the table."""
+    """On attacks that training never saw too; `training.evaluation.goals` has the table."""
     predictions = predict(SESSION, CONTRACT, tested)
     details = detail(tested, predictions, CONTRACT, twins_of_normal(tested))
     figures = evaluate(tested, predictions, CONTRACT) | details

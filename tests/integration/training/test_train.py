@@ -8,14 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from contract.kdd99 import CATEGORICAL, COLUMNS, LABELS
+from contract.kdd99.columns import CATEGORICAL, COLUMNS, LABELS
 from tests.integration.training.stepwise import uncompiled
 from tests.unit.training.samples import lines, write
-from training.data import Source, read
-from training.describe import contract_of
-from training.encoding import codes
-from training.fit import Recipe, Trained, best_temperature, train
-from training.split import Parts, split
+from training.data.encoding import codes
+from training.data.records import Source, read
+from training.data.split import Parts, split
+from training.fit.train import Recipe, Trained, best_temperature, train
+from training.report.describe import contract_of
 
 RECIPE = Recipe(epochs=12, patience=12, batch_size=64)
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import FIELDS, properties, stream_name
-from es_pipelines.provision import provision, remove
+from contract.documents.fields import FIELDS, properties, stream_name
+from es_pipelines.provision.apply import provision, remove
 from tests.artifacts import HEALTHY, HOT, TURBINE, WORN, write_model
 from tests.integration.watcher.proxy import FaultProxy, proxied
 from tests.servers import enrich_service
@@ -21,9 +21,16 @@ from watcher.config import Totals, WatchConfig
 from watcher.loop import run
 
 FAST = WatchConfig(
-    index="", enrich_url="", page_size=50, poll_interval_s=0.05, backoff_s=0.05, max_backoff_s=0.2, once=True,
-    once_tries=3, request_timeout_s=5.0,
-)  # fmt: skip
+    index="",
+    enrich_url="",
+    page_size=50,
+    poll_interval_s=0.05,
+    backoff_s=0.05,
+    max_backoff_s=0.2,
+    once=True,
+    once_tries=3,
+    request_timeout_s=5.0,
+)
 """Waits that are short, because the servers are near."""
 ENGINES = (
     "embedded",
@@ -161,11 +168,14 @@ def event(number: int = 0, **more: Any) -> dict[str, Any]:
     """A pending document of the turbine, healthy, hot or worn in turn."""
     return {
         "@timestamp": f"2026-01-01T00:00:{number % 60:02d}.000Z",
-        "event": {"original": f"raw line {number}", "ingested": f"2026-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}.000Z"},
+        "event": {
+            "original": f"raw line {number}",
+            "ingested": f"2026-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}.000Z",
+        },
         "oversight": {"status": "pending"},
         **(HEALTHY, HOT, WORN)[number % 3],
         **more,
-    }  # fmt: skip
+    }
 
 
 def events(count: int) -> dict[str, dict[str, Any]]:

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from contract.documents.fields import stream_name
 from contract.errors import InputError
-from contract.fields import stream_name
-from es_pipelines.kinds import Action
-from es_pipelines.parameters import PIPELINES, pipeline_id
-from es_pipelines.provision import Wish, plan, provision, remove
+from es_pipelines.definition.parameters import PIPELINES, pipeline_id
+from es_pipelines.provision.apply import Wish, plan, provision, remove
+from es_pipelines.resources.kind import Action
 from tests.artifacts import TURBINE
 from tests.integration.watcher.conftest import Place, WithPipelines
 from tests.waiting import WAIT_S
-from watcher.labels import Exported, rows
-from watcher.trust import SIGNS, forged, require_guard
-from watcher.verdict import Verdict, judge
+from watcher.operations.labels import Exported, rows
+from watcher.operations.trust import SIGNS, forged, require_guard
+from watcher.operations.verdict import Verdict, judge
 
 HOT_LINE = "125,steady,1.5"
 FUTURE = "2999-01-01T00:00:00.000Z"
@@ -40,23 +40,58 @@ OURS: dict[str, Any] = {
 EVENT = {"kind": "alert", "ingested": FUTURE, "severity": 99, "risk_score": 99.0}
 FEATURES = {"turbine": {"temperature_c": 61.5, "vibration_mm_s": 1.2, "state": {"mode": "steady"}}}
 FORGED: dict[str, dict[str, Any]] = {
-    "nested": {"message": HOT_LINE, "oversight": OURS, "event": EVENT, "rule": {"name": "x"}, "threat": {"framework": "x"}},
-    "dotted": {"message": HOT_LINE, **{f"oversight.{name}": value for name, value in OURS.items()}, "event.kind": "alert"},
-    "leaves dotted": {
-        "message": HOT_LINE, "oversight.status": "enriched", "oversight.prediction.label": "healthy", "event.ingested": FUTURE,
-        **{f"oversight.feedback.{name}": value for name, value in VERDICT.items()}, "rule.name": "x",
+    "nested": {
+        "message": HOT_LINE,
+        "oversight": OURS,
+        "event": EVENT,
+        "rule": {"name": "x"},
+        "threat": {"framework": "x"},
     },
-    "mixed": {"message": HOT_LINE, "oversight": {"feedback.verdict": "false_positive", "status": "enriched"},
-              "oversight.feedback": VERDICT, "oversight.model.version": "0123456789ab"},
+    "dotted": {
+        "message": HOT_LINE,
+        **{f"oversight.{name}": value for name, value in OURS.items()},
+        "event.kind": "alert",
+    },
+    "leaves dotted": {
+        "message": HOT_LINE,
+        "oversight.status": "enriched",
+        "oversight.prediction.label": "healthy",
+        "event.ingested": FUTURE,
+        **{f"oversight.feedback.{name}": value for name, value in VERDICT.items()},
+        "rule.name": "x",
+    },
+    "mixed": {
+        "message": HOT_LINE,
+        "oversight": {"feedback.verdict": "false_positive", "status": "enriched"},
+        "oversight.feedback": VERDICT,
+        "oversight.model.version": "0123456789ab",
+    },
     "a list": {"message": HOT_LINE, "oversight": [OURS, OURS]},
     "lists within": {"message": HOT_LINE, "oversight": {**OURS, "feedback": [VERDICT], "status": ["enriched"]}},
     "a text": {"message": HOT_LINE, "oversight": "enriched"},
-    "a copy": {"event": {**EVENT, "original": HOT_LINE}, "oversight": OURS, **FEATURES, "@timestamp": "2026-01-01T00:00:00.000Z"},
-    "a rescored copy": {"event": {**EVENT, "original": HOT_LINE}, "oversight": {**OURS, "status": "pending"}, **FEATURES},
+    "a copy": {
+        "event": {**EVENT, "original": HOT_LINE},
+        "oversight": OURS,
+        **FEATURES,
+        "@timestamp": "2026-01-01T00:00:00.000Z",
+    },
+    "a rescored copy": {
+        "event": {**EVENT, "original": HOT_LINE},
+        "oversight": {**OURS, "status": "pending"},
+        **FEATURES,
+    },
     "a failed copy": {"event": {**EVENT, "original": HOT_LINE}, "oversight": {**OURS, "status": "failed"}, **FEATURES},
-    "fields without a line": {"oversight": OURS, "event": EVENT, "turbine": {**FEATURES["turbine"], "temperature_c": 125}},
-    "the pipelines' notes": {"message": HOT_LINE, "_oversight": {"rewrite": True, "stored": True, "flat": {}}, "oversight": OURS},
-}  # fmt: skip
+    "fields without a line": {
+        "oversight": OURS,
+        "event": EVENT,
+        "turbine": {**FEATURES["turbine"], "temperature_c": 125},
+    },
+    "the pipelines' notes": {
+        "message": HOT_LINE,
+        "_oversight": {"rewrite": True, "stored": True, "flat": {}},
+        "oversight": OURS,
+    },
+}
 NEVER = {"prediction", "model", "feedback", "alert", "shadow", "suppressed", "suppressed_by"}
 
 
@@ -127,12 +162,15 @@ class TestNewDocuments(WithPipelines):
         """Before there was a guard, or where somebody switched it off."""
         require_guard(stream.es, stream.index)
         stream.es.indices.put_settings(index=stream.index, settings={"index.final_pipeline": "_none"})
-        ship(stream, [
-            {**FEATURES, "oversight": {"status": "enriched", "prediction": {"label": "healthy"}}},
-            {**FEATURES, "oversight": {**OURS, "feedback": {"verdict": "false_positive", "by": "ann"}}},
-            {**FEATURES, "oversight": {"status": "pending", "feedback": VERDICT}},
-            {**FEATURES, "oversight": OURS},
-        ])  # fmt: skip
+        ship(
+            stream,
+            [
+                {**FEATURES, "oversight": {"status": "enriched", "prediction": {"label": "healthy"}}},
+                {**FEATURES, "oversight": {**OURS, "feedback": {"verdict": "false_positive", "by": "ann"}}},
+                {**FEATURES, "oversight": {"status": "pending", "feedback": VERDICT}},
+                {**FEATURES, "oversight": OURS},
+            ],
+        )
         with pytest.raises(InputError, match=r"the final pipeline is not Oversight's.*--unguarded"):
             list(rows(stream.es, stream.index, TURBINE, Exported()))
         assert [(sign, number) for sign, number in forged(stream.es, stream.index)] == [(sign, 1) for sign in SIGNS]
@@ -169,10 +207,15 @@ class TestDataStream:
     def test_the_request_that_check_prints_finds_what_it_counted(self, opensearch_stream: Place) -> None:
         es, stream = opensearch_stream.es, opensearch_stream.index
         es.indices.put_settings(index=stream, settings={"index.final_pipeline": "_none"})
-        ship(opensearch_stream, [
-            {"oversight": {"status": "enriched"}}, {"oversight": {"status": "pending", "feedback": VERDICT}},
-            {"oversight": {**OURS, "feedback": {"verdict": "false_positive", "at": FUTURE}}}, {"oversight": OURS},
-        ])  # fmt: skip
+        ship(
+            opensearch_stream,
+            [
+                {"oversight": {"status": "enriched"}},
+                {"oversight": {"status": "pending", "feedback": VERDICT}},
+                {"oversight": {**OURS, "feedback": {"verdict": "false_positive", "at": FUTURE}}},
+                {"oversight": OURS},
+            ],
+        )
         for sign, number in forged(es, stream):
             method, path = sign.request(stream).split(" ", 1)
             found = es.perform_request(method, f"/{path}", headers={"accept": "application/json"}).body
@@ -191,12 +234,16 @@ class TestDataStream:
         hot = [doc_id for doc_id, hit in before.items() if hit["_source"]["oversight"]["status"] == "enriched"]
         judge(es, stream.index, hot[0], Verdict("true_positive", "ann"), labels=TURBINE.labels)
         before = stream.all()
-        script = {"source": "ctx._source.tags = ['seen']; if (ctx._source.event.original.contains('~')) "
-                  "{ ctx._source.event.original = ctx._source.event.original.replace('~', ',') }"}  # fmt: skip
+        script = {
+            "source": "ctx._source.tags = ['seen']; if (ctx._source.event.original.contains('~')) "
+            "{ ctx._source.event.original = ctx._source.event.original.replace('~', ',') }"
+        }
         answer = es.perform_request(
-            "POST", f"/{stream.index}/_update_by_query?refresh=true", body={"script": script},
+            "POST",
+            f"/{stream.index}/_update_by_query?refresh=true",
+            body={"script": script},
             headers={"accept": "application/json", "content-type": "application/json"},
-        )  # fmt: skip
+        )
         assert answer.body["updated"] == 3
         after = stream.all()
         assert len({hit["_index"] for hit in after.values()}) == 2
@@ -233,9 +280,11 @@ class TestDataStream:
                 text = re.sub(r"(logs-oversight\.connection|oversight-router)-default", rf"\1-{namespace}", text)
                 path = path.replace("logs-oversight.connection-default", stream.index)
                 es.perform_request(
-                    method, f"{path}?refresh=true" if path == "/_reindex" else path, body=json.loads(text),
+                    method,
+                    f"{path}?refresh=true" if path == "/_reindex" else path,
+                    body=json.loads(text),
                     headers={"accept": "application/json", "content-type": "application/json"},
-                )  # fmt: skip
+                )
             assert stream.sources()[doc_id] == original
             assert plan(es, Wish(TURBINE, namespace))[0].writes == []
             require_guard(es, stream.index)
@@ -271,9 +320,11 @@ class TestDataStream:
 def reindex(es: Elasticsearch, source: str, target: str, op: str) -> None:
     body = {"source": {"index": source}, "dest": {"index": target, "op_type": op}}
     es.perform_request(
-        "POST", "/_reindex?refresh=true", body=body,
+        "POST",
+        "/_reindex?refresh=true",
+        body=body,
         headers={"accept": "application/json", "content-type": "application/json"},
-    )  # fmt: skip
+    )
 
 
 def recipe() -> list[tuple[str, str, Any]]:

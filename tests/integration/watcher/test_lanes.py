@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from contract.heartbeats import heartbeat_index
+from contract.documents.heartbeats import heartbeat_index
 from tests.integration.watcher.conftest import Place, events
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.waiting import WAIT_S, wait_until
 from watcher.config import Outcome
-from watcher.heartbeat import read_heartbeats
-from watcher.slices import Slice
+from watcher.monitor.heartbeat import read_heartbeats
+from watcher.read.slices import Slice
 
 
 @pytest.fixture

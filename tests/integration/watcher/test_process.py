@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from oversight.ports import free_port
+from oversight.demo.ports import free_port
 from tests.integration.watcher.conftest import Place, event, events
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
 from tests.waiting import WAIT_S, wait_until
-from watcher.enrich_client import STOP_GRACE_S
+from watcher.enrich.client import STOP_GRACE_S
 
 
 @pytest.fixture
@@ -50,9 +50,13 @@ class Command:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "oversight", *words], env=self.environment, cwd=self.folder,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "oversight", *words],
+            env=self.environment,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         with self.start(*words) as process:

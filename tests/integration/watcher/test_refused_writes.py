@@ -157,7 +157,10 @@ def test_a_field_of_theirs_where_an_object_of_ours_belongs_is_never_replaced(
 def test_a_feature_that_is_no_text_fails_alone(place: Place, service: str, engine_url: str) -> None:
     """Half a surrogate pair is JSON to Elasticsearch and to nobody else; the rest of the page goes on."""
     place.put(events(20))
-    body = rb'{"oversight":{"status":"pending"},"turbine":{"temperature_c":60,"vibration_mm_s":1,"state":{"mode":"\ud800"}}}'
+    body = (
+        rb'{"oversight":{"status":"pending"},"turbine":{"temperature_c":60,"vibration_mm_s":1,'
+        rb'"state":{"mode":"\ud800"}}}'
+    )
     url = f"{engine_url}/{place.index}/_doc/half?refresh=true"
     request = urllib.request.Request(url, data=body, method="PUT", headers={"content-type": "application/json"})
     try:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from contract.documents import leaves
-from enrich_service.model_file import read
-from enrich_service.pointer import Pointer, version_path, write_pointer
+from contract.documents.paths import leaves
+from enrich_service.model.model_file import read
+from enrich_service.model.pointer import Pointer, version_path, write_pointer
 from tests.artifacts import TURBINE, write_model
-from tests.integration.enrich_service.http import ask
+from tests.integration.enrich_service.requests import ask
 from tests.integration.watcher.conftest import Place, events
 from tests.servers import enrich_service
 from tests.waiting import until
-from watcher.actions import TAKEN_BACK_ELSEWHERE, TAKEN_BACK_HERE
-from watcher.poll import EARLIER_FIELDS
+from watcher.read.poll import EARLIER_FIELDS
+from watcher.write.actions import TAKEN_BACK_ELSEWHERE, TAKEN_BACK_HERE
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""A page that is too slow, or one document on which the service fails, keeps nothing else waiting. One engine is enough."""
+"""A page that is too slow, or one document on which the service fails, keeps nothing else waiting. One engine is
+enough.
+"""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.fields import stream_name
-from es_pipelines.parameters import pipeline_id
-from es_pipelines.provision import provision, remove
+from contract.documents.fields import stream_name
+from es_pipelines.definition.parameters import pipeline_id
+from es_pipelines.provision.apply import provision, remove
 from tests.artifacts import TURBINE
 from tests.integration.watcher.conftest import Place
-from watcher.status import read_status
+from watcher.operations.status import read_status
 
 LINES = ("61.5,steady,1.2", "125,steady,1.5", "60,steady,22.5")
 """Healthy, overheating and worn, as a shipper sends them."""

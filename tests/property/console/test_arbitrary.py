@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from console.board import panel_data
-from console.chart import chart, draws
-from console.models import show
-from console.query import body
-from console.rows import rows_of
-from console.scope import asked, scope_of
-from console.story import story
-from console.text import LONGEST, label, visible
-from contract.artifact import ModelContract
+from console.events.safe_text import LONGEST, label, visible
+from console.events.story import story
+from console.panels.board import panel_data
+from console.panels.chart import chart, draws
+from console.panels.models import show
+from console.panels.query import body
+from console.panels.rows import rows_of
+from console.panels.scope import asked, scope_of
+from contract.artifact.contract import ModelContract
 from contract.errors import InputError
-from kibana.panels import Panel
+from kibana.panels.declarations import Panel
 from tests.kibana_contracts import CONTRACTS
-from tests.unit.console.panels import NOW_MS, SCOPE, all_panels, answer, contract, made_up, shown
+from tests.unit.console.panel_samples import NOW_MS, SCOPE, all_panels, answer, contract, made_up, shown
 
 PANELS = st.sampled_from([panel for _, panel in all_panels()])
 PAGES = st.sampled_from(shown().pages)

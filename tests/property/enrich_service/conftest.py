@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from enrich_service.app import create_app
-from enrich_service.artifact import load
 from enrich_service.config import AppConfig
-from enrich_service.enrich import Enricher
+from enrich_service.http.app import create_app
+from enrich_service.model.artifact import load
+from enrich_service.predict.enrich import Enricher
 from tests.artifacts import write_model
 
 

@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.documents import leaves, nest
-from contract.likely import as_word, from_stored
-from enrich_service.enrich import Document, Enricher
-from enrich_service.features import BLANKS
+from contract.documents.paths import leaves, nest
+from contract.documents.top_labels import as_word, from_stored
+from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.features import BLANKS
 from tests.artifacts import TURBINE
 
 NUMBERS = st.floats(-1e6, 1e6, width=32) | st.integers(-(10**6), 10**6)
@@ -24,10 +24,12 @@ WORDS = st.sampled_from(TURBINE.categorical[0].vocabulary) | st.text(min_size=1,
     lambda text: text.isascii() and text.strip(BLANKS) != ""
 )
 SOURCES = st.fixed_dictionaries(
-    {"turbine": st.fixed_dictionaries(
-        {"temperature_c": NUMBERS, "vibration_mm_s": NUMBERS, "state": st.fixed_dictionaries({"mode": WORDS})}
-    )}
-)  # fmt: skip
+    {
+        "turbine": st.fixed_dictionaries(
+            {"temperature_c": NUMBERS, "vibration_mm_s": NUMBERS, "state": st.fixed_dictionaries({"mode": WORDS})}
+        )
+    }
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

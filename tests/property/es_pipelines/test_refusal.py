@@ -12,9 +12,9 @@ from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract import kdd99
-from contract.fields import FIELDS, stream_name
-from es_pipelines.provision import provision, remove
+from contract.documents.fields import FIELDS, stream_name
+from contract.kdd99 import columns as kdd99
+from es_pipelines.provision.apply import provision, remove
 from tests.pipelines import KDD99, LINE, creations
 from tests.waiting import WAIT_S
 

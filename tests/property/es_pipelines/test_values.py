@@ -1,4 +1,5 @@
-"""One rule says what counts as a feature's value: the pipelines and the enrich service give the same verdict on every document.
+"""One rule says what counts as a feature's value: the pipelines and the enrich service give the same verdict on every
+document.
 
     document ─┬─▶ _ingest/pipeline/_simulate ──▶ stored document, or error.type ┐
               │                 └──────▶ POST /v1/enrich ──▶ fields ────────────┼─ the same code, or the same fields
@@ -21,7 +22,7 @@ from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from es_pipelines.provision import provision, remove
+from es_pipelines.provision.apply import provision, remove
 from tests.artifacts import TURBINE, write_model
 from tests.pipelines import simulate
 from tests.servers import enrich_service
@@ -29,10 +30,55 @@ from tests.waiting import WAIT_S
 
 NAMESPACE = f"values{uuid.uuid4().hex[:8]}"
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, 6, -1, 6.5, 1e38, 3.5e38, -1e39, "", " ", "6", " 6 ", "6.5e1", "1e999", "NaN", "Infinity", "-inf", "0x10",
-    "1,5", "1_000", "1.", ".5", ".", "+1", "--1", "1e", "true", "null", "steady", " steady ", "\tsteady\n", "x" * 1024, "x" * 1025,
-    "1" * 30, "0" * 64, "0" * 65, " " * 70 + "1", {}, {"x": 1}, {"x": {}}, [], [[]], [[1]], [{}], [{"x": 1}], [None],
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    6,
+    -1,
+    6.5,
+    1e38,
+    3.5e38,
+    -1e39,
+    "",
+    " ",
+    "6",
+    " 6 ",
+    "6.5e1",
+    "1e999",
+    "NaN",
+    "Infinity",
+    "-inf",
+    "0x10",
+    "1,5",
+    "1_000",
+    "1.",
+    ".5",
+    ".",
+    "+1",
+    "--1",
+    "1e",
+    "true",
+    "null",
+    "steady",
+    " steady ",
+    "\tsteady\n",
+    "x" * 1024,
+    "x" * 1025,
+    "1" * 30,
+    "0" * 64,
+    "0" * 65,
+    " " * 70 + "1",
+    {},
+    {"x": 1},
+    {"x": {}},
+    [],
+    [[]],
+    [[1]],
+    [{}],
+    [{"x": 1}],
+    [None],
+)
 """Values that people send where a number or a word belongs."""
 
 scalars = st.one_of(
@@ -51,7 +97,7 @@ documents = st.builds(
     st.just(61.5) | values,
     st.just(1.2) | values,
     st.just("steady") | values,
-)  # fmt: skip
+)
 EACH: list[dict[str, Any]] = [
     {"turbine": {"temperature_c": 61.5, "vibration_mm_s": 1.2, "state": {"mode": "steady"}} | changed}
     for value in (*ODD, *([value] for value in ODD), [6, 7], ["steady", "off"])

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibana.where import All, Exists, Is, Not, kql
+from kibana.panels.conditions import All, Exists, Is, Not, kql
 
 ANYTHING = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
 STRING = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.artifact import ModelContract
-from kibana.boards import boards
-from kibana.compile import saved_objects
-from kibana.objects import Names, ndjson
+from contract.artifact.contract import ModelContract
+from kibana.panels.boards import boards
+from kibana.saved_objects.compile import saved_objects
+from kibana.saved_objects.objects import Names, ndjson
 from tests.kibana_check import faults, unknown_fields
 from tests.kibana_contracts import CONTRACTS
 

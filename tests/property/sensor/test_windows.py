@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.kdd99 import COLUMNS
+from contract.kdd99.columns import COLUMNS
 from sensor.connection import REJECT_ERRORS, SYN_ERRORS, Connection
 from sensor.features import Columns, FeatureExtractor
 

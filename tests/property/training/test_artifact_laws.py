@@ -6,17 +6,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.kdd99 import CATEGORICAL, NUMERIC
-from oversight.settings import DEFAULT_MODEL
-from training.data import Records
-from training.evaluate import open_artifact, predict
+from contract.kdd99.columns import CATEGORICAL, NUMERIC
+from oversight.config.settings import DEFAULT_MODEL
+from training.data.records import Records
+from training.evaluation.evaluate import open_artifact, predict
 
 SESSION, CONTRACT = open_artifact(DEFAULT_MODEL)
 KNOWN = [st.sampled_from(feature.vocabulary) for feature in CONTRACT.categorical]
 NUMBERS = st.lists(
     st.one_of(st.just(0.0), st.floats(0, 1, width=32), st.floats(width=32, allow_nan=False, allow_infinity=False)),
-    min_size=len(NUMERIC), max_size=len(NUMERIC),
-)  # fmt: skip
+    min_size=len(NUMERIC),
+    max_size=len(NUMERIC),
+)
 WORDS = st.tuples(*(st.one_of(known, st.text(max_size=20).filter(lambda word: "\0" not in word)) for known in KNOWN))
 ROWS = st.lists(st.tuples(NUMBERS, WORDS), min_size=1, max_size=5)
 

@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.kdd99 import FAMILIES, TEST_ONLY_FAMILIES
-from tests.unit.training.test_evaluate import CONTRACT, NAMES, records
-from training.data import Records
-from training.evaluate import Predictions, judge
-from training.tally import PARTS, Tally, families, figures, tally
+from contract.kdd99.columns import FAMILIES, TEST_ONLY_FAMILIES
+from tests.unit.training.evaluation.test_evaluate import CONTRACT, NAMES, records
+from training.data.records import Records
+from training.evaluation.evaluate import Predictions, judge
+from training.evaluation.tally import PARTS, Tally, families, figures, tally
 
 LABELS = [*NAMES, *TEST_ONLY_FAMILIES]
 ROW = st.tuples(st.sampled_from(LABELS), st.integers(1, 5), st.integers(0, 2**32 - 1))

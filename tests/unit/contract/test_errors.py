@@ -45,6 +45,11 @@ def test_document_errors_name_the_field_and_carry_a_stable_code() -> None:
         *(error("a.b", "x", expected="another") for error in (NotANumberError, NotFiniteError, NotAWordError)),
     ]
     assert [error.code for error in errors] == [
-        "missing_feature", "invalid_feature", "ambiguous_field", "not_a_number", "not_finite", "not_a_word",
-    ]  # fmt: skip
+        "missing_feature",
+        "invalid_feature",
+        "ambiguous_field",
+        "not_a_number",
+        "not_finite",
+        "not_a_word",
+    ]
     assert all(error.field == "a.b" and "'a.b'" in str(error) for error in errors)

@@ -17,7 +17,7 @@ from contract.onnx import reader
 from contract.onnx.reader import LENGTH, VARINT, ExternalDataError, NotOnnxError, UnplainOnnxError, inspect
 from contract.onnx.schema import MESSAGES
 from contract.onnx.session import closed
-from oversight.settings import DEFAULT_MODEL
+from oversight.config.settings import DEFAULT_MODEL
 
 KINDS = {
     1: "double",

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.artifact import Feature, Label, ModelContract
+from contract.artifact.contract import Feature, Label, ModelContract
 from contract.sources import NO_NUMBER, NO_WORD, Level, source_level
 
 CONTRACT = ModelContract(

@@ -69,7 +69,8 @@ def test_a_client_reads_a_newer_response() -> None:
         b'{"model": {"id": "a", "version": 5}, "results": []}',
         b'{"model": {"id": "a", "version": "0123456789ab"}, "results": [{"fields": {}}]}',
         b'{"model": {"id": "a", "version": "0123456789ab"}, "results": [{"id": "1", "fields": []}]}',
-        b'{"model": {"id": "a", "version": "0123456789ab"}, "results": [{"id": "1", "error": {"type": "missing_feature"}}]}',
+        b'{"model": {"id": "a", "version": "0123456789ab"}, "results": [{"id": "1", "error": {"type": '
+        b'"missing_feature"}}]}',
     ],
 )
 def test_a_client_refuses_another_envelope(body: bytes) -> None:

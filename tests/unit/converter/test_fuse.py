@@ -116,7 +116,7 @@ def test_a_pattern_becomes_one_operation_with_the_same_answer(nodes: list[Node],
         [("Mul", ["c", "bias"], "products"), ("ReduceSum", ["products", "axis"], "y")],
     ],
     ids=["product less rows", "another width", "used twice", "bounds that cross", "a bound a column", "other products"],
-)  # fmt: skip
+)
 def test_what_only_looks_like_a_pattern_stays(nodes: list[Node]) -> None:
     """The same operations as before, in some order."""
     assert sorted(fused(nodes)) == sorted(kind for kind, _, _ in nodes)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.artifact import Feature, Label, ModelContract
+from contract.artifact.contract import Feature, Label, ModelContract
 from contract.errors import InputError
 from converter.rows import UNSEEN_WORD, made_from, read_csv, with_unseen_words
 

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from oversight.cli import app
-from oversight.settings import PARTS, variable
+from oversight.config.settings import PARTS, variable
 from tests.compose import mounts, read, variables
 from tests.conftest import ROOT
 
@@ -107,7 +107,9 @@ def test_the_superusers_password_is_with_elasticsearch_and_with_what_ends_by_its
 
 
 def test_each_container_sees_its_own_key_and_certificate_alone() -> None:
-    """The provisioner writes the keys, the certificates' container the certificates; each other reads one, or what is public."""
+    """The provisioner writes the keys, the certificates' container the certificates; each other reads one, or what is
+    public.
+    """
     for prefix, writer in (("key-", "provision"), ("certs-", "certificates")):
         seen = Counter[str]()
         for name, service in SERVICES.items():

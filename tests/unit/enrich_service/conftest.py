@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from enrich_service.artifact import Artifact, load
+from enrich_service.model.artifact import Artifact, load
 from tests.artifacts import write_model
 
 

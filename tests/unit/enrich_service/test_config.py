@@ -16,8 +16,13 @@ def config(bind: str, token: str | None = None) -> ServeConfig:
 
 @pytest.mark.parametrize(
     ("bind", "host", "port"),
-    [("127.0.0.1:8600", "127.0.0.1", 8600), ("[::1]:1", "::1", 1), ("localhost:0", "localhost", 0), ("10.1.2.3:80", "10.1.2.3", 80)],
-)  # fmt: skip
+    [
+        ("127.0.0.1:8600", "127.0.0.1", 8600),
+        ("[::1]:1", "::1", 1),
+        ("localhost:0", "localhost", 0),
+        ("10.1.2.3:80", "10.1.2.3", 80),
+    ],
+)
 def test_host_and_port_are_split(bind: str, host: str, port: int) -> None:
     """IPv6 stands in brackets."""
     assert split_bind(bind) == (host, port)

@@ -15,8 +15,8 @@ import pytest
 from benchmarks.enrich_service.fuzz import Kind, Report, clients, log_problems, problem_of, table
 from benchmarks.enrich_service.fuzz_bodies import MAKERS, valid
 from benchmarks.enrich_service.fuzz_sockets import CLIENTS, Answer, answers, exchange, head_of
-from contract.artifact import ModelContract
-from enrich_service.memory import LARGE_BYTES, after_request, give_back_large_blocks
+from contract.artifact.contract import ModelContract
+from enrich_service.predict.memory import LARGE_BYTES, after_request, give_back_large_blocks
 from tests.artifacts import TURBINE
 
 JSON = "application/json"
@@ -38,7 +38,7 @@ JSON = "application/json"
         (Answer(400, JSON, b'{"error": {"type": "x"}}'), "an error of another form"),
         (Answer(400, JSON, b"{}"), "an error of another form"),
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_must_not_be_is_a_fault(answer: Answer, fault: str | None) -> None:
     """Statuses, media types and forms of an answer."""
     problem = problem_of(answer)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from contract.artifact import ModelContract
-from kibana.boards import boards
-from kibana.compile import saved_objects
-from kibana.objects import Names, ndjson
+from contract.artifact.contract import ModelContract
+from kibana.panels.boards import boards
+from kibana.saved_objects.compile import saved_objects
+from kibana.saved_objects.objects import Names, ndjson
 from tests.artifacts import TURBINE
 from tests.kibana_check import faults
 from tests.kibana_contracts import shipped_contract
@@ -120,8 +120,11 @@ def test_the_users_over_time_are_the_same_in_each_bucket_of_time() -> None:
 
 def test_a_model_with_other_labels_makes_its_own_panels() -> None:
     assert set(colours(lens("oversight", "threats-bar", TURBINE)["state"]["visualization"]["layers"][0])) == {
-        "bearing_wear", "healthy", "overheating", "unknown",
-    }  # fmt: skip
+        "bearing_wear",
+        "healthy",
+        "overheating",
+        "unknown",
+    }
     assert b"smurf" not in built(TURBINE)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from contract.errors import SettingsError
 from oversight.commands.settings import MASK, rows_of
-from oversight.settings import ElasticsearchSettings, load
+from oversight.config.settings import ElasticsearchSettings, load
 
 KEY = base64.b64encode(b"an-id:a-secret").decode()
 

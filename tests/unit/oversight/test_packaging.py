@@ -47,8 +47,11 @@ def test_no_hint_installs_the_other_project_that_is_called_oversight() -> None:
     assert project["version"] == own_version()
     listed = subprocess.run(
         ["git", "grep", "-hoE", "pip install '?[a-z-]+(\\[[a-z]+\\])?", "--", "*.py", "*.md", ":!tests"],  # noqa: S607
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if listed.returncode:
         pytest.skip("no git checkout")
     ours = [hint for hint in listed.stdout.splitlines() if "oversight" in hint]
@@ -81,4 +84,4 @@ def test_the_embedded_engine_is_in_no_serving_install() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if "noida_db" in path.read_text(encoding="utf-8")
     }
-    assert users == {"oversight/embedded.py", "oversight/cli.py"}, "the second names the extra in a message"
+    assert users == {"oversight/demo/embedded.py", "oversight/cli.py"}, "the second names the extra in a message"

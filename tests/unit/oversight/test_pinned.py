@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract.errors import SettingsError
-from oversight.settings import OversightSettings, load
+from oversight.config.settings import OversightSettings, load
 
 ONE, OTHER = "a" * 64, "0123456789abcdef" * 4
 

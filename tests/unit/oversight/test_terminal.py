@@ -17,7 +17,8 @@ import orjson
 import pytest
 from rich.table import Table
 
-from oversight import logs, tables, terminal
+from oversight import tables, terminal
+from oversight.config import logs
 from oversight.terminal import one_line, visible
 from tests.conftest import ROOT
 
@@ -25,8 +26,18 @@ ATTACK = "nor\x1b]0;owned\x07mal\x9b31m\x7f\u202eevil\U000e0041\x08"
 SHOWN = r"nor\u001b]0;owned\u0007mal\u009b31m\u007f\u202eevil\udb40\udc41\u0008"
 WAYS_OUT = {ROOT / "oversight" / name for name in ("terminal.py", "tables.py")}
 PARTS = (
-    "common", "console", "contract", "converter", "enrich_service", "es_pipelines", "kibana", "oversight", "sensor", "training", "watcher",
-)  # fmt: skip
+    "common",
+    "console",
+    "contract",
+    "converter",
+    "enrich_service",
+    "es_pipelines",
+    "kibana",
+    "oversight",
+    "sensor",
+    "training",
+    "watcher",
+)
 
 
 @contextlib.contextmanager
@@ -130,9 +141,16 @@ def test_the_walk_over_the_modules_finds_what_it_forbids(tmp_path: Path) -> None
         encoding="utf-8",
     )
     assert {what for _, what in _ways_past(module)} == {
-        "Console()", "secho()", "os.write()", "sys.__stdout__", "click.style", "print()", "/dev/tty", "TextColumn()",
+        "Console()",
+        "secho()",
+        "os.write()",
+        "sys.__stdout__",
+        "click.style",
+        "print()",
+        "/dev/tty",
+        "TextColumn()",
         "rich.print",
-    }  # fmt: skip
+    }
 
 
 def _ways_past(path: Path) -> Iterator[tuple[int, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contract.errors import InputError
-from contract.kdd99 import COLUMNS
+from contract.kdd99.columns import COLUMNS
 from sensor.connection import Connection
 from sensor.features import FeatureExtractor, csv_line
 from sensor.history import HostHistory
@@ -19,9 +19,15 @@ A, B, C = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 def to(host: str, at_s: float, service: str = "http", port: int = 80, flag: str = "SF", **facts: Any) -> Connection:
     facts.setdefault("source_port", 1025)
     return Connection(
-        started_s=at_s, source="10.0.9.9", destination=host, destination_port=port, protocol_type="tcp",
-        service=service, flag=flag, **facts,
-    )  # fmt: skip
+        started_s=at_s,
+        source="10.0.9.9",
+        destination=host,
+        destination_port=port,
+        protocol_type="tcp",
+        service=service,
+        flag=flag,
+        **facts,
+    )
 
 
 DOZEN = (
@@ -94,9 +100,20 @@ def test_the_bound_of_511_holds_for_all_hosts_together() -> None:
 
 @pytest.mark.parametrize(
     ("flag", "syn", "reject"),
-    [("SF", 0, 0), ("OTH", 0, 0), ("S0", 1, 0), ("S1", 1, 0), ("S2", 1, 0), ("S3", 1, 0), ("SH", 1, 0), ("REJ", 0, 1),
-     ("RSTO", 0, 1), ("RSTR", 0, 1), ("RSTOS0", 0, 1)],
-)  # fmt: skip
+    [
+        ("SF", 0, 0),
+        ("OTH", 0, 0),
+        ("S0", 1, 0),
+        ("S1", 1, 0),
+        ("S2", 1, 0),
+        ("S3", 1, 0),
+        ("SH", 1, 0),
+        ("REJ", 0, 1),
+        ("RSTO", 0, 1),
+        ("RSTR", 0, 1),
+        ("RSTOS0", 0, 1),
+    ],
+)
 def test_each_connection_state_counts_in_the_rate_that_kdd_counts_it_in(flag: str, syn: int, reject: int) -> None:
     """A connection alone in its windows shows its own class in all eight error rates."""
     row = dict(zip(COLUMNS, FeatureExtractor().observe(to(A, 0.0, flag=flag)), strict=True))

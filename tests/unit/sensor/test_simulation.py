@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contract.errors import InputError
-from contract.kdd99 import CATEGORICAL, COLUMNS, LABELS
+from contract.kdd99.columns import CATEGORICAL, COLUMNS, LABELS
 from sensor.scenarios import ATTACKS
 from sensor.scenarios.normal import ACTIVITIES
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, Record, simulate, sizes

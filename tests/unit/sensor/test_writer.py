@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import InputError
-from contract.kdd99 import COLUMNS
+from contract.kdd99.columns import COLUMNS
 from sensor.simulation import Record, simulate
 from sensor.writer import header, write
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from contract.kdd99 import COLUMNS
+from contract.kdd99.columns import COLUMNS
 
 TYPICAL: dict[str, dict[str, object]] = {
     "normal": {"protocol_type": "tcp", "service": "http", "flag": "SF", "logged_in": 1, "same_srv_rate": "1.00"},

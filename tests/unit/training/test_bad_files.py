@@ -11,7 +11,7 @@ import pytest
 from contract.errors import InputError
 from oversight.commands.retrain import Plan, read_material
 from tests.unit.training.samples import lines, write
-from training.feature_sets import SETS
+from training.data.feature_sets import SETS
 
 PLAN = Plan(1, 2, anchor=False, features=SETS["all"])
 ROW = lines(1)[0].rsplit(",", 1)[0]

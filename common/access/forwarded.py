@@ -1,0 +1,92 @@
+"""What a proxy says of its client: the scheme and the address, believed from trusted proxies alone.
+
+    X-Forwarded-Proto, -Protocol, -Ssl ──▶ https or http ──▶ wsgi.url_scheme
+    X-Forwarded-For ───────────────────▶ the last address that is no trusted proxy ──▶ REMOTE_ADDR
+
+From anybody else a scheme header is a request for something that is not done, so it is answered with what to set;
+X-Forwarded-For is ignored.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from contract.errors import shorten
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOOPBACK = ("127.0.0.0/8", "::1")
+"""Trusted where nothing else is set: a proxy on the same machine."""
+PROBLEM = "oversight.forwarded_problem"
+"""Key of the environment under which it stands why such a header cannot be believed."""
+
+_SCHEME_HEADERS = {
+    "HTTP_X_FORWARDED_PROTO": "X-Forwarded-Proto",
+    "HTTP_X_FORWARDED_PROTOCOL": "X-Forwarded-Protocol",
+    "HTTP_X_FORWARDED_SSL": "X-Forwarded-Ssl",
+}
+_SECURE = ("https", "ssl", "on", "wss")
+
+
+class Forwarded:
+    """A WSGI application around another one.
+
+    Args:
+        app: the other one.
+        trusted: addresses and networks of proxies.
+        setting: what lists them, for the message.
+    """
+
+    def __init__(self, app: WSGIApplication, trusted: Iterable[str], *, setting: str) -> None:
+        self._app, self._setting = app, setting
+        self._trusted = [ipaddress.ip_network(one, strict=False) for one in trusted]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request."""
+        headers = [key for key in _SCHEME_HEADERS if key in environ]
+        if headers or "HTTP_X_FORWARDED_FOR" in environ:
+            self._read(environ, headers)
+        return self._app(environ, start_response)
+
+    def _read(self, environ: WSGIEnvironment, headers: list[str]) -> None:
+        peer = str(environ.get("REMOTE_ADDR", ""))
+        if self._trusts(peer):
+            self._believe(environ, headers)
+        elif headers:
+            environ[PROBLEM] = (
+                f"{_SCHEME_HEADERS[headers[0]]} came from {peer}, which is not a trusted proxy; "
+                f"add its address to {self._setting}, or stop it from sending this header"
+            )
+
+    def _believe(self, environ: WSGIEnvironment, headers: list[str]) -> None:
+        said = {key: str(environ[key]).split(",")[0].strip().lower() for key in headers}
+        secure = {key: value in _SECURE for key, value in said.items()}
+        if len(set(secure.values())) > 1:
+            each = " and ".join(f"{_SCHEME_HEADERS[key]}: {shorten(value)}" for key, value in said.items())
+            environ[PROBLEM] = f"{each} disagree; let the proxy send only one of them"
+        elif secure:
+            environ["wsgi.url_scheme"] = "https" if any(secure.values()) else "http"
+        for address in reversed(str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")):
+            if not self._trusts(address.strip()):
+                if _is_address(address.strip()):
+                    environ["REMOTE_ADDR"] = address.strip()
+                return
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            found = ipaddress.ip_address(address.split("%")[0])
+        except ValueError:
+            return False
+        mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+        return any((mapped or found) in network for network in self._trusted)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""A fourth page beside the dashboards: the events themselves, of any status, as the counts above every page lead to
+them.
+
+It is made of the same panels and is shown here alone: Kibana has Discover for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from console.panels.indices import Place
+from console.panels.searches import Engine, is_too_large
+from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
+from kibana.panels.conditions import Is
+from kibana.panels.declarations import ARRIVALS, Case, Cases, Column, Control, Dashboard, Panel, SavedSearch, Times
+from kibana.panels.palette import STATUS as STATUS_COLOURS
+
+_COLUMNS = (
+    Column(field=STATUS, title="Status", width=90),
+    Column(field="user.id", title="User", width=110),
+    Column(field="oversight.prediction.label", title="Label", width=130),
+    Column(field="oversight.prediction.family", title="Family", width=90),
+    Column(field="oversight.prediction.probability", title="Probability", width=100),
+    Column(field="error.message", title="What went wrong"),
+    Column(field="event.original", title="Raw line"),
+)
+OF_A_LARGE_ONE = {
+    "includes": [
+        "@timestamp",
+        "event",
+        "oversight",
+        "rule",
+        "threat",
+        "error",
+        "user",
+        "source",
+        "destination",
+        "host",
+        "observer",
+    ],
+    "excludes": ["event.original", "oversight.rejected", "oversight.shipped", "oversight.original"],
+}
+"""What is read of an event that is too large to be read whole: all but the raw line, the features, and what no mapping
+takes.
+"""
+_STATUSES = Cases(
+    title="Status",
+    cases=tuple(Case(name, Is(STATUS, name), STATUS_COLOURS[name]) for name in (ENRICHED, PENDING, FAILED)),
+)
+
+
+def board(controls: tuple[Control, ...]) -> Dashboard:
+    """The page of the events.
+
+    Args:
+        controls: the filters that the dashboards have; one by status is added.
+    """
+    newest = SavedSearch(
+        id="events",
+        title="Events",
+        description="Every event by its arrival, the newest first",
+        columns=_COLUMNS,
+        source=ARRIVALS,
+    )
+    return Dashboard(
+        id="events",
+        title="Events",
+        description="Every event, whatever became of it",
+        intro="**What you see:** every event by when it arrived, whatever became of it. Open a row for its "
+        "whole story.",
+        panels=(
+            Panel(
+                id="arrivals",
+                title="Arrivals",
+                question="When did they arrive, and what became of them?",
+                chart="time_bar",
+                by=(Times("When it arrived"), _STATUSES),
+                source=ARRIVALS,
+                width=48,
+                height=9,
+            ),
+            Panel(
+                id="newest-events",
+                title="Newest events",
+                question="What came last? A click on a row shows the whole event.",
+                chart="documents",
+                metrics=(),
+                search=newest,
+                source=ARRIVALS,
+                width=48,
+                height=26,
+            ),
+        ),
+        controls=(Control(id="status", field=STATUS, title="Status"), *controls),
+    )
+
+
+def find(engine: Engine, place: Place, index: str, doc_id: str) -> Mapping[str, Any] | None:
+    """One event with all that it holds, if it is one of this installation.
+
+    It is searched in our stream alone, so that no address reads another index.
+
+    Raises:
+        EngineUnavailableError: Elasticsearch does not answer.
+    """
+    wanted = [{"ids": {"values": [doc_id]}}, {"term": {"_index": index}}]  # ids are unique in one backing index only
+    body: dict[str, Any] = {"size": 1, "query": {"bool": {"filter": wanted}}}
+    answer = engine.msearch([(place.events, body)])[0]
+    if is_too_large(answer):
+        answer = engine.msearch([(place.events, {**body, "_source": OF_A_LARGE_ONE})])[0]
+    hits = (answer.get("hits") or {}).get("hits") or []
+    return next((hit for hit in hits if hit["_index"] == index), None)

@@ -1,0 +1,260 @@
+"""One event's whole story: the raw line, what the model read, what it said and why, what people said, what went wrong.
+
+document ──┬─▶ verdict, reasons, warnings, the three likeliest, ATT&CK
+contract ──┴─▶ each feature with what training and harmless traffic know of it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from console.events.safe_text import json_text, moment, plain, visible
+from console.panels.chart import Colours
+from contract.artifact.contract import Feature, ModelContract
+from contract.documents.fields import ALERT_ROOT, FIELDS
+from contract.documents.paths import leaves, lookup_clear, lookup_text
+from contract.documents.top_labels import from_stored
+from contract.kdd99.columns import UNKNOWN_LABEL
+
+ATTACK_PAGES = "https://attack.mitre.org/"
+"""Only a link to there is one; any other text in its place stays text."""
+LONGEST_RAW, LONGEST_DOCUMENT = 100_000, 400_000
+STEPS = ((99, "critical"), (73, "high"), (47, "medium"), (1, "low"), (0, "none"))
+MOST_FEATURES = 500
+_SHOWN_APART = ("oversight.", "event.original", "rule.", "threat.", "error.")
+
+
+def story(hit: Mapping[str, Any], contract: ModelContract, colours: Colours) -> dict[str, Any]:
+    """The story of a hit as plain JSON values.
+
+    Args:
+        hit: with `_index`, `_id` and `_source`.
+        contract: of the model of now, which need not be the one that answered.
+        colours: of labels and families.
+    """
+    source = hit.get("_source") or {}
+    raw = lookup_text(source, "event.original")
+    return {
+        "index": hit["_index"],
+        "id": hit["_id"],
+        "happened": moment(lookup_clear(source, "@timestamp")),
+        "status": lookup_text(source, "oversight.status"),
+        "user": visible((lookup_text(source, "user.id") or "")[:400]),
+        "raw": None if raw is None else visible_lines(raw[:LONGEST_RAW]),
+        "raw_cut": raw is not None and len(raw) > LONGEST_RAW,
+        "verdict": verdict(source, contract, colours),
+        "reasons": _texts(source, "oversight.prediction.reasons"),
+        "warnings": [_warning(one) for one in _texts(source, "oversight.prediction.warnings")],
+        "top": list(_top(source, colours)),
+        "attack": attack(source),
+        "features": features(source, contract),
+        "feedback": _object(source, "oversight.feedback", ("verdict", "label", "comment", "by", "at")),
+        "failure": _failure(source),
+        "model": _model(source, contract),
+        "times": _times(source),
+        "facts": list(_facts(source, contract)),
+        "document": _document(hit),
+    }
+
+
+def verdict(source: Mapping[str, Any], contract: ModelContract, colours: Colours) -> dict[str, Any] | None:
+    """What the model said, in numbers and in words; None where it has said nothing yet."""
+    label = lookup_text(source, "oversight.prediction.label")
+    if label is None:
+        return None
+    family = lookup_text(source, "oversight.prediction.family")
+    severity = _number(_ecs(source, "event.severity"))
+    return {
+        "label": visible(label),
+        "closest": visible(lookup_text(source, "oversight.prediction.closest") or ""),
+        "family": visible(family or ""),
+        "unknown": label == UNKNOWN_LABEL,
+        "colour": colours.get("label", {}).get(label) or colours.get("family", {}).get(family or ""),
+        "severity": severity,
+        "severity_word": None
+        if severity is None
+        else next(word for least, word in STEPS if severity >= least or not least),
+        "risk": _number(_ecs(source, "event.risk_score")),
+        "probability": _number(lookup_clear(source, "oversight.prediction.probability")),
+        "novelty": _number(lookup_clear(source, "oversight.prediction.novelty")),
+        "threshold": contract.novelty_threshold,
+        "alert": _ecs(source, "event.kind") == "alert",
+        "suppressed_by": lookup_text(source, "oversight.suppressed_by"),
+        "rescored": lookup_clear(source, "oversight.prediction.rescored") is True,
+    }
+
+
+def attack(source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Tactic, technique and sub-technique of MITRE ATT&CK, each with its page."""
+    found = []
+    for kind, name in (("Tactic", "tactic"), ("Technique", "technique"), ("Sub-technique", "technique.subtechnique")):
+        ids = _list(_ecs(source, f"threat.{name}.id"))
+        names, pages = _list(_ecs(source, f"threat.{name}.name")), _list(_ecs(source, f"threat.{name}.reference"))
+        for place, one in enumerate(ids):
+            page = pages[place] if place < len(pages) else None
+            link = page if isinstance(page, str) and page.startswith(ATTACK_PAGES) else None
+            title = names[place] if place < len(names) else ""
+            found.append(
+                {"kind": kind, "id": visible(plain_text(one)), "name": visible(plain_text(title)), "page": link}
+            )
+    return found
+
+
+def features(source: Mapping[str, Any], contract: ModelContract) -> dict[str, Any]:
+    """Each input of the model with its value and what is usual; of a document of another model, what fields it has."""
+    rows = [_feature(feature, lookup_clear(source, feature.field)) for feature in contract.features]
+    known = any(row["value"] is not None for row in rows)
+    return {"rows": rows[:MOST_FEATURES] if known else [], "usual_of": contract.usual_of, "model": contract.name}
+
+
+def _feature(feature: Feature, value: Any) -> dict[str, Any]:
+    said = _warnings_of(feature, value)
+    return {
+        "name": feature.name,
+        "field": feature.field,
+        "value": None if value is None else visible(plain_text(value))[:400],
+        "usual": usual(feature),
+        "seen": seen(feature),
+        "outside": said,
+    }
+
+
+def usual(feature: Feature) -> str:
+    """What harmless traffic holds there, in words."""
+    if feature.kind == "string":
+        return ", ".join(f"{word} {share * 100:.0f} %" for word, share in feature.usual_shares[:3] if share >= 0.005)
+    low, middle, high = feature.usual_low, feature.usual_middle, feature.usual_high
+    if low is None or high is None:
+        return ""
+    if low == high:
+        return _short(low)
+    middle_word = "" if middle is None else f", half up to {_short(middle)}"
+    return f"{_short(low)} to {_short(high)}{middle_word}"
+
+
+def seen(feature: Feature) -> str:
+    """What training saw at all, in words."""
+    if feature.kind == "string":
+        return f"{len(feature.vocabulary)} words"
+    if feature.minimum is None or feature.maximum is None:
+        return ""
+    return f"{_short(feature.minimum)} to {_short(feature.maximum)}"
+
+
+def _warnings_of(feature: Feature, value: Any) -> str | None:
+    """How a value differs from what is usual: `unseen` by training, or `unusual` for harmless traffic."""
+    if value is None:
+        return "missing"
+    if feature.kind == "string":
+        if value not in feature.vocabulary:
+            return "unseen"
+        return "unusual" if feature.usual_shares and value not in dict(feature.usual_shares) else None
+    amount = _number(value)
+    if amount is None:
+        return "unseen"
+    if (feature.minimum is not None and amount < feature.minimum) or (
+        feature.maximum is not None and amount > feature.maximum
+    ):
+        return "unseen"
+    low, high = feature.usual_low, feature.usual_high
+    return "unusual" if (low is not None and amount < low) or (high is not None and amount > high) else None
+
+
+def _top(source: Mapping[str, Any], colours: Colours) -> Iterator[dict[str, Any]]:
+    """The likeliest first: synthetic `_source` sorts the words of an array."""
+    stored = _list(lookup_clear(source, "oversight.prediction.top"))[:10]
+    for label, probability in sorted(filter(None, map(from_stored, stored)), key=lambda one: -(one.probability or 0.0)):
+        colour = colours.get("label", {}).get(label)
+        yield {"label": visible(label), "probability": probability, "colour": colour}
+
+
+def _warning(text: str) -> dict[str, str]:
+    """`out_of_range:kdd99.src_bytes` in words."""
+    code, _, field = text.partition(":")
+    words = {
+        "unseen_category": "holds a word that training never saw",
+        "out_of_range": "is outside the range of training",
+    }
+    return {"field": visible(field or text), "says": words.get(code, visible(code))}
+
+
+def _failure(source: Mapping[str, Any]) -> dict[str, str] | None:
+    found = _object(source, "error", ("type", "message")) or {}
+    found |= _object(source, "oversight.failure", ("field", "pipeline", "processor")) or {}
+    return found or None
+
+
+def _model(source: Mapping[str, Any], contract: ModelContract) -> dict[str, Any] | None:
+    found = _object(source, "oversight.model", ("id", "version"))
+    return None if found is None else {**found, "current": found.get("id") == contract.name}
+
+
+def _times(source: Mapping[str, Any]) -> list[list[Any]]:
+    names = {
+        "@timestamp": "Happened",
+        "event.ingested": "Arrived",
+        "oversight.prediction.at": "Predicted",
+        "oversight.feedback.at": "Judged",
+    }
+    found = [[title, moment(lookup_clear(source, name))] for name, title in names.items()]
+    return [pair for pair in found if pair[1] is not None]
+
+
+def _facts(source: Mapping[str, Any], contract: ModelContract) -> Iterator[list[str]]:
+    """Every other field that has a value, by name: first those of the connection that the mapping knows."""
+    apart = set(contract.fields) | {"@timestamp", "event.ingested"}
+    order = {field.name: number for number, field in enumerate(FIELDS)}
+    found = {name: value for name, value in leaves(source) if value is not None and value != {}}
+    names = [name for name in found if name not in apart and not name.startswith(_SHOWN_APART)]
+    for name in sorted(names, key=lambda one: (order.get(one, len(order)), one))[:MOST_FEATURES]:
+        yield [visible(name), visible(plain_text(found[name]))[:400]]
+
+
+def _document(hit: Mapping[str, Any]) -> str:
+    """The document as it stands in Elasticsearch, as JSON that a person reads."""
+    shown = {"_index": hit["_index"], "_id": hit["_id"], "_source": hit.get("_source")}
+    text = json_text(shown, indent=2)
+    return visible_lines(text if len(text) <= LONGEST_DOCUMENT else f"{text[:LONGEST_DOCUMENT]}\n… cut here")
+
+
+def visible_lines(text: str) -> str:
+    """As `visible`, with line ends that stay line ends."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def _ecs(source: Mapping[str, Any], name: str) -> Any:
+    """A field of an alert; in an index that is not ours it stands below a root of its own."""
+    found = lookup_clear(source, name)
+    ours = lookup_clear(source, f"{ALERT_ROOT}.{name}")
+    return ours if ours is not None else found
+
+
+def _object(source: Mapping[str, Any], root: str, names: Sequence[str]) -> dict[str, str] | None:
+    found = {name: lookup_clear(source, f"{root}.{name}") for name in names}
+    return {name: visible(plain_text(value)) for name, value in found.items() if value is not None} or None
+
+
+def _texts(source: Mapping[str, Any], name: str) -> list[str]:
+    return [visible(plain_text(one)) for one in _list(lookup_clear(source, name))[:50]]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def plain_text(value: Any) -> str:
+    """A value as text; a list or an object as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | Mapping):
+        return json_text(value)
+    return plain(value)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"

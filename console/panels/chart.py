@@ -1,0 +1,321 @@
+"""From a panel and its rows to a Vega-Lite chart: marks and scales, in the colours that the panels name.
+
+    Panel, rows ──▶ chart() ──▶ {"mark": ..., "encoding": ...} without data, and flat rows for it
+                                                                  {"by0": "alpha", "by1": "neptune", "m0": 190}
+
+A chart holds no text of a document but in its rows and in the list of values of a colour scale; nothing in it is an
+expression made of such a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console.events.safe_text import label
+from console.panels.rows import OTHERS, Row
+from console.panels.scope import Scope
+from console.panels.time_range import DAY, HOUR, MINUTE
+from kibana.panels.declarations import Breakdown, Cases, Metric, Panel, Scheme, Terms, Times
+
+Colours = Mapping[Scheme, Mapping[str, str]]
+Spec = dict[str, Any]
+
+NEUTRAL = ("#4C78A8", "#9D755D", "#6B8E9B", "#B0A27A", "#7A6F9B", "#8FA68E", "#5F6B7A", "#C2A5A0")
+"""Of values without a colour of their own: muted, so that none is taken for a family of attacks."""
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+OTHER = "#9AA3AD"
+"""Of the bucket of all that is beyond the commonest."""
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+FORMATS = {"number": ",~f", "percent": ".0%", "seconds": ",.3~f"}
+LARGE = 20_000
+"""From there on an axis counts in thousands."""
+ROW_PIXELS, LEGEND_PIXELS = 21, 17
+"""Height of a row of the grid, and of a line of a legend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """All that one chart is made of."""
+
+    panel: Panel
+    data: Sequence[dict[str, Any]]
+    scope: Scope
+    colours: Colours
+
+    def values(self, field: str) -> list[str]:
+        """Each value of a field once, in the order of the rows."""
+        return list(dict.fromkeys(row[field] for row in self.data if field in row))
+
+
+def chart(panel: Panel, rows: Sequence[Row], scope: Scope, colours: Colours) -> tuple[Spec, list[dict[str, Any]]]:
+    """The chart of a panel without its data, and the data.
+
+    Args:
+        panel: a panel that is drawn: a bar, a donut, a chart over time or a heat map.
+        rows: what `rows_of` made of the answer.
+        scope: the time range, which an axis of time spans whole.
+        colours: of each value, by scheme.
+    """
+    draw, flat = _CHARTS[panel.chart]
+    data = list(flat(panel, rows, scope))
+    return {"$schema": SCHEMA, **draw(Drawing(panel, data, scope, colours))}, data
+
+
+def draws(panel: Panel) -> bool:
+    """Whether a panel is a chart, and not a number or a table."""
+    return panel.chart in _CHARTS
+
+
+def _flat(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str, Any]]:
+    """One object a row; `raw0` beside `by0` where the value is shown otherwise than it stands in the document."""
+    for row in rows:
+        flat: dict[str, Any] = {}
+        for place, (each, key) in enumerate(zip(panel.by, row.keys, strict=True)):
+            if isinstance(each, Times):
+                flat |= {"t": key, "middle": int(key) + scope.time.interval_ms // 2}
+                continue
+            flat[f"by{place}"] = label(key)
+            if flat[f"by{place}"] != key:
+                flat[f"raw{place}"] = key
+        yield flat | {f"m{place}": value for place, value in enumerate(row.values)}
+
+
+def _long(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str, Any]]:
+    """One object a row and metric: a line each."""
+    for row in rows:
+        for metric, value in zip(panel.metrics, row.values, strict=True):
+            name = label(row.keys[1]) if len(row.keys) > 1 else metric.title
+            yield {"t": int(row.keys[0]) + scope.time.interval_ms // 2, "series": name, "m0": value}
+
+
+def _bar(it: Drawing) -> Spec:
+    panel, names = it.panel, it.values("by0")
+    stacked = len(panel.by) > 1
+    totals: dict[str, float] = {}
+    for row in it.data:
+        totals[row["by0"]] = totals.get(row["by0"], 0) + (row["m0"] or 0)
+    fixed = isinstance(panel.by[0], Cases) or panel.metrics[0].kind != "count"
+    order = names if fixed else sorted(names, key=lambda name: -totals[name])
+    encoding = {
+        "y": {"field": "by0", "type": "nominal", "sort": order, "axis": {"title": None, "labelLimit": _room(panel)}},
+        "x": _amount(it, zero=True),
+        "color": _colour(it, 1 if stacked else 0, legend=stacked),
+        "tooltip": _tooltip(it),
+    }
+    if stacked:
+        encoding["order"] = {"field": "rank", "type": "quantitative"}
+        _rank(it, "by1")
+    return {"mark": {"type": "bar", "cornerRadiusEnd": 0 if stacked else 2}, "encoding": encoding}
+
+
+def _room(panel: Panel) -> int:
+    """Pixels for the names of bars: long ones, such as reasons, get more where the panel is wide."""
+    return panel.width * 11 if panel.width > 24 else panel.width * 8
+
+
+def _rank(it: Drawing, field: str) -> None:
+    """The order in which parts are stacked: that of the rows, the same in every bar."""
+    ranks = {name: number for number, name in enumerate(it.values(field))}
+    for row in it.data:
+        row["rank"] = ranks[row[field]]
+
+
+def _time_bar(it: Drawing) -> Spec:
+    stacked = len(it.panel.by) > 1
+    encoding = {
+        "x": _time_axis("middle", it.scope),
+        "y": _amount(it, zero=True),
+        "color": _colour(it, 1 if stacked else 0, legend=stacked),
+        "tooltip": _tooltip(it),
+    }
+    if stacked:
+        encoding["order"] = {"field": "rank", "type": "quantitative"}
+        _rank(it, "by1")
+    mark = {"type": "bar", "orient": "vertical", "width": {"expr": _column(it.scope)}}
+    return {"mark": mark, "encoding": encoding}
+
+
+def _column(scope: Scope) -> str:
+    """Width of a bucket in pixels, a hairline left free."""
+    return f"max(1, width / {len(scope.time.buckets())} - 1)"
+
+
+def _time_line(it: Drawing) -> Spec:
+    metric, names = it.panel.metrics[0], it.values("series")
+    shown = {name: LINES[number % len(LINES)] for number, name in enumerate(names)}
+    if len(it.panel.by) > 1:
+        shown = colours_of(it.panel.by[1], names, it.colours, None)
+    series = {"field": "series", "type": "nominal", "title": None}
+    encoding = {
+        "x": _time_axis("t", it.scope),
+        "y": _amount(it, zero=metric.format != "seconds"),
+        "color": {**series, "scale": _scale(shown), "legend": {"orient": "top"}},
+        "strokeDash": {**series, "sort": names, "legend": None},
+        "tooltip": [
+            {"field": "t", "type": "temporal", "title": "Time", "format": _clock(it.scope)},
+            {"field": "series", "type": "nominal", "title": "Line"},
+            _shown(metric, "m0", "Value"),
+        ],
+    }
+    return {"mark": {"type": "line", "point": {"size": 24, "filled": True}, "strokeWidth": 2}, "encoding": encoding}
+
+
+def _donut(it: Drawing) -> Spec:
+    """A ring a breakdown; the outer one is cut where the inner is, because both are drawn in the order of the rows."""
+    for number, row in enumerate(it.data):
+        row["rank"] = number
+    rings = len(it.panel.by)
+    layers = [_ring(it, place, rings) for place in range(rings)]
+    return {"layer": layers, "resolve": {"scale": {"color": "independent"}}}
+
+
+def _ring(it: Drawing, place: int, rings: int) -> Spec:
+    """One ring; its radii are parts of the room that the chart has."""
+    edges = (0.5, 0.98) if rings == 1 else (0.36, 0.66, 0.98)
+    radius = "min(width, height) / 2"
+    mark = {
+        "type": "arc",
+        "padAngle": 0.004,
+        "innerRadius": {"expr": f"{radius} * {edges[place] + (0.01 if place else 0)}"},
+        "outerRadius": {"expr": f"{radius} * {edges[place + 1]}"},
+    }
+    encoding = {
+        "theta": {"field": "m0", "type": "quantitative", "stack": True},
+        "order": {"field": "rank", "type": "quantitative"},
+        "color": _colour(it, place, legend=_wants_legend(it.panel, place)),
+        "tooltip": _tooltip(it, depth=place + 1),
+    }
+    return {"mark": mark, "transform": _sums(place, rings), "encoding": encoding}
+
+
+def _sums(place: int, rings: int) -> list[Spec]:
+    """An inner ring shows the sums of what is outside of it."""
+    if place == rings - 1:
+        return []
+    sums = [{"op": "sum", "field": "m0", "as": "m0"}, {"op": "min", "field": "rank", "as": "rank"}]
+    return [{"aggregate": sums, "groupby": [f"by{number}" for number in range(place + 1)]}]
+
+
+def _wants_legend(panel: Panel, place: int) -> bool:
+    """The inner ring has one; the outer where its colours are not shades of the inner's."""
+    by = panel.by[place]
+    return place == 0 or not (isinstance(by, Terms) and by.colours == "label")
+
+
+def _heat_map(it: Drawing) -> Spec:
+    axis = {"title": None, "labelLimit": 140}
+    over_time = isinstance(it.panel.by[0], Times)
+    names = {"field": "by0", "type": "nominal", "axis": {**axis, "labelAngle": -40}}
+    legend = {"gradientLength": 90, "format": FORMATS[it.panel.metrics[0].format]}
+    scale = {"scheme": "blues"}
+    encoding: Spec = {
+        "x": _time_axis("middle", it.scope) if over_time else names,
+        "y": {"field": "by1", "type": "nominal", "axis": axis},
+        "color": {"field": "m0", "type": "quantitative", "title": None, "scale": scale, "legend": legend},
+        "tooltip": _tooltip(it),
+    }
+    size = {"width": {"expr": _column(it.scope)}} if over_time else {}
+    return {"mark": {"type": "rect", **size}, "encoding": encoding}
+
+
+def _amount(it: Drawing, *, zero: bool) -> Spec:
+    """The axis of numbers; large ones in thousands and millions."""
+    metric = it.panel.metrics[0]
+    large = max((abs(row["m0"] or 0) for row in it.data), default=0) >= LARGE
+    axis: Spec = {
+        "title": None,
+        "format": "~s" if large else FORMATS[metric.format],
+        "tickCount": 5,
+        "labelOverlap": True,
+    }
+    if metric.format == "seconds":
+        axis["title"] = "seconds"
+    if metric.kind == "count":
+        axis |= {"tickMinStep": 1, "labelExpr": "datum.value ? datum.label : '0'"}
+    return {"field": "m0", "type": "quantitative", "axis": axis, "scale": {"zero": zero, "nice": True}}
+
+
+def _time_axis(name: str, scope: Scope) -> Spec:
+    buckets = scope.time.buckets()
+    # as expressions: Vega's interpreter reads the `datetime(milliseconds)` that plain numbers become as a year
+    domain = [{"expr": str(end)} for end in (buckets[0], buckets[-1] + buckets.step)]
+    axis = {"title": None, "grid": False, "labelOverlap": True, "tickCount": 8, "format": axis_format(scope)}
+    return {"field": name, "type": "temporal", "scale": {"domain": domain}, "axis": axis}
+
+
+def axis_format(scope: Scope) -> str:
+    """As exact as the ticks of an axis are apart."""
+    span_ms = scope.time.end_ms - scope.time.start_ms
+    for longest_ms, text in (
+        (10 * MINUTE, "%H:%M:%S"),
+        (36 * HOUR, "%H:%M"),
+        (9 * DAY, "%a %d, %H:%M"),
+        (730 * DAY, "%d %b"),
+    ):
+        if span_ms <= longest_ms:
+            return text
+    return "%b %Y"
+
+
+def _colour(it: Drawing, place: int, *, legend: bool) -> Spec:
+    by: Breakdown = it.panel.by[place]
+    if isinstance(by, Times) or (not legend and isinstance(by, Terms) and by.colours is None):
+        return {"value": it.panel.colour or NEUTRAL[0]}
+    field = f"by{place}"
+    shown = colours_of(by, it.values(field), it.colours, it.panel.colour)
+    room = max(4, (it.panel.height * ROW_PIXELS - 80) // LEGEND_PIXELS)
+    columns = min(3 if it.panel.width > 24 else 2, -(-len(shown) // room)) if it.panel.width >= 24 else 1
+    look = {"symbolLimit": room * columns, "labelLimit": 110, "columns": columns} if legend else None
+    return {"field": field, "type": "nominal", "title": None, "scale": _scale(shown), "legend": look}
+
+
+def colours_of(by: Breakdown, names: Sequence[str], colours: Colours, fallback: str | None) -> dict[str, str]:
+    """A colour for each value: the panels' own, and a muted one for a value that they do not know."""
+    known: Mapping[str, str] = {}
+    if isinstance(by, Terms) and by.colours is not None:
+        known = colours.get(by.colours, {})
+    elif isinstance(by, Cases):
+        known = {case.title: case.colour for case in by.cases if case.colour is not None}
+        if fallback is not None and not known:
+            known = {case.title: fallback for case in by.cases}
+    unknown = [name for name in names if name not in known and name != OTHERS]
+    spare = {name: NEUTRAL[number % len(NEUTRAL)] for number, name in enumerate(unknown)}
+    return {name: known.get(name) or spare.get(name, OTHER) for name in names}
+
+
+def _scale(shown: Mapping[str, str]) -> dict[str, Any]:
+    return {"domain": list(shown), "range": list(shown.values())}
+
+
+def _clock(scope: Scope) -> str:
+    """Moments as exact as the buckets are wide."""
+    return "%d %b %H:%M:%S" if scope.time.interval_ms < 60_000 else "%d %b %H:%M"
+
+
+def _tooltip(it: Drawing, *, depth: int | None = None) -> list[Spec]:
+    found: list[Spec] = []
+    for place, each in enumerate(it.panel.by[:depth]):
+        if isinstance(each, Times):
+            found.append({"field": "t", "type": "temporal", "title": each.title, "format": _clock(it.scope)})
+        else:
+            found.append({"field": f"by{place}", "type": "nominal", "title": each.title})
+    metrics = it.panel.metrics[:1] if depth is not None else it.panel.metrics
+    return found + [_shown(metric, f"m{place}", metric.title) for place, metric in enumerate(metrics)]
+
+
+def _shown(metric: Metric, field: str, title: str) -> dict[str, Any]:
+    exact = {"number": f",.{metric.decimals}f", "percent": f".{max(1, metric.decimals)}%", "seconds": ",.3~f"}
+    return {"field": field, "type": "quantitative", "title": title, "format": exact[metric.format]}
+
+
+_Draw = Callable[[Drawing], Spec]
+_Flat = Callable[[Panel, Sequence[Row], Scope], Iterator[dict[str, Any]]]
+_CHARTS: dict[str, tuple[_Draw, _Flat]] = {
+    "bar": (_bar, _flat),
+    "time_bar": (_time_bar, _flat),
+    "time_line": (_time_line, _long),
+    "donut": (_donut, _flat),
+    "heat_map": (_heat_map, _flat),
+}

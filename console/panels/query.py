@@ -1,0 +1,125 @@
+"""From a panel to the search that answers it: counts and aggregations, never documents but for the newest few.
+
+    Panel ──▶ metrics, breakdowns ──▶ nested aggregations: by0 > by1 > m0, m1 ...   (a chart over time: series > time)
+                                                                 │
+                                                                 └─▶ rows.py reads the answer by the same names
+
+Only aggregations that Elasticsearch, OpenSearch and the embedded engine answer alike; percentiles, which the last
+lacks, are read from ranges there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from console.panels.scope import Scope
+from contract.documents.fields import STATUS
+from kibana.panels.conditions import query
+from kibana.panels.declarations import Breakdown, Cases, Metric, Panel, SavedSearch, Terms, Times
+
+ALL = "all"
+"""Buckets of time over all series together, where a chart shows what is beyond the commonest."""
+NEWEST = 50
+"""Rows of a table of documents."""
+EDGES = tuple(round(step * 10.0**power, 4) for power in range(-2, 7) for step in (1, 1.5, 2, 3, 5, 7))
+"""Of the ranges from which percentiles are read, a hundredth to some millions of a unit: an answer is at most a third
+off.
+"""
+
+
+def levels(panel: Panel) -> tuple[Breakdown, ...]:
+    """The breakdowns as they nest, outermost first: over time the series come first, so that they are the same all
+    along.
+    """
+    if panel.by and isinstance(panel.by[0], Times):
+        return (*panel.by[1:], panel.by[0])
+    return panel.by
+
+
+def body(panel: Panel, scope: Scope, *, percentiles: bool = True) -> dict[str, Any]:
+    """The search of a panel.
+
+    Args:
+        panel: what is asked.
+        scope: time range and filters of the page.
+        percentiles: whether the engine has that aggregation.
+    """
+    if panel.search is not None:
+        return newest(panel.search, scope.query(panel), panel.time_field)
+    compiler = _Compiler(panel, scope, percentiles)
+    aggs = compiler.nested(levels(panel))
+    if has_others_over_time(panel):
+        aggs[ALL] = compiler.bucket(panel.by[0]) | {"aggs": compiler.metrics()}
+    found = {"size": 0, "track_total_hits": True, "query": scope.query(panel), "aggs": aggs}
+    return {name: part for name, part in found.items() if part != {}}
+
+
+def has_others_over_time(panel: Panel) -> bool:
+    """Whether a chart over time shows what is beyond its commonest series, which only a second histogram tells."""
+    over_time = bool(panel.by) and isinstance(panel.by[0], Times)
+    return over_time and any(isinstance(one, Terms) and one.others for one in panel.by)
+
+
+def newest(search: SavedSearch, condition: dict[str, Any], time_field: str) -> dict[str, Any]:
+    """The newest documents of a saved search, of each the columns alone."""
+    order = [{time_field: {"order": "desc", "unmapped_type": "date"}}]
+    wanted = [time_field, STATUS, *(column.field for column in search.columns)]
+    return {"size": NEWEST, "track_total_hits": True, "query": condition, "sort": order, "_source": wanted}
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    panel: Panel
+    scope: Scope
+    percentiles: bool
+
+    def nested(self, by: Sequence[Breakdown], depth: int = 0) -> dict[str, Any]:
+        """Breakdowns inside each other, with the numbers of every bucket: by those of an outer one it is sorted."""
+        if not by:
+            return self.metrics()
+        inner = self.nested(by[1:], depth + 1)
+        if len(by) > 1:
+            inner |= self.metrics()
+        return {f"by{depth}": self.bucket(by[0]) | ({"aggs": inner} if inner else {})}
+
+    def bucket(self, each: Breakdown) -> dict[str, Any]:
+        if isinstance(each, Times):
+            width = f"{self.scope.time.interval_ms}ms"
+            return {"date_histogram": {"field": self.panel.time_field, "fixed_interval": width, "min_doc_count": 1}}
+        if isinstance(each, Cases):
+            return {"filters": {"filters": {str(number): query(case.where) for number, case in enumerate(each.cases)}}}
+        terms: dict[str, Any] = {"field": each.field, "size": each.size}
+        if each.by_name:
+            terms["order"] = {"_key": "asc"}
+        elif self.panel.metrics and self.panel.metrics[0].kind in ("unique_count", "average", "max"):
+            terms["order"] = {"m0": "desc"}
+        return {"terms": terms}
+
+    def metrics(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for number, metric in enumerate(self.panel.metrics):
+            found |= self.metric(f"m{number}", metric)
+        return found
+
+    def metric(self, name: str, metric: Metric) -> dict[str, Any]:
+        """The aggregations of one number; none where the bucket's own count is enough."""
+        match metric.kind:
+            case "unique_count":
+                return {name: {"cardinality": {"field": metric.field}}}
+            case "average" | "max":
+                return {name: {"avg" if metric.kind == "average" else "max": {"field": metric.field}}}
+            case "percentile" if self.percentiles:
+                return {name: {"percentiles": {"field": metric.field, "percents": [metric.percent]}}}
+            case "percentile":
+                return {name: {"range": {"field": metric.field, "ranges": _ranges()}}}
+            case _:
+                parts = {name: metric.part, f"{name}of": metric.whole}
+                return {key: {"filter": query(part)} for key, part in parts.items() if part is not None}
+
+
+def _ranges() -> list[dict[str, float]]:
+    inner = [{"from": low, "to": high} for low, high in pairwise(EDGES)]
+    return [{"to": EDGES[0]}, *inner, {"from": EDGES[-1]}]

@@ -1,0 +1,138 @@
+"""Elasticsearch as the console asks it: many searches in one request, each with its own answer or its own error.
+
+[(index, body), ...] ──▶ one _msearch ──┬─▶ an answer a search
+                                        └─▶ EngineUnavailableError: one line, and the page says it
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+
+from common.elastic.response_limit import MIB, ResponseTooLargeError, within
+from contract.errors import EngineUnavailableError, OversightError
+
+Search = tuple[str, dict[str, Any]]
+Answer = Mapping[str, Any]
+
+FAULTS = (ApiError, TransportError, UnsupportedProductError)
+PAGE_BYTES = 16 * MIB
+"""Most bytes of what Elasticsearch answers for one page."""
+TOO_LARGE = "response_too_large"
+MISSING_KEPT_S = 60.0
+"""Seconds for which it is remembered which fields a mapping lacks."""
+
+
+class Engine:
+    """A client shared by the threads of one process.
+
+    Args:
+        connect: makes the client.
+        explain: one line from an error of the client.
+        timeout_s: seconds that one page may take.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Elasticsearch], explain: Callable[[Exception], str], *, timeout_s: float
+    ) -> None:
+        self._connect, self._explain, self._timeout_s = connect, explain, timeout_s
+        self._client: Elasticsearch | None = None
+        self._lock = threading.Lock()
+        self._missing: dict[str, tuple[float, frozenset[str]]] = {}
+        self.percentiles = True
+        """Whether the engine has that aggregation, as far as it is known."""
+
+    def msearch(self, searches: Sequence[Search]) -> list[Answer]:
+        """The answers, in the order of the searches; an index that is not there answers with nothing.
+
+        Raises:
+            EngineUnavailableError: Elasticsearch does not answer, or refuses the request as a whole.
+        """
+        lines: list[dict[str, Any]] = []
+        for index, body in searches:
+            lines += [{"index": index, "ignore_unavailable": True, "allow_no_indices": True}, body]
+        try:
+            with within(PAGE_BYTES):
+                found = self._ready().msearch(searches=lines)
+        except ResponseTooLargeError as error:
+            return self._in_parts(searches, error)
+        except FAULTS as error:
+            raise EngineUnavailableError(self._explain(error)) from None
+        except OversightError as error:
+            raise EngineUnavailableError(str(error)) from None
+        answers: list[Answer] = found["responses"]
+        return answers
+
+    def _in_parts(self, searches: Sequence[Search], error: ResponseTooLargeError) -> list[Answer]:
+        """Answers that are too large together: each search alone, and a list of documents with fewer of them."""
+        if len(searches) > 1:
+            return [answer for search in searches for answer in self.msearch([search])]
+        index, body = searches[0]
+        size = int(body.get("size", 0))
+        if size <= 1:
+            return [{"status": 413, "error": {"type": TOO_LARGE, "reason": str(error)}}]
+        return self.msearch([(index, {**body, "size": size // 2})])
+
+    def missing(self, index: str, fields: Iterable[str]) -> frozenset[str]:
+        """Which of these fields no mapping of an index has; none where nobody can say."""
+        wanted = frozenset(fields)
+        key = f"{index}|{','.join(sorted(wanted))}"
+        before = self._missing.get(key)
+        if before is not None and time.monotonic() - before[0] < MISSING_KEPT_S:
+            return before[1]
+        try:
+            roots = sorted(
+                {field.split(".")[0] for field in wanted}
+            )  # some engines take the list in the URL alone: keep it short
+            asked = [name for root in roots for name in (root, f"{root}.*")]
+            found = self._ready().field_caps(index=index, fields=asked, ignore_unavailable=True)
+            lacking = wanted - set(found["fields"]) if found.get("indices") else frozenset()
+        except (*FAULTS, OversightError):
+            lacking = frozenset()
+        self._missing = {**self._missing, key: (time.monotonic(), lacking)} if len(self._missing) < 500 else {}
+        return lacking
+
+    def _ready(self) -> Elasticsearch:
+        """The client; made late, so that each process has its own and a bad setting is said on the page."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect().options(
+                    request_timeout=self._timeout_s, max_retries=0, retry_on_timeout=False
+                )
+            return self._client
+
+
+def lacks_percentiles(answer: Answer) -> bool:
+    """Whether a search failed because the engine does not know that aggregation."""
+    reason = str((answer.get("error") or {}).get("reason", "")) if isinstance(answer.get("error"), Mapping) else ""
+    return answer.get("status") == 400 and "percentiles" in reason
+
+
+def is_too_large(answer: Answer) -> bool:
+    """Whether a single document was too large to be read."""
+    error = answer.get("error")
+    return isinstance(error, Mapping) and error.get("type") == TOO_LARGE
+
+
+def problem_of(answer: Answer) -> str | None:
+    """Why one search failed, in one line; None where it did not."""
+    error = answer.get("error")
+    if is_too_large(answer):
+        return (
+            f"The newest document is too large to be shown here: {error['reason']}"
+            if isinstance(error, Mapping)
+            else None
+        )
+    if error is not None:
+        causes = error.get("root_cause") or [error] if isinstance(error, Mapping) else [{"reason": str(error)}]
+        reason = str(causes[0].get("reason") or causes[0].get("type") or "no reason given")
+        return f"Elasticsearch refuses this search ({answer.get('status', '?')}): {reason.splitlines()[0][:300]}"
+    shards = answer.get("_shards") or {}
+    if shards.get("failed"):
+        return f"{shards['failed']} of {shards.get('total', '?')} shards did not answer; the figures are too low"
+    return "Elasticsearch gave up after its time; the figures are too low" if answer.get("timed_out") else None

@@ -1,0 +1,124 @@
+"""Rows as a table of cells: what a table panel shows, and what every chart says in words.
+
+Row(("neptune",), (190, 0.4)) ──▶ ["neptune", "190", "40.0 %"]       hit ──▶ ["2026-01-31T08:00:00Z", "alpha", ...]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from console.events.safe_text import label, moment, plain, visible
+from console.panels.rows import Row
+from contract.documents.paths import lookup_clear
+from kibana.panels.declarations import Cases, Column, Metric, Panel, SavedSearch, Times
+
+MOST_ROWS = 500
+"""Rows of the table beside a chart: a screen reader's patience ends before that."""
+LONGEST_CELL = 400
+"""Characters of a value in a list of documents; the event's own page has all of it."""
+PERCENT_FIELDS = frozenset({"oversight.prediction.probability", "oversight.prediction.novelty"})
+"""Numbers from 0 to 1 that are read as percent."""
+
+
+def table_of(panel: Panel, rows: Sequence[Row]) -> dict[str, Any]:
+    """Columns and cells of a panel that is no list of documents."""
+    columns = [{"title": each.title, "kind": "time" if isinstance(each, Times) else "text"} for each in panel.by]
+    columns += [{"title": metric.title, "kind": "number"} for metric in panel.metrics]
+    expected = expectations(panel)
+    if expected:
+        columns.append({"title": "Expected", "kind": "number"})
+    full = [row for row in rows if panel.chart == "table" or any(row.values)]
+    cells = []
+    for row in full[:MOST_ROWS]:
+        values = [number(value, metric) for value, metric in zip(row.values, panel.metrics, strict=True)]
+        keys = [key if isinstance(each, Times) else label(key) for each, key in zip(panel.by, row.keys, strict=True)]
+        wanted = expected.get(str(row.keys[-1])) if expected and row.keys else None
+        share = [number(wanted, panel.metrics[-1]) if wanted is not None else ""] if expected else []
+        cells.append([*keys, *values, *share])
+    return {"columns": columns, "rows": cells, "left_out": max(0, len(full) - MOST_ROWS)}
+
+
+def expectations(panel: Panel) -> Mapping[str, float]:
+    """The share that one would expect of each case of a panel; nothing where none is given."""
+    cases = [case for each in panel.by if isinstance(each, Cases) for case in each.cases]
+    return {case.title: case.expected for case in cases if case.expected is not None}
+
+
+def number(value: float | None, metric: Metric) -> str:
+    """A number as a person reads it; a dash where there is none."""
+    if value is None:
+        return "–"
+    if metric.format == "percent":
+        return f"{value * 100:,.{max(metric.decimals, 0)}f} %"
+    if metric.format == "seconds":
+        return duration(value)
+    return f"{value:,.{metric.decimals}f}"
+
+
+def duration(seconds: float) -> str:
+    """A span in the unit that a person would choose."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+
+
+def documents_of(search: SavedSearch, answer: Mapping[str, Any], time_field: str) -> dict[str, Any]:
+    """Columns, cells and places of the newest documents."""
+    hits = (answer.get("hits") or {}).get("hits") or []
+    total = ((answer.get("hits") or {}).get("total") or {}).get("value", len(hits))
+    columns: list[dict[str, Any]] = [{"title": "Time", "kind": "time"}]
+    columns += [
+        {"title": column.title, "kind": "text", "width": column.width, "field": column.field}
+        for column in search.columns
+    ]
+    rows = [_document(search.columns, hit, time_field) for hit in hits]
+    return {
+        "columns": columns,
+        "rows": rows,
+        "left_out": max(0, total - len(hits)),
+        "opens": not search.source.heartbeats,
+    }
+
+
+def _document(columns: Sequence[Column], hit: Mapping[str, Any], time_field: str) -> dict[str, Any]:
+    source = hit.get("_source") or {}
+    cells = [
+        moment(lookup_clear(source, time_field)) or "",
+        *(cell(lookup_clear(source, one.field), one.field) for one in columns),
+    ]
+    return {"index": hit["_index"], "id": hit["_id"], "cells": cells}
+
+
+def cell(value: Any, field: str = "") -> str:
+    """A value of a document as one line; several values stand behind each other."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        text = "; ".join(cell(each, field) for each in value[:20])
+    elif field in PERCENT_FIELDS and isinstance(value, int | float) and not isinstance(value, bool):
+        text = f"{value * 100:.1f} %"
+    elif isinstance(value, str):
+        text = visible(value[: LONGEST_CELL + 1])
+    else:
+        text = plain(value)
+    return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…"
+
+
+def summary(panel: Panel, rows: Sequence[Row]) -> str:
+    """What a chart shows, in a sentence for those who do not see it."""
+    full = [row for row in rows if any(row.values)]
+    if not full:
+        return f"{panel.question} There is nothing in this time range."
+    if panel.by and isinstance(panel.by[0], Times):
+        kinds = {row.keys[1:] for row in full}
+        total = sum(row.values[0] or 0 for row in full)
+        counted = f", {total:,.0f} in all" if panel.metrics[0].kind == "count" else ""
+        series = f" in {len(kinds)} series" if len(kinds) > 1 else ""
+        return f"{panel.question} {len({row.keys[0] for row in full})} points in time{series}{counted}."
+    first = sorted(full, key=lambda row: -(row.values[0] or 0))[:3]
+    said = "; ".join(
+        f"{', '.join(label(key) for key in row.keys)} {number(row.values[0], panel.metrics[0])}" for row in first
+    )
+    return f"{panel.question} {len(full)} in all, most: {said}."

@@ -1,0 +1,215 @@
+"""The routes of the console; all of them read.
+
+    GET /, /triage, /operations, /events      a page without any figure: frame, titles, places of the panels
+    GET /api/pages/NAME?from=&to=&user=...    all figures of a page, from one _msearch
+    GET /api/event?index=&id=                 one event's whole story
+    GET /api/login                            token in the header; answers with a cookie
+    GET /static/DIGEST/...                    the page's own files, and the charts' script
+    GET /health/live                          the process answers
+
+Errors are `{"error": {"type", "message"}}`; nothing that is asked gives a stack trace.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import orjson
+from flask import Flask, Response, redirect, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from common.access.forwarded import Forwarded
+from common.access.request_checks import Door
+from console.events import listing as events
+from console.events.story import story
+from console.panels.board import page
+from console.panels.indices import Place
+from console.panels.introduction import pieces
+from console.panels.models import FIRST, Models
+from console.panels.scope import asked
+from console.panels.searches import Engine
+from console.web import access, files
+from console.web.access import Refusal
+from console.web.bundle import Bundle
+from console.web.config import PREFIX, TOKEN, ConsoleConfig, tokens_of
+from console.web.sessions import COOKIE, LASTS_S, Sessions
+from contract.errors import EngineUnavailableError, InputError, SettingsError
+from kibana.panels.declarations import Dashboard
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+CHARTS = "vega.js"
+LONGEST_ID = 1_024
+
+
+class Console:
+    """The application: what its routes share.
+
+    Args:
+        config: what the console was told.
+        local: only this machine reaches it.
+    Raises:
+        ArtifactError: the model's contract cannot be read.
+        SettingsError: the charts' package is not installed.
+    """
+
+    def __init__(self, config: ConsoleConfig, *, local: bool) -> None:
+        self._config = config
+        self._engine = Engine(config.connect, config.explain, timeout_s=config.timeout_s)
+        self._models = Models(config.contract)
+        self._place = Place(config.namespace, config.index)
+        self._tokens, self._sessions = tokens_of(config), Sessions(config.token)
+        self._bundle = Bundle(config.cache)
+        self._files = files.Files(self._bundle.version)
+        self._local = local
+        if config.make_charts_now:
+            self._bundle.make_soon()
+
+    def app(self) -> Flask:
+        """The WSGI application."""
+        app = Flask("console", root_path=str(files.FOLDER.parent), static_folder=None)
+        app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+        app.url_map.merge_slashes = False
+        app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+        door = Door(self._tokens, hosts=self._config.hosts, local=self._local, prefix=PREFIX, token_setting=TOKEN)
+        access.install(app, door, self._sessions)
+        for path, view in (
+            ("/", self.first),
+            ("/<name>", self.frame),
+            ("/api/pages/<name>", self.figures),
+            ("/api/event", self.event),
+            ("/api/login", self.login),
+            ("/static/<digest>/<path:name>", self.file),
+            ("/health/live", lambda: answer({"live": True})),
+        ):
+            app.add_url_rule(path, endpoint=path, view_func=view, methods=["GET"])
+        app.register_error_handler(Refusal, _refused)
+        app.register_error_handler(EngineUnavailableError, lambda error: fail(503, error.code, str(error)))
+        app.register_error_handler(InputError, lambda error: fail(400, error.code, str(error)))
+        app.register_error_handler(SettingsError, lambda error: fail(503, error.code, str(error)))
+        app.register_error_handler(HTTPException, _http_error)
+        app.register_error_handler(Exception, _our_fault)
+        app.wsgi_app = Forwarded(  # type: ignore[method-assign]
+            app.wsgi_app, self._config.trusted_proxies, setting=f"{PREFIX}_TRUSTED_PROXIES"
+        )
+        return app
+
+    def first(self) -> str | AnyResponse:
+        """The first dashboard."""
+        return self.frame(FIRST)
+
+    def frame(self, name: str) -> str | AnyResponse:
+        """A page without figures."""
+        shown = self._models.now
+        board = shown.page(name)
+        if board is None:
+            raise Refusal(
+                404, "not_found", f"there is no page {name[:60]!r}; there are {', '.join(p.id for p in shown.pages)}"
+            )
+        if name == FIRST and request.path != "/":
+            query = request.query_string.decode("latin-1")
+            return redirect(f"/?{query}" if query else "/", 302)
+        return render_template(
+            "page.html",
+            board=board,
+            pages=shown.pages,
+            first=FIRST,
+            intro=list(pieces(board.intro)),
+            static=f"/static/{self._files.digest}",
+            modules=self._files.names(".js"),
+            charts=CHARTS,
+            facts=self._facts(board),
+        )
+
+    def _facts(self, board: Dashboard) -> dict[str, Any]:
+        """What the page's script must know, as attributes of the page."""
+        return {
+            "page": board.id,
+            "from": board.time_from,
+            "to": board.time_to,
+            "refresh": self._config.refresh_s,
+            "stream": self._place.events,
+        }
+
+    def figures(self, name: str) -> Response:
+        """All that a page shows."""
+        shown = self._models.now
+        board = shown.page(name)
+        if board is None:
+            raise Refusal(404, "not_found", f"there is no page {name[:60]!r}")
+        wanted = asked(request.args, board)
+        now_ms = time.time_ns() // 1_000_000
+        return answer(page(self._engine, board, wanted, place=self._place, colours=shown.boards.colours, now_ms=now_ms))
+
+    def event(self) -> Response:
+        """One event's story."""
+        index, doc_id = request.args.get("index", ""), request.args.get("id", "")
+        if not index or not doc_id or len(index) > LONGEST_ID or len(doc_id) > LONGEST_ID:
+            raise Refusal(400, "bad_request", "an event is named by `index` and `id`; open one from a list of events")
+        hit = events.find(self._engine, self._place, index, doc_id)
+        if hit is None:
+            raise Refusal(404, "not_found", "this event is not there any more; reload the list")
+        shown = self._models.now
+        return answer(story(hit, shown.contract, shown.boards.colours))
+
+    def login(self) -> Response:
+        """The guard has seen the token; the cookie stands for it from now on."""
+        response = answer({"signed_in": True})
+        if self._tokens.required:
+            response.set_cookie(
+                COOKIE,
+                self._sessions.cookie(now_s=time.time()),
+                max_age=LASTS_S,
+                httponly=True,
+                samesite="Strict",
+                secure=self._config.tls is not None or request.is_secure,
+            )
+        return response
+
+    def file(self, digest: str, name: str) -> Response:
+        """One of the page's own files."""
+        if digest != self._files.digest:
+            raise Refusal(404, "not_found", "this file is of another version of the console; reload the page")
+        if name == CHARTS:
+            return files.send(self._bundle.script(), files.KINDS[".js"])
+        found = self._files.get(name)
+        if found is None:
+            raise Refusal(404, "not_found", "there is no such file")
+        return found
+
+
+def answer(data: Any, status: int = 200) -> Response:
+    """A JSON response; numbers that JSON does not have become null."""
+    return Response(orjson.dumps(data), status, content_type=JSON)
+
+
+def fail(status: int, code: str, message: str) -> Response:
+    """An error in JSON."""
+    response = answer({"error": {"type": code, "message": message}}, status)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="oversight-console"'
+    if status == 405:
+        response.headers["Allow"] = ", ".join(access.METHODS)
+    return response
+
+
+def _refused(problem: Refusal) -> Response:
+    response = fail(problem.status, problem.code, str(problem))
+    if problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    return response
+
+
+def _http_error(problem: HTTPException) -> Response:
+    status = problem.code or 500
+    words = {404: "there is nothing at this address", 405: "the console only reads (GET)"}
+    return fail(status, f"http_{status}", words.get(status, problem.name))
+
+
+def _our_fault(problem: Exception) -> Response:
+    log.error("a request failed inside the console", exc_info=problem)
+    return fail(500, "internal_error", "the console failed on this request; its log has the trace")

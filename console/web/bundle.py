@@ -1,0 +1,136 @@
+"""The JavaScript of the charts: Vega, Vega-Lite and their embedding as one module, made from an installed package.
+
+    vl-convert-python ──(a process of its own: 1 s, 160 MB)──▶ CACHE/vega-<version>.js ──▶ kept in memory, compressed
+
+Nothing is fetched from a network, at no time. Run it by hand: python -m console.web.bundle FILE
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from contract.distribution import install_command
+from contract.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+PACKAGE, MODULE = "vl-convert-python", "vl_convert"
+WAIT_S = 60.0
+MARK = b"window.vegaEmbed="
+"""Stands at the end of every whole bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A file as it is sent."""
+
+    plain: bytes
+    gzipped: bytes
+
+
+class Bundle:
+    """Makes the script once and keeps it. Threads share it.
+
+    Args:
+        cache: folder in which it is kept for the next start.
+    Raises:
+        SettingsError: the package that it is made from is not installed.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        if find_spec(MODULE) is None:
+            raise SettingsError(
+                f"the charts need the package {PACKAGE}, which this install does not have; "
+                f"run `make venv` in the source folder, or {install_command('console')}"
+            )
+        self.version = metadata.version(PACKAGE)
+        self._file = cache / f"vega-{self.version}.js"
+        self._lock = threading.Lock()
+        self._script: Script | None = None
+
+    def make_soon(self) -> None:
+        """Begin in a thread of its own, so that it is there when the first page asks for it."""
+        threading.Thread(target=self._try, name="charts", daemon=True).start()
+
+    def script(self) -> Script:
+        """The script; the first to ask waits for a second.
+
+        Raises:
+            SettingsError: it cannot be made.
+        """
+        with self._lock:
+            if self._script is None:
+                plain = self._kept() or self._made()
+                self._script = Script(plain, gzip.compress(plain, 6, mtime=0))
+            return self._script
+
+    def _try(self) -> None:
+        try:
+            self.script()
+        except SettingsError as error:
+            log.error("%s", error)
+
+    def _kept(self) -> bytes | None:
+        try:
+            found = self._file.read_bytes()
+        except OSError:
+            return None
+        return found if MARK in found[-2000:] else None
+
+    def _made(self) -> bytes:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=self._file.parent, suffix=".js", delete=False) as draft:
+                path = Path(draft.name)
+            try:
+                self._run(path)
+                plain = path.read_bytes()
+                path.replace(self._file)
+            finally:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"the charts' script cannot be kept in {self._file.parent} ({error.strerror or error}); "
+                f"let OVERSIGHT_STATE name a folder that this user may write"
+            ) from None
+        return plain
+
+    def _run(self, path: Path) -> None:
+        command = [sys.executable, "-m", "console.web.bundle", str(path)]
+        root = Path(__file__).resolve().parent.parent.parent
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False, cwd=root)
+        except subprocess.TimeoutExpired:
+            raise SettingsError(
+                f"{PACKAGE} did not make the charts' script in {WAIT_S:.0f} s; reload the page"
+            ) from None
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise SettingsError(
+                f"{PACKAGE} {self.version} makes no script for the charts ({last[:200]}); install it again"
+            )
+
+
+def main(target: str) -> None:
+    """Write the script to a file."""
+    import vl_convert
+
+    make: Any = vl_convert.javascript_bundle  # whose types want a snippet that need not be given
+    script = make().encode()
+    if MARK not in script[-2000:]:
+        raise SystemExit(f"{MARK.decode()} is not at the end of the bundle")
+    Path(target).write_bytes(script)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,126 @@
+"""The artifact as it is on disk: bytes, contract and version, read without running anything.
+
+    model.onnx ──▶ bytes ──▶ contract.onnx.reader: an ONNX file that can be read in one way only ─┬─▶ contract
+                     └─▶ version = first 12 hex digits of their SHA-256                           └─▶ IR version, opsets
+
+Nothing here imports ONNX Runtime or NumPy: the contract is needed where no model runs, and the service's parent process
+must not have ONNX Runtime in it when it forks its workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contract.artifact.contract import METADATA_KEY, VERSION_DIGITS, ModelContract
+from contract.errors import ArtifactError
+from contract.files import open_regular
+from contract.onnx.reader import (
+    MAX_MODEL_BYTES,
+    ExternalDataError,
+    NotOnnxError,
+    Summary,
+    UnplainOnnxError,
+    inspect,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """An artifact as it is on disk: its contract is read, its graph did not run yet."""
+
+    path: Path
+    data: bytes
+    contract: ModelContract
+    sha256: str
+    """In hex; of the bytes as they were read."""
+    summary: Summary = field(default_factory=Summary)
+
+    @property
+    def version(self) -> str:
+        """What names it in documents, answers and the model folder."""
+        return self.sha256[:VERSION_DIGITS]
+
+
+def read_file(path: Path) -> ModelFile:
+    """Read an artifact's bytes and contract, without running it.
+
+    Raises:
+        ArtifactError: no such file, not an artifact, or a contract that is damaged.
+    """
+    return of_bytes(path, _bytes_of(path))
+
+
+def of_bytes(path: Path, data: bytes) -> ModelFile:
+    """The artifact that some bytes are; `path` is where they come from.
+
+    Raises:
+        ArtifactError: they are none. Nothing else is raised, whatever the bytes are.
+    """
+    try:
+        return _of_bytes(path, data)
+    except ArtifactError:
+        raise
+    except Exception as error:  # noqa: BLE001  bytes of strangers: a fault in reading them must not end a service
+        raise ArtifactError(
+            f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}); convert the model again"
+        ) from None
+
+
+def _of_bytes(path: Path, data: bytes) -> ModelFile:
+    try:
+        summary = inspect(data)
+    except ExternalDataError:
+        raise ArtifactError(
+            f"{path} is refused: it keeps weights in other files (external data), and an artifact is one file; "
+            "convert the model again with `oversight convert`"
+        ) from None
+    except UnplainOnnxError as error:
+        raise ArtifactError(
+            f"{path} is refused: ONNX Runtime may not read it as Oversight does ({error}); "
+            f"convert the model again with `oversight convert`"
+        ) from None
+    except NotOnnxError as error:
+        raise ArtifactError(
+            f"{path} is not an ONNX model ({error}); run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
+        ) from None
+    text = summary.metadata.get(METADATA_KEY)
+    if text is None:
+        raise ArtifactError(
+            f"{path} is an ONNX model without Oversight's contract ({METADATA_KEY!r} in its metadata); "
+            f"make an artifact of the Keras model with `oversight convert`"
+        )
+    try:
+        contract = ModelContract.from_json(text)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}; correct that, and convert the model again") from None
+    return ModelFile(path, data, contract, hashlib.sha256(data).hexdigest(), summary)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_MODEL_BYTES:
+                raise ArtifactError(
+                    f"{path} has {size:,} bytes, and an artifact has {MAX_MODEL_BYTES:,} at most, since "
+                    f"every process of the service holds it in memory; convert a smaller model"
+                )
+            return file.read(MAX_MODEL_BYTES)
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"there is no model at {path}; run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
+        ) from None
+    except IsADirectoryError:
+        raise ArtifactError(
+            f"{path} is a folder; set OVERSIGHT_MODEL to the file in it, such as {path / 'model.onnx'}, "
+            f"or make it a model folder with `oversight model --model {path} add FILE`"
+        ) from None
+    except OSError as error:
+        raise ArtifactError(
+            f"the model {path} cannot be read ({error.strerror}); check its permissions, or set OVERSIGHT_MODEL"
+        ) from None
+    except MemoryError:
+        raise ArtifactError(f"the model {path} cannot be read (out of memory); convert a smaller model") from None

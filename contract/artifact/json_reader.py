@@ -1,0 +1,233 @@
+"""Reading a contract's JSON without trusting it: every value is checked, and all problems are found at once.
+
+    text ──parse──▶ plain values ──Part──▶ text, number, list ... of a key, or a problem that names the place
+
+A problem is a sentence: the place, what is wrong, what to write.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from contract.artifact.text import text_problem
+from contract.errors import ArtifactError, shorten
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Of a contract as JSON; the shipped ones have 20 KB."""
+MAX_DIGITS = 20
+"""Of an integer: 64 bits have no more."""
+MAX_DEPTH = 8
+"""Of objects within objects under `training`, `heldout` and `libraries`."""
+FLOAT_MAX = 3.4028234e38
+"""Largest number that the model's 32-bit inputs hold."""
+MOST_SHOWN = 12
+"""Problems that a message lists."""
+
+
+def parse(text: str) -> Any:
+    """The values of a JSON text.
+
+    Raises:
+        ArtifactError: it is not JSON, or holds what JSON has not: `NaN`, a key twice, a number of too many digits.
+    """
+    if len(text) > MAX_BYTES:
+        raise ArtifactError(f"the contract has {len(text):,} characters, expected {MAX_BYTES:,} at most")
+    try:
+        return json.loads(text, parse_constant=_no_constant, parse_int=_integer, object_pairs_hook=_object)
+    except RecursionError:
+        raise ArtifactError(
+            "the contract cannot be read as JSON (its lists or objects are nested too deeply)"
+        ) from None
+    except ValueError as error:
+        raise ArtifactError(f"the contract is not JSON ({error})") from None
+
+
+def _no_constant(word: str) -> float:
+    raise ValueError(f"{word} is not a JSON number; write a number or null")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"the number {digits[:MAX_DIGITS]}… has {len(digits)} digits; write a smaller one")
+    return int(digits)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"an object has the key {shorten(twice)} twice; leave one out")
+    return found
+
+
+def refuse(problems: list[str], advice: str = "") -> None:
+    """Raise what was found, if anything was.
+
+    Raises:
+        ArtifactError: all problems, in one line.
+    """
+    if not problems:
+        return
+    shown = problems[:MOST_SHOWN]
+    if len(problems) > 1:
+        shown = [f"({number}) {problem}" for number, problem in enumerate(shown, 1)]
+    if len(problems) > MOST_SHOWN:
+        shown.append(f"and {len(problems) - MOST_SHOWN} more")
+    count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+    raise ArtifactError(f"the contract has {count}: {'; '.join(shown)}{advice}")
+
+
+class Part:
+    """One object of a contract. What cannot be read is added to `problems` and comes back as a value that harms
+    nothing.
+    """
+
+    def __init__(self, data: Mapping[str, Any], problems: list[str], place: str = "") -> None:
+        """`place` is where it stands, as `feature 'depth_m'`; empty for the contract itself."""
+        self.data, self.problems, self.place = data, problems, place
+        self.broken = False
+        """A value of it could not be read."""
+
+    def say(self, problem: str) -> None:
+        """Add a problem of a value that cannot be read."""
+        self.broken = True
+        self._add(problem)
+
+    def _add(self, problem: str) -> None:
+        self.problems.append(f"{self.place}: {problem}" if self.place else problem)
+
+    def only(self, keys: Iterable[str]) -> None:
+        """Refuse every other key."""
+        known = list(keys)
+        for key in self.data:
+            if key not in known:
+                self._add(f"the key {shorten(key)} is unknown; expected {', '.join(known)}")
+
+    def missing(self, key: str, write: str) -> bool:
+        """Whether a key is missing, which is said then."""
+        if self.data.get(key) is not None:
+            return False
+        self.say(f"`{key}` is missing; write {write}")
+        return True
+
+    def text(self, key: str, write: str, *, default: str | None = None) -> str:
+        """The text of a key."""
+        if default is not None and key not in self.data:
+            return default
+        if self.missing(key, write):
+            return ""
+        return self.clean(f"`{key}`", self.data[key], write)
+
+    def clean(self, what: str, value: Any, write: str = "text") -> str:
+        """A value that must be text without control characters."""
+        if not isinstance(value, str):
+            self.say(f"{what} is {shorten(value)}; write {write}")
+            return ""
+        problem = text_problem(value)
+        if problem is not None:
+            self.say(f"{what} {shorten(value)} {problem}")
+        return value
+
+    def texts(self, key: str, write: str, *, longest: int | None = None) -> tuple[str, ...]:
+        """The texts of a list."""
+        found = self.items(key, write)
+        bad = next((item for item in found if not isinstance(item, str)), None)
+        if bad is not None:
+            self.say(f"`{key}` holds {shorten(bad)}, which is not text; write {write}")
+            return ()
+        for item in found:
+            problem = text_problem(item) if longest is None else text_problem(item, longest=longest)
+            if problem is not None:
+                self.say(f"{shorten(item)} in `{key}` {problem}")
+        return tuple(found)
+
+    def items(self, key: str, write: str) -> list[Any]:
+        """The items of a list."""
+        value = self.data[key]
+        if not isinstance(value, list):
+            self.say(f"`{key}` is {shorten(value)}; write {write}")
+            return []
+        return value
+
+    def objects(self, key: str, write: str) -> list[Part]:
+        """The objects of a list, each with its place: its own name where it has one."""
+        if self.missing(key, write):
+            return []
+        found = []
+        for number, item in enumerate(self.items(key, write)):
+            if not isinstance(item, dict):
+                self.say(f"`{key}` holds {shorten(item)}; write {write}")
+                continue
+            name = item.get("name")
+            place = f"{key}[{number}]" if not isinstance(name, str) or not name else f"{key[:-1]} {shorten(name)}"
+            found.append(Part(item, self.problems, place))
+        return found
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """A free object of plain values, empty where there is none."""
+        value = self.data.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.say(f"`{key}` is {shorten(value)}; write an object, or leave it out")
+            return {}
+        for problem in _unplain(value, key, MAX_DEPTH):
+            self.say(problem)
+        return value
+
+    def number(self, key: str) -> float | None:
+        """A number that the model's inputs can hold; None where there is none."""
+        value = self.data.get(key)
+        return None if value is None else self._finite(key, value)
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """A list of such numbers."""
+        if self.data.get(key) is None:
+            return ()
+        return tuple(self._finite(key, item) for item in self.items(key, "a list of numbers"))
+
+    def whole(self, key: str, write: str) -> int:
+        """A whole number."""
+        if self.missing(key, write):
+            return 0
+        value = self.data[key]
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not abs(value) < 2**63
+            or value != int(value)
+        ):
+            self.say(f"`{key}` is {shorten(value)}; write {write}")
+            return 0
+        return int(value)
+
+    def _finite(self, key: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= FLOAT_MAX:
+            self.say(f"`{key}` is {shorten(value)}; write a number from -3.4e38 to 3.4e38")
+            return 0.0
+        return float(value)
+
+
+def _unplain(value: Any, place: str, depth: int) -> Iterable[str]:
+    """What of free values could not be shown, or not be written as JSON again."""
+    if isinstance(value, dict | list):
+        if depth == 0:
+            yield f"`{place}` nests objects more than {MAX_DEPTH} deep; nest fewer"
+            return
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in pairs:
+            if isinstance(key, str) and (problem := text_problem(key)) is not None:
+                yield f"the key {shorten(key)} in `{place}` {problem}"
+            yield from _unplain(item, place, depth - 1)
+    elif isinstance(value, str):
+        problem = text_problem(value, longest=MAX_BYTES)
+        if problem is not None:
+            yield f"{shorten(value)} in `{place}` {problem}"
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{value} in `{place}` is not a finite number; write a smaller one"
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield f"{shorten(value)} in `{place}` has more than 64 bits; write a smaller number"

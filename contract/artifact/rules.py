@@ -1,0 +1,246 @@
+"""What must hold within a contract: names that can be shown, fields that are free, numbers that fit together.
+
+Each rule gives its problems as sentences: the feature or label, what is wrong, what to write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from contract.artifact.profile import profile_problems
+from contract.artifact.text import text_problem
+from contract.documents.fields import BY_NAME, DERIVED_FROM_KDD, RESERVED
+
+if TYPE_CHECKING:
+    from contract.artifact.contract import Feature, Label, ModelContract
+
+SHARES_TOLERANCE = 1e-3
+"""Shares are written rounded; together they may pass 1 by so much."""
+MAX_FIELD_DEPTH = 16
+"""Objects in each other on the way to a field; engines stop at 20, and what is rejected is kept two deeper."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_NOT_IN_A_FIELD = re.compile(r'[*,|="\\]')
+"""Characters that mean something in a list of fields, or in the pipelines' own lists."""
+_NUMBERS, _WORDS = ("long", "float"), ("keyword",)
+
+
+def problems_of(contract: ModelContract, *, whole: bool = True) -> list[str]:
+    """All problems that stop a contract from being used, also one that is in an artifact already.
+
+    Args:
+        contract: the contract, or what could be read of it.
+        whole: nothing of it was left out, so that features and labels can be counted.
+    """
+    return [
+        *(_of_counts(contract) if whole else ()),
+        *_of_name(contract.name),
+        *_of_features(contract.features),
+        *_of_labels(contract.labels, contract.families),
+        *_of_threshold(contract.novelty_threshold),
+        *_of_label_rows(contract.training.get("label_rows")),
+    ]
+
+
+def problems_of_new(contract: ModelContract) -> list[str]:
+    """What more is asked of a contract that a person writes now; artifacts with it exist, and are still served."""
+    from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL_NAMES  # it needs the artifact, which needs this
+
+    found = []
+    if not any(_of_name(contract.name)) and not _NAME.fullmatch(contract.name):
+        found.append(
+            f"`name` is {contract.name!r}, which becomes part of paths and addresses; write lower-case "
+            "letters, digits, "
+            f"`-`, `_` and `.`, beginning with a letter or digit"
+        )
+    taken = {*LABEL_NAMES, *DIFFICULTY_NAMES}
+    for feature in contract.features:
+        if feature.name.lower() in taken and feature.name.lower() != "label":
+            found.append(
+                f"feature {feature.name!r}: files use this name for the column of the label or its difficulty; "
+                f"write another name"
+            )
+        if "|" in feature.name or "=" in feature.name:
+            found.append(f"feature {feature.name!r}: `|` and `=` cannot be in a name; write `_`, say")
+    return found
+
+
+def _of_counts(contract: ModelContract) -> Iterator[str]:
+    if not contract.features:
+        yield "`features` is empty; write one object for each input of the model"
+    if len(contract.labels) < 2:
+        yield "`labels` has fewer than two entries; write one for each output of the model"
+
+
+def _of_name(name: str) -> Iterator[str]:
+    if not name.strip():
+        yield '`name` is empty; write a name such as "rivers"'
+    elif "/" in name or "\\" in name or ".." in name:
+        yield f"`name` is {name!r}, and becomes part of paths; write it without `/`, `\\` and `..`"
+
+
+def _of_threshold(threshold: float | None) -> Iterator[str]:
+    if threshold is not None and not 0.0 <= threshold <= 1.0:
+        yield f"`novelty_threshold` is {threshold}, expected 0 to 1; write null for a model without a novelty"
+
+
+def _of_label_rows(rows: Any) -> Iterator[str]:
+    if rows is None:
+        return
+    if not isinstance(rows, dict) or any(
+        isinstance(n, bool) or not isinstance(n, int | float) or n < 0 for n in rows.values()
+    ):
+        yield '`training.label_rows` must be an object of label and number of rows, such as {"calm": 900, "flood": 100}'
+
+
+def _twice(what: str, values: Iterable[str]) -> Iterator[str]:
+    for value, times in Counter(values).items():
+        if times > 1:
+            yield f"{what} {value!r} occurs twice; leave one out, or give it another name"
+
+
+def _of_features(features: tuple[Feature, ...]) -> Iterator[str]:
+    yield from _twice("feature name", (feature.name for feature in features))
+    yield from _twice("feature field", (feature.field for feature in features))
+    yield from _nested(features)
+    with_kdd = any(feature.field.startswith("kdd99.") for feature in features)
+    for feature in features:
+        rules = [
+            *_of_feature(feature),
+            *_of_field(feature, with_kdd=with_kdd),
+            *_of_usual(feature),
+            *_of_profile(feature),
+        ]
+        for problem in rules:
+            yield f"feature {feature.name!r}: {problem}"
+
+
+def _nested(features: tuple[Feature, ...]) -> Iterator[str]:
+    """A document cannot hold a value and an object in one place."""
+    owner = {feature.field: feature.name for feature in features}
+    for feature in features:
+        for parent in _parents(feature.field):
+            if parent in owner:
+                yield (
+                    f"feature {owner[parent]!r}: its field {parent!r} is the parent of {feature.field!r}, the field of "
+                    f"{feature.name!r}; write a field of its own, such as {parent + '.value'!r}"
+                )
+
+
+def _parents(field: str) -> list[str]:
+    parts = field.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _of_feature(feature: Feature) -> Iterator[str]:
+    if not feature.name.strip():
+        yield "its `name` is empty; write one"
+    if feature.name.lower() == "label":
+        yield "`label` is the name of the column of the label; write another name"
+    if feature.kind == "float" and feature.vocabulary:
+        yield 'a float has no `vocabulary`; leave it out, or write "kind": "string"'
+    if feature.kind == "string" and not feature.vocabulary:
+        yield "a string needs a vocabulary; write `vocabulary`, the list of its words in the order of their codes"
+    for word, times in Counter(feature.vocabulary).items():
+        if times > 1:
+            yield f"`vocabulary` names {word!r} twice; leave one out"
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None and low > high:
+        yield f"`minimum` is {low:g} and above `maximum`, {high:g}; write the smaller number as `minimum`"
+    if isinstance(feature.background, str) != (feature.kind == "string") and feature.background is not None:
+        wanted = "a word" if feature.kind == "string" else "a number"
+        yield f"`background` is {feature.background!r}; write {wanted}, or leave it out"
+
+
+def _of_field(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
+    """Whether a field can hold a feature: no other part writes it, and its mapping fits."""
+    field = feature.field
+    above = [*_parents(field), field]
+    reserved = next((name for name in above if name in RESERVED), None)
+    mapped = BY_NAME.get(field)
+    if any(not part.strip() for part in field.split(".")) or _NOT_IN_A_FIELD.search(field):
+        yield (
+            f"the field {field!r} is not a valid field name; write names with `.` between them, without any "
+            'of * , | = " \\'
+        )
+    elif len(above) > MAX_FIELD_DEPTH:
+        yield f"its field is {len(above)} objects deep; write {MAX_FIELD_DEPTH} at most"
+    elif field.startswith("_"):
+        yield f"the field {field!r} begins with `_`, which is reserved for the engine; write another field"
+    elif reserved is not None:
+        below = "" if reserved == field else f" is below {reserved!r}, which"
+        mine = f"mine.{field.rpartition('.')[2]}"
+        yield f"the field {field!r}{below} is written by Oversight; write a field of your own, such as {mine!r}"
+    elif with_kdd and field in DERIVED_FROM_KDD:
+        yield f"the field {field!r} is written from the columns of KDD Cup 99; write a field of your own"
+    elif mapped is not None and mapped.kind not in (_NUMBERS if feature.kind == "float" else _WORDS):
+        yield (
+            f"the field {field!r} is stored as {mapped.kind}, and the feature is a {feature.kind}; write a "
+            "field of your own"
+        )
+    elif mapped is None and any(name in BY_NAME for name in _parents(field)):
+        taken = next(name for name in _parents(field) if name in BY_NAME)
+        yield f"the field {field!r} is below {taken!r}, which holds a value; write another field"
+    elif mapped is None and field in _PARENTS_OF_OURS:
+        yield f"the field {field!r} is an object that holds other fields; write a field below it or elsewhere"
+
+
+_PARENTS_OF_OURS = frozenset(parent for name in (*BY_NAME, *RESERVED) for parent in _parents(name))
+
+
+def _of_usual(feature: Feature) -> Iterator[str]:
+    quantiles = [feature.usual_low, feature.usual_middle, feature.usual_high]
+    known = [quantile for quantile in quantiles if quantile is not None]
+    if known != sorted(known):
+        yield f"`usual_low`, `usual_middle`, `usual_high` are {quantiles}, expected ascending"
+    words = set(feature.vocabulary)
+    for word, _ in feature.usual_shares:
+        if word not in words:
+            yield f"`usual_shares` names {word!r}, which is not in its vocabulary; leave it out"
+    shares = [share for _, share in feature.usual_shares]
+    if any(not 0.0 <= share <= 1.0 for share in shares) or sum(shares) > 1.0 + SHARES_TOLERANCE:
+        yield "`usual_shares` are not shares of one whole; write numbers from 0 to 1, together 1 at most"
+
+
+def _of_profile(feature: Feature) -> Iterator[str]:
+    edges, shares = feature.profile_edges, feature.profile_shares
+    if feature.kind == "string" and (edges or shares):
+        yield "a string has no profile of numbers; its `usual_shares` are its profile"
+    else:
+        yield from profile_problems(edges, shares, tolerance=SHARES_TOLERANCE)
+
+
+def _of_labels(labels: tuple[Label, ...], families: tuple[str, ...]) -> Iterator[str]:
+    from contract.kdd99.columns import UNKNOWN_LABEL  # it needs the artifact, which needs this
+
+    yield from _twice("label", (label.name for label in labels))
+    yield from _twice("family", families)
+    if any(not family.strip() for family in families):
+        yield "`families` holds an empty name; write one"
+    known = set(families)
+    for label in labels:
+        if not label.name.strip():
+            yield "a label has an empty `name`; write one"
+        if label.name == UNKNOWN_LABEL:
+            yield (
+                f"label {label.name!r}: this name is the verdict on rows unlike anything in training; "
+                f"write another name, such as 'other'"
+            )
+        if label.family not in known:
+            yield f"label {label.name!r}: its family {label.family!r} is not in `families`; add it there"
+        if not 0 <= label.severity <= 100:
+            yield f"label {label.name!r}: `severity` is {label.severity}, expected 0 (harmless) to 100"
+        yield from _of_links(label)
+
+
+def _of_links(label: Label) -> Iterator[str]:
+    """Pages of ATT&CK become links that people click."""
+    technique = label.technique
+    if technique is None:
+        return
+    for link in (technique.reference, technique.sub_reference, technique.tactic.reference):
+        if link and (not link.startswith(("https://", "http://")) or text_problem(link, longest=2048)):
+            yield f"label {label.name!r}: `reference` is {link!r}; write an address that begins with https://"

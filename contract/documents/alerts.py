@@ -1,0 +1,52 @@
+"""What an alert rule writes when it fires: one document for each alert, through the rule's index connector.
+
+    rule in Kibana or in the console ──▶ oversight-alerts-<namespace>, one document an alert ──▶ people, other tools
+
+The names are ECS where ECS has them; `oversight.prediction.*` mean here what they mean in the events that the rule
+found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contract.documents.fields import Field, properties
+
+INDEX_PREFIX = "oversight-alerts-"
+DATASET = "oversight.alert"
+
+FIELDS: tuple[Field, ...] = (
+    Field("@timestamp", "date", "when the rule fired"),
+    Field("ecs.version", "keyword", "version of the Elastic Common Schema that the document follows"),
+    Field("event.id", "keyword", "the alert's own id, the same while the alert lasts"),
+    Field("event.kind", "keyword", "alert"),
+    Field("event.module", "keyword", "oversight"),
+    Field("event.dataset", "keyword", "oversight.alert"),
+    Field("event.action", "keyword", "why the rule wrote this: it fired, or the alert recovered"),
+    Field("event.reason", "keyword", "what was found, in words"),
+    Field("event.severity", "long", "severity of the worst event behind it"),
+    Field("event.url", "keyword", "where to look at it"),
+    Field("rule.id", "keyword", "id of the rule"),
+    Field("rule.name", "keyword", "name of the rule"),
+    Field("rule.category", "keyword", "family of the label"),
+    Field("rule.ruleset", "keyword", "oversight"),
+    Field("user.id", "keyword", "whose traffic it is"),
+    Field("oversight.prediction.label", "keyword", "the verdict that the rule found"),
+    Field("oversight.prediction.family", "keyword", "its family"),
+    Field("oversight.alert.count", "long", "events behind the alert"),
+    Field("oversight.alert.value", "float", "what the rule measured, if it is not a number of events"),
+    Field("oversight.alert.threshold", "float", "the rule fires above this"),
+)
+
+
+def alerts_index(namespace: str) -> str:
+    """Name of the index with the alerts of an installation."""
+    return f"{INDEX_PREFIX}{namespace}"
+
+
+def alerts_body() -> dict[str, Any]:
+    """Body with which that index is created."""
+    return {
+        "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"}},
+        "mappings": {"dynamic": False, "properties": properties(FIELDS)},
+    }

@@ -1,0 +1,241 @@
+"""The document's fields: the one home of every name and type, from which mappings and checks are made.
+
+What ECS has keeps its ECS name and type; what it lacks stands under `oversight.*`. The model's inputs (`kdd99.*`) are
+not here: they come from the artifact's contract (`contract.artifact.contract`), because another model brings others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["keyword", "long", "float", "date", "ip", "boolean", "object"]
+"""`object` is stored and not indexed (`enabled: false`)."""
+
+PENDING, ENRICHED, FAILED = "pending", "enriched", "failed"
+STATUS = "oversight.status"
+
+SUPPRESSED, SUPPRESSED_BY = "oversight.suppressed", "oversight.suppressed_by"
+
+DATASET = "oversight.connection"
+ECS_VERSION = "8.17.0"
+"""Of the Elastic Common Schema, as each document says it."""
+IGNORE_ABOVE = 8191
+"""Longest keyword that is indexed, in characters: 8191 x 4 bytes of UTF-8 stay below Lucene's limit of 32766 bytes."""
+
+ENRICH_ROOTS = (
+    "event.kind",
+    "event.category",
+    "event.type",
+    "event.severity",
+    "event.risk_score",
+    "rule",
+    "threat",
+    "oversight.prediction",
+    "oversight.model",
+    "oversight.shadow",
+)
+"""What the enrich service may write: a field of its answer that is none of these, and below none of these, is refused.
+"""
+
+ALERT_ROOT = "oversight.alert"
+"""In an index that is not ours the watcher writes what would be `event`, `rule` and `threat` below this root instead.
+"""
+
+GUARD_PIPELINE = "oversight-router-"
+"""How the name of the pipeline begins that guards our fields, as the final pipeline of a stream."""
+DEFAULT_PIPELINE, FINAL_PIPELINE = "index.default_pipeline", "index.final_pipeline"
+"""Settings of an index that name the pipelines which a write runs through."""
+NO_PIPELINE = "_none"
+"""The engine's word, in these settings and in a request, for no pipeline."""
+SHIPPED_FIELDS = ("rule", "threat", "error", "event.severity", "event.risk_score")
+"""Ours to write: what a shipper sends under these names is moved to `oversight.shipped.*`."""
+
+RESERVED = frozenset(
+    {
+        "@timestamp",
+        "message",
+        "tags",
+        "csv",
+        "ecs",
+        "data_stream",
+        "error",
+        "oversight",
+        "rule",
+        "threat",
+        "event.original",
+        "event.ingested",
+        "event.created",
+        "event.kind",
+        "event.category",
+        "event.type",
+        "event.module",
+        "event.dataset",
+        "event.severity",
+        "event.risk_score",
+        "kdd99.difficulty",
+    }
+)
+"""What pipelines and watcher write in every document. A model's feature cannot be one of these, or below one."""
+
+DERIVED_FROM_KDD = frozenset(
+    {
+        "event.duration",
+        "network.transport",
+        "network.protocol",
+        "network.bytes",
+        "source.bytes",
+        "destination.bytes",
+    }
+)
+"""What the pipelines write besides where a model reads columns of KDD Cup 99."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the stored document."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    indexed: bool = True
+    """False for what is only ever shown (`event.original`): neither indexed nor in doc values."""
+
+
+FIELDS: tuple[Field, ...] = (
+    Field("@timestamp", "date", "when the connection happened; the arrival time if the shipper sent none"),
+    Field("tags", "keyword", "the shipper's own tags"),
+    Field("ecs.version", "keyword", "version of the Elastic Common Schema that the document follows"),
+    Field("event.original", "keyword", "the raw line as it came", indexed=False),
+    Field("event.ingested", "date", "arrival in Elasticsearch; the watcher's order"),
+    Field("event.created", "date", "when the shipper read the event"),
+    Field("event.kind", "keyword", "event, alert or pipeline_error"),
+    Field("event.category", "keyword", "network; an alert adds intrusion_detection"),
+    Field("event.type", "keyword", "connection; an alert adds info"),
+    Field("event.module", "keyword", "oversight"),
+    Field("event.dataset", "keyword", "oversight.connection"),
+    Field("event.duration", "long", "length of the connection in nanoseconds"),
+    Field("event.severity", "long", "0 for a normal connection, else 21 low, 47 medium, 73 high, 99 critical"),
+    Field("event.risk_score", "float", "0 to 100: the severity weighted by the probability"),
+    Field("data_stream.type", "keyword", "logs"),
+    Field("data_stream.dataset", "keyword", "oversight.connection"),
+    Field("data_stream.namespace", "keyword", "the installation"),
+    Field("host.name", "keyword", "machine that the shipper ran on"),
+    Field("observer.name", "keyword", "sensor that saw the connection"),
+    Field("user.id", "keyword", "whose traffic it is; the file's stem with `oversight ship`"),
+    Field("user.name", "keyword", "name of that user, if the shipper knows it"),
+    Field("source.ip", "ip", "address that opened the connection"),
+    Field("source.port", "long", "its port"),
+    Field("source.bytes", "long", "bytes from source to destination"),
+    Field("destination.ip", "ip", "address that was connected to"),
+    Field("destination.port", "long", "its port"),
+    Field("destination.bytes", "long", "bytes from destination to source"),
+    Field("network.transport", "keyword", "tcp, udp or icmp"),
+    Field("network.protocol", "keyword", "KDD's service: http, smtp, domain_u ..."),
+    Field("network.bytes", "long", "bytes in both directions"),
+    Field("log.file.path", "keyword", "file that the line came from"),
+    Field("log.offset", "long", "where in that file the line begins, in bytes"),
+    Field(
+        "csv.columns",
+        "keyword",
+        "names of the line's columns in order, if the shipper sends them",
+        indexed=False,
+    ),
+    Field("csv.delimiter", "keyword", "delimiter of the line's columns, if the shipper sends it", indexed=False),
+    Field("kdd99.difficulty", "float", "difficulty of the record in NSL-KDD, 0 to 21; never shown to the model"),
+    Field("rule.name", "keyword", "on an alert: the label"),
+    Field("rule.category", "keyword", "on an alert: the family"),
+    Field("rule.ruleset", "keyword", "on an alert: oversight"),
+    Field("threat.framework", "keyword", "MITRE ATT&CK, if the attack maps clearly"),
+    Field("threat.tactic.id", "keyword", "ATT&CK tactic"),
+    Field("threat.tactic.name", "keyword", "its name"),
+    Field("threat.tactic.reference", "keyword", "its page"),
+    Field("threat.technique.id", "keyword", "ATT&CK technique"),
+    Field("threat.technique.name", "keyword", "its name"),
+    Field("threat.technique.reference", "keyword", "its page"),
+    Field("threat.technique.subtechnique.id", "keyword", "ATT&CK sub-technique"),
+    Field("threat.technique.subtechnique.name", "keyword", "its name"),
+    Field("threat.technique.subtechnique.reference", "keyword", "its page"),
+    Field("error.type", "keyword", "stable code of the failure"),
+    Field("error.message", "keyword", "what was wrong and what to do"),
+    Field("oversight.status", "keyword", "pending, enriched or failed"),
+    Field("oversight.prediction.label", "keyword", "the verdict: a label of the model, or unknown"),
+    Field("oversight.prediction.closest", "keyword", "the model's own answer, always one of its labels"),
+    Field("oversight.prediction.family", "keyword", "family of the verdict"),
+    Field("oversight.prediction.probability", "float", "of the closest label"),
+    Field(
+        "oversight.prediction.top",
+        "object",
+        "the three likeliest labels, one word each with its probability: `neptune 0.931`",
+    ),
+    Field("oversight.prediction.novelty", "float", "0 to 1: how unlike anything in training"),
+    Field("oversight.prediction.unknown", "boolean", "the novelty is above the model's threshold"),
+    Field("oversight.prediction.reasons", "keyword", "the features that weighed most, in words"),
+    Field("oversight.prediction.warnings", "keyword", "unseen_category:FIELD, out_of_range:FIELD"),
+    Field("oversight.prediction.at", "date", "when the verdict was made"),
+    Field("oversight.prediction.delay_s", "float", "seconds from arrival to the first verdict"),
+    Field("oversight.prediction.rescored", "boolean", "a later model changed the verdict"),
+    Field(
+        "oversight.suppressed",
+        "boolean",
+        "a suppression rule keeps this verdict from becoming an alert",
+    ),
+    Field("oversight.suppressed_by", "keyword", "that rule"),
+    Field("oversight.model.id", "keyword", "name of the model"),
+    Field("oversight.model.version", "keyword", "first 12 hex digits of the artifact's SHA-256"),
+    Field("oversight.shadow.label", "keyword", "verdict of the shadow, a second model that runs beside the active one"),
+    Field("oversight.shadow.closest", "keyword", "the shadow's own answer, always one of its labels"),
+    Field("oversight.shadow.family", "keyword", "family of the shadow's verdict"),
+    Field("oversight.shadow.probability", "float", "of the shadow's closest label"),
+    Field("oversight.shadow.novelty", "float", "0 to 1: how unlike anything in the shadow's training"),
+    Field("oversight.shadow.unknown", "boolean", "the novelty is above the shadow's threshold"),
+    Field("oversight.shadow.agrees", "boolean", "the shadow's verdict is the active model's"),
+    Field("oversight.shadow.error", "keyword", "error code, if the shadow cannot read the document"),
+    Field("oversight.shadow.model.id", "keyword", "name of the shadow"),
+    Field("oversight.shadow.model.version", "keyword", "first 12 hex digits of the shadow's SHA-256"),
+    Field("oversight.failure.field", "keyword", "document field that caused the failure"),
+    Field("oversight.failure.pipeline", "keyword", "ingest pipeline that failed"),
+    Field("oversight.failure.processor", "keyword", "its processor, by tag"),
+    Field("oversight.truth.label", "keyword", "label in the raw line; never shown to the model"),
+    Field("oversight.feedback.verdict", "keyword", "an analyst's verdict: true_positive or false_positive"),
+    Field("oversight.feedback.label", "keyword", "the label that the analyst gives"),
+    Field("oversight.feedback.comment", "keyword", "why"),
+    Field("oversight.feedback.by", "keyword", "who"),
+    Field("oversight.feedback.at", "date", "when"),
+    Field("oversight.original.base64", "object", "the raw bytes, if they were not UTF-8"),
+    Field("oversight.shipped", "object", "what a shipper sent under names that only Oversight writes"),
+    Field("oversight.rejected", "object", "values that the mapping does not accept"),
+)
+
+BY_NAME = {field.name: field for field in FIELDS}
+
+
+def mapping_of(field: Field) -> dict[str, Any]:
+    """The Elasticsearch mapping of one field. Nothing in it can refuse a document."""
+    if field.kind == "object":
+        return {"type": "object", "enabled": False}
+    if field.kind == "keyword":
+        if not field.indexed:
+            return {"type": "keyword", "index": False, "doc_values": False}
+        return {"type": "keyword", "ignore_above": IGNORE_ABOVE}
+    if field.kind == "boolean":
+        return {"type": "boolean"}
+    return {"type": field.kind, "ignore_malformed": True}
+
+
+def properties(fields: Iterable[Field]) -> dict[str, Any]:
+    """Nested `properties` of a mapping from dotted names, `{"event": {"properties": {"kind": ...}}}`."""
+    root: dict[str, Any] = {}
+    for field in fields:
+        *parents, leaf = field.name.split(".")
+        level = root
+        for parent in parents:
+            level = level.setdefault(parent, {"properties": {}})["properties"]
+        level[leaf] = mapping_of(field)
+    return root
+
+
+def stream_name(namespace: str) -> str:
+    """Name of the data stream of an installation."""
+    return f"logs-{DATASET}-{namespace}"

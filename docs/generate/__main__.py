@@ -1,0 +1,180 @@
+"""Pages that are made from code, so that they cannot disagree with it.
+
+python -m docs.generate            write them
+python -m docs.generate --check    exit 1 and name those that differ
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from contract.documents.fields import FIELDS
+from contract.kdd99 import attacks
+from contract.kdd99.columns import FAMILIES
+from docs.generate.panels_page import panels_page
+from docs.generate.privileges_page import privileges_page
+from oversight.config.settings import DEFAULT_MODEL, PARTS, Part, variable
+from oversight.settings_meaning import meanings
+from training.evaluation.evaluate import open_artifact
+from training.report import files as report
+
+ROOT = Path(__file__).resolve().parents[2]
+FAMILY_MEANING = {
+    "probe": "looks for what is there",
+    "dos": "denies a service",
+    "u2r": "from a user's rights to root's",
+    "r2l": "from outside to a user's rights",
+}
+NOTE = "<!-- Made by `make format` from the code; edit the code, not this page. -->"
+
+
+def settings_page() -> str:
+    """docs/settings.md: every variable with its default and meaning."""
+    lines = ["# Settings", "", NOTE, ""]
+    lines += [
+        "Set a variable in the environment, or in a file `.env` in the folder where you start the command; the "
+        "environment wins.",
+        "`oversight settings` prints the current values.",
+        "",
+        "Oversight refuses a variable that begins with `OVERSIGHT_` and is not listed here. In a `.env` with "
+        "Oversight's settings it",
+        "also refuses unknown names that begin with `ELASTICSEARCH_`, `ELASTIC_` or `KIBANA_`; it knows those of",
+        "`docker-compose.yml`. In the environment other software uses such names too; there, a name that is nearly a "
+        "setting gets a",
+        "warning.",
+        "",
+        "The file can name the server that gets your keys. So `.env` must belong to you or to root, and nobody else "
+        "may have write",
+        "permission, except your own private group (your name, no other member). Oversight never sends a secret from "
+        "the environment",
+        "to an address from the file, nor trusts a certificate authority from the file for it: set both in the "
+        "environment, or",
+        "both in the file. `${NAME}` in the file is not expanded.",
+    ]
+    for part in PARTS:
+        lines += [
+            "",
+            f"## {(part.__doc__ or '').splitlines()[0].rstrip('.')}",
+            "",
+            "| variable | default | meaning |",
+            "|---|---|---|",
+        ]
+        lines += [_setting_row(part, name, meaning) for name, meaning in meanings(part).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _setting_row(part: type[Part], name: str, meaning: str) -> str:
+    return f"| `{variable(part, name)}` | {_default(part.model_fields[name].default)} | {meaning} |"
+
+
+def _default(value: Any) -> str:
+    if value is None or isinstance(value, SecretStr):
+        return "-"
+    if value == DEFAULT_MODEL:
+        return f"`{DEFAULT_MODEL.relative_to(ROOT)}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def fields_page() -> str:
+    """docs/fields.md: every field of a stored document."""
+    lines = [
+        "# Document fields",
+        "",
+        NOTE,
+        "",
+        "The model's inputs (`kdd99.*` with the shipped model) come from the artifact. "
+        "[predictions.md](predictions.md) says what the",
+        "fields of a prediction mean to an analyst, [attacks.md](attacks.md) what the labels are.",
+    ]
+    lines += ["", "| field | type | meaning |", "|---|---|---|"]
+    lines += [f"| `{field.name}` | {field.kind} | {field.meaning} |" for field in FIELDS]
+    return "\n".join(lines) + "\n"
+
+
+def attacks_page() -> str:
+    """docs/attacks.md: what each attack of the shipped model is, family by family."""
+    lines = [
+        "# The attacks that the shipped model knows",
+        "",
+        NOTE,
+        "",
+        "The 22 attacks of KDD Cup 99's training set. What each does is described by those who made the traffic:",
+        f"[L] Lincoln Laboratory, [1998 Training Data Attack Schedule]({attacks.LINCOLN}), and [K] K. Kendall,",
+        "[A Database of Computer Attacks for the Evaluation of Intrusion Detection "
+        f"Systems]({attacks.KENDALL}), MIT 1999. The",
+        "ATT&CK technique (Enterprise, version 19) is our own reading of its page, with the reason beside "
+        "it. An attack that no page",
+        "clearly describes has none, and its alerts carry no `threat.*`.",
+        "",
+        "Severity goes by family, in Elastic Security's steps (21 low, 47 medium, 73 high, 99 critical): how "
+        "bad it is if it is true,",
+        "not how likely that is. Most of these attacks are of 1998 and no longer harm a system that is kept "
+        "up to date; the",
+        "patterns of scans, floods and guessed passwords are as they were.",
+    ]
+    for family in FAMILIES[1:]:
+        lines += ["", f"## {family}: {FAMILY_MEANING[family]}, severity {attacks.SEVERITY[family]}", ""]
+        lines += ["| label | what it does | ATT&CK | why |", "|---|---|---|---|"]
+        lines += [_attack_row(attack) for attack in attacks.ATTACKS if attack.family == family]
+    return "\n".join(lines) + "\n"
+
+
+def _attack_row(attack: attacks.Attack) -> str:
+    source = "L" if attack.source == attacks.LINCOLN else "K"
+    mapped = "none"
+    if attack.technique_id is not None:
+        technique = attacks.technique(attack.technique_id)
+        name, page = technique.sub_name or technique.name, technique.sub_reference or technique.reference
+        tactic = technique.tactic
+        mapped = f"[{attack.technique_id}]({page}) {name}, tactic [{tactic.id}]({tactic.reference}) {tactic.name}"
+    return f"| `{attack.label}` | {attack.does} [{source}] | {mapped} | {attack.why} |"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/settings.md": settings_page,
+    "docs/fields.md": fields_page,
+    "docs/attacks.md": attacks_page,
+}
+
+
+def card_page(model: Path) -> str:
+    """MODEL_CARD.md beside a shipped artifact, from its report.json and study.json."""
+    return report.page(model.parent, open_artifact(model)[1])
+
+
+def dashboards_page() -> str:
+    """docs/panels.md of the model that is shipped as the default."""
+    return panels_page(open_artifact(DEFAULT_MODEL)[1], NOTE)
+
+
+PAGES["docs/panels.md"] = dashboards_page
+PAGES["docs/privileges.md"] = partial(privileges_page, NOTE)
+PAGES |= {
+    str(model.parent.relative_to(ROOT) / "MODEL_CARD.md"): partial(card_page, model)
+    for model in sorted((ROOT / "models").glob("*/model.onnx"))
+}
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    stale = []
+    for name, make in PAGES.items():
+        page, text = ROOT / name, make()
+        if page.is_file() and page.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            page.write_text(text, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        sys.exit(f"{', '.join(stale)} differ from the code; run `make format`")
+    sys.stdout.write(f"{', '.join(stale) or 'no page'} {'written' if stale else 'had to change'}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""What is looked at before every route: room for the request, who asks, and the counters that are told of it.
+
+request ──▶ ids (access) ──▶ plain page? (direct) ──▶ room? 503 ──▶ who asks? 400, 401, 403, 421, 429 ──▶ route
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, request
+
+from common.access.request_checks import Door, Turned
+from common.server.admission import Refusal, admission
+from enrich_service.config import HEALTH_PATHS, METRICS_PATH, PREFIX, TOKEN, AppConfig
+from enrich_service.http.metrics import CONTENT_TYPE, Metrics
+from enrich_service.http.wire import RequestError
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+    from common.access.tokens import Tokens
+
+
+class Guard:
+    """Who may ask for what. Health is for everybody: an orchestrator's probes have neither a token nor a name of ours.
+
+    Args:
+        tokens: the tokens that hold.
+        config: what the routes need to know.
+    """
+
+    def __init__(self, tokens: Tokens, config: AppConfig) -> None:
+        self._door = Door(tokens, hosts=config.hosts, local=config.local, prefix=PREFIX, token_setting=TOKEN)
+        self._tokens = tokens
+        self._open = frozenset({METRICS_PATH} if config.open_metrics else ())
+
+    def allows(self, environ: WSGIEnvironment, path: str) -> bool:
+        """Whether a request is answered. Nothing is counted or said."""
+        if path in HEALTH_PATHS:
+            return True
+        if self._door.misled(environ) is not None:
+            return False
+        if self._asks_for_token(path):
+            return self._door.knows(environ)
+        return self._door.foreign(environ) is None
+
+    def turned_away(self, environ: WSGIEnvironment, path: str) -> Turned | None:
+        """Why a request is not answered; None: it is. A wrong token is counted."""
+        if self.allows(environ, path):
+            return None
+        foreign = None if self._asks_for_token(path) else self._door.foreign(environ)
+        return self._door.misled(environ) or foreign or self._door.unknown(environ)
+
+    def _asks_for_token(self, path: str) -> bool:
+        return self._tokens.required and path not in self._open
+
+    def install(self, app: Flask, metrics: Metrics) -> None:
+        """Guard the routes of an application, and give it `GET /metrics`."""
+        admission.on_change = metrics.waiting.set
+
+        def look() -> None:
+            if admission.refusal is not None:
+                raise RequestError(503, "overloaded", overloaded(admission.refusal))
+            turned = self.turned_away(request.environ, request.path)
+            if turned is not None:
+                raise RequestError(turned.status, turned.code, turned.message, retry_after_s=turned.retry_after_s)
+
+        app.before_request(look)
+        app.add_url_rule(METRICS_PATH, "metrics", lambda: Response(metrics.exposition(), content_type=CONTENT_TYPE))
+
+
+def overloaded(refusal: Refusal) -> str:
+    """Why there is no room, and what to do."""
+    if refusal.waiting:
+        return (
+            f"the service has {refusal.waiting} requests waiting, as many as {PREFIX}_QUEUE allows, or holds "
+            "too many bytes for "
+            f"them; send it again later, or start more workers"
+        )
+    return (
+        f"the request waited {refusal.waited_s:.1f} s for a thread, longer than {PREFIX}_QUEUE_TIMEOUT_S allows; "
+        f"send it again later, or start more workers"
+    )

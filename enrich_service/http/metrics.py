@@ -1,0 +1,229 @@
+"""What the service tells Prometheus: counters of all workers together, and how far the input has drifted.
+
+    request ends ──────▶ requests, duration, refusals ┐
+    page enriched ─────▶ documents, failures ...      ├─▶ a file for each worker ──▶ GET /metrics: their sum
+    page predicted ────▶ predictions, warnings, drift ┘      in one folder            (any worker answers)
+
+prometheus_client chooses between memory and files when it is imported, by the variable PROMETHEUS_MULTIPROC_DIR: the
+server sets it before a worker imports this. The labels of every metric come from a bounded set: routes as they are
+declared, error types, the contract. docs/metrics.md describes each; a test compares.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from contract.artifact.contract import ModelContract
+from contract.kdd99.columns import UNKNOWN_LABEL
+from enrich_service.predict.drift import Drift
+from enrich_service.predict.enrich import Verdicted
+
+PREFIX = "oversight_enrich"
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BATCHES = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
+OTHER = "other"
+"""The route of a path that is none: what clients invent is no label."""
+
+
+class Metrics:
+    """The metrics of one worker, and the sum of all of them.
+
+    Args:
+        folder: shared by the workers of a service; None where the process is alone.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        self._own = CollectorRegistry()
+        r = self._own
+        self.requests = Counter("requests", "Requests answered.", ("route", "status"), PREFIX, registry=r)
+        self.duration = Histogram(
+            "request_duration_seconds",
+            "Time from the head of a request to its answer.",
+            ("route",),
+            PREFIX,
+            registry=r,
+            buckets=SECONDS,
+        )
+        self.refusals = Counter(
+            "refusals", "Requests answered with an error, by its type.", ("error_type",), PREFIX, registry=r
+        )
+        self.in_flight = Gauge(
+            "requests_in_flight", "Requests being worked on.", (), PREFIX, registry=r, multiprocess_mode="livesum"
+        )
+        self.waiting = Gauge(
+            "requests_waiting",
+            "Connections whose request waits for a thread.",
+            (),
+            PREFIX,
+            registry=r,
+            multiprocess_mode="livesum",
+        )
+        self.documents = Counter("documents", "Documents answered, failed ones included.", (), PREFIX, registry=r)
+        self.failures = Counter(
+            "document_failures", "Documents that got an error, by its type.", ("error_type",), PREFIX, registry=r
+        )
+        self.batch = Histogram("batch_documents", "Documents in one request.", (), PREFIX, registry=r, buckets=BATCHES)
+        self.predictions = Counter("predictions", "Verdicts, by label.", ("label",), PREFIX, registry=r)
+        self.novel = Counter(
+            "novel_documents", "Documents whose novelty is above the threshold.", (), PREFIX, registry=r
+        )
+        self.again = Counter(
+            "cached_documents", "Documents answered from the cache of equal rows.", (), PREFIX, registry=r
+        )
+        self.warnings = Counter("warnings", "Warnings of predictions.", ("warning",), PREFIX, registry=r)
+        self.shadow = Counter(
+            "shadow_comparisons",
+            "Verdicts of the active model and of its shadow.",
+            ("label", "shadow_label"),
+            PREFIX,
+            registry=r,
+        )
+        self.restarts = Counter("worker_restarts", "Workers started to replace another one.", (), PREFIX, registry=r)
+        self._model: ModelCounts | None = None
+        # looking a child up takes longer than counting
+        self._requests_of, self._duration_of = cache(self.requests.labels), cache(self.duration.labels)
+
+    def serves(self, contract: ModelContract, version: str) -> ModelCounts:
+        """Who counts the predictions of this model, which answers from now on."""
+        self._model = ModelCounts(self, contract, version)
+        return self._model
+
+    def request_began(self) -> None:
+        """One more request in hand."""
+        self.in_flight.inc()
+
+    def request_ended(self, route: str, status: int, duration_s: float, error_type: str | None) -> None:
+        """Count a request that was answered; `error_type` where it was refused as a whole."""
+        self.in_flight.dec()
+        if error_type is not None:
+            self.refusals.labels(error_type).inc()
+        self._requests_of(route, str(status)).inc()
+        self._duration_of(route).observe(duration_s)
+
+    def page_ended(self, documents: int, failures: Mapping[str, int]) -> None:
+        """Count a page that was enriched; `failures` by error type."""
+        self.documents.inc(documents)
+        self.batch.observe(documents)
+        for error_type, count in failures.items():
+            self.failures.labels(error_type).inc(count)
+
+    def compared(self, active: str, shadow: str, pairs: Mapping[tuple[str, str], int]) -> None:
+        """Count the verdicts of a page beside those of the shadow; the versions stand in `model_info`."""
+        for (label, shadow_label), count in pairs.items():
+            self.shadow.labels(label, shadow_label).inc(count)
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus reads."""
+        registry = CollectorRegistry()
+        if self.folder is None:
+            registry.register(_Own(self._own))
+        else:
+            MultiProcessCollector(registry, str(self.folder))  # type: ignore[no-untyped-call]  # it has no types
+        registry.register(_Now(self))
+        return generate_latest(registry)
+
+    def families(self) -> Iterable[Metric]:
+        """What is known only when it is asked for: the model, drift, the processes."""
+        if self._model is not None:
+            yield from self._model.families()
+        yield from processes()
+
+
+class ModelCounts:
+    """Counts what one model answers; a request in hand keeps its own when the model is switched."""
+
+    def __init__(self, metrics: Metrics, contract: ModelContract, version: str) -> None:
+        self._metrics, self._name, self._version = metrics, contract.name, version
+        self._of_label = [metrics.predictions.labels(label.name) for label in contract.labels]
+        self._of_unknown = metrics.predictions.labels(UNKNOWN_LABEL)
+        harmless = np.array([label.severity == 0 for label in contract.labels])
+        self._compared = harmless if harmless.any() else ~harmless
+        """By label: whether the drift is told by its documents; by all where no label is harmless."""
+        self._drift = Drift(contract, version, metrics.folder, os.getpid())
+
+    def __call__(self, page: Verdicted) -> None:
+        """Count what the rows of a page were predicted as, and where their values lie."""
+        metrics, unknown = self._metrics, page.unknown
+        counts = np.bincount(page.closest[~unknown], minlength=len(self._of_label))
+        for label in np.flatnonzero(counts).tolist():
+            self._of_label[label].inc(int(counts[label]))
+        if n_unknown := int(np.count_nonzero(unknown)):
+            self._of_unknown.inc(n_unknown)
+        if novel := int(np.count_nonzero(page.novel)):
+            metrics.novel.inc(novel)
+        for warning, count in Tally(warning for row in page.warnings if row for warning in row).items():
+            metrics.warnings.labels(warning).inc(count)
+        if page.again:
+            metrics.again.inc(page.again)
+        self._drift.add(page.rows.numeric, page.rows.categorical, self._compared[page.closest])
+
+    def families(self) -> Iterable[Metric]:
+        """The model, and how far its input has drifted."""
+        yield InfoMetricFamily(f"{PREFIX}_model", "The model in use.", {"id": self._name, "version": self._version})
+        documents, psi = self._drift.psi()
+        yield GaugeMetricFamily(
+            f"{PREFIX}_drift_documents", "Documents of the last 24 hours from which the drift is computed.", documents
+        )
+        drift = GaugeMetricFamily(
+            f"{PREFIX}_input_drift_psi", "Population stability index of a feature against training.", labels=["feature"]
+        )
+        for field, value in psi.items():
+            drift.add_metric([field], value)
+        yield drift
+
+
+class _Own(Collector):
+    """The metrics of a process that is alone."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterable[Metric]:
+        return self._registry.collect()
+
+
+class _Now(Collector):
+    """`Metrics.families` as prometheus_client asks for it."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics.families()
+
+
+def processes() -> Iterable[Metric]:
+    """Memory and processor time of this worker and the others, where the system has /proc."""
+    memory = GaugeMetricFamily(f"{PREFIX}_resident_memory_bytes", "Resident memory of a worker.", labels=["worker"])
+    cpu = CounterMetricFamily(f"{PREFIX}_cpu_seconds", "Processor time of a worker.", labels=["worker"])
+    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    for worker in _workers():
+        try:
+            fields = Path(f"/proc/{worker}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        memory.add_metric([worker], int(fields[21]) * page)
+        cpu.add_metric([worker], (int(fields[11]) + int(fields[12])) / ticks)
+    return memory, cpu
+
+
+def _workers() -> list[str]:
+    """Process ids of the workers: the children of our parent."""
+    parent = os.getppid()
+    try:
+        return Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
+    except OSError:
+        return [str(os.getpid())]

@@ -1,0 +1,88 @@
+"""Answers in JSON, errors among them: nothing a client sends gets a page of HTML or a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from enrich_service.http import wire
+from enrich_service.http.wire import RequestError
+
+log = logging.getLogger(__name__)
+
+SERVER = "oversight-enrich"
+JSON = "application/json"
+RETRY_AFTER_S = 1
+"""Most of what makes a service answer 503 is over after a second."""
+
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_too_large",
+}
+
+
+def answer(data: Any, status: int = 200) -> Response:
+    """A JSON response."""
+    return Response(wire.dump_json(data), status, content_type=JSON)
+
+
+def error(status: int, code: str, message: str) -> Response:
+    """`{"error": {"type", "message"}}`; below /v2 the Open Inference Protocol's `{"error": "text"}`."""
+    g.error_type = code
+    return Response(error_body(request.path, code, message), status, content_type=JSON)
+
+
+def error_body(path: str, code: str, message: str) -> bytes:
+    """The JSON of an error at a path."""
+    if path == "/v2" or path.startswith("/v2/"):
+        return wire.dump_json({"error": message})
+    return wire.dump_json({"error": {"type": code, "message": message}})
+
+
+def install(app: Flask, *, max_body_bytes: int) -> None:
+    """Answer every error of an application in JSON."""
+
+    def refused(problem: RequestError) -> Response:
+        response = error(problem.status, problem.code, str(problem))
+        if problem.status == 401:
+            response.headers["WWW-Authenticate"] = f'Bearer realm="{SERVER}"'
+        if problem.status in (429, 503):
+            response.headers["Retry-After"] = str(problem.retry_after_s or RETRY_AFTER_S)
+        return response
+
+    def refused_by_flask(problem: HTTPException) -> Response:
+        if isinstance(problem, RequestEntityTooLarge):
+            return refused(wire.too_large(max_body_bytes))
+        return _http_error(problem)
+
+    app.register_error_handler(RequestError, refused)
+    app.register_error_handler(HTTPException, refused_by_flask)
+    app.register_error_handler(Exception, _our_fault)
+
+
+def _http_error(problem: HTTPException) -> Response:
+    """What Flask itself refuses."""
+    status = problem.code or 500
+    words = {
+        404: f"there is nothing at {request.path[:100]!r}; GET /openapi.json lists the routes",
+        405: f"{request.method[:20]} is not allowed for {request.path[:100]!r}; use "
+        + ", ".join(sorted(getattr(problem, "valid_methods", None) or ())),
+    }
+    said = words.get(status, problem.description or problem.name)
+    response = error(status, _CODES.get(status, f"http_{status}"), said)
+    for name, value in problem.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            response.headers[name] = value
+    return response
+
+
+def _our_fault(problem: Exception) -> Response:
+    """A mistake of ours: the trace goes to the log, never to a client."""
+    log.error("a request failed inside the service", exc_info=problem)
+    return error(500, "internal_error", "the service failed on this request; its log has the traceback")

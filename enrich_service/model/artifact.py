@@ -1,0 +1,287 @@
+"""Opening the artifact: one file that is checked before it answers anything.
+
+ModelFile ──▶ ONNX Runtime ──▶ graph like contract? ──▶ one row answered? ──▶ Artifact
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
+
+from contract.artifact.contract import (
+    CATEGORICAL_INPUT,
+    NOVELTY_OUTPUT,
+    NUMERIC_INPUT,
+    PROBABILITIES_OUTPUT,
+    ModelContract,
+)
+from contract.errors import ArtifactError
+from contract.onnx.session import closed, first_line, refusal
+from enrich_service.model.model_file import ModelFile, read, read_contract
+from enrich_service.model.onnx_part import part_for
+
+__all__ = [
+    "RUNTIME_ERRORS",
+    "Artifact",
+    "ModelFile",
+    "Outputs",
+    "first_line",
+    "load",
+    "open_model",
+    "read",
+    "read_contract",
+]
+
+RUNTIME_ERRORS: tuple[type[Exception], ...] = (
+    ort_state.EPFail,
+    ort_state.Fail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.ModelLoadCanceled,
+    ort_state.ModelRequiresCompilation,
+    ort_state.NoModel,
+    ort_state.NoSuchFile,
+    ort_state.NotFound,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+    UnicodeDecodeError,
+)
+"""What ONNX Runtime raises; its classes share no base. A reason that is not UTF-8 comes as UnicodeDecodeError."""
+
+PROVIDERS = ["CPUExecutionProvider"]
+
+SUM_TOLERANCE = 1e-3
+"""How far the probabilities of one row may be from 1 together: 23 float32 of a softmax stay below 1e-5."""
+
+Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none."""
+
+LABEL_PART = "label"
+"""Key of the part that gives the probabilities with the novelty held at 0."""
+
+_DIM = tuple[int | None, ...]
+"""A shape, where None is any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model that has answered a row."""
+
+    contract: ModelContract
+    version: str
+    session: onnxruntime.InferenceSession
+    parts: Mapping[str, onnxruntime.InferenceSession] = field(default_factory=dict)
+    """By output, a session of the nodes that it needs, where the graph has others too; and `LABEL_PART`."""
+
+    def run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
+        """Run the graph once. Safe to call from several threads.
+
+        Args:
+            numeric: shape (n, n_numeric), float32.
+            categorical: shape (n, n_categorical), text.
+        Returns:
+            probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none.
+        """
+        outputs = self.session.run(output_names(self.contract), self._inputs(numeric, categorical))
+        return outputs[0], outputs[1] if len(outputs) > 1 else None
+
+    def run_one(
+        self, output: str, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
+    ) -> NDArray[np.float32]:
+        """One output alone, without computing what only the other one needs; the same numbers as `run` gives."""
+        session = self.parts.get(output, self.session)
+        answer: NDArray[np.float32] = session.run([output], self._inputs(numeric, categorical))[0]
+        return answer
+
+    def run_label(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> NDArray[np.float32]:
+        """Probabilities as they would be of rows that are not novel at all: what a label rests on, without the novelty.
+
+        A graph may let the novelty take from P(normal); which attack a row is closest to never depends on it.
+        """
+        session = self.parts.get(LABEL_PART)
+        if session is None:
+            return self.run_one(PROBABILITIES_OUTPUT, numeric, categorical)
+        answer: NDArray[np.float32] = session.run([PROBABILITIES_OUTPUT], self._inputs(numeric, categorical))[0]
+        return answer
+
+    def _inputs(
+        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
+    ) -> dict[str, NDArray[np.float32] | NDArray[np.object_]]:
+        inputs: dict[str, NDArray[np.float32] | NDArray[np.object_]] = {}
+        if self.contract.numeric:
+            inputs[NUMERIC_INPUT] = numeric
+        if self.contract.categorical:
+            inputs[CATEGORICAL_INPUT] = categorical
+        return inputs
+
+    def harmless_row(self) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
+        """One row of the background values, as `run` takes it."""
+        contract = self.contract
+        numeric = [feature.background if isinstance(feature.background, float) else 0.0 for feature in contract.numeric]
+        words = [str(feature.background or feature.vocabulary[0]) for feature in contract.categorical]
+        return np.array([numeric], np.float32), np.array([words], np.object_)
+
+    def probe(self) -> None:
+        """Let the model answer one row, made of the background values.
+
+        Raises:
+            ArtifactError: it does not answer, or not with probabilities.
+        """
+        contract = self.contract
+        try:
+            probabilities, novelty = self.run(*self.harmless_row())
+        except RUNTIME_ERRORS as error:
+            raise ArtifactError(
+                f"model {contract.name!r} does not answer a row of harmless values ({first_line(error)}); "
+                f"convert the model again"
+            ) from None
+        _check_answer(contract, probabilities, novelty)
+
+
+def output_names(contract: ModelContract) -> list[str]:
+    """Outputs of a model, in the order in which they are answered."""
+    return [PROBABILITIES_OUTPUT, *([] if contract.novelty_threshold is None else [NOVELTY_OUTPUT])]
+
+
+def load(path: Path, *, intra_op_threads: int = 1) -> Artifact:
+    """Read, check and open an artifact; it has answered a row when this returns.
+
+    Args:
+        path: the file.
+        intra_op_threads: processor cores for one run of the graph. One is best for small models: requests already
+            run beside each other in several threads and processes.
+    Raises:
+        ArtifactError: says in one line what is wrong with the file and what to do.
+    """
+    return open_model(read(path), intra_op_threads=intra_op_threads)
+
+
+def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
+    """Hand the bytes to ONNX Runtime and check that graph and contract fit together.
+
+    Raises:
+        ArtifactError: the graph is refused, does not match the contract, or does not answer.
+    """
+    options = closed(onnxruntime.SessionOptions())
+    options.intra_op_num_threads = intra_op_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what it has to say comes as an exception, and that is said once
+    try:
+        session = onnxruntime.InferenceSession(model.data, options, providers=PROVIDERS, enable_fallback=False)
+    except RUNTIME_ERRORS as error:
+        raise ArtifactError(f"{model.path}: {refusal(error, onnxruntime.__version__)}") from None
+    problems = list(_mismatches(model.contract, session))
+    if problems:
+        raise ArtifactError(
+            f"{model.path}: graph and contract do not fit: {'; '.join(problems)}; convert the model again"
+        )
+    try:
+        artifact = Artifact(model.contract, model.version, session, _parts(model, options))
+        artifact.probe()
+    except ArtifactError as error:
+        raise ArtifactError(f"{model.path}: {error}") from None
+    return _without_what_fails(artifact)
+
+
+def _without_what_fails(artifact: Artifact) -> Artifact:
+    """A graph may not take one zero in the place of a novelty a row: then its labels are explained by the whole part."""
+    numeric, categorical = artifact.harmless_row()
+    try:
+        whole = artifact.run_label(numeric.repeat(2, axis=0), categorical.repeat(2, axis=0)).shape == (
+            2,
+            len(artifact.contract.labels),
+        )
+    except RUNTIME_ERRORS:
+        whole = False
+    return artifact if whole else replace(artifact, parts={k: v for k, v in artifact.parts.items() if k != LABEL_PART})
+
+
+def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, onnxruntime.InferenceSession]:
+    """A session of each output's part of the graph; none where there is one output only."""
+    if model.contract.novelty_threshold is None:
+        return {}
+    parts = {output: part_for(model.data, output) for output in (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)}
+    label = part_for(model.data, PROBABILITIES_OUTPUT, held_at_zero=NOVELTY_OUTPUT)
+    if label != parts[PROBABILITIES_OUTPUT]:
+        parts[LABEL_PART] = label
+    try:
+        return {
+            name: onnxruntime.InferenceSession(data, options, providers=PROVIDERS, enable_fallback=False)
+            for name, data in parts.items()
+        }
+    except RUNTIME_ERRORS as error:
+        raise ArtifactError(f"{refusal(error, onnxruntime.__version__)}") from None
+
+
+def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:
+    """What the contract promises and the graph does not hold, or the other way round."""
+    takes: dict[str, tuple[str, _DIM]] = {}
+    if contract.numeric:
+        takes[NUMERIC_INPUT] = ("tensor(float)", (None, len(contract.numeric)))
+    if contract.categorical:
+        takes[CATEGORICAL_INPUT] = ("tensor(string)", (None, len(contract.categorical)))
+    gives: dict[str, tuple[str, _DIM]] = {PROBABILITIES_OUTPUT: ("tensor(float)", (None, len(contract.labels)))}
+    if contract.novelty_threshold is not None:
+        gives[NOVELTY_OUTPUT] = ("tensor(float)", (None,))
+    graph_inputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_inputs()}
+    graph_outputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_outputs()}
+    return [
+        *(
+            f"the graph needs an input {name!r} that the contract does not have"
+            for name in graph_inputs
+            if name not in takes
+        ),
+        *_unlike("input", takes, graph_inputs),
+        *_unlike("output", gives, graph_outputs),
+    ]
+
+
+def _unlike(
+    what: str, expected: dict[str, tuple[str, _DIM]], found: dict[str, tuple[str, tuple[int | str | None, ...]]]
+) -> Sequence[str]:
+    problems = []
+    for name, (kind, shape) in expected.items():
+        if name not in found:
+            problems.append(f"{what} {name!r} is missing, the graph has {', '.join(sorted(found)) or 'none'}")
+        elif found[name][0] != kind or not _fits(found[name][1], shape):
+            words = [
+                f"{k} of shape ({', '.join('any' if n is None else str(n) for n in s)})"
+                for k, s in ((found[name][0], found[name][1]), (kind, shape))
+            ]
+            problems.append(f"{what} {name!r} is {words[0]}, the contract says {words[1]}")
+    return problems
+
+
+def _fits(found: tuple[int | str | None, ...], expected: _DIM) -> bool:
+    """Whether a shape can hold the expected one; the rows must be free, a name or None is any number."""
+    if len(found) != len(expected):
+        return False
+    return all(
+        not isinstance(have, int) if want is None else have == want or not isinstance(have, int)
+        for have, want in zip(found, expected, strict=True)
+    )
+
+
+def _check_answer(
+    contract: ModelContract, probabilities: NDArray[np.float32], novelty: NDArray[np.float32] | None
+) -> None:
+    problem = None
+    if probabilities.shape != (1, len(contract.labels)):
+        problem = f"probabilities of shape {probabilities.shape} instead of (1, {len(contract.labels)})"
+    elif not np.isfinite(probabilities).all() or (probabilities < 0).any():
+        problem = "probabilities that are not numbers from 0 to 1"
+    elif abs(float(probabilities.sum()) - 1.0) > SUM_TOLERANCE:
+        problem = f"probabilities that sum to {float(probabilities.sum()):.4f} instead of 1"
+    elif novelty is not None and (novelty.shape != (1,) or not 0.0 <= float(novelty[0]) <= 1.0):
+        problem = "a novelty that is not a number from 0 to 1"
+    if problem:
+        raise ArtifactError(
+            f"model {contract.name!r} answers a row of harmless values with {problem}; convert the model again"
+        )

@@ -1,0 +1,194 @@
+"""Input tensors of the Open Inference Protocol -> the arrays that the graph takes, or the reason why they are none.
+
+    {"name", "shape", "datatype", "data"} ──▶ Tensor ──▶ shape [n, columns]? ──▶ flat data ──▶ float32 or text
+                                                400           400, 413              400            400
+
+Pure: nothing here knows Flask. A value counts as in a document, but for one thing: text that holds a number is no
+number, since a program wrote the tensor and not a shipper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.errors import shorten
+from enrich_service.http.wire import RequestError
+from enrich_service.predict.features import A_WORD, FLOAT32_MAX, MAX_WORD, printable
+from enrich_service.predict.spelling import floats
+
+INVALID = "invalid_tensor"
+"""Code of every refusal here; the protocol's answers do not carry it."""
+MAX_SHOWN_DIMENSIONS = 8
+"""Of a shape in a message."""
+NOT_OFFERED = ("binary_data_size", "shared_memory_region")
+"""Parameters of an input that say that its data stands somewhere else than in the JSON."""
+
+_NUMBERS = frozenset({int, float})
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input as a client sends it."""
+
+    path: str
+    """Where it stands in the request, `inputs[0]`."""
+    name: str
+    shape: Any
+    datatype: Any
+    data: Any
+
+
+def invalid(message: str) -> RequestError:
+    """A request that says something else than the protocol allows."""
+    return RequestError(400, INVALID, message)
+
+
+def tensor(position: int, item: Any) -> Tensor:
+    """The tensor that stands at a place of `inputs`.
+
+    Raises:
+        RequestError: 400, it is none, or its data is not in the JSON.
+    """
+    path = f"inputs[{position}]"
+    if not isinstance(item, dict):
+        raise invalid(f"{path} is {shorten(printable(item))}, expected an object with name, shape, datatype and data")
+    parameters(path, item)
+    for key in NOT_OFFERED:
+        if key in item.get("parameters", {}):
+            raise invalid(
+                f"{path}.parameters has {key!r}, but this service accepts tensors only inside the JSON; "
+                f"send `data` (in tritonclient: set_data_from_numpy(..., binary_data=False))"
+            )
+    for key in ("name", "shape", "datatype", "data"):
+        if key not in item:
+            raise invalid(f"{path}.{key} is missing; expected an object with name, shape, datatype and data")
+    if not isinstance(item["name"], str):
+        raise invalid(f"{path}.name is {shorten(printable(item['name']))}, expected text")
+    return Tensor(path, item["name"], item["shape"], item["datatype"], item["data"])
+
+
+def parameters(path: str, holder: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters of a request, an input or an output; none is like an empty object.
+
+    Raises:
+        RequestError: 400, they are no object.
+    """
+    given = holder.get("parameters", {})
+    if not isinstance(given, dict):
+        where = f"{path}.parameters" if path else "parameters"
+        raise invalid(f"{where} is {shorten(printable(given))}, expected an object")
+    return given
+
+
+def numbers(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.float32]:
+    """The numeric input, shape (n, columns), all finite; float64 of the JSON loses digits past the seventh.
+
+    Raises:
+        RequestError: 400 another shape, datatype or value; 413 more rows than `max_rows`.
+    """
+    flat = _flat(sent, columns=columns, datatype="FP32", max_rows=max_rows)
+    plain = floats([flat])
+    if plain is None and not _NUMBERS.issuperset(map(type, flat)):
+        position = next(i for i, value in enumerate(flat) if type(value) not in _NUMBERS)
+        raise _wrong_value(sent, position, flat[position], columns, "a number")
+    try:
+        wide = np.array(flat, np.float64) if plain is None else plain[0]
+        good = np.abs(wide) <= FLOAT32_MAX  # false for NaN as well
+    except OverflowError:  # an integer beyond float64
+        good = np.array([-FLOAT32_MAX <= value <= FLOAT32_MAX for value in flat])
+    if not good.all():
+        position = int(np.argmin(good))
+        expected = f"a finite number of at most {FLOAT32_MAX:.3g} (float32)"
+        raise _wrong_value(sent, position, flat[position], columns, expected)
+    return wide.astype(np.float32).reshape(-1, columns)
+
+
+def words(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.object_]:
+    """The categorical input, shape (n, columns), text.
+
+    Raises:
+        RequestError: 400 another shape, datatype or value; 413 more rows than `max_rows`.
+    """
+    flat = _flat(sent, columns=columns, datatype="BYTES", max_rows=max_rows)
+    if {*map(type, flat)} != {str} or not all(map(_is_word, {*flat})):  # few are different: each once
+        for position, value in enumerate(flat):
+            if not _is_word(value):
+                raise _wrong_value(sent, position, value, columns, f"{A_WORD} in UTF-8")
+    return np.array(flat, np.object_).reshape(-1, columns)
+
+
+def _is_word(value: Any) -> bool:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_WORD:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
+
+
+def _flat(sent: Tensor, *, columns: int, datatype: str, max_rows: int) -> list[Any]:
+    """The data, row by row, however it is nested; of the length that the shape says."""
+    if sent.datatype != datatype:
+        raise invalid(
+            f"{sent.path}.datatype is {shorten(printable(sent.datatype))}, expected {datatype!r} for {sent.name!r}"
+        )
+    rows = _rows(sent, columns)
+    if rows > max_rows:
+        raise RequestError(
+            413,
+            "too_many_documents",
+            f"{sent.path}.shape has {shorten(rows)} rows, at most {max_rows} go in one request; "
+            f"send them in parts, or raise OVERSIGHT_SERVE_MAX_DOCUMENTS",
+        )
+    data = sent.data
+    if not isinstance(data, list):
+        raise invalid(f"{sent.path}.data is {shorten(printable(data))}, expected a list")
+    if data and isinstance(data[0], list):
+        return _unnested(sent, data, rows=rows, columns=columns)
+    if len(data) != rows * columns:
+        raise invalid(
+            f"{sent.path}.data has {len(data)} values, expected {rows * columns} for the shape [{rows}, {columns}]"
+        )
+    return data
+
+
+def _rows(sent: Tensor, columns: int) -> int:
+    """The first dimension of a shape that must be [n, columns]."""
+    shape = sent.shape
+    if (
+        isinstance(shape, list)
+        and len(shape) == 2
+        and all(type(dimension) is int for dimension in shape)
+        and shape[0] >= 0
+        and shape[1] == columns
+    ):
+        return int(shape[0])
+    short = isinstance(shape, list) and len(shape) <= MAX_SHOWN_DIMENSIONS
+    shown = [printable(dimension) for dimension in shape] if short else printable(shape)
+    raise invalid(f"{sent.path}.shape is {shorten(shown)}, expected [n, {columns}] for {sent.name!r}")
+
+
+def _unnested(sent: Tensor, data: list[Any], *, rows: int, columns: int) -> list[Any]:
+    if len(data) != rows:
+        raise invalid(f"{sent.path}.data has {len(data)} rows, expected {rows} for the shape [{rows}, {columns}]")
+    for position, row in enumerate(data):
+        if not isinstance(row, list) or len(row) != columns:
+            raise invalid(
+                f"{sent.path}.data[{position}] is {shorten(printable(row))}, expected a list of {columns} values"
+            )
+    return list(chain.from_iterable(data))
+
+
+def _wrong_value(sent: Tensor, position: int, value: Any, columns: int, expected: str) -> RequestError:
+    row, column = divmod(position, columns)
+    return invalid(
+        f"{sent.path}.data, row {row}, column {column} is {shorten(printable(value))}, expected {expected} "
+        f"in {sent.name!r}"
+    )

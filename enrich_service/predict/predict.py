@@ -1,0 +1,170 @@
+"""Rows of features -> what the model says of each, for a whole page at once.
+
+numeric, categorical ──▶ one run of the graph ──▶ closest, probability, top, novelty ──▶ verdict
+                 └─────▶ contract's vocabulary and ranges ───────────────────────────▶ warnings
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact.contract import ModelContract
+from contract.artifact.verdict import VerdictRule, Verdicts
+from contract.errors import DocumentError, InvalidFeatureError
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, Outputs, first_line
+from enrich_service.predict.features import FeatureRows
+
+log = logging.getLogger(__name__)
+
+TOP = 3
+"""How many of the likeliest labels a prediction carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions(Verdicts):
+    """What the model says of n rows; every array's first axis is the rows."""
+
+    rows: FeatureRows
+    """What was asked, without the rows that the model gave no finite answer for."""
+    top: NDArray[np.intp]
+    """Shape (n, min(TOP, n_labels)): the likeliest labels, the likeliest first."""
+    probabilities: NDArray[np.float32]
+    """Shape (n, n_labels)."""
+    novelty: NDArray[np.float32] | None
+    """Shape (n,), 0 to 1; None where the model measures none."""
+    warnings: list[list[str]]
+
+
+class Predictor:
+    """Turns the model's outputs into predictions; made once for a model."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+        contract = artifact.contract
+        self._verdicts = VerdictRule(contract)
+        self._ranges = _Ranges(contract)
+        self._vocabularies = [(f"unseen_category:{f.field}", frozenset(f.vocabulary)) for f in contract.categorical]
+
+    def predict(self, rows: FeatureRows) -> Predictions:
+        """Run the graph once over a page and read its answer.
+
+        A row that the model cannot compute moves to `errors`, blamed on the feature furthest out of its range.
+
+        Raises:
+            ArtifactError: the model does not even answer a harmless row; that is no document's fault.
+        """
+        probabilities, novelty = self._run(rows.numeric, rows.categorical)
+        if not (np.isfinite(probabilities).all() and (novelty is None or np.isfinite(novelty).all())):
+            good = np.asarray(np.isfinite(probabilities).all(axis=1))
+            if novelty is not None:
+                good = good & np.isfinite(novelty)
+            rows = self._without(rows, good)
+            probabilities, novelty = probabilities[good], None if novelty is None else novelty[good]
+        return self._read(rows, probabilities, novelty)
+
+    def _run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
+        """Run the page; where it fails as a whole, halve it until what fails is alone, and give that row NaN."""
+        try:
+            return self.artifact.run(numeric, categorical)
+        except RUNTIME_ERRORS as error:
+            self.artifact.probe()
+            log.warning("the model failed on %d rows; trying them in parts: %s", len(numeric), first_line(error))
+        if len(numeric) > 1:
+            cut = len(numeric) // 2
+            left, right = self._run(numeric[:cut], categorical[:cut]), self._run(numeric[cut:], categorical[cut:])
+            novelty = None if left[1] is None or right[1] is None else np.concatenate([left[1], right[1]])
+            return np.concatenate([left[0], right[0]]), novelty
+        contract = self.artifact.contract
+        nothing = np.full((1, len(contract.labels)), np.nan, np.float32)
+        return nothing, None if contract.novelty_threshold is None else nothing[:, 0]
+
+    def _without(self, rows: FeatureRows, good: NDArray[np.bool_]) -> FeatureRows:
+        errors = {int(rows.index[row]): self._ranges.blame(rows.numeric[row]) for row in np.flatnonzero(~good).tolist()}
+        return FeatureRows(rows.index[good], rows.numeric[good], rows.categorical[good], {**rows.errors, **errors})
+
+    def _read(
+        self, rows: FeatureRows, probabilities: NDArray[np.float32], novelty: NDArray[np.float32] | None
+    ) -> Predictions:
+        verdicts = self._verdicts(probabilities, novelty)
+        return Predictions(
+            closest=verdicts.closest,
+            attack=verdicts.attack,
+            novel=verdicts.novel,
+            attack_probability=verdicts.attack_probability,
+            attack_family=verdicts.attack_family,
+            family=verdicts.family,
+            rows=rows,
+            top=likeliest(probabilities, verdicts.closest),
+            probabilities=probabilities,
+            novelty=novelty,
+            warnings=self._warnings(rows.numeric, rows.categorical),
+        )
+
+    def _warnings(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[list[str]]:
+        warnings: list[list[str]] = [[] for _ in range(len(numeric))]
+        for column, (warning, vocabulary) in enumerate(self._vocabularies):
+            words = categorical[:, column].tolist()
+            if unseen := {*words} - vocabulary:
+                for row, word in enumerate(words):
+                    if word in unseen:
+                        warnings[row].append(warning)
+        outside = self._ranges.outside(numeric)
+        if outside.any():
+            for row, column in np.argwhere(outside).tolist():
+                warnings[row].append(self._ranges.warnings[column])
+        return warnings
+
+
+def likeliest(probabilities: NDArray[np.float32], closest: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The `TOP` likeliest labels of each row, the likeliest first, of equals the one that the contract names first.
+
+    Args:
+        probabilities: shape (n, n_labels), finite.
+        closest: shape (n,), the likeliest.
+    Returns:
+        shape (n, min(TOP, n_labels)).
+    """
+    left, every = probabilities.copy(), np.arange(len(probabilities))
+    found = [closest]
+    for _ in range(min(TOP, probabilities.shape[1]) - 1):  # a search for each place costs a third of a sort
+        left[every, found[-1]] = -np.inf
+        found.append(left.argmax(axis=1))
+    return np.stack(found, axis=1)
+
+
+class _Ranges:
+    """The ranges seen in training, as float32: 0.1 in a document is the same float32 as 0.1 in the contract."""
+
+    def __init__(self, contract: ModelContract) -> None:
+        self.features = contract.numeric
+        self.warnings = [f"out_of_range:{feature.field}" for feature in self.features]
+        self._low = np.array([-np.inf if f.minimum is None else f.minimum for f in self.features], np.float32)
+        self._high = np.array([np.inf if f.maximum is None else f.maximum for f in self.features], np.float32)
+
+    def outside(self, numeric: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Shape (n, n_numeric): the value was never that small or large in training."""
+        return (numeric < self._low) | (numeric > self._high)
+
+    @cached_property
+    def _width(self) -> NDArray[np.float64]:
+        """Shape (n_numeric,): largest magnitude seen in training, 1 at least."""
+        largest = np.maximum(np.abs(self._low), np.abs(self._high)).astype(np.float64)
+        return np.where(np.isfinite(largest), np.maximum(largest, 1.0), 1.0)
+
+    def blame(self, row: NDArray[np.float32]) -> DocumentError:
+        """The error of a row that overflows the model, on the feature that is furthest out."""
+        if not self.features:
+            return DocumentError(
+                "the model gives no finite answer for these values; it must be trained again", field=""
+            )
+        worst = int(np.argmax(np.abs(row.astype(np.float64)) / self._width))
+        feature = self.features[worst]
+        seen = "" if feature.maximum is None else f" (training saw {feature.minimum:g} to {feature.maximum:g})"
+        return InvalidFeatureError(
+            feature.field, float(row[worst]), expected=f"a number that the model can compute with{seen}"
+        )

@@ -1,0 +1,131 @@
+"""Opening models in a process of their own, before anything answers with them.
+
+    TryOut(models) ── fork ──▶ child: ONNX Runtime, one document answered by each ──▶ pipe ──▶ what is wrong with each
+                                  └─ crashes, or takes too long: nothing comes through the pipe, and that is the answer
+
+ONNX Runtime does not survive a fork, so the process that forks the workers never imports it. The child ends itself
+when its time is over, also if its parent is gone by then. gunicorn collects every child of its parent process, so how
+the child ended is read from the pipe alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Sequence
+
+from contract.errors import ArtifactError
+from enrich_service.model.model_file import ModelFile
+
+LIMIT_S = 60.0
+"""Seconds that opening a model may take where nobody says otherwise."""
+MAX_ANSWER_BYTES = 64 * 1024
+
+
+def try_out(*models: ModelFile, limit_s: float = LIMIT_S) -> None:
+    """Open each once, and wait for it.
+
+    Raises:
+        ArtifactError: one cannot be served, ONNX Runtime crashes on it, or it takes longer than that.
+    """
+    with TryOut(models, limit_s=limit_s) as trial:
+        problems = trial.wait()
+    for problem in problems:
+        if problem is not None:
+            raise ArtifactError(problem)
+
+
+class TryOut:
+    """One trial of some models."""
+
+    def __init__(self, models: Sequence[ModelFile], *, limit_s: float = LIMIT_S) -> None:
+        self.models, self.limit_s = models, limit_s
+        self._deadline_s = time.monotonic() + limit_s
+        self._answer, self._over = b"", False
+        self._pipe, of_child = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            _answer(models, of_child, limit_s)
+        os.close(of_child)
+
+    def __enter__(self) -> TryOut:
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        self.close()
+
+    def wait(self) -> list[str | None]:
+        """As `poll`, once it is over."""
+        while (problems := self.poll(wait_s=1.0)) is None:
+            pass
+        return problems
+
+    def poll(self, *, wait_s: float = 0.0) -> list[str | None] | None:
+        """For each model what is wrong with it, None where nothing is; None as a whole while it still runs."""
+        while select.select([self._pipe], [], [], max(min(wait_s, self._deadline_s - time.monotonic()), 0.0))[0]:
+            part = os.read(self._pipe, MAX_ANSWER_BYTES)
+            if not part:
+                self._over = True
+                return self._problems()
+            self._answer += part
+        if time.monotonic() < self._deadline_s:
+            return None
+        return [
+            f"{model.path}: opening it takes longer than {self.limit_s:g} s; convert the model again, or raise "
+            f"OVERSIGHT_SERVE_TIMEOUT_S"
+            for model in self.models
+        ]
+
+    def close(self) -> None:
+        """End the child, if it still runs, and give its place in the process table back."""
+        if self._pipe < 0:
+            return
+        os.close(self._pipe)
+        self._pipe = -1
+        if not self._over:  # it holds the other end, so the number is still its own
+            os.kill(self._child, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # gunicorn was faster
+            os.waitpid(self._child, 0)
+
+    def _problems(self) -> list[str | None]:
+        try:
+            problems: list[str | None] = json.loads(self._answer)
+        except ValueError:
+            return [
+                f"{model.path}: the process that opened the model was killed; look at the machine's memory, "
+                f"or convert the model again"
+                for model in self.models
+            ]
+        return problems
+
+
+def _answer(models: Sequence[ModelFile], pipe: int, limit_s: float) -> None:
+    """The child's whole life. It leaves without the parent's clean-up, and always with 0: gunicorn reads more into it."""
+    try:
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            with contextlib.suppress(OSError, ValueError):
+                signal.signal(number, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, limit_s + 1.0)
+        data = json.dumps([_problem(model) for model in models]).encode()
+        while data:
+            data = data[os.write(pipe, data) :]
+    finally:
+        os._exit(0)
+
+
+def _problem(model: ModelFile) -> str | None:
+    try:
+        from enrich_service.versions.rehearsal import rehearse
+
+        rehearse(model)
+    except ArtifactError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  whatever it is, it would happen in every worker
+        return (
+            f"{model.path}: it cannot be served ({type(error).__name__}: {str(error)[:200]}); convert the model again"
+        )
+    return None

@@ -1,0 +1,85 @@
+"""One form for what we want and for what an engine says that stands, so that both can be compared, hashed and shown.
+
+    {"index": {"number_of_shards": 1}}      ┐
+    {"index.number_of_shards": "1"}         ┴─▶ {"index.number_of_shards": 1}
+
+Engines write settings as text and flat or nested, add defaults and keys of their own (`created_date`), and leave out
+what is empty. What is not listed here is the engine's own and no edit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from es_pipelines.cluster.ownership import undescribe
+
+_PIPELINE_KEYS = ("processors", "on_failure", "version")
+_INDEX_TEMPLATE_KEYS = ("index_patterns", "composed_of", "priority", "version", "allow_auto_create")
+_LIFECYCLE_KEYS = ("enabled", "data_retention", "downsampling")
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,6})?")
+
+
+def pipeline(body: Mapping[str, Any]) -> dict[str, Any]:
+    """An ingest pipeline without its mark."""
+    kept = {key: plain(body[key]) for key in _PIPELINE_KEYS if body.get(key)}
+    return {"description": undescribe(body.get("description", "")), **kept}
+
+
+def component_template(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A component template without its mark."""
+    return {**_without_empty({"version": plain(body.get("version"))}), "template": template(body.get("template") or {})}
+
+
+def index_template(body: Mapping[str, Any]) -> dict[str, Any]:
+    """An index template without its mark; of `data_stream` counts that it is there, and what is not its default."""
+    kept = {key: plain(body.get(key)) for key in _INDEX_TEMPLATE_KEYS}
+    kept["template"] = template(body.get("template") or {})
+    found = _without_empty(kept)
+    if "data_stream" in body:
+        options = plain(body["data_stream"] or {})
+        found["data_stream"] = {key: value for key, value in options.items() if value is True}
+    return found
+
+
+def template(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a template says of its indices."""
+    lifecycle = {key: value for key, value in (body.get("lifecycle") or {}).items() if key in _LIFECYCLE_KEYS}
+    return _without_empty(
+        {
+            "settings": settings(body.get("settings") or {}),
+            "mappings": plain(body.get("mappings") or {}),
+            "aliases": plain(body.get("aliases") or {}),
+            "lifecycle": plain(lifecycle),
+            "data_stream_options": plain(body.get("data_stream_options") or {}),
+        }
+    )
+
+
+def settings(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Index settings, flat, each name with its `index.`."""
+    flat: dict[str, Any] = {}
+    for key, value in body.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{name.removeprefix('index.')}": leaf for name, leaf in settings(value).items()}
+        elif value is not None:
+            flat[key] = plain(value)
+    return {name if name.startswith("index.") else f"index.{name}": value for name, value in flat.items()}
+
+
+def plain(value: Any) -> Any:
+    """A copy in which a truth value or a number is one, whether it came as text or not, and nothing is None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(child) for key, child in value.items() if child is not None}
+    if isinstance(value, list | tuple):
+        return [plain(child) for child in value]
+    if isinstance(value, str):
+        if value in ("true", "false"):
+            return value == "true"
+        return plain(float(value)) if _NUMBER.fullmatch(value) else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
+
+
+def _without_empty(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value not in (None, {}, [], "")}

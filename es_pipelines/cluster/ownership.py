@@ -1,0 +1,91 @@
+"""Whose a resource is, and whether somebody edited it: our mark, with a hash of the content beside it.
+
+    content ──▶ normal form ──▶ SHA-256 ──┐
+    namespace, version of Oversight ──────┴─▶ Mark ──▶ `_meta`, or the end of a pipeline's `description`
+
+The hash is over the normal form (`es_pipelines.cluster.normal`), because engines write back something else than they
+were given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+MANAGED_BY = "oversight"
+_AT_THE_END = re.compile(r" ?\[oversight sha256=([0-9a-f]{16}) namespace=(\S+) version=(\S+?)(?: name=(\S+))?\]$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What we note on a resource."""
+
+    namespace: str
+    """The installation; empty where an index is of any."""
+    sha256: str
+    """First 16 hex digits, of the content that we wrote; empty where none was noted."""
+    version: str
+    """Oversight's, that wrote it."""
+    name: str = ""
+    """Of the resource that it was written on: a copy that a person made has the mark as well. Empty where none was
+    noted.
+    """
+
+    def is_newer_than(self, other: str) -> bool:
+        """Whether a later Oversight than `other` wrote it."""
+        return release(self.version) > release(other)
+
+
+def release(text: str) -> tuple[int, ...]:
+    """A version's leading numbers: `1.10.2.dev3` is (1, 10, 2)."""
+    numbers = "".join(takewhile(lambda letter: letter in "0123456789.", text))
+    return tuple(map(int, re.findall(r"\d+", numbers)))
+
+
+def digest(normal: Any) -> str:
+    """First 16 hex digits of the SHA-256 of a normal form, the same for the same content."""
+    return hashlib.sha256(json.dumps(normal, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def meta(mark: Mark) -> dict[str, Any]:
+    """The mark as `_meta`; Kibana warns before somebody edits what is `managed`."""
+    own = {"namespace": mark.namespace, "sha256": mark.sha256, "version": mark.version}
+    own |= {"name": mark.name} if mark.name else {}
+    return {"managed": True, "managed_by": MANAGED_BY, MANAGED_BY: own}
+
+
+def index_meta(namespace: str) -> dict[str, Any]:
+    """`_meta` of an index's mapping: whose it is."""
+    return {"managed_by": MANAGED_BY, MANAGED_BY: {"namespace": namespace}}
+
+
+def from_meta(found: Any) -> Mark | None:
+    """The mark that a `_meta` holds, None without one."""
+    if not isinstance(found, Mapping) or found.get("managed_by") != MANAGED_BY:
+        return None
+    own = found.get(MANAGED_BY)
+    own = own if isinstance(own, Mapping) else {}
+    version, name = str(own.get("version", "0")), str(own.get("name", ""))
+    return Mark(str(own.get("namespace", "")), str(own.get("sha256", "")), version, name)
+
+
+def describe(description: str, mark: Mark) -> str:
+    """A description with the mark at its end, for an engine that takes no `_meta`."""
+    name = f" name={mark.name}" if mark.name else ""
+    return f"{description} [oversight sha256={mark.sha256} namespace={mark.namespace} version={mark.version}{name}]"
+
+
+def from_description(description: Any) -> Mark | None:
+    """The mark at the end of a description, None without one."""
+    found = _AT_THE_END.search(description) if isinstance(description, str) else None
+    return Mark(found[2], found[1], found[3], found[4] or "") if found else None
+
+
+def undescribe(description: Any) -> Any:
+    """A description without the mark."""
+    return _AT_THE_END.sub("", description) if isinstance(description, str) else description

@@ -1,0 +1,73 @@
+"""One request of the provisioner, and what a refusal of it means.
+
+Every request goes through `call`, so that a missing privilege is named with the request that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from elasticsearch import ApiError, Elasticsearch
+
+from common.elastic.faults import privilege
+from contract.errors import SettingsError
+
+_JSON = {"accept": "application/json", "content-type": "application/json"}
+
+
+class Answer(NamedTuple):
+    """What the engine answered."""
+
+    status: int
+    body: Any
+
+
+def call(
+    es: Elasticsearch,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    params: Mapping[str, str] | None = None,
+    allow: Collection[int] = (),
+) -> Answer:
+    """Send one request.
+
+    Args:
+        es: a client of the cluster.
+        method: as HTTP has it.
+        path: begins with `/`.
+        body: sent as JSON.
+        params: of the query string.
+        allow: statuses besides 2xx that are an answer and no error.
+    Raises:
+        SettingsError: 403; names the request.
+        ApiError: any other status.
+    """
+    headers = _JSON if body is not None else {"accept": "application/json"}
+    try:
+        response = es.perform_request(method, path, params=params, headers=headers, body=body)
+    except ApiError as error:
+        if error.meta.status in allow:
+            return Answer(error.meta.status, error.body)
+        if error.meta.status == 403:
+            raise SettingsError(forbidden(method, path, error)) from None
+        raise
+    return Answer(response.meta.status, response.body)
+
+
+def forbidden(method: str, path: str, error: ApiError) -> str:
+    """What a 403 means: a privilege is missing, or something is blocked."""
+    kind, reason = error_of(error.body)
+    if "block" in kind:
+        return f"{method} {path} is blocked ({reason}); free disk space or lift the block, then run it again"
+    return f"{method} {path} is forbidden: Elasticsearch {privilege(error.body)}; grant it, then run it again"
+
+
+def error_of(body: Any) -> tuple[str, str]:
+    """Type and reason of an error as the engines write it; empty where there is none."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(error, Mapping):
+        return str(error.get("type", "")), " ".join(str(error.get("reason", "")).split())[:300]
+    return "", str(error or "")[:300]

@@ -1,0 +1,355 @@
+"""What the pipelines' scripts must know, made from the field list and the model's contract.
+
+    contract.fields.FIELDS ─────────────────┐
+                                            ├─▶ parameters() ──▶ the `$name` places in pipelines/*.yml
+    ModelContract.features ──▶ columns_of() ┘
+
+A field has one home: to add one, change `contract/documents/fields.py` or the model, then provision again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any
+
+from contract.artifact.contract import Feature, ModelContract
+from contract.documents.fields import ALERT_ROOT, DATASET, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
+from contract.kdd99.columns import COLUMNS, field_of
+from contract.kdd99.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, LABEL_NAMES, known_labels
+from es_pipelines.definition.columns import Columns, columns_of
+from es_pipelines.definition.failures import OF_PROCESSOR
+from es_pipelines.definition.plain_row import plain_row
+
+MAX_DEPTH = 16
+"""Deepest field that is kept as a field. Engines stop at 20 levels; `oversight.shipped.` adds two."""
+
+MAX_LINE_FIELDS = 1_000
+"""Most fields that are taken out of a JSON line, the model's features apart; a line is anyone's text."""
+
+METADATA = (
+    "_index",
+    "_id",
+    "_version",
+    "_version_type",
+    "_routing",
+    "_op_type",
+    "_type",
+    "_dynamic_templates",
+    "_if_seq_no",
+    "_if_primary_term",
+    "_now",
+    "_ingest",
+    "_oversight",
+)
+"""Keys of an ingest context that are no fields; `_oversight` holds the pipelines' own notes."""
+
+DERIVED = (
+    "event.kind",
+    "event.category",
+    "event.type",
+    "event.module",
+    "event.dataset",
+    "event.ingested",
+    "event.duration",
+    "event.original",
+    "network.transport",
+    "network.protocol",
+    "network.bytes",
+    "source.bytes",
+    "destination.bytes",
+    "data_stream",
+)
+"""Fields that the pipelines set themselves; what a shipper sends under these names goes to `oversight.shipped.*`."""
+
+KEPT = ("oversight.truth.label", "oversight.original.base64")
+"""All that is kept of incoming `oversight.*`."""
+
+KEPT_OF_COPIES = ("shipped",)
+"""Kept of `oversight.*` besides, where a document of ours arrives as a new one."""
+KEPT_WHEN_STORED = (
+    *KEPT_OF_COPIES,
+    "feedback",
+    "prediction",
+    "model",
+    "shadow",
+    "alert",
+    "suppressed",
+    "suppressed_by",
+)
+"""Kept of `oversight.*` besides, where a stored document runs through again."""
+
+PLAIN_ROOTS = ("oversight", "event", "error", "rule", "threat")
+"""Roots of the fields that nobody but us may write; where no script runs, plain processors clear them."""
+
+FLOAT_MAX = 3.4028234e38
+"""Largest number that a `float` mapping and the model's 32-bit inputs hold."""
+
+
+def path_set(paths: Iterable[str]) -> str:
+    """A set of dotted paths as the scripts look them up: `|a|a.b|`."""
+    return "|" + "".join(f"{path}|" for path in sorted(paths))
+
+
+NUMBERS = (*map(str, range(256)), *(f"{hundredth / 100:.2f}" for hundredth in range(101)))
+COMMON_NUMBERS = path_set(NUMBERS)
+"""Numbers that most columns of most events hold; only the others are checked letter by letter."""
+
+MAX_WORD = 1024
+"""Longest word that is a feature's value, in characters; as the enrich service takes it."""
+MAX_NUMBER = 64
+"""Longest text that is read as a number; as the enrich service takes it."""
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What separates the columns of a line, where `csv.delimiter` does not say it; with their names for messages."""
+
+MAX_COLUMNS = 2_000
+"""Most columns of a row that is split; a line is anyone's text."""
+
+LINE_TEXTS = ("message", "log", "body", "Body", "short_message")
+"""Keys under which a wrapper holds its line, the first one counts; `body.text` besides.
+
+docker and Fluent Bit: `log`. Filebeat, Logstash, Vector: `message`. OpenTelemetry: `body.text`, `Body`. GELF:
+`short_message`.
+"""
+WRAPPER_TIMES = ("time", "timestamp", "Timestamp", "timeUnixNano", "observed_timestamp")
+"""Keys under which a wrapper says when its line was written, the first one counts."""
+
+ZONES = {
+    "GMT": "Z",
+    "UT": "Z",
+    "UTC": "Z",
+    "Z": "Z",
+    "EST": "-05:00",
+    "EDT": "-04:00",
+    "CST": "-06:00",
+    "CDT": "-05:00",
+    "MST": "-07:00",
+    "MDT": "-06:00",
+    "PST": "-08:00",
+    "PDT": "-07:00",
+}
+"""Names of zones in RFC 2822; others are not unique."""
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DIGITS = tuple("0123456789")
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""As syslog writes them."""
+
+PIPELINES = ("router", "parse", "line", "csv", "json", "features", "document", "failure")
+
+
+def pipeline_id(name: str, namespace: str) -> str:
+    """Id of a pipeline of ours in an installation."""
+    return f"oversight-{name}-{namespace}"
+
+
+def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -> dict[str, Any]:
+    """Value of every `$name` that stands in the pipeline files, but `$painless.*` and `$processor_pipelines`.
+
+    Args:
+        contract: the model whose features the events hold.
+        namespace: the installation.
+        data_streams: whether the engine has them. There a document that arrives under the name of a backing index was
+        stored
+            before; on another engine each write through a pipeline counts as a new document.
+    """
+    columns = columns_of(contract)
+    fields = [feature.field for feature in columns.features]
+    kdd = set(fields) >= {field_of(column) for column in COLUMNS}
+    labels = path_set(known_labels(contract))
+    backing = f"ds-{stream_name(namespace)}-" if data_streams else ""
+    constants = {
+        "event.module": "oversight",
+        "event.dataset": DATASET,
+        "data_stream.type": "logs",
+        "data_stream.dataset": DATASET,
+        "data_stream.namespace": namespace,
+    }
+    mapped = {field.name for field in FIELDS if field.kind != "object"} | set(fields)
+    return {
+        "byte_order_mark": "\ufeff",
+        "backslash": "\\",
+        "months": path_set(MONTHS),
+        "newline": "\n",
+        "carriage_return": "\r",
+        "csv": {**_csv(columns, difficulty=kdd), "known_labels": labels},
+        "unwrap": {
+            "metadata": path_set(METADATA),
+            "roots": path_set({field.partition(".")[0] for field in fields}),
+            "names": _names(columns),
+            "half": _half(columns),
+            "texts": LINE_TEXTS,
+            "times": WRAPPER_TIMES,
+        },
+        "times": {
+            "digits": DIGITS,
+            "month_numbers": {name: f"{number:02}" for number, name in enumerate(MONTHS, 1)},
+            "zones": ZONES,
+            "seconds_below": 1e11,
+            "largest": 9.2e18,
+        },
+        "stream": stream_name(namespace),
+        "backing": backing,
+        "namespace": namespace,
+        "dataset": DATASET,
+        "ecs_version": ECS_VERSION,
+        "metadata": path_set(METADATA),
+        "plain_dotted": dotted_removal(),
+        "failure_codes": OF_PROCESSOR,
+        "plain_row": {
+            **plain_row(
+                columns, namespace=namespace, metadata=METADATA, numbers=NUMBERS, labels=known_labels(contract)
+            ),
+            "ecs_version": ECS_VERSION,
+            "unusual": ['"', "\n", "\r", *(mark for mark in DELIMITERS if mark != ",")],
+            "max_word": MAX_WORD,
+            "backing": backing,
+        },
+        "features": {
+            "features": [_feature(feature, columns) for feature in columns.features],
+            "needed": len(columns.needed),
+            "common": COMMON_NUMBERS,
+            "float_max": FLOAT_MAX,
+            "max_word": MAX_WORD,
+            "max_number": MAX_NUMBER,
+        },
+        "gather": {
+            "metadata": path_set(METADATA),
+            "leaves": path_set([*mapped, "message"]),  # a line has no parts, so what stands below is no field
+            "objects": path_set(parents(mapped)),
+            "features": path_set(fields),
+            "needed": path_set(columns.needed),
+            "names": _names(columns),
+            "labels": path_set(LABEL_NAMES),
+            "known_labels": labels,
+            "difficulties": path_set(DIFFICULTY_NAMES) if kdd else "",
+            "difficulty": DIFFICULTY,
+            "ours": path_set([*SHIPPED_FIELDS, *DERIVED]),
+            "constants": path_set(f"{path}={value}" for path, value in constants.items()),
+            "kept": path_set(KEPT),
+            "kept_when_stored": path_set(KEPT_WHEN_STORED),
+            "kept_of_copies": path_set(KEPT_OF_COPIES),
+            "shipped_fields": path_set(SHIPPED_FIELDS),
+            "max_depth": MAX_DEPTH,
+            "max_line_fields": MAX_LINE_FIELDS,
+            "half": _half(columns),
+        },
+    } | {f"pipeline.{name}": pipeline_id(name, namespace) for name in PIPELINES}
+
+
+def _names(columns: Columns) -> str:
+    return path_set(f"{feature.name}={feature.field}" for feature in columns.features)
+
+
+def dotted_removal() -> list[dict[str, Any]]:
+    """Processors that take away our fields in dotted spelling, where no script can: made nested, then removed.
+
+    The longest names first, since a short one in the way (`oversight.feedback`) would keep a long one from being
+    nested.
+    """
+    paths = [ALERT_ROOT, *(field.name for field in FIELDS if field.name.partition(".")[0] in PLAIN_ROOTS)]
+    below = sorted({*paths, *parents(paths)} - set(PLAIN_ROOTS), key=lambda path: (-path.count("."), path))
+    found: list[dict[str, Any]] = []
+    for depth, group in groupby(below, key=lambda path: path.count(".")):
+        for path in group:
+            told = f"{path} in dotted spelling becomes nested"
+            options = {"tag": f"plain-nest-{path}", "description": told, "field": path, "ignore_failure": True}
+            found.append({"dot_expander": options})
+        told = "Fields that are ours, which were dotted"
+        options = {"tag": f"plain-clear-{depth}", "description": told, "field": [*PLAIN_ROOTS]}
+        found.append({"remove": {**options, "ignore_missing": True, "ignore_failure": True}})
+    return found
+
+
+def _half(columns: Columns) -> int:
+    """So many of the model's features must be there by their bare names, or a stray `service` would count as one."""
+    return (len(columns.needed) + 1) // 2
+
+
+def _csv(columns: Columns, *, difficulty: bool) -> dict[str, Any]:
+    """What reading a row needs.
+
+    Args:
+        columns: those of a line.
+        difficulty: whether a row may have NSL-KDD's column behind the label.
+    """
+    whole, short = len(columns.features), len(columns.short)
+    counts = [whole, whole + 1, *([whole + 2] if difficulty else [])]
+    expected = f"{whole}, or {whole + 1} with the label"
+    if difficulty:
+        expected += f", or {whole + 2} with label and difficulty"
+    if short:
+        expected += f" ({short} or {short + 1} with the model's features alone)"
+        counts += [short, short + 1]
+    return {
+        "newline": "\n",
+        "carriage_return": "\r",
+        "tab": "\t",
+        "apostrophe": "'",
+        "bom": "\ufeff",
+        "delimiters": list(DELIMITERS),
+        "delimiter_names": DELIMITERS,
+        "by_name": column_names(columns, difficulty=difficulty),
+        "whole": [feature.name for feature in columns.features],
+        "short": list(columns.short),
+        "counts": path_set(map(str, counts)),
+        "expected": expected,
+        "order": "KDD" if difficulty else "the model",
+        "features": path_set(feature.name for feature in columns.features),
+        "needed": path_set(feature.name for feature in columns.features if feature.field in columns.needed),
+        "half": _half(columns),
+        "most": MAX_COLUMNS,
+        "label": LABEL,
+        "difficulty": DIFFICULTY if difficulty else "",
+        "digits": DIGITS,
+        "of_dates": [*MONTHS, *DAYS, *"TZEe.,:+-/ "],
+    }
+
+
+def column_names(columns: Columns, *, difficulty: bool) -> dict[str, str]:
+    """What a column of a file is, by its name in lower case: a feature by its name in the model, `label`, or the
+    difficulty.
+    """
+    known = dict.fromkeys(LABEL_NAMES, LABEL)
+    if difficulty:
+        known |= dict.fromkeys((*DIFFICULTY_NAMES, DIFFICULTY), DIFFICULTY)
+    for feature in columns.features:
+        known |= {feature.field.lower(): feature.name, feature.name.lower(): feature.name}
+    return known
+
+
+def _place(name: str, names: tuple[str, ...]) -> int:
+    return names.index(name) if name in names else -1
+
+
+def _feature(feature: Feature, columns: Columns) -> dict[str, Any]:
+    """A feature for the typing script; `parent` is empty unless the field is `object.name`."""
+    parent, _, leaf = feature.field.rpartition(".")
+    split = {"parent": parent, "leaf": leaf} if parent and "." not in parent else {"parent": "", "leaf": ""}
+    return {
+        "name": feature.name,
+        "field": feature.field,
+        "kind": feature.kind,
+        "optional": feature.field not in columns.needed,
+        "place": _place(feature.name, columns.short) + 1,
+        **split,
+    }
+
+
+def parents(paths: Iterable[str]) -> set[str]:
+    """Every object above the dotted paths: `{"a", "a.b"}` of `a.b.c`."""
+    found: set[str] = set()
+    for path in paths:
+        parts = path.split(".")
+        found |= {".".join(parts[:count]) for count in range(1, len(parts))}
+    return found
+
+
+def tags(processors: Iterable[Mapping[str, Any] | str]) -> list[str]:
+    """Tags of the processors of one list, those of their `on_failure` included."""
+    found: list[str] = []
+    for processor in processors:
+        for options in processor.values() if isinstance(processor, Mapping) else ():  # else a `$name`
+            found += [options["tag"], *tags(options.get("on_failure", []))]
+    return found

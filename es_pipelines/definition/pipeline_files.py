@@ -1,0 +1,62 @@
+"""Reading `pipelines/*.yml` with the scripts of `painless/` and the parameters put in their places.
+
+A value `$name` stands for the parameter of that name, `$painless.name` for the text of `painless/name.painless`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from contract.errors import InputError
+from es_pipelines.definition.parameters import PIPELINES, pipeline_id, tags
+
+_HERE = files("es_pipelines")
+
+
+def read_yaml(name: str) -> Any:
+    """Content of one YAML file of this folder, as it stands there."""
+    return yaml.safe_load(_HERE.joinpath(name).read_text(encoding="utf-8"))
+
+
+def pipelines(parameters: Mapping[str, Any], namespace: str) -> dict[str, dict[str, Any]]:
+    """Body of every ingest pipeline by its id, those first that others call."""
+    raw = {name: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
+    owner = {
+        tag: pipeline_id(name, namespace)
+        for name, body in raw.items()
+        for tag in tags([*body["processors"], *body.get("on_failure", [])])
+    }
+    known = {**parameters, "processor_pipelines": owner}
+    callees_first = ("document", "failure", "features", "json", "line", "csv", "parse", "router")
+    return {pipeline_id(name, namespace): fill(raw[name], known) for name in callees_first}
+
+
+def fill(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """A copy of a YAML value with every `$name` replaced.
+
+    Raises:
+        InputError: a name that is no parameter.
+    """
+    if isinstance(value, Mapping):
+        return {key: fill(child, parameters) for key, child in value.items()}
+    if isinstance(value, list):
+        return [item for child in value for item in _filled(child, parameters)]
+    if not isinstance(value, str) or not value.startswith("$"):
+        return value
+    name = value[1:]
+    if name.startswith("painless."):
+        script = name.removeprefix("painless.")
+        return _HERE.joinpath(f"painless/{script}.painless").read_text(encoding="utf-8")
+    if name not in parameters:
+        raise InputError(f"a file of es_pipelines names {value!r}, expected one of {sorted(parameters)}; correct it")
+    return parameters[name]
+
+
+def _filled(child: Any, parameters: Mapping[str, Any]) -> list[Any]:
+    """One item of a list; the items of a parameter that is a list itself take its place."""
+    value = fill(child, parameters)
+    return value if isinstance(child, str) and isinstance(value, list) else [value]

@@ -1,0 +1,135 @@
+"""What `painless/plain_row.painless` must know to make the document of a plain row in one step.
+
+    a row of numbers and words, an envelope of fields that are known here ──▶ plain-row ──▶ the document
+    anything else                                                         ──▶ the pipeline `parse`, which gives the same
+
+A field that is not known here costs an event time and nothing else, so the list holds what the shippers of
+docs/shippers.md really send, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from contract.documents.fields import DATASET, FIELDS
+from contract.kdd99 import columns as kdd99
+from es_pipelines.definition.columns import Columns
+
+ELSEWHERE, VALUE, VALUES = 0, 1, 2
+"""A key of the envelope that the script looks at by itself; one with a single value; one with a value or a list of
+texts.
+"""
+
+SHIPPED = (
+    "user.id",
+    "user.name",
+    "observer.name",
+    "host.name",
+    "log.offset",
+    "log.file.path",
+    "source.ip",
+    "source.port",
+    "destination.ip",
+    "destination.port",
+    "ecs.version",
+    "agent.ephemeral_id",
+    "agent.id",
+    "agent.name",
+    "agent.type",
+    "agent.version",
+    "host.architecture",
+    "host.containerized",
+    "host.hostname",
+    "host.id",
+    "host.os.build",
+    "host.os.codename",
+    "host.os.family",
+    "host.os.kernel",
+    "host.os.name",
+    "host.os.platform",
+    "host.os.type",
+    "host.os.version",
+    "input.type",
+    "log.file.device_id",
+    "log.file.fingerprint",
+    "log.file.inode",
+    "log.level",
+    "log.syslog.appname",
+    "log.syslog.hostname",
+    "log.syslog.priority",
+    "log.syslog.procid",
+)
+"""Fields with one value that a shipper sends beside the line."""
+SHIPPED_LISTS = ("tags", "host.ip", "host.mac")
+LOOKED_AT = ("message", "@timestamp", "event", "data_stream", "_oversight")
+
+MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""Days; the 29th of February is left to the engine's own calendar."""
+
+
+def plain_row(
+    columns: Columns, *, namespace: str, metadata: Iterable[str], numbers: Iterable[str], labels: Iterable[str]
+) -> dict[str, Any]:
+    """Parameters of the script; without `names`, where a model's features do not all stand in one object, it does
+    nothing.
+
+    Args:
+        columns: the columns of a line.
+        namespace: the installation.
+        metadata: keys of an ingest context that are no fields.
+        numbers: spellings that most columns of most events hold.
+        labels: words that may stand in the label's column; the script leaves a row with another one to `parse`.
+    """
+    roots = {feature.field.rpartition(".")[0] for feature in columns.features}
+    root = roots.pop() if len(roots) == 1 else ""
+    known = envelope(metadata, (feature.name for feature in columns.features))
+    if not root or "." in root or (root in known and root != kdd99.ROOT):
+        columns, root = Columns((), frozenset(), ()), ""
+    return {
+        "root": root,
+        "names": [feature.field.rpartition(".")[2] for feature in columns.features],
+        "kinds": [
+            f"{'number' if feature.kind == 'float' else 'word'}{'' if feature.field in columns.needed else '?'}"
+            for feature in columns.features
+        ],
+        "numbers": {text: float(text) for text in numbers},
+        "labels": dict.fromkeys(labels, True),
+        "known": {**known, root: {}} if root else known,
+        "stream": {"type": "logs", "dataset": DATASET, "namespace": namespace},
+        "module": "oversight",
+        "clock": dict.fromkeys(clock(), True),
+    }
+
+
+def envelope(metadata: Iterable[str], names: Iterable[str]) -> dict[str, Any]:
+    """Every key that counts at the top of an event, with what may stand below it; an empty object takes nothing.
+
+    Args:
+        metadata: keys of an ingest context that are no fields.
+        names: bare names of the features, which at the top of an event may be meant as such.
+    """
+    known: dict[str, Any] = {name: {} for name in names}
+    known |= {field.name.partition(".")[0]: {} for field in FIELDS}
+    for path in SHIPPED:
+        *objects, leaf = path.split(".")
+        level = known
+        for name in objects:
+            level = level.setdefault(name, {})
+        level[leaf] = VALUE
+    for path in SHIPPED_LISTS:
+        root, _, leaf = path.partition(".")
+        if leaf:
+            known[root][leaf] = VALUES
+        else:
+            known[root] = VALUES
+    return {**known, **dict.fromkeys((*metadata, *LOOKED_AT), ELSEWHERE)}
+
+
+def clock() -> list[str]:
+    """The parts of `2024-05-01T08:00:03.120Z` behind the year, as the script cuts them: `-05-01T`, `T08:`, `:00:`,
+    `:03.`.
+    """
+    days = [f"-{month:02}-{day:02}T" for month, count in enumerate(MONTHS, 1) for day in range(1, count + 1)]
+    hours = [f"T{hour:02}:" for hour in range(24)]
+    return [*days, *hours, *(f":{n:02}{end}" for end in ":." for n in range(60))]

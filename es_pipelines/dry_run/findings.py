@@ -1,0 +1,149 @@
+"""What is known of one file without storing anything. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL_NAMES
+from es_pipelines.reading.header import Header, Known
+from es_pipelines.reading.rows import Label
+
+
+@dataclass(slots=True)
+class Place:
+    """Where something stands in a file."""
+
+    line: int
+    """Counted from 1; in a JSON array, the number of the element."""
+    offset: int
+    """In bytes of the text."""
+
+
+@dataclass(slots=True)
+class Reason:
+    """Why rows would fail, the same for all of them."""
+
+    type: str
+    """As `error.type` has it."""
+    message: str
+    """Of the first of these rows."""
+    rows: int
+    first: Place
+
+
+@dataclass(slots=True)
+class OddLabel:
+    """Labels of one odd kind."""
+
+    kind: str
+    rows: int
+    example: str
+    first: Place
+
+
+@dataclass(slots=True)
+class HeaderFinding:
+    """How the columns of a header map."""
+
+    line: int
+    columns: list[str]
+    features: list[str]
+    """Columns that are features of the model."""
+    label: str
+    difficulty: str
+    beside: list[str]
+    """Columns that are kept as fields of their own."""
+    without_name: int
+    """Columns that are dropped, because they have no name."""
+    missing: list[str]
+    """Features that no column holds; what the model needs of them fails every row."""
+    sent_as_columns: bool
+    """The columns are not in the model's order, so ship sends `csv.columns` beside each row."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """What is known of one file."""
+
+    path: str
+    problem: str = ""
+    """Why it cannot be read, or not to its end."""
+    format: str = ""
+    """`CSV`, `JSON lines`, `JSON array`, `ARFF`, `text` (rows of nothing known); empty: there is no event."""
+    gzip: bool = False
+    delimiter: str = ""
+    """In words; empty: not recognised, or not asked for."""
+    delimiter_given: bool = False
+    header: HeaderFinding | None = None
+    """The first header; None: columns are read by position."""
+    label_column: str = ""
+    rows: int = 0
+    """Lines that are events."""
+    headers: int = 0
+    blank: int = 0
+    odd_labels: list[OddLabel] = field(default_factory=list)
+    first_row: dict[str, Any] = field(default_factory=dict)
+    """Features of the first row that would not fail: typed by the pipelines, or as text from the file alone."""
+    dropped: int = 0
+    """Rows that the pipelines drop, because they are header lines."""
+    failing: int = 0
+    """Rows that would fail."""
+    reasons: list[Reason] = field(default_factory=list)
+    asked: bool = False
+    """The pipelines of the cluster were asked about every row."""
+    limited: bool = False
+    """There are more rows behind the limit."""
+
+    @property
+    def usable(self) -> int:
+        """Rows that would be predicted."""
+        return self.rows - self.dropped - self.failing
+
+    def fail(self, kind: str, message: str, place: Place) -> None:
+        """Count a row that would fail."""
+        self.failing += 1
+        known = next((reason for reason in self.reasons if reason.type == kind), None)
+        if known is None:
+            self.reasons.append(Reason(kind, message, 1, place))
+        else:
+            known.rows += 1
+
+    def odd(self, label: Label, text: str, place: Place) -> None:
+        """Count a row with an odd label."""
+        known = next((odd for odd in self.odd_labels if odd.kind == label.value), None)
+        if known is None:
+            self.odd_labels.append(OddLabel(label.value, 1, text, place))
+        else:
+            known.rows += 1
+
+
+def header_finding(header: Header, line: int, known: Known) -> HeaderFinding:
+    """How the columns of a header map to the model's features."""
+    uses = Counter(use_of(role, known) for role in header.roles(known))
+    named = list(zip(header.names, header.roles(known), strict=True))
+
+    def of(use: str) -> list[str]:
+        return [name for name, role in named if use_of(role, known) == use]
+
+    return HeaderFinding(
+        line=line,
+        columns=list(header.names),
+        features=of("feature"),
+        label=next(iter(of("label")), ""),
+        difficulty=next(iter(of("difficulty")), ""),
+        beside=of("beside"),
+        without_name=uses["dropped"],
+        missing=[name for name in known.columns if name.lower() not in {role for _, role in named}],
+        sent_as_columns=not header.in_order(known),
+    )
+
+
+def use_of(role: str, known: Known) -> str:
+    """What a column is used for, by its role."""
+    if not role:
+        return "dropped"
+    if role in known.names:
+        return "feature"
+    return "label" if role in LABEL_NAMES else "difficulty" if role in DIFFICULTY_NAMES else "beside"

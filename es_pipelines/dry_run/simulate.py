@@ -1,0 +1,80 @@
+"""Ask the ingest pipelines what they would make of events. Nothing is stored.
+
+events ──▶ POST _ingest/pipeline/PIPELINE/_simulate ──▶ Verdict per event: pending, failed with its reason, or dropped
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from elastic_transport import TransportError
+from elasticsearch import ApiError, AuthorizationException, Elasticsearch
+
+from contract.documents.fields import FAILED
+from contract.documents.paths import lookup
+from contract.errors import AmbiguousFieldError, InputError
+from es_pipelines.ship import target as ship_target
+from es_pipelines.ship.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the pipelines would make of one event."""
+
+    dropped: bool = False
+    error: str = ""
+    """`error.type`; empty: it would be pending."""
+    message: str = ""
+    document: dict[str, Any] = field(default_factory=dict)
+
+
+class Pipelines:
+    """The ingest pipelines of one stream.
+
+    Raises:
+        OversightError: the stream is not provisioned, or Elasticsearch refuses us.
+    """
+
+    def __init__(self, es: Elasticsearch, stream: str) -> None:
+        self._es, self._stream = es, stream
+        with ship_target.explained(stream):
+            self._pipeline = ship_target.find(es, stream).pipeline
+        self.ask([])
+
+    def ask(self, events: Sequence[Event]) -> list[Verdict]:
+        """The verdict on each event.
+
+        Raises:
+            InputError: the pipelines cannot be asked; says why.
+        """
+        docs = [
+            {"_index": self._stream, "_id": str(place), "_source": orjson.loads(event.source)}
+            for place, event in enumerate(events)
+        ]
+        try:
+            answer = self._es.ingest.simulate(id=self._pipeline, docs=docs or [{"_source": {"message": ""}}])
+        except AuthorizationException:
+            raise InputError(
+                "the user or key may not simulate pipelines; use one with the cluster privilege read_pipeline"
+            ) from None
+        except (ApiError, TransportError) as error:
+            raise InputError(f"the pipeline {self._pipeline} cannot be simulated ({str(error)[:200]})") from None
+        return [_verdict(result) for result in answer["docs"][: len(events)]]
+
+
+def _verdict(result: dict[str, Any] | None) -> Verdict:
+    if not result:
+        return Verdict(dropped=True)
+    if "doc" not in result:
+        error = result.get("error") or {}
+        return Verdict(error=str(error.get("type", "pipeline_error")), message=str(error.get("reason", "")))
+    document: dict[str, Any] = result["doc"].get("_source", {})
+    try:
+        if lookup(document, "oversight.status") != FAILED:
+            return Verdict(document=document)
+        return Verdict(error=str(lookup(document, "error.type")), message=str(lookup(document, "error.message")))
+    except AmbiguousFieldError as error:
+        return Verdict(error=error.code, message=str(error))

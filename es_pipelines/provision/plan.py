@@ -1,0 +1,164 @@
+"""What a run would do, as data: the same plan is printed, checked and applied. Pure but for `survey`, which only reads.
+
+    wanted  ┐
+    stands  ┴─▶ make_plan() ──▶ Plan(steps, findings, omissions) ──▶ printed | exit code | apply()
+
+One step in the way (somebody else's resource, a later Oversight's) or one finding that stops, and nothing is written at
+all: a cluster is never half provisioned on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from es_pipelines.cluster.capabilities import Omission
+from es_pipelines.resources.all_kinds import KINDS
+from es_pipelines.resources.kind import IN_THE_WAY, WRITES, Action, Installation, Resource, Standing, Step, by_name
+
+Survey = Mapping[str, Mapping[str, Standing]]
+"""What stands, by kind and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about the cluster that the user should know."""
+
+    stops: bool
+    """Nothing can be provisioned before it is mended."""
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do."""
+
+    stream: str
+    steps: tuple[Step, ...]
+    omissions: tuple[Omission, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the cluster said of itself: version, licence."""
+
+    @property
+    def writes(self) -> list[Step]:
+        """The steps that change something, in their order."""
+        return [step for step in self.steps if step.action in WRITES]
+
+    @property
+    def in_the_way(self) -> list[str]:
+        """Why nothing can be written; empty where it can."""
+        steps = [f"{step.kind} {step.name}: {step.reason}" for step in self.steps if step.action in IN_THE_WAY]
+        return [finding.says for finding in self.findings if finding.stops] + steps
+
+    @property
+    def drift(self) -> list[Step]:
+        """Where what stands is not what is wanted."""
+        return [step for step in self.steps if step.action not in (Action.UNCHANGED, Action.IGNORE)]
+
+    def count(self, *actions: Action) -> int:
+        """Number of steps with one of these actions."""
+        return sum(step.action in actions for step in self.steps)
+
+
+def survey(es: Elasticsearch, wanted: Collection[Resource], namespace: str) -> dict[str, dict[str, Standing]]:
+    """Everything that stands of the kinds that are wanted; nothing is written."""
+    names: dict[str, list[str]] = {}
+    for resource in wanted:
+        names.setdefault(resource.kind, []).append(resource.name)
+    return {kind: by_name(KINDS[kind].read(es, listed, namespace)) for kind, listed in names.items()}
+
+
+def make_plan(wanted: Sequence[Resource], stands: Survey, installation: Installation) -> list[Step]:
+    """One step for each wanted resource, in the order of creation, then what is ours and wanted no more."""
+    order = list(KINDS)
+    sequence = sorted(wanted, key=lambda resource: order.index(resource.kind))
+    steps = [
+        KINDS[resource.kind].judge(resource, stands[resource.kind].get(resource.name), installation)
+        for resource in sequence
+    ]
+    return [*_settled(steps), *_obsolete(wanted, stands, installation)]
+
+
+def _settled(steps: list[Step]) -> list[Step]:
+    """What one step means for another."""
+    created = {step.kind for step in steps if step.action == Action.CREATE}
+    settled = []
+    for step in steps:
+        kept = _kept_templates(step, steps) if step.action == Action.ROLL_OVER else []
+        if step.action == Action.CREATE and KINDS[step.kind].part_of in created:
+            settled.append(step.because(Action.UNCHANGED, "the stream's template creates it"))
+        elif kept:  # a new index would be like the old one, again and again
+            reason = f"its new mapping waits for {', '.join(kept)}, which a person edited; --force overwrites that"
+            settled.append(step.because(Action.KEEP, reason))
+        else:
+            settled.append(step)
+    return settled
+
+
+def _kept_templates(stream: Step, steps: list[Step]) -> list[str]:
+    """Names of the templates that a new index of a stream would come from, and that stay as a person edited them."""
+    name = stream.standing.body.get("template") if stream.standing is not None else None
+    used = {name}
+    for step in steps:
+        if step.name == name and step.wanted is not None:
+            used |= KINDS[step.kind].references(KINDS[step.kind].normal(step.wanted.body))
+    return [step.name for step in steps if step.action == Action.KEEP and step.name in used]
+
+
+def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Installation) -> list[Step]:
+    """What an earlier version of ours left, those first that need others."""
+    named = {(resource.kind, resource.name) for resource in wanted}
+    found = []
+    for kind, standing in every(stands):
+        mark = standing.mark
+        if (kind, standing.name) in named or mark is None or mark.namespace != installation.namespace:
+            continue
+        if KINDS[kind].stranger(standing, installation):  # a copy
+            continue
+        step = Step(kind, standing.name, Action.REMOVE, "this version no longer needs it", standing=standing)
+        edited = KINDS[kind].edited(standing)
+        if mark.is_newer_than(installation.version):
+            step = step.because(
+                Action.IGNORE, f"Oversight {mark.version} put it there, and this version does not know it"
+            )
+        elif edited and not installation.force:
+            step = step.because(Action.KEEP, f"this version no longer needs it, and {edited}; --force removes it")
+        found.append(step)
+    return found
+
+
+def every(stands: Survey) -> list[tuple[str, Standing]]:
+    """All that stands with its kind, in the order of removal."""
+    order = [kind for kind in reversed(KINDS) if kind in stands]
+    return [(kind, standing) for kind in order for standing in users_first(kind, list(stands[kind].values()))]
+
+
+def users_first(kind: str, found: list[Standing]) -> list[Standing]:
+    """Those of one kind that refer to others before these, else by name."""
+    rest, ordered = sorted(found, key=lambda standing: standing.name), list[Standing]()
+    while rest:
+        needed = {name for one in rest for name in KINDS[kind].references(one.body) if name != one.name}
+        free = [standing for standing in rest if standing.name not in needed] or rest
+        ordered += free
+        rest = [standing for standing in rest if standing not in free]
+    return ordered
+
+
+def apply(
+    es: Elasticsearch, plan: Plan, installation: Installation, on_step: Callable[[Step], None] | None = None
+) -> list[Step]:
+    """Do what the plan says, step by step; the steps as they were done. What is not a write is only told."""
+    done = []
+    for step in plan.steps:
+        if step.action == Action.REMOVE:
+            KINDS[step.kind].delete(es, step, installation)
+        elif step.action in WRITES:
+            step = KINDS[step.kind].write(es, step, installation)
+        done.append(step)
+        if on_step is not None:
+            on_step(step)
+    return done

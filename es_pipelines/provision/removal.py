@@ -1,0 +1,194 @@
+"""What `oversight provision --remove` takes away, and what stays because somebody still needs it.
+
+    ours that stands ──▶ holds events? edited? used by others? ──▶ these stay, and all that they refer to
+                                     └──▶ the rest goes: stream, index templates, component templates, pipelines
+
+The order is that of creation backwards, so an interrupted removal leaves nothing that refers to something gone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from elasticsearch import Elasticsearch, ElasticsearchWarning
+
+from contract.distribution import own_version
+from contract.documents.alerts import alerts_index
+from contract.documents.fields import DEFAULT_PIPELINE, FINAL_PIPELINE, stream_name
+from contract.documents.heartbeats import heartbeat_index
+from es_pipelines.cluster import normal
+from es_pipelines.cluster.requests import call
+from es_pipelines.cluster.stored_documents import held, is_backing
+from es_pipelines.provision.plan import Plan, every
+from es_pipelines.resources.all_kinds import KINDS
+from es_pipelines.resources.kind import WRITES, Action, Installation, Standing, Step, by_name
+from es_pipelines.resources.labelled import IndexTemplate, Marked
+from es_pipelines.resources.stream import DataStream, Live, PlainIndex
+
+Key = tuple[str, str]
+"""Kind and name: an index may be called as its template."""
+Reasons = dict[Key, str]
+"""Why each that stays does."""
+
+PIPELINES_SET = f"*.settings.{DEFAULT_PIPELINE},*.settings.{FINAL_PIPELINE}"
+"""What is asked of the settings of a template or an index: the pipelines that they name."""
+
+
+def plan_removal(
+    es: Elasticsearch, namespace: str, *, with_data: bool = False, force: bool = False
+) -> tuple[Plan, Installation]:
+    """What a removal would do. Nothing is written; what is held back from search is made searchable, to be counted.
+
+    Args:
+        es: a client of the cluster.
+        namespace: the installation.
+        with_data: take the events, heartbeats and alerts as well.
+        force: take what a person edited as well.
+    """
+    installation = Installation(namespace, own_version(), force, with_data=with_data)
+    stands = _standing(es, namespace)
+    found = [(kind, standing, KINDS[kind].stranger(standing, installation)) for kind, standing in every(stands)]
+    foreign = {standing.name for kind, standing, stranger in found if stranger and kind == IndexTemplate.name}
+    found = [  # a stream is known as ours by the name of its template alone
+        (
+            kind,
+            standing,
+            stranger or ("its template is not Oversight's" if standing.body.get("template") in foreign else ""),
+        )
+        if kind == DataStream.name
+        else (kind, standing, stranger)
+        for kind, standing, stranger in found
+    ]
+    ours = [(kind, standing) for kind, standing, stranger in found if not stranger]
+    reasons = _kept(es, ours, installation)
+    steps = [
+        _step(kind, standing, stranger, reasons.get((kind, standing.name), ""), installation)
+        for kind, standing, stranger in found
+    ]
+    return Plan(stream_name(namespace), tuple(steps)), installation
+
+
+def _step(kind: str, standing: Standing, stranger: str, reason: str, installation: Installation) -> Step:
+    step, mark = Step(kind, standing.name, Action.REMOVE, standing=standing), standing.mark
+    if stranger:
+        return step.because(Action.IGNORE, "it is not Oversight's")
+    if mark is not None and mark.is_newer_than(installation.version) and not installation.force:
+        return step.because(
+            Action.NEWER,
+            f"Oversight {mark.version} wrote it and this is {installation.version}, which may not know "
+            "everything that belongs to it; "
+            f"remove it with the newer Oversight, or use --force",
+        )
+    return step.because(Action.STAY, reason) if reason else step
+
+
+def _standing(es: Elasticsearch, namespace: str) -> dict[str, dict[str, Standing]]:
+    """Everything that has the form of our names."""
+    indices = (stream_name(namespace), heartbeat_index(namespace), alerts_index(namespace))
+    found = {}
+    for name, kind in KINDS.items():
+        if kind.part_of:
+            continue
+        read = kind.read(es, indices if isinstance(kind, Live) else (), namespace)
+        found[name] = by_name([one for one in read if not isinstance(kind, Live) or one.body["is"] == name])
+    return found
+
+
+def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Installation) -> Reasons:
+    """Why each that stays does."""
+    reasons: Reasons = {}
+    for kind, standing in ours:
+        if isinstance(KINDS[kind], Live) and not installation.with_data:
+            holds = held(es, standing.name, standing.body.get("failures", ()))
+            reasons |= {(kind, standing.name): holds} if holds else {}
+        edited = KINDS[kind].edited(standing)
+        if edited and not installation.force:
+            reasons[kind, standing.name] = f"{edited}; --force removes it"
+    if not any(name == stream_name(installation.namespace) for _, name in reasons):
+        # Heartbeats say how the watchers of the stream are, and it goes.
+        reasons.pop((PlainIndex.name, heartbeat_index(installation.namespace)), None)
+    referable = {standing.name: kind for kind, standing in ours if isinstance(KINDS[kind], Marked)}
+    for name, user in users(es, set(referable), {standing.name for _, standing in ours}):
+        reasons.setdefault((referable[name], name), f"{user} needs it")
+    return _with_needed(ours, referable, reasons)
+
+
+def _with_needed(ours: list[tuple[str, Standing]], referable: Mapping[str, str], reasons: Reasons) -> Reasons:
+    """The same with all that what stays refers to."""
+    bodies = {(kind, standing.name): standing.body for kind, standing in ours}
+    queue = list(reasons)
+    while queue:
+        kind, name = queue.pop()
+        for needed in KINDS[kind].references(bodies[kind, name]) & set(referable):
+            key = (referable[needed], needed)
+            if key not in reasons:
+                reasons[key] = f"{name} stays and needs it"
+                queue.append(key)
+    return reasons
+
+
+def users(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
+    """What of others refers to something of ours: its name, and who. Who is `known` is no other."""
+    for kind in KINDS.values():
+        if not isinstance(kind, Marked):
+            continue
+        for name, body in kind.listed(call(es, "GET", kind.path, allow=(404,)).body):
+            if name not in known:
+                yield from ((used, f"{kind.name} {name}") for used in kind.references(kind.normal(body)) & ours)
+    yield from _legacy_templates_of(es, ours)
+    yield from _indices_of(es, ours, known)
+
+
+def _legacy_templates_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
+    """Templates of before there were index templates that name a pipeline of ours; none of these is our own."""
+    answer = call(es, "GET", "/_template", params={"filter_path": PIPELINES_SET}, allow=(400, 404, 405))
+    for name, body in answer.body.items() if answer.status == 200 else ():
+        named = set(map(str, normal.settings(body.get("settings", {})).values()))
+        yield from ((used, f"legacy template {name}") for used in named & ours)
+
+
+def _indices_of(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
+    """Indices that name a pipeline of ours, our own apart."""
+    params = {"expand_wildcards": "all", "filter_path": PIPELINES_SET}
+    path = f"/_all/_settings/{DEFAULT_PIPELINE},{FINAL_PIPELINE}"
+    with warnings.catch_warnings():  # that security's own indices are among them is no news
+        warnings.simplefilter("ignore", ElasticsearchWarning)
+        found: Mapping[str, Any] = call(es, "GET", path, params=params, allow=(404,)).body
+    for index, body in found.items():
+        if index in known or any(is_backing(index, name) for name in known):
+            continue
+        named = set(map(str, normal.settings(body["settings"]).values()))
+        yield from ((used, f"index {index}") for used in named & ours)
+
+
+def keep_used(es: Elasticsearch, steps: list[Step]) -> list[Step]:
+    """A plan in which nothing is removed that is needed afterwards, by what of ours stays or by somebody else."""
+    names = {step.name for step in steps if step.action == Action.REMOVE}
+    if not names:
+        return steps
+    planned = {step.name for step in steps}
+    needs = dict(users(es, names, planned))
+    while True:  # what is kept may need the next
+        for step in steps:
+            if step.action != Action.REMOVE:
+                needs |= dict.fromkeys(_needed_by(step) & names, f"{step.kind} {step.name}")
+        settled = [_kept_for(step, needs) for step in steps]
+        if settled == steps:
+            return steps
+        steps = settled
+
+
+def _kept_for(step: Step, needs: Mapping[str, str]) -> Step:
+    if step.action != Action.REMOVE or step.name not in needs:
+        return step
+    return step.because(Action.KEEP, f"this version no longer needs it, and {needs[step.name]} needs it")
+
+
+def _needed_by(step: Step) -> set[str]:
+    """What a resource refers to after the step."""
+    kind, body = KINDS[step.kind], step.standing.body if step.standing is not None else {}
+    if step.action in WRITES and step.wanted is not None:
+        body = kind.normal(step.wanted.body)
+    return kind.references(body)

@@ -1,0 +1,128 @@
+"""Everything that one installation needs in Elasticsearch, as plain data; nothing here talks to a server.
+
+pipelines/*.yml, painless/*           ──┐
+templates/*.yml                         ├─▶ resources() ──▶ [Resource, ...] in the order of creation
+contract.fields, ModelContract.features ┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contract.artifact.contract import ModelContract
+from contract.documents.alerts import alerts_body, alerts_index
+from contract.documents.fields import FIELDS, NO_PIPELINE, Field, properties, stream_name
+from contract.documents.heartbeats import heartbeat_body, heartbeat_index
+from es_pipelines.cluster.capabilities import Capabilities
+from es_pipelines.cluster.ownership import index_meta
+from es_pipelines.definition.columns import columns_of
+from es_pipelines.definition.parameters import parameters, pipeline_id
+from es_pipelines.definition.pipeline_files import fill, pipelines, read_yaml
+from es_pipelines.resources.kind import Resource
+from es_pipelines.security.roles import PARTS, role_body, role_name
+
+TEMPLATES = ("settings", "fields", "model")
+PRIORITY = 500
+"""Of our index templates: above those that Elasticsearch brings (`logs-*-*` has 100)."""
+
+
+def resources(
+    contract: ModelContract, namespace: str, engine: Capabilities, *, retention: str | None = None
+) -> list[Resource]:
+    """What must stand in the engine, in the order in which it can be created.
+
+    Args:
+        contract: the model whose features the events hold.
+        namespace: the installation.
+        engine: what it takes.
+        retention: how long events are kept, as Elasticsearch writes it (`30d`); None: for ever.
+    """
+    known = parameters(contract, namespace, data_streams=engine.data_streams)
+    known |= {f"template.{name}": pipeline_id(name, namespace) for name in TEMPLATES}
+    found = [Resource("pipeline", name, body) for name, body in pipelines(known, namespace).items()]
+    found += _components(contract, namespace, engine, known)
+    found += _index_templates(namespace, engine, known, retention)
+    found += _stream(contract, namespace, engine, known, retention)
+    roles = PARTS.values() if engine.roles else ()
+    return [*found, *(Resource("role", role_name(part.name, namespace), role_body(part, namespace)) for part in roles)]
+
+
+def _components(
+    contract: ModelContract, namespace: str, engine: Capabilities, known: Mapping[str, Any]
+) -> list[Resource]:
+    settings = fill(read_yaml("templates/settings.yml"), known)
+    if engine.index_mode:
+        settings["index"]["mode"] = "standard"
+    fields = {"dynamic": False, "_meta": index_meta(namespace), "properties": _fields()}
+    bodies: dict[str, dict[str, Any]] = {
+        "settings": {"settings": settings},
+        "fields": {"mappings": fields},
+        "model": {"mappings": {"properties": properties(model_fields(contract))}},
+    }
+    return [
+        Resource("component template", known[f"template.{name}"], {"template": body}) for name, body in bodies.items()
+    ]
+
+
+def _index_templates(
+    namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
+) -> list[Resource]:
+    stream = fill(read_yaml("templates/stream.yml"), known)
+    if not engine.data_streams:
+        del stream["data_stream"]
+    template = {"lifecycle": _lifecycle(retention)} if engine.lifecycle else {}
+    template |= {"data_stream_options": _options()} if engine.failure_store else {}
+    stream |= {"template": template} if template else {}
+    found = [Resource("index template", f"oversight-stream-{namespace}", stream)]
+    for name, body in (
+        (heartbeat_index(namespace), heartbeat_body()),
+        (alerts_index(namespace), alerts_body()),
+    ):
+        mappings = {**body["mappings"], "_meta": index_meta(namespace)}
+        body = {"index_patterns": [name], "priority": PRIORITY, "template": {**body, "mappings": mappings}}
+        found.append(Resource("index template", name, body))
+    return found
+
+
+def _stream(
+    contract: ModelContract, namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
+) -> list[Resource]:
+    """Templates count for new indices only; what is written to now must say the same."""
+    name = stream_name(namespace)
+    body = {
+        "settings": {"index": {"default_pipeline": NO_PIPELINE, "final_pipeline": known["pipeline.router"]}},
+        "mappings": {"properties": _merged(_fields(), properties(model_fields(contract)))},
+    }
+    found = [Resource("data stream lifecycle", name, _lifecycle(retention))] if engine.lifecycle else []
+    found += [Resource("data stream options", name, _options())] if engine.failure_store else []
+    return [*found, Resource("data stream" if engine.data_streams else "index", name, body)]
+
+
+def _lifecycle(retention: str | None) -> dict[str, Any]:
+    return {"enabled": True, "data_retention": retention} if retention else {"enabled": True}
+
+
+def _options() -> dict[str, Any]:
+    return {"failure_store": {"enabled": True}}
+
+
+def _fields() -> dict[str, Any]:
+    """A data stream refuses `ignore_malformed` on its `@timestamp`; the pipeline lets only dates through."""
+    return {**properties(FIELDS), "@timestamp": {"type": "date"}}
+
+
+def model_fields(contract: ModelContract) -> list[Field]:
+    """The columns of the model's events as fields of the document."""
+    return [
+        Field(feature.field, "float" if feature.kind == "float" else "keyword", f"feature {feature.name}")
+        for feature in columns_of(contract).features
+    ]
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings in one, object by object."""
+    both = dict(one)
+    for name, value in other.items():
+        both[name] = _merged(both[name], value) if isinstance(both.get(name), Mapping) else value
+    return both

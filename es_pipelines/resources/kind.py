@@ -1,0 +1,226 @@
+"""What can stand in the engine under a name of ours, and how each kind of it is read, judged, written and deleted.
+
+    Resource (what we want)  ┐
+    Standing (what is there) ┴─▶ Kind.judge ──▶ Step ──▶ Kind.write | Kind.delete
+
+To add a kind, write a class of these five methods and put it into `KINDS` of `es_pipelines.resources.all_kinds`; plan,
+apply, check and remove know no kind by its name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from elasticsearch import Elasticsearch
+
+from es_pipelines.cluster.ownership import Mark, digest
+from es_pipelines.resources.difference import diff
+
+
+class Action(StrEnum):
+    """What happens to one resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ROLL_OVER = "roll over"
+    UNCHANGED = "unchanged"
+    KEEP = "keep"
+    """A person edited it: it stays as it is."""
+    FOREIGN = "foreign"
+    """Not ours: it is never touched, and in our way."""
+    NEWER = "newer"
+    """A later Oversight wrote it: it is not downgraded, and in our way."""
+    BLOCKED = "blocked"
+    """It cannot be brought to what is wanted."""
+    REMOVE = "remove"
+    STAY = "stay"
+    """Ours, and still needed: it is not removed."""
+    IGNORE = "ignore"
+    """Not ours and not in our way."""
+
+    @property
+    def done(self) -> str:
+        """The word for it afterwards."""
+        return _DONE.get(self, str(self))
+
+
+_DONE = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.ROLL_OVER: "rolled over",
+    Action.KEEP: "kept",
+    Action.REMOVE: "removed",
+    Action.STAY: "stayed",
+    Action.IGNORE: "ignored",
+}
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ROLL_OVER, Action.REMOVE})
+IN_THE_WAY = frozenset({Action.FOREIGN, Action.NEWER, Action.BLOCKED})
+"""With one of these in the plan nothing is written at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing that is wanted under a name of ours."""
+
+    kind: str
+    name: str
+    body: dict[str, Any]
+    """Without our mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One thing that stands in the engine."""
+
+    kind: str
+    name: str
+    body: Mapping[str, Any]
+    """In the kind's normal form."""
+    mark: Mark | None
+    """Ours; None where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is (to be) done about one resource."""
+
+    kind: str
+    name: str
+    action: Action
+    reason: str = ""
+    """Why, where the action does not say it: one line."""
+    changes: tuple[Mapping[str, Any], Mapping[str, Any]] | None = field(default=None, repr=False)
+    """What stands and what is wanted in its place, where they differ."""
+    wanted: Resource | None = field(default=None, repr=False)
+    standing: Standing | None = field(default=None, repr=False)
+    answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the engine answered to the write, where somebody needs it (the key of a new API key)."""
+
+    @property
+    def diff(self) -> tuple[str, ...]:
+        """What changes, in lines of a unified diff."""
+        return diff(*self.changes) if self.changes is not None else ()
+
+    def because(self, action: Action, reason: str) -> Step:
+        """The same resource with another action."""
+        return replace(self, action=action, reason=reason, changes=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """For whom a resource is judged."""
+
+    namespace: str
+    version: str
+    """Of this Oversight."""
+    force: bool = False
+    """Overwrite, or remove, what a person edited."""
+    pipeline_meta: bool = False
+    """Whether the engine takes `_meta` on a pipeline."""
+    with_data: bool = False
+    """Delete data as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A privilege, and the request that needs it."""
+
+    privilege: str
+    request: str
+    index: str = ""
+    """On which index; empty: a privilege of the cluster. `$stream` stands for the data stream."""
+
+
+class Kind(ABC):
+    """One kind of resource. Nothing here remembers anything."""
+
+    name: ClassVar[str]
+    needs: ClassVar[tuple[Need, ...]] = ()
+    part_of: ClassVar[str] = ""
+    """Kind that it comes and goes with: made with it from its template, and no step of a removal."""
+
+    @abstractmethod
+    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
+        """What stands under these names, and whatever else of this kind has the form of our names in this namespace."""
+
+    @abstractmethod
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The normal form of a wanted body."""
+
+    @abstractmethod
+    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+        """Create, update or roll over; the step as it was really done."""
+
+    @abstractmethod
+    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+        """Take it away; what is not there is no error."""
+
+    def references(self, body: Mapping[str, Any]) -> set[str]:
+        """Names of what a body (in normal form) cannot do without."""
+        return set()
+
+    def how_to_look(self, name: str) -> str:
+        """The request that shows it."""
+        return name
+
+    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
+        """What to do about one resource."""
+        step = Step(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
+        normal = self.normal(wanted.body)
+        if standing is None:
+            return replace(step, changes=({}, normal))
+        stranger = self.stranger(standing, installation)
+        if stranger:
+            return step.because(Action.FOREIGN, stranger)
+        if standing.body == normal:
+            return replace(step, action=Action.UNCHANGED)
+        step = replace(step, changes=(standing.body, normal))
+        mark = standing.mark
+        if mark is not None and mark.is_newer_than(installation.version):
+            return replace(step, action=Action.NEWER, reason=newer(mark, installation))
+        edited = self.edited(standing)
+        if edited and not installation.force:
+            return replace(step, action=Action.KEEP, reason=f"{edited}; --force overwrites it")
+        return replace(step, action=Action.UPDATE, reason=edited)
+
+    def stranger(self, standing: Standing, installation: Installation) -> str:
+        """Why it is not ours and what to do; empty where it is ours."""
+        mark = standing.mark
+        look = self.how_to_look(standing.name)
+        if mark is None:
+            return (
+                f"it has no mark of Oversight, so someone else created it; look at it (GET {look}), then delete it "
+                f"(DELETE {look}) or choose another OVERSIGHT_NAMESPACE"
+            )
+        if mark.name not in ("", standing.name):
+            return (
+                f"it is a copy of {mark.name} that someone made; look at it (GET {look}), then delete it "
+                f"(DELETE {look}) "
+                f"or choose another OVERSIGHT_NAMESPACE"
+            )
+        if mark.namespace not in ("", installation.namespace):
+            return f"it belongs to the installation {mark.namespace!r}; choose another OVERSIGHT_NAMESPACE"
+        return ""
+
+    def edited(self, standing: Standing) -> str:
+        """What a person edited; empty where the content is what the mark says."""
+        if standing.mark is None or standing.mark.sha256 in ("", digest(standing.body)):
+            return ""
+        return "a person edited it: its content is not what Oversight wrote"
+
+
+def newer(mark: Mark, installation: Installation) -> str:
+    """Why it is not downgraded."""
+    return (
+        f"Oversight {mark.version} wrote it and this is {installation.version}: it is not downgraded; "
+        f"run the newer Oversight, or choose another OVERSIGHT_NAMESPACE"
+    )
+
+
+def by_name(found: Sequence[Standing]) -> dict[str, Standing]:
+    """What stands, by its name."""
+    return {standing.name: standing for standing in found}

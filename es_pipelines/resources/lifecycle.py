@@ -1,0 +1,91 @@
+"""How long a live data stream keeps its events, and whether what its mapping refuses is kept beside it.
+
+    index template ──▶ counts for a new stream
+    _data_stream/<name>/_lifecycle, _options ──▶ the stream that is there
+
+Neither can carry a mark. What stands on the stream and is what our template says was ours; anything else is a person's,
+who may have raised the retention in Kibana, and is kept. So the stream is written before the template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from elasticsearch import Elasticsearch
+
+from es_pipelines.cluster import normal
+from es_pipelines.cluster.ownership import Mark, digest
+from es_pipelines.cluster.requests import call
+from es_pipelines.resources.kind import Action, Installation, Kind, Need, Resource, Standing, Step
+
+
+class PartOfStream(Kind):
+    """A property of the data stream that has a route of its own."""
+
+    part_of: ClassVar[str] = "data stream"
+    route: ClassVar[str]
+    key: ClassVar[str]
+    """Of the answer, for each stream."""
+    template_key: ClassVar[str]
+
+    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
+        """What the stream has, marked with the hash of what its template says; nothing where there is no stream."""
+        found = []
+        for name in names:
+            answer = call(es, "GET", f"/_data_stream/{name}/{self.route}", allow=(404,))
+            for stream in answer.body.get("data_streams", []) if answer.status == 200 else []:
+                body = self.normal(stream.get(self.key) or {})
+                found.append(Standing(self.name, name, body, self._mark(es, namespace)))
+        return found
+
+    def _mark(self, es: Elasticsearch, namespace: str) -> Mark:
+        answer = call(es, "GET", f"/_index_template/oversight-stream-{namespace}", allow=(404,))
+        templates = answer.body.get("index_templates", [])
+        template = normal.template(templates[0]["index_template"].get("template") or {}) if templates else {}
+        return Mark(namespace, digest(self.normal(template.get(self.template_key, {}))), "0")
+
+    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+        """Give the stream what is wanted."""
+        if step.wanted is not None:
+            call(es, "PUT", f"/_data_stream/{step.name}/{self.route}", step.wanted.body)
+        return step
+
+    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+        """It goes with the stream."""
+
+    def how_to_look(self, name: str) -> str:
+        """The request that shows it."""
+        return f"_data_stream/{name}/{self.route}"
+
+
+class StreamLifecycle(PartOfStream):
+    """When the stream begins a new index, and after how long events are deleted."""
+
+    name = "data stream lifecycle"
+    route, key, template_key = "_lifecycle", "lifecycle", "lifecycle"
+    needs = (Need("manage_data_stream_lifecycle", "PUT _data_stream/*/_lifecycle", index="$stream"),)
+
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Without what the engine works out itself; an empty one is none."""
+        return dict(normal.template({"lifecycle": body}).get("lifecycle", {}))
+
+    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
+        """As for any kind, with a word about what will be deleted."""
+        step, retention = super().judge(wanted, standing, installation), wanted.body.get("data_retention")
+        if step.action == Action.UPDATE and retention:
+            return replace(step, reason=f"Elasticsearch deletes events older than {retention} from then on")
+        return step
+
+
+class StreamOptions(PartOfStream):
+    """Whether the stream has a failure store."""
+
+    name = "data stream options"
+    route, key, template_key = "_options", "options", "data_stream_options"
+
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether it is on; how long failures are kept is the cluster's affair, or a person's."""
+        enabled = (body.get("failure_store") or {}).get("enabled")
+        return {} if enabled is None else {"failure_store": {"enabled": normal.plain(enabled)}}

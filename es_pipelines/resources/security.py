@@ -1,0 +1,89 @@
+"""Roles and API keys, where the engine has security.
+
+    roles     what each part may do (`es_pipelines.security.roles`), for people and for Kibana; planned, compared and written like the rest
+    API keys  the secrets of an installation's parts; made by `--keys` only, so no plan wants one, and a removal ends
+    all of them
+
+Whoever may not manage security sees none of them here: then they are left out, and `provision` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from es_pipelines.cluster.ownership import Mark, digest, from_meta, meta
+from es_pipelines.cluster.requests import call
+from es_pipelines.resources.kind import Installation, Kind, Need, Standing, Step
+from es_pipelines.security.keys import NO_SECURITY, invalidate, valid_keys
+from es_pipelines.security.roles import normal_privileges, role_name
+
+FORBIDDEN = 403
+ROLE, KEY = "role", "API key"
+
+
+class Role(Kind):
+    """A role, with our mark in its metadata."""
+
+    name = ROLE
+    needs = (Need("manage_security", "PUT _security/role/*"),)
+
+    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
+        """Those of our names, and those with our mark: the routes of security take no pattern."""
+        answer = call(es, "GET", "/_security/role", allow=(*NO_SECURITY, FORBIDDEN))
+        if answer.status != 200:
+            return []
+        begin, _, end = role_name("*", namespace).partition("*")
+        found = []
+        for name, body in answer.body.items():
+            if name in names or (name.startswith(begin) and name.endswith(end)):
+                found.append(Standing(self.name, name, self.normal(body), from_meta(body.get("metadata"))))
+        return found
+
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What it allows, and its description."""
+        return {"description": body.get("description", ""), **normal_privileges(dict(body))}
+
+    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+        """Write the whole over what stands there."""
+        if step.wanted is not None:
+            mark = Mark(installation.namespace, digest(self.normal(step.wanted.body)), installation.version, step.name)
+            call(es, "PUT", f"/_security/role/{step.name}", {**step.wanted.body, "metadata": meta(mark)})
+        return step
+
+    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+        """Take it away; who had it only may do less from now on."""
+        call(es, "DELETE", f"/_security/role/{step.name}", allow=(404,))
+
+    def how_to_look(self, name: str) -> str:
+        """The request that shows it."""
+        return f"_security/role/{name}"
+
+
+class ApiKey(Kind):
+    """A valid API key of the installation; its name here is that of its part with its id."""
+
+    name = KEY
+
+    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
+        """Every valid key of the installation, whoever holds it."""
+        mark = Mark(namespace, "", "0")
+        return [
+            Standing(self.name, f"{role_name(part, namespace)} {key.id}", key.privileges, mark)
+            for part, keys in valid_keys(es, namespace).items()
+            for key in keys
+        ]
+
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What it allows."""
+        return normal_privileges(dict(body))
+
+    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+        """No plan makes a key: its secret needs a file to go to."""
+        raise NotImplementedError("API keys are made by es_pipelines.key_files")
+
+    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+        """End it for good."""
+        invalidate(es, [step.name.rsplit(" ", 1)[-1]])

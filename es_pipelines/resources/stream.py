@@ -1,0 +1,347 @@
+"""What holds events: the data stream, or the plain index that stands in where the engine has none.
+
+    _resolve ──▶ data stream | index | alias | nothing ──▶ template, default pipeline and mapping of the index that is written to
+
+Templates count for new indices only, so what is written to now must be told apart. A field that the mapping lacks is
+added in place; one of another type cannot be, and the data stream goes on in a new index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+
+from contract import hints
+from contract.documents.fields import DEFAULT_PIPELINE, FINAL_PIPELINE, NO_PIPELINE
+from contract.documents.heartbeats import heartbeat_index
+from contract.errors import InputError
+from es_pipelines.cluster import normal
+from es_pipelines.cluster.ownership import Mark, from_meta
+from es_pipelines.cluster.requests import call, error_of
+from es_pipelines.cluster.stored_documents import held
+from es_pipelines.resources.kind import Action, Installation, Kind, Need, Resource, Standing, Step
+
+BLOCKS = ("read_only_allow_delete", "read_only", "write")
+"""What stops an index from being written to."""
+PIPELINES = (DEFAULT_PIPELINE, FINAL_PIPELINE)
+"""Settings that say which pipelines a write runs through; older indices of a stream need them for rewrites."""
+NONE = (None, NO_PIPELINE)
+"""No pipeline."""
+IN_PLACE = ("ignore_above", "ignore_malformed")
+"""What a mapping takes for a field that is already there."""
+
+
+class Live(Kind):
+    """Something that is written to under a name."""
+
+    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
+        """Whatever answers to these names, of this kind or not."""
+        return [found for name in names if (found := self._read(es, name, namespace)) is not None]
+
+    def _read(self, es: Elasticsearch, name: str, namespace: str) -> Standing | None:
+        answer = call(es, "GET", f"/_resolve/index/{name}", allow=(404,))
+        if answer.status == 404:
+            return None
+        if answer.body.get("data_streams"):
+            return self._stream(es, name, namespace)
+        if answer.body.get("indices"):
+            body = call(es, "GET", f"/{name}").body[name]
+            return Standing(self.name, name, _body("index", body), from_meta(body["mappings"].get("_meta")))
+        if answer.body.get("aliases"):
+            return Standing(self.name, name, {"is": "alias"}, None)
+        return None
+
+    def _stream(self, es: Elasticsearch, name: str, namespace: str) -> Standing:
+        found = call(es, "GET", f"/_data_stream/{name}").body["data_streams"][0]
+        *before, index = [str(index["index_name"]) for index in found["indices"]]
+        body = _body("data stream", call(es, "GET", f"/{index}").body[index])
+        ours = found["template"] == f"oversight-stream-{namespace}"
+        more = {"template": found["template"], "write_index": index, "failures": _failures(found)}
+        return Standing(
+            self.name,
+            name,
+            {**body, **more, "older": _pipelines_of(es, name, before)},
+            Mark(namespace, "", "") if ours else None,
+        )
+
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings flat, mapping plain."""
+        return {
+            "settings": normal.settings(body["settings"]),
+            "mappings": {"properties": normal.plain(body["mappings"]["properties"])},
+        }
+
+    def references(self, body: Mapping[str, Any]) -> set[str]:
+        """The template that it was made from, and its pipeline."""
+        pipelines = [body.get("settings", {}).get(name) for name in PIPELINES]
+        return {str(name) for name in (body.get("template"), *pipelines) if name not in NONE}
+
+    def stranger(self, standing: Standing, installation: Installation) -> str:
+        """It must be of this kind, and made from our template."""
+        found = standing.body["is"]
+        if found != self.name:
+            article = "an" if found[0] in "ai" else "a"
+            return (
+                f"{article} {found} exists where the {self.name} should be; "
+                f"delete it, or choose another OVERSIGHT_NAMESPACE"
+            )
+        if standing.mark is None:
+            made = standing.body.get("template")
+            return (
+                "it was made "
+                f"{f'from the template {made!r}' if made else 'without the template of Oversight'}, perhaps by a "
+                f"shipper before the first {hints.run('provision')}; copy what you need out of it and delete "
+                "it, or choose another "
+                f"OVERSIGHT_NAMESPACE"
+            )
+        return super().stranger(standing, installation)
+
+    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
+        """As for any kind; then what of the mapping can be changed in place."""
+        step = Step(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
+        if standing is None:
+            return step
+        stranger = self.stranger(standing, installation)
+        if stranger:
+            return step.because(Action.FOREIGN, stranger)
+        blocked = [f"index.blocks.{name}" for name in BLOCKS if standing.body["settings"].get(f"index.blocks.{name}")]
+        if blocked:
+            return step.because(Action.BLOCKED, _lift(blocked, wanted.name))
+        target = self.normal(wanted.body)
+        stands = _projected(standing.body, target)
+        older = _without_guard(standing, target["settings"])
+        if stands == target and not older:
+            return replace(step, action=Action.UNCHANGED)
+        step = replace(step, changes=({**stands, **older}, target))
+        edited = [
+            name
+            for name, value in target["settings"].items()
+            if _is_edited(stands["settings"].get(name), value, target)
+        ]
+        if edited and not installation.force:
+            reason = f"a person changed {', '.join(edited)}; --force puts it back"
+            return replace(step, action=Action.KEEP, reason=reason)
+        fixed = sorted(immovable(stands.get("mappings", {}).get("properties", {}), target["mappings"]["properties"]))
+        if fixed:
+            return self.unchangeable(step, fixed)
+        return replace(step, action=Action.UPDATE)
+
+    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+        """What to do where fields cannot be mapped anew."""
+        raise NotImplementedError
+
+    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+        """Create it, or give the index that is written to what the templates say now."""
+        if step.wanted is None:
+            return step
+        if step.action == Action.CREATE:
+            self.create(es, step.name)
+            return step
+        target, standing = self.normal(step.wanted.body), step.standing
+        stands = _projected(standing.body, target) if standing is not None else {}
+        if stands.get("settings") != target["settings"] or (standing and _without_guard(standing, target["settings"])):
+            call(es, "PUT", f"/{step.name}/_settings", target["settings"])
+        if step.action == Action.ROLL_OVER:
+            return self.roll_over(es, step)
+        try:
+            call(es, "PUT", f"/{step.name}/_mapping", target["mappings"], params=self.mapping_options())
+        except BadRequestError as error:
+            return self.roll_over(es, step.because(Action.ROLL_OVER, error_of(error.body)[1]))
+        return step
+
+    def create(self, es: Elasticsearch, name: str) -> None:
+        """Make it; settings and mapping come from the templates."""
+        raise NotImplementedError
+
+    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+        """With every document in it; asked once more, because a shipper may have been faster than the plan.
+
+        Raises:
+            InputError: it holds documents now, which are not to be taken.
+        """
+        keep = not installation.with_data and step.name != heartbeat_index(installation.namespace)
+        if keep and step.standing is not None:
+            try:
+                reason = held(es, step.name, step.standing.body.get("failures", ()))
+            except NotFoundError:
+                return
+            if reason:
+                raise InputError(
+                    f"{step.kind} {step.name} was empty and is no longer: {reason}; run it again to see what stays"
+                )
+        call(es, "DELETE", self.delete_path(step.name), allow=(404,))
+
+    def delete_path(self, name: str) -> str:
+        """What is deleted."""
+        return f"/{name}"
+
+    def mapping_options(self) -> Mapping[str, str] | None:
+        """Options of a change of its mapping."""
+        return None
+
+    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+        """Go on in a new index."""
+        raise NotImplementedError
+
+
+class DataStream(Live):
+    """The data stream of an installation."""
+
+    name = "data stream"
+    needs = (
+        Need("create_index", "PUT _data_stream/*", index="$stream"),
+        Need("view_index_metadata", "GET _data_stream/*", index="$stream"),
+        Need("manage", "PUT */_mapping, PUT */_settings, POST */_rollover", index="$stream"),
+    )
+
+    def create(self, es: Elasticsearch, name: str) -> None:
+        """Made before the first event, so that no other template can take it."""
+        _make(es, f"/_data_stream/{name}")
+
+    def mapping_options(self) -> Mapping[str, str] | None:
+        """Older indices keep the mapping that they were written with."""
+        return {"write_index_only": "true"}
+
+    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+        """The stream goes on in a new index, and older events stay searchable."""
+        reason = (
+            f"{_few(fields)} cannot change in place: the stream continues in a new index, and older events "
+            "stay as they are"
+        )
+        return replace(step, action=Action.ROLL_OVER, reason=reason)
+
+    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+        """Go on in a new index."""
+        call(es, "POST", f"/{step.name}/_rollover")
+        return step
+
+    def delete_path(self, name: str) -> str:
+        """The stream, with the indices behind it."""
+        return f"/_data_stream/{name}"
+
+    def how_to_look(self, name: str) -> str:
+        """The request that shows it."""
+        return f"_data_stream/{name}"
+
+
+class PlainIndex(Live):
+    """An index of our own: the stand-in for the stream, heartbeats, alerts."""
+
+    name = "index"
+    needs = (
+        Need("create_index", "PUT the index", index="$stream"),
+        Need("manage", "PUT */_mapping, PUT */_settings", index="$stream"),
+    )
+
+    def create(self, es: Elasticsearch, name: str) -> None:
+        """From the templates."""
+        _make(es, f"/{name}")
+
+    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+        """There is no way but another index."""
+        reason = (
+            f"{_few(fields)} cannot change in place, and a plain index cannot roll over; "
+            f"choose another OVERSIGHT_NAMESPACE, or delete the index ({hints.run('provision --remove --with-data')})"
+        )
+        return replace(step, action=Action.BLOCKED, reason=reason)
+
+    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+        """Not possible.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"index {step.name} refuses the new mapping ({step.reason}), and a plain index cannot roll over; "
+            f"choose another OVERSIGHT_NAMESPACE, or delete the index"
+        )
+
+
+def _pipelines_of(es: Elasticsearch, stream: str, indices: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Pipelines of indices behind a stream, by index; empty settings where an index has none."""
+    if not indices:
+        return {}
+    answer = call(es, "GET", f"/{stream}/_settings/{','.join(PIPELINES)}").body
+    return {name: normal.settings(answer.get(name, {}).get("settings", {})) for name in indices}
+
+
+def _without_guard(standing: Standing, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Older indices of a stream with other pipelines than the newest is to have: rewrites go there."""
+    older = standing.body.get("older", {})
+    return {
+        index: found for index, found in older.items() if any(found.get(name) != wanted.get(name) for name in PIPELINES)
+    }
+
+
+def _is_edited(stands: Any, wanted: Any, target: Mapping[str, Any]) -> bool:
+    """Whether a person gave a setting its value: it is neither what is wanted, nor unset, nor what Oversight wrote
+    before.
+    """
+    return stands not in (wanted, None, target["settings"].get(FINAL_PIPELINE))
+
+
+def _failures(stream: Mapping[str, Any]) -> list[str]:
+    """Indices of a stream's failure store; none where the engine has none."""
+    return [str(index["index_name"]) for index in (stream.get("failure_store") or {}).get("indices", [])]
+
+
+def _make(es: Elasticsearch, path: str) -> None:
+    """Create it; that somebody else did so in this moment is as good."""
+    try:
+        call(es, "PUT", path)
+    except BadRequestError as error:
+        if error_of(error.body)[0] != "resource_already_exists_exception":
+            raise
+
+
+def immovable(stands: Mapping[str, Any], wanted: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Fields of a mapping that cannot become what is wanted in place."""
+    for name, target in wanted.items():
+        if name not in stands:
+            continue
+        found, path = stands[name], f"{above}{name}"
+        if ("properties" in found) != ("properties" in target):
+            yield path
+        elif "properties" in target:
+            yield from immovable(found["properties"], target["properties"], f"{path}.")
+        elif _fixed(found) != _fixed(target):
+            yield path
+
+
+def _fixed(field: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in field.items() if key not in IN_PLACE}
+
+
+def _projected(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands of the names that are wanted; a field's own options are compared as a whole."""
+    return {
+        key: _projected(stands[key], value) if isinstance(value, Mapping) and not _is_field(value) else stands[key]
+        for key, value in wanted.items()
+        if key in stands
+    }
+
+
+def _is_field(value: Mapping[str, Any]) -> bool:
+    return isinstance(value.get("type"), str)
+
+
+def _body(is_a: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """An index as it is compared."""
+    properties = normal.plain(body["mappings"].get("properties", {}))
+    return {"is": is_a, "settings": normal.settings(body["settings"]), "mappings": {"properties": properties}}
+
+
+def _lift(blocks: list[str], name: str) -> str:
+    """What a block on an index means, and how it goes away."""
+    why = "its disk was full" if blocks[0].endswith("allow_delete") else "someone made it read-only"
+    null = ", ".join(f'"{block}": null' for block in blocks)
+    return f"it takes no events, because {why} ({', '.join(blocks)}); fix that, then `PUT {name}/_settings {{{null}}}`"
+
+
+def _few(fields: list[str]) -> str:
+    """The first of them, and how many more."""
+    more = len(fields) - 3
+    return ", ".join(fields[:3]) + (f" and {more} more fields" if more > 0 else "")

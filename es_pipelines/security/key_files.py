@@ -1,0 +1,176 @@
+"""The files that hold the secrets of API keys: one for each part, for its machine alone.
+
+    FOLDER/shipper/key.env   FOLDER/watcher/key.env   ...      each readable by its owner only (0600)
+
+    file ──▶ none there: a new key, written before anybody is told of it
+         ──▶ a key that Elasticsearch knows: kept; its privileges are brought up to this version's
+         ──▶ a key that it does not know: said, never overwritten; `rotate` makes a new one
+
+A file gets its name when it is whole and on the disk. A secret is in no log and in no message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from elasticsearch import Elasticsearch
+
+from contract.errors import InputError
+from es_pipelines.security.key_text import VARIABLE, id_of, read_key
+from es_pipelines.security.keys import Key, Secret, bring_up_to_date, invalidate, make_key, valid_keys
+from es_pipelines.security.roles import PARTS
+
+FILE = "key.env"
+
+
+class Outcome(StrEnum):
+    """What became of one part's key."""
+
+    MADE = "made"
+    ROTATED = "rotated"
+    UPDATED = "updated"
+    """The same secret, with the privileges of this version."""
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """One part's file after a run."""
+
+    part: str
+    path: Path
+    outcome: Outcome
+    id: str
+    until: str
+    others: tuple[str, ...]
+    """Ids of this part's other keys that are valid; somewhere else may hold them."""
+
+
+def write_keys(
+    es: Elasticsearch,
+    folder: Path,
+    namespace: str,
+    *,
+    rotate: bool = False,
+    expiration: str | None = None,
+    on_file: Callable[[KeyFile], None] | None = None,
+) -> list[KeyFile]:
+    """See that each part has a key in its file.
+
+    Args:
+        es: a client of somebody who may make keys.
+        folder: where the files are; it and the parts' folders are made where they are missing.
+        namespace: the installation.
+        rotate: make new keys, and end all others of these parts once the new ones are in their files.
+        expiration: time that new keys are valid, as Elasticsearch writes it (`90d`).
+        on_file: told of each as soon as it is done.
+    Raises:
+        InputError: a file holds what is no valid key of ours, or cannot be read or written.
+        SettingsError: who signs in may not do this.
+    """
+    valid = valid_keys(es, namespace)
+    plans = {part: None if rotate else _standing(folder / part / FILE, part, valid[part]) for part in PARTS}
+    done, old = [], list[str]()
+    for part, key in plans.items():
+        path = folder / part / FILE
+        if key is not None:
+            outcome = Outcome.UPDATED if bring_up_to_date(es, key, namespace) else Outcome.KEPT
+        else:
+            outcome = Outcome.ROTATED if path.exists() else Outcome.MADE
+            key = _new(es, path, part, namespace, expiration)
+        others = [other.id for other in valid[part] if other.id != key.id]
+        if rotate:
+            old, others = [*old, *others], []
+        done.append(KeyFile(part, path, outcome, key.id, key.until, tuple(others)))
+        if on_file is not None:
+            on_file(done[-1])
+    invalidate(es, old)
+    return done
+
+
+def _standing(path: Path, part: str, valid: Sequence[Key]) -> Key | None:
+    """The key that a file holds; None where there is no file.
+
+    Raises:
+        InputError: it holds something else.
+    """
+    try:
+        encoded = read_key(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); make it readable, or name another folder"
+        ) from None
+    if encoded is None:
+        raise InputError(f"{path} holds no {VARIABLE}= line; move it away, or replace it with --rotate-keys")
+    for key in valid:
+        if key.id == id_of(encoded):
+            return key
+    raise InputError(
+        f"{path} holds a key that Elasticsearch does not accept for this installation's {part} (invalidated, "
+        "expired, or "
+        f"of another cluster); replace it with --rotate-keys, or move it away"
+    )
+
+
+def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: str | None) -> Key:
+    """Make a key and put it into its file; where that fails the key is ended again."""
+    _prepare(path)
+    secret = make_key(es, PARTS[part], namespace, expiration=expiration)
+    try:
+        made = {key.id: key for key in valid_keys(es, namespace)[part]}[secret.id]
+        _write(path, _text(secret, made, namespace))
+    except OSError as error:
+        invalidate(es, [secret.id])
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); free disk space or name another folder"
+        ) from None
+    except BaseException:  # also an interrupt: a key that nobody holds must not stay
+        with contextlib.suppress(Exception):
+            invalidate(es, [secret.id])
+        raise
+    return made
+
+
+def _prepare(path: Path) -> None:
+    """See that the file can be written before there is a secret to lose."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path.with_suffix(".new")
+        probe.unlink(missing_ok=True)
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{path.parent} cannot be written to ({error.strerror}); name another folder with --keys, or give "
+            "yourself write permission"
+        ) from None
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    with contextlib.suppress(FileNotFoundError):
+        new.unlink()
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def _text(secret: Secret, key: Key, namespace: str) -> str:
+    return (
+        f"# API key of the {key.part} of Oversight's installation {namespace}, made "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, "
+        f"{key.until}.\n"
+        f"# For `.env`, or: ELASTICSEARCH_API_KEY_FILE=this file. Its id: {secret.id}\n"
+        f"# Filebeat and Logstash take it as `id:secret`, which is what it says decoded: echo KEY | base64 --decode\n"
+        f"{VARIABLE}={secret.encoded}\n"
+    )

@@ -1,0 +1,176 @@
+"""What each part may do in Elasticsearch, and nothing besides: its role, and what its API key is limited to.
+
+    shipper    ──▶ creates events in the stream, and looks which are there
+    watcher    ──▶ reads and updates the events, and writes its heartbeats
+    dashboards ──▶ reads: people in Kibana
+    console    ──▶ reads: the page without Kibana
+
+Privileges on a data stream are privileges on its backing indices, also where a request names `.ds-...` itself
+(Elasticsearch, "Granting privileges for data streams and aliases"). So a role names the stream, and no pattern that
+another installation's indices would fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from contract.documents.alerts import alerts_index
+from contract.documents.fields import stream_name
+from contract.documents.heartbeats import heartbeat_index
+
+KIBANA = "kibana-.kibana"
+"""Under this name Kibana keeps its own privileges in Elasticsearch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Privileges on one of an installation's indices, and the calls that need them."""
+
+    index: Callable[[str], str]
+    """Its name, from the namespace."""
+    privileges: dict[str, str]
+    """Privilege: what the part does with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that signs in by itself, or people who do the same."""
+
+    name: str
+    does: str
+    """One line, shown in Kibana beside the role."""
+    sees: str
+    """What somebody who steals its key can read."""
+    grants: tuple[Grant, ...]
+    cluster: dict[str, str]
+    """Privileges of the cluster: what the part does with it."""
+    kibana: tuple[str, ...] = ()
+    """Privileges in Kibana's default space."""
+
+
+MAIN, REFRESH = "cluster:monitor/main", "indices:admin/refresh"
+"""Single actions. The privileges `monitor` and `maintenance` hold them and much more: `monitor` reads the cluster's
+state, with the body of every pipeline and the mapping of every index.
+"""
+_LOOKS = {"read": "searches and aggregations", "view_index_metadata": "which fields and indices there are"}
+
+PARTS: dict[str, Part] = {
+    part.name: part
+    for part in (
+        Part(
+            "shipper",
+            "Ships events to Oversight's stream",
+            "every event of the stream with its prediction and verdict, the stream's mapping and settings, "
+            "and the cluster's name, UUID "
+            "and version. No other index, no pipeline, no template, nothing of the cluster's state",
+            (
+                Grant(
+                    stream_name,
+                    {
+                        "create_doc": "bulk requests that create; no event can be changed or deleted",
+                        "read": "asks by id which events are stored already",
+                        "view_index_metadata": "GET of the stream: its pipeline, and whether it was recreated",
+                        REFRESH: "refresh, before it asks what is stored",
+                    },
+                ),
+            ),
+            {MAIN: "GET /, the cluster's UUID"},
+        ),
+        Part(
+            "watcher",
+            "Gives Oversight's events their predictions",
+            "every event of the stream, the stream's mapping and settings, heartbeats, and the cluster's "
+            "name, UUID and version",
+            (
+                Grant(
+                    stream_name,
+                    {
+                        "read": "points in time, searches",
+                        "index": "bulk requests that update; no event can be deleted",
+                        REFRESH: "refresh, for `oversight watch --once`, `retry` and `labels export`",
+                        "view_index_metadata": "mapping and pipelines, for `oversight rescore`, `retry` and "
+                        "`labels export`",
+                    },
+                ),
+                Grant(
+                    heartbeat_index,
+                    {
+                        "create_index": "the first heartbeat",
+                        "index": "heartbeats",
+                        "read": "`oversight status`, and which heartbeats are old",
+                        "delete": "heartbeats of watchers that ended a week ago",
+                    },
+                ),
+            ),
+            {MAIN: "GET /, for `oversight status`, `retry` and `rescore` with this key"},
+        ),
+        Part(
+            "dashboards",
+            "Reads Oversight's events, alerts and watchers in Kibana",
+            "every event, alert and heartbeat of the installation",
+            (Grant(stream_name, _LOOKS), Grant(heartbeat_index, _LOOKS), Grant(alerts_index, _LOOKS)),
+            {},
+            ("space_read",),
+        ),
+        Part(
+            "console",
+            "Reads Oversight's events, alerts and watchers for its own console",
+            "every event, alert and heartbeat of the installation",
+            (Grant(stream_name, _LOOKS), Grant(heartbeat_index, _LOOKS), Grant(alerts_index, _LOOKS)),
+            {},
+        ),
+    )
+}
+
+
+def role_name(part: str, namespace: str) -> str:
+    """Name of a part's role, and of its API keys."""
+    return f"oversight-{part}-{namespace}"
+
+
+def privileges(part: Part, namespace: str) -> dict[str, Any]:
+    """What a part may do, in the form of a role and of an API key's `role_descriptors`."""
+    body: dict[str, Any] = {
+        "cluster": sorted(part.cluster),
+        "indices": [
+            {"names": [grant.index(namespace)], "privileges": sorted(grant.privileges)} for grant in part.grants
+        ],
+    }
+    if part.kibana:
+        body["applications"] = [
+            {"application": KIBANA, "privileges": list(part.kibana), "resources": ["space:default"]}
+        ]
+    return body
+
+
+def role_body(part: Part, namespace: str) -> dict[str, Any]:
+    """A part's role."""
+    return {"description": f"{part.does} (installation {namespace})", **privileges(part, namespace)}
+
+
+def normal_privileges(body: dict[str, Any]) -> dict[str, Any]:
+    """Privileges in the one form in which what we want and what Elasticsearch says can be compared."""
+    indices = [
+        {
+            **{key: value for key, value in grant.items() if key != "allow_restricted_indices" or value},
+            "names": sorted(_listed(grant["names"])),
+            "privileges": sorted(_listed(grant["privileges"])),
+        }
+        for grant in body.get("indices") or []
+    ]
+    found = {
+        "cluster": sorted(body.get("cluster") or []),
+        "indices": sorted(indices, key=lambda grant: grant["names"]),
+        "applications": body.get("applications") or [],
+        "run_as": sorted(body.get("run_as") or []),
+        "global": body.get("global") or {},
+        "remote_indices": body.get("remote_indices") or [],
+        "remote_cluster": body.get("remote_cluster") or [],
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)

@@ -1,0 +1,157 @@
+"""A line becomes the document that is sent, and the id that makes sending it twice harmless. Pure.
+
+Line + Identity ──▶ Event(id, source)      what is sent, through the ingest pipeline
+     + refusal  ──▶ failed documents       what is stored where Elasticsearch refuses the event: nothing of it is parsed
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from contract.documents.fields import DATASET, FAILED
+from es_pipelines.reading.lines import Line
+from es_pipelines.reading.rows import Row, What
+
+MODULE = DATASET.split(".")[0]
+REFUSED = "refused_by_elasticsearch"
+"""`error.type` of an event that Elasticsearch answered 400 and that is stored as failed."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What all lines of one file, in one generation of it, have in common."""
+
+    observer: str
+    user: str
+    name: str
+    """File name when the file was first seen: a renamed file keeps it."""
+    path: str
+    """Where the file is now."""
+    generation: int
+    host: str = ""
+    """Machine that the file is on; empty: unknown."""
+    earlier: tuple[str, ...] = ()
+    """Where the file was before, the first path first."""
+
+    @cached_property
+    def _digest(self) -> Any:
+        return hashlib.sha256(orjson.dumps([self.observer, self.name, self.generation]))
+
+    @cached_property
+    def _own_digest(self) -> Any:
+        first = (*self.earlier, self.path)[0]
+        return hashlib.sha256(orjson.dumps([self.observer, self.name, self.generation, self.host, first]))
+
+    def id_of(self, line: Line) -> str:
+        """`_id` of a line: SHA-256 of observer, file name, generation, offset and content, 64 hex digits."""
+        return _id(self._digest, line)
+
+    def own_id_of(self, line: Line) -> str:
+        """`_id` where another file's line has the usual one: machine and first path count as well."""
+        return _id(self._own_digest, line)
+
+    def is_of(self, path: str | None, host: str | None) -> bool:
+        """Whether an event that was stored with this path and machine came from this file; None: not told."""
+        return (path is None or path == self.path or path in self.earlier) and (
+            not self.host or host in (None, self.host)
+        )
+
+
+def _id(of_file: Any, line: Line) -> str:
+    digest = of_file.copy()
+    digest.update(b"%d:" % line.offset)
+    digest.update(line.content)
+    text: str = digest.hexdigest()
+    return text
+
+
+def checksum(ids: Iterable[str], start: int = 0) -> int:
+    """Sum of ids, below 2^60: the same for the same lines at the same offsets, however they were batched."""
+    return (start + sum(int(one[:15], 16) for one in ids)) % 2**60
+
+
+class Event(NamedTuple):
+    """One line, ready to be sent."""
+
+    id: str
+    line: Line
+    source: bytes
+    """The document as JSON; empty for a line that is no event and is not sent."""
+    row: Row
+
+
+def event_of(identity: Identity, line: Line, row: Row | None = None) -> Event:
+    """The document of one line: raw, with whose it is and where it stood."""
+    row = row or Row(line, What.EVENT)
+    if row.what is not What.EVENT:
+        return Event(identity.id_of(line), line, b"", row)
+    message, is_text = text_of(line.content)
+    document = _where_from(identity, line)
+    document["message"] = message
+    if row.beside is not None:
+        document["csv"] = row.beside
+    if not is_text:
+        document["oversight"] = _raw_bytes(line)  # of incoming `oversight.*` the pipeline keeps this field
+    return Event(identity.id_of(line), line, orjson.dumps(document), row)
+
+
+def text_of(content: bytes) -> tuple[str, bool]:
+    r"""A line as text, each byte that is no UTF-8 as `\xNN`; and whether it was UTF-8."""
+    try:
+        return content.decode(), True
+    except UnicodeDecodeError:
+        return content.decode(errors="backslashreplace"), False
+
+
+def failed_documents(
+    identity: Identity, line: Line, *, reason: str, now: str, csv: dict[str, Any] | None = None
+) -> Iterator[bytes]:
+    """What to store in place of a refused event, the fullest first: each later one gives a mapping less to refuse.
+
+    They look as the pipeline leaves a failed event, so it keeps them as failed and parses nothing: what was refused is
+    not refused again. `oversight retry` runs the pipeline over `event.original`.
+    """
+    message, is_text = text_of(line.content)
+    event = {"original": message, "ingested": now, "kind": "pipeline_error"}
+    least: dict[str, Any] = {
+        "@timestamp": now,
+        "event": event,
+        "error": {"type": REFUSED, "message": f"Elasticsearch refused the event: {reason}"},
+        "oversight": {"status": FAILED},
+    }
+    full = {**least, **_where_from(identity, line)}
+    full["event"] = {**event, "module": MODULE, "dataset": DATASET, "category": ["network"], "type": ["connection"]}
+    if not is_text:
+        full["oversight"] = {"status": FAILED, **_raw_bytes(line)}
+    if csv is not None:
+        full["csv"] = csv
+    yield orjson.dumps(full)
+    yield orjson.dumps({**least, "log": full["log"]})
+    yield orjson.dumps(least)
+
+
+def shown(path: str | Path) -> str:
+    r"""A path as text that JSON can hold: bytes of a name that are no UTF-8 as `\xNN`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _where_from(identity: Identity, line: Line) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "user": {"id": identity.user},
+        "observer": {"name": identity.observer},
+        "log": {"file": {"path": identity.path}, "offset": line.offset},
+    }
+    return {**found, "host": {"name": identity.host}} if identity.host else found
+
+
+def _raw_bytes(line: Line) -> dict[str, Any]:
+    return {"original": {"base64": base64.b64encode(line.content).decode()}}

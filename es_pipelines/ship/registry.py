@@ -1,0 +1,302 @@
+"""What was shipped of which file: one JSON file for each target, written anew after every acknowledged batch.
+
+    STATE/shipped-<stream>-<cluster>.json   files, by device and inode: name, generation, acknowledged offset
+    STATE/shipped-<stream>-<cluster>.lock   held by the one process that ships there
+
+The registry makes shipping cheap and survives rollovers. Where it is lost or damaged (then it is set aside), the stream
+itself is asked (`ship_target`): a file that is still at its path costs time only. One that was moved or renamed since,
+by a rotation perhaps, is not recognised and is shipped once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import orjson
+
+from contract.errors import InputError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 2
+"""Format 1 lacks the keys `header` and, at first, `earlier`; it is read as well."""
+MAX_ENTRIES = 10_000
+"""Oldest entries beyond are forgotten, so that writing the registry stays fast (about 3 MB)."""
+MAX_EARLIER = 8
+"""Paths that are remembered of a file besides the first and the last one."""
+Pread = Callable[[int, int], bytes]
+"""Gives so many bytes of a file from an offset on, fewer at its end."""
+GONE = -1
+"""Device and inode of a file whose content was replaced: the entry only keeps its generation taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one file, or of one generation of it."""
+
+    device: int
+    inode: int
+    path: str
+    """Where the file was last seen."""
+    observer: str
+    name: str
+    """File name when it was first seen; part of every id."""
+    generation: int
+    observer_given: bool = False
+    """The observer was named by the user and is not the file's stem."""
+    offset: int = 0
+    """Every line before is acknowledged, in bytes."""
+    open_line: int = -1
+    """Where the last acknowledged line begins if it had no line end, else -1."""
+    head: str = ""
+    """Digest of the file's first bytes."""
+    tail: str = ""
+    """Digest of the last bytes before `offset`."""
+    checksum: int = 0
+    """Sum of the ids of all acknowledged lines: tells a copy of the file from a new file at its path."""
+    events: int = 0
+    """Lines that are in the stream, header lines not counted."""
+    header: int = -1
+    """Where the header line stands that names the columns behind `offset`; -1: look at the file's first lines."""
+    earlier: tuple[str, ...] = ()
+    """Where the file was seen before, the first path first: what was stored from there is its own."""
+
+    def moved(self, path: str) -> Entry:
+        """The same file at a path, perhaps another one than before."""
+        if path == self.path:
+            return self
+        earlier = tuple(dict.fromkeys((*self.earlier, self.path)))
+        return dataclasses.replace(self, path=path, earlier=(*earlier[:1], *earlier[1:][-MAX_EARLIER:]))
+
+
+@dataclass(slots=True)
+class Registry:
+    """The entries of one target, the one used last at the end."""
+
+    path: Path
+    entries: list[Entry] = field(default_factory=list)
+    index_uuid: str = ""
+    """Newest backing index that was seen; empty before the first batch."""
+    index_number: int = 0
+    """Its number in the data stream; 0 for a plain index."""
+    saved_ns: int = field(default=0, compare=False)
+    """When it was written last before it was loaded, in nanoseconds; 0: never."""
+
+    def of_inode(self, device: int, inode: int, path: str, observer: str | None) -> Entry | None:
+        """The entry of a file, if it is known: by device and inode, or by inode and path (a disk may be mounted anew).
+
+        Args:
+            observer: the name that the user gave; a file shipped under another name is another source.
+        """
+        candidates = [
+            entry
+            for entry in self.entries
+            if entry.inode == inode
+            and (entry.device == device or entry.path == path)
+            and (entry.observer == observer if observer else not entry.observer_given)
+        ]
+        return max(candidates, key=lambda entry: entry.device == device, default=None)
+
+    def last_at(self, path: str, observer: str | None) -> Entry | None:
+        """The newest generation that was at a path."""
+        candidates = [
+            entry
+            for entry in self.entries
+            if entry.path == path and (entry.observer == observer if observer else not entry.observer_given)
+        ]
+        return max(candidates, key=lambda entry: entry.generation, default=None)
+
+    def like(self, path: str, observer: str, name: str) -> list[Entry]:
+        """Files at this path or of this name that were shipped as the same observer, the newest generation first."""
+        found = [
+            entry
+            for entry in self.entries
+            if entry.inode != GONE and entry.observer == observer and (entry.path == path or entry.name == name)
+        ]
+        return sorted(found, key=lambda entry: -entry.generation)
+
+    def generations(self, observer: str, name: str) -> set[int]:
+        """Generations of a name that belong to files we know."""
+        return {entry.generation for entry in self.entries if (entry.observer, entry.name) == (observer, name)}
+
+    def had_events(self, entry: Entry) -> bool:
+        """Whether a file of this name, this one or one before a rotation, has given events."""
+        return any(one.events and (one.observer, one.name) == (entry.observer, entry.name) for one in self.entries)
+
+    def replace(self, old: Entry | None, new: Entry) -> Entry:
+        """Put an entry in place of another, or add it; returns the new one."""
+        if old is not None:
+            self.entries.remove(old)
+        self.entries.append(new)
+        return new
+
+    def retire(self, entry: Entry) -> None:
+        """Note that a file's content was replaced."""
+        self.replace(entry, dataclasses.replace(entry, device=GONE, inode=GONE))
+
+    def forget_offsets(self) -> None:
+        """Begin every file anew, in its generation: the stream was made anew."""
+        self.entries = [
+            dataclasses.replace(entry, offset=0, open_line=-1, head="", tail="", checksum=0, events=0, header=-1)
+            for entry in self.entries
+        ]
+
+    def save(self) -> None:
+        """Write the file so that a kill at any moment leaves the old one or the new one."""
+        del self.entries[:-MAX_ENTRIES]
+        content = {
+            "format": FORMAT,
+            "index_uuid": self.index_uuid,
+            "index_number": self.index_number,
+            "files": [dataclasses.asdict(entry) for entry in self.entries],
+        }
+        draft = self.path.with_suffix(".draft")
+        with draft.open("wb") as output:
+            output.write(orjson.dumps(content))
+            output.flush()
+            os.fsync(output.fileno())
+        draft.replace(self.path)
+
+
+class Fingerprint:
+    """Digests of the bytes around which a file is recognised."""
+
+    SPAN_BYTES: ClassVar[int] = 1024
+
+    @classmethod
+    def head(cls, pread: Pread, offset: int) -> str:
+        """Digest of the first bytes, at most up to `offset`."""
+        return cls._digest(pread(min(cls.SPAN_BYTES, offset), 0))
+
+    @classmethod
+    def tail(cls, pread: Pread, offset: int) -> str:
+        """Digest of the last bytes before `offset`."""
+        start = max(0, offset - cls.SPAN_BYTES)
+        return cls._digest(pread(offset - start, start))
+
+    @classmethod
+    def fits(cls, pread: Pread, entry: Entry) -> bool:
+        """Whether a file still has the bytes that were acknowledged: not cut, not overwritten."""
+        if entry.offset == 0:
+            return True
+        return (entry.head, entry.tail) == (cls.head(pread, entry.offset), cls.tail(pread, entry.offset))
+
+    @staticmethod
+    def _digest(content: bytes) -> str:
+        return hashlib.sha256(content).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def opened(folder: Path, *, cluster: str, stream: str) -> Iterator[Registry]:
+    """The registry of one target, locked against a second process while in use.
+
+    Raises:
+        InputError: another process ships there, or the folder cannot be written.
+    """
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{stream}-{cluster}")
+    path = folder / f"shipped-{safe}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InputError(
+            f"the state folder {folder} cannot be written ({error.strerror}); set OVERSIGHT_STATE to a folder "
+            "that you may write to"
+        ) from None
+    try:
+        _lock(lock, stream, folder)
+        yield load(path)
+    finally:
+        os.close(lock)
+
+
+def _lock(descriptor: int, stream: str, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        raise InputError(
+            f"process {holder} is shipping to {stream} with the state folder {folder}; "
+            f"wait for it, or give this one another OVERSIGHT_STATE"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def load(path: Path) -> Registry:
+    """The registry in a file; an empty one where there is none. A damaged one is set aside, and that is said.
+
+    Raises:
+        InputError: it cannot be read, or a newer Oversight wrote it; then it stays as it is.
+    """
+    try:
+        content, saved_ns = path.read_bytes(), path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return Registry(path)
+    except OSError as error:
+        raise InputError(f"the registry {path} cannot be read ({error.strerror}); correct its permissions") from None
+    try:
+        registry = _parse(path, orjson.loads(content))
+    except (ValueError, TypeError, KeyError) as error:
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        log.warning(
+            "the registry %s is damaged (%s) and was renamed to %s; Oversight asks the stream what it already has",
+            path,
+            str(error).splitlines()[0][:100],
+            aside.name,
+        )
+        return Registry(path)
+    registry.saved_ns = saved_ns
+    return registry
+
+
+def _parse(path: Path, content: Any) -> Registry:
+    written = content.get("format") if isinstance(content, dict) else None
+    if type(written) is int and written > FORMAT:
+        raise InputError(
+            f"a newer Oversight wrote the registry {path} (format {written}, this one reads {FORMAT}), and it "
+            "was left as it "
+            "is; ship with the newer Oversight, or give this one another OVERSIGHT_STATE, where Oversight "
+            "asks the stream"
+        )
+    if written not in range(1, FORMAT + 1):
+        raise ValueError(f"expected an object of format 1 to {FORMAT}")
+    registry = Registry(path, [_entry(raw) for raw in content["files"]])
+    registry.index_uuid = _typed(content, "index_uuid", str)
+    registry.index_number = _typed(content, "index_number", int)
+    return registry
+
+
+_OF_LATER_FORMATS: dict[str, Any] = {"earlier": [], "header": -1}
+"""Keys that a registry of an earlier Oversight lacks."""
+_TYPES: dict[str, type] = {"int": int, "str": str, "bool": bool}
+
+
+def _entry(raw: Any) -> Entry:
+    raw = {**_OF_LATER_FORMATS, **raw}
+    fields = [one for one in dataclasses.fields(Entry) if one.name != "earlier"]
+    if set(raw) - {"earlier"} != {one.name for one in fields}:
+        raise ValueError("a file's entry has other keys than expected")
+    earlier = raw["earlier"]
+    if not isinstance(earlier, list) or not all(isinstance(path, str) for path in earlier):
+        raise ValueError("earlier is not a list of texts")
+    known = {one.name: _typed(raw, one.name, _TYPES[str(one.type)]) for one in fields}
+    return Entry(**known, earlier=tuple(earlier))
+
+
+def _typed(raw: dict[str, Any], name: str, kind: type) -> Any:
+    value = raw[name]
+    if type(value) is not kind:
+        raise ValueError(f"{name} is not of type {kind.__name__}")
+    return value

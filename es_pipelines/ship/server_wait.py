@@ -1,0 +1,75 @@
+"""Waiting for a server that is away or overloaded."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from contract.errors import EngineUnavailableError
+
+log = logging.getLogger(__name__)
+
+GLANCE_S = 0.25
+"""How often a thread that waits looks whether another one has failed."""
+
+
+class Stopped(Exception):  # noqa: N818  no error: the user ended it
+    """The work was asked to stop while it waited for Elasticsearch."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """Waits between tries: doubling, with jitter, until `timeout_s` has passed without any success. For all threads."""
+
+    first_s: float = 0.5
+    longest_s: float = 30.0
+    timeout_s: float | None = None
+    """None: as long as it takes."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    on_wait: Callable[[str], None] = log.warning
+    _tries: int = 0
+    _since: float = 0.0
+    _ended: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def succeeded(self) -> None:
+        """Begin the next time with the short wait."""
+        self._tries = 0
+
+    def end(self) -> None:
+        """Wait no longer: the work has failed, and what other threads wait for is of no use any more."""
+        self._ended = True
+
+    def wait(self, reason: str) -> None:
+        """Wait before the next try.
+
+        Raises:
+            EngineUnavailableError: the time is over.
+            Stopped: asked to stop.
+        """
+        with self._lock:
+            pause_s = self._next_pause_s(reason)
+        self.on_wait(f"{reason}; trying again in {pause_s:.1f} s, nothing is lost")
+        until = time.monotonic() + pause_s
+        while (left := until - time.monotonic()) > 0:
+            if self.stop.wait(min(left, GLANCE_S)) or self._ended:
+                raise Stopped
+
+    def _next_pause_s(self, reason: str) -> float:
+        now = time.monotonic()
+        self._since = now if self._tries == 0 else self._since
+        if self.timeout_s is not None and now - self._since >= self.timeout_s:
+            raise EngineUnavailableError(
+                f"{reason}, for {self.timeout_s:g} s now; nothing is lost: run the same command again later, "
+                "it continues from here"
+            )
+        longest = min(self.longest_s, self.first_s * 2**self._tries)
+        pause_s = random.uniform(longest / 2, longest)  # noqa: S311  spreads the load, no secret
+        if self.timeout_s is not None:
+            pause_s = min(pause_s, max(0.01, self._since + self.timeout_s - now))
+        self._tries = min(self._tries + 1, 30)
+        return pause_s

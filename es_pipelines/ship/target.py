@@ -1,0 +1,232 @@
+"""The stream that is shipped to: is it provisioned, was it made anew, which events does it already have.
+
+stream ──▶ Target      its newest backing index, so that a deleted and recreated stream is noticed
+ids    ──▶ Stored      by an `ids` query over all backing indices, since an id is unique in one of them only
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from elastic_transport import TransportError
+from elasticsearch import ApiError, AuthorizationException, Elasticsearch, NotFoundError
+
+from common.elastic.faults import refusal
+from common.elastic.indices import closed_indices, closed_says
+from common.elastic.response_limit import ResponseTooLargeError
+from contract import hints
+from contract.documents.fields import NO_PIPELINE
+from contract.documents.paths import lookup
+from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, SettingsError
+from es_pipelines.ship.registry import Registry
+
+OURS = "oversight"
+"""Occurs in the name of every ingest pipeline of ours; Elasticsearch's own template for `logs-*-*` names another."""
+TELLING = ["event.original", "message", "log.file.path", "host.name"]
+IDS_AT_ONCE, HITS_AT_ONCE = 2_000, 10_000
+"""An id may be found in several backing indices; Elasticsearch gives so many hits at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where events go."""
+
+    stream: str
+    cluster: str
+    """UUID of the cluster."""
+    index_uuid: str = ""
+    """Of the newest backing index; empty where nothing was ever written."""
+    index_number: int = 0
+    """Of the newest backing index in its data stream; 0 for a plain index."""
+    known_uuids: frozenset[str] = frozenset()
+    """Of all backing indices."""
+    pipeline: str = ""
+    """The ingest pipeline that events go through."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is an index that may hold events."""
+        return bool(self.index_uuid)
+
+    def was_made_anew(self, registry: Registry) -> bool:
+        """Whether the stream that the registry knew was deleted.
+
+        Its newest index is gone, and not because it grew old: a data stream that lived on has higher numbers by now.
+        """
+        if not registry.index_uuid or registry.index_uuid in self.known_uuids:
+            return False
+        return self.index_number <= registry.index_number
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What tells of a stored document which line it came from."""
+
+    original: str | None
+    path: str | None
+    host: str | None = None
+
+
+def find(es: Elasticsearch, stream: str) -> Target:
+    """The stream, which must exist or have a template, with our ingest pipeline.
+
+    Raises:
+        InputError: it is not provisioned.
+    """
+    cluster = str(es.info()["cluster_uuid"])
+    try:
+        indices: dict[str, Any] = dict(es.indices.get(index=stream))
+    except NotFoundError:
+        pipeline = _required_pipeline(_settings_of_template(es, stream), stream)
+        return Target(stream, cluster, pipeline=pipeline)
+    newest = max(indices, key=lambda name: (_number(name), name))
+    pipeline = _required_pipeline(indices[newest]["settings"], stream)
+    uuids = {name: str(index["settings"]["index"]["uuid"]) for name, index in indices.items()}
+    return Target(stream, cluster, uuids[newest], _number(newest), frozenset(uuids.values()), pipeline)
+
+
+def _settings_of_template(es: Elasticsearch, stream: str) -> dict[str, Any]:
+    """What a stream that is not there yet would get. A shipper's own key may not ask, and could not make the stream
+    either.
+    """
+    try:
+        template = es.indices.simulate_index_template(name=stream).get("template", {})
+    except AuthorizationException:
+        return {}
+    settings: dict[str, Any] = template.get("settings", {})
+    return settings
+
+
+def _required_pipeline(settings: dict[str, Any], stream: str) -> str:
+    index = settings.get("index", {})
+    named = [
+        str(index[name])
+        for name in ("final_pipeline", "default_pipeline")
+        if index.get(name, NO_PIPELINE) != NO_PIPELINE
+    ]
+    pipeline = next((name for name in named if OURS in name), "")
+    if not pipeline:
+        found = f"its pipeline is {named[0]!r}" if named else "it has no ingest pipeline"
+        raise InputError(f"{stream} is not provisioned ({found}); run {hints.run('provision')} first")
+    return pipeline
+
+
+def _number(index: str) -> int:
+    """Number of a backing index, 7 of `.ds-logs-oversight.connection-default-2026.01.31-000007`; 0 of another index."""
+    found = re.fullmatch(r"\.ds-.+-(\d{6,})", index)
+    return int(found[1]) if found else 0
+
+
+def is_empty(es: Elasticsearch, stream: str) -> bool | None:
+    """Whether no document is there, also none of the newest writes; None: our key may not look."""
+    try:
+        es.indices.refresh(index=stream, ignore_unavailable=True)
+        return int(es.count(index=stream, ignore_unavailable=True)["count"]) == 0
+    except AuthorizationException as error:
+        if error.error != "security_exception":  # a block answers 403, too
+            raise
+        return None
+
+
+def closed_note(es: Elasticsearch, stream: str) -> str:
+    """What is said of closed indices behind the stream; empty where there is none, or where nobody may say."""
+    try:
+        closed = closed_indices(es, stream)
+    except ApiError:
+        return ""
+    if not closed:
+        return ""
+    return (
+        f"{closed_says(closed)}; events that are stored in a closed index cannot be recognised, and would be "
+        "stored again"
+    )
+
+
+@contextlib.contextmanager
+def explained(stream: str) -> Iterator[None]:
+    """The client's errors as ours, each with what to do.
+
+    Raises:
+        EngineUnavailableError: Elasticsearch does not answer.
+        SettingsError: it refuses us.
+        InputError: it answers anything else that is no success.
+    """
+    try:
+        yield
+    except ApiError as error:
+        what = f"{error.status_code} {error.message}"[:200]
+        if error.status_code in (401, 403):
+            needed = "create_doc and view_index_metadata there, and cluster:monitor/main"
+            raise SettingsError(
+                f"at {stream}, Elasticsearch {refusal(error.status_code, error.body)}; a shipper needs {needed}"
+            ) from None
+        if error.status_code == 429 or error.status_code >= 500:
+            raise EngineUnavailableError(
+                f"Elasticsearch is overloaded or not ready ({what}); ship again later"
+            ) from None
+        raise InputError(
+            f"Elasticsearch answered {what} about {stream}; run {hints.run('provision')}, then ship again"
+        ) from None
+    except TransportError as error:
+        what = (str(error.message).splitlines() or [""])[0][:200]
+        raise EngineUnavailableError(f"Elasticsearch does not answer ({what}); ship again when it does") from None
+
+
+def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, list[Stored]]:
+    """Documents of these ids that the stream has, in each of its backing indices, also the newest writes."""
+    found: dict[str, list[Stored]] = {}
+    try:
+        es.indices.refresh(index=stream, ignore_unavailable=True)
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            for hit in _hits(es, stream, ids[start : start + IDS_AT_ONCE]):
+                found.setdefault(str(hit["_id"]), []).append(_told(hit.get("_source", {})))
+    except NotFoundError:  # the first event creates the stream
+        return {}
+    return found
+
+
+def _hits(es: Elasticsearch, stream: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Documents of these ids; in halves where their lines are too large to be read at once."""
+    try:
+        answer = es.search(
+            index=stream,
+            query={"ids": {"values": list(ids)}},
+            source={"includes": TELLING},
+            size=HITS_AT_ONCE,
+            track_total_hits=False,
+            ignore_unavailable=True,
+        )
+    except ResponseTooLargeError:
+        if len(ids) == 1:
+            raise
+        half = len(ids) // 2
+        return _hits(es, stream, ids[:half]) + _hits(es, stream, ids[half:])
+    hits: list[dict[str, Any]] = answer["hits"]["hits"]
+    return hits
+
+
+def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str, Stored]:
+    """Documents at (backing index, id), as they are at this moment; in halves where they are too large to be read at
+    once.
+    """
+    try:
+        answer = es.mget(docs=[{"_index": index, "_id": doc_id, "_source": TELLING} for index, doc_id in places])
+    except ResponseTooLargeError:
+        if len(places) == 1:
+            raise
+        half = len(places) // 2
+        return stored_at(es, places[:half]) | stored_at(es, places[half:])
+    return {str(doc["_id"]): _told(doc.get("_source", {})) for doc in answer["docs"] if doc.get("found")}
+
+
+def _told(source: dict[str, Any]) -> Stored:
+    try:
+        original = lookup(source, "event.original")
+        line = lookup(source, "message") if original is None else original
+        return Stored(line, lookup(source, "log.file.path"), lookup(source, "host.name"))
+    except AmbiguousFieldError:
+        return Stored(None, None)

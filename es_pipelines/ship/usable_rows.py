@@ -1,0 +1,100 @@
+"""Whether a file has one event at least that can be predicted. The stream is asked, because the ingest pipeline decides
+that.
+
+settled batch ──▶ is one of these documents not failed? ──▶ yes: never asked again for this file
+                                                        └─▶ no: the reason of the first, and the next batch is asked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from elastic_transport import TransportError
+from elasticsearch import ApiError, AuthorizationException, Elasticsearch
+
+from contract import hints
+from contract.documents.fields import FAILED
+from contract.documents.paths import lookup
+from contract.errors import AmbiguousFieldError
+from es_pipelines.ship.events import Event
+from es_pipelines.ship.report import FileReport, Outcome
+
+STORED = (Outcome.STORED, Outcome.ALREADY_THERE, Outcome.REFUSED)
+IS_FAILED = {"term": {"oversight.status": FAILED}}
+
+
+class Judge:
+    """Remembers for each file whether something of it is usable."""
+
+    def __init__(self, es: Elasticsearch, stream: str) -> None:
+        self._es, self._stream = es, stream
+        self._usable: set[tuple[int, int]] = set()
+        self._reasons: dict[tuple[int, int], str] = {}
+
+    def look(self, key: tuple[int, int], batch: Sequence[Event], outcomes: Sequence[Outcome]) -> None:
+        """Look at a settled batch of a file. Asked once: where Elasticsearch does not answer, the next batch tells."""
+        if key in self._usable:
+            return
+        ids = [event.id for event, outcome in zip(batch, outcomes, strict=True) if outcome in STORED]
+        if not ids:
+            return
+        try:
+            reason = reason_of_failure(self._es, self._stream, ids)
+        except (ApiError, TransportError):
+            return
+        if reason is None:
+            self._usable.add(key)
+        else:
+            self._reasons.setdefault(key, reason)
+
+    def verdict(self, key: tuple[int, int], name: str, report: FileReport, *, rotated: bool = False) -> str:
+        """Why nothing of a file can be predicted; empty: something can, or this run saw nothing of it that is new.
+
+        Args:
+            key: the file.
+            name: how it is called in the message.
+            report: what became of its lines.
+            rotated: a file of this name gave events before: that this one has none yet is no mistake.
+        """
+        if key in self._usable or (report.events and key not in self._reasons):
+            return ""
+        if not report.events:
+            if rotated:
+                return ""
+            return f"{name} has no events: expected one row or one JSON object a line"
+        return (
+            f"{name}: none of its lines can be predicted; the first one failed with {self._reasons[key]}; "
+            f"{hints.run('ship --dry-run FILE')} shows how a file is read"
+        )
+
+
+def reason_of_failure(es: Elasticsearch, stream: str, ids: Sequence[str]) -> str | None:
+    """Why all of these documents failed, the reason of one of them; None: not all did, or the key may not read."""
+    try:
+        es.indices.refresh(index=stream)
+        if _first(es, stream, {"filter": {"ids": {"values": ids}}, "must_not": IS_FAILED}) is not None:
+            return None
+        failed = _first(es, stream, {"filter": {"ids": {"values": ids}}})
+    except AuthorizationException:
+        return None
+    if failed is None:  # somebody deleted them meanwhile
+        return None
+    try:
+        return f"{lookup(failed, 'error.type')}: {lookup(failed, 'error.message')}"
+    except AmbiguousFieldError:
+        return "an unknown reason"
+
+
+def _first(es: Elasticsearch, stream: str, query: dict[str, Any]) -> dict[str, Any] | None:
+    answer = es.search(
+        index=stream,
+        query={"bool": query},
+        source={"includes": ["error"]},
+        size=1,
+        track_total_hits=False,
+        sort=["_doc"],
+        ignore_unavailable=True,
+    )
+    hits = answer["hits"]["hits"]
+    return dict(hits[0].get("_source", {})) if hits else None

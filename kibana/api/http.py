@@ -1,0 +1,202 @@
+"""One request to Kibana, and its errors as one line each that say what to do.
+
+request ──▶ 2xx: its JSON
+        ├─▶ 401, 403: the key or user is wrong or may not           SettingsError
+        ├─▶ 404, 409 where the caller expects them: Answer          nothing is raised
+        ├─▶ 429, 502, 503, 504, no connection, no answer in time    KibanaUnavailableError
+        └─▶ anything else                                           KibanaRefusedError
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import HTTPError, SSLError
+
+from contract.errors import InputError, ServerError, SettingsError, shorten
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+NOT_READY = (429, 502, 503, 504)
+
+
+class KibanaUnavailableError(ServerError):
+    """Kibana is down, not ready or overloaded."""
+
+    code = "kibana_unavailable"
+
+
+class KibanaRefusedError(InputError):
+    """Kibana answers and does not do what was asked."""
+
+    code = "kibana_refused"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where Kibana is and who we are there."""
+
+    url: str
+    api_key: str | None = None
+    username: str | None = None
+    password: str | None = None
+    ca_certs: Path | None = None
+    timeout_s: float = 30.0
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that says who we are; none without a secret."""
+        if self.api_key is not None:
+            return {"Authorization": f"ApiKey {self.api_key}"}
+        if self.username is None or self.password is None:
+            return {}
+        pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
+        return {"Authorization": f"Basic {pair}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said."""
+
+    status: int
+    body: Any
+    """JSON, or None where it is none."""
+    kibana: bool
+    """Whether a Kibana said it."""
+
+
+class Http:
+    """Requests to one Kibana."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        try:
+            context = ssl.create_default_context(cafile=None if access.ca_certs is None else str(access.ca_certs))
+        except OSError as error:
+            raise SettingsError(
+                f"KIBANA_CA_CERTS={access.ca_certs} cannot be read as certificates ({error}); expected a PEM file"
+            ) from None
+        self._pool = urllib3.PoolManager(ssl_context=context, timeout=access.timeout_s, retries=False)
+
+    def __enter__(self) -> Http:
+        """Nothing is sent before the first request."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        body: Any = None,
+        file: bytes | None = None,
+        expected: Collection[int] = (),
+    ) -> Answer:
+        """One request.
+
+        Args:
+            method: of HTTP.
+            path: below Kibana's address.
+            what: names the work in an error, as in "importing the dashboards".
+            body: JSON to send.
+            file: in place of it, NDJSON to send as a file.
+            expected: statuses beside 2xx that are no error to the caller.
+        Raises:
+            KibanaUnavailableError: it is worth another try later.
+            SettingsError: the address, the credentials or the certificate are wrong.
+            KibanaRefusedError: Kibana does not do it.
+        """
+        answer = self._send(method, path, body=body, file=file)
+        if 200 <= answer.status < 300 or answer.status in expected:
+            return answer
+        raise self.refusal(answer, what)
+
+    def refusal(self, answer: Answer, what: str) -> SettingsError | KibanaUnavailableError | KibanaRefusedError:
+        """The error that an answer means."""
+        url, said = self.access.url, _message(answer.body)
+        if answer.status == 401 and not self.access.authorization:
+            return SettingsError(
+                f"Kibana at {url} asks for credentials, and none were sent (401); set KIBANA_API_KEY, or "
+                "KIBANA_USERNAME and "
+                f"KIBANA_PASSWORD"
+            )
+        if answer.status == 401:
+            return SettingsError(
+                f"Kibana at {url} refuses the credentials (401); check KIBANA_API_KEY, or KIBANA_USERNAME and "
+                "KIBANA_PASSWORD"
+            )
+        if answer.status == 403:
+            return SettingsError(
+                f"Kibana at {url} forbids {what} (403{said}); the user or key needs `All` on Saved Objects "
+                "Management in this "
+                f"space, and on Stack Rules and Actions and Connectors for the alert rules"
+            )
+        if answer.status in NOT_READY:
+            return KibanaUnavailableError(
+                f"Kibana at {url} is not ready or overloaded ({answer.status}) for {what}; try again later"
+            )
+        if answer.status == 413:
+            return KibanaRefusedError(
+                f"Kibana at {url} accepts no file of this size (413); raise "
+                "savedObjects.maxImportPayloadBytes in its kibana.yml"
+            )
+        return KibanaRefusedError(f"Kibana at {url} answered {answer.status} to {what}{said}; look at its log")
+
+    def _send(self, method: str, path: str, *, body: Any, file: bytes | None) -> Answer:
+        headers = {"kbn-xsrf": "oversight", "Accept": "application/json", **self.access.authorization}
+        more: dict[str, Any] = {}
+        if file is not None:
+            more["fields"] = {"file": ("oversight.ndjson", file, "application/ndjson")}
+        elif body is not None:
+            headers["Content-Type"] = "application/json"
+            more["body"] = json.dumps(body).encode()
+        try:
+            response = self._pool.request(
+                method, f"{self.access.url}{path}", headers=headers, redirect=False, preload_content=False, **more
+            )
+            with response:
+                content = response.read(MAX_ANSWER_BYTES)
+        except SSLError as error:
+            raise SettingsError(
+                f"no trusted connection to {self.access.url} ({_line(error)}); set KIBANA_CA_CERTS to the "
+                "certificate of Kibana's "
+                f"authority, or begin KIBANA_URL with http:// if Kibana has no TLS"
+            ) from None
+        except (HTTPError, OSError) as error:
+            raise KibanaUnavailableError(
+                f"cannot reach Kibana at {self.access.url} ({_line(error)}); is it running there? set KIBANA_URL"
+            ) from None
+        named = "kbn-name" in response.headers or "kbn-license-sig" in response.headers
+        return Answer(response.status, _parsed(content), named)
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _message(body: Any) -> str:
+    """What Kibana says of an error, short and in one line."""
+    said: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
+    return f": {shorten(said['message'], 300)}" if isinstance(said.get("message"), str) else ""
+
+
+def _line(error: Exception) -> str:
+    """The system's own reason at the end of what the layers above it wrapped around."""
+    reason = getattr(error, "reason", None)
+    text = str(reason if isinstance(reason, Exception) else error).splitlines() or [type(error).__name__]
+    known = re.search(r"\[(?:SSL|Errno)[^\]]*\] ([^\[\]()]+)", text[0])
+    return (known[1].strip() if known else text[0].rsplit(": ", 1)[-1])[:200]

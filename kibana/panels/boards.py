@@ -1,0 +1,35 @@
+"""All dashboards of a model, from its contract alone.
+
+ModelContract ──▶ View ──▶ threats.py, triage.py, operations.py ──▶ Boards
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from contract.artifact.contract import ModelContract
+from contract.documents.fields import FIELDS, Kind
+from contract.documents.heartbeats import FIELDS as HEARTBEAT_FIELDS
+from kibana.panels import operations, threats, triage
+from kibana.panels.declarations import Boards, Source
+from kibana.panels.model_view import View
+
+
+def boards(contract: ModelContract) -> Boards:
+    """Dashboards, saved searches, saved queries and colours for this model."""
+    view = View(contract)
+    return Boards(
+        dashboards=tuple(part.dashboard(view) for part in (threats, triage, operations)),
+        queries=threats.queries(view),
+        colours=view.colours,
+    )
+
+
+def known_fields(contract: ModelContract, source: Source) -> Mapping[str, Kind]:
+    """Type of every field that the mapping of a source has, by name."""
+    if source.heartbeats:
+        return {field.name: field.kind for field in HEARTBEAT_FIELDS}
+    model: dict[str, Kind] = {
+        feature.field: "float" if feature.kind == "float" else "keyword" for feature in contract.features
+    }
+    return model | {field.name: field.kind for field in FIELDS}

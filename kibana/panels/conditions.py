@@ -1,0 +1,164 @@
+"""Conditions on documents in one neutral form, which become KQL for Kibana and a query for Elasticsearch.
+
+    Is("oversight.status", "failed") ──┬─▶ kql()    oversight.status: "failed"
+                                       └─▶ query()  {"term": {"oversight.status": "failed"}}
+
+Only queries that Elasticsearch, OpenSearch and the embedded engine answer alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Scalar = str | int | float | bool
+_PLAIN = re.compile(r"[A-Za-z0-9_.@-]+")
+_KQL_WORDS = frozenset({"and", "or", "not"})
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """The field holds this value, or one of these."""
+
+    field: str
+    value: Scalar | tuple[Scalar, ...]
+
+    @property
+    def values(self) -> tuple[Scalar, ...]:
+        """The values, of which one is enough."""
+        return self.value if isinstance(self.value, tuple) else (self.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The field holds anything."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The field is `low` or more, and below `high`; None: no bound there."""
+
+    field: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The other way round."""
+
+    part: Where
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds; with no part, every document."""
+
+    parts: tuple[Where, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One part holds at least; with no part, no document."""
+
+    parts: tuple[Where, ...]
+
+
+Where = Is | Exists | Between | Not | All | AnyOf
+
+
+def all_of(*parts: Where | None) -> Where | None:
+    """Every part that is there; None where none is."""
+    given = tuple(part for part in parts if part is not None)
+    return given[0] if len(given) == 1 else All(given) if given else None
+
+
+def fields(where: Where | None) -> Iterator[str]:
+    """Every field that a condition names."""
+    if isinstance(where, Is | Exists | Between):
+        yield where.field
+    elif isinstance(where, Not):
+        yield from fields(where.part)
+    elif where is not None:
+        for part in where.parts:
+            yield from fields(part)
+
+
+def query(where: Where | None) -> dict[str, Any]:
+    """The condition in Elasticsearch's query language; None: every document."""
+    match where:
+        case None:
+            return {"match_all": {}}
+        case Is(field, tuple() as values):
+            return {"terms": {field: list(values)}}
+        case Is(field, value):
+            return {"term": {field: value}}
+        case Exists(field):
+            return {"exists": {"field": field}}
+        case Between(field, low, high):
+            bounds = {"gte": low, "lt": high}
+            return {"range": {field: {name: bound for name, bound in bounds.items() if bound is not None}}}
+        case Not(part):
+            return {"bool": {"must_not": [query(part)]}}
+        case All(parts):
+            return {"bool": {"filter": [query(part) for part in parts]}} if parts else query(None)
+        case AnyOf(parts):
+            return (
+                {"bool": {"should": [query(part) for part in parts], "minimum_should_match": 1}}
+                if parts
+                else {"bool": {"must_not": [query(None)]}}
+            )
+
+
+def kql(where: Where | None) -> str:
+    """The condition in Kibana's query language; an empty text: every document."""
+    match where:
+        case None:
+            return ""
+        case Is(field, value):
+            words = [_value(each) for each in where.values]
+            if not words:
+                return "not *: *"
+            return f"{_name(field)}: {words[0] if not isinstance(value, tuple) else '(' + ' or '.join(words) + ')'}"
+        case Exists(field):
+            return f"{_name(field)}: *"
+        case Between(field, low, high):
+            bounds = ((">=", low), ("<", high))
+            parts = [f"{_name(field)} {sign} {bound}" for sign, bound in bounds if bound is not None]
+            return " and ".join(parts) if parts else f"{_name(field)}: *"
+        case Not(part):
+            return f"not ({kql(part) or '*'})"
+        case All(parts):
+            return " and ".join(f"({kql(part) or '*'})" if _is_compound(part) else kql(part) for part in parts)
+        case AnyOf(parts):
+            return (
+                " or ".join(f"({kql(part) or '*'})" if _is_compound(part) else kql(part) for part in parts) or "not *"
+            )
+
+
+def _is_compound(where: Where) -> bool:
+    return isinstance(where, All | AnyOf | Between)
+
+
+def _name(field: str) -> str:
+    """A field's name as KQL reads it: in quotes where it holds more than letters, or is one of its words."""
+    plain = _PLAIN.fullmatch(field) and field.lower() not in _KQL_WORDS
+    return field if plain else _value(field)
+
+
+def _value(value: Scalar) -> str:
+    """A value in quotes, in which nothing but the quote and the backslash means anything; numbers and truth as they
+    are.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    text = value.replace("\\", "\\\\").replace('"', '\\"')
+    for letter, name in (("\t", "t"), ("\r", "r"), ("\n", "n")):
+        text = text.replace(letter, f"\\{name}")
+    return f'"{text}"'

@@ -1,0 +1,305 @@
+"""The dashboard *Triage*: which alerts to look at first, what speaks for them, and what analysts said of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from contract.documents.feedback import FALSE_POSITIVE, ROOT
+from kibana.panels.conditions import All, Between, Exists, Is, Not
+from kibana.panels.declarations import (
+    PREDICTIONS,
+    Case,
+    Cases,
+    Column,
+    Dashboard,
+    Metric,
+    Panel,
+    SavedSearch,
+    Terms,
+    Times,
+)
+from kibana.panels.model_view import ALERT, FAMILY, LABEL, SEVERITY_CASES, SEVERITY_FIELD, USER, View
+from kibana.panels.palette import UNKNOWN, VERMILLION
+from kibana.panels.threats import CONTROLS
+
+VERDICT = f"{ROOT}.verdict"
+RISK = "event.risk_score"
+RISK_CASES = Cases(
+    title="Risk score",
+    cases=tuple(
+        Case(f"{low} to {low + 20}", Between(RISK, low, low + 20 if low < 80 else None)) for low in range(80, -1, -20)
+    ),
+)
+
+ALERT_COLUMNS = (
+    Column(field=SEVERITY_FIELD, title="Severity", width=90),
+    Column(field=RISK, title="Risk", width=80),
+    Column(field=USER, title="User", width=110),
+    Column(field=LABEL, title="Label", width=130),
+    Column(field="oversight.prediction.probability", title="Probability", width=100),
+    Column(field="threat.technique.id", title="ATT&CK", width=90),
+    Column(field="oversight.prediction.reasons", title="Reasons"),
+    Column(field=VERDICT, title="Verdict", width=120),
+    Column(field="event.original", title="Raw line"),
+)
+
+
+def dashboard(view: View) -> Dashboard:
+    """The dashboard of one model."""
+    unknown = "; unknowns alert only if a setting says so, and are shown separately" if view.knows_unknown else ""
+    return Dashboard(
+        id="triage",
+        title="Triage",
+        description="Which alerts to look at first, the reasons for them, and the analysts' verdicts",
+        intro=(
+            f"**What you see:** the alerts, which are the attacks not hidden by a suppression rule{unknown}. "
+            "Begin with the "
+            "severe ones of high risk, read the reasons, open a row of *Newest alerts* for the whole event, "
+            "and give your "
+            "verdict with `oversight verdict`."
+        ),
+        panels=(
+            *_figures(view),
+            *_first(),
+            *_unknowns(view),
+            *_attack(view),
+            *_who(),
+            _reasons(),
+            _newest(),
+            *_verdicts(view),
+        ),
+        controls=CONTROLS,
+    )
+
+
+def _figures(view: View) -> tuple[Panel, ...]:
+    found = [
+        Panel(
+            id="alerts",
+            title="Alerts",
+            question="How many alerts are there?",
+            chart="metric",
+            metrics=(Metric(title="Alerts"),),
+            where=ALERT,
+            colour=VERMILLION,
+        ),
+        Panel(
+            id="severe-alerts",
+            title="High or critical",
+            question="How many of them are severe?",
+            chart="metric",
+            metrics=(Metric(title="Alerts"),),
+            where=All((ALERT, Between(SEVERITY_FIELD, 73))),
+            colour=VERMILLION,
+        ),
+        Panel(
+            id="alerts-without-verdict",
+            title="Without a verdict",
+            question="How many has nobody looked at?",
+            chart="metric",
+            metrics=(Metric(title="Alerts"),),
+            where=All((ALERT, Not(Exists(VERDICT)))),
+        ),
+    ]
+    if view.knows_unknown:
+        found.append(
+            Panel(
+                id="unknowns",
+                title="Unknowns",
+                question="How many events are unlike anything in training?",
+                chart="metric",
+                metrics=(Metric(title="Unknowns"),),
+                where=view.unknown,
+                colour=UNKNOWN,
+            )
+        )
+    return tuple(_sized(panel, 48 // len(found), 6) for panel in found)
+
+
+def _first() -> tuple[Panel, ...]:
+    return (
+        Panel(
+            id="alerts-by-severity",
+            title="Alerts by severity",
+            question="When were there severe alerts?",
+            chart="time_bar",
+            by=(Times("When it happened"), SEVERITY_CASES),
+            where=ALERT,
+            width=30,
+        ),
+        Panel(
+            id="alerts-by-risk",
+            title="Alerts by risk",
+            question="How many alerts are both severe and certain?",
+            chart="bar",
+            by=(RISK_CASES, SEVERITY_CASES),
+            where=ALERT,
+            width=18,
+        ),
+    )
+
+
+def _unknowns(view: View) -> tuple[Panel, ...]:
+    if not view.knows_unknown:
+        return ()
+    return (
+        Panel(
+            id="unknowns-over-time",
+            title="Unknowns over time",
+            question="Is there something new, and which attack family is it most like?",
+            chart="time_bar",
+            by=(
+                Times("When it happened"),
+                Terms(field=FAMILY, title="Likeliest family", size=view.n_families, colours="family"),
+            ),
+            where=view.unknown,
+            width=30,
+        ),
+        Panel(
+            id="unknowns-by-user",
+            title="Unknowns by user",
+            question="Whose traffic is it?",
+            chart="bar",
+            by=(Terms(field=USER, title="User", size=10),),
+            where=view.unknown,
+            colour=UNKNOWN,
+            width=18,
+        ),
+    )
+
+
+def _attack(view: View) -> tuple[Panel, ...]:
+    if not view.maps_attack:
+        return ()
+    return (
+        Panel(
+            id="attack-techniques",
+            title="ATT&CK techniques",
+            question="What do the attackers try, in the words of MITRE ATT&CK?",
+            chart="table",
+            by=(
+                Terms(field="threat.technique.reference", title="Page", size=20),
+                Terms(field="threat.technique.name", title="Technique", size=1),
+                Terms(field="threat.tactic.name", title="Tactic", size=1),
+            ),
+            metrics=(Metric(title="Alerts"), Metric(kind="unique_count", title="Users", field=USER)),
+            where=All((ALERT, Exists("threat.technique.id"))),
+            width=48,
+        ),
+    )
+
+
+def _who() -> tuple[Panel, ...]:
+    return (
+        Panel(
+            id="top-users",
+            title="Top users",
+            question="Whose traffic alerts most, and how severely?",
+            chart="bar",
+            by=(Terms(field=USER, title="User", size=10), SEVERITY_CASES),
+            where=ALERT,
+            width=16,
+        ),
+        Panel(
+            id="users-over-time",
+            title="When each user alerts",
+            question="Is it a burst or a steady trickle, and do several users alert at the same time?",
+            chart="heat_map",
+            by=(Times("When it happened"), Terms(field=USER, title="User", size=10)),
+            where=ALERT,
+            width=32,
+        ),
+        Panel(
+            id="top-sensors",
+            title="Top sensors",
+            question="Which sensor sees it?",
+            chart="bar",
+            by=(Terms(field="observer.name", title="Sensor", size=10), SEVERITY_CASES),
+            where=ALERT,
+            may_be_empty="no alert has observer.name; `oversight ship` writes it, configure other shippers to send it",
+        ),
+        Panel(
+            id="top-hosts",
+            title="Top hosts",
+            question="Which machines are attacked?",
+            chart="bar",
+            by=(Terms(field="destination.ip", title="Attacked host", size=10), SEVERITY_CASES),
+            where=ALERT,
+            may_be_empty="no alert has destination.ip; KDD's lines have no addresses, Zeek's logs and ECS documents do",
+        ),
+    )
+
+
+def _reasons() -> Panel:
+    return Panel(
+        id="reasons",
+        title="Reasons",
+        question="Which reasons do verdicts give most often?",
+        chart="bar",
+        by=(Terms(field="oversight.prediction.reasons", title="Reason", size=12),),
+        where=ALERT,
+        width=48,
+    )
+
+
+def newest() -> SavedSearch:
+    """Every alert, in the order of the verdicts: a late one is on top."""
+    return SavedSearch(
+        id="newest-alerts",
+        title="Newest alerts",
+        description="Every alert by the time of its verdict, the newest first; a click on a row shows the whole event",
+        columns=ALERT_COLUMNS,
+        where=ALERT,
+        source=PREDICTIONS,
+    )
+
+
+def _newest() -> Panel:
+    return Panel(
+        id="newest-alerts",
+        title="Newest alerts",
+        question="What came last? A click on a row shows the whole event.",
+        chart="documents",
+        metrics=(),
+        search=newest(),
+        source=PREDICTIONS,
+        width=48,
+        height=18,
+    )
+
+
+def _verdicts(view: View) -> tuple[Panel, ...]:
+    judged, wrong = Exists(VERDICT), Is(VERDICT, FALSE_POSITIVE)
+    nobody = "no analyst has given a verdict yet; `oversight verdict` takes one"
+    return (
+        Panel(
+            id="analyst-verdicts",
+            title="Analyst verdicts",
+            question="How did analysts judge the predictions?",
+            chart="bar",
+            by=(
+                Terms(field=LABEL, title="Label", size=15),
+                Terms(field=VERDICT, title="Verdict", size=5, colours="verdict"),
+            ),
+            where=judged,
+            may_be_empty=nobody,
+        ),
+        Panel(
+            id="false-positive-rate",
+            title="False-positive rate by label",
+            question="Which labels raise false alarms?",
+            chart="table",
+            by=(Terms(field=LABEL, title="Label", size=view.n_labels),),
+            metrics=(
+                Metric(title="Verdicts"),
+                Metric(title="False positives", part=wrong),
+                Metric(kind="ratio", title="False-positive rate", part=wrong, format="percent", decimals=1),
+            ),
+            where=judged,
+            may_be_empty=nobody,
+        ),
+    )
+
+
+def _sized(panel: Panel, width: int, height: int) -> Panel:
+    return dataclasses.replace(panel, width=width, height=height)

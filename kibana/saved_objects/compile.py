@@ -1,0 +1,66 @@
+"""Everything that Kibana gets of one installation, in the order in which a person would make it.
+
+ModelContract ──▶ boards() ──▶ data views, searches, queries, dashboards ──▶ saved objects ──▶ NDJSON
+"""
+
+from __future__ import annotations
+
+from contract.artifact.contract import ModelContract
+from kibana.panels.boards import boards
+from kibana.panels.conditions import kql
+from kibana.panels.declarations import SavedQuery, SavedSearch
+from kibana.saved_objects.dashboard_objects import dashboard_object, search_id
+from kibana.saved_objects.data_views import data_view_id, data_views
+from kibana.saved_objects.objects import Names, Reference, SavedObject, search_source
+
+INDEX_REFERENCE = "kibanaSavedObjectMeta.searchSourceJSON.index"
+
+
+def saved_objects(contract: ModelContract, names: Names) -> list[SavedObject]:
+    """Data views, saved searches, saved queries and dashboards; every reference of one is to another of them."""
+    found = boards(contract)
+    return [
+        *data_views(names, contract),
+        *(_search(names, search) for search in found.searches),
+        *(_query(names, query) for query in found.queries),
+        *(dashboard_object(names, board, found, contract) for board in found.dashboards),
+    ]
+
+
+def _search(names: Names, search: SavedSearch) -> SavedObject:
+    widths = {column.field: {"width": column.width} for column in search.columns if column.width is not None}
+    meta = search_source(kql(search.where), index=INDEX_REFERENCE, extra={"highlightAll": True, "version": True})
+    return SavedObject(
+        "search",
+        search_id(names, search.id),
+        {
+            "title": names.title(search.title if search.title.startswith("Threats") else f"Oversight: {search.title}"),
+            "description": search.description,
+            "columns": [column.field for column in search.columns],
+            "sort": [[search.source.time_field, "desc"]],
+            "grid": {"columns": widths},
+            "hideChart": False,
+            "isTextBasedQuery": False,
+            "timeRestore": False,
+            "kibanaSavedObjectMeta": meta,
+        },
+        (Reference(INDEX_REFERENCE, "index-pattern", data_view_id(names, search.source)),),
+    )
+
+
+def _query(names: Names, query: SavedQuery) -> SavedObject:
+    return SavedObject(
+        "query",
+        names.id("query", query.id),
+        {
+            "title": names.title(f"Oversight: {query.title}"),
+            "description": query.description,
+            "query": {"language": "kuery", "query": kql(query.where)},
+            "filters": [],
+            "timefilter": {
+                "from": query.time_from,
+                "to": query.time_to,
+                "refreshInterval": {"pause": True, "value": 60_000},
+            },
+        },
+    )

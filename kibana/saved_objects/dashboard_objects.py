@@ -1,0 +1,164 @@
+"""A dashboard as a saved object: its header, its panels on the grid, its controls and every reference twice named.
+
+Dashboard ──▶ places ──▶ panelsJSON     ──┐
+Control   ──▶ controlGroupInput         ──┼─▶ saved object of type dashboard
+charts, searches, data views ──▶ references ┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contract.artifact.contract import ModelContract
+from kibana.panels.boards import known_fields
+from kibana.panels.declarations import Boards, Control, Dashboard, Panel
+from kibana.panels.layout import COLUMNS, Place, places
+from kibana.saved_objects import lens
+from kibana.saved_objects.data_views import data_view_id
+from kibana.saved_objects.objects import Names, Reference, SavedObject, dump, search_source
+
+HEADER = "header"
+HEADER_HEIGHT = 5
+DRILL_DOWN = "DASHBOARD_TO_DASHBOARD_DRILLDOWN"
+OPTIONS = {"useMargins": True, "syncColors": False, "syncCursor": True, "syncTooltips": False, "hidePanelTitles": False}
+
+
+def dashboard_id(names: Names, board: str) -> str:
+    """Id of a dashboard by the id of its declaration."""
+    return names.id("dashboard", board)
+
+
+def search_id(names: Names, search: str) -> str:
+    """Id of a saved search by the id of its declaration."""
+    return names.id("search", search)
+
+
+def title_of(names: Names, board: Dashboard) -> str:
+    """What the dashboard is called in Kibana's list, where others stand beside it."""
+    return names.title(board.title if board.id == "oversight" else f"Oversight: {board.title}")
+
+
+def dashboard_object(names: Names, board: Dashboard, boards: Boards, contract: ModelContract) -> SavedObject:
+    """The saved object of one dashboard."""
+    panels: list[dict[str, Any]] = [_header(names, board, boards.dashboards)]
+    references: list[Reference] = []
+    for panel, place in places(board.panels, top=HEADER_HEIGHT):
+        entry, named = (
+            _documents(names, panel) if panel.chart == "documents" else _chart(names, panel, boards, contract)
+        )
+        drill, to = _drill_down(names, panel)
+        entry["embeddableConfig"]["enhancements"] = drill
+        panels.append({"gridData": _grid(panel.id, place), "panelIndex": panel.id, "title": panel.title} | entry)
+        references += [*named, *to]
+    controls, named = _controls(names, board)
+    attributes = {
+        "title": title_of(names, board),
+        "description": board.description,
+        "version": 1,
+        "timeRestore": True,
+        "timeFrom": board.time_from,
+        "timeTo": board.time_to,
+        "refreshInterval": {"pause": False, "value": board.refresh_s * 1_000},
+        "optionsJSON": dump(OPTIONS),
+        "panelsJSON": dump(panels),
+        "kibanaSavedObjectMeta": search_source(),
+    }
+    return SavedObject("dashboard", dashboard_id(names, board.id), attributes | controls, (*references, *named))
+
+
+def _grid(panel: str, place: Place) -> dict[str, Any]:
+    return {"x": place.x, "y": place.y, "w": place.width, "h": place.height, "i": panel}
+
+
+def _header(names: Names, board: Dashboard, others: Sequence[Dashboard]) -> dict[str, Any]:
+    """What one sees, and the way to the other dashboards."""
+    links = " | ".join(
+        f"**{other.title}**" if other.id == board.id else f"[{other.title}](#/view/{dashboard_id(names, other.id)})"
+        for other in others
+    )
+    markdown = {"fontSize": 12, "openLinksInNewTab": False, "markdown": f"{links}\n\n{board.intro}"}
+    nothing = {"query": {"query": "", "language": "kuery"}, "filter": []}
+    return {
+        "type": "visualization",
+        "gridData": _grid(HEADER, Place(0, 0, COLUMNS, HEADER_HEIGHT)),
+        "panelIndex": HEADER,
+        "title": "",
+        "embeddableConfig": {
+            "hidePanelTitles": True,
+            "enhancements": {},
+            "savedVis": {
+                "title": "",
+                "description": "",
+                "type": "markdown",
+                "params": markdown,
+                "uiState": {},
+                "data": {"aggs": [], "searchSource": nothing},
+            },
+        },
+    }
+
+
+def _chart(
+    names: Names, panel: Panel, boards: Boards, contract: ModelContract
+) -> tuple[dict[str, Any], list[Reference]]:
+    data_view = data_view_id(names, panel.source)
+    kinds = known_fields(contract, panel.source)
+    chart = lens.attributes(panel, data_view=data_view, kinds=kinds, palette=boards.colours)
+    inner = lens.layer_reference(data_view)
+    twin = Reference(f"{panel.id}:{inner.name}", inner.type, inner.id)
+    return {"type": "lens", "embeddableConfig": {"attributes": chart}}, [twin]
+
+
+def _documents(names: Names, panel: Panel) -> tuple[dict[str, Any], list[Reference]]:
+    """The saved search; a click on a row of it opens the whole document."""
+    name = f"panel_{panel.id}"
+    search = "" if panel.search is None else panel.search.id
+    reference = Reference(f"{panel.id}:{name}", "search", search_id(names, search))
+    return {"type": "search", "panelRefName": name, "embeddableConfig": {}}, [reference]
+
+
+def _drill_down(names: Names, panel: Panel) -> tuple[Mapping[str, Any], list[Reference]]:
+    """A click on a value leads to another dashboard with that value as a filter; the basic licence has that."""
+    if panel.drill_down is None:
+        return {}, []
+    event = f"{panel.id}-drill-down"
+    action = {
+        "factoryId": DRILL_DOWN,
+        "name": f"Go to {panel.drill_down.capitalize()}",
+        "config": {"useCurrentFilters": True, "useCurrentDateRange": True, "openInNewTab": False},
+    }
+    events = [{"eventId": event, "triggers": ["FILTER_TRIGGER"], "action": action}]
+    name = f"{panel.id}:drilldown:{DRILL_DOWN}:{event}:dashboardId"
+    return {"dynamicActions": {"events": events}}, [Reference(name, "dashboard", dashboard_id(names, panel.drill_down))]
+
+
+def _controls(names: Names, board: Dashboard) -> tuple[dict[str, Any], list[Reference]]:
+    """The lists above the panels."""
+    if not board.controls:
+        return {}, []
+    source = board.panels[0].source
+    ignored = {"ignoreFilters": False, "ignoreQuery": False, "ignoreTimerange": False, "ignoreValidations": False}
+    group = {
+        "controlStyle": "oneLine",
+        "chainingSystem": "HIERARCHICAL",
+        "ignoreParentSettingsJSON": dump(ignored),
+        "panelsJSON": dump({each.id: _control(each, order) for order, each in enumerate(board.controls)}),
+    }
+    references = [
+        Reference(f"controlGroup_{each.id}:optionsListDataView", "index-pattern", data_view_id(names, source))
+        for each in board.controls
+    ]
+    return {"controlGroupInput": group}, references
+
+
+def _control(control: Control, order: int) -> dict[str, Any]:
+    wanted = {
+        "id": control.id,
+        "fieldName": control.field,
+        "title": control.title,
+        "searchTechnique": "prefix",
+        "selectedOptions": [],
+        "enhancements": {},
+    }
+    return {"type": "optionsListControl", "order": order, "grow": True, "width": "medium", "explicitInput": wanted}

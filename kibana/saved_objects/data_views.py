@@ -1,0 +1,89 @@
+"""Data views: one for each source of the dashboards, with formats that make values readable and clickable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contract.artifact.contract import ModelContract
+from contract.documents.fields import FIELDS
+from contract.documents.heartbeats import FIELDS as HEARTBEAT_FIELDS
+from kibana.panels.declarations import SOURCES, Source
+from kibana.panels.palette import SEVERITY
+from kibana.saved_objects.objects import Names, SavedObject, dump
+
+SHARES = ("oversight.prediction.probability", "oversight.prediction.novelty", "oversight.shadow.probability")
+ATTACK_PAGES = ("threat.technique.reference", "threat.tactic.reference", "threat.technique.subtechnique.reference")
+SECONDS = ("oversight.prediction.delay_s", "watcher.oldest_pending_s")
+BYTES = ("source.bytes", "destination.bytes", "network.bytes")
+
+
+def data_views(names: Names, contract: ModelContract) -> list[SavedObject]:
+    """The data view of each source."""
+    return [_data_view(names, source, contract) for source in SOURCES]
+
+
+def data_view_id(names: Names, source: Source) -> str:
+    """Id of a source's data view."""
+    return names.id("data-view", source.name)
+
+
+def _data_view(names: Names, source: Source, contract: ModelContract) -> SavedObject:
+    return SavedObject(
+        "index-pattern",
+        data_view_id(names, source),
+        {
+            "title": source.index(names.namespace),
+            "name": names.title(source.title),
+            "timeFieldName": source.time_field,
+            "allowHidden": False,
+            "allowNoIndex": True,
+            "fieldAttrs": dump(_descriptions(source, contract)),
+            "fields": "[]",
+            "fieldFormatMap": dump(_formats(source)),
+            "runtimeFieldMap": "{}",
+            "sourceFilters": "[]",
+        },
+    )
+
+
+def _descriptions(source: Source, contract: ModelContract) -> dict[str, Any]:
+    """What Kibana shows beside a field's name: its meaning, from the one place where it stands."""
+    fields = HEARTBEAT_FIELDS if source.heartbeats else FIELDS
+    found = {field.name: {"customDescription": field.meaning} for field in fields if field.kind != "object"}
+    if not source.heartbeats:
+        found |= {each.field: {"customDescription": f"the model's input {each.name}"} for each in contract.features}
+    return found
+
+
+def _formats(source: Source) -> dict[str, Any]:
+    """How values look: percentages, bytes, links, severities in colour."""
+    seconds = {"id": "number", "params": {"pattern": "0,0.[0]"}}
+    if source.heartbeats:
+        return {name: seconds for name in SECONDS if name.startswith("watcher.")}
+    formats: dict[str, Any] = {name: {"id": "percent", "params": {"pattern": "0.0%"}} for name in SHARES}
+    formats |= {name: {"id": "bytes"} for name in BYTES}
+    formats |= {name: _link("{{rawValue}}", "{{value}}") for name in ATTACK_PAGES}
+    formats |= {name: seconds for name in SECONDS if not name.startswith("watcher.")}
+    formats["event.severity"] = _severity()
+    formats["event.duration"] = {
+        "id": "duration",
+        "params": {"inputFormat": "nanoseconds", "outputFormat": "humanizePrecise", "outputPrecision": 2},
+    }
+    return formats
+
+
+def _link(url: str, label: str) -> dict[str, Any]:
+    """Only http, https, mailto and Kibana's own addresses become links, so a line cannot bring a script in here."""
+    return {"id": "url", "params": {"type": "a", "urlTemplate": url, "labelTemplate": label}}
+
+
+def _severity() -> dict[str, Any]:
+    """Elastic Security's four steps; the last rule that fits wins, so they go upwards."""
+    steps: Mapping[str, str] = {"low": "1:46", "medium": "47:72", "high": "73:98", "critical": "99:100"}
+    text = {"low": "#000000", "medium": "#000000", "high": "#FFFFFF", "critical": "#FFFFFF"}
+    colours = [
+        {"range": range_, "regex": "<insert regex>", "text": text[name], "background": SEVERITY[name]}
+        for name, range_ in steps.items()
+    ]
+    return {"id": "color", "params": {"fieldType": "number", "colors": colours}}

@@ -1,0 +1,77 @@
+"""One panel as a Lens chart, by value: it stands inside the dashboard and nowhere else.
+
+Panel ──▶ columns (lens_columns.py) + visualization (lens_charts.py) ──▶ attributes of a Lens chart
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contract.documents.fields import Kind
+from kibana.panels.conditions import kql
+from kibana.panels.declarations import Panel, Times
+from kibana.saved_objects.lens_charts import COLOURS_BY, LAYER, Palette, needs_colours_by, visualization_of
+from kibana.saved_objects.lens_columns import Columns, bucket, bucket_id, metric, metric_id
+from kibana.saved_objects.objects import Reference
+
+LAYER_REFERENCE = f"indexpattern-datasource-layer-{LAYER}"
+
+
+def attributes(panel: Panel, *, data_view: str, kinds: Mapping[str, Kind], palette: Palette) -> dict[str, Any]:
+    """The attributes of the chart.
+
+    Args:
+        panel: any but one of documents.
+        data_view: id of the data view of its source.
+        kinds: type of every field of that source.
+        palette: colours of values by scheme.
+    """
+    kind, visualization = visualization_of(panel, palette)
+    return {
+        "title": panel.title,
+        "description": panel.question,
+        "type": "lens",
+        "visualizationType": kind,
+        "references": [layer_reference(data_view).to_dict()],
+        "state": {
+            "visualization": visualization,
+            "query": {"language": "kuery", "query": kql(panel.where)},
+            "filters": [],
+            "datasourceStates": {
+                "formBased": {"layers": {LAYER: _layer(columns(panel, kinds))}},
+                "indexpattern": {"layers": {}},
+                "textBased": {"layers": {}},
+            },
+            "internalReferences": [],
+            "adHocDataViews": {},
+        },
+    }
+
+
+def layer_reference(data_view: str) -> Reference:
+    """How the layer finds its data view."""
+    return Reference(LAYER_REFERENCE, "index-pattern", data_view)
+
+
+def columns(panel: Panel, kinds: Mapping[str, Kind]) -> Columns:
+    """All columns in their order: buckets from the outside in, then metrics with what is inside of them."""
+    found: Columns = {}
+    for number, each in sorted(enumerate(panel.by), key=lambda one: isinstance(one[1], Times)):
+        # time innermost: the commonest values are those of the whole range, not others in each bucket of time
+        found[bucket_id(number)] = bucket(each, time_field=panel.time_field, kinds=kinds, order_by=metric_id(0))
+    if needs_colours_by(panel):
+        found[COLOURS_BY] = found[bucket_id(0)]
+    for number, wanted in enumerate(panel.metrics):
+        found |= metric(number, wanted)
+    return found
+
+
+def _layer(found: Columns) -> dict[str, Any]:
+    return {
+        "columns": found,
+        "columnOrder": list(found),
+        "incompleteColumns": {},
+        "ignoreGlobalFilters": False,
+        "sampling": 1,
+    }

@@ -1,0 +1,148 @@
+"""Saved objects as Kibana's import takes them: one JSON object a line, the same bytes each time.
+
+Why these versions: an object of a newer version than the server's makes its import fail, one of an older version is
+migrated. So each type is written as old as its form allows, and both 8.19 and 9.x take it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kibana.saved_objects.stored import Stored, digest
+
+ObjectType = Literal["index-pattern", "search", "query", "dashboard", "visualization"]
+CORE_MIGRATION_VERSION = "8.8.0"
+MIGRATION_VERSIONS: dict[ObjectType, str] = {
+    "index-pattern": "8.0.0",
+    "search": "8.0.0",
+    "query": "8.0.0",
+    "dashboard": "8.9.0",
+    "visualization": "8.5.0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """That one object names another."""
+
+    name: str
+    type: ObjectType
+    id: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As it stands in `references`."""
+        return {"id": self.id, "name": self.name, "type": self.type}
+
+
+@dataclass(frozen=True, slots=True)
+class SavedObject:
+    """One object of Kibana's."""
+
+    type: ObjectType
+    id: str
+    attributes: Mapping[str, Any]
+    references: tuple[Reference, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What names the object in a space."""
+        return self.type, self.id
+
+    @property
+    def title(self) -> str:
+        """What a person sees in a list."""
+        return str(self.attributes.get("name") or self.attributes["title"])
+
+    @property
+    def digest(self) -> str:
+        """Of its content."""
+        return digest(self.to_dict())
+
+    def beside(self) -> SavedObject:
+        """The same under another id and title, to stand beside one that a person has edited."""
+        name = "name" if "name" in self.attributes else "title"
+        shown = {name: f"{self.attributes[name]} (as shipped)"}
+        return SavedObject(self.type, f"{self.id}-as-shipped", {**self.attributes, **shown}, self.references)
+
+    def is_like(self, found: Stored) -> bool:
+        """Whether a stored object holds all that this one says; the server adds keys of newer forms and takes none
+        away.
+        """
+        theirs = found.content
+        references = {(each["name"], each["type"], each["id"]) for each in theirs.get("references", ())}
+        ours = {(each.name, each.type, each.id) for each in self.references}
+        return ours <= references and holds(theirs.get("attributes", {}), self.attributes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in an import file."""
+        return {
+            "attributes": dict(self.attributes),
+            "coreMigrationVersion": CORE_MIGRATION_VERSION,
+            "id": self.id,
+            "references": [reference.to_dict() for reference in self.references],
+            "type": self.type,
+            "typeMigrationVersion": MIGRATION_VERSIONS[self.type],
+        }
+
+
+def holds(theirs: Any, ours: Any) -> bool:
+    """Whether every key of ours stands in theirs with its value, however deep; JSON in texts is compared as JSON."""
+    if isinstance(ours, Mapping):
+        return isinstance(theirs, Mapping) and all(key in theirs and holds(theirs[key], ours[key]) for key in ours)
+    if isinstance(ours, list):
+        if not isinstance(theirs, list) or len(theirs) != len(ours):
+            return False
+        return all(holds(one, other) for one, other in zip(theirs, ours, strict=True))
+    if isinstance(ours, str) and isinstance(theirs, str) and ours[:1] in ("{", "["):
+        try:
+            return holds(json.loads(theirs), json.loads(ours))
+        except ValueError:
+            return theirs == ours
+    return bool(theirs == ours)
+
+
+def dump(value: Any) -> str:
+    """JSON in one line, as it stands in the attributes that hold JSON as text; in ASCII, because some tools end a line
+    at U+2028.
+    """
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def ndjson(objects: Iterable[SavedObject]) -> bytes:
+    """The file that Kibana imports, one object a line."""
+    return "".join(f"{dump(each.to_dict())}\n" for each in objects).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How the objects of one installation are called in one space: stable and readable."""
+
+    namespace: str = "default"
+    space: str = "default"
+
+    @property
+    def prefix(self) -> str:
+        """What every id begins with. Ids of a second space are others: Kibana gives an id to one space only."""
+        place = "" if self.space == "default" else f"-in-{self.space}"
+        return f"oversight-{self.namespace}{place}-"
+
+    def id(self, kind: str, name: str) -> str:
+        """Id of one object, `oversight-default-dashboard-triage`."""
+        return f"{self.prefix}{kind}-{name}"
+
+    def title(self, text: str) -> str:
+        """A title that tells installations apart."""
+        return text if self.namespace == "default" else f"{text} ({self.namespace})"
+
+
+def search_source(
+    where: str = "", *, index: str | None = None, extra: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """`kibanaSavedObjectMeta`: the object's own query in KQL, and the name of its reference to a data view."""
+    source: dict[str, Any] = {"query": {"language": "kuery", "query": where}, "filter": [], **(extra or {})}
+    if index is not None:
+        source["indexRefName"] = index
+    return {"searchSourceJSON": dump(source)}

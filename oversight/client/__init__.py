@@ -1,0 +1,4 @@
+"""The Elasticsearch client of all commands: connection, JSON, and checks of what answers.
+
+May import `common` and `contract`.
+"""

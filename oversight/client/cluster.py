@@ -1,0 +1,146 @@
+"""The one place where a client for Elasticsearch is made, and its errors become lines that say what to do."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import Any
+
+from elastic_transport import ApiError as TransportApiError
+from elastic_transport import ConnectionError as TransportConnectionError
+from elastic_transport import ConnectionTimeout, TlsError, TransportError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+
+from common.elastic.faults import cause, credentials, privilege
+from common.elastic.response_limit import BoundedNode
+from contract.errors import EngineUnavailableError, InputError, OversightError, SettingsError
+from oversight.client.fast_json import SERIALIZERS
+from oversight.client.product_check import WatchfulTransport
+from oversight.config.addresses import refuse_plain_http
+from oversight.config.settings import ElasticsearchSettings, OversightSettings, load
+
+
+def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
+    """A client that has sent nothing yet; long-running commands retry by themselves, so the client hardly does.
+
+    Raises:
+        SettingsError: a secret would go over plain HTTP, or the certificate authority's file cannot be read.
+    """
+    settings = settings or load(ElasticsearchSettings)
+    allowed = load(OversightSettings).allow_plain_http
+    refuse_plain_http(settings.url, secret=settings.has_secret, allowed=allowed)
+    options: dict[str, Any] = {}
+    if settings.ca_certs is not None:
+        try:
+            ssl.create_default_context(cafile=str(settings.ca_certs))
+        except OSError as error:
+            raise SettingsError(
+                f"ELASTICSEARCH_CA_CERTS={settings.ca_certs} cannot be read as certificates ({error}); "
+                "expected a PEM file"
+            ) from None
+        options["ca_certs"] = str(settings.ca_certs)
+    if settings.api_key is not None:
+        options["api_key"] = settings.api_key.get_secret_value()
+    elif settings.username is not None and settings.password is not None:
+        options["basic_auth"] = (settings.username, settings.password.get_secret_value())
+    return Elasticsearch(
+        settings.url,
+        request_timeout=settings.timeout_s,
+        max_retries=2,
+        retry_on_timeout=True,
+        serializers=SERIALIZERS,
+        transport_class=WatchfulTransport,
+        node_class=BoundedNode,
+        **options,
+    )
+
+
+def connect(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
+    """A client whose server has answered and is Elasticsearch.
+
+    Raises:
+        EngineUnavailableError: nothing answers there.
+        SettingsError: it answers and refuses us, or it is no Elasticsearch.
+    """
+    settings = settings or load(ElasticsearchSettings)
+    es = client(settings)
+    try:
+        es.info()
+    except (ApiError, TransportError, UnsupportedProductError) as error:
+        es.close()
+        raise explain(error, settings.url) from None
+    return es
+
+
+def explain(error: Exception, url: str) -> OversightError:
+    """One line that a tired person can act on, from an error of the client."""
+    if isinstance(error, UnsupportedProductError):
+        return SettingsError(
+            f"the server at {url} answers, but it is not Elasticsearch; point ELASTICSEARCH_URL at an "
+            "Elasticsearch 8.15 or newer"
+        )
+    if isinstance(error, ApiError | TransportApiError):
+        return _explain_answer(error, url)
+    if isinstance(error, TlsError):
+        return SettingsError(_explain_tls(_first_line(error), url))
+    if isinstance(error, ConnectionTimeout):
+        return EngineUnavailableError(
+            f"Elasticsearch at {url} did not answer in time; look at its load, or raise ELASTICSEARCH_TIMEOUT_S"
+        )
+    if isinstance(error, TransportConnectionError) and HUNG_UP.search(_first_line(error)) and url.startswith("http:"):
+        return EngineUnavailableError(
+            f"the server at {url} ends the connection without an answer; if it speaks TLS, set "
+            f"ELASTICSEARCH_URL={url.replace('http:', 'https:', 1)}"
+        )
+    if isinstance(error, TransportConnectionError):
+        return EngineUnavailableError(
+            f"cannot reach Elasticsearch at {url} ({_cause(error)}); is it running there? set ELASTICSEARCH_URL"
+        )
+    return EngineUnavailableError(f"Elasticsearch at {url} failed: {_first_line(error)}")
+
+
+HUNG_UP = re.compile(r"without response|RemoteDisconnected|Connection reset|Connection aborted")
+"""A server that expects TLS hangs up on a plain request."""
+
+
+def _explain_tls(reason: str, url: str) -> str:
+    """What a failed handshake means. The reason is OpenSSL's, which names no certificate where it saw none."""
+    if re.search(
+        r"WRONG_VERSION_NUMBER|wrong version number|HTTP_REQUEST|UNKNOWN_PROTOCOL|RECORD_LAYER_FAILURE", reason
+    ):
+        return (
+            f"the server at {url} does not speak TLS; set "
+            f"ELASTICSEARCH_URL={url.replace('https:', 'http:', 1)} if that is meant"
+        )
+    if "certificate has expired" in reason:
+        return f"the certificate of {url} has expired; renew it on the cluster, or look at this machine's clock"
+    if re.search(r"[Hh]ostname mismatch|IP address mismatch|doesn't match", reason):
+        return (
+            f"the certificate of {url} is for another name ({reason}); use the name that it is for in ELASTICSEARCH_URL"
+        )
+    return f"no trusted connection to {url} ({reason}); set ELASTICSEARCH_CA_CERTS to the cluster's CA certificate"
+
+
+def _explain_answer(error: ApiError | TransportApiError, url: str) -> OversightError:
+    status = error.meta.status
+    if status == 401:
+        return SettingsError(f"Elasticsearch at {url} {credentials(error.body)}")
+    if status == 403:
+        return SettingsError(f"Elasticsearch at {url} {privilege(error.body)}")
+    if status == 404 and not error.meta.headers.get("x-elastic-product"):
+        return SettingsError(f"the server at {url} answers 404 and is not Elasticsearch; check ELASTICSEARCH_URL")
+    if status in (429, 502, 503, 504):
+        return EngineUnavailableError(
+            f"Elasticsearch at {url} is not ready or overloaded ({status}); try again in a while"
+        )
+    return InputError(f"Elasticsearch at {url} answered {status}: {cause(error.body) or _first_line(error)}")
+
+
+def _cause(error: Exception) -> str:
+    """The system's own reason at the end of what the layers above it wrapped around."""
+    return _first_line(error).rsplit(": ", 1)[-1].rstrip(")")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "message", "") or error).splitlines()
+    return text[0][:300] if text else type(error).__name__

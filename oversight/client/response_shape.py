@@ -1,0 +1,93 @@
+"""What an answer of Elasticsearch must look like before any code of ours reads it.
+
+    GET /          version.number, cluster_uuid            a text each
+    _search        hits.hits, _shards                      each hit an object with an _id
+    _bulk          items                                   each an object with one operation and its status
+    _count, _pit, _mget, _msearch                          their one key
+    anything else                                          a JSON object or list
+
+A proxy, a cache or another program that answers in Elasticsearch's place is a fault of the server: the answer is
+refused here as a whole, so it never becomes a KeyError deep in a command, and never a search that found nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Shape = Mapping[str, tuple[type, Callable[[Any], bool] | None]]
+
+
+def problem_of(method: str, target: str, body: Any) -> str | None:
+    """What is wrong with the body of a successful answer, in words; None where nothing is.
+
+    Args:
+        method: of HTTP.
+        target: path and query string.
+        body: as it was decoded.
+    """
+    if method == "HEAD":
+        return None
+    if not isinstance(body, dict | list):
+        return f"the answer is {_kind(body)}, expected a JSON object"
+    path, _, query = target.partition("?")
+    for pattern, shape in _SHAPES:
+        if pattern.search(f"{method} {path}"):
+            return _compared(body, shape, filtered="filter_path=" in query)
+    return None
+
+
+def _compared(body: Any, shape: Shape, *, filtered: bool) -> str | None:
+    for key, (kind, fits) in shape.items():
+        value = _at(body, key)
+        if (
+            value is None and filtered and key != "items"
+        ):  # the request left it out; no request of ours leaves `items` out
+            continue
+        if not isinstance(value, kind):
+            return f"`{key}` of the answer is {_kind(value)}, expected {_NAMES[kind]}"
+        if fits is not None and not _each(fits, value):
+            return f"`{key}` of the answer holds something else than it should"
+    return None
+
+
+def _each(fits: Callable[[Any], bool], values: Any) -> bool:
+    return all(map(fits, values))
+
+
+def _at(body: Any, key: str) -> Any:
+    for part in key.split("."):
+        body = body.get(part) if isinstance(body, dict) else None
+    return body
+
+
+def _is_hit(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("_id"), str)
+
+
+def _is_item(value: Any) -> bool:
+    outcome = next(iter(value.values()), None) if isinstance(value, dict) and len(value) == 1 else None
+    return isinstance(outcome, dict) and isinstance(outcome.get("status"), int)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+_NAMES = {str: "a text", dict: "an object", list: "a list", int: "a number"}
+
+
+def _kind(value: Any) -> str:
+    return "missing" if value is None else _NAMES.get(type(value), f"a {type(value).__name__}")
+
+
+_SHAPES: tuple[tuple[re.Pattern[str], Shape], ...] = (
+    (re.compile(r"^GET /?$"), {"version": (dict, None), "version.number": (str, None), "cluster_uuid": (str, None)}),
+    (re.compile(r"/_search$"), {"hits.hits": (list, _is_hit), "_shards": (dict, None)}),
+    (re.compile(r"/_bulk$"), {"items": (list, _is_item)}),
+    (re.compile(r"/_count$"), {"count": (int, None), "_shards": (dict, None)}),
+    (re.compile(r"^POST .*/_pit$"), {"id": (str, None)}),
+    (re.compile(r"/_mget$"), {"docs": (list, _is_object)}),
+    (re.compile(r"/_msearch$"), {"responses": (list, _is_object)}),
+)

@@ -1,0 +1,85 @@
+"""The file `.env` in the folder where a command starts: read only where nobody else can have written it.
+
+    open ──▶ whose is it, who may write it ──▶ names and values, as they stand there
+
+The file can name the server that our keys go to. So whoever can write it can ask for the keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from contract.errors import SettingsError
+
+ENV_FILE = ".env"
+
+
+def values(path: Path = Path(ENV_FILE)) -> Mapping[str, str | None]:
+    """Each variable of the file by its name in capitals; nothing where there is no file.
+
+    `${NAME}` stays as it is: a file that fills in variables could put a secret of the environment into an address.
+
+    Raises:
+        SettingsError: somebody else may have written the file, or it cannot be read; says what to type.
+    """
+    try:
+        with path.open("rb") as file:
+            _refuse_untrusted(path, os.fstat(file.fileno()), path.lstat())
+            text = file.read().decode("utf-8")
+    except (FileNotFoundError, IsADirectoryError):  # a virtual environment may have that name
+        return {}
+    except UnicodeDecodeError:
+        raise SettingsError(f"the file {path} is not UTF-8; save it as UTF-8, or remove it") from None
+    except OSError as error:
+        raise SettingsError(f"the file {path} cannot be read ({error.strerror}); `chmod u+r {path}`") from None
+    return {name.upper(): value for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items()}
+
+
+def _refuse_untrusted(path: Path, found: os.stat_result, link: os.stat_result) -> None:
+    shown = path.absolute()
+    for uid in (found.st_uid, link.st_uid):
+        if uid not in (0, os.geteuid()):
+            raise SettingsError(
+                f"{shown} belongs to {_user(uid)}, who could send your keys to another server; look into the "
+                "file, then "
+                f"`chown {'-h ' if uid == link.st_uid != found.st_uid else ''}{_user(os.geteuid())} {shown}`, "
+                "or remove it"
+            )
+    others, group = found.st_mode & stat.S_IWOTH, found.st_mode & stat.S_IWGRP
+    if others or (group and not _is_private(found.st_gid, found.st_uid)):
+        who = "everybody" if others else f"the group {_group(found.st_gid)}"
+        raise SettingsError(
+            f"{shown} may be written by {who}, who could send your keys to another server; look into the file, then "
+            f"`chmod go-w {shown}`"
+        )
+
+
+def _is_private(gid: int, uid: int) -> bool:
+    """Whether a group is a user's own: it has the user's name and nobody else is in it."""
+    try:
+        group, name = grp.getgrgid(gid), pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return False
+    alone = all(user.pw_uid == uid for user in pwd.getpwall() if user.pw_gid == gid)
+    return group.gr_name == name and set(group.gr_mem) <= {name} and alone
+
+
+def _user(uid: int) -> str:
+    with contextlib.suppress(KeyError):
+        return pwd.getpwuid(uid).pw_name
+    return str(uid)
+
+
+def _group(gid: int) -> str:
+    with contextlib.suppress(KeyError):
+        return grp.getgrgid(gid).gr_name
+    return str(gid)

@@ -1,0 +1,31 @@
+"""Run a program that ends when its parent ends, however that dies.
+
+    python -m oversight.demo.parent_death PARENT_PID PROGRAM [ARGUMENT ...]
+
+Linux sends the signal (PR_SET_PDEATHSIG, kept over exec); elsewhere nothing does, and the next start of the demo ends
+what the last one left (`oversight.demo.children`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+"""From Linux's <sys/prctl.h>."""
+
+
+def main() -> None:
+    """Bind this process to its parent and become the program."""
+    parent, program = int(sys.argv[1]), sys.argv[2:]
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the line above took hold
+            sys.exit(1)
+    os.execvp(program[0], program)  # noqa: S606  replaces this process; there is no shell
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Laws of reading: where a run was interrupted, and how a file is packed, changes nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract.errors import UnreadableFileError
+from contract.kdd99.columns import COLUMNS
+from es_pipelines.reading.json_array import Elements
+from es_pipelines.reading.open_file import OpenFile
+from es_pipelines.reading.rows import Row, Rows, What
+
+HEADERS = [delimiter.join(names) for delimiter in ",;\t" for names in (COLUMNS, COLUMNS[::-1], ("id", *COLUMNS))]
+ROWS = [delimiter.join(["1"] * 40 + [last]) for delimiter in ",;\t" for last in ("1", "0.5")]
+LINES = st.lists(
+    st.sampled_from([*HEADERS, *ROWS, "", "  ", "prose, of a person", '{"duration": 1}', "0,tcp"]), max_size=12
+)
+VALUES = st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(), st.lists, max_leaves=5)
+OBJECTS = st.lists(st.dictionaries(st.text(), VALUES, max_size=4), max_size=6)
+
+
+def rows_of(file: OpenFile, start: int = 0, header: int = 0) -> list[Row]:
+    """What is left of a file, as a shipper reads that stopped at `start` with a header at `header`."""
+    rows = Rows(file.shape())
+    rows.resume(file.lines(header, complete=True, end=start), start)
+    return [rows.take(line) for line in file.lines(start, complete=True)]
+
+
+@given(LINES, st.booleans(), st.data())
+def test_a_run_that_was_interrupted_reads_the_rest_as_one_that_was_not(
+    lines: list[str], packed: bool, data: st.DataObject
+) -> None:
+    """At each line, with the header that the registry kept; packed with gzip as well."""
+    content = "\n".join(lines).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        path.write_bytes(gzip.compress(content) if packed else content)
+        with OpenFile(path) as file:
+            whole = rows_of(file)
+            if not whole:
+                return
+            stop = data.draw(st.integers(0, len(whole) - 1))
+            before = whole[stop]
+            rest = rows_of(file, before.line.end, max(before.header, 0))
+    assert rest == whole[stop + 1 :]
+
+
+@given(OBJECTS, st.integers(1, 50), st.sampled_from([None, 0, 3]), st.booleans())
+def test_an_array_is_its_elements_in_whatever_pieces_it_comes(
+    objects: list[dict[str, object]], size: int, indent: int | None, ascii_only: bool
+) -> None:
+    content = json.dumps(objects, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    splitter = Elements()
+    lines = [line for at in range(0, len(content), size) for line in splitter.feed(content[at : at + size])]
+    lines += splitter.close(complete=True)
+    assert [json.loads(line.content) for line in lines] == objects
+    assert [content[line.offset : line.end] for line in lines] == [line.content for line in lines]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused_by_name(content: bytes) -> None:
+    """Never anything but lines, or the one error that names the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        path.write_bytes(content)
+        taken: list[Row] = []
+        named = ""
+        try:
+            with OpenFile(path) as file:
+                taken = rows_of(file)
+        except UnreadableFileError as error:
+            named = str(error)
+    assert str(path) in named or all(row.what in What for row in taken)

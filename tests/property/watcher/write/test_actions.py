@@ -1,0 +1,300 @@
+"""Laws of what is written: outcomes partition a batch, and no answer reaches a field that is not ours."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from contract.documents.fields import ALERT_ROOT, BY_NAME, ENRICH_ROOTS, FIELDS, STATUS
+from contract.documents.paths import leaves, nest
+from contract.errors import ProtocolError
+from watcher.config import Outcome
+from watcher.enrich.merge_rules import are_plain, flatten
+from watcher.enrich.responses import Prediction, Refusal, Result, parse_answer
+from watcher.read.poll import Hit
+from watcher.write.actions import AT, DELAY, action, actions, body, outcome_of
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)
+OURS, THEIRS = ".ds-logs-oversight.connection-lab-2026.01.01-000001", "flows-2026"
+NAMES = st.text("abcxyz_", min_size=1, max_size=6)
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map(".".join)
+WRITABLE = st.sampled_from(
+    [field for field in FIELDS if any(field.name == root or field.name.startswith(f"{root}.") for root in ENRICH_ROOTS)]
+)
+LABEL = {"oversight.prediction.label": "healthy"}
+
+
+def value_of(kind: str) -> st.SearchStrategy[Any]:
+    """Values that a mapping of this kind takes."""
+    return {
+        "boolean": st.booleans(),
+        "float": st.floats(0, 1),
+        "long": st.integers(0, 100),
+        "object": st.lists(st.dictionaries(NAMES, st.floats(0, 1), max_size=2), max_size=2),
+    }.get(kind, st.one_of(st.text(max_size=8), st.lists(st.text(max_size=4), max_size=3)))
+
+
+FLAT = st.lists(WRITABLE, max_size=8, unique_by=lambda field: field.name).flatmap(
+    lambda chosen: st.fixed_dictionaries({field.name: value_of(field.kind) for field in chosen})
+)
+
+
+def respelled(draw: st.DrawFn, flat: dict[str, Any]) -> dict[str, Any]:
+    """The same fields, each spelled dotted from some level on."""
+    root: dict[str, Any] = {}
+    for path, value in flat.items():
+        parts = path.split(".")
+        cut = draw(st.integers(0, len(parts) - 1))
+        level = root
+        for part in parts[:cut]:
+            level = level.setdefault(part, {})
+        level[".".join(parts[cut:])] = value
+    return root
+
+
+SPELLED = st.composite(respelled)
+
+
+@given(data=st.data(), flat=FLAT)
+def test_every_spelling_of_the_same_fields_is_the_same_partial_document(
+    data: st.DataObject, flat: dict[str, Any]
+) -> None:
+    flat = {**flat, **LABEL}
+    assert flatten(data.draw(SPELLED(flat))) == flat
+
+
+@given(data=st.data(), path=PATHS, flat=FLAT)
+def test_a_field_outside_our_roots_is_refused_in_any_spelling(
+    data: st.DataObject, path: str, flat: dict[str, Any]
+) -> None:
+    assume(not any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS))
+    # nothing of it may hang below one of the other fields, which would be another mistake
+    with pytest.raises(ProtocolError):
+        flatten(data.draw(SPELLED({**flat, **LABEL, path: "x"})))
+
+
+@pytest.mark.parametrize("name", [field.name for field in FIELDS])
+def test_each_known_field_is_ours_or_refused(name: str) -> None:
+    """The whole list of the contract: the raw line, features, status, feedback and arrival are out of reach."""
+    ours = any(name == root or name.startswith(f"{root}.") for root in ENRICH_ROOTS)
+    value: Any = True if BY_NAME[name].kind == "boolean" else None
+    for spelling in ({name: value}, nest({name: value})):
+        if ours:
+            assert flatten(spelling) == {name: value}
+        else:
+            with pytest.raises(ProtocolError):
+                flatten(spelling)
+
+
+@given(path=st.sampled_from(["", ".", "oversight..prediction", "rule.", "rule..name", "oversight.prediction."]))
+def test_a_name_that_no_engine_takes_is_refused(path: str) -> None:
+    with pytest.raises(ProtocolError):
+        flatten({path: "x"})
+
+
+def test_endless_nesting_is_refused() -> None:
+    deep: dict[str, Any] = {"x": 1}
+    for _ in range(2_000):
+        deep = {"prediction": deep}
+    with pytest.raises(ProtocolError):
+        flatten({"oversight": deep})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(
+    fields=st.dictionaries(st.sampled_from(["oversight", "event", "rule", "oversight.prediction", "threat", "x"]), JSON)
+)
+def test_whatever_passes_the_check_stays_within_our_roots(fields: dict[str, Any]) -> None:
+    """For any JSON at all: refused, or every leaf of what would be written lies at or below a root."""
+    try:
+        flat = flatten(fields)
+    except ProtocolError:
+        return
+    for path in flat:
+        assert any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS)
+    nest(flat)
+
+
+@given(body=st.binary(max_size=60))
+def test_any_bytes_are_an_answer_or_a_protocol_error(body: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        parse_answer(body, ["a"])
+
+
+RESULTS: st.SearchStrategy[Result] = FLAT.map(lambda flat: Prediction({**flat, **LABEL})) | st.builds(
+    Refusal, st.just("missing_feature"), st.text(max_size=5), st.none() | PATHS
+)
+SOURCES = FLAT.map(nest).map(lambda nested: {**nested, "turbine": {"mode": "steady"}})
+
+
+@given(result=RESULTS, source=SOURCES, index=st.sampled_from([OURS, THEIRS]))
+def test_an_update_writes_nothing_but_what_is_ours_there(result: Result, source: dict[str, Any], index: str) -> None:
+    """In our stream: our roots, the status and the failure; elsewhere nothing outside `oversight`."""
+    before = copy.deepcopy(source)
+    done = action(Hit(index, "a", 1, 1, source), result, now=NOW)
+    assert source == before
+    allowed = (*ENRICH_ROOTS, STATUS, "error", "oversight.failure") if index == OURS else ("oversight",)
+    for path, _ in leaves(done.document):
+        assert any(path == root or path.startswith(f"{root}.") for root in allowed), path
+        assert not path.startswith(("oversight.feedback", "oversight.truth", "oversight.shipped"))
+    if index == THEIRS and isinstance(result, Prediction) and "rule.name" in result.fields:
+        assert done.document["oversight"]["alert"]["rule"]["name"] == result.fields["rule.name"]
+    assert ALERT_ROOT.startswith("oversight.")
+
+
+def merged(source: Any, change: Any) -> Any:
+    """What an engine makes of a partial update."""
+    if not (isinstance(source, dict) and isinstance(change, dict)):
+        return change
+    return {**source, **{key: merged(source.get(key), value) for key, value in change.items()}}
+
+
+def values(document: dict[str, Any]) -> dict[str, Any]:
+    """Leaves that hold something."""
+    return {path: value for path, value in leaves(document) if value not in (None, {})}
+
+
+@given(first=RESULTS, second=FLAT, index=st.sampled_from([OURS, THEIRS]))
+def test_a_rescored_document_is_as_if_predicted_once(first: Result, second: dict[str, Any], index: str) -> None:
+    """Whatever the first verdict was; only the time and the mark of the second may tell."""
+    later = Prediction({**second, **LABEL})
+    fresh = {"turbine": {"mode": "steady"}}
+
+    def scored(source: dict[str, Any], result: Result) -> dict[str, Any]:
+        changed: dict[str, Any] = merged(source, action(Hit(index, "a", 1, 1, source), result, now=NOW).document)
+        return changed
+
+    twice, once = values(scored(scored(fresh, first), later)), values(scored(fresh, later))
+    own = {AT, DELAY, "oversight.prediction.rescored"}
+    kept = {"event.kind", "event.category", "event.type"}  # the pipeline's too: every verdict writes them
+    assert {p: v for p, v in twice.items() if p not in own | kept} == {
+        p: v for p, v in once.items() if p not in own | kept
+    }
+
+
+@given(age_ms=st.integers(-5_000, 10**9), label=st.sampled_from(["healthy", "worn"]))
+def test_the_delay_is_that_of_the_first_verdict_whatever_later_ones_say(age_ms: int, label: str) -> None:
+    """A model that judges anew months later was not months late; a clock that is behind makes no delay below 0."""
+    arrival_ms = round(NOW.timestamp() * 1000) - age_ms
+    source = {"event": {"kind": "event"}, "oversight": {"status": "pending"}}
+    first = action(Hit(OURS, "a", 1, 1, source, arrival_ms=arrival_ms), Prediction(LABEL), now=NOW).document
+    delay_s = values(dict(first))[DELAY]
+    assert delay_s == pytest.approx(max(0, age_ms / 1000), abs=0.002)
+    stored = merged(source, first)
+    again = Prediction({"oversight.prediction.label": label})
+    later = action(Hit(OURS, "a", 2, 1, stored, arrival_ms=arrival_ms), again, now=NOW + timedelta(days=90)).document
+    assert values(dict(later))[DELAY] == delay_s
+
+
+def test_without_an_arrival_there_is_no_delay() -> None:
+    assert DELAY not in values(dict(action(Hit(THEIRS, "a", 1, 1, {}), Prediction(LABEL), now=NOW).document))
+
+
+STATUSES = st.sampled_from([200, 201, 400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504])
+
+
+@given(status=st.integers(200, 599) | STATUSES, wanted=st.sampled_from([Outcome.ENRICHED, Outcome.FAILED]))
+def test_every_status_is_exactly_one_outcome(status: int, wanted: Outcome) -> None:
+    """Written only if it says so; a server's fault is never the document's."""
+    outcome = outcome_of(status, wanted)
+    assert outcome in Outcome
+    assert (outcome is wanted) == (status in (200, 201))
+    if status >= 500 or status == 429:
+        assert outcome is Outcome.DEFERRED
+
+
+@given(results=st.lists(RESULTS, min_size=1, max_size=10))
+def test_every_update_is_a_compare_and_set_at_the_hits_own_index(results: list[Result]) -> None:
+    hits = [
+        Hit(OURS, str(number), number, 7, {}, routing="r" if number % 2 else None) for number in range(len(results))
+    ]
+    lines = [json.loads(line) for line in body(actions(hits, results, now=NOW)).splitlines()]
+    assert len(lines) == 2 * len(results)
+    for hit, line in zip(hits, lines[::2], strict=True):
+        target = line["update"]
+        assert (target["_index"], target["_id"]) == (OURS, hit.id)
+        assert (target["if_seq_no"], target["if_primary_term"]) == (hit.seq_no, 7)
+        assert target.get("routing") == hit.routing
+
+
+def bodies_of(results: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"model": {"id": "m", "version": "1"}, "results": results}).encode()
+
+
+@given(page=st.lists(FLAT, min_size=1, max_size=6), data=st.data(), index=st.sampled_from([OURS, THEIRS]))
+def test_a_page_writes_what_its_documents_would_one_by_one(
+    page: list[dict[str, Any]], data: st.DataObject, index: str
+) -> None:
+    """A page is looked at as a whole where it is plain: that must never show in what is written."""
+    nested = [
+        nest({**flat, **LABEL}) if data.draw(st.booleans()) else data.draw(SPELLED({**flat, **LABEL})) for flat in page
+    ]
+    ids = [str(number) for number in range(len(page))]
+    untouched = {"oversight": {"status": "pending"}, "event": {"kind": "event"}, "turbine": {}}
+    hits = [
+        Hit(index, doc_id, 1, 1, data.draw(st.just(untouched) | SOURCES), arrival_ms=data.draw(st.none() | st.just(5)))
+        for doc_id in ids
+    ]
+    answer = parse_answer(bodies_of([{"id": i, "fields": f} for i, f in zip(ids, nested, strict=True)]), ids)
+    together = actions(hits, answer.results, now=NOW)
+    alone = [action(hit, Prediction({**flat, **LABEL}), now=NOW) for hit, flat in zip(hits, page, strict=True)]
+    assert [one.document for one in together] == [one.document for one in alone]
+
+
+@given(page=st.lists(st.dictionaries(st.sampled_from(["oversight", "event", "rule", "x", "a.b"]), JSON), max_size=4))
+def test_a_plain_page_is_one_whose_documents_are_all_allowed(page: list[dict[str, Any]]) -> None:
+    """The look at a whole page may not let through what the look at a document refuses."""
+    if not are_plain(page):
+        return
+    for fields in page:
+        assert nest(flatten(fields)) == fields
+
+
+GOOD: dict[str, Any] = {"oversight": {"prediction": {"label": "healthy", "unknown": False}}, "rule": {"name": "x"}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"oversight": {"prediction": {"label": "healthy", "unknown": "yes"}}},
+        {"oversight": {"prediction": {"label": "healthy", "unknown": [True, None]}}},
+        {"oversight": {"prediction": {"label": {"x": 1}}}},
+        {"oversight": {"prediction": {"label": 1}}},
+        {"oversight": {"prediction": {}}},
+        {"oversight": {"prediction": None}},
+        {"oversight": {**GOOD["oversight"], "status": "enriched"}},
+        {**GOOD, "rule": {"name": [["x"]]}},
+        {**GOOD, "rule": {"name": "x", "": 1}},
+        {**GOOD, "threat": "x"},
+        {**GOOD, "event": {"original": "x"}},
+        {**GOOD, "event": {"kind": {"a": 1}}},
+        {"rule": {"name": "x"}},
+        {},
+    ],
+)
+def test_one_odd_document_spoils_its_page(odd: dict[str, Any]) -> None:
+    """Among any number of good ones it is found, and nothing is written."""
+    ids = [str(number) for number in range(4)]
+    page = [{"id": doc_id, "fields": GOOD} for doc_id in ids]
+    assert len(parse_answer(bodies_of(page), ids).results) == len(ids)
+    with pytest.raises(ProtocolError):
+        parse_answer(bodies_of([*page[:2], {"id": "2", "fields": odd}, page[3]]), ids)
+
+
+def test_a_result_of_another_document_spoils_its_page() -> None:
+    """Results in the wrong order are a server's fault, also where each of them is a good one."""
+    page = [{"id": doc_id, "fields": GOOD} for doc_id in "ba"]
+    with pytest.raises(ProtocolError):
+        parse_answer(bodies_of(page), ["a", "b"])

@@ -1,0 +1,91 @@
+"""The counts above every page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from console.panels.header import header, is_alive
+from console.panels.searches import problem_of
+
+NOW_MS = 1_795_600_000_000
+
+
+def answers(
+    by_status: dict[str, int], *, total: int, since_ms: int | None = None, beats: tuple[dict[str, Any], ...] = ()
+) -> list[Any]:
+    shards = {"total": 1, "failed": 0}
+    return [
+        {
+            "_shards": shards,
+            "hits": {"total": {"value": total}, "hits": []},
+            "aggregations": {
+                "status": {"buckets": [{"key": key, "doc_count": count} for key, count in by_status.items()]}
+            },
+        },
+        {"hits": {"hits": [{"sort": [NOW_MS - 5]}]}},
+        {"hits": {"hits": [] if since_ms is None else [{"sort": [since_ms]}]}},
+        {"hits": {"hits": [{"_source": beat} for beat in beats]}},
+    ]
+
+
+def beat(**more: Any) -> dict[str, Any]:
+    return {"@timestamp": str(NOW_MS - 12_000), "watcher": {"interval_s": 5.0, "state": "idle", **more}}
+
+
+def test_counts_are_those_of_the_statuses() -> None:
+    """What has none of them is counted as other."""
+    found = header(
+        answers({"enriched": 5, "pending": 2}, total=9, since_ms=NOW_MS - 90_000, beats=(beat(),)), now_ms=NOW_MS
+    )
+    assert (found["pending"], found["enriched"], found["failed"], found["other"]) == (2, 5, 0, 2)
+    assert found["oldest_pending_s"] == 90.0
+    assert found["newest"] == NOW_MS - 5
+    assert found["watchers"] == 1
+
+
+def test_a_document_without_arrival_is_no_age() -> None:
+    """It sorts as the largest whole number."""
+    assert header(answers({"pending": 2}, total=2, since_ms=2**63 - 1), now_ms=NOW_MS)["oldest_pending_s"] is None
+
+
+def test_heartbeats_that_may_not_be_read_are_not_no_watchers() -> None:
+    """Unknown is not nought."""
+    found = answers({}, total=0)
+    found[3] = {"error": {"type": "security_exception", "reason": "no"}, "status": 403}
+    assert header(found, now_ms=NOW_MS)["watchers"] is None
+
+
+@pytest.mark.parametrize(
+    ("more", "alive"),
+    [
+        ({}, True),
+        ({"interval_s": 1.0}, False),
+        ({"state": "stopped"}, False),
+        ({"interval_s": "x"}, True),
+        ({"interval_s": None}, True),
+    ],
+)
+def test_a_watcher_lives_for_some_intervals_after_its_heartbeat(more: dict[str, Any], alive: bool) -> None:
+    assert is_alive(beat(**more), now_ms=NOW_MS) is alive
+    assert not is_alive({"watcher": {}}, now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            {"status": 400, "error": {"root_cause": [{"reason": "bad field\nstack"}]}},
+            "refuses this search (400): bad field",
+        ),
+        ({"status": 404, "error": "gone"}, "(404): gone"),
+        ({"status": 500, "error": {}}, "no reason given"),
+        ({"_shards": {"failed": 1, "total": 3}}, "1 of 3 shards"),
+        ({"timed_out": True, "_shards": {"failed": 0}}, "too low"),
+    ],
+)
+def test_what_is_wrong_with_one_search_is_one_line(answer: dict[str, Any], words: str) -> None:
+    said = problem_of(answer) or ""
+    assert words in said
+    assert "\n" not in said

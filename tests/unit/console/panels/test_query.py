@@ -1,0 +1,89 @@
+"""From a panel to its search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from console.panels.query import EDGES, NEWEST, body
+from contract.documents.fields import FIELDS
+from kibana.panels.declarations import Dashboard, Metric, Panel, Terms, Times
+from tests.unit.console.panel_samples import SCOPE, all_panels
+
+KNOWN = {"terms", "date_histogram", "filters", "filter", "range", "percentiles", "cardinality", "avg", "max"}
+"""Aggregations that Elasticsearch, OpenSearch and, but for percentiles, the embedded engine have."""
+
+
+def aggregations(aggs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for each in aggs.values():
+        kind = next(key for key in each if key != "aggs")
+        yield kind, each[kind]
+        yield from aggregations(each.get("aggs", {}))
+
+
+@pytest.mark.parametrize(("page", "panel"), all_panels(), ids=lambda each: each.id)
+def test_no_panel_loads_documents_but_the_newest_few(page: Dashboard, panel: Panel) -> None:
+    """Over a million events it costs what an aggregation costs."""
+    found = body(panel, SCOPE)
+    if panel.search is None:
+        assert found["size"] == 0
+        assert not panel.by or {kind for kind, _ in aggregations(found["aggs"])} <= KNOWN
+    else:
+        assert found["size"] == NEWEST
+        assert set(found["_source"]) >= {column.field for column in panel.search.columns}
+    assert {
+        "range": {panel.time_field: {"gte": SCOPE.time.start_ms, "lt": SCOPE.time.end_ms, "format": "epoch_millis"}}
+    } in (found["query"]["bool"]["filter"])
+
+
+@pytest.mark.parametrize(("page", "panel"), all_panels(), ids=lambda each: each.id)
+def test_an_engine_without_percentiles_is_asked_for_none(page: Dashboard, panel: Panel) -> None:
+    """They are read from ranges there."""
+    kinds = {kind for kind, _ in aggregations(body(panel, SCOPE, percentiles=False).get("aggs", {}))}
+    assert "percentiles" not in kinds
+
+
+def test_over_time_the_series_come_first() -> None:
+    """The same ones in every bucket: the commonest of the whole range, not those of each moment."""
+    panel = Panel(
+        id="p",
+        title="P",
+        question="?",
+        chart="time_bar",
+        by=(Times(), Terms(field="user.id", title="User", others=True)),
+    )
+    aggs = body(panel, SCOPE)["aggs"]
+    assert "terms" in aggs["by0"]
+    assert aggs["by0"]["aggs"]["by1"]["date_histogram"]["field"] == "@timestamp"
+    assert aggs["all"]["date_histogram"]["fixed_interval"] == f"{SCOPE.time.interval_ms}ms"
+
+
+def test_buckets_are_sorted_by_the_number_that_is_shown() -> None:
+    """Not by how many documents they have, where another number is shown."""
+    terms = Terms(field="user.id", title="User")
+    by_risk = Panel(
+        id="p",
+        title="P",
+        question="?",
+        chart="bar",
+        by=(terms,),
+        metrics=(Metric(kind="average", field="event.risk_score"),),
+    )
+    assert body(by_risk, SCOPE)["aggs"]["by0"]["terms"]["order"] == {"m0": "desc"}
+    by_count = Panel(id="p", title="P", question="?", chart="bar", by=(terms,))
+    assert "order" not in body(by_count, SCOPE)["aggs"]["by0"]["terms"]
+
+
+def test_the_edges_of_the_ranges_rise() -> None:
+    """So that each value is in one of them."""
+    assert list(EDGES) == sorted(set(EDGES))
+
+
+def test_what_is_asked_of_events_is_mapped() -> None:
+    """The page of events and the header read fields of our own mapping."""
+    known = {field.name for field in FIELDS}
+    for page, panel in all_panels():
+        if page.id == "events":
+            assert set(panel.fields()) <= known

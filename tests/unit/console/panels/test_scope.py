@@ -1,0 +1,76 @@
+"""What a page is about, read from its address."""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from console.panels.scope import ALL_TIME, LONGEST_VALUE, MOST_VALUES, asked, scope_of
+from contract.errors import InputError
+from kibana.panels.conditions import Is
+from kibana.panels.declarations import EVENTS, WATCHERS, Control, Dashboard
+
+NOW_MS = 1_795_600_000_000
+BOARD = Dashboard(
+    id="b",
+    title="B",
+    description="",
+    intro="",
+    panels=(),
+    time_from="now-24h",
+    controls=(
+        Control(id="user", field="user.id", title="User"),
+        Control(id="label", field="oversight.prediction.label", title="Label"),
+    ),
+)
+
+
+def test_an_address_without_anything_is_the_dashboard_as_it_was_declared() -> None:
+    """Its own time range, and no filter."""
+    found = asked(MultiDict(), BOARD)
+    assert (found.start, found.end, found.picked) == ("now-24h", "now", {})
+
+
+def test_several_values_of_a_filter_are_alternatives() -> None:
+    """One is enough; one that is given twice counts once, an empty one is none."""
+    found = asked(MultiDict([("user", "a"), ("user", "b"), ("user", "a"), ("label", "")]), BOARD)
+    assert found.picked == {"user.id": ("a", "b")}
+    filters = scope_of(found, now_ms=NOW_MS).filters(EVENTS)
+    assert {"terms": {"user.id": ["a", "b"]}} in filters
+
+
+def test_a_filter_that_the_page_does_not_have_changes_nothing() -> None:
+    """No address adds a condition on any other field."""
+    assert asked(MultiDict([("oversight.status", "failed"), ("query", "*")]), BOARD).picked == {}
+
+
+def test_heartbeats_are_not_filtered_by_users() -> None:
+    """They have none: all would be gone."""
+    scope = scope_of(asked(MultiDict([("user", "a")]), BOARD), now_ms=NOW_MS)
+    assert len(scope.filters(WATCHERS)) == 1
+    assert len(scope.filters(EVENTS, Is("event.kind", "alert"))) == 3
+
+
+@pytest.mark.parametrize(
+    "values", [[str(n) for n in range(MOST_VALUES + 1)], ["x" * (LONGEST_VALUE + 1)]], ids=["many", "long"]
+)
+def test_filters_have_a_size(values: list[str]) -> None:
+    """A request cannot make Elasticsearch look for thousands of values."""
+    with pytest.raises(InputError, match="the filter 'user' has"):
+        asked(MultiDict([("user", value) for value in values]), BOARD)
+
+
+def test_a_time_that_is_none_is_refused_before_anything_is_asked() -> None:
+    """The page says so."""
+    with pytest.raises(InputError, match="is no time"):
+        asked(MultiDict([("from", "last week")]), BOARD)
+
+
+def test_all_time_begins_with_the_first_event() -> None:
+    """And is a moment long where there is none."""
+    page = asked(MultiDict([("from", ALL_TIME)]), BOARD)
+    assert page.is_open
+    assert scope_of(page, now_ms=NOW_MS, first_ms=NOW_MS - 5).time.start_ms == NOW_MS - 5
+    empty = scope_of(page, now_ms=NOW_MS).time
+    assert empty.start_ms < empty.end_ms
+    assert scope_of(page, now_ms=NOW_MS, first_ms=NOW_MS + 10**9).time.start_ms < NOW_MS + 1

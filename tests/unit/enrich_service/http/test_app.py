@@ -1,0 +1,300 @@
+"""The routes: statuses, tokens and error bodies, without a server between."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from flask.testing import FlaskClient
+from onnx import TensorProto, helper, numpy_helper
+
+from contract.distribution import own_version
+from enrich_service.config import AppConfig
+from enrich_service.http.app import create_app
+from enrich_service.model.artifact import Artifact, load
+from tests.artifacts import HEALTHY, HOT, TURBINE, write_model
+
+TOKEN = "correct horse battery staple ü"
+PAGE = {"documents": [{"id": "1", "source": HEALTHY}, {"id": "2", "source": {}}, {"id": "1", "source": HOT}]}
+
+
+@pytest.fixture
+def client(turbine: Artifact) -> FlaskClient:
+    return create_app(turbine, AppConfig(max_body_bytes=2000, max_documents=5)).test_client()
+
+
+@pytest.fixture
+def guarded(turbine: Artifact) -> FlaskClient:
+    return create_app(turbine, AppConfig(token=TOKEN)).test_client()
+
+
+def quiet() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return options
+
+
+def fails_above(temperature_c: int) -> Callable[[Any], None]:
+    """A graph with a table of so many rows, looked up by the temperature: above it ONNX Runtime raises."""
+
+    def change(model: Any) -> None:
+        graph = model.graph
+        graph.initializer.append(numpy_helper.from_array(np.ones((temperature_c, 1), np.float32), "table"))
+        graph.initializer.append(numpy_helper.from_array(np.array(0, np.int64), "first"))
+        softmax = next(node for node in graph.node if node.op_type == "Softmax")
+        softmax.input[0] = "looked_up"
+        for node in (
+            helper.make_node("Gather", ["numeric", "first"], ["temperature"], axis=1),
+            helper.make_node("Cast", ["temperature"], ["index"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["table", "index"], ["ones"]),
+            helper.make_node("Mul", ["logits", "ones"], ["looked_up"]),
+        ):
+            graph.node.insert(list(graph.node).index(softmax), node)
+
+    return change
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.encode().decode('latin-1')}"}
+
+
+def test_each_document_has_its_result_in_order(client: FlaskClient, turbine: Artifact) -> None:
+    """One bad document never fails its neighbours, and ids may repeat."""
+    answer = client.post("/v1/enrich", json=PAGE)
+    assert answer.status_code == 200
+    body = answer.get_json()
+    assert body["model"] == {"id": "turbine", "version": turbine.version}
+    assert [result["id"] for result in body["results"]] == ["1", "2", "1"]
+    assert [sorted(result) for result in body["results"]] == [["fields", "id"], ["error", "id"], ["fields", "id"]]
+    assert body["results"][1]["error"]["type"] == "missing_feature"
+    assert body["results"][1]["error"]["field"] == "turbine.temperature_c"
+
+
+def test_no_documents_give_no_results(client: FlaskClient) -> None:
+    """An empty page is a page."""
+    assert client.post("/v1/enrich", json={"documents": []}).get_json()["results"] == []
+
+
+def test_a_packed_page_is_answered_like_a_plain_one(client: FlaskClient) -> None:
+    """Content-Encoding: gzip."""
+    packed = client.post(
+        "/v1/enrich",
+        data=gzip.compress(json.dumps(PAGE).encode()),
+        headers={"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    )
+    assert packed.get_json() == client.post("/v1/enrich", json=PAGE).get_json()
+
+
+def test_the_model_page_says_what_to_send(client: FlaskClient) -> None:
+    """The watcher sends these fields alone."""
+    page = client.get("/v1/model").get_json()
+    assert page["fields"] == ["turbine.temperature_c", "turbine.state.mode", "turbine.vibration_mm_s"]
+    assert page["heldout"] == {"rows": 30, "accuracy": 0.97}
+    assert page["contract"] == TURBINE.to_dict()
+
+
+def test_the_open_inference_protocol_describes_the_model(client: FlaskClient, turbine: Artifact) -> None:
+    """Names, datatypes and shapes in the protocol's words."""
+    assert client.get("/v2").get_json() == {"name": "oversight-enrich", "version": own_version(), "extensions": []}
+    page = client.get("/v2/models/turbine").get_json()
+    assert page["versions"] == [turbine.version]
+    assert page["inputs"] == [
+        {"name": "numeric", "datatype": "FP32", "shape": [-1, 2]},
+        {"name": "categorical", "datatype": "BYTES", "shape": [-1, 1]},
+    ]
+    assert page["outputs"][0] == {"name": "probabilities", "datatype": "FP32", "shape": [-1, 3]}
+    assert client.get("/v2/models/turbine/ready").get_json() == {"name": "turbine", "ready": True}
+    assert client.get("/v2/health/live").get_json() == {"live": True}
+    assert client.get("/v2/health/ready").get_json() == {"ready": True}
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "kind"),
+    [
+        ({"path": "/v1/enrich", "data": b"{", "content_type": "application/json"}, 400, "invalid_json"),
+        ({"path": "/v1/enrich", "json": {"documents": [5]}}, 422, "wrong_shape"),
+        ({"path": "/v1/enrich", "json": {"documents": [{"id": "1", "source": {}}] * 6}}, 413, "too_many_documents"),
+        ({"path": "/v1/enrich", "json": {"documents": [], "x": "y" * 3000}}, 413, "request_too_large"),
+        ({"path": "/v1/enrich", "data": b"{}", "content_type": "text/plain"}, 415, "unsupported_media_type"),
+        ({"path": "/v1/enrich", "data": b"{}"}, 415, "unsupported_media_type"),
+        ({"path": "/v1/enrich", "method": "GET"}, 405, "method_not_allowed"),
+        ({"path": "/v1/enrich/", "json": {}}, 404, "not_found"),
+        ({"path": "/v1/model", "json": {}}, 405, "method_not_allowed"),
+        ({"path": "/", "method": "GET"}, 404, "not_found"),
+        ({"path": "/v1//model", "method": "GET"}, 404, "not_found"),
+        ({"path": "/v1/%00%ff", "method": "PUT"}, 404, "not_found"),
+    ],
+)
+def test_every_refusal_has_its_status_and_type(
+    client: FlaskClient, request_: dict[str, Any], status: int, kind: str
+) -> None:
+    """`{"error": {"type", "message"}}`, the message in one line."""
+    answer = client.open(**{"method": "POST", **request_})
+    assert answer.status_code == status
+    error = answer.get_json()["error"]
+    assert set(error) == {"type", "message"}
+    assert error["type"] == kind
+    assert "\n" not in error["message"]
+
+
+def test_a_body_that_is_too_large_names_the_limit(client: FlaskClient) -> None:
+    """413 with the number and the variable."""
+    answer = client.post("/v1/enrich", json={"documents": [], "x": "y" * 3000})
+    assert "larger than 2000 bytes" in answer.get_json()["error"]["message"]
+    assert "OVERSIGHT_SERVE_MAX_BODY_BYTES" in answer.get_json()["error"]["message"]
+
+
+def test_405_says_what_is_allowed(client: FlaskClient) -> None:
+    """In the message and in the header that HTTP has for it."""
+    answer = client.get("/v1/enrich")
+    assert "POST" in answer.headers["Allow"]
+    assert "POST" in answer.get_json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/v2/nothing", "/v2/models/other", "/v2/models/other/ready", "/v2/models/turbine/"])
+def test_errors_below_v2_have_the_protocols_form(client: FlaskClient, path: str) -> None:
+    """`{"error": "text"}`, as standard clients expect."""
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert isinstance(answer.get_json()["error"], str)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        bearer("wrong"),
+        bearer(TOKEN + "x"),
+        bearer(TOKEN[:-1]),
+        bearer(""),
+        {"Authorization": "Basic dTpw"},
+        {"Authorization": TOKEN.encode().decode("latin-1")},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/model", "/v2", "/v2/models/turbine", "/v2/models/turbine/ready", "/nothing"])
+def test_without_the_token_nothing_is_told(guarded: FlaskClient, path: str, headers: dict[str, str]) -> None:
+    """401, also where there is nothing: the routes are not for strangers."""
+    answer = guarded.get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert "turbine" not in answer.get_data(as_text=True)
+
+
+def test_a_page_without_the_token_is_not_even_read(guarded: FlaskClient) -> None:
+    """401 comes before any look at the body."""
+    assert guarded.post("/v1/enrich", data=b"{", content_type="application/json").status_code == 401
+
+
+def test_with_the_token_everything_is_answered(guarded: FlaskClient) -> None:
+    """The scheme's case does not matter."""
+    assert guarded.post("/v1/enrich", json=PAGE, headers=bearer(TOKEN)).status_code == 200
+    lower = {"Authorization": bearer(TOKEN)["Authorization"].replace("Bearer", "bearer")}
+    assert guarded.get("/v1/model", headers=lower).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready"])
+def test_the_health_routes_never_ask_for_a_token(guarded: FlaskClient, path: str) -> None:
+    """An orchestrator's probe has none."""
+    assert guarded.get(path).status_code == 200
+
+
+def test_a_model_that_stops_answering_is_503_and_the_page_can_come_again(turbine: Artifact, tmp_path: Path) -> None:
+    """A server's fault never becomes a document's: the watcher keeps the page pending."""
+    broken = load(write_model(tmp_path / "model.onnx", change=fails_above(1000)))
+    failing = onnxruntime.InferenceSession(
+        write_model(tmp_path / "broken.onnx", change=fails_above(0)).read_bytes(), quiet()
+    )
+    app = create_app(replace(broken, session=failing), AppConfig())
+    client = app.test_client()
+    answer = client.post("/v1/enrich", json=PAGE)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.get_json()["error"]["type"] == "model_failed"
+    assert "Gather" not in answer.get_data(as_text=True)
+    assert client.get("/v2/health/ready").status_code == 503
+    assert client.get("/v2/health/live").status_code == 200
+
+
+def test_a_document_that_the_graph_fails_on_does_not_fail_its_page(tmp_path: Path) -> None:
+    """One poisonous document would else keep its whole page pending for ever."""
+    client = create_app(load(write_model(tmp_path / "model.onnx", change=fails_above(100))), AppConfig()).test_client()
+    page = {"documents": [{"id": str(i), "source": HOT if i in (3, 4, 9) else HEALTHY} for i in range(11)]}
+    results = client.post("/v1/enrich", json=page).get_json()["results"]
+    assert [result["id"] for result in results if "error" in result] == ["3", "4", "9"]
+    assert results[3]["error"]["field"] == "turbine.temperature_c"
+
+
+def test_ids_and_words_of_any_script_come_back_as_they_were(client: FlaskClient) -> None:
+    """Also half a surrogate pair, which some shippers write."""
+    body = b'{"documents": [{"id": "\\ud800 \xc3\xa9 \\u0000", "source": {"turbine": {"temperature_c": "\\udfff"}}}]}'
+    answer = client.post("/v1/enrich", data=body, content_type="application/json; charset=utf-8")
+    assert answer.status_code == 200
+    (result,) = json.loads(answer.get_data())["results"]
+    assert result["id"] == "\ud800 é \x00"
+    assert result["error"]["type"] == "not_a_number"
+
+
+WITNESSES = [
+    ("/v1/enrich", b'{"documents": [{"id": "1", "source": {"witness": [[]]}}]}'),
+    ("/v1/enrich", b'{"documents": [{"id": "1", "source": {"witness": [[]], "turbine": {"temperature_c": 1e300}}}]}'),
+    (
+        "/v1/enrich",
+        b'{"documents": [{"id": "1", "source": {"witness": [[]], "turbine": {"temperature_c": 1, "vibration_mm_s": 1,'
+        b' "state": {"mode": "\\ud800"}}}}]}',
+    ),
+    (
+        "/v1/enrich",
+        b'{"documents": [{"id": "1", "source": {"witness": [[]], "turbine.temperature_c": 1, "turbine":'
+        b' {"temperature_c": 1}}}]}',
+    ),
+    ("/v1/enrich", b'{"documents": [{"id": "1", "source": {"witness": [[]]}}, 5]}'),
+    ("/v1/enrich", b'{"witness": [[]]}'),
+    ("/v1/enrich", b'{"documents": [{"id": "1", "source": {"witness": [[]]}}'),
+    (
+        "/v1/enrich",
+        b'{"documents": [{"id": "1", "source": {"witness": [[]], "turbine": {"temperature_c": 1, "vibration_mm_s": 1,'
+        b' "state": {"mode": "off"}}}}]}',
+    ),
+    ("/v2/models/turbine/infer", b'{"inputs": [{"witness": [[]]}]}'),
+    ("/v2/models/other/infer", b'{"inputs": [{"witness": [[]]}]}'),
+]
+"""Answered and refused in each way that there is; what the collector of garbage sees of them is an object with
+`witness`.
+"""
+
+
+def test_what_a_request_held_is_freed_with_its_answer(turbine: Artifact) -> None:
+    """No ring of references waits for the collector: each thread of a worker would hold its largest page for minutes."""
+    app = create_app(turbine, AppConfig())
+    start: Any = lambda status, headers, error=None: None  # noqa: E731  a WSGI server's part, without the server
+    held = {}
+    gc.disable()
+    try:
+        for path, body in WITNESSES:
+            environment = {
+                "REQUEST_METHOD": "POST",
+                "PATH_INFO": path,
+                "SERVER_NAME": "x",
+                "SERVER_PORT": "1",
+                "SERVER_PROTOCOL": "HTTP/1.1",
+                "wsgi.url_scheme": "http",
+                "wsgi.input": io.BytesIO(body),
+                "CONTENT_LENGTH": str(len(body)),
+                "CONTENT_TYPE": "application/json",
+            }
+            assert b"".join(app(environment, start))
+            held[body] = sum(type(one) is dict and "witness" in one for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert {body: n for body, n in held.items() if n} == {}

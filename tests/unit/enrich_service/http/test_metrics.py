@@ -1,0 +1,107 @@
+"""The metrics: what they count, and that their page says of each what it is."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from enrich_service.config import AppConfig
+from enrich_service.http.app import create_app
+from enrich_service.http.metrics import Metrics
+from enrich_service.model.artifact import Artifact
+from enrich_service.predict.enrich import Document, Enricher
+from tests.artifacts import HEALTHY, HOT, STRANGE
+
+PAGE = Path(__file__).resolve().parents[4] / "docs" / "metrics.md"
+
+
+def samples(metrics: Metrics) -> dict[str, float]:
+    """Every sample with its labels, as Prometheus would read them."""
+    found = {}
+    for family in text_string_to_metric_families(metrics.exposition().decode()):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+            found[f"{sample.name.removeprefix('oversight_enrich_')}{{{labels}}}"] = sample.value
+    return found
+
+
+@pytest.fixture
+def metrics(turbine: Artifact) -> Metrics:
+    """Metrics of a process that is alone, after one page of each kind of document."""
+    one = Metrics()
+    enricher = Enricher(turbine, on_predicted=one.serves(turbine.contract, turbine.version))
+    sources: list[dict[str, Any]] = [HEALTHY, HEALTHY, HOT, STRANGE, {"turbine": {}}]
+    results = enricher.enrich([Document(str(number), source) for number, source in enumerate(sources)])
+    failures = Counter(result["error"]["type"] for result in results if "error" in result)
+    one.request_began()
+    one.request_ended("/v1/enrich", 200, 0.02, None)
+    one.page_ended(len(results), failures)
+    one.compared("a", "b", {("healthy", "healthy"): 2, ("healthy", "overheating"): 1})
+    one.request_began()
+    one.request_ended("other", 404, 0.001, "not_found")
+    return one
+
+
+def test_a_page_is_counted_by_what_became_of_it(metrics: Metrics) -> None:
+    """Verdicts by label, unknown ones among them, and each failed document by its error."""
+    found = samples(metrics)
+    assert found["documents_total{}"] == 5
+    assert found['predictions_total{label="healthy"}'] == 2
+    assert found['predictions_total{label="overheating"}'] == 1
+    assert found['predictions_total{label="unknown"}'] == 1
+    assert found['document_failures_total{error_type="missing_feature"}'] == 1
+    assert found["novel_documents_total{}"] >= 1
+    assert found['warnings_total{warning="out_of_range:turbine.temperature_c"}'] == 1
+    assert found['batch_documents_bucket{le="1.0"}'] == 0
+    assert found['batch_documents_bucket{le="10.0"}'] == 1
+    assert found['shadow_comparisons_total{label="healthy",shadow_label="overheating"}'] == 1
+
+
+def test_a_request_is_counted_by_route_and_status(metrics: Metrics) -> None:
+    """And by the reason where it was refused; none is in hand afterwards."""
+    found = samples(metrics)
+    assert found['requests_total{route="/v1/enrich",status="200"}'] == 1
+    assert found['refusals_total{error_type="not_found"}'] == 1
+    assert found['request_duration_seconds_bucket{le="0.025",route="/v1/enrich"}'] == 1
+    assert found['request_duration_seconds_sum{route="/v1/enrich"}'] == pytest.approx(0.02)
+    assert found["requests_in_flight{}"] == 0
+
+
+def test_the_model_is_named(metrics: Metrics, turbine: Artifact) -> None:
+    """So that a change of version shows beside what changed with it."""
+    assert samples(metrics)[f'model_info{{id="turbine",version="{turbine.version}"}}'] == 1
+
+
+def test_the_page_describes_every_metric_and_no_other(metrics: Metrics) -> None:
+    """A table row for each, with its type and its labels."""
+    rows = re.findall(
+        r"^\| `(oversight_enrich_\w+)` \| (\w+) \|([^|]*)\|", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    written = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+    exposed = {}
+    for family in text_string_to_metric_families(metrics.exposition().decode()):
+        name = {"counter": f"{family.name}_total", "info": f"{family.name}_info"}.get(family.type, family.name)
+        if name.endswith("_created"):  # of a process that is alone only
+            continue
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        exposed[name] = ("gauge" if name.endswith("_info") else family.type, labels)
+    assert written.keys() == exposed.keys()
+    for name, (kind, labels) in exposed.items():
+        assert written[name][0] == kind, name
+        assert labels <= written[name][1], name
+
+
+@pytest.mark.parametrize(("open_metrics", "status"), [(False, 401), (True, 200)])
+def test_metrics_ask_for_a_token_unless_told_otherwise(turbine: Artifact, open_metrics: bool, status: int) -> None:
+    """A scraper may have none; all else still asks for one."""
+    client = create_app(turbine, AppConfig(token="hush", open_metrics=open_metrics)).test_client()
+    answer = client.get("/metrics")
+    assert answer.status_code == status
+    if open_metrics:
+        assert answer.content_type.startswith("text/plain; version=")
+    assert client.get("/v1/model").status_code == 401

@@ -1,0 +1,174 @@
+"""Bytes -> documents: every wrong request has its status and says where it is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import re
+from typing import Any
+
+import pytest
+
+from enrich_service.http.weight import TEXT_BYTES, check, keys_of
+from enrich_service.http.wire import PATIENT_BYTES, RequestError, documents, dump_json, inflate, parse_json
+from enrich_service.predict.enrich import Document
+
+DOCUMENT = {"id": "a", "source": {}}
+
+
+def refusal(data: Any, max_documents: int = 10) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        documents(data, max_documents=max_documents)
+    return caught.value
+
+
+def test_documents_keep_their_order_and_ids() -> None:
+    """Two with one id are two documents."""
+    items = [{"id": "b", "source": {"x": 1}}, {"id": "a", "source": {}}, {"id": "b", "source": {}}]
+    assert list(documents({"documents": items, "more": 1}, max_documents=3)) == [
+        Document("b", {"x": 1}),
+        Document("a", {}),
+        Document("b", {}),
+    ]
+
+
+def test_an_item_may_hold_more_and_may_hold_fields() -> None:
+    """The search API's `fields` stand in place of `source`; other keys of a hit do no harm."""
+    items = [{"id": "a", "source": {"x": 1}, "sort": [1]}, {"id": "b", "fields": {"x": [1]}}]
+    assert list(documents({"documents": items}, max_documents=2)) == [
+        Document("a", {"x": 1}),
+        Document("b", {"x": [1]}),
+    ]
+
+
+def test_a_page_is_cut_like_a_list() -> None:
+    """Documents are kept as columns, and are read as documents."""
+    page = documents({"documents": [{"id": name, "source": {}} for name in "abc"]}, max_documents=3)
+    assert len(page) == 3
+    assert page[1] == Document("b", {})
+    assert [document.id for document in page[1:]] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (5, "the body is 5, expected an object"),
+        ([], "the body is a list of 0, expected an object"),
+        ({}, "documents is missing"),
+        ({"documents": {}}, "documents is an object, expected a list"),
+        ({"documents": None}, "documents is None, expected a list"),
+        ({"documents": [DOCUMENT, 7]}, r"documents\[1\] is 7, expected an object"),
+        ({"documents": [{"source": {}}]}, r"documents\[0\]\.id is missing"),
+        ({"documents": [{"id": "a"}]}, r"documents\[0\]\.source is missing"),
+        ({"documents": [{"id": 5, "source": {}}]}, r"documents\[0\]\.id is 5, expected text"),
+        ({"documents": [{"id": None, "source": {}}]}, r"documents\[0\]\.id is None, expected text"),
+        (
+            {"documents": [*[DOCUMENT] * 3, {"id": "a", "source": 5}]},
+            r"documents\[3\]\.source is 5, expected an object",
+        ),
+        ({"documents": [{"id": "a", "fields": 5}]}, r"documents\[0\]\.fields is 5, expected an object"),
+        (
+            {"documents": [{"id": "a", "fields": {}, "source": {}}]},
+            r"documents\[0\] has source and fields, expected one",
+        ),
+        ({"documents": ["id", "source"]}, r"documents\[0\] is 'id', expected an object"),
+        ({"documents": [{"id": "a", "source": []}]}, r"documents\[0\]\.source is a list of 0, expected an object"),
+    ],
+)
+def test_a_wrong_shape_names_its_path(data: Any, said: str) -> None:
+    """422, so that a client can tell it from text that is no JSON."""
+    error = refusal(data)
+    assert (error.status, error.code) == (422, "wrong_shape")
+    assert re.search(said, str(error))
+
+
+def test_too_many_documents_name_the_limit() -> None:
+    """413, and the variable that raises it."""
+    error = refusal({"documents": [DOCUMENT] * 11})
+    assert (error.status, error.code) == (413, "too_many_documents")
+    assert "11 documents, at most 10" in str(error)
+    assert "OVERSIGHT_SERVE_MAX_DOCUMENTS" in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"nul",
+        b"NaN",
+        b'{"a": NaN}',
+        b"[Infinity]",
+        b"[-Infinity]",
+        b'"\xff"',
+        b'"\xed\xa0\x80"',
+        b"\xef\xbb\xbf{}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"'a'",
+        b"{}{}",
+        b"\x00",
+        b'"a\nb"',
+        b"9" * 5000,
+    ],
+)
+def test_what_is_no_json_says_where(body: bytes) -> None:
+    """400, with the line and column."""
+    with pytest.raises(RequestError, match=r"the body is not JSON: .*(line \d+ column \d+|zero-length)") as caught:
+        parse_json(body)
+    assert caught.value.status == 400
+
+
+def test_half_a_surrogate_pair_is_one_documents_fault() -> None:
+    """The page is read, and what is not UTF-8 comes back escaped as it came."""
+    assert parse_json(b'["\\ud800", 1]') == ["\ud800", 1]
+    assert dump_json({"id": "\ud800"}) == b'{"id": "\\ud800"}'
+
+
+def test_a_number_beyond_float64_is_one_documents_fault() -> None:
+    """The page is read, the feature is refused later."""
+    assert parse_json(b'{"a": 1e999}') == {"a": float("inf")}
+
+
+def test_gzip_is_unpacked() -> None:
+    """Pages are mostly field names: a tenth of the bytes."""
+    assert inflate(gzip.compress(b"[1]"), "gzip", max_bytes=100) == b"[1]"
+    assert inflate(b"[1]", "", max_bytes=100) == b"[1]"
+    assert inflate(b"[1]", "identity", max_bytes=100) == b"[1]"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status"),
+    [
+        (b"[1]", "gzip", 400),
+        (b"", "gzip", 400),
+        (gzip.compress(b"[1]", mtime=0)[:-3], "gzip", 400),
+        (gzip.compress(b"[1]", mtime=0) + b"more", "gzip", 400),
+        (gzip.compress(bytes(10_000), mtime=0), "gzip", 413),
+        (b"[1]", "br", 415),
+        (b"[1]", "gzip, gzip", 415),
+    ],
+)
+def test_what_cannot_be_unpacked_is_refused(body: bytes, encoding: str, status: int) -> None:
+    """A few bytes that unpack to gigabytes stop at the limit."""
+    with pytest.raises(RequestError) as caught:
+        inflate(body, encoding, max_bytes=1000)
+    assert caught.value.status == status
+
+
+def test_a_large_body_with_half_a_surrogate_pair_is_refused_before_python_reads_it() -> None:
+    """Python's own parser would take 400 MB for 31 MB of it."""
+    small, large = (b'{"a": "\\ud800' + b"x" * size + b'"}' for size in (10, PATIENT_BYTES))
+    assert parse_json(small)["a"].startswith("\ud800")
+    with pytest.raises(RequestError) as caught:
+        parse_json(large)
+    assert caught.value.status == 400
+
+
+def test_the_weight_of_escaped_quotes_is_found_in_time_in_proportion_to_the_body() -> None:
+    """Each of them began a search to the end once: 64 KB took 42 s, this body a day."""
+    body = b'{"ids":["' + b'\\"' * 1_500_000 + b":" * 1_700_000 + b"x" * 2_600_000 + b'"]}'
+    with contextlib.suppress(RequestError):
+        check(body, max_body_bytes=32 * 1024 * 1024)
+    assert keys_of(b'{"a\\"b": 1, "a": 2, "a": 3}') == (2 * TEXT_BYTES + 3, 4)

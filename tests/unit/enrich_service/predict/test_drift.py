@@ -1,0 +1,124 @@
+"""Drift: values that spread as in training have a PSI near 0, others a high one; too few have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from contract.artifact.contract import Feature, Label, ModelContract
+from enrich_service.predict.drift import HOUR_S, HOURS, MAX_ROWS, MIN_DOCUMENTS, Bins, Drift
+
+CONTRACT = ModelContract(
+    name="rivers",
+    features=(
+        Feature("unprofiled", "river.unprofiled", "float"),
+        Feature(
+            "colour",
+            "river.colour",
+            "string",
+            vocabulary=("green", "red", "white"),
+            usual_shares=(("green", 0.75), ("red", 0.245), ("white", 0.005)),
+        ),
+        Feature("depth", "river.depth", "float", profile_edges=(0.0, 2.0, 5.0), profile_shares=(0.5, 0.25, 0.25, 0.0)),
+        Feature("width", "river.width", "float", profile_edges=(10.0,), profile_shares=(0.5, 0.5)),
+    ),
+    labels=(Label("calm", "calm", 0), Label("flood", "danger", 80)),
+    families=("calm", "danger"),
+)
+SIZE = 4 + 4 + 2  # depth, width and then the words: green, red, rare, unseen; depth has four bins, width two
+
+
+def rows(*values: tuple[float, float, str]) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
+    """Depth, width and colour of some rivers."""
+    numeric = np.array([(0.0, depth, width) for depth, width, _ in values], np.float32)
+    return numeric, np.array([[colour] for *_, colour in values], np.object_)
+
+
+AS_TRAINED = [
+    (0.0, 9.0, "green"),
+    (0.0, 11.0, "green"),
+    (1.0, 9.0, "green"),
+    (3.0, 11.0, "red"),
+]
+
+
+def test_a_value_on_an_edge_is_in_the_bin_below_it() -> None:
+    """As the shares were counted: 0 stands alone in the first bin of a column that is mostly 0."""
+    bins = Bins(CONTRACT)
+    assert bins.fields == ["river.depth", "river.width", "river.colour"]
+    assert bins.size == SIZE
+    numeric, words = rows((0.0, 10.0, "green"), (0.1, 10.5, "white"), (2.0, -1e30, "blue"), (9e9, 3.0, ""))
+    assert bins.count(numeric, words).tolist() == [1, 2, 0, 1, 3, 1, 1, 0, 1, 2]
+
+
+def test_psi_is_zero_where_nothing_moved_and_counts_unseen_words() -> None:
+    """The formula, with 0.0001 for an empty bin."""
+    bins = Bins(CONTRACT)
+    same = bins.psi(np.array([500, 250, 250, 0, 500, 500, 750, 245, 5, 0]))
+    assert same == pytest.approx({"river.depth": 0, "river.width": 0, "river.colour": 0}, abs=1e-9)
+    moved = bins.psi(np.array([500, 250, 250, 0, 900, 100, 750, 145, 5, 100]))
+    assert moved["river.width"] == pytest.approx(0.4 * np.log(0.9 / 0.5) - 0.4 * np.log(0.1 / 0.5))
+    assert moved["river.colour"] == pytest.approx(0.0999 * np.log(1000) - 0.1 * np.log(0.145 / 0.245))
+
+
+def test_too_few_documents_give_no_figure() -> None:
+    """A figure of a handful of documents would be noise that somebody acts on."""
+    drift = Drift(CONTRACT, "v1", None, 1)
+    numeric, words = rows(*AS_TRAINED)
+    everything = np.ones(4, np.bool_)
+    for _ in range(MIN_DOCUMENTS // 4 - 1):
+        drift.add(numeric, words, everything)
+    assert drift.psi() == (MIN_DOCUMENTS - 4, {})
+    drift.add(numeric, words, everything)
+    documents, psi = drift.psi()
+    assert documents == MIN_DOCUMENTS
+    assert psi["river.width"] == pytest.approx(0, abs=1e-3)
+    assert psi["river.depth"] < 0.1
+
+
+def test_rows_of_small_pages_are_counted_together() -> None:
+    """One row costs nearly as much to count as a hundred; none is lost by waiting."""
+    drift = Drift(CONTRACT, "v1", None, 1)
+    numeric, words = rows(*AS_TRAINED)
+    for _ in range(7):
+        drift.add(numeric[:1], words[:1], np.ones(1, np.bool_))
+    assert drift.psi()[0] == 7
+
+
+def test_rows_of_an_attack_do_not_count_and_large_pages_are_sampled() -> None:
+    """A scan is no drift; of 10,000 rows an even sample is enough."""
+    drift = Drift(CONTRACT, "v1", None, 1)
+    numeric, words = rows(*AS_TRAINED * 2500)
+    harmless = np.arange(10_000) % 2 == 0
+    drift.add(numeric, words, harmless)
+    assert drift.psi()[0] == MAX_ROWS
+    drift.add(numeric, words, np.zeros(10_000, np.bool_))
+    assert drift.psi()[0] == MAX_ROWS
+
+
+def test_workers_are_summed_by_version_and_an_old_hour_is_forgotten(tmp_path: Path) -> None:
+    """Two workers of one version count together; another version does not; after a day a count is gone."""
+    numeric, words = rows(*AS_TRAINED * 25)
+    everything = np.ones(MAX_ROWS, np.bool_)
+    parts = [Drift(CONTRACT, version, tmp_path, worker) for version, worker in (("v1", 1), ("v1", 2), ("v2", 3))]
+    for part in parts:
+        part.add(numeric, words, everything)
+    assert [part.psi()[0] for part in parts] == [200, 200, 100]
+    again = Drift(CONTRACT, "v1", tmp_path, 1)  # the version is switched back: what was counted is still there
+    assert again.psi()[0] == 200
+    hours = np.memmap(tmp_path / "drift_v1_1.i64", np.int64, "r+", shape=(HOURS, 1 + SIZE))
+    hours[hours[:, 0] > 0, 0] -= HOURS
+    assert parts[1].psi()[0] == 100
+
+
+def test_a_contract_without_a_profile_has_no_drift(tmp_path: Path) -> None:
+    """An artifact from before there was one is served all the same."""
+    bare = ModelContract("bare", (Feature("a", "a", "float"),), CONTRACT.labels, CONTRACT.families)
+    drift = Drift(bare, "v1", tmp_path, 1)
+    drift.add(np.zeros((5, 1), np.float32), np.empty((5, 0), np.object_), np.ones(5, np.bool_))
+    assert drift.psi() == (0, {})
+    assert not list(tmp_path.iterdir())
+    assert HOUR_S * HOURS == 86_400

@@ -1,0 +1,172 @@
+"""Documents -> arrays: what counts as a value, and what is that document's own fault."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contract.errors import AmbiguousFieldError, DocumentError, InvalidFeatureError, MissingFeatureError
+from enrich_service.predict.features import MAX_WORD, FeatureReader
+from tests.artifacts import HEALTHY, TURBINE
+
+READER = FeatureReader(TURBINE)
+
+
+def document(temperature_c: Any = 61.5, vibration_mm_s: Any = 1.2, mode: Any = "steady") -> dict[str, Any]:
+    return {"turbine": {"temperature_c": temperature_c, "vibration_mm_s": vibration_mm_s, "state": {"mode": mode}}}
+
+
+def only_error(source: dict[str, Any]) -> DocumentError:
+    rows = READER.read([source])
+    assert len(rows.index) == 0
+    return rows.errors[0]
+
+
+def test_numbers_and_words_stand_in_the_contracts_order() -> None:
+    """Floats and strings are split apart, each in the features' order."""
+    rows = READER.read([HEALTHY])
+    assert rows.numeric.dtype == np.float32
+    assert rows.numeric.tolist() == [[61.5, np.float32(1.2)]]
+    assert rows.categorical.tolist() == [["steady"]]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"turbine.temperature_c": 61.5, "turbine.vibration_mm_s": 1.2, "turbine.state.mode": "steady"},
+        {"turbine": {"temperature_c": 61.5, "vibration_mm_s": 1.2, "state.mode": "steady"}},
+        {"turbine": {"temperature_c": 61.5}, "turbine.vibration_mm_s": 1.2, "turbine.state": {"mode": "steady"}},
+        {"turbine": {"temperature_c": [61.5], "vibration_mm_s": ["1.2"], "state": {"mode": ["steady"]}}},
+        {**HEALTHY, "kdd99.src_bytes": 5, "other": {"a.b": 1}},
+    ],
+)
+def test_every_spelling_gives_the_same_row(source: dict[str, Any]) -> None:
+    """Nested, dotted, both in one, and the lists of the search API's `fields`."""
+    rows, expected = READER.read([source]), READER.read([HEALTHY])
+    assert rows.errors == {}
+    assert rows.numeric.tolist() == expected.numeric.tolist()
+    assert rows.categorical.tolist() == expected.categorical.tolist()
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (7, 7.0),
+        (0, 0.0),
+        (-3.5, -3.5),
+        ("12", 12.0),
+        (" 0.5 ", 0.5),
+        ("1e3", 1000.0),
+        ("+.5", 0.5),
+        ("5.", 5.0),
+        (3e38, 3e38),
+        (1e-60, 0.0),
+        (2**80, 2.0**80),
+    ],
+)
+def test_what_is_a_number(value: Any, number: float) -> None:
+    """JSON numbers, and text that Elasticsearch's mapping would take as one."""
+    rows = READER.read([document(temperature_c=value)])
+    assert rows.numeric[0, 0] == np.float32(number)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        False,
+        "warm",
+        "NaN",
+        "Infinity",
+        "-inf",
+        "1,5",
+        "0x10",
+        "1_000",
+        "١٢",
+        "1e400",
+        "9" * 100,
+        {},
+        {"a": 1},
+        [1, 2],
+        [[1]],
+        [True],
+        1e39,
+        -1e39,
+        10**400,
+        math.nan,
+        math.inf,
+    ],
+)
+def test_what_is_no_number(value: Any) -> None:
+    """The message names the field and what was expected."""
+    error = only_error(document(temperature_c=value))
+    assert isinstance(error, InvalidFeatureError)
+    assert error.field == "turbine.temperature_c"
+    assert "expected a number" in str(error)
+
+
+@pytest.mark.parametrize("value", [6, 6.0, True, {}, ["tcp", "udp"], [6], "x" * (MAX_WORD + 1), "\ud800"])
+def test_what_is_no_word(value: Any) -> None:
+    """A number is no word: a mistake upstream must not become an unseen category in silence."""
+    error = only_error(document(mode=value))
+    assert isinstance(error, InvalidFeatureError)
+    assert error.field == "turbine.state.mode"
+
+
+def test_blanks_around_a_word_go() -> None:
+    """The pipelines cut them off too; beside a document that has none the others are read as before."""
+    rows = READER.read([document(mode=" steady\t"), HEALTHY, document(mode=["\x00steady "])])
+    assert rows.errors == {}
+    assert rows.categorical.tolist() == [["steady"]] * 3
+
+
+@pytest.mark.parametrize("value", [None, [], [None], "", " ", [""], "\t\r\n"])
+def test_null_the_empty_list_and_blanks_are_a_missing_field(value: Any) -> None:
+    """As they are for the pipelines."""
+    assert isinstance(only_error(document(vibration_mm_s=value)), MissingFeatureError)
+    assert isinstance(only_error(document(mode=value)), MissingFeatureError)
+
+
+@pytest.mark.parametrize(
+    "source", [{}, {"turbine": None}, {"turbine": 5}, {"turbine": []}, {"turbine": {"state": "x"}}]
+)
+def test_a_missing_field_names_itself_and_the_model(source: dict[str, Any]) -> None:
+    """The first in the features' order, so that the message does not change between two tries."""
+    error = only_error(source)
+    assert isinstance(error, MissingFeatureError)
+    assert error.field == "turbine.temperature_c"
+    assert "'turbine'" in str(error)
+
+
+def test_two_spellings_of_one_field_are_ambiguous() -> None:
+    """Nobody can say which value counts, even if both are the same."""
+    error = only_error({**HEALTHY, "turbine.state.mode": "steady"})
+    assert isinstance(error, AmbiguousFieldError)
+    assert error.field == "turbine.state.mode"
+
+
+def test_a_bad_document_leaves_its_neighbours_alone() -> None:
+    """Rows keep the positions of their documents."""
+    rows = READER.read([{}, HEALTHY, document(mode=5), HEALTHY])
+    assert rows.index.tolist() == [1, 3]
+    assert sorted(rows.errors) == [0, 2]
+    assert rows.numeric.shape == (2, 2)
+
+
+def test_no_documents_give_no_rows() -> None:
+    """An empty page keeps its two axes."""
+    rows = READER.read([])
+    assert rows.numeric.shape == (0, 2)
+    assert rows.categorical.shape == (0, 1)
+
+
+def test_a_value_deeper_than_python_can_print_gets_a_message() -> None:
+    """`repr` of a thousand lists in each other would be an error of ours."""
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    assert "a list of 1" in str(only_error(document(temperature_c=deep)))
+    assert "an object" in str(only_error(document(mode={"deep": deep})))

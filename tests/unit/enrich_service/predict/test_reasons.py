@@ -1,0 +1,151 @@
+"""Reasons: the features whose harmless value would have changed the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from enrich_service.model.artifact import Artifact, load
+from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.reasons import PART_ROWS, Explainer, heaviest, log_odds, log_odds_of_novelty
+from tests.artifacts import HEALTHY, STRANGE, TURBINE, write_model
+from tests.artifacts import HOT as HOT_DOCUMENT
+
+HOT, WORN, BOTH = [125.0, 1.5], [60.0, 22.5], [110.0, 6.0]
+
+
+def reasons(
+    artifact: Artifact, rows: list[list[float]], *, unknown: bool = False, mode: str = "steady"
+) -> list[list[str]]:
+    numeric, words = np.array(rows, np.float32), np.full((len(rows), 1), mode, np.object_)
+    closest = artifact.run(numeric, words)[0].argmax(axis=1)
+    return Explainer(artifact).reasons(numeric, words, closest, np.full(len(rows), unknown))
+
+
+def test_the_feature_that_makes_the_verdict_is_named_with_its_value(turbine: Artifact) -> None:
+    """What a person reads: the value, and what is usual."""
+    assert reasons(turbine, [HOT, WORN]) == [
+        ["temperature_c is 125 (usually 60)"],
+        ["vibration_mm_s is 22.5 (usually 1.5)"],
+    ]
+
+
+def test_a_feature_that_speaks_against_the_verdict_is_no_reason(turbine: Artifact) -> None:
+    """High vibration makes wear likelier, and so heat less likely."""
+    assert reasons(turbine, [BOTH]) == [["temperature_c is 110 (usually 60)"]]
+
+
+def test_an_unknown_is_explained_by_what_makes_it_new(turbine: Artifact) -> None:
+    """Its label is harmless; what needs words is the novelty, the heaviest feature first."""
+    assert reasons(turbine, [[0.0, 5.0]], unknown=True) == [
+        ["temperature_c is 0 (usually 60)", "vibration_mm_s is 5 (usually 1.5)"]
+    ]
+    assert reasons(turbine, [[40.0, 8.0]], unknown=True) == [
+        ["vibration_mm_s is 8 (usually 1.5)", "temperature_c is 40 (usually 60)"]
+    ]
+
+
+def test_a_word_is_a_reason_too(tmp_path: Path) -> None:
+    """The mode `off` with a harmless `starting`, which speaks less for health."""
+    features = tuple(
+        replace(feature, background="starting") if feature.kind == "string" else feature for feature in TURBINE.features
+    )
+    artifact = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=features)))
+    assert reasons(artifact, [[60.0, 1.5]], mode="steady") == [["mode is steady (usually starting)"]]
+
+
+def test_a_feature_without_a_harmless_value_is_left_as_it_is(tmp_path: Path) -> None:
+    """Nothing is known to put in its place."""
+    features = tuple(replace(feature, background=None) for feature in TURBINE.features)
+    artifact = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=features)))
+    assert reasons(artifact, [HOT]) == [[]]
+
+
+def test_a_harmless_row_has_no_reasons(turbine: Artifact) -> None:
+    """Every feature is as usual, so none of them weighs anything."""
+    assert reasons(turbine, [[60.0, 1.5]]) == [[]]
+
+
+def test_many_rows_in_parts_give_what_one_row_gives(turbine: Artifact) -> None:
+    """Chunks bound the memory and change no answer."""
+    rows = [[60.0 + i / 100, 1.5 + (i % 7)] for i in range(5 * PART_ROWS)]
+    together = reasons(turbine, rows)
+    for i in (0, 1, PART_ROWS - 1, PART_ROWS, PART_ROWS + 1, 5 * PART_ROWS - 1):
+        assert together[i] == reasons(turbine, [rows[i]])[0]
+
+
+def test_no_flagged_row_needs_no_run(turbine: Artifact) -> None:
+    """A page of harmless traffic costs nothing here."""
+    none = Explainer(turbine).reasons(
+        np.zeros((0, 2), np.float32), np.zeros((0, 1), np.object_), np.zeros(0, np.intp), np.zeros(0, np.bool_)
+    )
+    assert none == []
+
+
+class Counting:
+    """A real session that counts the rows it is asked for."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.n_rows = session, 0
+
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> Any:
+        self.n_rows += len(inputs["numeric"])
+        return self.session.run(outputs, inputs)
+
+
+def test_harmless_rows_cost_nothing_and_equal_rows_are_explained_once(turbine: Artifact) -> None:
+    """A flood is one row a thousand times: itself and one copy for its one odd value, of one output."""
+    counting = {name: Counting(session) for name, session in turbine.parts.items()}
+    enricher = Enricher(replace(turbine, parts=counting))
+    enricher.enrich([Document(str(i), HEALTHY) for i in range(100)])
+    assert [session.n_rows for session in counting.values()] == [0, 0]
+    enricher.enrich([Document(str(i), HOT_DOCUMENT) for i in range(1000)])
+    assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 0}
+    enricher.enrich([Document("1", STRANGE)])  # three odd values, and what is asked for is the novelty
+    assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 4}
+
+
+def test_log_odds_tell_certain_from_more_certain() -> None:
+    """Where float32 rounds p to 1, the others still differ."""
+    rows = np.array([[1.0, 1e-9, 1e-9], [1.0, 1e-20, 0.0], [1.0, 0.0, 0.0]], np.float32)
+    odds = log_odds(rows, np.zeros(3, np.intp))
+    assert odds[0] < odds[1] < odds[2]
+    assert np.isfinite(odds).all()
+
+
+def test_the_heaviest_three_of_each_row_are_kept_ties_in_the_features_order() -> None:
+    """Below the least weight nothing is a reason, nor where the model gave no number."""
+    rows, columns = np.array([0, 0, 0, 0, 2, 2, 2, 3]), np.array([0, 1, 2, 3, 0, 1, 2, 0])
+    falls = np.array([1.0, 4.0, 1.0, 2.0, 0.001, np.nan, 0.5, 0.05])
+    of_label, of_novelty = (heaviest(rows, columns, falls, of_novelty=of_novelty) for of_novelty in (False, True))
+    assert pairs(of_label) == [(0, 1), (0, 3), (0, 0), (2, 2)]
+    assert pairs(of_novelty) == [(0, 1), (0, 3), (0, 0), (2, 2), (3, 0)]
+
+
+def test_nothing_that_differs_gives_nothing() -> None:
+    none = np.zeros(0, np.intp)
+    assert pairs(heaviest(none, none, np.zeros(0), of_novelty=False)) == []
+
+
+def pairs(found: tuple[Any, Any]) -> list[tuple[int, int]]:
+    """Row and column of each."""
+    return list(zip(*(places.tolist() for places in found), strict=True))
+
+
+def test_novelty_counts_alike_near_0_and_near_1() -> None:
+    """From 0.9 to 0.99 is as far as from 0.01 to 0.1, and a saturated 1 is finite."""
+    odds = log_odds_of_novelty(np.array([0.01, 0.1, 0.9, 0.99, 0.0, 1.0], np.float32))
+    assert odds[1] - odds[0] == pytest.approx(odds[3] - odds[2], rel=1e-5)
+    assert np.isfinite(odds).all()
+
+
+def test_reasons_can_be_left_out(turbine: Artifact) -> None:
+    """The verdict is the same, only nothing says why."""
+    hot = [Document("1", HOT_DOCUMENT)]
+    (told,), (bare,) = Enricher(turbine).enrich(hot), Enricher(turbine, reasons=False).enrich(hot)
+    assert told["fields"]["oversight"]["prediction"].pop("reasons")
+    assert told == bare

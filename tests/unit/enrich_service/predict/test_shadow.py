@@ -1,0 +1,176 @@
+"""What a request takes, and the shadow beside it: it adds one object and can spoil nothing."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import weakref
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from contract.artifact.contract import Feature
+from contract.documents.fields import BY_NAME
+from enrich_service.model.artifact import Artifact, load
+from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.serving import Models, Serving
+from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, turbine_graph, write_model
+
+SOURCES: list[dict[str, Any]] = [HEALTHY, HOT, WORN, STRANGE, {"turbine": {}}]
+PAGE = [Document(str(n), source) for n, source in enumerate(SOURCES)]
+MAX_GROWTH_BYTES = 16 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """A version that calls everything healthy or, far from the centre, unknown."""
+    graph = turbine_graph()
+    bias = next(tensor for tensor in graph.initializer if tensor.name == "bias")
+    bias.raw_data = np.array([0.0, 30.0, 0.0], np.float32).tobytes()
+    return load(write_model(tmp_path_factory.mktemp("calm") / "model.onnx", graph=graph))
+
+
+class Told:
+    """What a shadow reports of each page."""
+
+    def __init__(self) -> None:
+        self.pages: list[tuple[str, str, Mapping[tuple[str, str], int]]] = []
+
+    def __call__(self, active: str, shadow: str, pairs: Mapping[tuple[str, str], int]) -> None:
+        self.pages.append((active, shadow, pairs))
+
+
+def of_shadow(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [result["fields"]["oversight"]["shadow"] for result in results if "fields" in result]
+
+
+def without_shadow(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            **result,
+            "fields": {
+                **result["fields"],
+                "oversight": {name: value for name, value in result["fields"]["oversight"].items() if name != "shadow"},
+            },
+        }
+        if "fields" in result
+        else result
+        for result in results
+    ]
+
+
+def test_the_shadow_adds_one_object_and_changes_nothing_else(turbine: Artifact, calm: Artifact) -> None:
+    """The verdict, the alert and the errors are the active model's alone."""
+    results = Serving(turbine, calm).enrich(PAGE)
+    assert without_shadow(results) == Enricher(turbine).enrich(PAGE)
+    assert [shadow["label"] for shadow in of_shadow(results)] == ["healthy", "unknown", "unknown", "unknown"]
+    assert [shadow["agrees"] for shadow in of_shadow(results)] == [True, False, False, True]
+    assert all(shadow["model"] == {"id": "turbine", "version": calm.version} for shadow in of_shadow(results))
+
+
+def test_the_shadow_says_what_it_would_say_alone(turbine: Artifact, calm: Artifact) -> None:
+    """The same numbers as if it were active; no reasons, which nobody asks a shadow for."""
+    alone = [result["fields"]["oversight"]["prediction"] for result in Enricher(calm).enrich(PAGE[:4])]
+    for shadow, prediction in zip(of_shadow(Serving(turbine, calm).enrich(PAGE)), alone, strict=True):
+        assert {name: shadow[name] for name in ("label", "closest", "family", "probability", "novelty", "unknown")} == {
+            name: prediction[name] for name in ("label", "closest", "family", "probability", "novelty", "unknown")
+        }
+        assert "reasons" not in shadow
+
+
+def test_every_field_of_a_shadow_has_a_mapping(turbine: Artifact, calm: Artifact) -> None:
+    """What the template does not know, nobody can search."""
+    for shadow in of_shadow(Serving(turbine, calm).enrich(PAGE)):
+        flat = {
+            **{k: v for k, v in shadow.items() if k != "model"},
+            **{f"model.{k}": v for k, v in shadow["model"].items()},
+        }
+        assert all(f"oversight.shadow.{name}" in BY_NAME for name in flat)
+
+
+def test_verdicts_are_counted_in_pairs(turbine: Artifact, calm: Artifact) -> None:
+    """Active and shadow, one page at a time; documents that the active model cannot read are not compared."""
+    told = Told()
+    Serving(turbine, calm, on_compared=told).enrich(PAGE)
+    (page,) = told.pages
+    assert page == (
+        turbine.version,
+        calm.version,
+        {
+            ("healthy", "healthy"): 1,
+            ("overheating", "unknown"): 1,
+            ("bearing_wear", "unknown"): 1,
+            ("unknown", "unknown"): 1,
+        },
+    )
+
+
+def test_a_document_that_only_the_shadow_cannot_read_keeps_its_verdict(turbine: Artifact, tmp_path: Path) -> None:
+    """The error's code stands where the shadow's verdict would."""
+    needs = (replace(TURBINE.features[0], field="turbine.missing"), *TURBINE.features[1:])
+    shadow = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=needs)))
+    results = Serving(turbine, shadow).enrich(PAGE)
+    assert without_shadow(results) == Enricher(turbine).enrich(PAGE)
+    assert of_shadow(results)[0] == {
+        "error": "missing_feature",
+        "agrees": False,
+        "model": {"id": "turbine", "version": shadow.version},
+    }
+
+
+@pytest.mark.parametrize("failure", [ValueError("a mistake of ours"), MemoryError()])
+def test_a_failing_shadow_never_fails_a_request(
+    turbine: Artifact, calm: Artifact, failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Results go without it; the log says so once a minute."""
+
+    class Failing:
+        def run(self, *arguments: object) -> object:
+            raise failure
+
+    serving = Serving(turbine, replace(calm, session=Failing()))
+    with caplog.at_level(logging.ERROR):
+        first, second = serving.enrich(PAGE), serving.enrich(PAGE)
+    assert first == second == Enricher(turbine).enrich(PAGE)
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("so results lack its answer" in line for line in said) == 1
+    assert any("oversight model shadow --off" in line for line in said)
+
+
+def test_requests_in_hand_keep_the_model_that_they_began_with(turbine: Artifact, calm: Artifact) -> None:
+    """A switch replaces a reference; nothing that somebody holds is changed."""
+    models = Models(Serving, Serving(turbine))
+    in_hand = models.current
+    models.switch(calm)
+    assert in_hand.model["version"] == turbine.version
+    assert in_hand.enrich(PAGE) == Enricher(turbine).enrich(PAGE)
+    assert models.current.enrich(PAGE) == Enricher(calm).enrich(PAGE)
+
+
+def test_what_was_replaced_is_released(tmp_path: Path) -> None:
+    """Twenty switches cost no memory."""
+    files = [write_model(tmp_path / f"{n}.onnx", replace(TURBINE, heldout={"n": n})) for n in range(2)]
+    shadow = load(files[1])
+    models = Models(Serving, Serving(load(files[0]), shadow))
+    process, sizes, old = psutil.Process(), [], []
+    for number in range(20):
+        models.current.enrich(PAGE)
+        old.append(weakref.ref(models.current.artifact.session))
+        models.switch(load(files[(number + 1) % 2]), shadow)
+        sizes.append(process.memory_info().rss)
+    gc.collect()
+    assert [one for one in old if one() is not None] == []
+    assert sizes[-1] - sizes[4] < MAX_GROWTH_BYTES
+
+
+def test_a_shadow_may_know_other_labels(turbine: Artifact, tmp_path: Path) -> None:
+    """That is what a newer model often has."""
+    labels = tuple(replace(label, name=f"{label.name}_2") for label in TURBINE.labels)
+    features: tuple[Feature, ...] = TURBINE.features
+    shadow = load(write_model(tmp_path / "model.onnx", replace(TURBINE, labels=labels, features=features)))
+    assert of_shadow(Serving(turbine, shadow).enrich(PAGE))[1]["label"] == "overheating_2"

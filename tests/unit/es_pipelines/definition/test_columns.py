@@ -1,0 +1,62 @@
+"""Which columns a line holds: KDD's 41 for any model of KDD columns, else the model's own."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from contract.artifact.contract import Feature, ModelContract
+from contract.kdd99 import columns as kdd99
+from es_pipelines.definition.columns import columns_of
+from es_pipelines.resources.desired import model_fields
+from tests.artifacts import TURBINE
+from tests.pipelines import FLOW, KDD99
+
+
+def reading(*names: str) -> ModelContract:
+    """A model of some KDD columns."""
+    by_name = {feature.name: feature for feature in KDD99.features}
+    return dataclasses.replace(KDD99, features=tuple(by_name[name] for name in names))
+
+
+def names(features: tuple[Feature, ...]) -> list[str]:
+    return [feature.name for feature in features]
+
+
+def test_a_model_of_some_kdd_columns_still_gets_lines_of_all() -> None:
+    """Sensors write 41 columns whatever the model reads; all of them are typed and mapped."""
+    columns = columns_of(FLOW)
+    assert names(columns.features) == list(kdd99.COLUMNS)
+    assert columns.needed == {kdd99.field_of(column) for column in kdd99.FLOW}
+    assert columns.short == kdd99.FLOW
+    assert [feature.kind for feature in columns.features] == [feature.kind for feature in KDD99.features]
+    assert model_fields(FLOW) == model_fields(KDD99)
+
+
+def test_a_model_of_all_kdd_columns_has_no_short_line() -> None:
+    """A short line would be the whole one."""
+    columns = columns_of(KDD99)
+    assert (columns.features, len(columns.needed), columns.short) == (KDD99.features, 41, ())
+
+
+def test_the_order_of_the_model_is_that_of_the_short_line_only() -> None:
+    """A whole line has KDD's order, which no model changes."""
+    columns = columns_of(reading("flag", "count", "duration"))
+    assert names(columns.features) == list(kdd99.COLUMNS)
+    assert columns.short == ("flag", "count", "duration")
+    assert names(columns_of(reading(*reversed(kdd99.COLUMNS))).features) == list(kdd99.COLUMNS)
+
+
+def test_a_short_line_that_could_be_a_whole_one_is_none() -> None:
+    """40 features and a label are 41 columns; 39 and a label are told apart."""
+    assert columns_of(reading(*kdd99.COLUMNS[1:])).short == ()
+    assert len(columns_of(reading(*kdd99.COLUMNS[2:])).short) == 39
+
+
+def test_a_model_with_a_feature_of_its_own_gets_lines_of_its_features() -> None:
+    """Another domain, or KDD with a column more: only the contract knows its order."""
+    more = dataclasses.replace(FLOW, features=(*FLOW.features, Feature("entropy", "kdd99.entropy", "float")))
+    for contract in (TURBINE, more):
+        columns = columns_of(contract)
+        assert columns.features == contract.features
+        assert columns.needed == set(contract.fields)
+        assert columns.short == ()

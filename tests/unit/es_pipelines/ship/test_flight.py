@@ -1,0 +1,107 @@
+"""Several batches at work, settled in their order; and the pace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from contract.errors import InputError
+from es_pipelines.ship.in_flight import Pace, in_order
+from tests.waiting import WAIT_S
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+def never() -> bool:
+    return False
+
+
+def test_what_is_done_first_waits_for_what_came_first(pool: ThreadPoolExecutor) -> None:
+    """An acknowledged offset must not run ahead of a batch that is still on its way."""
+    second = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert second.wait(WAIT_S)
+        else:
+            second.set()
+        return 10 * item
+
+    assert list(in_order(range(6), work, pool, limit=4, stopped=never)) == [(n, 10 * n) for n in range(6)]
+
+
+def test_no_more_is_taken_than_may_be_at_work(pool: ThreadPoolExecutor) -> None:
+    """A cluster that is slow slows the reading down: nothing piles up in memory."""
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(9):
+            taken.append(item)
+            yield item
+
+    flight = in_order(items(), lambda item: item, pool, limit=3, stopped=never)
+    assert next(flight) == (0, 0)
+    assert taken == [0, 1, 2]
+    assert len(list(flight)) == 8
+
+
+def test_a_stop_takes_no_more_and_settles_what_is_at_work(pool: ThreadPoolExecutor) -> None:
+    stop = threading.Event()
+    flight = in_order(range(100), lambda item: item, pool, limit=3, stopped=stop.is_set)
+    next(flight)
+    stop.set()
+    assert [item for item, _ in flight] == [1, 2]
+
+
+def test_an_error_of_an_item_is_raised_at_its_turn(pool: ThreadPoolExecutor) -> None:
+    """What came before is given, what came after is not: it is not acknowledged."""
+
+    def work(item: int) -> int:
+        if item == 2:
+            raise InputError("item 2")
+        return item
+
+    given = []
+    with pytest.raises(InputError, match="item 2"):
+        given += [item for item, _ in in_order(range(9), work, pool, limit=4, stopped=never)]
+    flight = in_order(range(9), work, pool, limit=4, stopped=never)
+    assert [next(flight)[0], next(flight)[0]] == [0, 1]
+    with pytest.raises(InputError, match="item 2"):
+        next(flight)
+    assert list(flight) == []
+
+
+def test_an_error_in_making_the_next_item_comes_after_what_was_made(pool: ThreadPoolExecutor) -> None:
+    """A line that is too long must not cost the lines before it."""
+
+    def items() -> Iterator[int]:
+        yield from range(2)
+        raise InputError("too long")
+
+    flight = in_order(items(), lambda item: item, pool, limit=4, stopped=never)
+    assert [next(flight)[0], next(flight)[0]] == [0, 1]
+    with pytest.raises(InputError, match="too long"):
+        next(flight)
+
+
+def test_the_pace_is_kept_on_average_and_a_stop_ends_its_wait() -> None:
+    """The first lines go at once; a pause is not made up for by a burst."""
+    pace, few, many = Pace(rate=200.0), 20, 10_000
+    began = time.monotonic()
+    for _ in range(4):
+        pace.wait(few)
+    assert 0.3 <= time.monotonic() - began < 10
+    pace.stop.set()
+    began = time.monotonic()
+    pace.wait(many)
+    pace.wait(1)
+    assert time.monotonic() - began < 25
+    Pace().wait(10**9)

@@ -1,0 +1,140 @@
+"""The registry's file: atomic, locked, tolerant of damage; and which entry belongs to which file."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.errors import InputError
+from es_pipelines.reading.packed import Plain
+from es_pipelines.ship.registry import GONE, Entry, Fingerprint, Registry, load, opened
+from es_pipelines.ship.target import Target
+
+
+def entry(**changes: Any) -> Entry:
+    known = Entry(device=1, inode=10, path="/a.csv", observer="a", name="a.csv", generation=0)
+    return dataclasses.replace(known, **changes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\xff",
+        b"[]",
+        b"{}",
+        b'{"format": "99"}',
+        b'{"format": 1, "files": [{"inode": 1}]}',
+        b'{"format": 1, "fil',
+    ],
+)
+def test_a_damaged_registry_is_set_aside_and_said_in_one_line(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "shipped.json"
+    path.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        assert load(path).entries == []
+    assert (tmp_path / "shipped.damaged").read_bytes() == content
+    assert len(caplog.messages) == 1
+    assert "\n" not in caplog.messages[0]
+
+
+def test_a_registry_of_a_newer_oversight_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    """Set aside, it would be lost for the newer one, which then sends everything again to learn what is there."""
+    content = b'{"format": 99, "files": "in another form"}'
+    with opened(tmp_path, cluster="c", stream="s") as registry:
+        path = registry.path
+    path.write_bytes(content)
+    message = r"^a newer Oversight wrote the registry .*format 99, this one reads 2.*OVERSIGHT_STATE"
+    with pytest.raises(InputError, match=message) as refused, opened(tmp_path, cluster="c", stream="s"):
+        pass
+    assert "\n" not in str(refused.value)
+    assert path.read_bytes() == content
+    assert not list(tmp_path.glob("*.damaged"))
+
+
+def test_a_second_process_is_refused_and_told_who_holds_the_registry(tmp_path: Path) -> None:
+    with opened(tmp_path, cluster="c", stream="s"):
+        with (
+            pytest.raises(InputError, match=f"process {os.getpid()} is shipping to s"),
+            opened(tmp_path, cluster="c", stream="s"),
+        ):
+            pass
+        with opened(tmp_path, cluster="another", stream="s"):
+            pass
+    with opened(tmp_path, cluster="c", stream="s"):
+        pass
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="OVERSIGHT_STATE"), opened(tmp_path / "file", cluster="c", stream="s"):
+        pass
+
+
+def test_a_file_is_known_by_inode_wherever_it_is() -> None:
+    registry = Registry(Path("x"), [entry()])
+    assert registry.of_inode(1, 10, "/renamed.csv", None) == entry()
+    assert registry.of_inode(1, 11, "/a.csv", None) is None
+
+
+def test_a_disk_that_is_mounted_anew_has_another_device_number() -> None:
+    registry = Registry(Path("x"), [entry()])
+    assert registry.of_inode(2, 10, "/a.csv", None) == entry()
+    assert registry.of_inode(2, 10, "/b.csv", None) is None
+
+
+def test_a_file_shipped_under_another_observer_is_another_source() -> None:
+    registry = Registry(Path("x"), [entry(observer="fw", observer_given=True)])
+    assert registry.of_inode(1, 10, "/a.csv", None) is None
+    assert registry.of_inode(1, 10, "/a.csv", "fw") is not None
+
+
+def test_a_retired_entry_keeps_its_generation_and_matches_no_file() -> None:
+    registry = Registry(Path("x"), [entry()])
+    registry.retire(entry())
+    assert registry.of_inode(1, 10, "/a.csv", None) is None
+    assert registry.entries == [entry(device=GONE, inode=GONE)]
+    assert registry.generations("a", "a.csv") == {0}
+
+
+def test_a_fingerprint_notices_a_cut_and_a_change_at_either_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    content = bytes(range(256)) * 20
+    path.write_bytes(content)
+    with path.open("rb") as file:
+        pread = Plain(file.fileno()).pread
+        known = entry(offset=4000, head=Fingerprint.head(pread, 4000), tail=Fingerprint.tail(pread, 4000))
+        assert Fingerprint.fits(pread, known)
+        path.write_bytes(content + b"more")
+        assert Fingerprint.fits(pread, known)
+        for changed in (b"X" + content[1:], content[:3999] + b"X" + content[4000:], content[:3999]):
+            path.write_bytes(changed)
+            assert not Fingerprint.fits(pread, known)
+
+
+@pytest.mark.parametrize(
+    ("uuid", "number", "known", "anew"),
+    [
+        ("", 0, set(), False),  # nothing was ever shipped
+        ("old", 1, {"old"}, False),
+        ("old", 1, {"old", "new"}, False),  # rolled over
+        ("old", 1, {"later"}, False),  # rolled over, and the old index expired: number 5 by now
+        ("old", 7, {"new"}, True),  # numbers begin anew
+        ("old", 0, set(), True),  # deleted
+    ],
+)
+def test_a_stream_that_was_deleted_and_made_anew_is_noticed(
+    uuid: str, number: int, known: set[str], anew: bool
+) -> None:
+    """An index that grew old and went is no reason to ship everything again."""
+    registry = Registry(Path("x"), index_uuid=uuid, index_number=number)
+    current = 5 if "later" in known else 1 if known else 0
+    target = Target("s", "c", next(iter(known), ""), current, frozenset(known))
+    assert target.was_made_anew(registry) is anew

@@ -1,0 +1,237 @@
+"""`.env` is read only where nobody else can have written it, and no secret goes to an address that it names."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from contract.errors import SettingsError
+from oversight.config.env_file import values
+from oversight.config.misspelt_names import distance
+from oversight.config.settings import (
+    PARTS,
+    ElasticsearchSettings,
+    KibanaSettings,
+    OversightSettings,
+    Part,
+    load,
+    origin,
+    variable,
+)
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@pytest.fixture(autouse=True)
+def env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A `.env` in the working folder, and no setting in the environment."""
+    for name in list(os.environ):
+        if name.startswith(("OVERSIGHT_", "ELASTIC", "KIBANA_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / ".env"
+    file.write_text("ELASTICSEARCH_URL=http://127.0.0.1:9999\n", encoding="utf-8")
+    file.chmod(0o600)
+    return file
+
+
+@needs_root
+@pytest.mark.parametrize("through_a_link", [True, False])
+def test_a_file_of_somebody_else_is_refused_whatever_it_says(
+    env: Path, tmp_path: Path, *, through_a_link: bool
+) -> None:
+    if through_a_link:
+        env.rename(tmp_path / "real")
+        env.symlink_to("real")
+    os.chown(env, 12345, -1, follow_symlinks=False)
+    with pytest.raises(
+        SettingsError, match=rf"{env} belongs to 12345.*`chown {'-h ' if through_a_link else ''}{ME} {env}`"
+    ):
+        load(OversightSettings)
+    os.chown(env, 0, -1, follow_symlinks=False)
+    assert load(ElasticsearchSettings).url == "http://127.0.0.1:9999"
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o622, 0o666, 0o642])
+def test_a_file_that_everybody_may_write_is_refused(env: Path, mode: int) -> None:
+    env.chmod(mode)
+    with pytest.raises(SettingsError, match=rf"may be written by everybody.*`chmod go-w {env}`"):
+        load(ElasticsearchSettings)
+    env.chmod(mode & ~0o022)
+    assert load(ElasticsearchSettings).url == "http://127.0.0.1:9999"
+
+
+@needs_root
+def test_a_group_may_write_the_file_where_it_is_the_users_own(env: Path) -> None:
+    """Many systems give each user a group of the same name, and files of the mode 664."""
+    env.chmod(0o660)
+    own = pwd.getpwuid(0).pw_gid
+    os.chown(env, 0, own)
+    assert load(ElasticsearchSettings).url == "http://127.0.0.1:9999"
+    os.chown(env, 0, 1)  # `daemon`, or whatever a system has there
+    with pytest.raises(SettingsError, match=rf"may be written by the group \w+.*`chmod go-w {env}`"):
+        load(ElasticsearchSettings)
+    os.chown(env, 0, 54321)
+    with pytest.raises(SettingsError, match=r"may be written by the group 54321"):
+        load(ElasticsearchSettings)
+
+
+def test_a_folder_of_that_name_and_no_file_are_no_settings(env: Path) -> None:
+    env.unlink()
+    assert values() == {}
+    env.mkdir(mode=0o777)
+    assert values() == {}
+    assert load(ElasticsearchSettings).url == "http://127.0.0.1:9200"
+
+
+def test_the_file_fills_in_no_variable(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it could put a secret of the environment into an address."""
+    monkeypatch.setenv("SOME_TOKEN", "s3cret")
+    env.write_text(
+        "OVERSIGHT_SUPPRESS=/x/${SOME_TOKEN}\nELASTICSEARCH_USERNAME=u\nELASTICSEARCH_PASSWORD=a$b\n", "utf-8"
+    )
+    assert str(load(OversightSettings).suppress) == "/x/${SOME_TOKEN}"
+    password = load(ElasticsearchSettings).password
+    assert password is not None
+    assert password.get_secret_value() == "a$b"
+
+
+SECRETS = [(part, secret, place) for part in PARTS for secret in part.secrets for place in part.places]
+
+
+@pytest.mark.parametrize(("part", "secret", "place"), SECRETS)
+def test_a_secret_of_the_environment_never_goes_to_an_address_from_the_file(
+    env: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: type[Part], secret: str, place: str
+) -> None:
+    key, there = variable(part, secret), variable(part, place)
+    (tmp_path / "a.pem").write_text("x", encoding="utf-8")
+    (tmp_path / "key.env").write_text("ELASTICSEARCH_API_KEY=aWQ6c2VjcmV0\n", encoding="utf-8")
+    address = str(tmp_path / "a.pem") if place.endswith("certs") else "https://evil.example"
+    value = str(tmp_path / "key.env") if secret.endswith("file") else "aWQ6c2VjcmV0"
+    user = f"{part.model_config['env_prefix']}USERNAME" if secret == "password" else ""
+    if user:
+        monkeypatch.setenv(user, "u")
+
+    env.write_text(f"{there}={address}\n", encoding="utf-8")
+    monkeypatch.setenv(key, value)
+    with pytest.raises(SettingsError, match=f"{key} is in the environment and {there} in the file {env}.*set both"):
+        load(part)
+    if place.endswith("url"):
+        load(part, **{place: "https://right.example"})  # an option of the command line
+
+    monkeypatch.setenv(there, address)
+    load(part)
+    monkeypatch.delenv(there)
+    monkeypatch.delenv(key)
+    env.write_text(f"{there}={address}\n{key}={value}\n", encoding="utf-8")
+    load(part)
+    env.write_text(f"{key}={value}\n", encoding="utf-8")
+    monkeypatch.setenv(there, address)
+    load(part)
+
+
+def test_every_secret_that_is_sent_and_every_address_is_in_the_rule() -> None:
+    """A new setting of that kind has to be named there."""
+    rule = {variable(part, name) for part in PARTS for name in (*part.secrets, *part.places)}
+    names = {variable(part, name) for part in PARTS for name in part.model_fields}
+    received = {"OVERSIGHT_CONSOLE_TOKEN", "OVERSIGHT_CONSOLE_ALLOW_NO_TOKEN", "OVERSIGHT_SERVE_ALLOW_NO_TOKEN"}
+    for name in names - received:
+        if name.endswith(("_URL", "_CA_CERTS", "_TOKEN", "_PASSWORD", "_API_KEY", "_API_KEY_FILE")):
+            assert name in rule, name
+
+
+def test_the_origin_of_a_setting_is_known(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_TIMEOUT_S", "3")
+    assert [origin(ElasticsearchSettings, name) for name in ("timeout_s", "url", "ca_certs")] == [
+        "environment",
+        ".env",
+        "default",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ELASTICSEARCH_APIKEY", "ELASTICSEARCH_API_KEY"),
+        ("ELASTIC_API_KEY", "ELASTICSEARCH_API_KEY"),
+        ("ELASTIC_URL", "ELASTICSEARCH_URL"),
+        ("ELASTICSEARCH_USER", "ELASTICSEARCH_USERNAME"),
+        ("ELASTICSERACH_URL", "ELASTICSEARCH_URL"),
+        ("KIBANA_PASSWROD", "KIBANA_PASSWORD"),
+        ("KIBANA_URLS", "KIBANA_URL"),
+    ],
+)
+def test_a_name_near_to_a_setting_is_refused_in_our_file_and_warned_of_in_the_environment(
+    env: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, meant: str
+) -> None:
+    env.write_text("OVERSIGHT_NAMESPACE=lab\n", encoding="utf-8")
+    monkeypatch.setenv(name, "x")
+    monkeypatch.setattr("oversight.config.settings._warned", set())
+    load(KibanaSettings)
+    load(ElasticsearchSettings)
+    said = f"oversight: {name} in the environment is no setting of Oversight and is ignored; did you mean {meant}?\n"
+    assert capsys.readouterr().err == said, "once, however many parts are loaded"
+    monkeypatch.delenv(name)
+    if name.startswith(("ELASTICSEARCH_", "ELASTIC_", "KIBANA_")):
+        env.write_text(f"OVERSIGHT_NAMESPACE=lab\n{name}=x\n", encoding="utf-8")
+        with pytest.raises(SettingsError, match=rf"{name} in \.env is no setting of Oversight; did you mean {meant}\?"):
+            load(OversightSettings)
+
+
+def test_names_of_other_software_are_left_alone(
+    env: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = (
+        "ELASTIC_PASSWORD",
+        "ELASTIC_APM_SERVER_URL",
+        "ELASTIC_APM_SECRET_TOKEN",
+        "ELASTICSEARCH_HOSTS",
+        "ELASTIC_VERSION",
+        "ELASTICSEARCH_CLUSTER_NAME",
+        "ELASTICSEARCH_HEAP_SIZE",
+        "KIBANA_PORT",
+        "KIBANA_SYSTEM_PASSWORD",
+        "KIBANA_HOST",
+        "ELASTIC_CLOUD_ID",
+        "ELASTICSEARCH_PORT",
+        "ELASTICSEARCH_SSL_CERTIFICATEAUTHORITIES",
+    )
+    for name in others:
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setattr("oversight.config.settings._warned", set())
+    load(ElasticsearchSettings)
+    assert capsys.readouterr().err == ""
+    env.write_text("".join(f"{name}=x\n" for name in others), encoding="utf-8")
+    load(ElasticsearchSettings)  # a file of other software: no setting of ours is in it
+    env.write_text("ELASTICSEARCH_HOSTS=x\nELASTICSEARCH_URL=http://127.0.0.1:9200\n", encoding="utf-8")
+    with pytest.raises(
+        SettingsError, match=r"ELASTICSEARCH_HOSTS in \.env.*keep variables of other software in another file"
+    ):
+        load(ElasticsearchSettings)
+
+
+def test_the_file_of_docker_compose_is_taken(env: Path) -> None:
+    """`make env` writes it into the folder where people type commands, too."""
+    import subprocess
+
+    from tests.conftest import ROOT
+
+    env.write_text("OVERSIGHT_NAMESPACE=lab\nSTACK_VERSION=8.19.23\n", encoding="utf-8")
+    subprocess.run([ROOT / "docker" / "env.sh", env], check=True, capture_output=True)
+    assert load(OversightSettings).namespace == "lab"
+
+
+def test_a_swap_of_neighbours_is_one_letter() -> None:
+    assert [
+        distance(*pair) for pair in (("abc", "abc"), ("abc", "acb"), ("abc", "ab"), ("", "ab"), ("abcd", "badc"))
+    ] == [
+        0,
+        1,
+        1,
+        2,
+        2,
+    ]

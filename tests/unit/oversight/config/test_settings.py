@@ -1,0 +1,185 @@
+"""Wrong settings are refused before anything runs, with the variable, its value and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contract.errors import SettingsError
+from docs.generate.__main__ import PAGES, ROOT
+from oversight.commands.settings import MASK, rows_of
+from oversight.config.addresses import refuse_plain_http
+from oversight.config.settings import (
+    ElasticsearchSettings,
+    OversightSettings,
+    ServeSettings,
+    WatchSettings,
+    load,
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the person who runs the tests gets in."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("OVERSIGHT_", "ELASTICSEARCH_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_misspelt_variable_is_refused_and_the_nearest_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSIGHT_NAMESPCE", "lab")
+    with pytest.raises(SettingsError, match=r"OVERSIGHT_NAMESPCE is no setting.*did you mean OVERSIGHT_NAMESPACE"):
+        load(OversightSettings)
+
+
+def test_a_misspelt_variable_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OVERSIGHT_MODELL=x\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="OVERSIGHT_MODELL"):
+        load(OversightSettings)
+
+
+def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "OVERSIGHT_NAMESPACE=file\nELASTICSEARCH_URL=http://127.0.0.1:9999\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("OVERSIGHT_NAMESPACE", "environment")
+    assert load(OversightSettings).namespace == "environment"
+    assert load(ElasticsearchSettings).url == "http://127.0.0.1:9999"
+
+
+def test_an_option_of_the_command_line_wins_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSIGHT_SERVE_WORKERS", "2")
+    assert load(ServeSettings, workers=3).workers == 3
+    assert load(ServeSettings, workers=None).workers == 2
+
+
+@pytest.mark.parametrize("value", ["with-dash", "Upper", "", "a" * 101, "a b", "-"])
+def test_a_namespace_that_no_data_stream_takes_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="OVERSIGHT_NAMESPACE"):
+        load(OversightSettings, namespace=value)
+
+
+@pytest.mark.parametrize(("given", "held"), [("", None), ("  ", None), (" abc ", "abc")])
+def test_an_empty_token_is_no_token(monkeypatch: pytest.MonkeyPatch, given: str, held: str | None) -> None:
+    """Compose files set unused variables to nothing; an empty token must neither be asked for nor sent."""
+    monkeypatch.setenv("OVERSIGHT_ENRICH_TOKEN", given)
+    token = load(OversightSettings).enrich_token
+    assert (token.get_secret_value() if token else None) == held
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ("https://my-deploy.es.example", "https://my-deploy.es.example:443"),
+        ("http://my-deploy.es.example/", "http://my-deploy.es.example:80"),
+        (" http://127.0.0.1:9200/path/ ", "http://127.0.0.1:9200/path"),
+        ("http://[::1]:9200", "http://[::1]:9200"),
+    ],
+)
+def test_an_address_gets_its_port_and_loses_blanks(given: str, held: str) -> None:
+    assert load(ElasticsearchSettings, url=given).url == held
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "127.0.0.1:9200",
+        "ftp://h:1",
+        "http://",
+        "http://h:abc",
+        "http://h:99999",
+        "http://h:1?api_key=x1y2",
+        "http://h:1#x1y2",
+    ],
+)
+def test_what_is_no_address_is_refused_in_one_line(given: str) -> None:
+    with pytest.raises(SettingsError, match="ELASTICSEARCH_URL") as caught:
+        load(ElasticsearchSettings, url=given)
+    assert "x1y2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", " "])
+def test_a_line_end_after_a_key_is_dropped(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """Keys come from files, and files end in a line end; the client would print it in a traceback."""
+    monkeypatch.setenv("ELASTICSEARCH_API_KEY", f"c2VjcmV0{ending}")
+    key = load(ElasticsearchSettings).api_key
+    assert key is not None
+    assert key.get_secret_value() == "c2VjcmV0"
+
+
+@pytest.mark.parametrize("secret", ["a\nb", "ü", "a\x00b"])
+def test_a_secret_that_no_header_takes_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    with pytest.raises(SettingsError, match="OVERSIGHT_ENRICH_TOKEN") as caught:
+        load(OversightSettings, enrich_token=secret)
+    assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e30, 0.0, -1.0])
+def test_a_time_that_no_clock_holds_is_refused(value: float) -> None:
+    with pytest.raises(SettingsError, match="OVERSIGHT_WATCH_POLL_INTERVAL_S"):
+        load(WatchSettings, poll_interval_s=value)
+
+
+def test_an_env_file_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("OVERSIGHT_NAMESPACE=lab".encode("utf-16"))
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        load(OversightSettings)
+
+
+def test_half_of_the_credentials_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_PASSWORD", "changeme-1234")
+    with pytest.raises(
+        SettingsError, match="only one of ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD is set"
+    ) as caught:
+        load(ElasticsearchSettings)
+    assert "changeme-1234" not in str(caught.value)
+
+
+def test_a_password_in_the_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://elastic:changeme-1234@127.0.0.1:9200")
+    with pytest.raises(SettingsError, match="does not belong into an address") as caught:
+        load(ElasticsearchSettings)
+    assert "changeme-1234" not in str(caught.value)
+
+
+def test_a_setting_that_contradicts_another_names_both_numbers() -> None:
+    with pytest.raises(SettingsError, match=r"PIT_KEEP_ALIVE_S=10\.0 must be at least twice.*REQUEST_TIMEOUT_S=30\.0"):
+        load(WatchSettings, pit_keep_alive_s=10.0)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9200", "http://localhost:9200", "http://[::1]:9200", "https://far.example:9200"]
+)
+def test_a_secret_may_go_to_this_machine_or_over_tls(url: str) -> None:
+    refuse_plain_http(url, secret=True, allowed=False)
+
+
+def test_a_secret_over_plain_http_to_another_machine_needs_consent() -> None:
+    with pytest.raises(SettingsError, match="OVERSIGHT_ALLOW_PLAIN_HTTP"):
+        refuse_plain_http("http://far.example:9200", secret=True, allowed=False)
+    refuse_plain_http("http://far.example:9200", secret=True, allowed=True)
+    refuse_plain_http("http://far.example:9200", secret=False, allowed=False)
+
+
+@pytest.mark.parametrize("url", ["http://localhost.evil.example:9200", "http://127.evil.example:9200"])
+def test_a_name_that_only_begins_like_this_machine_is_another_machine(url: str) -> None:
+    with pytest.raises(SettingsError, match="another machine"):
+        refuse_plain_http(url, secret=True, allowed=False)
+
+
+def test_secrets_are_masked_when_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_API_KEY", "very-secret")
+    rows = {row["setting"]: row for row in rows_of(ElasticsearchSettings)}
+    assert rows["ELASTICSEARCH_API_KEY"]["value"] == MASK
+    assert rows["ELASTICSEARCH_API_KEY"]["from"] == "environment"
+    assert rows["ELASTICSEARCH_URL"]["from"] == "default"
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_generated_pages_agree_with_the_code(name: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == PAGES[name](), "run `make format`"

@@ -1,0 +1,72 @@
+"""Requests get smaller when they fail, larger when they work, and a single bad document does not slow the others down."""
+
+from __future__ import annotations
+
+from watcher.enrich.batch_size import GROW_AFTER, Pace
+
+
+def test_a_failing_size_is_halved_down_to_one() -> None:
+    pace = Pace(10)
+    sizes = []
+    for _ in range(5):
+        pace.failed(pace.size)
+        sizes.append(pace.size)
+    assert sizes == [5, 2, 1, 1, 1]
+    assert pace.cautious
+
+
+def test_a_size_that_works_for_a_while_is_doubled_up_to_the_page() -> None:
+    pace = Pace(100)
+    pace.failed(100)
+    for _ in range(GROW_AFTER):
+        assert pace.size == 50
+        pace.worked(50)
+    assert pace.size == 100
+    assert not pace.cautious
+
+
+def test_a_larger_size_that_fails_again_is_tried_later_each_time() -> None:
+    pace = Pace(100)
+    tries = []
+    pace.failed(100)
+    pace.failed(50)
+    for _ in range(3):
+        count = 0
+        while pace.size < 50:
+            pace.worked(pace.size)
+            count += 1
+        tries.append(count)
+        pace.failed(50)
+    assert tries == sorted(set(tries))
+
+
+def test_a_small_rest_of_a_page_says_nothing_of_the_size() -> None:
+    pace = Pace(100)
+    pace.failed(100)
+    for _ in range(10 * GROW_AFTER):
+        pace.worked(3)
+    assert pace.size == 50
+
+
+def test_a_single_document_that_fails_alone_leaves_the_size_of_its_neighbours() -> None:
+    """8 documents, the last one is bad: the halves before it worked."""
+    pace = Pace(8)
+    pace.new_page()
+    pace.failed(8)
+    pace.worked(4)
+    pace.failed(4)
+    pace.worked(2)
+    pace.failed(2)
+    pace.worked(1)
+    pace.failed(1)
+    pace.one_to_blame()
+    assert pace.size == 4
+
+
+def test_what_the_service_calls_too_many_is_tried_again_in_the_next_round() -> None:
+    pace = Pace(20)
+    pace.refused(20)
+    assert pace.size == 10
+    assert not pace.cautious
+    pace.new_round()
+    assert pace.size == 20

@@ -1,0 +1,116 @@
+"""The metrics of a watcher: their names are those of the page, their values those of its facts."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import socket
+import urllib.error
+import urllib.request
+from collections import Counter
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from contract.documents.heartbeats import FIELDS
+from contract.errors import EndpointUnavailableError
+from tests.conftest import ROOT
+from tests.waiting import WAIT_S
+from watcher.config import Outcome, Totals, WatchConfig
+from watcher.enrich.circuit_breaker import Breaker
+from watcher.monitor.blocked_indices import Blocked
+from watcher.monitor.facts import Backlog, Facts
+from watcher.monitor.metrics import serving
+from watcher.read.slices import Slice
+
+
+def some_facts() -> Facts:
+    totals, blocked = Totals(), Blocked(60.0)
+    totals.add([Outcome.ENRICHED] * 3 + [Outcome.FAILED, Outcome.CONFLICT], batches=2)
+    blocked.refused("full", "cluster_block_exception")
+    config = WatchConfig("logs-x", "http://127.0.0.1:1", part=Slice(1, 3))
+    facts = Facts(config, totals=totals, breaker=Breaker(), blocked=blocked)
+    facts.wrote(
+        Counter({Outcome.ENRICHED: 3, Outcome.FAILED: 1}),
+        delays_s=[0.2, 0.3, 4000.0],
+        refusals={"missing_feature": 1},
+        retries=2,
+    )
+    facts.backlog = Backlog(7, 1.5)
+    facts.works()
+    return facts
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_every_metric_is_on_the_page_and_no_other() -> None:
+    with serving("127.0.0.1:0", some_facts()) as url:
+        text = get(f"{url}/metrics")[1]
+    served = set(re.findall(r"^# TYPE (oversight_watcher\w*)", text, re.MULTILINE))
+    page = (ROOT / "docs" / "watching.md").read_text(encoding="utf-8")
+    assert served == set(re.findall(r"^\| `(oversight_watcher\w*)", page, re.MULTILINE))
+
+
+def test_the_values_are_those_of_the_facts() -> None:
+    with serving("127.0.0.1:0", some_facts()) as url:
+        text = get(f"{url}/metrics")[1]
+    found = {
+        (sample.name.removeprefix("oversight_watcher_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert found["documents_total", "enriched"] == 3
+    assert found["documents_total", "conflict"] == 1
+    assert found["batches_total",] == 2
+    assert found["retries_total", "elasticsearch"] == 2
+    assert found["failures_total", "missing_feature"] == 1
+    assert (found["pending_documents",], found["oldest_pending_seconds",]) == (7, 1.5)
+    assert (found["breaker_state", "closed"], found["breaker_state", "open"]) == (1, 0)
+    assert found["parked_indices",] == 1
+    below = [found["ingest_to_prediction_seconds_bucket", bound] for bound in ("0.1", "0.25", "0.5", "3600.0", "+Inf")]
+    assert below == [0, 1, 2, 2, 3]
+    assert found["ingest_to_prediction_seconds_count",] == 3
+
+
+def test_a_watcher_that_waits_is_alive_and_not_ready() -> None:
+    facts = some_facts()
+    with serving("127.0.0.1:0", facts) as url:
+        assert get(f"{url}/health/live")[0] == 200
+        assert get(f"{url}/health/ready") == (200, '{"ready":true,"state":"working"}')
+        facts.waits(EndpointUnavailableError("the enrich service is away"))
+        status, body = get(f"{url}/health/ready")
+        assert (status, json.loads(body)) == (503, {"ready": False, "state": "the enrich service is away"})
+        assert get(f"{url}/health/live")[0] == 200
+        assert get(f"{url}/else")[0] == 404
+
+
+def test_a_port_that_is_taken_is_said_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with serving(f"127.0.0.1:{port}", some_facts()) as url:
+            assert url is None
+    lines = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(lines) == 1
+    assert "OVERSIGHT_WATCH_METRICS_BIND" in lines[0]
+
+
+def test_a_heartbeat_holds_what_the_contract_names_and_nothing_else() -> None:
+    facts = some_facts()
+    facts.waits(EndpointUnavailableError("away"))
+
+    def paths(document: object, prefix: str = "") -> set[str]:
+        if not isinstance(document, dict):
+            return {prefix}
+        return {path for key, value in document.items() for path in paths(value, f"{prefix}.{key}" if prefix else key)}
+
+    written = paths(facts.document())
+    assert written <= {field.name for field in FIELDS}
+    assert {field.name for field in FIELDS} - written == {"oversight.model.id", "oversight.model.version"}

@@ -1,0 +1,98 @@
+"""A hit is fresh, stale, parked or looping, and never two of them."""
+
+from __future__ import annotations
+
+from watcher.read.poll import Hit
+from watcher.read.remembered import PARK_S, STALE_S, Memory
+
+
+def hit(seq_no: int, doc_id: str = "a", index: str = "i") -> Hit:
+    return Hit(index, doc_id, seq_no, 1, {})
+
+
+def kind(memory: Memory, one: Hit, now_s: float) -> str:
+    admitted = memory.admit([one], now_s)
+    (name,) = [name for name in ("fresh", "stale", "parked", "looping") if getattr(admitted, name)]
+    return name
+
+
+def test_an_unknown_document_is_fresh() -> None:
+    assert kind(Memory(), hit(3), 0.0) == "fresh"
+
+
+def test_what_the_search_does_not_show_yet_is_stale() -> None:
+    """Our write has number 9; the search still shows 3."""
+    memory = Memory()
+    memory.wrote([(hit(3), 9)], 0.0)
+    assert kind(memory, hit(3), 1.0) == "stale"
+    assert kind(memory, hit(3, index="another"), 1.0) == "fresh"
+
+
+def test_a_stale_hit_is_not_believed_for_ever() -> None:
+    """An index that was made anew counts from 0 again."""
+    memory = Memory()
+    memory.wrote([(hit(3), 9)], 0.0)
+    assert kind(memory, hit(3), STALE_S + 1) == "fresh"
+
+
+def test_what_another_writer_did_after_us_is_fresh() -> None:
+    memory = Memory()
+    memory.wrote([(hit(3), 9)], 0.0)
+    assert kind(memory, hit(12), 1.0) == "fresh"
+
+
+def test_a_lost_race_is_stale_until_the_search_shows_the_other_write() -> None:
+    memory = Memory()
+    memory.lost(hit(3), 0.0)
+    assert kind(memory, hit(3), 1.0) == "stale"
+    assert kind(memory, hit(4), 1.0) == "fresh"
+
+
+def test_a_search_that_was_refreshed_shows_nothing_stale() -> None:
+    memory = Memory()
+    memory.lost(hit(3), 0.0)
+    assert memory.admit([hit(3)], 1.0, stale_s=0.0).fresh == [hit(3)]
+
+
+def test_a_race_that_is_lost_twice_against_the_same_write_is_none() -> None:
+    """The engine shows a document and denies it when it is to be written."""
+    memory = Memory()
+    assert not memory.lost(hit(3), 0.0)
+    assert not memory.lost(hit(5), 1.0)
+    assert memory.lost(hit(5), 2.0)
+
+
+def test_our_own_write_that_is_still_pending_loops_once_and_is_parked_then() -> None:
+    memory = Memory()
+    memory.wrote([(hit(3), 9)], 0.0)
+    assert kind(memory, hit(9), 1.0) == "looping"
+    assert kind(memory, hit(9), 2.0) == "parked"
+
+
+def test_a_parked_document_is_tried_again_after_pauses_that_grow() -> None:
+    memory = Memory()
+    assert memory.park(hit(3), 0.0)
+    assert kind(memory, hit(3), PARK_S - 1) == "parked"
+    assert kind(memory, hit(3), PARK_S + 1) == "fresh"
+    assert not memory.park(hit(3), PARK_S + 1)  # known already: it is not reported again
+    assert kind(memory, hit(3), 2.5 * PARK_S) == "parked"
+    assert kind(memory, hit(3), 3.1 * PARK_S) == "fresh"
+
+
+def test_a_parked_document_that_changes_is_fresh_at_once() -> None:
+    memory = Memory()
+    memory.park(hit(3), 0.0)
+    assert kind(memory, hit(4), 1.0) == "fresh"
+
+
+def test_memory_is_bounded_and_forgets_the_oldest() -> None:
+    memory = Memory(written=10, parked=10)
+    for number in range(100):
+        memory.wrote([(hit(0, f"doc-{number}"), 5)], 0.0)
+        memory.park(hit(0, f"parked-{number}"), 0.0)
+    assert kind(memory, hit(0, "doc-0"), 1.0) == "fresh"
+    assert kind(memory, hit(0, "doc-99"), 1.0) == "stale"
+    assert all(kind(memory, hit(0, f"doc-{number}"), 1.0) == "stale" for number in range(90, 100))
+    assert sum(kind(memory, hit(0, f"doc-{number}"), 1.0) == "stale" for number in range(100)) <= 20
+    assert kind(memory, hit(0, "parked-0"), 1.0) == "fresh"
+    assert kind(memory, hit(0, "parked-99"), 1.0) == "parked"

@@ -1,0 +1,147 @@
+"""Rules of suppression: what a line says, and which alerts it keeps quiet."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.errors import SettingsError
+from watcher.enrich.responses import Prediction, Refusal, Result
+from watcher.read.poll import Hit
+from watcher.write.suppression import KEYS, SUPPRESS_FIELDS, Suppression, parse
+
+ALERT = Prediction(
+    {
+        "event.kind": "alert",
+        "oversight.prediction.label": "satan",
+        "oversight.prediction.family": "probe",
+        "rule.name": "satan",
+    }
+)
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def hit(**source: Any) -> Hit:
+    return Hit("index", "id", 1, 1, source)
+
+
+def suppressed_by(text: str, source: dict[str, Any], *, at: datetime = NOON, tmp_path: Path) -> str | None:
+    file = tmp_path / "rules"
+    file.write_text(text, encoding="utf-8")
+    (result,) = Suppression(file).apply([hit(**source)], [ALERT], now=at)
+    assert isinstance(result, Prediction)
+    name = result.fields.get("oversight.suppressed_by")
+    assert (
+        (result.fields["event.kind"] == "event")
+        == (name is not None)
+        == result.fields.get("oversight.suppressed", False)
+    )
+    assert {
+        key: value for key, value in result.fields.items() if not key.startswith(("event.kind", "oversight.supp"))
+    } == {key: value for key, value in ALERT.fields.items() if key != "event.kind"}, "the prediction is written in full"
+    return None if name is None else str(name)
+
+
+@pytest.mark.parametrize(
+    ("rule", "source", "fits"),
+    [
+        ("source.ip: 10.0.0.5", {"source": {"ip": "10.0.0.5"}}, True),
+        ("source.ip: 10.0.0.5", {"source.ip": "10.0.0.5"}, True),
+        ("source.ip: 10.0.0.5", {"source": {"ip": "10.0.0.50"}}, False),
+        ("source.ip: 10.0.0.5", {"source": {"ip": "::ffff:10.0.0.5"}}, True),
+        ("source.ip: 10.1.0.0/16, 10.9.9.9", {"source": {"ip": "10.1.200.3"}}, True),
+        ("source.ip: 10.1.0.0/16, 10.9.9.9", {"source": {"ip": ["1.2.3.4", "10.9.9.9"]}}, True),
+        ("source.ip: 10.1.0.0/16", {"source": {"ip": "no address"}}, False),
+        ("source.ip: 2001:db8::/32", {"source": {"ip": "2001:db8::7"}}, True),
+        ("source.ip: 10.0.0.5", {}, False),
+        ("source.ip: 10.0.0.5", {"source.ip": "10.0.0.5", "source": {"ip": "10.0.0.6"}}, False),
+        ("user.id: alice", {"user": {"id": "alice"}}, True),
+        ("user.id: alice, bob", {"user": {"id": "bob"}}, True),
+        ("user.id: alice", {"user": {"id": "Alice"}}, False),
+        ("user.id: alice; source.ip: 10.0.0.5", {"user": {"id": "alice"}, "source": {"ip": "10.0.0.6"}}, False),
+        ("user.id: alice; family: probe", {"user": {"id": "alice"}}, True),
+        ("user.id: alice; family: dos", {"user": {"id": "alice"}}, False),
+        ("user.id: alice; label: nmap, satan", {"user": {"id": "alice"}}, True),
+        ("user.id: alice; until: 2026-06-01", {"user": {"id": "alice"}}, True),
+        ("user.id: alice; until: 2026-05-31", {"user": {"id": "alice"}}, False),
+    ],
+)
+def test_a_rule_fits_where_all_its_conditions_do(rule: str, source: dict[str, Any], fits: bool, tmp_path: Path) -> None:
+    assert suppressed_by(rule, source, tmp_path=tmp_path) == (rule if fits else None)
+
+
+def test_the_first_rule_that_fits_gives_its_name(tmp_path: Path) -> None:
+    text = "# scanners\n\nuser.id: bob\nuser.id: alice; name: load test  # ticket 12\nuser.id: alice\n"
+    assert suppressed_by(text, {"user": {"id": "alice"}}, tmp_path=tmp_path) == "load test"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("source.adress: 10.0.0.5", "'source.adress' is not a condition; expected one of source.ip"),
+        ("source.ip: 10.0.0.300", "'10.0.0.300' is not an address or network"),
+        ("source.ip: 10.1.2.3/16", "has host bits set"),
+        ("source.ip 10.0.0.5", "is not a condition"),
+        ("source.ip:", "'source.ip' has no value"),
+        ("family: probe", "would suppress everybody's alerts"),
+        ("user.id: a; user.id: b", "'user.id' is there twice"),
+        ("user.id: a; until: tomorrow", "`until: tomorrow` is not a date; expected one such as 2026-12-31"),
+    ],
+)
+def test_a_line_that_is_no_rule_is_named(line: str, says: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        parse(f"user.id: fine\n{line}\n", "rules")
+    assert says in str(refused.value)
+    assert str(refused.value).startswith("rules, line 2: ")
+    assert "\n" not in str(refused.value)
+
+
+def test_only_alerts_are_touched(tmp_path: Path) -> None:
+    file = tmp_path / "rules"
+    file.write_text("user.id: alice\n", encoding="utf-8")
+    results: list[Result] = [Prediction({"event.kind": "event"}), Refusal("missing_feature", "it is missing", "x")]
+    alice = hit(user={"id": "alice"})
+    assert Suppression(file).apply([alice, alice], results) == results
+
+
+def test_without_a_file_nothing_is_fetched_or_changed() -> None:
+    none = Suppression(None)
+    assert none.fields == ()
+    assert none.apply([hit()], [ALERT]) == [ALERT]
+    assert set(SUPPRESS_FIELDS) < set(KEYS)
+
+
+def test_a_changed_file_counts_at_once_and_a_bad_one_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An editor's slip must not let all alerts of a scanner through, nor stop the watcher."""
+    file = tmp_path / "rules"
+    file.write_text("user.id: alice\n", encoding="utf-8")
+    rules = Suppression(file, look_s=0.0)
+    people = [hit(user={"id": name}) for name in ("alice", "bob")]
+
+    def quiet() -> list[bool]:
+        results = rules.apply(people, [ALERT, ALERT])
+        return [isinstance(result, Prediction) and result.fields["event.kind"] == "event" for result in results]
+
+    assert quiet() == [True, False]
+    file.write_text("user.id: alice, bob\n", encoding="utf-8")
+    assert quiet() == [True, True]
+    with caplog.at_level(logging.ERROR, "watcher.write.suppression"):
+        file.write_text("user.id: alice\nwhat is this\n", encoding="utf-8")
+        assert quiet() == [True, True]
+        assert quiet() == [True, True]
+        file.unlink()
+        assert quiet() == [True, True]
+    assert [record.getMessage().split("; ")[-1] for record in caplog.records] == [
+        "the previous rules stay active (1)"
+    ] * 2
+    file.write_text("user.id: bob\n", encoding="utf-8")
+    assert quiet() == [False, True]
+
+
+def test_a_file_that_is_not_there_is_an_error_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"OVERSIGHT_SUPPRESS=.*cannot be read"):
+        Suppression(tmp_path / "nothing")

@@ -1,0 +1,20 @@
+"""Which records have the very values of another: no model of these columns can tell the two apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.records import Records, as_items
+
+
+def has_twin(records: Records, others: Records, columns: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each record equals one of `others` in all these columns; shape (n_records,)."""
+    numbers, words = zip(records.pick(columns), others.pick(columns), strict=True)
+    codes = [np.unique(column, return_inverse=True)[1] for column in np.concatenate(words).T]
+    key = np.column_stack([np.concatenate(numbers), *(code.astype(np.float32) for code in codes)])
+    vector = np.unique(as_items(key), return_inverse=True)[1]
+    found: NDArray[np.bool_] = np.isin(vector[: len(records)], vector[len(records) :])
+    return found

@@ -1,0 +1,65 @@
+"""Which columns a shipped model reads: all of KDD's, or those that a real sensor can fill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contract.artifact.contract import ModelContract
+from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A choice of `oversight train --features`."""
+
+    option: str
+    model: str
+    """Name of the model that reads these columns, and of its folder."""
+    columns: tuple[str, ...]
+    false_positive_rate: float
+    """Share of normal validation vectors above the threshold of the novelty: the length of the watch list."""
+
+
+SETS: dict[str, FeatureSet] = {
+    found.option: found
+    for found in (FeatureSet("all", "kdd99-mlp", COLUMNS, 0.025), FeatureSet("flow", "kdd99-flow", FLOW, 0.01))
+}
+
+
+def of_model(name: str) -> FeatureSet:
+    """The choice that makes a model of this name."""
+    return next(found for found in SETS.values() if found.model == name)
+
+
+def option_of(columns: Iterable[str]) -> str | None:
+    """The choice that these columns are, in any order; None where they are none."""
+    wanted = set(columns)
+    return next((found.option for found in SETS.values() if set(found.columns) == wanted), None)
+
+
+def in_words(contract: ModelContract) -> list[str]:
+    """What the choice of columns means to who uses the model; items of the model card's list of limits."""
+    option = option_of(feature.name for feature in contract.features)
+    if option == "flow":
+        return [
+            f"It does without the {len(CONTENT)} content columns (`{CONTENT[0]}` to `{CONTENT[-1]}`, 10 to 22 "
+            "of a KDD file), which "
+            "few sensors can fill. What happens inside a connection (failed logins, a root shell, files that "
+            "are made) it cannot "
+            f"see: where these columns are there, `{SETS['all'].model}` knows more."
+        ]
+    if option == "all":
+        return [
+            f"It fails a document that lacks one of them. Where a sensor cannot fill the {len(CONTENT)} "
+            "content columns "
+            f"(`{CONTENT[0]}` to `{CONTENT[-1]}`), use `{SETS['flow'].model}`; zeros in their place make "
+            "normal traffic look like nothing it knows."
+        ]
+    return []
+
+
+def command_options(contract: ModelContract) -> str:
+    """What `oversight train` needs besides data and seed to make this model, with a blank before it."""
+    option = option_of(feature.name for feature in contract.features)
+    return "" if option in (None, "all") else f" --features {option}"

@@ -1,0 +1,55 @@
+"""What is left out of the training data, to choose by it instead of by a test file.
+
+    labels     5 groups of attack labels, and a fifth of the file's normal vectors each      an attack that nobody knows;
+                                                                                             normal traffic of another
+                                                                                             time
+    services   4 groups of services of a label                                               a known attack elsewhere
+
+Every attack label is left out once, and so is every normal vector: with group g goes the g-th fifth of the normal
+vectors in the order of the file, which is roughly that of time, as normal traffic of a later day is what drifts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.kdd99.columns import LABELS, NORMAL
+from training.data.records import Records
+
+LABEL_GROUPS, SERVICE_GROUPS = 5, 4
+Mask = NDArray[np.bool_]
+
+
+def labels_left_out(records: Records) -> list[Mask]:
+    """Every attack label in one of the groups; a family's labels are dealt over them."""
+    attacks = sorted((label.family, label.name) for label in LABELS if label.name != NORMAL)
+    order = [name for _, name in attacks]
+    return [np.isin(records.labels, order[group::LABEL_GROUPS]) for group in range(LABEL_GROUPS)]
+
+
+def times_left_out(records: Records) -> list[Mask]:
+    """The normal records in as many runs of the file's order as there are groups of labels."""
+    normal = records.labels == NORMAL
+    run = (np.cumsum(normal) - 1) * LABEL_GROUPS // max(int(normal.sum()), 1)
+    return [normal & (run == group) for group in range(LABEL_GROUPS)]
+
+
+def services_left_out(records: Records) -> list[Mask]:
+    """Services of an attack label, the commonest first, dealt over the groups; never all services of a label in one."""
+    service = records.categorical[:, records.categorical_columns.index("service")]
+    masks = [np.zeros(len(records), np.bool_) for _ in range(SERVICE_GROUPS)]
+    for label in (label.name for label in LABELS if label.name != NORMAL):
+        mine = records.labels == label
+        names, counts = np.unique(service[mine], return_counts=True)
+        order = names[np.argsort(-counts, kind="stable")]
+        for group, mask in enumerate(masks if len(order) > 1 else []):
+            mask |= mine & np.isin(service, order[group::SERVICE_GROUPS])
+    return masks
+
+
+def groups(records: Records) -> dict[str, Mask]:
+    """What each training of a selection goes without, by name."""
+    without = zip(labels_left_out(records), times_left_out(records), strict=True)
+    found = {f"labels-{group}": labels | times for group, (labels, times) in enumerate(without)}
+    return found | {f"services-{group}": mask for group, mask in enumerate(services_left_out(records))}

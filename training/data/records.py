@@ -1,0 +1,295 @@
+"""Read KDD Cup 99 into arrays, each distinct record once.
+
+    FILE (plain or gzip) ┐                    distinct lines          distinct records
+    scikit-learn's copy  ┴─▶ lines ─▶ dict ──────────────▶ parse ──▶ one row a (vector, label), with its count
+                                                                          └─▶ select: the same over fewer columns
+
+Seven rows in ten of KDD Cup 99 are repetitions, so each distinct line is parsed once and counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.errors import InputError, shorten
+from contract.kdd99.columns import CATEGORICAL, COLUMNS
+from contract.kdd99.labels import LABEL
+from training.data.file_header import DIFFICULTY, Head
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Records:
+    """Distinct labelled records; `counts` says how often each stood in the file."""
+
+    numeric: NDArray[np.float32]
+    """Shape (n_records, n_numeric), raw values, in the order of `numeric_columns`; 38 as read."""
+    categorical: NDArray[np.str_]
+    """Shape (n_records, n_categorical), in the order of `categorical_columns`; 3 as read."""
+    labels: NDArray[np.str_]
+    """Shape (n_records,), without the full stop."""
+    counts: NDArray[np.int64]
+    """Shape (n_records,)."""
+    columns: tuple[str, ...] = COLUMNS
+    """The columns that are there, in the order of the file."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def numeric_columns(self) -> tuple[str, ...]:
+        """Names of the columns of `numeric`."""
+        return tuple(column for column in self.columns if column not in CATEGORICAL)
+
+    @cached_property
+    def categorical_columns(self) -> tuple[str, ...]:
+        """Names of the columns of `categorical`."""
+        return tuple(column for column in self.columns if column in CATEGORICAL)
+
+    @cached_property
+    def n_rows(self) -> int:
+        """Rows of the file, repetitions included."""
+        return int(self.counts.sum())
+
+    def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> Records:
+        """The records of an index or mask, in its order."""
+        return Records(
+            self.numeric[index], self.categorical[index], self.labels[index], self.counts[index], self.columns
+        )
+
+    def pick(self, columns: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+        """The numbers and the words of some columns, each in the order in which they are named.
+
+        Raises:
+            InputError: names the columns that these records do not have.
+        """
+        absent = [column for column in columns if column not in self.columns]
+        if absent:
+            raise InputError(
+                f"the records have no column {', '.join(absent)}, only {len(self.columns)} others; read them "
+                "from a whole file"
+            )
+        numeric = [self.numeric_columns.index(column) for column in columns if column not in CATEGORICAL]
+        words = [self.categorical_columns.index(column) for column in columns if column in CATEGORICAL]
+        return self.numeric[:, numeric], self.categorical[:, words]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where records come from, so that another person can get the same."""
+
+    name: str
+    sha256: str
+
+
+def read(path: Path, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Source]:
+    """Read a labelled file: 41 columns and a label, comma-separated, plain or gzip, with or without a header line.
+
+    NSL-KDD's files are read too: a 43rd column (the difficulty) is passed over, and an ARFF file has its columns in its
+    head. With a header the columns may be in any order.
+
+    Args:
+        path: the file.
+        columns: those that count. The others may hold anything or nothing, and a file of these and the label alone is
+            read as well, unless it could be one of 41 columns that lost its label.
+    Raises:
+        InputError: the file cannot be read, or a line is no labelled KDD record (names line, column and value).
+    """
+    try:
+        with path.open("rb") as raw:
+            head = Head()
+            first_of_line = _distinct(_lines(raw, path, head))
+            records = _parse(first_of_line, path.name, columns, head.names)
+            raw.seek(0)
+            digest = hashlib.file_digest(raw, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path} ({error.strerror or error}); name a KDD Cup 99 file with --data"
+        ) from None
+    return records, Source(name=path.name, sha256=digest)
+
+
+def fetch(data_home: Path | None = None, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Source]:
+    """These columns of the 10 % training set through scikit-learn, which keeps what it downloads in its own cache.
+
+    Raises:
+        InputError: there is no network and nothing in the cache.
+    """
+    from sklearn.datasets import fetch_kddcup99
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that it tries again; our error says all there is to say
+            bunch = fetch_kddcup99(percent10=True, data_home=data_home, n_retries=1, delay=0.2)
+    except OSError as error:
+        raise InputError(
+            f"KDD Cup 99 cannot be downloaded ({error}); name a file that is here already with --data FILE"
+        ) from None
+    name = "fetch_kddcup99(percent10=True)"
+    lines = [b",".join([*map(_as_bytes, row), label]) for row, label in zip(bunch.data, bunch.target, strict=True)]
+    digest = hashlib.sha256(b"\n".join(lines)).hexdigest()
+    return _parse(_distinct(enumerate(lines, 1)), name, columns), Source(name=name, sha256=digest)
+
+
+def _as_bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _lines(raw: IO[bytes], path: Path, head: Head) -> Iterator[tuple[int, bytes]]:
+    """Number and content of every row; empty lines and what belongs to the head are left out."""
+    packed = raw.read(2) == GZIP_MAGIC
+    raw.seek(0)
+    stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+    try:
+        for number, line in enumerate(stream, 1):
+            text = line.strip()
+            if text and not head.takes(text):
+                yield number, text
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is a damaged gzip file ({error}); copy or download it again") from None
+
+
+def _distinct(lines: Iterable[tuple[int, bytes]]) -> dict[bytes, tuple[int, int]]:
+    """Each distinct line with the number of its first occurrence and how often it occurs."""
+    found: dict[bytes, tuple[int, int]] = {}
+    for number, line in lines:
+        first, count = found.get(line, (number, 0))
+        found[line] = (first, count + 1)
+    return found
+
+
+def _parse(
+    lines: dict[bytes, tuple[int, int]], name: str, columns: tuple[str, ...], named: tuple[str, ...] = ()
+) -> Records:
+    if not lines:
+        raise InputError(f"{name} has no rows; expected KDD Cup 99 records, 41 columns and a label a line")
+    numbers = [number for number, _ in lines.values()]
+    rows = [line.split(b",") for line in lines]
+    layout = _named(rows, numbers, name, columns, named) if named else _layout(rows, numbers, name, columns)
+    values = dict(zip(layout, zip(*rows, strict=True), strict=True))
+    numeric = [_floats(values[column], column, numbers, name) for column in columns if column not in CATEGORICAL]
+    words = [_words(values[column], column, numbers, name) for column in columns if column in CATEGORICAL]
+    labels = np.char.rstrip(_words(values[LABEL], LABEL, numbers, name), ".")
+    counts = np.array([count for _, count in lines.values()], np.int64)
+    return _merge(Records(np.stack(numeric, axis=1), np.stack(words, axis=1), labels, counts, columns))
+
+
+def _named(
+    rows: list[list[bytes]], numbers: list[int], name: str, columns: tuple[str, ...], named: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The columns as the file's head names them; each that counts must be there, once."""
+    wanted = (*columns, LABEL)
+    wrong = [column for column in wanted if named.count(column) != 1]
+    if wrong:
+        how = "twice" if wrong[0] in named else "not at all"
+        raise InputError(
+            f"{name}: its header names the column {wrong[0]!r} {how}, expected each column once; correct the file"
+        )
+    for number, row in zip(numbers, rows, strict=True):
+        if len(row) != len(named):
+            raise InputError(
+                f"{name}, line {number}: {len(row)} columns, expected {len(named)} as in its header; correct the file"
+            )
+    return named
+
+
+def _layout(rows: list[list[bytes]], numbers: list[int], name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of the lines of a file without a header: all, or the chosen ones alone; the first line decides."""
+    short = [(*columns, LABEL)] if len(columns) + 1 < len(COLUMNS) else []
+    layouts = [(*COLUMNS, LABEL), *short, (*COLUMNS, LABEL, DIFFICULTY)]
+    fitting = [layout for layout in layouts if len(layout) == len(rows[0])]
+    expected = " or ".join(_counted(layout) for layout in fitting or layouts)
+    for number, row in zip(numbers, rows, strict=True):
+        if not fitting or len(row) != len(rows[0]):
+            raise InputError(f"{name}, line {number}: {len(row)} columns, expected {expected}; correct the file")
+    return fitting[0]
+
+
+def _counted(layout: tuple[str, ...]) -> str:
+    """How many columns a layout has, and which."""
+    if layout[-1] == DIFFICULTY:
+        return f"{len(layout)} (NSL-KDD, with the difficulty)"
+    return f"{len(layout)} ({len(layout) - 1} features and the label)"
+
+
+def _floats(values: tuple[bytes, ...], column: str, numbers: list[int], name: str) -> NDArray[np.float32]:
+    """One column as float32 (cast from float64); only finite numbers in plain digits pass."""
+    try:
+        if b"_" not in b",".join(values):  # Python takes 1_000 for a number, no other reader of CSV does
+            with np.errstate(over="ignore"):
+                column_values = np.array(values).astype(np.float64).astype(np.float32)
+            if np.isfinite(column_values).all():
+                return column_values + np.float32(0)  # -0.0 and 0.0 are one value
+    except ValueError:
+        pass
+    for number, value in zip(numbers, values, strict=True):
+        if not _is_number(value):
+            raise InputError(
+                f"{name}, line {number}, column {column!r}: {shorten(_shown(value))}, expected a finite "
+                "number; correct the file"
+            )
+    raise AssertionError(f"column {column!r} was refused and all its values are numbers")
+
+
+def _is_number(value: bytes) -> bool:
+    try:
+        with np.errstate(over="ignore"):
+            return b"_" not in value and bool(np.isfinite(np.float32(float(value))))
+    except (ValueError, OverflowError):
+        return False
+
+
+def _words(values: tuple[bytes, ...], column: str, numbers: list[int], name: str) -> NDArray[np.str_]:
+    values = tuple(value.strip(b" '\"") for value in values)
+    for number, value in zip(numbers, values, strict=True):
+        if not value or not value.isascii():
+            raise InputError(
+                f"{name}, line {number}, column {column!r}: {shorten(_shown(value))}, expected a word of "
+                "plain letters; "
+                f"correct the file"
+            )
+    return np.array(values).astype(np.str_)
+
+
+def _shown(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
+
+
+def select(records: Records, columns: tuple[str, ...]) -> Records:
+    """The records over these columns only: those that differ elsewhere alone become one, with their counts added.
+
+    Raises:
+        InputError: a column is not there.
+    """
+    numeric, words = records.pick(columns)
+    return _merge(Records(numeric, words, records.labels, records.counts, columns))
+
+
+def _merge(records: Records) -> Records:
+    """One record a (vector, label): lines that spell one vector in two ways (`0`, `0.00`) become one; order kept."""
+    codes = [np.unique(column, return_inverse=True)[1] for column in (*records.categorical.T, records.labels)]
+    key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])
+    _, first, group = np.unique(as_items(key), return_index=True, return_inverse=True)
+    counts = np.bincount(group, weights=records.counts).astype(np.int64)
+    order = np.argsort(first)
+    merged = records.take(first[order])
+    return dataclasses.replace(merged, counts=counts[order])
+
+
+def as_items(matrix: NDArray[np.float32]) -> NDArray[np.void]:
+    """Each row of a matrix as one value that can be compared, shape (n_rows,)."""
+    rows = np.ascontiguousarray(matrix)
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()

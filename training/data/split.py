@@ -1,0 +1,126 @@
+"""Split distinct vectors into training, validation and held-out parts.
+
+    records ─▶ one label a vector ─▶ class by class: 80 % to learn from ─┬─▶ 90 % training
+                                                  └─▶ 20 % held out       └─▶ 10 % validation (stop, temperature, threshold)
+
+A random split by rows would put a twin of three in four held-out rows into training; here a vector is in one part only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.errors import InputError
+from contract.kdd99.columns import LABELS, NORMAL
+from training.data.records import Records, as_items
+
+HELD_OUT, VALIDATION = 0.2, 0.1
+FEW = 10
+"""A class with fewer vectors left after the hold-out gives none to validation: training needs them more."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Three parts without a common vector."""
+
+    training: Records
+    validation: Records
+    held_out: Records
+    n_contradictory: int
+    """Vectors that stood in the file under more than one label."""
+
+
+def split(records: Records, seed: int) -> Parts:
+    """Split by distinct vector, stratified by label; the same records and seed give the same parts.
+
+    A class of two vectors or more has at least one in training and one held out; a single vector is for training.
+    """
+    single, n_contradictory = one_label_a_vector(records)
+    rng = np.random.default_rng(seed)
+    sides = []
+    for label in np.unique(single.labels):
+        members = rng.permutation(np.flatnonzero(single.labels == label))
+        n_held_out = max(round(len(members) * HELD_OUT), 1) if len(members) > 1 else 0
+        sides.append((members[n_held_out:], members[:n_held_out]))
+    return _parts(single, sides, n_contradictory)
+
+
+def fold(records: Records, index: int, n_folds: int, seed: int) -> Parts:
+    """Fold `index` of `n_folds`: over all of them each distinct vector is held out once; stratified by label.
+
+    A class with fewer vectors than folds is held out in as many folds as it has vectors.
+
+    Raises:
+        InputError: names a class of a single vector, which cannot be learnt from and held out at once.
+    """
+    single, n_contradictory = one_label_a_vector(records)
+    rng = np.random.default_rng(seed)
+    sides, dealt = [], 0
+    for label, n_members in zip(*np.unique(single.labels, return_counts=True), strict=True):
+        if n_members < 2:
+            raise InputError(
+                f"label {str(label)!r} has {n_members} distinct vector, expected 2 at least for folds; add "
+                "rows of it or "
+                f"take it out"
+            )
+        members = rng.permutation(np.flatnonzero(single.labels == label))
+        place = (np.arange(len(members)) + dealt) % n_folds  # small classes begin where the one before ended
+        dealt += len(members)
+        sides.append((members[place != index], members[place == index]))
+    return _parts(single, sides, n_contradictory)
+
+
+def _parts(single: Records, sides: list[tuple[NDArray[np.int64], NDArray[np.int64]]], n_contradictory: int) -> Parts:
+    """Parts of what each class gives to learn from, in random order, and to be held out."""
+    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
+    for rest, held_out in sides:
+        n_validation = round(len(rest) * VALIDATION) if len(rest) >= FEW else 0
+        validation, training = np.split(rest, [n_validation])
+        for part, index in zip(parts, (training, validation, held_out), strict=True):
+            part.append(index)
+    chosen = [single.take(np.sort(np.concatenate(part))) for part in parts]
+    return Parts(chosen[0], chosen[1], chosen[2], n_contradictory)
+
+
+def check_labels(parts: Parts) -> None:
+    """Whether a model of the 23 labels can be trained on these parts.
+
+    Raises:
+        InputError: a label is none of them, or there are too few normal vectors to measure the novelty of.
+    """
+    names = {label.name for label in LABELS}
+    labels = np.concatenate([part.labels for part in (parts.training, parts.validation, parts.held_out)])
+    foreign = sorted(set(labels.tolist()) - names)
+    if foreign:
+        raise InputError(
+            f"the data has {len(foreign)} labels that are not in the training set of KDD Cup 99 "
+            f"({', '.join(foreign[:5])}); "
+            f"train on kddcup.data or kddcup.data_10_percent"
+        )
+    if not (parts.validation.labels == NORMAL).any():
+        raise InputError(
+            f"the data has {(labels == NORMAL).sum()} distinct normal vectors, too few to measure what is "
+            "usual; expected "
+            f"some hundred at least"
+        )
+
+
+def one_label_a_vector(records: Records) -> tuple[Records, int]:
+    """Of a vector with two labels the one with more rows stays, with all the rows; of equals the first in the file.
+
+    Returns:
+        the records, each vector once, and how many vectors were contradictory.
+    """
+    codes = [np.unique(column, return_inverse=True)[1] for column in records.categorical.T]
+    key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])
+    _, vector = np.unique(as_items(key), return_inverse=True)
+    best = np.lexsort((np.arange(len(records)), -records.counts, vector))
+    keep = best[np.concatenate([[True], vector[best][1:] != vector[best][:-1]])]
+    rows = np.bincount(vector, weights=records.counts).astype(np.int64)
+    single = records.take(np.sort(keep))
+    n_contradictory = int((np.bincount(vector) > 1).sum())
+    return dataclasses.replace(single, counts=rows[vector[np.sort(keep)]]), n_contradictory

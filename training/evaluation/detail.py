@@ -1,0 +1,127 @@
+"""The figures behind the figures: class by class, on distinct rows, of labels that no training saw, and over
+thresholds.
+
+                            ┌─▶ by label, by family, reliability, area under the ROC curve
+records, answers, contract ─┼─▶ the same with each distinct row counted once
+                            └─▶ unseen labels: of the rows that equal no normal row, how many are flagged
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact.contract import ModelContract
+from contract.artifact.verdict import Verdicts
+from contract.kdd99.columns import FAMILIES, NORMAL
+from training.data.duplicates import has_twin
+from training.data.records import Records
+from training.evaluation import score
+from training.evaluation.evaluate import Predictions, evaluate, judge, plain
+from training.evaluation.tally import Tally, by_class, reliability_bins, tally
+
+FALSE_POSITIVE_RATES = tuple(np.geomspace(1e-4, 1.0, 41).tolist())
+"""Where a ROC curve is read off, so that those of several trainings can be averaged."""
+NOVELTY_BINS = 40
+
+
+def detail(
+    records: Records, predictions: Predictions, contract: ModelContract, twins: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """What `oversight evaluate --json` adds to the fixed figures, as JSON values.
+
+    Args:
+        records: scored; over the columns that the model reads, so that equal rows are one record.
+        predictions: the model's, of these records.
+        contract: the model's.
+        twins: shape (n_records,), which records equal a normal row (`twins_of_normal`).
+    """
+    counts = tally(records, predictions.probabilities, judge(predictions, contract), contract)
+    once = dataclasses.replace(records, counts=np.ones(len(records), np.int64))
+    distinct = tally(once, predictions.probabilities, judge(predictions, contract), contract)
+    found = {
+        **tables(counts, contract),
+        "auc": {name: score.area_under(curve) for name, curve in curves(records, predictions, contract).items()},
+        **separable(records, judge(predictions, contract), contract, twins),
+        "distinct": {**evaluate(once, predictions, contract), **tables(distinct, contract)},
+    }
+    result: dict[str, Any] = plain(found)
+    return result
+
+
+def tables(counts: Tally, contract: ModelContract) -> dict[str, Any]:
+    """Class by class figures and reliability of a tally."""
+    return {
+        "by_label": by_class(counts.labels, [label.name for label in contract.labels]),
+        "by_family": by_class(counts.families, FAMILIES),
+        "reliability": reliability_bins(counts),
+    }
+
+
+def twins_of_normal(records: Records, training: Records | None = None) -> NDArray[np.bool_]:
+    """Which records equal a normal row of the same records, or of `training`, in all columns; shape (n_records,)."""
+    found = has_twin(records, records.take(records.labels == NORMAL), records.columns)
+    if training is not None:
+        found |= has_twin(records, training.take(training.labels == NORMAL), records.columns)
+    return found
+
+
+def separable(
+    records: Records, verdicts: Verdicts, contract: ModelContract, twins: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Of the labels that the model never saw: rows that can be told from normal ones at all, and how many are flagged.
+
+    `macro_flagged` is the mean over labels of the share flagged of the label's separable rows; a label without any
+    is left out.
+    """
+    seen = [label.name for label in contract.labels]
+    rows: dict[str, int] = {}
+    flagged: dict[str, int] = {}
+    for label in sorted(set(records.labels.tolist()).difference(seen)):
+        mine = (records.labels == label) & ~twins
+        rows[label] = int(records.counts[mine].sum())
+        flagged[label] = int(records.counts[mine & verdicts.flagged].sum())
+    shares = [flagged[label] / rows[label] for label in rows if rows[label]]
+    total = sum(rows.values())
+    return {
+        "unseen_separable": {label: {"rows": rows[label], "flagged": flagged[label]} for label in rows},
+        "separable_rows": total,
+        "separable_flagged": sum(flagged.values()) / total if total else None,
+        "macro_flagged": sum(shares) / len(shares) if shares else None,
+    }
+
+
+def curves(
+    records: Records, predictions: Predictions, contract: ModelContract
+) -> dict[str, tuple[score.Curve, score.Curve]]:
+    """ROC curves of normal rows against attack rows, for each score that orders them.
+
+    `either` is what the risk score weighs: the probability p of an attack, and of what is left the novelty n,
+    p + (1 - p) n.
+    """
+    p, n = judge(predictions, contract).attack_probability, predictions.novelty.astype(np.float64)
+    scores = {"attack_probability": p, "either": p + (1 - p) * n}
+    return {name: score.roc(values, records.labels != NORMAL, records.counts) for name, values in scores.items()}
+
+
+def read_off(curve: tuple[score.Curve, score.Curve]) -> list[float]:
+    """True positive rate of a ROC curve at each of `FALSE_POSITIVE_RATES`: the best that raises no more false alarms."""
+    place = np.searchsorted(curve[0], FALSE_POSITIVE_RATES, side="right") - 1
+    return [round(float(rate), 6) for rate in curve[1][place]]
+
+
+def novelty_histogram(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, list[int]]:
+    """Rows in each of `NOVELTY_BINS` equal bins of novelty: normal ones, attacks of known labels, attacks of unseen
+    ones.
+    """
+    known = np.isin(records.labels, [label.name for label in contract.labels])
+    normal = records.labels == NORMAL
+    place = np.minimum((predictions.novelty * NOVELTY_BINS).astype(np.int64), NOVELTY_BINS - 1)
+    kinds = {"normal": normal, "known": known & ~normal, "unseen": ~known}
+    return {
+        kind: np.bincount(place[rows], weights=records.counts[rows], minlength=NOVELTY_BINS).astype(int).tolist()
+        for kind, rows in kinds.items()
+    }

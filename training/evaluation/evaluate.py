@@ -1,0 +1,179 @@
+"""Score an artifact on labelled KDD Cup 99 records: ONNX Runtime and NumPy, neither TensorFlow nor scikit-learn.
+
+records ─▶ artifact ─▶ probabilities, novelty ─▶ verdicts ─┬─▶ labels that the model knows: 23-class figures
+                                                           ├─▶ all labels: family figures, cost, alerts
+                                                           └─▶ labels that it never saw: what it called them
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from contract.artifact.contract import (
+    CATEGORICAL_INPUT,
+    NOVELTY_OUTPUT,
+    NUMERIC_INPUT,
+    PROBABILITIES_OUTPUT,
+    ModelContract,
+)
+from contract.artifact.file import read_file
+from contract.artifact.verdict import VerdictRule, Verdicts
+from contract.errors import ArtifactError
+from contract.kdd99.columns import CATEGORICAL, FAMILIES, NUMERIC
+from contract.onnx.session import closed, refusal
+from training.data.records import Records
+from training.evaluation.tally import by_class, figures, tally
+
+BATCH = 8_192
+NOT_A_GRAPH = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+    UnicodeDecodeError,
+)
+"""What ONNX Runtime raises for a damaged file; these have no base class of their own."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of records."""
+
+    probabilities: NDArray[np.float32]
+    """Shape (n_records, n_labels)."""
+    novelty: NDArray[np.float32]
+    """Shape (n_records,); 0 where the model measures none."""
+
+
+def open_artifact(path: Path) -> tuple[onnxruntime.InferenceSession, ModelContract]:
+    """A session over an artifact, and its contract.
+
+    Raises:
+        ArtifactError: the file is no artifact, or its model does not read KDD Cup 99.
+    """
+    model = read_file(path)
+    options = closed(onnxruntime.SessionOptions())
+    options.log_severity_level = 4  # what it has to say comes as an exception
+    try:
+        session = onnxruntime.InferenceSession(
+            model.data, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
+    except NOT_A_GRAPH as error:
+        raise ArtifactError(f"{path}: {refusal(error, onnxruntime.__version__)}") from None
+    contract = model.contract
+    columns = {feature.name for feature in contract.features}
+    foreign = sorted(columns.difference(NUMERIC, CATEGORICAL))
+    if foreign:
+        raise ArtifactError(
+            f"{path} reads {', '.join(foreign[:3])}, which KDD Cup 99 has not; only a model of KDD columns "
+            "can be scored here"
+        )
+    strange = sorted(set(contract.families) - set(FAMILIES))
+    if strange:
+        raise ArtifactError(
+            f"{path} has the families {', '.join(strange[:3])}, which KDD Cup 99 has not; only "
+            f"{', '.join(FAMILIES)} can be scored here"
+        )
+    return session, contract
+
+
+def predict(session: onnxruntime.InferenceSession, contract: ModelContract, records: Records) -> Predictions:
+    """Run records through the graph, `BATCH` at a time; columns that the model does not read are left out.
+
+    Raises:
+        InputError: the records lack a column that the model reads.
+    """
+    numeric, categorical = records.pick([feature.name for feature in contract.features])
+    words = categorical.astype(object)
+    inputs = {item.name for item in session.get_inputs()}
+    outputs = [item.name for item in session.get_outputs()]
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in outputs}
+    for start in range(0, len(records), BATCH):
+        rows = slice(start, start + BATCH)
+        feed = {
+            name: value
+            for name, value in ((NUMERIC_INPUT, numeric[rows]), (CATEGORICAL_INPUT, words[rows]))
+            if name in inputs
+        }
+        for name, values in zip(outputs, session.run(outputs, feed), strict=True):
+            found[name].append(values)
+    joined = {name: np.concatenate(values) for name, values in found.items()}
+    return Predictions(joined[PROBABILITIES_OUTPUT], joined.get(NOVELTY_OUTPUT, np.zeros(len(records), np.float32)))
+
+
+def judge(predictions: Predictions, contract: ModelContract) -> Verdicts:
+    """Verdicts of the predictions, by the rule of the endpoint."""
+    return VerdictRule(contract)(predictions.probabilities, predictions.novelty)
+
+
+def evaluate(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, Any]:
+    """The figures of `oversight evaluate`, as JSON values; a figure without rows to measure it on is None.
+
+    Family, cost and flags are those of the verdict that a document gets; `kdd_cost_closest` is that of the closest
+    label.
+
+    Raises:
+        InputError: a label belongs to no known family.
+    """
+    verdicts = judge(predictions, contract)
+    found = figures(tally(records, predictions.probabilities, verdicts, contract))
+    extra = {name: found.pop(name) for name in ("kdd_cost_closest", "attack_alert_rate", "attack_flag_rate")}
+    result: dict[str, Any] = plain(
+        {"rows": records.n_rows, **found, "unseen": unseen(records, verdicts, contract), **extra}
+    )
+    return result
+
+
+def by_label(records: Records, predictions: Predictions, contract: ModelContract) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and number of records (not rows) of each label of the model, as JSON values."""
+    once = dataclasses.replace(records, counts=np.ones(len(records), np.int64))
+    matrix = tally(once, predictions.probabilities, judge(predictions, contract), contract).labels
+    return [
+        plain(
+            {
+                "label": row["name"],
+                **{key: row[key] for key in ("precision", "recall", "f1")},
+                "records": row["support"],
+            }
+        )
+        for row in by_class(matrix, [label.name for label in contract.labels])
+    ]
+
+
+def unseen(records: Records, verdicts: Verdicts, contract: ModelContract) -> dict[str, dict[str, Any]]:
+    """Of each label that the model never saw: its rows, what they were called by closest label, alerts and flagged."""
+    names = [label.name for label in contract.labels]
+    found: dict[str, dict[str, Any]] = {}
+    for label in sorted(set(records.labels.tolist()).difference(names)):
+        mine = records.labels == label
+        counts = records.counts[mine]
+        called = np.bincount(verdicts.closest[mine], weights=counts, minlength=len(names)).astype(int)
+        order = [index for index in np.argsort(-called, kind="stable") if called[index]]
+        found[label] = {
+            "rows": int(counts.sum()),
+            "called": {names[index]: int(called[index]) for index in order},
+            "flagged": int(counts[verdicts.flagged[mine]].sum()),
+            "alerts": int(counts[verdicts.attack[mine]].sum()),
+        }
+    return found
+
+
+def plain(values: Any) -> Any:
+    """The same with None in place of NaN, which JSON has not."""
+    if isinstance(values, Mapping):
+        return {key: plain(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [plain(value) for value in values]
+    return None if isinstance(values, float) and math.isnan(values) else values

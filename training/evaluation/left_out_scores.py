@@ -1,0 +1,92 @@
+"""One training of a selection: everything is learnt without a group of records, then measured on them.
+
+    records ─┬─▶ the rest ─▶ split ─▶ classifier, autoencoder, detectors, opinions ─┐
+             └─▶ left out ───────────────────────────────────────────────────────────┴─▶ scores of each record, one .npz
+
+Scores are kept and not figures: what to make of them is chosen afterwards (`training.fit.choose`), and chosen again in
+seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from contract.kdd99.columns import LABELS, NORMAL
+from training.data.duplicates import has_twin
+from training.data.encoding import codes, measure
+from training.data.left_out import Mask
+from training.data.records import Records
+from training.data.split import split
+from training.fit.loop import Loop, Progress
+from training.fit.model import Networks, build
+from training.fit.second_opinion import among_attacks
+from training.fit.train import Fit, Recipe, tensors_of
+
+NAMES = [label.name for label in LABELS]
+Scores = dict[str, NDArray[Any]]
+"""By name: `usual_...` of normal validation vectors, `held_out_...` of normal held-out ones, `left_...` of what was
+left out.
+"""
+
+
+def scores(
+    records: Records, mask: Mask, seed: int, recipe: Recipe, epochs: tuple[int, ...], progress: Progress
+) -> Scores:
+    """Train without the records of the mask and score them.
+
+    Args:
+        records: each distinct vector once (`training.data.split.one_label_a_vector`).
+        mask: shape (n_records,), what is left out.
+        seed: of split and weights.
+        recipe: of the trainings.
+        epochs: most epochs of the detectors, one each.
+        progress: told of each epoch.
+    """
+    left, parts = records.take(mask), split(records.take(~mask), seed)
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    encoding = measure(parts.training)
+    networks = build(encoding)
+    rng = np.random.default_rng(seed)
+    loop = Loop(recipe.epochs, recipe.patience, recipe.batch_size, recipe.learning_rate, rng, progress)
+    fit = Fit(recipe, networks, loop)
+    training, validation = (tensors_of(part, encoding) for part in (parts.training, parts.validation))
+    fit.classifier(training, validation)
+    fit.autoencoder(*(networks.encoder(list(tensors[:2])) for tensors in (training, validation)))
+    detectors = {}
+    for most in epochs:
+        networks = dataclasses.replace(networks, detector=build(encoding).detector)
+        Fit(dataclasses.replace(recipe, detector_epochs=most), networks, loop).detector(training, validation)
+        detectors[most] = networks.detector
+    teachers = fit.attacks(training)
+    found: Scores = {}
+    for name, part in (("usual", _normal(parts.validation)), ("held_out", _normal(parts.held_out)), ("left", left)):
+        encoded = networks.encoder([part.numeric, codes(part.categorical, encoding.vocabularies)])
+        found |= {f"{name}_{key}": values for key, values in _novelty(networks, detectors, encoded).items()}
+    found["left_labels"] = left.labels
+    found["left_twins"] = has_twin(left, _normal(records), records.columns) & (left.labels != NORMAL)
+    networks_of = {
+        "classifier": networks.classifier,
+        **{f"teacher_{w:g}": t for w, t in zip(recipe.attack_weights, teachers, strict=True)},
+    }
+    for name, network in {**networks_of, "student": networks.attacks}.items():
+        found[f"left_opinion_{name}"] = among_attacks(network, encoded).astype(np.float16)
+    return found
+
+
+def _normal(records: Records) -> Records:
+    return records.take(records.labels == NORMAL)
+
+
+def _novelty(networks: Networks, detectors: dict[int, keras.Model], encoded: tf.Tensor) -> Scores:
+    """Reconstruction error, each detector's logit, and whether the closest label is an attack; shape (n_records,) each."""
+    error = tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)), axis=1).numpy()
+    attack = networks.classifier(encoded).numpy().argmax(axis=1) != NAMES.index(NORMAL)
+    logits = {f"logit_{most}": detector(encoded).numpy()[:, 0] for most, detector in detectors.items()}
+    return {"error": error, "attack": attack, **logits}

@@ -1,0 +1,232 @@
+"""A study: the shipped recipe trained over and over, and what that says of its figures. Pure: results in, summary out.
+
+    fold 0 … fold k ─▶ tallies of held-out vectors ─▶ pooled figures        ┐
+    seed 0 … seed n ─▶ figures on the test file ────▶ mean and spread       ├─▶ musts and goals ─▶ study.json, model card
+    anchor ──────────▶ the same of the naive model ─▶ what it is worth      ┘
+
+Every training's result is one JSON file, so an interrupted study goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from contract.artifact.contract import ModelContract
+from contract.kdd99.columns import FAMILIES
+from training.evaluation import score
+from training.evaluation.detail import tables
+from training.evaluation.evaluate import plain
+from training.evaluation.goals import GOALS, Goal
+from training.evaluation.tally import Tally, figures
+
+Result = Mapping[str, Any]
+"""What one training gave: `seconds`, `held_out` and `test` (`training.evaluation.measure`), of the anchor `not_leaked`
+too.
+"""
+
+
+def summary(results: Mapping[str, Result], contract: ModelContract, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of study.json.
+
+    Args:
+        results: by name: `seed-0` ..., `fold-0` ..., `anchor`; those that are done.
+        contract: labels and families.
+        about: what was trained on what, among it `vectors_of` (distinct training vectors of each label).
+    """
+    folds, seeds = (
+        [result for name, result in results.items() if name.startswith(kind)] for kind in ("fold-", "seed-")
+    )
+    content = {
+        **about,
+        "done": list(results),
+        "goals": [_goal_row(goal, _values(goal, folds, seeds, about["vectors_of"], contract)) for goal in GOALS],
+        "held_out": _pooled([result["held_out"] for result in folds], contract),
+        "test": _test([result["test"] for result in seeds], contract),
+        "trainings": {name: _outline(result, contract, about["vectors_of"]) for name, result in results.items()},
+    }
+    found: dict[str, Any] = plain(content)
+    return found
+
+
+def text(content: Mapping[str, Any]) -> str:
+    """The text of study.json: six decimals, and a list of numbers on one line."""
+    lines = json.dumps(_rounded(content), indent=1, allow_nan=False)
+    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", lines) + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def flat(values: Mapping[str, Any]) -> dict[str, float]:
+    """Figures of one file with the recall of each family as `recall_FAMILY`."""
+    one_level = {key: value for key, value in values.items() if key != "family_recall"}
+    return {**one_level, **{f"recall_{family}": values["family_recall"][family] for family in FAMILIES}}
+
+
+def figures_on_test(test: Mapping[str, Any]) -> dict[str, float]:
+    """All figures on the test file of one training."""
+    more = {key: test[key] for key in ("separable_flagged", "macro_flagged")}
+    areas = {f"auc_{name}": area for name, area in test["auc"].items()}
+    return {**flat(figures(Tally.from_dict(test["rows"]))), **more, **areas}
+
+
+def held_out_figures(counts: Tally, vectors_of: Mapping[str, int], contract: ModelContract) -> dict[str, float]:
+    """Figures on held-out vectors, with the mean recall over labels that are not rare."""
+    recalls = score.recall(counts.labels)
+    common = [index for index, label in enumerate(contract.labels) if vectors_of.get(label.name, 0) >= COMMON]
+    recall = float(np.nanmean(recalls[common])) if common and not np.isnan(recalls[common]).all() else float("nan")
+    return {**flat(figures(counts)), "macro_recall_common": recall}
+
+
+COMMON = 19
+"""Distinct vectors that a label needs for its recall to mean something."""
+
+
+def spread(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, least, most and standard deviation (None of a single value) of what is a number."""
+    numbers = [value for value in values if value is not None and not math.isnan(value)]
+    if not numbers:
+        return {"n": 0, "mean": None, "min": None, "max": None, "sd": None}
+    deviation = statistics.stdev(numbers) if len(numbers) > 1 else None
+    return {
+        "n": len(numbers),
+        "mean": statistics.fmean(numbers),
+        "min": min(numbers),
+        "max": max(numbers),
+        "sd": deviation,
+    }
+
+
+def _values(
+    goal: Goal, folds: Sequence[Result], seeds: Sequence[Result], vectors_of: Mapping[str, int], contract: ModelContract
+) -> dict[str, Any]:
+    """Mean and spread of the figure that a goal is about; of held-out vectors the mean is that of the folds pooled."""
+    if goal.where == "training":
+        return spread([result["seconds"] for result in seeds])
+    if goal.where == "test":
+        return spread([figures_on_test(result["test"])[goal.figure] for result in seeds])
+    tallies = [Tally.from_dict(result["held_out"]["vectors"]) for result in folds]
+    found = spread([held_out_figures(counts, vectors_of, contract)[goal.figure] for counts in tallies])
+    if tallies:
+        found["mean"] = held_out_figures(_sum(tallies), vectors_of, contract)[goal.figure]
+    return found
+
+
+def _goal_row(goal: Goal, found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "figure": goal.figure,
+        "title": goal.title,
+        "where": goal.where,
+        "must": goal.must,
+        "goal": goal.goal,
+        **found,
+        "meets_must": goal.met(found["mean"], goal.must),
+        "meets_goal": goal.met(found["mean"], goal.goal),
+    }
+
+
+def _sum(tallies: Sequence[Tally]) -> Tally:
+    total = tallies[0]
+    for counts in tallies[1:]:
+        total = total + counts
+    return total
+
+
+def _pooled(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[str, Any] | None:
+    """Held-out figures over all finished folds together; None before the first."""
+    if not parts:
+        return None
+    vectors, rows = (_sum([Tally.from_dict(part[kind]) for part in parts]) for kind in ("vectors", "rows"))
+    return {
+        "folds": len(parts),
+        "vectors": int(vectors.labels.sum()),
+        "figures": flat(figures(vectors)),
+        "figures_by_rows": flat(figures(rows)),
+        "confusion": vectors.to_dict()["labels"],
+        **tables(vectors, contract),
+    }
+
+
+def _test(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[str, Any] | None:
+    """Mean and spread on the test file over all finished seeds, and the pictures' data; None before the first."""
+    if not parts:
+        return None
+    each = [figures_on_test(part) for part in parts]
+    distinct = [flat(figures(Tally.from_dict(part["vectors"]))) for part in parts]
+    first = Tally.from_dict(parts[0]["rows"])
+    return {
+        "seeds": len(parts),
+        "rows": int(first.families.sum()),
+        "figures": {key: spread([one[key] for one in each]) for key in each[0]},
+        "distinct": {key: spread([one[key] for one in distinct]) for key in distinct[0]},
+        "reliability": tables(_sum([Tally.from_dict(part["rows"]) for part in parts]), contract)["reliability"],
+        "by_family": [
+            _family_row(index, [Tally.from_dict(part["rows"]) for part in parts]) for index in range(len(FAMILIES))
+        ],
+        "unseen": _unseen(parts),
+        "separable_rows": parts[0]["separable_rows"],
+        "roc": {
+            name: [spread(rates) for rates in zip(*(part["roc"][name] for part in parts), strict=True)]
+            for name in parts[0]["roc"]
+        },
+        "novelty": parts[0]["novelty"],
+        "novelty_threshold": parts[0]["novelty_threshold"],
+    }
+
+
+def _family_row(index: int, tallies: Sequence[Tally]) -> dict[str, Any]:
+    measures = {"precision": score.precision, "recall": score.recall, "f1": score.f1}
+    values = {name: spread([float(of(counts.families)[index]) for counts in tallies]) for name, of in measures.items()}
+    return {"name": FAMILIES[index], "support": int(tallies[0].families[index].sum()), **values}
+
+
+def _unseen(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of each unseen label: rows, those unlike any normal row, shares that alert and are flagged, over seeds."""
+    found = []
+    for label, first in sorted(parts[0]["unseen"].items(), key=lambda item: (-item[1]["rows"], item[0])):
+        rows, apart = first["rows"], parts[0]["unseen_separable"][label]["rows"]
+        called: dict[str, int] = {}
+        for part in parts:
+            for name, count in part["unseen"][label]["called"].items():
+                called[name] = called.get(name, 0) + count
+        total = rows * len(parts)
+        found.append(
+            {
+                "label": label,
+                "rows": rows,
+                "separable": apart,
+                "alerts": spread([part["unseen"][label]["alerts"] / rows for part in parts]),
+                "flagged": spread([part["unseen"][label]["flagged"] / rows for part in parts]),
+                "called": {
+                    name: count / total
+                    for name, count in sorted(called.items(), key=lambda item: (-item[1], item[0]))[:3]
+                },
+            }
+        )
+    return found
+
+
+def _outline(result: Result, contract: ModelContract, vectors_of: Mapping[str, int]) -> dict[str, Any]:
+    """One training in a few numbers."""
+    outline: dict[str, Any] = {"seconds": result["seconds"]}
+    for part in ("held_out", "not_leaked"):
+        if part in result:
+            vectors = Tally.from_dict(result[part]["vectors"])
+            outline[part] = held_out_figures(vectors, vectors_of, contract)
+            outline[f"{part}_by_rows"] = {"accuracy_23": score.accuracy(Tally.from_dict(result[part]["rows"]).labels)}
+    outline["test"] = figures_on_test(result["test"])
+    if "not_leaked" in result:
+        outline["roc"] = result["test"]["roc"]["attack_probability"]
+    return outline

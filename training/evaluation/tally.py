@@ -1,0 +1,169 @@
+"""What is counted when a model has answered labelled records. Tallies add up: that of two files is that of both joined.
+
+records, answers ─▶ verdicts (`contract.artifact.verdict`) ─▶ Tally ─▶ figures
+                                                      + Tally of another fold ─▶ pooled figures
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact.contract import ModelContract
+from contract.artifact.verdict import Verdicts
+from contract.errors import InputError
+from contract.kdd99.columns import FAMILIES, NORMAL, TEST_ONLY_FAMILIES
+from training.data.records import Records
+from training.evaluation import score
+
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts of rows."""
+
+    labels: Counts
+    """Shape (n_labels, n_labels): label against closest label, rows whose label the model knows."""
+    families: Counts
+    """Shape (5, 5): family against family of the verdict, all rows."""
+    families_closest: Counts
+    """Shape (5, 5): family against family of the closest label, all rows."""
+    reliability: Counts
+    """Shape (3, bins): `score.reliability` of the family probabilities, all rows."""
+    normal: Counts
+    """Shape (3,): normal rows, those of them that alert, those flagged."""
+    attack: Counts
+    """Shape (3,): the same of attack rows."""
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(**{name: getattr(self, name) + getattr(other, name) for name in PARTS})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values; counts are whole numbers, sums of probabilities are not."""
+        return {name: _plain(getattr(self, name).tolist()) for name in PARTS}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Tally:
+        """What `to_dict` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: it did not.
+        """
+        return cls(**{name: np.array(values[name], np.float64) for name in PARTS})
+
+
+PARTS = tuple(field.name for field in dataclasses.fields(Tally))
+
+
+def tally(records: Records, probabilities: NDArray[np.float32], verdicts: Verdicts, contract: ModelContract) -> Tally:
+    """Count, each record by its `counts`.
+
+    Raises:
+        InputError: a label belongs to no known family.
+    """
+    weights = records.counts
+    truth = label_numbers(records.labels, contract)
+    known = truth >= 0
+    family = families(records.labels, contract)
+    of_label = np.array([FAMILIES.index(label.family) for label in contract.labels])
+    of_contract = np.array([FAMILIES.index(name) for name in contract.families])
+    n = len(contract.labels)
+    sums = probabilities @ np.eye(len(FAMILIES), dtype=np.float32)[of_label]
+    normal = records.labels == NORMAL
+    outcomes = np.stack([np.ones(len(normal), bool), verdicts.attack, verdicts.flagged]) * weights
+    return Tally(
+        labels=score.confusion(truth[known], verdicts.closest[known], n, weights[known]),
+        families=score.confusion(family, of_contract[verdicts.family], len(FAMILIES), weights),
+        families_closest=score.confusion(family, of_label[verdicts.closest], len(FAMILIES), weights),
+        reliability=score.reliability(sums, family, weights),
+        normal=outcomes[:, normal].sum(axis=1).astype(np.float64),
+        attack=outcomes[:, ~normal].sum(axis=1).astype(np.float64),
+    )
+
+
+def figures(counts: Tally) -> dict[str, Any]:
+    """The figures of a tally, in the names that `oversight evaluate --json` gives them; NaN where there are no rows."""
+    return {
+        "accuracy_23": score.accuracy(counts.labels),
+        "macro_f1_23": score.macro_f1(counts.labels),
+        "kdd_cost": score.mean_cost(counts.families),
+        "family_accuracy": score.accuracy(counts.families),
+        "family_recall": dict(zip(FAMILIES, score.recall(counts.families).tolist(), strict=True)),
+        "normal_alert_rate": _share(counts.normal[1], counts.normal[0]),
+        "normal_flag_rate": _share(counts.normal[2], counts.normal[0]),
+        "ece_family": score.calibration_error(counts.reliability),
+        "kdd_cost_closest": score.mean_cost(counts.families_closest),
+        "attack_alert_rate": _share(counts.attack[1], counts.attack[0]),
+        "attack_flag_rate": _share(counts.attack[2], counts.attack[0]),
+    }
+
+
+def by_class(matrix: Counts, names: tuple[str, ...] | list[str]) -> list[dict[str, Any]]:
+    """Support (rows), precision, recall and F1 of each class, and how many rows were called so."""
+    columns = zip(
+        names,
+        score.support(matrix).tolist(),
+        matrix.sum(axis=0).tolist(),
+        score.precision(matrix).tolist(),
+        score.recall(matrix).tolist(),
+        score.f1(matrix).tolist(),
+        strict=True,
+    )
+    return [
+        {"name": name, "support": int(rows), "called": int(called), "precision": p, "recall": r, "f1": f}
+        for name, rows, called, p, r, f in columns
+    ]
+
+
+def reliability_bins(counts: Tally) -> list[dict[str, Any]]:
+    """Each bin of stated family probability that has rows: its rows, their mean probability, the share that was right."""
+    n_bins = counts.reliability.shape[1]
+    return [
+        {
+            "from": index / n_bins,
+            "to": (index + 1) / n_bins,
+            "rows": int(rows),
+            "stated": stated / rows,
+            "right": right / rows,
+        }
+        for index, (rows, stated, right) in enumerate(counts.reliability.T.tolist())
+        if rows
+    ]
+
+
+def label_numbers(labels: NDArray[np.str_], contract: ModelContract) -> NDArray[np.int64]:
+    """Place of each label in the contract, -1 of one that the model does not know."""
+    place = {label.name: index for index, label in enumerate(contract.labels)}
+    return np.array([place.get(label, -1) for label in labels.tolist()], np.int64)
+
+
+def families(labels: NDArray[np.str_], contract: ModelContract) -> NDArray[np.int64]:
+    """Family number of each label, those of the test set only included.
+
+    Raises:
+        InputError: names the labels that belong to none.
+    """
+    known = {**TEST_ONLY_FAMILIES, **{label.name: label.family for label in contract.labels}}
+    distinct, place = np.unique(labels, return_inverse=True)
+    foreign = [name for name in distinct.tolist() if name not in known]
+    if foreign:
+        raise InputError(
+            f"the data has labels that are none of KDD Cup 99: {', '.join(foreign[:5])}; correct the last column"
+        )
+    return np.array([FAMILIES.index(known[name]) for name in distinct.tolist()], np.int64)[place]
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+def _plain(values: Any) -> Any:
+    """Nested lists with whole numbers as int."""
+    if isinstance(values, list):
+        return [_plain(value) for value in values]
+    return int(values) if values.is_integer() else values

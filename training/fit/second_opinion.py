@@ -1,0 +1,103 @@
+"""The second opinion: if a vector is an attack after all, which? Learnt where the classifier has nothing to say of it.
+
+    attacks ─┬─▶ as they are ─┬─▶ one teacher for each weight of the rare labels ─┐
+             └─▶ blurred ─────┘                     classifier, attacks alone ────┴─▶ mean ─▶ targets
+    attacks, blurred, mixed, normal ──────────────────────────────────────────────────────▶ student `attacks` learns them
+
+The classifier's own shares among the attacks mean little where it is sure of normal: nothing has trained them there.
+Teachers that have never seen a normal vector, and attacks with some values of normal ones, say more; their mean says
+more than each. One small network learns that mean, so that the graph has one and not three.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from contract.kdd99.columns import LABELS, NORMAL
+from training.data.crossover import blurred, crossover
+from training.fit.loop import Loop, Tensors
+from training.fit.model import Networks, stack
+
+NAMES = [label.name for label in LABELS]
+NEVER = -1e4
+"""Added to the logit of normal: its share is 0."""
+TEACHER = (64, 32)
+CATEGORY_DROPOUT = 0.1
+"""Share of words that the teachers see as unseen: an attack on another service is still that attack."""
+
+
+def learn(
+    networks: Networks, training: Tensors, loop: Loop, *, weights: tuple[float, ...], epochs: int
+) -> list[keras.Model]:
+    """Train `networks.attacks`; the classifier has to be trained before.
+
+    Args:
+        networks: the classifier is read, `attacks` is trained.
+        training: numeric, codes and label numbers; without an attack among them nothing is done.
+        loop: how to train.
+        weights: for each teacher w: a label of n vectors weighs n to the power of -w.
+        epochs: at most, of each.
+
+    Returns:
+        the teachers.
+    """
+    numeric, categorical, truth = (tensor.numpy() for tensor in training)
+    normal = truth == NAMES.index(NORMAL)
+    attack = np.flatnonzero(~normal)
+    if not len(attack):
+        return []
+    blurs = blurred(numeric, categorical, attack, np.flatnonzero(normal), loop.rng)
+    rows = [np.concatenate(pair) for pair in zip((numeric[attack], categorical[attack]), blurs, strict=True)]
+    labels = np.tile(truth[attack], 2)
+    teachers = [_teacher(networks, rows, labels, loop, weight, epochs) for weight in weights]
+    mixed = crossover(numeric, categorical, normal, loop.rng)
+    everything = [np.concatenate(parts) for parts in zip((numeric, categorical), blurs, mixed, strict=True)]
+    encoded = networks.encoder([tf.constant(values) for values in everything])
+    targets = np.mean([among_attacks(network, encoded) for network in (networks.classifier, *teachers)], axis=0)
+    cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
+
+    def loss(rows: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+        return cross_entropy(shares, networks.attacks(rows))
+
+    loop.run(networks.attacks, loss, (encoded, tf.constant(targets)), most_epochs=epochs)
+    return teachers
+
+
+def _teacher(
+    networks: Networks,
+    rows: list[NDArray[np.generic]],
+    labels: NDArray[np.int32],
+    loop: Loop,
+    weight: float,
+    epochs: int,
+) -> keras.Model:
+    network = stack(f"teacher_{weight:g}".replace(".", "_"), networks.encoder.output_shape[-1], (*TEACHER, len(NAMES)))
+    of_label = np.maximum(np.bincount(labels, minlength=len(NAMES)), 1) ** -weight
+    weights = (of_label[labels] / of_label[labels].mean()).astype(np.float32)
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
+    never = tf.constant(_never())
+
+    def loss(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        logits = network(networks.encoder([numeric, categorical])) + never
+        return tf.reduce_mean(weight * cross_entropy(truth, logits))
+
+    def with_unseen_words(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor, weight: tf.Tensor) -> Tensors:
+        kept = loop.rng.random(categorical.shape) >= CATEGORY_DROPOUT
+        return numeric, categorical * tf.constant(kept.astype(np.int32)), truth, weight
+
+    seen = tuple(map(tf.constant, (*rows, labels, weights)))
+    loop.run(network, loss, seen, vary=with_unseen_words, most_epochs=epochs)
+    return network
+
+
+def among_attacks(network: keras.Model, encoded: tf.Tensor) -> NDArray[np.float32]:
+    """Share of each label if normal is none of them, shape (n, n_labels)."""
+    shares: NDArray[np.float32] = tf.nn.softmax(network(encoded) + _never()).numpy()
+    return shares
+
+
+def _never() -> NDArray[np.float32]:
+    return np.where(np.array(NAMES) == NORMAL, np.float32(NEVER), np.float32(0))

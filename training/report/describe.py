@@ -1,0 +1,118 @@
+"""The contract of a trained model: what the other parts must know of it, none of it typed by hand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact.contract import Feature, ModelContract
+from contract.kdd99.columns import FAMILIES, LABELS, NORMAL, field_of
+from training.data.encoding import Encoding
+from training.data.feature_sets import SETS
+from training.data.profile import profile
+from training.data.records import Records, Source
+from training.data.split import Parts
+from training.fit.train import Recipe
+
+NAME = SETS["all"].model
+USUAL = (0.05, 0.5, 0.95)
+"""Quantiles of the normal rows, between the first and the last of which a value is usual."""
+
+
+def contract_of(
+    parts: Parts,
+    source: Source,
+    encoding: Encoding,
+    *,
+    seed: int,
+    recipe: Recipe,
+    novelty_threshold: float,
+    name: str = NAME,
+) -> ModelContract:
+    """The contract before the held-out figures are known; nothing in it depends on time, machine or path."""
+    return ModelContract(
+        name=name,
+        features=features(parts.training, encoding),
+        labels=LABELS,
+        families=FAMILIES,
+        novelty_threshold=novelty_threshold,
+        usual_of="normal connections",
+        training={
+            "data": source.name,
+            "sha256": source.sha256,
+            "rows": sum(part.n_rows for part in (parts.training, parts.validation, parts.held_out)),
+            "distinct_vectors": sum(len(part) for part in (parts.training, parts.validation, parts.held_out)),
+            "contradictory_vectors": parts.n_contradictory,
+            "training_vectors": len(parts.training),
+            "validation_vectors": len(parts.validation),
+            "held_out_vectors": len(parts.held_out),
+            "seed": seed,
+            "recipe": asdict(recipe),
+        },
+        libraries={"numpy": np.__version__},
+    )
+
+
+def features(training: Records, encoding: Encoding) -> tuple[Feature, ...]:
+    """The records' columns: range and words of the training records, the middle of the normal ones as background.
+
+    What is usual is told by the normal rows, repetitions included: a share of connections, not of distinct vectors.
+    """
+    normal = training.take(training.labels == NORMAL)
+    vocabularies = dict(zip(training.categorical_columns, encoding.vocabularies, strict=True))
+    return tuple(
+        _words(column, vocabularies[column], normal) if column in vocabularies else _numbers(column, training, normal)
+        for column in training.columns
+    )
+
+
+def _words(column: str, vocabulary: tuple[str, ...], normal: Records) -> Feature:
+    place = normal.categorical_columns.index(column)
+    words, which, counts = np.unique(normal.categorical[:, place], return_inverse=True, return_counts=True)
+    rows = np.bincount(which, weights=normal.counts)
+    shares = [(str(word), round(float(n) / normal.n_rows, 6)) for word, n in zip(words, rows, strict=True)]
+    return Feature(
+        column,
+        field_of(column),
+        "string",
+        vocabulary=vocabulary,
+        background=str(words[counts.argmax()]),
+        usual_shares=tuple(sorted(shares, key=lambda share: (-share[1], share[0]))),
+    )
+
+
+def _numbers(column: str, training: Records, normal: Records) -> Feature:
+    place = training.numeric_columns.index(column)
+    values = training.numeric[:, place]
+    edges, shares = profile(normal.numeric[:, place], normal.counts, seen=values)
+    low, middle, high = map(_shortest, _quantiles(normal.numeric[:, place], normal.counts))
+    return Feature(
+        column,
+        field_of(column),
+        "float",
+        minimum=_shortest(values.min()),
+        maximum=_shortest(values.max()),
+        background=_shortest(np.median(normal.numeric[:, place])),
+        usual_low=low,
+        usual_middle=middle,
+        usual_high=high,
+        profile_edges=tuple(map(_shortest, edges)),
+        profile_shares=shares,
+    )
+
+
+def _quantiles(values: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The `USUAL` quantiles of values that occur so often: each is a value that occurs, and none in between."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order])
+    places = np.searchsorted(reached, np.array(USUAL) * reached[-1])
+    found: NDArray[np.float32] = values[order][places]
+    return found
+
+
+def _shortest(value: np.floating[Any] | NDArray[np.floating[Any]]) -> float:
+    """The float whose digits are the fewest that mean this float32: 0.01 and not 0.009999999776482582."""
+    return float(str(np.float32(value)))

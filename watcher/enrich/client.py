@@ -1,0 +1,255 @@
+"""The client of the enrich service: one request, one checked answer, and every way in which that can go wrong.
+
+    documents ──▶ POST /v1/enrich ──▶ 200: Answer          one result a document
+                                  ├─▶ 400, 413, 422: Refused   the request as a whole; the caller makes it smaller
+                                  └─▶ anything else: raised, a server's fault
+
+It never tries again by itself: the loop does, with the documents as they are by then.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import urllib3
+
+from common.backoff import retry_after_s
+from common.json_bytes import dump
+from contract.errors import EndpointUnavailableError, ProtocolError
+from watcher.config import WatchConfig
+from watcher.enrich.interruptible import Patience
+from watcher.enrich.responses import Answer, Model, parse_answer, parse_model
+
+CONNECT_TIMEOUT_S = 5.0
+STOP_GRACE_S = 8.0
+"""Docker ends a container with SIGKILL 10 s after its SIGTERM."""
+MODEL_BYTES = 16 * 1024 * 1024
+"""Most bytes of `GET /v1/model`: a vocabulary can be long."""
+ANSWER_BYTES, RESULT_BYTES = 1024 * 1024, 16 * 1024
+"""Most bytes of an answer: so many in any case, and so many more for each document (about 1 KB is usual)."""
+REFUSALS = (400, 413, 422)
+BROKE_OFF = (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ProtocolError)
+"""The connection was there; what went wrong came after the request."""
+
+
+class RequestFailedError(EndpointUnavailableError):
+    """The enrich service took a request and then failed: too slow, broken off, 5xx. The request itself may be why."""
+
+
+class TooManyRequestsError(EndpointUnavailableError):
+    """The enrich service has more to do than it can (429): later, and less at a time."""
+
+
+class TokenRefusedError(EndpointUnavailableError):
+    """The enrich service does not accept our token: a person has to act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service refused a request as a whole, in its own words."""
+
+    status: int
+    type: str
+    message: str
+
+
+class EnrichClient:
+    """One enrich service.
+
+    Args:
+        url: its address, without a trailing slash.
+        token: bearer token, sent with every request.
+        ca_certs: file of the authority that signed the service's certificate; None: those of the system.
+        client_cert: certificate that we show, and its key, where the service asks for one.
+        timeout_s: how long one request may take in all.
+        stop: once it is set, a request is waited for no longer than `STOP_GRACE_S`.
+        connections: requests that may be under way at the same time, each on a connection that is kept.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        ca_certs: Path | None = None,
+        client_cert: tuple[Path, Path] | None = None,
+        timeout_s: float = 30.0,
+        stop: threading.Event | None = None,
+        connections: int = 1,
+    ) -> None:
+        self.url, self.timeout_s = url, timeout_s
+        self._patience = Patience(stop or threading.Event(), STOP_GRACE_S)
+        self._headers = {"accept": "application/json", "user-agent": "oversight-watcher"}
+        if token is not None:
+            self._headers["authorization"] = f"Bearer {token}"
+        cert, key = (None, None) if client_cert is None else map(str, client_cert)
+        self._pool = urllib3.PoolManager(
+            maxsize=connections,
+            retries=False,
+            ca_certs=None if ca_certs is None else str(ca_certs),
+            cert_file=cert,
+            key_file=key,
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._pool.clear()
+
+    def model(self) -> Model:
+        """Ask which model answers and what it reads.
+
+        Raises:
+            EndpointUnavailableError: no answer, or it is not ready.
+            ProtocolError: an answer that is no description of a model.
+        """
+        status, headers, body = self._request("GET", "/v1/model", limit_bytes=MODEL_BYTES)
+        if status != 200:
+            raise _fault(status, headers, self.url, with_token="authorization" in self._headers)
+        return parse_model(body)
+
+    def enrich(self, ids: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> Answer | Refused:
+        """Ask for the predictions of some documents.
+
+        Raises:
+            EndpointUnavailableError: no answer, not ready, overloaded; `retry_after_s` if it said when.
+            ProtocolError: an answer that the contract does not allow.
+        """
+        documents = [{"id": doc_id, "source": source} for doc_id, source in zip(ids, sources, strict=True)]
+        limit = ANSWER_BYTES + RESULT_BYTES * len(ids)
+        status, headers, body = self._request("POST", "/v1/enrich", dump({"documents": documents}), limit_bytes=limit)
+        if status == 200:
+            return parse_answer(body, ids)
+        refused = _refused(status, body) if status in REFUSALS else None
+        if refused is None:
+            raise _fault(status, headers, self.url, with_token="authorization" in self._headers)
+        return refused
+
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        answer = self._patience.wait_for(lambda: self._send(method, path, body, limit_bytes=limit_bytes))
+        if answer is None:
+            raise EndpointUnavailableError(
+                f"the enrich service at {self.url} did not answer within {STOP_GRACE_S:.0f} s after the "
+                "watcher was told to "
+                f"stop; nothing was written, the documents stay pending"
+            )
+        return answer
+
+    def _send(
+        self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        headers = {**self._headers, "x-request-id": secrets.token_hex(16)}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        deadline = time.monotonic() + self.timeout_s
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, self.timeout_s), read=self.timeout_s)
+        try:
+            answer = self._pool.request(
+                method,
+                f"{self.url}{path}",
+                body=body,
+                headers=headers,
+                timeout=timeout,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                return answer.status, answer.headers, _read(answer, limit_bytes, deadline)
+            except BaseException:
+                answer.close()  # half an answer is left in it: the connection cannot be used again
+                raise
+            finally:
+                answer.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, BROKE_OFF):
+                raise RequestFailedError(
+                    f"the enrich service at {self.url} took a request and did not answer it ({_reason(error)}); "
+                    f"nothing is lost, trying again; look at its log, and at OVERSIGHT_WATCH_REQUEST_TIMEOUT_S"
+                ) from None
+            raise EndpointUnavailableError(
+                f"the enrich service at {self.url} does not answer ({_reason(error)}); "
+                f"start it with `oversight serve`, or set OVERSIGHT_ENRICH_URL"
+            ) from None
+
+
+def _reason(error: Exception) -> str:
+    """Why a request failed, without the connection object that urllib3 writes in front of it."""
+    return str(error).rsplit("): ", 1)[-1][:160] or type(error).__name__
+
+
+def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:
+    """The body, as it arrives: neither endless nor slower than the deadline."""
+    parts, size = [], 0
+    while part := answer.read1(64 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > limit_bytes:
+            raise ProtocolError(
+                f"the enrich service sends more than {limit_bytes} bytes for one request; nothing was written, "
+                f"check OVERSIGHT_ENRICH_URL"
+            )
+        if time.monotonic() > deadline:
+            raise urllib3.exceptions.ReadTimeoutError(None, None, "the answer comes too slowly")  # type: ignore[arg-type]
+    return b"".join(parts)
+
+
+def _refused(status: int, body: bytes) -> Refused | None:
+    """The service's own error; None for an error page of something between it and us."""
+    try:
+        error = orjson.loads(body)["error"]
+        kind, message = error["type"], error["message"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return Refused(status, kind, message) if isinstance(kind, str) and isinstance(message, str) else None
+
+
+def _fault(
+    status: int, headers: Mapping[str, str], url: str, *, with_token: bool
+) -> EndpointUnavailableError | ProtocolError:
+    if status in (401, 403):
+        what = "refuses the token" if with_token else "asks for a token, and none is set"
+        return TokenRefusedError(
+            f"the enrich service at {url} {what} ({status}); set OVERSIGHT_ENRICH_TOKEN to the token "
+            f"that the service was started with; documents stay pending until then"
+        )
+    if status == 408:
+        return EndpointUnavailableError(
+            f"the enrich service at {url} had not read the request in time (408); nothing is lost, trying "
+            "again; look at the network "
+            f"and the load of both machines"
+        )
+    if status in (429, 503):
+        kind = TooManyRequestsError if status == 429 else EndpointUnavailableError
+        return kind(
+            f"the enrich service at {url} is not ready or overloaded ({status}); nothing is lost, trying again",
+            retry_after_s=retry_after_s(headers),
+        )
+    if status >= 500:
+        return RequestFailedError(
+            f"the enrich service at {url} fails ({status}); nothing is lost, trying again; look at its log",
+            retry_after_s=retry_after_s(headers),
+        )
+    return ProtocolError(
+        f"{url} answers {status}, which an enrich service of Oversight never answers here; check OVERSIGHT_ENRICH_URL"
+    )
+
+
+def client_of(config: WatchConfig, *, timeout_s: float, stop: threading.Event | None = None) -> EnrichClient:
+    """The client of a watcher: its token, its certificates, a connection for each lane."""
+    return EnrichClient(
+        config.enrich_url,
+        token=config.token,
+        ca_certs=config.ca_certs,
+        client_cert=config.client_cert,
+        timeout_s=timeout_s,
+        stop=stop,
+        connections=config.slices,
+    )

@@ -1,0 +1,190 @@
+"""Prometheus metrics and health of a watcher, on a port of its own.
+
+    Facts ──▶ collector ──▶ GET /metrics
+          └─▶ GET /health/live, /health/ready: 200, or 503 and why
+
+docs/watching.md lists the metrics.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+    StateSetMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from contract.documents.heartbeats import BREAKER_STATES, STATES, STOPPED, WAITING
+from watcher.monitor.facts import Facts, Histogram
+
+log = logging.getLogger(__name__)
+
+PREFIX = "oversight_watcher"
+CLOSE_AFTER_S = 10.0
+"""Seconds after which a connection that says nothing is closed."""
+
+
+class WatcherCollector(Collector):
+    """A watcher's facts as metrics."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def collect(self) -> Iterator[Metric]:
+        """Read when somebody asks, so that nothing is counted twice."""
+        facts, totals = self._facts, self._facts.totals
+        labels = {"id": facts.id, "index": facts.config.index}
+        labels["slice"] = "" if facts.config.part is None else str(facts.config.part)
+        yield InfoMetricFamily(PREFIX, "The run of this watcher.", value=labels)
+        yield from self._backlog()
+        yield _histogram(f"{PREFIX}_ingest_to_prediction_seconds", "From arrival to first prediction.", facts.delays)
+        yield _counters(
+            "documents",
+            "Documents by outcome.",
+            "outcome",
+            {outcome.value: count for outcome, count in totals.outcomes.items()},
+        )
+        yield CounterMetricFamily(f"{PREFIX}_batches", "Batches written.", value=totals.batches)
+        yield _counters("retries", "Requests sent again within a batch.", "server", dict(facts.retries))
+        yield _counters("failures", "Documents that the enrich service refused.", "reason", dict(facts.failures))
+        yield _counters("faults", "Server errors that the watcher waited for.", "fault", dict(facts.faults))
+        yield _states(
+            "breaker_state", "Whether requests go to the enrich service.", BREAKER_STATES, facts.breaker.state
+        )
+        yield _states("state", "The watcher's state.", STATES, facts.state)
+        yield _gauge("page_size_documents", "Current number of documents per request.", facts.page_size)
+        yield _gauge("parked_documents", "Documents set aside for now.", totals.parked)
+        yield _gauge("parked_indices", "Indices set aside for now.", len(facts.blocked.now()))
+        last = 0.0 if facts.last_batch is None else facts.last_batch.timestamp()
+        yield _gauge("last_batch_timestamp_seconds", "When a batch was last written; 0: never.", last)
+
+    def _backlog(self) -> Iterator[Metric]:
+        """Without a value until it was counted once."""
+        backlog = self._facts.backlog
+        pending = None if backlog is None else backlog.pending
+        oldest_s = None if backlog is None else backlog.oldest_s if backlog.pending else 0.0
+        yield _gauge("pending_documents", "Documents pending in the whole index.", pending)
+        yield _gauge("oldest_pending_seconds", "Since the arrival of the oldest of them.", oldest_s)
+
+
+@contextmanager
+def serving(bind: str | None, facts: Facts) -> Iterator[str | None]:
+    """Answer for a watcher on HOST:PORT while the block runs; yields the address, None where there is none.
+
+    A port that is taken is said once and is no reason to stop.
+    """
+    server = None if bind is None else _open(bind, facts)
+    if server is None:
+        yield None
+        return
+    threading.Thread(target=server.serve_forever, args=(0.1,), name="metrics", daemon=True).start()
+    try:
+        yield f"http://{server.server_address[0]!s}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def ready(facts: Facts) -> tuple[bool, str]:
+    """Whether a watcher can do its work now, and why not."""
+    if facts.state == WAITING:
+        return False, "" if facts.fault is None else str(facts.fault)
+    return facts.state != STOPPED, facts.state
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], facts: Facts) -> None:
+        self.facts, self.registry = facts, CollectorRegistry(auto_describe=False)
+        self.registry.register(WatcherCollector(facts))
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = CLOSE_AFTER_S
+    server_version, sys_version = "oversight-watcher", ""
+
+    def do_GET(self) -> None:
+        path = self.path.split("?", 1)[0]
+        if path == "/metrics":
+            self._answer(200, CONTENT_TYPE_LATEST, generate_latest(self.server.registry))
+        elif path == "/health/live":
+            self._answer(200, "application/json", orjson.dumps({"live": True}))
+        elif path == "/health/ready":
+            well, why = ready(self.server.facts)
+            self._answer(200 if well else 503, "application/json", orjson.dumps({"ready": well, "state": why}))
+        else:
+            self._answer(
+                404,
+                "application/json",
+                orjson.dumps({"error": "not found; there are /metrics, /health/live and /health/ready"}),
+            )
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """A scrape is no line of the log."""
+
+
+def _open(bind: str, facts: Facts) -> _Server | None:
+    host, _, port = bind.rpartition(":")
+    try:
+        return _Server((host.strip("[]"), int(port)), facts)
+    except OSError as error:
+        log.warning(
+            "cannot serve metrics at %s (%s): set OVERSIGHT_WATCH_METRICS_BIND to a free HOST:PORT, or to "
+            "nothing; predictions continue",
+            bind,
+            error.strerror or type(error).__name__,
+            extra={"event.action": "metrics", "event.outcome": "failure"},
+        )
+        return None
+
+
+def _gauge(name: str, meaning: str, value: float | None) -> Metric:
+    family = GaugeMetricFamily(f"{PREFIX}_{name}", meaning)
+    if value is not None:
+        family.add_metric([], value)
+    return family
+
+
+def _counters(name: str, meaning: str, label: str, counts: dict[str, int]) -> Metric:
+    family = CounterMetricFamily(f"{PREFIX}_{name}", meaning, labels=[label])
+    for value, count in sorted(counts.items()):
+        family.add_metric([value], count)
+    return family
+
+
+def _states(name: str, meaning: str, states: tuple[str, ...], now: str) -> Metric:
+    return StateSetMetricFamily(f"{PREFIX}_{name}", meaning, value={state: state == now for state in states})
+
+
+def _histogram(name: str, meaning: str, histogram: Histogram) -> Metric:
+    below, buckets = 0, []
+    for bound, count in zip((*histogram.bounds, float("inf")), histogram.counts, strict=True):
+        below += count
+        buckets.append(("+Inf" if bound == float("inf") else str(bound), float(below)))
+    return HistogramMetricFamily(name, meaning, buckets=buckets, sum_value=histogram.sum)

@@ -1,0 +1,171 @@
+"""Analysts' verdicts as training rows: the model's features in the contract's order, and the confirmed label.
+
+documents with a verdict ──▶ label confirmed? features whole? ──▶ Row ──▶ CSV, and its provenance beside it
+                                         └─ no ──▶ counted, by reason
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from contract.artifact.contract import Feature, ModelContract
+from contract.documents.feedback import ROOT, VERDICTS, confirmed_label
+from contract.documents.paths import lookup_clear, lookup_text
+from watcher.operations.selection import Query, any_of
+from watcher.operations.sweep import read_all
+from watcher.operations.trust import looks_forged, require_guard
+from watcher.read.poll import Hit
+from watcher.read.readable_indices import refresh
+
+VERDICT = f"{ROOT}.verdict"
+JUDGED: Query = any_of(*({"term": {VERDICT: verdict}} for verdict in VERDICTS))
+NO_LABEL = "the verdict has no label (give one with --label)"
+NO_PLAIN_WORD = "a word that CSV readers read differently"
+FORMULA = "a word that a spreadsheet reads as a formula"
+FORMULA_BEGINS = frozenset("=+-@")
+"""A number may begin so as well. Tabs, line ends and letters beyond ASCII, such as a wide equals sign, are no plain
+words anyway.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training row."""
+
+    values: tuple[float | str, ...]
+    """In the order of the contract's features."""
+    label: str
+    provenance: Mapping[str, Any]
+    """Which document, who said so and when, and what the model had predicted."""
+
+
+@dataclass(slots=True)
+class Exported:
+    """What became of the documents with a verdict."""
+
+    rows: int = 0
+    by_label: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+
+
+def rows(
+    es: Elasticsearch, index: str, contract: ModelContract, exported: Exported, *, unguarded: bool = False
+) -> Iterator[Row]:
+    """Every verdict that makes a training row, in the order of arrival; `exported` counts them and the others.
+
+    Args:
+        es: the cluster.
+        index: data stream, index, list or pattern.
+        contract: whose features and labels count.
+        exported: counts.
+        unguarded: take any index, and documents that look forged.
+
+    Raises:
+        InputError: the index is not guarded by our final pipeline.
+        EngineUnavailableError: the engine does not answer.
+    """
+    if not unguarded:
+        require_guard(es, index)
+    fields = [*contract.fields, ROOT, "oversight.prediction.label", "oversight.prediction.at", "oversight.model"]
+    refresh(es, index)
+    for page in read_all(es, index, JUDGED, fields=fields):
+        for hit in page:
+            why = None if unguarded else looks_forged(hit.source)
+            made = f"it looks forged ({why})" if why else row_of(hit, contract)
+            if isinstance(made, str):
+                exported.left_out[made] += 1
+                continue
+            exported.rows += 1
+            exported.by_label[made.label] += 1
+            yield made
+
+
+def row_of(hit: Hit, contract: ModelContract) -> Row | str:
+    """The training row of a document with a verdict, or in words why it makes none."""
+    if hit.too_large:
+        return "the document's features and verdict are too large to read"
+    source = hit.source
+    said = {name: lookup_text(source, f"{ROOT}.{name}") for name in ("verdict", "label", "comment", "by", "at")}
+    predicted = lookup_text(source, "oversight.prediction.label")
+    label = confirmed_label(said["verdict"] or "", given=said["label"], predicted=predicted, labels=contract.labels)
+    if label is None:
+        return NO_LABEL
+    unusual = _unusual(label)
+    if unusual is not None:
+        return f"the label is {unusual}"
+    values: list[float | str] = []
+    for feature in contract.features:
+        value = _value(source, feature)
+        if value is None:
+            return f"{feature.field} is missing or is not a {'number' if feature.kind == 'float' else 'word'}"
+        unusual = _unusual(value)
+        if unusual is not None:
+            return f"{feature.field} holds {unusual}"
+        values.append(value)
+    provenance = {
+        "id": hit.id,
+        "index": hit.index,
+        **said,
+        "predicted": predicted,
+        "predicted_at": lookup_text(source, "oversight.prediction.at"),
+        "model": {name: lookup_text(source, f"oversight.model.{name}") for name in ("id", "version")},
+    }
+    return Row(tuple(values), label, provenance)
+
+
+def csv_header(contract: ModelContract) -> str:
+    """The first line of the file."""
+    return ",".join([*(feature.name for feature in contract.features), "label"])
+
+
+def csv_line(row: Row) -> str:
+    """One line: numbers in their shortest form, as the documents have them."""
+    return ",".join([*(value if isinstance(value, str) else _digits(value) for value in row.values), row.label])
+
+
+def json_row(row: Row, contract: ModelContract) -> dict[str, Any]:
+    """Features by name, label and provenance in one object."""
+    names = [feature.name for feature in contract.features]
+    return {**dict(zip(names, row.values, strict=True)), "label": row.label, "provenance": row.provenance}
+
+
+def _value(source: Mapping[str, Any], feature: Feature) -> float | str | None:
+    """A feature as the model reads it; None where it is no value of its type."""
+    value = lookup_clear(source, feature.field)
+    if feature.kind == "string":
+        return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _digits(number: float) -> str:
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def _unusual(value: float | str) -> str | None:
+    """Why a word does not go into a file that people open in a spreadsheet and CSV readers read; None: it does.
+
+    A semicolon is in it because spreadsheets of many countries divide a line there: `x;=1+1` would hold a formula.
+    """
+    if not isinstance(value, str):
+        return None
+    if not value or not value.isascii() or not value.isprintable() or set(value) & set(',";') or value != value.strip():
+        return NO_PLAIN_WORD
+    return FORMULA if value[0] in FORMULA_BEGINS and not _is_number(value) else None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False

@@ -1,0 +1,245 @@
+"""Write batches while the next one is being enriched: one bulk request of a lane is under way at any time.
+
+    batch ──▶ submit() ──▶ encoded ──▶ waits for the one before ──▶ bulk request in a thread ─┐
+                                                                                              │
+                             remember, count, log, while the next request is under way ◀──────┘
+
+Everything but the request itself happens in the thread of the lane, and as little as can be between two requests: an
+engine writes one shard in one thread, and what it waits for us is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from common.backoff import Backoff
+from contract import hints
+from contract.errors import ServerError
+from watcher.config import Outcome, Totals, WatchConfig, most_common
+from watcher.enrich.batch_size import Pace
+from watcher.enrich.bisect import name_some
+from watcher.enrich.responses import Model, Refusal, Result
+from watcher.monitor.blocked_indices import Blocked
+from watcher.monitor.facts import Facts
+from watcher.read.poll import Hit
+from watcher.read.remembered import Memory
+from watcher.read.source_filters import KeptIndices
+from watcher.write.actions import Action, actions, body
+from watcher.write.bulk import Report, Written, send
+from watcher.write.suppression import Suppression
+
+log = logging.getLogger(__name__)
+
+DENIED = "Elasticsearch finds it in searches, but not when it is updated"
+LATE_S = 1.0
+"""A batch that has waited longer for the one before is completed again: the time in it, and the rules, are those of its
+writing.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents with their results, ready to be written."""
+
+    hits: Sequence[Hit]
+    results: Sequence[Result]
+    model: Model
+    began_s: float
+    """When it was sent to the enrich service, of a monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all lanes of a watcher know together."""
+
+    config: WatchConfig
+    memory: Memory
+    totals: Totals
+    facts: Facts
+    blocked: Blocked
+    kept: KeptIndices
+    stop: threading.Event
+    suppression: Suppression
+
+    def backoff(self) -> Backoff:
+        """Waits within one batch."""
+        return Backoff(self.config.backoff_s, self.config.max_backoff_s)
+
+
+class Writer:
+    """Writes the batches of one lane, in order.
+
+    Args:
+        es: the cluster.
+        shared: what becomes of them is noted here.
+        throttle: made smaller when the engine says that it is too much.
+        executor: where requests run.
+    """
+
+    def __init__(self, es: Elasticsearch, shared: Shared, *, throttle: Pace, executor: Executor) -> None:
+        self._es, self._shared, self._throttle, self._executor = es, shared, throttle, executor
+        self._under_way: tuple[Batch, Future[Report]] | None = None
+        self._conflicts = self._documents = 0
+        self.went_well = 0
+        """Batches so far that met no fault of the engine."""
+
+    def take_conflicts(self) -> tuple[int, int]:
+        """Conflicts, and documents of any outcome, since the last time that this was asked."""
+        taken, self._conflicts, self._documents = (self._conflicts, self._documents), 0, 0
+        return taken
+
+    def submit(self, batch: Batch) -> None:
+        """Begin to write a batch, once the one before has ended.
+
+        Raises:
+            EngineUnavailableError: the one before met a server's fault; this one is not written.
+        """
+        began_s = time.monotonic()
+        updates, encoded = self._completed(batch)
+        before = self._await()
+        if time.monotonic() - began_s > LATE_S:
+            updates, encoded = self._completed(batch)
+        if before is None or before[1].fault is None:
+            backoff = self._shared.backoff()
+            future = self._executor.submit(
+                send, self._es, updates, encoded=encoded, backoff=backoff, stop=self._shared.stop
+            )
+            self._under_way = (batch, future)
+        if before is not None:
+            self._note(*before)
+            if before[1].fault is not None:
+                raise before[1].fault
+
+    def _completed(self, batch: Batch) -> tuple[list[Action], bytes]:
+        """What is to be written, as of now, and the bulk request for it."""
+        now = datetime.now(UTC)
+        results = self._shared.suppression.apply(batch.hits, batch.results, now=now)
+        updates = actions(batch.hits, results, now=now, objects=self._shared.kept.objects)
+        return updates, body(updates)
+
+    def finish(self) -> None:
+        """Wait until nothing is under way.
+
+        Raises:
+            EngineUnavailableError: it met a server's fault.
+        """
+        fault = self.settle()
+        if fault is not None:
+            raise fault
+
+    def settle(self) -> ServerError | None:
+        """Wait until nothing is under way, and note what became of it; returns the server's fault if there was one."""
+        ended = self._await()
+        if ended is None:
+            return None
+        self._note(*ended)
+        return ended[1].fault
+
+    def _await(self) -> tuple[Batch, Report] | None:
+        """The batch under way, once its request has ended; then none is."""
+        if self._under_way is None:
+            return None
+        (batch, future), self._under_way = self._under_way, None
+        return batch, future.result()
+
+    def _note(self, batch: Batch, report: Report) -> None:
+        shared = self._shared
+        _remember(shared.memory, batch.hits, report.written)
+        counts = Counter([written.outcome for written in report.written])
+        refusals = Counter(result.type for result in batch.results if isinstance(result, Refusal))
+        self._conflicts += counts[Outcome.CONFLICT]
+        self._documents += len(batch.hits)
+        self.went_well += report.fault is None
+        shared.totals.add(counts, batches=1)
+        shared.facts.wrote(
+            counts, delays_s=_delays_s(batch.hits, report.written), refusals=refusals, retries=report.retries
+        )
+        for index, reason in report.blocked.items():
+            shared.blocked.refused(index, reason)
+        shared.blocked.wrote(
+            hit.index for hit, written in zip(batch.hits, report.written, strict=True) if written.seq_no is not None
+        )
+        if report.too_much:
+            self._throttle.failed(len(batch.hits))
+        else:
+            self._throttle.worked(len(batch.hits))
+        _log(batch, counts, refusals, time.monotonic() - batch.began_s)
+
+
+def report_parked(parked: Sequence[tuple[Hit, Written]], what: str, advice: str) -> None:
+    """One line, by ids: what is in the documents stays out of the log."""
+    if not parked:
+        return
+    reasons = most_common(Counter(written.reason for _, written in parked))
+    log.error(
+        "%s %s (%s): %s; pending until a later try, %s",
+        what,
+        "1 document" if len(parked) == 1 else f"{len(parked)} documents",
+        reasons,
+        name_some([hit for hit, _ in parked]),
+        advice,
+        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(parked)},
+    )
+
+
+def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> None:
+    now_s = time.monotonic()
+    refused: list[tuple[Hit, Written]] = []
+    denied: list[tuple[Hit, Written]] = []
+    memory.wrote([(hit, end.seq_no) for hit, end in zip(hits, ends, strict=True) if end.seq_no is not None], now_s)
+    for hit, written in zip(hits, ends, strict=True):
+        if written.seq_no is not None:
+            continue
+        if written.outcome is Outcome.REJECTED:
+            refused += [(hit, written)] if memory.park(hit, now_s, reason=written.reason) else []
+        elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and memory.lost(hit, now_s):
+            denied += [(hit, written)] if memory.park(hit, now_s, reason=DENIED) else []
+    report_parked(
+        refused, "Elasticsearch refuses to update", f"compare its mapping with the one of {hints.run('provision')}"
+    )
+    report_parked(
+        denied,
+        "Elasticsearch finds in searches, but cannot update",
+        "look at their routing and at the health of the index",
+    )
+
+
+def _delays_s(hits: Sequence[Hit], ends: Sequence[Written]) -> list[float]:
+    """Seconds from arrival to prediction, of the documents that were given their first one."""
+    now_ms, done = time.time() * 1000, Outcome.ENRICHED
+    return [
+        max(0.0, (now_ms - hit.arrival_ms) / 1000)
+        for hit, end in zip(hits, ends, strict=True)
+        if end.outcome is done and hit.arrival_ms is not None and not _had_one(hit)
+    ]
+
+
+def _had_one(hit: Hit) -> bool:
+    ours = hit.source.get("oversight")
+    return isinstance(ours, Mapping) and "prediction" in ours
+
+
+def _log(batch: Batch, counts: Mapping[Outcome, int], refusals: Mapping[str, int], took_s: float) -> None:
+    whole = counts.get(Outcome.DEFERRED, 0) + counts.get(Outcome.REJECTED, 0) == 0
+    fields: dict[str, Any] = {
+        "event.action": "enrich-batch",
+        "event.outcome": "success" if whole else "failure",
+        "event.duration": round(took_s * 1e9),
+        "oversight.model.id": batch.model.id,
+        "oversight.model.version": batch.model.version,
+        "watcher.batch.size": len(batch.results),
+        **{f"watcher.batch.{outcome}": count for outcome, count in counts.items()},
+        **{f"watcher.batch.refusals.{kind}": count for kind, count in refusals.items()},
+    }
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    log.info("batch of %d: %s in %.0f ms", len(batch.results), said, took_s * 1000, extra=fields)
