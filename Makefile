@@ -25,7 +25,7 @@ env: ## the secrets of docker-compose.yml, at random, into .env (0600); what is 
 	@docker/env.sh .env
 
 test: venv ## every test, from nothing
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: venv ## what a change must pass before it is shown: format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check .

@@ -28,6 +28,7 @@ from tests.guarded import (  # noqa: F401  hooks of pytest
     pytest_terminal_summary,
     pytest_unconfigure,
 )
+from tests.order import pytest_collection_modifyitems  # noqa: F401  a hook of pytest
 from tests.waiting import WAIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from oversight.demo.ports import free_port
+from tests import warm
 from tests.integration.watcher.conftest import Place, event, events
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
 from tests.waiting import WAIT_S, wait_until
@@ -59,9 +60,7 @@ class Command:
         )
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        with self.start(*words) as process:
-            out, err = process.communicate(timeout=WAIT_S)
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
+        return warm.run(*words, env=self.environment, cwd=self.folder)
 
 
 @pytest.fixture

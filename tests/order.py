@@ -1,0 +1,41 @@
+"""Long files first: pytest-xdist gives out whole files in order, and one that starts last makes the whole run wait for it."""
+
+from __future__ import annotations
+
+import pytest
+
+LONG = (
+    "tests/acceptance/test_unusual_indices.py",
+    "tests/integration/training/test_retrain.py",
+    "tests/faults/test_node.py",
+    "tests/acceptance/test_three_commands.py",
+    "tests/integration/enrich_service/http/test_weight.py",
+    "tests/faults/test_killed.py",
+    "tests/faults/test_many.py",
+    "tests/integration/docker/test_transport.py",
+    "tests/acceptance/test_columns.py",
+    "tests/integration/docker/test_image.py",
+    "tests/faults/test_large.py",
+    "tests/faults/test_wires.py",
+    "tests/acceptance/test_gaps.py",
+    "tests/integration/test_guardian.py",
+    "tests/acceptance/test_another_model.py",
+    "tests/acceptance/test_people.py",
+    "tests/integration/es_pipelines/security/test_roles.py",
+    "tests/golden/test_pipelines.py",
+    "tests/integration/training/test_shipped_parity.py",
+    "tests/acceptance/test_any_file.py",
+    "tests/integration/console/test_browser.py",
+    "tests/integration/enrich_service/test_swap.py",
+    "tests/acceptance/test_demo.py",
+    "tests/integration/console/test_pictures.py",
+    "tests/integration/training/test_commands.py",
+    "tests/integration/training/test_train.py",
+)
+"""By measured time, the longest first. `--no-loadscope-reorder` keeps pytest-xdist from sorting files by their number of tests."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of LONG come first; all others, and the tests of a file, stay in pytest-randomly's order."""
+    place = {file: at for at, file in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(LONG)))
