@@ -352,7 +352,7 @@ def test_a_pointer_of_garbage_changes_nothing(live: Live) -> None:
     assert live.all_serve(live.versions[0])
     said, *more = live.errors()[before:]
     assert more == []
-    assert "active.json is no JSON" in said
+    assert "active.json is not JSON" in said
     write_pointer(live.folder, Pointer(live.versions[0]))
 
 
