@@ -2,8 +2,8 @@
 
 python -m benchmarks.statements [--other FOLDER]
 
-A statement is a node of Python's syntax tree (`ast.stmt`); layout, comments and the length of lines do not count. With `--other` the
-same count of another checkout stands beside it:
+A statement is a node of Python's syntax tree (`ast.stmt`); layout, comments and the length of lines do not count.
+`--other` adds the count of another checkout:
 
     git worktree add ../before COMMIT && python -m benchmarks.statements --other ../before
 """

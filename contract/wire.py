@@ -5,13 +5,12 @@
 
 The service encodes these structs, its OpenAPI description is generated from them, and the watcher decodes them.
 
-**For a client.** `msgspec.json.decode(body, type=EnrichResponse[dict[str, Any]])` checks the envelope in one call: the model, one
-result for each document, text in every error. It raises `msgspec.ValidationError` (a subclass of `msgspec.DecodeError`,
-which stands for what is not JSON), with the path in its message. Use `EnrichResponse[msgspec.Raw]` to look at each
-partial document later, and `EnrichResponse[PartialDocument]` where the names and types of its fields must be exactly
-ours. A result has either `fields` or `error`, the other one is `msgspec.UNSET`: check it, since no type can say it.
-Unknown keys are ignored, so a newer service may add some.
-"""
+**For a client.** `msgspec.json.decode(body, type=EnrichResponse[dict[str, Any]])` checks the envelope in one call:
+the model, one result for each document, text in every error. It raises `msgspec.ValidationError` (a subclass of
+`msgspec.DecodeError`, which stands for what is not JSON), with the path in its message. Use
+`EnrichResponse[msgspec.Raw]` to look at each partial document later, and `EnrichResponse[PartialDocument]` where the
+names and types of its fields must be exactly ours. A result has either `fields` or `error`, the other one is
+`msgspec.UNSET`: check it, since no type can say it. Unknown keys are ignored, so a newer service may add some."""
 
 from __future__ import annotations
 

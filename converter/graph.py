@@ -1,8 +1,8 @@
 """One ONNX graph from a signature: words in front, the contract in the metadata.
 
-    categorical string (n, k) ─▶ column by column: LabelEncoder ─▶ codes int32 (n, k) ─┐
-                                                                                       ├─▶ exported Keras model ─▶ outputs
-    numeric float32 (n, m) ────────────────────────────────────────────────────────────┘
+categorical string (n, k) ─▶ column by column: LabelEncoder ─▶ codes int32 (n, k) ─┐
+                                                                                   ├─▶ exported Keras model ─▶ outputs
+numeric float32 (n, m) ────────────────────────────────────────────────────────────┘
 
 tf2onnx numbers its names anew with each call, so all names are given again here: the same model gives the same bytes
 (but for recurrent layers, whose loops tf2onnx writes in another order each time).

@@ -17,7 +17,7 @@ def main(url: str, ca_file: str | None = None) -> None:
     """Ask once. What is not 2xx is raised by urllib."""
     context = None if ca_file is None else ssl.create_default_context(cafile=ca_file)
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as answer:  # noqa: S310  an address from the compose file
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as answer:  # noqa: S310
             sys.stdout.write(answer.read(500).decode(errors="replace") + "\n")
     except urllib.error.HTTPError as error:
         sys.exit(f"{url} answers {error.code}: {error.read(500).decode(errors='replace')}")

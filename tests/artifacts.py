@@ -108,7 +108,9 @@ def write_model(
     metadata: dict[str, str] | None = None,
     change: Callable[[Any], None] | None = None,
 ) -> Path:
-    """Write an artifact; `contract` None leaves the metadata out, `change` may damage the model before it is written."""
+    """Write an artifact; `contract` None leaves the metadata out, `change` may damage the model before it is
+    written.
+    """
     model = helper.make_model(
         graph or turbine_graph(),
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)],

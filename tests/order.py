@@ -1,4 +1,6 @@
-"""Long files first: pytest-xdist gives out whole files in order, and one that starts last makes the whole run wait for it."""
+"""Long files first: pytest-xdist gives out whole files in order, and one that starts last makes the whole run wait for
+it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ LONG = (
     "tests/integration/training/test_commands.py",
     "tests/integration/training/test_train.py",
 )
-"""By measured time, the longest first. `--no-loadscope-reorder` keeps pytest-xdist from sorting files by their number of tests."""
+"""By measured time, the longest first. `--no-loadscope-reorder` keeps pytest-xdist from sorting files by their number
+of tests.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

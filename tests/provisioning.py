@@ -17,7 +17,9 @@ ASKS = ("/_simulate", "/_has_privileges", "/_search", "/_refresh")
 
 
 class WritesCounted(Elasticsearch):
-    """A client that notes every request that is no read, and is cut off after the n-th of them where that is asked for."""
+    """A client that notes every request that is no read, and is cut off after the n-th of them where that is asked
+    for.
+    """
 
     def __init__(self, url: str, *, cut_after: int | None = None) -> None:
         super().__init__(url, request_timeout=WAIT_S)

@@ -84,7 +84,9 @@ class Batches:
         self._handled += count
 
     def _refuse_large(self, hits: Sequence[Hit], writer: Writer) -> Sequence[Hit]:
-        """Fail the documents that are above the byte limit; returns the others. The service is not asked about those."""
+        """Fail the documents that are above the byte limit; returns the others. The service is not asked about
+        those.
+        """
         large = [hit for hit in hits if hit.too_large]
         if not large:
             return hits

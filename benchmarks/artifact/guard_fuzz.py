@@ -1,10 +1,10 @@
 """Play the attacker of the artifact's guard: models that name another file, written in every way that a parser may
 accept.
 
-    a model with its weights in `outside.bin` ──▶ changed at random ──▶ the guard (contract.onnx.reader)
-                                                                     ├─ accepts ─▶ ONNX Runtime must read nothing of the file,
-                                                                     │             and Protocol Buffers must see what the guard saw
-                                                                     └─ refuses ─▶ counted where ONNX Runtime reads the file
+a model with its weights in `outside.bin` ─▶ changed at random ─▶ the guard (contract.onnx.reader)
+                                                               ├─ accepts ─▶ ONNX Runtime must not read the file, and
+                                                               │             Protocol Buffers must see the same
+                                                               └─ refuses ─▶ counted where ONNX Runtime reads the file
 
 ONNX Runtime runs in processes of their own, because a damaged model may end it. Nothing is read but the file that this
 program writes into its own temporary folder.

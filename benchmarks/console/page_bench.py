@@ -172,7 +172,8 @@ def _console(url: str, namespace: str) -> Iterator[str]:
         try:
             deadline = time.monotonic() + WAIT_S
             while time.monotonic() < deadline:
-                with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health/live", timeout=2):  # noqa: S310
+                url = f"{address}/health/live"
+                with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310
                     break
                 time.sleep(0.1)
             yield address

@@ -1,7 +1,7 @@
 """Whether a first reason is what made the verdict: take the feature away, and another one at random beside it.
 
-    row, first reason ──▶ that feature usual  ──▶ graph ──▶ by how much do the label's log-odds fall?   must be > 0,
-                     └──▶ another one usual   ──▶ graph ──▶ by how much here?                           and more than here
+    row, first reason ──▶ that feature usual  ──▶ graph ──▶ by how much do the label's log-odds fall? must be > 0,
+                     └──▶ another one usual   ──▶ graph ──▶ by how much here?                         and more than here
 
 "Usual" is the contract's harmless value, and apart from it the feature's values in real normal rows, which the reasons
 never saw: the mean fall over some of them. For an `unknown` the log-odds are those of the novelty. Computed with the

@@ -2,11 +2,11 @@
 
 python -m benchmarks.enrich_service.mlserver_bench [--data FILE] [--model FILE] [--seconds S]
 
-    rows of a page ─┬─▶ {"documents": [...]}, 41 named fields each ──▶ oversight serve ──▶ results, alerts with reasons
-                    ├─▶ {"inputs": [numeric, categorical]} ──────────▶ oversight serve ──▶ {"outputs": [...]}
-                    ├─▶ {"inputs": [numeric, categorical]} ──────────▶ MLServer, tensors ▶ {"outputs": [...]}
-                    ├─▶ {"inputs": [41 columns]} ────────────────────▶ MLServer, frames ─▶ {"outputs": [...]}
-                    └─▶ {"inputs": [documents, each as text]} ───────▶ MLServer, documents ▶ {"outputs": [results, each as text]}
+    rows of a page ─┬─▶ {"documents": [...]}, 41 named fields each ─▶ oversight serve ──▶ results, alerts with reasons
+                    ├─▶ {"inputs": [numeric, categorical]} ─────────▶ oversight serve ──▶ {"outputs": [...]}
+                    ├─▶ {"inputs": [numeric, categorical]} ─────────▶ MLServer, tensors ▶ {"outputs": [...]}
+                    ├─▶ {"inputs": [41 columns]} ───────────────────▶ MLServer, frames ─▶ {"outputs": [...]}
+                    └─▶ {"inputs": [documents, each as text]} ──────▶ MLServer, documents ▶ {"outputs": [results]}
 
 MLServer is installed in an environment of its own below `build/`, which is made at the first run and shares nothing
 with ours. Its runtimes have the session options of ours and no worker processes beside the server, which is the fastest
@@ -70,7 +70,8 @@ class Tensors(MLModel):
     async def load(self):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(self.settings.parameters.uri, options, providers=["CPUExecutionProvider"])
+        path, providers = self.settings.parameters.uri, ["CPUExecutionProvider"]
+        self.session = onnxruntime.InferenceSession(path, options, providers=providers)
         self.types = {item.name: TYPES[item.type][1] for item in self.session.get_inputs()}
         self.names = [item.name for item in self.session.get_outputs()]
         return True

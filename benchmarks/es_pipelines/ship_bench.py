@@ -1,8 +1,9 @@
 """Lines a second: `oversight ship` beside elasticsearch.helpers.parallel_bulk at its best settings.
 
-python -m benchmarks.es_pipelines.ship_bench --url URL [--lines N] [--rounds N] [--threads 1,2,4,8] [--chunks 500,1000,2000]
+python -m benchmarks.es_pipelines.ship_bench --url URL [--lines N] [--rounds N]
+    [--threads 1,2,4,8] [--chunks 500,1000,2000]
 
-    parallel_bulk       the same raw lines as `message`, through the same pipelines, create, no ids, no file notes how far it is
+    parallel_bulk       the same raw lines as `message`, through the same pipelines, `create`, no ids, no registry
     the same documents  parallel_bulk with the ids and the envelope of `oversight ship`: what these cost the engine
     oversight ship      the command as it is typed, with its start taken off: ids, offsets, a registry on disk
     long way alone      the same into pipelines whose script `plain-row` is switched off

@@ -30,7 +30,8 @@ def kdd_rows(count: int) -> list[dict[str, Any]]:
 
 def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
     """Document of this number, with every field that the pipeline leaves in a line of `oversight ship`."""
-    arrival = f"2026-01-{1 + number // 3_600_000:02d}T00:{number // 60_000 % 60:02d}:{number // 1000 % 60:02d}.{number % 1000:03d}Z"
+    clock = f"00:{number // 60_000 % 60:02d}:{number // 1000 % 60:02d}.{number % 1000:03d}"
+    arrival = f"2026-01-{1 + number // 3_600_000:02d}T{clock}Z"
     row = rows[number % len(rows)]
     sent, received = int(row["src_bytes"]), int(row["dst_bytes"])
     return {

@@ -1,10 +1,11 @@
 """Seconds from arrival to prediction, at a steady rate, against the refresh interval and the poll interval together.
 
-python -m benchmarks.watcher.latency_bench --url URL [--url URL] [--rate 100] [--seconds 60] [--refresh-s 1] [--poll-s 1]
+python -m benchmarks.watcher.latency_bench --url URL [--url URL] [--rate 100] [--seconds 60]
+    [--refresh-s 1] [--poll-s 1]
 
-    writer, N documents a second ──▶ index ──▶ `oversight watch` ──▶ prediction
-          └── event.ingested                                          ├── oversight.prediction.at, what the watcher says
-                                                                      └── a reader that asks for some of them all the time
+    writer, N documents a second ──▶ index ─▶ `oversight watch` ─▶ prediction
+          └── event.ingested                                        ├── oversight.prediction.at, what the watcher says
+                                                                    └── a reader that asks for some of them all the time
 
 An index and a namespace of its own, deleted at the end.
 """

@@ -2,8 +2,8 @@
 
 python -m benchmarks.watcher.stages_bench [--documents 1000] [--repeats 60]
 
-    a page as a search answers it ──▶ hits ──▶ features ──▶ request ──▶ answer of the real model ──▶ checked ──▶ bulk body
-                                                                                   answer of a bulk request ──▶ remembered
+    a page as a search answers it ──▶ hits ──▶ features ──▶ request ─▶ answer of the real model ──▶ checked ─▶ bulk body
+                                                                                  answer of a bulk request ─▶ remembered
 
 Each step is repeated and its least time is taken, so that a busy machine changes little. What sends and receives is not
 in it.

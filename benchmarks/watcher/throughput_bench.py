@@ -1,6 +1,7 @@
 """Documents a second: the watcher with its endpoint and the real model, against a bare loop that predicts nothing.
 
-python -m benchmarks.watcher.throughput_bench --url URL [--url URL] [--documents N] [--threads 1,2] [--page-sizes 1000,2000]
+python -m benchmarks.watcher.throughput_bench --url URL [--url URL] [--documents N] [--threads 1,2]
+    [--page-sizes 1000,2000]
 
     bare      point in time ──▶ page ──▶ bulk update with one constant prediction of the usual size      in T threads
     watcher   `oversight watch --once --slices T`, and `oversight serve` with the shipped model
@@ -33,7 +34,7 @@ from oversight.client.cluster import client
 from oversight.config.settings import ElasticsearchSettings
 
 HEAD = """
-| threads | bare, best (page) | watcher, best (page) | ratio | bare: engine + loop, µs | watcher: engine + service + watcher, µs |
+| threads | bare, best (page) | watcher, best (page) | ratio | bare, µs of engine + loop | watcher, µs of all three |
 |---|---|---|---|---|---|
 """
 

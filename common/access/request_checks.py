@@ -1,7 +1,7 @@
 """Who may ask: everything that is looked at before a route is.
 
-    request ─▶ what a proxy says of it is believable? 400 ─▶ no token asked for: Host and Origin ours? 421, 403
-                                                          └─ a token asked for: a right one? 401, or 429 after many wrong ones
+request ─▶ what a proxy says of it is believable? 400 ─▶ no token required: Host and Origin ours? 421, 403
+                                                      └─ token required: a right one? 401, 429 after many wrong ones
 
 Where no token is asked for, a web page of somebody else could ask in the name of the browser's user. It cannot choose
 `Host`, which names the site that it came from, nor `Origin`.

@@ -1,7 +1,7 @@
 """Responses of Elasticsearch within a limit: no document, however large, fills our memory.
 
-    with within(limit): search ──▶ response, read piece by piece ──┬─▶ below the limit: as usual
-                                                                    └─▶ above: the connection is closed, ResponseTooLargeError
+with within(limit): search ─▶ response, read piece by piece ─┬─▶ below the limit: as usual
+                                                              └─▶ above: the connection is closed, ResponseTooLargeError
 
 Bytes are not all that counts: 4 MB of `{},{},...` become more than a million objects. So values are counted before a
 large response is parsed. A request outside `within` has a limit too, which ordinary responses never reach.

@@ -1,8 +1,8 @@
 """One client's connection: what it has sent of its next request, and what it has not yet taken of its last answer.
 
-    handshake ──▶ receive(), until a request is whole ──▶ a thread writes the answer ──▶ send(), until all of it is taken
-                      ▲                                                                      │
-                      └───────────────────────── kept connection ────────────────────────────┴──▶ close
+    handshake ──▶ receive(), until a request is whole ──▶ a thread writes the answer ─▶ send(), until all of it is taken
+                      ▲                                                                     │
+                      └───────────────────────── kept connection ───────────────────────────┴──▶ close
 
 No call here waits for the client. One thread at a time uses a connection: the main loop, or the one that answers.
 """

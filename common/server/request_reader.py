@@ -1,8 +1,8 @@
 """The bytes of one HTTP request as they arrive -> the request, once it is whole. Pure: nothing here knows a socket.
 
-    bytes ──▶ head, until an empty line ──▶ gunicorn's parser ──▶ body: Content-Length, chunks, or none ──▶ whole
-                    │                             │                    └─ longer than allowed: whole now, the rest stays unread
-                    └─ longer than allowed ───────┴──▶ ParseException
+bytes ─▶ head, until an empty line ──▶ gunicorn's parser ──▶ body: Content-Length, chunks, or none ──▶ whole
+               │                             │                    └─ longer than allowed: the rest stays unread
+               └─ longer than allowed ───────┴──▶ ParseException
 
 gunicorn's own reader waits for the next byte, so each client that sends slowly holds a thread. Here nothing waits.
 """

@@ -1,9 +1,9 @@
 """The gunicorn worker of the enrich service and the console: no thread ever waits for a client.
 
-    main loop:  accept ──▶ handshake and request, as bytes arrive ──▶ whole ─┬─ health, metrics ────────▶ a thread of their own
-                   ▲              │ too late: 408, or closed                 ├─ fewer than `queue` wait ──▶ a thread
-                   │              │ too many: the oldest closed              └─ else ──▶ a thread that only answers 503
-                   └── kept ◀── sent, as the client takes it ◀── answer, as bytes ◀─────────┘
+main loop: accept ──▶ handshake and request, as bytes arrive ──▶ whole ─┬─ health, metrics ───────▶ their own thread
+              ▲              │ too late: 408, or closed                 ├─ fewer than `queue` wait ─▶ a thread
+              │              │ too many: the oldest closed              └─ else ──▶ a thread that only answers 503
+              └── kept ◀── sent, as the client takes it ◀── answer, as bytes ◀─────────┘
 
 gunicorn's own `gthread` gives each connection a thread until its request is answered, so a few clients that stop in the
 middle of a request hold all of them. It supplies the rest: the parent process, the loop, the parser, WSGI.

@@ -90,7 +90,9 @@ def _values(answer: Answer, name: str) -> list[list[Any]]:
 
 
 def _lacking(engine: Engine, panels: Sequence[Panel], answers: Sequence[Answer], place: Place) -> frozenset[str]:
-    """Fields that the panels without anything to show read and no mapping has; asked only where there is such a panel."""
+    """Fields that the panels without anything to show read and no mapping has; asked only where there is such a
+    panel.
+    """
     fields: dict[str, set[str]] = {}
     for panel, answer in zip(panels, answers, strict=True):
         if _is_empty(panel, answer) and (answer.get("_shards") or {}).get("total"):

@@ -1,6 +1,7 @@
 """What stands before every route, and what every answer carries.
 
-    request ──▶ room? 503 ──▶ GET or HEAD? 405 ──▶ Host and Origin ours? 421, 403 ──▶ token or cookie? 401, 429 ──▶ route ──▶ headers
+    request ─▶ room? 503 ─▶ GET or HEAD? 405 ─▶ Host and Origin ours? 421, 403 ─▶ token or cookie? 401, 429
+        ─▶ route ─▶ headers
 
 A page of another site cannot ask here in a visitor's name: a name that its owner points at this machine (DNS rebinding)
 is no `Host` of ours, the cookie is sent from our own pages alone, and nothing here changes anything.

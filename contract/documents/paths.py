@@ -31,7 +31,9 @@ def lookup(source: Mapping[str, Any], path: str, default: Any = None) -> Any:
 
 
 def lookup_clear(source: Mapping[str, Any], path: str) -> Any:
-    """Value of a dotted field in any spelling; None where the document has none, or two that may contradict each other."""
+    """Value of a dotted field in any spelling; None where the document has none, or two that may contradict each
+    other.
+    """
     try:
         return lookup(source, path)
     except AmbiguousFieldError:

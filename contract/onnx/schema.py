@@ -28,7 +28,9 @@ Message = dict[int, Field]
 
 
 def _fields(text: str) -> Message:
-    """The fields of one message, written as `1 version int64, 2 [names] text, 3 graph GraphProto`; `[ ]` is repeated."""
+    """The fields of one message, written as `1 version int64, 2 [names] text, 3 graph GraphProto`; `[ ]` is
+    repeated.
+    """
     found: Message = {}
     for part in text.split(","):
         number, name, kind = part.split()

@@ -1,8 +1,8 @@
 """The routes: what comes in over HTTP, and with which status it is answered.
 
-    POST /v1/enrich          documents -> results             GET /v2/health/live, /v2/health/ready   open to all
-    GET  /v1/model           contract, version, figures       GET /v2, /v2/models/NAME[/versions/V][/ready]   Open Inference Protocol
-    GET  /openapi.json       these routes, for programs       POST /v2/models/NAME[/versions/V]/infer   tensors -> tensors
+    POST /v1/enrich      documents -> results       GET /v2/health/live, /v2/health/ready   open to all
+    GET  /v1/model       contract, version, figures GET /v2, /v2/models/NAME[/versions/V][/ready]
+    GET  /openapi.json   these routes, for programs POST /v2/models/NAME[/versions/V]/infer
 
 Nothing a client sends gives a 500: what is wrong with a request is a `RequestError`, what is wrong with a document
 stands in that document's result, and a model that fails is 503, so that the same page is sent again later.
@@ -84,7 +84,8 @@ def create_app(
     # Flask's own way to put something around it
     app.wsgi_app = Direct(app.wsgi_app, models, config, metrics=metrics, guard=guard, turns=turns, follows=follows)  # type: ignore[method-assign]
     follows.install(app)
-    app.wsgi_app = Forwarded(app.wsgi_app, config.trusted_proxies, setting=f"{PREFIX}_TRUSTED_PROXIES")  # type: ignore[method-assign]
+    forwarded = Forwarded(app.wsgi_app, config.trusted_proxies, setting=f"{PREFIX}_TRUSTED_PROXIES")
+    app.wsgi_app = forwarded  # type: ignore[method-assign]
     return app
 
 

@@ -1,4 +1,6 @@
-"""A model in the words of the two protocols: ours at `/v1/model`, the Open Inference Protocol's at `/v2/models/NAME`."""
+"""A model in the words of the two protocols: ours at `/v1/model`, the Open Inference Protocol's at
+`/v2/models/NAME`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How much memory the objects of a JSON body take at most, from its bytes alone: refused before an object is made.
 
-    bytes ──▶ small for what may be taken? ──▶ fine
-          └─▶ braces, brackets, commas, colons and quotes counted ──▶ objects, keys, texts, numbers ──▶ bytes ──▶ too many? 413
+bytes ──▶ small for what may be taken? ──▶ fine
+      └─▶ braces, brackets, commas, colons and quotes counted ─▶ objects, keys, texts, numbers ─▶ bytes ─▶ too many? 413
 
 Eleven million `{}` fit into 32 KB of gzip and take a gigabyte. A page of documents takes three to ten times its own
 size.

@@ -191,7 +191,9 @@ def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
 
 
 def _without_what_fails(artifact: Artifact) -> Artifact:
-    """A graph may not take one zero in the place of a novelty a row: then its labels are explained by the whole part."""
+    """A graph may not take one zero in the place of a novelty a row: then its labels are explained by the whole
+    part.
+    """
     numeric, categorical = artifact.harmless_row()
     try:
         whole = artifact.run_label(numeric.repeat(2, axis=0), categorical.repeat(2, axis=0)).shape == (

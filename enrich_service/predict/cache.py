@@ -1,9 +1,9 @@
 """Results of rows that were answered before. A flood is one connection thousands of times, and the model says of each
 the same.
 
-    keys of a page ──▶ new generation ──▶ old generation ──▶ missing ──▶ one run of the model for each different row ──▶ keep
-                            ▲                    │                                                                        │
-                            └──── found again ───┘◀────────────────── the new generation, until it is half of the size ◀──┘
+keys of a page ─▶ new generation ──▶ old generation ─▶ missing ──▶ one run of the model for each different row ──▶ keep
+                       ▲                    │                                                                       │
+                       └──── found again ───┘◀───────────────── the new generation, until it is half of the size ◀──┘
 
 A key is the row itself, every bit of what the graph would take, so what is found is what the model would say. A cache
 belongs to one model: another version begins with none. Rows that do not come again are thrown away with their

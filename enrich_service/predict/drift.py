@@ -88,7 +88,9 @@ class Bins:
 
 
 class _Words:
-    """Bins of a string feature: each common word, the rare ones of the vocabulary together, all unseen ones together."""
+    """Bins of a string feature: each common word, the rare ones of the vocabulary together, all unseen ones
+    together.
+    """
 
     def __init__(self, feature: Feature) -> None:
         common = [(word, share) for word, share in feature.usual_shares if share >= RARE_SHARE]

@@ -1,7 +1,7 @@
 """A page of documents -> one result a document, in the same order.
 
-documents ──▶ features ──▶ predictions ──▶ reasons of the flagged ──▶ {"id", "fields"}   as JSON in one go: `answer`
-                  │            │                                          ▲                  as dicts, to change: `enrich`
+documents ──▶ features ──▶ predictions ──▶ reasons of the flagged ──▶ {"id", "fields"} as JSON in one go: `answer`
+                  │            │                                          ▲                as dicts, to change: `enrich`
                   ├────────────│───── row that was answered before ───────┘
                   └────────────┴─ this document's fault ────────────▶ {"id", "error"}
 """

@@ -185,7 +185,9 @@ class FeatureReader:
 
 
 def _without_frames(error: DocumentError) -> DocumentError:
-    """The error alone. Its trace leads to the page, which holds the error: such a ring would keep every page in memory."""
+    """The error alone. Its trace leads to the page, which holds the error: such a ring would keep every page in
+    memory.
+    """
     error.__context__ = None
     return error.with_traceback(None)
 

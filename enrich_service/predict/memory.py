@@ -1,7 +1,7 @@
 """What the threads of a worker keep for their next request, and what they give back to the system.
 
-    a page of 1,000 documents takes some 8 MB for a moment ──▶ kept: without it, 500 pages of memory are asked for anew each time
-    a body of 100 MB ────────────────────────────────────────▶ given back as soon as it is answered
+    a page of 1,000 documents takes some 8 MB for a moment ─▶ kept: else 500 pages of memory are asked for each time
+    a body of 100 MB ───────────────────────────────────────▶ given back as soon as it is answered
 
 By itself glibc has a heap for each thread, and learns from large blocks that are freed: it then keeps up to 64 MB of
 them for each thread. Here all threads share one heap, of which so much is kept as large pages need. Python's collector
@@ -46,7 +46,9 @@ def give_back_large_blocks() -> bool:
 
 
 def settle() -> None:
-    """Take all objects that there are out of the collector's sight: they stay, and a look at the others takes no time."""
+    """Take all objects that there are out of the collector's sight: they stay, and a look at the others takes no
+    time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])

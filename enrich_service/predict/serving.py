@@ -1,8 +1,8 @@
 """What a worker answers with: one object that a request takes whole, and that is replaced whole at a switch.
 
-    request ──▶ models.current ──▶ Serving ──▶ the active model's results, beside each the shadow's under oversight.shadow
-                     ▲
-                     └── switch(): another Serving takes its place; requests in hand keep theirs until they are answered
+request ─▶ models.current ──▶ Serving ──▶ the active model's results, beside each the shadow's under oversight.shadow
+                ▲
+                └── switch(): another Serving takes its place; requests in hand keep theirs until they are answered
 
 So no answer holds results of two versions, and the old model is released when its last request is answered.
 """

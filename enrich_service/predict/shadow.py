@@ -1,8 +1,8 @@
 """A second model that answers beside the active one, to be compared before it is trusted.
 
-    documents ─┬─▶ active model ──▶ fields ─────────────────────┬─▶ the result, whose verdict is the active model's alone
-               └─▶ shadow ────────▶ oversight.shadow.* ─────────┘
-                          └─ it fails: the log says so, the result goes without
+documents ─┬─▶ active model ──▶ fields ─────────────────────┬─▶ the result, whose verdict is the active model's alone
+           └─▶ shadow ────────▶ oversight.shadow.* ─────────┘
+                      └─ it fails: the log says so, the result goes without
 
 It gives no reasons: they cost more than the prediction, and nobody acts on a shadow's.
 """

@@ -104,7 +104,9 @@ class TryOut:
 
 
 def _answer(models: Sequence[ModelFile], pipe: int, limit_s: float) -> None:
-    """The child's whole life. It leaves without the parent's clean-up, and always with 0: gunicorn reads more into it."""
+    """The child's whole life. It leaves without the parent's clean-up, and always with 0: gunicorn reads more into
+    it.
+    """
     try:
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,6 @@
-"""Disk watermarks as Elasticsearch writes them: `95%`, `0.95`, `500mb`, with an optional `max_headroom` of free space."""
+"""Disk watermarks as Elasticsearch writes them: `95%`, `0.95`, `500mb`, with an optional `max_headroom` of free
+space.
+"""
 
 from __future__ import annotations
 

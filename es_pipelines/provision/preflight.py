@@ -1,6 +1,6 @@
 """What could stop us, asked before the first write.
 
-    version ─▶ licence ─▶ privileges ─▶ health ─▶ disk, blocks ─▶ processors ─▶ other templates ──▶ [Finding, ...], facts
+    version ─▶ licence ─▶ privileges ─▶ health ─▶ disk, blocks ─▶ processors ─▶ other templates ─▶ [Finding, ...], facts
 
 Whether the server is Elasticsearch at all, the client checks with the first answer. Every question only reads; what a
 cluster does not know (no security, no licence) is no finding.

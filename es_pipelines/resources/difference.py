@@ -54,7 +54,9 @@ _Dumper.add_representer(list, _list)
 
 
 def diff(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, ...]:
-    """Lines of a unified diff from what stands to what is wanted; a line `@@` says where in the body the next ones are."""
+    """Lines of a unified diff from what stands to what is wanted; a line `@@` says where in the body the next ones
+    are.
+    """
     before, after = _lines(stands), _lines(wanted)
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     return tuple(line for group in matcher.get_grouped_opcodes(CONTEXT_LINES) for line in _hunk(group, before, after))

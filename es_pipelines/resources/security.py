@@ -1,6 +1,6 @@
 """Roles and API keys, where the engine has security.
 
-    roles     what each part may do (`es_pipelines.security.roles`), for people and for Kibana; planned, compared and written like the rest
+    roles     what each part may do (`es_pipelines.security.roles`), for people and for Kibana
     API keys  the secrets of an installation's parts; made by `--keys` only, so no plan wants one, and a removal ends
     all of them
 

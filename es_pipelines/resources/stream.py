@@ -1,6 +1,7 @@
 """What holds events: the data stream, or the plain index that stands in where the engine has none.
 
-    _resolve ──▶ data stream | index | alias | nothing ──▶ template, default pipeline and mapping of the index that is written to
+    _resolve ─▶ data stream | index | alias | nothing
+        ─▶ template, default pipeline and mapping of the index that is written to
 
 Templates count for new indices only, so what is written to now must be told apart. A field that the mapping lacks is
 added in place; one of another type cannot be, and the data stream goes on in a new index.

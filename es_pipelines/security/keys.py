@@ -1,7 +1,7 @@
 """API keys, one for each part: made, brought up to date, invalidated.
 
-    PARTS ──▶ POST _security/api_key {role_descriptors} ──▶ id and secret, told once
-                                                    └─────▶ may it do what its part does? else who made it may not either
+    PARTS ──▶ POST _security/api_key {role_descriptors} ─▶ id and secret, told once
+                                                    └────▶ may it do what its part does? else who made it may not either
 
 A key can never do more than whoever made it could at that moment: Elasticsearch says so and says nothing when it is
 less. So a new key is asked at once what it may do.

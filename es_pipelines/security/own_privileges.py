@@ -1,7 +1,7 @@
 """What the key or user that we sign in with may do beyond what a part needs.
 
-    GET _security/_authenticate ──┬─ API key ──▶ GET _security/api_key?id=its own ──┐
-                                  └─ user    ──▶ GET _security/user/_privileges ────┴──▶ compared with each part: the nearest one
+GET _security/_authenticate ─┬─ API key ─▶ GET _security/api_key?id=its own ─┐
+                             └─ user    ─▶ GET _security/user/_privileges ───┴─▶ compared with each part
 
 A key may ask for itself without any privilege, and so may a user.
 """

@@ -32,7 +32,9 @@ class Shelf(Protocol):
         """Write items over what stands under their keys."""
 
     def delete(self, keys: Sequence[Key]) -> list[Key]:
-        """Take items away; those that are not there are no error. The answer: those that stay, because they are in use."""
+        """Take items away; those that are not there are no error. The answer: those that stay, because they are in
+        use.
+        """
 
 
 def import_all(

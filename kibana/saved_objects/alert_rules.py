@@ -132,7 +132,9 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
 
 
 def _unknowns(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
-    """Of what is nearest to harmless, the share that is like nothing in training; nothing where no novelty is measured."""
+    """Of what is nearest to harmless, the share that is like nothing in training; nothing where no novelty is
+    measured.
+    """
     if not view.knows_unknown or not view.harmless:
         return ()
     share = _usual_share(view.contract.heldout)

@@ -19,7 +19,9 @@ HEADER, NAME = "x-elastic-product", "Elasticsearch"
 
 
 class WatchfulTransport(Transport):
-    """Once Elasticsearch has answered, every successful answer has to be its own, and to have the parts that we read."""
+    """Once Elasticsearch has answered, every successful answer has to be its own, and to have the parts that we
+    read.
+    """
 
     _known = False
 

@@ -1,6 +1,7 @@
 """What `oversight train` leaves in build/, for the commands that go on from there.
 
-oversight train ─▶ build/<model>/{model.keras, contract.json, model.onnx, report.json, MODEL_CARD.md} ─▶ oversight convert
+oversight train ─▶ build/<model>/{model.keras, contract.json, model.onnx, report.json, MODEL_CARD.md}
+    ─▶ oversight convert
 """
 
 from __future__ import annotations

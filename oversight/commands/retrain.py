@@ -142,7 +142,9 @@ class Retraining:
         return self._trainer.made_by(anchor=name == "anchor")
 
     def _finished(self, name: str) -> dict[str, Any] | None:
-        """The result of an earlier run; None where there is none, it is damaged, or data, recipe or code have changed."""
+        """The result of an earlier run; None where there is none, it is damaged, or data, recipe or code have
+        changed.
+        """
         try:
             result: dict[str, Any] = json.loads(self._file(name).read_text(encoding="utf-8"))
             return result if result.pop("made_by") == json.loads(json.dumps(self._made_by(name))) else None

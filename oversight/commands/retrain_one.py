@@ -70,7 +70,9 @@ class Trainer:
         self._libraries = session.versions()
 
     def made_by(self, *, anchor: bool) -> dict[str, Any]:
-        """What decides the result beside the seed: data, recipe, libraries, and the code as it was when this was made."""
+        """What decides the result beside the seed: data, recipe, libraries, and the code as it was when this was
+        made.
+        """
         return {
             "data": self._material.source.sha256,
             "test": self._material.test_source.sha256,

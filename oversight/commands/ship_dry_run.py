@@ -31,7 +31,8 @@ def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) ->
     try:
         with ProgressDisplay() as display:
             for path in files:
-                findings.append(look(path, dataclasses.replace(how, pipelines=pipelines), display.rows_read))  # noqa: PERF401
+                each = dataclasses.replace(how, pipelines=pipelines)
+                findings.append(look(path, each, display.rows_read))
     finally:
         if es is not None:
             es.close()

@@ -1,7 +1,8 @@
 """`oversight train`: data in, checked artifact with its model card out. The one place where training and converter
 meet.
 
-data ─▶ columns ─▶ parts ─▶ Keras model ─▶ draft artifact ─▶ held-out figures ─▶ artifact that carries them, report, model card
+data ─▶ columns ─▶ parts ─▶ Keras model ─▶ draft artifact ─▶ held-out figures
+    ─▶ artifact that carries them, report, model card
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def answers(url: str, process: psutil.Popen, *, within_s: float) -> bool:
     """Whether a server of ours answers a GET with success before the time is over or its process ends."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310  our own loopback address
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310
             return True
         time.sleep(0.05)
     return False
@@ -169,7 +169,9 @@ def end(processes: Sequence[psutil.Process]) -> None:
 
 
 def _of_sessions(sessions: set[int]) -> set[psutil.Process]:
-    """Processes of these sessions: a worker that was forked while its parent was told to end is no one's child by now."""
+    """Processes of these sessions: a worker that was forked while its parent was told to end is no one's child by
+    now.
+    """
     found = set()
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError, PermissionError):

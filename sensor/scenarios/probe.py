@@ -1,4 +1,6 @@
-"""Probes: who is there, which ports answer. Endless, as the scenarios of `dos.py`; values from KDD's rows of the class."""
+"""Probes: who is there, which ports answer. Endless, as the scenarios of `dos.py`; values from KDD's rows of the
+class.
+"""
 
 from __future__ import annotations
 

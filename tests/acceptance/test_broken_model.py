@@ -1,4 +1,6 @@
-"""A model that cannot be used: `check` says it once and asks all else, and no command makes more than one line of it."""
+"""A model that cannot be used: `check` says it once and asks all else, and no command makes more than one line of
+it.
+"""
 
 from __future__ import annotations
 

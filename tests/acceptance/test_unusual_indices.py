@@ -298,7 +298,8 @@ def test_a_model_with_500_features_predicts_on_documents_of_more_than_4_kb(
     once = wide.type("watch", "--once", "--page-size", "20")
     assert once.returncode == 0, once.stderr
     es.indices.refresh(index=stream_name(namespace))
-    hits = es.search(index=f"logs-*-{namespace}", size=100, source=["oversight"])["hits"]["hits"]  # type: ignore[arg-type]
+    found = es.search(index=f"logs-*-{namespace}", size=100, source=["oversight"])  # type: ignore[arg-type]
+    hits = found["hits"]["hits"]
     assert sorted(hit["_source"]["oversight"]["prediction"]["label"] for hit in hits) == ["high"] * 30 + ["low"] * 30
     assert wide.type("rescore", "--all", "--yes").returncode == 0
     assert wide.type("watch", "--once").returncode == 0

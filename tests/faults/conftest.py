@@ -1,4 +1,6 @@
-"""What the fault tests share: a real enrich service, a place for documents on each engine, a row for what failed early."""
+"""What the fault tests share: a real enrich service, a place for documents on each engine, a row for what failed
+early.
+"""
 
 from __future__ import annotations
 

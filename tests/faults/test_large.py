@@ -59,7 +59,7 @@ def put(es: Elasticsearch, index: str, count: int) -> None:
     texts = [json.dumps(make(0)) for make in (foreign, own, values)]
     for number in range(count):
         text = texts[number * 3 // count] if number % 10 else json.dumps(event(number))
-        es.bulk(operations=[{"index": {"_index": index, "_id": str(number)}}, text])  # type: ignore[list-item]  # JSON as it is
+        es.bulk(operations=[{"index": {"_index": index, "_id": str(number)}}, text])  # type: ignore[list-item]
     es.indices.refresh(index=index)
 
 

@@ -34,7 +34,8 @@ def started(name, *pids):
 
 def daemon(**environment):
     """A process that only its environment leads to: no parent, a session of its own."""
-    program = "from subprocess import *; import sys; print(Popen(sys.argv[1:], start_new_session=True, stdout=DEVNULL).pid)"
+    program = "from subprocess import *; import sys; "
+    program += "print(Popen(sys.argv[1:], start_new_session=True, stdout=DEVNULL).pid)"
     words = [sys.executable, "-W", "ignore", "-c", program, *SLEEP]
     return int(subprocess.run(words, env={**os.environ, **environment}, stdout=subprocess.PIPE, check=True).stdout)
 

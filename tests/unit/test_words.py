@@ -58,7 +58,9 @@ GENERAL = (
 
 
 def test_a_hint_names_the_installation_that_the_message_is_about() -> None:
-    """`oversight provision` in a message about `lab` would provision `default`: messages take it from `contract.hints`."""
+    """`oversight provision` in a message about `lab` would provision `default`: messages take it from
+    `contract.hints`.
+    """
     found = [
         f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
         for path in _texts()

@@ -1,4 +1,6 @@
-"""Constants that the graph needs to read raw values: scaling, and the words of each vocabulary. All from training rows."""
+"""Constants that the graph needs to read raw values: scaling, and the words of each vocabulary. All from training
+rows.
+"""
 
 from __future__ import annotations
 

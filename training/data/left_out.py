@@ -1,9 +1,9 @@
 """What is left out of the training data, to choose by it instead of by a test file.
 
-    labels     5 groups of attack labels, and a fifth of the file's normal vectors each      an attack that nobody knows;
-                                                                                             normal traffic of another
-                                                                                             time
-    services   4 groups of services of a label                                               a known attack elsewhere
+labels     5 groups of attack labels, and a fifth of the file's normal vectors each      an attack that nobody knows;
+                                                                                         normal traffic of another
+                                                                                         time
+services   4 groups of services of a label                                               a known attack elsewhere
 
 Every attack label is left out once, and so is every normal vector: with group g goes the g-th fifth of the normal
 vectors in the order of the file, which is roughly that of time, as normal traffic of a later day is what drifts.

@@ -1,7 +1,7 @@
 """Split distinct vectors into training, validation and held-out parts.
 
-    records ─▶ one label a vector ─▶ class by class: 80 % to learn from ─┬─▶ 90 % training
-                                                  └─▶ 20 % held out       └─▶ 10 % validation (stop, temperature, threshold)
+records ─▶ one label a vector ─▶ class by class: 80 % to learn from ─┬─▶ 90 % training
+                                              └─▶ 20 % held out       └─▶ 10 % validation (stop, temperature, threshold)
 
 A random split by rows would put a twin of three in four held-out rows into training; here a vector is in one part only.
 """

@@ -108,7 +108,9 @@ def curves(
 
 
 def read_off(curve: tuple[score.Curve, score.Curve]) -> list[float]:
-    """True positive rate of a ROC curve at each of `FALSE_POSITIVE_RATES`: the best that raises no more false alarms."""
+    """True positive rate of a ROC curve at each of `FALSE_POSITIVE_RATES`: the best that raises no more false
+    alarms.
+    """
     place = np.searchsorted(curve[0], FALSE_POSITIVE_RATES, side="right") - 1
     return [round(float(rate), 6) for rate in curve[1][place]]
 

@@ -1,4 +1,6 @@
-"""What the classifier must reach, and what it aims at: set before training, the same in the terminal and on the card."""
+"""What the classifier must reach, and what it aims at: set before training, the same in the terminal and on the
+card.
+"""
 
 from __future__ import annotations
 

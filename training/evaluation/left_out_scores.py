@@ -85,7 +85,9 @@ def _normal(records: Records) -> Records:
 
 
 def _novelty(networks: Networks, detectors: dict[int, keras.Model], encoded: tf.Tensor) -> Scores:
-    """Reconstruction error, each detector's logit, and whether the closest label is an attack; shape (n_records,) each."""
+    """Reconstruction error, each detector's logit, and whether the closest label is an attack; shape (n_records,)
+    each.
+    """
     error = tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)), axis=1).numpy()
     attack = networks.classifier(encoded).numpy().argmax(axis=1) != NAMES.index(NORMAL)
     logits = {f"logit_{most}": detector(encoded).numpy()[:, 0] for most, detector in detectors.items()}

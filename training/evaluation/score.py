@@ -68,7 +68,9 @@ def precision(matrix: Confusion) -> NDArray[np.float64]:
 
 
 def f1(matrix: Confusion) -> NDArray[np.float64]:
-    """Harmonic mean of precision and recall; 0 where nothing was right, NaN for a class that neither is nor was called."""
+    """Harmonic mean of precision and recall; 0 where nothing was right, NaN for a class that neither is nor was
+    called.
+    """
     return _ratios(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
 
 

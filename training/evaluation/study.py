@@ -1,8 +1,8 @@
 """A study: the shipped recipe trained over and over, and what that says of its figures. Pure: results in, summary out.
 
-    fold 0 … fold k ─▶ tallies of held-out vectors ─▶ pooled figures        ┐
-    seed 0 … seed n ─▶ figures on the test file ────▶ mean and spread       ├─▶ musts and goals ─▶ study.json, model card
-    anchor ──────────▶ the same of the naive model ─▶ what it is worth      ┘
+    fold 0 … fold k ─▶ tallies of held-out vectors ─▶ pooled figures       ┐
+    seed 0 … seed n ─▶ figures on the test file ────▶ mean and spread      ├─▶ musts and goals ─▶ study.json, model card
+    anchor ──────────▶ the same of the naive model ─▶ what it is worth     ┘
 
 Every training's result is one JSON file, so an interrupted study goes on where it was.
 """

@@ -121,7 +121,9 @@ def by_class(matrix: Counts, names: tuple[str, ...] | list[str]) -> list[dict[st
 
 
 def reliability_bins(counts: Tally) -> list[dict[str, Any]]:
-    """Each bin of stated family probability that has rows: its rows, their mean probability, the share that was right."""
+    """Each bin of stated family probability that has rows: its rows, their mean probability, the share that was
+    right.
+    """
     n_bins = counts.reliability.shape[1]
     return [
         {

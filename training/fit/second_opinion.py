@@ -1,8 +1,8 @@
 """The second opinion: if a vector is an attack after all, which? Learnt where the classifier has nothing to say of it.
 
-    attacks ─┬─▶ as they are ─┬─▶ one teacher for each weight of the rare labels ─┐
-             └─▶ blurred ─────┘                     classifier, attacks alone ────┴─▶ mean ─▶ targets
-    attacks, blurred, mixed, normal ──────────────────────────────────────────────────────▶ student `attacks` learns them
+attacks ─┬─▶ as they are ─┬─▶ one teacher for each weight of the rare labels ─┐
+         └─▶ blurred ─────┘                     classifier, attacks alone ────┴─▶ mean ─▶ targets
+attacks, blurred, mixed, normal ──────────────────────────────────────────────────────▶ student `attacks` learns them
 
 The classifier's own shares among the attacks mean little where it is sure of normal: nothing has trained them there.
 Teachers that have never seen a normal vector, and attacks with some values of normal ones, say more; their mean says

@@ -1,8 +1,8 @@
 """Choose novelty and second opinion by training data alone: train without some attacks, and see what becomes of them.
 
-    data ─▶ groups left out (`training.data.left_out`) ─▶ a training each ─▶ FOLDER/*.npz ─▶ tables, and what the rule picks
-                                                          ▲                 │              (`training.fit.choose`)
-                                                          └─ made already? ─┘
+data ─▶ groups left out (`training.data.left_out`) ─▶ a training each ─▶ FOLDER/*.npz ─▶ tables, and what the rule picks
+                                                      ▲                 │              (`training.fit.choose`)
+                                                      └─ made already? ─┘
 
     python -m training.fit.select kddcup.data_10_percent.gz --seeds 3
 

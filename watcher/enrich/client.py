@@ -197,7 +197,8 @@ def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -
                 f"check OVERSIGHT_ENRICH_URL"
             )
         if time.monotonic() > deadline:
-            raise urllib3.exceptions.ReadTimeoutError(None, None, "the answer comes too slowly")  # type: ignore[arg-type]
+            slow = "the answer comes too slowly"
+            raise urllib3.exceptions.ReadTimeoutError(None, None, slow)  # type: ignore[arg-type]
     return b"".join(parts)
 
 

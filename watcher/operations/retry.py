@@ -1,9 +1,9 @@
 """Give failed documents another try, each in the way in which it failed.
 
-    failed by the endpoint ──▶ update: status pending, error.* null ──────────────────────────▶ pending
-    failed by a pipeline ──▶ the whole document, through its index's pipelines once more ────┬─▶ pending
-                             in a data stream: bulk `index` on the write that was read       └─▶ failed again, error.* of now
-                             in a plain index: `_simulate`, then one update with the result
+failed by the endpoint ──▶ update: status pending, error.* null ────────────────────────▶ pending
+failed by a pipeline ──▶ the whole document, through its index's pipelines once more ──┬─▶ pending
+                         in a data stream: bulk `index` on the write that was read     └─▶ failed again, error.* of now
+                         in a plain index: `_simulate`, then one update with the result
 
 The pipeline finds the raw line in `event.original`. In a data stream it keeps `event.ingested` and
 `oversight.feedback`. In a plain index of ours it cannot tell a stored document from a new one and would remove these

@@ -270,7 +270,7 @@ class _Sweeper:
         after: list[Any] | None = None
         try:
             while not self._stop.is_set():
-                answer, too_large = self._patiently("searching", lambda: self._search(point, query, size, after))  # noqa: B023  called at once
+                answer, too_large = self._patiently("searching", lambda: self._search(point, query, size, after))  # noqa: B023
                 point = answer.get("pit_id", point)
                 if answer["_shards"].get("failed"):
                     raise EngineUnavailableError(

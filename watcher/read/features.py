@@ -1,6 +1,6 @@
 """What the enrich service is sent of a document: the fields that its model reads, and nothing else. No I/O.
 
-    sources of a page ──▶ all of one shape, and nothing under the features' roots but features? ──▶ passed on as they are
+    sources of a page ──▶ all of one shape, and nothing under the features' roots but features? ─▶ passed on as they are
                                    └── no ──▶ document by document, field by field
 
 The engine could leave the rest out, but to take a document apart costs it more than all else that a search does.

@@ -3,7 +3,8 @@
     first page: few, whole ──▶ small on average? ──yes──▶ whole pages ──▶ a page of large ones ──┐
                                       └─ no ──▶ chosen fields, for some pages ──▶ few, whole ◀───┘
 
-    page above the byte limit ──▶ chosen fields, and as few documents as had arrived ──▶ pages that fit ──▶ twice as many each time
+    page above the byte limit ─▶ chosen fields, and as few documents as had arrived ─▶ pages that fit
+        ─▶ twice as many each time
 
 To take documents apart costs the engine about as much as all else that it does for a search. But what a document holds
 besides the model's fields is the shipper's affair, and a page of large ones must not fill our memory. Nor the engine's:

@@ -232,7 +232,9 @@ class PointInTime:
 
 
 def chosen_source(fields: Sequence[str] | None) -> dict[str, Any] | bool:
-    """`_source` of a search body: everything, some fields, or nothing. A model can have more fields than a URL takes."""
+    """`_source` of a search body: everything, some fields, or nothing. A model can have more fields than a URL
+    takes.
+    """
     return True if fields is None else bool(fields) and {"includes": list(fields)}
 
 

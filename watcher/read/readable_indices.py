@@ -1,7 +1,7 @@
 """Which of the watched indices a search can read: those that exist and are open.
 
-every index, strictly ──▶ one is missing? ──▶ of a list: those that exist, the others named once ──▶ looked for again later
-                      └─▶ one is closed?  ──▶ named once, left out by the engine                 ──▶ looked at again later
+every index, strictly ──▶ one is missing? ─▶ of a list: those that exist, the others named once ─▶ asked again later
+                      └─▶ one is closed?  ─▶ named once, left out by the engine                 ─▶ asked again later
 """
 
 from __future__ import annotations

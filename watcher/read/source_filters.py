@@ -1,8 +1,8 @@
 """Indices whose `_source` is not all that was sent: looked at before the first write to each.
 
-index, seen for the first time ──▶ mapping ──┬─▶ filtered or disabled `_source`: never written, left alone as a blocked index is
-                                             ├─▶ synthetic `_source`: said once, written
-                                             └─▶ anything else: written
+index, seen for the first time ─▶ mapping ─┬─▶ filtered or disabled `_source`: never written, skipped
+                                           ├─▶ synthetic `_source`: said once, written
+                                           └─▶ anything else: written
 """
 
 from __future__ import annotations

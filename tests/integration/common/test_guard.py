@@ -155,7 +155,9 @@ def test_without_a_token_a_page_of_another_site_gets_nothing(
 
 
 def test_where_other_machines_reach_it_without_a_token_addresses_are_names_of_ours(tmp_path: Path) -> None:
-    """Nobody can point an address elsewhere; a name has to be listed. Open metrics of a service with a token are alike."""
+    """Nobody can point an address elsewhere; a name has to be listed. Open metrics of a service with a token are
+    alike.
+    """
     model = write_model(tmp_path / "model.onnx")
     env = {"OVERSIGHT_SERVE_OPEN_METRICS": "true", "OVERSIGHT_SERVE_HOSTS": "enrich"}
     with running(model, token=TOKEN, host=ALL, env=env) as service:

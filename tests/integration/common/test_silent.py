@@ -92,7 +92,9 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_thousand_silent_clients_delay_nobody(target: Target) -> None:
-    """Health and ordinary requests are answered within a second, from the very address that the silent ones come from."""
+    """Health and ordinary requests are answered within a second, from the very address that the silent ones come
+    from.
+    """
     before = target.at_rest()
     with silent_clients(target.url, SILENT, tls=target.tls):
         assert until(lambda: target.open_files() >= before + SILENT // 2)  # a console takes no bodies

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-DRAWN = """() => [...document.querySelectorAll('.panel')].filter((panel) => panel.offsetParent !== null).map((panel) => {
+DRAWN = """() => [...document.querySelectorAll('.panel')].filter((one) => one.offsetParent !== null).map((panel) => {
   const state = panel.dataset.state;
   const chart = panel.dataset.chart;
   const answer = (problem) => ({ id: panel.dataset.panel, state, problem });
   if (panel.getAttribute('aria-busy') !== 'false') return answer('busy');
   if (state !== 'ok') return answer(`${state}: ${panel.querySelector('.body').textContent}`);
   if (chart === 'metric') return answer(/\\d/.test(panel.querySelector('.figure').textContent) ? null : 'no number');
-  if (chart === 'table' || chart === 'documents') return answer(panel.querySelectorAll('tbody tr').length ? null : 'no rows');
+  if (chart === 'table' || chart === 'documents')
+    return answer(panel.querySelectorAll('tbody tr').length ? null : 'no rows');
   const svg = panel.querySelector('.canvas svg');
   if (!svg) return answer('no drawing');
-  const marks = [...svg.querySelectorAll('.mark-rect.role-mark path, .mark-arc.role-mark path, .mark-line.role-mark path, '
-    + '.mark-symbol.role-mark path')]
+  const marks = [...svg.querySelectorAll('.mark-rect.role-mark path, .mark-arc.role-mark path, '
+    + '.mark-line.role-mark path, .mark-symbol.role-mark path')]
     .filter((mark) => { const box = mark.getBBox(); return box.width > 0 || box.height > 0; });
   if (!marks.length) return answer('no marks');
   if (chart !== 'donut') {
     const axes = [...svg.querySelectorAll('.role-axis')].filter((axis) => axis.querySelector('.role-axis-label'));
-    const named = axes.filter((axis) => [...axis.querySelectorAll('.role-axis-label text')].some((text) => text.textContent.trim()));
+    const named = axes.filter((axis) => [...axis.querySelectorAll('.role-axis-label text')]
+      .some((text) => text.textContent.trim()));
     if (named.length < 2) return answer('an axis without names');
   }
   const box = svg.getBoundingClientRect();
@@ -35,8 +37,10 @@ AUDIT = """() => {
   const name = (element) => (element.getAttribute('aria-label') || element.textContent || element.title || '').trim();
   const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
   ids.filter((id, place) => ids.indexOf(id) !== place).forEach((id) => wrong.push(`id twice: ${id}`));
-  all('button, a[href]').filter((element) => !name(element)).forEach((element) => wrong.push(`no name: ${element.outerHTML.slice(0, 90)}`));
-  all('input, select').filter((element) => !element.labels.length).forEach((element) => wrong.push(`no label: ${element.id}`));
+  all('button, a[href]').filter((element) => !name(element))
+    .forEach((element) => wrong.push(`no name: ${element.outerHTML.slice(0, 90)}`));
+  all('input, select').filter((element) => !element.labels.length)
+    .forEach((element) => wrong.push(`no label: ${element.id}`));
   document.querySelectorAll('[aria-labelledby]').forEach((element) => {
     const label = document.getElementById(element.getAttribute('aria-labelledby'));
     if (!label) wrong.push(`labelled by nothing: ${element.id}`);
@@ -47,8 +51,10 @@ AUDIT = """() => {
   if (document.documentElement.lang !== 'en') wrong.push('no language');
   all('table').forEach((table) => {
     if (!table.caption && !table.closest('[aria-label]')) wrong.push('table without a name');
-    if (table.querySelectorAll('thead th:not([scope=col])').length || !table.querySelector('thead th')) wrong.push('table without headers');
-    [...table.tBodies[0].rows].filter((row) => !row.querySelector('th[scope=row]')).forEach(() => wrong.push('row without a header'));
+    if (table.querySelectorAll('thead th:not([scope=col])').length || !table.querySelector('thead th'))
+      wrong.push('table without headers');
+    [...table.tBodies[0].rows].filter((row) => !row.querySelector('th[scope=row]'))
+      .forEach(() => wrong.push('row without a header'));
   });
   all('[role=img]').filter((image) => !name(image)).forEach(() => wrong.push('picture without words'));
   if (!document.querySelector('[aria-current=page]')) wrong.push('no current page');
@@ -57,7 +63,10 @@ AUDIT = """() => {
 }"""
 
 CONTRASTS = """() => {
-  const parse = (text) => { const found = text.match(/[\\d.]+/g).map(Number); return { rgb: found.slice(0, 3), alpha: found[3] ?? 1 }; };
+  const parse = (text) => {
+    const found = text.match(/[\\d.]+/g).map(Number);
+    return { rgb: found.slice(0, 3), alpha: found[3] ?? 1 };
+  };
   const linear = (part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
   const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   const ground = (element) => {
@@ -77,7 +86,8 @@ CONTRASTS = """() => {
     const style = getComputedStyle(element);
     const inside = element.closest('svg');
     const colour = parse(inside ? style.fill : style.color);
-    const [one, other] = [light(colour.rgb), light(ground(inside ? inside.parentElement : element))].sort((a, b) => b - a);
+    const behind = light(ground(inside ? inside.parentElement : element));
+    const [one, other] = [light(colour.rgb), behind].sort((a, b) => b - a);
     const ratio = (one + 0.05) / (other + 0.05);
     const kind = `${element.tagName} ${element.className?.baseVal ?? element.className}`;
     if (ratio < 4.5) wrong.add(`${ratio.toFixed(2)} ${kind}: ${text.textContent.slice(0, 40)}`);

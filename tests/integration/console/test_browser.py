@@ -66,7 +66,9 @@ def test_what_would_be_wrong_with_a_page_is_seen(visitor: Visit, shown: Console)
 
 @pytest.mark.parametrize("name", ["oversight", "triage"])
 def test_a_narrow_screen_has_everything_below_each_other(browser: Browser, shown: Console, name: str) -> None:
-    """Nothing stands beyond its edge; wide tables scroll in themselves. In the dark theme every text can be read too."""
+    """Nothing stands beyond its edge; wide tables scroll in themselves. In the dark theme every text can be read
+    too.
+    """
     with visit(browser, width=390, height=844, dark=True) as visitor:
         visitor.go(f"{shown.url}{PAGES[name]}?{RANGE}")
         assert visitor.evaluate("document.scrollingElement.scrollWidth") <= 390

@@ -106,7 +106,9 @@ def test_while_elasticsearch_is_away_the_page_says_so_and_recovers(
 
 
 def test_a_console_with_a_token_asks_for_it(browser: Browser, hostile: Installation, tmp_path: Path) -> None:
-    """Once: a reload does not ask again. The token is neither in the address nor in what the browser keeps for scripts."""
+    """Once: a reload does not ask again. The token is neither in the address nor in what the browser keeps for
+    scripts.
+    """
     with hostile.console(tmp_path, OVERSIGHT_CONSOLE_TOKEN="secret-word") as shown, visit(browser) as visitor:
         page = visitor.page
         page.goto(f"{shown.url}/?from=now-2d")

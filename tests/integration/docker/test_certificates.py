@@ -107,7 +107,9 @@ def test_a_certificate_that_ends_soon_is_renewed_under_the_same_authority(made: 
 def test_a_run_that_is_cut_off_between_key_and_certificate_is_made_good(
     made: Path, tmp_path: Path, lost: str, last: str
 ) -> None:
-    """A new key beside the old certificate would keep a server from starting, or the authority from signing, for years."""
+    """A new key beside the old certificate would keep a server from starting, or the authority from signing, for
+    years.
+    """
     folder, cut = tmp_path / "certificates", tmp_path / "certificates.sh"
     shutil.copytree(made, folder)
     (folder / lost).unlink()

@@ -1,4 +1,6 @@
-"""A service with more to do than it can: some are answered, the rest are told to come again, and nobody waits for ever."""
+"""A service with more to do than it can: some are answered, the rest are told to come again, and nobody waits for
+ever.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def head(length: int, path: str = "/v1/enrich") -> bytes:
 
 
 def test_a_flood_is_answered_with_200_and_503_alone(small: Service) -> None:
-    """Whoever is let in is answered soon, everybody else at once; health answers meanwhile and all is well afterwards."""
+    """Whoever is let in is answered soon, everybody else at once; health answers meanwhile and all is well
+    afterwards.
+    """
     with ThreadPoolExecutor(40) as clients:
         answers = [clients.submit(post, small.url) for _ in range(60)]
         live, ready = (ask(f"{small.url}/v2/health/{what}")[0] for what in ("live", "ready"))

@@ -1,4 +1,6 @@
-"""Anything at all is sent to the real process: no 5xx, no trace, no hang, the same workers and the same memory after."""
+"""Anything at all is sent to the real process: no 5xx, no trace, no hang, the same workers and the same memory
+after.
+"""
 
 from __future__ import annotations
 

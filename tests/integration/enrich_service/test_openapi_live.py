@@ -30,7 +30,9 @@ MIN_CASES = 600
 
 
 def test_the_service_is_as_it_describes_itself(turbine_model: Path, tmp_path: Path) -> None:
-    """Every check of schemathesis: statuses, media types, schemas, methods, tokens; what a schema refuses is refused."""
+    """Every check of schemathesis: statuses, media types, schemas, methods, tokens; what a schema refuses is
+    refused.
+    """
     (tmp_path / "schemathesis.toml").write_text(CONFIG, encoding="utf-8")
     with running(turbine_model, token="hush", env={"OVERSIGHT_SERVE_MAX_DOCUMENTS": "20"}) as service:
         workers = service.workers()

@@ -66,7 +66,9 @@ def test_it_is_ready_fast_and_small(turbine_model: Path) -> None:
 
 
 def test_one_line_says_that_it_is_ready(turbine_model: Path) -> None:
-    """Address, model and version; then a line a request and nothing else, each of them JSON where nobody reads along."""
+    """Address, model and version; then a line a request and nothing else, each of them JSON where nobody reads
+    along.
+    """
     with running(turbine_model) as service:
         _, page = ask(f"{service.url}/v1/model")
         lines = [json.loads(line) for line in service.log.read_text(encoding="utf-8").splitlines()]

@@ -87,7 +87,9 @@ def test_every_line_of_the_sensor_logs_becomes_pending(
 
 @ON_OPENSEARCH
 def test_a_line_of_many_fields_keeps_the_engine_for_a_moment_only(streams: Elasticsearch, namespace: str) -> None:
-    """A line is anyone's text: of 20,000 fields the first thousand are taken, the features always, the text is whole."""
+    """A line is anyone's text: of 20,000 fields the first thousand are taken, the features always, the text is
+    whole.
+    """
     columns = {column.name: "1" for column in KDD99.features}
     line = json.dumps({f"field{number}": number for number in range(20_000)} | {"kdd99": columns})
     document = stored(streams, namespace, {"message": line})["_source"]

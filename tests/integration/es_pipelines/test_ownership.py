@@ -123,7 +123,9 @@ def _live(es: Elasticsearch, namespace: str, retention: str | None, *, force: bo
 def test_a_live_stream_follows_the_retention_that_is_set(
     with_lifecycle: tuple[Elasticsearch, dict[str, Any]], namespace: str
 ) -> None:
-    """It is told how much will be deleted, before it is; a failure store is added where a template of before had none."""
+    """It is told how much will be deleted, before it is; a failure store is added where a template of before had
+    none.
+    """
     es, held = with_lifecycle
     assert _live(es, namespace, "30d")["data stream options"].action == Action.UPDATE
     assert held == {

@@ -110,7 +110,9 @@ def test_a_check_ends_with_1_where_something_differs_and_names_it(
 
 @ON_THE_EMBEDDED
 def test_an_upgrade_names_what_people_have_to_do(es: Elasticsearch, provision: Type, installation: str) -> None:
-    """Somebody with a short token learns it from the plan, and not from a service that does not start; once is enough."""
+    """Somebody with a short token learns it from the plan, and not from a service that does not start; once is
+    enough.
+    """
     wish = Wish(read_contract(DEFAULT_MODEL), installation)
     planned, of_now, engine = plan(es, wish)
     carry_out(es, planned, dataclasses.replace(of_now, version="0.1.0"), engine)

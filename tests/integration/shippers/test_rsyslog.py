@@ -108,7 +108,9 @@ def test_rsyslogd_takes_the_configuration(daemon: Daemon) -> None:
 def test_every_line_of_a_growing_and_rotated_file_arrives_and_is_predicted(
     desk: Desk, es: Elasticsearch, daemon: Daemon, proxy: Proxy, namespace: str
 ) -> None:
-    """The cluster goes away and comes back, the file is rotated meanwhile, and rsyslogd itself is stopped and started."""
+    """The cluster goes away and comes back, the file is rotated meanwhile, and rsyslogd itself is stopped and
+    started.
+    """
     assert desk.type("provision").returncode == 0
     path, late = daemon.logs / "alpha.csv", "not utf-8: "
     process = daemon.start()

@@ -272,7 +272,9 @@ def test_evaluate_for_a_person_is_a_table_with_the_labels_that_were_never_seen(t
 
 
 def test_evaluate_refuses_what_is_no_artifact(tmp_path: Path) -> None:
-    """Exit 64 as for every wrong artifact; a missing file, a text, a graph without a contract, one of other families."""
+    """Exit 64 as for every wrong artifact; a missing file, a text, a graph without a contract, one of other
+    families.
+    """
     import onnx
     from onnx import helper
 

@@ -1,4 +1,6 @@
-"""The shipped artifacts against the Keras models beside them and their own figures, on whole files that are read once."""
+"""The shipped artifacts against the Keras models beside them and their own figures, on whole files that are read
+once.
+"""
 
 from __future__ import annotations
 

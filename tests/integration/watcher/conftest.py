@@ -1,4 +1,6 @@
-"""What the watcher's tests share: three engines, a real enrich service with a small real model, indices of their own."""
+"""What the watcher's tests share: three engines, a real enrich service with a small real model, indices of their
+own.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ from watcher.read.slices import Slice
 
 @pytest.fixture
 def engine_url(embedded_url: str, request: pytest.FixtureRequest) -> str:
-    """The embedded engine, or OpenSearch where slices are told apart by `_seq_no`, which the embedded one does not do."""
+    """The embedded engine, or OpenSearch where slices are told apart by `_seq_no`, which the embedded one does not
+    do.
+    """
     real = request.node.get_closest_marker("opensearch") is not None
     url: str = request.getfixturevalue("opensearch_url") if real else embedded_url
     return url

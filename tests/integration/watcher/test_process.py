@@ -1,4 +1,6 @@
-"""`oversight watch` and `oversight status` as a user starts them: signals, exit codes, a kill in the middle of a batch."""
+"""`oversight watch` and `oversight status` as a user starts them: signals, exit codes, a kill in the middle of a
+batch.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever the enrich service answers, no document is harmed. Its answers do not depend on the engine: one is enough."""
+"""Whatever the enrich service answers, no document is harmed. Its answers do not depend on the engine: one is
+enough.
+"""
 
 from __future__ import annotations
 

@@ -61,7 +61,9 @@ def test_a_service_waits_until_those_it_needs_are_healthy_or_done(name: str) -> 
 
 
 def test_up_wait_knows_of_everything_that_ends_by_itself() -> None:
-    """`docker compose up --wait` takes a container that ended for a failure, unless another service waits for its end."""
+    """`docker compose up --wait` takes a container that ended for a failure, unless another service waits for its
+    end.
+    """
     awaited = {needed for service in SERVICES.values() for needed in service.get("depends_on", {})}
     started = {name for name, service in SERVICES.items() if "profiles" not in service}
     assert not (ENDS_BY_ITSELF & started) - awaited

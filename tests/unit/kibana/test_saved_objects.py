@@ -1,4 +1,6 @@
-"""The file that Kibana imports: every rule of the checker, the same bytes each time, and a checker that finds faults."""
+"""The file that Kibana imports: every rule of the checker, the same bytes each time, and a checker that finds
+faults.
+"""
 
 from __future__ import annotations
 

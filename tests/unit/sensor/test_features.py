@@ -89,7 +89,9 @@ def test_a_flood_stops_at_511_and_255() -> None:
 
 
 def test_the_bound_of_511_holds_for_all_hosts_together() -> None:
-    """In the data `count + srv_count` less their overlap never exceeds 511: the window is one, not one for each host."""
+    """In the data `count + srv_count` less their overlap never exceeds 511: the window is one, not one for each
+    host.
+    """
     extractor = FeatureExtractor()
     for index in range(600):
         extractor.observe(to(A, index / 1000))

@@ -275,7 +275,9 @@ def test_a_template_of_higher_priority_is_named(es: Elasticsearch, engine_url: s
 def test_an_index_that_is_there_already_is_named(
     es: Elasticsearch, engine_url: str, installation: str, what: str
 ) -> None:
-    """Made by a shipper that was faster, or by somebody for something else: it is not touched, not even by `--force`."""
+    """Made by a shipper that was faster, or by somebody for something else: it is not touched, not even by
+    `--force`.
+    """
     stream = stream_name(installation)
     index = stream if what == "index" else f"somebody-{installation}"
     es.indices.create(index=index, aliases={} if what == "index" else {stream: {}})

@@ -1,4 +1,6 @@
-"""Files of API keys: made once, never overwritten, rotated on demand, ended with the installation. No secret is shown."""
+"""Files of API keys: made once, never overwritten, rotated on demand, ended with the installation. No secret is
+shown.
+"""
 
 from __future__ import annotations
 

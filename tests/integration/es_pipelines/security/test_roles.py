@@ -298,7 +298,9 @@ def test_events_are_deleted_by_nobody_and_changed_by_the_watcher_alone(
 def test_a_stream_that_is_gone_is_not_made_anew_by_a_late_write(
     admin: Elasticsearch, secured_url: str, tmp_path: Path
 ) -> None:
-    """Neither part may create it, so nothing without template and pipeline comes to be; the message names what to do."""
+    """Neither part may create it, so nothing without template and pipeline comes to be; the message names what to
+    do.
+    """
     stream = stream_name("rolesgone")
     secrets = {name: make_key(admin, PARTS[name], "rolesgone") for name in ("shipper", "watcher")}
     with Elasticsearch(secured_url, api_key=secrets["watcher"].encoded) as es, pytest.raises(AuthorizationException):

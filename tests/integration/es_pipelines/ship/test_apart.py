@@ -36,7 +36,9 @@ def sensors(config: ShipConfig, tmp_path: Path, kind: str) -> list[Sensor]:
 def test_a_flood_seen_by_two_sensors_is_stored_twice_and_never_again(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path, kind: str
 ) -> None:
-    """Identical lines at identical offsets; shipped again with and without registries, also after a rollover: nothing."""
+    """Identical lines at identical offsets; shipped again with and without registries, also after a rollover:
+    nothing.
+    """
     both = sensors(config, tmp_path, kind)
     assert [ship(es, [path], own).stored for path, own in both] == [320, 320]
     assert len(stored(es, config.stream)) == 640

@@ -1,4 +1,6 @@
-"""`oversight ship --follow` killed again and again while its file grows and is rotated, on an engine with real streams."""
+"""`oversight ship --follow` killed again and again while its file grows and is rotated, on an engine with real
+streams.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,7 +87,8 @@ def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as shipper:
             enough = count(es, stream) + 100
             writer.allowed = kill * ROTATE_EVERY + 300
-            wait_until(lambda: count(es, stream) >= enough or shipper.poll() is not None, "the shipper at work")  # noqa: B023
+            ready = partial(_at_work, es, stream, enough, shipper)
+            wait_until(ready, "the shipper at work")
             assert shipper.poll() is None
             writer.allowed = (kill + 1) * ROTATE_EVERY + 50
             os.kill(shipper.pid, signal.SIGKILL)
@@ -98,6 +102,11 @@ def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
     assert all(document.get("csv") in (None, backwards) for document in stored(es, stream))
     lines = Counter((document["event"]["original"], "csv" in document) for document in stored(es, stream))
     assert lines == Counter(writer.written)
+
+
+def _at_work(es: Elasticsearch, stream: str, enough: int, shipper: subprocess.Popen[bytes]) -> bool:
+    """Whether it has stored enough, or has ended."""
+    return count(es, stream) >= enough or shipper.poll() is not None
 
 
 def count(es: Elasticsearch, stream: str) -> int:

@@ -103,7 +103,9 @@ class TestThroughThePipeline(WithPipelines):
     """Engines with pipelines."""
 
     def test_the_raw_line_is_parsed_anew(self, stream: Place, service: str) -> None:
-        """A pipeline that could not split by tildes is mended; the lines that still are none keep failing, and say why."""
+        """A pipeline that could not split by tildes is mended; the lines that still are none keep failing, and say
+        why.
+        """
         lines: list[dict[str, Any]] = []
         for number, line in enumerate(["61.5~steady~1.2", "125~steady~1.5", "no~words", "only text"]):
             lines += [{"create": {"_index": stream.index, "_id": str(number)}}, {"message": line, "user": {"id": "u"}}]

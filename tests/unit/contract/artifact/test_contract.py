@@ -223,14 +223,18 @@ def test_a_link_of_attack_that_is_no_address_is_refused() -> None:
     ],
 )
 def test_a_field_that_is_not_free_is_refused(field: str, kind: str, said: str) -> None:
-    """Pipelines, watcher or the engine write it, or its mapping does not fit: the events would fail later, or for ever."""
+    """Pipelines, watcher or the engine write it, or its mapping does not fit: the events would fail later, or for
+    ever.
+    """
     words = {"vocabulary": ["a"]} if kind == "string" else {}
     with pytest.raises(ArtifactError, match=f"feature 'f': .*{said}"):
         ModelContract.from_json(_broken(features=[{"name": "f", "field": field, "kind": kind, **words}]))
 
 
 def test_a_field_of_ecs_that_nobody_else_writes_can_be_a_feature() -> None:
-    """Models on documents of Zeek or Packetbeat read them; where KDD's columns are read as well, pipelines write some."""
+    """Models on documents of Zeek or Packetbeat read them; where KDD's columns are read as well, pipelines write
+    some.
+    """
     ports = [{"name": name, "field": name, "kind": "float"} for name in ("destination.port", "source.bytes")]
     assert ModelContract.from_json(_broken(features=ports)).fields == ("destination.port", "source.bytes")
     with pytest.raises(ArtifactError, match=r"'source\.bytes' is written from the columns of KDD Cup 99"):

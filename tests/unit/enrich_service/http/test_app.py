@@ -275,7 +275,9 @@ WITNESSES = [
 
 
 def test_what_a_request_held_is_freed_with_its_answer(turbine: Artifact) -> None:
-    """No ring of references waits for the collector: each thread of a worker would hold its largest page for minutes."""
+    """No ring of references waits for the collector: each thread of a worker would hold its largest page for
+    minutes.
+    """
     app = create_app(turbine, AppConfig())
     start: Any = lambda status, headers, error=None: None  # noqa: E731  a WSGI server's part, without the server
     held = {}

@@ -1,4 +1,6 @@
-"""The pipelines as they stand in the files: every processor is named, every field is known, every script is portable."""
+"""The pipelines as they stand in the files: every processor is named, every field is known, every script is
+portable.
+"""
 
 from __future__ import annotations
 

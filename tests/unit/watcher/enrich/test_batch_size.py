@@ -1,4 +1,6 @@
-"""Requests get smaller when they fail, larger when they work, and a single bad document does not slow the others down."""
+"""Requests get smaller when they fail, larger when they work, and a single bad document does not slow the others
+down.
+"""
 
 from __future__ import annotations
 
