@@ -65,7 +65,10 @@ class Trainer:
         shipped = Recipe(false_positive_rate=of_model(material.model).false_positive_rate)
         self.recipe = _changed(shipped, changes)
         self.anchor_recipe = _changed(AnchorRecipe(), changes)
-        self._code = {False: code_digest("fit", "describe", "measure"), True: code_digest("anchor", "measure")}
+        self._code = {
+            False: code_digest("fit.train", "report.describe", "evaluation.measure"),
+            True: code_digest("fit.baseline", "evaluation.measure"),
+        }
         self._start_afresh = session.start_afresh
         self._libraries = session.versions()
 
