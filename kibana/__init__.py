@@ -1,1 +1,1 @@
-"""Panels, declared once; the saved objects and alert rules of Kibana that are made from them; their import."""
+"""The dashboards: panels declared once, compiled to Kibana's saved objects and alert rules, and imported."""

@@ -1,4 +1,4 @@
-"""The shelf of rules and connectors: Kibana's alerting and actions routes, one request for each item.
+"""Read, write and delete alert rules and connectors through Kibana's alerting API, one request for each item.
 
 GET, POST, PUT, DELETE  /api/alerting/rule/{id}        rules
 the same                /api/actions/connector/{id}    connectors
@@ -18,29 +18,31 @@ ROUTES: Mapping[str, str] = {"rule": "/api/alerting/rule/", "connector": "/api/a
 
 
 class Alerting:
-    """Rules and connectors of one space."""
+    """The rules and connectors of one space."""
 
     kinds: frozenset[str] = frozenset(KINDS)
-    """Types of what this shelf holds."""
+    """Types of the items in this store."""
 
     def __init__(self, kibana: Kibana) -> None:
         self._kibana = kibana
 
     def read(self, keys: Sequence[Key]) -> dict[Key, Stored]:
-        """What stands under these keys; those that are not there are left out."""
-        found = {}
+        """Read the items with these keys. Leaves out those that do not exist."""
+        stored = {}
         for kind, name in keys:
-            answer = self._ask("GET", kind, name, what=f"reading the {kind} {name}", expected=(404,))
-            if answer.status == 404:
+            response = self._ask("GET", kind, name, what=f"reading the {kind} {name}", expected=(404,))
+            if response.status == 404:
                 continue
-            if not isinstance(answer.body, Mapping):
-                raise KibanaRefusedError(f"Kibana did not answer with the {kind} {name}; this needs Kibana 8.19 or 9.x")
-            times = (str(answer.body.get(key) or NO_TIME) for key in ("updated_at", "created_at"))
-            found[kind, name] = Stored(content_of(kind, answer.body), *times)
-        return found
+            if not isinstance(response.body, Mapping):
+                raise KibanaRefusedError(
+                    f"Kibana did not response with the {kind} {name}; this needs Kibana 8.19 or 9.x"
+                )
+            times = (str(response.body.get(key) or NO_TIME) for key in ("updated_at", "created_at"))
+            stored[kind, name] = Stored(content_of(kind, response.body), *times)
+        return stored
 
     def write(self, items: Sequence[AlertItem]) -> None:
-        """Make each item, or bring the one that stands there to what this one says; connectors first."""
+        """Create each item, or update the existing one; connectors first, because rules refer to them."""
         for item in sorted(items, key=lambda each: KINDS.index(each.kind)):
             what = f"creating the {item.kind} {item.title!r}"
             if self._ask("POST", item.kind, item.id, what=what, body=item.body, expected=(409,)).status == 409:
@@ -48,10 +50,10 @@ class Alerting:
                 self._ask("PUT", item.kind, item.id, what=f"changing the {item.kind} {item.title!r}", body=body)
 
     def delete(self, keys: Sequence[Key]) -> list[Key]:
-        """Take items away, rules first; those that are not there are no error.
+        """Delete items, rules first. An item that does not exist is no error.
 
         Returns:
-            Connectors that stay, because a rule of somebody else's sends alerts through them.
+            The connectors that were kept, because another rule still sends its alerts through them.
         """
         for kind, name in keys:
             if kind == "rule":
@@ -64,7 +66,7 @@ class Alerting:
         return [("connector", name) for name in connectors if name in used]
 
     def _in_use(self) -> frozenset[str]:
-        """Connectors that any rule refers to."""
+        """Ids of the connectors that at least one rule refers to."""
         path = f"{self._kibana.base}/api/actions/connectors"
         body = self._kibana.http.ask("GET", path, what="listing the connectors").body
         listed = [each for each in body if isinstance(each, Mapping)] if isinstance(body, list) else []

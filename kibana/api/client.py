@@ -1,8 +1,8 @@
-"""What is asked of Kibana about saved objects: whether it is ready, what stands in a space, an import, a removal.
+"""Kibana's API for saved objects: wait until it is ready, check the space, read, import and delete.
 
-    wait_until_ready ──▶ space_exists ──▶ read ──▶ (plan) ──▶ import_objects ──▶ read ──▶ (ledger)
+    wait_until_ready ──▶ space_exists ──▶ read ──▶ (plan) ──▶ import_objects ──▶ read ──▶ (import record)
 
-Only documented routes: `_import`, `_bulk_get` and `_bulk_delete` below `/api/saved_objects`, `/api/status`,
+Uses documented routes only: `_import`, `_bulk_get` and `_bulk_delete` below `/api/saved_objects`, `/api/status` and
 `/api/spaces/space`.
 """
 
@@ -24,7 +24,7 @@ from kibana.saved_objects.stored import NO_TIME, Key, Stored
 DEFAULT_SPACE = "default"
 POLL_S = 0.5
 READY_LEVELS = ("available", "degraded")
-"""Degraded: something in Kibana is slow or off; it takes imports all the same."""
+"""`degraded` counts as ready: a part of Kibana is slow or off, but it still accepts imports."""
 OLDEST = (8, 19)
 ADVICE = {
     "conflict": "it already exists",
@@ -32,20 +32,20 @@ ADVICE = {
     "missing_references": "an object that it refers to is missing",
     "unsupported_type": "this Kibana does not know objects of this type",
 }
-STOP = frozenset({"conflict", "ambiguous_conflict", "missing_references"})
-"""Errors at which Kibana writes nothing at all; at any other it writes what has no error."""
+BLOCKING_ERRORS = frozenset({"conflict", "ambiguous_conflict", "missing_references"})
+"""Errors at which Kibana writes nothing. With any other error it still writes the objects that have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A Kibana that answers."""
+    """The status of a Kibana that is ready."""
 
     version: str | None
-    """None: it does not tell us."""
+    """None if Kibana does not report its version."""
 
     @property
     def is_older(self) -> bool:
-        """Whether it is older than what the files are made for."""
+        """Whether this Kibana is older than the oldest version that can import our objects."""
         parts = (self.version or "").split(".")
         if len(parts) < 2 or not (parts[0].isdigit() and parts[1].isdigit()):
             return False
@@ -53,40 +53,40 @@ class Ready:
 
 
 class Kibana:
-    """One space of one Kibana, and the shelf of its saved objects."""
+    """One space of one Kibana: a store of saved objects."""
 
     kinds: frozenset[str] = frozenset(MIGRATION_VERSIONS)
-    """Types of what this shelf holds."""
+    """Types of the objects in this store."""
 
     def __init__(self, http: Http, space: str = DEFAULT_SPACE) -> None:
         self.http, self.space = http, space
         self.base = "" if space == DEFAULT_SPACE else f"/s/{quote(space, safe='')}"
 
     def wait_until_ready(self, limit_s: float, *, on_wait: Callable[[str], None]) -> Ready:
-        """Ask again and again until it is ready.
+        """Poll Kibana's status until it is ready.
 
         Args:
-            limit_s: seconds after which it is enough; 0: one look.
-            on_wait: is told once for each other reason why it has to be waited for.
+            limit_s: give up after this many seconds; 0 asks once.
+            on_wait: called with the reason for waiting, once each time the reason changes.
         Raises:
-            KibanaUnavailableError: it was not ready in that time.
-            SettingsError: what answers there is no Kibana, or refuses us.
+            KibanaUnavailableError: Kibana was not ready within `limit_s`.
+            SettingsError: the server is not Kibana, or it rejects the credentials.
         """
-        end, told = time.monotonic() + limit_s, ""
+        end, last_reason = time.monotonic() + limit_s, ""
         while True:
             try:
                 return self._ready()
             except KibanaUnavailableError as error:
                 if time.monotonic() >= end:
                     raise KibanaUnavailableError(f"{error} (waited {limit_s:g} s)") from None
-                if str(error) != told:
-                    told = str(error)
-                    on_wait(told)
+                if str(error) != last_reason:
+                    last_reason = str(error)
+                    on_wait(last_reason)
             time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
 
     def _ready(self) -> Ready:
-        answer = self.http.ask("GET", "/api/status", what="reading its status", expected=(400, 404, 405))
-        status = answer.body.get("status") if isinstance(answer.body, Mapping) else None
+        response = self.http.ask("GET", "/api/status", what="reading its status", expected=(400, 404, 405))
+        status = response.body.get("status") if isinstance(response.body, Mapping) else None
         overall = status.get("overall") if isinstance(status, Mapping) else None
         if not isinstance(overall, Mapping):
             raise SettingsError(
@@ -98,12 +98,12 @@ class Kibana:
                 f"Kibana at {self.http.access.url} is {shorten(overall.get('level'))}, expected available; "
                 "look at its log"
             )
-        version = answer.body.get("version")
+        version = response.body.get("version")
         number = version.get("number") if isinstance(version, Mapping) else None
         return Ready(number if isinstance(number, str) else None)
 
     def check_space(self) -> None:
-        """Whether the space is there: Kibana would write into one that is not, where nobody sees it.
+        """Raise an error if the space does not exist. Kibana would import into it, and nobody would see the objects.
 
         Raises:
             SettingsError: names the space.
@@ -119,31 +119,33 @@ class Kibana:
             )
 
     def read(self, keys: Sequence[Key]) -> dict[Key, Stored]:
-        """What stands under these keys; those that are not there are left out."""
+        """Read the objects with these keys. Leaves out those that do not exist."""
         if not keys:
             return {}
         wanted = [{"type": kind, "id": name} for kind, name in keys]
-        answer = self.http.ask("POST", f"{self.base}/api/saved_objects/_bulk_get", what="reading objects", body=wanted)
-        found = {}
-        for each in self._listed(answer.body, "saved_objects"):
+        response = self.http.ask(
+            "POST", f"{self.base}/api/saved_objects/_bulk_get", what="reading objects", body=wanted
+        )
+        stored = {}
+        for each in self._list_of(response.body, "saved_objects"):
             error = each.get("error")
             if isinstance(error, Mapping) and error.get("statusCode") != 404:
                 raise KibanaRefusedError(f"Kibana cannot read {each.get('type')} {each.get('id')}: {_reason(error)}")
             if error is None:
-                found[str(each["type"]), str(each["id"])] = _stored(each)
-        return found
+                stored[str(each["type"]), str(each["id"])] = _stored(each)
+        return stored
 
     def write(self, objects: Sequence[SavedObject]) -> None:
-        """Write objects over what stands under their ids.
+        """Import objects and overwrite those with the same ids.
 
-        Where Kibana does not take one of them, it may have written the others.
+        If Kibana rejects one object, it may have written the others.
 
         Raises:
-            KibanaRefusedError: names the first that it does not take, and why.
+            KibanaRefusedError: names the first rejected object and the reason.
         """
         path = f"{self.base}/api/saved_objects/_import?overwrite=true"
-        answer = self.http.ask("POST", path, what="importing objects", file=ndjson(objects))
-        body = answer.body if isinstance(answer.body, Mapping) else {}
+        response = self.http.ask("POST", path, what="importing objects", file=ndjson(objects))
+        body = response.body if isinstance(response.body, Mapping) else {}
         errors = body.get("errors") or []
         if errors or body.get("success") is not True:
             raise KibanaRefusedError(_import_message(errors, self.http.access.url))
@@ -156,37 +158,40 @@ class Kibana:
             )
 
     def delete(self, keys: Sequence[Key]) -> list[Key]:
-        """Take objects away; those that are not there are no error.
+        """Delete objects. An object that does not exist is no error.
 
         Returns:
-            None of them: no object stays because of another.
+            Always empty: Kibana deletes an object even if others refer to it.
         Raises:
-            KibanaRefusedError: names one that Kibana does not remove, and why.
+            KibanaRefusedError: names an object that Kibana does not delete, and the reason.
         """
         if not keys:
             return []
         path = f"{self.base}/api/saved_objects/_bulk_delete?force=true"
-        doomed = [{"type": kind, "id": name} for kind, name in keys]
-        answer = self.http.ask("POST", path, what="removing objects", body=doomed)
-        for each in self._listed(answer.body, "statuses"):
+        targets = [{"type": kind, "id": name} for kind, name in keys]
+        response = self.http.ask("POST", path, what="removing objects", body=targets)
+        for each in self._list_of(response.body, "statuses"):
             error = each.get("error")
             if each.get("success") is not True and isinstance(error, Mapping) and error.get("statusCode") != 404:
                 raise KibanaRefusedError(f"Kibana did not remove {each.get('type')} {each.get('id')}: {_reason(error)}")
         return []
 
-    def _listed(self, body: Any, key: str) -> list[Mapping[str, Any]]:
-        found = body.get(key) if isinstance(body, Mapping) else None
-        if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+    def _list_of(self, body: Any, key: str) -> list[Mapping[str, Any]]:
+        entries = body.get(key) if isinstance(body, Mapping) else None
+        if not isinstance(entries, list) or not all(isinstance(each, Mapping) for each in entries):
             raise KibanaRefusedError(
                 f"Kibana at {self.http.access.url} answered without {key!r}; this needs Kibana 8.19 or 9.x"
             )
-        return found
+        return entries
 
 
 def _stored(each: Mapping[str, Any]) -> Stored:
     references = sorted(
-        ({key: str(one.get(key)) for key in ("id", "name", "type")} for one in each.get("references") or []),
-        key=lambda one: one["name"],
+        (
+            {key: str(reference.get(key)) for key in ("id", "name", "type")}
+            for reference in each.get("references") or []
+        ),
+        key=lambda reference: reference["name"],
     )
     attributes = each.get("attributes") or {}
     if each.get("type") == "index-pattern":
@@ -196,22 +201,24 @@ def _stored(each: Mapping[str, Any]) -> Stored:
 
 
 def _without_counts(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """A data view as a person made it: Discover saves into it how often each field was picked, and orders its texts
-    anew.
+    """Normalise a data view's attributes, so that only a person's edits make a difference.
+
+    Discover counts in `fieldAttrs` how often each field was picked, and writes the JSON texts with their keys in
+    another order. Drop the counts and sort the keys.
     """
-    found = dict(attributes)
+    normalised = dict(attributes)
     for name, text in attributes.items():
         with contextlib.suppress(TypeError, ValueError):
             value = json.loads(text)
             if name == "fieldAttrs" and isinstance(value, dict):
-                said = {field: _but_count(about) for field, about in value.items()}
-                value = {field: about for field, about in said.items() if about}
+                kept = {field: _without_count(about) for field, about in value.items()}
+                value = {field: about for field, about in kept.items() if about}
             if isinstance(value, dict | list):
-                found[name] = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return found
+                normalised[name] = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return normalised
 
 
-def _but_count(about: Any) -> Any:
+def _without_count(about: Any) -> Any:
     return {key: value for key, value in about.items() if key != "count"} if isinstance(about, Mapping) else about
 
 
@@ -221,11 +228,15 @@ def _import_message(errors: Sequence[Mapping[str, Any]], url: str) -> str:
     first, given = errors[0], errors[0].get("error")
     error: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     kind = str(error.get("type"))
-    lacking = ", ".join(f"{one.get('type')} {one.get('id')}" for one in error.get("references") or [])
-    why = ADVICE.get(kind, f"{kind}: {_reason(error)}") + (f" ({lacking})" if lacking else "")
+    missing = ", ".join(f"{reference.get('type')} {reference.get('id')}" for reference in error.get("references") or [])
+    why = ADVICE.get(kind, f"{kind}: {_reason(error)}") + (f" ({missing})" if missing else "")
     more = f"; {len(errors) - 1} more objects have errors" if len(errors) > 1 else ""
     kinds = {each["error"].get("type") for each in errors if isinstance(each.get("error"), Mapping)}
-    rest = "nothing was written" if kinds & STOP else "the others were written; importing again continues from there"
+    rest = (
+        "nothing was written"
+        if kinds & BLOCKING_ERRORS
+        else "the others were written; importing again continues from there"
+    )
     return f"Kibana at {url} did not import {first.get('type')} {first.get('id')}: {why}{more}; {rest}"
 
 

@@ -1,9 +1,9 @@
-"""One request to Kibana, and its errors as one line each that say what to do.
+"""Send one request to Kibana, and turn each kind of failure into an error that says what to do.
 
-request ──▶ 2xx: its JSON
-        ├─▶ 401, 403: the key or user is wrong or may not           SettingsError
-        ├─▶ 404, 409 where the caller expects them: Answer          nothing is raised
-        ├─▶ 429, 502, 503, 504, no connection, no answer in time    KibanaUnavailableError
+request ──▶ 2xx: the JSON body
+        ├─▶ 401, 403: wrong credentials or missing privileges       SettingsError
+        ├─▶ 404, 409 if the caller expects them: Response           no error
+        ├─▶ 429, 502, 503, 504, no connection, no response in time  KibanaUnavailableError
         └─▶ anything else                                           KibanaRefusedError
 """
 
@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from contract.errors import InputError, ServerError, SettingsError, shorten
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 NOT_READY = (429, 502, 503, 504)
 
 
@@ -34,14 +34,14 @@ class KibanaUnavailableError(ServerError):
 
 
 class KibanaRefusedError(InputError):
-    """Kibana answers and does not do what was asked."""
+    """Kibana responds but does not do what was asked."""
 
     code = "kibana_refused"
 
 
 @dataclass(frozen=True)
 class Access:
-    """Where Kibana is and who we are there."""
+    """Kibana's address and the credentials for it."""
 
     url: str
     api_key: str | None = None
@@ -52,7 +52,7 @@ class Access:
 
     @property
     def authorization(self) -> dict[str, str]:
-        """The header that says who we are; none without a secret."""
+        """The `Authorization` header; empty without credentials."""
         if self.api_key is not None:
             return {"Authorization": f"ApiKey {self.api_key}"}
         if self.username is None or self.password is None:
@@ -62,18 +62,18 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server said."""
+class Response:
+    """Kibana's response to one request."""
 
     status: int
     body: Any
-    """JSON, or None where it is none."""
+    """Parsed JSON; None if the body is not JSON."""
     kibana: bool
-    """Whether a Kibana said it."""
+    """Whether the server identified itself as Kibana in its headers."""
 
 
 class Http:
-    """Requests to one Kibana."""
+    """An HTTP client for one Kibana."""
 
     def __init__(self, access: Access) -> None:
         self.access = access
@@ -86,7 +86,7 @@ class Http:
         self._pool = urllib3.PoolManager(ssl_context=context, timeout=access.timeout_s, retries=False)
 
     def __enter__(self) -> Http:
-        """Nothing is sent before the first request."""
+        """Open nothing: the first request opens the connection."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,58 +102,58 @@ class Http:
         body: Any = None,
         file: bytes | None = None,
         expected: Collection[int] = (),
-    ) -> Answer:
-        """One request.
+    ) -> Response:
+        """Send one request.
 
         Args:
-            method: of HTTP.
+            method: the HTTP method.
             path: below Kibana's address.
-            what: names the work in an error, as in "importing the dashboards".
+            what: names the task in error messages, as in "importing the dashboards".
             body: JSON to send.
-            file: in place of it, NDJSON to send as a file.
-            expected: statuses beside 2xx that are no error to the caller.
+            file: NDJSON to upload as a file, instead of `body`.
+            expected: statuses other than 2xx that the caller handles itself.
         Raises:
-            KibanaUnavailableError: it is worth another try later.
+            KibanaUnavailableError: try again later.
             SettingsError: the address, the credentials or the certificate are wrong.
             KibanaRefusedError: Kibana does not do it.
         """
-        answer = self._send(method, path, body=body, file=file)
-        if 200 <= answer.status < 300 or answer.status in expected:
-            return answer
-        raise self.refusal(answer, what)
+        response = self._send(method, path, body=body, file=file)
+        if 200 <= response.status < 300 or response.status in expected:
+            return response
+        raise self.refusal(response, what)
 
-    def refusal(self, answer: Answer, what: str) -> SettingsError | KibanaUnavailableError | KibanaRefusedError:
-        """The error that an answer means."""
-        url, said = self.access.url, _message(answer.body)
-        if answer.status == 401 and not self.access.authorization:
+    def refusal(self, response: Response, what: str) -> SettingsError | KibanaUnavailableError | KibanaRefusedError:
+        """The error for a response that reports a failure."""
+        url, reason = self.access.url, _reason_in(response.body)
+        if response.status == 401 and not self.access.authorization:
             return SettingsError(
                 f"Kibana at {url} asks for credentials, and none were sent (401); set KIBANA_API_KEY, or "
                 "KIBANA_USERNAME and "
                 f"KIBANA_PASSWORD"
             )
-        if answer.status == 401:
+        if response.status == 401:
             return SettingsError(
                 f"Kibana at {url} refuses the credentials (401); check KIBANA_API_KEY, or KIBANA_USERNAME and "
                 "KIBANA_PASSWORD"
             )
-        if answer.status == 403:
+        if response.status == 403:
             return SettingsError(
-                f"Kibana at {url} forbids {what} (403{said}); the user or key needs `All` on Saved Objects "
+                f"Kibana at {url} forbids {what} (403{reason}); the user or key needs `All` on Saved Objects "
                 "Management in this "
                 f"space, and on Stack Rules and Actions and Connectors for the alert rules"
             )
-        if answer.status in NOT_READY:
+        if response.status in NOT_READY:
             return KibanaUnavailableError(
-                f"Kibana at {url} is not ready or overloaded ({answer.status}) for {what}; try again later"
+                f"Kibana at {url} is not ready or overloaded ({response.status}) for {what}; try again later"
             )
-        if answer.status == 413:
+        if response.status == 413:
             return KibanaRefusedError(
                 f"Kibana at {url} accepts no file of this size (413); raise "
                 "savedObjects.maxImportPayloadBytes in its kibana.yml"
             )
-        return KibanaRefusedError(f"Kibana at {url} answered {answer.status} to {what}{said}; look at its log")
+        return KibanaRefusedError(f"Kibana at {url} answered {response.status} to {what}{reason}; look at its log")
 
-    def _send(self, method: str, path: str, *, body: Any, file: bytes | None) -> Answer:
+    def _send(self, method: str, path: str, *, body: Any, file: bytes | None) -> Response:
         headers = {"kbn-xsrf": "oversight", "Accept": "application/json", **self.access.authorization}
         more: dict[str, Any] = {}
         if file is not None:
@@ -166,7 +166,7 @@ class Http:
                 method, f"{self.access.url}{path}", headers=headers, redirect=False, preload_content=False, **more
             )
             with response:
-                content = response.read(MAX_ANSWER_BYTES)
+                content = response.read(MAX_RESPONSE_BYTES)
         except SSLError as error:
             raise SettingsError(
                 f"no trusted connection to {self.access.url} ({_line(error)}); set KIBANA_CA_CERTS to the "
@@ -178,7 +178,7 @@ class Http:
                 f"cannot reach Kibana at {self.access.url} ({_line(error)}); is it running there? set KIBANA_URL"
             ) from None
         named = "kbn-name" in response.headers or "kbn-license-sig" in response.headers
-        return Answer(response.status, _parsed(content), named)
+        return Response(response.status, _parsed(content), named)
 
 
 def _parsed(content: bytes) -> Any:
@@ -188,14 +188,14 @@ def _parsed(content: bytes) -> Any:
         return None
 
 
-def _message(body: Any) -> str:
-    """What Kibana says of an error, short and in one line."""
-    said: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
-    return f": {shorten(said['message'], 300)}" if isinstance(said.get("message"), str) else ""
+def _reason_in(body: Any) -> str:
+    """Kibana's error message, shortened to one line."""
+    fields: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
+    return f": {shorten(fields['message'], 300)}" if isinstance(fields.get("message"), str) else ""
 
 
 def _line(error: Exception) -> str:
-    """The system's own reason at the end of what the layers above it wrapped around."""
+    """The system's own reason, taken from the end of the messages that urllib3 wraps around it."""
     reason = getattr(error, "reason", None)
     text = str(reason if isinstance(reason, Exception) else error).splitlines() or [type(error).__name__]
     known = re.search(r"\[(?:SSL|Errno)[^\]]*\] ([^\[\]()]+)", text[0])

@@ -1,10 +1,10 @@
-"""What was imported last, kept in Kibana itself: by it one sees what a person has changed since.
+"""The record of the last import, kept in Kibana itself: shows what a person has changed since.
 
-    after an import ──▶ Record of each object ──▶ a Markdown table in an object of ours
-    before the next ──▶ Ledger ──▶ edited or not: kibana/api/plan.py
+    after an import ──▶ ImportedObject of each object ──▶ a Markdown table in one of our saved objects
+    before the next ──▶ ImportRecord ──▶ edited or not: kibana/api/plan.py
 
-Kibana changes stored objects at its own upgrades (they get a new form) and on saving (they get a new time). Only an
-object of which both differ from the record has been edited by a person.
+Kibana changes stored objects in two ways without any edit: an upgrade migrates their content, and saving sets a new
+time. So an object counts as edited only if both its content and its time differ from the record.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _INTRO = (
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ImportedObject:
     """One object of the last import."""
 
     sent: str
-    """Digest of what we sent."""
+    """Digest of the content that we sent."""
     stored: str
-    """Digest of what the server made of it."""
+    """Digest of the content that Kibana stored."""
     updated_at: str
 
     def is_edited(self, now: Stored) -> bool:
-        """Whether a person has changed it since."""
+        """Whether a person has edited it since the import."""
         return now.digest != self.stored and (now.updated_at != self.updated_at or now.updated_at == NO_TIME)
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """The records of the last import, by key."""
+class ImportRecord:
+    """The objects of the last import, by key."""
 
-    records: Mapping[Key, Record] = field(default_factory=dict)
+    records: Mapping[Key, ImportedObject] = field(default_factory=dict)
 
     def to_object(self, names: Names) -> SavedObject:
-        """The object that holds them: a piece of Markdown in Kibana's library."""
+        """The saved object that holds the record: a Markdown text in Kibana's library."""
         rows = [
             f"| {kind} | {name} | {record.sent} | {record.stored} | {record.updated_at} |"
             for (kind, name), record in sorted(self.records.items())
@@ -58,7 +58,7 @@ class Ledger:
         shown = {"fontSize": 12, "openLinksInNewTab": False, "markdown": text}
         return SavedObject(
             "visualization",
-            ledger_key(names)[1],
+            import_record_key(names)[1],
             {
                 "title": title,
                 "description": "Written by `oversight kibana import`",
@@ -69,16 +69,16 @@ class Ledger:
         )
 
     @classmethod
-    def from_stored(cls, found: Stored | None) -> Ledger:
-        """The records that an object holds; none where it is not there, or holds something else."""
+    def from_stored(cls, stored: Stored | None) -> ImportRecord:
+        """Parse the record from its saved object; empty if that is missing or unreadable."""
         try:
-            attributes = found.content["attributes"] if found is not None else {}
+            attributes = stored.content["attributes"] if stored is not None else {}
             text = str(json.loads(attributes["visState"])["params"]["markdown"])
         except (KeyError, TypeError, ValueError):
             return cls()
-        return cls({(kind, name): Record(*rest) for kind, name, *rest in _ROW.findall(text)})
+        return cls({(kind, name): ImportedObject(*rest) for kind, name, *rest in _ROW.findall(text)})
 
 
-def ledger_key(names: Names) -> Key:
-    """Where the ledger of an installation stands."""
+def import_record_key(names: Names) -> Key:
+    """Key of the saved object that holds an installation's import record."""
     return "visualization", names.id("visualization", "import-record")

@@ -1,4 +1,4 @@
-"""Panels and dashboards, declared once as plain data; neither Kibana nor the console is known here.
+"""Panels and dashboards, declared once as plain data that knows neither Kibana nor the console.
 
 May import `contract`.
 """

@@ -1,4 +1,4 @@
-"""All dashboards of a model, from its contract alone.
+"""All dashboards for one model, derived from its contract alone.
 
 ModelContract ──▶ View ──▶ threats.py, triage.py, operations.py ──▶ Boards
 """
@@ -16,7 +16,7 @@ from kibana.panels.model_view import View
 
 
 def boards(contract: ModelContract) -> Boards:
-    """Dashboards, saved searches, saved queries and colours for this model."""
+    """The dashboards, saved searches, saved queries and colours for this model."""
     view = View(contract)
     return Boards(
         dashboards=tuple(part.dashboard(view) for part in (threats, triage, operations)),
@@ -26,7 +26,7 @@ def boards(contract: ModelContract) -> Boards:
 
 
 def known_fields(contract: ModelContract, source: Source) -> Mapping[str, Kind]:
-    """Type of every field that the mapping of a source has, by name."""
+    """The type of every field in a source's mapping, by field name."""
     if source.heartbeats:
         return {field.name: field.kind for field in HEARTBEAT_FIELDS}
     model: dict[str, Kind] = {

@@ -1,9 +1,9 @@
-"""Conditions on documents in one neutral form, which become KQL for Kibana and a query for Elasticsearch.
+"""Conditions on documents in one neutral form, translated to KQL for Kibana and to a query for Elasticsearch.
 
     Is("oversight.status", "failed") ──┬─▶ kql()    oversight.status: "failed"
                                        └─▶ query()  {"term": {"oversight.status": "failed"}}
 
-Only queries that Elasticsearch, OpenSearch and the embedded engine answer alike.
+Uses only queries to which Elasticsearch, OpenSearch and the embedded engine give the same result.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ _KQL_WORDS = frozenset({"and", "or", "not"})
 
 @dataclass(frozen=True, slots=True)
 class Is:
-    """The field holds this value, or one of these."""
+    """The field has this value, or one of these values."""
 
     field: str
     value: Scalar | tuple[Scalar, ...]
 
     @property
     def values(self) -> tuple[Scalar, ...]:
-        """The values, of which one is enough."""
+        """The values, of which the field must have at least one."""
         return self.value if isinstance(self.value, tuple) else (self.value,)
 
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The field holds anything."""
+    """The field has any value."""
 
     field: str
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The field is `low` or more, and below `high`; None: no bound there."""
+    """The field is at least `low` and below `high`; None means no bound."""
 
     field: str
     low: float | None = None
@@ -49,21 +49,21 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The other way round."""
+    """The part does not hold."""
 
     part: Where
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every part holds; with no part, every document."""
+    """Every part holds. Without parts it matches every document."""
 
     parts: tuple[Where, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One part holds at least; with no part, no document."""
+    """At least one part holds. Without parts it matches no document."""
 
     parts: tuple[Where, ...]
 
@@ -72,7 +72,7 @@ Where = Is | Exists | Between | Not | All | AnyOf
 
 
 def all_of(*parts: Where | None) -> Where | None:
-    """Every part that is there; None where none is."""
+    """Combine the conditions that are not None; None if there are none."""
     given = tuple(part for part in parts if part is not None)
     return given[0] if len(given) == 1 else All(given) if given else None
 
@@ -89,7 +89,7 @@ def fields(where: Where | None) -> Iterator[str]:
 
 
 def query(where: Where | None) -> dict[str, Any]:
-    """The condition in Elasticsearch's query language; None: every document."""
+    """The condition as an Elasticsearch query; None matches every document."""
     match where:
         case None:
             return {"match_all": {}}
@@ -115,7 +115,7 @@ def query(where: Where | None) -> dict[str, Any]:
 
 
 def kql(where: Where | None) -> str:
-    """The condition in Kibana's query language; an empty text: every document."""
+    """The condition in KQL; empty matches every document."""
     match where:
         case None:
             return ""
@@ -145,15 +145,13 @@ def _is_compound(where: Where) -> bool:
 
 
 def _name(field: str) -> str:
-    """A field's name as KQL reads it: in quotes where it holds more than letters, or is one of its words."""
+    """A field name in KQL: quoted if it is a KQL keyword or has characters other than letters, digits and `_.@-`."""
     plain = _PLAIN.fullmatch(field) and field.lower() not in _KQL_WORDS
     return field if plain else _value(field)
 
 
 def _value(value: Scalar) -> str:
-    """A value in quotes, in which nothing but the quote and the backslash means anything; numbers and truth as they
-    are.
-    """
+    """A value in KQL: numbers and booleans as they are, text in quotes with quotes and backslashes escaped."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

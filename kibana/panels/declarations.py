@@ -1,9 +1,9 @@
-"""What a panel, a control, a saved search and a dashboard are: plain data, which knows neither Kibana nor Vega-Lite.
+"""The types of panels, controls, saved searches and dashboards: plain data that knows neither Kibana nor Vega-Lite.
 
     Dashboard ──▶ Panel ──▶ metrics × breakdowns, where, source ──┬─▶ kibana/saved_objects/lens.py   Lens saved object
                                                                   └─▶ console/         query and Vega-Lite chart
 
-Everything is frozen and made of tuples, so one declaration cannot change between two compilers.
+Everything is frozen and built from tuples, so that both compilers see the same declaration.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from contract.documents.heartbeats import heartbeat_index
 from kibana.panels.conditions import Where, fields
 
 Chart = Literal["metric", "bar", "time_bar", "time_line", "donut", "table", "heat_map", "documents"]
-"""How a panel draws, and what its `by` holds:
+"""How a panel is drawn, and what its `by` holds:
 
-metric      one number                                    by: nothing
-bar         horizontal bars, stacked by the second        by: categories[, stacks]
-time_bar    columns over time, stacked by the second      by: Times[, stacks]
-time_line   lines over time, one a metric or series       by: Times[, series]
-donut       a ring for each breakdown, inner first        by: one or two
-table       a row for each bucket                         by: the columns left of the metrics
-heat_map    a cell for each pair                          by: x, y
-documents   the newest documents, one a row               by: nothing; `search` says which
+    metric      one number                                      by: nothing
+    bar         horizontal bars, stacked by the second          by: categories[, stacks]
+    time_bar    columns over time, stacked by the second        by: Times[, stacks]
+    time_line   lines over time, one for each metric or series  by: Times[, series]
+    donut       a ring for each breakdown, inner first          by: one or two
+    table       a row for each bucket                           by: the columns left of the metrics
+    heat_map    a cell for each pair                            by: x, y
+    documents   the newest documents, one in each row           by: nothing; `search` says which
 """
 MetricKind = Literal["count", "unique_count", "average", "max", "percentile", "ratio", "share"]
 Format = Literal["number", "percent", "seconds"]
 Scheme = Literal["label", "family", "severity", "status", "verdict"]
-"""Whose colours a breakdown has (`kibana.panels.palette`); without one a chart takes colours in order."""
+"""Which palette colours a breakdown (`kibana.panels.palette`). Without one the chart assigns colours in order."""
 SourceName = Literal["events", "arrivals", "predictions", "watchers"]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Documents of one kind, with the date that a dashboard's time range is about."""
+    """Documents of one kind, and the date field that a dashboard's time range applies to."""
 
     name: SourceName
     title: str
@@ -45,36 +45,39 @@ class Source:
     heartbeats: bool = False
 
     def index(self, namespace: str) -> str:
-        """Data stream or index that holds them."""
+        """The data stream or index that holds them."""
         return heartbeat_index(namespace) if self.heartbeats else stream_name(namespace)
 
 
 EVENTS = Source("events", "Oversight events", "@timestamp")
-"""By when the connection happened."""
+"""Events by the time when the connection happened."""
 ARRIVALS = Source("arrivals", "Oversight events by arrival", "event.ingested")
-"""The same documents by when they arrived: a late event of last week is among those of today."""
+"""The same events by their arrival: an event of last week that arrived today counts as today's."""
 PREDICTIONS = Source("predictions", "Oversight predictions", "oversight.prediction.at")
-"""The same documents by when they got their verdict; those without one are not among them."""
+"""The same events by the time of their verdict; events without a verdict are left out."""
 WATCHERS = Source("watchers", "Oversight watchers", "@timestamp", heartbeats=True)
-"""The heartbeats: one document a watcher, by its last sign of life."""
+"""The watchers' heartbeats: one document for each watcher, by the time of its last heartbeat."""
 SOURCES = (EVENTS, ARRIVALS, PREDICTIONS, WATCHERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A number of a bucket, or of all documents of a panel."""
+    """A number computed for each bucket, or for all documents of a panel."""
 
     kind: MetricKind = "count"
     title: str = "Events"
     field: str | None = None
-    """What `unique_count`, `average`, `max` and `percentile` are of."""
+    """The field for `unique_count`, `average`, `max` and `percentile`."""
     percent: float | None = None
-    """Of `percentile`: which, 0 to 100."""
+    """For `percentile`: which one, from 0 to 100."""
     part: Where | None = None
-    """Of `ratio`: documents that are counted above the line; of `count`: those that are counted at all."""
+    """For `ratio`: the documents in the numerator. For `count`: the documents to count."""
     whole: Where | None = None
-    """Of `ratio`: documents that are counted below it; None: all of the bucket. A ratio of nothing is no number.
-    `share` is the bucket's count divided by that of all buckets of the panel."""
+    """For `ratio`: the documents in the denominator; None means all of the bucket. With a denominator of 0 there is no
+    value.
+
+    `share` is the bucket's count divided by the count of all buckets of the panel.
+    """
     format: Format = "number"
     decimals: int = 0
 
@@ -84,22 +87,22 @@ COUNT = Metric()
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Buckets of time on the source's time field; whoever draws chooses their width by the time range."""
+    """Buckets of time on the source's time field. Whoever draws the chart picks their width from the time range."""
 
     title: str = "Time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """A bucket for each of the commonest values of a field."""
+    """One bucket for each of the most common values of a field."""
 
     field: str
     title: str
     size: int = 10
     by_name: bool = False
-    """Sorted by the value in place of the first metric, the largest first."""
+    """Sort by the value. Otherwise sort by the first metric, largest first."""
     others: bool = False
-    """One more bucket for all values beyond `size`."""
+    """Add one bucket for all values beyond `size`."""
     colours: Scheme | None = None
 
 
@@ -111,12 +114,12 @@ class Case:
     where: Where
     colour: str | None = None
     expected: float | None = None
-    """The share that one would expect of it, 0 to 1: in the predictions that of the training rows."""
+    """The share that this case is expected to have, 0 to 1: for predictions, the label's share of the training rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cases:
-    """A bucket for each of some conditions, in this order; also the empty ones."""
+    """One bucket for each condition, in this order, including empty ones."""
 
     title: str
     cases: tuple[Case, ...]
@@ -127,23 +130,23 @@ Breakdown = Times | Terms | Cases
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a saved search."""
+    """One column of a saved search."""
 
     field: str
     title: str
     width: int | None = None
-    """Pixels; None: what is left."""
+    """Pixels; None takes the remaining width."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedSearch:
-    """Documents as rows, the newest first; a click on one shows all of it."""
+    """Documents as rows, newest first. A click on a row shows the whole document."""
 
     id: str
     title: str
     description: str
     columns: tuple[Column, ...]
-    """Beside the time, which is always the first."""
+    """In addition to the time, which is always the first column."""
     where: Where | None = None
     source: Source = EVENTS
 
@@ -165,35 +168,35 @@ class Panel:
     """One chart that answers one question."""
 
     id: str
-    """Stable: saved objects, bookmarks and links are named by it."""
+    """Never changes: saved objects, bookmarks and links use it."""
     title: str
     question: str
-    """What it answers, as a person asks it."""
+    """The question that the chart answers, in the user's words."""
     chart: Chart
     metrics: tuple[Metric, ...] = (COUNT,)
     by: tuple[Breakdown, ...] = ()
     where: Where | None = None
     source: Source = EVENTS
     search: SavedSearch | None = None
-    """Of `documents`: what it shows."""
+    """For `documents`: the saved search to show."""
     colour: str | None = None
-    """Of `metric`, and of a chart whose breakdown has no colours of its own."""
+    """The colour of a `metric`, or of a chart whose breakdown has no colours of its own."""
     width: int = 24
-    """Columns of the grid, which is 48 wide."""
+    """Width in columns of the grid, which has 48."""
     height: int = 12
-    """Rows of the grid, each 20 pixels or so."""
+    """Height in rows of the grid, about 20 pixels each."""
     drill_down: str | None = None
-    """Id of the dashboard that a click on a value leads to, with that value as a filter."""
+    """Id of the dashboard that opens when a user clicks a value; the value becomes its filter."""
     may_be_empty: str | None = None
-    """Why it shows nothing on some installations although events come in; None: it always shows something then."""
+    """Why the panel can be empty although events arrive. None: it then always shows something."""
 
     @property
     def time_field(self) -> str:
-        """The date that the time range is about, and the axis of `Times`."""
+        """The date field that the time range applies to; also the axis of `Times`."""
         return self.source.time_field
 
     def fields(self) -> Iterator[str]:
-        """Every document field that the panel reads; one may come twice."""
+        """Every document field that the panel reads; may repeat a field."""
         yield self.source.time_field
         yield from fields(self.where)
         for metric in self.metrics:
@@ -212,7 +215,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A list of a field's values above a dashboard, of which one or several are picked."""
+    """A list of a field's values above a dashboard, from which a user picks one or several."""
 
     id: str
     field: str
@@ -228,7 +231,7 @@ class Dashboard:
     description: str
     """One line, for a list of dashboards."""
     intro: str
-    """Markdown: what one sees, at the top of the page. No links: whoever draws adds the way to the other dashboards."""
+    """Markdown at the top of the page: what the dashboard shows. Contains no links to the other dashboards."""
     panels: tuple[Panel, ...]
     controls: tuple[Control, ...] = ()
     time_from: str = "now-24h"
@@ -239,12 +242,12 @@ class Dashboard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boards:
-    """All that is shown of one model's predictions."""
+    """Everything shown about one model's predictions."""
 
     dashboards: tuple[Dashboard, ...]
     queries: tuple[SavedQuery, ...]
     colours: Mapping[Scheme, Mapping[str, str]] = field(default_factory=dict)
-    """Colour of each value by scheme, `#RRGGBB`; a value that is not there takes any other colour."""
+    """Colour of each value by scheme, as `#RRGGBB`. A value without an entry gets any other colour."""
 
     @property
     def searches(self) -> tuple[SavedSearch, ...]:
@@ -253,7 +256,7 @@ class Boards:
         return tuple(found.values())
 
     def dashboard(self, name: str) -> Dashboard:
-        """The dashboard of this id.
+        """The dashboard with this id.
 
         Raises:
             KeyError: there is none.

@@ -1,4 +1,4 @@
-"""Where panels stand: from left to right on a grid of 48 columns, a new row where the next one does not fit."""
+"""Place panels from left to right on a grid of 48 columns; a panel that does not fit starts a new row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLUMNS = 48
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A panel's place: columns and rows from the upper left corner."""
+    """A panel's position and size: columns and rows from the upper left corner."""
 
     x: int
     y: int
@@ -21,11 +21,11 @@ class Place:
 
 
 def places(panels: Sequence[Panel], *, top: int = 0) -> Iterator[tuple[Panel, Place]]:
-    """Each panel with its place; the panels of a row begin at the same height.
+    """Each panel with its place. Panels in the same row start at the same height.
 
     Args:
         panels: in reading order.
-        top: rows that are taken above them.
+        top: rows already taken above them.
     """
     x, y, tallest = 0, top, 0
     for panel in panels:

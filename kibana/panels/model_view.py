@@ -1,4 +1,4 @@
-"""What dashboards must know of a model, all of it from the artifact's contract: another model makes other panels.
+"""What the dashboards need to know about a model, derived from its contract alone.
 
 ModelContract ──▶ harmless labels, families, unknown or not, ATT&CK or not, training shares ──▶ View
 """
@@ -19,10 +19,10 @@ LABEL, FAMILY, USER = "oversight.prediction.label", "oversight.prediction.family
 SEVERITY_FIELD = "event.severity"
 ALERT = Is("event.kind", "alert")
 LABEL_ROWS = "label_rows"
-"""Key of the contract's `training` under which a model may say how many rows of each label it was trained on."""
+"""Key in the contract's `training` under which a model can record its number of training rows for each label."""
 
 MOST_BUCKETS = 50
-"""Stacks of one bar, or slices of one ring, beyond which nobody sees anything."""
+"""Maximum number of stacks in a bar or slices in a ring: beyond it a chart is unreadable."""
 
 SEVERITY_CASES = Cases(
     title="Severity",
@@ -31,7 +31,7 @@ SEVERITY_CASES = Cases(
         for name, low, high in (("critical", 99, None), ("high", 73, 99), ("medium", 47, 73), ("low", 1, 47))
     ),
 )
-"""Elastic Security's steps, the worst first."""
+"""Elastic Security's severity levels, highest first."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class View:
 
     @cached_property
     def knows_unknown(self) -> bool:
-        """Whether the model measures novelty, so that a verdict may be `unknown`."""
+        """Whether the model measures novelty, so that a verdict can be `unknown`."""
         return self.contract.novelty_threshold is not None
 
     @cached_property
@@ -57,19 +57,19 @@ class View:
 
     @cached_property
     def threat(self) -> Where:
-        """The verdict is an attack or unknown."""
+        """Matches verdicts that are an attack or `unknown`."""
         known = Exists(LABEL)
         return known if self.is_harmless is None else All((known, Not(self.is_harmless)))
 
     @cached_property
     def is_harmless(self) -> Where | None:
-        """The verdict is harmless; None where the model has no such label."""
+        """Matches harmless verdicts; None if the model has no harmless label."""
         names = self.harmless
         return None if not names else Is(LABEL, names[0] if len(names) == 1 else names)
 
     @cached_property
     def unknown(self) -> Where:
-        """The verdict is unknown."""
+        """Matches the verdict `unknown`."""
         return Is(LABEL, UNKNOWN_LABEL)
 
     @cached_property
@@ -79,7 +79,7 @@ class View:
 
     @cached_property
     def training_shares(self) -> Mapping[str, float]:
-        """Share of the training rows that each label has, 0 to 1; empty where nobody knows."""
+        """Each label's share of the training rows, 0 to 1; empty if the contract does not record them."""
         rows = self.contract.training.get(LABEL_ROWS)
         if not isinstance(rows, Mapping) and self.contract.training.get("sha256") == TRAINING_SHA256:
             rows = TRAINING_ROWS
@@ -95,16 +95,16 @@ class View:
 
     @property
     def n_labels(self) -> int:
-        """Buckets that show every verdict there can be, up to as many as a chart can hold."""
+        """Number of buckets that shows every possible verdict, limited to what a chart can hold."""
         return min(len(self.contract.labels) + 1, MOST_BUCKETS)
 
     @property
     def n_families(self) -> int:
-        """The same for families."""
+        """Number of buckets that shows every family, limited to what a chart can hold."""
         return min(len(self.contract.families), MOST_BUCKETS)
 
     def label_cases(self) -> Cases:
-        """A bucket for each label, those that training saw most first, and one for `unknown`."""
+        """One bucket for each label, most frequent in training first, and one for `unknown`."""
         shares, shown = self.training_shares, self.colours["label"]
         names = sorted((label.name for label in self.contract.labels), key=lambda name: (-shares.get(name, 0.0), name))
         cases = [Case(name, Is(LABEL, name), shown[name], shares.get(name)) for name in names]

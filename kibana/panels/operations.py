@@ -1,4 +1,4 @@
-"""The dashboard *Operations*: whether what comes in gets its verdict in time, and whether the model still fits."""
+"""The dashboard *Operations*: do events get their verdict in time, and does the model still fit the traffic?"""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _delay() -> tuple[Panel, ...]:
 
 
 def failed_events() -> SavedSearch:
-    """Every failed event with what to do."""
+    """Every failed event, with the reason and what to do."""
     return SavedSearch(
         id="failed-events",
         title="Failed events",

@@ -1,8 +1,8 @@
-"""One palette for every chart: attacks and normal traffic have the same colours everywhere, whatever draws them.
+"""One palette for every chart, so that attacks and normal traffic have the same colours in Kibana and the console.
 
-The colours are those of Okabe and Ito, which people with any kind of colour blindness tell apart. Harmless is a calm
-sky blue, `unknown` a purple of its own, each attack family one of the others; the labels of a family are shades of its
-colour.
+The colours are those of Okabe and Ito, which people with any kind of colour blindness can tell apart. Harmless is
+sky blue, `unknown` is purple, and each attack family has one of the other colours. The labels of a family are shades
+of its colour.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ SKY, PURPLE, ORANGE, VERMILLION, GREEN, BLUE, YELLOW = (
 )
 HARMLESS, UNKNOWN = SKY, PURPLE
 ATTACKS = (ORANGE, VERMILLION, GREEN, BLUE, YELLOW)
-"""Of the attack families, in the contract's order; a sixth takes the first again."""
+"""Colours of the attack families, in the contract's order. A sixth family gets the first colour again."""
 
 DARKEST = 0.5
-"""Part of black in the darkest shade of a family."""
+"""Share of black in the darkest shade of a family."""
 
 STATUS = {PENDING: ORANGE, ENRICHED: GREEN, FAILED: VERMILLION}
 VERDICT = {TRUE_POSITIVE: VERMILLION, FALSE_POSITIVE: SKY}
 SEVERITY = {"low": YELLOW, "medium": ORANGE, "high": VERMILLION, "critical": "#8C2D04"}
-"""From light to dark, so that the order is seen without any colour."""
+"""From light to dark, so that the order is visible without colour."""
 
 
 def colours(contract: ModelContract) -> dict[Scheme, Mapping[str, str]]:
@@ -50,7 +50,7 @@ def colours(contract: ModelContract) -> dict[Scheme, Mapping[str, str]]:
 
 
 def family_colours(contract: ModelContract) -> dict[str, str]:
-    """Colour of each family; one without any harmful label is harmless."""
+    """Colour of each family. A family without a harmful label gets the harmless colour."""
     harmful = {label.family for label in contract.labels if label.severity > 0}
     attacks = [family for family in contract.families if family in harmful]
     return {
@@ -74,14 +74,14 @@ def _names(labels: Sequence[Label]) -> list[str]:
 
 
 def shades(colour: str, count: int) -> list[str]:
-    """That many shades of a colour, the colour itself first and each next one darker.
+    """That many shades of a colour: the colour itself, then darker ones.
 
-    Never lighter: a light blue or green would come too near to the colours of harmless and unknown.
+    Never lighter: a light blue or green would look like harmless or unknown.
     """
     return [_darker(colour, DARKEST * number / max(1, count - 1)) for number in range(count)]
 
 
 def _darker(colour: str, part: float) -> str:
-    """The colour with a part of black in it, 0 to 1."""
+    """The colour mixed with a share of black, 0 to 1."""
     levels = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return "#" + "".join(f"{round(level * (1 - part)):02X}" for level in levels)

@@ -1,4 +1,4 @@
-"""The dashboard *Oversight*: what the model sees in the traffic, of which kind, when and whose."""
+"""The dashboard *Oversight*: which threats the model finds, of which kind, when, and in whose traffic."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def _details(view: View) -> Panel:
 
 
 def queries(view: View) -> tuple[SavedQuery, ...]:
-    """One user, and one user without the harmless traffic; each over the last seven days."""
+    """Saved queries over the last seven days: one user, and one user without the harmless traffic."""
     replace = f'put the user\'s name in place of the star, as in {USER}: "alice"'
     not_normal: Where = Exists(USER) if view.is_harmless is None else All((Exists(USER), Not(view.is_harmless)))
     return (

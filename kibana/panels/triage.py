@@ -1,4 +1,4 @@
-"""The dashboard *Triage*: which alerts to look at first, what speaks for them, and what analysts said of them."""
+"""The dashboard *Triage*: which alerts to look at first, the reasons for them, and the analysts' verdicts."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def _reasons() -> Panel:
 
 
 def newest() -> SavedSearch:
-    """Every alert, in the order of the verdicts: a late one is on top."""
+    """Every alert, sorted by the time of its verdict, so that a late one is on top."""
     return SavedSearch(
         id="newest-alerts",
         title="Newest alerts",

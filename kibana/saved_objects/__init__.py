@@ -1,4 +1,4 @@
-"""From declared panels and rules to the saved objects of Kibana.
+"""Compile the declared panels and rules to Kibana's saved objects.
 
 May import `kibana.panels` and `contract`.
 """

@@ -1,9 +1,9 @@
-"""Rules and connectors as Kibana's alerting API takes them.
+"""Alert rules and connectors in the form that Kibana's alerting API accepts.
 
     Rule ──▶ body of a rule of type `.es-query`, with two actions ──┬─▶ index connector: oversight-alerts-<namespace>
                                                                     └─▶ server log
-Their ids are UUIDs, because Kibana takes no others for what it encrypts; they are made from the readable name, so that
-they are the same each time.
+
+Kibana accepts only UUIDs as ids here. Each id is derived from the item's readable name, so it never changes.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from kibana.saved_objects.stored import Key, Stored, digest
 
 Kind = Literal["connector", "rule"]
 KINDS: tuple[Kind, ...] = ("connector", "rule")
-"""In the order in which they are made: a rule names its connectors."""
+"""In the order in which they are created: a rule refers to its connectors."""
 INDEX_CONNECTOR, LOG_CONNECTOR = "alerts-index", "server-log"
 FIRED, RECOVERED = "query matched", "recovered"
 MAX_GROUPS = 100
-"""Values of a field that a rule takes apart."""
+"""Maximum number of values into which a rule splits its measure."""
 CREATE_ONLY: Mapping[Kind, tuple[str, ...]] = {
     "connector": ("connector_type_id",),
     "rule": ("rule_type_id", "consumer", "enabled"),
 }
-"""Keys that an update does not take. So a rule that somebody has switched off stays off."""
+"""Keys that an update does not send. So a rule that someone switched off stays off."""
 OF_RULE = (
     "name",
     "rule_type_id",
@@ -48,7 +48,7 @@ OF_RULE = (
     "notify_when",
 )
 OF_ACTION = ("id", "group", "params", "frequency", "alerts_filter", "use_alert_data_for_template")
-"""What a person sets of a rule and of its actions; an update would take away what it does not say."""
+"""The keys of a rule and its actions that a person can set. An update deletes each key that it does not send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +71,31 @@ class AlertItem:
 
     @property
     def digest(self) -> str:
-        """Of its content."""
+        """Digest of the content."""
         return digest(self.body)
 
     def beside(self) -> AlertItem:
-        """The same under another id and name; a rule is switched off, or both of them would fire."""
+        """A copy with another id and name. A rule's copy is switched off, so that the two do not both fire."""
         off = {"enabled": False} if self.kind == "rule" else {}
         body = {**self.body, "name": f"{self.body['name']} (as shipped)", **off}
         return AlertItem(self.kind, stable_uuid(f"{self.id}-as-shipped"), body)
 
-    def is_like(self, found: Stored) -> bool:
-        """Whether what is stored holds all that this one says; whether a rule is switched on does not count."""
-        return holds(found.content, content_of(self.kind, self.body))
+    def is_like(self, stored: Stored) -> bool:
+        """Whether the stored item contains everything of this one; ignores whether a rule is switched on."""
+        return holds(stored.content, content_of(self.kind, self.body))
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values, with what it is."""
+        """The item and its type as plain JSON values."""
         return {"type": self.kind, "id": self.id, **self.body}
 
 
 def stable_uuid(name: str) -> str:
-    """A UUID that is the same for the same name, marked as version 4: Kibana takes no other."""
+    """A UUID derived from the name. It is marked as version 4, the only version that Kibana accepts."""
     return str(uuid.UUID(bytes=sha256(name.encode()).digest()[:16], version=4))
 
 
 def content_of(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person sets of a connector or rule; the rest is the server's, and what is not set is left out."""
+    """The parts of a connector or rule that a person can set; leaves out the server's own keys and empty ones."""
     if kind == "connector":
         return {key: body.get(key) for key in ("name", "connector_type_id", "config")}
     actions = [{key: each[key] for key in OF_ACTION if each.get(key)} for each in body.get("actions") or []]
@@ -121,7 +121,7 @@ def alert_items(contract: ModelContract, names: Names, *, rescored: bool = False
 
 
 def item_id(names: Names, kind: Kind, name: str) -> str:
-    """Id of a connector or rule by its readable name."""
+    """Id of a connector or rule, from its readable name."""
     return stable_uuid(names.id(kind, name))
 
 
@@ -162,30 +162,33 @@ def _rule(names: Names, rule: Rule) -> AlertItem:
 
 
 def _actions(names: Names, rule: Rule) -> list[dict[str, Any]]:
-    """What happens when the rule fires, and where the trouble lasts, when it has ended."""
+    """The actions when the rule fires, and for a lasting condition also the action when it recovers."""
     index, log = (item_id(names, "connector", name) for name in (INDEX_CONNECTOR, LOG_CONNECTOR))
-    said = f"{{{{rule.name}}}}: {rule.what} (measured {{{{context.value}}}}, above {rule.above:g})"
+    message = f"{{{{rule.name}}}}: {rule.what} (measured {{{{context.value}}}}, above {rule.above:g})"
     frequency = {
         "summary": False,
         "notify_when": "onActionGroupChange" if rule.lasting else "onActiveAlert",
         "throttle": None,
     }
     actions = [
-        {"id": index, "group": FIRED, "params": {"documents": [_document(rule, said)]}, "frequency": frequency},
-        {"id": log, "group": FIRED, "params": {"level": "warn", "message": said}, "frequency": frequency},
+        {"id": index, "group": FIRED, "params": {"documents": [_document(rule, message)]}, "frequency": frequency},
+        {"id": log, "group": FIRED, "params": {"level": "warn", "message": message}, "frequency": frequency},
     ]
     if rule.lasting:
-        over = "{{rule.name}}: recovered (measured {{context.value}})"
+        recovered = "{{rule.name}}: recovered (measured {{context.value}})"
         actions.append(
-            {"id": index, "group": RECOVERED, "params": {"documents": [_document(rule, over)]}, "frequency": frequency}
+            {
+                "id": index,
+                "group": RECOVERED,
+                "params": {"documents": [_document(rule, recovered)]},
+                "frequency": frequency,
+            }
         )
     return actions
 
 
 def _document(rule: Rule, reason: str) -> dict[str, Any]:
-    """What the index connector writes, in the fields of contract/documents/alerts.py; Kibana fills in what stands in
-    braces.
-    """
+    """The document that the index connector writes (contract/documents/alerts.py). Kibana fills in the braces."""
     measure = "count" if rule.average_of is None else "value"
     document: dict[str, Any] = {
         "ecs": {"version": ECS_VERSION},

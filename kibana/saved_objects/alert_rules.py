@@ -2,8 +2,8 @@
 
     ModelContract ──▶ alert_rules() ──▶ Rule ──▶ kibana/saved_objects/alert_items.py   bodies for Kibana's alerting API
 
-A rule about verdicts goes by the time of the verdict, so that a late one is not missed, and leaves out what a later
-model judged anew: no storm of old alerts. All of them run on the basic licence.
+A rule about verdicts uses the time of the verdict, so that it does not miss late ones. It skips documents that were
+rescored, so that a new model does not cause a storm of old alerts. All rules run on the basic licence.
 """
 
 from __future__ import annotations
@@ -24,43 +24,42 @@ UNKNOWN_FLAG = "oversight.prediction.unknown"
 AT = "oversight.prediction.at"
 CLOSEST = "oversight.prediction.closest"
 BEHIND_MIN = 5
-"""Minutes after which a document that is still pending says that no watcher keeps up."""
+"""Minutes after which a document that is still pending shows that the watchers do not keep up."""
 LEAST_SHARE = 0.1
 OVER_USUAL = 4.0
-"""Unknowns are rising where their share is that many times what the model has on harmless rows, and a tenth at least.
-"""
+"""Alert if the share of unknowns is this many times the model's share on harmless rows, and at least `LEAST_SHARE`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A question that is asked again and again, and the answer at which somebody must know."""
+    """A query that Kibana repeats, and the result at which it raises an alert."""
 
     id: str
     name: str
     what: str
-    """What it means when it fires and what to do, in a line."""
+    """One line: what it means when the rule fires, and what to do."""
     source: Source
-    """Where it looks, and the date by which its window goes."""
+    """Where it looks, and the date field of its time window."""
     where: tuple[Where, ...]
-    """What it looks for: all of these."""
+    """What it looks for: documents that match all of these."""
     ago_min: int = 0
-    """Only documents whose date is at least that many minutes ago."""
+    """Only documents whose date is at least this many minutes ago."""
     window_min: int
-    """Minutes that it looks back at each run."""
+    """Length of the time window in minutes."""
     every_min: int = 1
     """Minutes between two runs."""
     average_of: str | None = None
-    """Field whose average is measured; None: documents are counted."""
+    """Field whose average is measured; None counts documents."""
     above: float = 0
-    """It fires where the measure is greater."""
+    """The rule fires if the measure is greater than this."""
     by: str | None = None
-    """Field by whose values the measure is taken apart; each value fires for itself."""
+    """Field by whose values the measure is split; each value fires by itself."""
     lasting: bool = False
-    """It speaks when the trouble begins and when it ends; else at each run that finds something new."""
+    """True: report when the condition begins and when it ends. False: report at each run that finds something new."""
 
     @property
     def query(self) -> dict[str, Any]:
-        """What it looks for, in Elasticsearch's query language."""
+        """What the rule looks for, as an Elasticsearch query."""
         parts = [query(each) for each in self.where]
         if self.ago_min:
             parts.append({"range": {self.source.time_field: {"lte": f"now-{self.ago_min}m"}}})
@@ -71,8 +70,8 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
     """The rules of one model.
 
     Args:
-        contract: of the model.
-        rescored: also fire on documents that a later model judged anew.
+        contract: the model's contract.
+        rescored: also fire on rescored documents.
     """
     fresh = () if rescored else (Not(RESCORED),)
     view = View(contract)
@@ -83,7 +82,8 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
             what="an attack of high or critical severity was found; look at it in the dashboard Triage",
             source=PREDICTIONS,
             where=(ALERT, Between("event.severity", 73), *fresh),
-            # Kibana leaves out what it has told already, so a late write or a restart of Kibana costs nothing
+            # Kibana skips events that it has already reported, so a long window finds late writes without repeating
+            # alerts.
             window_min=60,
         ),
         Rule(
@@ -110,7 +110,7 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
             where=(
                 Is(STATUS, PENDING),
                 Not(Exists(AT)),
-            ),  # what `oversight rescore` gives back has its verdict of before
+            ),  # a document that `oversight rescore` gave back still has its old verdict
             ago_min=BEHIND_MIN,
             window_min=7 * 24 * 60,
             lasting=True,
@@ -132,9 +132,7 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
 
 
 def _unknowns(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
-    """Of what is nearest to harmless, the share that is like nothing in training; nothing where no novelty is
-    measured.
-    """
+    """The rule about the share of unknowns among harmless-looking events; none if the model has no novelty."""
     if not view.knows_unknown or not view.harmless:
         return ()
     share = _usual_share(view.contract.heldout)
@@ -157,7 +155,7 @@ def _unknowns(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
 
 
 def _usual_share(heldout: Mapping[str, Any]) -> float:
-    """The share above which it is too much, from what the model had on rows that training never saw."""
+    """The share that counts as too much, from the model's share on rows that training never saw."""
     usual = heldout.get("normal_flag_rate")
     if isinstance(usual, bool) or not isinstance(usual, int | float) or not 0 <= usual <= 1:
         return LEAST_SHARE

@@ -1,4 +1,4 @@
-"""Everything that Kibana gets of one installation, in the order in which a person would make it.
+"""Compile all saved objects of one installation, each after the objects that it refers to.
 
 ModelContract ──▶ boards() ──▶ data views, searches, queries, dashboards ──▶ saved objects ──▶ NDJSON
 """
@@ -17,13 +17,13 @@ INDEX_REFERENCE = "kibanaSavedObjectMeta.searchSourceJSON.index"
 
 
 def saved_objects(contract: ModelContract, names: Names) -> list[SavedObject]:
-    """Data views, saved searches, saved queries and dashboards; every reference of one is to another of them."""
-    found = boards(contract)
+    """Data views, saved searches, saved queries and dashboards. They refer only to each other."""
+    declared = boards(contract)
     return [
         *data_views(names, contract),
-        *(_search(names, search) for search in found.searches),
-        *(_query(names, query) for query in found.queries),
-        *(dashboard_object(names, board, found, contract) for board in found.dashboards),
+        *(_search(names, search) for search in declared.searches),
+        *(_query(names, query) for query in declared.queries),
+        *(dashboard_object(names, board, declared, contract) for board in declared.dashboards),
     ]
 
 

@@ -1,8 +1,8 @@
-"""A dashboard as a saved object: its header, its panels on the grid, its controls and every reference twice named.
+"""Compile a dashboard to a saved object: header, panels on the grid, controls and references.
 
-Dashboard ──▶ places ──▶ panelsJSON     ──┐
-Control   ──▶ controlGroupInput         ──┼─▶ saved object of type dashboard
-charts, searches, data views ──▶ references ┘
+Dashboard ──▶ places ──▶ panelsJSON         ──┐
+Control   ──▶ controlGroupInput             ──┼─▶ saved object of type dashboard
+charts, searches, data views ──▶ references ──┘
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ OPTIONS = {"useMargins": True, "syncColors": False, "syncCursor": True, "syncToo
 
 
 def dashboard_id(names: Names, board: str) -> str:
-    """Id of a dashboard by the id of its declaration."""
+    """Id of a dashboard, from the id of its declaration."""
     return names.id("dashboard", board)
 
 
 def search_id(names: Names, search: str) -> str:
-    """Id of a saved search by the id of its declaration."""
+    """Id of a saved search, from the id of its declaration."""
     return names.id("search", search)
 
 
 def title_of(names: Names, board: Dashboard) -> str:
-    """What the dashboard is called in Kibana's list, where others stand beside it."""
+    """The dashboard's title in Kibana, where the list also holds other products' dashboards."""
     return names.title(board.title if board.id == "oversight" else f"Oversight: {board.title}")
 
 
@@ -47,10 +47,10 @@ def dashboard_object(names: Names, board: Dashboard, boards: Boards, contract: M
         entry, named = (
             _documents(names, panel) if panel.chart == "documents" else _chart(names, panel, boards, contract)
         )
-        drill, to = _drill_down(names, panel)
+        drill, targets = _drill_down(names, panel)
         entry["embeddableConfig"]["enhancements"] = drill
         panels.append({"gridData": _grid(panel.id, place), "panelIndex": panel.id, "title": panel.title} | entry)
-        references += [*named, *to]
+        references += [*named, *targets]
     controls, named = _controls(names, board)
     attributes = {
         "title": title_of(names, board),
@@ -72,7 +72,7 @@ def _grid(panel: str, place: Place) -> dict[str, Any]:
 
 
 def _header(names: Names, board: Dashboard, others: Sequence[Dashboard]) -> dict[str, Any]:
-    """What one sees, and the way to the other dashboards."""
+    """The Markdown panel on top: what the dashboard shows, and links to the other dashboards."""
     links = " | ".join(
         f"**{other.title}**" if other.id == board.id else f"[{other.title}](#/view/{dashboard_id(names, other.id)})"
         for other in others
@@ -106,12 +106,12 @@ def _chart(
     kinds = known_fields(contract, panel.source)
     chart = lens.attributes(panel, data_view=data_view, kinds=kinds, palette=boards.colours)
     inner = lens.layer_reference(data_view)
-    twin = Reference(f"{panel.id}:{inner.name}", inner.type, inner.id)
-    return {"type": "lens", "embeddableConfig": {"attributes": chart}}, [twin]
+    outer = Reference(f"{panel.id}:{inner.name}", inner.type, inner.id)
+    return {"type": "lens", "embeddableConfig": {"attributes": chart}}, [outer]
 
 
 def _documents(names: Names, panel: Panel) -> tuple[dict[str, Any], list[Reference]]:
-    """The saved search; a click on a row of it opens the whole document."""
+    """A panel that shows a saved search. A click on one of its rows opens the whole document."""
     name = f"panel_{panel.id}"
     search = "" if panel.search is None else panel.search.id
     reference = Reference(f"{panel.id}:{name}", "search", search_id(names, search))
@@ -119,7 +119,7 @@ def _documents(names: Names, panel: Panel) -> tuple[dict[str, Any], list[Referen
 
 
 def _drill_down(names: Names, panel: Panel) -> tuple[Mapping[str, Any], list[Reference]]:
-    """A click on a value leads to another dashboard with that value as a filter; the basic licence has that."""
+    """The action that opens another dashboard with the clicked value as a filter. Works with the basic licence."""
     if panel.drill_down is None:
         return {}, []
     event = f"{panel.id}-drill-down"
@@ -134,7 +134,7 @@ def _drill_down(names: Names, panel: Panel) -> tuple[Mapping[str, Any], list[Ref
 
 
 def _controls(names: Names, board: Dashboard) -> tuple[dict[str, Any], list[Reference]]:
-    """The lists above the panels."""
+    """The controls above the panels."""
     if not board.controls:
         return {}, []
     source = board.panels[0].source

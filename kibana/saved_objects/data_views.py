@@ -1,4 +1,4 @@
-"""Data views: one for each source of the dashboards, with formats that make values readable and clickable."""
+"""Data views, one for each source of the dashboards, with formats that make values readable and clickable."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _data_view(names: Names, source: Source, contract: ModelContract) -> SavedOb
 
 
 def _descriptions(source: Source, contract: ModelContract) -> dict[str, Any]:
-    """What Kibana shows beside a field's name: its meaning, from the one place where it stands."""
+    """The description that Kibana shows beside each field: the meaning that the contract gives it."""
     fields = HEARTBEAT_FIELDS if source.heartbeats else FIELDS
     found = {field.name: {"customDescription": field.meaning} for field in fields if field.kind != "object"}
     if not source.heartbeats:
@@ -74,12 +74,12 @@ def _formats(source: Source) -> dict[str, Any]:
 
 
 def _link(url: str, label: str) -> dict[str, Any]:
-    """Only http, https, mailto and Kibana's own addresses become links, so a line cannot bring a script in here."""
+    """A link format. Kibana links only http, https, mailto and its own URLs, so an event cannot inject a script."""
     return {"id": "url", "params": {"type": "a", "urlTemplate": url, "labelTemplate": label}}
 
 
 def _severity() -> dict[str, Any]:
-    """Elastic Security's four steps; the last rule that fits wins, so they go upwards."""
+    """Colours of Elastic Security's four severity levels, in ascending order because the last matching rule wins."""
     steps: Mapping[str, str] = {"low": "1:46", "medium": "47:72", "high": "73:98", "critical": "99:100"}
     text = {"low": "#000000", "medium": "#000000", "high": "#FFFFFF", "critical": "#FFFFFF"}
     colours = [

@@ -1,4 +1,4 @@
-"""One panel as a Lens chart, by value: it stands inside the dashboard and nowhere else.
+"""Compile one panel to a Lens chart that is stored inside the dashboard (by value).
 
 Panel ──▶ columns (lens_columns.py) + visualization (lens_charts.py) ──▶ attributes of a Lens chart
 """
@@ -22,7 +22,7 @@ def attributes(panel: Panel, *, data_view: str, kinds: Mapping[str, Kind], palet
     """The attributes of the chart.
 
     Args:
-        panel: any but one of documents.
+        panel: any panel except one of documents.
         data_view: id of the data view of its source.
         kinds: type of every field of that source.
         palette: colours of values by scheme.
@@ -50,15 +50,16 @@ def attributes(panel: Panel, *, data_view: str, kinds: Mapping[str, Kind], palet
 
 
 def layer_reference(data_view: str) -> Reference:
-    """How the layer finds its data view."""
+    """The reference from the layer to its data view."""
     return Reference(LAYER_REFERENCE, "index-pattern", data_view)
 
 
 def columns(panel: Panel, kinds: Mapping[str, Kind]) -> Columns:
-    """All columns in their order: buckets from the outside in, then metrics with what is inside of them."""
+    """All columns in Lens's order: buckets from the outside in, then metrics with their inner columns."""
     found: Columns = {}
-    for number, each in sorted(enumerate(panel.by), key=lambda one: isinstance(one[1], Times)):
-        # time innermost: the commonest values are those of the whole range, not others in each bucket of time
+    for number, each in sorted(enumerate(panel.by), key=lambda numbered: isinstance(numbered[1], Times)):
+        # Time goes innermost, so that the most common values are those of the whole time range, not of each time
+        # bucket.
         found[bucket_id(number)] = bucket(each, time_field=panel.time_field, kinds=kinds, order_by=metric_id(0))
     if needs_colours_by(panel):
         found[COLOURS_BY] = found[bucket_id(0)]

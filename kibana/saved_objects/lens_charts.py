@@ -1,4 +1,4 @@
-"""How each chart looks in Lens: the `visualization` part of its state, which names the columns of the one layer.
+"""The `visualization` part of a Lens chart's state: how the chart looks, and which columns it uses.
 
 Panel + column ids ──▶ visualization_of() ──▶ (visualizationType, visualization)
 """
@@ -13,14 +13,14 @@ from kibana.saved_objects.lens_columns import bucket_id, case_label, metric_id
 
 LAYER = "layer"
 COLOURS_BY = "c0"
-"""A second column of the first breakdown: Lens colours bars by a split only."""
+"""A second column with the first breakdown: Lens colours bars only by a split."""
 PALETTE = "eui_amsterdam_color_blind"
 Palette = Mapping[Scheme, Mapping[str, str]]
 _SHOWN = {"x": True, "yLeft": True, "yRight": True}
 
 
 def visualization_of(panel: Panel, palette: Palette) -> tuple[str, dict[str, Any]]:
-    """Lens's name of the chart, and its state."""
+    """Lens's name for the chart type, and its state."""
     layer = {"layerId": LAYER, "layerType": "data"}
     metrics = [metric_id(number) for number in range(len(panel.metrics))]
     buckets = [bucket_id(number) for number in range(len(panel.by))]
@@ -111,7 +111,7 @@ def _xy(panel: Panel, metrics: list[str], buckets: list[str], palette: Palette) 
 
 
 def _colour_mapping(breakdown: Breakdown, palette: Palette) -> dict[str, Any]:
-    """Fixed colours of the values; nothing where Kibana may choose."""
+    """The fixed colours of the values; empty if Kibana may choose them."""
     shown = _colours_of(breakdown, palette)
     if not shown:
         return {}

@@ -1,8 +1,7 @@
-"""Columns of a Lens layer from breakdowns and metrics; the order is Kibana's: buckets from the outside in, then
-metrics.
+"""Build the columns of a Lens layer in Kibana's order: buckets from the outside in, then metrics.
 
 Terms, Cases, Times ──▶ bucket columns  b0, b1, ...
-Metric              ──▶ metric columns  m0, m1, ...   a ratio or share also its inner columns m0X0, m0X1, ...
+Metric              ──▶ metric columns  m0, m1, ...   a ratio or share also has inner columns m0X0, m0X1, ...
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ def bucket(breakdown: Breakdown, *, time_field: str, kinds: Mapping[str, Kind], 
     """The column of a breakdown.
 
     Args:
-        breakdown: what the buckets are.
-        time_field: of `Times`.
+        breakdown: the buckets.
+        time_field: the date field for `Times`.
         kinds: type of every field.
-        order_by: id of the metric column by which values are sorted.
+        order_by: id of the metric column that values are sorted by.
     """
     common = {"label": breakdown.title, "customLabel": True, "isBucketed": True}
     match breakdown:
@@ -76,7 +75,7 @@ def bucket(breakdown: Breakdown, *, time_field: str, kinds: Mapping[str, Kind], 
 
 
 def case_label(title: str, expected: float | None) -> str:
-    """What a case is called in Kibana, where a column cannot hold the share that one would expect."""
+    """Title of a case in Kibana. It includes the expected share, because Lens has no column for that."""
     return title if expected is None else f"{title} (training {expected:.2%})"
 
 
@@ -98,7 +97,7 @@ def _terms(breakdown: Terms, order_by: str) -> dict[str, Any]:
 
 
 def metric(number: int, wanted: Metric) -> Columns:
-    """The columns of a metric, its own first; what is inside a formula has to be in the file as well."""
+    """The columns of a metric, its own first. A formula's inner columns must be stored as well."""
     column = metric_id(number)
     if wanted.kind == "share":
         inner: Columns = {
@@ -114,7 +113,7 @@ def metric(number: int, wanted: Metric) -> Columns:
     operation, source = wanted.kind, wanted.field or RECORDS
     params: dict[str, Any] = {"format": _format(wanted)}
     if wanted.kind in ("count", "unique_count"):
-        params["emptyAsNull"] = False  # nothing is a 0, and not a hole
+        params["emptyAsNull"] = False  # show 0 instead of a gap
     if wanted.kind == "percentile":
         params["percentile"] = wanted.percent
     body = NUMBER | {"label": wanted.title, "customLabel": True, "operationType": operation, "sourceField": source}
@@ -124,7 +123,7 @@ def metric(number: int, wanted: Metric) -> Columns:
 
 
 def _formula(column: str, wanted: Metric, text: str, inner: Columns, args: tuple[str, str]) -> Columns:
-    """A division: its own column, then the inner ones, of which the last divides."""
+    """The columns of a division: its own column, then the inner ones; the last of them divides."""
     part = {"label": f"Part of {wanted.title}", "customLabel": True}
     divides = f"{column}X{len(inner)}"
     tree = {
@@ -152,7 +151,7 @@ def _count(where: Where | None) -> dict[str, Any]:
 
 
 def _counted(where: Where | None) -> str:
-    """A count in Lens's formula language, whose texts stand in single quotes."""
+    """A count in Lens's formula language, which puts texts in single quotes."""
     if where is None:
         return "count()"
     quoted = kql(where).replace("'", "\\'")

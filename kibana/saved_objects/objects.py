@@ -1,7 +1,7 @@
-"""Saved objects as Kibana's import takes them: one JSON object a line, the same bytes each time.
+"""Saved objects in the form that Kibana imports: one JSON object for each line, always the same bytes.
 
-Why these versions: an object of a newer version than the server's makes its import fail, one of an older version is
-migrated. So each type is written as old as its form allows, and both 8.19 and 9.x take it.
+The versions: Kibana migrates an object of an older version, but an object of a newer version makes the import fail.
+So each type has the oldest version that its content allows, which both 8.19 and 9.x accept.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ MIGRATION_VERSIONS: dict[ObjectType, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """That one object names another."""
+    """A reference from one object to another."""
 
     name: str
     type: ObjectType
     id: str
 
     def to_dict(self) -> dict[str, str]:
-        """As it stands in `references`."""
+        """The entry for `references`."""
         return {"id": self.id, "name": self.name, "type": self.type}
 
 
 @dataclass(frozen=True, slots=True)
 class SavedObject:
-    """One object of Kibana's."""
+    """One saved object."""
 
     type: ObjectType
     id: str
@@ -48,36 +48,34 @@ class SavedObject:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What names the object in a space."""
+        """Type and id, which identify the object in a space."""
         return self.type, self.id
 
     @property
     def title(self) -> str:
-        """What a person sees in a list."""
+        """The title that Kibana lists."""
         return str(self.attributes.get("name") or self.attributes["title"])
 
     @property
     def digest(self) -> str:
-        """Of its content."""
+        """Digest of the content."""
         return digest(self.to_dict())
 
     def beside(self) -> SavedObject:
-        """The same under another id and title, to stand beside one that a person has edited."""
+        """A copy with another id and title, to put beside an object that a person has edited."""
         name = "name" if "name" in self.attributes else "title"
         shown = {name: f"{self.attributes[name]} (as shipped)"}
         return SavedObject(self.type, f"{self.id}-as-shipped", {**self.attributes, **shown}, self.references)
 
-    def is_like(self, found: Stored) -> bool:
-        """Whether a stored object holds all that this one says; the server adds keys of newer forms and takes none
-        away.
-        """
-        theirs = found.content
+    def is_like(self, stored: Stored) -> bool:
+        """Whether the stored object contains everything of this one. Kibana upgrades add keys and remove none."""
+        theirs = stored.content
         references = {(each["name"], each["type"], each["id"]) for each in theirs.get("references", ())}
         ours = {(each.name, each.type, each.id) for each in self.references}
         return ours <= references and holds(theirs.get("attributes", {}), self.attributes)
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in an import file."""
+        """The object as a line of an import file."""
         return {
             "attributes": dict(self.attributes),
             "coreMigrationVersion": CORE_MIGRATION_VERSION,
@@ -89,13 +87,13 @@ class SavedObject:
 
 
 def holds(theirs: Any, ours: Any) -> bool:
-    """Whether every key of ours stands in theirs with its value, however deep; JSON in texts is compared as JSON."""
+    """Whether `theirs` contains every key of `ours` with its value, at any depth. Parses texts that hold JSON."""
     if isinstance(ours, Mapping):
         return isinstance(theirs, Mapping) and all(key in theirs and holds(theirs[key], ours[key]) for key in ours)
     if isinstance(ours, list):
         if not isinstance(theirs, list) or len(theirs) != len(ours):
             return False
-        return all(holds(one, other) for one, other in zip(theirs, ours, strict=True))
+        return all(holds(their_item, our_item) for their_item, our_item in zip(theirs, ours, strict=True))
     if isinstance(ours, str) and isinstance(theirs, str) and ours[:1] in ("{", "["):
         try:
             return holds(json.loads(theirs), json.loads(ours))
@@ -105,36 +103,34 @@ def holds(theirs: Any, ours: Any) -> bool:
 
 
 def dump(value: Any) -> str:
-    """JSON in one line, as it stands in the attributes that hold JSON as text; in ASCII, because some tools end a line
-    at U+2028.
-    """
+    """JSON in one line, for attributes that hold JSON as text. ASCII only, because some tools end a line at U+2028."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def ndjson(objects: Iterable[SavedObject]) -> bytes:
-    """The file that Kibana imports, one object a line."""
+    """The file that Kibana imports, one object for each line."""
     return "".join(f"{dump(each.to_dict())}\n" for each in objects).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How the objects of one installation are called in one space: stable and readable."""
+    """Stable, readable ids and titles for the objects of one installation in one space."""
 
     namespace: str = "default"
     space: str = "default"
 
     @property
     def prefix(self) -> str:
-        """What every id begins with. Ids of a second space are others: Kibana gives an id to one space only."""
+        """The start of every id. A second space gets other ids, because Kibana allows an id in one space only."""
         place = "" if self.space == "default" else f"-in-{self.space}"
         return f"oversight-{self.namespace}{place}-"
 
     def id(self, kind: str, name: str) -> str:
-        """Id of one object, `oversight-default-dashboard-triage`."""
+        """Id of one object, such as `oversight-default-dashboard-triage`."""
         return f"{self.prefix}{kind}-{name}"
 
     def title(self, text: str) -> str:
-        """A title that tells installations apart."""
+        """The title, followed by the namespace unless it is the default one."""
         return text if self.namespace == "default" else f"{text} ({self.namespace})"
 
 

@@ -1,4 +1,4 @@
-"""What stands in Kibana under a key, and how its content is told from another."""
+"""An item as Kibana stores it, and the digest that shows whether its content has changed."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ SHOWN = frozenset({"index-pattern", "search"})
 
 
 def digest(value: Any) -> str:
-    """First hex digits of the SHA-256 of JSON values, the same for the same content."""
+    """First hex digits of the SHA-256 of JSON values; the same for the same content."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What stands in Kibana under one key."""
+    """An item stored in Kibana."""
 
     content: Mapping[str, Any]
-    """As the server gives it, without what it counts and dates itself."""
+    """The content as the server returns it, without the server's own counts and dates."""
     updated_at: str = NO_TIME
-    """When it was last saved, where the server tells."""
+    """When it was last saved, if the server reports it."""
     created_at: str = NO_TIME
-    """When it came there; an import that writes over it makes it new."""
+    """When it was created; an import that overwrites it sets this again."""
 
     @property
-    def saved_since(self) -> bool:
-        """Whether it was saved after it had come there; False where the server does not tell."""
+    def saved_after_import(self) -> bool:
+        """Whether it was saved after the import created it; False if the server does not report the times."""
         return NO_TIME not in (self.created_at, self.updated_at) and self.created_at != self.updated_at
 
     @property
-    def as_it_came(self) -> bool:
-        """Whether nobody has saved it since it came there; False where the server does not tell."""
+    def unsaved_since_import(self) -> bool:
+        """Whether nobody has saved it since the import created it; False if the server does not report the times."""
         return self.created_at != NO_TIME and self.created_at == self.updated_at
 
     @property
     def shows(self) -> frozenset[Key]:
-        """Data views and searches without which it shows nothing."""
+        """The data views and searches that it needs to show anything."""
         references = self.content.get("references") or ()
         return frozenset((each["type"], each["id"]) for each in references if each["type"] in SHOWN)
 
     @property
     def digest(self) -> str:
-        """Of the content."""
+        """Digest of the content."""
         return digest(self.content)
 
     @property
     def title(self) -> str | None:
-        """What a person sees in a list; None where it has none."""
+        """The title that Kibana lists; None if it has none."""
         inside = self.content.get("attributes", self.content)
-        found = inside.get("name") or inside.get("title") if isinstance(inside, Mapping) else None
-        return found if isinstance(found, str) else None
+        title = inside.get("name") or inside.get("title") if isinstance(inside, Mapping) else None
+        return title if isinstance(title, str) else None
