@@ -232,7 +232,11 @@ def test_a_contract_file_is_read_strictly_and_all_that_is_wrong_is_said_at_once(
         "`name` is 'My Model'",
     ):
         assert said in str(refusal.value)
-    for content, said in ((b"\xff\xfe", "is not text in UTF-8"), (b"[" * 100_000, "is not JSON"), (b"", "is not JSON")):
+    for content, said in (
+        (b"\xff\xfe", "is not text in UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"", "is not JSON"),
+    ):
         path.write_bytes(content)
         with pytest.raises(InputError, match=said):
             read_contract(path)

@@ -131,7 +131,7 @@ def test_a_document_with_routing_is_written_where_it_is(
     if "_routing" in found:
         assert totals.enriched == 10
     else:
-        assert [record.levelname for record in caplog.records if "denies" in record.message] == ["ERROR"]
+        assert [record.levelname for record in caplog.records if "cannot update" in record.message] == ["ERROR"]
 
 
 @on_two

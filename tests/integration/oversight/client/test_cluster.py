@@ -322,7 +322,7 @@ def test_without_the_privilege_for_heartbeats_only_these_are_missing(
 ) -> None:
     totals = _watch(stream, secured_url, enrich_url, WRITER)
     assert (totals.enriched, totals.trouble) == (20, None)
-    lines = [record.message for record in caplog.records if record.name == "watcher.heartbeat"]
+    lines = [record.message for record in caplog.records if record.name == "watcher.monitor.heartbeat"]
     assert len(lines) == 1
     assert "privileges create_index, index and read on 'oversight-watchers-least*'" in lines[0]
 

@@ -100,7 +100,7 @@ def test_wrong_credentials_are_not_reported_as_a_missing_privilege(
     with Elasticsearch(secured_url, basic_auth=("elastic", "not the password")) as stranger:
         writer = HeartbeatWriter(stranger, "stranger", "0" * 32)
         assert [writer.write({}), writer.write({})] == [False, False]
-    (said,) = [record.getMessage() for record in caplog.records if record.name == "watcher.heartbeat"]
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "watcher.monitor.heartbeat"]
     assert "refuses the credentials (401" in said
     assert "ELASTICSEARCH_PASSWORD" in said
     assert "privilege" not in said
