@@ -1,6 +1,6 @@
 """The whole way from a Keras model and a contract to a checked artifact on disk.
 
-Keras model ─▶ signature ─▶ graph ─▶ agreement on rows ─▶ temporary file ─▶ model.onnx, in one step
+Keras model ─▶ signature ─▶ graph ─▶ agreement on rows ─▶ usual reasons ─▶ temporary file ─▶ model.onnx, in one step
                    └── contract ──┘
 """
 
@@ -16,14 +16,16 @@ import keras
 import onnx
 import tensorflow
 import tf2onnx
+from onnx import helper
 
-from contract.artifact.contract import ModelContract
+from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.artifact.file import of_bytes
 from contract.errors import ArtifactError, InputError
 from converter.check import Agreement, agreement
 from converter.graph import export
 from converter.rows import Rows, made_from, with_unseen_words
 from converter.signature import signature_of
+from converter.usual_reasons import with_usual_reasons
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +48,7 @@ def convert(
     rows: Rows | None = None,
     *,
     also: Mapping[str, Rows] | None = None,
+    usual: Rows | None = None,
 ) -> Converted:
     """Write the artifact of a model, or nothing.
 
@@ -55,6 +58,7 @@ def convert(
         output: file to write; one that is there is replaced in one step.
         rows: real rows to check with; without them rows are made from the contract.
         also: further rows to check with, whole files for instance, by a name of each.
+        usual: real rows in which to find the usual reasons of each label, unless the contract has them.
 
     Raises:
         ArtifactError: the contract's parts do not fit together.
@@ -68,6 +72,9 @@ def convert(
     tried = with_unseen_words(made_from(contract) if rows is None else rows)
     found = agreement(signature, graph, contract, tried)
     more = {name: agreement(signature, graph, contract, further) for name, further in (also or {}).items()}
+    if usual is not None:
+        contract = with_usual_reasons(contract, graph, usual)
+        helper.set_model_props(graph, {METADATA_KEY: contract.to_json()})
     content = graph.SerializeToString(deterministic=True)
     artifact = of_bytes(output, content)  # as the service will read it
     write(output, content)

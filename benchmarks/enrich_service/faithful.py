@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.artifact.occlusion import log_odds
 from contract.kdd99.columns import NORMAL, UNKNOWN_LABEL
 from enrich_service.model.artifact import Artifact
-from enrich_service.predict.reasons import Explainer, heaviest, log_odds, log_odds_of_novelty
+from enrich_service.predict.reasons import Explainer, heaviest, log_odds_of_novelty
 from training.data.records import Records
 
 N_ROWS = 500
@@ -111,7 +112,8 @@ def _measure(
     contract = artifact.contract
     numbers = np.array([feature.background for feature in contract.numeric], np.float32)
     words = np.array([feature.background for feature in contract.categorical], object)
-    first = _first_reasons(artifact, rows)
+    of_novelty = bool(rows.unknown.all())
+    first = first_reasons(artifact, rows.numeric, rows.categorical, rows.closest, of_novelty=of_novelty)
     n, width = len(first), len(numbers) + len(words)
     odd = np.concatenate([rows.numeric != numbers, rows.categorical != words], axis=1)
     odd[np.arange(n), first] = False
@@ -138,13 +140,18 @@ def _measure(
     )
 
 
-def _first_reasons(artifact: Artifact, rows: _Rows) -> NDArray[np.intp]:
+def first_reasons(
+    artifact: Artifact,
+    numeric: NDArray[np.float32],
+    categorical: NDArray[np.object_],
+    closest: NDArray[np.intp],
+    *,
+    of_novelty: bool,
+) -> NDArray[np.intp]:
     """Column of each row's first reason, the words' columns after the numbers'; -1 where there is none."""
-    explainer = Explainer(artifact)
-    of_novelty = bool(rows.unknown.all())
-    found = explainer.falls(rows.numeric, rows.categorical, rows.closest, of_novelty=of_novelty)
+    found = Explainer(artifact).falls(numeric, categorical, closest, of_novelty=of_novelty)
     which, columns = heaviest(*found, of_novelty=of_novelty)
-    first = np.full(len(rows.closest), -1)
+    first = np.full(len(closest), -1)
     owners, places = np.unique(which, return_index=True)
     first[owners] = columns[places]
     return first

@@ -62,6 +62,11 @@ class Label:
     family: str
     severity: int
     technique: Technique | None = None
+    usual_reasons: tuple[str, ...] = ()
+    """Names of the features that are usually the reasons for this label, the most frequent first. The service tries these
+    first (decision 0047)."""
+    usual_fall: float | None = None
+    """If no usual reason lowers the label's log-odds by at least this much, the service tries every feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +302,8 @@ def _label_to_dict(label: Label) -> dict[str, Any]:
                 "sub_name": technique.sub_name,
                 "sub_reference": technique.sub_reference,
             }
+    if label.usual_reasons:
+        data |= {"usual_reasons": list(label.usual_reasons), "usual_fall": label.usual_fall}
     return data
 
 
@@ -308,6 +315,10 @@ def _label_of(part: Part, *, written: bool) -> Label:
         family=part.text("family", "one of `families`"),
         severity=part.whole("severity", "a whole number from 0 (harmless) to 100"),
         technique=_technique_of(part),
+        usual_reasons=part.texts("usual_reasons", "a list of names of features")
+        if "usual_reasons" in part.data
+        else (),
+        usual_fall=part.number("usual_fall"),
     )
 
 

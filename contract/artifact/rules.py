@@ -40,6 +40,7 @@ def problems_of(contract: ModelContract, *, whole: bool = True) -> list[str]:
         *_of_name(contract.name),
         *_of_features(contract.features),
         *_of_labels(contract.labels, contract.families),
+        *(_of_usual_reasons(contract) if whole else ()),
         *_of_threshold(contract.novelty_threshold),
         *_of_label_rows(contract.training.get("label_rows")),
     ]
@@ -234,6 +235,20 @@ def _of_labels(labels: tuple[Label, ...], families: tuple[str, ...]) -> Iterator
         if not 0 <= label.severity <= 100:
             yield f"label {label.name!r}: `severity` is {label.severity}, expected 0 (harmless) to 100"
         yield from _of_links(label)
+
+
+def _of_usual_reasons(contract: ModelContract) -> Iterator[str]:
+    names = {feature.name for feature in contract.features}
+    for label in contract.labels:
+        for reason in label.usual_reasons:
+            if reason not in names:
+                yield f"label {label.name!r}: `usual_reasons` names {reason!r}, which is no feature; write a feature's name"
+        yield from _twice(f"usual reason of label {label.name!r}:", label.usual_reasons)
+        if label.usual_reasons and (label.usual_fall is None or label.usual_fall < 0):
+            yield (
+                f"label {label.name!r}: `usual_fall` is {label.usual_fall}; write a number of at least 0, or leave "
+                f"`usual_reasons` out"
+            )
 
 
 def _of_links(label: Label) -> Iterator[str]:

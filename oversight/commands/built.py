@@ -16,6 +16,7 @@ from contract.errors import InputError
 BUILD = Path("build")
 """Where models are made; one becomes the shipped one only where an option says so."""
 KERAS_FILE, CONTRACT_FILE, ARTIFACT_FILE = "model.keras", "contract.json", "model.onnx"
+REPORT_FILE, CARD_FILE = "report.json", "MODEL_CARD.md"
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,34 @@ contract.json┘                 ▲
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import orjson
 
+from contract.artifact.file import read_file
 from contract.errors import InputError
 from converter.rows import Rows, read_csv
-from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE, KERAS_FILE, newest_trained, version_of
+from oversight.commands.built import (
+    ARTIFACT_FILE,
+    BUILD,
+    CARD_FILE,
+    CONTRACT_FILE,
+    KERAS_FILE,
+    REPORT_FILE,
+    newest_trained,
+    version_of,
+)
 from oversight.keras_parts import tensorflow_in_quiet
 from training.data import records as data
 from training.data.feature_sets import option_of
+from training.report import files as report
 
 if TYPE_CHECKING:
     from converter.check import Agreement
+    from converter.convert import Converted
 
 
 @click.command()
@@ -45,15 +58,13 @@ if TYPE_CHECKING:
     "--rows",
     "rows_path",
     type=click.Path(path_type=Path),
-    help="CSV file with a header: real rows for the check that ONNX and Keras agree.",
+    help="CSV file with a header: real rows for the check that ONNX and Keras agree, and for the usual reasons of each label.",
 )
 @click.option(
-    "--check-data",
-    "checked",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="Labelled KDD Cup 99 file on which ONNX and Keras must also agree. May be repeated.",
-)
+    "--check-data", "checked", type=click.Path(path_type=Path), multiple=True,
+    help="Labelled KDD Cup 99 file on which ONNX and Keras must also agree. May be repeated. Without --rows, the first "
+    "file also gives the usual reasons of each label.",
+)  # fmt: skip
 @click.option(
     "--json", "as_json", is_flag=True, help="Print what was written, and how well ONNX and Keras agree, as JSON."
 )
@@ -69,7 +80,8 @@ def command(
     """Convert a Keras model into one ONNX artifact, and check that both give the same predictions.
 
     Without options, the command converts the newest model of `oversight train` and writes the artifact beside it. It
-    writes to models/ only if --output says so.
+    writes to models/ only if --output says so. Contract, report and model card of `oversight train` beside the artifact
+    are updated.
 
     The contract (docs/bring-your-own-model.md) lists features, labels and families. The model has two inputs,
     `numeric` and `categorical`, or one input with a column per feature in the contract's order. A word is encoded as
@@ -96,7 +108,10 @@ def command(
     columns = tuple(feature.name for feature in contract.features)
     if checked and option_of(columns) is None:
         raise InputError(f"--check-data reads files of KDD Cup 99, and {contract.name} has other features; use --rows")
-    written = convert(load(model), contract, output, rows, also=labelled_files(checked, columns))
+    files = labelled_files(checked, columns)
+    usual = next(iter(files.values()), None) if rows is None else rows
+    written = convert(load(model), contract, output, rows, also=files, usual=usual)
+    _update_report(written)
     facts = {
         "model": str(model),
         "output": str(output),
@@ -117,6 +132,24 @@ def command(
     for name, found in written.also.items():
         click.echo(in_words(found, f"distinct rows of {name}"))
     click.echo(next_steps(output, contract.name, reads_kdd=option_of(columns) is not None))
+
+
+def _update_report(written: Converted) -> None:
+    """Update contract, report and model card of `oversight train` where they lie beside the artifact that was written."""
+    with tensorflow_in_quiet():
+        from converter.convert import write
+    folder = written.path.parent
+    contract = read_file(written.path).contract
+    try:
+        content = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if not isinstance(content, dict) or content.get("model") != contract.name:
+        return
+    content["artifact"] = {**content.get("artifact", {}), "version": written.version, "size_bytes": written.size_bytes}
+    write(folder / REPORT_FILE, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    write(folder / CONTRACT_FILE, contract.to_json().encode())
+    write(folder / CARD_FILE, report.page(folder, contract).encode())
 
 
 def beside(model: Path) -> Path:

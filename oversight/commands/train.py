@@ -20,7 +20,7 @@ import orjson
 
 from contract.artifact.contract import ModelContract
 from converter.rows import Rows
-from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE, KERAS_FILE
+from oversight.commands.built import ARTIFACT_FILE, BUILD, CARD_FILE, CONTRACT_FILE, KERAS_FILE, REPORT_FILE
 from oversight.commands.convert import labelled_files, next_steps
 from oversight.commands.train_progress import TrainProgress
 from oversight.keras_parts import tensorflow_in_quiet
@@ -153,7 +153,7 @@ def _write(
         np.concatenate([part.categorical for part in everything]).astype(object),
     )
     contract = dataclasses.replace(contract, heldout=summary)
-    final = convert(model, contract, output / ARTIFACT_FILE, whole_file, also=checked)
+    final = convert(model, contract, output / ARTIFACT_FILE, whole_file, also=checked, usual=whole_file)
     _, written = open_artifact(final.path)
     artifact = {
         "version": final.version,
@@ -163,8 +163,8 @@ def _write(
     }
     _save(model, output / KERAS_FILE)
     write(output / CONTRACT_FILE, written.to_json().encode())
-    write(output / "report.json", report.report(written, summary, labels, artifact).encode())
-    write(output / "MODEL_CARD.md", report.page(output, written).encode())
+    write(output / REPORT_FILE, report.report(written, summary, labels, artifact).encode())
+    write(output / CARD_FILE, report.page(output, written).encode())
     return {"output": str(output), **artifact, "held_out": summary}
 
 

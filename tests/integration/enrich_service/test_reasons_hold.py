@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks.enrich_service.faithful import N_ROWS, Faithfulness, measure
-from contract.kdd99.columns import UNKNOWN_LABEL
+from benchmarks.enrich_service.faithful import N_ROWS, Faithfulness, first_reasons, measure
+from benchmarks.enrich_service.reasons_bench import without_usual_reasons
+from contract.kdd99.columns import NORMAL, UNKNOWN_LABEL
 from enrich_service.model.artifact import load
 from oversight.config.settings import DEFAULT_MODEL
-from training.data.records import read
+from training.data.records import Records, read
 
 pytestmark = pytest.mark.data
 
+N_ATTACKS = 5000
+
+
+Read = Callable[[str], Records]
+
 
 @pytest.fixture(scope="module")
-def measured(shared_data: Path) -> dict[str, Faithfulness]:
-    records, _ = read(shared_data / "kdd99" / "kddcup.data_10_percent.gz")
+def records_of(shared_data: Path) -> Read:
+    """Reads each file once."""
+    return lru_cache(lambda name: read(shared_data / "kdd99" / name)[0])
+
+
+@pytest.fixture(scope="module")
+def measured(records_of: Read) -> dict[str, Faithfulness]:
+    records = records_of("kddcup.data_10_percent.gz")
     return {result.verdict: result for result in measure(load(DEFAULT_MODEL), records, at_least=200)}
 
 
@@ -28,6 +43,29 @@ def test_a_first_reason_holds_the_verdict_up(measured: dict[str, Faithfulness], 
     assert result.n_rows == N_ROWS
     assert min(result.lowered, result.more_than_random, result.more_than_random_odd) >= 0.9
     assert result.with_real_values >= 0.9
+
+
+@pytest.mark.parametrize("name", ["kdd99-mlp", "kdd99-flow"])
+@pytest.mark.parametrize(
+    ("file", "least"), [("kddcup.data_10_percent.gz", 0.999), ("corrected-dev.gz", 0.99)], ids=["training", "test"]
+)
+def test_the_usual_reasons_give_the_first_reason_of_all_features(
+    records_of: Read, name: str, file: str, least: float
+) -> None:
+    """Of the training file's attacks, and of those of another time, which the usual reasons were not found in."""
+    artifact = load(DEFAULT_MODEL.parent.parent / name / "model.onnx")
+    assert any(label.usual_reasons for label in artifact.contract.labels)
+    records = records_of(file)
+    numeric, words = records.pick([feature.name for feature in artifact.contract.features])
+    some = np.random.default_rng(0).choice(np.flatnonzero(records.labels != NORMAL), N_ATTACKS, replace=False)
+    rows = numeric[some], words[some].astype(object)
+    closest = artifact.run(*rows)[0].argmax(axis=1)
+    attacks = closest != [label.name for label in artifact.contract.labels].index(NORMAL)
+    rows, closest = (rows[0][attacks], rows[1][attacks]), closest[attacks]
+    usual, every = (
+        first_reasons(which, *rows, closest, of_novelty=False) for which in (artifact, without_usual_reasons(artifact))
+    )
+    assert (usual == every).mean() >= least
 
 
 def test_a_first_reason_of_an_unknown_makes_it_less_new(measured: dict[str, Faithfulness]) -> None:

@@ -16,6 +16,7 @@ import onnxruntime
 import pytest
 
 from contract.artifact.contract import METADATA_KEY, ModelContract
+from contract.artifact.file import read_file
 from contract.errors import InputError
 from oversight.commands.convert import beside
 from oversight.config.settings import DEFAULT_MODEL
@@ -146,6 +147,35 @@ def test_convert_without_options_makes_the_same_bytes_of_what_was_trained_last(
     assert "OVERSIGHT_MODEL=build/kdd99-mlp/model.onnx" in serve
     assert "models/kdd99-mlp/" in ship
     assert not (tmp_path / "models").exists()
+
+
+def test_convert_adds_usual_reasons_and_updates_what_train_wrote_beside_the_artifact(
+    trained: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """An artifact of an older version, made again: its contract, report and model card are those of the new one."""
+    model = shutil.copytree(trained[0] / "model", tmp_path / "model")
+    contract = json.loads((model / "contract.json").read_text(encoding="utf-8"))
+    usual = {label["name"]: label.pop("usual_reasons", None) for label in contract["labels"]}
+    assert usual["neptune"]
+    for label in contract["labels"]:
+        label.pop("usual_fall", None)
+    (model / "contract.json").write_text(json.dumps(contract), encoding="utf-8")
+    report = json.loads((model / "report.json").read_text(encoding="utf-8"))
+    report["artifact"] |= {"version": "0" * 12, "size_bytes": 1}
+    (model / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    run = oversight_here(
+        "convert", "--model", model / "model.keras", "--output", model / "model.onnx",
+        "--check-data", trained[0] / "small.csv", "--json",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    made = json.loads(run.stdout)
+    written = read_file(model / "model.onnx")
+    assert written.contract == ModelContract.from_json((model / "contract.json").read_text(encoding="utf-8"))
+    assert any(label.usual_reasons for label in written.contract.labels)
+    report = json.loads((model / "report.json").read_text(encoding="utf-8"))
+    assert report["artifact"]["version"] == made["version"] == written.version
+    assert report["artifact"]["size_bytes"] == (model / "model.onnx").stat().st_size
+    assert made["version"] in (model / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_evaluate_names_the_artifact_it_scored_and_a_newer_one_in_build(

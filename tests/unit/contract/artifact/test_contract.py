@@ -54,6 +54,18 @@ def _broken(**changes: Any) -> str:
     return json.dumps({**CONTRACT.to_dict(), **changes})
 
 
+def _with_usual(reasons: object, fall: object = 1.0) -> str:
+    labels = [{"name": "b", "family": "bad", "severity": 9, "usual_reasons": reasons, "usual_fall": fall},
+              {"name": "c", "family": "bad", "severity": 9}]  # fmt: skip
+    return _broken(features=[FLOAT], labels=labels, families=["bad"])
+
+
+def test_usual_reasons_read_back_as_they_were_written() -> None:
+    contract = ModelContract.from_json(_with_usual(["a"], 2.5))
+    assert (contract.labels[0].usual_reasons, contract.labels[0].usual_fall) == (("a",), 2.5)
+    assert ModelContract.from_json(contract.to_json()) == contract
+
+
 def test_a_contract_reads_back_as_it_was_written() -> None:
     assert ModelContract.from_json(CONTRACT.to_json()) == CONTRACT
 
@@ -126,6 +138,12 @@ LABELS_OF_TWO = [{"name": "a", "family": "fine", "severity": 0}, {"name": "b", "
         (_broken(features=[{**FLOAT, "background": 1e39}]), "write a number from -3.4e38 to 3.4e38"),
         (_broken(features=[{**FLOAT, "kind": "integer"}]), '`kind` is \'integer\'; write "float" or "string"'),
         (_broken(features=[FLOAT] * 2), "occurs twice"),
+        (_with_usual(["flow"]), "`usual_reasons` names 'flow', which is no feature"),
+        (_with_usual(["a", "a"]), "usual reason of label 'b': 'a' occurs twice"),
+        (_with_usual("a"), "`usual_reasons` is 'a'; write a list of names of features"),
+        (_with_usual(["a"], None), "`usual_fall` is None; write a number of at least 0"),
+        (_with_usual(["a"], -1), "`usual_fall` is -1.0; write a number of at least 0"),
+        (_with_usual(["a"], "x"), "`usual_fall` is 'x'; write a number"),
         (_broken(features=[{"field": "a", "kind": "float"}]), r"features\[0\]: `name` is missing"),
         (
             _broken(features=[{**FLOAT, "minimum": 2, "maximum": 1}]),

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.artifact.occlusion import MOST_ROWS, log_odds
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.enrich import Document, Enricher
-from enrich_service.predict.reasons import PART_ROWS, Explainer, heaviest, log_odds, log_odds_of_novelty
+from enrich_service.predict.reasons import Explainer, heaviest, log_odds_of_novelty
 from tests.artifacts import HEALTHY, STRANGE, TURBINE, write_model
 from tests.artifacts import HOT as HOT_DOCUMENT
 
@@ -72,9 +73,9 @@ def test_a_harmless_row_has_no_reasons(turbine: Artifact) -> None:
 
 def test_many_rows_in_parts_give_what_one_row_gives(turbine: Artifact) -> None:
     """Chunks bound the memory and change no answer."""
-    rows = [[60.0 + i / 100, 1.5 + (i % 7)] for i in range(5 * PART_ROWS)]
+    rows = [[60.0 + i / 100, 1.5 + (i % 7)] for i in range(5 * MOST_ROWS)]
     together = reasons(turbine, rows)
-    for i in (0, 1, PART_ROWS - 1, PART_ROWS, PART_ROWS + 1, 5 * PART_ROWS - 1):
+    for i in (0, 1, MOST_ROWS - 1, MOST_ROWS, MOST_ROWS + 1, 5 * MOST_ROWS - 1):
         assert together[i] == reasons(turbine, [rows[i]])[0]
 
 
@@ -107,6 +108,35 @@ def test_harmless_rows_cost_nothing_and_equal_rows_are_explained_once(turbine: A
     assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 0}
     enricher.enrich([Document("1", STRANGE)])  # three odd values, and what is asked for is the novelty
     assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 4}
+
+
+def with_usual_reasons(artifact: Artifact, name: str, fall: float) -> Artifact:
+    labels = tuple(replace(label, usual_reasons=(name,), usual_fall=fall) for label in artifact.contract.labels)
+    return replace(artifact, contract=replace(artifact.contract, labels=labels))
+
+
+@pytest.mark.parametrize(("fall", "n_rows"), [(1.0, 2), (50.0, 3)])
+def test_other_features_are_tried_only_where_the_usual_reasons_weigh_little(
+    turbine: Artifact, fall: float, n_rows: int
+) -> None:
+    """The row itself and one copy; the vibration's copy is added where the heat lowers the label too little."""
+    counting = {name: Counting(session) for name, session in turbine.parts.items()}
+    artifact = with_usual_reasons(replace(turbine, parts=counting), "temperature_c", fall)
+    numeric, words = np.array([BOTH], np.float32), np.array([["steady"]], object)
+    told = Explainer(artifact).reasons(numeric, words, np.array([2]), np.array([False]))
+    assert told == [["temperature_c is 110 (usually 60)"]]
+    assert counting["probabilities"].n_rows == n_rows
+
+
+def test_a_label_whose_usual_reasons_are_all_harmless_is_explained_by_the_others(turbine: Artifact) -> None:
+    """The mode is the usual one; the heat is what makes the verdict."""
+    assert reasons(with_usual_reasons(turbine, "mode", 0.1), [HOT]) == [["temperature_c is 125 (usually 60)"]]
+
+
+def test_an_unknown_is_explained_by_all_features(turbine: Artifact) -> None:
+    """Usual reasons are those of a label; a novelty has none."""
+    artifact = with_usual_reasons(turbine, "mode", 0.1)
+    assert reasons(artifact, [[40.0, 8.0]], unknown=True) == reasons(turbine, [[40.0, 8.0]], unknown=True)
 
 
 def test_log_odds_tell_certain_from_more_certain() -> None:
