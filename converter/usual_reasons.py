@@ -22,7 +22,7 @@ from converter.check import open_session, run_onnx
 from converter.rows import Rows
 
 MOST = 6
-"""Usual reasons of a label. With five, the second and third reason are missed three times as often; seven cost more copies."""
+"""Usual reasons of a label. With five, the second and third reason are missed three times as often."""
 FEWEST_ROWS = 100
 """Of a label with fewer rows, too little is known; the service then tries every feature."""
 MOST_COPIES = 200_000
@@ -37,9 +37,9 @@ Falls = NDArray[np.float64]
 
 
 def with_usual_reasons(contract: ModelContract, model: onnx.ModelProto, rows: Rows) -> ModelContract:
-    """The contract with the usual reasons of its attack labels, found in these rows. The same rows give the same contract.
+    """The contract with the usual reasons of its attack labels, found in these rows.
 
-    A contract that has usual reasons already keeps them.
+    The same rows give the same contract. A contract that has usual reasons already keeps them.
 
     Raises:
         ConversionError: ONNX Runtime cannot run the graph on these rows.
@@ -112,7 +112,7 @@ def enough(falls: Falls, columns: list[int]) -> float:
     highest = float(missed.max()) if len(missed) else -math.inf
     if highest < LEAST_FALL:
         return LEAST_FALL
-    return (math.floor(highest * 10**DIGITS) + 1) / 10**DIGITS
+    return float((math.floor(highest * 10**DIGITS) + 1) / 10**DIGITS)
 
 
 def _with_novelty_held(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -126,7 +126,7 @@ def _with_novelty_held(model: onnx.ModelProto) -> onnx.ModelProto:
         node.input[:] = [HELD if name == NOVELTY_OUTPUT else name for name in node.input]
     maker = next(at for at, node in enumerate(graph.node) if NOVELTY_OUTPUT in node.output)
     graph.node.insert(maker + 1, helper.make_node("Mul", [NOVELTY_OUTPUT, ZERO], [HELD]))
-    graph.initializer.append(numpy_helper.from_array(np.float32(0.0), ZERO))
+    graph.initializer.append(numpy_helper.from_array(np.array(0.0, np.float32), ZERO))
     outputs = [output for output in graph.output if output.name != NOVELTY_OUTPUT]
     del graph.output[:]
     graph.output.extend(outputs)

@@ -135,7 +135,9 @@ def cost(artifact: Artifact, page: list[Document], rounds: int = ROUNDS) -> Cost
     times = [[_processor_ms(way, page) for way in ways] for _ in range(rounds)]
     bare, with_reasons, every = zip(*times[1:], strict=True)  # the first round warms up
     return Cost(
-        *map(statistics.median, (bare, with_reasons, every)),
+        bare_ms=statistics.median(bare),
+        with_ms=statistics.median(with_reasons),
+        every_ms=statistics.median(every),
         of_bare=statistics.median(b / a for a, b in zip(bare, with_reasons, strict=True)),
         gained=statistics.median(b / a for a, b in zip(with_reasons, every, strict=True)),
     )

@@ -63,8 +63,9 @@ class Label:
     severity: int
     technique: Technique | None = None
     usual_reasons: tuple[str, ...] = ()
-    """Names of the features that are usually the reasons for this label, the most frequent first. The service tries these
-    first (decision 0047)."""
+    """Names of the features that are usually the reasons for this label, the most frequent first. The service tries
+    these first (decision 0047).
+    """
     usual_fall: float | None = None
     """If no usual reason lowers the label's log-odds by at least this much, the service tries every feature."""
 
@@ -315,9 +316,7 @@ def _label_of(part: Part, *, written: bool) -> Label:
         family=part.text("family", "one of `families`"),
         severity=part.whole("severity", "a whole number from 0 (harmless) to 100"),
         technique=_technique_of(part),
-        usual_reasons=part.texts("usual_reasons", "a list of names of features")
-        if "usual_reasons" in part.data
-        else (),
+        usual_reasons=part.texts("usual_reasons", "a list of feature names") if "usual_reasons" in part.data else (),
         usual_fall=part.number("usual_fall"),
     )
 

@@ -242,7 +242,7 @@ def _of_usual_reasons(contract: ModelContract) -> Iterator[str]:
     for label in contract.labels:
         for reason in label.usual_reasons:
             if reason not in names:
-                yield f"label {label.name!r}: `usual_reasons` names {reason!r}, which is no feature; write a feature's name"
+                yield f"label {label.name!r}: `usual_reasons` names {reason!r}, which is no feature; correct it"
         yield from _twice(f"usual reason of label {label.name!r}:", label.usual_reasons)
         if label.usual_reasons and (label.usual_fall is None or label.usual_fall < 0):
             yield (

@@ -4,9 +4,10 @@
       count 511       count 2, all else the same                                               11.3 in log-odds
                                                ──▶ "count is 511; 95 % of normal connections have at most 26"
 
-The fall is that of the closest label's log-odds, with the novelty held still. For the verdict `unknown` it is that of the
-novelty. Only features that differ from the harmless value need a copy, and of those the label's usual reasons come first:
-where one of them lowers the label far enough, the others are not tried (decision 0047). Equal rows are explained once.
+The fall is that of the closest label's log-odds, with the novelty held still. For the verdict `unknown` it is that of
+the novelty. Only features that differ from the harmless value need a copy, and of those the label's usual reasons come
+first: where one of them lowers the label far enough, the others are not tried (decision 0047). Equal rows are explained
+once.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ MOST = 3
 CHUNK_ROWS = 1024
 """Copies in one run of the graph: a tenth faster than with 256, where the calls weigh, and a little than with 2,048."""
 LEAST_FALL_OF_NOVELTY = 0.005
-"""As `LEAST_FALL` for the novelty, far above the rounding of float32. A row may be new in two ways at once, and then each
-value alone moves it little; the heaviest of them still says where to look."""
+"""As `LEAST_FALL` for the novelty, far above the rounding of float32. A row may be new in two ways at once, and then
+each value alone moves it little; the heaviest of them still says where to look.
+"""
 SENTENCES = 8192
 """Sentences that are kept, about 2 MB: counts and rates of a flood come again and again."""
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -151,7 +153,7 @@ class Explainer:
 
 
 def _usual_reasons(contract: ModelContract) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """By label: the features to try first, shape (n_labels, n_features), and the least fall that is enough, (n_labels,).
+    """The features to try first, shape (n_labels, n_features), and the least fall that is enough, shape (n_labels,).
 
     A label without usual reasons, as in artifacts of older versions, has all features first.
     """

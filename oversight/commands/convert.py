@@ -58,13 +58,17 @@ if TYPE_CHECKING:
     "--rows",
     "rows_path",
     type=click.Path(path_type=Path),
-    help="CSV file with a header: real rows for the check that ONNX and Keras agree, and for the usual reasons of each label.",
+    help="CSV file with a header: real rows for the check that ONNX and Keras agree, and for the usual reasons of each "
+    "label.",
 )
 @click.option(
-    "--check-data", "checked", type=click.Path(path_type=Path), multiple=True,
+    "--check-data",
+    "checked",
+    type=click.Path(path_type=Path),
+    multiple=True,
     help="Labelled KDD Cup 99 file on which ONNX and Keras must also agree. May be repeated. Without --rows, the first "
     "file also gives the usual reasons of each label.",
-)  # fmt: skip
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print what was written, and how well ONNX and Keras agree, as JSON."
 )
@@ -135,7 +139,7 @@ def command(
 
 
 def _update_report(written: Converted) -> None:
-    """Update contract, report and model card of `oversight train` where they lie beside the artifact that was written."""
+    """Update contract, report and model card of `oversight train` where they lie beside the artifact."""
     with tensorflow_in_quiet():
         from converter.convert import write
     folder = written.path.parent

@@ -164,9 +164,15 @@ def test_convert_adds_usual_reasons_and_updates_what_train_wrote_beside_the_arti
     report["artifact"] |= {"version": "0" * 12, "size_bytes": 1}
     (model / "report.json").write_text(json.dumps(report), encoding="utf-8")
     run = oversight_here(
-        "convert", "--model", model / "model.keras", "--output", model / "model.onnx",
-        "--check-data", trained[0] / "small.csv", "--json",
-    )  # fmt: skip
+        "convert",
+        "--model",
+        model / "model.keras",
+        "--output",
+        model / "model.onnx",
+        "--check-data",
+        trained[0] / "small.csv",
+        "--json",
+    )
     assert run.returncode == 0, run.stderr
     made = json.loads(run.stdout)
     written = read_file(model / "model.onnx")

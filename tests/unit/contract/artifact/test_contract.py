@@ -55,8 +55,10 @@ def _broken(**changes: Any) -> str:
 
 
 def _with_usual(reasons: object, fall: object = 1.0) -> str:
-    labels = [{"name": "b", "family": "bad", "severity": 9, "usual_reasons": reasons, "usual_fall": fall},
-              {"name": "c", "family": "bad", "severity": 9}]  # fmt: skip
+    labels = [
+        {"name": "b", "family": "bad", "severity": 9, "usual_reasons": reasons, "usual_fall": fall},
+        {"name": "c", "family": "bad", "severity": 9},
+    ]
     return _broken(features=[FLOAT], labels=labels, families=["bad"])
 
 
@@ -140,7 +142,7 @@ LABELS_OF_TWO = [{"name": "a", "family": "fine", "severity": 0}, {"name": "b", "
         (_broken(features=[FLOAT] * 2), "occurs twice"),
         (_with_usual(["flow"]), "`usual_reasons` names 'flow', which is no feature"),
         (_with_usual(["a", "a"]), "usual reason of label 'b': 'a' occurs twice"),
-        (_with_usual("a"), "`usual_reasons` is 'a'; write a list of names of features"),
+        (_with_usual("a"), "`usual_reasons` is 'a'; write a list of feature names"),
         (_with_usual(["a"], None), "`usual_fall` is None; write a number of at least 0"),
         (_with_usual(["a"], -1), "`usual_fall` is -1.0; write a number of at least 0"),
         (_with_usual(["a"], "x"), "`usual_fall` is 'x'; write a number"),
