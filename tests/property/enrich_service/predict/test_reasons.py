@@ -44,7 +44,11 @@ def graph_of(n_numeric: int, n_words: int) -> onnx.GraphProto:
         parts.append("numeric")
     if n_words:
         inputs.append(helper.make_tensor_value_info("categorical", TensorProto.STRING, ["n", n_words]))
-        values: dict[str, Any] = {"keys_strings": list(VOCABULARY), "values_floats": [-1.0, 0.5, 2.0], "default_float": 0.0}
+        values: dict[str, Any] = {
+            "keys_strings": list(VOCABULARY),
+            "values_floats": [-1.0, 0.5, 2.0],
+            "default_float": 0.0,
+        }
         nodes.append(helper.make_node("LabelEncoder", ["categorical"], ["codes"], domain="ai.onnx.ml", **values))
         parts.append("codes")
     nodes += [
