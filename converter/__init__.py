@@ -1,1 +1,1 @@
-"""Keras model -> one ONNX graph, checked against the original."""
+"""Convert a Keras model to one ONNX graph, and check it against the original."""

@@ -1,4 +1,4 @@
-"""Does ONNX answer as Keras does? The same rows through both, word by word and number by number.
+"""Check that ONNX gives the same predictions as Keras: run the same rows through both and compare.
 
 rows ─┬─▶ codes (in NumPy) ─▶ Keras ────────────┐
       └─▶ words ─▶ ONNX Runtime, one graph ─────┴─▶ labels equal, probabilities within 1e-5, novelty within 1e-4
@@ -29,9 +29,9 @@ from converter.rows import Rows
 from converter.signature import Signature
 
 PROBABILITY_TOLERANCE = 1e-5
-"""float32 sums in another order differ by some 1e-7; a wrong operator differs by far more."""
+"""float32 sums in another order differ by about 1e-7. A wrong operator differs by far more."""
 NOVELTY_TOLERANCE = 1e-4
-"""A reconstruction error squares and sums, so it carries more rounding than a softmax."""
+"""A reconstruction error squares and sums, so it rounds more than a softmax."""
 SUM_TOLERANCE = 1e-3
 BATCH = 16_384
 CANNOT_RUN = (
@@ -41,14 +41,14 @@ CANNOT_RUN = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
-"""What ONNX Runtime raises; these have no base class of their own."""
+"""The exceptions that ONNX Runtime raises; they have no common base class."""
 
-Answers = dict[str, NDArray[np.float32]]
+Outputs = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the two were apart on the rows that were tried."""
+    """The differences between Keras and ONNX on the rows that were run."""
 
     rows: int
     labels_that_differ: int
@@ -57,18 +57,18 @@ class Agreement:
 
 
 def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContract, rows: Rows) -> Agreement:
-    """Run the rows through Keras and through ONNX Runtime.
+    """Run the rows through Keras and through ONNX Runtime, and compare.
 
     Raises:
-        ConversionError: an answer is no probability, or the two differ by more than rounding.
+        ConversionError: an output is no probability, or the two differ by more than rounding.
     """
-    keras_answers = run_keras(signature, contract, rows)
-    check_meaning(keras_answers, contract)
+    keras_outputs = run_keras(signature, contract, rows)
+    check_meaning(keras_outputs, contract)
     session = open_session(model)
-    onnx_answers = run_onnx(session, rows)
-    check_meaning(onnx_answers, contract)
-    _check_independence(onnx_answers, run_onnx(session, rows.first()))
-    found = _compare(keras_answers, onnx_answers, len(rows))
+    onnx_outputs = run_onnx(session, rows)
+    check_meaning(onnx_outputs, contract)
+    _check_independence(onnx_outputs, run_onnx(session, rows.first()))
+    found = _compare(keras_outputs, onnx_outputs, len(rows))
     if (
         found.labels_that_differ
         or not found.largest_probability_difference <= PROBABILITY_TOLERANCE
@@ -83,10 +83,10 @@ def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContr
     return found
 
 
-def run_keras(signature: Signature, contract: ModelContract, rows: Rows) -> Answers:
-    """Answers of the original, words encoded here in NumPy, independently of the graph."""
+def run_keras(signature: Signature, contract: ModelContract, rows: Rows) -> Outputs:
+    """The outputs of the Keras model. NumPy encodes the words here, independently of the graph."""
 
-    def run(part: Rows) -> Answers:
+    def run(part: Rows) -> Outputs:
         tensors = [tf.constant(part.numeric)] if contract.numeric else []
         if contract.categorical:
             tensors.append(tf.constant(codes(part.categorical, contract)))
@@ -96,36 +96,36 @@ def run_keras(signature: Signature, contract: ModelContract, rows: Rows) -> Answ
 
 
 def codes(words: NDArray[np.object_], contract: ModelContract) -> NDArray[np.int32]:
-    """Place in the vocabulary plus 1, 0 for any other word; shape (n_rows, n_categorical) in and out."""
+    """Codes of words: place in the vocabulary plus 1, 0 for any other; shape (n_rows, n_categorical) in and out."""
     tables = [{word: code for code, word in enumerate(item.vocabulary, 1)} for item in contract.categorical]
     found = [[table.get(word, 0) for table, word in zip(tables, row, strict=True)] for row in words]
     return np.array(found, np.int32).reshape(words.shape)
 
 
 def open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    """The graph in ONNX Runtime.
+    """Open the graph in ONNX Runtime.
 
     Raises:
-        ConversionError: ONNX Runtime does not take it.
+        ConversionError: ONNX Runtime does not accept it.
     """
     try:
         options = closed(onnxruntime.SessionOptions())
-        options.log_severity_level = 4  # what it has to say comes as an exception
+        options.log_severity_level = 4  # its errors come as exceptions
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except CANNOT_RUN as error:
         newer = newer_than_runtime(str(error), onnxruntime.__version__)
         raise ConversionError(newer or f"ONNX Runtime cannot load the graph ({first_line(error)})") from None
 
 
-def run_onnx(session: onnxruntime.InferenceSession, rows: Rows) -> Answers:
-    """Answers of the graph.
+def run_onnx(session: onnxruntime.InferenceSession, rows: Rows) -> Outputs:
+    """The outputs of the graph.
 
     Raises:
-        ConversionError: it fails on these rows.
+        ConversionError: the graph fails on these rows.
     """
     names = [output.name for output in session.get_outputs()]
 
-    def run(part: Rows) -> Answers:
+    def run(part: Rows) -> Outputs:
         values = {NUMERIC_INPUT: part.numeric, CATEGORICAL_INPUT: part.categorical}
         feed = {item.name: values[item.name] for item in session.get_inputs()}
         return dict(zip(names, session.run(names, feed), strict=True))
@@ -136,29 +136,29 @@ def run_onnx(session: onnxruntime.InferenceSession, rows: Rows) -> Answers:
         raise ConversionError(f"ONNX Runtime cannot run the graph on {len(rows)} rows ({first_line(error)})") from None
 
 
-def _in_batches(rows: Rows, run: Callable[[Rows], Answers]) -> Answers:
-    """Answers to all rows, `BATCH` at a time: a whole training file passes in little memory."""
+def _in_batches(rows: Rows, run: Callable[[Rows], Outputs]) -> Outputs:
+    """Run all rows, `BATCH` at a time, so that a whole training file needs little memory."""
     found = [run(rows.part(start, start + BATCH)) for start in range(0, len(rows), BATCH)]
-    return {name: np.concatenate([answers[name] for answers in found]) for name in found[0]}
+    return {name: np.concatenate([outputs[name] for outputs in found]) for name in found[0]}
 
 
-def _check_independence(answers: Answers, alone: Answers) -> None:
-    for name, answer in alone.items():
-        among_others = answers[name][:1]
-        if answer.shape != among_others.shape or not np.allclose(answer, among_others, atol=PROBABILITY_TOLERANCE):
+def _check_independence(outputs: Outputs, alone: Outputs) -> None:
+    for name, output in alone.items():
+        among_others = outputs[name][:1]
+        if output.shape != among_others.shape or not np.allclose(output, among_others, atol=PROBABILITY_TOLERANCE):
             raise ConversionError(
                 f"the model's {name} of a row alone differ from those of the same row in a batch; expected "
                 "rows to be independent"
             )
 
 
-def check_meaning(answers: Answers, contract: ModelContract) -> None:
-    """Whether the outputs are what the contract calls them.
+def check_meaning(outputs: Outputs, contract: ModelContract) -> None:
+    """Check that the outputs are what the contract says.
 
     Raises:
         ConversionError: an output is not finite, not between 0 and 1, or probabilities do not sum to 1.
     """
-    for name, values in answers.items():
+    for name, values in outputs.items():
         if not np.isfinite(values).all():
             n_bad = int((~np.isfinite(values)).reshape(len(values), -1).any(axis=1).sum())
             raise ConversionError(
@@ -170,7 +170,7 @@ def check_meaning(answers: Answers, contract: ModelContract) -> None:
                 f"the model's {name} reach from {values.min():.4g} to {values.max():.4g}, expected 0 to 1; "
                 f"end the model in a softmax (probabilities) or map the error to 0..1 (novelty)"
             )
-    sums = answers[PROBABILITIES_OUTPUT].sum(axis=1)
+    sums = outputs[PROBABILITIES_OUTPUT].sum(axis=1)
     worst = sums[np.abs(sums - 1).argmax()]
     if abs(worst - 1) > SUM_TOLERANCE:
         raise ConversionError(
@@ -178,11 +178,11 @@ def check_meaning(answers: Answers, contract: ModelContract) -> None:
         )
 
 
-def _compare(keras_answers: Answers, onnx_answers: Answers, n_rows: int) -> Agreement:
-    expected, found = (answers[PROBABILITIES_OUTPUT] for answers in (keras_answers, onnx_answers))
+def _compare(keras_outputs: Outputs, onnx_outputs: Outputs, n_rows: int) -> Agreement:
+    expected, found = (answers[PROBABILITIES_OUTPUT] for answers in (keras_outputs, onnx_outputs))
     novelty = None
-    if NOVELTY_OUTPUT in keras_answers:
-        novelty = float(np.abs(keras_answers[NOVELTY_OUTPUT] - onnx_answers[NOVELTY_OUTPUT]).max())
+    if NOVELTY_OUTPUT in keras_outputs:
+        novelty = float(np.abs(keras_outputs[NOVELTY_OUTPUT] - onnx_outputs[NOVELTY_OUTPUT]).max())
     return Agreement(
         rows=n_rows,
         labels_that_differ=int((expected.argmax(axis=1) != found.argmax(axis=1)).sum()),

@@ -1,6 +1,6 @@
-"""The whole way from a Keras model and a contract to a checked artifact on disk.
+"""Convert a Keras model and a contract to a checked artifact on disk.
 
-Keras model ─▶ signature ─▶ graph ─▶ agreement on rows ─▶ usual reasons ─▶ temporary file ─▶ model.onnx, in one step
+Keras model ─▶ signature ─▶ graph ─▶ agreement on rows ─▶ usual reasons ─▶ temporary file ─▶ model.onnx, atomic
                    └── contract ──┘
 """
 
@@ -30,15 +30,15 @@ from converter.usual_reasons import with_usual_reasons
 
 @dataclasses.dataclass(frozen=True)
 class Converted:
-    """What was written."""
+    """The artifact that was written."""
 
     path: Path
     size_bytes: int
     version: str
-    """As `oversight.model.version` names it."""
+    """The value of `oversight.model.version`."""
     agreement: Agreement
     also: Mapping[str, Agreement]
-    """On each further set of rows, by its name."""
+    """The agreement on each further set of rows, by its name."""
 
 
 def convert(
@@ -53,16 +53,15 @@ def convert(
     """Write the artifact of a model, or nothing.
 
     Args:
-        model: tabular, as `converter.signature` describes.
-        contract: its features, labels and thresholds; the versions of the libraries used here are added.
-        output: file to write; one that is there is replaced in one step.
-        rows: real rows to check with; without them rows are made from the contract.
-        also: further rows to check with, whole files for instance, by a name of each.
-        usual: real rows in which to find the usual reasons of each label, unless the contract has them.
-
+        model: a tabular model as `converter.signature` describes.
+        contract: features, labels and thresholds. The versions of the libraries used here are added to it.
+        output: the file to write; replaces an existing one atomically.
+        rows: real rows to check with; without them, rows are made from the contract.
+        also: further rows to check with, such as whole files, each by a name.
+        usual: real rows in which to find each label's usual reasons, unless the contract has them.
     Raises:
         ArtifactError: the contract's parts do not fit together.
-        ConversionError: model and contract do not fit, or ONNX does not answer as Keras does.
+        ConversionError: model and contract do not fit, or ONNX gives other outputs than Keras.
         InputError: the file cannot be written.
     """
     contract.check()
@@ -76,7 +75,7 @@ def convert(
         contract = with_usual_reasons(contract, graph, usual)
         helper.set_model_props(graph, {METADATA_KEY: contract.to_json()})
     content = graph.SerializeToString(deterministic=True)
-    artifact = of_bytes(output, content)  # as the service will read it
+    artifact = of_bytes(output, content)  # read it as the service will
     write(output, content)
     return Converted(output, len(content), artifact.version, found, more)
 
@@ -87,10 +86,10 @@ def versions() -> dict[str, str]:
 
 
 def read_contract(path: Path) -> ModelContract:
-    """The contract in a JSON file.
+    """Read the contract from a JSON file.
 
     Raises:
-        InputError: it cannot be read or is no contract.
+        InputError: the file cannot be read, or is no contract.
     """
     try:
         return ModelContract.from_json(path.read_text(encoding="utf-8"), written=True)
@@ -103,7 +102,7 @@ def read_contract(path: Path) -> ModelContract:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Put a whole file in place: a reader sees the old one or the new one, never a part.
+    """Write a file atomically: a reader sees the old file or the new one, never a part.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -115,7 +114,7 @@ def write(path: Path, content: bytes) -> None:
                 draft.write(content)
                 draft.flush()
                 os.fsync(draft.fileno())
-                Path(draft.name).chmod(0o644)  # a temporary file is for its owner alone
+                Path(draft.name).chmod(0o644)  # a temporary file starts with mode 0600
                 Path(draft.name).replace(path)
             except BaseException:
                 Path(draft.name).unlink(missing_ok=True)

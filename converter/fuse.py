@@ -1,11 +1,11 @@
-"""Say the same with fewer operations: those that ONNX has and tf2onnx does not use.
+"""Replace groups of operations by single ones that ONNX has and tf2onnx does not use.
 
     MatMul(a, B) + c   ─▶ Gemm(a, B, c)          c - MatMul(a, B)      ─▶ Gemm(a, B, c, alpha=-1)
     Max(Min(x, h), l)  ─▶ Clip(x, l, h)          ReduceSum(Mul(x, x))  ─▶ ReduceSumSquare(x)
     Gather(t, i < 0 ? i + n : i)  ─▶ Gather(t, i)
 
-Each pattern is exact but for the order of a sum. What is not wholly understood stays as it is: the graph is checked
-against Keras afterwards in any case.
+Each replacement is exact, apart from the order of a sum. A group that does not match exactly stays as it is. The graph
+is checked against Keras afterwards in any case.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from onnx import helper, numpy_helper
 from contract.errors import ConversionError
 
 Shape = tuple[int | None, ...]
-"""None is an axis of any length, as that of the rows."""
+"""None is an axis of any length, such as the rows."""
 
 
 def fuse(graph: onnx.GraphProto, opset: int) -> None:
-    """Replace these patterns of the outer graph in place; what no longer has a use is left for `converter.graph.sort`.
+    """Replace these patterns of the outer graph in place. `converter.graph.sort` later drops the nodes without a use.
 
     Raises:
-        ConversionError: ONNX cannot make out the graph's shapes.
+        ConversionError: ONNX cannot infer the graph's shapes.
     """
     view = _View(graph, opset)
     rules: tuple[Callable[[onnx.NodeProto, _View], onnx.NodeProto | None], ...] = (
@@ -44,7 +44,7 @@ def fuse(graph: onnx.GraphProto, opset: int) -> None:
 
 
 class _View:
-    """What a rule asks of the graph."""
+    """Look-ups in a graph for the rules."""
 
     def __init__(self, graph: onnx.GraphProto, opset: int) -> None:
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -53,18 +53,18 @@ class _View:
         self.uses.update(output.name for output in graph.output)
         self._shapes = _shapes(graph, opset)
 
-    def made_by(self, name: str, kind: str) -> onnx.NodeProto | None:
-        """The node of this kind that makes a tensor which nobody else reads."""
+    def only_producer(self, name: str, kind: str) -> onnx.NodeProto | None:
+        """The node of this kind that produces a tensor which no other node reads; else None."""
         node = self.producer.get(name)
         return node if node is not None and node.op_type == kind and self.uses[name] == 1 else None
 
     def constant(self, name: str) -> NDArray[Any] | None:
-        """A constant's value."""
+        """A constant's value; None if the tensor is no constant."""
         tensor = self.constants.get(name)
         return None if tensor is None else numpy_helper.to_array(tensor)
 
     def shape(self, name: str) -> Shape | None:
-        """None where it is not known."""
+        """A tensor's shape; None if it is unknown."""
         return self._shapes.get(name)
 
 
@@ -83,12 +83,12 @@ def _shapes(graph: onnx.GraphProto, opset: int) -> dict[str, Shape]:
 
 
 def _gemm(node: onnx.NodeProto, view: _View) -> onnx.NodeProto | None:
-    """A sum or difference with one matrix product of rows by constant weights in it."""
+    """A sum or difference that contains one matrix product of rows with constant weights."""
     if node.op_type not in ("Add", "Sub"):
         return None
-    places = (0, 1) if node.op_type == "Add" else (1,)  # c - a @ B alone: of a @ B - c the sign of c would have to turn
+    places = (0, 1) if node.op_type == "Add" else (1,)  # Gemm cannot negate c, so a @ B - c stays
     for place in places:
-        product, other = view.made_by(node.input[place], "MatMul"), node.input[1 - place]
+        product, other = view.only_producer(node.input[place], "MatMul"), node.input[1 - place]
         if product is None or product.input[1] not in view.constants:
             continue
         rows, weights, added = view.shape(product.input[0]), view.shape(product.input[1]), view.shape(other)
@@ -101,10 +101,10 @@ def _gemm(node: onnx.NodeProto, view: _View) -> onnx.NodeProto | None:
 
 
 def _clip(node: onnx.NodeProto, view: _View) -> onnx.NodeProto | None:
-    """Max over Min with one number each."""
+    """Max of a Min, each with one number."""
     if node.op_type != "Max" or len(node.input) != 2:
         return None
-    inner = view.made_by(node.input[0], "Min")
+    inner = view.only_producer(node.input[0], "Min")
     if inner is None or len(inner.input) != 2:
         return None
     low, high = view.constant(node.input[1]), view.constant(inner.input[1])
@@ -125,9 +125,9 @@ def _sum_of_squares(node: onnx.NodeProto, view: _View) -> onnx.NodeProto | None:
 
 
 def _plain_gather(node: onnx.NodeProto, view: _View) -> onnx.NodeProto | None:
-    """Keras turns a negative index into one from the end; ONNX's Gather does so itself.
+    """A Gather without the index arithmetic that Keras adds: ONNX's Gather accepts negative indices itself.
 
-    As tf2onnx writes it: negative * (index + length) + index * not negative, negative = index < 0 as a number.
+    tf2onnx writes it as: negative * (index + length) + index * not negative, where negative = index < 0 as a number.
     """
     if node.op_type != "Gather":
         return None
@@ -159,7 +159,7 @@ def _index_behind(name: str, view: _View) -> str | None:
 
 
 def _path(name: str, kinds: tuple[str, ...], view: _View) -> onnx.NodeProto | None:
-    """The node at the end of a chain of such kinds, from a tensor back."""
+    """Follow a chain of nodes of these kinds back from a tensor, and return its last node; None if it differs."""
     node = None
     for kind in kinds:
         node = view.producer.get(name)

@@ -1,11 +1,11 @@
-"""One ONNX graph from a signature: words in front, the contract in the metadata.
+"""Build one ONNX graph from a signature: look-ups for words in front, the contract in the metadata.
 
-categorical string (n, k) ─▶ column by column: LabelEncoder ─▶ codes int32 (n, k) ─┐
-                                                                                   ├─▶ exported Keras model ─▶ outputs
-numeric float32 (n, m) ────────────────────────────────────────────────────────────┘
+    categorical string (n, k) ─▶ by column: LabelEncoder ─▶ codes int32 (n, k) ─┐
+                                                                                ├─▶ exported Keras model ─▶ outputs
+    numeric float32 (n, m) ─────────────────────────────────────────────────────┘
 
-tf2onnx numbers its names anew with each call, so all names are given again here: the same model gives the same bytes
-(but for recurrent layers, whose loops tf2onnx writes in another order each time).
+tf2onnx numbers its names differently with each call. So all names are assigned again here, and the same model gives
+the same bytes. Recurrent layers are the exception: tf2onnx writes their loops in another order each time.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ STANDARD_DOMAINS = ("", "ai.onnx", ML_DOMAIN)
 
 
 def export(signature: Signature, contract: ModelContract) -> onnx.ModelProto:
-    """The whole graph, checked by ONNX's own checker.
+    """Build the whole graph and run ONNX's own checker on it.
 
     Raises:
-        ConversionError: the model uses an operation that ONNX has not.
+        ConversionError: the model uses an operation that ONNX does not have.
     """
     core = _from_tensorflow(signature, contract)
     rename(core)
@@ -77,8 +77,8 @@ def export(signature: Signature, contract: ModelContract) -> onnx.ModelProto:
 
 
 def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.GraphProto:
-    """The Keras model alone, as tf2onnx writes it, with the constants that tf2onnx takes for inputs filled in."""
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it would say is in our error
+    """The Keras model alone, as tf2onnx writes it. Adds the constants that tf2onnx mistakes for inputs."""
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # our error message contains its warnings
     concrete = signature.get_concrete_function()  # type: ignore[attr-defined]
     exported, _ = tf2onnx.convert.from_function(signature, input_signature=specs(contract), opset=OPSET)
     graph: onnx.GraphProto = exported.graph
@@ -97,7 +97,7 @@ def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.Grap
 
 
 def rename(graph: onnx.GraphProto) -> None:
-    """Number all nodes and tensors in their order; inputs and outputs of the whole keep the artifact's names."""
+    """Number all nodes and tensors in their order. The inputs and outputs of the graph keep the artifact's names."""
     sort(graph)
     names = {NUMERIC_INPUT: NUMERIC_INPUT, CATEGORICAL_INPUT: CODES}
     names |= {output.name: output.name for output in graph.output}
@@ -105,7 +105,7 @@ def rename(graph: onnx.GraphProto) -> None:
 
 
 def sort(graph: onnx.GraphProto) -> None:
-    """Order the outer nodes by what they need alone: tf2onnx's order depends on how often it has been called."""
+    """Order the outer nodes only by what they need, because tf2onnx's order depends on how often it was called."""
     producer = {name: node for node in graph.node for name in node.output}
     ordered: list[onnx.NodeProto] = []
     done: set[str] = set()
@@ -131,7 +131,7 @@ def sort(graph: onnx.GraphProto) -> None:
 
 
 def _rename(graph: onnx.GraphProto, names: dict[str, str], number: Iterator[int]) -> None:
-    """Rename within a graph whose outer names are known; branches and loops inside see these and add their own."""
+    """Rename within a graph whose outer names are known. Branches and loops inside use these and add their own."""
     uses = [name for node in nodes_of(graph) for name in node.input] + [output.name for output in graph.output]
     first_use = {name: place for place, name in reversed(list(enumerate(uses)))}
     initializers = sorted(
@@ -162,7 +162,7 @@ def _inner_graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
 
 
 def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """All nodes, those inside branches and loops too."""
+    """All nodes, including those inside branches and loops."""
     found: list[onnx.NodeProto] = []
     for node in graph.node:
         found.append(node)
@@ -172,7 +172,7 @@ def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 
 def _look_ups(contract: ModelContract) -> list[Any]:
-    """Nodes from words to codes: place in the vocabulary plus 1, 0 for any other word."""
+    """Nodes that turn words into codes: place in the vocabulary plus 1, 0 for any other word."""
     if not contract.categorical:
         return []
     words = [f"words_{index}" for index in range(len(contract.categorical))]

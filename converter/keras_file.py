@@ -1,6 +1,6 @@
-"""Load a `.keras` file that may come from anyone, and no code in it is ever run; save one in one step.
+"""Load a `.keras` file that anyone may have made, without ever running code from it. Save one atomically.
 
-model.keras (zip) ─▶ config.json looked through for what cannot be exported ─▶ keras.saving.load_model, safe mode
+model.keras (zip) ─▶ search config.json for what cannot be exported ─▶ keras.saving.load_model, safe mode
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from contract.errors import ConversionError, InputError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LAMBDA_LAYER, LAMBDA = "Lambda", "__lambda__"
-"""What carries Python code in a file: only Python could run it, and loading it would run anyone's code."""
+"""Objects that contain Python code. Only Python could run it, and loading it would run anyone's code."""
 
 
 def load(path: Path) -> keras.Model:
-    """The model in a file.
+    """Load the model from a file.
 
     Raises:
         InputError: the file cannot be read.
-        ConversionError: it is no Keras 3 model, or holds layers that cannot be loaded safely (names them).
+        ConversionError: it is no Keras 3 model, or has layers that cannot be loaded safely (names them).
     """
     refuse_code(read_config(path), path)
     try:
@@ -43,10 +43,10 @@ def load(path: Path) -> keras.Model:
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Put a model in place whole; `path` ends in .keras.
+    """Save a model atomically; `path` ends in .keras.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: the file cannot be written.
     """
     draft = path.with_name(f".{path.stem}.{os.getpid()}.keras")
     try:
@@ -78,7 +78,7 @@ def read_config(path: Path) -> Any:
 
 
 def refuse_code(config: Any, path: Path) -> None:
-    """Refuse layers that are code, and classes that the file does not hold.
+    """Refuse layers that are code, and classes that the file does not contain.
 
     Raises:
         ConversionError: names the layers or classes.
@@ -110,7 +110,7 @@ class _Object:
 
 
 def _objects(config: Any) -> Iterator[_Object]:
-    """Every object in a configuration. How the model was compiled matters to training only and is passed over."""
+    """Every object in a configuration. Skips how the model was compiled, which only matters for training."""
     if isinstance(config, list):
         for value in config:
             yield from _objects(value)
@@ -128,6 +128,6 @@ def _objects(config: Any) -> Iterator[_Object]:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of a library says, on one line."""
+    """A library's error message, on one line."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

@@ -1,8 +1,8 @@
-"""Operations that tf2onnx leaves as TensorFlow calls them, written with ONNX's own.
+"""Rewrite operations that tf2onnx leaves as TensorFlow's, with ONNX's own operations.
 
     Log1p(x) ─▶ Log(x + 1)        Expm1(x) ─▶ Exp(x) - 1        Erfc(x) ─▶ 1 - Erf(x)
 
-A logarithm of counts and a gelu are in many tabular models, and these three are all that they lack.
+Many tabular models have a logarithm of counts or a gelu, and need no other rewrite.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 Rewrite = Callable[[str, str, str], list[onnx.NodeProto]]
-"""From the names of input, output and the constant 1 to the nodes that take the operation's place."""
+"""Makes the nodes that replace an operation, from the names of input, output and the constant 1."""
 
 
 def _log1p(x: str, y: str, one: str) -> list[onnx.NodeProto]:
@@ -33,7 +33,7 @@ REWRITES: dict[str, Rewrite] = {"Log1p": _log1p, "Expm1": _expm1, "Erfc": _erfc}
 
 
 def rewrite(graph: onnx.GraphProto) -> None:
-    """Replace such operations of the outer graph in place; they are taken to work on float32, as Keras does."""
+    """Replace these operations of the outer graph in place. Assumes float32, as Keras uses."""
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         if node.op_type not in REWRITES:

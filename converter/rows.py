@@ -1,6 +1,6 @@
-"""Rows to check a conversion with: real ones from a CSV file, or rows made from what the contract says of each feature.
+"""Rows for checking a conversion: real ones from a CSV file, or rows made from the contract's features.
 
-Each set is followed by rows with words that no vocabulary has.
+Rows with words that no vocabulary contains are added to each set.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from contract.artifact.contract import Feature, ModelContract
 from contract.errors import InputError, shorten
 
 UNSEEN_WORD = "\N{REPLACEMENT CHARACTER}unseen"
-"""In no sensible vocabulary; it has a character beyond ASCII on purpose."""
+"""A word that no sensible vocabulary contains; has a character beyond ASCII on purpose."""
 N_MADE = 2_000
 N_MOST = 50_000
-"""Rows of a file that are used: more find no more, and cost time."""
+"""Rows of a file that are used. More rows find no more errors, and cost time."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Rows:
         return len(self.numeric)
 
     def part(self, start: int, end: int) -> Rows:
-        """The rows from `start` up to `end`."""
+        """The rows from `start` up to `end`, without `end`."""
         return Rows(self.numeric[start:end], self.categorical[start:end])
 
     def first(self) -> Rows:
@@ -46,7 +46,7 @@ class Rows:
 
 
 def with_unseen_words(rows: Rows) -> Rows:
-    """The rows, then for each categorical column some of them again with an unseen word there, then with all unseen."""
+    """The rows, then some of them again: with an unseen word in each categorical column in turn, then in all."""
     n_columns = rows.categorical.shape[1]
     if n_columns == 0:
         return rows
@@ -60,7 +60,7 @@ def with_unseen_words(rows: Rows) -> Rows:
 
 
 def made_from(contract: ModelContract, *, n_rows: int = N_MADE, seed: int = 0) -> Rows:
-    """Rows within the contract's ranges and vocabularies, the harmless background first."""
+    """Make rows within the contract's ranges and vocabularies; the first one has the harmless background values."""
     rng = np.random.default_rng(seed)
     numeric = np.zeros((n_rows, len(contract.numeric)), np.float32)
     for index, feature in enumerate(contract.numeric):
@@ -86,7 +86,7 @@ def _numbers(feature: Feature, rng: np.random.Generator, n_rows: int) -> NDArray
 
 
 def read_csv(path: Path, contract: ModelContract) -> Rows:
-    """Rows of a comma-separated file whose header names the features, in any order; other columns are passed over.
+    """Read rows from a CSV file whose header names the features, in any order. Ignores other columns.
 
     Raises:
         InputError: the file cannot be read, a feature has no column, or a value is no number (names the line).

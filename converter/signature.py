@@ -1,11 +1,11 @@
-"""Give any tabular Keras model the one signature that the artifact has, codes in place of words.
+"""Give any tabular Keras model the artifact's signature, with codes instead of words.
 
     numeric (n, n_numeric) float32 ┐                                            ┌─▶ probabilities (n, n_labels)
                                    ├─▶ as the model takes it ─▶ Keras model ─▶ ─┤
     codes (n, n_categorical) int32 ┘                                            └─▶ novelty (n,)
 
 A model takes two inputs, `numeric` and `categorical`, or one input with a column for each feature in the contract's
-order. A code is the word's place in the feature's vocabulary plus 1; 0 is a word that is not in it.
+order. A code is the word's place in the feature's vocabulary plus 1; 0 is a word outside the vocabulary.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def signature_of(model: keras.Model, contract: ModelContract) -> Signature:
     """A `tf.function` over the inputs that the contract has features for, by name.
 
     Raises:
-        ConversionError: the model's inputs or outputs do not fit the contract; says what was found and expected.
+        ConversionError: the model's inputs or outputs do not fit the contract; names both.
     """
     prepare, collect = _prepare(model, contract), _collect(model, contract)
 
@@ -46,7 +46,7 @@ def signature_of(model: keras.Model, contract: ModelContract) -> Signature:
 
 
 def specs(contract: ModelContract) -> list[tf.TensorSpec]:
-    """The inputs, `numeric` before `categorical`; none where the contract has no such feature."""
+    """The inputs, `numeric` before `categorical`; leaves out one for which the contract has no feature."""
     found = []
     if contract.numeric:
         found.append(tf.TensorSpec([None, len(contract.numeric)], tf.float32, name=NUMERIC_INPUT))
@@ -82,7 +82,7 @@ def _prepare(model: keras.Model, contract: ModelContract) -> Prepare:
 
 
 def _as_called(model: keras.Model, tensors: list[tf.Tensor]) -> Any:
-    """Tensors in the form in which the model was built to be called: one, a list or a dictionary."""
+    """Tensors in the form that the model expects: one tensor, a list or a dictionary."""
     return tensors[0] if isinstance(model, keras.Sequential) else keras.tree.pack_sequence_as(model.input, tensors)
 
 

@@ -1,8 +1,8 @@
-"""Traffic -> connection records with the 41 KDD features, and the raw lines that a sensor ships.
+"""Simulate traffic: connection records with the 41 KDD features, and the raw lines that a sensor ships.
 
 scenarios/ ──▶ Connection ──▶ features.py ──▶ Record ──▶ writer.py ──▶ alpha.csv, bravo.csv, ...
 who talks      one on the     41 columns,     one raw    one file
-to whom        clock          as KDD counts   line       a user
+to whom        clock          as KDD counts   line       per user
 """
 
 from sensor.connection import Connection

@@ -1,22 +1,22 @@
-"""One connection as a sensor sees it: who, when, how it ended, and what was inside."""
+"""One connection as a sensor sees it: who, when, how it ended, and what it contained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 SYN_ERRORS = frozenset({"S0", "S1", "S2", "S3", "SH"})
-"""Connection states that KDD counts in the `serror` rates: the opening or the closing stayed half done."""
+"""Connection states that KDD counts in the `serror` rates: the opening or the closing is incomplete."""
 
 REJECT_ERRORS = frozenset({"REJ", "RSTO", "RSTR", "RSTOS0"})
-"""Connection states that KDD counts in the `rerror` rates: somebody sent a reset."""
+"""Connection states that KDD counts in the `rerror` rates: one side sent a reset."""
 
 UNNAMED_SERVICES = frozenset({"private", "other"})
-"""What KDD prints for a port without a name of its own; the windows still tell such ports apart."""
+"""KDD's names for ports without a name of their own. The windows still distinguish such ports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One TCP connection, UDP exchange or ICMP message. From `duration` on the names are KDD's columns."""
+    """One TCP connection, UDP exchange or ICMP message. From `duration` on, the names are KDD's columns."""
 
     started_s: float
     """When it began, in seconds on the sensor's clock."""
@@ -29,7 +29,7 @@ class Connection:
     protocol_type: str
     service: str
     flag: str = "SF"
-    """Zeek's connection state: SF finished, S0 no answer, REJ refused, RSTO and RSTR reset ..."""
+    """Zeek's connection state: SF finished, S0 no response, REJ refused, RSTO and RSTR reset ..."""
 
     duration: int = 0
     """Whole seconds."""
@@ -53,24 +53,24 @@ class Connection:
 
     @property
     def land(self) -> int:
-        """1 where a host seems to talk to itself from a port to the same port."""
+        """1 if a host seems to talk to itself, from a port to the same port."""
         return int(self.source == self.destination and self.source_port == self.destination_port)
 
     @property
     def service_key(self) -> str:
-        """What the windows compare: the service's name, and for an unnamed one its port as well."""
+        """What the windows compare: the service's name; for an unnamed service also its protocol and port."""
         if self.service in UNNAMED_SERVICES:
             return f"{self.service}/{self.protocol_type}/{self.destination_port}"
         return self.service
 
     @property
     def has_syn_error(self) -> bool:
-        """Counts in the `serror` rates."""
+        """Whether it counts in the `serror` rates."""
         return self.flag in SYN_ERRORS
 
     @property
     def has_reject_error(self) -> bool:
-        """Counts in the `rerror` rates."""
+        """Whether it counts in the `rerror` rates."""
         return self.flag in REJECT_ERRORS
 
     def own_columns(self) -> tuple[str | int, ...]:

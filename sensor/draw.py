@@ -1,4 +1,4 @@
-"""Seeded draws, in the words the scenarios use."""
+"""Random draws with a seed, named for what the scenarios need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 T = TypeVar("T")
 Z90 = 1.2816
-"""Standard normal quantile of 0.9: a lognormal's 90th percentile stands that many sigmas above its median."""
+"""Standard normal quantile of 0.9: a lognormal's 90th percentile is this many sigmas above its median."""
 
 
 class Draw:
@@ -28,11 +28,11 @@ class Draw:
         return round(float(self._generator.uniform(low_s, high_s)), 3)
 
     def pause(self, mean_s: float) -> float:
-        """A wait of an activity without memory (exponential), in whole milliseconds."""
+        """An exponential waiting time, in whole milliseconds."""
         return round(float(self._generator.exponential(mean_s)), 3)
 
     def chance(self, probability: float) -> bool:
-        """True with that probability."""
+        """True with this probability."""
         return bool(self._generator.random() < probability)
 
     def pick(self, options: Sequence[T], weights: Sequence[float] | None = None) -> T:
@@ -47,10 +47,10 @@ class Draw:
         return options[-1]
 
     def skewed(self, median: float, p90: float, low: int, high: int) -> int:
-        """A size with a long tail (lognormal by its median and 90th percentile), cut to `low` and `high`."""
+        """A size with a long tail (lognormal, by its median and 90th percentile), limited to `low` and `high`."""
         sigma = math.log(p90 / median) / Z90
         return min(high, max(low, round(median * math.exp(sigma * float(self._generator.standard_normal())))))
 
     def client_port(self) -> int:
-        """A port that a client's system gives out."""
+        """A port that a client's system assigns."""
         return self.between(1024, 65535)

@@ -1,11 +1,11 @@
-"""The 41 KDD columns of a connection, from itself and from the connections before it.
+"""Compute the 41 KDD columns of a connection, from itself and from the connections before it.
 
-    Connection ──▶ own columns (1-22) ─────────────────────┐
-         │                                                 ├──▶ 41 columns
-         ├──▶ recent.py: the last two seconds (23-31) ─────┤
-         └──▶ history.py: the last 255, by host (32-41) ───┘
+        Connection ──▶ own columns (1-22) ─────────────────────┐
+             │                                                 ├──▶ 41 columns
+             ├──▶ recent.py: the last two seconds (23-31) ─────┤
+             └──▶ history.py: the last 255, by host (32-41) ───┘
 
-One extractor watches one network: all hosts share its windows, as they do in KDD.
+One extractor watches one network: all hosts share its windows, as in KDD.
 """
 
 from __future__ import annotations
@@ -13,21 +13,19 @@ from __future__ import annotations
 from contract.errors import InputError
 from sensor import history, recent
 from sensor.connection import Connection
-from sensor.tally import Seen
+from sensor.tally import Observed
 
 Columns = tuple[str | int | float, ...]
-"""41 values in the order of `contract.kdd99.columns.COLUMNS`: words, whole numbers, and rates of two decimals as
-floats.
-"""
+"""41 values in the order of `contract.kdd99.columns.COLUMNS`: words, whole numbers, and rates as floats."""
 
 
 class FeatureExtractor:
-    """Computes the columns of one connection after the other; the time that one takes does not grow with their number.
+    """Computes the columns of one connection after another. The time per connection does not grow with their number.
 
     Args:
-        window_s: seconds of the first window.
-        recent_connections: most connections in it.
-        history_connections: connections in the second window.
+        window_s: length of the first window in seconds.
+        recent_connections: largest number of connections in the first window.
+        history_connections: number of connections in the second window.
     """
 
     def __init__(
@@ -42,10 +40,10 @@ class FeatureExtractor:
         self._now_s = float("-inf")
 
     def observe(self, connection: Connection) -> Columns:
-        """Take in the next connection and return its 41 columns.
+        """Add the next connection and return its 41 columns.
 
         Raises:
-            InputError: it began before the one observed last; the windows need connections in order of their start.
+            InputError: it began before the previous one; the windows need connections in the order of their start.
         """
         if connection.started_s < self._now_s:
             raise InputError(
@@ -53,7 +51,7 @@ class FeatureExtractor:
                 f"sort the connections by their start"
             )
         self._now_s = connection.started_s
-        seen = Seen(
+        seen = Observed(
             at_s=connection.started_s,
             host=connection.destination,
             service=connection.service_key,
@@ -65,5 +63,5 @@ class FeatureExtractor:
 
 
 def csv_line(columns: Columns) -> str:
-    """The columns as KDD prints them, without the line's end: rates with two decimals, all else plain."""
+    """The columns as KDD prints them, without a line break: rates with two decimals, everything else plain."""
     return ",".join(f"{value:.2f}" if isinstance(value, float) else str(value) for value in columns)

@@ -1,15 +1,15 @@
-"""The window of the last connections, whatever their age: columns 32 to 41.
+"""The window of the last connections, at any age: columns 32 to 41.
 
-    connections in order of (destination host, time)
-      host .12          host .13        host .14
-    ● ● ● ● ● ● ● │ ● ● ● ● ● ● │ ● ● ● ● ● ◉ │ ...      ◉ the current connection
-        └────────────── 255 ────────────────┘
+        connections in order of (destination host, time)
+          host .12          host .13        host .14
+        ● ● ● ● ● ● ● │ ● ● ● ● ● ● │ ● ● ● ● ● ◉ │ ...      ◉ the current connection
+            └────────────── 255 ────────────────┘
 
-KDD sorted the connections by destination host and looked back 255 from the current one, itself included. A host with a
-long history fills the window alone; before that the hosts just below it in address order fill the rest, which is why
-`dst_host_srv_count` can exceed `dst_host_count`. The evidence stands in docs/decisions/0002-kdd-windows.md.
+KDD sorted the connections by destination host and took the last 255, the current one included. A host with a long
+history fills the window alone. Otherwise the hosts just below it in address order fill the rest, so
+`dst_host_srv_count` can exceed `dst_host_count`. The evidence is in docs/decisions/0002-kdd-windows.md.
 
-KDD had the whole recording at hand; a sensor sees the neighbours as they are at that moment.
+KDD used the whole recording. A sensor sees the neighbours only as they are at that moment.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from functools import lru_cache
 from ipaddress import ip_address
 from itertools import islice
 
-from sensor.tally import Seen, Tally, discount, rate, spread
+from sensor.tally import Observed, Tally, discount, rate, spread
 
 WINDOW_CONNECTIONS = 255
 """Connections in the window, the current one included."""
 MAX_HOSTS = 10_000
-"""Destination hosts remembered; beyond it the one that was silent longest is forgotten."""
+"""Destination hosts kept; beyond this number, the host with the longest silence is dropped."""
 
 
 class _Host:
@@ -33,12 +33,12 @@ class _Host:
 
     def __init__(self, connections: int) -> None:
         self._connections = connections
-        self.entries: deque[Seen] = deque()
+        self.entries: deque[Observed] = deque()
         self.tally = Tally()
         self.source_ports: Counter[str] = Counter()
         self.services: dict[str, Tally] = {}
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: Observed) -> None:
         if len(self.entries) == self._connections:
             self._forget(self.entries.popleft())
         self.entries.append(seen)
@@ -46,7 +46,7 @@ class _Host:
         self.source_ports[str(seen.source_port)] += 1
         self.services.setdefault(seen.service, Tally()).add(seen, seen.host)
 
-    def _forget(self, seen: Seen) -> None:
+    def _forget(self, seen: Observed) -> None:
         self.tally.remove(seen, seen.service)
         discount(self.source_ports, str(seen.source_port))
         service = self.services[seen.service]
@@ -70,11 +70,11 @@ class HostHistory:
 
     def __init__(self, connections: int = WINDOW_CONNECTIONS, max_hosts: int = MAX_HOSTS) -> None:
         self._connections, self._max_hosts = connections, max_hosts
-        self._hosts: dict[str, _Host] = {}  # the one that was silent longest comes first
+        self._hosts: dict[str, _Host] = {}  # the host with the longest silence comes first
         self._order: list[tuple[int, int, str]] = []
 
-    def add(self, seen: Seen) -> tuple[int | float, ...]:
-        """Take the current connection in and return its columns 32 to 41, all that begin with `dst_host_`."""
+    def add(self, seen: Observed) -> tuple[int | float, ...]:
+        """Add the current connection and return its columns 32 to 41, whose names begin with `dst_host_`."""
         host = self._visit(seen.host)
         host.add(seen)
         mine = host.tally
@@ -107,8 +107,8 @@ class HostHistory:
         del self._hosts[address]
         del self._order[bisect_left(self._order, _sort_key(address))]
 
-    def _service(self, seen: Seen, host: _Host) -> Tally:
-        """The current service over the whole window: the host itself, then the hosts below it."""
+    def _service(self, seen: Observed, host: _Host) -> Tally:
+        """The tally of the current service over the whole window: the host itself, then the hosts below it."""
         tally = Tally()
         tally.merge(host.services[seen.service])
         room = self._connections - host.tally.total

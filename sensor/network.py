@@ -1,4 +1,4 @@
-"""The monitored network: one segment a user, what they share, and who is outside.
+"""The monitored network: one segment for each user, the shared servers, and the hosts outside.
 
 172.16.0.0/16   inside                               outside (addresses reserved for documentation)
   .1.x   router, resolver, clock                       203.0.113.x    web sites
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 ROUTER, RESOLVER, CLOCK = "172.16.1.1", "172.16.1.53", "172.16.1.123"
 SITES = tuple(f"203.0.113.{host}" for host in range(10, 50))
 CLOSED_SITES = tuple(f"203.0.113.{host}" for host in range(150, 210))
-"""Sites whose web server is off: connections are refused."""
+"""Sites whose web server is down: they refuse connections."""
 PEERS = tuple(f"198.51.100.{host}" for host in range(10, 20))
-"""Hosts of other organisations: mail comes from them and goes to them, and files."""
+"""Hosts of other organisations, which send and receive mail and files."""
 VISITORS = tuple(f"198.51.100.{host}" for host in range(100, 160))
 NAME_SERVERS = ("198.51.100.2", "198.51.100.3", "198.51.100.4")
 ATTACKERS = tuple(f"192.0.2.{host}" for host in range(10, 40))
@@ -33,7 +33,7 @@ class Segment:
     number: int
 
     def host(self, last: int) -> str:
-        """Address of a host of the segment by its last number."""
+        """Address of a host in the segment, by its last number."""
         return f"172.16.{self.number}.{last}"
 
     @property
@@ -43,25 +43,25 @@ class Segment:
 
     @property
     def server(self) -> str:
-        """Mail, FTP, telnet and finger."""
+        """The server for mail, FTP, telnet and finger."""
         return self.host(2)
 
     @property
     def web(self) -> str:
-        """A web server that the outside visits."""
+        """A web server that people outside visit."""
         return self.host(3)
 
     @property
     def shell(self) -> str:
-        """A machine for logins that hardly anybody uses."""
+        """A machine for logins that hardly anyone uses."""
         return self.host(4)
 
     @property
     def quiet(self) -> tuple[str, ...]:
-        """Hosts that offer nothing and are rarely spoken to."""
+        """Hosts that offer no service and rarely get connections."""
         return tuple(self.host(last) for last in range(40, 240))
 
 
 def segments(users: Sequence[str]) -> tuple[Segment, ...]:
-    """One segment a user, in their order."""
+    """One segment for each user, in their order."""
     return tuple(Segment(user=user, number=10 + index) for index, user in enumerate(users))

@@ -1,36 +1,36 @@
 """The window of the last two seconds: columns 23 to 31.
 
-    now - 2 s                        now
-        │  ●  ●    ●  ●●●    ●   ●   ◉     ◉ the current connection, which counts itself
-        └─ at most 511 connections ──┘
+        now - 2 s                        now
+            │  ●  ●    ●  ●●●    ●   ●   ◉     ◉ the current connection, which counts itself
+            └─ at most 511 connections ──┘
 
-`count` and its rates look at those to the current host, `srv_count` and its rates at those to the current service.
-The rules and the evidence for them stand in docs/decisions/0002-kdd-windows.md.
+`count` and its rates count connections to the current host; `srv_count` and its rates those to the current service.
+The rules and the evidence for them are in docs/decisions/0002-kdd-windows.md.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from sensor.tally import Seen, Tally, rate, spread
+from sensor.tally import Observed, Tally, rate, spread
 
 WINDOW_S = 2.0
 """Seconds that a connection stays in the window."""
 WINDOW_CONNECTIONS = 511
-"""Most connections in the window, the current one included."""
+"""Largest number of connections in the window, the current one included."""
 
 
 class RecentConnections:
-    """The connections of the last two seconds, counted by host and by service as they come and go."""
+    """The connections of the last two seconds, counted by host and by service."""
 
     def __init__(self, window_s: float = WINDOW_S, connections: int = WINDOW_CONNECTIONS) -> None:
         self._window_s, self._connections = window_s, connections
-        self._window: deque[Seen] = deque()
+        self._window: deque[Observed] = deque()
         self._hosts: dict[str, Tally] = {}
         self._services: dict[str, Tally] = {}
 
-    def add(self, seen: Seen) -> tuple[int | float, ...]:
-        """Take the current connection in and return its columns 23 to 31, `count` to `srv_diff_host_rate`."""
+    def add(self, seen: Observed) -> tuple[int | float, ...]:
+        """Add the current connection and return its columns 23 to 31, `count` to `srv_diff_host_rate`."""
         while self._window and (
             seen.at_s - self._window[0].at_s > self._window_s or len(self._window) >= self._connections
         ):
@@ -52,7 +52,7 @@ class RecentConnections:
             spread(service),
         )
 
-    def _forget(self, seen: Seen) -> None:
+    def _forget(self, seen: Observed) -> None:
         host, service = self._hosts[seen.host], self._services[seen.service]
         host.remove(seen, seen.service)
         service.remove(seen, seen.host)

@@ -1,4 +1,4 @@
-"""KDD's name of a port. Ports without one are `private` (below 1024) or `other`."""
+"""KDD's name for a port. Ports without a name are `private` (below 1024) or `other`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ PRIVILEGED_PORTS = 1024
 
 
 def service_of(protocol_type: str, port: int) -> str:
-    """The service of a destination port, `http` of TCP port 80; ICMP has types in place of ports and none here."""
+    """The service of a destination port, such as `http` for TCP port 80. Not for ICMP, which has no ports."""
     names = TCP_SERVICES if protocol_type == "tcp" else UDP_SERVICES
     return names.get(port, "private" if port < PRIVILEGED_PORTS else "other")

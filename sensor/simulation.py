@@ -1,13 +1,13 @@
-"""A day in small, played on one clock.
+"""Simulate a short day of traffic on one clock.
 
-    alpha's work ──┐
-    bravo's work ──┤                                      ┌─ warm-up: seen by the sensor, not written
-    ...            ├──▶ merged by start ──▶ features.py ──┤
-    neptune ───────┤                                      └─ Records, in order of time
-    smurf ... ─────┘
+        alpha's work ──┐
+        bravo's work ──┤                                      ┌─ warm-up: seen by the sensor, not written
+        ...            ├──▶ merged by start ──▶ features.py ──┤
+        neptune ───────┤                                      └─ Records, in order of time
+        smurf ... ─────┘
 
-A round gives every attack its share of the connections at its fixed time; the rest is people's work. Each stream draws
-from a seed of its own, so the same arguments always give the same records.
+In a round every attack gets its share of the connections at a fixed time; the rest is people's work. Each stream draws
+from its own seed, so the same arguments always give the same records.
 """
 
 from __future__ import annotations
@@ -33,21 +33,20 @@ from sensor.scenarios.normal import working_day
 DEFAULT_USERS = ("alpha", "bravo", "charlie", "delta")
 DEFAULT_EVENTS = 2_000
 MIN_EVENTS = 200
-"""Below that the smallest attacks would outweigh people's work."""
+"""With fewer events, the smallest attacks would outweigh people's work."""
 MIN_ATTACK = 2
-"""Fewest connections of an attack in a round."""
+"""Smallest number of connections of an attack in a round."""
 WARM_UP = 4_000
-"""Connections before the first record: a sensor has mostly been running for a while, and the host window is then full.
-"""
+"""Connections before the first record. A real sensor has usually run for a while, so its host window is full."""
 SECONDS_A_CONNECTION = 2.5
-"""People's work over all users; it sets how long a round lasts."""
+"""Mean time between connections of people's work, over all users. Decides how long a round lasts."""
 CONNECTIONS_A_VISIT = 4.3
-"""Mean of the activities in `sensor.scenarios.normal`, which turns the pace of connections into that of visits."""
+"""Mean number of connections in a visit (`sensor.scenarios.normal`): turns a connection rate into a visit rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A connection with what only the simulator knows of it."""
+    """A connection with what only the simulator knows about it."""
 
     connection: Connection
     user: str
@@ -57,7 +56,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One raw line, with the truth beside it."""
+    """One raw line, with its true label."""
 
     user: str
     started_at: datetime
@@ -66,10 +65,10 @@ class Record:
     """41 values in the order of `contract.kdd99.columns.COLUMNS`."""
     scenario: str
     label: str
-    """KDD's name of the scenario; `normal` for people's work."""
+    """KDD's name for the scenario; `normal` for people's work."""
 
     def csv_line(self, *, label: bool = False) -> str:
-        """The line as KDD files have it, without its end; with `label` the 42nd column, which ends in a full stop."""
+        """The line as in KDD's files, without a line break; `label` adds the 42nd column, which ends in a full stop."""
         return csv_line(self.columns) + (f",{self.label}." if label else "")
 
 
@@ -87,14 +86,13 @@ def simulate(
     Args:
         seed: the same seed gives the same records.
         start: time of the first record, with a time zone.
-        users: whose traffic it is; each has a segment of the network and a file.
-        events: records in a round, every scenario among them.
-        loop: play round after round instead of one; the windows go on.
+        users: the users; each has a segment of the network and a file.
+        events: records in a round, with every scenario among them.
+        loop: play round after round; the windows continue. Otherwise play one round.
         warm_up: connections of people's work that the sensor sees before the first record.
-
     Raises:
         InputError: too few events, no users or too many, a user that cannot name a file, or a start without a time
-        zone.
+            zone.
     """
     _check(start, users, events, warm_up)
     return _play(seed, start, segments(users), events, loop, warm_up)
@@ -153,7 +151,7 @@ def _attack(
     round_s: float,
     loop: bool,
 ) -> Iterator[Event]:
-    """One attack in every round, on another user's segment each time."""
+    """One attack in every round, each time on another user's segment."""
     now_s = began_s
     for number in itertools.count() if loop else range(1):
         here = network[(index + number) % len(network)]

@@ -1,4 +1,4 @@
-"""Counts over a set of connections that grows and shrinks: the unit both windows are made of."""
+"""Counts over a set of connections that grows and shrinks: both windows consist of these."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observed:
     """What a window keeps of a connection."""
 
     at_s: float
@@ -20,30 +20,30 @@ class Seen:
 
 @dataclass(slots=True)
 class Tally:
-    """How many connections, how many of them failed, and over how many different keys they spread."""
+    """Number of connections, of failed ones, and of different keys."""
 
     total: int = 0
     syn_errors: int = 0
     reject_errors: int = 0
     keys: Counter[str] = field(default_factory=Counter)
-    """Connections by the other key: by service in the tally of a host, by host in that of a service."""
+    """Connections by the other key: by service in a host's tally, by host in a service's tally."""
 
-    def add(self, seen: Seen, key: str) -> None:
-        """Count one connection in."""
+    def add(self, seen: Observed, key: str) -> None:
+        """Add one connection."""
         self.total += 1
         self.syn_errors += seen.syn_error
         self.reject_errors += seen.reject_error
         self.keys[key] += 1
 
-    def remove(self, seen: Seen, key: str) -> None:
-        """Count one connection out again."""
+    def remove(self, seen: Observed, key: str) -> None:
+        """Remove one connection."""
         self.total -= 1
         self.syn_errors -= seen.syn_error
         self.reject_errors -= seen.reject_error
         discount(self.keys, key)
 
     def merge(self, other: Tally) -> None:
-        """Count in all that another tally holds."""
+        """Add everything of another tally."""
         self.total += other.total
         self.syn_errors += other.syn_errors
         self.reject_errors += other.reject_errors
@@ -51,7 +51,7 @@ class Tally:
 
 
 def discount(counter: Counter[str], key: str) -> None:
-    """Take one from a count and drop the key at zero, so that `len` is the number of different keys."""
+    """Take one from a count and delete the key at zero, so that `len` is the number of different keys."""
     counter[key] -= 1
     if not counter[key]:
         del counter[key]
@@ -63,6 +63,6 @@ def rate(part: int, whole: int) -> float:
 
 
 def spread(tally: Tally) -> float:
-    """KDD's `diff` rates: different keys a connection, the current one's own included; 0 where there is only that."""
+    """KDD's `diff` rates: number of different keys for each connection; 0 if there is only the current one's key."""
     different = len(tally.keys)
     return rate(different, tally.total) if different > 1 else 0.0

@@ -1,8 +1,8 @@
-"""Records -> one growing CSV file a user, at a given pace.
+"""Append records to one CSV file for each user, at a given rate.
 
-    Record ──▶ its user's file: header once, then whole lines only, each in the system's hands before the next is made
+    Record ──▶ its user's file: header once, then only whole lines, each written before the next record is taken
 
-A file that exists goes on growing, as a log does; a line that an earlier run left without its end is ended first.
+An existing file is continued, like a log. If an earlier run left its last line without an end, the line is ended first.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Written:
     """Records by (scenario, label)."""
     users: Counter[str] = field(default_factory=Counter)
     files: dict[str, Path] = field(default_factory=dict)
-    """File of each user."""
+    """The file of each user."""
 
 
 def header(*, label: bool) -> str:
-    """The first line of a file, without its end."""
+    """The first line of a file, without a line break."""
     return ",".join((*COLUMNS, LABEL_COLUMN) if label else COLUMNS)
 
 
 def path_of(folder: Path, user: str) -> Path:
-    """File of one user."""
+    """The file of one user."""
     return folder / f"{user}.csv"
 
 
@@ -54,16 +54,15 @@ def write(
     label: bool = False,
     progress: Callable[[Written], None] | None = None,
 ) -> Written:
-    """Append records to `folder/USER.csv`, made where it is missing.
+    """Append records to `folder/USER.csv`. Creates missing files.
 
     Args:
-        records: may be endless if `stop` ends it.
-        folder: made where it is missing.
-        rate: records a second; None writes as fast as it can.
-        stop: ends the writing after the line in hand.
+        records: can be endless if `stop` ends it.
+        folder: created if it is missing.
+        rate: records per second; None writes as fast as possible.
+        stop: ends the writing after the current line.
         label: append KDD's 42nd column.
         progress: called after every record.
-
     Raises:
         InputError: the folder or a file cannot be written, or an existing file has another header.
     """
@@ -122,11 +121,11 @@ def _continue(file: FileIO, path: Path, expected: str) -> None:
 
 
 def _append(file: FileIO, line: str) -> None:
-    """Write a whole line or nothing: what a full disk cut off is taken back."""
+    """Write a whole line or nothing: if the disk is full, remove the part that was written."""
     data = f"{line}\n".encode()
     done = 0
     try:
-        while done < len(data):  # a raw file may take less than all at once
+        while done < len(data):  # a raw file may write fewer bytes than given
             done += file.write(data[done:])
     except OSError as error:
         file.truncate(file.seek(0, 2) - done)

@@ -1,1 +1,1 @@
-"""KDD Cup 99 rows -> Keras model and its evaluation."""
+"""Train a Keras model on KDD Cup 99 records and evaluate it."""

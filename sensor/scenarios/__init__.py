@@ -1,4 +1,4 @@
-"""The attacks of the plan: what each is called in KDD, how much of the traffic it is and when it begins."""
+"""The planned attacks: KDD's name for each, its share of the traffic and when it begins."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from sensor.network import Segment
 from sensor.scenarios import dos, intrusion, probe
 
 Play = Callable[[Draw, Segment, float], Iterator[Connection]]
-"""Yields the connections of an attack on a segment from a second on, in order of their start, without end."""
+"""Yields the connections of an attack on a segment from a given second, in order of their start, without end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack of the plan."""
+    """One planned attack."""
 
     name: str
     label: str
-    """KDD's name of it."""
+    """KDD's name for it."""
     play: Play
     share: float
-    """Of all connections of a round."""
+    """Share of all connections of a round."""
     begins: float
-    """When in the round, from 0 to 1."""
+    """When in the round it begins, from 0 to 1."""
 
 
 ATTACKS: tuple[Attack, ...] = (
@@ -49,4 +49,4 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("pod", "pod", dos.pod, 0.012, 0.82),
     Attack("rootkit", "rootkit", intrusion.rootkit, 0.002, 0.85),
 )
-"""The floods are the largest and still leave two fifths of the traffic to people's work."""
+"""The floods are the largest, but still leave two fifths of the traffic to people's work."""

@@ -1,4 +1,4 @@
-"""Connections from few words: what a scenario does not say follows from the protocol."""
+"""Build connections with few arguments; the protocol gives the defaults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sensor.draw import Draw
 from sensor.services import service_of
 
 ECHO_REQUEST, ECHO_REPLY = 8, 0
-"""ICMP types; as in Zeek they stand where other protocols have the source port."""
+"""ICMP types. As in Zeek, they take the place of the source port."""
 
 
 def tcp(
@@ -23,9 +23,7 @@ def tcp(
     service: str | None = None,
     **facts: Any,
 ) -> Connection:
-    """A TCP connection; `facts` are fields of `Connection`. Unsaid, the source port is a client's, the service the
-    port's.
-    """
+    """A TCP connection; `facts` are fields of `Connection`. Defaults: a client's source port, the port's service."""
     return Connection(
         started_s=at_s,
         source=source,
@@ -41,7 +39,7 @@ def tcp(
 def udp(
     draw: Draw, at_s: float, source: str, destination: str, port: int, *, source_port: int | None = None, **facts: Any
 ) -> Connection:
-    """A UDP exchange, as `tcp`."""
+    """A UDP exchange, with the arguments of `tcp`."""
     return Connection(
         started_s=at_s,
         source=source,
@@ -55,7 +53,7 @@ def udp(
 
 
 def icmp(at_s: float, source: str, destination: str, service: str, **facts: Any) -> Connection:
-    """An ICMP message: `eco_i` asks for an echo, `ecr_i` answers."""
+    """An ICMP message: `eco_i` is an echo request, `ecr_i` a reply."""
     return Connection(
         started_s=at_s,
         source=source,

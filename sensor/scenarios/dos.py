@@ -1,7 +1,7 @@
-"""Denial of service: floods of half-open connections, echo replies and broken fragments, and two single blows.
+"""Denial of service: floods of half-open connections, echo replies and broken fragments, and two single packets.
 
-Each scenario goes on for ever; the simulation takes as many connections as its plan gives. Values are those of the
-class's rows in KDD Cup 99; the table stands in docs/simulated-traffic.md.
+Each scenario never ends; the simulation takes as many connections as it plans. The values are those of the class's
+rows in KDD Cup 99; the table is in docs/simulated-traffic.md.
 """
 
 from __future__ import annotations
@@ -15,22 +15,20 @@ from sensor.network import Segment
 from sensor.scenarios.build import icmp, tcp, udp
 
 SYNS_A_PORT = 20
-"""neptune knocks that often at a port before it takes the next: in the data `srv_count` climbs from 1 to 20, again and
-again.
-"""
+"""Packets that neptune sends to a port before the next one: in the data `srv_count` climbs from 1 to 20 repeatedly."""
 
 
 def neptune(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A SYN flood from forged addresses over the low ports of a host; nobody completes a handshake.
+    """A SYN flood from forged addresses over the low ports of a host; no handshake is completed.
 
-    Not the mail server: in a day so small, mail would hardly push the flood out of that host's history again, while in
-    KDD only one in two hundred finished `smtp` rows has a `dst_host_serror_rate` of a half or more.
+    Its target is not the mail server. In such a short day, mail would not push the flood out of that host's history. In
+    KDD only one in two hundred finished `smtp` rows has a `dst_host_serror_rate` of 0.5 or more.
     """
     yield from _syn_flood(draw, here.quiet[5], at_s, flag="S0")
 
 
 def neptune_refused(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """The same flood against a host whose ports are closed: it answers each SYN with a reset."""
+    """The same flood against a host whose ports are closed: it sends a reset for each SYN."""
     yield from _syn_flood(draw, here.quiet[0], at_s, flag="REJ")
 
 
@@ -52,7 +50,7 @@ def smurf(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def teardrop(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """UDP fragments that overlap: one source port, one target port."""
+    """UDP fragments that overlap, from one source port to one target port."""
     attacker, source_port, port = draw.pick(network.ATTACKERS), draw.client_port(), draw.between(200, 1000)
     while True:
         yield udp(
@@ -69,7 +67,7 @@ def teardrop(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def pod(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Pings longer than a packet may be, in fragments, to a few hosts."""
+    """Pings above the largest packet size, in fragments, to a few hosts."""
     attacker = draw.pick(network.ATTACKERS)
     while True:
         target = draw.pick(here.quiet[20:24])
@@ -79,7 +77,7 @@ def pod(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def back(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Requests made of thousands of slashes keep the web server busy."""
+    """Requests of thousands of slashes, which keep the web server busy."""
     attacker = draw.pick(network.ATTACKERS)
     while True:
         reset = draw.chance(0.04)
@@ -100,7 +98,7 @@ def back(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def land(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A SYN in which the victim seems to call itself."""
+    """A SYN in which the victim's own address is the source."""
     while True:
         target = draw.pick(here.quiet[30:40])
         yield tcp(draw, at_s, target, target, 79, source_port=79, flag="S0")

@@ -1,7 +1,7 @@
-"""Intrusions: from outside to an account (r2l) and from an account to root (u2r).
+"""Intrusions: from outside to an account (r2l), and from an account to root (u2r).
 
-Few connections each, told by what they carry. Endless, as the scenarios of `dos.py`; values from KDD's rows of the
-class.
+They have few connections; their contents give them away. They never end, as the scenarios of `dos.py`. The values are
+those of the class's rows in KDD Cup 99.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sensor.scenarios.build import tcp, udp
 
 
 def guess_passwd(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """One telnet login after the other, each with another wrong password."""
+    """One telnet login after another, each with a different wrong password."""
     attacker = draw.pick(network.ATTACKERS)
     while True:
         flag = draw.pick(("RSTO", "RSTR", "S3"), (0.88, 0.08, 0.04))
@@ -37,7 +37,7 @@ def guess_passwd(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]
 
 
 def warezclient(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Strangers fetch what was hidden on the FTP server: long guest sessions of listings, then the files."""
+    """Strangers download pirated files from the FTP server: long guest sessions with listings, then the files."""
     while True:
         client = draw.pick(network.VISITORS)
         yield tcp(
@@ -73,11 +73,11 @@ def warezclient(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def _transfer_s(size_bytes: int) -> int:
-    return size_bytes // 1015  # KDD's 5,133,876 bytes took some 5,056 s over a modem line
+    return size_bytes // 1015  # KDD's 5,133,876 bytes took about 5,056 s over a modem line
 
 
 def warezmaster(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Somebody fills the FTP server with contraband through the guest account."""
+    """An intruder uploads pirated files to the FTP server through the guest account."""
     intruder = draw.pick(network.ATTACKERS)
     while True:
         yield tcp(
@@ -111,7 +111,7 @@ def warezmaster(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def ftp_write(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A guest writes a `.rhosts` over FTP and then logs in without a password."""
+    """A guest writes a `.rhosts` file over FTP, and then logs in without a password."""
     intruder = draw.pick(network.ATTACKERS)
     while True:
         yield tcp(
@@ -160,7 +160,7 @@ def ftp_write(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def phf(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A CGI script with a hole prints the password file."""
+    """A CGI script with a vulnerability prints the password file."""
     attacker = draw.pick(network.ATTACKERS)
     while True:
         yield tcp(
@@ -181,7 +181,7 @@ def phf(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def buffer_overflow(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A user brings a program along over FTP and overflows a set-uid command with it: a root shell over telnet."""
+    """A user uploads a program over FTP, overflows a set-uid command with it, and gets a root shell over telnet."""
     intruder = draw.pick(network.VISITORS)
     while True:
         if draw.chance(0.3):
@@ -217,7 +217,7 @@ def buffer_overflow(draw: Draw, here: Segment, at_s: float) -> Iterator[Connecti
 
 
 def loadmodule(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A set-uid loader trusts the user's own environment and starts a shell as root."""
+    """A set-uid loader trusts the user's environment and starts a shell as root."""
     intruder = draw.pick(network.VISITORS)
     while True:
         yield tcp(
@@ -242,9 +242,9 @@ def loadmodule(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def rootkit(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """From the user's desk somebody who is root on the name server comes back by telnet and installs what hides him."""
+    """An intruder with root on the name server returns by telnet from the user's desk and installs hiding programs."""
     while True:
-        if draw.chance(0.3):  # the backdoor is tried
+        if draw.chance(0.3):  # tries the backdoor
             yield udp(draw, at_s, here.desk, network.RESOLVER, draw.between(2000, 30_000), src_bytes=draw.pick((4, 32)))
             at_s += draw.seconds(5, 20)
         length_s = draw.between(60, 708)

@@ -1,7 +1,7 @@
-"""What people do all day: browse, mail, look names up, fetch files, log in, set clocks, watch a router.
+"""What people do all day: browse, mail, look up names, fetch files, log in, set clocks, watch a router.
 
 Each activity yields the connections of one visit in order of their start. Sizes and durations are those of the `normal`
-rows of KDD Cup 99 (10 % training set); the table with the quantiles stands in docs/simulated-traffic.md.
+rows of KDD Cup 99 (10 % training set); the table with the quantiles is in docs/simulated-traffic.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sensor.scenarios.build import icmp, tcp, udp
 
 
 def browse(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Some pages, each with its pictures, from one site or a few; names are looked up first."""
+    """Some pages with their pictures, from one or a few sites. Looks the names up first."""
     for _ in range(draw.between(1, 3)):
         yield from look_up(draw, here, at_s)
         at_s += draw.seconds(0.02, 0.2)
@@ -31,7 +31,7 @@ def browse(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def visit(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Somebody outside looks at the user's own web site."""
+    """Someone outside visits the user's own web site."""
     visitor = draw.pick(network.VISITORS)
     for _ in range(draw.skewed(7, 22, 1, 30)):
         yield _page(draw, visitor, here.web, at_s)
@@ -65,7 +65,7 @@ def _refused_page(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection
 
 
 def look_up(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """The user's machine asks the resolver, which asks a name server outside if it must."""
+    """The user's machine asks the resolver, which asks a name server outside if necessary."""
     question = draw.between(37, 46)
     answer = draw.pick((0, question, draw.between(104, 146)), (0.15, 0.45, 0.4))
     yield udp(draw, at_s, here.desk, network.RESOLVER, 53, src_bytes=question, dst_bytes=answer)
@@ -77,14 +77,14 @@ def look_up(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def look_up_many(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A program that works through addresses asks for their names in one go."""
+    """A program with a list of addresses looks up all their names at once."""
     for _ in range(draw.skewed(4, 20, 1, 60)):
         yield from look_up(draw, here, at_s)
         at_s += draw.pause(0.08)
 
 
 def send_mail(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Mail goes out through the segment's server, or comes in from outside; some servers ask who is calling."""
+    """Mail goes out through the segment's server, or comes in from outside. Some servers ask who is calling."""
     source, target = draw.pick(
         ((here.desk, here.server), (here.server, draw.pick(network.PEERS)), (draw.pick(network.PEERS), here.server)),
         (0.4, 0.2, 0.4),
@@ -130,9 +130,9 @@ def fetch_mail(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def fetch_files(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A guest session, out to another organisation or in from one; the server calls back for every file.
+    """A guest session, out to another organisation or in from one. The server opens a connection for every file.
 
-    In the data `hot` counts the guest's commands, and the bytes each way grow with it in a straight line.
+    In the data `hot` counts the guest's commands, and the bytes in each direction grow linearly with it.
     """
     client, server = draw.pick(
         ((here.desk, draw.pick(network.PEERS)), (draw.pick(network.PEERS), here.server)), (0.4, 0.6)
@@ -179,7 +179,7 @@ def _file(draw: Draw, server: str, client: str, at_s: float) -> Connection:
 
 
 def log_in(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A terminal session on the segment's server, at times an encrypted one, at times after a mistyped password."""
+    """A terminal session on the segment's server; sometimes encrypted, sometimes after a mistyped password."""
     if draw.chance(0.2):
         yield tcp(
             draw,
@@ -210,7 +210,7 @@ def log_in(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def ask_finger(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Is somebody at the desk?"""
+    """Ask whether someone is at the desk."""
     yield tcp(
         draw,
         at_s,
@@ -223,19 +223,19 @@ def ask_finger(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def set_clock(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """The user's machine asks for the time, port 123 to port 123."""
+    """The user's machine asks for the time, from port 123 to port 123."""
     yield udp(draw, at_s, here.desk, network.CLOCK, 123, source_port=123, src_bytes=48, dst_bytes=48)
 
 
 def watch_router(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """SNMP questions to the router, one every second or so."""
+    """SNMP requests to the router, about one every second."""
     for _ in range(draw.between(2, 6)):
         yield udp(draw, at_s, here.desk, network.ROUTER, 161, src_bytes=105, dst_bytes=draw.between(145, 147))
         at_s += draw.seconds(0.9, 3)
 
 
 def ping(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """An echo request to the router and its answer."""
+    """An echo request to the router and its reply."""
     for _ in range(draw.between(1, 3)):
         yield icmp(at_s, here.desk, network.ROUTER, "eco_i", src_bytes=30)
         yield icmp(at_s + 0.002, network.ROUTER, here.desk, "ecr_i", src_bytes=30)
@@ -255,11 +255,11 @@ ACTIVITIES: dict[str, tuple[Callable[[Draw, Segment, float], Iterator[Connection
     "watch_router": (watch_router, 0.08),
     "ping": (ping, 0.02),
 }
-"""Each activity with its share of the visits; one visit is one to some dozens of connections."""
+"""Each activity with its share of the visits. A visit has from one to a few dozen connections."""
 
 
 def working_day(draw: Draw, here: Segment, at_s: float, mean_pause_s: float) -> Iterator[tuple[str, Connection]]:
-    """What one user does, without end: name of the activity and connection, in order of time."""
+    """What one user does, without end: the activity's name and a connection, in order of time."""
     names = tuple(ACTIVITIES)
     weights = tuple(share for _, share in ACTIVITIES.values())
     while True:

@@ -1,6 +1,4 @@
-"""Probes: who is there, which ports answer. Endless, as the scenarios of `dos.py`; values from KDD's rows of the
-class.
-"""
+"""Probes: which hosts and ports respond. They never end, as those of `dos.py`; values from the class's KDD rows."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from sensor.scenarios.build import icmp, tcp, udp
 
 
 def ipsweep(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """One echo request to each host of the segment in turn, in a hurry or at leisure."""
+    """One echo request to each host of the segment in turn, either fast or slow."""
     attacker, size_bytes = draw.pick(network.ATTACKERS), draw.pick((8, 18), (0.7, 0.3))
     hasty = draw.chance(0.7)
     while True:
@@ -24,7 +22,7 @@ def ipsweep(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def portsweep(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """One port after the other on one host, slowly and always from the same port."""
+    """One port after another on one host, slowly and always from the same port."""
     attacker, source_port, target = draw.pick(network.ATTACKERS), draw.client_port(), here.quiet[2]
     while True:
         flag = draw.pick(("RSTR", "REJ", "S0"), (0.78, 0.2, 0.02))
@@ -44,7 +42,7 @@ def portsweep(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def satan(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """A scanner for known holes runs over all ports of a host at full speed, then tries UDP."""
+    """A vulnerability scanner tries all ports of a host at full speed, with some UDP probes."""
     attacker, target = draw.pick(network.ATTACKERS), here.quiet[3]
     while True:
         for port in range(1, 10_000, draw.between(7, 19)):
@@ -56,7 +54,7 @@ def satan(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def nmap(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Some hosts are pinged four times over; then FIN probes from one port to all ports of one of them, then UDP."""
+    """Pings to some hosts, four times each; then FIN probes from one port to the ports of one of them; then UDP."""
     attacker, source_port, target = draw.pick(network.ATTACKERS), draw.client_port(), here.quiet[4]
     while True:
         for host in here.quiet[60:68] * 4:

@@ -1,4 +1,4 @@
-"""KDD Cup 99 as arrays: reading, splitting, encoding.
+"""KDD Cup 99 as arrays: read, split and encode it.
 
 Files in, NumPy arrays out. May import `contract`.
 """

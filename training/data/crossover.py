@@ -1,10 +1,10 @@
-"""Vectors that could be traffic and are none: normal ones with some values of another vector.
+"""Build mixed vectors: normal vectors in which some values come from another vector.
 
     normal   a b c d e f g h
-    another  A B C D E F G H   ─▶   a B c d e F g h     5 to 50 % of the columns, anew for each vector
+    another  A B C D E F G H   ─▶   a B c d e F g h     5 to 50 % of the columns, drawn for each vector
 
-Each value occurs in training, the combination does not. A network that tells such vectors from real ones has learnt
-which values go together, which is what an attack that nobody has seen breaks first.
+Each value occurs in training, but the combination does not. A network that tells mixed vectors from real ones has
+learnt which values belong together. An unseen attack breaks exactly that.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHARES = (0.05, 0.5)
-"""Least and most of the columns that are exchanged, on average."""
+"""Smallest and largest average share of the columns that are exchanged."""
 
 BLUR = 0.3
-"""Most of the columns that an attack takes from a normal vector and is still the same attack."""
+"""Largest share of its columns that an attack can take from a normal vector and still be the same attack."""
 
 
 def crossover(
     numeric: NDArray[np.float32], codes: NDArray[np.int32], normal: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """One such vector for each normal one; those that came out unchanged are left out.
+    """One mixed vector for each normal one; leaves out those that did not change.
 
     Args:
-        numeric: shape (n_vectors, n_numeric), all training vectors, attacks too.
+        numeric: shape (n_vectors, n_numeric), all training vectors, attacks included.
         codes: shape (n_vectors, n_categorical).
         normal: shape (n_vectors,), which of them are normal.
-        rng: decides partners and columns.
+        rng: draws the partners and the columns.
     """
     base = np.flatnonzero(normal)
     other = rng.integers(0, len(numeric), len(base))
@@ -44,14 +44,14 @@ def blurred(
     normal: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Each attack with up to `BLUR` of its columns taken from a normal vector: the same attack, harder to tell.
+    """Each attack with up to `BLUR` of its columns taken from a normal vector: the same attack, harder to recognise.
 
     Args:
         numeric: shape (n_vectors, n_numeric).
         codes: shape (n_vectors, n_categorical).
         attack: shape (n_attacks,), which vectors to blur.
-        normal: shape (n_normal,), which vectors to take from; with none the attacks stay as they are.
-        rng: decides partners and columns.
+        normal: shape (n_normal,), which vectors to take from. If empty, the attacks stay as they are.
+        rng: draws the partners and the columns.
     """
     if not len(normal):
         return numeric[attack], codes[attack]

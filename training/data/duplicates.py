@@ -1,4 +1,4 @@
-"""Which records have the very values of another: no model of these columns can tell the two apart."""
+"""Find records with the same values as another record: no model of these columns can tell the two apart."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Constants that the graph needs to read raw values: scaling, and the words of each vocabulary. All from training
-rows.
-"""
+"""The constants with which the graph encodes raw values: scaling and vocabularies, measured on training rows."""
 
 from __future__ import annotations
 
@@ -32,30 +30,30 @@ LOGARITHMIC = (
     "dst_host_count",
     "dst_host_srv_count",
 )
-"""Counts and bytes, which span decades: the graph takes log(1 + x) of them."""
+"""Counts and bytes, which span several orders of magnitude: the graph takes log(1 + x) of them."""
 
 UNSEEN = 0
-"""Code of a word that is not in the vocabulary; the others count from 1."""
+"""Code of a word outside the vocabulary; the words of the vocabulary start at 1."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How raw values become what the layers see."""
+    """The constants that turn raw values into the layers' input."""
 
     numeric: tuple[str, ...]
     """The numeric columns, in the order of the `numeric` input."""
     categorical: tuple[str, ...]
     """The categorical columns, in the order of the `categorical` input."""
     mean: tuple[float, ...]
-    """Of each numeric column after the logarithm."""
+    """Mean of each numeric column after the logarithm."""
     variance: tuple[float, ...]
-    """Of each numeric column after the logarithm; 1 where a column never changes."""
+    """Variance of each numeric column after the logarithm; 1 if the column is constant."""
     vocabularies: tuple[tuple[str, ...], ...]
-    """One for each categorical column, in alphabetical order."""
+    """One vocabulary for each categorical column, in alphabetical order."""
 
 
 def measure(records: Records) -> Encoding:
-    """Constants of these records, each counted once."""
+    """Measure the constants on these records. Each distinct record counts once."""
     scaled = logarithm(records.numeric.astype(np.float64), records.numeric_columns)
     variance = scaled.var(axis=0)
     return Encoding(
@@ -68,7 +66,7 @@ def measure(records: Records) -> Encoding:
 
 
 def logarithm(numeric: NDArray[np.float64], columns: Sequence[str]) -> NDArray[np.float64]:
-    """log(1 + x) of the columns that span decades, the others as they are; shape (n_rows, n_columns) in and out."""
+    """log(1 + x) of the `LOGARITHMIC` columns, the others unchanged; shape (n_rows, n_columns) in and out."""
     chosen = np.isin(columns, LOGARITHMIC)
     return np.where(chosen, np.log1p(np.where(chosen, np.maximum(numeric, 0), 0)), numeric)
 

@@ -1,4 +1,4 @@
-"""Which columns a shipped model reads: all of KDD's, or those that a real sensor can fill."""
+"""The columns that each shipped model reads: all of KDD's, or those that a real sensor can fill."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """A choice of `oversight train --features`."""
+    """One choice of `oversight train --features`."""
 
     option: str
     model: str
     """Name of the model that reads these columns, and of its folder."""
     columns: tuple[str, ...]
     false_positive_rate: float
-    """Share of normal validation vectors above the threshold of the novelty: the length of the watch list."""
+    """Share of normal validation vectors above the novelty threshold: decides how many events become `unknown`."""
 
 
 SETS: dict[str, FeatureSet] = {
@@ -28,18 +28,18 @@ SETS: dict[str, FeatureSet] = {
 
 
 def of_model(name: str) -> FeatureSet:
-    """The choice that makes a model of this name."""
+    """The feature set for the model with this name."""
     return next(found for found in SETS.values() if found.model == name)
 
 
 def option_of(columns: Iterable[str]) -> str | None:
-    """The choice that these columns are, in any order; None where they are none."""
+    """The option whose columns these are, in any order; None if there is none."""
     wanted = set(columns)
     return next((found.option for found in SETS.values() if set(found.columns) == wanted), None)
 
 
 def in_words(contract: ModelContract) -> list[str]:
-    """What the choice of columns means to who uses the model; items of the model card's list of limits."""
+    """What the choice of columns means for a user of the model, as items of the model card's list of limits."""
     option = option_of(feature.name for feature in contract.features)
     if option == "flow":
         return [
@@ -60,6 +60,6 @@ def in_words(contract: ModelContract) -> list[str]:
 
 
 def command_options(contract: ModelContract) -> str:
-    """What `oversight train` needs besides data and seed to make this model, with a blank before it."""
+    """The option that `oversight train` needs to make this model, with a space in front; empty for the default."""
     option = option_of(feature.name for feature in contract.features)
     return "" if option in (None, "all") else f" --features {option}"

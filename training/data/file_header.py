@@ -1,7 +1,7 @@
-"""What stands before the rows of a labelled file, and which columns it names.
+"""Recognise the header of a labelled file and the columns that it names.
 
-duration,protocol_type,...,label           a header of CSV, in any order
-@relation / @attribute NAME TYPE / @data   the head of an ARFF file, as NSL-KDD has it
+duration,protocol_type,...,label           a CSV header, in any order
+@relation / @attribute NAME TYPE / @data   an ARFF header, as in NSL-KDD
 (nothing)                                  KDD's order
 """
 
@@ -14,8 +14,8 @@ DIFFICULTY = DIFFICULTY_NAMES[0]
 _QUOTES = " \t'\""
 
 
-class Head:
-    """The head of one file, line by line; `names` are its columns, empty where it names none."""
+class Header:
+    """The header of one file, read line by line. `names` are its columns; empty if it names none."""
 
     def __init__(self) -> None:
         self.names: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Head:
         self._done = False
 
     def takes(self, line: bytes) -> bool:
-        """Whether a line, of which the ones before are known, is no row."""
+        """Whether a line belongs to the header. Call it with the lines in order."""
         if self._done:
             return self._arff and line.startswith(b"%")
         word = line[:12].lower()
@@ -42,14 +42,14 @@ class Head:
 
 
 def _attribute(line: str) -> str:
-    """Name in `@attribute NAME TYPE`, where NAME may be quoted."""
+    """The NAME in `@attribute NAME TYPE`; it may be quoted."""
     rest = line[len("@attribute") :].strip()
     quote = rest[:1]
     return rest[1:].partition(quote)[0] if quote in ("'", '"') else (rest.split() or [""])[0]
 
 
 def column_of(name: str) -> str:
-    """What a file's column is called here: lower case, `label`, `difficulty`."""
+    """Our name for a file's column: lower case, with the usual synonyms mapped to `label` and `difficulty`."""
     plain = name.strip(_QUOTES).lower()
     if plain in LABEL_NAMES:
         return LABEL

@@ -1,12 +1,11 @@
-"""What is left out of the training data, to choose by it instead of by a test file.
+"""Choose which records to leave out of training, so that choices are made by them and not by a test file.
 
-labels     5 groups of attack labels, and a fifth of the file's normal vectors each      an attack that nobody knows;
-                                                                                         normal traffic of another
-                                                                                         time
-services   4 groups of services of a label                                               a known attack elsewhere
+    labels     5 groups of attack labels, each with a fifth of the file's   an attack that nobody knows;
+               normal vectors                                               normal traffic of another time
+    services   4 groups of services of a label                              a known attack on another service
 
-Every attack label is left out once, and so is every normal vector: with group g goes the g-th fifth of the normal
-vectors in the order of the file, which is roughly that of time, as normal traffic of a later day is what drifts.
+Every attack label and every normal vector is left out once. Group g leaves out the g-th fifth of the normal vectors
+in the order of the file. That order is roughly the order of time, and normal traffic of a later day drifts.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ Mask = NDArray[np.bool_]
 
 
 def labels_left_out(records: Records) -> list[Mask]:
-    """Every attack label in one of the groups; a family's labels are dealt over them."""
+    """One mask for each group of attack labels. The labels of a family are spread over the groups."""
     attacks = sorted((label.family, label.name) for label in LABELS if label.name != NORMAL)
     order = [name for _, name in attacks]
     return [np.isin(records.labels, order[group::LABEL_GROUPS]) for group in range(LABEL_GROUPS)]
 
 
 def times_left_out(records: Records) -> list[Mask]:
-    """The normal records in as many runs of the file's order as there are groups of labels."""
+    """One mask for each group of labels: that fifth of the normal records, in the order of the file."""
     normal = records.labels == NORMAL
     run = (np.cumsum(normal) - 1) * LABEL_GROUPS // max(int(normal.sum()), 1)
     return [normal & (run == group) for group in range(LABEL_GROUPS)]
 
 
 def services_left_out(records: Records) -> list[Mask]:
-    """Services of an attack label, the commonest first, dealt over the groups; never all services of a label in one."""
+    """Masks by service: each attack label's services, commonest first, spread over the groups; never all in one."""
     service = records.categorical[:, records.categorical_columns.index("service")]
     masks = [np.zeros(len(records), np.bool_) for _ in range(SERVICE_GROUPS)]
     for label in (label.name for label in LABELS if label.name != NORMAL):
@@ -49,7 +48,7 @@ def services_left_out(records: Records) -> list[Mask]:
 
 
 def groups(records: Records) -> dict[str, Mask]:
-    """What each training of a selection goes without, by name."""
+    """What each training of a selection leaves out, by the group's name."""
     without = zip(labels_left_out(records), times_left_out(records), strict=True)
     found = {f"labels-{group}": labels | times for group, (labels, times) in enumerate(without)}
     return found | {f"services-{group}": mask for group, mask in enumerate(services_left_out(records))}

@@ -1,10 +1,10 @@
-"""How the normal rows spread over a float column, as the contract keeps it: bins and their shares.
+"""The profile of a float column: how the normal rows spread over bins. The contract stores it.
 
     commonest value ──▶ a bin of its own ┐
     all other rows ───▶ up to 8 parts ───┴▶ inner edges, ascending ──▶ share of the rows in each bin
 
-Most columns of KDD are nearly always 0. Quantiles of all rows would all be 0 there, so the commonest value gets its own
-bin and the rest is parted by its own quantiles, each part of at least `MIN_SHARE` of all rows.
+Most columns of KDD are nearly always 0, so quantiles of all rows would all be 0. Therefore the commonest value gets
+its own bin. The other rows are split at their own quantiles, with at least `MIN_SHARE` of all rows in each part.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 PARTS = 8
-"""Bins of the rows that do not have the commonest value."""
+"""Largest number of bins for the rows without the commonest value."""
 MIN_SHARE = 0.01
-"""A bin that holds less moves with single rows, and a figure made of it says nothing."""
+"""Smallest share of rows in a bin: in a smaller one a few rows change the share, so it means nothing."""
 DIGITS = 6
 
 
 def profile(
     values: NDArray[np.float32], counts: NDArray[np.int64], *, seen: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], tuple[float, ...]]:
-    """Edges and shares of some values that occur so often each.
+    """The profile's edges and shares.
 
     Args:
         values: shape (n,), of the normal rows.
-        counts: shape (n,), how many rows each stands for.
-        seen: shape (m,), of all rows: the next smaller value there closes the bin of the commonest value from below.
+        counts: shape (n,), how many rows each value stands for.
+        seen: shape (m,), of all rows: the next smaller value there is the lower edge of the commonest value's bin.
     Returns:
-        edges, ascending, at most `PARTS + 1` of them; shares, one more, together 1 but for rounding.
+        edges, ascending, at most `PARTS + 1` of them; shares, one more, which sum to 1 apart from rounding.
     """
     distinct, which = np.unique(values, return_inverse=True)
     rows = np.bincount(which, weights=counts).astype(np.float64)
@@ -40,14 +40,14 @@ def profile(
 
 
 def _around(commonest: np.float32, seen: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The edges that leave the commonest value alone among the values seen."""
+    """The edges of a bin that holds the commonest value and no other value seen."""
     below = seen[seen < commonest]
     edges: NDArray[np.float32] = np.append(below.max(initial=-np.inf), commonest).astype(np.float32)
     return edges[np.isfinite(edges)]
 
 
 def _quantiles(distinct: NDArray[np.float32], rows: NDArray[np.float64], top: int) -> NDArray[np.float32]:
-    """Inner quantiles of all rows but those of the commonest value; each is a value that occurs."""
+    """Inner quantiles of all rows without the commonest value; each is a value that occurs."""
     others, weights = np.delete(distinct, top), np.delete(rows, top)
     parts = min(PARTS, int(weights.sum() / rows.sum() / MIN_SHARE))
     if parts < 2:

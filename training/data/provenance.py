@@ -1,6 +1,6 @@
-"""Which code made a result: a digest that changes with the code of a module and of all that it imports from here.
+"""Identify the code that made a result: a digest of a module and of everything that it imports from `training`.
 
-Comments, docstrings and layout do not count, so a result of an hour's training outlives a better wording.
+Comments, docstrings and layout do not count. So the result of an hour's training survives a better wording.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DIGITS = 12
 
 
 def code_digest(*modules: str) -> str:
-    """Digest over these modules of this folder and what they import of it, by dotted name ("fit.train")."""
+    """Digest of these modules of `training` and their imports, by dotted name ("fit.train")."""
     trees: dict[str, ast.Module] = {}
     waiting = list(modules)
     while waiting:
@@ -29,7 +29,7 @@ def code_digest(*modules: str) -> str:
 
 
 def _imported(tree: ast.Module) -> list[str]:
-    """Modules of this folder that a module imports."""
+    """The modules of `training` that a module imports."""
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
     names = [f"{node.module}{end}" for node in nodes for end in ("", *(f".{alias.name}" for alias in node.names))]
     ours = [name.removeprefix("training.") for name in names if name.startswith("training.")]
@@ -41,7 +41,7 @@ def _file(name: str) -> Path:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
-    """The same tree; strings that stand alone, which document, are taken out."""
+    """The same tree without docstrings and other strings that are statements."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):

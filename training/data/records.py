@@ -1,10 +1,10 @@
-"""Read KDD Cup 99 into arrays, each distinct record once.
+"""Read KDD Cup 99 into arrays, with each distinct record once.
 
     FILE (plain or gzip) ┐                    distinct lines          distinct records
-    scikit-learn's copy  ┴─▶ lines ─▶ dict ──────────────▶ parse ──▶ one row a (vector, label), with its count
+    scikit-learn's copy  ┴─▶ lines ─▶ dict ──────────────▶ parse ──▶ one row for each (vector, label), with its count
                                                                           └─▶ select: the same over fewer columns
 
-Seven rows in ten of KDD Cup 99 are repetitions, so each distinct line is parsed once and counted.
+Seven rows in ten of KDD Cup 99 are repetitions. So each distinct line is parsed once and counted.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from numpy.typing import NDArray
 from contract.errors import InputError, shorten
 from contract.kdd99.columns import CATEGORICAL, COLUMNS
 from contract.kdd99.labels import LABEL
-from training.data.file_header import DIFFICULTY, Head
+from training.data.file_header import DIFFICULTY, Header
 
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
 class Records:
-    """Distinct labelled records; `counts` says how often each stood in the file."""
+    """Distinct labelled records. `counts` says how often each occurs in the file."""
 
     numeric: NDArray[np.float32]
-    """Shape (n_records, n_numeric), raw values, in the order of `numeric_columns`; 38 as read."""
+    """Shape (n_records, n_numeric), raw values in the order of `numeric_columns`; 38 columns in a whole file."""
     categorical: NDArray[np.str_]
-    """Shape (n_records, n_categorical), in the order of `categorical_columns`; 3 as read."""
+    """Shape (n_records, n_categorical), in the order of `categorical_columns`; 3 columns in a whole file."""
     labels: NDArray[np.str_]
-    """Shape (n_records,), without the full stop."""
+    """Shape (n_records,), without the trailing full stop."""
     counts: NDArray[np.int64]
-    """Shape (n_records,)."""
+    """Shape (n_records,), rows of the file for each record."""
     columns: tuple[str, ...] = COLUMNS
-    """The columns that are there, in the order of the file."""
+    """The columns that are present, in the order of the file."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,13 +65,13 @@ class Records:
         return int(self.counts.sum())
 
     def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> Records:
-        """The records of an index or mask, in its order."""
+        """The records at an index or in a mask, in its order."""
         return Records(
             self.numeric[index], self.categorical[index], self.labels[index], self.counts[index], self.columns
         )
 
     def pick(self, columns: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
-        """The numbers and the words of some columns, each in the order in which they are named.
+        """The numbers and the words of some columns, each in the order in which you name them.
 
         Raises:
             InputError: names the columns that these records do not have.
@@ -89,7 +89,7 @@ class Records:
 
 @dataclass(frozen=True)
 class Source:
-    """Where records come from, so that another person can get the same."""
+    """Where the records come from, so that another person can get the same ones."""
 
     name: str
     sha256: str
@@ -98,19 +98,19 @@ class Source:
 def read(path: Path, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Source]:
     """Read a labelled file: 41 columns and a label, comma-separated, plain or gzip, with or without a header line.
 
-    NSL-KDD's files are read too: a 43rd column (the difficulty) is passed over, and an ARFF file has its columns in its
-    head. With a header the columns may be in any order.
+    Also reads NSL-KDD: ignores its 43rd column (the difficulty), and takes the columns of an ARFF file from its header.
+    With a header the columns can be in any order.
 
     Args:
         path: the file.
-        columns: those that count. The others may hold anything or nothing, and a file of these and the label alone is
-            read as well, unless it could be one of 41 columns that lost its label.
+        columns: the columns to read. The others may hold anything. A file that has only these and the label is read
+            too, unless it could be a file of 41 columns without its label.
     Raises:
         InputError: the file cannot be read, or a line is no labelled KDD record (names line, column and value).
     """
     try:
         with path.open("rb") as raw:
-            head = Head()
+            head = Header()
             first_of_line = _distinct(_lines(raw, path, head))
             records = _parse(first_of_line, path.name, columns, head.names)
             raw.seek(0)
@@ -123,16 +123,16 @@ def read(path: Path, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Sourc
 
 
 def fetch(data_home: Path | None = None, columns: tuple[str, ...] = COLUMNS) -> tuple[Records, Source]:
-    """These columns of the 10 % training set through scikit-learn, which keeps what it downloads in its own cache.
+    """Load these columns of the 10 % training set through scikit-learn, which caches its download.
 
     Raises:
-        InputError: there is no network and nothing in the cache.
+        InputError: there is no network and no cached copy.
     """
     from sklearn.datasets import fetch_kddcup99
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that it tries again; our error says all there is to say
+            warnings.simplefilter("ignore", UserWarning)  # it warns before each retry; our own error says everything
             bunch = fetch_kddcup99(percent10=True, data_home=data_home, n_retries=1, delay=0.2)
     except OSError as error:
         raise InputError(
@@ -148,8 +148,8 @@ def _as_bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _lines(raw: IO[bytes], path: Path, head: Head) -> Iterator[tuple[int, bytes]]:
-    """Number and content of every row; empty lines and what belongs to the head are left out."""
+def _lines(raw: IO[bytes], path: Path, head: Header) -> Iterator[tuple[int, bytes]]:
+    """Number and content of every row; leaves out empty lines and the header."""
     packed = raw.read(2) == GZIP_MAGIC
     raw.seek(0)
     stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
@@ -163,7 +163,7 @@ def _lines(raw: IO[bytes], path: Path, head: Head) -> Iterator[tuple[int, bytes]
 
 
 def _distinct(lines: Iterable[tuple[int, bytes]]) -> dict[bytes, tuple[int, int]]:
-    """Each distinct line with the number of its first occurrence and how often it occurs."""
+    """Each distinct line, with the number of its first occurrence and how often it occurs."""
     found: dict[bytes, tuple[int, int]] = {}
     for number, line in lines:
         first, count = found.get(line, (number, 0))
@@ -190,7 +190,7 @@ def _parse(
 def _named(
     rows: list[list[bytes]], numbers: list[int], name: str, columns: tuple[str, ...], named: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The columns as the file's head names them; each that counts must be there, once."""
+    """The columns as the file's header names them. It must name each column that we read exactly once."""
     wanted = (*columns, LABEL)
     wrong = [column for column in wanted if named.count(column) != 1]
     if wrong:
@@ -207,7 +207,7 @@ def _named(
 
 
 def _layout(rows: list[list[bytes]], numbers: list[int], name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns of the lines of a file without a header: all, or the chosen ones alone; the first line decides."""
+    """The columns of a file without a header: all 41, or only the chosen ones. The first line decides."""
     short = [(*columns, LABEL)] if len(columns) + 1 < len(COLUMNS) else []
     layouts = [(*COLUMNS, LABEL), *short, (*COLUMNS, LABEL, DIFFICULTY)]
     fitting = [layout for layout in layouts if len(layout) == len(rows[0])]
@@ -226,13 +226,13 @@ def _counted(layout: tuple[str, ...]) -> str:
 
 
 def _floats(values: tuple[bytes, ...], column: str, numbers: list[int], name: str) -> NDArray[np.float32]:
-    """One column as float32 (cast from float64); only finite numbers in plain digits pass."""
+    """One column as float32 (cast from float64). Accepts only finite numbers in plain digits."""
     try:
-        if b"_" not in b",".join(values):  # Python takes 1_000 for a number, no other reader of CSV does
+        if b"_" not in b",".join(values):  # Python accepts 1_000 as a number, but no CSV reader does
             with np.errstate(over="ignore"):
                 column_values = np.array(values).astype(np.float64).astype(np.float32)
             if np.isfinite(column_values).all():
-                return column_values + np.float32(0)  # -0.0 and 0.0 are one value
+                return column_values + np.float32(0)  # turns -0.0 into 0.0, so that both are one value
     except ValueError:
         pass
     for number, value in zip(numbers, values, strict=True):
@@ -269,17 +269,17 @@ def _shown(value: bytes) -> str:
 
 
 def select(records: Records, columns: tuple[str, ...]) -> Records:
-    """The records over these columns only: those that differ elsewhere alone become one, with their counts added.
+    """The records with only these columns. Records that are then equal become one, and their counts are added.
 
     Raises:
-        InputError: a column is not there.
+        InputError: a column is missing.
     """
     numeric, words = records.pick(columns)
     return _merge(Records(numeric, words, records.labels, records.counts, columns))
 
 
 def _merge(records: Records) -> Records:
-    """One record a (vector, label): lines that spell one vector in two ways (`0`, `0.00`) become one; order kept."""
+    """One record for each (vector, label), in order. Merges lines that spell a vector differently (`0`, `0.00`)."""
     codes = [np.unique(column, return_inverse=True)[1] for column in (*records.categorical.T, records.labels)]
     key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])
     _, first, group = np.unique(as_items(key), return_index=True, return_inverse=True)
@@ -290,6 +290,6 @@ def _merge(records: Records) -> Records:
 
 
 def as_items(matrix: NDArray[np.float32]) -> NDArray[np.void]:
-    """Each row of a matrix as one value that can be compared, shape (n_rows,)."""
+    """Each row of a matrix as one comparable value, shape (n_rows,)."""
     rows = np.ascontiguousarray(matrix)
     return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()

@@ -1,9 +1,10 @@
 """Split distinct vectors into training, validation and held-out parts.
 
-records ─▶ one label a vector ─▶ class by class: 80 % to learn from ─┬─▶ 90 % training
-                                              └─▶ 20 % held out       └─▶ 10 % validation (stop, temperature, threshold)
+    records ─▶ one label a vector ─▶ class by class: 80 % to learn from ─┬─▶ 90 % training
+                                                  └─▶ 20 % held out       └─▶ 10 % validation (stop, temperature,
+                                                                              threshold)
 
-A random split by rows would put a twin of three in four held-out rows into training; here a vector is in one part only.
+No vector is in two parts. With a random split by rows, three in four held-out rows would have a twin in training.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from training.data.records import Records, as_items
 
 HELD_OUT, VALIDATION = 0.2, 0.1
 FEW = 10
-"""A class with fewer vectors left after the hold-out gives none to validation: training needs them more."""
+"""A class with fewer vectors left after the hold-out gives none to validation, because training needs them more."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class Parts:
     validation: Records
     held_out: Records
     n_contradictory: int
-    """Vectors that stood in the file under more than one label."""
+    """Vectors that occur in the file under more than one label."""
 
 
 def split(records: Records, seed: int) -> Parts:
-    """Split by distinct vector, stratified by label; the same records and seed give the same parts.
+    """Split by distinct vector, stratified by label. The same records and seed give the same parts.
 
-    A class of two vectors or more has at least one in training and one held out; a single vector is for training.
+    A class of two or more vectors has at least one in training and one held out. A single vector goes to training.
     """
     single, n_contradictory = one_label_a_vector(records)
     rng = np.random.default_rng(seed)
@@ -50,12 +51,12 @@ def split(records: Records, seed: int) -> Parts:
 
 
 def fold(records: Records, index: int, n_folds: int, seed: int) -> Parts:
-    """Fold `index` of `n_folds`: over all of them each distinct vector is held out once; stratified by label.
+    """Fold `index` of `n_folds`, stratified by label. Over all folds each distinct vector is held out once.
 
     A class with fewer vectors than folds is held out in as many folds as it has vectors.
 
     Raises:
-        InputError: names a class of a single vector, which cannot be learnt from and held out at once.
+        InputError: names a class with a single vector, which cannot be both learnt from and held out.
     """
     single, n_contradictory = one_label_a_vector(records)
     rng = np.random.default_rng(seed)
@@ -68,14 +69,14 @@ def fold(records: Records, index: int, n_folds: int, seed: int) -> Parts:
                 f"take it out"
             )
         members = rng.permutation(np.flatnonzero(single.labels == label))
-        place = (np.arange(len(members)) + dealt) % n_folds  # small classes begin where the one before ended
+        place = (np.arange(len(members)) + dealt) % n_folds  # a class begins at the fold after the last one's end
         dealt += len(members)
         sides.append((members[place != index], members[place == index]))
     return _parts(single, sides, n_contradictory)
 
 
 def _parts(single: Records, sides: list[tuple[NDArray[np.int64], NDArray[np.int64]]], n_contradictory: int) -> Parts:
-    """Parts of what each class gives to learn from, in random order, and to be held out."""
+    """Build the parts from each class's (rest, held out) vectors."""
     parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
     for rest, held_out in sides:
         n_validation = round(len(rest) * VALIDATION) if len(rest) >= FEW else 0
@@ -87,10 +88,10 @@ def _parts(single: Records, sides: list[tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def check_labels(parts: Parts) -> None:
-    """Whether a model of the 23 labels can be trained on these parts.
+    """Check that a model of the 23 labels can be trained on these parts.
 
     Raises:
-        InputError: a label is none of them, or there are too few normal vectors to measure the novelty of.
+        InputError: the data has other labels, or too few normal vectors to measure novelty.
     """
     names = {label.name for label in LABELS}
     labels = np.concatenate([part.labels for part in (parts.training, parts.validation, parts.held_out)])
@@ -110,10 +111,10 @@ def check_labels(parts: Parts) -> None:
 
 
 def one_label_a_vector(records: Records) -> tuple[Records, int]:
-    """Of a vector with two labels the one with more rows stays, with all the rows; of equals the first in the file.
+    """Keep one label for each vector: the one with the most rows, or the first in the file. It gets all the rows.
 
     Returns:
-        the records, each vector once, and how many vectors were contradictory.
+        the records, each vector once, and the number of contradictory vectors.
     """
     codes = [np.unique(column, return_inverse=True)[1] for column in records.categorical.T]
     key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])

@@ -1,4 +1,4 @@
-"""Score an artifact, and sum up many trainings in a study.
+"""Score an artifact, and summarise many trainings in a study.
 
 May import `training.data` and `contract`.
 """

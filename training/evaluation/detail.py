@@ -1,9 +1,8 @@
-"""The figures behind the figures: class by class, on distinct rows, of labels that no training saw, and over
-thresholds.
+"""The detailed figures: by class, on distinct rows, for labels that training never saw, and over thresholds.
 
                             ┌─▶ by label, by family, reliability, area under the ROC curve
 records, answers, contract ─┼─▶ the same with each distinct row counted once
-                            └─▶ unseen labels: of the rows that equal no normal row, how many are flagged
+                            └─▶ unseen labels: share flagged of the rows that equal no normal row
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ from training.evaluation.evaluate import Predictions, evaluate, judge, plain
 from training.evaluation.tally import Tally, by_class, reliability_bins, tally
 
 FALSE_POSITIVE_RATES = tuple(np.geomspace(1e-4, 1.0, 41).tolist())
-"""Where a ROC curve is read off, so that those of several trainings can be averaged."""
+"""Points at which a ROC curve is sampled, so that the curves of several trainings can be averaged."""
 NOVELTY_BINS = 40
 
 
 def detail(
     records: Records, predictions: Predictions, contract: ModelContract, twins: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    """What `oversight evaluate --json` adds to the fixed figures, as JSON values.
+    """The figures that `oversight evaluate --json` adds to the fixed ones, as JSON values.
 
     Args:
-        records: scored; over the columns that the model reads, so that equal rows are one record.
-        predictions: the model's, of these records.
-        contract: the model's.
+        records: scored; with the columns that the model reads, so that equal rows are one record.
+        predictions: the model's predictions for these records.
+        contract: the model's contract.
         twins: shape (n_records,), which records equal a normal row (`twins_of_normal`).
     """
     counts = tally(records, predictions.probabilities, judge(predictions, contract), contract)
@@ -53,7 +52,7 @@ def detail(
 
 
 def tables(counts: Tally, contract: ModelContract) -> dict[str, Any]:
-    """Class by class figures and reliability of a tally."""
+    """Figures for each class, and the reliability, of a tally."""
     return {
         "by_label": by_class(counts.labels, [label.name for label in contract.labels]),
         "by_family": by_class(counts.families, FAMILIES),
@@ -72,10 +71,9 @@ def twins_of_normal(records: Records, training: Records | None = None) -> NDArra
 def separable(
     records: Records, verdicts: Verdicts, contract: ModelContract, twins: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    """Of the labels that the model never saw: rows that can be told from normal ones at all, and how many are flagged.
+    """For each label that the model never saw: how many rows differ from normal ones, and how many are flagged.
 
-    `macro_flagged` is the mean over labels of the share flagged of the label's separable rows; a label without any
-    is left out.
+    `macro_flagged` is the share flagged of each label's separable rows, averaged over the labels that have any.
     """
     seen = [label.name for label in contract.labels]
     rows: dict[str, int] = {}
@@ -97,10 +95,9 @@ def separable(
 def curves(
     records: Records, predictions: Predictions, contract: ModelContract
 ) -> dict[str, tuple[score.Curve, score.Curve]]:
-    """ROC curves of normal rows against attack rows, for each score that orders them.
+    """ROC curves of normal rows against attack rows, for each score.
 
-    `either` is what the risk score weighs: the probability p of an attack, and of what is left the novelty n,
-    p + (1 - p) n.
+    `either` is what the risk score weighs: p + (1 - p) n, with the probability p of an attack and the novelty n.
     """
     p, n = judge(predictions, contract).attack_probability, predictions.novelty.astype(np.float64)
     scores = {"attack_probability": p, "either": p + (1 - p) * n}
@@ -108,17 +105,13 @@ def curves(
 
 
 def read_off(curve: tuple[score.Curve, score.Curve]) -> list[float]:
-    """True positive rate of a ROC curve at each of `FALSE_POSITIVE_RATES`: the best that raises no more false
-    alarms.
-    """
+    """True positive rate of a ROC curve at each of `FALSE_POSITIVE_RATES`: the best one without more false alarms."""
     place = np.searchsorted(curve[0], FALSE_POSITIVE_RATES, side="right") - 1
     return [round(float(rate), 6) for rate in curve[1][place]]
 
 
 def novelty_histogram(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, list[int]]:
-    """Rows in each of `NOVELTY_BINS` equal bins of novelty: normal ones, attacks of known labels, attacks of unseen
-    ones.
-    """
+    """Rows in each of `NOVELTY_BINS` equal bins of novelty: normal rows, known attacks and unseen attacks."""
     known = np.isin(records.labels, [label.name for label in contract.labels])
     normal = records.labels == NORMAL
     place = np.minimum((predictions.novelty * NOVELTY_BINS).astype(np.int64), NOVELTY_BINS - 1)

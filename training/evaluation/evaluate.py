@@ -1,4 +1,4 @@
-"""Score an artifact on labelled KDD Cup 99 records: ONNX Runtime and NumPy, neither TensorFlow nor scikit-learn.
+"""Score an artifact on labelled KDD Cup 99 records with ONNX Runtime and NumPy only.
 
 records ─▶ artifact ─▶ probabilities, novelty ─▶ verdicts ─┬─▶ labels that the model knows: 23-class figures
                                                            ├─▶ all labels: family figures, cost, alerts
@@ -44,28 +44,28 @@ NOT_A_GRAPH = (
     ort_errors.RuntimeException,
     UnicodeDecodeError,
 )
-"""What ONNX Runtime raises for a damaged file; these have no base class of their own."""
+"""The exceptions that ONNX Runtime raises for a damaged file; they have no common base class."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of records."""
+    """A model's predictions for some records."""
 
     probabilities: NDArray[np.float32]
     """Shape (n_records, n_labels)."""
     novelty: NDArray[np.float32]
-    """Shape (n_records,); 0 where the model measures none."""
+    """Shape (n_records,); 0 if the model measures no novelty."""
 
 
 def open_artifact(path: Path) -> tuple[onnxruntime.InferenceSession, ModelContract]:
-    """A session over an artifact, and its contract.
+    """Open a session for an artifact, and read its contract.
 
     Raises:
         ArtifactError: the file is no artifact, or its model does not read KDD Cup 99.
     """
     model = read_file(path)
     options = closed(onnxruntime.SessionOptions())
-    options.log_severity_level = 4  # what it has to say comes as an exception
+    options.log_severity_level = 4  # its errors come as exceptions
     try:
         session = onnxruntime.InferenceSession(
             model.data, options, providers=["CPUExecutionProvider"], enable_fallback=False
@@ -90,7 +90,7 @@ def open_artifact(path: Path) -> tuple[onnxruntime.InferenceSession, ModelContra
 
 
 def predict(session: onnxruntime.InferenceSession, contract: ModelContract, records: Records) -> Predictions:
-    """Run records through the graph, `BATCH` at a time; columns that the model does not read are left out.
+    """Run the records through the graph, `BATCH` at a time. Ignores columns that the model does not read.
 
     Raises:
         InputError: the records lack a column that the model reads.
@@ -114,15 +114,14 @@ def predict(session: onnxruntime.InferenceSession, contract: ModelContract, reco
 
 
 def judge(predictions: Predictions, contract: ModelContract) -> Verdicts:
-    """Verdicts of the predictions, by the rule of the endpoint."""
+    """Verdicts for the predictions, by the same rule as the enrich service."""
     return VerdictRule(contract)(predictions.probabilities, predictions.novelty)
 
 
 def evaluate(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, Any]:
-    """The figures of `oversight evaluate`, as JSON values; a figure without rows to measure it on is None.
+    """The figures of `oversight evaluate`, as JSON values; None if there are no rows for a figure.
 
-    Family, cost and flags are those of the verdict that a document gets; `kdd_cost_closest` is that of the closest
-    label.
+    Family, cost and flags are those of the verdict that a document gets; `kdd_cost_closest` uses the closest label.
 
     Raises:
         InputError: a label belongs to no known family.
@@ -153,7 +152,7 @@ def by_label(records: Records, predictions: Predictions, contract: ModelContract
 
 
 def unseen(records: Records, verdicts: Verdicts, contract: ModelContract) -> dict[str, dict[str, Any]]:
-    """Of each label that the model never saw: its rows, what they were called by closest label, alerts and flagged."""
+    """For each label that the model never saw: its rows, their closest labels, and how many alert or are flagged."""
     names = [label.name for label in contract.labels]
     found: dict[str, dict[str, Any]] = {}
     for label in sorted(set(records.labels.tolist()).difference(names)):
@@ -171,7 +170,7 @@ def unseen(records: Records, verdicts: Verdicts, contract: ModelContract) -> dic
 
 
 def plain(values: Any) -> Any:
-    """The same with None in place of NaN, which JSON has not."""
+    """The same values with None instead of NaN, which JSON does not have."""
     if isinstance(values, Mapping):
         return {key: plain(value) for key, value in values.items()}
     if isinstance(values, list | tuple):

@@ -1,6 +1,4 @@
-"""What the classifier must reach, and what it aims at: set before training, the same in the terminal and on the
-card.
-"""
+"""The musts and goals of the classifier, set before training. The terminal and the model card show them."""
 
 from __future__ import annotations
 
@@ -11,20 +9,20 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure with its two bars."""
+    """One figure with its two bars: the must and the goal."""
 
     figure: str
-    """Its key among the figures of the part."""
+    """The figure's key among the figures of its part."""
     title: str
     where: Literal["held_out", "test", "training"]
-    """Held-out vectors of all folds, the test file, or the training itself."""
+    """Measured on the held-out vectors of all folds, on the test file, or on the training itself."""
     must: float
     goal: float
     higher_is_better: bool = True
     unit: Literal["number", "percent", "seconds"] = "number"
 
     def met(self, value: float | None, bar: float) -> bool | None:
-        """Whether a value reaches a bar; None where there is no value."""
+        """Whether a value reaches a bar; None if there is no value."""
         if value is None or value != value:
             return None
         return value >= bar if self.higher_is_better else value <= bar
@@ -91,7 +89,7 @@ def goal_rows(study: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def anchor_rows(study: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Rows of the comparison with the naive model: figure, ours, the naive one's."""
+    """Rows of the comparison with the naive model: figure, ours, the naive model's."""
     naive = study["trainings"]["anchor"]
     ours, held_out = study["test"], study["held_out"]
     rows = [
@@ -126,7 +124,7 @@ def anchor_rows(study: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def shown(value: float | None, unit: str = "number") -> str:
-    """A number as tables print it."""
+    """A number as the tables print it."""
     if value is None:
         return "-"
     return {"percent": f"{value:.2%}", "seconds": f"{value:.0f} s", "number": f"{value:.4f}"}[unit]

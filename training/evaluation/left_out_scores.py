@@ -1,10 +1,9 @@
-"""One training of a selection: everything is learnt without a group of records, then measured on them.
+"""One training of a selection: train without a group of records, then score that group.
 
     records ─┬─▶ the rest ─▶ split ─▶ classifier, autoencoder, detectors, opinions ─┐
              └─▶ left out ───────────────────────────────────────────────────────────┴─▶ scores of each record, one .npz
 
-Scores are kept and not figures: what to make of them is chosen afterwards (`training.fit.choose`), and chosen again in
-seconds.
+It keeps scores and not figures. `training.fit.choose` can then compare other choices in seconds.
 """
 
 from __future__ import annotations
@@ -30,23 +29,21 @@ from training.fit.train import Fit, Recipe, tensors_of
 
 NAMES = [label.name for label in LABELS]
 Scores = dict[str, NDArray[Any]]
-"""By name: `usual_...` of normal validation vectors, `held_out_...` of normal held-out ones, `left_...` of what was
-left out.
-"""
+"""By name: `usual_...` of normal validation vectors, `held_out_...` of normal held-out ones, `left_...` of left-out."""
 
 
 def scores(
     records: Records, mask: Mask, seed: int, recipe: Recipe, epochs: tuple[int, ...], progress: Progress
 ) -> Scores:
-    """Train without the records of the mask and score them.
+    """Train without the records of the mask, then score them.
 
     Args:
         records: each distinct vector once (`training.data.split.one_label_a_vector`).
-        mask: shape (n_records,), what is left out.
-        seed: of split and weights.
-        recipe: of the trainings.
-        epochs: most epochs of the detectors, one each.
-        progress: told of each epoch.
+        mask: shape (n_records,), the records to leave out.
+        seed: for the split and the weights.
+        recipe: the recipe of the training.
+        epochs: for each detector, its largest number of epochs.
+        progress: called after each epoch.
     """
     left, parts = records.take(mask), split(records.take(~mask), seed)
     keras.utils.set_random_seed(seed)
@@ -85,9 +82,7 @@ def _normal(records: Records) -> Records:
 
 
 def _novelty(networks: Networks, detectors: dict[int, keras.Model], encoded: tf.Tensor) -> Scores:
-    """Reconstruction error, each detector's logit, and whether the closest label is an attack; shape (n_records,)
-    each.
-    """
+    """Reconstruction error, each detector's logit, and whether the closest label is an attack; each (n_records,)."""
     error = tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)), axis=1).numpy()
     attack = networks.classifier(encoded).numpy().argmax(axis=1) != NAMES.index(NORMAL)
     logits = {f"logit_{most}": detector(encoded).numpy()[:, 0] for most, detector in detectors.items()}

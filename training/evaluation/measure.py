@@ -1,4 +1,4 @@
-"""Measure one trained model for a study: counts that add up, and what the pictures need, as plain JSON values."""
+"""Measure one trained model for a study: counts that can be added, and the data of the pictures, as JSON values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.evaluation.tally import tally
 
 
 def measure_held_out(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, Any]:
-    """Counts on held-out records, each distinct vector once and, beside it, each as often as it stood in the file."""
+    """Counts on held-out records: each distinct vector once, and also weighted by its rows in the file."""
     verdicts = judge(predictions, contract)
     rows = tally(records, predictions.probabilities, verdicts, contract)
     vectors = tally(count_once(records), predictions.probabilities, verdicts, contract)
@@ -27,13 +27,13 @@ def measure_held_out(records: Records, predictions: Predictions, contract: Model
 def measure_test(
     records: Records, predictions: Predictions, contract: ModelContract, twins: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    """Counts on a test file, all its rows and distinct ones, its unseen labels, and what the pictures need.
+    """Counts on a test file (all rows, and distinct ones), its unseen labels, and the data of the pictures.
 
     Args:
         records: of the test file.
-        predictions: of these.
-        contract: the model's.
-        twins: shape (n_records,), which equal a normal row.
+        predictions: for these records.
+        contract: the model's contract.
+        twins: shape (n_records,), which records equal a normal row.
     """
     verdicts = judge(predictions, contract)
     found = curves(records, predictions, contract)

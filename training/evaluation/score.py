@@ -1,4 +1,4 @@
-"""Figures about predictions, in NumPy alone. Each record is weighted by the number of rows that it stands for.
+"""Figures about predictions, in NumPy only. Each record is weighted by the number of rows that it stands for.
 
 truth, prediction ─▶ confusion (n, n) ─▶ accuracy, recall, F1, cost
 probabilities     ─▶ reliability (3, bins) ─▶ calibration error            score ─▶ ROC ─▶ area under it
@@ -23,18 +23,18 @@ COST = np.array(
     ],
     np.float64,
 )
-"""The official matrix of the KDD Cup 1999: rows actual, columns predicted, both normal, probe, dos, u2r, r2l.
+"""The official cost matrix of the KDD Cup 1999: rows actual, columns predicted, both normal, probe, dos, u2r, r2l.
 
-Published by Charles Elkan with the results (https://cseweb.ucsd.edu/~elkan/clresults.html). On the whole labelled test
-set the winner's mean cost was 0.2331.
+Published by Charles Elkan with the results (https://cseweb.ucsd.edu/~elkan/clresults.html). The winner's mean cost on
+the whole labelled test set was 0.2331.
 """
 
 BINS = 15
-"""Of the expected calibration error, equally wide (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
+"""Equally wide bins of the expected calibration error (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
 
 
 def confusion(truth: NDArray[np.integer], predicted: NDArray[np.integer], n: int, weights: Weights) -> Confusion:
-    """Rows actual, columns predicted.
+    """The confusion matrix: rows actual, columns predicted.
 
     Args:
         truth: shape (n_records,), 0 to n - 1.
@@ -58,44 +58,41 @@ def support(matrix: Confusion) -> NDArray[np.float64]:
 
 
 def recall(matrix: Confusion) -> NDArray[np.float64]:
-    """Of each class's rows the share that was called so; NaN for a class without rows."""
+    """Share of each class's rows that were predicted as this class; NaN for a class without rows."""
     return _ratios(np.diag(matrix), matrix.sum(axis=1))
 
 
 def precision(matrix: Confusion) -> NDArray[np.float64]:
-    """Of the rows called so the share that is; NaN for a class that was never called."""
+    """Share of the rows predicted as a class that belong to it; NaN for a class that was never predicted."""
     return _ratios(np.diag(matrix), matrix.sum(axis=0))
 
 
 def f1(matrix: Confusion) -> NDArray[np.float64]:
-    """Harmonic mean of precision and recall; 0 where nothing was right, NaN for a class that neither is nor was
-    called.
-    """
+    """Harmonic mean of precision and recall; 0 if nothing was right, NaN for a class that does not occur at all."""
     return _ratios(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
 
 
 def macro_f1(matrix: Confusion) -> float:
-    """Mean of `f1` over the classes that occur in the truth or in the predictions, as scikit-learn takes it."""
+    """Mean of `f1` over the classes in the truth or in the predictions, as scikit-learn computes it."""
     values = f1(matrix)
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
 
 
 def mean_cost(matrix: Confusion, cost: NDArray[np.float64] = COST) -> float:
-    """Cost of a row on average; both matrices in the same order of classes."""
+    """Average cost of a row; both matrices must have the same order of classes."""
     return _ratio((matrix * cost).sum(), matrix.sum())
 
 
 def reliability(
     probabilities: NDArray[np.floating], truth: NDArray[np.integer], weights: Weights, bins: int = BINS
 ) -> NDArray[np.float64]:
-    """Rows, sum of the stated probability, and rows that were right, in each bin of stated probability; shape (3,
-    bins).
+    """Rows, sum of the stated probability, and right rows, for each bin of stated probability; shape (3, bins).
 
     Args:
         probabilities: shape (n_records, n_classes).
-        truth: shape (n_records,); -1 where the row belongs to none of the classes, which makes any answer wrong.
+        truth: shape (n_records,); -1 if the row belongs to none of the classes, so every answer is wrong.
         weights: shape (n_records,).
-        bins: equally wide over 0 to 1.
+        bins: number of bins, equally wide over 0 to 1.
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
@@ -107,20 +104,20 @@ def reliability(
 def calibration_error(table: NDArray[np.float64]) -> float:
     """Expected calibration error of a `reliability` table.
 
-    How far the stated probability is from the share that is right, on average over rows.
+    It is the distance between the stated probability and the share that is right, averaged over rows.
     """
     return _ratio(np.abs(table[1] - table[2]).sum(), table[0].sum())
 
 
 def roc(scores: NDArray[np.floating], positive: NDArray[np.bool_], weights: Weights) -> tuple[Curve, Curve]:
-    """False and true positive rate as the threshold falls from above the highest score; both from 0 to 1.
+    """False and true positive rates as the threshold falls from above the highest score; both from 0 to 1.
 
     Args:
-        scores: shape (n_records,), higher means positive; equal scores are passed together.
+        scores: shape (n_records,), higher means positive; equal scores pass the threshold together.
         positive: shape (n_records,).
         weights: shape (n_records,).
     Returns:
-        two arrays of one length, NaN where there are no negatives or no positives.
+        two arrays of one length, NaN if there are no negatives or no positives.
     """
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True)) if len(scores) else np.array([], np.int64)
@@ -132,7 +129,7 @@ def roc(scores: NDArray[np.floating], positive: NDArray[np.bool_], weights: Weig
 
 
 def area_under(curve: tuple[Curve, Curve]) -> float:
-    """Area under a `roc` curve: how often a positive row scores above a negative one, ties counting half."""
+    """Area under a `roc` curve: how often a positive row scores above a negative one; a tie counts half."""
     return float(np.trapezoid(curve[1], curve[0])) if len(curve[0]) > 1 else float("nan")
 
 

@@ -1,10 +1,10 @@
-"""A study: the shipped recipe trained over and over, and what that says of its figures. Pure: results in, summary out.
+"""A study: many trainings by the shipped recipe, and the spread of their figures. Pure: results in, summary out.
 
     fold 0 … fold k ─▶ tallies of held-out vectors ─▶ pooled figures       ┐
     seed 0 … seed n ─▶ figures on the test file ────▶ mean and spread      ├─▶ musts and goals ─▶ study.json, model card
-    anchor ──────────▶ the same of the naive model ─▶ what it is worth     ┘
+    anchor ──────────▶ the same of the naive model ─▶ comparison           ┘
 
-Every training's result is one JSON file, so an interrupted study goes on where it was.
+Each training's result is one JSON file, so that an interrupted study continues where it stopped.
 """
 
 from __future__ import annotations
@@ -27,18 +27,16 @@ from training.evaluation.goals import GOALS, Goal
 from training.evaluation.tally import Tally, figures
 
 Result = Mapping[str, Any]
-"""What one training gave: `seconds`, `held_out` and `test` (`training.evaluation.measure`), of the anchor `not_leaked`
-too.
-"""
+"""One training's result: `seconds`, `held_out`, `test` (`training.evaluation.measure`); the anchor's `not_leaked`."""
 
 
 def summary(results: Mapping[str, Result], contract: ModelContract, about: Mapping[str, Any]) -> dict[str, Any]:
     """The content of study.json.
 
     Args:
-        results: by name: `seed-0` ..., `fold-0` ..., `anchor`; those that are done.
+        results: the finished trainings by name: `seed-0` ..., `fold-0` ..., `anchor`.
         contract: labels and families.
-        about: what was trained on what, among it `vectors_of` (distinct training vectors of each label).
+        about: what was trained on what, with `vectors_of` (distinct training vectors of each label).
     """
     folds, seeds = (
         [result for name, result in results.items() if name.startswith(kind)] for kind in ("fold-", "seed-")
@@ -56,7 +54,7 @@ def summary(results: Mapping[str, Result], contract: ModelContract, about: Mappi
 
 
 def text(content: Mapping[str, Any]) -> str:
-    """The text of study.json: six decimals, and a list of numbers on one line."""
+    """The text of study.json: six decimals, and each list of numbers on one line."""
     lines = json.dumps(_rounded(content), indent=1, allow_nan=False)
     return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", lines) + "\n"
 
@@ -70,20 +68,20 @@ def _rounded(value: Any) -> Any:
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, float]:
-    """Figures of one file with the recall of each family as `recall_FAMILY`."""
+    """The figures of one file, with the recall of each family as `recall_FAMILY`."""
     one_level = {key: value for key, value in values.items() if key != "family_recall"}
     return {**one_level, **{f"recall_{family}": values["family_recall"][family] for family in FAMILIES}}
 
 
 def figures_on_test(test: Mapping[str, Any]) -> dict[str, float]:
-    """All figures on the test file of one training."""
+    """All figures of one training on the test file."""
     more = {key: test[key] for key in ("separable_flagged", "macro_flagged")}
     areas = {f"auc_{name}": area for name, area in test["auc"].items()}
     return {**flat(figures(Tally.from_dict(test["rows"]))), **more, **areas}
 
 
 def held_out_figures(counts: Tally, vectors_of: Mapping[str, int], contract: ModelContract) -> dict[str, float]:
-    """Figures on held-out vectors, with the mean recall over labels that are not rare."""
+    """Figures on held-out vectors, with the mean recall over the labels that are not rare."""
     recalls = score.recall(counts.labels)
     common = [index for index, label in enumerate(contract.labels) if vectors_of.get(label.name, 0) >= COMMON]
     recall = float(np.nanmean(recalls[common])) if common and not np.isnan(recalls[common]).all() else float("nan")
@@ -91,11 +89,11 @@ def held_out_figures(counts: Tally, vectors_of: Mapping[str, int], contract: Mod
 
 
 COMMON = 19
-"""Distinct vectors that a label needs for its recall to mean something."""
+"""Number of distinct vectors from which a label's recall means something."""
 
 
 def spread(values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean, least, most and standard deviation (None of a single value) of what is a number."""
+    """Mean, least, most and standard deviation (None for a single value) of the values that are numbers."""
     numbers = [value for value in values if value is not None and not math.isnan(value)]
     if not numbers:
         return {"n": 0, "mean": None, "min": None, "max": None, "sd": None}
@@ -112,7 +110,7 @@ def spread(values: Sequence[float | None]) -> dict[str, Any]:
 def _values(
     goal: Goal, folds: Sequence[Result], seeds: Sequence[Result], vectors_of: Mapping[str, int], contract: ModelContract
 ) -> dict[str, Any]:
-    """Mean and spread of the figure that a goal is about; of held-out vectors the mean is that of the folds pooled."""
+    """Mean and spread of a goal's figure. For held-out vectors the mean is the figure of all folds pooled."""
     if goal.where == "training":
         return spread([result["seconds"] for result in seeds])
     if goal.where == "test":
@@ -160,7 +158,7 @@ def _pooled(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict
 
 
 def _test(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[str, Any] | None:
-    """Mean and spread on the test file over all finished seeds, and the pictures' data; None before the first."""
+    """Mean and spread on the test file over all finished seeds, and the data of the pictures; None before the first."""
     if not parts:
         return None
     each = [figures_on_test(part) for part in parts]
@@ -193,7 +191,7 @@ def _family_row(index: int, tallies: Sequence[Tally]) -> dict[str, Any]:
 
 
 def _unseen(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Of each unseen label: rows, those unlike any normal row, shares that alert and are flagged, over seeds."""
+    """For each unseen label, over seeds: rows, rows unlike any normal one, and the shares that alert or are flagged."""
     found = []
     for label, first in sorted(parts[0]["unseen"].items(), key=lambda item: (-item[1]["rows"], item[0])):
         rows, apart = first["rows"], parts[0]["unseen_separable"][label]["rows"]

@@ -1,4 +1,4 @@
-"""What is counted when a model has answered labelled records. Tallies add up: that of two files is that of both joined.
+"""Count how a model's predictions compare with the labels. Tallies add up: two files joined give the sum of theirs.
 
 records, answers ─▶ verdicts (`contract.artifact.verdict`) ─▶ Tally ─▶ figures
                                                       + Tally of another fold ─▶ pooled figures
@@ -28,31 +28,31 @@ class Tally:
     """Counts of rows."""
 
     labels: Counts
-    """Shape (n_labels, n_labels): label against closest label, rows whose label the model knows."""
+    """Shape (n_labels, n_labels): label against closest label, for rows whose label the model knows."""
     families: Counts
-    """Shape (5, 5): family against family of the verdict, all rows."""
+    """Shape (5, 5): family against the verdict's family, all rows."""
     families_closest: Counts
-    """Shape (5, 5): family against family of the closest label, all rows."""
+    """Shape (5, 5): family against the closest label's family, all rows."""
     reliability: Counts
     """Shape (3, bins): `score.reliability` of the family probabilities, all rows."""
     normal: Counts
-    """Shape (3,): normal rows, those of them that alert, those flagged."""
+    """Shape (3,): normal rows, those that alert, those that are flagged."""
     attack: Counts
-    """Shape (3,): the same of attack rows."""
+    """Shape (3,): attack rows, those that alert, those that are flagged."""
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(**{name: getattr(self, name) + getattr(other, name) for name in PARTS})
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values; counts are whole numbers, sums of probabilities are not."""
+        """The tally as JSON values. Counts become whole numbers; sums of probabilities do not."""
         return {name: _plain(getattr(self, name).tolist()) for name in PARTS}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Tally:
-        """What `to_dict` gave.
+        """Rebuild a tally from `to_dict`'s values.
 
         Raises:
-            KeyError, TypeError, ValueError: it did not.
+            KeyError, TypeError, ValueError: the values are something else.
         """
         return cls(**{name: np.array(values[name], np.float64) for name in PARTS})
 
@@ -61,7 +61,7 @@ PARTS = tuple(field.name for field in dataclasses.fields(Tally))
 
 
 def tally(records: Records, probabilities: NDArray[np.float32], verdicts: Verdicts, contract: ModelContract) -> Tally:
-    """Count, each record by its `counts`.
+    """Count the records, each weighted by its `counts`.
 
     Raises:
         InputError: a label belongs to no known family.
@@ -87,7 +87,7 @@ def tally(records: Records, probabilities: NDArray[np.float32], verdicts: Verdic
 
 
 def figures(counts: Tally) -> dict[str, Any]:
-    """The figures of a tally, in the names that `oversight evaluate --json` gives them; NaN where there are no rows."""
+    """The figures of a tally, by their names in `oversight evaluate --json`; NaN without rows."""
     return {
         "accuracy_23": score.accuracy(counts.labels),
         "macro_f1_23": score.macro_f1(counts.labels),
@@ -104,7 +104,7 @@ def figures(counts: Tally) -> dict[str, Any]:
 
 
 def by_class(matrix: Counts, names: tuple[str, ...] | list[str]) -> list[dict[str, Any]]:
-    """Support (rows), precision, recall and F1 of each class, and how many rows were called so."""
+    """Support (rows), precision, recall and F1 of each class, and the number of rows predicted as this class."""
     columns = zip(
         names,
         score.support(matrix).tolist(),
@@ -121,9 +121,7 @@ def by_class(matrix: Counts, names: tuple[str, ...] | list[str]) -> list[dict[st
 
 
 def reliability_bins(counts: Tally) -> list[dict[str, Any]]:
-    """Each bin of stated family probability that has rows: its rows, their mean probability, the share that was
-    right.
-    """
+    """For each bin of stated family probability with rows: rows, mean probability, and share that was right."""
     n_bins = counts.reliability.shape[1]
     return [
         {
@@ -139,16 +137,16 @@ def reliability_bins(counts: Tally) -> list[dict[str, Any]]:
 
 
 def label_numbers(labels: NDArray[np.str_], contract: ModelContract) -> NDArray[np.int64]:
-    """Place of each label in the contract, -1 of one that the model does not know."""
+    """Place of each label in the contract; -1 if the model does not know it."""
     place = {label.name: index for index, label in enumerate(contract.labels)}
     return np.array([place.get(label, -1) for label in labels.tolist()], np.int64)
 
 
 def families(labels: NDArray[np.str_], contract: ModelContract) -> NDArray[np.int64]:
-    """Family number of each label, those of the test set only included.
+    """Family number of each label, including the labels of the test set.
 
     Raises:
-        InputError: names the labels that belong to none.
+        InputError: names the labels that belong to no family.
     """
     known = {**TEST_ONLY_FAMILIES, **{label.name: label.family for label in contract.labels}}
     distinct, place = np.unique(labels, return_inverse=True)

@@ -1,9 +1,9 @@
-"""The naive model that every tutorial builds, measured beside ours: what all the care is worth.
+"""Train the naive model that every tutorial builds, to compare ours with it.
 
     all rows ─▶ random 80 / 20 ─▶ words as numbers, nothing scaled ─▶ Dense 45-45-23, Adam, 20 epochs ─▶ softmax
 
-It is built as its readers build it, leak included: three held-out rows in four have a twin in training. So it is
-measured on its own hold-out and, beside that, on the distinct held-out rows that training did not see.
+It is built as the tutorials build it, including their leak: three in four held-out rows have a twin in training. So it
+is measured on its own hold-out, and also on the distinct held-out rows that training did not see.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int, str], None]
 
 @dataclass(frozen=True)
 class AnchorRecipe:
-    """As in the tutorials."""
+    """The recipe of the tutorials."""
 
     epochs: int = 20
     batch_size: int = 128
@@ -41,14 +41,14 @@ class AnchorRecipe:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A trained naive model with the rows that it was not trained on."""
+    """A trained naive model, with the rows that it was not trained on."""
 
     model: keras.Model
     vocabularies: tuple[tuple[str, ...], ...]
     held_out: Records
     """Its 20 % of all rows; most have a twin in training."""
     not_leaked: Records
-    """The distinct records of them that have none, each counted once."""
+    """The distinct held-out records without a twin in training, each counted once."""
 
     def predict(self, records: Records) -> Predictions:
         """Probabilities of the 23 labels; it measures no novelty."""
@@ -57,7 +57,7 @@ class Anchor:
 
 
 def train_anchor(records: Records, seed: int, recipe: AnchorRecipe, progress: Progress) -> Anchor:
-    """Train on a random share of all rows, repetitions included; a word of the test set that is not here becomes 0."""
+    """Train on a random share of all rows, repetitions included. A word that only the test set has gets the code 0."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     vocabularies = tuple(tuple(np.unique(column).tolist()) for column in records.categorical.T)
@@ -78,7 +78,7 @@ def train_anchor(records: Records, seed: int, recipe: AnchorRecipe, progress: Pr
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         verbose=0,
-        callbacks=[_Told(recipe.epochs, progress)],
+        callbacks=[_EpochReport(recipe.epochs, progress)],
     )
     counts = np.bincount(held_out, minlength=len(records))
     fresh = (counts > 0) & (np.bincount(training, minlength=len(records)) == 0)
@@ -91,17 +91,17 @@ def train_anchor(records: Records, seed: int, recipe: AnchorRecipe, progress: Pr
 
 
 def _values(records: Records, vocabularies: tuple[tuple[str, ...], ...]) -> NDArray[np.float32]:
-    """Words as numbers beside the raw numbers; shape (n_records, n_columns)."""
+    """Words as numbers next to the raw numbers; shape (n_records, n_columns)."""
     return np.hstack([codes(records.categorical, vocabularies).astype(np.float32), records.numeric])
 
 
-class _Told(keras.callbacks.Callback):  # type: ignore[misc]
-    """Passes on the end of each epoch."""
+class _EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
+    """Reports the end of each epoch."""
 
     def __init__(self, epochs: int, progress: Progress) -> None:
         super().__init__()
         self._epochs, self._progress = epochs, progress
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keras calls it with the number of the epoch, from 0."""
+        """Keras calls this with the number of the epoch, from 0."""
         self._progress("anchor", epoch + 1, self._epochs, f"loss {(logs or {}).get('loss', 0):.5f}")

@@ -1,5 +1,4 @@
-"""What the scores of left-out records say: which novelty finds most for its price, which opinion is right most often.
-Pure.
+"""Choose the best novelty measure and the best second opinion from the scores of left-out records. Pure.
 
 scores of each training (`training.evaluation.left_out_scores`)
     ├─▶ form, epochs, share ─▶ found: left-out attacks flagged, mean over labels ─┐
@@ -23,13 +22,13 @@ from training.data.left_out import LABEL_GROUPS
 NAMES = [label.name for label in LABELS]
 FAMILY = np.array([FAMILIES.index(label.family) for label in LABELS])
 SHARES = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03)
-"""Of usual normal vectors above the threshold."""
+"""Shares of usual normal vectors above the threshold."""
 BUDGET = 0.05
-"""Of normal vectors flagged: what the must allows of a test file's."""
+"""Largest share of normal vectors that may be flagged: the must for a test file."""
 COMMON = 19
-"""Left-out vectors of a label from which on it counts: one of two vectors more or less would decide everything."""
+"""Left-out vectors that a label needs to count; with fewer, one or two vectors would decide everything."""
 EQUAL = 0.005
-"""Differences between opinions that decide nothing."""
+"""Differences between opinions below this decide nothing."""
 
 Values = NDArray[np.floating]
 Scores = Mapping[str, NDArray[Any]]
@@ -40,7 +39,7 @@ FORMS: dict[str, Callable[[Values, Values], Values]] = {
     "sum": lambda error, odds: error + odds,
     "geometric mean": lambda error, odds: np.sqrt(error * odds),
 }
-"""Of error and odds, each in units of what is usual."""
+"""How to combine error and odds, each as a multiple of what is usual."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,17 @@ class Novelty:
     share: float
     found: float
     price: float
-    """Share flagged of left-out normal vectors, of the fifth of which it is largest."""
+    """Share flagged of left-out normal vectors, in the fifth where it is largest."""
     held_out: float
-    """Share flagged of held-out normal vectors of the same time as the training's."""
+    """Share flagged of held-out normal vectors, which are from the same time as the training's."""
 
 
 def novelties(trainings: Sequence[Scores], epochs: Iterable[int]) -> list[Novelty]:
-    """Every form, number of epochs and share; means over labels and seeds.
+    """Every combination of form, number of epochs and share, averaged over labels and seeds.
 
     Args:
         trainings: those that left labels out, in the order of the groups, seed after seed.
-        epochs: of the detectors that they have.
+        epochs: the detectors' numbers of epochs.
     """
     result = []
     for form, most, share in itertools.product(FORMS, epochs, SHARES):
@@ -98,13 +97,13 @@ def _flagged(scores: Scores, form: str, epochs: int, share: float) -> dict[str, 
 
 
 def best_novelty(candidates: Sequence[Novelty]) -> Novelty | None:
-    """The one that finds most within the budget, of equals the cheapest; None where none keeps the budget."""
-    within = [one for one in candidates if one.price <= BUDGET]
-    return max(within, key=lambda one: (one.found, -one.price), default=None)
+    """The candidate within the budget that finds most, or the cheapest of equals; None if none is within the budget."""
+    within = [novelty for novelty in candidates if novelty.price <= BUDGET]
+    return max(within, key=lambda novelty: (novelty.found, -novelty.price), default=None)
 
 
 def opinions(trainings: Sequence[Scores], form: str, epochs: int, share: float) -> dict[tuple[str, ...], float]:
-    """Of unknown left-out attacks the share whose family is right, mean over labels, for each mean of opinions."""
+    """For each mean of opinions: share of the unknown left-out attacks whose family is right, averaged over labels."""
     found: dict[tuple[str, ...], dict[str, list[NDArray[np.bool_]]]] = {}
     for scores in trainings:
         labels = scores["left_labels"]
@@ -126,7 +125,7 @@ def opinions(trainings: Sequence[Scores], form: str, epochs: int, share: float) 
 
 
 def best_opinion(sums: Mapping[tuple[str, ...], float]) -> tuple[str, ...]:
-    """The mean that is right most often; of those that are equal the one of fewest, then the better."""
+    """The mean of opinions that is right most often. Among equals, the one of the fewest opinions."""
     candidates = {subset: value for subset, value in sums.items() if subset != ("student",)}
     most = max(candidates.values())
     return min(
@@ -135,7 +134,7 @@ def best_opinion(sums: Mapping[tuple[str, ...], float]) -> tuple[str, ...]:
 
 
 def family_right(shares: Values, labels: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Whether the likeliest attack family is the label's, shape (n_rows,)."""
+    """Whether the likeliest attack family is the label's family, shape (n_rows,)."""
     of_family = shares @ np.eye(len(FAMILIES))[FAMILY]
     of_family[:, FAMILIES.index("normal")] = -1
     right: NDArray[np.bool_] = of_family.argmax(axis=1) == FAMILY[np.searchsorted(NAMES, labels)]

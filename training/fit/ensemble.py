@@ -1,18 +1,18 @@
-"""The model that is shipped: all trained networks in one. Raw values in, calibrated probabilities and a novelty out.
+"""Join all trained networks into the model that is shipped: raw values in, calibrated probabilities and novelty out.
 
-                                           ┌─▶ classifier ─▶ / temperature ─▶ softmax ──┐
-    numeric ─────▶ scaled ─────┐           ├─▶ attacks ────▶ softmax of the attacks ────┼─▶ probabilities
-                               ├─▶ encoded ┤                                            │
-    categorical ─▶ one-hot ────┘           ├─▶ autoencoder ▶ error ─┐                   │
-                                           └─▶ detector ───▶ odds ──┴─▶ novelty ────────┘
+                                               ┌─▶ classifier ─▶ / temperature ─▶ softmax ──┐
+        numeric ─────▶ scaled ─────┐           ├─▶ attacks ────▶ softmax of the attacks ────┼─▶ probabilities
+                                   ├─▶ encoded ┤                                            │
+        categorical ─▶ one-hot ────┘           ├─▶ autoencoder ▶ error ─┐                   │
+                                               └─▶ detector ───▶ odds ──┴─▶ novelty ────────┘
 
-Where normal has more than half, from 0.6 on wholly, the second opinion shares out what is left among the attacks. How
-much is left depends on the novelty as well: of a row like nothing in training normal keeps a little less than half, and
-yet more than any one attack. So neither the closest label nor an alert ever depends on either. Temperature and the mask
-of normal are folded into the last layers' weights, and few, small operations are used, because the graph's speed is
-theirs.
+The second opinion acts only if normal has more than half, and fully from 0.6 on. It then divides the remaining
+probability among the attacks. How much remains also depends on the novelty: for a row unlike anything in training,
+normal keeps a little less than half, but still more than any single attack. So neither the second opinion nor the
+novelty changes the closest label or an alert. The temperature and the mask of normal are folded into the last layers'
+weights. The operations are few and small, because they decide the graph's speed.
 
-All layers are Keras's own, so any Keras can load the saved model and no class of ours has to be at hand.
+All layers are Keras's own. So any Keras can load the saved model without our classes.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from training.fit.merged_layers import Encoded, Layer, dense, product
 from training.fit.model import Networks, inputs
 
 MOST_ODDS = 30.0
-"""Logarithm beyond which the detector's odds count as that far: their exponential stays well inside float32."""
+"""Limit for the logarithm of the detector's odds: their exponential stays well inside float32."""
 NEVER = -60.0
-"""A logit whose share is nothing beside any usual one; far below it the exponential would be a slow, denormal number.
-"""
+"""A logit whose share is negligible. Far below it the exponential would be a denormal number, which is slow."""
 DOUBT = (0.5, 0.8)
-"""Novelty above which normal loses probability, and from which on it keeps `KEPT`."""
+"""The novelty above which normal loses probability, and the novelty from which on it keeps only `KEPT`."""
 KEPT = 0.45
-"""P(normal) of a row like nothing in training: the attacks together are likelier, as the verdict `unknown` says."""
+"""P(normal) of a row unlike anything in training: the attacks together are likelier, as the verdict `unknown` says."""
 EVENLY = 0.5
-"""Of a family's share among the attacks what its labels have evenly: so none has more than 5/8, and 5/8 of 0.55 is
-below 0.45.
+"""Part of a family's share that is divided evenly among its labels: so no label gets more than 5/8 of it.
+
+The largest possible probability of an attack is then 5/8 of 0.55, which is below `KEPT`.
 """
 NORMAL_PLACE = [label.name for label in LABELS].index(NORMAL)
 
@@ -56,15 +56,15 @@ class NoveltyScale:
     logit: float
     """Detector's logit that few of them exceed."""
     ratio: float = 1.0
-    """The larger of the two, in these units, that few of them exceed: there the novelty is one half."""
+    """The larger of error and odds, in these units, that few of them exceed. There the novelty is 0.5."""
 
 
 def measure_scale(errors: NDArray[np.floating], logits: NDArray[np.floating], rate: float) -> NoveltyScale:
-    """Error and logit that half of `rate` of these normal vectors exceed each, and the larger that `rate` exceed.
+    """Measure the scale: `rate / 2` of the vectors exceed the error, as many the logit, and `rate` the larger of both.
 
     Args:
         errors: shape (n,), reconstruction errors.
-        logits: shape (n,), the detector's.
+        logits: shape (n,), the detector's logits.
         rate: 0 to 1.
     """
     apart = NoveltyScale(float(np.quantile(errors, 1 - rate / 2)), float(np.quantile(logits, 1 - rate / 2)))
@@ -73,11 +73,11 @@ def measure_scale(errors: NDArray[np.floating], logits: NDArray[np.floating], ra
 
 
 def join(networks: Networks, *, temperature: float, scale: NoveltyScale) -> keras.Model:
-    """One model of the trained networks.
+    """Join the trained networks into one model.
 
     Args:
         networks: trained.
-        temperature: the classifier's logits are divided by it.
+        temperature: divides the classifier's logits.
         scale: what is usual.
     """
     numeric, categorical = inputs(networks.encoding)
@@ -93,7 +93,7 @@ def _weights(stack: keras.Model) -> list[Layer]:
 
 
 def _run(encoded: Encoded, first: Layer, *others: Layer) -> Any:
-    """Layers with a relu behind each."""
+    """Apply the layers, each followed by a relu."""
     tensor = ops.relu(encoded.times(first))
     for layer in others:
         tensor = dense(tensor, layer, "relu")
@@ -115,13 +115,13 @@ def _never_normal(layer: Layer) -> Layer:
 
 
 def second_opinion(own: Any, shares: Any, novelty: Any) -> Any:
-    """What of P(normal) the attacks get, and how they share it; the closest label stays what it is in `own`.
+    """Divide a part of P(normal) among the attacks. The closest label stays the one of `own`.
 
-    P(normal) is spread to all columns by products, which are faster than what ONNX Runtime does to (n, 1).
+    Products spread P(normal) over all columns, because ONNX Runtime is slower with shape (n, 1).
 
     Args:
         own: shape (n, n_labels), the classifier's probabilities.
-        shares: shape (n, n_labels), the second opinion's, nothing for normal.
+        shares: shape (n, n_labels), the second opinion's; 0 for normal.
         novelty: shape (n,).
     Returns:
         shape (n, n_labels).
@@ -129,18 +129,18 @@ def second_opinion(own: Any, shares: Any, novelty: Any) -> Any:
     attacks = (np.arange(len(LABELS)) != NORMAL_PLACE).astype(np.float32)
     p_normal = np.outer(1 - attacks, np.ones_like(attacks)).astype(np.float32)
     more_than_half = dense(own, (10.0 * p_normal, np.full(len(LABELS), -5.0, np.float32)))
-    is_normal = ops.clip(more_than_half, 0.0, 1.0)  # no jump: two rows that differ by rounding stay close
-    left = dense(own, (-p_normal, attacks))  # for the attacks; for normal minus all it has
+    is_normal = ops.clip(more_than_half, 0.0, 1.0)  # a ramp, no step: rows that differ by rounding stay close
+    left = dense(own, (-p_normal, attacks))  # for attacks: what normal leaves; for normal: minus its own
     begin, end = DOUBT
     steps = np.full((1, len(LABELS)), 1 / (end - begin), np.float32)
     doubt = ops.clip(dense(ops.expand_dims(novelty, 1), (steps, -begin * steps[0])), 0.0, 1.0)
-    lost = doubt * ops.subtract(attacks - np.float32(KEPT), left)  # of what normal has above what it keeps
-    takes = dense(shares, (_within_families(), attacks - 1))  # for normal -1: what the attacks take it loses
+    lost = doubt * ops.subtract(attacks - np.float32(KEPT), left)  # the part of P(normal) above what it keeps
+    takes = dense(shares, (_within_families(), attacks - 1))  # -1 for normal: it loses what the attacks gain
     return own - own * is_normal + takes * (is_normal * (left + lost))
 
 
 def _within_families() -> NDArray[np.float32]:
-    """Shares of labels times this: a part of each family's sum evenly over its labels."""
+    """A matrix for the labels' shares: divides a part of each family's sum evenly among its labels."""
     family = np.array([FAMILIES.index(label.family) for label in LABELS])
     same = (family[:, None] == family[None]).astype(np.float32)
     evenly: NDArray[np.float32] = EVENLY * same / same.sum(axis=0) + (1 - EVENLY) * np.eye(
@@ -162,16 +162,17 @@ def _novelty(networks: Networks, encoded: Encoded, scale: NoveltyScale) -> Any:
 
 
 def _and_one(layer: Layer) -> Layer:
-    """The layer with one more output, which is 1: the next layer's bias is then one more row of its kernel."""
+    """The layer with one more output that is always 1, so that the next layer's bias becomes a row of its kernel."""
     kernel, bias = layer
     return np.pad(kernel, ((0, 0), (0, 1))), np.append(bias, np.float32(1))
 
 
 def _squared_error(encoded: Encoded, decoding: Any, kernel: NDArray[np.float32]) -> Any:
-    """Sum over all columns of the square of encoded minus decoded, where decoded is `decoding @ kernel`.
+    """Sum over all columns of (encoded - decoded)^2, where decoded is `decoding @ kernel`.
 
-    For the longest vocabulary, one-hot e and d = h @ K: |e - d|^2 = |d|^2 - 2 e.d + 1 = h.(K K' h - 2 K e) + 1. Neither
-    e nor d has to be written out; h ends in a 1, which brings the last term.
+    For the longest vocabulary, one-hot e and d = h @ K: |e - d|^2 = |d|^2 - 2 e.d + 1 = h.(K K' h - 2 K e) + 1. So
+    neither
+    e nor d is written out. h ends in a 1, which adds the last term.
     """
     near, far = kernel[:, encoded.near], kernel[:, encoded.far]
     one = np.eye(1, len(kernel), len(kernel) - 1, dtype=np.float32)

@@ -1,7 +1,7 @@
-"""Mini-batch training, an epoch in one compiled loop.
+"""Mini-batch training, with one compiled loop for each epoch.
 
-rows ─▶ varied anew each epoch ─▶ batches ─▶ loss ─▶ Adam, its rate falling along half a cosine
-validation ─▶ loss after each epoch ─▶ the best weights are kept; without one, all epochs are run
+rows ─▶ varied for each epoch ─▶ batches ─▶ loss ─▶ Adam, with a learning rate that falls along half a cosine
+validation ─▶ loss after each epoch ─▶ keep the best weights; without validation, run all epochs
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 Progress = Callable[[str, int, int, str], None]
-"""Called after each epoch: what is trained, epochs done, epochs at most, the loss in words."""
+"""Called after each epoch: what is trained, epochs done, largest number of epochs, the loss in words."""
 Tensors = tuple[tf.Tensor, ...]
 Loss = Callable[..., tf.Tensor]
-"""From a batch of each of the tensors to a number."""
+"""Computes a number from a batch of each of the tensors."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Loop:
         """Train the network in place.
 
         Args:
-            network: its name is told to `progress`.
-            loss: of a batch.
+            network: its name is passed to `progress`.
+            loss: the loss of a batch.
             training: tensors with the same first axis.
-            validation: the same of rows to stop by.
-            vary: what to make of the training tensors before an epoch.
-            most_epochs: fewer than `epochs`.
+            validation: the same for the rows that decide when to stop.
+            vary: changes the training tensors before each epoch.
+            most_epochs: a limit below `epochs`.
         """
         epochs = min(self.epochs, most_epochs or self.epochs)
         n_rows = int(training[0].shape[0])

@@ -1,12 +1,12 @@
-"""Layers in the form that ONNX Runtime runs fastest: what is summed stays the same, the operations are fewer.
+"""Layers in the form that ONNX Runtime runs fastest: the same sums with fewer operations.
 
     numeric ─┬─▶ counts alone ─▶ log(1+x) ─▶ @ scale ──┐
              └─▶ all others ─▶ @ scale + offset ───────┤
     codes ───┬─▶ one-hot of the short columns, a table ┴▶ + ─▶ clip ─▶ rows ─▶ @ kernel ─┐
              └─▶ longest column: the kernel's row of that word, a table ─────────────────┴▶ + ─▶ first layer
 
-The product of a one-hot vector and a kernel is a row of the kernel: to look it up saves more than half of the first
-layers.
+The product of a one-hot vector and a kernel is a row of the kernel. So a table look-up replaces more than half of the
+first layers' work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Layer = tuple[Matrix, Matrix]
 
 
 class Encoded:
-    """A row as the first layers see it: most of it written out, the longest vocabulary as a place in tables alone."""
+    """The encoded input of the first layers. The longest vocabulary is not written out: tables look its words up."""
 
     def __init__(self, numeric: Any, categorical: Any, encoding: Encoding) -> None:
         lengths = [len(vocabulary) + 1 for vocabulary in encoding.vocabularies]
@@ -36,17 +36,17 @@ class Encoded:
         self.near = np.concatenate([np.arange(len(encoding.numeric)), *(columns[column] for column in short)])
         """Places in the whole encoded vector that `rows` holds."""
         self.far = columns[longest]
-        """Its other places, the one-hot vector of the longest vocabulary."""
+        """The other places: the one-hot vector of the longest vocabulary."""
         self.rows = _rows(numeric, [categorical[:, c] for c in short], [lengths[c] for c in short], encoding)
         self._place = categorical[:, longest]
 
     def times(self, layer: Layer) -> Any:
-        """The whole encoded vector times a kernel, and the bias; shape (n, n_out)."""
+        """The whole encoded vector times a kernel, plus the bias; shape (n, n_out)."""
         kernel, bias = layer
         return product(self.rows, kernel[self.near]) + self.look_up(kernel[self.far] + bias)
 
     def look_up(self, table: Matrix) -> Any:
-        """For each row the table's row of its word in the longest vocabulary.
+        """For each row, the table's row of its word in the longest vocabulary.
 
         Args:
             table: shape (n_far, n_out).
@@ -57,8 +57,9 @@ class Encoded:
 def _rows(numeric: Any, codes: list[Any], lengths: list[int], encoding: Encoding) -> Any:
     """Scaled numbers, then the one-hot vectors of these columns; shape (n, n_numeric + the sum of the lengths).
 
-    The same as `training.fit.model.scaled`, with a logarithm of those columns alone that need it. The products with a
-    diagonal put each column where it belongs; a table of all combinations of the words gives their one-hot vectors.
+    Computes the same as `training.fit.model.scaled`, but takes the logarithm only of the columns that need it. Products
+    with a diagonal matrix put each column in its place. A table of all combinations of the words gives their one-hot
+    vectors.
     """
     n_numeric = len(encoding.numeric)
     logarithmic = np.isin(encoding.numeric, LOGARITHMIC)
@@ -75,7 +76,7 @@ def _rows(numeric: Any, codes: list[Any], lengths: list[int], encoding: Encoding
 
 
 def _joint(codes: list[Any], lengths: list[int], front: Matrix) -> tuple[Any, Matrix]:
-    """One place for the codes of several columns, and the table that it is in: `front`, then their one-hot vectors."""
+    """One place for the codes of several columns, and its table: `front`, then their one-hot vectors."""
     place, table = codes[0], np.eye(lengths[0], dtype=np.float32)
     for code, length in zip(codes[1:], lengths[1:], strict=True):
         place = place * length + code
@@ -101,7 +102,7 @@ def dense(tensor: Any, layer: Layer, activation: str | None = None) -> Any:
 
 
 def product(tensor: Any, kernel: Matrix) -> Any:
-    """A matrix product alone."""
+    """A matrix product without a bias."""
     made = layers.Dense(kernel.shape[1], use_bias=False)
     found = made(tensor)
     made.set_weights([kernel])

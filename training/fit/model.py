@@ -1,11 +1,11 @@
-"""The networks while they are trained, each over vectors that are encoded once.
+"""The networks during training. Each works on vectors that are encoded once.
 
-    numeric ─▶ log(1+x) ─▶ standardise ─▶ clip ─┐            ┌─▶ classifier    64 ─▶ 32 ─▶ logits of the labels
-                                                ├─▶ encoded ─┼─▶ autoencoder   32 ─▶ 16 ─▶ 32 ─▶ decoded
-    categorical ─▶ one-hot, code 0 is unseen ───┘            ├─▶ detector      64 ─▶ 32 ─▶ logit of "mixed"
-                                                             └─▶ attacks       32 ─▶ 32 ─▶ logits of the labels
+        numeric ─▶ log(1+x) ─▶ standardise ─▶ clip ─┐            ┌─▶ classifier    64 ─▶ 32 ─▶ logits of the labels
+                                                    ├─▶ encoded ─┼─▶ autoencoder   32 ─▶ 16 ─▶ 32 ─▶ decoded
+        categorical ─▶ one-hot, code 0 is unseen ───┘            ├─▶ detector      64 ─▶ 32 ─▶ logit of "mixed"
+                                                                 └─▶ attacks       32 ─▶ 32 ─▶ logits of the labels
 
-`training.fit.ensemble` makes the model that is shipped of them.
+`training.fit.ensemble` joins them into the model that is shipped.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ AUTOENCODER = (32, 16, 32)
 ATTACKS = (32, 32)
 L2 = 1e-5
 CLIP = 100.0
-"""Standard deviations beyond which a value counts as that far: any finite input gives a finite answer."""
+"""Values are clipped to this many standard deviations, so that any finite input gives a finite output."""
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The parts of the model; `training.fit.ensemble` makes one of them once they are trained."""
+    """The parts of the model. `training.fit.ensemble` joins them once they are trained."""
 
     encoding: Encoding
     encoder: keras.Model
@@ -41,13 +41,13 @@ class Networks:
     autoencoder: keras.Model
     """(n, n_encoded) -> (n, n_encoded)."""
     detector: keras.Model
-    """(n, n_encoded) -> logit (n, 1) that a vector is mixed (`training.data.crossover`) and not real."""
+    """(n, n_encoded) -> logit (n, 1): the vector is mixed (`training.data.crossover`) and not real."""
     attacks: keras.Model
-    """(n, n_encoded) -> logits (n, n_labels), to be read among the attacks alone: if it is one, which."""
+    """(n, n_encoded) -> logits (n, n_labels). Compare only the attacks': if the vector is an attack, which one?"""
 
 
 def build(encoding: Encoding, n_labels: int = len(LABELS)) -> Networks:
-    """Networks with fresh weights; `keras.utils.set_random_seed` decides which."""
+    """Networks with fresh weights, which `keras.utils.set_random_seed` decides."""
     encoder = _encoder(encoding)
     width = encoder.output_shape[-1]
     return Networks(
@@ -69,16 +69,16 @@ def inputs(encoding: Encoding) -> tuple[keras.KerasTensor, keras.KerasTensor]:
 
 
 def scaled(numeric: Any, encoding: Encoding) -> Any:
-    """Logarithm where it is due, mean 0 and variance 1, clipped; shape (n, n_numeric) in and out.
+    """Logarithm where needed, then mean 0 and variance 1, clipped; shape (n, n_numeric) in and out.
 
-    Logarithm and plain value are computed of all columns and one of them is multiplied by 0: to pick columns apart and
-    join them again takes ONNX Runtime longer.
+    Computes the logarithm and the plain value of all columns and multiplies one of them by 0. Splitting and joining the
+    columns would take ONNX Runtime longer.
     """
     logarithmic = np.isin(encoding.numeric, LOGARITHMIC)
     scale = 1 / np.sqrt(np.array(encoding.variance))
     of_counts, of_values = (np.where(chosen, scale, 0).astype(np.float32) for chosen in (logarithmic, ~logarithmic))
     offset = (-np.array(encoding.mean) * scale).astype(np.float32)
-    counts = ops.log(ops.relu(numeric) + 1.0)  # tf2onnx knows no Log1p
+    counts = ops.log(ops.relu(numeric) + 1.0)  # tf2onnx has no Log1p
     return ops.clip(counts * of_counts + numeric * of_values + offset, -CLIP, CLIP)
 
 
@@ -93,7 +93,7 @@ def _encoder(encoding: Encoding) -> keras.Model:
 
 
 def stack(name: str, width: int, units: tuple[int, ...]) -> keras.Model:
-    """Dense layers, relu between them and nothing after the last."""
+    """Dense layers, with a relu between them and none after the last."""
     encoded = keras.Input((width,))
     tensor = encoded
     for place, size in enumerate(units, 1):

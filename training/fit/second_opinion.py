@@ -1,12 +1,12 @@
-"""The second opinion: if a vector is an attack after all, which? Learnt where the classifier has nothing to say of it.
+"""The second opinion: if a vector is an attack after all, which one? Used where the classifier is sure of normal.
 
-attacks ─┬─▶ as they are ─┬─▶ one teacher for each weight of the rare labels ─┐
-         └─▶ blurred ─────┘                     classifier, attacks alone ────┴─▶ mean ─▶ targets
-attacks, blurred, mixed, normal ──────────────────────────────────────────────────────▶ student `attacks` learns them
+    attacks ─┬─▶ as they are ─┬─▶ one teacher for each weight of the rare labels ─┐
+             └─▶ blurred ─────┘                     classifier, attacks alone ────┴─▶ mean ─▶ targets
+    attacks, blurred, mixed, normal ────────────────────────────────────────────────────▶ student `attacks` learns them
 
-The classifier's own shares among the attacks mean little where it is sure of normal: nothing has trained them there.
-Teachers that have never seen a normal vector, and attacks with some values of normal ones, say more; their mean says
-more than each. One small network learns that mean, so that the graph has one and not three.
+Where the classifier is sure of normal, training has not shaped its shares among the attacks, so they mean little.
+Teachers trained on attacks only, some of them blurred with normal values, know more, and their mean knows most. One
+small network learns that mean, so that the graph needs one network and not three.
 """
 
 from __future__ import annotations
@@ -23,24 +23,23 @@ from training.fit.model import Networks, stack
 
 NAMES = [label.name for label in LABELS]
 NEVER = -1e4
-"""Added to the logit of normal: its share is 0."""
+"""Added to the logit of normal, so that its share is 0."""
 TEACHER = (64, 32)
 CATEGORY_DROPOUT = 0.1
-"""Share of words that the teachers see as unseen: an attack on another service is still that attack."""
+"""Share of words that the teachers see as unseen: an attack on another service is still the same attack."""
 
 
 def learn(
     networks: Networks, training: Tensors, loop: Loop, *, weights: tuple[float, ...], epochs: int
 ) -> list[keras.Model]:
-    """Train `networks.attacks`; the classifier has to be trained before.
+    """Train `networks.attacks`. Train the classifier first.
 
     Args:
-        networks: the classifier is read, `attacks` is trained.
-        training: numeric, codes and label numbers; without an attack among them nothing is done.
+        networks: reads the classifier and trains `attacks`.
+        training: numeric, codes and label numbers. Without an attack among them, does nothing.
         loop: how to train.
-        weights: for each teacher w: a label of n vectors weighs n to the power of -w.
-        epochs: at most, of each.
-
+        weights: one teacher for each weight w: a label of n vectors weighs n to the power of -w.
+        epochs: largest number of epochs of each network.
     Returns:
         the teachers.
     """
@@ -94,7 +93,7 @@ def _teacher(
 
 
 def among_attacks(network: keras.Model, encoded: tf.Tensor) -> NDArray[np.float32]:
-    """Share of each label if normal is none of them, shape (n, n_labels)."""
+    """Share of each label if normal is excluded, shape (n, n_labels)."""
     shares: NDArray[np.float32] = tf.nn.softmax(network(encoded) + _never()).numpy()
     return shares
 

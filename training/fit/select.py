@@ -1,12 +1,13 @@
-"""Choose novelty and second opinion by training data alone: train without some attacks, and see what becomes of them.
+"""Choose the novelty measure and the second opinion by training data alone: leave attacks out, then score them.
 
-data ─▶ groups left out (`training.data.left_out`) ─▶ a training each ─▶ FOLDER/*.npz ─▶ tables, and what the rule picks
-                                                      ▲                 │              (`training.fit.choose`)
-                                                      └─ made already? ─┘
+    data ─▶ groups left out (`training.data.left_out`) ─▶ a training each ─▶ FOLDER/*.npz ─▶ tables, rule's choice
+                                                          ▲                 │              (`training.fit.choose`)
+                                                          └─ made already? ─┘
 
     python -m training.fit.select kddcup.data_10_percent.gz --seeds 3
 
-Half a minute a training, nine a seed; interrupted, it goes on where it was. Why and by what rule: docs/decisions/0015.
+A training takes half a minute, a seed has nine. An interrupted run continues where it stopped. The reasons and the
+rule are in docs/decisions/0015.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from training.fit.session import start_afresh
 from training.fit.train import Recipe
 
 EPOCHS = (5, 10, 20, 40)
-"""Of the detectors that are compared."""
+"""The detectors' numbers of epochs to compare."""
 
 
 class Selection:
-    """Trainings of one choice of columns; their scores stand in a folder."""
+    """The trainings for one choice of columns. A folder keeps their scores."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class Selection:
         self._made_by = f"{source.sha256} {code_digest('evaluation.left_out_scores')} {self._epochs} {self._recipe}"
 
     def trainings(self, kind: str, seeds: range) -> list[Scores]:
-        """Scores of all groups of a kind (`labels`, `services`), seed after seed; what is not there is trained."""
+        """Scores of all groups of a kind (`labels`, `services`), seed after seed. Trains those that are missing."""
         return [self._training(name, seed) for seed in seeds for name in self._groups if name.startswith(kind)]
 
     def _training(self, name: str, seed: int) -> Scores:
@@ -77,19 +78,19 @@ def _load(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def novelty_table(candidates: Sequence[Novelty], chosen: Novelty | None) -> Iterator[str]:
-    """Lines of a table, one for each way to measure novelty."""
+    """Lines of a table with one row for each way to measure novelty."""
     yield "| novelty | detector epochs | share | found | price | held-out normal flagged | |"
     yield "|---|---|---|---|---|---|---|"
-    for one in candidates:
-        mark = "chosen" if one == chosen else ""
+    for candidate in candidates:
+        mark = "chosen" if candidate == chosen else ""
         yield (
-            f"| {one.form} | {one.epochs} | {one.share:.1%} | {one.found:.3f} | {one.price:.2%} | "
-            f"{one.held_out:.2%} | {mark} |"
+            f"| {candidate.form} | {candidate.epochs} | {candidate.share:.1%} | {candidate.found:.3f} | "
+            f"{candidate.price:.2%} | {candidate.held_out:.2%} | {mark} |"
         )
 
 
 def opinion_table(selection: Selection, seeds: range, chosen: Novelty) -> Iterator[str]:
-    """Lines of a table, one for each mean of opinions."""
+    """Lines of a table with one row for each mean of opinions."""
     shipped = (Recipe.detector_epochs, chosen.share)
     by_label, by_service = (
         opinions(selection.trainings(kind, seeds), chosen.form, *shipped) for kind in ("labels", "services")

@@ -1,4 +1,4 @@
-"""Keras between two trainings in one process."""
+"""Reset Keras between two trainings in one process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import tensorflow as tf
 
 
 def start_afresh() -> None:
-    """Forget earlier models, which else stay in memory; and without a warning that there are several."""
+    """Forget earlier models, so that their memory is free, and silence the warning that there were several."""
     keras.utils.clear_session()
     tf.get_logger().setLevel("ERROR")
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that decide what a training gives."""
+    """Versions of the libraries that decide the result of a training."""
     return {"keras": keras.__version__, "numpy": np.__version__, "tensorflow": tf.__version__}

@@ -1,12 +1,12 @@
 """Train the networks, each on all training records.
 
-    training ─┬─▶ classifier ─┬─▶ stop by validation ─▶ temperature from validation ──────────┐
+    training ─┬─▶ classifier ─┬─▶ stop by validation ─▶ temperature from validation ────────────────────┐
               ├───────────────┴─▶ second opinion (`training.fit.second_opinion`) ───────────────────────┤
-              ├─▶ autoencoder ──┬▶ stop by validation ─▶ scale from the normal of validation ─┴─▶ one Keras model
+              ├─▶ autoencoder ──┬▶ stop by validation ─▶ scale from the normal vectors of validation ───┴─▶ one model
               └─▶ + mixed ─▶ detector
 
 The same records, seed, machine and library versions give the same weights. Another processor or another version of
-TensorFlow adds floats in another order and gives a model that is as good, with other weights.
+TensorFlow adds floats in another order. The model then has other weights, but is as good.
 """
 
 from __future__ import annotations
@@ -30,51 +30,49 @@ from training.fit.second_opinion import learn
 
 NAMES = [label.name for label in LABELS]
 THRESHOLD = 0.5
-"""Novelty of what `false_positive_rate` of the normal vectors exceed (`training.fit.ensemble`)."""
+"""The novelty that `false_positive_rate` of the normal vectors exceed (`training.fit.ensemble`)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What can be turned; the defaults are the shipped model's."""
+    """The parameters of a training; the defaults are those of the shipped model."""
 
     epochs: int = 50
     patience: int = 8
     """Epochs without a better validation loss before training stops; the best weights are kept."""
     batch_size: int = 512
     learning_rate: float = 2e-3
-    """At the start; it falls to 0 along a half cosine."""
+    """At the start; it falls to 0 along half a cosine."""
     category_dropout: float = 0.02
-    """Share of words that are shown as unseen in an epoch, so that the unseen bucket is trained."""
+    """Share of words shown as unseen in each epoch, so that the unseen bucket is trained."""
     detector_epochs: int = 20
-    """Most epochs of the detector: trained longer it learns the training set's normal vectors by heart and flags
-    others.
-    """
+    """Largest number of the detector's epochs. Trained longer, it memorises the normal vectors and flags others."""
     mixed_per_normal: int = 2
     """Mixed vectors that the detector sees for each normal one."""
     attack_epochs: int = 20
-    """Of the second opinion, which has no validation to stop by: what it is for is not in the training set."""
+    """Epochs of the second opinion. Validation cannot stop it: there are no attacks of the kind that it is for."""
     attack_weights: tuple[float, ...] = (0.25, 0.5)
-    """A teacher of the second opinion for each: a label of n vectors weighs n to the power of minus this."""
+    """One teacher of the second opinion for each weight w: a label of n vectors weighs n to the power of -w."""
     false_positive_rate: float = 0.01
     """Share of normal validation records whose novelty is above the threshold."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model with what its contract needs to say."""
+    """A trained model, with what its contract needs."""
 
     model: keras.Model
     encoding: Encoding
     temperature: float
     novelty_threshold: float
     networks: Networks
-    """What the model is joined of."""
+    """The networks that were joined into the model."""
     teachers: tuple[keras.Model, ...]
-    """Of the second opinion, in the order of `Recipe.attack_weights`; they are not in the model."""
+    """The teachers of the second opinion, in the order of `Recipe.attack_weights`; they are not in the model."""
 
 
 def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Trained:
-    """Train on `parts.training`, stop and calibrate by `parts.validation`; `parts.held_out` is not looked at."""
+    """Train on `parts.training`, stop and calibrate by `parts.validation`. Never reads `parts.held_out`."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     encoding = measure(parts.training)
@@ -97,7 +95,7 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
 
 
 def best_temperature(logits: NDArray[np.float32], truth: NDArray[np.integer]) -> float:
-    """The divisor of the logits that makes these answers likeliest, from 0.25 to 4."""
+    """The divisor of the logits, from 0.25 to 4, that makes the true labels likeliest."""
     candidates = np.geomspace(0.25, 4.0, 161)
     return float(min(candidates, key=lambda temperature: _negative_log_likelihood(logits / temperature, truth)))
 
@@ -109,25 +107,25 @@ def _negative_log_likelihood(logits: NDArray[np.float32], truth: NDArray[np.inte
 
 
 def tensors_of(records: Records, encoding: Encoding) -> Tensors:
-    """Numeric, codes and label numbers of records."""
+    """Numeric values, codes and label numbers of records."""
     truth = np.searchsorted(NAMES, records.labels).astype(np.int32)
     return tuple(map(tf.constant, (records.numeric, codes(records.categorical, encoding.vocabularies), truth)))
 
 
 def novelty_scale(networks: Networks, harmless: tf.Tensor, rate: float) -> NoveltyScale:
-    """What is usual among these encoded normal vectors."""
+    """Measure what is usual among these encoded normal vectors."""
     errors = tf.reduce_mean(tf.square(harmless - networks.autoencoder(harmless)), axis=1).numpy()
     return measure_scale(errors, networks.detector(harmless).numpy()[:, 0], rate)
 
 
 class Fit:
-    """One network after another; the classifier is trained first."""
+    """Trains the networks one after another, the classifier first."""
 
     def __init__(self, recipe: Recipe, networks: Networks, loop: Loop) -> None:
         self.recipe, self.networks, self.loop = recipe, networks, loop
 
     def classifier(self, training: Tensors, validation: Tensors) -> None:
-        """On raw records; of each epoch some words are shown as unseen."""
+        """Train on raw records. Each epoch shows some words as unseen."""
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         networks = self.networks
 
@@ -141,7 +139,7 @@ class Fit:
         self.loop.run(networks.classifier, loss, training, validation, vary=with_unseen_words)
 
     def autoencoder(self, training: tf.Tensor, validation: tf.Tensor) -> None:
-        """On encoded records."""
+        """Train on encoded records."""
         autoencoder = self.networks.autoencoder
 
         def loss(encoded: tf.Tensor) -> tf.Tensor:
@@ -150,7 +148,7 @@ class Fit:
         self.loop.run(autoencoder, loss, (training,), (validation,))
 
     def detector(self, training: Tensors, validation: Tensors) -> None:
-        """On records and on vectors mixed of them."""
+        """Train on records and on vectors mixed from them."""
         cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
         detector = self.networks.detector
 
@@ -162,12 +160,12 @@ class Fit:
         self.loop.run(detector, loss, seen, self._with_mixed(validation, 1), most_epochs=most)
 
     def attacks(self, training: Tensors) -> list[keras.Model]:
-        """The second opinion, and its teachers, which are returned."""
+        """Train the second opinion and return its teachers."""
         recipe = self.recipe
         return learn(self.networks, training, self.loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
 
     def _with_mixed(self, tensors: Tensors, times: int) -> Tensors:
-        """Encoded real vectors (0) followed by encoded mixed ones (1)."""
+        """Encoded real vectors (0), followed by encoded mixed ones (1)."""
         numeric, categorical, truth = (tensor.numpy() for tensor in tensors)
         normal = truth == NAMES.index(NORMAL)
         mixed = [crossover(numeric, categorical, normal, self.loop.rng) for _ in range(times)]

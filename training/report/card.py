@@ -1,5 +1,4 @@
-"""What a study adds to a model card: musts and goals, results with their spread, pictures, the naive model, what stays
-hidden.
+"""The sections that a study adds to a model card: musts and goals, results, pictures, the naive model, limits.
 
 model.onnx, report.json ─┬─▶ page() ─▶ MODEL_CARD.md
 study.json, pictures ────┘
@@ -20,9 +19,9 @@ from training.evaluation.goals import anchor_rows, goal_rows
 
 STUDY = "study.json"
 PICTURES = "figures"
-"""Folder beside the card."""
+"""Folder next to the card."""
 FOUND_BY_CHANCE = 0.1
-"""A share of flagged rows below which a label counts as not found."""
+"""A label counts as not found if a smaller share of its rows is flagged."""
 TITLES = {
     "accuracy_23": "accuracy of the closest label, rows of known labels",
     "macro_f1_23": "macro-F1, the same rows",
@@ -47,15 +46,15 @@ Study = Mapping[str, Any]
 
 
 def digest(text: str) -> str:
-    """Of a study.json, as its pictures carry it."""
+    """Digest of a study.json; each of its pictures contains it."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def study_of(folder: Path, contract: ModelContract) -> Study | None:
-    """The study that stands beside an artifact, if it is one of the same data, columns and recipe; else None.
+    """The study next to an artifact; None if there is none, or if it has other data, columns or another recipe.
 
     Raises:
-        InputError: the file is there and cannot be read.
+        InputError: the file exists but cannot be read.
     """
     path = folder / STUDY
     try:
@@ -73,7 +72,7 @@ def study_of(folder: Path, contract: ModelContract) -> Study | None:
 
 
 def goals(study: Study) -> list[str]:
-    """The table of musts and goals, and what the numbers are of."""
+    """The table of musts and goals, and what the numbers measure."""
     done, planned = len(study["done"]), len(study["planned"])
     of_all = study["model"] == SETS["all"].model
     bars = (
@@ -167,7 +166,7 @@ def on_test_file(study: Study) -> list[str]:
 
 
 def naive(study: Study) -> list[str]:
-    """The naive model beside this one."""
+    """The comparison with the naive model."""
     if "anchor" not in study["trainings"]:
         return []
     recipe = study["anchor_made_by"]["recipe"]
@@ -186,7 +185,7 @@ def naive(study: Study) -> list[str]:
 
 
 def not_found(study: Study) -> list[str]:
-    """Items of the list of limits: which unseen labels cannot be found, and which were not."""
+    """Items of the list of limits: which unseen labels cannot be found, and which were not found."""
     if study["test"] is None:
         return []
     lines = []

@@ -1,4 +1,4 @@
-"""The contract of a trained model: what the other parts must know of it, none of it typed by hand."""
+"""Build the contract of a trained model: what the other parts need to know of it. Nothing in it is typed by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.fit.train import Recipe
 
 NAME = SETS["all"].model
 USUAL = (0.05, 0.5, 0.95)
-"""Quantiles of the normal rows, between the first and the last of which a value is usual."""
+"""Quantiles of the normal rows; a value between the first and the last is usual."""
 
 
 def contract_of(
@@ -32,7 +32,7 @@ def contract_of(
     novelty_threshold: float,
     name: str = NAME,
 ) -> ModelContract:
-    """The contract before the held-out figures are known; nothing in it depends on time, machine or path."""
+    """The contract before the held-out figures are known. Nothing in it depends on time, machine or path."""
     return ModelContract(
         name=name,
         features=features(parts.training, encoding),
@@ -57,9 +57,10 @@ def contract_of(
 
 
 def features(training: Records, encoding: Encoding) -> tuple[Feature, ...]:
-    """The records' columns: range and words of the training records, the middle of the normal ones as background.
+    """The records' columns: range and words of the training records, and the median of the normal ones as background.
 
-    What is usual is told by the normal rows, repetitions included: a share of connections, not of distinct vectors.
+    What is usual is measured on the normal rows with their repetitions: a share of connections, not of distinct
+    vectors.
     """
     normal = training.take(training.labels == NORMAL)
     vocabularies = dict(zip(training.categorical_columns, encoding.vocabularies, strict=True))
@@ -105,7 +106,7 @@ def _numbers(column: str, training: Records, normal: Records) -> Feature:
 
 
 def _quantiles(values: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The `USUAL` quantiles of values that occur so often: each is a value that occurs, and none in between."""
+    """The `USUAL` quantiles of values with these counts. Each quantile is a value that occurs."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(counts[order])
     places = np.searchsorted(reached, np.array(USUAL) * reached[-1])
@@ -114,5 +115,5 @@ def _quantiles(values: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArra
 
 
 def _shortest(value: np.floating[Any] | NDArray[np.floating[Any]]) -> float:
-    """The float whose digits are the fewest that mean this float32: 0.01 and not 0.009999999776482582."""
+    """The float with the fewest digits that means this float32: 0.01 and not 0.009999999776482582."""
     return float(str(np.float32(value)))

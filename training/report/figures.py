@@ -1,7 +1,7 @@
-"""The pictures of a model card, drawn from study.json alone: the same study gives the same files.
+"""Draw the pictures of a model card from study.json alone: the same study gives the same files.
 
 study.json ─┬─▶ confusion.svg     held-out vectors of all folds, label against closest label
-            ├─▶ reliability.svg   stated probability against what was right, held out and test file
+            ├─▶ reliability.svg   stated probability against the share that was right, held out and test file
             ├─▶ novelty.svg       novelty of normal rows, known and unseen attacks, and the threshold
             └─▶ roc.svg           attacks found over false alarms, test file
 """
@@ -22,10 +22,9 @@ from contract.kdd99.columns import FAMILIES, LABELS
 from training.evaluation.detail import FALSE_POSITIVE_RATES, NOVELTY_BINS
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#767676"
-"""Of the palette of Okabe and Ito, which people who see no red or no green can tell apart; lines differ in style too.
-"""
+"""From the palette of Okabe and Ito, which colour-blind people can tell apart. Lines also differ in style."""
 STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same on every machine
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -46,11 +45,11 @@ FEW = 20
 
 
 def draw(study: Study, digest: str) -> dict[str, bytes]:
-    """The pictures that a study has data for: file name and SVG.
+    """The pictures for which a study has data: file name and SVG.
 
     Args:
         study: the content of study.json.
-        digest: of that file; it stands in each picture, so that a stale one can be told.
+        digest: digest of that file. Each picture contains it, so that an outdated picture can be recognised.
     """
     wanted: dict[str, tuple[str, Callable[[Study], Figure]]] = {
         "confusion.svg": ("held_out", confusion),
@@ -63,9 +62,7 @@ def draw(study: Study, digest: str) -> dict[str, bytes]:
 
 
 def confusion(study: Study) -> Figure:
-    """Rows are what it is, columns what it was called, families together; colour is the share of the row, numbers are
-    vectors.
-    """
+    """Rows: labels. Columns: closest labels. Both grouped by family. Colour: share of the row. Numbers: vectors."""
     order = sorted(range(len(LABELS)), key=lambda index: (FAMILIES.index(LABELS[index].family), LABELS[index].name))
     counts = np.array(study["held_out"]["confusion"], float)[np.ix_(order, order)]
     totals = counts.sum(axis=1, keepdims=True)
@@ -93,7 +90,7 @@ def confusion(study: Study) -> Figure:
 
 
 def reliability(study: Study) -> Figure:
-    """Above, stated against right; below, how many rows there are in each bin, without which the curve says little."""
+    """Top: stated probability against the share that was right. Bottom: the number of rows behind each point."""
     figure = Figure(figsize=(7.6, 6.4), layout="constrained")
     upper, lower = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
     upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
@@ -117,7 +114,7 @@ def reliability(study: Study) -> Figure:
 
 
 def novelty(study: Study) -> Figure:
-    """Shares of each kind, so that few unseen rows show beside many known ones."""
+    """Shares of each kind, so that a few unseen rows are visible beside many known ones."""
     figure = Figure(figsize=(7.6, 4.8), layout="constrained")
     axes = figure.subplots()
     edges = np.linspace(0, 1, NOVELTY_BINS + 1)
@@ -144,7 +141,7 @@ def novelty(study: Study) -> Figure:
 
 
 def roc(study: Study) -> Figure:
-    """The mean over seeds with a band from least to most; where the product stands on it, and the naive model."""
+    """Mean over seeds with a band from least to most; the operating points of the product; the naive model."""
     figure = Figure(figsize=(7.6, 5.6), layout="constrained")
     axes = figure.subplots()
     test = study["test"]

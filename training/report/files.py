@@ -1,7 +1,7 @@
-"""What stands beside an artifact: `report.json` for scripts, `MODEL_CARD.md` for people. Both from the same figures.
+"""Write the files next to an artifact: `report.json` for scripts and `MODEL_CARD.md` for people, from the same figures.
 
-A study (`training.evaluation.study`) adds to the card what one training cannot know: the spread, and figures of a test
-file.
+A study (`training.evaluation.study`) adds to the card what one training cannot show: the spread over trainings, and
+figures on a test file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CHOICES = (
     "all, and the sizes of the networks. Earlier versions of this model had been measured on it. Expect a "
     "little less on other data.",
 )
-"""Of the choices that a reader cannot see in the recipe: which of them flatter the figures on the test file."""
+"""Which choices were made with knowledge of the test file, and so make its figures look better."""
 
 
 def report(
@@ -53,7 +53,7 @@ def report(
     Args:
         contract: of the artifact as written.
         held_out: `training.evaluation.evaluate.evaluate` on the held-out vectors, each counted once.
-        labels: `training.evaluation.evaluate.by_label` on the same.
+        labels: `training.evaluation.evaluate.by_label` on the same vectors.
         artifact: version, size and agreement with Keras.
     """
     content = {
@@ -75,7 +75,7 @@ def model_card(
     artifact: Mapping[str, Any],
     study: card.Study | None = None,
 ) -> str:
-    """The text of MODEL_CARD.md, from what `report` takes and, where there is one, a study of the same recipe."""
+    """The text of MODEL_CARD.md, from the arguments of `report` and, if there is one, a study of the same recipe."""
     sections = [
         [
             f"# Model card: {contract.name}",
@@ -97,10 +97,10 @@ def model_card(
 
 
 def page(folder: Path, contract: ModelContract) -> str:
-    """The card of an artifact from the files beside it, without training anything.
+    """The card of an artifact from the files next to it, without training anything.
 
     Raises:
-        InputError: report.json or study.json is there and cannot be read.
+        InputError: report.json or study.json exists but cannot be read.
     """
     path = folder / "report.json"
     try:

@@ -11,7 +11,7 @@ from contract.kdd99.columns import COLUMNS
 from sensor.connection import Connection
 from sensor.features import FeatureExtractor, csv_line
 from sensor.history import HostHistory
-from sensor.tally import Seen
+from sensor.tally import Observed
 
 A, B, C = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 
@@ -159,6 +159,6 @@ def test_the_host_that_was_silent_longest_is_forgotten_first() -> None:
     history = HostHistory(max_hosts=2)
 
     def count(host: str) -> int | float:
-        return history.add(Seen(0.0, host, "http", 1025, syn_error=False, reject_error=False))[0]
+        return history.add(Observed(0.0, host, "http", 1025, syn_error=False, reject_error=False))[0]
 
     assert [count(host) for host in (A, B, A, C, A, B)] == [1, 1, 2, 1, 3, 1]
