@@ -58,7 +58,9 @@ def keep_off_the_servers() -> None:
 
 
 @contextlib.contextmanager
-def serving(model: Path, *, name: str = "Oversight", workers: int = 1, folder: Path = ROOT) -> Iterator[Server]:
+def serving(
+    model: Path, *, name: str = "Oversight", workers: int = 1, folder: Path = ROOT, pinned: bool = True
+) -> Iterator[Server]:
     """`oversight serve` with an artifact, of the checkout in a folder, which shares this one's packages."""
     port = free_port()
     command = [
@@ -74,7 +76,8 @@ def serving(model: Path, *, name: str = "Oversight", workers: int = 1, folder: P
         str(workers),
     ]
     environment = {"PYTHONPATH": str(folder)}
-    with program(command, port, name=name, ready="/v2/health/ready", env=environment, cwd=folder) as server:
+    ready = "/v2/health/ready"
+    with program(command, port, name=name, ready=ready, env=environment, cwd=folder, pinned=pinned) as server:
         yield server
 
 
@@ -116,13 +119,14 @@ def program(
     ready: str,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
+    pinned: bool = True,
 ) -> Iterator[Server]:
-    """A command that listens on a port; it is stopped at the end."""
-    core = server_core()
-    pinned = ["taskset", "--cpu-list", str(core), *command] if core is not None else list(command)
+    """A command that listens on a port, on a core of its own if `pinned`; it is stopped at the end."""
+    core = server_core() if pinned else None
+    started = ["taskset", "--cpu-list", str(core), *command] if core is not None else list(command)
     with tempfile.TemporaryFile() as log:
         process = psutil.Popen(
-            pinned,
+            started,
             cwd=cwd,
             env=None if env is None else {**os.environ, **env},
             stdin=subprocess.DEVNULL,

@@ -119,6 +119,6 @@ def _load(es: Elasticsearch, index: str, rows: Sequence[Mapping[str, Any]], numb
     lines = []
     for number in numbers:
         lines += [dump({"create": {"_index": index, "_id": f"doc-{number}"}}), dump(pending(rows, number))]
-    answer = es.bulk(operations=b"\n".join([*lines, b""]), filter_path="errors")
+    answer = es.bulk(operations=b"\n".join([*lines, b""]))
     if answer["errors"]:
         raise SystemExit(f"{index} does not take the benchmark's documents")

@@ -35,6 +35,8 @@ class Run:
 
     took_s: float
     cpu_s: float
+    peak_mb: float = 0.0
+    """The most memory that it had; 0 where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,10 @@ class Service:
         return sum(times.user + times.system for times in (one.cpu_times() for one in family))
 
 
-def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without anything that changes our programs, and `more`."""
+def clean_environment(folder: Path = ROOT, **more: str) -> dict[str, str]:
+    """The environment without anything that changes our programs, and `more`; programs are those of this checkout."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICS"))}
-    return kept | {"PYTHONPATH": str(ROOT)} | more
+    return kept | {"PYTHONPATH": str(folder)} | more
 
 
 @contextmanager
@@ -81,13 +83,16 @@ def served() -> Iterator[Service]:
             children.stop_all()
 
 
-def watched(url: str, enrich_url: str, index: str, *, slices: int = 1, page_size: int = 1_000) -> Run:
-    """`oversight watch --once` over an index.
+def watched(
+    url: str, enrich_url: str, index: str, *, slices: int = 1, page_size: int = 1_000, checkout: Path = ROOT
+) -> Run:
+    """`oversight watch --once` over an index, of the checkout in a folder.
 
     Raises:
         SystemExit: it fails.
     """
     environment = clean_environment(
+        checkout,
         ELASTICSEARCH_URL=url,
         OVERSIGHT_ENRICH_URL=enrich_url,
         OVERSIGHT_INDEX=index,
@@ -110,7 +115,8 @@ def watched(url: str, enrich_url: str, index: str, *, slices: int = 1, page_size
     if status:
         raise SystemExit(f"the watcher failed with status {status}: {last.decode()}")
     begin, end = (datetime.fromisoformat(orjson.loads(line)["@timestamp"]).timestamp() for line in (first, last))
-    return Run(end - begin, used.ru_utime + used.ru_stime - before.user - before.system)
+    cpu_s = used.ru_utime + used.ru_stime - before.user - before.system
+    return Run(end - begin, cpu_s, used.ru_maxrss / 1024)
 
 
 def bare(url: str, index: str, constant: Mapping[str, Any], *, threads: int, page_size: int) -> Run:

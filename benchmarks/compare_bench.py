@@ -1,0 +1,255 @@
+"""This checkout beside another one, as users meet them: a table of ratios, each with its 95 % interval.
+
+python -m benchmarks.compare_bench --other FOLDER [--url URL ...] [--data FILE] [--only watcher,pages,single,memory]
+
+    git worktree add ../before COMMIT && python -m benchmarks.compare_bench --other ../before --url http://127.0.0.1:9200
+
+    watcher   `oversight watch --once` over pending documents of an engine, and the `oversight serve` that it asks
+    pages     requests of 1,000 documents: normal rows, and attacks, of which no two are equal
+    single    requests of one document: as many as are answered, and the latency at half of that
+    memory    the most memory of a worker that was started anew and answered the same pages
+
+Each checkout runs its own programs with its own model and this one's packages, as processes of its own. The two are
+measured in pairs, and the one that was first in a pair is second in the next, so that a busy machine slows both. A
+ratio is here / there, the median of the pairs'; its interval holds whatever the distribution (order statistics). Every
+run reads documents of its own indices, which are deleted at the end. FILE is a labelled KDD Cup 99 file, such as the
+10 % training set; without it the rows are the simulator's, which has too few attacks to keep the service from
+remembering them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from benchmarks.common.server_bench import peak_mb
+from benchmarks.enrich_service.load import Connection, closed, paced, request
+from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, serving
+from benchmarks.enrich_service.traffic import rows_of, traffic
+from benchmarks.watcher.engines import engine_at
+from benchmarks.watcher.indices import cloned, kdd_rows, loaded
+from benchmarks.watcher.programs import watched
+from enrich_service.model.model_file import read
+from oversight.client.cluster import client
+from oversight.config.settings import DEFAULT_MODEL, ElasticsearchSettings
+from training.data.records import Records
+
+PAIRS = 9
+PAGE, PAGES, SINGLES = 1_000, 60, 20_000
+LATE = 99
+"""Percentile of the latency that is compared."""
+KINDS = ("watcher", "pages", "single", "memory")
+Pair = tuple[float, float]
+"""A figure here and there."""
+Servers = tuple[Server, Server]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured."""
+
+    folders: tuple[Path, Path]
+    pairs: int
+    seconds: float
+    documents: int
+    threads: int
+    urls: Sequence[str]
+    records: Records
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--other", type=Path, required=True, help="folder of another checkout")
+    parser.add_argument(
+        "--url", action="append", default=[], help="an engine for the watcher; may be given several times"
+    )
+    parser.add_argument("--data", type=Path, help="labelled KDD Cup 99 file")
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each pair")
+    parser.add_argument("--documents", type=int, default=20_000, help="pending in each run of the watcher")
+    parser.add_argument("--threads", type=int, default=1, help="slices of the watcher")
+    parser.add_argument("--only", default=",".join(KINDS), help=f"some of {', '.join(KINDS)}")
+    given = parser.parse_args()
+    folders = (ROOT, given.other.resolve())
+    records, rows = rows_of(given.data)
+    plan = Plan(folders, given.pairs, given.seconds, given.documents, given.threads, given.url, records)
+    chosen = given.only.split(",")
+    low, high = interval_places(plan.pairs)
+    sys.stdout.write(
+        f"{plan.pairs} pairs, pages of {rows}; interval from the {low + 1}. to the {high + 1}. ratio\n\n"
+        "| figure | here | there | ratio | 95 % interval |\n|---|---|---|---|---|\n"
+    )
+    if "watcher" in chosen:
+        for url in plan.urls:
+            watcher_lines(plan, url)
+    keep_off_the_servers()  # for good, so it comes after the watcher, which shares all cores
+    if "pages" in chosen or "single" in chosen:
+        with started(plan) as servers:
+            if "pages" in chosen:
+                page_lines(plan, servers)
+            if "single" in chosen:
+                single_lines(plan, servers)
+    if "memory" in chosen:
+        memory_line(plan)
+
+
+def interval_places(pairs: int) -> tuple[int, int]:
+    """Places of the sorted ratios between which their true median is with 95 %: of 9 the second and the second last.
+
+    Raises:
+        SystemExit: so few pairs allow no such interval.
+    """
+    below = 0.0
+    for place in count():
+        below += math.comb(pairs, place) / 2**pairs
+        if below > 0.025:
+            break
+    if not place:
+        raise SystemExit(f"--pairs {pairs}: six pairs are the fewest that have an interval of 95 %")
+    return place - 1, pairs - place
+
+
+def line(figure: str, pairs: Sequence[Pair], form: str = ",.0f") -> None:
+    """Print one line."""
+    ratios = sorted(here / there for here, there in pairs)
+    low, high = interval_places(len(ratios))
+    here, there = (statistics.median(column) for column in zip(*pairs, strict=True))
+    sys.stdout.write(
+        f"| {figure} | {here:{form}} | {there:{form}} | {statistics.median(ratios):.3f} | "
+        f"{ratios[low]:.3f} to {ratios[high]:.3f} |\n"
+    )
+    sys.stdout.flush()
+
+
+def in_pairs(plan: Plan, measure: Callable[[int], T]) -> list[tuple[T, T]]:
+    """`measure(0)` is here, `measure(1)` there; whichever was first in one pair is second in the next."""
+    found = []
+    for number in range(plan.pairs):
+        if number % 2:
+            there = measure(1)
+            found.append((measure(0), there))
+        else:
+            here = measure(0)
+            found.append((here, measure(1)))
+    return found
+
+
+def model_of(folder: Path) -> Path:
+    """The model that a checkout ships."""
+    return folder / DEFAULT_MODEL.relative_to(ROOT)
+
+
+@contextlib.contextmanager
+def started(plan: Plan, *, pinned: bool = True) -> Iterator[Servers]:
+    """The service of each checkout."""
+    with contextlib.ExitStack() as stack:
+        here, there = (
+            stack.enter_context(serving(model_of(folder), name=str(folder), folder=folder, pinned=pinned))
+            for folder in plan.folders
+        )
+        yield here, there
+
+
+def watcher_lines(plan: Plan, url: str) -> None:
+    """Documents a second, processor time and memory of the watcher with its service, on one engine."""
+    rows = kdd_rows(min(plan.documents, 10_000))
+    with (
+        started(plan, pinned=False) as servers,
+        client(ElasticsearchSettings(url=url)) as es,
+        loaded(es, rows, plan.documents) as index,
+    ):
+
+        def run(which: int) -> tuple[float, float, float]:
+            server = servers[which]
+            with cloned(es, index) as clone:
+                before_s = server.cpu_s()
+                address = f"http://127.0.0.1:{server.port}"
+                done = watched(url, address, clone, slices=plan.threads, checkout=plan.folders[which])
+                cpu_s = done.cpu_s + server.cpu_s() - before_s
+            return plan.documents / done.took_s, cpu_s / plan.documents * 1e6, done.peak_mb
+
+        for which in (0, 1):  # warms up; no pair
+            run(which)
+        found = in_pairs(plan, run)
+        name = engine_at(es, url).name
+    rate, cpu_us, memory_mb = (
+        [(here[place], there[place]) for here, there in found] for place in range(len(found[0][0]))
+    )
+    line(f"watcher, {name}, {plan.documents:,} pending, {plan.threads} slices: documents/s", rate)
+    line(f"watcher, {name}: processor time of service and watcher, µs a document", cpu_us, ".1f")
+    line(f"watcher, {name}: memory of the watcher, MB", memory_mb, ".1f")
+
+
+def page_lines(plan: Plan, servers: Servers) -> None:
+    """Documents a second of full pages."""
+    for mix, what in (("normal", "normal rows"), ("attacks", "attacks with reasons")):
+        requests = bodies(plan, mix, pages=PAGES, size=PAGE)
+        rates = rates_of(plan, servers, requests, connections=2)
+        line(f"pages of {PAGE:,}, {what}: documents/s", [(here * PAGE, there * PAGE) for here, there in rates])
+
+
+def single_lines(plan: Plan, servers: Servers) -> None:
+    """Requests of one document."""
+    requests = bodies(plan, "distinct", pages=SINGLES, size=1)
+    rates = rates_of(plan, servers, requests, connections=2)
+    line("single documents: requests/s", rates)
+    half = min(min(pair) for pair in rates) / 2
+
+    def late_ms(which: int) -> float:
+        latency_s = paced(servers[which], requests, per_s=half, seconds=2 * plan.seconds, connections=32)
+        return float(np.percentile(latency_s, LATE)) * 1e3
+
+    line(f"single documents: p{LATE} at {half:,.0f} requests/s, ms", in_pairs(plan, late_ms), ".2f")
+
+
+def memory_line(plan: Plan) -> None:
+    """The most memory of a worker."""
+    requests = bodies(plan, "distinct", pages=PAGES, size=PAGE)
+
+    def peak(which: int) -> float:
+        folder = plan.folders[which]
+        with serving(model_of(folder), name=str(folder), folder=folder) as server:
+            connection = Connection(server.port)
+            with contextlib.closing(connection):
+                for each in requests:
+                    connection.ask(each)
+            return peak_mb(server)
+
+    line("memory of a worker, MB", in_pairs(plan, peak), ".1f")
+
+
+def bodies(plan: Plan, mix: str, *, pages: int, size: int) -> list[bytes]:
+    """Requests of a mix."""
+    contract = read(DEFAULT_MODEL).contract
+    return [request("/v1/enrich", body) for body in traffic(plan.records, mix, contract, pages=pages, size=size).bodies]
+
+
+def rates_of(plan: Plan, servers: Servers, requests: Sequence[bytes], *, connections: int) -> list[Pair]:
+    """Requests a second, each pair with other requests than the one before."""
+    places = [0, 0]
+
+    def rate(which: int) -> float:
+        ordered = [*requests[places[which] :], *requests[: places[which]]]
+        found = closed(servers[which], ordered, seconds=plan.seconds, connections=connections)
+        places[which] = (places[which] + found.requests) % len(requests)
+        return found.per_s
+
+    for which in (0, 1):  # warms up; no pair
+        rate(which)
+    return in_pairs(plan, rate)
+
+
+if __name__ == "__main__":
+    main()
