@@ -7,6 +7,7 @@ bare()    ──▶ a loop that predicts nothing
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -110,13 +111,24 @@ def watched(
         )
         first = child.stdout.readline()
         before = child.cpu_times()
-        last = ([first] + [line for line in child.stdout if line.startswith(b'{"@timestamp"')])[-1]
+        last, peak_mb = first, 0.0
+        for line in child.stdout:
+            last = line if line.startswith(b'{"@timestamp"') else last
+            peak_mb = max(peak_mb, _peak_mb(child.pid))
         _, status, used = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"the watcher failed with status {status}: {last.decode()}")
     begin, end = (datetime.fromisoformat(orjson.loads(line)["@timestamp"]).timestamp() for line in (first, last))
     cpu_s = used.ru_utime + used.ru_stime - before.user - before.system
-    return Run(end - begin, cpu_s, used.ru_maxrss / 1024)
+    return Run(end - begin, cpu_s, peak_mb)
+
+
+def _peak_mb(pid: int) -> float:
+    """The most memory that a process has had; 0 where it has just ended. `wait4` counts its parent's as well."""
+    with contextlib.suppress(OSError):
+        _, found, peak = Path(f"/proc/{pid}/status").read_text(encoding="ascii").partition("VmHWM:")
+        return int(peak.split()[0]) / 1024 if found else 0.0
+    return 0.0
 
 
 def bare(url: str, index: str, constant: Mapping[str, Any], *, threads: int, page_size: int) -> Run:
