@@ -1,4 +1,4 @@
-"""The words that all parts share: document fields, features, artifact metadata, errors.
+"""The contract between all parts: document fields, features, artifact metadata, HTTP messages, errors.
 
-Every folder may import this one; it imports nothing of theirs, and NumPy at most from outside.
+Every folder may import this one. It imports none of them, and from outside only NumPy and msgspec.
 """

@@ -1,7 +1,7 @@
-"""The installed package: its name on package indexes, its version, and how to install one of its extras.
+"""The installed package: its name on package indexes, its version, and the command that installs an extra.
 
-The program is called `oversight`. The distribution is called `oversight-enrich`, because the name `oversight` belongs
-to another project on the package index: `pip install oversight` would install that one.
+The program is called `oversight`. The distribution is called `oversight-enrich`, because another project has the name
+`oversight` on the package index: `pip install oversight` would install that one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DISTRIBUTION = "oversight-enrich"
 
 @cache
 def own_version() -> str:
-    """Version of this Oversight; `0` where it runs from a folder that is not installed."""
+    """The version of this Oversight; `0` if it runs from a folder that is not installed."""
     try:
         return version(DISTRIBUTION)
     except PackageNotFoundError:

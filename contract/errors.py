@@ -1,40 +1,40 @@
-"""Every error that Oversight raises on purpose, by whose fault it is.
+"""Every error that Oversight raises on purpose, grouped by who has to act.
 
 OversightError
-├── DocumentError            the document's fault: it is marked `failed`, its neighbours go on
-│   ├── MissingFeatureError  a feature of the model is not in the document
-│   ├── InvalidFeatureError  a feature is there and the model cannot compute with it
+├── DocumentError            the document is wrong: it is marked `failed`, the others continue
+│   ├── MissingFeatureError  the document lacks a feature of the model
+│   ├── InvalidFeatureError  the model cannot compute with a feature's value
 │   │   ├── NotANumberError      a feature that must be a number is something else
 │   │   ├── NotFiniteError       a number is infinite, or too large for 32 bits
-│   │   └── NotAWordError        something else stands where a word belongs
-│   └── AmbiguousFieldError  one field is spelled nested and dotted in the same document
-├── ServerError              a server's fault: documents stay `pending`, the work is tried again
-│   ├── EngineUnavailableError   Elasticsearch is down, refuses the credentials or is overloaded
+│   │   └── NotAWordError        a feature that must be a word is something else
+│   └── AmbiguousFieldError  the document has one field both nested and dotted
+├── ServerError              a server fails: documents stay `pending`, the work is tried again
+│   ├── EngineUnavailableError   Elasticsearch is down, rejects the credentials or is overloaded
 │   ├── EndpointUnavailableError the enrich service is down, slow, not ready or overloaded
-│   └── ProtocolError            the enrich service answered something that is not its contract
-└── OperatorError            ours to mend before anything runs
-    ├── SettingsError        a setting is wrong or two of them contradict each other (exit 64)
+│   └── ProtocolError            the enrich service's response breaks its contract
+└── OperatorError            a person has to fix something before anything runs
+    ├── SettingsError        a setting is wrong, or two of them contradict each other (exit 64)
     ├── ArtifactError        the file is no artifact of Oversight, or a damaged one (exit 64)
-    ├── InputError           a file or folder that was named cannot be read as what it should be (exit 1)
+    ├── InputError           a named file or folder cannot be read as what it should be (exit 1)
     │   └── UnreadableFileError  one of the files to ship cannot be read; the others can be
-    └── ConversionError      a Keras model cannot be exported, or ONNX does not answer as Keras does (exit 1)
+    └── ConversionError      a Keras model cannot be exported, or ONNX gives other outputs (exit 1)
 """
 
 from __future__ import annotations
 
 
 class OversightError(Exception):
-    """Anything that Oversight raises on purpose; the message says what was found and what to do."""
+    """Any error that Oversight raises on purpose. The message says what is wrong and what to do."""
 
     code: str = "oversight_error"
-    """Stable name of the error; becomes `error.type`, so dashboards may filter on it and it never changes."""
+    """Stable name of the error. It becomes `error.type`, which dashboards filter on, so it never changes."""
 
     exit_code: int = 1
-    """What a command that ends with this error returns to the shell."""
+    """The exit code of a command that ends with this error."""
 
 
 class DocumentError(OversightError):
-    """One document cannot be enriched as it is. `field` is the document field at fault."""
+    """One document cannot be enriched as it is. `field` is the document field that causes it."""
 
     code = "document_error"
 
@@ -58,7 +58,7 @@ class MissingFeatureError(DocumentError):
 
 
 class InvalidFeatureError(DocumentError):
-    """A feature holds something that the model cannot compute with."""
+    """A feature has a value that the model cannot compute with."""
 
     code = "invalid_feature"
 
@@ -72,25 +72,25 @@ class InvalidFeatureError(DocumentError):
 
 
 class NotANumberError(InvalidFeatureError):
-    """Something else stands where a number belongs. The ingest pipelines give the same code."""
+    """A feature that must be a number is something else. The ingest pipelines use the same code."""
 
     code = "not_a_number"
 
 
 class NotFiniteError(InvalidFeatureError):
-    """A number is infinite, or too large for 32 bits. The ingest pipelines give the same code."""
+    """A number is infinite, or too large for 32 bits. The ingest pipelines use the same code."""
 
     code = "not_finite"
 
 
 class NotAWordError(InvalidFeatureError):
-    """A number, a boolean, a list or an object stands where a word belongs. The ingest pipelines give the same code."""
+    """A feature that must be a word is a number, boolean, list or object. The ingest pipelines use the same code."""
 
     code = "not_a_word"
 
 
 class AmbiguousFieldError(DocumentError):
-    """A document spells one field both nested and dotted, so nobody can say which value counts."""
+    """A document has one field both nested and dotted, so it is unclear which value counts."""
 
     code = "ambiguous_field"
 
@@ -101,13 +101,13 @@ class AmbiguousFieldError(DocumentError):
 
 
 class ServerError(OversightError):
-    """A server did not do its part; the same work is tried again later and no document changes."""
+    """A server failed. The same work is tried again later, and no document changes."""
 
     code = "server_error"
 
 
 class EngineUnavailableError(ServerError):
-    """Elasticsearch cannot be reached, refuses us or is overloaded."""
+    """Elasticsearch cannot be reached, rejects the credentials or is overloaded."""
 
     code = "engine_unavailable"
 
@@ -123,26 +123,26 @@ class EndpointUnavailableError(ServerError):
 
 
 class ProtocolError(ServerError):
-    """The enrich service answered something that its contract does not allow."""
+    """The enrich service's response breaks its contract."""
 
     code = "protocol_error"
 
 
 class OperatorError(OversightError):
-    """Something that a person mends before the work can begin."""
+    """A person has to fix something before the work can begin."""
 
     code = "operator_error"
 
 
 class SettingsError(OperatorError):
-    """A setting is wrong; the message names the variable, its value and what is allowed."""
+    """A setting is wrong. The message names the variable, its value and what is allowed."""
 
     code = "settings_error"
     exit_code = 64
 
 
 class ArtifactError(OperatorError):
-    """A file is not an artifact of Oversight, or it is damaged, or it asks for what is refused."""
+    """A file is no artifact of Oversight, is damaged, or asks for something that is refused."""
 
     code = "artifact_error"
     exit_code = 64
@@ -155,7 +155,7 @@ class InputError(OperatorError):
 
 
 class UnreadableFileError(InputError):
-    """One file to ship cannot be read, or not as lines of text; other files are shipped all the same."""
+    """One file to ship cannot be read, or not as lines of text. Other files are still shipped."""
 
     code = "unreadable_file"
 
@@ -169,10 +169,10 @@ class ConversionError(OperatorError):
 def shorten(value: object, limit: int = 60) -> str:
     """`repr` of a value in at most `limit` characters, so that a message stays one line.
 
-    Never raises: a value that Python itself cannot print (nested too deep, an integer too long) is named by its type.
+    Never raises. A value that Python itself cannot print (nested too deep, an integer too long) is named by its type.
     """
     if isinstance(value, str):
-        value = value[: limit + 1]  # all that can be shown: a text of megabytes is not copied for it
+        value = value[: limit + 1]  # do not copy megabytes of text to show a few characters
     try:
         text = repr(value)
     except (RecursionError, ValueError):

@@ -1,4 +1,4 @@
-"""Opening files that strangers may have put there."""
+"""Open files that an untrusted person may have put there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file to read it; never waits, as the open of a named pipe without a writer would.
+    """Open a file for reading. Never waits, as opening a named pipe without a writer would.
 
     Raises:
         IsADirectoryError: it is a folder.

@@ -1,4 +1,4 @@
-"""Which addresses are this machine's own."""
+"""Recognise this machine's own addresses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address (brackets of IPv6 allowed) can only mean this machine."""
+    """Whether a host name or address can only mean this machine. Accepts IPv6 in brackets."""
     host = host.strip("[]").lower()
     if host == "localhost":
         return True

@@ -1,7 +1,6 @@
-"""The socket that a service of ours listens on: opened before anything else is started, and refused where it would be
-unsafe.
+"""Open the socket that a service listens on, before anything else starts. Refuse an unsafe address.
 
-HOST:PORT ──▶ split_bind() ──▶ open to other machines, and nothing asked of them? refused ──▶ a listening socket
+HOST:PORT ──▶ split_bind() ──▶ refuse if other machines reach it and no token is needed ──▶ a listening socket
 """
 
 from __future__ import annotations
@@ -12,24 +11,24 @@ import socket
 from contract.errors import EndpointUnavailableError, SettingsError
 
 BACKLOG = 1024
-"""Connections that the kernel holds for us until we accept them."""
+"""Connections that the kernel queues until we accept them."""
 
 
 def split_bind(bind: str, *, setting: str, port: int) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`; IPv6 in brackets, `[::1]:8600`.
+    """Host and port of `HOST:PORT`; IPv6 is in brackets, `[::1]:8600`.
 
     Args:
-        bind: what was set.
+        bind: the value of the setting.
         setting: the environment variable, for the message.
         port: the port of the example in the message.
     Raises:
-        SettingsError: it is not of that form.
+        SettingsError: the value has another form.
     """
     host, colon, number = bind.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        host = ""  # an IPv6 address without brackets: nobody can say where its port begins
+        host = ""  # an IPv6 address without brackets: it is unclear where its port begins
     if not colon or not host or not (number.isascii() and number.isdigit()) or int(number) > 65535:
         raise SettingsError(
             f"{setting}={bind} is not an address to listen on; expected HOST:PORT such as 127.0.0.1:{port} or "
@@ -39,16 +38,16 @@ def split_bind(bind: str, *, setting: str, port: int) -> tuple[str, int]:
 
 
 def listen(bind: str, *, setting: str, port: int, guarded: bool, remedy: str) -> socket.socket:
-    """A listening socket, so that a taken port is said once and before anything else is started.
+    """Open a listening socket, so that a port in use is reported before anything else starts.
 
     Args:
         bind: HOST:PORT; port 0 takes a free one.
-        setting: the environment variable that holds it.
+        setting: the environment variable of `bind`.
         port: the service's usual port, for messages.
-        guarded: a client is asked for a token, or somebody said that none is needed.
+        guarded: clients need a token, or the operator said that they need none.
         remedy: what to do about an address that is open to others and not guarded, as the end of a sentence.
     Raises:
-        SettingsError: the address is none, or other machines could reach it unguarded.
+        SettingsError: it is no address, or other machines could reach it unguarded.
         EndpointUnavailableError: the system refuses the address.
     """
     host, number = split_bind(bind, setting=setting, port=port)

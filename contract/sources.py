@@ -1,13 +1,13 @@
-"""The type that decodes the model's features from one document, generated from the contract.
+"""The type that decodes the model's features from a document, generated from the contract.
 
     {"kdd99": {"src_bytes": 1}}     nested  ┐
     {"kdd99.src_bytes": 1}          dotted  ├──▶ one struct with a place for each spelling of each feature
     {"a": {"b.c": 1}}               mixed   │
     {"kdd99.src_bytes": [1]}        a list  ┘    of one, as the `fields` of a search have it
 
-The struct takes only what is a value without doubt: a JSON number or a text. Anything else (null, a boolean, a number
-written as text, a longer list) is a `msgspec.ValidationError`; `enrich_service.predict.features` then looks at that
-document field by field.
+The struct accepts only values without doubt: a JSON number or a text. For anything else (null, a boolean, a number as
+text, a longer list) it raises a `msgspec.ValidationError`. Then `enrich_service.predict.features` reads that document
+field by field.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ import msgspec
 from contract.artifact.contract import ModelContract
 
 NO_NUMBER, NO_WORD = math.nan, None
-"""Stand for a feature that a document does not have: JSON cannot write the first one, and the type refuses the second
-one.
-"""
+"""Values of a feature that the document lacks. JSON cannot contain the first, and the type rejects the second."""
 
 _TYPES: dict[str, tuple[Any, Any]] = {"float": (float | tuple[float], NO_NUMBER), "string": (str | tuple[str], NO_WORD)}
 
@@ -34,7 +32,7 @@ class Level:
     """The objects at one place of a document. Their fields: the numbers, then the words, then the objects below."""
 
     empty: msgspec.Struct
-    """An object without any feature. One that is absent is this one."""
+    """An object without any feature; stands for an absent object."""
     numbers: tuple[int, ...]
     """Columns of `contract.numeric`."""
     words: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What goes over HTTP between the enrich service and its clients: one typed description of every request and response.
+"""The HTTP messages between the enrich service and its clients: one typed description of every request and response.
 
     POST /v1/enrich   EnrichRequest ──▶ EnrichResponse[PartialDocument], one Result a document     else ErrorResponse
     GET /v1/model     ModelPage
@@ -6,11 +6,12 @@
 The service encodes these structs, its OpenAPI description is generated from them, and the watcher decodes them.
 
 **For a client.** `msgspec.json.decode(body, type=EnrichResponse[dict[str, Any]])` checks the envelope in one call:
-the model, one result for each document, text in every error. It raises `msgspec.ValidationError` (a subclass of
-`msgspec.DecodeError`, which stands for what is not JSON), with the path in its message. Use
-`EnrichResponse[msgspec.Raw]` to look at each partial document later, and `EnrichResponse[PartialDocument]` where the
-names and types of its fields must be exactly ours. A result has either `fields` or `error`, the other one is
-`msgspec.UNSET`: check it, since no type can say it. Unknown keys are ignored, so a newer service may add some."""
+the model, one result for each document, text in every error. It raises `msgspec.ValidationError` with the path in its
+message, or its base class `msgspec.DecodeError` if the body is not JSON. Use `EnrichResponse[msgspec.Raw]` to decode
+the partial documents later. Use `EnrichResponse[PartialDocument]` to check the names and types of all their fields. A
+result has either `fields` or `error`; the other one is `msgspec.UNSET`. No type can express that, so check it. Unknown
+keys are ignored, so that a newer service can add some.
+"""
 
 from __future__ import annotations
 
@@ -36,19 +37,19 @@ class Error(Struct, frozen=True):
 
 
 class ErrorResponse(Struct, frozen=True):
-    """The response to a request that cannot be answered as a whole."""
+    """The response to a request that fails as a whole."""
 
     error: Error
 
 
 class ProtocolErrorResponse(Struct, frozen=True):
-    """The same below /v2, as the Open Inference Protocol has it."""
+    """The same below /v2, in the form of the Open Inference Protocol."""
 
     error: str
 
 
 class Model(Struct, frozen=True):
-    """Which model answers."""
+    """The model that predicts."""
 
     id: Text
     version: Text
@@ -123,7 +124,7 @@ class Threat(Struct, frozen=True, gc=False):
 
 
 class Prediction(Struct, frozen=True, gc=False, kw_only=True):
-    """What the model says, `oversight.prediction`."""
+    """The model's prediction, `oversight.prediction`."""
 
     label: str
     closest: str
@@ -137,7 +138,7 @@ class Prediction(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Shadow(Struct, frozen=True, gc=False, kw_only=True):
-    """What the shadow says of the same document, `oversight.shadow`; `error` alone where it cannot read it."""
+    """The shadow's prediction for the document, `oversight.shadow`; only `error` if it cannot read the document."""
 
     label: str | UnsetType = UNSET
     closest: str | UnsetType = UNSET

@@ -1,9 +1,9 @@
 """Compute the 41 KDD columns of a connection, from itself and from the connections before it.
 
-        Connection ──▶ own columns (1-22) ─────────────────────┐
-             │                                                 ├──▶ 41 columns
-             ├──▶ recent.py: the last two seconds (23-31) ─────┤
-             └──▶ history.py: the last 255, by host (32-41) ───┘
+    Connection ──▶ own columns (1-22) ─────────────────────┐
+         │                                                 ├──▶ 41 columns
+         ├──▶ recent.py: the last two seconds (23-31) ─────┤
+         └──▶ history.py: the last 255, by host (32-41) ───┘
 
 One extractor watches one network: all hosts share its windows, as in KDD.
 """

@@ -1,9 +1,9 @@
 """The window of the last connections, at any age: columns 32 to 41.
 
-        connections in order of (destination host, time)
-          host .12          host .13        host .14
-        ● ● ● ● ● ● ● │ ● ● ● ● ● ● │ ● ● ● ● ● ◉ │ ...      ◉ the current connection
-            └────────────── 255 ────────────────┘
+    connections in order of (destination host, time)
+      host .12          host .13        host .14
+    ● ● ● ● ● ● ● │ ● ● ● ● ● ● │ ● ● ● ● ● ◉ │ ...      ◉ the current connection
+        └────────────── 255 ────────────────┘
 
 KDD sorted the connections by destination host and took the last 255, the current one included. A host with a long
 history fills the window alone. Otherwise the hosts just below it in address order fill the rest, so

@@ -1,8 +1,8 @@
 """The window of the last two seconds: columns 23 to 31.
 
-        now - 2 s                        now
-            │  ●  ●    ●  ●●●    ●   ●   ◉     ◉ the current connection, which counts itself
-            └─ at most 511 connections ──┘
+    now - 2 s                        now
+        │  ●  ●    ●  ●●●    ●   ●   ◉     ◉ the current connection, which counts itself
+        └─ at most 511 connections ──┘
 
 `count` and its rates count connections to the current host; `srv_count` and its rates those to the current service.
 The rules and the evidence for them are in docs/decisions/0002-kdd-windows.md.

@@ -1,10 +1,10 @@
 """Simulate a short day of traffic on one clock.
 
-        alpha's work ──┐
-        bravo's work ──┤                                      ┌─ warm-up: seen by the sensor, not written
-        ...            ├──▶ merged by start ──▶ features.py ──┤
-        neptune ───────┤                                      └─ Records, in order of time
-        smurf ... ─────┘
+    alpha's work ──┐
+    bravo's work ──┤                                      ┌─ warm-up: seen by the sensor, not written
+    ...            ├──▶ merged by start ──▶ features.py ──┤
+    neptune ───────┤                                      └─ Records, in order of time
+    smurf ... ─────┘
 
 In a round every attack gets its share of the connections at a fixed time; the rest is people's work. Each stream draws
 from its own seed, so the same arguments always give the same records.

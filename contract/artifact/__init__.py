@@ -1,4 +1,5 @@
-"""The contract that an artifact carries: read strictly from JSON, checked as a whole, applied to a model's output.
+"""The contract inside an artifact: strict reading from JSON, checks of the whole, and the verdict from a model's
+output.
 
 May import the standard library, NumPy and `contract`.
 """

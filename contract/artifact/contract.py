@@ -1,11 +1,11 @@
-"""The contract that an artifact carries: what goes in, what comes out, and what the outputs mean.
+"""The contract inside an artifact: its inputs, its outputs, and what the outputs mean.
 
-One file, `model.onnx`. Its `metadata_props` hold this contract as JSON under `METADATA_KEY`.
+An artifact is one file, `model.onnx`. Its `metadata_props` hold this contract as JSON under `METADATA_KEY`.
 
     numeric      float32 (rows, n_numeric)       the float features, raw, in the contract's order   ┐ inputs; one is
-    categorical  string  (rows, n_categorical)   the string features, raw, in the contract's order  ┘ absent where n = 0
+    categorical  string  (rows, n_categorical)   the string features, raw, in the contract's order  ┘ absent if n = 0
     probabilities float32 (rows, n_labels)       calibrated, in the order of `labels`               ┐ outputs
-    novelty       float32 (rows,)                0 to 1; absent where the contract has no threshold ┘
+    novelty       float32 (rows,)                0 to 1; absent if the contract has no threshold    ┘
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from contract.artifact.json_reader import Part, parse, refuse
-from contract.artifact.rules import problems_of, problems_of_new
+from contract.artifact.json_reader import Part, parse, raise_problems
+from contract.artifact.rules import contract_problems, new_contract_problems
 from contract.documents.fields import IGNORE_ABOVE
 from contract.errors import ArtifactError, shorten
 
 METADATA_KEY = "oversight.contract"
 FORMAT = 1
-"""Raised when an older reader could misread a newer contract; another number is refused."""
+"""Version of the format; any other is refused. Raise it if an older reader could misread a newer contract."""
 
 NUMERIC_INPUT, CATEGORICAL_INPUT = "numeric", "categorical"
 PROBABILITIES_OUTPUT, NOVELTY_OUTPUT = "probabilities", "novelty"
 VERSION_DIGITS = 12
-"""`oversight.model.version` is that many hex digits of the file's SHA-256."""
+"""`oversight.model.version` is this many hex digits of the file's SHA-256."""
 FeatureKind = Literal["float", "string"]
 
 
@@ -43,7 +43,7 @@ class Tactic:
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """An ATT&CK technique, with its sub-technique where the attack is that exact."""
+    """An ATT&CK technique, with its sub-technique if the attack fits one."""
 
     id: str
     name: str
@@ -56,7 +56,7 @@ class Technique:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One answer of the model. The harmless ones have severity 0."""
+    """One class that the model predicts. Harmless ones have severity 0."""
 
     name: str
     family: str
@@ -76,44 +76,44 @@ class Feature:
 
     name: str
     field: str
-    """Where a document keeps it, dotted."""
+    """The document field that holds it, as a dotted name."""
     kind: FeatureKind
     vocabulary: tuple[str, ...] = ()
-    """Of a string feature: the words seen in training. Any other goes to a bucket of its own and is a warning."""
+    """For a string feature: the words seen in training. Any other word gets a separate code and causes a warning."""
     minimum: float | None = None
     maximum: float | None = None
-    """Of a float feature: the range seen in training. Outside it is a warning, never an error."""
+    """For a float feature: the range seen in training. A value outside it causes a warning, never an error."""
     background: float | str | None = None
-    """A harmless value, which explanations put in the feature's place to see what it weighs."""
+    """A harmless value. Explanations put it in place of the feature's value to see how much the value matters."""
     usual_low: float | None = None
     usual_middle: float | None = None
     usual_high: float | None = None
-    """Of a float feature: the 5 %, 50 % and 95 % quantile of the harmless rows (`ModelContract.usual_of`)."""
+    """For a float feature: the 5 %, 50 % and 95 % quantiles of the harmless rows (`ModelContract.usual_of`)."""
     usual_shares: tuple[tuple[str, float], ...] = ()
-    """Of a string feature: the words of the harmless rows with their share of them, the commonest first."""
+    """For a string feature: the words of the harmless rows, each with its share, commonest first."""
     profile_edges: tuple[float, ...] = ()
     profile_shares: tuple[float, ...] = ()
-    """Of a float feature: how the harmless rows are spread (contract/artifact/profile.py); the drift of live values is
-    told by it.
+    """For a float feature: the profile of the harmless rows (contract/artifact/profile.py). The drift of live values is
+    measured against it.
     """
 
 
 @dataclass(frozen=True)
 class ModelContract:
-    """All that the other parts know of a model."""
+    """Everything that the other parts need to know about a model."""
 
     name: str
     features: tuple[Feature, ...]
-    """In the order in which the model takes them; floats and strings are split apart, each keeping this order."""
+    """In the model's order. Float and string features become separate inputs; each keeps this order."""
     labels: tuple[Label, ...]
     """In the order of the probabilities."""
     families: tuple[str, ...]
     novelty_threshold: float | None = None
-    """Above it a document is unlike anything in training; None where the model measures no novelty."""
+    """A document with a novelty above this is unlike anything in training; None if the model measures no novelty."""
     usual_of: str = "harmless rows"
-    """What the features' `usual_...` were measured on, in the plural and as a sentence names it."""
+    """What the features' `usual_...` were measured on: a plural that fits into a sentence."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """Where the weights come from: data digest, rows, seed."""
+    """The origin of the weights: data digest, rows, seed."""
     libraries: Mapping[str, str] = field(default_factory=dict)
     heldout: Mapping[str, Any] = field(default_factory=dict)
     """Figures measured on rows that training never saw."""
@@ -149,7 +149,7 @@ class ModelContract:
         }
 
     def to_json(self) -> str:
-        """The text that stands in the artifact's metadata; the same contract gives the same bytes."""
+        """The JSON text for the artifact's metadata. The same contract gives the same bytes."""
         return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
     @classmethod
@@ -158,10 +158,10 @@ class ModelContract:
 
         Args:
             text: JSON.
-            written: a person wrote it, for an artifact that is made now. Then unknown keys and unusual names are
-                refused as well; artifacts that have them exist, and are still served.
+            written: a person wrote it for a new artifact. Then unknown keys and unusual names are refused too. Older
+                artifacts may contain them, and are still served.
         Raises:
-            ArtifactError: not JSON, another format, or values that are missing or wrong: all of them at once.
+            ArtifactError: not JSON, another format, or missing or wrong values. Reports all problems at once.
         """
         return cls.from_dict(parse(text), written=written)
 
@@ -179,16 +179,22 @@ class ModelContract:
         part = Part(data, problems)
         contract, readable = _contract_of(part, written=written)
         whole = contract == readable and not part.broken
-        refuse([*problems, *problems_of(readable, whole=whole), *(problems_of_new(readable) if written else [])])
+        raise_problems(
+            [
+                *problems,
+                *contract_problems(readable, whole=whole),
+                *(new_contract_problems(readable) if written else []),
+            ]
+        )
         return contract
 
     def check(self) -> None:
-        """Whether the parts of the contract fit together.
+        """Check that the parts of the contract fit together.
 
         Raises:
-            ArtifactError: names all that do not.
+            ArtifactError: names every part that does not.
         """
-        refuse([*problems_of(self), *problems_of_new(self)])
+        raise_problems([*contract_problems(self), *new_contract_problems(self)])
 
 
 def _feature_to_dict(feature: Feature) -> dict[str, Any]:
@@ -205,9 +211,9 @@ def _feature_to_dict(feature: Feature) -> dict[str, Any]:
 
 
 def _contract_of(part: Part, *, written: bool) -> tuple[ModelContract, ModelContract]:
-    """The contract, and that part of it whose values could be read: rules say nothing of what is no value."""
+    """The contract, and a copy with only its readable values, because the rules cannot check unreadable ones."""
     if written:
-        part.only(_KEYS)
+        part.refuse_other_keys(_KEYS)
     features = [(_feature_of(item, written=written), item) for item in part.objects("features", _WRITE_FEATURES)]
     labels = [(_label_of(item, written=written), item) for item in part.objects("labels", _WRITE_LABELS)]
     families = () if part.missing("families", _WRITE_FAMILIES) else part.texts("families", _WRITE_FAMILIES)
@@ -256,10 +262,10 @@ _WRITE_FAMILIES = 'the list of the families that the labels have, such as ["calm
 
 def _feature_of(part: Part, *, written: bool) -> Feature:
     if written:
-        part.only(_FEATURE_KEYS)
+        part.refuse_other_keys(_FEATURE_KEYS)
     kind = part.text("kind", '"float" or "string"')
     if kind not in ("float", "string") and part.data.get("kind"):
-        part.say(f'`kind` is {shorten(kind)}; write "float" or "string"')
+        part.report(f'`kind` is {shorten(kind)}; write "float" or "string"')
     background = part.data.get("background")
     words = "a list of the words in the order of their codes, as text"
     return Feature(
@@ -269,7 +275,9 @@ def _feature_of(part: Part, *, written: bool) -> Feature:
         vocabulary=part.texts("vocabulary", words, longest=IGNORE_ABOVE) if "vocabulary" in part.data else (),
         minimum=part.number("minimum"),
         maximum=part.number("maximum"),
-        background=part.clean("`background`", background) if isinstance(background, str) else part.number("background"),
+        background=part.checked_text("`background`", background)
+        if isinstance(background, str)
+        else part.number("background"),
         usual_low=part.number("usual_low"),
         usual_middle=part.number("usual_middle"),
         usual_high=part.number("usual_high"),
@@ -280,7 +288,7 @@ def _feature_of(part: Part, *, written: bool) -> Feature:
 
 
 def _shares(part: Part) -> tuple[tuple[str, float], ...]:
-    """The shares, the commonest word first; the order in the file does not count."""
+    """The shares, commonest word first; the order in the file does not matter."""
     shares = Part(part.mapping("usual_shares"), part.problems, f"{part.place}, `usual_shares`")
     found = [(word, shares.number(word) or 0.0) for word in shares.data]
     return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
@@ -310,11 +318,11 @@ def _label_to_dict(label: Label) -> dict[str, Any]:
 
 def _label_of(part: Part, *, written: bool) -> Label:
     if written:
-        part.only(_LABEL_KEYS)
+        part.refuse_other_keys(_LABEL_KEYS)
     return Label(
         name=part.text("name", 'the label, such as "flood"'),
         family=part.text("family", "one of `families`"),
-        severity=part.whole("severity", "a whole number from 0 (harmless) to 100"),
+        severity=part.integer("severity", "a whole number from 0 (harmless) to 100"),
         technique=_technique_of(part),
         usual_reasons=part.texts("usual_reasons", "a list of feature names") if "usual_reasons" in part.data else (),
         usual_fall=part.number("usual_fall"),
@@ -326,9 +334,9 @@ def _technique_of(label: Part) -> Technique | None:
     if not data:
         return None
     part = Part(data, label.problems, f"{label.place}, `technique`")
-    part.only(Technique.__dataclass_fields__)
+    part.refuse_other_keys(Technique.__dataclass_fields__)
     tactic = Part(part.mapping("tactic"), label.problems, f"{label.place}, `tactic`")
-    tactic.only(Tactic.__dataclass_fields__)
+    tactic.refuse_other_keys(Tactic.__dataclass_fields__)
     return Technique(
         *_named(part),
         tactic=Tactic(*_named(tactic)),

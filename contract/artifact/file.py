@@ -1,10 +1,10 @@
-"""The artifact as it is on disk: bytes, contract and version, read without running anything.
+"""Read an artifact from disk: its bytes, contract and version, without running anything.
 
-    model.onnx ──▶ bytes ──▶ contract.onnx.reader: an ONNX file that can be read in one way only ─┬─▶ contract
-                     └─▶ version = first 12 hex digits of their SHA-256                           └─▶ IR version, opsets
+    model.onnx ──▶ bytes ──▶ contract.onnx.reader: is there only one way to read this ONNX file? ─┬─▶ contract
+                     └─▶ version = first 12 hex digits of the SHA-256                             └─▶ IR version, opsets
 
-Nothing here imports ONNX Runtime or NumPy: the contract is needed where no model runs, and the service's parent process
-must not have ONNX Runtime in it when it forks its workers.
+Imports neither ONNX Runtime nor NumPy. Some parts need the contract but run no model, and the service's parent process
+must not load ONNX Runtime before it forks its workers.
 """
 
 from __future__ import annotations
@@ -29,41 +29,41 @@ from contract.onnx.reader import (
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """An artifact as it is on disk: its contract is read, its graph did not run yet."""
+    """An artifact on disk. Its contract has been read; its graph has not run yet."""
 
     path: Path
     data: bytes
     contract: ModelContract
     sha256: str
-    """In hex; of the bytes as they were read."""
+    """SHA-256 of the bytes, in hex."""
     summary: Summary = field(default_factory=Summary)
 
     @property
     def version(self) -> str:
-        """What names it in documents, answers and the model folder."""
+        """The version that identifies the artifact in documents, responses and the model folder."""
         return self.sha256[:VERSION_DIGITS]
 
 
 def read_file(path: Path) -> ModelFile:
-    """Read an artifact's bytes and contract, without running it.
+    """Read an artifact's bytes and contract without running it.
 
     Raises:
-        ArtifactError: no such file, not an artifact, or a contract that is damaged.
+        ArtifactError: there is no such file, it is no artifact, or its contract is damaged.
     """
     return of_bytes(path, _bytes_of(path))
 
 
 def of_bytes(path: Path, data: bytes) -> ModelFile:
-    """The artifact that some bytes are; `path` is where they come from.
+    """Parse an artifact from bytes; `path` names their origin in messages.
 
     Raises:
-        ArtifactError: they are none. Nothing else is raised, whatever the bytes are.
+        ArtifactError: the bytes are no artifact. Raises no other exception, whatever the bytes are.
     """
     try:
         return _of_bytes(path, data)
     except ArtifactError:
         raise
-    except Exception as error:  # noqa: BLE001  bytes of strangers: a fault in reading them must not end a service
+    except Exception as error:  # noqa: BLE001  untrusted bytes: an error in reading them must not end a service
         raise ArtifactError(
             f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}); convert the model again"
         ) from None

@@ -1,4 +1,4 @@
-"""Reading a contract's JSON without trusting it: every value is checked, and all problems are found at once.
+"""Read a contract's JSON without trusting it: check every value, and report all problems at once.
 
     text ──parse──▶ plain values ──Part──▶ text, number, list ... of a key, or a problem that names the place
 
@@ -16,22 +16,22 @@ from contract.artifact.text import text_problem
 from contract.errors import ArtifactError, shorten
 
 MAX_BYTES = 8 * 1024 * 1024
-"""Of a contract as JSON; the shipped ones have 20 KB."""
+"""Largest size of a contract as JSON; the shipped ones have 20 KB."""
 MAX_DIGITS = 20
-"""Of an integer: 64 bits have no more."""
+"""Largest number of digits of an integer; 64 bits need no more."""
 MAX_DEPTH = 8
-"""Of objects within objects under `training`, `heldout` and `libraries`."""
+"""Largest depth of nested objects under `training`, `heldout` and `libraries`."""
 FLOAT_MAX = 3.4028234e38
-"""Largest number that the model's 32-bit inputs hold."""
+"""Largest number that the model's 32-bit inputs can hold."""
 MOST_SHOWN = 12
-"""Problems that a message lists."""
+"""Largest number of problems in a message."""
 
 
 def parse(text: str) -> Any:
-    """The values of a JSON text.
+    """Parse a JSON text.
 
     Raises:
-        ArtifactError: it is not JSON, or holds what JSON has not: `NaN`, a key twice, a number of too many digits.
+        ArtifactError: it is not JSON, or has `NaN`, a duplicate key or a number of too many digits.
     """
     if len(text) > MAX_BYTES:
         raise ArtifactError(f"the contract has {len(text):,} characters, expected {MAX_BYTES:,} at most")
@@ -64,8 +64,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def refuse(problems: list[str], advice: str = "") -> None:
-    """Raise what was found, if anything was.
+def raise_problems(problems: list[str], advice: str = "") -> None:
+    """Raise an error if there are problems.
 
     Raises:
         ArtifactError: all problems, in one line.
@@ -82,36 +82,34 @@ def refuse(problems: list[str], advice: str = "") -> None:
 
 
 class Part:
-    """One object of a contract. What cannot be read is added to `problems` and comes back as a value that harms
-    nothing.
-    """
+    """One object of a contract. A value that cannot be read becomes a harmless default and adds a problem."""
 
     def __init__(self, data: Mapping[str, Any], problems: list[str], place: str = "") -> None:
-        """`place` is where it stands, as `feature 'depth_m'`; empty for the contract itself."""
+        """`place` is the object's position for messages, such as `feature 'depth_m'`; empty for the contract itself."""
         self.data, self.problems, self.place = data, problems, place
         self.broken = False
-        """A value of it could not be read."""
+        """Whether a value could not be read."""
 
-    def say(self, problem: str) -> None:
-        """Add a problem of a value that cannot be read."""
+    def report(self, problem: str) -> None:
+        """Report a value that cannot be read."""
         self.broken = True
         self._add(problem)
 
     def _add(self, problem: str) -> None:
         self.problems.append(f"{self.place}: {problem}" if self.place else problem)
 
-    def only(self, keys: Iterable[str]) -> None:
-        """Refuse every other key."""
+    def refuse_other_keys(self, keys: Iterable[str]) -> None:
+        """Report every other key as unknown."""
         known = list(keys)
         for key in self.data:
             if key not in known:
                 self._add(f"the key {shorten(key)} is unknown; expected {', '.join(known)}")
 
     def missing(self, key: str, write: str) -> bool:
-        """Whether a key is missing, which is said then."""
+        """Whether a key is missing; then reports it."""
         if self.data.get(key) is not None:
             return False
-        self.say(f"`{key}` is missing; write {write}")
+        self.report(f"`{key}` is missing; write {write}")
         return True
 
     def text(self, key: str, write: str, *, default: str | None = None) -> str:
@@ -120,16 +118,16 @@ class Part:
             return default
         if self.missing(key, write):
             return ""
-        return self.clean(f"`{key}`", self.data[key], write)
+        return self.checked_text(f"`{key}`", self.data[key], write)
 
-    def clean(self, what: str, value: Any, write: str = "text") -> str:
+    def checked_text(self, what: str, value: Any, write: str = "text") -> str:
         """A value that must be text without control characters."""
         if not isinstance(value, str):
-            self.say(f"{what} is {shorten(value)}; write {write}")
+            self.report(f"{what} is {shorten(value)}; write {write}")
             return ""
         problem = text_problem(value)
         if problem is not None:
-            self.say(f"{what} {shorten(value)} {problem}")
+            self.report(f"{what} {shorten(value)} {problem}")
         return value
 
     def texts(self, key: str, write: str, *, longest: int | None = None) -> tuple[str, ...]:
@@ -137,30 +135,30 @@ class Part:
         found = self.items(key, write)
         bad = next((item for item in found if not isinstance(item, str)), None)
         if bad is not None:
-            self.say(f"`{key}` holds {shorten(bad)}, which is not text; write {write}")
+            self.report(f"`{key}` holds {shorten(bad)}, which is not text; write {write}")
             return ()
         for item in found:
             problem = text_problem(item) if longest is None else text_problem(item, longest=longest)
             if problem is not None:
-                self.say(f"{shorten(item)} in `{key}` {problem}")
+                self.report(f"{shorten(item)} in `{key}` {problem}")
         return tuple(found)
 
     def items(self, key: str, write: str) -> list[Any]:
         """The items of a list."""
         value = self.data[key]
         if not isinstance(value, list):
-            self.say(f"`{key}` is {shorten(value)}; write {write}")
+            self.report(f"`{key}` is {shorten(value)}; write {write}")
             return []
         return value
 
     def objects(self, key: str, write: str) -> list[Part]:
-        """The objects of a list, each with its place: its own name where it has one."""
+        """The objects of a list. Each one's place is its name, if it has one."""
         if self.missing(key, write):
             return []
         found = []
         for number, item in enumerate(self.items(key, write)):
             if not isinstance(item, dict):
-                self.say(f"`{key}` holds {shorten(item)}; write {write}")
+                self.report(f"`{key}` holds {shorten(item)}; write {write}")
                 continue
             name = item.get("name")
             place = f"{key}[{number}]" if not isinstance(name, str) or not name else f"{key[:-1]} {shorten(name)}"
@@ -168,19 +166,19 @@ class Part:
         return found
 
     def mapping(self, key: str) -> dict[str, Any]:
-        """A free object of plain values, empty where there is none."""
+        """An object with any plain values; empty if the key is missing."""
         value = self.data.get(key)
         if value is None:
             return {}
         if not isinstance(value, dict):
-            self.say(f"`{key}` is {shorten(value)}; write an object, or leave it out")
+            self.report(f"`{key}` is {shorten(value)}; write an object, or leave it out")
             return {}
-        for problem in _unplain(value, key, MAX_DEPTH):
-            self.say(problem)
+        for problem in _unserializable(value, key, MAX_DEPTH):
+            self.report(problem)
         return value
 
     def number(self, key: str) -> float | None:
-        """A number that the model's inputs can hold; None where there is none."""
+        """A number that the model's inputs can hold; None if the key is missing."""
         value = self.data.get(key)
         return None if value is None else self._finite(key, value)
 
@@ -190,7 +188,7 @@ class Part:
             return ()
         return tuple(self._finite(key, item) for item in self.items(key, "a list of numbers"))
 
-    def whole(self, key: str, write: str) -> int:
+    def integer(self, key: str, write: str) -> int:
         """A whole number."""
         if self.missing(key, write):
             return 0
@@ -201,19 +199,19 @@ class Part:
             or not abs(value) < 2**63
             or value != int(value)
         ):
-            self.say(f"`{key}` is {shorten(value)}; write {write}")
+            self.report(f"`{key}` is {shorten(value)}; write {write}")
             return 0
         return int(value)
 
     def _finite(self, key: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= FLOAT_MAX:
-            self.say(f"`{key}` is {shorten(value)}; write a number from -3.4e38 to 3.4e38")
+            self.report(f"`{key}` is {shorten(value)}; write a number from -3.4e38 to 3.4e38")
             return 0.0
         return float(value)
 
 
-def _unplain(value: Any, place: str, depth: int) -> Iterable[str]:
-    """What of free values could not be shown, or not be written as JSON again."""
+def _unserializable(value: Any, place: str, depth: int) -> Iterable[str]:
+    """Problems of free values that cannot be shown or written as JSON."""
     if isinstance(value, dict | list):
         if depth == 0:
             yield f"`{place}` nests objects more than {MAX_DEPTH} deep; nest fewer"
@@ -222,7 +220,7 @@ def _unplain(value: Any, place: str, depth: int) -> Iterable[str]:
         for key, item in pairs:
             if isinstance(key, str) and (problem := text_problem(key)) is not None:
                 yield f"the key {shorten(key)} in `{place}` {problem}"
-            yield from _unplain(item, place, depth - 1)
+            yield from _unserializable(item, place, depth - 1)
     elif isinstance(value, str):
         problem = text_problem(value, longest=MAX_BYTES)
         if problem is not None:

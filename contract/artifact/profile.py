@@ -1,9 +1,9 @@
-"""The profile of a feature: how its values were spread in training, so that a shift of live traffic can be seen.
+"""The profile of a feature: how its values were distributed in training, so that drift of live traffic is visible.
 
-    edges   e0 < e1 < ... < ek          shares, one more than edges, together 1
+    edges   e0 < e1 < ... < ek          shares, one more than edges, sum 1
     bins    (-inf, e0]  (e0, e1]  ...  (ek, inf)
 
-A string feature needs none of its own: its `usual_shares` are the shares of its words.
+A string feature needs no separate profile: its `usual_shares` are the shares of its words.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 MAX_EDGES = 64
-"""Bins cost time at every page; a profile of quantiles has about ten."""
+"""Largest number of edges. Bins cost time at every page; a profile of quantiles has about ten."""
 
 
 def profile_problems(edges: Sequence[float], shares: Sequence[float], *, tolerance: float) -> list[str]:
-    """What is wrong with the profile of a float feature, a sentence each; nothing where there is no profile.
+    """The problems of a float feature's profile, one sentence each; empty if there is no profile.
 
     Args:
         edges: inner edges of the bins.
-        shares: of the bins.
-        tolerance: how far the shares may be from 1 together; they are written rounded.
+        shares: shares of the bins.
+        tolerance: how far the sum of the shares may be from 1, because they are rounded.
     """
     if not edges and not shares:
         return []

@@ -1,6 +1,6 @@
-"""What must hold within a contract: names that can be shown, fields that are free, numbers that fit together.
+"""The rules for a contract: names can be shown, fields are free, numbers fit together.
 
-Each rule gives its problems as sentences: the feature or label, what is wrong, what to write.
+Each rule returns its problems as sentences: the feature or label, what is wrong, what to write.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ if TYPE_CHECKING:
     from contract.artifact.contract import Feature, Label, ModelContract
 
 SHARES_TOLERANCE = 1e-3
-"""Shares are written rounded; together they may pass 1 by so much."""
+"""Shares are rounded; their sum may exceed 1 by this much."""
 MAX_FIELD_DEPTH = 16
-"""Objects in each other on the way to a field; engines stop at 20, and what is rejected is kept two deeper."""
+"""Largest depth of a field. Engines stop at 20 objects, and rejected values are stored two levels deeper."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _NOT_IN_A_FIELD = re.compile(r'[*,|="\\]')
-"""Characters that mean something in a list of fields, or in the pipelines' own lists."""
+"""Characters with a meaning in a list of fields, or in the pipelines' own lists."""
 _NUMBERS, _WORDS = ("long", "float"), ("keyword",)
 
 
-def problems_of(contract: ModelContract, *, whole: bool = True) -> list[str]:
-    """All problems that stop a contract from being used, also one that is in an artifact already.
+def contract_problems(contract: ModelContract, *, whole: bool = True) -> list[str]:
+    """All problems because of which a contract cannot be used, even in an existing artifact.
 
     Args:
-        contract: the contract, or what could be read of it.
-        whole: nothing of it was left out, so that features and labels can be counted.
+        contract: the contract, or its readable values.
+        whole: the contract has all its values, so that features and labels can be counted.
     """
     return [
-        *(_of_counts(contract) if whole else ()),
-        *_of_name(contract.name),
-        *_of_features(contract.features),
-        *_of_labels(contract.labels, contract.families),
-        *(_of_usual_reasons(contract) if whole else ()),
-        *_of_threshold(contract.novelty_threshold),
-        *_of_label_rows(contract.training.get("label_rows")),
+        *(_count_problems(contract) if whole else ()),
+        *_name_problems(contract.name),
+        *_features_problems(contract.features),
+        *_label_problems(contract.labels, contract.families),
+        *(_usual_reason_problems(contract) if whole else ()),
+        *_threshold_problems(contract.novelty_threshold),
+        *_label_rows_problems(contract.training.get("label_rows")),
     ]
 
 
-def problems_of_new(contract: ModelContract) -> list[str]:
-    """What more is asked of a contract that a person writes now; artifacts with it exist, and are still served."""
-    from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL_NAMES  # it needs the artifact, which needs this
+def new_contract_problems(contract: ModelContract) -> list[str]:
+    """Further problems of a contract that a person writes now. Existing artifacts with them are still served."""
+    from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL_NAMES  # here: a circular import at the top
 
     found = []
-    if not any(_of_name(contract.name)) and not _NAME.fullmatch(contract.name):
+    if not any(_name_problems(contract.name)) and not _NAME.fullmatch(contract.name):
         found.append(
             f"`name` is {contract.name!r}, which becomes part of paths and addresses; write lower-case "
             "letters, digits, "
@@ -69,26 +69,26 @@ def problems_of_new(contract: ModelContract) -> list[str]:
     return found
 
 
-def _of_counts(contract: ModelContract) -> Iterator[str]:
+def _count_problems(contract: ModelContract) -> Iterator[str]:
     if not contract.features:
         yield "`features` is empty; write one object for each input of the model"
     if len(contract.labels) < 2:
         yield "`labels` has fewer than two entries; write one for each output of the model"
 
 
-def _of_name(name: str) -> Iterator[str]:
+def _name_problems(name: str) -> Iterator[str]:
     if not name.strip():
         yield '`name` is empty; write a name such as "rivers"'
     elif "/" in name or "\\" in name or ".." in name:
         yield f"`name` is {name!r}, and becomes part of paths; write it without `/`, `\\` and `..`"
 
 
-def _of_threshold(threshold: float | None) -> Iterator[str]:
+def _threshold_problems(threshold: float | None) -> Iterator[str]:
     if threshold is not None and not 0.0 <= threshold <= 1.0:
         yield f"`novelty_threshold` is {threshold}, expected 0 to 1; write null for a model without a novelty"
 
 
-def _of_label_rows(rows: Any) -> Iterator[str]:
+def _label_rows_problems(rows: Any) -> Iterator[str]:
     if rows is None:
         return
     if not isinstance(rows, dict) or any(
@@ -97,30 +97,30 @@ def _of_label_rows(rows: Any) -> Iterator[str]:
         yield '`training.label_rows` must be an object of label and number of rows, such as {"calm": 900, "flood": 100}'
 
 
-def _twice(what: str, values: Iterable[str]) -> Iterator[str]:
+def _duplicates(what: str, values: Iterable[str]) -> Iterator[str]:
     for value, times in Counter(values).items():
         if times > 1:
             yield f"{what} {value!r} occurs twice; leave one out, or give it another name"
 
 
-def _of_features(features: tuple[Feature, ...]) -> Iterator[str]:
-    yield from _twice("feature name", (feature.name for feature in features))
-    yield from _twice("feature field", (feature.field for feature in features))
-    yield from _nested(features)
+def _features_problems(features: tuple[Feature, ...]) -> Iterator[str]:
+    yield from _duplicates("feature name", (feature.name for feature in features))
+    yield from _duplicates("feature field", (feature.field for feature in features))
+    yield from _nesting_problems(features)
     with_kdd = any(feature.field.startswith("kdd99.") for feature in features)
     for feature in features:
         rules = [
-            *_of_feature(feature),
-            *_of_field(feature, with_kdd=with_kdd),
-            *_of_usual(feature),
-            *_of_profile(feature),
+            *_feature_problems(feature),
+            *_field_problems(feature, with_kdd=with_kdd),
+            *_usual_problems(feature),
+            *_profile_problems(feature),
         ]
         for problem in rules:
             yield f"feature {feature.name!r}: {problem}"
 
 
-def _nested(features: tuple[Feature, ...]) -> Iterator[str]:
-    """A document cannot hold a value and an object in one place."""
+def _nesting_problems(features: tuple[Feature, ...]) -> Iterator[str]:
+    """A document cannot hold a value and an object in the same field."""
     owner = {feature.field: feature.name for feature in features}
     for feature in features:
         for parent in _parents(feature.field):
@@ -136,7 +136,7 @@ def _parents(field: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _of_feature(feature: Feature) -> Iterator[str]:
+def _feature_problems(feature: Feature) -> Iterator[str]:
     if not feature.name.strip():
         yield "its `name` is empty; write one"
     if feature.name.lower() == "label":
@@ -156,7 +156,7 @@ def _of_feature(feature: Feature) -> Iterator[str]:
         yield f"`background` is {feature.background!r}; write {wanted}, or leave it out"
 
 
-def _of_field(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
+def _field_problems(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
     """Whether a field can hold a feature: no other part writes it, and its mapping fits."""
     field = feature.field
     above = [*_parents(field), field]
@@ -185,14 +185,14 @@ def _of_field(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
     elif mapped is None and any(name in BY_NAME for name in _parents(field)):
         taken = next(name for name in _parents(field) if name in BY_NAME)
         yield f"the field {field!r} is below {taken!r}, which holds a value; write another field"
-    elif mapped is None and field in _PARENTS_OF_OURS:
+    elif mapped is None and field in _PARENT_FIELDS:
         yield f"the field {field!r} is an object that holds other fields; write a field below it or elsewhere"
 
 
-_PARENTS_OF_OURS = frozenset(parent for name in (*BY_NAME, *RESERVED) for parent in _parents(name))
+_PARENT_FIELDS = frozenset(parent for name in (*BY_NAME, *RESERVED) for parent in _parents(name))
 
 
-def _of_usual(feature: Feature) -> Iterator[str]:
+def _usual_problems(feature: Feature) -> Iterator[str]:
     quantiles = [feature.usual_low, feature.usual_middle, feature.usual_high]
     known = [quantile for quantile in quantiles if quantile is not None]
     if known != sorted(known):
@@ -206,7 +206,7 @@ def _of_usual(feature: Feature) -> Iterator[str]:
         yield "`usual_shares` are not shares of one whole; write numbers from 0 to 1, together 1 at most"
 
 
-def _of_profile(feature: Feature) -> Iterator[str]:
+def _profile_problems(feature: Feature) -> Iterator[str]:
     edges, shares = feature.profile_edges, feature.profile_shares
     if feature.kind == "string" and (edges or shares):
         yield "a string has no profile of numbers; its `usual_shares` are its profile"
@@ -214,11 +214,11 @@ def _of_profile(feature: Feature) -> Iterator[str]:
         yield from profile_problems(edges, shares, tolerance=SHARES_TOLERANCE)
 
 
-def _of_labels(labels: tuple[Label, ...], families: tuple[str, ...]) -> Iterator[str]:
-    from contract.kdd99.columns import UNKNOWN_LABEL  # it needs the artifact, which needs this
+def _label_problems(labels: tuple[Label, ...], families: tuple[str, ...]) -> Iterator[str]:
+    from contract.kdd99.columns import UNKNOWN_LABEL  # here: a circular import at the top
 
-    yield from _twice("label", (label.name for label in labels))
-    yield from _twice("family", families)
+    yield from _duplicates("label", (label.name for label in labels))
+    yield from _duplicates("family", families)
     if any(not family.strip() for family in families):
         yield "`families` holds an empty name; write one"
     known = set(families)
@@ -234,16 +234,16 @@ def _of_labels(labels: tuple[Label, ...], families: tuple[str, ...]) -> Iterator
             yield f"label {label.name!r}: its family {label.family!r} is not in `families`; add it there"
         if not 0 <= label.severity <= 100:
             yield f"label {label.name!r}: `severity` is {label.severity}, expected 0 (harmless) to 100"
-        yield from _of_links(label)
+        yield from _link_problems(label)
 
 
-def _of_usual_reasons(contract: ModelContract) -> Iterator[str]:
+def _usual_reason_problems(contract: ModelContract) -> Iterator[str]:
     names = {feature.name for feature in contract.features}
     for label in contract.labels:
         for reason in label.usual_reasons:
             if reason not in names:
                 yield f"label {label.name!r}: `usual_reasons` names {reason!r}, which is no feature; correct it"
-        yield from _twice(f"usual reason of label {label.name!r}:", label.usual_reasons)
+        yield from _duplicates(f"usual reason of label {label.name!r}:", label.usual_reasons)
         if label.usual_reasons and (label.usual_fall is None or label.usual_fall < 0):
             yield (
                 f"label {label.name!r}: `usual_fall` is {label.usual_fall}; write a number of at least 0, or leave "
@@ -251,7 +251,7 @@ def _of_usual_reasons(contract: ModelContract) -> Iterator[str]:
             )
 
 
-def _of_links(label: Label) -> Iterator[str]:
+def _link_problems(label: Label) -> Iterator[str]:
     """Pages of ATT&CK become links that people click."""
     technique = label.technique
     if technique is None:

@@ -1,4 +1,4 @@
-"""From a model's answer to the verdict of a row: one rule, by which the endpoint answers and the evaluation scores.
+"""Turn a model's output into the verdict of a row. The enrich service and the evaluation use the same rule.
 
 probabilities ─▶ closest label ─┬─ an attack ────────────────────────────▶ alert: its label, its family
                                 └─ harmless ─┬─ novelty ≤ threshold ─────▶ its label, its family
@@ -17,24 +17,24 @@ from contract.artifact.contract import ModelContract
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What the model's answers mean; every array has shape (n_rows,)."""
+    """The verdicts of some rows; every array has shape (n_rows,)."""
 
     closest: NDArray[np.intp]
-    """The likeliest label, by its place in the contract; of equals the first."""
+    """The likeliest label, by its place in the contract; the first of equals."""
     attack: NDArray[np.bool_]
     """The closest label is not harmless."""
     novel: NDArray[np.bool_]
-    """Novelty above the threshold."""
+    """The novelty is above the threshold."""
     attack_probability: NDArray[np.float64]
-    """Of all labels together that are not harmless."""
+    """Probability of all attack labels together."""
     attack_family: NDArray[np.intp]
-    """The likeliest family by the sum over its labels that are not harmless, by its place in the contract."""
+    """The family with the largest sum over its attack labels, by its place in the contract."""
     family: NDArray[np.intp]
-    """Of the verdict: the closest label's, of an unknown the attack family."""
+    """The verdict's family: that of the closest label; for an unknown the attack family."""
 
     @property
     def unknown(self) -> NDArray[np.bool_]:
-        """The closest label is harmless and the row like nothing known."""
+        """The closest label is harmless and the row is unlike anything in training."""
         return self.novel & ~self.attack
 
     @property
@@ -44,7 +44,7 @@ class Verdicts:
 
 
 class VerdictRule:
-    """The rule of one model; made once for a contract."""
+    """The verdict rule of one model; build it once for a contract."""
 
     def __init__(self, contract: ModelContract) -> None:
         self._threshold = contract.novelty_threshold
@@ -60,7 +60,7 @@ class VerdictRule:
 
         Args:
             probabilities: shape (n, n_labels), finite.
-            novelty: shape (n,), finite; None where the model measures none.
+            novelty: shape (n,), finite; None if the model measures none.
         """
         closest = probabilities.argmax(axis=1)
         attack = self._harmful[closest]

@@ -1,4 +1,4 @@
-"""The fields of a stored document: names, types, spellings, and the few values with a format of their own.
+"""The fields of a stored document: names, types, spellings, and the few values with their own format.
 
 May import the standard library and `contract`.
 """

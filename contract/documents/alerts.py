@@ -1,8 +1,8 @@
-"""What an alert rule writes when it fires: one document for each alert, through the rule's index connector.
+"""The document that an alert rule writes when it fires: one for each alert, through the rule's index connector.
 
     rule in Kibana or in the console ──▶ oversight-alerts-<namespace>, one document an alert ──▶ people, other tools
 
-The names are ECS where ECS has them; `oversight.prediction.*` mean here what they mean in the events that the rule
+The names are those of ECS where it has them. `oversight.prediction.*` means the same as in the events that the rule
 found.
 """
 
@@ -40,12 +40,12 @@ FIELDS: tuple[Field, ...] = (
 
 
 def alerts_index(namespace: str) -> str:
-    """Name of the index with the alerts of an installation."""
+    """Name of the index with an installation's alerts."""
     return f"{INDEX_PREFIX}{namespace}"
 
 
 def alerts_body() -> dict[str, Any]:
-    """Body with which that index is created."""
+    """The body that creates this index."""
     return {
         "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"}},
         "mappings": {"dynamic": False, "properties": properties(FIELDS)},

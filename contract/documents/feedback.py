@@ -1,7 +1,7 @@
-"""What an analyst says of a prediction: the words, and the label that a training row takes from it.
+"""An analyst's verdict on a prediction: its values, and the label that a training row gets from it.
 
 true_positive    the alert was right: the label that the analyst gives, else the predicted one
-false_positive   it was not: the label that the analyst gives, else the model's harmless one
+false_positive   the alert was wrong: the label that the analyst gives, else the model's harmless one
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ VERDICTS = (TRUE_POSITIVE, FALSE_POSITIVE)
 
 
 def confirmed_label(verdict: str, *, given: str | None, predicted: str | None, labels: Sequence[Label]) -> str | None:
-    """Label of the model that a verdict confirms; None where it leaves it open, such as a true positive `unknown`."""
+    """The model's label that a verdict confirms; None if it is left open, such as for a true positive `unknown`."""
     names = {label.name for label in labels}
     if given is not None:
         return given if given in names else None

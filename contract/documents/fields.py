@@ -1,7 +1,7 @@
-"""The document's fields: the one home of every name and type, from which mappings and checks are made.
+"""The document's fields. This is the only place with their names and types; mappings and checks are built from it.
 
-What ECS has keeps its ECS name and type; what it lacks stands under `oversight.*`. The model's inputs (`kdd99.*`) are
-not here: they come from the artifact's contract (`contract.artifact.contract`), because another model brings others.
+A field of ECS has its ECS name and type; the others are below `oversight.*`. The model's inputs (`kdd99.*`) are not
+here. They come from the artifact's contract (`contract.artifact.contract`), because another model has other inputs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["keyword", "long", "float", "date", "ip", "boolean", "object"]
-"""`object` is stored and not indexed (`enabled: false`)."""
+"""`object` is stored but not indexed (`enabled: false`)."""
 
 PENDING, ENRICHED, FAILED = "pending", "enriched", "failed"
 STATUS = "oversight.status"
@@ -20,7 +20,7 @@ SUPPRESSED, SUPPRESSED_BY = "oversight.suppressed", "oversight.suppressed_by"
 
 DATASET = "oversight.connection"
 ECS_VERSION = "8.17.0"
-"""Of the Elastic Common Schema, as each document says it."""
+"""Version of the Elastic Common Schema that each document states."""
 IGNORE_ABOVE = 8191
 """Longest keyword that is indexed, in characters: 8191 x 4 bytes of UTF-8 stay below Lucene's limit of 32766 bytes."""
 
@@ -36,21 +36,19 @@ ENRICH_ROOTS = (
     "oversight.model",
     "oversight.shadow",
 )
-"""What the enrich service may write: a field of its answer that is none of these, and below none of these, is refused.
-"""
+"""The fields that the enrich service may write. A field of its response outside of them is refused."""
 
 ALERT_ROOT = "oversight.alert"
-"""In an index that is not ours the watcher writes what would be `event`, `rule` and `threat` below this root instead.
-"""
+"""In an index that is not ours, the watcher writes `event`, `rule` and `threat` below this root instead."""
 
 GUARD_PIPELINE = "oversight-router-"
-"""How the name of the pipeline begins that guards our fields, as the final pipeline of a stream."""
+"""Start of the name of the pipeline that guards our fields, as a stream's final pipeline."""
 DEFAULT_PIPELINE, FINAL_PIPELINE = "index.default_pipeline", "index.final_pipeline"
-"""Settings of an index that name the pipelines which a write runs through."""
+"""The index settings that name the pipelines which a write runs through."""
 NO_PIPELINE = "_none"
-"""The engine's word, in these settings and in a request, for no pipeline."""
+"""The engine's name for no pipeline, in these settings and in a request."""
 SHIPPED_FIELDS = ("rule", "threat", "error", "event.severity", "event.risk_score")
-"""Ours to write: what a shipper sends under these names is moved to `oversight.shipped.*`."""
+"""Fields that only Oversight writes. What a shipper sends in them is moved to `oversight.shipped.*`."""
 
 RESERVED = frozenset(
     {
@@ -77,7 +75,7 @@ RESERVED = frozenset(
         "kdd99.difficulty",
     }
 )
-"""What pipelines and watcher write in every document. A model's feature cannot be one of these, or below one."""
+"""Fields that Oversight writes in every document. A feature's field cannot be one of these or below one."""
 
 DERIVED_FROM_KDD = frozenset(
     {
@@ -89,7 +87,7 @@ DERIVED_FROM_KDD = frozenset(
         "destination.bytes",
     }
 )
-"""What the pipelines write besides where a model reads columns of KDD Cup 99."""
+"""Fields that the pipelines also write if a model reads columns of KDD Cup 99."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ class Field:
     kind: Kind
     meaning: str
     indexed: bool = True
-    """False for what is only ever shown (`event.original`): neither indexed nor in doc values."""
+    """False for a field that is only shown (`event.original`): neither indexed nor in doc values."""
 
 
 FIELDS: tuple[Field, ...] = (
@@ -212,7 +210,7 @@ BY_NAME = {field.name: field for field in FIELDS}
 
 
 def mapping_of(field: Field) -> dict[str, Any]:
-    """The Elasticsearch mapping of one field. Nothing in it can refuse a document."""
+    """The Elasticsearch mapping of a field. It never makes Elasticsearch reject a document."""
     if field.kind == "object":
         return {"type": "object", "enabled": False}
     if field.kind == "keyword":
@@ -225,7 +223,7 @@ def mapping_of(field: Field) -> dict[str, Any]:
 
 
 def properties(fields: Iterable[Field]) -> dict[str, Any]:
-    """Nested `properties` of a mapping from dotted names, `{"event": {"properties": {"kind": ...}}}`."""
+    """Nested `properties` of a mapping from dotted names: `{"event": {"properties": {"kind": ...}}}`."""
     root: dict[str, Any] = {}
     for field in fields:
         *parents, leaf = field.name.split(".")
@@ -237,5 +235,5 @@ def properties(fields: Iterable[Field]) -> dict[str, Any]:
 
 
 def stream_name(namespace: str) -> str:
-    """Name of the data stream of an installation."""
+    """Name of an installation's data stream."""
     return f"logs-{DATASET}-{namespace}"

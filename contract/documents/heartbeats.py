@@ -1,8 +1,8 @@
-"""The heartbeat of a watcher: one document for each run, written over and over while it lives.
+"""A watcher's heartbeat: one document for each run, overwritten again and again while the watcher runs.
 
     watcher ──▶ oversight-watchers-<namespace>, one document a watcher ──▶ `oversight status`, dashboards
 
-What ECS has keeps its ECS name; a watcher's own facts stand under `watcher.*`, named as in its log.
+A field of ECS has its ECS name. A watcher's own facts are below `watcher.*`, named as in its log.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ SERVICE = "oversight-watcher"
 
 WORKING, IDLE, WAITING, STOPPED = "working", "idle", "waiting", "stopped"
 STATES = (WORKING, IDLE, WAITING, STOPPED)
-"""Has pending documents in hand; nothing is pending; a server is down, slow or refuses; has ended."""
+"""Working: has pending documents. Idle: nothing is pending. Waiting: a server is down, slow or refuses."""
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
 BREAKER_STATES = (CLOSED, OPEN, HALF_OPEN)
-"""Requests go to the enrich service; it failed and is left alone for a while; a single request tries it."""
+"""The circuit breaker: requests go to the service; none do for a while, after failures; a single request tries it."""
 MISSED = 3
 """Intervals without a heartbeat after which a watcher counts as gone."""
 
@@ -63,12 +63,12 @@ FIELDS: tuple[Field, ...] = (
 
 
 def heartbeat_index(namespace: str) -> str:
-    """Name of the index with the heartbeats of an installation."""
+    """Name of the index with an installation's heartbeats."""
     return f"{INDEX_PREFIX}{namespace}"
 
 
 def heartbeat_body() -> dict[str, Any]:
-    """Body with which that index is created."""
+    """The body that creates this index."""
     return {
         "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "1s"}},
         "mappings": {"dynamic": False, "properties": properties(FIELDS)},

@@ -1,8 +1,8 @@
-"""Reading a dotted field from a document, which may spell it nested or dotted.
+"""Read a dotted field from a document, which may spell it nested or dotted.
 
 {"kdd99": {"src_bytes": 1}}    nested
 {"kdd99.src_bytes": 1}         dotted
-{"a": {"b.c": 1}}              both in one, as some shippers write it
+{"a": {"b.c": 1}}              mixed, as some shippers write it
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _MISSING: Any = object()
 
 
 def lookup(source: Mapping[str, Any], path: str, default: Any = None) -> Any:
-    """Value of a dotted field in any spelling; `default` where the document has none.
+    """Value of a dotted field in any spelling; `default` if the document has none.
 
     Raises:
-        AmbiguousFieldError: two spellings of the field stand in the document.
+        AmbiguousFieldError: the document has the field in two spellings.
     """
     found = _MISSING
     for value in _spellings(source, path):
@@ -31,9 +31,7 @@ def lookup(source: Mapping[str, Any], path: str, default: Any = None) -> Any:
 
 
 def lookup_clear(source: Mapping[str, Any], path: str) -> Any:
-    """Value of a dotted field in any spelling; None where the document has none, or two that may contradict each
-    other.
-    """
+    """Value of a dotted field in any spelling; None if the document has none, or has it in two spellings."""
     try:
         return lookup(source, path)
     except AmbiguousFieldError:
@@ -41,13 +39,13 @@ def lookup_clear(source: Mapping[str, Any], path: str) -> Any:
 
 
 def lookup_text(source: Mapping[str, Any], path: str) -> str | None:
-    """As `lookup_clear`, where the value is text."""
+    """As `lookup_clear`, but None unless the value is text."""
     value = lookup_clear(source, path)
     return value if isinstance(value, str) else None
 
 
 def _spellings(source: Mapping[str, Any], path: str) -> Iterator[Any]:
-    """Every value that stands in the document under one way to spell the path."""
+    """The value of every spelling of the path that the document has."""
     if path in source:
         yield source[path]
     cut = path.find(".")
@@ -59,7 +57,7 @@ def _spellings(source: Mapping[str, Any], path: str) -> Iterator[Any]:
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested form of `{"a.b": 1, "a.c": 2}`; the names must not contradict each other."""
+    """The nested form of `{"a.b": 1, "a.c": 2}`; the names must not contradict each other."""
     n_objects, parents, places = _plan(tuple(flat))
     objects: list[dict[str, Any]] = [{} for _ in range(n_objects)]
     for (above, name), child in zip(parents, objects[1:], strict=True):
@@ -71,9 +69,9 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _plan(paths: tuple[str, ...]) -> tuple[int, tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
-    """How to nest these paths: number of objects, where each but the first stands, and where each value goes.
+    """How to nest these paths: number of objects, the parent of each but the first, and where each value goes.
 
-    The same few lists of paths come with thousands of documents.
+    Cached, because thousands of documents have the same few lists of paths.
     """
     numbers: dict[str, int] = {"": 0}
     parents: list[tuple[int, str]] = []

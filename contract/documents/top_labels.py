@@ -1,7 +1,7 @@
-"""The likeliest labels of a prediction, one word each: `neptune 0.931`.
+"""The likeliest labels of a prediction, each with its probability in one word: `neptune 0.931`.
 
-An array of objects does not survive every index: with synthetic `_source` its labels and its probabilities come back as
-two lists, each sorted for itself. A word that holds both can be read in any order.
+Not every index keeps an array of objects: with synthetic `_source`, the labels and the probabilities come back as two
+separately sorted lists. A word that contains both is correct in any order.
 """
 
 from __future__ import annotations
@@ -12,27 +12,25 @@ from typing import Any, NamedTuple
 
 STEPS = 1_000
 SHARES = tuple(f"{step / STEPS:.3f}" for step in range(STEPS + 1))
-"""Every probability as it is written: three decimals. `oversight.prediction.probability` has all digits of the first
-one.
-"""
+"""Every probability as text, with three decimals. `oversight.prediction.probability` has all digits."""
 
 
 class Likely(NamedTuple):
-    """One label and its probability, 0 to 1; None where the document does not say it."""
+    """One label and its probability, 0 to 1; None if the document does not have it."""
 
     label: str
     probability: float | None
 
 
 def as_word(label: str, probability: float) -> str:
-    """`neptune 0.931`."""
+    """The word for a label and its probability: `neptune 0.931`."""
     return f"{label} {SHARES[min(STEPS, max(0, round(probability * STEPS)))]}"
 
 
 def from_stored(value: Any) -> Likely | None:
-    """One entry of `oversight.prediction.top`, also of a document of an older version, where it is an object.
+    """Parse one entry of `oversight.prediction.top`; None if it is unreadable.
 
-    None where it is neither.
+    Documents of older versions have an object instead of a word.
     """
     if isinstance(value, Mapping):
         label, probability = value.get("label"), value.get("probability")

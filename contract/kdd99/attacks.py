@@ -1,13 +1,12 @@
-"""The attacks of KDD Cup 99, one reviewed table: what each does, how severe it is, which ATT&CK technique it is.
+"""The attacks of KDD Cup 99 in one reviewed table: what each does, how severe it is, and its ATT&CK technique.
 
-What an attack does is told by those who made the traffic: Lincoln Laboratory's list of the attacks in the 1998 training
-data, and the thesis of K. Kendall, who developed most of them for it. Family by family the labels are those of
-`training_attack_types` in the UCI KDD archive. Which technique that is, is our own reading of ATT&CK's pages
-(Enterprise, version 19), and the reason stands beside it. Where no page clearly describes the attack there is none: an
-alert that names a wrong technique sends an analyst the wrong way. Severities are Elastic Security's four steps, by
-family.
+The descriptions come from those who made the traffic: Lincoln Laboratory's list of the attacks in the 1998 training
+data, and the thesis of K. Kendall, who developed most of them. The families are those of `training_attack_types` in the
+UCI KDD archive. We chose each technique from ATT&CK's pages (Enterprise, version 19); the table has the reasons. An
+attack that no page clearly describes has no technique, because a wrong technique sends an analyst the wrong way. The
+severities are Elastic Security's four levels, by family.
 
-`docs/attacks.md` is made from this table.
+`docs/attacks.md` is generated from this table.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from contract.artifact.contract import Label, Tactic, Technique
 
 SEVERITY = {"normal": 0, "probe": 47, "dos": 73, "u2r": 99, "r2l": 73}
-"""Elastic Security's steps: 21 low, 47 medium, 73 high, 99 critical."""
+"""Elastic Security's levels: 21 low, 47 medium, 73 high, 99 critical."""
 
 LINCOLN = "https://archive.ll.mit.edu/ideval/docs/attacks.html"
 """Lincoln Laboratory, 1998 Training Data Attack Schedule: every attack of the training data, with a description."""
@@ -34,7 +33,7 @@ TACTICS = {
     "TA0040": "Impact",
     "TA0043": "Reconnaissance",
 }
-"""ATT&CK's names. Up to version 18 TA0005 was called Defense Evasion; the id and its page are the same."""
+"""ATT&CK's names. Up to version 18 TA0005 was called Defense Evasion; its id and page are the same."""
 TECHNIQUES = {
     "T1014": ("TA0005", "Rootkit", None),
     "T1046": ("TA0007", "Network Service Discovery", None),
@@ -48,22 +47,22 @@ TECHNIQUES = {
     "T1595.001": ("TA0043", "Active Scanning", "Scanning IP Blocks"),
     "T1595.002": ("TA0043", "Active Scanning", "Vulnerability Scanning"),
 }
-"""Technique or sub-technique: its tactic, the technique's name, the sub-technique's."""
+"""Technique or sub-technique: its tactic, the technique's name, the sub-technique's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One line of the table."""
+    """One row of the table."""
 
     label: str
     family: str
     does: str
-    """What it does, in a sentence."""
+    """What it does, in one sentence."""
     source: str
     """Where that is described."""
     technique_id: str | None
     why: str
-    """Why it is that technique, or why it is none."""
+    """Why it is this technique, or why it has none."""
 
 
 ATTACKS: tuple[Attack, ...] = (
@@ -252,7 +251,7 @@ ATTACKS: tuple[Attack, ...] = (
 
 
 def technique(technique_id: str) -> Technique:
-    """A technique, or a sub-technique with the technique that it belongs to, as the contract holds it.
+    """A technique in the contract's form. A sub-technique includes its technique.
 
     Args:
         technique_id: a key of `TECHNIQUES`.
@@ -272,6 +271,6 @@ def technique(technique_id: str) -> Technique:
 
 
 def label_of(attack: Attack) -> Label:
-    """The label of an attack, as the contract holds it."""
+    """The label of an attack, in the contract's form."""
     mapped = None if attack.technique_id is None else technique(attack.technique_id)
     return Label(name=attack.label, family=attack.family, severity=SEVERITY[attack.family], technique=mapped)

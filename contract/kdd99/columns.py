@@ -1,7 +1,7 @@
-"""KDD Cup 1999 as one place knows it: the 41 columns of a connection record, and the 23 labels of the training set.
+"""KDD Cup 1999: the 41 columns of a connection record, and the 23 labels of the training set.
 
-Source: the task description and `kddcup.names` of the UCI KDD archive (CC BY 4.0). What the attacks do, their severity
-and their ATT&CK technique stand in `contract.kdd99.attacks`.
+Source: the task description and `kddcup.names` of the UCI KDD archive (CC BY 4.0). The attacks' descriptions,
+severities and ATT&CK techniques are in `contract.kdd99.attacks`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ COLUMNS: tuple[str, ...] = (
     "dst_host_rerror_rate",
     "dst_host_srv_rerror_rate",
 )
-"""Order of the columns in every KDD file; a 42nd, where there is one, is the label (training files end it in `.`)."""
+"""Order of the columns in every KDD file. A 42nd column is the label, which ends in `.` in training files."""
 
 CATEGORICAL: tuple[str, ...] = ("protocol_type", "service", "flag")
 """The three columns that hold words; the 38 others hold numbers."""
@@ -60,16 +60,16 @@ CATEGORICAL: tuple[str, ...] = ("protocol_type", "service", "flag")
 NUMERIC: tuple[str, ...] = tuple(column for column in COLUMNS if column not in CATEGORICAL)
 
 CONTENT: tuple[str, ...] = COLUMNS[9:22]
-"""Columns 10 to 22, `hot` to `is_guest_login`: read from inside the connection, which few sensors do."""
+"""Columns 10 to 22, `hot` to `is_guest_login`. They need the connection's content, which few sensors read."""
 
 FLOW: tuple[str, ...] = tuple(column for column in COLUMNS if column not in CONTENT)
 """The 28 other columns, in their order: the connection's own numbers and the counts over recent ones."""
 
 ROOT = "kdd99"
-"""The columns stand in a document under this root, by their own names."""
+"""A document holds the columns below this root, by their own names."""
 
 UNKNOWN_LABEL = "unknown"
-"""The verdict where the closest label is the harmless one and the novelty is above the threshold."""
+"""The verdict if the closest label is the harmless one and the novelty is above the threshold."""
 
 NORMAL = "normal"
 FAMILIES: tuple[str, ...] = ("normal", "probe", "dos", "u2r", "r2l")
@@ -106,7 +106,7 @@ TRAINING_ROWS: dict[str, int] = {
     "warezclient": 1020,
     "warezmaster": 20,
 }
-"""Rows of each label in the training file of this SHA-256, the 10 % set (`kddcup.data_10_percent.gz`)."""
+"""Rows of each label in the training file with this SHA-256, the 10 % set (`kddcup.data_10_percent.gz`)."""
 
 TEST_ONLY_FAMILIES: dict[str, str] = {
     "apache2": "dos",
@@ -127,9 +127,9 @@ TEST_ONLY_FAMILIES: dict[str, str] = {
     "xlock": "r2l",
     "xsnoop": "r2l",
 }
-"""Family of each of the 17 labels that occur in the labelled test set only."""
+"""Family of each of the 17 labels that occur only in the labelled test set."""
 
 
 def field_of(column: str) -> str:
-    """Document field of a column, `kdd99.src_bytes` of `src_bytes`."""
+    """Document field of a column: `kdd99.src_bytes` for `src_bytes`."""
     return f"{ROOT}.{column}"

@@ -1,1 +1,1 @@
-"""The file format of the artifact: reading it safely, and opening it so that no other file is touched."""
+"""The artifact's file format: read it safely, and open it so that no other file is read."""

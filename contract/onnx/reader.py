@@ -1,14 +1,14 @@
-"""Reading an ONNX file before ONNX Runtime does, and refusing what the two could read in different ways.
+"""Read an ONNX file before ONNX Runtime does, and refuse a file that the two could read differently.
 
-    bytes ──▶ every field of every message: known? written in the plain form? at most once where it is single?
+    bytes ──▶ every field of every message: known? written in the plain form? single fields at most once?
                   ├─ no ──▶ NotOnnxError, UnplainOnnxError
                   ├─ a tensor with its data in another file ──▶ ExternalDataError
                   └─ yes ─▶ Summary: metadata, IR version, operator sets
 
-The file is Protocol Buffers: a sequence of (field number, value), where a value may hold such a sequence again. Parsers
-of Protocol Buffers accept much more than any program writes: tags with bits that are cut off, numbers with useless
-bytes, a message in two parts that they merge, groups, unknown fields. A guard that skips a field which ONNX Runtime
-reads is no guard. So this reader accepts only the form that `SerializeToString` writes.
+The file is Protocol Buffers: a sequence of (field number, value), where a value can be such a sequence again. Parsers
+of Protocol Buffers accept much more than any program writes: tags with bits that are cut off, numbers with extra bytes,
+a message in two parts that they merge, groups, unknown fields. A check that skips a field which ONNX Runtime reads is
+useless. So this reader accepts only the form that `SerializeToString` writes.
 """
 
 from __future__ import annotations
@@ -33,26 +33,25 @@ WIRE = {
 }
 
 MAX_DEPTH = 90
-"""Messages within messages. Parsers of Protocol Buffers stop at 100; the models that people make have about ten."""
+"""Largest depth of nested messages. Parsers of Protocol Buffers stop at 100; real models have about ten."""
 
 MAX_FIELDS = 5_000_000
-"""Fields of all messages together, which take some seconds to read; the shipped models have 1,200."""
+"""Largest number of fields in all messages, which take some seconds to read; the shipped models have 1,200."""
 
 MAX_MODEL_BYTES = 512 * 1024 * 1024
-"""Largest file that is read. Every process that serves it holds it in memory, and a tabular model has some megabytes.
-"""
+"""Largest file that is read. Every process that serves it keeps it in memory; a tabular model has a few megabytes."""
 
 MAX_METADATA_BYTES = 16 * 1024 * 1024
-"""Of all `metadata_props` together; a contract may have half of it."""
+"""Largest size of all `metadata_props`; a contract may have half of it."""
 
 _INT32_MAX, _INT32_NEGATIVE = 2**31 - 1, 2**64 - 2**31
-"""What a 32-bit number may be; a negative one is written with 64 bits. Of any other, parsers drop the upper bits."""
+"""Limits of a 32-bit number; a negative one is written with 64 bits. Parsers drop the upper bits of others."""
 
 _GRAPH = 7
-"""Of a model."""
+"""Field number of the graph in a model."""
 
 _ORT_MAGIC = slice(4, 8)
-"""Where ONNX Runtime's own format says `ORTM`. By these bytes alone the runtime would choose that format."""
+"""Where ONNX Runtime's own format has `ORTM`. These bytes alone make the runtime choose that format."""
 
 
 class NotOnnxError(ValueError):
@@ -60,22 +59,22 @@ class NotOnnxError(ValueError):
 
 
 class UnplainOnnxError(NotOnnxError):
-    """The bytes can be read as an ONNX model, and ONNX Runtime may read another one out of them."""
+    """The bytes can be read as an ONNX model, but ONNX Runtime might read another model from them."""
 
 
 class ExternalDataError(NotOnnxError):
-    """A tensor keeps its data in another file."""
+    """A tensor has its data in another file."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What an ONNX file says of itself."""
+    """The facts that an ONNX file states about itself."""
 
     metadata: dict[str, str] = field(default_factory=dict)
     """The model's `metadata_props`."""
     ir_version: int = 0
     opsets: dict[str, int] = field(default_factory=dict)
-    """Domain of operators (`ai.onnx` is the standard one): version."""
+    """Version of each domain of operators; `ai.onnx` is the standard one."""
 
 
 def inspect(data: bytes) -> Summary:
@@ -84,7 +83,7 @@ def inspect(data: bytes) -> Summary:
     Raises:
         NotOnnxError: the bytes are no ONNX model.
         UnplainOnnxError: they are not in the plain form.
-        ExternalDataError: a tensor of it has its data in another file.
+        ExternalDataError: a tensor has its data in another file.
     """
     if data[_ORT_MAGIC] == b"ORTM":
         raise UnplainOnnxError("it is marked as ONNX Runtime's own format")
@@ -99,10 +98,10 @@ def inspect(data: bytes) -> Summary:
 
 
 def _has_graph(data: memoryview) -> bool:
-    """Whether the bytes are a model at all, however it is written."""
+    """Whether the bytes are a model at all, in any form."""
     try:
-        some = itertools.islice(segments(data), MAX_FIELDS)
-        return any(number == _GRAPH and isinstance(value, memoryview) for number, value, _ in some)
+        first_segments = itertools.islice(segments(data), MAX_FIELDS)
+        return any(number == _GRAPH and isinstance(value, memoryview) for number, value, _ in first_segments)
     except NotOnnxError:
         return False
 
@@ -136,9 +135,7 @@ def _summary(data: memoryview) -> Summary:
 
 
 def _check(data: memoryview, message: str, depth: int, count: Iterator[int]) -> None:
-    """Whether a message, and all that it holds, is in the plain form and names no other file; `count` numbers the
-    fields.
-    """
+    """Check that a message and all inside is in the plain form and names no other file; `count` counts fields."""
     if depth > MAX_DEPTH:
         raise UnplainOnnxError(f"its messages are nested more than {MAX_DEPTH} deep")
     known, seen = MESSAGES[message], set[int]()
@@ -154,7 +151,7 @@ def _check(data: memoryview, message: str, depth: int, count: Iterator[int]) -> 
             seen.add(number)
         _check_value(message, found, value, raw)
         if found.message:
-            assert isinstance(value, memoryview)  # noqa: S101  `_check_value` has seen its wire type
+            assert isinstance(value, memoryview)  # noqa: S101  `_check_value` has checked its wire type
             _check(value, found.message, depth + 1, count)
 
 
@@ -172,7 +169,7 @@ def _check_value(message: str, found: Field, value: int | memoryview | None, raw
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Every (field number, value) of one message; numbers of fixed width are left out.
+    """Every (field number, value) of one message; leaves out numbers of fixed width.
 
     Raises:
         NotOnnxError: the bytes are no plain message of Protocol Buffers.
@@ -183,7 +180,7 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def segments(data: memoryview) -> Iterator[tuple[int, int | memoryview | None, memoryview]]:
-    """As `fields`, each with the bytes that it is written in; the value of a number of fixed width is None."""
+    """As `fields`, each with the bytes that it was read from; the value of a number of fixed width is None."""
     at, end = 0, len(data)
     while at < end:
         begin = at
@@ -209,7 +206,7 @@ def segments(data: memoryview) -> Iterator[tuple[int, int | memoryview | None, m
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """A number of 7 bits a byte and of 64 bits at most, and where it ends."""
+    """A number with 7 bits in each byte and at most 64 bits, and the place where it ends."""
     if at < len(data) and data[at] < 0x80:
         return data[at], at + 1
     value = 0
@@ -230,7 +227,7 @@ def text(value: int | memoryview | bytes | None) -> str:
     """A value as text.
 
     Raises:
-        NotOnnxError: it is no UTF-8.
+        NotOnnxError: it is not UTF-8.
     """
     try:
         return str(value, "utf-8") if isinstance(value, memoryview | bytes) else ""

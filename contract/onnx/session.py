@@ -1,4 +1,4 @@
-"""How every session of ONNX Runtime is opened here: from bytes, as ONNX, and with no other file in reach."""
+"""Open every session of ONNX Runtime safely: from bytes, as ONNX, without access to another file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from typing import Protocol, TypeVar
 
 CLOSED = {
-    "session.load_model_format": "ONNX",  # else the bytes say which format they are
-    "session.model_external_initializers_file_folder_path": os.devnull,  # no file can be below it, whatever its name
+    "session.load_model_format": "ONNX",  # otherwise the bytes decide the format
+    "session.model_external_initializers_file_folder_path": os.devnull,  # no file can exist below it
 }
-"""Entries of a session's configuration.
+"""Configuration of a session.
 
-`contract.onnx.reader` refuses a model that names other files. If that ever missed one, the runtime would look for the
-file below the folder named here, by default the working folder of the process.
+`contract.onnx.reader` refuses a model that names other files. If it ever missed one, the runtime would look for the
+file below the folder named here; by default that is the working folder of the process.
 """
 
 
 class Options(Protocol):
-    """What is needed of `onnxruntime.SessionOptions`."""
+    """The part of `onnxruntime.SessionOptions` that is used here."""
 
     def add_session_config_entry(self, key: str, value: str) -> None:
         """Set one entry."""
@@ -28,22 +28,22 @@ AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
 def closed(options: AnyOptions) -> AnyOptions:
-    """The options, changed so that the session opens no file."""
+    """Change the options so that the session opens no file, and return them."""
     for key, value in CLOSED.items():
         options.add_session_config_entry(key, value)
     return options
 
 
 _PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ .*?\) ")
-"""Where in its own source ONNX Runtime found the fault; it comes before the reason and is long."""
+"""The place in ONNX Runtime's own source. It precedes the reason and is long."""
 _NEWER_IR = re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)")
 _NEWER_OPSET = re.compile(r"Opset (\d+) is under development.* for domain (\S+) is till opset (\d+)", re.DOTALL)
 MAX_REASON = 300
-"""Characters of a reason that fit into a message."""
+"""Largest number of characters of a reason in a message."""
 
 
 def first_line(error: Exception) -> str:
-    """The reason that ONNX Runtime gives, in one line."""
+    """ONNX Runtime's reason, in one line."""
     reason = _PLACE.sub("", str(error).removeprefix("[ONNXRuntimeError] : "), count=1)
     return next((line[:MAX_REASON] for line in reason.splitlines() if line.strip()), type(error).__name__)
 
@@ -52,7 +52,7 @@ def refusal(error: Exception, runtime: str) -> str:
     """Why ONNX Runtime does not open a model, and what to do.
 
     Args:
-        error: what it raised.
+        error: the exception that it raised.
         runtime: its version.
     """
     newer = newer_than_runtime(str(error), runtime)
@@ -65,7 +65,7 @@ def refusal(error: Exception, runtime: str) -> str:
 
 
 def newer_than_runtime(reason: str, runtime: str) -> str | None:
-    """What to do about a model that is too new for ONNX Runtime; None where that is not the reason."""
+    """What to do about a model that is too new for ONNX Runtime; None if that is not the reason."""
     if found := _NEWER_IR.search(reason):
         what, has, reads = "the IR version", *found.groups()
     elif found := _NEWER_OPSET.search(reason):

@@ -1,10 +1,10 @@
 """Join all trained networks into the model that is shipped: raw values in, calibrated probabilities and novelty out.
 
-                                               ┌─▶ classifier ─▶ / temperature ─▶ softmax ──┐
-        numeric ─────▶ scaled ─────┐           ├─▶ attacks ────▶ softmax of the attacks ────┼─▶ probabilities
-                                   ├─▶ encoded ┤                                            │
-        categorical ─▶ one-hot ────┘           ├─▶ autoencoder ▶ error ─┐                   │
-                                               └─▶ detector ───▶ odds ──┴─▶ novelty ────────┘
+                                           ┌─▶ classifier ─▶ / temperature ─▶ softmax ──┐
+    numeric ─────▶ scaled ─────┐           ├─▶ attacks ────▶ softmax of the attacks ────┼─▶ probabilities
+                               ├─▶ encoded ┤                                            │
+    categorical ─▶ one-hot ────┘           ├─▶ autoencoder ▶ error ─┐                   │
+                                           └─▶ detector ───▶ odds ──┴─▶ novelty ────────┘
 
 The second opinion acts only if normal has more than half, and fully from 0.6 on. It then divides the remaining
 probability among the attacks. How much remains also depends on the novelty: for a row unlike anything in training,

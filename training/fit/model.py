@@ -1,9 +1,9 @@
 """The networks during training. Each works on vectors that are encoded once.
 
-        numeric ─▶ log(1+x) ─▶ standardise ─▶ clip ─┐            ┌─▶ classifier    64 ─▶ 32 ─▶ logits of the labels
-                                                    ├─▶ encoded ─┼─▶ autoencoder   32 ─▶ 16 ─▶ 32 ─▶ decoded
-        categorical ─▶ one-hot, code 0 is unseen ───┘            ├─▶ detector      64 ─▶ 32 ─▶ logit of "mixed"
-                                                                 └─▶ attacks       32 ─▶ 32 ─▶ logits of the labels
+    numeric ─▶ log(1+x) ─▶ standardise ─▶ clip ─┐            ┌─▶ classifier    64 ─▶ 32 ─▶ logits of the labels
+                                                ├─▶ encoded ─┼─▶ autoencoder   32 ─▶ 16 ─▶ 32 ─▶ decoded
+    categorical ─▶ one-hot, code 0 is unseen ───┘            ├─▶ detector      64 ─▶ 32 ─▶ logit of "mixed"
+                                                             └─▶ attacks       32 ─▶ 32 ─▶ logits of the labels
 
 `training.fit.ensemble` joins them into the model that is shipped.
 """
