@@ -75,8 +75,8 @@ def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContr
         or not (found.largest_novelty_difference or 0.0) <= NOVELTY_TOLERANCE
     ):
         raise ConversionError(
-            f"ONNX does not answer as Keras does on {found.rows} rows: {found.labels_that_differ} labels "
-            "differ, probabilities by "
+            f"ONNX and Keras disagree on {found.rows} rows: {found.labels_that_differ} labels differ, probabilities "
+            f"differ by "
             f"up to {found.largest_probability_difference:.2g} (allowed {PROBABILITY_TOLERANCE}), novelty by up to "
             f"{found.largest_novelty_difference or 0:.2g} (allowed {NOVELTY_TOLERANCE}); nothing was written"
         )
@@ -147,8 +147,9 @@ def _check_independence(outputs: Outputs, alone: Outputs) -> None:
         among_others = outputs[name][:1]
         if output.shape != among_others.shape or not np.allclose(output, among_others, atol=PROBABILITY_TOLERANCE):
             raise ConversionError(
-                f"the model's {name} of a row alone differ from those of the same row in a batch; expected "
-                "rows to be independent"
+                f"the model's {name} for a row differ between the row alone and the row in a batch; make rows "
+                f"independent of each other, for "
+                f"example without batch statistics"
             )
 
 
@@ -167,14 +168,14 @@ def check_meaning(outputs: Outputs, contract: ModelContract) -> None:
             )
         if values.min() < -PROBABILITY_TOLERANCE or values.max() > 1 + PROBABILITY_TOLERANCE:
             raise ConversionError(
-                f"the model's {name} reach from {values.min():.4g} to {values.max():.4g}, expected 0 to 1; "
-                f"end the model in a softmax (probabilities) or map the error to 0..1 (novelty)"
+                f"the model's {name} range from {values.min():.4g} to {values.max():.4g}, expected 0 to 1; "
+                f"end the model with a softmax (probabilities) or scale the error to 0..1 (novelty)"
             )
     sums = outputs[PROBABILITIES_OUTPUT].sum(axis=1)
     worst = sums[np.abs(sums - 1).argmax()]
     if abs(worst - 1) > SUM_TOLERANCE:
         raise ConversionError(
-            f"a row's {len(contract.labels)} probabilities sum to {worst:.4g}, expected 1; end the model in a softmax"
+            f"a row's {len(contract.labels)} probabilities sum to {worst:.4g}, expected 1; end the model with a softmax"
         )
 
 

@@ -96,7 +96,7 @@ def read_contract(path: Path) -> ModelContract:
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error}); name the contract's file") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not text in UTF-8; name the contract's file, which is JSON") from None
+        raise InputError(f"{path} is not UTF-8 text; name the contract's JSON file") from None
     except ArtifactError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -120,4 +120,4 @@ def write(path: Path, content: bytes) -> None:
                 Path(draft.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror or error}); choose another place") from None
+        raise InputError(f"cannot write {path} ({error.strerror or error}); choose another path") from None

@@ -67,7 +67,8 @@ def export(signature: Signature, contract: ModelContract) -> onnx.ModelProto:
     )
     if foreign:
         raise ConversionError(
-            f"the graph needs operators that are not ONNX's own: {', '.join(foreign)}; leave them out of the model"
+            f"the graph needs operators that are not part of standard ONNX: {', '.join(foreign)}; remove them from "
+            f"the model"
         )
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -87,7 +88,8 @@ def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.Grap
     missing = sorted({node.op_type for node in nodes_of(graph) if node.op_type not in known})
     if missing:
         raise ConversionError(
-            f"the model uses operations that have no form in ONNX: {', '.join(missing)}; express them with others"
+            f"the model uses operations that ONNX does not have: {', '.join(missing)}; replace them with other "
+            f"operations"
         )
     for outside, inside in concrete.graph.captures:
         if outside.dtype != tf.resource:

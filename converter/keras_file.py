@@ -38,7 +38,7 @@ def load(path: Path) -> keras.Model:
             "that version"
         ) from None
     if not isinstance(model, keras.Model):
-        raise ConversionError(f"{path} holds a {type(model).__name__}, expected a Keras model")
+        raise ConversionError(f"{path} contains a {type(model).__name__}, expected a Keras model")
     return model
 
 
@@ -57,7 +57,7 @@ def save(model: keras.Model, path: Path) -> None:
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror or error}); choose another place") from None
+        raise InputError(f"cannot write {path} ({error.strerror or error}); choose another path") from None
 
 
 def read_config(path: Path) -> Any:
@@ -66,15 +66,17 @@ def read_config(path: Path) -> Any:
         with path.open("rb") as raw:
             if raw.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
                 raise ConversionError(
-                    f"{path} is HDF5, a format that can carry code; load it where it was made and save it as "
-                    "a .keras file"
+                    f"{path} is HDF5, a format that can contain code; load it where it was created and save it as a "
+                    f".keras file"
                 )
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read("config.json"))
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error}); name a .keras file") from None
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ConversionError(f"{path} is no Keras model ({error}); expected a file that model.save() wrote") from None
+        raise ConversionError(
+            f"{path} is not a Keras model ({error}); expected a .keras file written by model.save()"
+        ) from None
 
 
 def refuse_code(config: Any, path: Path) -> None:
@@ -88,14 +90,14 @@ def refuse_code(config: Any, path: Path) -> None:
     code = code or sorted({"an unnamed function" for item in found if item.kind == LAMBDA})
     if code:
         raise ConversionError(
-            f"{path} has Lambda layers ({', '.join(code)}), which are Python code and have no form in a graph; "
-            f"write them with layers or keras.ops and save the model again"
+            f"{path} has Lambda layers ({', '.join(code)}), which are Python code and cannot become ONNX; "
+            f"replace them with Keras layers or keras.ops and save the model again"
         )
     custom = sorted({item.name if item.kind == "function" else item.kind for item in found if item.custom})
     if custom:
         raise ConversionError(
-            f"{path} uses code of its own ({', '.join(custom)}), which is not in the file; "
-            f"write it with Keras's layers or keras.ops and save the model again"
+            f"{path} uses custom code ({', '.join(custom)}), which is not in the file; "
+            f"replace it with Keras layers or keras.ops and save the model again"
         )
 
 

@@ -97,7 +97,7 @@ def read_csv(path: Path, contract: ModelContract) -> Rows:
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error}); name a CSV file with --rows") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no CSV file in UTF-8 ({error}); correct it") from None
+        raise InputError(f"{path} is not a CSV file in UTF-8 ({error}); correct the file") from None
 
 
 def _rows(lines: Iterator[list[str]], path: Path, contract: ModelContract) -> Rows:
@@ -105,7 +105,7 @@ def _rows(lines: Iterator[list[str]], path: Path, contract: ModelContract) -> Ro
     missing = [feature.name for feature in contract.features if feature.name not in header]
     if missing:
         raise InputError(
-            f"{path} has no column for {', '.join(missing[:5])} in its header; expected a header line that names all "
+            f"the header of {path} lacks {', '.join(missing[:5])}; expected a header line that names all "
             f"{len(contract.features)} features"
         )
     places = {name: index for index, name in enumerate(header)}
@@ -121,7 +121,7 @@ def _rows(lines: Iterator[list[str]], path: Path, contract: ModelContract) -> Ro
         if len(numeric) == N_MOST:
             break
     if not numeric:
-        raise InputError(f"{path} has no rows below its header; expected some to check the conversion with")
+        raise InputError(f"{path} has no rows after its header; add rows to check the conversion with")
     words = np.array(categorical, object).reshape(len(categorical), len(contract.categorical))
     return Rows(np.array(numeric, np.float32).reshape(len(words), len(contract.numeric)), words)
 

@@ -65,8 +65,8 @@ def _prepare(model: keras.Model, contract: ModelContract) -> Prepare:
     for name, tensor in inputs.items():
         if not str(tensor.dtype).startswith(("float", "int", "uint")):
             raise ConversionError(
-                f"the model's input {name!r} has type {tensor.dtype}, expected numbers: words come in as codes, "
-                f"place in the vocabulary plus 1"
+                f"the model's input {name!r} has type {tensor.dtype}, expected a number type: words are encoded as "
+                f"their position in the vocabulary plus 1"
             )
     if len(inputs) == 1:
         ordered = _one_input(next(iter(inputs.values())), contract)

@@ -72,8 +72,8 @@ class LazyGroup(click.Group):
             if error.name not in OPTIONAL:
                 raise
             raise SettingsError(
-                f"`oversight {cmd_name}` needs the package {error.name}, which this install does not have; "
-                f"run `make venv` in the source folder, or {install_command(OPTIONAL[error.name])}"
+                f"`oversight {cmd_name}` needs the package {error.name}, which is not installed; run "
+                f"`{install_command(OPTIONAL[error.name])}`, or in a source checkout `make venv`"
             ) from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -124,7 +124,7 @@ def explained(error: Exception) -> OversightError | None:
     if "elasticsearch" in sys.modules and (cluster_fault := _of_the_cluster(error)):
         return cluster_fault
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
-        return InputError("what the command printed could not be written (no space left there)")
+        return InputError("the output cannot be written, because the disk is full; free some space there")
     if isinstance(error, OSError) and error.filename is not None:
         return InputError(f"{error.filename}: {error.strerror}")
     return None
@@ -147,9 +147,8 @@ def _unexpected(error: Exception) -> OversightError:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return InputError(
-        f"unexpected fault: {type(error).__name__}: {shorten(str(error), 200)}{where}; if a proxy changes "
-        "answers on the way, look "
-        f"there; else run it again with {TRACEBACK}=1 and report what it prints"
+        f"unexpected error: {type(error).__name__}: {shorten(str(error), 200)}{where}; run the command again with "
+        f"{TRACEBACK}=1 and report what it prints"
     )
 
 

@@ -34,7 +34,7 @@ def tensorflow_in_quiet() -> Iterator[None]:
     except ModuleNotFoundError as error:
         package = (error.name or "tensorflow").split(".")[0]
         raise InputError(
-            f"this command needs the package {package!r}, which is not installed; run: {install_command('train')}"
+            f"this command needs the package {package!r}, which is not installed; run `{install_command('train')}`"
         ) from None
     finally:
         os.dup2(kept, 2)

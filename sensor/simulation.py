@@ -167,11 +167,16 @@ def _by_time(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:
 
 def _check(start: datetime, users: Sequence[str], events: int, warm_up: int) -> None:
     if start.tzinfo is None:
-        raise InputError(f"the start {start.isoformat()} has no time zone; give one, for example +00:00")
+        raise InputError(f"the start {start.isoformat()} has no time zone; add one, such as +00:00")
     if events < MIN_EVENTS or warm_up < 0:
         raise InputError(f"{events} events after {warm_up} of warm-up; expected {MIN_EVENTS} or more after 0 or more")
     if not 1 <= len(users) <= MAX_USERS or len(set(users)) < len(users):
-        raise InputError(f"{len(users)} users, {len(set(users))} different; expected 1 to {MAX_USERS} different ones")
+        raise InputError(
+            f"--user: {len(users)} users, {len(set(users))} of them different; expected 1 to {MAX_USERS} different "
+            f"users"
+        )
     for user in users:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", user):
-            raise InputError(f"user {user[:80]!r} cannot name a file; use 1 to 64 letters, digits, '.', '_' or '-'")
+            raise InputError(
+                f"user {user[:80]!r} cannot be used as a file name; use 1 to 64 letters, digits, '.', '_' or '-'"
+            )

@@ -94,7 +94,9 @@ def _open(path: Path, expected: str) -> FileIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = FileIO(path, "a+")
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror}); name a folder that can be written") from None
+        raise InputError(
+            f"cannot write {path} ({error.strerror}); choose a folder where you have write permission"
+        ) from None
     try:
         _continue(file, path, expected)
     except InputError:
@@ -112,8 +114,9 @@ def _continue(file: FileIO, path: Path, expected: str) -> None:
     found = file.readline().rstrip(b"\r\n")
     if found != expected.encode():
         raise InputError(
-            f"{path} begins with another header than these records have ({found.count(b',') + 1} columns, expected "
-            f"{expected.count(',') + 1}); name another folder, or use --label as in the first run"
+            f"{path} has another header ({found.count(b',') + 1} columns, expected {expected.count(',') + 1}); choose "
+            f"another "
+            f"folder, or use --label as in the first run"
         )
     file.seek(size - 1)
     if file.read(1) != b"\n":
@@ -129,4 +132,6 @@ def _append(file: FileIO, line: str) -> None:
             done += file.write(data[done:])
     except OSError as error:
         file.truncate(file.seek(0, 2) - done)
-        raise InputError(f"cannot write {file.name} ({error.strerror}); make room and start again") from None
+        raise InputError(
+            f"cannot write {file.name} ({error.strerror}); free disk space and run the command again"
+        ) from None

@@ -22,7 +22,7 @@ _COLUMNS = (
     Column(field="oversight.prediction.label", title="Label", width=130),
     Column(field="oversight.prediction.family", title="Family", width=90),
     Column(field="oversight.prediction.probability", title="Probability", width=100),
-    Column(field="error.message", title="What went wrong"),
+    Column(field="error.message", title="Error"),
     Column(field="event.original", title="Raw line"),
 )
 OF_A_LARGE_ONE = {
@@ -59,23 +59,24 @@ def board(controls: tuple[Control, ...]) -> Dashboard:
     newest = SavedSearch(
         id="events",
         title="Events",
-        description="Every event by its arrival, the newest first",
+        description="All events by arrival time, newest first",
         columns=_COLUMNS,
         source=ARRIVALS,
     )
     return Dashboard(
         id="events",
         title="Events",
-        description="Every event, whatever became of it",
-        intro="**What you see:** every event by when it arrived, whatever became of it. Open a row for its "
-        "whole story.",
+        description="All events: enriched, pending and failed",
+        intro="**What you see:** all events by arrival time: enriched, pending and failed. Click a row to see the "
+        ""
+        "whole event.",
         panels=(
             Panel(
                 id="arrivals",
                 title="Arrivals",
-                question="When did they arrive, and what became of them?",
+                question="When did events arrive, and what is their status?",
                 chart="time_bar",
-                by=(Times("When it arrived"), _STATUSES),
+                by=(Times("Arrival"), _STATUSES),
                 source=ARRIVALS,
                 width=48,
                 height=9,
@@ -83,7 +84,7 @@ def board(controls: tuple[Control, ...]) -> Dashboard:
             Panel(
                 id="newest-events",
                 title="Newest events",
-                question="What came last? A click on a row shows the whole event.",
+                question="Which events arrived last? Click a row to see the event.",
                 chart="documents",
                 metrics=(),
                 search=newest,

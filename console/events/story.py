@@ -173,7 +173,7 @@ def _warning(text: str) -> dict[str, str]:
     """`out_of_range:kdd99.src_bytes` in words."""
     code, _, field = text.partition(":")
     words = {
-        "unseen_category": "holds a word that training never saw",
+        "unseen_category": "has a word that training never saw",
         "out_of_range": "is outside the range of training",
     }
     return {"field": visible(field or text), "says": words.get(code, visible(code))}

@@ -58,11 +58,11 @@ class Models:
                 contract = self._read()
                 if contract != self._shown.contract:
                     self._shown = show(contract)
-                    log.info("the dashboards are those of model %s now", contract.name)
+                    log.info("the dashboards now show model %s", contract.name)
             except OversightError as error:
-                log.warning("%s; the dashboards stay as they are", error)
+                log.warning("%s; the dashboards keep showing the previous model", error)
             except Exception:
-                log.exception("the new model cannot be shown; the dashboards stay as they are")
+                log.exception("the new model cannot be shown; the dashboards keep showing the previous model")
             finally:
                 self._lock.release()
         return self._shown

@@ -54,7 +54,9 @@ def asked(arguments: Arguments, board: Dashboard) -> Asked:
         values = tuple(dict.fromkeys(value for value in arguments.getlist(control.id) if value))
         if len(values) > MOST_VALUES or any(len(value) > LONGEST_VALUE for value in values):
             raise InputError(
-                f"the filter {control.id!r} has {len(values)} values or a very long one; expected {MOST_VALUES} at most"
+                f"the filter {control.id!r} has too many or too long values; expected at most {MOST_VALUES} values "
+                f"with at most "
+                f"{LONGEST_VALUE} characters each"
             )
         if values:
             picked[control.field] = values

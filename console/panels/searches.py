@@ -124,15 +124,13 @@ def problem_of(answer: Answer) -> str | None:
     error = answer.get("error")
     if is_too_large(answer):
         return (
-            f"The newest document is too large to be shown here: {error['reason']}"
-            if isinstance(error, Mapping)
-            else None
+            f"The newest document is too large to show here: {error['reason']}" if isinstance(error, Mapping) else None
         )
     if error is not None:
         causes = error.get("root_cause") or [error] if isinstance(error, Mapping) else [{"reason": str(error)}]
         reason = str(causes[0].get("reason") or causes[0].get("type") or "no reason given")
-        return f"Elasticsearch refuses this search ({answer.get('status', '?')}): {reason.splitlines()[0][:300]}"
+        return f"Elasticsearch refused this search ({answer.get('status', '?')}): {reason.splitlines()[0][:300]}"
     shards = answer.get("_shards") or {}
     if shards.get("failed"):
-        return f"{shards['failed']} of {shards.get('total', '?')} shards did not answer; the figures are too low"
-    return "Elasticsearch gave up after its time; the figures are too low" if answer.get("timed_out") else None
+        return f"{shards['failed']} of {shards.get('total', '?')} shards did not respond, so the figures are too low"
+    return "The search timed out in Elasticsearch, so the figures are too low" if answer.get("timed_out") else None

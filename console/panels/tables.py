@@ -110,15 +110,15 @@ def summary(panel: Panel, rows: Sequence[Row]) -> str:
     """What a chart shows, in a sentence for those who do not see it."""
     full = [row for row in rows if any(row.values)]
     if not full:
-        return f"{panel.question} There is nothing in this time range."
+        return f"{panel.question} Nothing in this time range."
     if panel.by and isinstance(panel.by[0], Times):
         kinds = {row.keys[1:] for row in full}
         total = sum(row.values[0] or 0 for row in full)
-        counted = f", {total:,.0f} in all" if panel.metrics[0].kind == "count" else ""
+        counted = f", {total:,.0f} in total" if panel.metrics[0].kind == "count" else ""
         series = f" in {len(kinds)} series" if len(kinds) > 1 else ""
         return f"{panel.question} {len({row.keys[0] for row in full})} points in time{series}{counted}."
     first = sorted(full, key=lambda row: -(row.values[0] or 0))[:3]
     said = "; ".join(
         f"{', '.join(label(key) for key in row.keys)} {number(row.values[0], panel.metrics[0])}" for row in first
     )
-    return f"{panel.question} {len(full)} in all, most: {said}."
+    return f"{panel.question} {len(full)} in total, most: {said}."

@@ -94,7 +94,7 @@ def parse(text: str, *, now_ms: int) -> int:
         moment = LATEST_MS + 1
     if not EARLIEST_MS <= moment <= LATEST_MS:
         raise InputError(
-            f"{shorten(text)} is no time; expected `now-24h`, `now`, or a date such as 2026-01-31T08:00:00Z"
+            f"{shorten(text)} is not a time; expected `now-24h`, `now`, or a date such as 2026-01-31T08:00:00Z"
         )
     return moment
 

@@ -70,11 +70,16 @@ def install(app: Flask, door: Door, sessions: Sessions) -> None:
     def guard() -> None:
         if admission.refusal is not None:
             raise Refusal(
-                503, "overloaded", "too many requests wait for the console; try again in a moment", retry_after_s=1
+                503,
+                "overloaded",
+                "too many requests are waiting for the console; try again in a moment",
+                retry_after_s=1,
             )
         if request.method not in METHODS:
             raise Refusal(
-                405, "method_not_allowed", f"{request.method[:20]} is not taken; the console only reads (GET)"
+                405,
+                "method_not_allowed",
+                f"the method {request.method[:20]} is not allowed; the console is read-only, use GET",
             )
         turned = turned_away(door, sessions)
         if turned is not None:

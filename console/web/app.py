@@ -108,7 +108,9 @@ class Console:
         board = shown.page(name)
         if board is None:
             raise Refusal(
-                404, "not_found", f"there is no page {name[:60]!r}; there are {', '.join(p.id for p in shown.pages)}"
+                404,
+                "not_found",
+                f"there is no page {name[:60]!r}; the pages are {', '.join(p.id for p in shown.pages)}",
             )
         if name == FIRST and request.path != "/":
             query = request.query_string.decode("latin-1")
@@ -149,10 +151,12 @@ class Console:
         """One event's story."""
         index, doc_id = request.args.get("index", ""), request.args.get("id", "")
         if not index or not doc_id or len(index) > LONGEST_ID or len(doc_id) > LONGEST_ID:
-            raise Refusal(400, "bad_request", "an event is named by `index` and `id`; open one from a list of events")
+            raise Refusal(
+                400, "bad_request", "the parameters `index` and `id` are required; open an event from a list of events"
+            )
         hit = events.find(self._engine, self._place, index, doc_id)
         if hit is None:
-            raise Refusal(404, "not_found", "this event is not there any more; reload the list")
+            raise Refusal(404, "not_found", "this event no longer exists; reload the list")
         shown = self._models.now
         return answer(story(hit, shown.contract, shown.boards.colours))
 
@@ -173,7 +177,7 @@ class Console:
     def file(self, digest: str, name: str) -> Response:
         """One of the page's own files."""
         if digest != self._files.digest:
-            raise Refusal(404, "not_found", "this file is of another version of the console; reload the page")
+            raise Refusal(404, "not_found", "this file belongs to another version of the console; reload the page")
         if name == CHARTS:
             return files.send(self._bundle.script(), files.KINDS[".js"])
         found = self._files.get(name)
@@ -206,10 +210,10 @@ def _refused(problem: Refusal) -> Response:
 
 def _http_error(problem: HTTPException) -> Response:
     status = problem.code or 500
-    words = {404: "there is nothing at this address", 405: "the console only reads (GET)"}
+    words = {404: "there is no page at this address; open /", 405: "the console is read-only, use GET"}
     return fail(status, f"http_{status}", words.get(status, problem.name))
 
 
 def _our_fault(problem: Exception) -> Response:
-    log.error("a request failed inside the console", exc_info=problem)
-    return fail(500, "internal_error", "the console failed on this request; its log has the trace")
+    log.error("a request failed in the console", exc_info=problem)
+    return fail(500, "internal_error", "the console failed on this request; its log shows the cause")

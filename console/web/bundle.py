@@ -50,8 +50,8 @@ class Bundle:
     def __init__(self, cache: Path) -> None:
         if find_spec(MODULE) is None:
             raise SettingsError(
-                f"the charts need the package {PACKAGE}, which this install does not have; "
-                f"run `make venv` in the source folder, or {install_command('console')}"
+                f"the charts need the package {PACKAGE}, which is not installed; run `{install_command('console')}`, "
+                f"or in a source checkout `make venv`"
             )
         self.version = metadata.version(PACKAGE)
         self._file = cache / f"vega-{self.version}.js"
@@ -100,8 +100,8 @@ class Bundle:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise SettingsError(
-                f"the charts' script cannot be kept in {self._file.parent} ({error.strerror or error}); "
-                f"let OVERSIGHT_STATE name a folder that this user may write"
+                f"the chart script cannot be written to {self._file.parent} ({error.strerror or error}); "
+                f"set OVERSIGHT_STATE to a folder where this user has write permission"
             ) from None
         return plain
 
@@ -112,12 +112,12 @@ class Bundle:
             done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False, cwd=root)
         except subprocess.TimeoutExpired:
             raise SettingsError(
-                f"{PACKAGE} did not make the charts' script in {WAIT_S:.0f} s; reload the page"
+                f"{PACKAGE} did not build the chart script within {WAIT_S:.0f} s; reload the page"
             ) from None
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            last = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
             raise SettingsError(
-                f"{PACKAGE} {self.version} makes no script for the charts ({last[:200]}); install it again"
+                f"{PACKAGE} {self.version} cannot build the chart script ({last[:200]}); install the package again"
             )
 
 

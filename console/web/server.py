@@ -49,12 +49,12 @@ def serve(config: ConsoleConfig) -> None:
         port=PORT,
         guarded=config.token is not None or config.allow_no_token,
         remedy=f"set {TOKEN}, or listen on 127.0.0.1 "
-        f"(OVERSIGHT_CONSOLE_ALLOW_NO_TOKEN=true where something else keeps strangers away)",
+        f"(OVERSIGHT_CONSOLE_ALLOW_NO_TOKEN=true if something else restricts access)",
     )
     local = is_loopback_address(str(listener.getsockname()[0]))
     tokens_of(config, open_to_others=not local)
     if not local and tls is None:
-        warn_of_plain_http(config.bind, what="the token and what is shown", prefix=PREFIX)
+        warn_of_plain_http(config.bind, what="the token and the documents", prefix=PREFIX)
     Server(config, listener, tls=tls, local=local).run()
 
 

@@ -35,8 +35,8 @@ def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
             ssl.create_default_context(cafile=str(settings.ca_certs))
         except OSError as error:
             raise SettingsError(
-                f"ELASTICSEARCH_CA_CERTS={settings.ca_certs} cannot be read as certificates ({error}); "
-                "expected a PEM file"
+                f"ELASTICSEARCH_CA_CERTS={settings.ca_certs} cannot be read as certificates ({error}); name a PEM "
+                f"file with the CA certificate"
             ) from None
         options["ca_certs"] = str(settings.ca_certs)
     if settings.api_key is not None:
@@ -76,8 +76,8 @@ def explain(error: Exception, url: str) -> OversightError:
     """One line that a tired person can act on, from an error of the client."""
     if isinstance(error, UnsupportedProductError):
         return SettingsError(
-            f"the server at {url} answers, but it is not Elasticsearch; point ELASTICSEARCH_URL at an "
-            "Elasticsearch 8.15 or newer"
+            f"the server at {url} is not Elasticsearch; set ELASTICSEARCH_URL to the address of Elasticsearch 8.15 or "
+            f"newer"
         )
     if isinstance(error, ApiError | TransportApiError):
         return _explain_answer(error, url)
@@ -85,16 +85,16 @@ def explain(error: Exception, url: str) -> OversightError:
         return SettingsError(_explain_tls(_first_line(error), url))
     if isinstance(error, ConnectionTimeout):
         return EngineUnavailableError(
-            f"Elasticsearch at {url} did not answer in time; look at its load, or raise ELASTICSEARCH_TIMEOUT_S"
+            f"Elasticsearch at {url} did not respond in time; check its load, or raise ELASTICSEARCH_TIMEOUT_S"
         )
     if isinstance(error, TransportConnectionError) and HUNG_UP.search(_first_line(error)) and url.startswith("http:"):
         return EngineUnavailableError(
-            f"the server at {url} ends the connection without an answer; if it speaks TLS, set "
+            f"the server at {url} closed the connection without a response; if it uses TLS, set "
             f"ELASTICSEARCH_URL={url.replace('http:', 'https:', 1)}"
         )
     if isinstance(error, TransportConnectionError):
         return EngineUnavailableError(
-            f"cannot reach Elasticsearch at {url} ({_cause(error)}); is it running there? set ELASTICSEARCH_URL"
+            f"cannot reach Elasticsearch at {url} ({_cause(error)}); check that it runs there, or set ELASTICSEARCH_URL"
         )
     return EngineUnavailableError(f"Elasticsearch at {url} failed: {_first_line(error)}")
 
@@ -109,16 +109,20 @@ def _explain_tls(reason: str, url: str) -> str:
         r"WRONG_VERSION_NUMBER|wrong version number|HTTP_REQUEST|UNKNOWN_PROTOCOL|RECORD_LAYER_FAILURE", reason
     ):
         return (
-            f"the server at {url} does not speak TLS; set "
-            f"ELASTICSEARCH_URL={url.replace('https:', 'http:', 1)} if that is meant"
+            f"the server at {url} does not use TLS; set ELASTICSEARCH_URL={url.replace('https:', 'http:', 1)} if "
+            f"plain HTTP is intended"
         )
     if "certificate has expired" in reason:
-        return f"the certificate of {url} has expired; renew it on the cluster, or look at this machine's clock"
+        return f"the certificate of {url} has expired; renew it on the cluster, or correct this machine's clock"
     if re.search(r"[Hh]ostname mismatch|IP address mismatch|doesn't match", reason):
         return (
-            f"the certificate of {url} is for another name ({reason}); use the name that it is for in ELASTICSEARCH_URL"
+            f"the certificate of {url} is for another host name ({reason}); use a name in the certificate in "
+            f"ELASTICSEARCH_URL"
         )
-    return f"no trusted connection to {url} ({reason}); set ELASTICSEARCH_CA_CERTS to the cluster's CA certificate"
+    return (
+        f"the certificate of {url} is not trusted ({reason}); set ELASTICSEARCH_CA_CERTS to the cluster's CA "
+        f"certificate"
+    )
 
 
 def _explain_answer(error: ApiError | TransportApiError, url: str) -> OversightError:
@@ -128,12 +132,12 @@ def _explain_answer(error: ApiError | TransportApiError, url: str) -> OversightE
     if status == 403:
         return SettingsError(f"Elasticsearch at {url} {privilege(error.body)}")
     if status == 404 and not error.meta.headers.get("x-elastic-product"):
-        return SettingsError(f"the server at {url} answers 404 and is not Elasticsearch; check ELASTICSEARCH_URL")
+        return SettingsError(f"the server at {url} responds with 404 and is not Elasticsearch; check ELASTICSEARCH_URL")
     if status in (429, 502, 503, 504):
         return EngineUnavailableError(
-            f"Elasticsearch at {url} is not ready or overloaded ({status}); try again in a while"
+            f"Elasticsearch at {url} is not ready or is overloaded ({status}); try again later"
         )
-    return InputError(f"Elasticsearch at {url} answered {status}: {cause(error.body) or _first_line(error)}")
+    return InputError(f"Elasticsearch at {url} responded with {status}: {cause(error.body) or _first_line(error)}")
 
 
 def _cause(error: Exception) -> str:

@@ -36,16 +36,17 @@ class WatchfulTransport(Transport):
             is_ours = answer.meta.headers.get(HEADER) == NAME
             if self._known and not is_ours:
                 raise TransportError(
-                    "something else answered in its place, without the header X-Elastic-Product; look at the "
-                    "proxies and "
-                    "gateways on the way"
+                    "another server responded, without the header X-Elastic-Product; check the proxies and gateways "
+                    "between this "
+                    "machine and Elasticsearch"
                 )
             self._known = self._known or is_ours
             problem = problem_of(method, target, answer.body) if is_ours else None
             if problem is not None:
                 path = target.partition("?")[0]
                 raise TransportError(
-                    f"it answered {method} {path} with nonsense ({problem}); look at the proxies and gateways "
-                    "on the way"
+                    f"the response to {method} {path} is not from Elasticsearch ({problem}); check the proxies and "
+                    f"gateways between "
+                    f"this machine and Elasticsearch"
                 )
         return answer

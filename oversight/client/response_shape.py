@@ -30,7 +30,7 @@ def problem_of(method: str, target: str, body: Any) -> str | None:
     if method == "HEAD":
         return None
     if not isinstance(body, dict | list):
-        return f"the answer is {_kind(body)}, expected a JSON object"
+        return f"the body is {_kind(body)}, expected a JSON object"
     path, _, query = target.partition("?")
     for pattern, shape in _SHAPES:
         if pattern.search(f"{method} {path}"):
@@ -46,9 +46,9 @@ def _compared(body: Any, shape: Shape, *, filtered: bool) -> str | None:
         ):  # the request left it out; no request of ours leaves `items` out
             continue
         if not isinstance(value, kind):
-            return f"`{key}` of the answer is {_kind(value)}, expected {_NAMES[kind]}"
+            return f"`{key}` of the response is {_kind(value)}, expected {_NAMES[kind]}"
         if fits is not None and not _each(fits, value):
-            return f"`{key}` of the answer holds something else than it should"
+            return f"`{key}` of the response has an entry of an unexpected form"
     return None
 
 
@@ -75,7 +75,7 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-_NAMES = {str: "a text", dict: "an object", list: "a list", int: "a number"}
+_NAMES = {str: "a string", dict: "an object", list: "a list", int: "a number"}
 
 
 def _kind(value: Any) -> str:

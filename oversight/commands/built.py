@@ -32,9 +32,9 @@ class Trained:
         if not self.others:
             return None
         return (
-            f"{BUILD}/ has {1 + len(self.others)} trained models: took {self.folder.name}, the newest; for "
-            "another, add for "
-            f"instance --model {self.others[0] / KERAS_FILE}"
+            f"{BUILD}/ has {1 + len(self.others)} trained models: using the newest, {self.folder.name}; for another, "
+            f"add "
+            f"--model, such as --model {self.others[0] / KERAS_FILE}"
         )
 
 
@@ -47,8 +47,8 @@ def newest_trained(build: Path = BUILD) -> Trained:
     found = sorted(build.glob(f"*/{KERAS_FILE}"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
     if not found:
         raise InputError(
-            f"{build}/ holds no trained model ({build}/*/{KERAS_FILE}); run `oversight train` first, or name "
-            "a model with --model"
+            f"{build}/ contains no trained model ({build}/*/{KERAS_FILE}); run `oversight train` first, or name a "
+            f"model with --model"
         )
     return Trained(found[0].parent, tuple(path.parent for path in found[1:]))
 

@@ -71,7 +71,7 @@ def command(*, namespace: str | None, as_json: bool) -> None:
             about in ("privileges", "stream", "pending", "columns", "pipelines", "documents") and not findings[0].good
         )
         findings.append(
-            Finding(about, False, "not asked, since Elasticsearch is not there")
+            Finding(about, False, "not checked, because Elasticsearch cannot be reached")
             if down
             else _ask(about, question, settings)
         )
@@ -104,15 +104,14 @@ def _privileges(settings: OversightSettings) -> str:
     with connect() as es:
         own = own_privileges(es, settings.namespace)
     if own is None:
-        return "Elasticsearch names none: it has no security, or it is off"
+        return "not checked, because security is off in Elasticsearch"
     if not own.more:
-        return f"{own.who} may do what the {own.part} needs and nothing else"
+        return f"{own.who} has exactly the privileges that the {own.part} needs"
     more = ", ".join(own.more[:SHOWN_PRIVILEGES])
     left = f", and {len(own.more) - SHOWN_PRIVILEGES} more" if len(own.more) > SHOWN_PRIVILEGES else ""
     return (
-        f"{own.who} may do more than the {own.part} needs: {more}{left}; a machine that is broken into should "
-        "hold a key that "
-        f"{hints.run('provision --keys FOLDER')} makes"
+        f"{own.who} has more privileges than the {own.part} needs: {more}{left}; use a key that "
+        f"{hints.run('provision --keys FOLDER')} creates, so that a stolen key can do less"
     )
 
 
@@ -124,7 +123,9 @@ def _stream(settings: OversightSettings) -> str:
         try:
             status = read_status(es, name)
         except ApiError as error:
-            raise SettingsError(f"{name} cannot be searched ({error.meta.status}); check OVERSIGHT_INDEX") from None
+            raise SettingsError(
+                f"{name} cannot be searched (status {error.meta.status}); check OVERSIGHT_INDEX"
+            ) from None
     if status.filtered:
         raise SettingsError(filtered_says(status.filtered))
     counts = f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
@@ -144,11 +145,11 @@ def _pending(settings: OversightSettings) -> str:
         return counts
     troubles = [one.trouble for one in (*running, *filter(None, [status.ended])) if one.trouble]
     if troubles:
-        raise SettingsError(f"{counts}; the watcher says: {'; '.join(dict.fromkeys(troubles))}")
+        raise SettingsError(f"{counts}; the watcher reports: {'; '.join(dict.fromkeys(troubles))}")
     if status.watchers is None:
-        raise SettingsError(f"{counts}, and the watchers' heartbeats cannot be read; look at the watcher's log")
+        raise SettingsError(f"{counts}, and the watchers' heartbeats cannot be read; check the watcher's log")
     if running:
-        raise SettingsError(f"{counts}, and the running watcher does not get on with them; look at its log")
+        raise SettingsError(f"{counts}, and the running watcher makes no progress; check its log")
     raise SettingsError(f"{counts}, and no watcher is running; start one with {hints.run('watch')}")
 
 
@@ -157,43 +158,44 @@ def _columns(settings: OversightSettings) -> str:
     with connect() as es:
         files = read_misread(es, name)
     if files:
+        more = " and others" if len(files) > SHOWN_FILES else ""
         raise InputError(
-            "the header of "
-            f"{', '.join(map(named, files[:SHOWN_FILES]))}{' and others' if len(files) > SHOWN_FILES else ''} "
-            "names "
-            f"other columns, or in another order, than the rows behind it were read by; {MISREAD_HINT}"
+            f"the header of {', '.join(map(named, files[:SHOWN_FILES]))}{more} has other columns, or another order, "
+            f"than the rows after it were read with; {MISREAD_HINT}"
         )
-    return "no header says that rows were read by the wrong columns"
+    return "no file header differs from the columns that rows were read with"
 
 
 def _pipelines(settings: OversightSettings) -> str:
     if settings.index is not None:
-        return f"not asked, since OVERSIGHT_INDEX={settings.index} is not our stream"
+        return f"not checked, because OVERSIGHT_INDEX={settings.index} is not the installation's stream"
     model = _readable(settings)
     if model is None:
-        raise SettingsError("not asked, since the artifact cannot be read")
+        raise SettingsError("not checked, because the model artifact cannot be read")
     contract = model.contract
     with connect() as es:
         other = outdated(es, contract, namespace=settings.namespace, retention=settings.retention)
     if any(step.action == Action.KEEP and FINAL_PIPELINE in step.reason for step in other):
         raise SettingsError(
-            f"a person changed the final pipeline of {stream_name(settings.namespace)}, so whoever may write "
-            "there can store predictions "
-            f"and verdicts; after a `_reindex` run its last step (docs/provisioning.md, {RECIPE!r}), or "
+            f"somebody changed the final pipeline of {stream_name(settings.namespace)}, so every writer can store "
+            f"predictions and "
+            f"verdicts there; if a `_reindex` is done, run the last step of {RECIPE!r} in docs/provisioning.md, "
+            f"otherwise run "
             f"{hints.run('provision --force')}"
         )
     edited = [step.name for step in other if step.action == Action.KEEP]
     if edited and len(edited) == len(other):
         raise SettingsError(
-            f"a person edited {', '.join(edited)}; {hints.run('provision --plan')} shows what, `--force` "
-            "writes ours over it"
+            f"somebody edited {', '.join(edited)}; {hints.run('provision --plan')} shows the difference, "
+            f"{hints.run('provision --force')} overwrites it"
         )
     if other:
         raise SettingsError(
-            f"{', '.join(resource.name for resource in other)} is not as {contract.name} and this version want it; "
+            f"{', '.join(resource.name for resource in other)} does not match {contract.name} and this version of "
+            f"Oversight; "
             f"run {hints.run('provision')}"
         )
-    return f"as {contract.name} and this version want them"
+    return f"match {contract.name} and this version of Oversight"
 
 
 def _artifact(settings: OversightSettings) -> str:
@@ -227,13 +229,15 @@ def _enrich_service(settings: OversightSettings) -> str:
         client.close()
     artifact = _readable(settings)
     if artifact is None:
-        return f"{served.id} {served.version} at {settings.enrich_url}; not compared, since the artifact cannot be read"
+        where = f"{served.id} {served.version} at {settings.enrich_url}"
+        return f"{where}; not compared, because the model artifact cannot be read"
     if (served.id, served.version) != (artifact.contract.name, artifact.version):
         raise SettingsError(
-            f"{settings.enrich_url} serves {served.id} {served.version}, OVERSIGHT_MODEL is {artifact.contract.name} "
-            f"{artifact.version}; its log says so where it refused that one: else send `oversight serve` a "
-            "SIGHUP or restart it, "
-            f"or set OVERSIGHT_MODEL to what it serves"
+            f"{settings.enrich_url} serves {served.id} {served.version}, but OVERSIGHT_MODEL is "
+            f"{artifact.contract.name} "
+            f"{artifact.version}; restart `oversight serve` (its log says if it refused that model), or set "
+            f"OVERSIGHT_MODEL to the "
+            f"model that it serves"
         )
     return f"{served.id} {served.version} at {settings.enrich_url}"
 
@@ -245,10 +249,14 @@ def _documents(settings: OversightSettings) -> str:
     if found:
         said = "; ".join(f"{number:,} {sign.says} ({sign.request(name)})" for sign, number in found)
         raise SettingsError(
-            f"documents in {name} look forged, since Oversight never stores such: {said}; look at who wrote "
-            "them, and delete them"
+            f"documents in {name} look forged, because Oversight never stores such documents: {said}; find out who "
+            f"wrote them, and "
+            f"delete them"
         )
-    return f"none looks forged. To copy documents into the stream with _reindex: docs/provisioning.md, {RECIPE!r}"
+    return (
+        f"none looks forged. Before you copy documents into the stream with _reindex, read {RECIPE!r} in "
+        f"docs/provisioning.md"
+    )
 
 
 QUESTIONS: dict[str, Callable[[OversightSettings], str]] = {

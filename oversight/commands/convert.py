@@ -111,7 +111,9 @@ def command(
     before = version_of(output)
     columns = tuple(feature.name for feature in contract.features)
     if checked and option_of(columns) is None:
-        raise InputError(f"--check-data reads files of KDD Cup 99, and {contract.name} has other features; use --rows")
+        raise InputError(
+            f"--check-data reads files of KDD Cup 99, but {contract.name} has other features; use --rows instead"
+        )
     files = labelled_files(checked, columns)
     usual = next(iter(files.values()), None) if rows is None else rows
     written = convert(load(model), contract, output, rows, also=files, usual=usual)
@@ -132,7 +134,7 @@ def command(
         f"{model} -> {output}  version {written.version}{_beside_before(written.version, before)}, "
         f"{written.size_bytes:,} bytes"
     )
-    click.echo(in_words(written.agreement, "made rows" if rows is None else f"rows of {rows_path}"))
+    click.echo(in_words(written.agreement, "generated rows" if rows is None else f"rows of {rows_path}"))
     for name, found in written.also.items():
         click.echo(in_words(found, f"distinct rows of {name}"))
     click.echo(next_steps(output, contract.name, reads_kdd=option_of(columns) is not None))
@@ -164,7 +166,7 @@ def beside(model: Path) -> Path:
     """
     path = model.parent / CONTRACT_FILE
     if not path.is_file():
-        raise InputError(f"no {CONTRACT_FILE} beside {model}; name the model's contract with --contract")
+        raise InputError(f"there is no {CONTRACT_FILE} beside {model}; name the contract's file with --contract")
     return path
 
 
@@ -185,21 +187,21 @@ def in_words(found: Agreement, of_what: str) -> str:
     """How far Keras and ONNX were apart, as a line."""
     novelty = found.largest_novelty_difference
     return (
-        f"ONNX answers as Keras does on {found.rows:,} {of_what}: all labels equal, probabilities within "
+        f"ONNX and Keras agree on {found.rows:,} {of_what}: all labels equal, probabilities within "
         f"{found.largest_probability_difference:.1g}" + ("" if novelty is None else f", novelty within {novelty:.1g}")
     )
 
 
 def next_steps(artifact: Path, name: str, *, reads_kdd: bool = True) -> str:
     """What to type to score, serve and ship an artifact that was made."""
-    steps = [f"score it:  oversight evaluate --data FILE --model {artifact}"] if reads_kdd else []
-    steps.append(f"serve it:  OVERSIGHT_MODEL={artifact} oversight serve")
+    steps = [f"measure it: oversight evaluate --data FILE --model {artifact}"] if reads_kdd else []
+    steps.append(f"serve it:   OVERSIGHT_MODEL={artifact} oversight serve")
     if artifact.parent == BUILD / name:
-        steps.append(f"ship it:   mkdir -p models/{name} && cp {artifact.parent}/* models/{name}/")
+        steps.append(f"ship it:    mkdir -p models/{name} && cp {artifact.parent}/* models/{name}/")
     return "\n".join(steps)
 
 
 def _beside_before(version: str, before: str | None) -> str:
     if before is None:
         return ""
-    return " (the same bytes as before)" if before == version else f" (before: {before})"
+    return " (unchanged)" if before == version else f" (before: {before})"

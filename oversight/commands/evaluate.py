@@ -95,14 +95,14 @@ def command(
     if retrain:
         if train_data is not None:
             raise click.UsageError(
-                "--train-data is for scoring an artifact; with --retrain the training file is --data"
+                "--train-data cannot be combined with --retrain, where --data is the training file; leave it out"
             )
         figures = _study(data_path, **study)
         page = evaluate_show.show_study
     else:
         named = [name for name in ("test", "anchor", "output", "changes") if study[name]]
         if named:
-            raise click.UsageError(f"--{named[0]} has a meaning with --retrain only")
+            raise click.UsageError(f"--{named[0]} needs --retrain")
         artifact = artifact_path(load(OversightSettings, model=model).model)
         figures = score_artifact(artifact, data_path, train_data)
         page = evaluate_show.show
@@ -129,7 +129,7 @@ def _study(
     from oversight.commands.retrain import Plan, Retraining, read_material
 
     if test is None:
-        raise click.UsageError("--retrain needs --test FILE, a labelled file that training never sees")
+        raise click.UsageError("--retrain needs --test FILE, a labelled file that is not used for training")
     plan, recipe = Plan(seeds, folds, anchor=anchor, features=SETS[features]), _numbers(changes)
     folder = output or Path("build/study") / plan.features.model
     with TrainProgress() as progress:
@@ -162,10 +162,10 @@ def score_artifact(model: Path, data_path: Path, train_data: Path | None) -> dic
 def _say_which(artifact: dict[str, Any], *, named: bool) -> None:
     """Which artifact the figures are of, and that there is a newer one in build/ where a person may have meant that."""
     path = Path(artifact["path"])
-    click.echo(f"scored: {path}  {artifact['name']}, version {artifact['version']}")
+    click.echo(f"measured: {path}  {artifact['name']}, version {artifact['version']}")
     newer = None if named else newer_artifact(path, artifact["name"])
     if newer is not None:
         click.echo(
-            f"{newer} (version {version_of(newer)}) is newer and was not scored; add --model {newer} to score it",
+            f"{newer} (version {version_of(newer)}) is newer and was not measured; add --model {newer} to measure it",
             err=True,
         )

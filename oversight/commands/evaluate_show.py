@@ -14,17 +14,17 @@ from training.evaluation.goals import anchor_rows, goal_rows
 WIDTH = 160
 """Characters of a line where there is no terminal: a log or a pipe gets whole rows."""
 MEANINGS = {
-    "rows": "rows scored",
-    "accuracy_23": "rows whose label the model knows: closest label is right",
+    "rows": "rows measured",
+    "accuracy_23": "rows whose label the model knows: share with the right closest label",
     "macro_f1_23": "the same rows: mean F1 over labels",
     "kdd_cost": "mean cost of the verdict's family, KDD Cup 99 matrix (the winner of 1999 had 0.2331 on the "
     "whole test set)",
-    "kdd_cost_closest": "the same of the closest label's family, unknown or not",
-    "family_accuracy": "family of the verdict is right",
-    "normal_alert_rate": "normal rows that raise an alert",
-    "normal_flag_rate": "normal rows that raise an alert or are unknown",
-    "attack_alert_rate": "attack rows that raise an alert",
-    "attack_flag_rate": "attack rows that raise an alert or are unknown",
+    "kdd_cost_closest": "as above, but by the closest label's family, also where the verdict is unknown",
+    "family_accuracy": "share of rows whose verdict has the right family",
+    "normal_alert_rate": "share of normal rows that alert",
+    "normal_flag_rate": "share of normal rows that alert or are unknown",
+    "attack_alert_rate": "share of attack rows that alert",
+    "attack_flag_rate": "share of attack rows that alert or are unknown",
     "ece_family": "expected calibration error, 5 families",
 }
 
@@ -53,8 +53,8 @@ def show_study(figures: dict[str, Any], console: Console) -> None:
     done, planned = len(figures["done"]), len(figures["planned"])
     console.print(f"\n{done} of {planned} trainings: {', '.join(figures['done'])}")
     if "anchor" in figures["trainings"]:
-        console.print("\nBeside the naive model:")
-        beside = table("Figure", "This", "Naive")
+        console.print("\nComparison with the naive model:")
+        beside = table("Figure", "This model", "Naive model")
         for row in anchor_rows(figures):
             beside.add_row(*row)
         console.print(beside)
@@ -78,7 +78,7 @@ def number(value: float | None) -> str:
 
 
 def _show_classes(title: str, rows: list[dict[str, Any]], console: Console) -> None:
-    classes = table(title, "Rows", "Called so", "Precision", "Recall", "F1")
+    classes = table(title, "Rows", "Predicted", "Precision", "Recall", "F1")
     for row in rows:
         values = (row[key] for key in ("support", "called", "precision", "recall", "f1"))
         classes.add_row(row["name"], *map(number, values))
@@ -97,6 +97,7 @@ def _show_unseen(figures: dict[str, Any], console: Console) -> None:
     console.print()
     console.print(rows)
     console.print(
-        f"Of {figures['separable_rows']:,} rows of these labels that equal no normal row "
-        f"{number(figures['separable_flagged'])} are flagged; mean over labels {number(figures['macro_flagged'])}."
+        f"{number(figures['separable_flagged'])} of the {figures['separable_rows']:,} rows of these labels that equal "
+        f"no normal "
+        f"row are flagged (they alert or are unknown); mean over labels {number(figures['macro_flagged'])}."
     )

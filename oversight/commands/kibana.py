@@ -60,7 +60,7 @@ def command() -> None:
 def export_command(*, output: str, namespace: str | None, space: str, model: Path | None) -> None:
     """Write data views, saved searches, saved queries and dashboards to a file that Kibana imports.
 
-        The same model and namespace give the same bytes. The command contacts no server.
+    The same model and namespace give the same bytes. The command contacts no server.
 
     \b
     Example:
@@ -75,15 +75,17 @@ def export_command(*, output: str, namespace: str | None, space: str, model: Pat
         return
     path = Path(output)
     if path.suffix != ".ndjson":
-        raise InputError(f"--output {output} does not end in .ndjson, and Kibana imports no other file; name it so")
+        raise InputError(
+            f"--output {output} does not end in .ndjson; rename it, because Kibana imports only such files"
+        )
     try:
         path.write_bytes(content)
     except OSError as error:
         raise InputError(f"{output} cannot be written ({error.strerror}); name another file with --output") from None
     click.echo(
-        f"{len(objects)} objects written to {output}; import it in Kibana under Stack Management, Saved "
-        "Objects, or let "
-        f"{hints.run('kibana import')} do it, which keeps what people edited"
+        f"{len(objects)} objects written to {output}; import it in Kibana under Stack Management, Saved Objects, or "
+        f"run "
+        f"{hints.run('kibana import')} instead, which keeps what people edited"
     )
 
 
@@ -113,7 +115,7 @@ def import_command(
     with space_of_kibana(space, wait_s) as kibana:
         steps = import_all(kibana, names, kibana, wanted, force=force)
         page = address(kibana, f"/app/dashboards#/view/{dashboard_id(names, 'oversight')}")
-    show(steps, as_json=as_json, done=f"look at {page}")
+    show(steps, as_json=as_json, done=f"open {page}")
 
 
 @command.command("rules")
@@ -155,7 +157,7 @@ def rules_command(
     with space_of_kibana(space, wait_s) as kibana:
         steps = import_all(kibana, names, Alerting(kibana), wanted, force=force)
         page = address(kibana, "/app/management/insightsAndAlerting/triggersActions/rules")
-    show(steps, as_json=as_json, done=f"look at {page}; alerts are written to {alerts_index(shared.namespace)}")
+    show(steps, as_json=as_json, done=f"open {page}; alerts are written to {alerts_index(shared.namespace)}")
 
 
 @command.command("remove")
@@ -177,4 +179,4 @@ def remove_command(*, namespace: str | None, space: str, wait_s: float, force: b
     with space_of_kibana(space, wait_s) as kibana:
         steps = remove_all(kibana, names, Alerting(kibana), force=force)
         steps += remove_all(kibana, names, kibana, force=force)
-    show(steps, as_json=as_json, done=f"space {space} has nothing of ours any more")
+    show(steps, as_json=as_json, done=f"Oversight's objects are removed from space {space}")

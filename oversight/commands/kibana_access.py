@@ -22,7 +22,7 @@ from oversight.terminal import one_line
 WIDTH, KIND_WIDTH = 9, 12
 KIND = {"index-pattern": "data view", "search": "saved search", "query": "saved query"}
 """What Kibana's pages call the types whose names in its API are older."""
-SAYS = {"kept": "somebody edited it", "left": "edited or used by somebody, so it is theirs now"}
+SAYS = {"kept": "somebody edited it", "left": "not deleted, because somebody edited or uses it"}
 
 
 def contract_of(shared: OversightSettings) -> ModelContract:
@@ -40,9 +40,9 @@ def names_of(shared: OversightSettings, space: str) -> Names:
     """
     if not re.fullmatch(r"[a-z0-9_-]{1,64}", space):
         raise SettingsError(
-            f"--space {space!r} is no identifier of a space; expected small letters, digits, `_` and `-`, as "
-            "it stands in "
-            f"Kibana's address after /s/"
+            f"--space {space!r} is not a space identifier; use the part after /s/ in the address of the space, "
+            f"lower-case "
+            f"letters, digits, `_` and `-`"
         )
     return Names(shared.namespace, space)
 
@@ -69,7 +69,9 @@ def space_of_kibana(space: str, wait_s: float) -> Iterator[Kibana]:
         kibana = Kibana(http, space)
         ready = kibana.wait_until_ready(wait_s, on_wait=lambda why: click.echo(f"waiting: {one_line(why)}", err=True))
         if ready.is_older:
-            click.echo(f"note: this is Kibana {ready.version}; the dashboards are made for 8.19 and 9.x", err=True)
+            click.echo(
+                f"note: this is Kibana {ready.version}; the dashboards are made for Kibana 8.19 and 9.x", err=True
+            )
         kibana.check_space()
         yield kibana
 

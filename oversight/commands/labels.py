@@ -81,7 +81,7 @@ def export(
     from enrich_service.model.artifact import read_contract
 
     if as_json and output is None:
-        raise click.UsageError("--json needs --output: without it the rows are on standard output")
+        raise click.UsageError("--json needs --output, because without it the rows go to standard output")
     shared = load(OversightSettings, namespace=namespace, index=index, model=model)
     contract = read_contract(shared.model)
     exported = Exported()
@@ -129,7 +129,8 @@ def write(found: Iterator[Row], contract: ModelContract, form: str, output: Path
                 notes.write(orjson.dumps({"line": number, "label": row.label, **row.provenance}).decode() + "\n")
     except OSError as error:
         raise InputError(
-            f"cannot write {output} ({error.strerror or error}); name a file in a folder that you may write to"
+            f"cannot write {output} ({error.strerror or error}); name a file in a folder where you have write "
+            f"permission"
         ) from None
 
 
@@ -151,4 +152,4 @@ def summary(exported: Exported, output: Path | None) -> list[str]:
     place = "" if output is None else f" in {output}"
     said = ", ".join(f"{count:,} {one_line(label)}" for label, count in exported.by_label.most_common())
     lines = [f"{exported.rows:,} row{'' if exported.rows == 1 else 's'}{place}{said and f': {said}'}"]
-    return lines + [f"{count:,} verdicts left out: {reason}" for reason, count in exported.left_out.most_common()]
+    return lines + [f"{count:,} verdicts skipped: {reason}" for reason, count in exported.left_out.most_common()]

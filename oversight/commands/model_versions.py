@@ -128,7 +128,7 @@ def shadow(ctx: click.Context, *, version: str | None, off: bool, model: Path | 
       oversight model shadow --off
     """
     if off == (version is not None):
-        raise click.UsageError("name a VERSION or FILE as the shadow, or give --off")
+        raise click.UsageError("name a VERSION or FILE as the shadow, or use --off")
     store, as_json = _asked(ctx, model, as_json)
     _tell_change(store.shadow(version), as_json=as_json)
 
@@ -158,7 +158,7 @@ def _tell_change(change: Change, *, as_json: bool) -> None:
     if now.shadow is not None:
         text += f", with {now.shadow} as its shadow"
     elif before.shadow is not None:
-        text += f", and {before.shadow} is its shadow no more"
+        text += f"; {before.shadow} is no longer its shadow"
     page = {
         "active": now.active,
         "shadow": now.shadow,

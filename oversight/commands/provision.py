@@ -81,20 +81,20 @@ def command(
       oversight provision --keys keys --key-expiry 90d
     """
     if check and (plan_only or remove):
-        raise click.UsageError("--check goes with neither --plan nor --remove; use one of them")
+        raise click.UsageError("--check cannot be combined with --plan or --remove; use one of them")
     if with_data and not remove:
-        raise click.UsageError("--with-data goes with --remove only")
+        raise click.UsageError("--with-data needs --remove")
     if keys is not None and (plan_only or check or remove):
         raise click.UsageError(
-            "--keys goes with neither --plan, --check nor --remove; a removal ends all keys by itself"
+            "--keys cannot be combined with --plan, --check or --remove; --remove invalidates all keys by itself"
         )
     if keys is None and (rotate_keys or key_expiry is not None):
-        raise click.UsageError("--rotate-keys and --key-expiry go with --keys FOLDER only")
+        raise click.UsageError("--rotate-keys and --key-expiry need --keys FOLDER")
     if key_expiry is not None and not KEY_EXPIRY.fullmatch(
         key_expiry
     ):  # else all the rest is written before it is refused
         raise click.UsageError(
-            f"--key-expiry={key_expiry} is no time; expected days, hours or minutes such as 90d, 12h, 30m"
+            f"--key-expiry={key_expiry} is not a duration; expected days, hours or minutes such as 90d, 12h or 30m"
         )
     settings = load(OversightSettings, namespace=namespace, model=model)
     with connect() as es:
@@ -130,9 +130,9 @@ def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -
         lines = show.drift_lines(planned) if check else show.plan_lines(planned)
         for line in [*lines, *show.notes(planned, omissions=not check), *show.obstacles(planned)]:
             out.print(line)
-        does = f"; `{next_command}` does it" if planned.writes and not planned.in_the_way else ""
+        does = f"; run `{next_command}` to apply it" if planned.writes and not planned.in_the_way else ""
         compared = planned.steps or not planned.in_the_way
-        found = show.summary(planned.steps, done=False) if compared else "nothing was compared with what stands"
+        found = show.summary(planned.steps, done=False) if compared else "the resources were not compared"
         click.echo(f"{found}; nothing was written{does}")
     if planned.in_the_way or (check and planned.drift):
         sys.exit(1)
@@ -176,7 +176,8 @@ def _refuse(planned: Plan, *, as_json: bool) -> None:
     for line in show.obstacles(planned):
         console(stderr=True, soft_wrap=True).print(line)
     raise InputError(
-        f"nothing was written: {len(planned.in_the_way)} things are in the way, each named above; mend them"
+        f"nothing was written: {len(planned.in_the_way)} problems prevent it, each named above; fix them and run the "
+        f"command again"
     )
 
 
@@ -201,6 +202,6 @@ def _after(planned: Plan, *, remove: bool) -> str:
     if remove:
         return ""
     return (
-        f"; next, each in a terminal or service unit of its own: `oversight serve` answers with the model, "
-        f"{hints.run('watch')} enriches events, {hints.run('ship FILE...')} sends them to {planned.stream}"
+        f"; next, run each of these in its own terminal or service unit: `oversight serve` runs the enrich service, "
+        f"{hints.run('watch')} enriches events, {hints.run('ship FILE...')} sends events to {planned.stream}"
     )

@@ -51,13 +51,12 @@ class KeyWish:
         if self.engine.roles:
             return
         why = (
-            "your user or key lacks the privilege manage_security; run it again as a user who has it"
+            "your user or key lacks the privilege manage_security; run the command again as a user who has it"
             if self.engine.security
-            else "this cluster has no security; turn it on (xpack.security.enabled: true) and run it again, or "
-            "leave --keys out: "
-            "without security no part needs a key"
+            else "security is off in this cluster, so no part needs a key; leave out --keys, or turn security on "
+            "(xpack.security.enabled: true) and run the command again"
         )
-        raise InputError(f"no API key was written to {self.folder}: {why}; everything else is provisioned")
+        raise InputError(f"no API key was written to {self.folder}: {why}. Everything else is provisioned")
 
 
 def after_keys(files: list[KeyFile]) -> str:
@@ -65,8 +64,9 @@ def after_keys(files: list[KeyFile]) -> str:
     if not any(file.outcome in (Outcome.MADE, Outcome.ROTATED) for file in files):
         return ""
     return (
-        "; give each part's machine its own key file, readable by its owner only, as ELASTICSEARCH_API_KEY_FILE, "
-        "and restart what had an old key"
+        "; copy each key file to the machine of its part, readable by the owner only, set ELASTICSEARCH_API_KEY_FILE "
+        "to it, "
+        "and restart the parts that had an old key"
     )
 
 
@@ -76,6 +76,10 @@ def as_data(files: list[KeyFile]) -> list[dict[str, Any]]:
 
 
 def _tell(file: KeyFile) -> None:
-    others = f" (also valid, elsewhere or lost: {', '.join(file.others)}; --rotate-keys ends it)" if file.others else ""
+    others = (
+        f" (other valid keys of this part: {', '.join(file.others)}; --rotate-keys invalidates them)"
+        if file.others
+        else ""
+    )
     says = f"{'API key':<{show.KIND_WIDTH}} {file.path} of the {file.part}, {file.until}{others}"
     console(soft_wrap=True).print(show.line(str(file.outcome), says, COLOURS.get(file.outcome)))

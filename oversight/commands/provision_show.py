@@ -31,7 +31,7 @@ SHOWN_LINES = 60
 def cluster_line(plan: Plan) -> Text:
     """Which cluster this is about."""
     licence = plan.facts.get("licence")
-    said = f", licence {licence} (Oversight needs no paid one)" if licence else ""
+    said = f", licence {licence} (basic is enough for Oversight)" if licence else ""
     return line("cluster", f"Elasticsearch {plan.facts.get('version', '?')}{said}")
 
 
@@ -64,13 +64,13 @@ def diff_lines(diff: tuple[str, ...]) -> Iterator[Text]:
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1])
         yield Text("    ").append(one_line(_cut(text)), style=colour)
     if len(diff) > SHOWN_LINES:
-        yield Text(f"    ... {len(diff) - SHOWN_LINES} more lines, which --json shows")
+        yield Text(f"    ... {len(diff) - SHOWN_LINES} more lines; --json shows all")
 
 
 def notes(plan: Plan, *, omissions: bool = True) -> Iterator[Text]:
     """What is left out, and what the user should know; what stops is told on its own."""
     for omission in plan.omissions if omissions else ():
-        yield line("left out", f"{omission.what}, which this engine does not have; what it costs: {omission.cost}")
+        yield line("left out", f"{omission.what}: this engine does not support it; effect: {omission.cost}")
     for finding in plan.findings:
         if not finding.stops:
             yield line("note", finding.says, "yellow")
@@ -87,7 +87,7 @@ def summary(steps: tuple[Step, ...], *, done: bool) -> str:
     counts = [(action, sum(step.action == action for step in steps)) for action in Action]
     return (
         ", ".join(f"{n} {action.done if done else _will(action)}" for action, n in counts if n)
-        or "nothing of this installation is there"
+        or "this installation has no resources in the cluster"
     )
 
 

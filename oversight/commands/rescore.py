@@ -87,10 +87,13 @@ def command(
         look_first(es, place)
         total = selection.count(es, place, chosen)
         if missing:
-            require_mapping(es, place, STATUS, without="nobody would find what is pending there")
+            require_mapping(es, place, STATUS, without="the watcher cannot find pending documents there")
         elif version is not None and total:
             require_mapping(
-                es, place, selection.VERSION, without="what is done cannot be left out (--all leaves out nothing)"
+                es,
+                place,
+                selection.VERSION,
+                without="documents that the current model predicted cannot be skipped (--all skips nothing)",
             )
         seconds = expected_s(total, busiest_rate(es, place), rate)
         plan = plan_of(total, seconds, place, version=version, missing=missing)
@@ -98,7 +101,7 @@ def command(
             click.echo(plan)
         swept = Swept()
         if total and not dry_run:
-            agree(f"{total:,} documents are to become pending;", yes=yes)
+            agree(f"make {total:,} documents pending?", yes=yes)
             line = ProgressLine(total)
             swept = rescore(
                 es,
@@ -108,7 +111,8 @@ def command(
                 backlog=backlog,
                 stop=stop_on_signals(),
                 progress=lambda so_far, pending: line.show(
-                    so_far.documents, note=f"waiting for the watcher: {pending:,} are pending" if pending else ""
+                    so_far.documents,
+                    note=f"waiting for the watcher: {pending:,} documents are pending" if pending else "",
                 ),
             )
             line.close()
@@ -116,21 +120,25 @@ def command(
         data = {"index": place, "documents": total, "expected_s": seconds, "not_version": version, "dry_run": dry_run}
         click.echo(orjson.dumps(data | swept.to_dict(), option=orjson.OPT_INDENT_2))
     elif not dry_run and total:
-        click.echo("\n".join([f"{swept.changed:,} are pending; the watcher predicts them", *outcome_lines(swept)]))
+        click.echo(
+            "\n".join(
+                [f"{swept.changed:,} documents are pending now; the watcher predicts them", *outcome_lines(swept)]
+            )
+        )
     end(swept, say=lambda text: click.echo(text, err=True))
 
 
 def plan_of(total: int, seconds: float | None, place: str, *, version: str | None, missing: bool) -> str:
     """What would be done, in a sentence."""
     which = "without a status" if missing else "with a prediction"
-    left_out = f", those of version {version} left out" if version else ""
+    left_out = f", without those of version {version}" if version else ""
     takes = (
         ""
         if not total
         else (
-            "; how long that takes is not known: nothing was predicted in the last day"
+            "; no estimate of the time, because nothing was predicted in the last day"
             if seconds is None
-            else f"; at the rate of the last day's busiest minute the watcher takes about {duration(seconds)}"
+            else f"; the watcher needs about {duration(seconds)}, at the rate of the last day's busiest minute"
         )
     )
     return f"{total:,} documents {which} in {place}{left_out}{takes}"
@@ -149,6 +157,6 @@ def current_version() -> str:
             return client.model().version
         except ServerError as fault:
             raise InputError(
-                f"only the enrich service can say which version is the current one, and: {fault}; "
-                f"or name the version with --not-version, or give --all"
+                f"cannot find out the current model version: {fault}; or name the version with --not-version, or use "
+                f"--all"
             ) from None

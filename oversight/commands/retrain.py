@@ -86,7 +86,7 @@ class Retraining:
         names = self._plan.names()
         results = self.finished()
         if results:
-            progress.say(f"{len(results)} of {len(names)} trainings are there already: {', '.join(results)}")
+            progress.say(f"{len(results)} of {len(names)} trainings are already done: {', '.join(results)}")
         found: dict[str, Any] = {}
         for name in names:
             if name not in results:
@@ -132,7 +132,7 @@ class Retraining:
     def _announce(self, name: str, total: int, done: int) -> str:
         each = sum(self._timed) / len(self._timed) if self._timed else GUESS_S
         left = each * (total - done) / 60
-        return f"training {done + 1} of {total}: {name.replace('-', ' ')}; about {left:.0f} min left in all"
+        return f"training {done + 1} of {total}: {name.replace('-', ' ')}; about {left:.0f} min left in total"
 
     def _file(self, name: str) -> Path:
         of = f"-of-{self._plan.folds}" if name.startswith("fold-") else ""
@@ -174,5 +174,6 @@ class Retraining:
             draft.replace(path)
         except OSError as error:
             raise InputError(
-                f"cannot write {path} ({error.strerror or error}); name a folder of yours with --output"
+                f"cannot write {path} ({error.strerror or error}); name a folder where you have write permission with "
+                f"--output"
             ) from None

@@ -61,7 +61,7 @@ class Trainer:
         names = {field.name for kind in (Recipe, AnchorRecipe) for field in dataclasses.fields(kind)}
         foreign = sorted(set(changes) - names)
         if foreign:
-            raise InputError(f"the recipe has no {', '.join(foreign)}; it has {', '.join(sorted(names))}")
+            raise InputError(f"--recipe: unknown {', '.join(foreign)}; expected one of {', '.join(sorted(names))}")
         shipped = Recipe(false_positive_rate=of_model(material.model).false_positive_rate)
         self.recipe = _changed(shipped, changes)
         self.anchor_recipe = _changed(AnchorRecipe(), changes)

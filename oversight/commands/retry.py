@@ -66,11 +66,11 @@ def command(
         total = selection.count(es, place, chosen)
         failures = read_failures(es, place, chosen)
         if not as_json:
-            click.echo(f"{total:,} failed documents in {place}{' fit' if reason or query else ''}")
+            click.echo(f"{total:,} failed documents in {place}{' match' if reason or query else ''}")
             click.echo("\n".join(failure_lines(failures)) + "\n" * bool(failures), nl=False)
         retried = Retried()
         if total and not dry_run:
-            agree(f"{total:,} documents are to be tried again;", yes=yes)
+            agree(f"process {total:,} failed documents again?", yes=yes)
             line = ProgressLine(total)
             retried = retry(
                 es,
@@ -91,6 +91,6 @@ def command(
 
 def result_lines(retried: Retried) -> list[str]:
     """What came of it, as a person reads it."""
-    lines = [f"{retried.pending:,} are pending now"]
-    lines += [one_line(f"{count:,} failed anew: {kind}") for kind, count in retried.failed_anew.most_common()]
+    lines = [f"{retried.pending:,} documents are pending now"]
+    lines += [one_line(f"{count:,} failed again: {kind}") for kind, count in retried.failed_anew.most_common()]
     return lines + outcome_lines(retried.swept)

@@ -163,7 +163,9 @@ def command(
     for problem in report.problems:
         click.echo(f"oversight: {one_line(problem)}", err=True)
     if stop.is_set() and not following:
-        again = "what was read is stored" if streaming else "run the same command again to go on from here"
+        again = (
+            "everything that was read is stored" if streaming else "run the same command again to continue from here"
+        )
         click.echo(f"oversight: stopped; {again}", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(int(bool(report.problems)))
@@ -176,9 +178,9 @@ def fits_a_dry_run(*, dry_run: bool, reads_on: bool, limit: int | None) -> None:
         UsageError: they do not.
     """
     if dry_run and reads_on:
-        raise click.UsageError("--dry-run reads files from their start: it goes neither with - nor with --follow")
+        raise click.UsageError("--dry-run cannot be combined with - or --follow; name files")
     if limit is not None and not dry_run:
-        raise click.UsageError("--limit goes with --dry-run only: what is shipped is shipped whole")
+        raise click.UsageError("--limit needs --dry-run; without --dry-run the whole file is shipped")
 
 
 def known(model: Path) -> Known:
@@ -190,7 +192,7 @@ def known(model: Path) -> Known:
     try:
         contract = read_contract(model)
     except ArtifactError as error:
-        log.warning("%s; headers are recognised by KDD's columns alone", error)
+        log.warning("%s; ship recognises a header only by the columns of KDD Cup 99", error)
         return KDD
     labels = frozenset(known_labels(contract))
     if {feature.field for feature in contract.features} <= set(KDD.fields):
@@ -222,10 +224,10 @@ def wants_stdin(files: tuple[Path, ...], *, following: bool, name: str | None) -
     """
     if STDIN not in map(str, files):
         if name is not None:
-            raise click.UsageError("--name is for standard input (-): a file is known by itself; leave it out")
+            raise click.UsageError("--name is only for standard input (-); leave it out for files")
         return False
     if len(files) > 1 or following:
-        raise click.UsageError("- is standard input, which is read to its end: give it alone, without --follow")
+        raise click.UsageError("- (standard input) cannot be combined with other files or --follow; give it alone")
     return True
 
 
@@ -262,9 +264,9 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
     for line in odd_labels(report):
         console.print(line)
     if report.refused:
-        console.print(f"{report.refused} refused by Elasticsearch and stored with the status failed")
+        console.print(f"Elasticsearch refused {report.refused} lines; they are stored with the status failed")
     if report.stored or report.refused:
-        console.print(f"{hints.run('status')} shows what became of them")
+        console.print(f"{hints.run('status')} shows how many have a prediction")
 
 
 def odd_labels(report: ShipReport) -> list[str]:
@@ -272,11 +274,14 @@ def odd_labels(report: ShipReport) -> list[str]:
     found = []
     if report.unknown_labels:
         found.append(
-            f"{report.unknown_labels} have a label that is not known; they are predicted, and the label is set aside"
+            f"{report.unknown_labels} rows have a label that the model does not know; they are predicted, and the "
+            f"label is kept "
+            f"in oversight.rejected"
         )
     if report.number_labels:
         found.append(
-            f"{report.number_labels} have a number or a date in place of the label: are their columns shifted?"
+            f"{report.number_labels} rows have a number or a date in the label column; check whether their columns "
+            f"are shifted"
         )
     return found
 

@@ -64,10 +64,10 @@ def _pipelines(stream: str) -> tuple[Elasticsearch | None, Pipelines | None, str
 
 def _who_answered(stream: str, why_not: str) -> str:
     if not why_not:
-        return f"the pipelines of {stream} were asked about every row that was read; nothing was stored"
+        return f"the pipelines of {stream} checked every row that was read; nothing was stored"
     return (
-        f"no pipelines were asked: {one_line(why_not)}\n"
-        f"The answers are from the file alone: columns were counted and labels compared, but no value was checked."
+        f"the cluster's pipelines could not check the rows: {one_line(why_not)}\n"
+        f"Only the file was examined: columns were counted and labels compared, but no value was checked."
     )
 
 
@@ -86,7 +86,7 @@ def lines_of(finding: Finding) -> list[str]:
     lines += _header(finding) if finding.format in ("CSV", "ARFF") else []
     lines += [f"  label      {text}" for text in _labels(finding)]
     lines += _first_row(finding)
-    more = "; more rows follow behind the limit" if finding.limited else ""
+    more = "; the rows after --limit were not read" if finding.limited else ""
     lines.append(
         f"  rows       {finding.rows:,}: {max(finding.usable, 0):,} would be predicted, {finding.failing:,} "
         f"would fail{more}"
@@ -99,10 +99,10 @@ def lines_of(finding: Finding) -> list[str]:
 
 def _delimiter(finding: Finding) -> str:
     if finding.format == "text":
-        return ", no delimiter recognised; name it with --delimiter"
+        return ", no delimiter detected; name it with --delimiter"
     if not finding.delimiter:
         return ""
-    return f", {finding.delimiter} between columns ({'given' if finding.delimiter_given else 'recognised'})"
+    return f", {finding.delimiter} between columns ({'given' if finding.delimiter_given else 'detected'})"
 
 
 def _header(finding: Finding) -> list[str]:

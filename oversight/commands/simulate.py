@@ -158,4 +158,4 @@ def _print(written: Written, shipped: dict[str, int]) -> None:
     for user, path in sorted(written.files.items()):
         console.print(f"{path}: {written.users[user]} events")
     if shipped:
-        console.print(f"{shipped['stored']} events stored in Elasticsearch, {shipped['refused']} refused by it")
+        console.print(f"{shipped['stored']} events stored in Elasticsearch; Elasticsearch refused {shipped['refused']}")

@@ -57,7 +57,8 @@ def as_text(status: Status) -> str:
         f"  failed    {status.failed:>10,}",
     ]
     if status.other:
-        lines.append(f"  no status {status.other:>10,}  (never seen by the pipeline or a watcher)")
+        remedy = f"stored without Oversight's pipeline; {hints.run('rescore --missing')} makes them pending"
+        lines.append(f"  no status {status.other:>10,}  ({remedy})")
     lines += ["", *_speed_lines(status), *watcher_lines(status.watchers), *_ended_lines(status)]
     lines += [f"note      {note}" for note in notes(status)]
     if status.predictions:
@@ -67,7 +68,7 @@ def as_text(status: Status) -> str:
             *(f"  {count:>10,}  {one_line(label)}" for label, count in status.predictions.items()),
         ]
     if status.suppressed:
-        lines += [f"  {status.suppressed:>10,}  of these would be alerts and are suppressed"]
+        lines += [f"  {status.suppressed:>10,}  of these do not alert, because a suppression rule matches"]
     if status.verdicts:
         lines += [
             "",
@@ -77,7 +78,7 @@ def as_text(status: Status) -> str:
     if status.failures:
         lines += ["", "failures", *failure_lines(status.failures)]
     if status.misread:
-        lines += ["", "rows that may have been read by the wrong columns", *misread_lines(status.misread)]
+        lines += ["", "files whose rows may have been read with the wrong columns", *misread_lines(status.misread)]
     return "\n".join(lines)
 
 
@@ -92,7 +93,7 @@ def _ended_lines(status: Status) -> list[str]:
     """What the last watcher could not do, where none runs."""
     if status.ended is None or status.ended.trouble is None or not status.pending:
         return []
-    return [f"  the last one, of {status.ended.last_seen}: {status.ended.trouble}"]
+    return [f"  the last watcher, seen {status.ended.last_seen}, reported: {status.ended.trouble}"]
 
 
 def _speed_lines(status: Status) -> list[str]:
@@ -101,7 +102,8 @@ def _speed_lines(status: Status) -> list[str]:
     lag = speed.lag
     if lag is not None:
         lines.append(
-            f"lag       half within {duration(lag.p50_s)}, 95 % within {duration(lag.p95_s)} of their arrival "
+            f"lag       half of the predictions came within {duration(lag.p50_s)} of arrival, 95 % within "
+            f"{duration(lag.p95_s)} "
             f"(the newest {lag.documents:,} of the last five minutes)"
         )
     return lines
@@ -113,9 +115,9 @@ def watcher_lines(watchers: Sequence[Heartbeat] | None) -> list[str]:
         return ["watchers  unknown: their heartbeats cannot be read"]
     if not watchers:
         return [f"watchers  no running watcher; {hints.run('watch')} starts one"]
-    lines = [f"watchers  {len(watchers)} alive"]
+    lines = [f"watchers  {len(watchers)} running"]
     for one in watchers:
-        part = f", part {one.slice}" if one.slice else ""
+        part = f", share {one.slice}" if one.slice else ""
         trouble = f": {one.trouble}" if one.trouble else ""
         lines.append(one_line(f"  {one.host} ({one.pid}){part}  {one.state}{trouble}  {one.rate_per_s:,.1f}/s"))
     return lines

@@ -68,20 +68,20 @@ def agree(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise InputError(f"{question} there is no terminal to answer at: look with --dry-run, then give --yes")
+        raise InputError(f"{question} There is no terminal to confirm this; check with --dry-run, then add --yes")
     click.confirm(question, abort=True, err=True)
 
 
 def outcome_lines(swept: Swept) -> list[str]:
     """What became of the documents that were not changed."""
-    lines = [one_line(f"{count:,} left as they are: {reason}") for reason, count in swept.spared.most_common()]
+    lines = [one_line(f"{count:,} not changed: {reason}") for reason, count in swept.spared.most_common()]
     lines += [
         one_line(f"{count:,} refused by Elasticsearch: {reason}") for reason, count in swept.refused.most_common()
     ]
     if swept.gone:
-        lines.append(f"{swept.gone:,} deleted by somebody meanwhile")
+        lines.append(f"{swept.gone:,} were deleted in the meantime")
     if swept.elsewhere:
-        lines.append(f"{swept.elsewhere:,} changed meanwhile and no longer meant")
+        lines.append(f"{swept.elsewhere:,} changed in the meantime and no longer match")
     return lines
 
 
@@ -92,15 +92,17 @@ def end(swept: Swept, *, say: Callable[[str], None]) -> None:
         EngineUnavailableError: documents are left that the next run may change.
     """
     if swept.stopped:
-        say("oversight: stopped; run the same command again to go on from here")
+        say("oversight: stopped; run the same command again to continue from here")
         sys.exit(INTERRUPTED)
     if swept.left:
         raise EngineUnavailableError(
-            f"{swept.left:,} documents are left: somebody else writes them, or Elasticsearch did not answer; "
-            "run the same command again"
+            f"{swept.left:,} documents are left, because somebody else changed them or Elasticsearch did not respond; "
+            f"run the same "
+            f"command again"
         )
     if swept.refused:
         raise EngineUnavailableError(
-            f"Elasticsearch refused {swept.refused.total():,} documents, which are as they were "
-            f"({swept.refused.most_common(1)[0][0]}); mend that, then run the same command again"
+            f"Elasticsearch refused to change {swept.refused.total():,} documents "
+            f"({swept.refused.most_common(1)[0][0]}); fix the "
+            f"cause, then run the same command again"
         )

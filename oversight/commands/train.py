@@ -91,7 +91,7 @@ def command(
       oversight train --data kddcup.data_10_percent.gz --features flow --output models/kdd99-flow
     """
     if keep_keras is not None and keep_keras.suffix != ".keras":
-        raise click.UsageError(f"--keep-keras {keep_keras}: Keras writes files that end in .keras")
+        raise click.UsageError(f"--keep-keras {keep_keras}: the name must end in .keras")
     features = SETS[option]
     began = time.monotonic()
     with TrainProgress() as progress:
@@ -101,9 +101,7 @@ def command(
         whole_files = labelled_files(checked, columns)
         parts = split(records, seed)
         check_labels(parts)
-        progress.say(
-            f"{records.n_rows:,} rows, {len(parts.training):,} distinct vectors to train on; starting TensorFlow"
-        )
+        progress.say(f"{records.n_rows:,} rows, {len(parts.training):,} distinct rows to train on; starting TensorFlow")
         model, contract = _train(parts, source, features.model, seed, progress)
         progress.say("converting and checking")
         made = _write(model, contract, parts, output or BUILD / features.model, whole_files)
@@ -182,7 +180,7 @@ def _show(made: dict[str, Any], *, as_json: bool) -> None:
     click.echo(
         f"{made['output']}/model.onnx  version {made['version']}, {made['size_bytes']:,} bytes, {made['seconds']} s\n"
         f"held out: accuracy {figures['accuracy_23']:.4f}, macro-F1 {figures['macro_f1_23']:.3f} (23 labels, "
-        f"{figures['rows']:,} distinct vectors); {figures['normal_alert_rate']:.2%} of normal raise an alert"
+        f"{figures['rows']:,} distinct vectors); {figures['normal_alert_rate']:.2%} of normal rows alert"
     )
     output = Path(made["output"])
     click.echo(next_steps(output / ARTIFACT_FILE, output.name))

@@ -56,7 +56,7 @@ def command(
     from enrich_service.model.artifact import read_contract
 
     if clear == (verdict is not None) or (clear and (label or comment or by)):
-        raise click.UsageError(f"give a verdict ({' or '.join(VERDICTS)}), or --clear alone")
+        raise click.UsageError(f"give a verdict ({' or '.join(VERDICTS)}), or --clear without other options")
     shared = load(OversightSettings, namespace=namespace, index=index)
     labels = read_contract(shared.model).labels if label is not None else None
     said = None if verdict is None else Verdict(verdict, by or user_name(), label=label, comment=comment)
@@ -76,16 +76,14 @@ def user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
-        raise InputError(
-            "the system has no name for the user of this process; say who gives the verdict with --by"
-        ) from None
+        raise InputError("this system has no name for your user; name who gives the verdict with --by") from None
 
 
 def as_text(judged: Judged) -> str:
     """The verdict in a line."""
     said = judged.feedback
     if said is None:
-        return one_line(f"{judged.id} in {judged.index} has no verdict now")
+        return one_line(f"{judged.id} in {judged.index} has no verdict any more")
     label = f", it is {said['label']}" if "label" in said else ""
     return one_line(
         f"{judged.id} in {judged.index}, predicted {judged.predicted}: {said['verdict']}{label} (by {said['by']})"

@@ -16,17 +16,21 @@ def check_url(value: str) -> str:
     """
     parts = urlsplit(value.strip())
     if parts.username or parts.password:
-        raise ValueError("a password does not belong into an address (it would show in logs); use the variables for it")
+        raise ValueError(
+            "an address must not contain a user name or password, because it appears in logs; set them in their own "
+            "variables"
+        )
     if parts.query or parts.fragment:
         raise ValueError(
-            "nothing may follow the path of an address (a key there would show in logs); use the variables for it"
+            "an address must not contain `?` or `#`, because a key there would appear in logs; set keys in their own "
+            "variables"
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected an address such as https://elasticsearch.example:9200")
+        raise ValueError("expected an address with http:// or https://, such as https://elasticsearch.example:9200")
     try:
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     except ValueError:
-        raise ValueError("the port is no number from 1 to 65535") from None
+        raise ValueError("the port must be a number from 1 to 65535") from None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
@@ -40,6 +44,6 @@ def refuse_plain_http(url: str, *, secret: bool, allowed: bool) -> None:
     parts = urlsplit(url)
     if secret and parts.scheme == "http" and not is_loopback(parts.hostname or "") and not allowed:
         raise SettingsError(
-            f"{url} is plain HTTP to another machine and would carry a key or token unencrypted; "
-            f"use https://, or set OVERSIGHT_ALLOW_PLAIN_HTTP=true if the way there is safe"
+            f"{url} is plain HTTP to another machine, so a key, password or token would be sent unencrypted; "
+            f"use https://, or set OVERSIGHT_ALLOW_PLAIN_HTTP=true if you trust the network"
         )

@@ -40,7 +40,7 @@ def values(path: Path = Path(ENV_FILE)) -> Mapping[str, str | None]:
     except UnicodeDecodeError:
         raise SettingsError(f"the file {path} is not UTF-8; save it as UTF-8, or remove it") from None
     except OSError as error:
-        raise SettingsError(f"the file {path} cannot be read ({error.strerror}); `chmod u+r {path}`") from None
+        raise SettingsError(f"the file {path} cannot be read ({error.strerror}); run `chmod u+r {path}`") from None
     return {name.upper(): value for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items()}
 
 
@@ -49,8 +49,8 @@ def _refuse_untrusted(path: Path, found: os.stat_result, link: os.stat_result) -
     for uid in (found.st_uid, link.st_uid):
         if uid not in (0, os.geteuid()):
             raise SettingsError(
-                f"{shown} belongs to {_user(uid)}, who could send your keys to another server; look into the "
-                "file, then "
+                f"{shown} belongs to {_user(uid)}, who could use it to send your keys to another server; check the "
+                f"file's content, then run "
                 f"`chown {'-h ' if uid == link.st_uid != found.st_uid else ''}{_user(os.geteuid())} {shown}`, "
                 "or remove it"
             )
@@ -58,8 +58,9 @@ def _refuse_untrusted(path: Path, found: os.stat_result, link: os.stat_result) -
     if others or (group and not _is_private(found.st_gid, found.st_uid)):
         who = "everybody" if others else f"the group {_group(found.st_gid)}"
         raise SettingsError(
-            f"{shown} may be written by {who}, who could send your keys to another server; look into the file, then "
-            f"`chmod go-w {shown}`"
+            f"{shown} can be changed by {who}, who could use it to send your keys to another server; check the file's "
+            f"content, then "
+            f"run `chmod go-w {shown}`"
         )
 
 

@@ -42,9 +42,9 @@ def refused(environment: Collection[str], file: Collection[str], known: Collecti
         if name.startswith(PREFIX) or (ours and name in file and _is_of_servers(name)):
             place = " in .env" if name in file else ""
             near = nearest(name, known) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
-            hint = f"did you mean {near}?" if near else "`oversight settings` lists what there is"
-            elsewhere = "" if name.startswith(PREFIX) else "; keep variables of other software in another file"
-            yield f"{name}{place} is no setting of Oversight; {hint}{elsewhere}"
+            hint = f"did you mean {near}?" if near else "`oversight settings` lists all settings"
+            elsewhere = "" if name.startswith(PREFIX) else "; keep other software's variables in another file"
+            yield f"{name}{place} is not a setting of Oversight; {hint}{elsewhere}"
 
 
 def warned(environment: Collection[str], file: Collection[str], known: Collection[str]) -> Iterator[str]:
@@ -52,7 +52,7 @@ def warned(environment: Collection[str], file: Collection[str], known: Collectio
     for name in sorted(set(environment) - {*known, *FOREIGN, *file}):
         near = None if name.startswith((PREFIX, FOREIGN_PREFIX)) else nearest(name, known)
         if near is not None and near not in environment and near not in file:
-            yield f"{name} in the environment is no setting of Oversight and is ignored; did you mean {near}?"
+            yield f"{name} in the environment is not a setting of Oversight and is ignored; did you mean {near}?"
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:

@@ -113,12 +113,12 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         held = (folder / "lock").open("w", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot use {folder} ({error.strerror}); name another --folder") from None
+        raise InputError(f"cannot write to {folder} ({error.strerror}); choose another --folder") from None
     with held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"another demo runs in {folder}; end it, or name another --folder") from None
+            raise InputError(f"another demo uses {folder}; stop it, or choose another --folder") from None
         yield
 
 

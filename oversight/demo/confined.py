@@ -76,15 +76,15 @@ def landlock_version() -> int:
 
 def described(version: int, *, port: int, folder: Path) -> str:
     """What holds, for the log."""
-    files = f"reads libraries, changes {folder} alone"
+    files = f"can read libraries and change only {folder}"
     if version >= PORTS_SINCE:
-        return f"confined by Landlock {version}: {files}, listens on port {port}, connects to no TCP port"
-    open_ports = "this kernel does not confine connections (Linux 6.7 does)"
+        return f"confined by Landlock {version}: {files}, listens on port {port}, cannot connect to any TCP port"
+    open_ports = "connections are not confined (that needs Linux 6.7)"
     if version:
-        return f"confined in part by Landlock {version}: {files}; {open_ports}"
+        return f"partly confined by Landlock {version}: {files}; {open_ports}"
     return (
-        "NOT confined: this kernel has no Landlock (Linux 5.13 has), so the program may read what you may, "
-        "and connect anywhere"
+        "NOT confined: this kernel has no Landlock (that needs Linux 5.13), so the engine can read your files and "
+        "connect anywhere"
     )
 
 

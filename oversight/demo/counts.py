@@ -40,7 +40,7 @@ class LabelCount:
 
 @dataclass(frozen=True, slots=True)
 class UserCount:
-    """One user's documents, and the attacks seen most in them."""
+    """One user's documents, and the most frequent attacks in them."""
 
     user: str
     documents: int

@@ -32,7 +32,10 @@ def binary() -> Path:
     """
     package = importlib.util.find_spec("noida_db")  # finds it and runs nothing of it
     if package is None or package.origin is None:
-        raise SettingsError(f"the embedded engine is not installed; run `make demo`, or {install_command('embedded')}")
+        raise SettingsError(
+            f"the embedded engine is not installed; run in a source checkout `make demo`, or "
+            f"`{install_command('embedded')}`"
+        )
     return Path(package.origin).with_name("noida-db")
 
 
@@ -53,4 +56,4 @@ def start(children: Children) -> tuple[psutil.Popen, str]:
         if answers(url, engine, within_s=START_WAIT_S):
             return engine, url
         children.stop(engine)
-    raise EngineUnavailableError(f"the embedded engine does not start; its own words are in {log}")
+    raise EngineUnavailableError(f"the embedded engine does not start; see its log {log}")

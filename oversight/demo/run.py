@@ -71,7 +71,7 @@ def run(config: DemoConfig) -> None:
     console = tables.console(soft_wrap=True)
     with locked(config.folder), _signals_interrupt():
         if end_leftovers(config.folder):
-            console.print("ended what an earlier demo had left running")
+            console.print("stopped processes of an earlier demo")
         for name in OWN:
             shutil.rmtree(config.folder / name, ignore_errors=True)
         children = Children(config.folder)
@@ -86,21 +86,21 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
     servers = Servers(children, say=lambda line: console.print(line))
     with servers.start() as es:
         console.print(
-            f"everything is up after {time.monotonic() - began:.1f} s; now {config.events:,} events of four users"
+            f"all services run after {time.monotonic() - began:.1f} s; simulating {config.events:,} events of four "
+            f"users"
         )
         counts, written = _flow(config, console, servers, es)
         document = newest_alert(es, servers.stream)
-        console.print("One enriched document, as it stands in Elasticsearch:")
+        console.print("One enriched document, as it is stored in Elasticsearch:")
         console.print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
         console.print(servers.where_to_look())
         if counts.enriched != written.records:
             raise InputError(
-                f"{written.records:,} events were shipped and {counts.enriched:,} are enriched, "
-                f"{counts.failed:,} failed, "
-                f"{counts.pending:,} pending; the logs are in {children.folder}"
+                f"only {counts.enriched:,} of {written.records:,} events are enriched; {counts.failed:,} failed, "
+                f"{counts.pending:,} are pending; see the logs in {children.folder}"
             )
         if not config.leave:
-            console.print("All stays up until Ctrl-C.")
+            console.print("Everything keeps running until you press Ctrl-C.")
             _stay(servers)
 
 

@@ -52,7 +52,7 @@ class Servers:
         """
         self._running["engine"], self.engine_url = embedded.start(self._children)
         self._say(
-            f"engine          {self.engine_url}  (noida-db: small, in memory, for trying out; not for production)"
+            f"engine          {self.engine_url}  (noida-db, a small in-memory engine for the demo; not for production)"
         )
         enrich, console = self._start_enrich(), self._start_console()
         with Elasticsearch(self.engine_url, request_timeout=30) as es:
@@ -61,7 +61,7 @@ class Servers:
             self._wait_for_enrich(enrich)
             self._say(f"enrich service  {self.enrich_url}")
             self._running["watcher"] = self._command("watcher", "watch")
-            self._say("watcher         looks for pending documents")
+            self._say("watcher         adds predictions to pending documents")
             self._wait_for_console(console)
             self._say(f"console         {self.console_url}/?{SINCE}  (the dashboards, live)")
             yield es
@@ -79,7 +79,7 @@ class Servers:
                 return
             self._children.stop(enrich)
             enrich = self._start_enrich()
-        raise EndpointUnavailableError(f"the enrich service does not start; its own words are in {self._log('enrich')}")
+        raise EndpointUnavailableError(f"the enrich service does not start; see its log {self._log('enrich')}")
 
     def _start_console(self) -> psutil.Popen:
         """The dashboards; what draws the charts is made when somebody looks, which takes a second."""
@@ -95,7 +95,7 @@ class Servers:
                 return
             self._children.stop(console)
             console = self._start_console()
-        raise EndpointUnavailableError(f"the console does not start; its own words are in {self._log('console')}")
+        raise EndpointUnavailableError(f"the console does not start; see its log {self._log('console')}")
 
     def _command(self, log: str, *arguments: str) -> psutil.Popen:
         """Start one of our own commands, as a person would."""
@@ -122,14 +122,14 @@ class Servers:
         """
         for name, process in self._running.items():
             if process.poll() is not None:
-                raise EndpointUnavailableError(f"the {name} ended by itself; its own words are in {self.folder}/*.log")
+                raise EndpointUnavailableError(f"the {name} stopped unexpectedly; see the logs in {self.folder}")
 
     def where_to_look(self) -> str:
         """Addresses for a browser, and what to type to ship a file of one's own."""
         return (
-            f"\nLook at dashboards: {self.console_url}/?{SINCE}   (in a browser)\n"
-            f"Look at alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
-            f"Look at the model:  {self.enrich_url}/v1/model\n"
+            f"\nSee the dashboards: {self.console_url}/?{SINCE}   (in a browser)\n"
+            f"See the alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
+            f"See the model:      {self.enrich_url}/v1/model\n"
             f"Ship your own file: ELASTICSEARCH_URL={self.engine_url} {_own_command()} ship FILE.csv   "
             "(another terminal)\n"
         )

@@ -96,11 +96,11 @@ def label_table(counts: Counts, played: Mapping[str, int]) -> Table:
 
 
 def user_table(counts: Counts) -> Table:
-    """One row a user: events, alerts, unknowns and the attacks seen most."""
+    """One row a user: events, alerts, unknowns and the most frequent attacks."""
     table = Table("user", box=None, header_style="bold", title="Predictions by user", title_justify="left")
     for name in ("events", "alerts", "unknown"):
         table.add_column(name, justify="right")
-    table.add_column("attacks seen most")
+    table.add_column("most frequent attacks")
     for entry in sorted(counts.users, key=lambda entry: entry.user):
         row = (entry.user, f"{entry.documents:,}", f"{entry.alerts:,}", f"{entry.unknown:,}", ", ".join(entry.attacks))
         table.add_row(*row)

@@ -157,7 +157,7 @@ def test_the_dry_run_tells_how_a_file_is_read(desk: Desk, shared_data: Path, tmp
     spoken = desk.type("ship", "--dry-run", files["semicolons.csv"], "--limit", "7")
     assert spoken.returncode == 0
     for words in (
-        "CSV, semicolon between columns (recognised)",
+        "CSV, semicolon between columns (detected)",
         "line 1: 42 columns, in another order, sent as csv.columns",
         "7: 6 would be predicted, 1 would fail; more rows follow behind the limit",
         "1 label_not_a_word; line 5:",

@@ -75,9 +75,9 @@ def test_check_says_once_that_the_model_is_broken_and_asks_all_else(
             assert "\n" not in str(artifact["says"])
             assert [one["says"] for one in found.values() if path.name in str(one["says"])] == [], "it is said once"
             assert found["Elasticsearch"]["good"]
-            assert "not asked, since the artifact cannot be read" in str(found["pipelines"]["says"])
+            assert "not checked, because the model artifact cannot be read" in str(found["pipelines"]["says"])
             assert found["enrich service"]["good"]
-            assert "not compared, since the artifact cannot be read" in str(found["enrich service"]["says"])
+            assert "not compared, because the model artifact cannot be read" in str(found["enrich service"]["says"])
 
 
 @pytest.mark.usefixtures("settings")

@@ -39,7 +39,17 @@ def test_the_printed_demo_has_the_shape_of_the_real_one() -> None:
     """Heads of the tables and the words of the progress line are those that the demo's view prints."""
     view = (ROOT / "oversight" / "demo" / "view.py").read_text(encoding="utf-8")
     block = README.split("Predictions by label")[1].split("```")[0]
-    for word in ("label", "family", "predicted", "played", "user", "events", "alerts", "unknown", "attacks seen most"):
+    for word in (
+        "label",
+        "family",
+        "predicted",
+        "played",
+        "user",
+        "events",
+        "alerts",
+        "unknown",
+        "most frequent attacks",
+    ):
         assert f'"{word}"' in view
         assert word in block
     assert re.search(r"^shipped [\d,]+  pending \d+  enriched [\d,]+  failed \d+  \d+ events/s$", README, re.MULTILINE)

@@ -79,8 +79,7 @@ class Records:
         absent = [column for column in columns if column not in self.columns]
         if absent:
             raise InputError(
-                f"the records have no column {', '.join(absent)}, only {len(self.columns)} others; read them "
-                "from a whole file"
+                f"the records have no column {', '.join(absent)}; read them from a file with all 41 columns"
             )
         numeric = [self.numeric_columns.index(column) for column in columns if column not in CATEGORICAL]
         words = [self.categorical_columns.index(column) for column in columns if column in CATEGORICAL]
@@ -135,9 +134,7 @@ def fetch(data_home: Path | None = None, columns: tuple[str, ...] = COLUMNS) -> 
             warnings.simplefilter("ignore", UserWarning)  # it warns before each retry; our own error says everything
             bunch = fetch_kddcup99(percent10=True, data_home=data_home, n_retries=1, delay=0.2)
     except OSError as error:
-        raise InputError(
-            f"KDD Cup 99 cannot be downloaded ({error}); name a file that is here already with --data FILE"
-        ) from None
+        raise InputError(f"KDD Cup 99 cannot be downloaded ({error}); name a local file with --data FILE") from None
     name = "fetch_kddcup99(percent10=True)"
     lines = [b",".join([*map(_as_bytes, row), label]) for row, label in zip(bunch.data, bunch.target, strict=True)]
     digest = hashlib.sha256(b"\n".join(lines)).hexdigest()
@@ -175,7 +172,7 @@ def _parse(
     lines: dict[bytes, tuple[int, int]], name: str, columns: tuple[str, ...], named: tuple[str, ...] = ()
 ) -> Records:
     if not lines:
-        raise InputError(f"{name} has no rows; expected KDD Cup 99 records, 41 columns and a label a line")
+        raise InputError(f"{name} has no rows; expected KDD Cup 99 records, 41 columns and a label in each line")
     numbers = [number for number, _ in lines.values()]
     rows = [line.split(b",") for line in lines]
     layout = _named(rows, numbers, name, columns, named) if named else _layout(rows, numbers, name, columns)
@@ -194,14 +191,14 @@ def _named(
     wanted = (*columns, LABEL)
     wrong = [column for column in wanted if named.count(column) != 1]
     if wrong:
-        how = "twice" if wrong[0] in named else "not at all"
+        how = "more than once" if wrong[0] in named else "not at all"
         raise InputError(
-            f"{name}: its header names the column {wrong[0]!r} {how}, expected each column once; correct the file"
+            f"{name}: the header contains the column {wrong[0]!r} {how}, expected each column once; correct the file"
         )
     for number, row in zip(numbers, rows, strict=True):
         if len(row) != len(named):
             raise InputError(
-                f"{name}, line {number}: {len(row)} columns, expected {len(named)} as in its header; correct the file"
+                f"{name}, line {number}: {len(row)} columns, expected {len(named)} as in the header; correct the file"
             )
     return named
 
@@ -257,8 +254,7 @@ def _words(values: tuple[bytes, ...], column: str, numbers: list[int], name: str
     for number, value in zip(numbers, values, strict=True):
         if not value or not value.isascii():
             raise InputError(
-                f"{name}, line {number}, column {column!r}: {shorten(_shown(value))}, expected a word of "
-                "plain letters; "
+                f"{name}, line {number}, column {column!r}: {shorten(_shown(value))}, expected an ASCII word; "
                 f"correct the file"
             )
     return np.array(values).astype(np.str_)

@@ -64,9 +64,9 @@ def fold(records: Records, index: int, n_folds: int, seed: int) -> Parts:
     for label, n_members in zip(*np.unique(single.labels, return_counts=True), strict=True):
         if n_members < 2:
             raise InputError(
-                f"label {str(label)!r} has {n_members} distinct vector, expected 2 at least for folds; add "
-                "rows of it or "
-                f"take it out"
+                f"label {str(label)!r} has {n_members} distinct row, expected at least 2 for folds; add rows with "
+                f"this label, or "
+                f"remove it"
             )
         members = rng.permutation(np.flatnonzero(single.labels == label))
         place = (np.arange(len(members)) + dealt) % n_folds  # a class begins at the fold after the last one's end
@@ -100,13 +100,12 @@ def check_labels(parts: Parts) -> None:
         raise InputError(
             f"the data has {len(foreign)} labels that are not in the training set of KDD Cup 99 "
             f"({', '.join(foreign[:5])}); "
-            f"train on kddcup.data or kddcup.data_10_percent"
+            f"train on kddcup.data or kddcup.data_10_percent, or remove those rows"
         )
     if not (parts.validation.labels == NORMAL).any():
         raise InputError(
-            f"the data has {(labels == NORMAL).sum()} distinct normal vectors, too few to measure what is "
-            "usual; expected "
-            f"some hundred at least"
+            f"the data has {(labels == NORMAL).sum()} distinct normal rows, too few to learn normal traffic; expected "
+            f"at least some hundreds"
         )
 
 

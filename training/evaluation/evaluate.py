@@ -77,14 +77,15 @@ def open_artifact(path: Path) -> tuple[onnxruntime.InferenceSession, ModelContra
     foreign = sorted(columns.difference(NUMERIC, CATEGORICAL))
     if foreign:
         raise ArtifactError(
-            f"{path} reads {', '.join(foreign[:3])}, which KDD Cup 99 has not; only a model of KDD columns "
-            "can be scored here"
+            f"{path} has the features {', '.join(foreign[:3])}, which KDD Cup 99 does not have; evaluate measures "
+            f"only models of KDD columns"
         )
     strange = sorted(set(contract.families) - set(FAMILIES))
     if strange:
         raise ArtifactError(
-            f"{path} has the families {', '.join(strange[:3])}, which KDD Cup 99 has not; only "
-            f"{', '.join(FAMILIES)} can be scored here"
+            f"{path} has the families {', '.join(strange[:3])}, which KDD Cup 99 does not have; evaluate measures "
+            f"only models with the "
+            f"families {', '.join(FAMILIES)}"
         )
     return session, contract
 

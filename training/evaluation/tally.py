@@ -153,7 +153,7 @@ def families(labels: NDArray[np.str_], contract: ModelContract) -> NDArray[np.in
     foreign = [name for name in distinct.tolist() if name not in known]
     if foreign:
         raise InputError(
-            f"the data has labels that are none of KDD Cup 99: {', '.join(foreign[:5])}; correct the last column"
+            f"the data has labels that KDD Cup 99 does not have: {', '.join(foreign[:5])}; correct the label column"
         )
     return np.array([FAMILIES.index(known[name]) for name in distinct.tolist()], np.int64)[place]
 

@@ -107,7 +107,7 @@ def page(folder: Path, contract: ModelContract) -> str:
         found = json.loads(path.read_text(encoding="utf-8"))
         parts = found["held_out"], found["labels"], found["artifact"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"cannot read {path} ({error!r}); make it with `oversight train`") from None
+        raise InputError(f"cannot read {path} ({error!r}); create it with `oversight train`") from None
     return model_card(contract, *parts, card.study_of(folder, contract))
 
 

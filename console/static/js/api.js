@@ -15,14 +15,14 @@ export async function get(path, headers = {}) {
   try {
     response = await fetch(path, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
   } catch {
-    throw new Unanswered(0, "The console does not answer. It is tried again.");
+    throw new Unanswered(0, "The console does not respond. The page tries again.");
   }
   let data = null;
   try {
     data = await response.json();
   } catch {
-    throw new Unanswered(response.status, `The console answers ${response.status} and no figures. It is tried again.`);
+    throw new Unanswered(response.status, `The console responded with ${response.status} instead of figures. The page tries again.`);
   }
-  if (!response.ok) throw new Unanswered(response.status, data.error?.message ?? `The console answers ${response.status}.`);
+  if (!response.ok) throw new Unanswered(response.status, data.error?.message ?? `The console responded with ${response.status}.`);
   return data;
 }

@@ -44,7 +44,7 @@ function apply() {
   const start = new Date(byId("from").value);
   const end = new Date(byId("to").value);
   if (Number.isNaN(start.getTime()) || Number.isNaN(end.getTime())) return;
-  if (end <= start) say("The range ends before it begins.");
+  if (end <= start) say("The time range ends before it begins. Swap the two times.");
   else state.setRange(start.toISOString(), end.toISOString());
 }
 
@@ -80,7 +80,7 @@ function showPills(control) {
   const title = element.dataset.title;
   const pills = state.picked(control).map((value) =>
     make("li", {}, make("button", {
-      type: "button", dir: "auto", text: value, title: value, "aria-label": `${title} ${value}: take this filter away`,
+      type: "button", dir: "auto", text: value, title: value, "aria-label": `Remove the filter ${title} ${value}`,
       onclick: () => state.unpick(control, value),
     })),
   );

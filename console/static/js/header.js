@@ -26,10 +26,10 @@ function level(name, header) {
 }
 
 function hint(name, header) {
-  if (name === "pending" && header.oldest_pending_s !== null) return `The oldest has waited for ${duration(header.oldest_pending_s)}`;
-  if (name === "watchers" && header.watchers === 0) return "No watcher lives; `oversight watch` starts one";
-  if (name === "watchers" && header.watchers === null) return "Their heartbeats cannot be read";
-  if (name === "total" && header.other) return `${count(header.other)} of them have no status`;
+  if (name === "pending" && header.oldest_pending_s !== null) return `The oldest pending event has waited for ${duration(header.oldest_pending_s)}`;
+  if (name === "watchers" && header.watchers === 0) return "No watcher is running; `oversight watch` starts one";
+  if (name === "watchers" && header.watchers === null) return "The watchers' heartbeats cannot be read";
+  if (name === "total" && header.other) return `${count(header.other)} of these events have no status`;
   return "";
 }
 
@@ -39,13 +39,13 @@ function welcome(header) {
   byId("welcome").hidden = !empty;
   byId("grid").hidden = empty;
   if (!empty) return;
-  byId("welcome-title").textContent = header.there ? "No events yet" : "There is no stream yet";
-  byId("welcome-text").textContent = `${state.stream} ${header.there ? "is there and holds no event" : "does not exist"}. This page shows them as soon as they come in.`;
+  byId("welcome-title").textContent = header.there ? "No events yet" : "The stream does not exist yet";
+  byId("welcome-text").textContent = `${state.stream} ${header.there ? "contains no events" : "does not exist"}. This page shows events as soon as they arrive. Run these commands:`;
   const steps = [
-    ["oversight provision", "puts pipelines, templates and the stream into Elasticsearch"],
-    ["oversight serve", "answers for the model"],
-    ["oversight watch", "gives every event its prediction"],
-    ["oversight ship FILE...", "sends files of raw events; `oversight simulate` makes some to try"],
+    ["oversight provision", "creates pipelines, templates and the stream in Elasticsearch"],
+    ["oversight serve", "runs the enrich service"],
+    ["oversight watch", "adds a prediction to every event"],
+    ["oversight ship FILE...", "sends files of raw events; `oversight simulate` creates some to try"],
   ].slice(header.there ? 1 : 0);
   byId("welcome-steps").replaceChildren(
     ...steps.map(([command, what]) => make("li", {}, make("code", { text: command }), " ", ...withCode(what))),
@@ -62,7 +62,7 @@ function outside(answer) {
     return;
   }
   const button = make("button", { type: "button", text: "Show all time", onclick: () => state.setRange("all", "now") });
-  tell("range", `The newest event is of ${moment(newest)}, before this time range. `, button);
+  tell("range", `This time range has no events; the newest event is from ${moment(newest)}. `, button);
 }
 
 /** Say what is wrong, above the page. */

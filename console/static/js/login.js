@@ -18,7 +18,7 @@ export function signIn() {
         const bytes = String.fromCharCode(...new TextEncoder().encode(token));
         await get("/api/login", { Authorization: `Bearer ${bytes}` });
       } catch (problem) {
-        byId("login-wrong").textContent = problem.status === 401 ? "This is not the token." : problem.message;
+        byId("login-wrong").textContent = problem.status === 401 ? "Wrong token." : problem.message;
         byId("login-wrong").hidden = false;
         byId("token").select();
         return;

@@ -48,7 +48,7 @@ function recovered() {
   if (!down) return;
   down = false;
   header.hide();
-  say("Elasticsearch answers again.");
+  say("Elasticsearch responds again.");
 }
 
 function fell(problem) {
@@ -70,7 +70,7 @@ function setLive(now) {
   const button = byId("live");
   button.setAttribute("aria-pressed", String(live));
   byId("live-text").textContent = live ? "Live" : "Paused";
-  button.title = live ? `New figures every ${REFRESH_MS / 1000} s; click to pause` : "Click for new figures every few seconds";
+  button.title = live ? `The figures refresh every ${REFRESH_MS / 1000} s; click to pause` : "Click to refresh the figures every few seconds";
   if (live) refresh();
   else schedule();
 }

@@ -92,7 +92,7 @@ function emptiness(panel) {
   const lines = [make("p", {}, ...withCode(panel.why ? capital(panel.why) : "Nothing in this time range."))];
   if (panel.missing) {
     const names = panel.missing.join(", ");
-    lines.push(make("p", { class: "problem" }, ...withCode(`The index has no ${names}; \`oversight provision\` adds what this version writes.`)));
+    lines.push(make("p", { class: "problem" }, ...withCode(`The index has no field ${names}; \`oversight provision\` adds the fields of this version.`)));
   }
   return make("div", { class: "nothing" }, ...lines);
 }

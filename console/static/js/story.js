@@ -92,13 +92,13 @@ function lead(told) {
 
 function novelty(verdict) {
   if (verdict.novelty === null) return null;
-  const limit = verdict.threshold === null ? "" : `, unlike anything in training above ${verdict.threshold.toFixed(3)}`;
+  const limit = verdict.threshold === null ? "" : `; above ${verdict.threshold.toFixed(3)} an event is unlike anything in training`;
   return `${verdict.novelty.toFixed(3)}${limit}`;
 }
 
 function model(found) {
   if (!found) return null;
-  return `${found.id ?? "?"} ${found.version ?? ""}${found.current ? "" : ", which is not the model of now"}`;
+  return `${found.id ?? "?"} ${found.version ?? ""}${found.current ? "" : ", not the current model"}`;
 }
 
 function swatched(text, colour) {
@@ -111,7 +111,7 @@ function failure(found) {
   if (!found) return null;
   return section("What went wrong", pairs([
     ["Reason", found.type], ["Message", found.message], ["Field", found.field], ["Pipeline", found.pipeline], ["Processor", found.processor],
-  ]), make("p", { class: "hint" }, "The event is kept. Once the cause is mended, ", make("code", { text: "oversight retry" }), " tries it again."));
+  ]), make("p", { class: "hint" }, "The event is kept. After you fix the cause, run ", make("code", { text: "oversight retry" }), "."));
 }
 
 function likelihood(told) {
@@ -122,7 +122,7 @@ function likelihood(told) {
     if (one.colour) bar.style.background = one.colour;
     return make("tr", {}, make("th", { scope: "row", text: one.label, dir: "auto" }), make("td", { class: "number", text: percent(one.probability) }), make("td", { class: "wide", "aria-hidden": "true" }, bar));
   });
-  return section("The three likeliest labels", make("table", { class: "top3" },
+  return section("The three most likely labels", make("table", { class: "top3" },
     make("thead", { class: "hidden" }, make("tr", {}, make("th", { scope: "col", text: "Label" }), make("th", { scope: "col", text: "Probability" }), make("th", { scope: "col", text: "Bar" }))),
     make("tbody", {}, ...rows)));
 }
@@ -153,13 +153,13 @@ function feedback(told) {
     ]));
   }
   if (!told.verdict) return null;
-  return section("Analyst's verdict", make("p", { class: "hint" }, "Nobody has given one yet: ", make("code", { text: `oversight verdict ${told.id} true_positive` }), " or ", make("code", { text: "false_positive" }), "."));
+  return section("Analyst's verdict", make("p", { class: "hint" }, "There is no verdict yet. To give one, run ", make("code", { text: `oversight verdict ${told.id} true_positive` }), " or ", make("code", { text: "false_positive" }), "."));
 }
 
 function raw(told) {
   if (told.raw === null) return null;
   const parts = [make("pre", { class: "raw", dir: "ltr", tabindex: "0", "aria-label": "Raw line", text: told.raw || "(an empty line)" })];
-  if (told.raw_cut) parts.push(make("p", { class: "hint", text: "The line is longer; Elasticsearch has all of it." }));
+  if (told.raw_cut) parts.push(make("p", { class: "hint", text: "The line is longer; Elasticsearch stores all of it." }));
   return section("Raw line", ...parts);
 }
 
@@ -184,5 +184,5 @@ function facts(told) {
 
 function source(told) {
   return section("Document", make("p", { class: "hint" }, make("code", { text: `${told.index}/${told.id}` })),
-    make("details", {}, make("summary", { text: "As it stands in Elasticsearch" }), make("pre", { dir: "ltr", tabindex: "0", text: told.document })));
+    make("details", {}, make("summary", { text: "Document as stored in Elasticsearch" }), make("pre", { dir: "ltr", tabindex: "0", text: told.document })));
 }

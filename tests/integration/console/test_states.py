@@ -39,7 +39,7 @@ def test_without_events_the_page_says_what_to_do(
     settings = {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_CONSOLE_REFRESH_S": "2"}
     with console(tmp_path, **settings) as shown, visit(browser) as visitor, Elasticsearch(embedded_url) as es:
         page = visitor.go(f"{shown.url}/")
-        expect(page.get_by_role("heading", name="There is no stream yet")).to_be_visible()
+        expect(page.get_by_role("heading", name="The stream does not exist yet")).to_be_visible()
         expect(page.get_by_text("oversight provision")).to_be_visible()
         try:
             provision(es, contract(), namespace=namespace)
@@ -114,7 +114,7 @@ def test_a_console_with_a_token_asks_for_it(browser: Browser, hostile: Installat
         page.goto(f"{shown.url}/?from=now-2d")
         page.get_by_label("Token").fill("wrong")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("This is not the token.")).to_be_visible()
+        expect(page.get_by_text("Wrong token.")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_be_visible()
         page.get_by_label("Token").fill("secret-word")

@@ -81,7 +81,7 @@ def test_a_plan_shows_what_changes_where_and_how_to_do_it(provision: Type, insta
     assert "    -      - kdd99.hot\n" in shown.stdout
     assert "\x1b" not in shown.stdout
     assert shown.exit_code == 0
-    assert shown.stdout.splitlines()[-1].endswith(f"`oversight provision --model {FLOW}` does it")
+    assert shown.stdout.splitlines()[-1].endswith(f"run `oversight provision --model {FLOW}` to apply it")
 
 
 @ON_THE_EMBEDDED
@@ -147,7 +147,7 @@ def test_a_removal_lists_what_stays_and_why(es: Elasticsearch, provision: Type, 
     assert (
         provision("--remove", "--with-data", "--plan")
         .stdout.splitlines()[-1]
-        .endswith("nothing was written; `oversight provision --remove --with-data` does it")
+        .endswith("nothing was written; run `oversight provision --remove --with-data` to apply it")
     )
     assert es.count(index=stream)["count"] == 1
     provision("--remove", "--with-data")

@@ -315,7 +315,7 @@ def test_any_other_answer_is_one_line(kibana: FakeKibana, run: Run, name: str) -
 
 def test_an_old_kibana_is_noted(kibana: FakeKibana, run: Run) -> None:
     kibana.version = "8.12.0"
-    assert "this is Kibana 8.12.0; the dashboards are made for 8.19 and 9.x" in run("import").err
+    assert "this is Kibana 8.12.0; the dashboards are made for Kibana 8.19 and 9.x" in run("import").err
 
 
 def test_the_exported_file_is_what_a_hand_imports(kibana: FakeKibana, run: Run, tmp_path: Any) -> None:

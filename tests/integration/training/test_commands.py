@@ -141,7 +141,7 @@ def test_convert_without_options_makes_the_same_bytes_of_what_was_trained_last(
     assert built.read_bytes() == before
     first, *_, score, serve, ship = run.stdout.splitlines()
     assert first.startswith("build/kdd99-mlp/model.keras -> build/kdd99-mlp/model.onnx  version ")
-    assert "(the same bytes as before)" in first
+    assert "(unchanged)" in first
     assert "distinct rows of other.csv: all labels equal" in run.stdout
     assert score.endswith("oversight evaluate --data FILE --model build/kdd99-mlp/model.onnx")
     assert "OVERSIGHT_MODEL=build/kdd99-mlp/model.onnx" in serve
@@ -195,13 +195,13 @@ def test_evaluate_names_the_artifact_it_scored_and_a_newer_one_in_build(
     run = oversight_here("evaluate", "--data", folder / "other.csv", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     version = hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest()[:12]
-    assert run.stdout.splitlines()[0] == f"scored: {DEFAULT_MODEL}  kdd99-mlp, version {version}"
+    assert run.stdout.splitlines()[0] == f"measured: {DEFAULT_MODEL}  kdd99-mlp, version {version}"
     assert "build/kdd99-mlp/model.onnx (version " in run.stderr
-    assert run.stderr.endswith("add --model build/kdd99-mlp/model.onnx to score it\n")
+    assert run.stderr.endswith("add --model build/kdd99-mlp/model.onnx to measure it\n")
     run = oversight_here(
         "evaluate", "--data", folder / "other.csv", "--model", "build/kdd99-mlp/model.onnx", cwd=tmp_path
     )
-    assert run.stdout.startswith("scored: build/kdd99-mlp/model.onnx  kdd99-mlp, version ")
+    assert run.stdout.startswith("measured: build/kdd99-mlp/model.onnx  kdd99-mlp, version ")
     assert run.stderr == ""
 
 

@@ -146,7 +146,7 @@ def test_another_recipe_makes_another_result(first: tuple[Path, subprocess.Compl
     ("words", "message"),
     [
         (("--retrain",), "--retrain needs --test FILE"),
-        (("--anchor",), "--anchor has a meaning with --retrain only"),
+        (("--anchor",), "--anchor needs --retrain"),
         (("--retrain", "--test", "x", "--train-data", "y"), "--train-data is for scoring an artifact"),
         (("--retrain", "--test", "x", "--recipe", "epochs=many"), "expected NAME=NUMBER"),
     ],

@@ -180,7 +180,7 @@ def test_a_plan_that_was_stopped_does_not_say_that_nothing_is_there(
         main(["provision", *words])
     assert ended.value.code == 1
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "nothing was compared with what stands; nothing was written"
+    assert last == "the resources were not compared; nothing was written"
 
 
 def test_a_disk_of_unknown_size_is_no_finding(proxy: FaultProxy) -> None:

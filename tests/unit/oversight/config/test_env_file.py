@@ -173,12 +173,14 @@ def test_a_name_near_to_a_setting_is_refused_in_our_file_and_warned_of_in_the_en
     monkeypatch.setattr("oversight.config.settings._warned", set())
     load(KibanaSettings)
     load(ElasticsearchSettings)
-    said = f"oversight: {name} in the environment is no setting of Oversight and is ignored; did you mean {meant}?\n"
+    said = f"oversight: {name} in the environment is not a setting of Oversight and is ignored; did you mean {meant}?\n"
     assert capsys.readouterr().err == said, "once, however many parts are loaded"
     monkeypatch.delenv(name)
     if name.startswith(("ELASTICSEARCH_", "ELASTIC_", "KIBANA_")):
         env.write_text(f"OVERSIGHT_NAMESPACE=lab\n{name}=x\n", encoding="utf-8")
-        with pytest.raises(SettingsError, match=rf"{name} in \.env is no setting of Oversight; did you mean {meant}\?"):
+        with pytest.raises(
+            SettingsError, match=rf"{name} in \.env is not a setting of Oversight; did you mean {meant}\?"
+        ):
             load(OversightSettings)
 
 

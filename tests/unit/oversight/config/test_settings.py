@@ -32,7 +32,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_misspelt_variable_is_refused_and_the_nearest_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OVERSIGHT_NAMESPCE", "lab")
-    with pytest.raises(SettingsError, match=r"OVERSIGHT_NAMESPCE is no setting.*did you mean OVERSIGHT_NAMESPACE"):
+    with pytest.raises(SettingsError, match=r"OVERSIGHT_NAMESPCE is not a setting.*did you mean OVERSIGHT_NAMESPACE"):
         load(OversightSettings)
 
 
