@@ -68,7 +68,6 @@ def board(controls: tuple[Control, ...]) -> Dashboard:
         title="Events",
         description="All events: enriched, pending and failed",
         intro="**What you see:** all events by arrival time: enriched, pending and failed. Click a row to see the "
-        ""
         "whole event.",
         panels=(
             Panel(

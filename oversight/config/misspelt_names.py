@@ -42,8 +42,8 @@ def refused(environment: Collection[str], file: Collection[str], known: Collecti
         if name.startswith(PREFIX) or (ours and name in file and _is_of_servers(name)):
             place = " in .env" if name in file else ""
             near = nearest(name, known) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
-            hint = f"did you mean {near}?" if near else "`oversight settings` lists all settings"
-            elsewhere = "" if name.startswith(PREFIX) else "; keep other software's variables in another file"
+            hint = f"did you mean {near}?" if near else "`oversight settings` lists all settings."
+            elsewhere = "" if name.startswith(PREFIX) else " If it belongs to other software, keep it in another file"
             yield f"{name}{place} is not a setting of Oversight; {hint}{elsewhere}"
 
 

@@ -33,8 +33,8 @@ def binary() -> Path:
     package = importlib.util.find_spec("noida_db")  # finds it and runs nothing of it
     if package is None or package.origin is None:
         raise SettingsError(
-            f"the embedded engine is not installed; run in a source checkout `make demo`, or "
-            f"`{install_command('embedded')}`"
+            f"the embedded engine is not installed; run `{install_command('embedded')}`, or in a source checkout "
+            f"`make demo`"
         )
     return Path(package.origin).with_name("noida-db")
 

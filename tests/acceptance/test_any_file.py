@@ -159,7 +159,7 @@ def test_the_dry_run_tells_how_a_file_is_read(desk: Desk, shared_data: Path, tmp
     for words in (
         "CSV, semicolon between columns (detected)",
         "line 1: 42 columns, in another order, sent as csv.columns",
-        "7: 6 would be predicted, 1 would fail; more rows follow behind the limit",
+        "7: 6 would be predicted, 1 would fail; the rows after --limit were not read",
         "1 label_not_a_word; line 5:",
         "nothing was stored",
     ):

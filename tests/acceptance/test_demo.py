@@ -87,5 +87,5 @@ def test_no_listener_is_left_after_a_signal_and_nobody_else_was_let_in(folder: P
 def _is_refused(folder: Path) -> None:
     second = subprocess.run(_command(folder, "--exit"), capture_output=True, text=True, check=False)
     assert second.returncode == 1
-    assert "another demo runs in" in second.stderr
+    assert "another demo uses" in second.stderr
     assert second.stderr.count("\n") == 1

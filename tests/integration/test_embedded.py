@@ -128,8 +128,8 @@ def test_a_confined_engine_listens_on_its_own_port_and_no_other(tmp_path: Path) 
     ("version", "says"),
     [
         (0, "NOT confined: this kernel has no Landlock"),
-        (3, "confined in part by Landlock 3"),
-        (4, "connects to no TCP port"),
+        (3, "partly confined by Landlock 3"),
+        (4, "cannot connect to any TCP port"),
     ],
 )
 def test_the_log_says_what_the_kernel_cannot_withhold(tmp_path: Path, version: int, says: str) -> None:

@@ -85,12 +85,12 @@ def test_a_filter_is_typed_and_taken_away_again(visitor: Visit, shown: Console) 
     before = figure.inner_text()
     page.get_by_label("User", exact=True).fill("alpha")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="User alpha: take this filter away")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove the filter User alpha")).to_be_visible()
     expect(figure).not_to_have_text(before)
     assert "user=alpha" in page.url
     page.reload()
     expect(figure).not_to_have_text(before)
-    page.get_by_role("button", name="User alpha: take this filter away").click()
+    page.get_by_role("button", name="Remove the filter User alpha").click()
     expect(figure).to_have_text(before)
 
 

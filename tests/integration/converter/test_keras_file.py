@@ -64,7 +64,7 @@ def test_a_function_that_is_not_in_the_file_is_refused_by_name(tmp_path: Path) -
         return x
 
     inputs = keras.Input((3,))
-    with pytest.raises(ConversionError, match=r"code of its own \(swoosh\)"):
+    with pytest.raises(ConversionError, match=r"custom code \(swoosh\)"):
         load(saved(keras.Model(inputs, layers.Dense(2, activation=swoosh)(inputs)), tmp_path / "model.keras"))
 
 
@@ -84,10 +84,10 @@ def test_what_is_no_keras_model_is_said_to_be_none(tmp_path: Path) -> None:
         {"module": "keras.layers", "class_name": "Dense", "config": {"units": 2}, "registered_name": None}
     )
     wrong: list[tuple[Path, type[OversightError], str]] = [
-        (text, ConversionError, "is no Keras model"),
+        (text, ConversionError, "is not a Keras model"),
         (hdf5, ConversionError, "is HDF5.*save it as a .keras file"),
-        (archive(tmp_path / "zip.keras", {"a": "b"}), ConversionError, "is no Keras model"),
-        (archive(tmp_path / "bad.keras", {"config.json": "{"}), ConversionError, "is no Keras model"),
+        (archive(tmp_path / "zip.keras", {"a": "b"}), ConversionError, "is not a Keras model"),
+        (archive(tmp_path / "bad.keras", {"config.json": "{"}), ConversionError, "is not a Keras model"),
         (
             archive(tmp_path / "layer.keras", {"config.json": config}),
             ConversionError,

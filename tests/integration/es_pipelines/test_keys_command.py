@@ -59,8 +59,8 @@ def test_keys_are_made_kept_and_ended_with_the_installation(run: Run, tmp_path: 
             f"made        API key            keys/{part}/key.env of the {part}, valid until it is rotated\n"
             in made.stdout
         )
-    assert "give each part's machine its own key file" in made.stdout
-    assert "security, which this engine does not have" not in made.stdout
+    assert "copy each key file to the machine of its part" in made.stdout
+    assert "security: this engine does not support it" not in made.stdout
     kept = run("--keys", "keys", "--json")
     assert [key["outcome"] for key in json.loads(kept.stdout)["keys"]] == ["kept"] * len(PARTS)
     removed = run("--remove", "--with-data")
@@ -101,8 +101,11 @@ def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
         remove(es, namespace)
     assert done.exit_code == 1  # a script that waits for key files must not go on
     assert "everyone who can reach the cluster may read and change everything" in done.stdout
-    assert "no API key was written to keys: this cluster has no security; turn it on" in str(done.exception)
-    assert "everything else is provisioned" in str(done.exception)
+    assert (
+        "no API key was written to keys: security is off in this cluster, so no part needs a key; leave out --keys"
+        in str(done.exception)
+    )
+    assert "Everything else is provisioned" in str(done.exception)
     assert not (tmp_path / "keys").exists()
 
 

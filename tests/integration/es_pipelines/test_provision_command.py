@@ -131,7 +131,7 @@ def test_a_second_run_counts_what_is_as_it_should_be(provision: Type) -> None:
     """Fourteen lines that say "unchanged" hide the one that does not."""
     provision()
     said = provision().stdout
-    assert "unchanged; next, each in a terminal or service unit of its own: `oversight serve`" in said
+    assert "unchanged; next, run each of these in its own terminal or service unit: `oversight serve`" in said
     assert not [line for line in said.splitlines() if line.startswith(("created", "updated", "unchanged"))]
     assert "left out" in said
 
@@ -152,7 +152,7 @@ def test_a_removal_lists_what_stays_and_why(es: Elasticsearch, provision: Type, 
     assert es.count(index=stream)["count"] == 1
     provision("--remove", "--with-data")
     assert state(es, installation) == NOTHING
-    assert provision("--remove").stdout == "nothing of this installation is there\n"
+    assert provision("--remove").stdout == "this installation has no resources in the cluster\n"
 
 
 @ON_THE_EMBEDDED
@@ -164,7 +164,7 @@ def test_everything_that_is_in_the_way_is_named_at_once(es: Elasticsearch, provi
     try:
         refused = provision()
         assert isinstance(refused.exception, InputError)
-        assert "2 things are in the way" in str(refused.exception)
+        assert "2 problems prevent it" in str(refused.exception)
         assert [name for name in names if f"pipeline {name}: it has no mark of Oversight" in refused.stderr] == names
         assert provision("--plan").exit_code == 1
         data: dict[str, Any] = json.loads(provision("--plan", "--json").stdout)
@@ -187,8 +187,8 @@ def test_options_that_contradict_each_other_are_wrong_use(words: tuple[str, ...]
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("OVERSIGHT_NAMESPACE", "My-Lab", "a namespace is 1 to 100 of a-z, 0-9"),
-        ("OVERSIGHT_NAMESPACE", "a*", "a namespace is 1 to 100 of a-z, 0-9"),
+        ("OVERSIGHT_NAMESPACE", "My-Lab", "a namespace has 1 to 100 characters out of a-z, 0-9"),
+        ("OVERSIGHT_NAMESPACE", "a*", "a namespace has 1 to 100 characters out of a-z, 0-9"),
         ("OVERSIGHT_RETENTION", "a while", "expected a number of days or hours such as 30d"),
     ],
     ids=["dash and capitals", "wildcard", "retention"],

@@ -127,7 +127,7 @@ def test_removing_takes_ours_and_leaves_what_a_person_edited_or_made(kibana: Fak
     objects = kibana.spaces["default"].objects
     objects[theirs] = {"type": "dashboard", "id": "their-own", "attributes": {}, "references": [], "updated_at": "2026"}
     removed = run("remove")
-    assert "left      dashboard    Our own triage  (edited or used by somebody" in removed.out
+    assert "left      dashboard    Our own triage  (not deleted, because somebody edited or uses it" in removed.out
     view = "oversight-default-data-view-"
     shown: set[Key] = {("index-pattern", f"{view}events"), ("index-pattern", f"{view}predictions")}
     assert set(objects) == {TRIAGE, theirs, ("search", "oversight-default-search-newest-alerts"), *shown}
@@ -159,7 +159,7 @@ def test_a_space_that_is_not_there_is_named(kibana: FakeKibana, run: Run) -> Non
     assert ran.code == 64
     assert "has no space 'sco'" in ran.line
     assert "sco" not in kibana.spaces
-    assert "is no identifier of a space" in run("import", "--space", "../x").line
+    assert "is not a space identifier" in run("import", "--space", "../x").line
 
 
 def test_a_slow_start_is_waited_for(kibana: FakeKibana, run: Run) -> None:

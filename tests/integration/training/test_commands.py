@@ -215,7 +215,7 @@ def test_convert_without_a_trained_model_says_what_to_do(tmp_path: Path) -> None
     )
     assert not list(tmp_path.iterdir())
     with pytest.raises(
-        InputError, match=r"no contract\.json beside mine\.keras; name the model's contract with --contract"
+        InputError, match=r"no contract\.json beside mine\.keras; name the contract's file with --contract"
     ):
         beside(Path("mine.keras"))
 
@@ -266,7 +266,7 @@ def test_convert_refuses_a_file_that_is_no_model_with_one_line(tmp_path: Path) -
         tmp_path / "o.onnx",
     )
     assert run.returncode == 1
-    assert "is no Keras model" in run.stderr
+    assert "is not a Keras model" in run.stderr
     assert run.stderr.count("\n") == 1
     assert not (tmp_path / "o.onnx").exists()
 

@@ -106,7 +106,7 @@ def test_an_interrupted_study_trains_only_what_is_missing_and_ends_with_the_same
     (trainings / "seed-1.json").write_text(whole[: len(whole) // 2], encoding="utf-8")
     again = study(folder, "--json")
     assert again.returncode == 0, again.stderr
-    assert "3 of 5 trainings are there already: seed-0, fold-0, fold-1" in again.stderr
+    assert "3 of 5 trainings are already done: seed-0, fold-0, fold-1" in again.stderr
     assert again.stderr.count("\ntraining ") == 2
     figures = [
         [row for row in json.loads(text)["goals"] if row["figure"] != "seconds"] for text in (run.stdout, again.stdout)
@@ -147,7 +147,7 @@ def test_another_recipe_makes_another_result(first: tuple[Path, subprocess.Compl
     [
         (("--retrain",), "--retrain needs --test FILE"),
         (("--anchor",), "--anchor needs --retrain"),
-        (("--retrain", "--test", "x", "--train-data", "y"), "--train-data is for scoring an artifact"),
+        (("--retrain", "--test", "x", "--train-data", "y"), "--train-data cannot be combined with --retrain"),
         (("--retrain", "--test", "x", "--recipe", "epochs=many"), "expected NAME=NUMBER"),
     ],
 )

@@ -62,7 +62,7 @@ def test_a_csv_file_may_have_its_columns_in_any_order_and_others_beside(tmp_path
     [
         ("", "no column for weight_kg, wood, angle, side"),
         ("weight_kg,wood,angle\n1,oak,2\n", "no column for side in its header"),
-        ("weight_kg,wood,angle,side\n", "no rows below its header"),
+        ("weight_kg,wood,angle,side\n", "no rows after its header"),
         (
             "weight_kg,wood,angle,side\n1,oak,2,left\nx,oak,2,left\n",
             r"line 3, column 'weight_kg': 'x', expected a finite number",
@@ -83,7 +83,7 @@ def test_a_csv_file_that_does_not_fit_is_refused_with_its_place(tmp_path: Path, 
 def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
     """As every file that a person names."""
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="no CSV file in UTF-8"):
+    with pytest.raises(InputError, match="not a CSV file in UTF-8"):
         read_csv(tmp_path / "binary", CONTRACT)
     with pytest.raises(InputError, match="--rows"):
         read_csv(tmp_path / "none", CONTRACT)

@@ -103,7 +103,7 @@ def test_a_file_that_can_grow_no_further_ends_in_a_whole_line(tmp_path: Path) ->
     """The system takes half a line and then refuses: the half is taken back and the error says what to do."""
     ended = subprocess.run([sys.executable, "-c", LIMITED, tmp_path], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert re.search(r"cannot write .*\.csv \(File too large\); make room", ended.stderr)
+    assert re.search(r"cannot write .*\.csv \(File too large\); free disk space", ended.stderr)
     for path in tmp_path.glob("*.csv"):
         assert path.read_bytes().endswith(b"\n")
         assert {line.count(",") for line in path.read_text().splitlines()} == {40}

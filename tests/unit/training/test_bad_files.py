@@ -91,8 +91,8 @@ def test_a_bad_file_is_named_with_line_and_value(make: Callable[[Path], Path], m
     ("make", "message"),
     [
         (unknown_label, r"1 labels that are not in the training set of KDD Cup 99 \(DDoS\)"),
-        (one_vector_of_a_label, r"label 'spy' has 1 distinct vector, expected 2 at least for folds"),
-        (no_normal_rows, "0 distinct normal vectors"),
+        (one_vector_of_a_label, r"label 'spy' has 1 distinct row, expected at least 2 for folds"),
+        (no_normal_rows, "0 distinct normal rows"),
     ],
 )
 def test_training_data_with_labels_that_cannot_be_learnt_is_refused(
@@ -106,6 +106,6 @@ def test_training_data_with_labels_that_cannot_be_learnt_is_refused(
 def test_a_label_of_another_data_set_in_the_test_file_is_refused(tmp_path: Path) -> None:
     """A label of the test set of the contest is not."""
     train = write(tmp_path / "train.csv", lines(200))
-    with pytest.raises(InputError, match="none of KDD Cup 99: DDoS"):
+    with pytest.raises(InputError, match="that KDD Cup 99 does not have: DDoS"):
         read_material(train, unknown_label(tmp_path), PLAN)
     assert len(read_material(train, write(tmp_path / "good.csv", [f"{ROW},mailbomb."]), PLAN).test) == 1

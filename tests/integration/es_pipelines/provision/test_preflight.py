@@ -160,7 +160,7 @@ def test_a_cluster_that_is_starting_is_one_line(
         main(["provision"])
     assert ended.value.code == 1
     said = capsys.readouterr().err.splitlines()
-    assert said == [f"oversight: Elasticsearch at {proxy.url} is not ready or overloaded (503); try again in a while"]
+    assert said == [f"oversight: Elasticsearch at {proxy.url} is not ready or is overloaded (503); try again later"]
     assert not [call for call in proxy.calls if call.method in ("PUT", "DELETE")]
 
 

@@ -110,7 +110,7 @@ def test_a_gateways_page_is_never_taken_for_an_answer(embedded_url: str, page: t
             lambda: es.open_point_in_time(index="*", keep_alive="1m"),
         ]
         for ask in asks:
-            with pytest.raises(TransportError, match="something else answered in its place"):
+            with pytest.raises(TransportError, match="another server responded, without the header X-Elastic-Product"):
                 ask()
         proxy.fault = None
         assert es.info()["version"]
@@ -230,7 +230,7 @@ def test_a_missing_privilege_names_the_key_that_lacks_it(secured_url: str) -> No
 
 @pytest.mark.elasticsearch
 def test_tls_on_a_plain_port_is_not_a_question_of_certificates(secured_url: str) -> None:
-    with pytest.raises(SettingsError, match=r"does not speak TLS; set ELASTICSEARCH_URL=http://127") as caught:
+    with pytest.raises(SettingsError, match=r"does not use TLS; set ELASTICSEARCH_URL=http://127") as caught:
         connect(ElasticsearchSettings(url=secured_url.replace("http:", "https:")))
     assert "CA_CERTS" not in str(caught.value)
 
@@ -244,11 +244,11 @@ def test_tls_that_fails_says_why(tmp_path: Path) -> None:
     with _server(200, {}, b"{}", tls=context) as url:
         secure = url.replace("http:", "https:")
         for settings, says in (
-            (ElasticsearchSettings(url=url), f"if it speaks TLS, set ELASTICSEARCH_URL={secure}"),
+            (ElasticsearchSettings(url=url), f"if it uses TLS, set ELASTICSEARCH_URL={secure}"),
             (ElasticsearchSettings(url=secure), "set ELASTICSEARCH_CA_CERTS to the cluster's CA certificate"),
             (
                 ElasticsearchSettings(url=secure.replace("127.0.0.1", "localhost"), ca_certs=pem),
-                "is for another name",
+                "is for another host name",
             ),
         ):
             with pytest.raises((EngineUnavailableError, SettingsError)) as caught:

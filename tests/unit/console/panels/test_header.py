@@ -77,7 +77,7 @@ def test_a_watcher_lives_for_some_intervals_after_its_heartbeat(more: dict[str, 
     [
         (
             {"status": 400, "error": {"root_cause": [{"reason": "bad field\nstack"}]}},
-            "refuses this search (400): bad field",
+            "refused this search (400): bad field",
         ),
         ({"status": 404, "error": "gone"}, "(404): gone"),
         ({"status": 500, "error": {}}, "no reason given"),

@@ -37,7 +37,7 @@ def test_no_panel_stumbles_over_an_answer_without_anything(page: object, one: Pa
     """An index that is not there has no aggregations at all."""
     rows = rows_of(one, answer(), SCOPE)
     assert not any(any(row.values) for row in rows)
-    assert summary(one, rows).endswith("There is nothing in this time range.")
+    assert summary(one, rows).endswith("Nothing in this time range.")
 
 
 def test_all_beyond_the_commonest_is_one_more_bucket() -> None:

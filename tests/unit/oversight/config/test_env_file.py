@@ -59,7 +59,7 @@ def test_a_file_of_somebody_else_is_refused_whatever_it_says(
 @pytest.mark.parametrize("mode", [0o602, 0o622, 0o666, 0o642])
 def test_a_file_that_everybody_may_write_is_refused(env: Path, mode: int) -> None:
     env.chmod(mode)
-    with pytest.raises(SettingsError, match=rf"may be written by everybody.*`chmod go-w {env}`"):
+    with pytest.raises(SettingsError, match=rf"can be changed by everybody.*`chmod go-w {env}`"):
         load(ElasticsearchSettings)
     env.chmod(mode & ~0o022)
     assert load(ElasticsearchSettings).url == "http://127.0.0.1:9999"
@@ -73,10 +73,10 @@ def test_a_group_may_write_the_file_where_it_is_the_users_own(env: Path) -> None
     os.chown(env, 0, own)
     assert load(ElasticsearchSettings).url == "http://127.0.0.1:9999"
     os.chown(env, 0, 1)  # `daemon`, or whatever a system has there
-    with pytest.raises(SettingsError, match=rf"may be written by the group \w+.*`chmod go-w {env}`"):
+    with pytest.raises(SettingsError, match=rf"can be changed by the group \w+.*`chmod go-w {env}`"):
         load(ElasticsearchSettings)
     os.chown(env, 0, 54321)
-    with pytest.raises(SettingsError, match=r"may be written by the group 54321"):
+    with pytest.raises(SettingsError, match=r"can be changed by the group 54321"):
         load(ElasticsearchSettings)
 
 
@@ -211,7 +211,7 @@ def test_names_of_other_software_are_left_alone(
     load(ElasticsearchSettings)  # a file of other software: no setting of ours is in it
     env.write_text("ELASTICSEARCH_HOSTS=x\nELASTICSEARCH_URL=http://127.0.0.1:9200\n", encoding="utf-8")
     with pytest.raises(
-        SettingsError, match=r"ELASTICSEARCH_HOSTS in \.env.*keep variables of other software in another file"
+        SettingsError, match=r"ELASTICSEARCH_HOSTS in \.env.*If it belongs to other software, keep it in another file"
     ):
         load(ElasticsearchSettings)
 

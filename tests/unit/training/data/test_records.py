@@ -131,9 +131,9 @@ def test_nsl_kdd_is_read_as_text_as_arff_and_with_a_header_in_any_order(tmp_path
 
 def test_a_header_that_lacks_a_column_is_named(tmp_path: Path) -> None:
     made = lines(2)
-    with pytest.raises(InputError, match="names the column 'label' not at all"):
+    with pytest.raises(InputError, match="contains the column 'label' not at all"):
         read(write(tmp_path / "data.csv", [",".join((*COLUMNS, "x")), *made]))
-    with pytest.raises(InputError, match=r"line 2: 42 columns, expected 43 as in its header"):
+    with pytest.raises(InputError, match=r"line 2: 42 columns, expected 43 as in the header"):
         read(write(tmp_path / "data.csv", [",".join((*COLUMNS, "label", "x")), *made]))
 
 
@@ -219,7 +219,7 @@ def test_every_value_of_a_selection_is_that_of_its_column(tmp_path: Path) -> Non
 def test_a_column_that_was_left_out_is_asked_for_in_vain(tmp_path: Path) -> None:
     """A model of 41 features cannot be measured on the records of 28."""
     flow = select(read(write(tmp_path / "data.csv", lines(3)))[0], FLOW)
-    with pytest.raises(InputError, match=r"no column hot, only 28 others"):
+    with pytest.raises(InputError, match=r"no column hot; read them from a file with all 41 columns"):
         flow.pick(["hot", "count"])
 
 

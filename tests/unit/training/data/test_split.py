@@ -87,7 +87,7 @@ def test_a_class_with_fewer_vectors_than_folds_is_held_out_once_a_vector_and_one
     parts = [fold(records.take(labels != "perl"), index, 5, 7) for index in range(5)]
     assert sum((part.held_out.labels == "spy").sum() for part in parts) == 2
     assert all((part.training.labels == "spy").sum() >= 1 for part in parts)
-    with pytest.raises(InputError, match=r"label 'perl' has 1 distinct vector, expected 2 at least for folds"):
+    with pytest.raises(InputError, match=r"label 'perl' has 1 distinct row, expected at least 2 for folds"):
         fold(records, 0, 5, 7)
 
 
@@ -130,5 +130,5 @@ def test_a_label_of_the_test_set_is_refused_for_training(records: Records) -> No
 
 def test_data_without_normal_vectors_is_refused_for_training(records: Records) -> None:
     """The novelty is measured from what is usual."""
-    with pytest.raises(InputError, match="0 distinct normal vectors"):
+    with pytest.raises(InputError, match="0 distinct normal rows"):
         check_labels(split(records.take(records.labels != "normal"), 0))

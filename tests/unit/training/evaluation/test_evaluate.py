@@ -107,7 +107,7 @@ def test_rows_of_unseen_labels_only_give_figures_or_none_and_valid_json() -> Non
 
 def test_a_label_of_no_family_is_named() -> None:
     """A file of another data set, or a wrong last column."""
-    with pytest.raises(InputError, match=r"none of KDD Cup 99: BENIGN"):
+    with pytest.raises(InputError, match=r"that KDD Cup 99 does not have: BENIGN"):
         evaluate(records(("BENIGN", 1)), predictions(("normal", 1.0, 0.0)), CONTRACT)
 
 
