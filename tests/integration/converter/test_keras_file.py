@@ -53,7 +53,7 @@ def test_a_class_that_is_not_in_the_file_is_refused_by_name(tmp_path: Path) -> N
     registered = keras.saving.register_keras_serializable("elsewhere")(type("Twice", (Scale,), {}))
     for kind, name in ((Scale, "Scale"), (registered, "Twice")):
         inputs = keras.Input((3,))
-        with pytest.raises(ConversionError, match=rf"code of its own \({name}\)"):
+        with pytest.raises(ConversionError, match=rf"custom code \({name}\)"):
             load(saved(keras.Model(inputs, kind()(inputs)), tmp_path / f"{name}.keras"))
 
 

@@ -74,7 +74,7 @@ def test_a_plan_shows_what_changes_where_and_how_to_do_it(provision: Type, insta
     """Another model: its pipelines change, each diff says where, and the last line is the command to type."""
     first = _lines(provision("--plan"))
     assert ["create", "pipeline", f"oversight-router-{installation}"] in [line[:3] for line in first]
-    assert first[-1][-4:] == ["`oversight", "provision`", "does", "it"]
+    assert first[-1][-6:] == ["run", "`oversight", "provision`", "to", "apply", "it"]
     provision()
     shown = provision("--plan", "--model", str(FLOW))
     assert "@@ processors > script (gather) > params > needed" in shown.stdout

@@ -121,7 +121,7 @@ def test_a_person_sees_one_table_of_musts_and_goals_and_the_naive_model_beside_i
     folder, _ = first
     run = study(folder)
     assert run.returncode == 0, run.stderr
-    assert "5 of 5 trainings are there already" in run.stderr
+    assert "5 of 5 trainings are already done" in run.stderr
     assert "Must" in run.stdout
     assert "KDD Cup cost of the verdict's family" in run.stdout
     assert "Beside the naive model" in run.stdout

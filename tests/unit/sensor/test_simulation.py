@@ -127,8 +127,8 @@ def test_the_windows_mix_all_users() -> None:
         ({"events": 199}, "199 events .* expected 200 or more"),
         ({"start": START.replace(tzinfo=None)}, "has no time zone"),
         ({"users": ()}, "0 users"),
-        ({"users": ("a", "a")}, "2 users, 1 different"),
-        ({"users": ("../etc",)}, "cannot name a file"),
+        ({"users": ("a", "a")}, "2 users, 1 of them different"),
+        ({"users": ("../etc",)}, "cannot be used as a file name"),
     ],
 )
 def test_wrong_arguments_are_refused_before_the_first_record(arguments: dict[str, Any], message: str) -> None:

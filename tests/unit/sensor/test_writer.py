@@ -77,7 +77,7 @@ def test_a_file_with_another_header_is_left_alone(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     """One line that names the file and what to do."""
     (tmp_path / "taken").write_text("a file, no folder")
-    with pytest.raises(InputError, match=r"cannot write .*taken.*; name a folder"):
+    with pytest.raises(InputError, match=r"cannot write .*taken.*; choose a folder"):
         write(some(1), tmp_path / "taken")
 
 

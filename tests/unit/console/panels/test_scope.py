@@ -62,7 +62,7 @@ def test_filters_have_a_size(values: list[str]) -> None:
 
 def test_a_time_that_is_none_is_refused_before_anything_is_asked() -> None:
     """The page says so."""
-    with pytest.raises(InputError, match="is no time"):
+    with pytest.raises(InputError, match="is not a time"):
         asked(MultiDict([("from", "last week")]), BOARD)
 
 

@@ -43,7 +43,7 @@ def test_a_moment_is_read_in_every_form_of_an_address(text: str, moment: int) ->
 )
 def test_what_is_no_moment_is_refused_in_one_line(text: str) -> None:
     """The message shows what is expected."""
-    with pytest.raises(InputError, match="is no time; expected `now-24h`") as problem:
+    with pytest.raises(InputError, match="is not a time; expected `now-24h`") as problem:
         parse(text, now_ms=NOW_MS)
     assert "\n" not in str(problem.value)
 
