@@ -30,7 +30,13 @@ def test_the_fall_that_is_enough_lies_above_every_fall_that_missed_a_heavier_fea
     falls = np.array([[4.0, 1.0, 0.0], [2.00001, 1.0, 3.0], [0.5, 1.0, 6.0]])
     fall = enough(falls, [0, 1])
     assert fall == 2.0001
-    assert enough(falls[:1], [0, 1]) == LEAST_FALL
+
+
+def test_a_fall_that_is_weaker_than_usual_is_not_enough() -> None:
+    """None of these rows missed a heavier feature; a row of another kind may."""
+    falls = np.array([[fall, 0.0] for fall in (0.5, 3.0, *[5.0] * 98)])
+    assert enough(falls, [0]) == 3.0
+    assert enough(np.array([[NONE, NONE]]), [0]) == LEAST_FALL
 
 
 def test_a_missed_feature_that_is_no_reason_changes_nothing() -> None:
