@@ -31,8 +31,8 @@ WEIGHTS = (3, 1, 1)
 """What a feature's first, second and third place in a row count."""
 WEAK = 0.02
 """Share of the rows whose fall is weaker than usual. It costs a fiftieth more copies."""
-DIGITS = 4
-"""Of the fall, after the point."""
+STEPS = 10_000
+"""Of the fall, in one log-odds: four digits after the point."""
 HELD, ZERO = "novelty_held_at_zero", "zero_for_held_novelty"
 
 Falls = NDArray[np.float64]
@@ -114,10 +114,11 @@ def enough(falls: Falls, columns: list[int]) -> float:
     feature tried.
     """
     usual, every = falls[:, columns].max(axis=1), falls.max(axis=1)
-    scale = 10**DIGITS
-    missed = [(math.floor(fall * scale) + 1) / scale for fall in usual[usual < every].tolist() if fall >= LEAST_FALL]
+    missed: list[float] = [
+        (math.floor(fall * STEPS) + 1) / STEPS for fall in usual[usual < every].tolist() if fall >= LEAST_FALL
+    ]
     weak = float(np.quantile(usual, WEAK, method="lower"))
-    return max(LEAST_FALL, *missed, math.floor(weak * scale) / scale if math.isfinite(weak) else 0.0)
+    return max(LEAST_FALL, *missed, math.floor(weak * STEPS) / STEPS if math.isfinite(weak) else 0.0)
 
 
 def _with_novelty_held(model: onnx.ModelProto) -> onnx.ModelProto:
