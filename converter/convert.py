@@ -7,8 +7,6 @@ Keras model ─▶ signature ─▶ graph ─▶ agreement on rows ─▶ usual 
 from __future__ import annotations
 
 import dataclasses
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import tensorflow
 import tf2onnx
 from onnx import helper
 
+from common import atomic_file
 from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.artifact.file import of_bytes
 from contract.errors import ArtifactError, InputError
@@ -108,16 +107,6 @@ def write(path: Path, content: bytes) -> None:
         InputError: the folder cannot be written to.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
-            try:
-                draft.write(content)
-                draft.flush()
-                os.fsync(draft.fileno())
-                Path(draft.name).chmod(0o644)  # a temporary file starts with mode 0600
-                Path(draft.name).replace(path)
-            except BaseException:
-                Path(draft.name).unlink(missing_ok=True)
-                raise
+        atomic_file.write(path, content)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror or error}); choose another path") from None

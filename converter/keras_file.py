@@ -6,7 +6,6 @@ model.keras (zip) ─▶ search config.json for what cannot be exported ─▶ k
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 import keras
 
+from common import atomic_file
 from contract.errors import ConversionError, InputError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -48,14 +48,9 @@ def save(model: keras.Model, path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.keras")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with atomic_file.draft(path, suffix=".keras") as draft:
             model.save(draft)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror or error}); choose another path") from None
 

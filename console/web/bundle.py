@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
+from common import atomic_file
 from contract.distribution import install_command
 from contract.errors import SettingsError
 
@@ -89,15 +89,9 @@ class Bundle:
 
     def _made(self) -> bytes:
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self._file.parent, suffix=".js", delete=False) as draft:
-                path = Path(draft.name)
-            try:
+            with atomic_file.draft(self._file) as path:
                 self._run(path)
                 plain = path.read_bytes()
-                path.replace(self._file)
-            finally:
-                path.unlink(missing_ok=True)
         except OSError as error:
             raise SettingsError(
                 f"the chart script cannot be written to {self._file.parent} ({error.strerror or error}); "

@@ -16,12 +16,12 @@ import fcntl
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common import atomic_file
 from contract.artifact.contract import VERSION_DIGITS
 from contract.errors import ArtifactError, shorten
 from contract.files import open_regular
@@ -162,18 +162,7 @@ def write_whole(path: Path, data: bytes) -> None:
         ArtifactError: it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                file.write(data)
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)  # a service of another user reads it
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-        _sync_folder(path.parent)
+        atomic_file.write(path, data)  # readable for all: the service may run as another user
     except OSError as error:
         raise ArtifactError(
             f"{path} cannot be written ({error.strerror}); check the permissions of the model folder and the "
@@ -195,15 +184,6 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename is on the disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

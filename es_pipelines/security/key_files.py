@@ -21,6 +21,7 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from common import atomic_file
 from contract.errors import InputError
 from es_pipelines.security.key_text import VARIABLE, id_of, read_key
 from es_pipelines.security.keys import Key, Secret, bring_up_to_date, invalidate, make_key, valid_keys
@@ -126,7 +127,7 @@ def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: s
     secret = make_key(es, PARTS[part], namespace, expiration=expiration)
     try:
         made = {key.id: key for key in valid_keys(es, namespace)[part]}[secret.id]
-        _write(path, _text(secret, made, namespace))
+        atomic_file.write(path, _text(secret, made, namespace).encode(), mode=atomic_file.PRIVATE)
     except OSError as error:
         invalidate(es, [secret.id])
         raise InputError(
@@ -152,17 +153,6 @@ def _prepare(path: Path) -> None:
             f"{path.parent} cannot be written to ({error.strerror}); name another folder with --keys, or give "
             "yourself write permission"
         ) from None
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_suffix(".new")
-    with contextlib.suppress(FileNotFoundError):
-        new.unlink()
-    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
 
 
 def _text(secret: Secret, key: Key, namespace: str) -> str:

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from common import atomic_file
 from contract.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -160,12 +161,7 @@ class Registry:
             "index_number": self.index_number,
             "files": [dataclasses.asdict(entry) for entry in self.entries],
         }
-        draft = self.path.with_suffix(".draft")
-        with draft.open("wb") as output:
-            output.write(orjson.dumps(content))
-            output.flush()
-            os.fsync(output.fileno())
-        draft.replace(self.path)
+        atomic_file.write(self.path, orjson.dumps(content), durable=False)  # lines in doubt are looked up
 
 
 class Fingerprint:

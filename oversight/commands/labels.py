@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -12,6 +10,7 @@ from typing import IO
 import click
 import orjson
 
+from common import atomic_file
 from contract.artifact.contract import ModelContract
 from contract.documents.fields import stream_name
 from contract.errors import InputError
@@ -137,14 +136,9 @@ def write(found: Iterator[Row], contract: ModelContract, form: str, output: Path
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[IO[str]]:
     """A file that takes its name only when it is complete."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+    with atomic_file.draft(path, mode=atomic_file.PRIVATE) as draft:
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
             yield file
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def summary(exported: Exported, output: Path | None) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from common import atomic_file
 from contract.errors import InputError
 from oversight.commands.retrain_one import WITHOUT_NOVELTY, Material, Trainer
 from oversight.commands.train_progress import TrainProgress
@@ -167,11 +168,8 @@ class Retraining:
 
     def _write(self, path: Path, text: str) -> None:
         """Whole or not at all: an interruption leaves the earlier file."""
-        draft = path.with_suffix(".draft")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
+            atomic_file.write(path, text.encode())
         except OSError as error:
             raise InputError(
                 f"cannot write {path} ({error.strerror or error}); name a folder where you have write permission with "

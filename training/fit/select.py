@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common import atomic_file
 from training.data.feature_sets import SETS
 from training.data.left_out import groups
 from training.data.provenance import code_digest
@@ -62,10 +63,8 @@ class Selection:
             start_afresh()
             epochs = self._epochs if name.startswith("labels") else (self._recipe.detector_epochs,)
             found = scores(self._records, self._groups[name], seed, self._recipe, epochs, lambda *_: None)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".draft.npz")
-            np.savez_compressed(draft, made_by=np.array(self._made_by), **found)  # type: ignore[arg-type]
-            draft.replace(path)
+            with atomic_file.draft(path, suffix=".npz") as draft:
+                np.savez_compressed(draft, made_by=np.array(self._made_by), **found)  # type: ignore[arg-type]
         return found
 
 
