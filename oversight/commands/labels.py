@@ -136,9 +136,11 @@ def write(found: Iterator[Row], contract: ModelContract, form: str, output: Path
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[IO[str]]:
     """A file that takes its name only when it is complete."""
-    with atomic_file.draft(path, mode=atomic_file.PRIVATE) as draft:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
+    with (
+        atomic_file.draft(path, mode=atomic_file.PRIVATE) as draft,
+        draft.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        yield file
 
 
 def summary(exported: Exported, output: Path | None) -> list[str]:
