@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from common.backoff import Backoff
 from contract.errors import EngineUnavailableError
 
 log = logging.getLogger(__name__)
@@ -31,14 +31,17 @@ class Patience:
     """None: as long as it takes."""
     stop: threading.Event = field(default_factory=threading.Event)
     on_wait: Callable[[str], None] = log.warning
-    _tries: int = 0
+    _backoff: Backoff = field(init=False)
     _since: float = 0.0
     _ended: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        self._backoff = Backoff(self.first_s, self.longest_s)
+
     def succeeded(self) -> None:
         """Begin the next time with the short wait."""
-        self._tries = 0
+        self._backoff.reset()
 
     def end(self) -> None:
         """Wait no longer: the work has failed, and what other threads wait for is of no use any more."""
@@ -61,15 +64,13 @@ class Patience:
 
     def _next_pause_s(self, reason: str) -> float:
         now = time.monotonic()
-        self._since = now if self._tries == 0 else self._since
+        self._since = now if self._backoff.tries == 0 else self._since
         if self.timeout_s is not None and now - self._since >= self.timeout_s:
             raise EngineUnavailableError(
                 f"{reason}, for {self.timeout_s:g} s now; nothing is lost: run the same command again later, "
                 "it continues from here"
             )
-        longest = min(self.longest_s, self.first_s * 2**self._tries)
-        pause_s = random.uniform(longest / 2, longest)  # noqa: S311  spreads the load, no secret
+        pause_s = self._backoff.next_s()
         if self.timeout_s is not None:
             pause_s = min(pause_s, max(0.01, self._since + self.timeout_s - now))
-        self._tries = min(self._tries + 1, 30)
         return pause_s
