@@ -39,9 +39,10 @@ from benchmarks.enrich_service.traffic import rows_of, traffic
 from benchmarks.watcher.engines import engine_at
 from benchmarks.watcher.indices import cloned, kdd_rows, loaded
 from benchmarks.watcher.programs import watched
+from common.settings.connections import ElasticsearchSettings
+from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
 from oversight.client.cluster import client
-from oversight.config.settings import DEFAULT_MODEL, ElasticsearchSettings
 from training.data.records import Records
 
 PAIRS = 9

@@ -15,7 +15,6 @@ import logging
 import socket
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,12 @@ from common.access.tokens import Tokens, warn_if_open
 from common.server import worker
 from common.server.gunicorn_app import MEMORY_FOLDER, Application, Log, warn_of_plain_http
 from common.server.tls import Contexts
+from common.settings.base import revealed
+from common.settings.shared import OversightSettings
 from contract.listening import is_loopback_address
-from enrich_service.config import PREFIX, TOKENS_FILE, ServeConfig, listen, tokens_of
+from enrich_service.config import PROBE_PATHS
 from enrich_service.http.telemetry import forget, telemetry_folder
+from enrich_service.settings import ServeSettings
 from enrich_service.versions.channel import Channel
 from enrich_service.versions.switch import Switch, facts
 
@@ -42,25 +44,37 @@ LOOK_S = 0.5
 """Seconds between two looks at the model folder and at the workers."""
 
 
-def serve(config: ServeConfig) -> None:
+def serve(settings: ServeSettings, shared: OversightSettings) -> None:
     """Answer until SIGTERM or SIGINT; ends the process with 0 then. Requests in hand are finished first.
 
+    Args:
+        settings: of the service.
+        shared: which model is served, and the token that clients send.
     Raises:
         ArtifactError: the model cannot be served.
         SettingsError: the address is none, or is open to other machines without a token; tokens or certificate are bad.
         EndpointUnavailableError: the port is taken, or the address is not this machine's.
     """
-    tls = None if config.tls is None else Contexts(config.tls)
-    switch = Switch(config.model, digests=config.model_digests, limit_s=config.timeout_s)
-    listener = listen(config)
+    files = settings.tls_files(settings.tls_client_ca)
+    tls = None if files is None else Contexts(files)
+    switch = Switch(shared.model, digests=shared.model_digests, limit_s=settings.timeout_s)
+    token = revealed(shared.enrich_token)
+    listener = settings.listen(has_token=token is not None or settings.tokens_file is not None)
     local = is_loopback_address(str(listener.getsockname()[0]))
-    tokens = tokens_of(config.app, open_to_others=not local, quiet=True)
-    if config.app.tokens_file is not None:
-        warn_if_open(config.app.tokens_file, setting=TOKENS_FILE)
+    tokens = Tokens(
+        token,
+        settings.tokens_file,
+        setting=settings.bearer_variable,
+        file_setting=settings.variable("tokens_file"),
+        open_to_others=not local,
+        quiet=True,
+    )
+    if settings.tokens_file is not None:
+        warn_if_open(settings.tokens_file, setting=settings.variable("tokens_file"))
     if not local and tls is None:
-        warn_of_plain_http(config.bind, what="tokens and documents", prefix=PREFIX)
+        warn_of_plain_http(settings, what="tokens and documents")
     with telemetry_folder(MEMORY_FOLDER) as folder:
-        server = Server(config, switch, listener, tls=tls, tokens=tokens, telemetry=folder, local=local)
+        server = Server(settings, switch, listener, tls=tls, tokens=tokens, telemetry=folder, local=local)
         server.run()
 
 
@@ -69,7 +83,7 @@ class Server(Application):
 
     def __init__(
         self,
-        config: ServeConfig,
+        config: ServeSettings,
         switch: Switch,
         listener: socket.socket,
         *,
@@ -80,7 +94,7 @@ class Server(Application):
     ) -> None:
         self.config, self.switch, self.local = config, switch, local
         self.tokens, self.telemetry = tokens, telemetry
-        super().__init__(listener, config.limits, tls)
+        super().__init__(listener, config.limits(PROBE_PATHS), tls)
 
     def settings(self) -> dict[str, Any]:
         """What is set for this server alone, by gunicorn's names."""
@@ -114,8 +128,14 @@ class Server(Application):
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
         access.to_handlers_of("enrich_service")
         access.to_handlers_of("common")
-        app = replace(self.config.app, metrics_folder=self.telemetry, local=self.local)
-        application = create_app(open_model(chosen.active), app, shadow=shadow, tokens=self.tokens.inherited())
+        application = create_app(
+            open_model(chosen.active),
+            self.config,
+            tokens=self.tokens.inherited(),
+            shadow=shadow,
+            local=self.local,
+            metrics_folder=self.telemetry,
+        )
         settle()
         return application
 

@@ -135,8 +135,9 @@ def _of_the_cluster(error: Exception) -> OversightError | None:
     from elastic_transport import TransportError
     from elasticsearch import ApiError, UnsupportedProductError
 
+    from common.settings.connections import ElasticsearchSettings
     from oversight.client.cluster import explain
-    from oversight.config.settings import ElasticsearchSettings, load
+    from oversight.config.settings import load
 
     if isinstance(error, ApiError | TransportError | UnsupportedProductError):
         return explain(error, load(ElasticsearchSettings).url)

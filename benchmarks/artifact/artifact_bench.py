@@ -22,8 +22,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import METADATA_KEY, PROBABILITIES_OUTPUT, ModelContract
-from oversight.config.settings import DEFAULT_MODEL
 
 BATCHES = (1, 100, 1_000, 10_000)
 SECONDS = 4.0

@@ -24,8 +24,8 @@ from benchmarks.common.silent import silent_clients
 from benchmarks.enrich_service.load import compared, in_turn, paced, request
 from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, serving
 from benchmarks.enrich_service.traffic import rows_of, traffic
+from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
-from oversight.config.settings import DEFAULT_MODEL
 
 ROUNDS = 7
 ENRICH = "/v1/enrich"

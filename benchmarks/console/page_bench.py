@@ -31,6 +31,7 @@ from elasticsearch import Elasticsearch
 from werkzeug.datastructures import MultiDict
 
 from benchmarks.console.made import beat, documents, heartbeat, load
+from common.settings.shared import DEFAULT_MODEL
 from console.panels.board import page
 from console.panels.indices import Place
 from console.panels.models import show
@@ -40,7 +41,6 @@ from contract.documents.fields import stream_name
 from enrich_service.model.model_file import read_contract
 from es_pipelines.provision.apply import provision, remove
 from oversight.client import cluster
-from oversight.config.settings import DEFAULT_MODEL
 from oversight.demo.ports import free_port
 
 HOURS = 160.0

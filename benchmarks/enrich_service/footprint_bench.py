@@ -26,9 +26,9 @@ import orjson
 import psutil
 import urllib3
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.documents.paths import nest
 from enrich_service.model.model_file import read
-from oversight.config.settings import DEFAULT_MODEL
 from oversight.demo.ports import free_port
 from tests.servers import stop
 

@@ -32,9 +32,9 @@ import psutil
 
 from benchmarks.enrich_service import fuzz_bodies, fuzz_sockets, fuzz_tls
 from benchmarks.enrich_service.fuzz_sockets import Answer, Hung, Sent
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import ModelContract
 from enrich_service.model.model_file import read
-from oversight.config.settings import DEFAULT_MODEL
 from tests.servers import running
 
 MB = 1024 * 1024

@@ -22,8 +22,8 @@ import psutil
 from benchmarks.enrich_service.load import Connection, request
 from benchmarks.enrich_service.processes import Server, keep_off_the_servers, serving
 from benchmarks.enrich_service.traffic import rows_of, traffic
+from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
-from oversight.config.settings import DEFAULT_MODEL
 
 LOOKS = 12
 """Lines of the table."""

@@ -35,10 +35,10 @@ def main() -> None:
 def measure(model: Path | None, folder: Path) -> list[str]:
     """A table in Markdown."""
     # prometheus_client looks at the environment when it is imported
+    from common.settings.shared import DEFAULT_MODEL
     from enrich_service.http.metrics import Metrics
     from enrich_service.model.artifact import load
     from enrich_service.predict.enrich import Enricher, Page, Verdicted
-    from oversight.config.settings import DEFAULT_MODEL
 
     artifact, metrics, seen = load(model or DEFAULT_MODEL), Metrics(folder), list[Verdicted]()
     count = metrics.serves(artifact.contract, artifact.version)

@@ -38,9 +38,9 @@ import orjson
 from benchmarks.enrich_service.load import Rate, ask, compared, in_turn, request
 from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, program, serving
 from benchmarks.enrich_service.traffic import MIXES, PAGE, body, draw, rows_of, sources
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT, Feature, ModelContract
 from enrich_service.model.model_file import read
-from oversight.config.settings import DEFAULT_MODEL
 from oversight.demo.ports import free_port
 from training.data.records import Records
 

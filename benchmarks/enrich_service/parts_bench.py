@@ -25,7 +25,8 @@ import orjson
 from flask import Flask
 
 from benchmarks.enrich_service.traffic import rows_of, traffic
-from enrich_service.config import ENRICH_PATH, AppConfig
+from common.settings.shared import DEFAULT_MODEL
+from enrich_service.config import ENRICH_PATH
 from enrich_service.http import wire
 from enrich_service.http.app import create_app
 from enrich_service.model.artifact import Artifact, load
@@ -35,7 +36,7 @@ from enrich_service.predict.features import FeatureReader
 from enrich_service.predict.partial_documents import PartialDocuments
 from enrich_service.predict.predict import Predictor
 from enrich_service.predict.reasons import Explainer
-from oversight.config.settings import DEFAULT_MODEL
+from enrich_service.settings import ServeSettings
 
 PAGES, ROUNDS = 20, 3
 SINGLES = 400
@@ -113,7 +114,7 @@ def _whole(artifact: Artifact, singles: list[bytes]) -> None:
     """Print what one document takes in the whole application, known or not."""
     sys.stdout.write("\n| one document, the whole application | µs |\n|---|---|\n")
     for name, cache_bytes, bodies in (("new row", 0, singles), ("known row", 1 << 20, singles[:1] * SINGLES)):
-        app, times = create_app(artifact, AppConfig(cache_bytes=cache_bytes)), Times()
+        app, times = create_app(artifact, ServeSettings(cache_bytes=cache_bytes)), Times()
         for body in bodies:
             times.of("all", partial_of(_ask, app, body))
         sys.stdout.write(f"| {name} | {times.us('all'):,.0f} |\n")

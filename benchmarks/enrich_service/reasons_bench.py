@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from benchmarks.enrich_service.faithful import measure
 from benchmarks.enrich_service.traffic import simulated
+from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import NORMAL, ROOT
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.enrich import Document, Enricher
-from oversight.config.settings import DEFAULT_MODEL
 from training.data.records import Records, read
 
 PAGE = 1000

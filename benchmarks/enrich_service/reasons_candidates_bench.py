@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 import training.fit.model  # noqa: F401  (registers the layers of the shipped models)
 from benchmarks.enrich_service.reasons_bench import without_usual_reasons
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.occlusion import LEAST_FALL
 from contract.kdd99.columns import NORMAL
 from converter.check import codes
@@ -31,7 +32,6 @@ from converter.signature import signature_of
 from converter.usual_reasons import MOST
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.reasons import Explainer
-from oversight.config.settings import DEFAULT_MODEL
 from training.data.records import read
 
 N_ROWS = 500

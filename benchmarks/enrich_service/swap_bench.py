@@ -30,12 +30,12 @@ import onnx
 import orjson
 import urllib3
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.documents.paths import nest
 from enrich_service.model.artifact import load
 from enrich_service.model.model_file import read
 from enrich_service.predict.enrich import Document, Enricher
-from oversight.config.settings import DEFAULT_MODEL
 from tests.servers import Service, running
 
 PAGE = 5

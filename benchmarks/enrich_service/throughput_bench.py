@@ -28,8 +28,8 @@ import onnxruntime
 from benchmarks.enrich_service.load import ask, compared, in_turn, paced, request
 from benchmarks.enrich_service.processes import Server, flask, keep_off_the_servers, server_core, serving
 from benchmarks.enrich_service.traffic import MIXES, PAGE, Traffic, rows_of, traffic
+from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
-from oversight.config.settings import DEFAULT_MODEL
 
 ENRICH = "/v1/enrich"
 ROUNDS = 5

@@ -34,6 +34,8 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
+from common.settings.connections import ElasticsearchSettings
+from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99 import columns as kdd99
 from contract.kdd99.labels import LABEL
 from enrich_service.model.model_file import read_contract
@@ -42,7 +44,6 @@ from es_pipelines.definition.pipeline_files import pipelines
 from es_pipelines.reading.lines import Line
 from es_pipelines.ship.events import Identity, event_of
 from oversight.client.cluster import client
-from oversight.config.settings import DEFAULT_MODEL, ElasticsearchSettings
 from sensor.simulation import DEFAULT_USERS, simulate
 from sensor.writer import write
 

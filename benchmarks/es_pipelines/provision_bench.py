@@ -26,9 +26,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read_contract
 from es_pipelines.provision.apply import Wish, plan, remove
-from oversight.config.settings import DEFAULT_MODEL
 from oversight.demo import embedded
 from oversight.demo.children import Children
 

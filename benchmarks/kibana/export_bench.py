@@ -21,10 +21,10 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.artifact import read_contract
 from kibana.saved_objects.compile import saved_objects
 from kibana.saved_objects.objects import Names, ndjson
-from oversight.config.settings import DEFAULT_MODEL
 
 HEAD = "\n| what | best, s | median, s | objects | bytes |\n|---|---|---|---|---|"
 

@@ -18,9 +18,9 @@ from typing import Any, cast
 import orjson
 from elasticsearch import Elasticsearch
 
+from common.settings.connections import ElasticsearchSettings
 from oversight.client.cluster import client
 from oversight.commands.watch import tune_python
-from oversight.config.settings import ElasticsearchSettings
 from watcher.config import Outcome
 from watcher.read.poll import pages
 from watcher.write.actions import Action, body

@@ -31,9 +31,9 @@ from elasticsearch import Elasticsearch
 from benchmarks.watcher.engines import engine_at
 from benchmarks.watcher.indices import create, kdd_rows, pending
 from benchmarks.watcher.programs import Service, clean_environment, served
+from common.settings.connections import ElasticsearchSettings
 from contract.documents.fields import ENRICHED, PENDING, STATUS
 from oversight.client.cluster import client
-from oversight.config.settings import ElasticsearchSettings
 from oversight.demo.children import Children
 from watcher.write.actions import iso_millis
 

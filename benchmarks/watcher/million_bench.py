@@ -25,8 +25,8 @@ import psutil
 from benchmarks.watcher.engines import Engine, engine_at
 from benchmarks.watcher.indices import kdd_rows, loaded
 from benchmarks.watcher.programs import Service, clean_environment, served
+from common.settings.connections import ElasticsearchSettings
 from oversight.client.cluster import client
-from oversight.config.settings import ElasticsearchSettings
 
 ROWS = 10_000
 

@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 import psutil
 
-from oversight.config.settings import DEFAULT_MODEL
+from common.settings.shared import DEFAULT_MODEL
 from oversight.demo.children import Children, answers
 from oversight.demo.ports import free_port
 

@@ -30,6 +30,8 @@ from benchmarks.es_pipelines.pipeline_bench import raw_lines
 from benchmarks.watcher.engines import engine_at
 from benchmarks.watcher.latency_bench import watching
 from benchmarks.watcher.programs import clean_environment, served
+from common.settings.connections import ElasticsearchSettings
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import ModelContract
 from contract.documents.fields import ENRICHED, STATUS, stream_name
 from enrich_service.model.artifact import load
@@ -37,7 +39,6 @@ from enrich_service.model.model_file import read_contract
 from enrich_service.predict.enrich import Document, Enricher
 from es_pipelines.provision.apply import provision, remove
 from oversight.client.cluster import client
-from oversight.config.settings import DEFAULT_MODEL, ElasticsearchSettings
 
 LOOK_S = 0.1
 END_S, SHIPPER_END_S = 600.0, 10.0

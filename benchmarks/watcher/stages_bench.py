@@ -24,10 +24,10 @@ import orjson
 
 from benchmarks.watcher.indices import kdd_rows, pending
 from common.json_bytes import dump
+from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.artifact import load
 from enrich_service.predict.enrich import Document, Enricher
 from oversight.commands.watch import tune_python
-from oversight.config.settings import DEFAULT_MODEL
 from watcher.enrich.responses import parse_answer
 from watcher.read.features import features
 from watcher.read.poll import Hit, hit_of

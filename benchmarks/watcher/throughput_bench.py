@@ -30,8 +30,8 @@ import orjson
 from benchmarks.watcher.engines import Engine, alone_on_a_core, engine_at
 from benchmarks.watcher.indices import cloned, kdd_rows, loaded
 from benchmarks.watcher.programs import Run, Service, bare, served, watched
+from common.settings.connections import ElasticsearchSettings
 from oversight.client.cluster import client
-from oversight.config.settings import ElasticsearchSettings
 
 HEAD = """
 | threads | bare, best (page) | watcher, best (page) | ratio | bare, µs of engine + loop | watcher, µs of all three |

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from common.access.failed_attempts import Brake
 from common.access.forwarded import PROBLEM
 from common.access.tokens import Tokens
+from common.settings.servers import ServerSettings
 from contract.errors import shorten
 from contract.hosts import is_loopback
 
@@ -39,16 +40,14 @@ class Door:
 
     Args:
         tokens: who may ask.
-        hosts: names by which clients may call the server, beside this machine's own.
+        settings: of the server.
         local: only this machine reaches it.
-        prefix: of the server's settings, for messages.
-        token_setting: the setting that holds the token.
     """
 
-    def __init__(self, tokens: Tokens, *, hosts: tuple[str, ...], local: bool, prefix: str, token_setting: str) -> None:
+    def __init__(self, tokens: Tokens, settings: ServerSettings, *, local: bool) -> None:
         self.tokens = tokens
-        self._hosts, self._local = frozenset(name.lower().rstrip(".") for name in hosts), local
-        self._hosts_setting, self._token_setting = f"{prefix}_HOSTS", token_setting
+        self._hosts, self._local = frozenset(name.lower().rstrip(".") for name in settings.host_names), local
+        self._hosts_setting, self._token_setting = settings.variable("hosts"), settings.bearer_variable
         self._brake = Brake()
 
     def misled(self, environ: WSGIEnvironment) -> Turned | None:

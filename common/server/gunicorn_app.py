@@ -19,6 +19,7 @@ from gunicorn.glogging import Logger
 from common.server.limits import Limits
 from common.server.tls import Contexts
 from common.server.worker import KEEPALIVE_S
+from common.settings.servers import ServerSettings
 from contract.listening import url_of
 
 log = logging.getLogger(__name__)
@@ -75,21 +76,20 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         return orjson.dumps({"error": {"type": code, "message": message}})
 
 
-def warn_of_plain_http(bind: str, *, what: str, prefix: str) -> None:
+def warn_of_plain_http(settings: ServerSettings, *, what: str) -> None:
     """Say that others can read along, where other machines reach a server that speaks no TLS.
 
     Args:
-        bind: where it listens.
+        settings: of the server.
         what: what they read.
-        prefix: of the settings' names.
     """
     log.warning(
-        "%s serves plain HTTP to other machines, so %s can be read in transit; set %s_TLS_CERT and %s_TLS_KEY, "
+        "%s serves plain HTTP to other machines, so %s can be read in transit; set %s and %s, "
         "or put an HTTPS proxy in front of it",
-        bind,
+        settings.bind,
         what,
-        prefix,
-        prefix,
+        settings.variable("tls_cert"),
+        settings.variable("tls_key"),
     )
 
 

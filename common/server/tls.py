@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files, and the settings that name them: `PREFIX_TLS_CERT`, `_TLS_KEY` and `_TLS_CLIENT_CA`."""
+    """PEM files, and the settings that name them: `PREFIXTLS_CERT`, `TLS_KEY` and `TLS_CLIENT_CA`."""
 
     prefix: str
     cert: Path
@@ -73,7 +73,7 @@ def context(files: TlsFiles) -> ssl.SSLContext:
     Raises:
         SettingsError: names the setting and what is wrong with its file.
     """
-    cert, key, client_ca = (f"{files.prefix}_TLS_{name}" for name in ("CERT", "KEY", "CLIENT_CA"))
+    cert, key, client_ca = (f"{files.prefix}TLS_{name}" for name in ("CERT", "KEY", "CLIENT_CA"))
     for name, path in ((cert, files.cert), (key, files.key), (client_ca, files.client_ca)):
         if path is not None:
             _readable(name, path)

@@ -15,7 +15,6 @@ from flask import Flask, Response, request
 
 from common.access.request_checks import Door, Turned
 from common.server.admission import admission
-from console.web.config import HEALTH_PATHS
 from console.web.sessions import COOKIE, Sessions
 
 POLICY = "; ".join(
@@ -45,6 +44,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 METHODS = ("GET", "HEAD")
+HEALTH_PATHS = frozenset({"/health/live"})
 OPEN_PATHS = ("/static/", "/health/")
 """What holds nothing of a document: the page's own files, and what an orchestrator asks."""
 LOGIN = "/api/login"

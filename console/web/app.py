@@ -23,6 +23,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from common.access.forwarded import Forwarded
 from common.access.request_checks import Door
+from common.access.tokens import Tokens
+from common.settings.base import revealed
+from common.settings.shared import OversightSettings
 from console.events import listing as events
 from console.events.story import story
 from console.panels.board import page
@@ -33,9 +36,10 @@ from console.panels.scope import asked
 from console.panels.searches import Engine
 from console.web import access, files
 from console.web.access import Refusal
+from console.web.backend import Backend
 from console.web.bundle import Bundle
-from console.web.config import PREFIX, TOKEN, ConsoleConfig, tokens_of
 from console.web.sessions import COOKIE, LASTS_S, Sessions
+from console.web.settings import ConsoleSettings
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from kibana.panels.declarations import Dashboard
 
@@ -50,23 +54,35 @@ class Console:
     """The application: what its routes share.
 
     Args:
-        config: what the console was told.
-        local: only this machine reaches it.
+        settings: of the console.
+        shared: which installation is shown, and the folder of the charts' script.
+        backend: how Elasticsearch and the model are reached.
+        local: only this machine reaches the console.
+        make_charts_now: build the charts' script now, not when the first page asks for it.
     Raises:
         ArtifactError: the model's contract cannot be read.
         SettingsError: the charts' package is not installed.
     """
 
-    def __init__(self, config: ConsoleConfig, *, local: bool) -> None:
-        self._config = config
-        self._engine = Engine(config.connect, config.explain, timeout_s=config.timeout_s)
-        self._models = Models(config.contract)
-        self._place = Place(config.namespace, config.index)
-        self._tokens, self._sessions = tokens_of(config), Sessions(config.token)
-        self._bundle = Bundle(config.cache)
+    def __init__(
+        self,
+        settings: ConsoleSettings,
+        shared: OversightSettings,
+        backend: Backend,
+        *,
+        local: bool,
+        make_charts_now: bool = True,
+    ) -> None:
+        self._settings = settings
+        self._engine = Engine(backend.connect, backend.explain, timeout_s=backend.timeout_s)
+        self._models = Models(backend.contract)
+        self._place = Place(shared.namespace, shared.index)
+        token = revealed(settings.token)
+        self._tokens, self._sessions = Tokens(token), Sessions(token)
+        self._bundle = Bundle(shared.state / "console")
         self._files = files.Files(self._bundle.version)
         self._local = local
-        if config.make_charts_now:
+        if make_charts_now:
             self._bundle.make_soon()
 
     def app(self) -> Flask:
@@ -75,7 +91,7 @@ class Console:
         app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         app.url_map.merge_slashes = False
         app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-        door = Door(self._tokens, hosts=self._config.hosts, local=self._local, prefix=PREFIX, token_setting=TOKEN)
+        door = Door(self._tokens, self._settings, local=self._local)
         access.install(app, door, self._sessions)
         for path, view in (
             ("/", self.first),
@@ -94,7 +110,7 @@ class Console:
         app.register_error_handler(HTTPException, _http_error)
         app.register_error_handler(Exception, _our_fault)
         app.wsgi_app = Forwarded(  # type: ignore[method-assign]
-            app.wsgi_app, self._config.trusted_proxies, setting=f"{PREFIX}_TRUSTED_PROXIES"
+            app.wsgi_app, self._settings.proxies, setting=self._settings.variable("trusted_proxies")
         )
         return app
 
@@ -133,7 +149,7 @@ class Console:
             "page": board.id,
             "from": board.time_from,
             "to": board.time_to,
-            "refresh": self._config.refresh_s,
+            "refresh": self._settings.refresh_s,
             "stream": self._place.events,
         }
 
@@ -170,7 +186,7 @@ class Console:
                 max_age=LASTS_S,
                 httponly=True,
                 samesite="Strict",
-                secure=self._config.tls is not None or request.is_secure,
+                secure=self._settings.tls_cert is not None or request.is_secure,
             )
         return response
 

@@ -10,17 +10,16 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from pydantic import SecretStr
-
+from common.settings.base import Settings
+from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import FIELDS
 from contract.kdd99 import attacks
 from contract.kdd99.columns import FAMILIES
 from docs.generate.panels_page import panels_page
 from docs.generate.privileges_page import privileges_page
-from oversight.config.settings import DEFAULT_MODEL, PARTS, Part, variable
-from oversight.settings_meaning import meanings
+from oversight.config.options import default_of
+from oversight.config.settings import PARTS
 from training.evaluation.evaluate import open_artifact
 from training.report import files as report
 
@@ -65,20 +64,14 @@ def settings_page() -> str:
             "| variable | default | meaning |",
             "|---|---|---|",
         ]
-        lines += [_setting_row(part, name, meaning) for name, meaning in meanings(part).items()]
+        lines += [_setting_row(part, name) for name in part.model_fields]
     return "\n".join(lines) + "\n"
 
 
-def _setting_row(part: type[Part], name: str, meaning: str) -> str:
-    return f"| `{variable(part, name)}` | {_default(part.model_fields[name].default)} | {meaning} |"
-
-
-def _default(value: Any) -> str:
-    if value is None or isinstance(value, SecretStr):
-        return "-"
-    if value == DEFAULT_MODEL:
-        return f"`{DEFAULT_MODEL.relative_to(ROOT)}`"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+def _setting_row(part: type[Settings], name: str) -> str:
+    default = default_of(part, name)
+    shown = "-" if default is None else f"`{default}`"
+    return f"| `{part.variable(name)}` | {shown} | {part.model_fields[name].description} |"
 
 
 def fields_page() -> str:

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import CONTENT
-from oversight.config.settings import DEFAULT_MODEL
 from training.data.feature_sets import SETS
 from training.data.records import Records, read
 from training.evaluation.evaluate import evaluate, open_artifact, predict

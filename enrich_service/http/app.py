@@ -11,6 +11,7 @@ stands in that document's result, and a model that fails is 503, so that the sam
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -21,7 +22,7 @@ from common.access.request_checks import bearer
 from common.access.tokens import Tokens
 from contract.distribution import own_version
 from contract.errors import ArtifactError
-from enrich_service.config import ENRICH_PATH, PREFIX, AppConfig, tokens_of
+from enrich_service.config import ENRICH_PATH
 from enrich_service.http import access, openapi, respond, weight, wire
 from enrich_service.http.describe import EXTENSIONS, model_metadata, model_page
 from enrich_service.http.direct import Direct
@@ -34,32 +35,39 @@ from enrich_service.oip import inference as oip
 from enrich_service.predict import memory
 from enrich_service.predict.compute_slots import Turns
 from enrich_service.predict.serving import Models, Serving
+from enrich_service.settings import ServeSettings
 
 log = logging.getLogger(__name__)
 
-_EXTENSION, _METRICS, _TURNS = "oversight", "oversight-metrics", "oversight-turns"
+_EXTENSION, _METRICS, _TURNS, _TOKENS = "oversight", "oversight-metrics", "oversight-turns", "oversight-tokens"
 _MODEL, _VERSION = "/v2/models/<name>", "/versions/<version>"
 
 
 def create_app(
-    artifact: Artifact, config: AppConfig, *, shadow: Artifact | None = None, tokens: Tokens | None = None
+    artifact: Artifact,
+    config: ServeSettings,
+    *,
+    tokens: Tokens | None = None,
+    shadow: Artifact | None = None,
+    local: bool = True,
+    metrics_folder: Path | None = None,
 ) -> Flask:
     """The WSGI application of a model, and of the shadow that answers beside it; `models_of` switches them later.
 
     Args:
         artifact: the active model.
-        config: what the routes need to know.
+        config: the service's settings.
+        tokens: the tokens that clients may send; None: no token is required.
         shadow: the model beside it.
-        tokens: who may ask; None: as the configuration says.
-    Raises:
-        SettingsError: the file of tokens is bad.
+        local: only this machine reaches the service.
+        metrics_folder: where the workers store their counts, to be summed; None: this application is alone.
     """
     app = Flask(SERVER, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Flask would answer OPTIONS with an empty page of HTML
     app.url_map.merge_slashes = False  # it would send `//` elsewhere, with a page of HTML
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes + 1  # a chunked body is cut there: one byte tells
 
-    metrics = Metrics(config.metrics_folder)
+    metrics, tokens = Metrics(metrics_folder), tokens or Tokens()
 
     def make(active: Artifact, beside: Artifact | None) -> Serving:
         return Serving(
@@ -71,12 +79,12 @@ def create_app(
             cache_bytes=config.cache_bytes,
         )
 
-    guard = Guard(tokens or tokens_of(config), config)
+    guard = Guard(tokens, config, local=local)
     models = Models(make, make(artifact, shadow))
-    follows = access.Access(counts=metrics, log_requests=config.access_log)
+    follows = access.Access(counts=metrics, log_requests=config.logs_requests)
     guard.install(app, metrics)
     app.extensions[_EXTENSION] = (models, config)
-    app.extensions[_METRICS] = metrics
+    app.extensions[_METRICS], app.extensions[_TOKENS] = metrics, tokens
     turns = app.extensions[_TURNS] = Turns()
     app.register_blueprint(_routes())
     app.teardown_request(_ended)
@@ -84,7 +92,7 @@ def create_app(
     # Flask's own way to put something around it
     app.wsgi_app = Direct(app.wsgi_app, models, config, metrics=metrics, guard=guard, turns=turns, follows=follows)  # type: ignore[method-assign]
     follows.install(app)
-    forwarded = Forwarded(app.wsgi_app, config.trusted_proxies, setting=f"{PREFIX}_TRUSTED_PROXIES")
+    forwarded = Forwarded(app.wsgi_app, config.proxies, setting=config.variable("trusted_proxies"))
     app.wsgi_app = forwarded  # type: ignore[method-assign]
     return app
 
@@ -187,19 +195,19 @@ def description() -> Response:
         openapi.document(
             artifact.contract,
             artifact.version,
-            asks_for_token=config.asks_for_token,
+            asks_for_token=current_app.extensions[_TOKENS].required,
             max_documents=config.max_documents,
             open_metrics=config.open_metrics,
         )
     )
 
 
-def _state() -> tuple[Serving, AppConfig]:
+def _state() -> tuple[Serving, ServeSettings]:
     """What serves this request, taken once: a switch in the middle of it changes nothing for it."""
     if "serving" not in g:
         models, config = current_app.extensions[_EXTENSION]
         g.serving = (models.current, config)
-    serving: tuple[Serving, AppConfig] = g.serving
+    serving: tuple[Serving, ServeSettings] = g.serving
     return serving
 
 
@@ -238,7 +246,7 @@ def _probe() -> None:
         ) from None
 
 
-def _json_body(config: AppConfig, *, untyped: bool = False) -> Any:
+def _json_body(config: ServeSettings, *, untyped: bool = False) -> Any:
     """The JSON of a request.
 
     `untyped`: a request without any Content-Type is taken, as tritonclient sends none; but only beside a token. A web

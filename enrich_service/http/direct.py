@@ -19,7 +19,7 @@ import orjson
 
 from common.server.admission import admission
 from contract.errors import ArtifactError
-from enrich_service.config import ENRICH_PATH, AppConfig
+from enrich_service.config import ENRICH_PATH
 from enrich_service.http import access, weight, wire
 from enrich_service.http.access import REQUEST_ID, Access
 from enrich_service.http.guard import Guard
@@ -30,6 +30,7 @@ from enrich_service.predict import memory
 from enrich_service.predict.compute_slots import Turns
 from enrich_service.predict.enrich import Page
 from enrich_service.predict.serving import Models
+from enrich_service.settings import ServeSettings
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -51,7 +52,7 @@ class Direct:
         self,
         other: WSGIApplication,
         models: Models,
-        config: AppConfig,
+        config: ServeSettings,
         *,
         metrics: Metrics,
         guard: Guard,

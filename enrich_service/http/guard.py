@@ -11,9 +11,10 @@ from flask import Flask, Response, request
 
 from common.access.request_checks import Door, Turned
 from common.server.admission import Refusal, admission
-from enrich_service.config import HEALTH_PATHS, METRICS_PATH, PREFIX, TOKEN, AppConfig
+from enrich_service.config import HEALTH_PATHS, METRICS_PATH
 from enrich_service.http.metrics import CONTENT_TYPE, Metrics
 from enrich_service.http.wire import RequestError
+from enrich_service.settings import ServeSettings
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -26,11 +27,12 @@ class Guard:
 
     Args:
         tokens: the tokens that hold.
-        config: what the routes need to know.
+        config: the service's settings.
+        local: only this machine reaches the service.
     """
 
-    def __init__(self, tokens: Tokens, config: AppConfig) -> None:
-        self._door = Door(tokens, hosts=config.hosts, local=config.local, prefix=PREFIX, token_setting=TOKEN)
+    def __init__(self, tokens: Tokens, config: ServeSettings, *, local: bool) -> None:
+        self._door = Door(tokens, config, local=local)
         self._tokens = tokens
         self._open = frozenset({METRICS_PATH} if config.open_metrics else ())
 
@@ -71,13 +73,13 @@ class Guard:
 
 def overloaded(refusal: Refusal) -> str:
     """Why there is no room, and what to do."""
+    queue, queue_timeout_s = map(ServeSettings.variable, ("queue", "queue_timeout_s"))
     if refusal.waiting:
         return (
-            f"the service has {refusal.waiting} requests waiting, as many as {PREFIX}_QUEUE allows, or holds "
-            "too many bytes for "
-            f"them; send it again later, or start more workers"
+            f"the service has {refusal.waiting} requests waiting, as many as {queue} allows, or holds too many bytes "
+            "for them; send it again later, or start more workers"
         )
     return (
-        f"the request waited {refusal.waited_s:.1f} s for a thread, longer than {PREFIX}_QUEUE_TIMEOUT_S allows; "
+        f"the request waited {refusal.waited_s:.1f} s for a thread, longer than {queue_timeout_s} allows; "
         f"send it again later, or start more workers"
     )

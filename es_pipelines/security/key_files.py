@@ -22,8 +22,8 @@ from pathlib import Path
 from elasticsearch import Elasticsearch
 
 from common import atomic_file
+from common.elastic.key_text import VARIABLE, id_of, read_key
 from contract.errors import InputError
-from es_pipelines.security.key_text import VARIABLE, id_of, read_key
 from es_pipelines.security.keys import Key, Secret, bring_up_to_date, invalidate, make_key, valid_keys
 from es_pipelines.security.roles import PARTS
 

@@ -13,11 +13,13 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from common.elastic.faults import cause, credentials, privilege
 from common.elastic.response_limit import BoundedNode
+from common.settings.addresses import refuse_plain_http
+from common.settings.connections import ElasticsearchSettings
+from common.settings.shared import OversightSettings
 from contract.errors import EngineUnavailableError, InputError, OversightError, SettingsError
 from oversight.client.fast_json import SERIALIZERS
 from oversight.client.product_check import WatchfulTransport
-from oversight.config.addresses import refuse_plain_http
-from oversight.config.settings import ElasticsearchSettings, OversightSettings, load
+from oversight.config.settings import load
 
 
 def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:

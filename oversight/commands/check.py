@@ -12,8 +12,11 @@ from elasticsearch import ApiError
 from rich.text import Text
 
 from common.elastic.indices import filtered_says
+from common.settings.addresses import refuse_plain_http
+from common.settings.connections import ElasticsearchSettings
+from common.settings.shared import OversightSettings
 from contract import hints
-from contract.documents.fields import FINAL_PIPELINE, stream_name
+from contract.documents.fields import FINAL_PIPELINE
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
 from enrich_service.model.artifact import open_model
 from enrich_service.model.model_file import ModelFile, refuse_unpinned
@@ -21,11 +24,12 @@ from enrich_service.model.model_file import read as read_artifact
 from es_pipelines.provision.apply import outdated
 from es_pipelines.resources.kind import Action
 from es_pipelines.security.own_privileges import own_privileges
+from es_pipelines.settings import ProvisionSettings
 from es_pipelines.ship.target import find
 from oversight.client.cluster import connect
 from oversight.commands.status import MISREAD_HINT, duration, notes
-from oversight.config.addresses import refuse_plain_http
-from oversight.config.settings import ElasticsearchSettings, OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.tables import console
 from oversight.terminal import one_line
 from watcher.enrich.client import EnrichClient
@@ -52,7 +56,7 @@ class Finding:
 
 
 @click.command()
-@click.option("--namespace", help="Name of the installation to check (OVERSIGHT_NAMESPACE).")
+@option_of(OversightSettings, "namespace")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON: about, good, says.")
 def command(*, namespace: str | None, as_json: bool) -> None:
     """Check that cluster, stream, pipelines, model artifact and enrich service are there and work together. Exit code
@@ -116,7 +120,7 @@ def _privileges(settings: OversightSettings) -> str:
 
 
 def _stream(settings: OversightSettings) -> str:
-    name = settings.index or stream_name(settings.namespace)
+    name = settings.documents
     with connect() as es:
         if settings.index is None:
             find(es, name)
@@ -133,7 +137,7 @@ def _stream(settings: OversightSettings) -> str:
 
 
 def _pending(settings: OversightSettings) -> str:
-    name = settings.index or stream_name(settings.namespace)
+    name = settings.documents
     with connect() as es:
         status = read_status(es, name, namespace=settings.namespace)
     age_s = status.oldest_pending_age_s
@@ -154,7 +158,7 @@ def _pending(settings: OversightSettings) -> str:
 
 
 def _columns(settings: OversightSettings) -> str:
-    name = settings.index or stream_name(settings.namespace)
+    name = settings.documents
     with connect() as es:
         files = read_misread(es, name)
     if files:
@@ -174,10 +178,10 @@ def _pipelines(settings: OversightSettings) -> str:
         raise SettingsError("not checked, because the model artifact cannot be read")
     contract = model.contract
     with connect() as es:
-        other = outdated(es, contract, namespace=settings.namespace, retention=settings.retention)
+        other = outdated(es, contract, namespace=settings.namespace, retention=load(ProvisionSettings).retention)
     if any(step.action == Action.KEEP and FINAL_PIPELINE in step.reason for step in other):
         raise SettingsError(
-            f"somebody changed the final pipeline of {stream_name(settings.namespace)}, so every writer can store "
+            f"somebody changed the final pipeline of {settings.stream}, so every writer can store "
             f"predictions and "
             f"verdicts there; if a `_reindex` is done, run the last step of {RECIPE!r} in docs/provisioning.md, "
             f"otherwise run "
@@ -243,7 +247,7 @@ def _enrich_service(settings: OversightSettings) -> str:
 
 
 def _documents(settings: OversightSettings) -> str:
-    name = settings.index or stream_name(settings.namespace)
+    name = settings.documents
     with connect() as es:
         found = forged(es, name)
     if found:

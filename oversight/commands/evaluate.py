@@ -8,11 +8,13 @@ from typing import Any
 import click
 import orjson
 
+from common.settings.shared import OversightSettings
 from enrich_service.model.pointer import artifact_path
 from oversight.commands import evaluate_show
 from oversight.commands.built import newer_artifact, version_of
 from oversight.commands.train_progress import TrainProgress
-from oversight.config.settings import OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from training.data.feature_sets import SETS
 from training.data.records import read
 from training.evaluation.detail import detail, twins_of_normal
@@ -29,9 +31,7 @@ RETRAIN = "With --retrain: "
     required=True,
     help="Labelled KDD Cup 99 file to measure on.",
 )
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Model artifact (OVERSIGHT_MODEL); default: the shipped model."
-)
+@option_of(OversightSettings, "model")
 @click.option(
     "--train-data",
     type=click.Path(path_type=Path),

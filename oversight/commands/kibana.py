@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import orjson
 
+from common.settings.shared import OversightSettings
 from contract import hints
 from contract.documents.alerts import alerts_index
 from contract.errors import InputError
@@ -33,11 +34,10 @@ from oversight.commands.kibana_access import (
     space_option,
     wait_option,
 )
-from oversight.config.settings import OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 
-model_option = click.option(
-    "--model", type=click.Path(path_type=Path), help="Model artifact whose labels the panels show (OVERSIGHT_MODEL)."
-)
+model_option = option_of(OversightSettings, "model")
 
 
 @click.group()

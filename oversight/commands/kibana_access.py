@@ -9,14 +9,17 @@ from collections.abc import Iterator, Sequence
 import click
 import orjson
 
+from common.settings.addresses import refuse_plain_http
+from common.settings.shared import OversightSettings
 from contract.artifact.contract import ModelContract
 from contract.errors import SettingsError
 from kibana.api.client import DEFAULT_SPACE, Kibana
 from kibana.api.http import Access, Http
 from kibana.api.plan import Step
 from kibana.saved_objects.objects import Names
-from oversight.config.addresses import refuse_plain_http
-from oversight.config.settings import KibanaSettings, OversightSettings, load
+from kibana.settings import KibanaSettings
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.terminal import one_line
 
 WIDTH, KIND_WIDTH = 9, 12
@@ -98,7 +101,7 @@ def address(kibana: Kibana, path: str) -> str:
     return f"{kibana.http.access.url}{base}{path}"
 
 
-namespace_option = click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
+namespace_option = option_of(OversightSettings, "namespace")
 space_option = click.option("--space", default=DEFAULT_SPACE, show_default=True, help="Identifier of the Kibana space.")
 wait_option = click.option(
     "--wait",

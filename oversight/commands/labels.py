@@ -11,12 +11,13 @@ import click
 import orjson
 
 from common import atomic_file
+from common.settings.shared import OversightSettings
 from contract.artifact.contract import ModelContract
-from contract.documents.fields import stream_name
 from contract.errors import InputError
 from oversight.client import cluster
 from oversight.commands.sweeping import look_first
-from oversight.config.settings import OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.terminal import one_line
 from watcher.operations.labels import Exported, Row, csv_header, csv_line, json_row, rows
 
@@ -40,11 +41,9 @@ def command() -> None:
     show_default=True,
     help="Format of the rows.",
 )
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Model artifact whose features are written (OVERSIGHT_MODEL)."
-)
-@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Use this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX).")
+@option_of(OversightSettings, "model")
+@option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "index")
 @click.option(
     "--unguarded",
     is_flag=True,
@@ -85,7 +84,7 @@ def export(
     contract = read_contract(shared.model)
     exported = Exported()
     with cluster.connect() as es:
-        place = shared.index or stream_name(shared.namespace)
+        place = shared.documents
         look_first(es, place)
         found = rows(es, place, contract, exported, unguarded=unguarded)
         if output is None:

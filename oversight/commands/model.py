@@ -11,10 +11,11 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
+from common.settings.shared import OversightSettings
 from contract.artifact.contract import Feature, Label, ModelContract
 from oversight import tables
 from oversight.commands.model_versions import COMMANDS, json_option, model_option
-from oversight.config.settings import OversightSettings, load
+from oversight.config.settings import load
 
 
 @click.group(invoke_without_command=True)

@@ -10,15 +10,15 @@ import click
 import orjson
 from rich.table import Table
 
-from oversight.config.settings import OversightSettings, load
+from common.settings.shared import OversightSettings
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.tables import console
 
 if TYPE_CHECKING:
     from enrich_service.versions.store import Change, ModelStore, Stored
 
-model_option = click.option(
-    "--model", type=click.Path(path_type=Path), help="Model artifact or model folder (OVERSIGHT_MODEL)."
-)
+model_option = option_of(OversightSettings, "model")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 
 

@@ -11,16 +11,19 @@ import click
 import orjson
 from elasticsearch import Elasticsearch
 
+from common.settings.shared import OversightSettings
 from contract import hints
 from contract.errors import InputError
 from es_pipelines.provision.apply import Wish, plan
 from es_pipelines.provision.plan import Plan, apply
 from es_pipelines.provision.removal import plan_removal
 from es_pipelines.resources.kind import Action, Installation, Step
+from es_pipelines.settings import ProvisionSettings
 from oversight.client.cluster import connect
 from oversight.commands import provision_show as show
 from oversight.commands.provision_keys import KeyWish, after_keys, as_data
-from oversight.config.settings import OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.tables import console
 
 KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
@@ -51,10 +54,8 @@ KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
     "--rotate-keys", is_flag=True, help="With --keys: create new keys for all parts and invalidate the old ones."
 )
 @click.option("--key-expiry", metavar="TIME", help="With --keys: how long a new key is valid, such as 90d.")
-@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Model artifact whose features get a mapping (OVERSIGHT_MODEL)."
-)
+@option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "model")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or report as JSON.")
 def command(
     *,
@@ -114,7 +115,7 @@ def wish_of(settings: OversightSettings, *, force: bool) -> Wish:
     """What the settings ask for."""
     from enrich_service.model.artifact import read_contract
 
-    return Wish(read_contract(settings.model), settings.namespace, settings.retention, force)
+    return Wish(read_contract(settings.model), settings.namespace, load(ProvisionSettings).retention, force)
 
 
 def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -> None:

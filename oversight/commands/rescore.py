@@ -7,14 +7,16 @@ from contextlib import closing
 import click
 import orjson
 
-from contract.documents.fields import STATUS, stream_name
+from common.settings.shared import OversightSettings
+from contract.documents.fields import STATUS
 from contract.errors import InputError, ServerError
 from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import duration
 from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
 from oversight.commands.watch import configure
-from oversight.config.settings import OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from watcher.enrich.client import client_of
 from watcher.operations import selection
 from watcher.operations.rescore import BACKLOG, busiest_rate, expected_s, require_mapping, rescore
@@ -50,8 +52,8 @@ CURRENT = "current"
 )
 @click.option("--dry-run", is_flag=True, help="Show the count and the expected time, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Use this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX).")
+@option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "index")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,
@@ -80,7 +82,7 @@ def command(
       oversight rescore --index 'flows-*' --missing --yes --json
     """
     shared = load(OversightSettings, namespace=namespace, index=index)
-    place = shared.index or stream_name(shared.namespace)
+    place = shared.documents
     version = None if missing or everything else current_version() if not_version == CURRENT else not_version
     chosen = selection.without_status(words=query) if missing else selection.enriched(not_version=version, words=query)
     with cluster.connect() as es:

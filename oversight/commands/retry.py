@@ -7,12 +7,13 @@ from typing import Any
 import click
 import orjson
 
-from contract.documents.fields import stream_name
+from common.settings.shared import OversightSettings
 from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import failure_lines
 from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
-from oversight.config.settings import OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.terminal import one_line
 from watcher.operations import selection
 from watcher.operations.failures import read_failures
@@ -32,8 +33,8 @@ from watcher.operations.sweep import Limits
 @click.option("--rate", type=click.FloatRange(min=0), default=0.0, help="Most documents per second; default: no limit.")
 @click.option("--dry-run", is_flag=True, help="Show the counts by reason and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
-@click.option("--index", help="Use this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX).")
+@option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "index")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,
@@ -59,7 +60,7 @@ def command(
       oversight retry --query 'user.id:alice AND error.type:column_count' --yes --json
     """
     shared = load(OversightSettings, namespace=namespace, index=index)
-    place = shared.index or stream_name(shared.namespace)
+    place = shared.documents
     chosen = selection.failed(reason=reason, words=query)
     with cluster.connect() as es:
         look_first(es, place)

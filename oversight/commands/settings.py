@@ -9,8 +9,8 @@ import orjson
 from pydantic import SecretStr
 from rich.table import Table
 
-from oversight.config.settings import PARTS, Part, load, origin, variable
-from oversight.settings_meaning import meanings
+from common.settings.base import Settings
+from oversight.config.settings import PARTS, load, origin
 from oversight.tables import console
 
 MASK = "********"
@@ -37,16 +37,18 @@ def command(*, as_json: bool) -> None:
     console(soft_wrap=True).print(table)
 
 
-def rows_of(part: type[Part]) -> list[dict[str, Any]]:
-    """One row a setting of one part: `setting`, `value`, `from`, `meaning`."""
+def rows_of(part: type[Settings]) -> list[dict[str, Any]]:
+    """One row for each setting of a part: `setting`, `value`, `from`, `meaning`."""
     values = load(part)
-    rows = []
-    for name, meaning in meanings(part).items():
-        key = variable(part, name)
-        rows.append(
-            {"setting": key, "value": shown(getattr(values, name)), "from": origin(part, name), "meaning": meaning}
-        )
-    return rows
+    return [
+        {
+            "setting": part.variable(name),
+            "value": shown(getattr(values, name)),
+            "from": origin(part, name),
+            "meaning": field.description,
+        }
+        for name, field in part.model_fields.items()
+    ]
 
 
 def shown(value: Any) -> Any:

@@ -14,13 +14,14 @@ import click
 import orjson
 from rich.table import Table
 
+from common.settings.shared import DEFAULT_MODEL, OversightSettings
 from contract import hints
-from contract.documents.fields import stream_name
 from contract.errors import ArtifactError, OversightError
 from contract.kdd99.labels import known_labels
 from es_pipelines.dry_run.inspect_file import DryRun
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, Known
 from es_pipelines.reading.open_file import check
+from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.follow import follow
 from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
 from es_pipelines.ship.stdin import STDIN, ship_stream
@@ -29,7 +30,8 @@ from oversight.client.cluster import connect
 from oversight.commands import ship_dry_run
 from oversight.commands.ship_progress import ProgressDisplay
 from oversight.config import logs
-from oversight.config.settings import DEFAULT_MODEL, OversightSettings, ShipSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.terminal import one_line
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ PIPE_COLUMNS = 240
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--namespace", help="Name of the installation to ship to (OVERSIGHT_NAMESPACE).")
+@option_of(OversightSettings, "namespace")
 @click.option("--user", help="Owner of the traffic (user.id); default: the file's name without its extension.")
 @click.option(
     "--observer", help="Sensor that recorded it (observer.name); default: the file's name without its extension."
@@ -73,7 +75,7 @@ PIPE_COLUMNS = 240
 @click.option(
     "--follow-symlinks", is_flag=True, help="Read files through symbolic links; default: symbolic links are refused."
 )
-@click.option("--batch-size", type=int, help="Lines in one bulk request (OVERSIGHT_SHIP_BATCH_SIZE).")
+@option_of(ShipSettings, "batch_size")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -128,7 +130,7 @@ def command(
         how = DryRun(model, separator, follow_symlinks, limit)
         sys.exit(ship_dry_run.run(files, how, shared.namespace, as_json=as_json))
     config = ShipConfig(
-        stream=stream_name(shared.namespace),
+        stream=shared.stream,
         state=shared.state,
         user=user,
         observer=observer,

@@ -14,10 +14,11 @@ import click
 import orjson
 from rich.table import Table
 
-from contract.documents.fields import stream_name
+from common.settings.shared import OversightSettings
+from es_pipelines.settings import ShipSettings
 from oversight import tables
 from oversight.config import logs
-from oversight.config.settings import OversightSettings, ShipSettings, load
+from oversight.config.settings import load
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
 from sensor.writer import Written, path_of, write
 
@@ -119,7 +120,7 @@ def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Itera
 
     shared, settings = load(OversightSettings), load(ShipSettings)
     config = ShipConfig(
-        stream=stream_name(shared.namespace),
+        stream=shared.stream,
         state=shared.state,
         batch_size=settings.batch_size,
         batch_bytes=settings.batch_bytes,

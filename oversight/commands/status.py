@@ -8,10 +8,11 @@ import click
 import orjson
 
 from common.elastic.indices import closed_says, filtered_says, synthetic_says
+from common.settings.shared import OversightSettings
 from contract import hints
-from contract.documents.fields import stream_name
 from oversight.client import cluster
-from oversight.config.settings import OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.terminal import one_line
 from watcher.monitor.heartbeat import Heartbeat
 from watcher.operations.failures import Failure
@@ -26,10 +27,8 @@ MISREAD_HINT = (
 
 
 @click.command()
-@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
-@click.option(
-    "--index", help="Count in this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX)."
-)
+@option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "index")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
     """Show how many documents are pending, enriched and failed, why they failed, how fast predictions are written, and
@@ -42,7 +41,7 @@ def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
     """
     shared = load(OversightSettings, namespace=namespace, index=index)
     with cluster.connect() as es:
-        status = read_status(es, shared.index or stream_name(shared.namespace), namespace=shared.namespace)
+        status = read_status(es, shared.documents, namespace=shared.namespace)
     click.echo(orjson.dumps(status.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(status))
 
 

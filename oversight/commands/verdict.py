@@ -7,12 +7,13 @@ import getpass
 import click
 import orjson
 
+from common.settings.shared import OversightSettings
 from contract.documents.feedback import VERDICTS
-from contract.documents.fields import stream_name
 from contract.errors import InputError
 from oversight.client import cluster
 from oversight.commands.sweeping import look_first
-from oversight.config.settings import OversightSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from oversight.terminal import one_line
 from watcher.operations.verdict import Judged, Verdict, judge
 
@@ -24,11 +25,8 @@ from watcher.operations.verdict import Judged, Verdict, judge
 @click.option("--comment", help="A comment, such as why.")
 @click.option("--by", help="Who gives the verdict; default: your user name.")
 @click.option("--clear", is_flag=True, help="Remove the verdict.")
-@click.option("--namespace", help="Name of the installation (OVERSIGHT_NAMESPACE).")
-@click.option(
-    "--index",
-    help="Use this index instead of the installation's stream, or where several indices hold the ID (OVERSIGHT_INDEX).",
-)
+@option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "index")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,
@@ -61,7 +59,7 @@ def command(
     labels = read_contract(shared.model).labels if label is not None else None
     said = None if verdict is None else Verdict(verdict, by or user_name(), label=label, comment=comment)
     with cluster.connect() as es:
-        place = shared.index or stream_name(shared.namespace)
+        place = shared.documents
         look_first(es, place)
         judged = judge(es, place, doc_id, said, labels=labels)
     click.echo(orjson.dumps(judged.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(judged))

@@ -12,37 +12,30 @@ from types import FrameType
 import click
 import orjson
 
-from contract.documents.fields import stream_name
+from common.settings.addresses import refuse_plain_http
+from common.settings.shared import OversightSettings
 from contract.errors import EngineUnavailableError
 from enrich_service.predict.memory import give_back_large_blocks
 from oversight.client import cluster
 from oversight.config import logs
-from oversight.config.addresses import refuse_plain_http
-from oversight.config.settings import OversightSettings, WatchSettings, load
+from oversight.config.options import option_of
+from oversight.config.settings import load
 from watcher.config import WatchConfig
 from watcher.loop import run
 from watcher.read.slices import parse_slice
+from watcher.settings import WatchSettings
 
 SERVICE = "oversight-watcher"
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Stop when nothing is pending; without it, keep waiting for new documents.")
-@click.option("--namespace", help="Name of the installation to watch (OVERSIGHT_NAMESPACE).")
-@click.option(
-    "--index", help="Watch this index, list or pattern instead of the installation's stream (OVERSIGHT_INDEX)."
-)
-@click.option("--enrich-url", help="Address of the enrich service (OVERSIGHT_ENRICH_URL).")
-@click.option(
-    "--page-size", type=int, help="Documents read, enriched and written together (OVERSIGHT_WATCH_PAGE_SIZE)."
-)
-@click.option("--slices", type=int, metavar="N", help="Pages to process at the same time (OVERSIGHT_WATCH_SLICES).")
-@click.option(
-    "--slice",
-    "part",
-    metavar="I/N",
-    help="Take share I of N, where N watchers share the work, such as 1/3 (OVERSIGHT_WATCH_SLICE).",
-)
+@option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "index")
+@option_of(OversightSettings, "enrich_url")
+@option_of(WatchSettings, "page_size")
+@option_of(WatchSettings, "slices", metavar="N")
+@option_of(WatchSettings, "slice", metavar="I/N")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON at the end; the log goes to stderr.")
 @click.option("--verbose", is_flag=True, help="Log debug messages too.")
 def command(
@@ -53,7 +46,7 @@ def command(
     enrich_url: str | None,
     page_size: int | None,
     slices: int | None,
-    part: str | None,
+    slice: str | None,  # noqa: A002  the option
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -79,7 +72,7 @@ def command(
         enrich_url=enrich_url,
         page_size=page_size,
         slices=slices,
-        part=part,
+        part=slice,
     )
     stop = threading.Event()
     stop_on_signals(stop)
@@ -112,7 +105,7 @@ def configure(
     token = shared.enrich_token
     refuse_plain_http(shared.enrich_url, secret=token is not None, allowed=shared.allow_plain_http)
     return WatchConfig(
-        index=shared.index or stream_name(shared.namespace),
+        index=shared.documents,
         enrich_url=shared.enrich_url,
         token=None if token is None else token.get_secret_value(),
         ca_certs=shared.enrich_ca_certs,

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 from elasticsearch import Elasticsearch
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.errors import EndpointUnavailableError
 from enrich_service.model.model_file import read_contract
 from es_pipelines.provision.apply import provision
-from oversight.config.settings import DEFAULT_MODEL
 from oversight.demo import embedded
 from oversight.demo.children import Children, answers
 from oversight.demo.ports import free_port

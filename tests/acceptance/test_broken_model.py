@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import METADATA_KEY
-from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.artifacts import TURBINE, write_model
 from tests.here import oversight_here

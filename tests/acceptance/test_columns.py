@@ -15,9 +15,9 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import COLUMNS
-from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.pipelines import creations
 from tests.servers import enrich_service

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import COLUMNS
-from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.pipelines import LINE
 from tests.servers import enrich_service

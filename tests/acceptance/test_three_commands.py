@@ -10,8 +10,8 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
-from oversight.config.settings import DEFAULT_MODEL
 from oversight.demo.ports import free_port
 from tests.acceptance.commands import Desk
 from tests.servers import enrich_service

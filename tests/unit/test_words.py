@@ -52,9 +52,10 @@ GENERAL = (
     "kibana/api/import_record.py",
     "kibana/panels/operations.py",
     "kibana/panels/triage.py",
-    "oversight/config/settings_base.py",
+    "common/settings/*.py",
+    "*/settings.py",
 )
-"""Modules whose texts describe a command for every installation: pages, privileges, panels; `--help` does as well."""
+"""Modules whose texts describe a command for every installation: pages, privileges, panels, settings; `--help` too."""
 
 
 def test_a_hint_names_the_installation_that_the_message_is_about() -> None:

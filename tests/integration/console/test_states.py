@@ -17,8 +17,8 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser, expect
 
+from common.settings.shared import DEFAULT_MODEL
 from es_pipelines.provision.apply import provision, remove
-from oversight.config.settings import DEFAULT_MODEL
 from oversight.demo.ports import free_port
 from sensor.simulation import simulate
 from sensor.writer import write

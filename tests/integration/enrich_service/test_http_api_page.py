@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from oversight.config.settings import DEFAULT_MODEL
+from common.settings.shared import DEFAULT_MODEL
 from tests.conftest import ROOT
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S

@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.enrich_service.faithful import N_ROWS, Faithfulness, first_reasons, measure
 from benchmarks.enrich_service.reasons_bench import without_usual_reasons
+from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import NORMAL, UNKNOWN_LABEL
 from enrich_service.model.artifact import load
-from oversight.config.settings import DEFAULT_MODEL
 from training.data.records import Records, read
 
 pytestmark = pytest.mark.data

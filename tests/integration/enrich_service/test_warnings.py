@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import ModelContract
 from enrich_service.model.artifact import read_contract
-from oversight.config.settings import DEFAULT_MODEL
 from tests.conftest import ROOT
 from tests.integration.enrich_service.requests import ask
 from tests.servers import enrich_service

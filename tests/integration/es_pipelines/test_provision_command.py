@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 from elasticsearch import Elasticsearch
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.errors import InputError, SettingsError
 from enrich_service.model.artifact import read_contract
 from es_pipelines.provision.apply import Wish, carry_out, plan, remove
 from es_pipelines.provision.upgrade import NOTES
 from oversight.commands.provision import command
-from oversight.config.settings import DEFAULT_MODEL
 from tests.pipelines import LINE, creations
 from tests.provisioning import state
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from elasticsearch import Elasticsearch
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
-from oversight.config.settings import DEFAULT_MODEL
 from tests.acceptance.commands import Desk
 from tests.integration.es_pipelines.ship.wire import Proxy
 from tests.pipelines import LINE

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import CATEGORICAL, COLUMNS, FAMILIES, LABELS, NUMERIC, field_of
-from oversight.config.settings import DEFAULT_MODEL
 from tests.conftest import ROOT
 from tests.integration.training.golden import ANSWERS, records
 from training.evaluation.evaluate import open_artifact, predict

@@ -15,11 +15,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.artifact.file import read_file
 from contract.errors import InputError
 from oversight.commands.convert import beside
-from oversight.config.settings import DEFAULT_MODEL
 from tests.here import oversight_here
 from tests.unit.training.samples import lines, write
 from tests.waiting import WAIT_S

@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 import pytest
 
+from common.settings.shared import DEFAULT_MODEL
 from converter.check import agreement
 from converter.convert import convert, read_contract
 from converter.keras_file import load
 from converter.rows import Rows
 from converter.signature import signature_of
-from oversight.config.settings import DEFAULT_MODEL
 from training.data.feature_sets import SETS
 from training.data.records import Records, Source, read, select
 from training.data.split import split

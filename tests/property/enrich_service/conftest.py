@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from enrich_service.config import AppConfig
 from enrich_service.http.app import create_app
 from enrich_service.model.artifact import load
 from enrich_service.predict.enrich import Enricher
+from enrich_service.settings import ServeSettings
 from tests.artifacts import write_model
 
 
@@ -29,4 +29,4 @@ def enricher(turbine_model: Path) -> Enricher:
 @pytest.fixture(scope="session")
 def client(turbine_model: Path) -> FlaskClient:
     """A client of the routes, without a server between."""
-    return create_app(load(turbine_model), AppConfig()).test_client()
+    return create_app(load(turbine_model), ServeSettings()).test_client()

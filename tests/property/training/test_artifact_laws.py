@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import CATEGORICAL, NUMERIC
-from oversight.config.settings import DEFAULT_MODEL
 from training.data.records import Records
 from training.evaluation.evaluate import open_artifact, predict
 

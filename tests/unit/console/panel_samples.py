@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from common.settings.shared import DEFAULT_MODEL
 from console.panels.models import Shown, show
 from console.panels.scope import Scope
 from console.panels.time_range import TimeRange
 from contract.artifact.contract import ModelContract
 from enrich_service.model.model_file import read_contract
 from kibana.panels.declarations import Dashboard, Panel
-from oversight.config.settings import DEFAULT_MODEL
 
 NOW_MS = 1_795_600_000_000
 SCOPE = Scope(TimeRange(NOW_MS - 3_600_000, NOW_MS), {})

@@ -13,11 +13,11 @@ import pytest
 from onnx import onnx_ml_pb2
 
 from benchmarks.artifact.guard_fuzz import MARK, OUTSIDE, Piece, base_models, lists_of, looks_outside, parse, write
+from common.settings.shared import DEFAULT_MODEL
 from contract.onnx import reader
 from contract.onnx.reader import LENGTH, VARINT, ExternalDataError, NotOnnxError, UnplainOnnxError, inspect
 from contract.onnx.schema import MESSAGES
 from contract.onnx.session import closed
-from oversight.config.settings import DEFAULT_MODEL
 
 KINDS = {
     1: "double",

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from oversight.cli import app
-from oversight.config.settings import PARTS, variable
+from oversight.config.settings import PARTS
 from tests.compose import mounts, read, variables
 from tests.conftest import ROOT
 
@@ -156,7 +156,7 @@ def _parses(words: list[str]) -> None:
 
 @EACH_OF_OURS
 def test_our_services_variables_are_settings(name: str) -> None:
-    known = {variable(part, setting) for part in PARTS for setting in part.model_fields}
+    known = {part.variable(setting) for part in PARTS for setting in part.model_fields}
     extra = {"KIBANA_SYSTEM_PASSWORD"} if name == "kibana-password" else set()
     assert set(SERVICES[name].get("environment", {})) - extra <= known
 

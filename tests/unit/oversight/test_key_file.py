@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from common.settings.connections import ElasticsearchSettings
 from contract.errors import SettingsError
 from oversight.commands.settings import MASK, rows_of
-from oversight.config.settings import ElasticsearchSettings, load
+from oversight.config.settings import load
 
 KEY = base64.b64encode(b"an-id:a-secret").decode()
 

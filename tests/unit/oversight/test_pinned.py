@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from common.settings.shared import OversightSettings
 from contract.errors import SettingsError
-from oversight.config.settings import OversightSettings, load
+from oversight.config.settings import load
 
 ONE, OTHER = "a" * 64, "0123456789abcdef" * 4
 

@@ -159,7 +159,7 @@ def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
     guarded.tokens.write_text("", encoding="utf-8")
     time.sleep(1.1)
     assert answers(SECOND) == {200}
-    assert until(lambda: any("still hold" in line["message"] for line in guarded.lines()))
+    assert until(lambda: any("the previous tokens stay valid" in line["message"] for line in guarded.lines()))
 
 
 def test_a_worker_that_is_replaced_while_the_file_is_spoilt_keeps_the_last_good_tokens(guarded: Guarded) -> None:

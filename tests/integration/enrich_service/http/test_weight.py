@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from oversight.config.settings import DEFAULT_MODEL
+from common.settings.shared import DEFAULT_MODEL
 from tests.integration.enrich_service.requests import ask
 from tests.servers import Service, running
 

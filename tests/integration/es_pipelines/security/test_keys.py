@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from elasticsearch import AuthenticationException, Elasticsearch
 
+from common.elastic.key_text import id_of, read_key
+from common.settings.connections import ElasticsearchSettings
 from contract.errors import InputError, SettingsError
 from es_pipelines.provision.plan import make_plan, survey
 from es_pipelines.resources.kind import Action, Installation, Resource
 from es_pipelines.resources.security import ApiKey, Role
 from es_pipelines.security.key_files import FILE, KeyFile, Outcome, write_keys
-from es_pipelines.security.key_text import id_of, read_key
 from es_pipelines.security.keys import make_key, valid_keys
 from es_pipelines.security.roles import PARTS, role_body, role_name
-from oversight.config.settings import ElasticsearchSettings
 from tests.conftest import PASSWORD
 from tests.waiting import WAIT_S
 

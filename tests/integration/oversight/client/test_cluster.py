@@ -15,11 +15,11 @@ import pytest
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
+from common.settings.connections import ElasticsearchSettings
 from contract.documents.heartbeats import heartbeat_index
 from contract.errors import EngineUnavailableError, SettingsError
 from oversight.cli import main
 from oversight.client.cluster import connect, explain
-from oversight.config.settings import ElasticsearchSettings
 from oversight.demo.ports import free_port
 from tests.artifacts import write_model
 from tests.certificates import certify, needs_openssl

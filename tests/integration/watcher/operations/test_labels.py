@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import CATEGORICAL, COLUMNS
 from enrich_service.model.artifact import read_contract
 from oversight.commands.labels import write
-from oversight.config.settings import DEFAULT_MODEL
 from training.data.records import read
 from watcher.operations.labels import FORMULA, NO_PLAIN_WORD, Exported, rows
 

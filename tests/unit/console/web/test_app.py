@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 
+from common.settings.shared import OversightSettings
 from console.web.access import HEADERS
 from console.web.app import Console
-from console.web.config import ConsoleConfig
+from console.web.backend import Backend
+from console.web.settings import ConsoleSettings
 from contract.artifact.contract import ModelContract
 from contract.errors import SettingsError
 from oversight.client import cluster
@@ -21,16 +24,16 @@ TOKEN = "a token"
 
 
 def client(tmp_path: Path, *, token: str | None = None, local: bool = True, hosts: tuple[str, ...] = ()) -> FlaskClient:
-    config = ConsoleConfig(
+    backend = Backend(
         connect=lambda: Elasticsearch(NOBODY),
         explain=lambda error: str(cluster.explain(error, NOBODY)),
         contract=contract,
-        cache=tmp_path,
-        token=token,
-        hosts=hosts,
-        make_charts_now=False,
     )
-    return Console(config, local=local).app().test_client()
+    settings = ConsoleSettings(hosts=",".join(hosts))
+    if token is not None:  # copied in, because the settings refuse some tokens that are tried here
+        settings = settings.model_copy(update={"token": SecretStr(token)})
+    shared = OversightSettings(state=tmp_path)
+    return Console(settings, shared, backend, local=local, make_charts_now=False).app().test_client()
 
 
 @pytest.mark.parametrize("path", ["/", "/triage", "/operations", "/events"])
@@ -181,6 +184,6 @@ def test_a_model_that_cannot_be_read_is_said_at_the_start(tmp_path: Path) -> Non
     def broken() -> ModelContract:
         raise SettingsError("no such model")
 
-    config = ConsoleConfig(connect=lambda: Elasticsearch(NOBODY), explain=str, contract=broken, cache=tmp_path)
+    backend = Backend(connect=lambda: Elasticsearch(NOBODY), explain=str, contract=broken)
     with pytest.raises(SettingsError, match="no such model"):
-        Console(config, local=True)
+        Console(ConsoleSettings(), OversightSettings(state=tmp_path), backend, local=True)

@@ -17,10 +17,11 @@ import pytest
 from flask.testing import FlaskClient
 from onnx import TensorProto, helper, numpy_helper
 
+from common.access.tokens import Tokens
 from contract.distribution import own_version
-from enrich_service.config import AppConfig
 from enrich_service.http.app import create_app
 from enrich_service.model.artifact import Artifact, load
+from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, HOT, TURBINE, write_model
 
 TOKEN = "correct horse battery staple ü"
@@ -29,12 +30,12 @@ PAGE = {"documents": [{"id": "1", "source": HEALTHY}, {"id": "2", "source": {}},
 
 @pytest.fixture
 def client(turbine: Artifact) -> FlaskClient:
-    return create_app(turbine, AppConfig(max_body_bytes=2000, max_documents=5)).test_client()
+    return create_app(turbine, ServeSettings(max_body_bytes=2000, max_documents=5)).test_client()
 
 
 @pytest.fixture
 def guarded(turbine: Artifact) -> FlaskClient:
-    return create_app(turbine, AppConfig(token=TOKEN)).test_client()
+    return create_app(turbine, ServeSettings(), tokens=Tokens(TOKEN)).test_client()
 
 
 def quiet() -> Any:
@@ -215,7 +216,7 @@ def test_a_model_that_stops_answering_is_503_and_the_page_can_come_again(turbine
     failing = onnxruntime.InferenceSession(
         write_model(tmp_path / "broken.onnx", change=fails_above(0)).read_bytes(), quiet()
     )
-    app = create_app(replace(broken, session=failing), AppConfig())
+    app = create_app(replace(broken, session=failing), ServeSettings())
     client = app.test_client()
     answer = client.post("/v1/enrich", json=PAGE)
     assert answer.status_code == 503
@@ -228,7 +229,8 @@ def test_a_model_that_stops_answering_is_503_and_the_page_can_come_again(turbine
 
 def test_a_document_that_the_graph_fails_on_does_not_fail_its_page(tmp_path: Path) -> None:
     """One poisonous document would else keep its whole page pending for ever."""
-    client = create_app(load(write_model(tmp_path / "model.onnx", change=fails_above(100))), AppConfig()).test_client()
+    artifact = load(write_model(tmp_path / "model.onnx", change=fails_above(100)))
+    client = create_app(artifact, ServeSettings()).test_client()
     page = {"documents": [{"id": str(i), "source": HOT if i in (3, 4, 9) else HEALTHY} for i in range(11)]}
     results = client.post("/v1/enrich", json=page).get_json()["results"]
     assert [result["id"] for result in results if "error" in result] == ["3", "4", "9"]
@@ -278,7 +280,7 @@ def test_what_a_request_held_is_freed_with_its_answer(turbine: Artifact) -> None
     """No ring of references waits for the collector: each thread of a worker would hold its largest page for
     minutes.
     """
-    app = create_app(turbine, AppConfig())
+    app = create_app(turbine, ServeSettings())
     start: Any = lambda status, headers, error=None: None  # noqa: E731  a WSGI server's part, without the server
     held = {}
     gc.disable()

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from common.access.tokens import Tokens
 from contract.errors import ArtifactError
-from enrich_service.config import AppConfig
 from enrich_service.http.app import create_app, models_of
 from enrich_service.http.direct import Direct
 from enrich_service.model.artifact import Artifact
 from enrich_service.predict.compute_slots import LARGE_BYTES, cores
+from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, HOT
 from tests.waiting import WAIT_S
 
@@ -41,7 +42,7 @@ class Passed:
 
 def application(turbine: Artifact, **config: Any) -> tuple[Any, Passed]:
     """An application, and what of it reaches Flask."""
-    app: Any = create_app(turbine, AppConfig(token="hush", **config))
+    app: Any = create_app(turbine, ServeSettings(**config), tokens=Tokens("hush"))
     (direct,) = (
         cell.cell_contents for cell in app.wsgi_app._app.__closure__ or () if isinstance(cell.cell_contents, Direct)
     )
@@ -86,7 +87,7 @@ def test_what_is_not_plain_or_has_a_fault_is_answered_by_flask(
     turbine: Artifact, changes: dict[str, Any], status: int
 ) -> None:
     """With the message that it has for it, from the body as it came."""
-    app, passed = application(turbine, max_documents=3, max_body_bytes=1000)
+    app, passed = application(turbine, max_documents=3, max_body_bytes=1024)
     assert post(app, **changes).status_code == status
     assert passed.n == 1
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from enrich_service.config import AppConfig
+from common.access.tokens import Tokens
 from enrich_service.http.app import create_app
 from enrich_service.http.metrics import Metrics
 from enrich_service.model.artifact import Artifact
 from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, HOT, STRANGE
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "metrics.md"
@@ -99,7 +100,7 @@ def test_the_page_describes_every_metric_and_no_other(metrics: Metrics) -> None:
 @pytest.mark.parametrize(("open_metrics", "status"), [(False, 401), (True, 200)])
 def test_metrics_ask_for_a_token_unless_told_otherwise(turbine: Artifact, open_metrics: bool, status: int) -> None:
     """A scraper may have none; all else still asks for one."""
-    client = create_app(turbine, AppConfig(token="hush", open_metrics=open_metrics)).test_client()
+    client = create_app(turbine, ServeSettings(open_metrics=open_metrics), tokens=Tokens("hush")).test_client()
     answer = client.get("/metrics")
     assert answer.status_code == status
     if open_metrics:

@@ -11,13 +11,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from enrich_service.config import AppConfig
+from common.access.tokens import Tokens
+from common.settings.shared import DEFAULT_MODEL
 from enrich_service.http import openapi, openapi_schemas
 from enrich_service.http.app import create_app
 from enrich_service.http.openapi import OPERATIONS
 from enrich_service.model.artifact import Artifact
 from enrich_service.model.model_file import read_contract
-from oversight.config.settings import DEFAULT_MODEL
+from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, TURBINE, without_novelty
 
 NEVER_DESCRIBED = {"HEAD", "OPTIONS"}
@@ -26,7 +27,7 @@ NEVER_DESCRIBED = {"HEAD", "OPTIONS"}
 
 @pytest.fixture
 def app(turbine: Artifact) -> Flask:
-    return create_app(turbine, AppConfig())
+    return create_app(turbine, ServeSettings())
 
 
 @pytest.fixture
@@ -69,14 +70,14 @@ def test_the_token_is_asked_for_where_one_is_set(turbine: Artifact) -> None:
             assert operations[method]["security"] == ([] if health else [{"bearer": []}])
             assert ("401" in operations[method]["responses"]) is not health
             assert "401" not in open_page["paths"][path][method]["responses"]
-    guarded = create_app(turbine, AppConfig(token="hush")).test_client()
+    guarded = create_app(turbine, ServeSettings(), tokens=Tokens("hush")).test_client()
     assert guarded.get("/openapi.json").status_code == 401
 
 
 @pytest.mark.parametrize("open_metrics", [True, False])
 def test_open_metrics_are_described_as_open(turbine: Artifact, open_metrics: bool) -> None:
     """Where the operator lets Prometheus in without a token."""
-    app = create_app(turbine, AppConfig(token="hush", open_metrics=open_metrics))
+    app = create_app(turbine, ServeSettings(open_metrics=open_metrics), tokens=Tokens("hush"))
     page = app.test_client().get("/openapi.json", headers={"Authorization": "Bearer hush"}).get_json()
     assert page["paths"]["/metrics"]["get"]["security"] == ([] if open_metrics else [{"bearer": []}])
     assert page["paths"]["/v1/model"]["get"]["security"] == [{"bearer": []}]

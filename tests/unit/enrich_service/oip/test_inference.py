@@ -14,12 +14,13 @@ import pytest
 from flask.testing import FlaskClient
 from onnx import numpy_helper
 
+from common.access.tokens import Tokens
 from contract.artifact.contract import Label, ModelContract
-from enrich_service.config import AppConfig
 from enrich_service.http.app import create_app
 from enrich_service.http.wire import RequestError
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.oip import inference as oip
+from enrich_service.settings import ServeSettings
 from tests.artifacts import TURBINE, without_novelty, write_model
 from tests.unit.enrich_service.http.test_app import fails_above, quiet
 
@@ -40,7 +41,7 @@ def request_of(numeric: Any = NUMERIC, categorical: Any = CATEGORICAL, **more: A
 
 @pytest.fixture
 def client(turbine: Artifact) -> FlaskClient:
-    return create_app(turbine, AppConfig(max_body_bytes=4000, max_documents=5)).test_client()
+    return create_app(turbine, ServeSettings(max_body_bytes=4000, max_documents=5)).test_client()
 
 
 def arrays(answer: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def test_a_request_without_a_content_type_is_json_beside_a_token(client: FlaskCl
     refused = client.post("/v2/models/turbine/infer", data=body)
     assert refused.status_code == 415
     assert 'in tritonclient: infer(..., headers={"Content-Type": "application/json"})' in refused.get_json()["error"]
-    guarded = create_app(turbine, AppConfig(token="hush")).test_client()
+    guarded = create_app(turbine, ServeSettings(), tokens=Tokens("hush")).test_client()
     assert guarded.post("/v2/models/turbine/infer", data=body, headers=token).status_code == 200
     refused = guarded.post("/v2/models/turbine/infer", data=body, content_type="text/plain", headers=token)
     assert refused.status_code == 415
@@ -252,7 +253,7 @@ def test_what_is_not_there_is_said_in_the_protocols_form(
 
 def test_without_the_token_the_answer_has_the_protocols_form(turbine: Artifact) -> None:
     """401 before anything is read."""
-    client = create_app(turbine, AppConfig(token="hush")).test_client()
+    client = create_app(turbine, ServeSettings(), tokens=Tokens("hush")).test_client()
     answer = client.post("/v2/models/turbine/infer", data=b"{")
     assert answer.status_code == 401
     assert isinstance(answer.get_json()["error"], str)
@@ -282,21 +283,21 @@ def test_a_row_without_a_finite_answer_is_named(tmp_path: Path) -> None:
 def test_values_that_the_graph_fails_on_are_the_clients_fault(tmp_path: Path) -> None:
     """400 while the model answers other rows, 503 where it answers none."""
     model = load(write_model(tmp_path / "model.onnx", change=fails_above(100)))
-    client = create_app(model, AppConfig()).test_client()
+    client = create_app(model, ServeSettings()).test_client()
     assert client.post("/v2/models/turbine/infer", json=request_of([[90, 1]], [["off"]])).status_code == 200
     answer = client.post("/v2/models/turbine/infer", json=request_of([[125, 1]], [["off"]]))
     assert answer.status_code == 400
     assert "Gather" not in answer.get_json()["error"]
     graph = write_model(tmp_path / "broken.onnx", change=fails_above(0)).read_bytes()
     broken = replace(model, session=onnxruntime.InferenceSession(graph, quiet()), parts={})
-    answer = create_app(broken, AppConfig()).test_client().post("/v2/models/turbine/infer", json=request_of())
+    answer = create_app(broken, ServeSettings()).test_client().post("/v2/models/turbine/infer", json=request_of())
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert isinstance(answer.get_json()["error"], str)
 
 
 def test_a_model_without_novelty_answers_one_output(tmp_path: Path) -> None:
     """And does not take its name for one of its own."""
-    client = create_app(load(write_model(tmp_path / "model.onnx", without_novelty())), AppConfig()).test_client()
+    client = create_app(load(write_model(tmp_path / "model.onnx", without_novelty())), ServeSettings()).test_client()
     answer = client.post("/v2/models/turbine/infer", json=request_of()).get_json()
     assert [one["name"] for one in answer["outputs"]] == ["probabilities"]
     refused = client.post("/v2/models/turbine/infer", json=request_of(outputs=[{"name": "novelty"}]))

@@ -8,19 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from common.settings.base import Settings
+from common.settings.connections import ElasticsearchSettings
+from common.settings.shared import OversightSettings
 from contract.errors import SettingsError
+from kibana.settings import KibanaSettings
 from oversight.config.env_file import values
 from oversight.config.misspelt_names import distance
-from oversight.config.settings import (
-    PARTS,
-    ElasticsearchSettings,
-    KibanaSettings,
-    OversightSettings,
-    Part,
-    load,
-    origin,
-    variable,
-)
+from oversight.config.settings import PARTS, load, origin
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -105,14 +100,14 @@ SECRETS = [(part, secret, place) for part in PARTS for secret in part.secrets fo
 
 @pytest.mark.parametrize(("part", "secret", "place"), SECRETS)
 def test_a_secret_of_the_environment_never_goes_to_an_address_from_the_file(
-    env: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: type[Part], secret: str, place: str
+    env: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: type[Settings], secret: str, place: str
 ) -> None:
-    key, there = variable(part, secret), variable(part, place)
+    key, there = part.variable(secret), part.variable(place)
     (tmp_path / "a.pem").write_text("x", encoding="utf-8")
     (tmp_path / "key.env").write_text("ELASTICSEARCH_API_KEY=aWQ6c2VjcmV0\n", encoding="utf-8")
     address = str(tmp_path / "a.pem") if place.endswith("certs") else "https://evil.example"
     value = str(tmp_path / "key.env") if secret.endswith("file") else "aWQ6c2VjcmV0"
-    user = f"{part.model_config['env_prefix']}USERNAME" if secret == "password" else ""
+    user = f"{part.prefix}USERNAME" if secret == "password" else ""
     if user:
         monkeypatch.setenv(user, "u")
 
@@ -136,8 +131,8 @@ def test_a_secret_of_the_environment_never_goes_to_an_address_from_the_file(
 
 def test_every_secret_that_is_sent_and_every_address_is_in_the_rule() -> None:
     """A new setting of that kind has to be named there."""
-    rule = {variable(part, name) for part in PARTS for name in (*part.secrets, *part.places)}
-    names = {variable(part, name) for part in PARTS for name in part.model_fields}
+    rule = {part.variable(name) for part in PARTS for name in (*part.secrets, *part.places)}
+    names = {part.variable(name) for part in PARTS for name in part.model_fields}
     received = {"OVERSIGHT_CONSOLE_TOKEN", "OVERSIGHT_CONSOLE_ALLOW_NO_TOKEN", "OVERSIGHT_SERVE_ALLOW_NO_TOKEN"}
     for name in names - received:
         if name.endswith(("_URL", "_CA_CERTS", "_TOKEN", "_PASSWORD", "_API_KEY", "_API_KEY_FILE")):

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from common.settings.addresses import refuse_plain_http
+from common.settings.connections import ElasticsearchSettings
+from common.settings.shared import OversightSettings
 from contract.errors import SettingsError
 from docs.generate.__main__ import PAGES, ROOT
+from enrich_service.settings import ServeSettings
 from oversight.commands.settings import MASK, rows_of
-from oversight.config.addresses import refuse_plain_http
-from oversight.config.settings import (
-    ElasticsearchSettings,
-    OversightSettings,
-    ServeSettings,
-    WatchSettings,
-    load,
-)
+from oversight.config.settings import load
+from watcher.settings import WatchSettings
 
 
 @pytest.fixture(autouse=True)

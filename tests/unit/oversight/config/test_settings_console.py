@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from console.web.settings import ConsoleSettings
 from contract.errors import SettingsError
 from contract.listening import listen
 from oversight.config.settings import load
-from oversight.config.settings_console import ConsoleSettings
 
 
 @pytest.mark.parametrize(

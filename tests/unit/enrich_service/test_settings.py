@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import socket
 
 import pytest
+from pydantic import SecretStr
 
+from common.settings.base import revealed
+from common.settings.shared import OversightSettings
 from contract.errors import EndpointUnavailableError, SettingsError
-from enrich_service.config import AppConfig, ServeConfig, listen, split_bind, url_of
+from contract.listening import split_bind, url_of
+from enrich_service.settings import ServeSettings
 
 
-def config(bind: str, token: str | None = None) -> ServeConfig:
-    return ServeConfig(model=Path("model.onnx"), bind=bind, app=AppConfig(token=token))
+def listen(bind: str, *, has_token: bool = False) -> socket.socket:
+    return ServeSettings(bind=bind).listen(has_token=has_token)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,7 @@ def config(bind: str, token: str | None = None) -> ServeConfig:
 )
 def test_host_and_port_are_split(bind: str, host: str, port: int) -> None:
     """IPv6 stands in brackets."""
-    assert split_bind(bind) == (host, port)
+    assert split_bind(bind, setting="OVERSIGHT_SERVE_BIND", port=8600) == (host, port)
 
 
 @pytest.mark.parametrize(
@@ -34,37 +38,37 @@ def test_host_and_port_are_split(bind: str, host: str, port: int) -> None:
 def test_what_is_no_address_is_refused(bind: str) -> None:
     """The message shows the form."""
     with pytest.raises(SettingsError, match="expected HOST:PORT"):
-        split_bind(bind)
+        split_bind(bind, setting="OVERSIGHT_SERVE_BIND", port=8600)
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0"])
 def test_an_address_open_to_others_needs_a_token(bind: str) -> None:
     """Without one anybody on the network could ask the model."""
     with pytest.raises(SettingsError, match="no token is set; set OVERSIGHT_ENRICH_TOKEN"):
-        listen(config(bind))
+        listen(bind)
 
 
 def test_with_a_token_it_listens_for_others() -> None:
     """The token is what keeps others out."""
-    with listen(config("0.0.0.0:0", token="secret")) as listener:
+    with listen("0.0.0.0:0", has_token=True) as listener:
         assert listener.getsockname()[1] > 0
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:0", "localhost:0", "127.8.8.8:0"])
 def test_this_machine_alone_needs_no_token(bind: str) -> None:
     """The demo and a watcher beside it."""
-    with listen(config(bind)) as listener:
+    with listen(bind) as listener:
         assert url_of(listener).startswith("http://")
 
 
 def test_a_taken_port_is_said_in_one_line() -> None:
     """And the way out with it."""
-    with listen(config("127.0.0.1:0")) as first:
+    with listen("127.0.0.1:0") as first:
         port = first.getsockname()[1]
         with pytest.raises(
             EndpointUnavailableError, match=rf"cannot listen on 127.0.0.1:{port}: address already in use"
         ) as error:
-            listen(config(f"127.0.0.1:{port}"))
+            listen(f"127.0.0.1:{port}")
     assert "--bind" in str(error.value)
 
 
@@ -72,9 +76,11 @@ def test_a_taken_port_is_said_in_one_line() -> None:
 def test_an_address_of_another_machine_is_refused(bind: str) -> None:
     """It cannot be listened on from here."""
     with pytest.raises(EndpointUnavailableError, match="cannot listen on"):
-        listen(config(bind, token="secret"))
+        listen(bind, has_token=True)
 
 
 def test_the_token_is_not_in_the_printed_form() -> None:
     """A traceback or a log line may print the settings."""
-    assert "secret" not in repr(config("127.0.0.1:0", token="secret"))
+    settings = OversightSettings(enrich_token=SecretStr("secret"))
+    assert "secret" not in repr(settings)
+    assert revealed(settings.enrich_token) == "secret"

@@ -1,0 +1,139 @@
+"""The settings that several parts share."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from common.settings.addresses import check_url
+from common.settings.base import Settings
+from contract import hints
+from contract.documents.fields import stream_name
+
+DEFAULT_MODEL = Path(__file__).resolve().parents[2] / "models" / "kdd99-mlp" / "model.onnx"
+
+
+class OversightSettings(Settings):
+    """Settings that several commands share."""
+
+    prefix: ClassVar = "OVERSIGHT_"
+    secrets: ClassVar = ("enrich_token",)
+    places: ClassVar = ("enrich_url", "enrich_ca_certs")
+
+    namespace: str = Field(
+        hints.DEFAULT_NAMESPACE, description="Name of this installation; several installations can share a cluster."
+    )
+    index: str | None = Field(
+        None, description="Index, list or pattern to use instead of the installation's data stream."
+    )
+    model: Path = Field(DEFAULT_MODEL, description="Model artifact, or model folder (`oversight model add`).")
+    model_sha256: str | None = Field(
+        None,
+        description="Allowed SHA-256 digests of the artifact in hex, separated by commas; the enrich service refuses "
+        "other artifacts.",
+    )
+    enrich_url: str = Field("http://127.0.0.1:8600", description="Address of the enrich service.")
+    enrich_token: SecretStr | None = Field(
+        None,
+        description="Bearer token of the enrich service: the service requires it and the watcher sends it. At least 16 "
+        "characters if other machines can reach the service.",
+    )
+    enrich_ca_certs: Path | None = Field(
+        None,
+        description="File with the certificate authority that signed the enrich service's certificate; unset: the "
+        "system's authorities.",
+    )
+    enrich_client_cert: Path | None = Field(
+        None, description="PEM file of the watcher's client certificate, if the enrich service requires one."
+    )
+    enrich_client_key: Path | None = Field(None, description="PEM file of the key of OVERSIGHT_ENRICH_CLIENT_CERT.")
+    allow_plain_http: bool = Field(
+        False,
+        description="Allow keys and tokens to go to another machine over plain HTTP; otherwise such an address is "
+        "refused.",
+    )
+    traceback: bool = Field(
+        False, description="Print the whole traceback of an unexpected error, for a bug report; otherwise one line."
+    )
+    suppress: Path | None = Field(
+        None,
+        description="File with suppression rules, one per line: documents that match do not alert (docs/people.md); "
+        "read again when it changes.",
+    )
+    state: Path = Field(
+        Path("~/.local/state/oversight"),
+        description="Folder for state between runs, such as the registry of shipped files.",
+    )
+
+    @property
+    def stream(self) -> str:
+        """The installation's data stream."""
+        return stream_name(self.namespace)
+
+    @property
+    def documents(self) -> str:
+        """Where the documents are: `index` if it is set, otherwise the installation's data stream."""
+        return self.index or self.stream
+
+    @property
+    def model_digests(self) -> frozenset[str]:
+        """The digests of the artifacts that may be served; empty: any artifact."""
+        return frozenset((self.model_sha256 or "").split(",")) - {""}
+
+    @property
+    def client_cert(self) -> tuple[Path, Path] | None:
+        """The certificate that a client of the enrich service shows, and its key."""
+        cert, key = self.enrich_client_cert, self.enrich_client_key
+        return None if cert is None or key is None else (cert, key)
+
+    @field_validator("namespace")
+    @classmethod
+    def _fits_a_data_stream(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_.]{0,99}", value):
+            raise ValueError(
+                "a namespace has 1 to 100 characters out of a-z, 0-9, `_` and `.`, and begins with a letter or digit; "
+                "`-` is not allowed, because it separates the parts of a stream's name"
+            )
+        return value
+
+    @field_validator("model_sha256")
+    @classmethod
+    def _is_a_digest(cls, value: str | None) -> str | None:
+        digests = [part.strip().lower() for part in (value or "").split(",") if part.strip()]
+        for digest in digests:
+            if not re.fullmatch(r"[0-9a-f]{64}", digest):
+                raise ValueError("expected 64 hex digits as `sha256sum` prints them; separate several with commas")
+        return ",".join(digests) or None
+
+    @field_validator("enrich_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return check_url(value)
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.enrich_client_cert is None) != (self.enrich_client_key is None):
+            raise ValueError(
+                "only one of OVERSIGHT_ENRICH_CLIENT_CERT and OVERSIGHT_ENRICH_CLIENT_KEY is set; set both"
+            )
+        return self
+
+    @field_validator("enrich_ca_certs", "enrich_client_cert", "enrich_client_key")
+    @classmethod
+    def _can_be_read(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("this file does not exist; name an existing PEM file")
+        return value
+
+    @field_validator("suppress", mode="before")
+    @classmethod
+    def _empty_means_unset(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("state", "model", "suppress")
+    @classmethod
+    def _home_is_expanded(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()

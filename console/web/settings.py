@@ -1,0 +1,27 @@
+"""Settings of the console."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from common.settings.servers import ServerSettings
+
+
+class ConsoleSettings(ServerSettings):
+    """The console."""
+
+    prefix: ClassVar = "OVERSIGHT_CONSOLE_"
+    port: ClassVar = 8602
+    bearer_variable: ClassVar = "OVERSIGHT_CONSOLE_TOKEN"
+    remedy: ClassVar = "set OVERSIGHT_CONSOLE_TOKEN"
+
+    bind: str = Field("127.0.0.1:8602", description="HOST:PORT to listen on; port 0 uses a free port.")
+    token: SecretStr | None = Field(
+        None,
+        description="Token for signing in; required, with at least 16 characters, if other machines can reach the "
+        "console.",
+    )
+    refresh_s: int = Field(10, ge=2, le=3600, description="Seconds between two refreshes of an open page.")
+    threads: int = Field(8, ge=1, le=64, description="Requests handled at the same time.")

@@ -1,0 +1,67 @@
+"""Options of commands are made from the settings: type, default, help and variable stand in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from common.settings.base import Settings
+from common.settings.shared import OversightSettings
+from enrich_service.settings import ServeSettings
+from oversight.config.options import option_of
+from oversight.config.settings import PARTS, load
+from watcher.settings import WatchSettings
+
+
+@click.command()
+@option_of(ServeSettings, "threads", metavar="N")
+@option_of(ServeSettings, "queue_timeout_s")
+@option_of(OversightSettings, "model")
+@option_of(WatchSettings, "slice")
+def command(**given: Any) -> None:
+    """Print what is given."""
+    click.echo(repr(sorted(given.items())))
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(command, words)
+    return result.output
+
+
+def test_the_help_of_an_option_is_that_of_the_setting_with_its_variable_and_default() -> None:
+    text = " ".join(run("--help").split())
+    assert "--threads N Requests that one worker process handles at the same time." in text
+    assert "[env var: OVERSIGHT_SERVE_THREADS; default: 4]" in text
+    assert "--queue-timeout-s FLOAT Seconds after which a waiting request gets 503." in text
+    assert "[env var: OVERSIGHT_MODEL; default: models/kdd99-mlp/model.onnx]" in text
+    assert "[env var: OVERSIGHT_WATCH_SLICE]" in text
+
+
+def test_an_option_that_is_not_given_leaves_the_setting_to_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A default of the option would win over the environment."""
+    assert run() == "[('model', None), ('queue_timeout_s', None), ('slice', None), ('threads', None)]\n"
+    monkeypatch.setenv("OVERSIGHT_SERVE_THREADS", "7")
+    assert load(ServeSettings, threads=None).threads == 7
+    assert load(ServeSettings, threads=3).threads == 3
+
+
+def test_an_option_has_the_type_of_its_setting(tmp_path: Path) -> None:
+    said = run("--threads", "3", "--queue-timeout-s", "1.5", "--model", str(tmp_path), "--slice", "1/2")
+    assert said == (f"[('model', {tmp_path!r}), ('queue_timeout_s', 1.5), ('slice', '1/2'), ('threads', 3)]\n")
+    assert "is not a valid integer" in run("--threads", "many")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_setting_has_help(part: type[Settings]) -> None:
+    """Options, `oversight settings` and docs/settings.md show it."""
+    for name, field in part.model_fields.items():
+        assert (field.description or "").endswith("."), part.variable(name)
+
+
+def test_no_two_settings_share_a_variable() -> None:
+    variables = [part.variable(name) for part in PARTS for name in part.model_fields]
+    assert len(variables) == len(set(variables))
