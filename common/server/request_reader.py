@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from gunicorn.http.errors import InvalidChunkSize, LimitRequestHeaders, NoMoreData, ParseException
+from gunicorn.http.errors import LimitRequestHeaders, NoMoreData, ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 
@@ -24,6 +24,10 @@ FRAMING_BYTES = 64 * 1024
 """Chunk sizes and trailers may take this much, and an eighth of the body; beyond it the chunks only cost time."""
 
 _END = b"\r\n\r\n"
+
+
+class BadChunksError(ParseException):  # type: ignore[misc]  # gunicorn has no types
+    """The chunks of a body are not valid, or the last one is missing."""
 
 
 class Incoming:
@@ -94,7 +98,7 @@ class Incoming:
             except LimitRequestHeaders:
                 return False
         if isinstance(self._body, Chunks):
-            raise InvalidChunkSize(b"the last chunk is missing")
+            raise BadChunksError("the last chunk is missing")
         return self.request is not None
 
     def finish(self) -> tuple[Request, bytes]:
@@ -201,7 +205,7 @@ class Chunks:
         if len(self._buffer) < 2:
             return False
         if self._buffer[:2] != b"\r\n":
-            raise InvalidChunkSize(b"a chunk is longer than it says")
+            raise BadChunksError("a chunk is longer than it says")
         del self._buffer[:2]
         self.missing = 0
         return True
@@ -210,22 +214,22 @@ class Chunks:
         end = self._buffer.find(b"\r\n", 0, LINE_BYTES)
         if end < 0:
             if len(self._buffer) >= LINE_BYTES:
-                raise InvalidChunkSize(b"the line of a chunk's size has no end")
+                raise BadChunksError("the line of a chunk's size has no end")
             return None
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         self._framing += end + 4
         if self._framing > self.size // 8 + FRAMING_BYTES:
-            raise InvalidChunkSize(b"the chunks are far too small")
+            raise BadChunksError("the chunks are far too small")
         return line
 
     def _begin(self, line: bytes) -> None:
         size = line.partition(b";")[0].rstrip(b" \t")
         if not size or len(size) > 16 or any(letter not in b"0123456789abcdefABCDEF" for letter in size):
-            raise InvalidChunkSize(size)
+            raise BadChunksError(f"no chunk size: {size[:20]!r}")
         length = int(size, 16)
         self._in_trailers = length == 0
         self.missing = length + 2 if length else 0
 
 
-__all__ = ["Chunks", "Incoming", "ParseException", "Sized"]
+__all__ = ["BadChunksError", "Chunks", "Incoming", "ParseException", "Sized"]

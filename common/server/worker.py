@@ -28,6 +28,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from common.server.admission import Refusal, admission
 from common.server.connection import Answer, Closed, Connection
 from common.server.limits import Limits
+from common.server.request_reader import BadChunksError
 from common.server.waiting_connections import Waiting
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ _WHY = {
     errors.InvalidHeaderName: "a header name has a character that is not allowed, such as `_`",
     errors.InvalidHeader: "a header is not NAME: VALUE, or Host, Content-Type, Content-Length or "
     "Transfer-Encoding is sent twice",
-    errors.InvalidChunkSize: "the body ends early, or its chunks are not valid",
+    BadChunksError: "the body ends early, or its chunks are not valid",
 }
 
 

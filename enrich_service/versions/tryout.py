@@ -16,14 +16,18 @@ import os
 import select
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from contract.distribution import DISTRIBUTION
 from contract.errors import ArtifactError
 from enrich_service.model.model_file import ModelFile
 
 LIMIT_S = 60.0
 """Seconds that opening a model may take where nobody says otherwise."""
 MAX_ANSWER_BYTES = 64 * 1024
+MAX_REASON = 200
+"""Characters of an exception that fit into a message."""
+INSTALL_AGAIN = f"install it again with its packages (pip install --upgrade {DISTRIBUTION})"
 
 
 def try_out(*models: ModelFile, limit_s: float = LIMIT_S) -> None:
@@ -55,7 +59,7 @@ class TryOut:
     def __enter__(self) -> TryOut:
         return self
 
-    def __exit__(self, *of_error: object) -> None:
+    def __exit__(self, *_of_error: object) -> None:
         self.close()
 
     def wait(self) -> list[str | None]:
@@ -112,22 +116,33 @@ def _answer(models: Sequence[ModelFile], pipe: int, limit_s: float) -> None:
             with contextlib.suppress(OSError, ValueError):
                 signal.signal(number, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, limit_s + 1.0)
-        data = json.dumps([_problem(model) for model in models]).encode()
+        data = json.dumps(_problems_of(models)).encode()
         while data:
             data = data[os.write(pipe, data) :]
     finally:
         os._exit(0)
 
 
-def _problem(model: ModelFile) -> str | None:
+def _problems_of(models: Sequence[ModelFile]) -> list[str | None]:
     try:
         from enrich_service.versions.rehearsal import rehearse
+    except Exception as error:  # noqa: BLE001  an installed package that does not fit may raise anything at its import
+        fault = f"{reason(error)}: an installed package does not fit this version of Oversight"
+        return [f"{model.path}: no model can be opened ({fault}); {INSTALL_AGAIN}" for model in models]
+    return [_problem(model, rehearse) for model in models]
 
+
+def _problem(model: ModelFile, rehearse: Callable[[ModelFile], None]) -> str | None:
+    try:
         rehearse(model)
     except ArtifactError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001  whatever it is, it would happen in every worker
-        return (
-            f"{model.path}: it cannot be served ({type(error).__name__}: {str(error)[:200]}); convert the model again"
-        )
+    except BaseException as error:  # noqa: BLE001  whatever it is, it would happen in every worker
+        return f"{model.path}: it cannot be served ({reason(error)}); convert the model again"
     return None
+
+
+def reason(error: BaseException) -> str:
+    """An exception in one line."""
+    text = " ".join(str(error).split())[:MAX_REASON]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +19,7 @@ from contract.errors import ArtifactError
 from enrich_service.model.model_file import read
 from enrich_service.versions.tryout import TryOut, try_out
 from tests.artifacts import TURBINE, turbine_graph, write_model
+from tests.conftest import ROOT
 from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.filterwarnings(
@@ -83,3 +87,29 @@ def test_a_killed_trial_is_a_refusal(tmp_path: Path) -> None:
         child.kill()
         (problem,) = trial.wait()
     assert "was killed; look at the machine's memory" in str(problem)
+
+
+def test_a_package_that_does_not_fit_is_the_reason(turbine_model: Path, tmp_path: Path) -> None:
+    """Converting the model again would not help."""
+    package = tmp_path / "onnxruntime"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise AttributeError('no ModelLoadCanceled\\nhere')\n", encoding="utf-8")
+    code = (
+        "import sys, pathlib\n"
+        "from enrich_service.model.model_file import read\n"
+        "from enrich_service.versions.tryout import try_out\n"
+        "try_out(read(pathlib.Path(sys.argv[1])))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, turbine_model],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.stderr.splitlines()[-1] == (
+        f"contract.errors.ArtifactError: {turbine_model}: no model can be opened (AttributeError: no "
+        f"ModelLoadCanceled here: an installed package does not fit this version of Oversight); install it again with "
+        f"its packages (pip install --upgrade oversight-enrich)"
+    )
