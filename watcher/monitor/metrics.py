@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import orjson
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -24,6 +27,7 @@ from prometheus_client.core import (
     Metric,
     StateSetMetricFamily,
 )
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
 from contract.documents.heartbeats import BREAKER_STATES, STATES, STOPPED, WAITING
@@ -33,7 +37,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "oversight_watcher"
 CLOSE_AFTER_S = 10.0
-"""Seconds after which a connection that says nothing is closed."""
+"""Seconds after which the connection of a silent client is closed."""
 
 
 class WatcherCollector(Collector):
@@ -81,9 +85,9 @@ class WatcherCollector(Collector):
 
 @contextmanager
 def serving(bind: str | None, facts: Facts) -> Iterator[str | None]:
-    """Answer for a watcher on HOST:PORT while the block runs; yields the address, None where there is none.
+    """Serve the metrics on HOST:PORT while the block runs; yields the address, None where there is none.
 
-    A port that is taken is said once and is no reason to stop.
+    If the port is taken, the watcher logs it once and continues.
     """
     server = None if bind is None else _open(bind, facts)
     if server is None:
@@ -104,55 +108,49 @@ def ready(facts: Facts) -> tuple[bool, str]:
     return facts.state != STOPPED, facts.state
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+def application(facts: Facts) -> WSGIApplication:
+    """The routes, as a WSGI application."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(WatcherCollector(facts))
+    metrics: WSGIApplication = make_wsgi_app(registry)
 
-    def __init__(self, address: tuple[str, int], facts: Facts) -> None:
-        self.facts, self.registry = facts, CollectorRegistry(auto_describe=False)
-        self.registry.register(WatcherCollector(facts))
-        super().__init__(address, _Handler)
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/metrics":
+            return metrics(environ, start_response)
+        status, body = _health(environ["REQUEST_METHOD"], environ["PATH_INFO"], facts)
+        start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+        return [orjson.dumps(body)]
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news."""
+    return app
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+def _health(method: str, path: str, facts: Facts) -> tuple[HTTPStatus, dict[str, Any]]:
+    if method != "GET":
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{path} answers GET alone"}
+    if path == "/health/live":
+        return HTTPStatus.OK, {"live": True}
+    if path == "/health/ready":
+        is_ready, state = ready(facts)
+        return HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": is_ready, "state": state}
+    return HTTPStatus.NOT_FOUND, {"error": "not found; there are /metrics, /health/live and /health/ready"}
+
+
+class _Server(ThreadingWSGIServer):
+    def handle_error(self, *_args: object) -> None:
+        """Ignore clients that disconnect or stay silent."""
+
+
+class _Handler(WSGIRequestHandler):
     timeout = CLOSE_AFTER_S
-    server_version, sys_version = "oversight-watcher", ""
-
-    def do_GET(self) -> None:
-        path = self.path.split("?", 1)[0]
-        if path == "/metrics":
-            self._answer(200, CONTENT_TYPE_LATEST, generate_latest(self.server.registry))
-        elif path == "/health/live":
-            self._answer(200, "application/json", orjson.dumps({"live": True}))
-        elif path == "/health/ready":
-            well, why = ready(self.server.facts)
-            self._answer(200 if well else 503, "application/json", orjson.dumps({"ready": well, "state": why}))
-        else:
-            self._answer(
-                404,
-                "application/json",
-                orjson.dumps({"error": "not found; there are /metrics, /health/live and /health/ready"}),
-            )
-
-    def _answer(self, status: int, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
-        """A scrape is no line of the log."""
+        """Do not log requests."""
 
 
-def _open(bind: str, facts: Facts) -> _Server | None:
+def _open(bind: str, facts: Facts) -> WSGIServer | None:
     host, _, port = bind.rpartition(":")
     try:
-        return _Server((host.strip("[]"), int(port)), facts)
+        return make_server(host.strip("[]"), int(port), application(facts), _Server, _Handler)
     except OSError as error:
         log.warning(
             "cannot serve metrics at %s (%s): set OVERSIGHT_WATCH_METRICS_BIND to a free HOST:PORT, or to "

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import socket
+import struct
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -90,6 +91,31 @@ def test_a_watcher_that_waits_is_alive_and_not_ready() -> None:
         assert (status, json.loads(body)) == (503, {"ready": False, "state": "the enrich service is away"})
         assert get(f"{url}/health/live")[0] == 200
         assert get(f"{url}/else")[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/health/live", "/health/ready"])
+def test_other_methods_are_refused(path: str) -> None:
+    with serving("127.0.0.1:0", some_facts()) as url:
+        try:
+            with urllib.request.urlopen(f"{url}{path}", data=b"x", timeout=WAIT_S) as answer:
+                status = answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                status = error.code
+    assert status == 405
+
+
+def test_a_client_that_disconnects_early_stops_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """And prints nothing: the watcher's log is elsewhere."""
+    with serving("127.0.0.1:0", some_facts()) as url:
+        assert url is not None
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        for head in (b"", b"GET /met", b"GET /metrics HTTP/1.1\r\n\r\n", b"\x16\x03\x01 no http\r\n\r\n"):
+            with socket.create_connection(address, timeout=WAIT_S) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
+                client.sendall(head)
+        assert get(f"{url}/health/live")[0] == 200
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_port_that_is_taken_is_said_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
