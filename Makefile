@@ -9,7 +9,7 @@ ARGS ?=
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help demo install env test check format golden screens lock bench faults soak clean venv venv-demo
+.PHONY: help demo install env test check bounds format golden screens lock bench faults soak clean venv venv-demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -27,12 +27,16 @@ env: ## the secrets of docker-compose.yml, at random, into .env (0600); what is 
 test: venv ## every test, from nothing
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: venv ## what a change must pass before it is shown: format, lint, types, import rules, generated files
+check: venv ## what a change must pass before it is shown: format, lint, types, import rules, dead code, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 	$(BIN)/python -m docs.generate --check
+
+bounds: venv ## the unit tests with the lowest versions that pyproject.toml allows, and on the newest CPython that is here
+	@.ci/bounds $(ARGS)
 
 format: venv ## rewrite what a formatter, a safe lint fix or a generator can
 	$(BIN)/ruff check --fix .
@@ -59,6 +63,7 @@ lock: $(BIN)/uv ## resolve the dependencies anew into requirements/
 	$(LOCK) --extra console --extra embedded -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra console -c requirements/dev.txt -o requirements/image.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/serve.txt
+	$(LOCK) --group test --extra console --extra embedded --extra train --resolution lowest-direct -o requirements/lowest.txt
 
 clean: ## remove what make and the demo made
 	rm -rf $(VENV) .demo build *.egg-info

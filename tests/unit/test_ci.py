@@ -68,7 +68,7 @@ def test_the_whole_run_prints_what_happened_and_ends_by_it(
     """With a `make` that tests nothing and an `apt-get` that installs nothing."""
     (tmp_path / "log").write_text(log, encoding="utf-8")
     for name, line in {
-        "make": f'[ "$1" = check ] || {{ cat {tmp_path}/log; exit {ending}; }}',
+        "make": f'[ "$1" != test ] || {{ cat {tmp_path}/log; exit {ending}; }}',
         "apt-get": "exit 0",
         "apt-cache": "exit 0",
     }.items():

@@ -72,7 +72,7 @@ def test_the_embedded_engine_is_in_no_serving_install() -> None:
         "an extra brings another one"
     )
     locks = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt")}
-    assert {name for name, text in locks.items() if engine in text} == {"demo.txt", "dev.txt"}
+    assert {name for name, text in locks.items() if engine in text} == {"demo.txt", "dev.txt", "lowest.txt"}
     for name in ("Dockerfile", "docker-compose.yml"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(rf"{engine}|embedded|demo\.txt|dev\.txt", text), name
