@@ -33,8 +33,7 @@ class Trained:
             return None
         return (
             f"{BUILD}/ has {1 + len(self.others)} trained models: using the newest, {self.folder.name}; for another, "
-            f"add "
-            f"--model, such as --model {self.others[0] / KERAS_FILE}"
+            f"add --model, such as --model {self.others[0] / KERAS_FILE}"
         )
 
 

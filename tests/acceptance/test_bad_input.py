@@ -90,7 +90,7 @@ def test_a_file_without_one_usable_row_ends_with_1(desk: Desk, tmp_path: Path) -
         name for name, line in zip(("empty", "header", "blank", "prose"), lines, strict=True) if name not in line
     ] == []
     assert [line for line in lines[:3] if "has no events" not in line] == []
-    assert "not one of its lines can be predicted; the first one failed with column_count" in lines[3]
+    assert "none of its lines can be predicted; the first one failed with column_count" in lines[3]
 
 
 def test_every_bad_line_is_kept_and_marked_with_its_reason(

@@ -36,8 +36,7 @@ def test_an_import_brings_everything_and_again_changes_nothing(kibana: FakeKiban
     assert first.code == 0, first.err
     assert "created   dashboard    Oversight: Triage\n" in first.out
     assert (
-        f"{OBJECTS} created; look at {kibana.url}/app/dashboards#/view/oversight-default-dashboard-oversight"
-        in first.out
+        f"{OBJECTS} created; open {kibana.url}/app/dashboards#/view/oversight-default-dashboard-oversight" in first.out
     )
     objects = kibana.spaces["default"].objects
     assert len(objects) == OBJECTS + 1

@@ -38,7 +38,7 @@ def edit(kibana: FakeKibana, change: Callable[[dict[str, Any]], None]) -> None:
 def test_rules_and_connectors_are_made_and_again_nothing_changes(kibana: FakeKibana, run: Run) -> None:
     first = run("rules")
     assert first.code == 0, first.err
-    assert f"{ITEMS} created; look at {kibana.url}/app/management/" in first.out
+    assert f"{ITEMS} created; open {kibana.url}/app/management/" in first.out
     assert "alerts are written to oversight-alerts-default" in first.out
     space = kibana.spaces["default"]
     assert len(space.rules) == 5

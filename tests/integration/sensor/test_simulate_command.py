@@ -88,7 +88,7 @@ def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
     [
         (("--events", "10"), 2, "10 is not in the range x>=200"),
         (("--rate", "0"), 2, "0.0 is not in the range x>0"),
-        (("--user", "../x"), 1, "cannot name a file"),
+        (("--user", "../x"), 1, "cannot be used as a file name"),
     ],
 )
 def test_wrong_use_is_said_in_a_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:

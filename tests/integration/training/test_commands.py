@@ -135,7 +135,7 @@ def test_convert_without_options_makes_the_same_bytes_of_what_was_trained_last(
     run = oversight("convert", "--check-data", folder / "other.csv", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert run.stderr == (
-        "build/ has 2 trained models: took kdd99-mlp, the newest; for another, add for instance "
+        "build/ has 2 trained models: using the newest, kdd99-mlp; for another, add --model, such as "
         "--model build/kdd99-flow/model.keras\n"
     )
     assert built.read_bytes() == before
@@ -210,7 +210,7 @@ def test_convert_without_a_trained_model_says_what_to_do(tmp_path: Path) -> None
     run = oversight_here("convert", cwd=tmp_path)
     assert run.returncode == 1
     assert run.stderr == (
-        "oversight: build/ holds no trained model (build/*/model.keras); run `oversight train` first, or "
+        "oversight: build/ contains no trained model (build/*/model.keras); run `oversight train` first, or "
         "name a model with --model\n"
     )
     assert not list(tmp_path.iterdir())
@@ -240,8 +240,8 @@ def test_without_tensorflow_the_command_that_installs_it_is_named(command: str, 
     run = oversight(command, *words, before="sys.modules['tensorflow'] = None")
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
-        "oversight: this command needs the package 'tensorflow', which is not installed; run: pip install "
-        "'oversight-enrich[train]'"
+        "oversight: this command needs the package 'tensorflow', which is not installed; run `pip install "
+        "'oversight-enrich[train]'`"
     )
 
 
@@ -331,7 +331,7 @@ def test_evaluate_refuses_what_is_no_artifact(tmp_path: Path) -> None:
         ("none.onnx", "there is no model at"),
         ("text.onnx", "is not an ONNX model"),
         ("bare.onnx", "without Oversight's contract"),
-        ("other.onnx", "has the families flood, which KDD Cup 99 has not"),
+        ("other.onnx", "has the families flood, which KDD Cup 99 does not have"),
     ):
         run = oversight_here("evaluate", "--data", data, "--model", tmp_path / name)
         assert (run.returncode, run.stdout) == (64, "")

@@ -124,7 +124,7 @@ def test_a_person_sees_one_table_of_musts_and_goals_and_the_naive_model_beside_i
     assert "5 of 5 trainings are already done" in run.stderr
     assert "Must" in run.stdout
     assert "KDD Cup cost of the verdict's family" in run.stdout
-    assert "Beside the naive model" in run.stdout
+    assert "Comparison with the naive model:" in run.stdout
     assert "≤ 0.2000" in run.stdout
 
 
@@ -138,7 +138,7 @@ def test_another_recipe_makes_another_result(first: tuple[Path, subprocess.Compl
     assert Retraining(material, plan, folder / "out", other).finished() == {}
     elsewhere = dataclasses.replace(material, source=Source("train.csv", "00" * 32))
     assert Retraining(elsewhere, plan, folder / "out", same).finished() == {}
-    with pytest.raises(InputError, match="the recipe has no no_such; it has "):
+    with pytest.raises(InputError, match="--recipe: unknown no_such; expected one of "):
         Retraining(material, plan, folder / "out", {"no_such": 1})
 
 
