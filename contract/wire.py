@@ -1,6 +1,6 @@
 """The HTTP messages between the enrich service and its clients: one typed description of every request and response.
 
-    POST /v1/enrich   EnrichRequest ──▶ EnrichResponse[PartialDocument], one Result a document     else ErrorResponse
+    POST /v1/enrich   EnrichRequest ──▶ EnrichResponse[PartialDocument], one Result a document; else ErrorResponse
     GET /v1/model     ModelPage
 
 The service encodes these structs, its OpenAPI description is generated from them, and the watcher decodes them.
@@ -65,10 +65,21 @@ class ModelPage(Struct, frozen=True):
     contract: dict[str, Any]
 
 
-class EnrichRequest(Struct, frozen=True):
-    """The body of `POST /v1/enrich`. Each document is decoded by itself: a bad one fails alone."""
+class Document(Struct, frozen=True, gc=False):
+    """One document of a request: its fields as `source`, or as `fields` with each value in a list.
 
-    documents: list[Raw]
+    They are not decoded with the request: a document that a model cannot read fails alone.
+    """
+
+    id: str
+    source: Raw | UnsetType = UNSET
+    fields: Raw | UnsetType = UNSET
+
+
+class EnrichRequest(Struct, frozen=True):
+    """The body of `POST /v1/enrich`."""
+
+    documents: list[Document]
 
 
 class DocumentError(Struct, frozen=True, gc=False):
@@ -151,7 +162,7 @@ class Shadow(Struct, frozen=True, gc=False, kw_only=True):
     model: Model
 
 
-class Oversight(Struct, gc=False):
+class Oversight(Struct, frozen=True, gc=False):
     """The fields below `oversight`."""
 
     prediction: Prediction

@@ -1,7 +1,7 @@
 """The HTTP server of this checkout beside that of another one: throughput, latency and memory of one enrich service
 each.
 
-python -m benchmarks.common.server_bench --other FOLDER [--seconds S] [--silent N]
+python -m benchmarks.common.server_bench --other FOLDER [--seconds S] [--silent N] [--only NAME]
 
     git worktree add ../before COMMIT && python -m benchmarks.common.server_bench --other ../before
 
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--other", type=Path, required=True, help="folder of another checkout")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
     parser.add_argument("--silent", type=int, default=0, help="clients that stop in the middle of a request")
+    parser.add_argument("--only", default="", help="only the kinds of requests with this in their name")
     arguments = parser.parse_args()
     contract = read(DEFAULT_MODEL).contract
     records, rows = rows_of(None)
@@ -45,6 +46,8 @@ def main() -> None:
         "one document": (traffic(records, "distinct", contract, pages=20_000, size=1), 2),
         "one document, 8 connections": (traffic(records, "distinct", contract, pages=20_000, size=1), 8),
         "page of 1,000": (traffic(records, "distinct", contract, pages=60), 2),
+        "page of 1,000, normal": (traffic(records, "normal", contract, pages=60), 2),
+        "page of 1,000, attacks": (traffic(records, "attacks", contract, pages=60), 2),
     }
     keep_off_the_servers()
     sys.stdout.write(
@@ -62,7 +65,7 @@ def main() -> None:
         )
         if arguments.silent:
             stack.enter_context(silent_clients(f"http://127.0.0.1:{ours.port}", arguments.silent))
-        for name, (sent, connections) in kinds.items():
+        for name, (sent, connections) in {n: kind for n, kind in kinds.items() if arguments.only in n}.items():
             compare(name, ours, other, [request(ENRICH, body) for body in sent.bodies], connections, arguments.seconds)
         memory = [peak_mb(one) for one in (ours, other)]
         sys.stdout.write(f"\nmemory of the worker, peak: {memory[0]:.0f} MB here, {memory[1]:.0f} MB there\n")

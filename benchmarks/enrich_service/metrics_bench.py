@@ -36,11 +36,12 @@ def measure(model: Path | None, folder: Path) -> list[str]:
     """A table in Markdown."""
     # prometheus_client looks at the environment when it is imported
     from common.settings.shared import DEFAULT_MODEL
+    from enrich_service import request_body
     from enrich_service.http.metrics import Metrics
     from enrich_service.model.artifact import load
-    from enrich_service.predict.enrich import Enricher, Page, Verdicted
+    from enrich_service.predict.enrich import Enriched, Enricher
 
-    artifact, metrics, seen = load(model or DEFAULT_MODEL), Metrics(folder), list[Verdicted]()
+    artifact, metrics, seen = load(model or DEFAULT_MODEL), Metrics(folder), list[Enriched]()
     count = metrics.serves(artifact.contract, artifact.version)
     source = nest({feature.field: feature.background for feature in artifact.contract.features})
     profiled = sum(bool(feature.profile_edges or feature.usual_shares) for feature in artifact.contract.features)
@@ -50,15 +51,13 @@ def measure(model: Path | None, folder: Path) -> list[str]:
         "|---|---|---|---|",
     ]
     for n in (1000, 1):
-        page = Page([str(number) for number in range(n)], [source] * n)
-        body = orjson.dumps([{"id": one, "source": source} for one in page.ids])
+        body = orjson.dumps({"documents": [{"id": str(number), "source": source} for number in range(n)]})
         plain = Enricher(artifact, cache_bytes=0)  # the page is one document many times
         seen.clear()
-        Enricher(artifact, on_predicted=seen.append).answer(page)
+        Enricher(artifact, on_enriched=seen.append).enrich(request_body.documents(body, max_documents=n))
 
-        def answer(plain: Enricher = plain, body: bytes = body, page: Page = page) -> None:
-            orjson.loads(body)
-            plain.answer(page)
+        def answer(plain: Enricher = plain, body: bytes = body, n: int = n) -> None:
+            request_body.dump_json(plain.enrich(request_body.documents(body, max_documents=n)))
 
         def counted(n: int = n) -> None:
             metrics.request_began()

@@ -57,6 +57,7 @@ RUNTIME = """
 from pathlib import Path
 
 import numpy as np
+import msgspec
 import onnxruntime
 import orjson
 from mlserver import MLModel
@@ -104,16 +105,17 @@ class Frames(Tensors):
 class Documents(MLModel):
     async def load(self):
         from enrich_service.model.artifact import load
-        from enrich_service.predict.enrich import Document, Enricher
+        from enrich_service.predict.enrich import Enricher
+        from enrich_service.predict.page import Page
 
-        self.document, self.enricher = Document, Enricher(load(Path(self.settings.parameters.uri)))
+        self.page, self.enricher = Page, Enricher(load(Path(self.settings.parameters.uri)))
         return True
 
     async def predict(self, payload):
         data = payload.inputs[0].data
         found = [orjson.loads(text) for text in (data.root if hasattr(data, "root") else data)]
-        answer = self.enricher.answer([self.document(one["id"], one["source"]) for one in found])
-        texts = [result.decode() for result in answer.results]
+        page = self.page([one["id"] for one in found], [orjson.dumps(one["source"]) for one in found])
+        texts = [msgspec.json.encode(result).decode() for result in self.enricher.enrich(page)]
         return InferenceResponse(
             model_name=self.name,
             outputs=[ResponseOutput(name="results", shape=[len(texts), 1], datatype="BYTES", data=texts)],
@@ -180,6 +182,7 @@ def environment() -> Path:
         "--quiet",
         f"mlserver=={VERSION}",
         "onnxruntime",
+        "msgspec",
         "orjson",
         "uvloop",
     ]

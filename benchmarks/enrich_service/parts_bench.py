@@ -2,7 +2,7 @@
 
 python -m benchmarks.enrich_service.parts_bench [--data FILE] [--model FILE]
 
-    bytes ──▶ decoded ──▶ read ──▶ predicted ──▶ reasons ──▶ encoded ──▶ bytes      and what is freed in the end
+    bytes ──▶ documents ──▶ features ──▶ predicted ──▶ reasons ──▶ partial documents ──▶ bytes, and what is freed then
     bytes ──▶ the whole application, without and with a known row ──▶ bytes
 
 Processor time of each part, the median of many pages in which no two rows are equal and none is known. HTTP is not in
@@ -21,17 +21,16 @@ from functools import partial as partial_of
 from pathlib import Path
 from typing import Any
 
-import orjson
 from flask import Flask
 
 from benchmarks.enrich_service.traffic import rows_of, traffic
 from common.settings.shared import DEFAULT_MODEL
+from contract.wire import EnrichResponse, Result
+from enrich_service import request_body
 from enrich_service.config import ENRICH_PATH
-from enrich_service.http import wire
 from enrich_service.http.app import create_app
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict import memory
-from enrich_service.predict.encode import PageEncoder, dump_ids
 from enrich_service.predict.features import FeatureReader
 from enrich_service.predict.partial_documents import PartialDocuments
 from enrich_service.predict.predict import Predictor
@@ -91,22 +90,19 @@ def _parts(artifact: Artifact, bodies: list[bytes]) -> Times:
     contract, times = artifact.contract, Times()
     reader, predictor, explainer = FeatureReader(contract), Predictor(artifact), Explainer(artifact)
     partial = PartialDocuments(contract, artifact.version)
-    encoder, model = PageEncoder(partial), {"id": contract.name, "version": artifact.version}
     for body in bodies * ROUNDS:
-        data = times.of("decoded", partial_of(orjson.loads, body))
-        page = times.of("shape", partial_of(wire.documents, data, max_documents=10_000))
-        ids = times.of("ids", partial_of(dump_ids, page.ids))
-        rows = times.of("read", partial_of(reader.read, page.sources))
+        page = times.of("cut into documents", partial_of(request_body.documents, body, max_documents=10_000))
+        rows = times.of("decoded and read", partial_of(reader.read, page.sources))
         found = times.of("predicted", partial_of(predictor.predict, rows))
         times.of("of which the graph", partial_of(artifact.run, rows.numeric, rows.categorical))
-        flagged = found.flagged.nonzero()[0]
+        flagged = (found.attack | found.unknown).nonzero()[0]
         of_flagged = rows.numeric[flagged], rows.categorical[flagged], found.closest[flagged], found.unknown[flagged]
         texts = times.of("reasons", partial_of(explainer.reasons, *of_flagged))
         reasons = dict(zip(flagged.tolist(), texts, strict=True))
-        results = times.of("encoded", partial_of(encoder.results, ids, found, partial.numbers(found), reasons))
-        times.of("joined", partial_of(wire.dump_answer, model, results))
-        page = None
-        times.of("freed", data.clear)
+        fields = times.of("partial documents", partial_of(partial.of, found, partial.kinds(found), reasons))
+        results = list(map(Result, page.ids, fields))
+        times.of("encoded", partial_of(request_body.dump_json, EnrichResponse(partial.model, results)))
+        times.of("freed", results.clear)
     return times
 
 
@@ -125,6 +121,7 @@ def _ask(app: Flask, body: bytes) -> bytes:
         "REQUEST_METHOD": "POST",
         "PATH_INFO": ENRICH_PATH,
         "SERVER_NAME": "x",
+        "HTTP_HOST": "127.0.0.1",
         "SERVER_PORT": "1",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "CONTENT_TYPE": "application/json",

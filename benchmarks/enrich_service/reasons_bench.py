@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ from benchmarks.enrich_service.traffic import simulated
 from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import NORMAL, ROOT
 from enrich_service.model.artifact import Artifact, load
-from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.enrich import Enricher
+from enrich_service.predict.page import Page
 from training.data.records import Records, read
 
 PAGE = 1000
@@ -97,23 +99,21 @@ def _print_cost(artifact: Artifact, records: Records) -> None:
         page = documents(records, rng.choice(rows, min(PAGE, len(rows)), replace=False))
         found = cost(artifact, page)
         times = " | ".join(f"{ms:.1f} ms" for ms in (found.bare_ms, found.with_ms, found.every_ms))
-        sys.stdout.write(f"| {name} | {len(page)} | {times} | {found.of_bare:.2f} | {found.gained:.2f} |\n")
+        sys.stdout.write(f"| {name} | {len(page.ids)} | {times} | {found.of_bare:.2f} | {found.gained:.2f} |\n")
 
 
-def documents(records: Records, index: NDArray[np.intp]) -> list[Document]:
+def documents(records: Records, index: NDArray[np.intp]) -> Page:
     """Documents as the watcher sends them, one for each of these rows."""
-    return [
-        Document(
-            str(row),
-            {
-                ROOT: {
-                    **dict(zip(records.numeric_columns, map(float, records.numeric[row]), strict=True)),
-                    **dict(zip(records.categorical_columns, map(str, records.categorical[row]), strict=True)),
-                }
-            },
-        )
+    sources = (
+        {
+            ROOT: {
+                **dict(zip(records.numeric_columns, map(float, records.numeric[row]), strict=True)),
+                **dict(zip(records.categorical_columns, map(str, records.categorical[row]), strict=True)),
+            }
+        }
         for row in index.tolist()
-    ]
+    )
+    return Page(list(map(str, index.tolist())), list(map(msgspec.json.encode, sources)))
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,13 @@ class Cost:
     """With every feature tried, over with the usual reasons first."""
 
 
-def cost(artifact: Artifact, page: list[Document], rounds: int = ROUNDS) -> Cost:
+def cost(artifact: Artifact, page: Page, rounds: int = ROUNDS) -> Cost:
     """Measure a page, the three ways in turns."""
-    ways = (Enricher(artifact, reasons=False), Enricher(artifact), Enricher(without_usual_reasons(artifact)))
+    ways = (
+        Enricher(artifact, reasons=False, cache_bytes=0),
+        Enricher(artifact, cache_bytes=0),
+        Enricher(without_usual_reasons(artifact), cache_bytes=0),
+    )
     times = [[_processor_ms(way, page) for way in ways] for _ in range(rounds)]
     bare, with_reasons, every = zip(*times[1:], strict=True)  # the first round warms up
     return Cost(
@@ -143,7 +147,7 @@ def cost(artifact: Artifact, page: list[Document], rounds: int = ROUNDS) -> Cost
     )
 
 
-def _processor_ms(enricher: Enricher, page: list[Document]) -> float:
+def _processor_ms(enricher: Enricher, page: Page) -> float:
     began = time.process_time()
     enricher.enrich(page)
     return (time.process_time() - began) * 1e3

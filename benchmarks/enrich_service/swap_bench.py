@@ -26,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import onnx
 import orjson
 import urllib3
@@ -35,7 +36,8 @@ from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.documents.paths import nest
 from enrich_service.model.artifact import load
 from enrich_service.model.model_file import read
-from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.enrich import Enricher
+from enrich_service.predict.page import Page
 from tests.servers import Service, running
 
 PAGE = 5
@@ -118,7 +120,8 @@ def told(result: Any) -> Any:
 def expectation(model: Path, sources: list[dict[str, Any]]) -> tuple[str, list[Any]]:
     """A version, and what it makes of some documents when nothing else is going on."""
     artifact = load(model)
-    results = Enricher(artifact).enrich([Document(str(n), source) for n, source in enumerate(sources)])
+    page = Page([str(n) for n in range(len(sources))], list(map(orjson.dumps, sources)))
+    results = msgspec.to_builtins(Enricher(artifact).enrich(page))
     return artifact.version, [told(result) for result in orjson.loads(orjson.dumps(results))]
 
 

@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 from elasticsearch import Elasticsearch
 
@@ -36,7 +37,8 @@ from contract.artifact.contract import ModelContract
 from contract.documents.fields import ENRICHED, STATUS, stream_name
 from enrich_service.model.artifact import load
 from enrich_service.model.model_file import read_contract
-from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.enrich import Enricher
+from enrich_service.predict.page import Page
 from es_pipelines.provision.apply import provision, remove
 from oversight.client.cluster import client
 
@@ -88,10 +90,11 @@ def one_at_a_time(
     es: Elasticsearch, namespace: str, lines: Sequence[bytes], contract: ModelContract, *, refresh: bool
 ) -> float:
     """Events a second: predict, index, get."""
-    stream, enricher = stream_name(namespace), Enricher(load(DEFAULT_MODEL))
+    stream, enricher = stream_name(namespace), Enricher(load(DEFAULT_MODEL), cache_bytes=0)
     begin_s = time.perf_counter()
     for number, line in enumerate(lines):
-        (result,) = enricher.enrich([Document(str(number), {"kdd99": _row(line, contract)})])
+        page = Page([str(number)], [msgspec.json.encode({"kdd99": _row(line, contract)})])
+        (result,) = msgspec.to_builtins(enricher.enrich(page))
         document: Mapping[str, Any] = {"message": line.decode(), "labels": result["fields"]["oversight"]["prediction"]}
         done = es.index(index=stream, document=document, op_type="create", refresh=refresh)
         es.get(index=done["_index"], id=done["_id"])

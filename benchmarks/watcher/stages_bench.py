@@ -20,13 +20,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import orjson
 
 from benchmarks.watcher.indices import kdd_rows, pending
 from common.json_bytes import dump
 from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.artifact import load
-from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict import page as enrich_page
+from enrich_service.predict.enrich import Enricher
 from oversight.commands.watch import tune_python
 from watcher.enrich.responses import parse_answer
 from watcher.read.features import features
@@ -74,9 +76,7 @@ def main() -> None:
 
 def _page(rows: Sequence[Mapping[str, Any]]) -> Page:
     ids = [f"doc-{number}" for number in range(len(rows))]
-    results = Enricher(load(DEFAULT_MODEL)).enrich(
-        [Document(doc_id, {"kdd99": row}) for doc_id, row in zip(ids, rows, strict=True)]
-    )
+    results = Enricher(load(DEFAULT_MODEL)).enrich(enrich_page.Page(ids, [dump({"kdd99": row}) for row in rows]))
     hits = [
         {
             "_index": INDEX,
@@ -108,7 +108,7 @@ def _page(rows: Sequence[Mapping[str, Any]]) -> Page:
         ids,
         tuple(f"kdd99.{name}" for name in rows[0]),
         dump({"hits": {"hits": hits}}),
-        dump({"model": {"id": "kdd99-mlp", "version": "bench"}, "results": results}),
+        dump({"model": {"id": "kdd99-mlp", "version": "bench"}, "results": msgspec.to_builtins(results)}),
         dump({"items": items}),
     )
 

@@ -1,8 +1,10 @@
 """The routes: what comes in over HTTP, and with which status it is answered.
 
-    POST /v1/enrich      documents -> results       GET /v2/health/live, /v2/health/ready   open to all
-    GET  /v1/model       contract, version, figures GET /v2, /v2/models/NAME[/versions/V][/ready]
-    GET  /openapi.json   these routes, for programs POST /v2/models/NAME[/versions/V]/infer
+    POST /v1/enrich                            documents to results
+    GET  /v1/model                             contract, version, figures
+    GET  /v2/health/live, /v2/health/ready     open to everyone
+    GET  /v2, /v2/models/NAME[/versions/V][/ready], POST .../infer     Open Inference Protocol
+    GET  /openapi.json                         these routes, for programs
 
 Nothing a client sends gives a 500: what is wrong with a request is a `RequestError`, what is wrong with a document
 stands in that document's result, and a model that fails is 503, so that the same page is sent again later.
@@ -11,30 +13,31 @@ stands in that document's result, and a model that fails is 503, so that the sam
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
+from msgspec import UNSET
 from werkzeug.exceptions import ClientDisconnected
 
 from common.access.forwarded import Forwarded
 from common.access.request_checks import bearer
 from common.access.tokens import Tokens
-from contract.distribution import own_version
 from contract.errors import ArtifactError
+from contract.wire import EnrichResponse
+from enrich_service import request_body
 from enrich_service.config import ENRICH_PATH
-from enrich_service.http import access, openapi, respond, weight, wire
-from enrich_service.http.describe import EXTENSIONS, model_metadata, model_page
-from enrich_service.http.direct import Direct
+from enrich_service.http import access, openapi, respond, weight
+from enrich_service.http.describe import SERVER, Live, ModelReady, Ready, model_metadata, model_page, server_metadata
 from enrich_service.http.guard import Guard
 from enrich_service.http.metrics import Metrics
-from enrich_service.http.respond import JSON, SERVER, answer
-from enrich_service.http.wire import RequestError
+from enrich_service.http.respond import JSON, answer
 from enrich_service.model.artifact import Artifact
 from enrich_service.oip import inference as oip
 from enrich_service.predict import memory
 from enrich_service.predict.compute_slots import Turns
 from enrich_service.predict.serving import Models, Serving
+from enrich_service.request_body import RequestError
 from enrich_service.settings import ServeSettings
 
 log = logging.getLogger(__name__)
@@ -75,7 +78,7 @@ def create_app(
             beside,
             unknown_is_alert=config.unknown_is_alert,
             on_compared=metrics.compared,
-            on_predicted=metrics.serves(active.contract, active.version),
+            on_enriched=metrics.serves(active.contract, active.version),
             cache_bytes=config.cache_bytes,
         )
 
@@ -85,12 +88,10 @@ def create_app(
     guard.install(app, metrics)
     app.extensions[_EXTENSION] = (models, config)
     app.extensions[_METRICS], app.extensions[_TOKENS] = metrics, tokens
-    turns = app.extensions[_TURNS] = Turns()
+    app.extensions[_TURNS] = Turns()
     app.register_blueprint(_routes())
     app.teardown_request(_ended)
     respond.install(app, max_body_bytes=config.max_body_bytes)
-    # Flask's own way to put something around it
-    app.wsgi_app = Direct(app.wsgi_app, models, config, metrics=metrics, guard=guard, turns=turns, follows=follows)  # type: ignore[method-assign]
     follows.install(app)
     forwarded = Forwarded(app.wsgi_app, config.proxies, setting=config.variable("trusted_proxies"))
     app.wsgi_app = forwarded  # type: ignore[method-assign]
@@ -132,14 +133,15 @@ def _routes() -> Blueprint:
 def enrich() -> Response:
     """One result a document, in the same order."""
     serving, config = _state()
-    documents = wire.documents(_json_body(config), max_documents=config.max_documents)
+    page = request_body.documents(_body(config), max_documents=config.max_documents)
     try:
-        found = serving.answer(documents)
+        results = serving.enrich(page)
     except ArtifactError as error:
         raise _model_failed(error) from None
-    metrics_of(current_app).page_ended(len(documents), found.failures)
-    access.page_ended(len(documents), found.failures.total())
-    return Response(wire.dump_answer(serving.model, found.results), content_type=JSON)
+    failures = Counter(result.error.type for result in results if result.error is not UNSET)
+    metrics_of(current_app).page_ended(len(results), failures)
+    access.page_ended(len(results), failures.total())
+    return answer(EnrichResponse(serving.model, results))
 
 
 def model() -> Response:
@@ -149,18 +151,18 @@ def model() -> Response:
 
 def live() -> Response:
     """The process answers."""
-    return answer({"live": True})
+    return answer(Live(live=True))
 
 
 def ready() -> Response:
     """The model answers a row, now."""
     _probe()
-    return answer({"ready": True})
+    return answer(Ready(ready=True))
 
 
 def server() -> Response:
     """Server metadata of the Open Inference Protocol."""
-    return answer({"name": SERVER, "version": own_version(), "extensions": EXTENSIONS})
+    return answer(server_metadata())
 
 
 def oip_model(name: str, version: str | None = None) -> Response:
@@ -172,14 +174,16 @@ def oip_model_ready(name: str, version: str | None = None) -> Response:
     """Whether that model answers a row."""
     _named(name, version)
     _probe()
-    return answer({"name": name, "ready": True})
+    return answer(ModelReady(name, ready=True))
 
 
 def oip_infer(name: str, version: str | None = None) -> Response:
     """The outputs of the graph for the tensors of a request, all from one artifact."""
     artifact, config = _named(name, version), _state()[1]
     oip.refuse_binary(request.headers.get(oip.BINARY_HEADER))
-    asked = oip.parse(_json_body(config, untyped=True), artifact.contract, max_rows=config.max_documents)
+    asked = oip.parse(
+        request_body.parse_json(_body(config, untyped=True)), artifact.contract, max_rows=config.max_documents
+    )
     try:
         outputs = oip.infer(artifact, asked)
     except ArtifactError as error:
@@ -246,8 +250,8 @@ def _probe() -> None:
         ) from None
 
 
-def _json_body(config: ServeSettings, *, untyped: bool = False) -> Any:
-    """The JSON of a request.
+def _body(config: ServeSettings, *, untyped: bool = False) -> bytes:
+    """The body of a request that should be JSON, unpacked.
 
     `untyped`: a request without any Content-Type is taken, as tritonclient sends none; but only beside a token. A web
     page of somebody else can send a request without a type, and none with a token.
@@ -272,14 +276,14 @@ def _json_body(config: ServeSettings, *, untyped: bool = False) -> Any:
     if ended_early:
         raise RequestError(400, "bad_request", "the body ends early; send it whole")
     if len(body) > config.max_body_bytes:
-        raise wire.too_large(config.max_body_bytes)
-    data = wire.inflate(body, encoding, max_bytes=config.max_body_bytes)
+        raise request_body.too_large(config.max_body_bytes)
+    data = request_body.inflate(body, encoding, max_bytes=config.max_body_bytes)
     g.body_bytes = len(data)
     turn = current_app.extensions[_TURNS].of(len(data))
     turn.acquire()
     g.turn = turn
     weight.check(data, max_body_bytes=config.max_body_bytes)
-    return wire.parse_json(data)
+    return data
 
 
 def _ended(_error: BaseException | None) -> None:

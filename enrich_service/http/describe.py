@@ -1,51 +1,92 @@
-"""A model in the words of the two protocols: ours at `/v1/model`, the Open Inference Protocol's at
-`/v2/models/NAME`.
-"""
+"""What the routes say of the model: our own page at `/v1/model`, the Open Inference Protocol's at `/v2/models/NAME`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from contract.artifact.contract import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT
+from contract.distribution import own_version
+from contract.wire import Model, ModelPage
 from enrich_service.model.artifact import Artifact
 
+SERVER = "oversight-enrich"
 PLATFORM = "onnx_onnxruntime"
-EXTENSIONS: list[str] = []
-"""Of the protocol: none. Tensors go in JSON, and models are changed by the operator and not over HTTP."""
 ANY = -1
 """A dimension of any size, in the Open Inference Protocol."""
 
+Dimension = Annotated[int, Meta(ge=ANY)]
 
-def model_page(artifact: Artifact) -> dict[str, Any]:
-    """What `GET /v1/model` answers: who the model is, the source fields it reads, its figures, the whole contract."""
+
+class Live(Struct, frozen=True):
+    """The response of `GET /v2/health/live`."""
+
+    live: bool
+
+
+class Ready(Struct, frozen=True):
+    """The response of `GET /v2/health/ready`."""
+
+    ready: bool
+
+
+class ServerMetadata(Struct, frozen=True):
+    """The response of `GET /v2`."""
+
+    name: str
+    version: str
+    extensions: list[str]
+    """None are offered: tensors go in JSON, and the operator changes models, not a client."""
+
+
+class ModelReady(Struct, frozen=True):
+    """The response of `GET /v2/models/NAME/ready`."""
+
+    name: str
+    ready: bool
+
+
+class TensorMetadata(Struct, frozen=True):
+    """An input or output of a model."""
+
+    name: str
+    datatype: str
+    shape: list[Dimension]
+
+
+class ModelMetadata(Struct, frozen=True):
+    """The response of `GET /v2/models/NAME`."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+def server_metadata() -> ServerMetadata:
+    """The server, in the words of the Open Inference Protocol."""
+    return ServerMetadata(SERVER, own_version(), [])
+
+
+def model_page(artifact: Artifact) -> ModelPage:
+    """Who the model is, the document fields that it reads, its figures, the whole contract."""
     contract = artifact.contract
-    return {
-        "model": {"id": contract.name, "version": artifact.version},
-        "fields": list(contract.fields),
-        "heldout": dict(contract.heldout),
-        "contract": contract.to_dict(),
-    }
+    return ModelPage(
+        Model(contract.name, artifact.version), list(contract.fields), dict(contract.heldout), contract.to_dict()
+    )
 
 
-def model_metadata(artifact: Artifact) -> dict[str, Any]:
-    """What `GET /v2/models/NAME` answers."""
+def model_metadata(artifact: Artifact) -> ModelMetadata:
+    """The model, in the words of the Open Inference Protocol."""
     contract = artifact.contract
     inputs = []
     if contract.numeric:
-        inputs.append(_tensor(NUMERIC_INPUT, "FP32", ANY, len(contract.numeric)))
+        inputs.append(TensorMetadata(NUMERIC_INPUT, "FP32", [ANY, len(contract.numeric)]))
     if contract.categorical:
-        inputs.append(_tensor(CATEGORICAL_INPUT, "BYTES", ANY, len(contract.categorical)))
-    outputs = [_tensor(PROBABILITIES_OUTPUT, "FP32", ANY, len(contract.labels))]
+        inputs.append(TensorMetadata(CATEGORICAL_INPUT, "BYTES", [ANY, len(contract.categorical)]))
+    outputs = [TensorMetadata(PROBABILITIES_OUTPUT, "FP32", [ANY, len(contract.labels)])]
     if contract.novelty_threshold is not None:
-        outputs.append(_tensor(NOVELTY_OUTPUT, "FP32", ANY))
-    return {
-        "name": contract.name,
-        "versions": [artifact.version],
-        "platform": PLATFORM,
-        "inputs": inputs,
-        "outputs": outputs,
-    }
-
-
-def _tensor(name: str, datatype: str, *shape: int) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype, "shape": list(shape)}
+        outputs.append(TensorMetadata(NOVELTY_OUTPUT, "FP32", [ANY]))
+    return ModelMetadata(contract.name, [artifact.version], PLATFORM, inputs, outputs)

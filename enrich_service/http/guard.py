@@ -1,6 +1,6 @@
 """What is looked at before every route: room for the request, who asks, and the counters that are told of it.
 
-request ──▶ ids (access) ──▶ plain page? (direct) ──▶ room? 503 ──▶ who asks? 400, 401, 403, 421, 429 ──▶ route
+request ──▶ ids (access) ──▶ room? 503 ──▶ who asks? 400, 401, 403, 421, 429 ──▶ route
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from common.access.request_checks import Door, Turned
 from common.server.admission import Refusal, admission
 from enrich_service.config import HEALTH_PATHS, METRICS_PATH
 from enrich_service.http.metrics import CONTENT_TYPE, Metrics
-from enrich_service.http.wire import RequestError
+from enrich_service.request_body import RequestError
 from enrich_service.settings import ServeSettings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from prometheus_client.registry import Collector
 
 from contract.artifact.contract import ModelContract
 from contract.kdd99.columns import UNKNOWN_LABEL
-from enrich_service.predict.drift import Drift
-from enrich_service.predict.enrich import Verdicted
+from enrich_service.predict.cache import Known
+from enrich_service.predict.drift import MAX_ROWS, Drift
+from enrich_service.predict.enrich import Enriched
 
 PREFIX = "oversight_enrich"
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -147,28 +148,36 @@ class ModelCounts:
 
     def __init__(self, metrics: Metrics, contract: ModelContract, version: str) -> None:
         self._metrics, self._name, self._version = metrics, contract.name, version
-        self._of_label = [metrics.predictions.labels(label.name) for label in contract.labels]
-        self._of_unknown = metrics.predictions.labels(UNKNOWN_LABEL)
-        harmless = np.array([label.severity == 0 for label in contract.labels])
-        self._compared = harmless if harmless.any() else ~harmless
-        """By label: whether the drift is told by its documents; by all where no label is harmless."""
+        names = [label.name for label in contract.labels]
+        self._of_label = {name: metrics.predictions.labels(name) for name in (*names, UNKNOWN_LABEL)}
+        self._has_harmless = any(label.severity == 0 for label in contract.labels)
+        """Whether the drift is measured by the harmless documents; by all where no label is harmless."""
+        self._widths = len(contract.numeric), len(contract.categorical)
         self._drift = Drift(contract, version, metrics.folder, os.getpid())
 
-    def __call__(self, page: Verdicted) -> None:
+    def __call__(self, page: Enriched) -> None:
         """Count what the rows of a page were predicted as, and where their values lie."""
-        metrics, unknown = self._metrics, page.unknown
-        counts = np.bincount(page.closest[~unknown], minlength=len(self._of_label))
-        for label in np.flatnonzero(counts).tolist():
-            self._of_label[label].inc(int(counts[label]))
-        if n_unknown := int(np.count_nonzero(unknown)):
-            self._of_unknown.inc(n_unknown)
-        if novel := int(np.count_nonzero(page.novel)):
-            metrics.novel.inc(novel)
-        for warning, count in Tally(warning for row in page.warnings if row for warning in row).items():
+        metrics = self._metrics
+        for kind, count in Tally(known.kind for known in page.documents).items():
+            self._of_label[kind.label].inc(count)
+            if kind.unknown:
+                metrics.novel.inc(count)
+        warnings = (known.fields.oversight.prediction.warnings for known in page.documents)
+        for warning, count in Tally(text for texts in warnings if texts for text in texts).items():
             metrics.warnings.labels(warning).inc(count)
-        if page.again:
-            metrics.again.inc(page.again)
-        self._drift.add(page.rows.numeric, page.rows.categorical, self._compared[page.closest])
+        if page.n_known:
+            metrics.again.inc(page.n_known)
+        self._add([known for known in page.documents if known.kind.harmless or not self._has_harmless])
+
+    def _add(self, documents: Sequence[Known]) -> None:
+        """Count the values of some documents, evenly spread: the drift needs no more than a sample."""
+        sample = documents[:: max(1, len(documents) // MAX_ROWS)]
+        n_numbers, n_words = self._widths
+        numeric = np.frombuffer(b"".join(known.numbers for known in sample), np.float32)
+        words = np.array([known.words for known in sample], np.object_)
+        self._drift.add(
+            numeric.reshape(len(sample), n_numbers), words.reshape(len(sample), n_words), np.ones(len(sample), np.bool_)
+        )
 
     def families(self) -> Iterable[Metric]:
         """The model, and how far its input has drifted."""

@@ -119,7 +119,7 @@ OPERATIONS: tuple[Operation, ...] = (
         refuses=(503,),
         open=True,
     ),
-    Operation("/v2", "get", "Name, version and extensions of the server", _PROTOCOL, "Server"),
+    Operation("/v2", "get", "Name, version and extensions of the server", _PROTOCOL, "ServerMetadata"),
     *_of_models("/v2/models/{name}", "a model"),
     *_of_models("/v2/models/{name}/versions/{version}", "a version of a model"),
     Operation("/openapi.json", "get", "This description", _OPERATIONS, None),
@@ -171,7 +171,7 @@ def _parameters(path: str, contract: ModelContract, version: str) -> dict[str, A
 
 
 def _operation(operation: Operation, *, guarded: bool) -> dict[str, Any]:
-    error = ref("ProtocolError" if operation.path.split("/")[1] == "v2" else "Error")
+    error = ref("ProtocolErrorResponse" if operation.path.split("/")[1] == "v2" else "ErrorResponse")
     given = {} if operation.gives is None else {"schema": ref(operation.gives)}
     responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {operation.media_type: given}}}
     at_the_door = () if operation.open else (400, 401, 429) if guarded else (400, 403, 421)

@@ -1,14 +1,21 @@
-"""JSON Schemas of what the routes take and give; names, labels, fields and sizes come from the model's contract.
+"""JSON Schemas of what the routes take and give, generated from the structs that the routes encode and decode.
 
-An answer's schema is closed where the answer is ours: a key that is not described here is a mistake, and a test against
-the running service finds it.
+    structs of contract.wire and describe ──▶ msgspec ──▶ schemas ──▶ names and sizes of the served model filled in
+
+The schema of a response is closed: a key that is not described here is a mistake, and a test against the running
+service finds it. The tensors of the Open Inference Protocol are described by hand: their sizes depend on each other,
+which no type can say.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
+from contract import errors
 from contract.artifact.contract import (
     CATEGORICAL_INPUT,
     NUMERIC_INPUT,
@@ -17,60 +24,65 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.kdd99.columns import UNKNOWN_LABEL
+from contract.wire import (
+    EnrichRequest,
+    EnrichResponse,
+    ErrorResponse,
+    ModelPage,
+    PartialDocument,
+    ProtocolErrorResponse,
+)
+from enrich_service.http.describe import Live, ModelMetadata, ModelReady, Ready, ServerMetadata
 from enrich_service.model.artifact import output_names
 from enrich_service.predict.features import FLOAT32_MAX, MAX_WORD
-from enrich_service.predict.partial_documents import FRAMEWORK, RULESET
 from enrich_service.predict.predict import TOP
 
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}
-BOOLEAN: Schema = {"type": "boolean"}
 OBJECT: Schema = {"type": "object"}
-SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
-LIKELY: Schema = {"type": "string", "pattern": "^.+ (0\\.\\d{3}|1\\.000)$", "examples": ["neptune 0.931"]}
 PARAMETERS: Schema = {"type": "object", "description": "Accepted and ignored."}
 VERSION: Schema = {"type": "string", "pattern": f"^[0-9a-f]{{{VERSION_DIGITS}}}$"}
-DOCUMENT_ERRORS = (
-    "missing_feature",
-    "not_a_number",
-    "not_finite",
-    "not_a_word",
-    "invalid_feature",
-    "ambiguous_field",
+REQUESTS = (EnrichRequest,)
+RESPONSES = (
+    EnrichResponse[PartialDocument],
+    ErrorResponse,
+    ProtocolErrorResponse,
+    ModelPage,
+    Live,
+    Ready,
+    ServerMetadata,
+    ModelMetadata,
+    ModelReady,
 )
 
 
 def schemas(contract: ModelContract, version: str, *, max_documents: int) -> dict[str, Schema]:
     """The schemas by name, for `components`."""
-    return {
-        "Error": closed({"error": closed({"type": TEXT, "message": TEXT})}),
-        "ProtocolError": closed({"error": TEXT}),
-        **_of_enrich(contract, version, max_documents),
-        "ModelPage": closed(
-            {
-                "model": ref("Model"),
-                "fields": listed({"enum": list(contract.fields)}),
-                "heldout": OBJECT,
-                "contract": opened(
-                    {
-                        "format": {"type": "integer"},
-                        "name": TEXT,
-                        "features": listed(
-                            opened({"name": TEXT, "field": TEXT, "kind": {"enum": ["float", "string"]}})
-                        ),
-                        "labels": listed(opened({"name": TEXT, "family": TEXT, "severity": {"type": "integer"}})),
-                        "families": listed(TEXT),
-                    }
-                ),
-            }
-        ),
-        "Live": closed({"live": {"const": True}}),
-        "Ready": closed({"ready": {"const": True}}),
-        "Server": closed({"name": TEXT, "version": TEXT, "extensions": listed(TEXT)}),
-        **_of_protocol(contract, max_documents),
-    }
+    found = {**_generated(*REQUESTS), **{name: _closed(one) for name, one in _generated(*RESPONSES).items()}}
+    for name, properties in _of_model(contract, version, max_documents).items():
+        for key, schema in properties.items():
+            found[name]["properties"][key] |= schema
+    if contract.novelty_threshold is None:
+        del found["Prediction"]["properties"]["novelty"]
+    else:
+        found["Prediction"]["required"].append("novelty")
+    found["DocumentError"]["required"].append("field")
+    found["Document"]["oneOf"] = [{"required": ["source"]}, {"required": ["fields"]}]
+    found["Result"]["oneOf"] = [{"required": ["fields"]}, {"required": ["error"]}]
+    found["EnrichRequest"]["examples"] = [{"documents": [{"id": "1", "source": example_source(contract)}]}]
+    return found | _of_protocol(contract, max_documents)
+
+
+def _generated(*types: Any) -> dict[str, Schema]:
+    _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    found: dict[str, Schema] = json.loads(json.dumps(components).replace("_PartialDocument_", ""))
+    return found
+
+
+def _closed(schema: Schema) -> Schema:
+    return {**schema, "additionalProperties": False}
 
 
 def ref(name: str) -> Schema:
@@ -80,7 +92,7 @@ def ref(name: str) -> Schema:
 
 def closed(needed: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Schema:
     """An object with these keys and no other."""
-    return {**opened(needed, optional), "additionalProperties": False}
+    return _closed(opened(needed, optional))
 
 
 def opened(needed: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Schema:
@@ -93,113 +105,54 @@ def listed(items: Schema, **limits: int) -> Schema:
     return {"type": "array", "items": items, **limits}
 
 
-def _of_enrich(contract: ModelContract, version: str, max_documents: int) -> dict[str, Schema]:
-    """`POST /v1/enrich`: what a document is, and the partial document that comes back for it."""
+def _of_model(contract: ModelContract, version: str, max_documents: int) -> dict[str, dict[str, Schema]]:
+    """What the served model adds to the structs, by schema and property."""
+    labels = [label.name for label in contract.labels]
+    verdicts = labels if contract.novelty_threshold is None else [*labels, UNKNOWN_LABEL]
+    most = min(TOP, len(labels))
     source = {
         **OBJECT,
         "description": f"The document's fields, nested or dotted; the model reads: {', '.join(contract.fields)}",
     }
+    codes = {"enum": sorted(error.code for error in _subclasses(errors.DocumentError))}
     return {
-        "EnrichRequest": {
-            **opened({"documents": listed(opened({"id": TEXT, "source": source}), maxItems=max_documents)}),
-            "examples": [{"documents": [{"id": "1", "source": example_source(contract)}]}],
+        "EnrichRequest": {"documents": {"maxItems": max_documents}},
+        "Document": {"source": source, "fields": {**OBJECT, "description": "The same, each value in a list."}},
+        "Model": {"id": {"const": contract.name}, "version": {**VERSION, "examples": [version]}},
+        "DocumentError": {"type": codes},
+        "Prediction": {
+            "label": {"enum": verdicts},
+            "closest": {"enum": labels},
+            "family": {"enum": list(contract.families)},
+            "top": {"minItems": most, "maxItems": most},
         },
-        "EnrichResponse": closed(
-            {
-                "model": ref("Model"),
-                "results": listed({"oneOf": [ref("Enriched"), ref("Refused")]}),
-            }
-        ),
-        "Model": closed({"id": {"const": contract.name}, "version": {**VERSION, "examples": [version]}}),
-        "Refused": closed(
-            {
-                "id": TEXT,
-                "error": closed({"type": {"enum": list(DOCUMENT_ERRORS)}, "message": TEXT, "field": TEXT}),
-            }
-        ),
-        "Enriched": closed(
-            {
-                "id": TEXT,
-                "fields": closed(
-                    {
-                        "event": closed(
-                            {
-                                "kind": {"enum": ["event", "alert"]},
-                                "category": listed(TEXT),
-                                "type": listed(TEXT),
-                                "severity": {"type": "integer", "minimum": 0, "maximum": 100},
-                                "risk_score": {"type": "number", "minimum": 0, "maximum": 100},
-                            }
-                        ),
-                        "oversight": closed(
-                            {"prediction": ref("Prediction"), "model": ref("Model")}, {"shadow": ref("Shadow")}
-                        ),
-                    },
-                    {
-                        "rule": closed({"name": TEXT, "category": TEXT, "ruleset": {"const": RULESET}}),
-                        "threat": ref("Threat"),
-                    },
-                ),
-            }
-        ),
-        "Prediction": _prediction(contract),
-        "Shadow": closed(
-            {"agrees": BOOLEAN, "model": closed({"id": TEXT, "version": VERSION})},
-            {
-                "label": TEXT,
-                "closest": TEXT,
-                "family": TEXT,
-                "probability": SHARE,
-                "novelty": SHARE,
-                "unknown": BOOLEAN,
-                "error": {"enum": list(DOCUMENT_ERRORS)},
-            },
-        ),
-        "Threat": closed(
-            {
-                "framework": {"const": FRAMEWORK},
-                "tactic": closed({"id": TEXT, "name": TEXT, "reference": TEXT}),
-                "technique": closed(
-                    {"id": TEXT, "name": TEXT, "reference": TEXT},
-                    {"subtechnique": closed({"id": TEXT, "name": TEXT, "reference": TEXT})},
-                ),
-            }
-        ),
+        "Shadow": {"error": codes},
+        "ModelPage": {
+            "fields": {"items": {"enum": list(contract.fields)}},
+            "contract": opened(
+                {
+                    "format": {"type": "integer"},
+                    "name": TEXT,
+                    "features": listed(opened({"name": TEXT, "field": TEXT, "kind": {"enum": ["float", "string"]}})),
+                    "labels": listed(opened({"name": TEXT, "family": TEXT, "severity": {"type": "integer"}})),
+                    "families": listed(TEXT),
+                }
+            ),
+        },
+        "ModelMetadata": {"name": {"const": contract.name}, "versions": {"items": VERSION}},
+        "ModelReady": {"name": {"const": contract.name}},
     }
 
 
-def _prediction(contract: ModelContract) -> Schema:
-    labels = [label.name for label in contract.labels]
-    most = min(TOP, len(labels))
-    needed: Schema = {
-        "label": {"enum": [*labels, UNKNOWN_LABEL] if contract.novelty_threshold is not None else labels},
-        "closest": {"enum": labels},
-        "family": {"enum": list(contract.families)},
-        "probability": SHARE,
-        "top": listed(LIKELY, minItems=most, maxItems=most),
-        "unknown": BOOLEAN,
-    }
-    if contract.novelty_threshold is not None:
-        needed["novelty"] = SHARE
-    return closed(needed, {"reasons": listed(TEXT), "warnings": listed(TEXT)})
+def _subclasses(kind: type[errors.DocumentError]) -> list[type[errors.DocumentError]]:
+    return [one for below in kind.__subclasses__() for one in (below, *_subclasses(below))]
 
 
 def _of_protocol(contract: ModelContract, max_documents: int) -> dict[str, Schema]:
-    """The model routes of the Open Inference Protocol."""
-    tensor = closed({"name": TEXT, "datatype": TEXT, "shape": listed({"type": "integer", "minimum": -1})})
+    """The tensors of the Open Inference Protocol."""
     outputs = {"enum": output_names(contract)}
     inputs = _inputs(contract, max_documents)
     return {
-        "ModelMetadata": closed(
-            {
-                "name": {"const": contract.name},
-                "versions": listed(VERSION),
-                "platform": TEXT,
-                "inputs": listed(tensor),
-                "outputs": listed(tensor),
-            }
-        ),
-        "ModelReady": closed({"name": {"const": contract.name}, "ready": {"const": True}}),
         "InferRequest": {
             **opened(
                 {"inputs": listed({"oneOf": inputs}, minItems=len(inputs), maxItems=len(inputs))},

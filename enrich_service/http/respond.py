@@ -8,12 +8,13 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from enrich_service.http import wire
-from enrich_service.http.wire import RequestError
+from contract.wire import Error, ErrorResponse, ProtocolErrorResponse
+from enrich_service import request_body
+from enrich_service.http.describe import SERVER
+from enrich_service.request_body import RequestError
 
 log = logging.getLogger(__name__)
 
-SERVER = "oversight-enrich"
 JSON = "application/json"
 RETRY_AFTER_S = 1
 """Most of what makes a service answer 503 is over after a second."""
@@ -29,7 +30,7 @@ _CODES = {
 
 def answer(data: Any, status: int = 200) -> Response:
     """A JSON response."""
-    return Response(wire.dump_json(data), status, content_type=JSON)
+    return Response(request_body.dump_json(data), status, content_type=JSON)
 
 
 def error(status: int, code: str, message: str) -> Response:
@@ -41,8 +42,8 @@ def error(status: int, code: str, message: str) -> Response:
 def error_body(path: str, code: str, message: str) -> bytes:
     """The JSON of an error at a path."""
     if path == "/v2" or path.startswith("/v2/"):
-        return wire.dump_json({"error": message})
-    return wire.dump_json({"error": {"type": code, "message": message}})
+        return request_body.dump_json(ProtocolErrorResponse(message))
+    return request_body.dump_json(ErrorResponse(Error(code, message)))
 
 
 def install(app: Flask, *, max_body_bytes: int) -> None:
@@ -58,7 +59,7 @@ def install(app: Flask, *, max_body_bytes: int) -> None:
 
     def refused_by_flask(problem: HTTPException) -> Response:
         if isinstance(problem, RequestEntityTooLarge):
-            return refused(wire.too_large(max_body_bytes))
+            return refused(request_body.too_large(max_body_bytes))
         return _http_error(problem)
 
     app.register_error_handler(RequestError, refused)

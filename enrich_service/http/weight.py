@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-from enrich_service.http.wire import RequestError
+from enrich_service.request_body import RequestError
 
 OBJECTS_OF_BODY = 6
 """The objects may take so many times the largest body: with the body twice beside them 250 MB, where nothing else is

@@ -29,7 +29,7 @@ from contract.artifact.contract import (
 from contract.errors import shorten
 from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, output_names
 from enrich_service.oip.tensors import Tensor, invalid, numbers, parameters, tensor, words
-from enrich_service.predict.features import printable
+from enrich_service.predict.page import printable
 
 BINARY_HEADER = "Inference-Header-Content-Length"
 """Header of the binary-data extension: JSON first, raw tensors behind it."""

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.errors import shorten
-from enrich_service.http.wire import RequestError
-from enrich_service.predict.features import A_WORD, FLOAT32_MAX, MAX_WORD, printable
-from enrich_service.predict.spelling import floats
+from enrich_service.predict.features import A_WORD, FLOAT32_MAX, MAX_WORD
+from enrich_service.predict.page import printable
+from enrich_service.request_body import RequestError
 
 INVALID = "invalid_tensor"
 """Code of every refusal here; the protocol's answers do not carry it."""
@@ -93,12 +93,11 @@ def numbers(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.float32]
         RequestError: 400 another shape, datatype or value; 413 more rows than `max_rows`.
     """
     flat = _flat(sent, columns=columns, datatype="FP32", max_rows=max_rows)
-    plain = floats([flat])
-    if plain is None and not _NUMBERS.issuperset(map(type, flat)):
+    if not _NUMBERS.issuperset(map(type, flat)):
         position = next(i for i, value in enumerate(flat) if type(value) not in _NUMBERS)
         raise _wrong_value(sent, position, flat[position], columns, "a number")
     try:
-        wide = np.array(flat, np.float64) if plain is None else plain[0]
+        wide = np.array(flat, np.float64)
         good = np.abs(wide) <= FLOAT32_MAX  # false for NaN as well
     except OverflowError:  # an integer beyond float64
         good = np.array([-FLOAT32_MAX <= value <= FLOAT32_MAX for value in flat])

@@ -1,9 +1,9 @@
-"""Documents -> the arrays that the graph takes.
+"""Documents to the arrays that the graph takes.
 
-    sources ─┬─ plain, in one spelling ──▶ all values in one go ───────────────┐   (the fast way, nearly every page)
-             └─ else: in parts, down to one document alone                     ├─▶ rows
-                          └─ still not plain ──▶ field by field ──▶ its row ───┘
-                                                          └───────▶ DocumentError, its neighbours go on
+    document, JSON ──▶ the type of `contract.sources` ──▶ the values of the page as columns ──▶ rows
+                         └─ refused, or a value missing, twice, too large ──▶ field by field ──▶ a row, or DocumentError
+
+The type knows JSON numbers and texts. `to_number` and `to_word` are the rule for everything else.
 
 What counts as a value is one rule here and in the ingest pipelines (`es_pipelines/painless/features.painless`); the
 table is in docs/http-api.md, and a test holds both to it. The graph takes float32: numbers lose digits past the
@@ -12,13 +12,18 @@ seventh.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import ne
 from typing import Any
 
+import msgspec
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from contract.artifact.contract import Feature, ModelContract
@@ -30,7 +35,8 @@ from contract.errors import (
     NotAWordError,
     NotFiniteError,
 )
-from enrich_service.predict.spelling import OddError, Spelling
+from contract.sources import NO_NUMBER, NO_WORD, Level, source_level
+from enrich_service.predict.page import printable
 
 MAX_WORD = 1024
 """Characters of a word. The longest in any vocabulary is far below; this bounds what one document can cost."""
@@ -42,10 +48,6 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 A_NUMBER = "a number"
 A_WORD = f"text of 1 to {MAX_WORD} characters"
-
-PARTS = 16
-"""Into so many a page is cut that is not plain as a whole: one odd document of 1,000 costs its 62 neighbours some time.
-"""
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -63,42 +65,21 @@ class FeatureRows:
     errors: dict[int, DocumentError]
     """The documents that gave no row, by their position."""
 
-    def take(self, rows: Sequence[int]) -> FeatureRows:
-        """Some of the rows by their number, which is their index then; without errors."""
-        chosen = np.array(rows, np.intp)
-        return FeatureRows(chosen, self.numeric[chosen], self.categorical[chosen], {})
+    def numbers(self) -> list[bytes]:
+        """The bytes of each row of numbers."""
+        data, width = self.numeric.tobytes(), self.numeric.shape[1] * self.numeric.itemsize
+        return [data[row * width : (row + 1) * width] for row in range(len(self.numeric))]
 
 
-def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[bytes]:
+def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[tuple[bytes, tuple[str, ...]]]:
     """A key for each row; two rows have the same one if the graph would take the same bits for them.
 
     Args:
         numeric: shape (n, n_numeric).
         categorical: shape (n, n_categorical).
     """
-    n, width = len(numeric), numeric.shape[1] * numeric.itemsize
-    # as bytes: tuples of floats would be five times as slow
-    data = numeric.tobytes()
-    numbers = [data[begin : begin + width] for begin in range(0, n * width, width)] if width else [b""] * n
-    words = list(zip(*categorical.T.tolist(), strict=True)) or [()] * n
-    # a page has few different words together; what Python writes for them is never that of others
-    texts = {these: repr(these).encode("utf-8", "surrogatepass") for these in {*words}}
-    return [number + texts[these] for number, these in zip(numbers, words, strict=True)]
-
-
-class Container:
-    """Stands in a message for a list or an object: its text could be megabytes, or deeper than Python can print."""
-
-    def __init__(self, value: object) -> None:
-        self._words = f"a list of {len(value)}" if isinstance(value, list) else "an object"
-
-    def __repr__(self) -> str:
-        return self._words
-
-
-def printable(value: object) -> object:
-    """The value itself where it is short to print, else a `Container`."""
-    return Container(value) if isinstance(value, list | dict) else value
+    rows = FeatureRows(np.arange(len(numeric)), numeric, categorical, {})
+    return list(zip(rows.numbers(), map(tuple, categorical.tolist()), strict=True))
 
 
 class FeatureReader:
@@ -106,70 +87,47 @@ class FeatureReader:
 
     def __init__(self, contract: ModelContract) -> None:
         self.contract = contract
-        self._spellings = (Spelling(contract, dotted=False), Spelling(contract, dotted=True))
+        self._level = source_level(contract)
+        self._decode = msgspec.json.Decoder(self._level.type).decode
 
-    def read(self, sources: Sequence[Mapping[str, Any]]) -> FeatureRows:
-        """Read a page of documents.
-
-        Args:
-            sources: `_source` of each document, nested, dotted or both, or the search API's `fields`.
-        """
-        parts = self._read(sources, 0)
-        if len(parts) == 1:
-            return parts[0]
-        return FeatureRows(
-            np.concatenate([part.index for part in parts]),
-            np.concatenate([part.numeric for part in parts]),
-            np.concatenate([part.categorical for part in parts]),
-            {position: error for part in parts for position, error in part.errors.items()},
-        )
-
-    def _read(self, sources: Sequence[Mapping[str, Any]], first: int) -> list[FeatureRows]:
-        """The rows of some documents of a page, of which the first stands at this position."""
-        for spelling in self._spellings:
+    def read(self, sources: Sequence[bytes]) -> FeatureRows:
+        """Read the fields of some documents, each a JSON object."""
+        values = _Values(self.contract, len(sources))
+        values.add(self._level, list(map(self._typed, sources)))
+        complete = values.complete()
+        errors: dict[int, DocumentError] = {}
+        for position in [] if complete.all() else np.flatnonzero(~complete).tolist():
             try:
-                return [self._rows(*spelling.values(sources), first, len(sources))]
-            except OddError:
-                continue
-        if len(sources) == 1:
-            return [self._alone(sources[0], first)]
-        step = -(-len(sources) // PARTS)
-        return [
-            rows
-            for begin in range(0, len(sources), step)
-            for rows in self._read(sources[begin : begin + step], first + begin)
-        ]
+                found = self._field_by_field(_objects(sources[position]))
+                values.numbers[position], values.words[position] = found
+                complete[position] = True
+            except DocumentError as error:
+                errors[position] = _without_frames(error)
+        index = np.flatnonzero(complete)
+        return FeatureRows(index, values.numbers[index].astype(np.float32), values.words[index], errors)
 
-    def _rows(self, numbers: NDArray[np.float64], words: list[str], first: int, n: int) -> FeatureRows:
-        """The arrays of n documents from their values, in any shape.
+    def _typed(self, source: bytes) -> msgspec.Struct:
+        """The fields of a document that has nothing but JSON numbers and texts; else empty, as if it had none."""
+        try:
+            return self._decode(source)
+        except (msgspec.DecodeError, RecursionError):
+            return self._level.empty
+
+    def _field_by_field(self, source: Mapping[str, Any]) -> tuple[list[float], list[str]]:
+        """Numbers and words of a document that has something else than a JSON number or a plain text.
 
         Raises:
-            OddError: a number that float32 cannot hold, or a word that is none.
+            DocumentError: a value is missing, or is none.
         """
-        # NaN fails the comparison too
-        if numbers.size and not (numbers.max() <= FLOAT32_MAX and numbers.min() >= -FLOAT32_MAX):
-            raise OddError
-        if not all(map(_is_word, {*words})):
-            raise OddError
-        numeric = numbers.astype(np.float32).reshape(n, len(self.contract.numeric))
-        categorical = np.array(words, np.object_).reshape(n, len(self.contract.categorical))
-        return FeatureRows(np.arange(first, first + n), numeric, categorical, {})
-
-    def _alone(self, source: Mapping[str, Any], position: int) -> FeatureRows:
-        """One document field by field: the way that knows every message."""
         numbers: list[float] = []
         words: list[str] = []
-        try:
-            for feature in self.contract.features:
-                value = self._value(source, feature)
-                if feature.kind == "float":
-                    numbers.append(to_number(feature.field, value))
-                else:
-                    words.append(to_word(feature.field, value))
-        except DocumentError as error:
-            empty = self._rows(np.array([]), [], position, 0)
-            return FeatureRows(empty.index, empty.numeric, empty.categorical, {position: _without_frames(error)})
-        return self._rows(np.array(numbers), words, position, 1)
+        for feature in self.contract.features:
+            value = self._value(source, feature)
+            if feature.kind == "float":
+                numbers.append(to_number(feature.field, value))
+            else:
+                words.append(to_word(feature.field, value))
+        return numbers, words
 
     def _value(self, source: Mapping[str, Any], feature: Feature) -> Any:
         value = lookup(source, feature.field)
@@ -184,10 +142,100 @@ class FeatureReader:
         return value
 
 
+class _Anything:
+    """Equal to anything, for the places of a row that do not count."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+class _Values:
+    """The values of n documents, collected from every place where a document may have them."""
+
+    def __init__(self, contract: ModelContract, n: int) -> None:
+        self.numbers = np.full((n, len(contract.numeric)), NO_NUMBER)
+        """Shape (n, n_numeric), float64."""
+        self.words = np.full((n, len(contract.categorical)), NO_WORD, np.object_)
+        """Shape (n, n_categorical)."""
+        self._twice = np.zeros(n, np.bool_)
+        self._empty = True
+
+    def add(self, level: Level, objects: Sequence[msgspec.Struct]) -> None:
+        """Take the values of the objects at one place, one a document, and of the objects below them."""
+        if all(each is level.empty for each in objects):
+            return
+        rows = list(map(msgspec.structs.astuple, objects))
+        n_numbers, n_own = len(level.numbers), len(level.numbers) + len(level.words)
+        nothing = (*msgspec.structs.astuple(level.empty)[:n_own], *[_Anything()] * len(level.below))
+        if any(map(ne, rows, repeat(nothing))):
+            columns = list(zip(*rows, strict=True))
+            numbers, words = _floats(columns[:n_numbers], len(rows)), _texts(columns[n_numbers:n_own], len(rows))
+            if self._empty and numbers.shape == self.numbers.shape and words.shape == self.words.shape:
+                self.numbers, self.words = numbers, words
+            else:
+                self._merge(self.numbers, level.numbers, numbers)
+                self._merge(self.words, level.words, words)
+            self._empty = False
+        for place, below in enumerate(level.below, n_own):
+            self.add(below, [row[place] for row in rows])
+
+    def _merge(self, into: NDArray[Any], columns: Sequence[int], found: NDArray[Any]) -> None:
+        """Put values into some columns, and note the documents that had a value there before."""
+        chosen = list(columns)
+        before = into[:, chosen]
+        given = _given(found)
+        self._twice |= (_given(before) & given).any(axis=1)
+        into[:, chosen] = np.where(given, found, before)
+
+    def complete(self) -> NDArray[np.bool_]:
+        """Shape (n,): whether a document has every feature, once, as float32 and plain words."""
+        complete: NDArray[np.bool_] = (np.abs(self.numbers) <= FLOAT32_MAX).all(axis=1) & ~self._twice  # false for NaN
+        words = self.words.tolist()
+        bad = {word for word in set(chain.from_iterable(words)) if not _is_word(word)}
+        if bad:
+            complete &= np.array(list(map(bad.isdisjoint, words)))
+        return complete
+
+
+def _objects(source: bytes) -> dict[str, Any]:
+    """A document as Python objects, also with half a surrogate pair or a number beyond float64."""
+    try:
+        found: dict[str, Any] = orjson.loads(source)
+    except orjson.JSONDecodeError:
+        found = json.loads(source)
+    return found
+
+
+def _given(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a value is neither `NO_NUMBER` nor `NO_WORD`."""
+    given: NDArray[np.bool_] = ~np.isnan(values) if values.dtype == np.float64 else values != NO_WORD
+    return given
+
+
+def _floats(columns: Sequence[Sequence[Any]], n: int) -> NDArray[np.float64]:
+    """Columns of n numbers, each alone or in a tuple of one, as an array of shape (n, columns)."""
+    try:
+        flat = np.fromiter(chain.from_iterable(columns), np.float64, len(columns) * n)
+    except (TypeError, ValueError):
+        flat = np.array(list(map(_alone, chain.from_iterable(columns))), np.float64)
+    return flat.reshape(len(columns), n).T
+
+
+def _texts(columns: Sequence[Sequence[Any]], n: int) -> NDArray[np.object_]:
+    """The same for texts."""
+    flat = np.array(list(map(_alone, chain.from_iterable(columns))), np.object_)
+    return flat.reshape(len(columns), n).T
+
+
+def _alone(value: Any) -> Any:
+    """The value of a tuple of one."""
+    return value[0] if type(value) is tuple else value
+
+
 def _without_frames(error: DocumentError) -> DocumentError:
-    """The error alone. Its trace leads to the page, which holds the error: such a ring would keep every page in
-    memory.
-    """
+    """The error alone. Its trace leads to the page, which holds the error: a cycle that would keep pages in memory."""
     error.__context__ = None
     return error.with_traceback(None)
 
@@ -230,9 +278,14 @@ def to_word(field: str, value: Any) -> str:
     return text
 
 
-def _is_word(text: str) -> bool:
+def _is_word(text: str | None) -> bool:
     """Whether a text is a word as it stands."""
-    return 0 < len(text) <= MAX_WORD and text == text.strip(BLANKS) and (text.isascii() or _has_utf8(text))
+    return (
+        text is not None
+        and 0 < len(text) <= MAX_WORD
+        and text == text.strip(BLANKS)
+        and (text.isascii() or _has_utf8(text))
+    )
 
 
 def _has_utf8(text: str) -> bool:

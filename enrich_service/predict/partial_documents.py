@@ -1,64 +1,58 @@
-"""Predictions -> the partial document that is merged into each stored one.
+"""Predictions to the partial document that is merged into each stored one, as the structs of `contract.wire`.
 
-    Kind (closest label, novel, family)  ─┐
-    Values (probabilities, risk, ...)    ─┴─▶ {"event", "oversight", "rule", "threat"}
+    closest label, novel, family ──▶ label, event, rule, threat: built once for all documents of a kind ─┐
+    probabilities, novelty, risk ──▶ rounded for the whole page at once                                 ─┴─▶ documents
 
-The answer holds only what `contract.documents.fields.ENRICH_ROOTS` allows. The status, the time of the verdict and
-whether it is a second one are the watcher's: only it knows the stored document.
+The partial document holds only what `contract.documents.fields.ENRICH_ROOTS` allows. The watcher sets the status, the
+time of the verdict and whether it is a second one: only the watcher knows the stored document.
 
-What a document says in words depends on its kind alone, and a model has few kinds; the numbers are computed for a whole
-page at once. `encode` makes use of both.
-
-The risk score, 0 to 100, is `severity × (p + (1 - p) × n)`: p the probability that the connection is any attack, n the
-novelty where it is above the threshold and 0 below. Either the model is right that it is an attack, or it is not and
-the connection is like nothing that it knows. A harmless verdict has 0.
+The risk score, 0 to 100, is `severity × (p + (1 - p) × n)`: p is the probability that the connection is any attack, n
+is the novelty where it is above the threshold and 0 below. Either the model is right that it is an attack, or it is
+wrong and the connection is like nothing that the model knows. A harmless verdict has 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cache
+from itertools import repeat
+from typing import Literal
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from contract.artifact.contract import Label, ModelContract
-from contract.documents.top_labels import as_word
+from contract.documents.top_labels import SHARES, STEPS
 from contract.kdd99.columns import UNKNOWN_LABEL
+from contract.wire import Event, Model, Oversight, PartialDocument, Prediction, Rule, Tactic, Technique, Threat
 from enrich_service.predict.predict import Predictions
 
-RULESET = "oversight"
-FRAMEWORK = "MITRE ATT&CK"
 UNKNOWN_SEVERITY = 47
-"""Of an `unknown`: medium on Elastic Security's steps, since nobody knows yet what it is."""
+"""Severity of an `unknown`: medium on Elastic Security's steps, since nobody knows yet what it is."""
 DIGITS = 6
 """Decimals of probabilities and novelty: float32 has about seven digits."""
 RISK_DIGITS = 2
+_SHARES = np.array([f" {share}" for share in SHARES], np.object_)
 
 
-class Kind(NamedTuple):
-    """What of a verdict is told in words; places in the contract."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """What all documents with the same closest label, novelty and family have in common."""
 
-    closest: int
-    novel: bool
-    family: int
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """What of a document is its own."""
-
-    risk_score: Any
-    probability: Any
-    top: Any
-    """The likeliest labels with their probabilities, one word each (`contract.documents.top_labels`), the likeliest
-    first.
-    """
-    novelty: Any
-    """None where the model measures none."""
-    reasons: Sequence[str] = ()
-    warnings: Sequence[str] = ()
+    label: str
+    closest: str
+    family: str
+    unknown: bool
+    harmless: bool
+    """Whether the closest label is."""
+    event_kind: Literal["event", "alert"]
+    category: list[str]
+    type: list[str]
+    severity: int
+    rule: Rule | UnsetType
+    threat: Threat | UnsetType
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +70,62 @@ class PartialDocuments:
 
     def __init__(self, contract: ModelContract, version: str, *, unknown_is_alert: bool = False) -> None:
         self.contract = contract
-        self.model = {"id": contract.name, "version": version}
+        self.model = Model(contract.name, version)
         self._unknown_is_alert = unknown_is_alert
-        self._threats = [_threat(label) for label in contract.labels]
         self._severities = np.array([label.severity for label in contract.labels])
+        self._labels = np.array([label.name for label in contract.labels], np.object_)
+        self._kind = cache(self._kind_of)  # a model has as many kinds as labels, twice, times the families
 
-    def numbers(self, predictions: Predictions) -> Numbers:
-        """The numbers of a page."""
+    def kinds(self, predictions: Predictions) -> list[Kind]:
+        """The kind of each row; equal ones are one object."""
+        columns = predictions.closest.tolist(), predictions.novel.tolist(), predictions.family.tolist()
+        return list(map(self._kind, *columns))
+
+    def of(
+        self, predictions: Predictions, kinds: Sequence[Kind], reasons: Mapping[int, list[str]]
+    ) -> list[PartialDocument]:
+        """The partial documents of a page, one a row.
+
+        Args:
+            predictions: of the rows.
+            kinds: of the rows.
+            reasons: of some of the rows, by row.
+        """
+        numbers = self._numbers(predictions)
+        rows = zip(
+            kinds,
+            numbers.risk_score.tolist(),
+            numbers.top[:, 0].tolist(),
+            self._words(predictions.top, numbers.top),
+            repeat(UNSET) if numbers.novelty is None else numbers.novelty.tolist(),
+            map(reasons.get, range(len(numbers.top))),
+            predictions.warnings,
+            strict=False,
+        )
+        return [
+            PartialDocument(
+                Event(kind.event_kind, kind.category, kind.type, kind.severity, risk_score),
+                Oversight(
+                    Prediction(
+                        label=kind.label,
+                        closest=kind.closest,
+                        family=kind.family,
+                        unknown=kind.unknown,
+                        novelty=novelty,
+                        probability=probability,
+                        top=top,
+                        reasons=why or UNSET,
+                        warnings=warnings or UNSET,
+                    ),
+                    self.model,
+                ),
+                kind.rule,
+                kind.threat,
+            )
+            for kind, risk_score, probability, top, novelty, why, warnings in rows
+        ]
+
+    def _numbers(self, predictions: Predictions) -> Numbers:
         severity = np.where(predictions.unknown, UNKNOWN_SEVERITY, self._severities[predictions.closest])
         novelty = predictions.novelty
         counted = predictions.novel * (np.float64(0.0) if novelty is None else novelty.astype(np.float64))
@@ -93,54 +136,31 @@ class PartialDocuments:
             novelty=None if novelty is None else _rounded(novelty),
         )
 
-    def build(self, predictions: Predictions, numbers: Numbers, row: int, reasons: Sequence[str]) -> dict[str, Any]:
-        """The partial document of one row, nested."""
-        top = numbers.top[row].tolist()
-        values = Values(
-            risk_score=float(numbers.risk_score[row]),
-            probability=top[0],
-            top=[
-                as_word(self.contract.labels[label].name, probability)
-                for label, probability in zip(predictions.top[row].tolist(), top, strict=True)
-            ],
-            novelty=None if numbers.novelty is None else float(numbers.novelty[row]),
-            reasons=reasons,
-            warnings=predictions.warnings[row],
-        )
-        kind = Kind(int(predictions.closest[row]), bool(predictions.novel[row]), int(predictions.family[row]))
-        return self.document(kind, values)
+    def _words(self, top: NDArray[np.intp], probabilities: NDArray[np.float64]) -> list[list[str]]:
+        """`contract.documents.top_labels.as_word` of every label and probability, of shape (n, n_top)."""
+        steps = np.rint(_to_one(probabilities) * STEPS).astype(np.intp)
+        words: list[list[str]] = (self._labels[top] + _SHARES[steps]).tolist()
+        return words
 
-    def document(self, kind: Kind, values: Values) -> dict[str, Any]:
-        """The partial document of that kind with these values."""
-        label = self.contract.labels[kind.closest]
+    def _kind_of(self, closest: int, novel: bool, family: int) -> Kind:
+        label = self.contract.labels[closest]
         attack = label.severity > 0
-        unknown = kind.novel and not attack
-        verdict = UNKNOWN_LABEL if unknown else label.name
-        family = self.contract.families[kind.family]
+        unknown = novel and not attack
         alert = attack or (unknown and self._unknown_is_alert)
-        prediction: dict[str, Any] = {
-            "label": verdict,
-            "closest": label.name,
-            "family": family,
-            "unknown": kind.novel,
-        }
-        if values.novelty is not None:
-            prediction["novelty"] = values.novelty
-        prediction |= {"probability": values.probability, "top": values.top}
-        if values.reasons:
-            prediction["reasons"] = values.reasons
-        if values.warnings:
-            prediction["warnings"] = values.warnings
-        severity = UNKNOWN_SEVERITY if unknown else label.severity
-        fields: dict[str, Any] = {
-            "event": _event(alert=alert, severity=severity, risk_score=values.risk_score),
-            "oversight": {"prediction": prediction, "model": self.model},
-        }
-        if alert:
-            fields["rule"] = {"name": verdict, "category": family, "ruleset": RULESET}
-            if attack and self._threats[kind.closest] is not None:
-                fields["threat"] = self._threats[kind.closest]
-        return fields
+        verdict, name = UNKNOWN_LABEL if unknown else label.name, self.contract.families[family]
+        return Kind(
+            label=verdict,
+            closest=label.name,
+            family=name,
+            unknown=novel,
+            harmless=not attack,
+            event_kind="alert" if alert else "event",
+            category=["network", "intrusion_detection"] if alert else ["network"],
+            type=["connection", "info"] if alert else ["connection"],
+            severity=UNKNOWN_SEVERITY if unknown else label.severity,
+            rule=Rule(verdict, name, "oversight") if alert else UNSET,
+            threat=_threat(label) if alert and attack else UNSET,
+        )
 
 
 def risk_score(
@@ -159,7 +179,7 @@ def risk_score(
 
 
 def _to_one(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Held to 0 to 1; for one row `np.clip` takes ten times as long."""
+    """Limited to 0 to 1; for one row `np.clip` takes ten times as long."""
     return np.minimum(np.maximum(value, 0.0), 1.0)
 
 
@@ -168,31 +188,11 @@ def _rounded(value: NDArray[np.float32]) -> NDArray[np.float64]:
     return value.astype(np.float64).round(DIGITS)
 
 
-def _event(*, alert: bool, severity: int, risk_score: Any) -> dict[str, Any]:
-    return {
-        "kind": "alert" if alert else "event",
-        "category": ["network", "intrusion_detection"] if alert else ["network"],
-        "type": ["connection", "info"] if alert else ["connection"],
-        "severity": severity,
-        "risk_score": risk_score,
-    }
-
-
-def _threat(label: Label) -> dict[str, Any] | None:
-    """The ATT&CK fields of a label; None where the attack maps to no technique."""
-    technique = label.technique
-    if technique is None:
-        return None
-    tactic = technique.tactic
-    of_technique: dict[str, Any] = {"id": technique.id, "name": technique.name, "reference": technique.reference}
-    if technique.sub_id is not None:
-        of_technique["subtechnique"] = {
-            "id": technique.sub_id,
-            "name": technique.sub_name,
-            "reference": technique.sub_reference,
-        }
-    return {
-        "framework": FRAMEWORK,
-        "tactic": {"id": tactic.id, "name": tactic.name, "reference": tactic.reference},
-        "technique": of_technique,
-    }
+def _threat(label: Label) -> Threat | UnsetType:
+    """The ATT&CK fields of a label; unset where the attack maps to no technique."""
+    found = label.technique
+    if found is None:
+        return UNSET
+    below = UNSET if found.sub_id is None else Tactic(found.sub_id, found.sub_name or "", found.sub_reference or "")
+    tactic = Tactic(found.tactic.id, found.tactic.name, found.tactic.reference)
+    return Threat("MITRE ATT&CK", tactic, Technique(found.id, found.name, found.reference, below))

@@ -1,22 +1,20 @@
 """What a worker answers with: one object that a request takes whole, and that is replaced whole at a switch.
 
-request ─▶ models.current ──▶ Serving ──▶ the active model's results, beside each the shadow's under oversight.shadow
-                ▲
-                └── switch(): another Serving takes its place; requests in hand keep theirs until they are answered
+    request ──▶ models.current ──▶ Serving ──▶ the active model's results, in each the shadow's as oversight.shadow
+                     ▲
+                     └── switch(): another Serving takes its place; requests in hand keep theirs until they are answered
 
 So no answer holds results of two versions, and the old model is released when its last request is answered.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from enrich_service.config import DEFAULT_CACHE_BYTES
 from enrich_service.model.artifact import Artifact
-from enrich_service.predict.encode import dump_json
-from enrich_service.predict.enrich import Answer, Document, Enricher, OnPredicted
+from enrich_service.predict.enrich import DocumentResult, Enricher, OnEnriched
+from enrich_service.predict.page import Page
 from enrich_service.predict.shadow import OnCompared, Shadow
 
 
@@ -30,36 +28,24 @@ class Serving:
         *,
         unknown_is_alert: bool = False,
         on_compared: OnCompared | None = None,
-        on_predicted: OnPredicted | None = None,
+        on_enriched: OnEnriched | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
         self.artifact = artifact
         self.enricher = Enricher(
-            artifact, unknown_is_alert=unknown_is_alert, on_predicted=on_predicted, cache_bytes=cache_bytes
+            artifact, unknown_is_alert=unknown_is_alert, on_enriched=on_enriched, cache_bytes=cache_bytes
         )
         self.model = self.enricher.model
         self.shadow = None if shadow is None else Shadow(shadow, artifact, on_compared=on_compared)
 
-    def answer(self, documents: Sequence[Document]) -> Answer:
-        """The JSON of each result; encoded at once where no shadow has something to add.
-
-        Raises:
-            ArtifactError: as for `enrich`.
-        """
-        if self.shadow is None:
-            return self.enricher.answer(documents)
-        results = self.enrich(documents)
-        failures = Counter(result["error"]["type"] for result in results if "error" in result)
-        return Answer(list(map(dump_json, results)), failures)
-
-    def enrich(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
-        """One result a document, in the same order: `{"id", "fields"}` or `{"id", "error"}`.
+    def enrich(self, page: Page) -> list[DocumentResult]:
+        """One result a document, in the same order.
 
         Raises:
             ArtifactError: the active model does not answer at all. The shadow's failures never reach a client.
         """
-        results = self.enricher.enrich(documents)
-        return results if self.shadow is None else self.shadow.beside(documents, results)
+        results = self.enricher.enrich(page)
+        return results if self.shadow is None else self.shadow.beside(page, results)
 
 
 class Models:

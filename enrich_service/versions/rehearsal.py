@@ -5,15 +5,17 @@ ModelFile ──▶ open ──▶ counters, look-ups ──▶ one harmless doc
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from contract.documents.paths import nest
 from contract.errors import ArtifactError
 from enrich_service.http.describe import model_metadata, model_page
 from enrich_service.http.metrics import Metrics
 from enrich_service.model.artifact import Artifact, open_model
 from enrich_service.model.model_file import ModelFile
-from enrich_service.predict.encode import dump_json
-from enrich_service.predict.enrich import Document
+from enrich_service.predict.page import Page
 from enrich_service.predict.serving import Serving
+from enrich_service.request_body import dump_json
 
 
 def rehearse(model: ModelFile) -> None:
@@ -23,17 +25,17 @@ def rehearse(model: ModelFile) -> None:
         ArtifactError: it cannot be served.
     """
     artifact = open_model(model)
-    serving = Serving(artifact, on_predicted=Metrics().serves(artifact.contract, artifact.version))
-    (result,) = serving.enrich([harmless_document(artifact)])
-    if "error" in result:
+    serving = Serving(artifact, on_enriched=Metrics().serves(artifact.contract, artifact.version))
+    (result,) = serving.enrich(harmless_page(artifact))
+    if result.error is not UNSET:
         raise ArtifactError(
-            f"{model.path}: a document of harmless values gets no prediction ({result['error']['message']}); "
+            f"{model.path}: a document of harmless values gets no prediction ({result.error.message}); "
             f"correct the contract and convert the model again"
         )
     dump_json([model_page(artifact), model_metadata(artifact)])
 
 
-def harmless_document(artifact: Artifact) -> Document:
+def harmless_page(artifact: Artifact) -> Page:
     """A document that holds the background values in the fields that the model reads."""
     contract = artifact.contract
     numeric, words = artifact.harmless_row()
@@ -41,4 +43,4 @@ def harmless_document(artifact: Artifact) -> Document:
         **{feature.field: float(value) for feature, value in zip(contract.numeric, numeric[0], strict=True)},
         **{feature.field: str(word) for feature, word in zip(contract.categorical, words[0], strict=True)},
     }
-    return Document("harmless", nest(values))
+    return Page(["harmless"], [dump_json(nest(values))])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
-import orjson
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import given, settings
@@ -15,9 +17,11 @@ from hypothesis import strategies as st
 
 from contract.documents.paths import leaves, nest
 from contract.documents.top_labels import as_word, from_stored
-from enrich_service.predict.enrich import Document, Enricher
-from enrich_service.predict.features import BLANKS
+from contract.errors import DocumentError
+from enrich_service.predict.enrich import Enricher
+from enrich_service.predict.features import BLANKS, FeatureReader
 from tests.artifacts import TURBINE
+from tests.enriching import enriched
 
 NUMBERS = st.floats(-1e6, 1e6, width=32) | st.integers(-(10**6), 10**6)
 WORDS = st.sampled_from(TURBINE.categorical[0].vocabulary) | st.text(min_size=1, max_size=20).filter(
@@ -87,7 +91,7 @@ def spelled(draw: st.DrawFn, sources: st.SearchStrategy[dict[str, Any]], *, dama
 
 
 def one(enricher: Enricher, source: dict[str, Any]) -> dict[str, Any]:
-    (result,) = enricher.enrich([Document("1", source)])
+    (result,) = enriched(enricher, source)
     return result
 
 
@@ -129,22 +133,34 @@ def test_the_spelling_of_fields_changes_nothing(enricher: Enricher, source: dict
 @given(sources=st.lists(SOURCES | ODD_SOURCES, max_size=8), cut=st.integers(0, 8))
 def test_a_batch_equals_its_parts(enricher: Enricher, sources: list[dict[str, Any]], cut: int) -> None:
     """How the watcher cuts its pages must not change a verdict."""
-    documents = [Document(str(i), source) for i, source in enumerate(sources)]
-    parts = [*enricher.enrich(documents[:cut]), *enricher.enrich(documents[cut:])]
-    for whole, part in zip(enricher.enrich(documents), parts, strict=True):
-        assert_close(whole, part)
+    parts = [*enriched(enricher, *sources[:cut]), *enriched(enricher, *sources[cut:])]
+    for whole, part in zip(enriched(enricher, *sources), parts, strict=True):
+        assert_close({**whole, "id": ""}, {**part, "id": ""})
 
 
 @given(sources=st.lists(spelled(SOURCES) | spelled(SOURCES, damaged=True) | ODD_SOURCES, max_size=20))
 def test_a_page_read_at_once_equals_its_documents_read_one_by_one(
     enricher: Enricher, sources: list[dict[str, Any]]
 ) -> None:
-    """Whatever spellings and mistakes a page mixes: JSON in one go, dicts, and each document alone say the same."""
-    documents = [Document(str(i), source) for i, source in enumerate(sources)]
-    fast = [orjson.loads(result) for result in enricher.answer(documents).results]
-    assert fast == enricher.enrich(documents)
-    for document, result in zip(documents, fast, strict=True):
-        assert_close(result, enricher.enrich([document])[0])
+    """Whatever spellings and mistakes a page mixes."""
+    results = enriched(enricher, *sources)
+    for source, result in zip(sources, results, strict=True):
+        assert_close({**result, "id": "0"}, one(enricher, source))
+
+
+@given(source=spelled(SOURCES) | spelled(SOURCES, damaged=True) | ODD_SOURCES)
+def test_a_document_is_read_as_it_is_field_by_field(source: dict[str, Any]) -> None:
+    """The typed decoder and the rule for every value give the same row, or the same error."""
+    reader = FeatureReader(TURBINE)
+    rows = reader.read([json.dumps(source).encode()])
+    found = []
+    with contextlib.suppress(DocumentError):
+        numbers, words = reader._field_by_field(source)
+        found = [(np.array(numbers, np.float32).tolist(), words)]
+    assert list(zip(rows.numeric.tolist(), rows.categorical.tolist(), strict=True)) == found
+    for error in rows.errors.values():
+        with pytest.raises(type(error), match=re.escape(str(error))):
+            reader._field_by_field(source)
 
 
 @given(source=SOURCES, gone=st.sampled_from(TURBINE.fields))

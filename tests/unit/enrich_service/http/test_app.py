@@ -7,8 +7,10 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import numpy as np
@@ -19,13 +21,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from common.access.tokens import Tokens
 from contract.distribution import own_version
-from enrich_service.http.app import create_app
+from contract.errors import ArtifactError
+from enrich_service.http.app import create_app, models_of
 from enrich_service.model.artifact import Artifact, load
+from enrich_service.predict.compute_slots import LARGE_BYTES, cores
 from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, HOT, TURBINE, write_model
+from tests.waiting import WAIT_S
 
 TOKEN = "correct horse battery staple ü"
 PAGE = {"documents": [{"id": "1", "source": HEALTHY}, {"id": "2", "source": {}}, {"id": "1", "source": HOT}]}
+BODY = json.dumps(PAGE).encode()
 
 
 @pytest.fixture
@@ -145,6 +151,76 @@ def test_every_refusal_has_its_status_and_type(
     assert set(error) == {"type", "message"}
     assert error["type"] == kind
     assert "\n" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"data": b"[]"}, 422),
+        ({"data": BODY[:-1] + b' , "x": "\\ud800"}'}, 200),
+        ({"content_type": "application/json; charset=utf-8"}, 200),
+        ({"environ_overrides": {"CONTENT_LENGTH": str(len(BODY) + 1)}}, 400),
+        ({"environ_overrides": {"CONTENT_LENGTH": "9" * 30}}, 413),
+    ],
+)
+def test_a_body_is_taken_or_refused_whole(client: FlaskClient, changes: dict[str, Any], status: int) -> None:
+    """A length that is not true is noticed, and what only Python's own parser takes is taken."""
+    sent = {"data": BODY, "content_type": "application/json"} | changes
+    assert client.post("/v1/enrich", **sent).status_code == status
+
+
+@pytest.mark.parametrize("failure", [ArtifactError("it does not answer"), ZeroDivisionError()])
+def test_a_model_or_a_service_that_fails_is_answered_in_json(turbine: Artifact, failure: Exception) -> None:
+    """503 for the model, 500 for an internal error; a client gets JSON either way."""
+    app = create_app(turbine, ServeSettings())
+
+    class Failing:
+        def enrich(self, documents: Any) -> Any:
+            raise failure
+
+    models_of(app).current = Failing()  # type: ignore[assignment]
+    answer = app.test_client().post("/v1/enrich", data=BODY, content_type="application/json")
+    assert answer.status_code == (503 if isinstance(failure, ArtifactError) else 500)
+    assert answer.get_json()["error"]["type"] == (
+        "model_failed" if isinstance(failure, ArtifactError) else "internal_error"
+    )
+
+
+def test_every_request_is_counted(turbine: Artifact) -> None:
+    """Each once, with its documents, and none is in hand afterwards."""
+    client = create_app(turbine, ServeSettings(open_metrics=True)).test_client()
+    client.post("/v1/enrich", data=BODY, content_type="application/json")
+    client.post(
+        "/v1/enrich", data=gzip.compress(BODY), content_type="application/json", headers={"Content-Encoding": "gzip"}
+    )
+    client.post("/v1/enrich", data=b"{", content_type="application/json")
+    lines = client.get("/metrics").text.splitlines()
+    assert 'oversight_enrich_requests_total{route="/v1/enrich",status="200"} 2.0' in lines
+    assert 'oversight_enrich_requests_total{route="/v1/enrich",status="400"} 1.0' in lines
+    assert "oversight_enrich_documents_total 6.0" in lines
+    assert "oversight_enrich_requests_in_flight 1.0" in lines  # this very one
+
+
+def test_large_pages_take_turns_and_small_ones_too_and_neither_waits_for_the_other(turbine: Artifact) -> None:
+    """A second large page waits until the first has its results; a small one is answered meanwhile, and vice versa."""
+    app = create_app(turbine, ServeSettings())
+    turns_of = app.extensions["oversight-turns"]
+    turns_of.large, turns_of.small = Semaphore(1), Semaphore(1)
+    large = json.dumps({"documents": [{"id": "a" * LARGE_BYTES, "source": HEALTHY}]}).encode()
+
+    def post(body: bytes) -> Any:
+        return app.test_client().post("/v1/enrich", data=body, content_type="application/json")
+
+    for turns, waits, goes_on in ((turns_of.large, large, BODY), (turns_of.small, BODY, large)):
+        with ThreadPoolExecutor(1) as pool, turns:
+            waiting = pool.submit(post, waits)
+            assert post(goes_on).status_code == 200
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+            turns.release()
+            assert waiting.result(WAIT_S).status_code == 200
+            turns.acquire()
+    assert cores() >= 1
 
 
 def test_a_body_that_is_too_large_names_the_limit(client: FlaskClient) -> None:

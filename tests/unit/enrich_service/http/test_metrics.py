@@ -14,9 +14,10 @@ from common.access.tokens import Tokens
 from enrich_service.http.app import create_app
 from enrich_service.http.metrics import Metrics
 from enrich_service.model.artifact import Artifact
-from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.enrich import Enricher
 from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, HOT, STRANGE
+from tests.enriching import enriched
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "metrics.md"
 
@@ -35,9 +36,9 @@ def samples(metrics: Metrics) -> dict[str, float]:
 def metrics(turbine: Artifact) -> Metrics:
     """Metrics of a process that is alone, after one page of each kind of document."""
     one = Metrics()
-    enricher = Enricher(turbine, on_predicted=one.serves(turbine.contract, turbine.version))
+    enricher = Enricher(turbine, on_enriched=one.serves(turbine.contract, turbine.version))
     sources: list[dict[str, Any]] = [HEALTHY, HEALTHY, HOT, STRANGE, {"turbine": {}}]
-    results = enricher.enrich([Document(str(number), source) for number, source in enumerate(sources)])
+    results = enriched(enricher, *sources)
     failures = Counter(result["error"]["type"] for result in results if "error" in result)
     one.request_began()
     one.request_ended("/v1/enrich", 200, 0.02, None)

@@ -17,9 +17,9 @@ from onnx import numpy_helper
 from common.access.tokens import Tokens
 from contract.artifact.contract import Label, ModelContract
 from enrich_service.http.app import create_app
-from enrich_service.http.wire import RequestError
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.oip import inference as oip
+from enrich_service.request_body import RequestError
 from enrich_service.settings import ServeSettings
 from tests.artifacts import TURBINE, without_novelty, write_model
 from tests.unit.enrich_service.http.test_app import fails_above, quiet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -9,10 +10,32 @@ import numpy as np
 import pytest
 
 from contract.errors import AmbiguousFieldError, DocumentError, InvalidFeatureError, MissingFeatureError
-from enrich_service.predict.features import MAX_WORD, FeatureReader
+from enrich_service.predict.features import MAX_WORD, FeatureReader, FeatureRows
 from tests.artifacts import HEALTHY, TURBINE
 
 READER = FeatureReader(TURBINE)
+
+
+def read(*sources: dict[str, Any]) -> FeatureRows:
+    """The rows of a page, which are the same when each document is read field by field."""
+    rows = READER.read([json.dumps(source).encode() for source in sources])
+    by_field = [read_field_by_field(source) for source in sources]
+    values = [one for one in by_field if not isinstance(one, str)]
+    assert rows.index.tolist() == [place for place, one in enumerate(by_field) if not isinstance(one, str)]
+    assert rows.numeric.tolist() == [np.array(numbers, np.float32).tolist() for numbers, _ in values]
+    assert rows.categorical.tolist() == [words for _, words in values]
+    assert [str(rows.errors[place]) for place in sorted(rows.errors)] == [
+        one for one in by_field if isinstance(one, str)
+    ]
+    return rows
+
+
+def read_field_by_field(source: dict[str, Any]) -> tuple[list[float], list[str]] | str:
+    """Numbers and words of a document, or its error."""
+    try:
+        return READER._field_by_field(source)
+    except DocumentError as error:
+        return str(error)
 
 
 def document(temperature_c: Any = 61.5, vibration_mm_s: Any = 1.2, mode: Any = "steady") -> dict[str, Any]:
@@ -20,14 +43,14 @@ def document(temperature_c: Any = 61.5, vibration_mm_s: Any = 1.2, mode: Any = "
 
 
 def only_error(source: dict[str, Any]) -> DocumentError:
-    rows = READER.read([source])
+    rows = read(source)
     assert len(rows.index) == 0
     return rows.errors[0]
 
 
 def test_numbers_and_words_stand_in_the_contracts_order() -> None:
     """Floats and strings are split apart, each in the features' order."""
-    rows = READER.read([HEALTHY])
+    rows = read(HEALTHY)
     assert rows.numeric.dtype == np.float32
     assert rows.numeric.tolist() == [[61.5, np.float32(1.2)]]
     assert rows.categorical.tolist() == [["steady"]]
@@ -45,7 +68,7 @@ def test_numbers_and_words_stand_in_the_contracts_order() -> None:
 )
 def test_every_spelling_gives_the_same_row(source: dict[str, Any]) -> None:
     """Nested, dotted, both in one, and the lists of the search API's `fields`."""
-    rows, expected = READER.read([source]), READER.read([HEALTHY])
+    rows, expected = read(source), read(HEALTHY)
     assert rows.errors == {}
     assert rows.numeric.tolist() == expected.numeric.tolist()
     assert rows.categorical.tolist() == expected.categorical.tolist()
@@ -69,7 +92,7 @@ def test_every_spelling_gives_the_same_row(source: dict[str, Any]) -> None:
 )
 def test_what_is_a_number(value: Any, number: float) -> None:
     """JSON numbers, and text that Elasticsearch's mapping would take as one."""
-    rows = READER.read([document(temperature_c=value)])
+    rows = read(document(temperature_c=value))
     assert rows.numeric[0, 0] == np.float32(number)
 
 
@@ -118,7 +141,7 @@ def test_what_is_no_word(value: Any) -> None:
 
 def test_blanks_around_a_word_go() -> None:
     """The pipelines cut them off too; beside a document that has none the others are read as before."""
-    rows = READER.read([document(mode=" steady\t"), HEALTHY, document(mode=["\x00steady "])])
+    rows = read(document(mode=" steady\t"), HEALTHY, document(mode=["\x00steady "]))
     assert rows.errors == {}
     assert rows.categorical.tolist() == [["steady"]] * 3
 
@@ -150,7 +173,7 @@ def test_two_spellings_of_one_field_are_ambiguous() -> None:
 
 def test_a_bad_document_leaves_its_neighbours_alone() -> None:
     """Rows keep the positions of their documents."""
-    rows = READER.read([{}, HEALTHY, document(mode=5), HEALTHY])
+    rows = read({}, HEALTHY, document(mode=5), HEALTHY)
     assert rows.index.tolist() == [1, 3]
     assert sorted(rows.errors) == [0, 2]
     assert rows.numeric.shape == (2, 2)
@@ -158,7 +181,7 @@ def test_a_bad_document_leaves_its_neighbours_alone() -> None:
 
 def test_no_documents_give_no_rows() -> None:
     """An empty page keeps its two axes."""
-    rows = READER.read([])
+    rows = read()
     assert rows.numeric.shape == (0, 2)
     assert rows.categorical.shape == (0, 1)
 
@@ -168,5 +191,5 @@ def test_a_value_deeper_than_python_can_print_gets_a_message() -> None:
     deep: list[Any] = []
     for _ in range(5000):
         deep = [deep]
-    assert "a list of 1" in str(only_error(document(temperature_c=deep)))
-    assert "an object" in str(only_error(document(mode={"deep": deep})))
+    assert "a list of 1" in str(read_field_by_field(document(temperature_c=deep)))
+    assert "an object" in str(read_field_by_field(document(mode={"deep": deep})))

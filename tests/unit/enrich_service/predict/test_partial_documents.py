@@ -11,15 +11,16 @@ import pytest
 from contract.documents.fields import BY_NAME, ENRICH_ROOTS
 from contract.documents.paths import leaves
 from enrich_service.model.artifact import Artifact, load
-from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.enrich import Enricher
 from enrich_service.predict.partial_documents import risk_score
 from tests.artifacts import HEALTHY, HOT, STRANGE, WORN, without_novelty, write_model
+from tests.enriching import enriched
 
 ALL = (HEALTHY, HOT, WORN, STRANGE)
 
 
 def fields_of(artifact: Artifact, source: dict[str, Any], *, unknown_is_alert: bool = False) -> dict[str, Any]:
-    (result,) = Enricher(artifact, unknown_is_alert=unknown_is_alert).enrich([Document("1", source)])
+    (result,) = enriched(Enricher(artifact, unknown_is_alert=unknown_is_alert), source)
     fields: dict[str, Any] = result["fields"]
     return fields
 

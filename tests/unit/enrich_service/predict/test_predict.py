@@ -14,10 +14,11 @@ from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.features import FeatureReader
 from enrich_service.predict.predict import Predictions, Predictor
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, without_novelty, write_model
+from tests.enriching import page_of
 
 
 def predict(artifact: Artifact, *sources: dict[str, Any]) -> Predictions:
-    return Predictor(artifact).predict(FeatureReader(artifact.contract).read(sources))
+    return Predictor(artifact).predict(FeatureReader(artifact.contract).read(page_of(*sources).sources))
 
 
 def test_a_page_is_read_row_by_row(turbine: Artifact) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from contract.artifact.occlusion import MOST_ROWS, log_odds
 from enrich_service.model.artifact import Artifact, load
-from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.enrich import Enricher
 from enrich_service.predict.reasons import Explainer, heaviest, log_odds_of_novelty
 from tests.artifacts import HEALTHY, STRANGE, TURBINE, write_model
 from tests.artifacts import HOT as HOT_DOCUMENT
+from tests.enriching import enriched
 
 HOT, WORN, BOTH = [125.0, 1.5], [60.0, 22.5], [110.0, 6.0]
 
@@ -102,11 +103,11 @@ def test_harmless_rows_cost_nothing_and_equal_rows_are_explained_once(turbine: A
     """A flood is one row a thousand times: itself and one copy for its one odd value, of one output."""
     counting = {name: Counting(session) for name, session in turbine.parts.items()}
     enricher = Enricher(replace(turbine, parts=counting))
-    enricher.enrich([Document(str(i), HEALTHY) for i in range(100)])
+    enriched(enricher, *[HEALTHY] * 100)
     assert [session.n_rows for session in counting.values()] == [0, 0]
-    enricher.enrich([Document(str(i), HOT_DOCUMENT) for i in range(1000)])
+    enriched(enricher, *[HOT_DOCUMENT] * 1000)
     assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 0}
-    enricher.enrich([Document("1", STRANGE)])  # three odd values, and what is asked for is the novelty
+    enriched(enricher, STRANGE)  # three odd values, and what is asked for is the novelty
     assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 4}
 
 
@@ -175,7 +176,7 @@ def test_novelty_counts_alike_near_0_and_near_1() -> None:
 
 def test_reasons_can_be_left_out(turbine: Artifact) -> None:
     """The verdict is the same, only nothing says why."""
-    hot = [Document("1", HOT_DOCUMENT)]
-    (told,), (bare,) = Enricher(turbine).enrich(hot), Enricher(turbine, reasons=False).enrich(hot)
+    (told,) = enriched(Enricher(turbine), HOT_DOCUMENT)
+    (bare,) = enriched(Enricher(turbine, reasons=False), HOT_DOCUMENT)
     assert told["fields"]["oversight"]["prediction"].pop("reasons")
     assert told == bare

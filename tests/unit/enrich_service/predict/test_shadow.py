@@ -17,12 +17,12 @@ import pytest
 from contract.artifact.contract import Feature
 from contract.documents.fields import BY_NAME
 from enrich_service.model.artifact import Artifact, load
-from enrich_service.predict.enrich import Document, Enricher
+from enrich_service.predict.enrich import Enricher
 from enrich_service.predict.serving import Models, Serving
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, turbine_graph, write_model
+from tests.enriching import enriched
 
 SOURCES: list[dict[str, Any]] = [HEALTHY, HOT, WORN, STRANGE, {"turbine": {}}]
-PAGE = [Document(str(n), source) for n, source in enumerate(SOURCES)]
 MAX_GROWTH_BYTES = 16 * 1024 * 1024
 
 
@@ -66,8 +66,8 @@ def without_shadow(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_the_shadow_adds_one_object_and_changes_nothing_else(turbine: Artifact, calm: Artifact) -> None:
     """The verdict, the alert and the errors are the active model's alone."""
-    results = Serving(turbine, calm).enrich(PAGE)
-    assert without_shadow(results) == Enricher(turbine).enrich(PAGE)
+    results = enriched(Serving(turbine, calm), *SOURCES)
+    assert without_shadow(results) == enriched(Enricher(turbine), *SOURCES)
     assert [shadow["label"] for shadow in of_shadow(results)] == ["healthy", "unknown", "unknown", "unknown"]
     assert [shadow["agrees"] for shadow in of_shadow(results)] == [True, False, False, True]
     assert all(shadow["model"] == {"id": "turbine", "version": calm.version} for shadow in of_shadow(results))
@@ -75,8 +75,8 @@ def test_the_shadow_adds_one_object_and_changes_nothing_else(turbine: Artifact, 
 
 def test_the_shadow_says_what_it_would_say_alone(turbine: Artifact, calm: Artifact) -> None:
     """The same numbers as if it were active; no reasons, which nobody asks a shadow for."""
-    alone = [result["fields"]["oversight"]["prediction"] for result in Enricher(calm).enrich(PAGE[:4])]
-    for shadow, prediction in zip(of_shadow(Serving(turbine, calm).enrich(PAGE)), alone, strict=True):
+    alone = [result["fields"]["oversight"]["prediction"] for result in enriched(Enricher(calm), *SOURCES[:4])]
+    for shadow, prediction in zip(of_shadow(enriched(Serving(turbine, calm), *SOURCES)), alone, strict=True):
         assert {name: shadow[name] for name in ("label", "closest", "family", "probability", "novelty", "unknown")} == {
             name: prediction[name] for name in ("label", "closest", "family", "probability", "novelty", "unknown")
         }
@@ -85,7 +85,7 @@ def test_the_shadow_says_what_it_would_say_alone(turbine: Artifact, calm: Artifa
 
 def test_every_field_of_a_shadow_has_a_mapping(turbine: Artifact, calm: Artifact) -> None:
     """What the template does not know, nobody can search."""
-    for shadow in of_shadow(Serving(turbine, calm).enrich(PAGE)):
+    for shadow in of_shadow(enriched(Serving(turbine, calm), *SOURCES)):
         flat = {
             **{k: v for k, v in shadow.items() if k != "model"},
             **{f"model.{k}": v for k, v in shadow["model"].items()},
@@ -96,7 +96,7 @@ def test_every_field_of_a_shadow_has_a_mapping(turbine: Artifact, calm: Artifact
 def test_verdicts_are_counted_in_pairs(turbine: Artifact, calm: Artifact) -> None:
     """Active and shadow, one page at a time; documents that the active model cannot read are not compared."""
     told = Told()
-    Serving(turbine, calm, on_compared=told).enrich(PAGE)
+    enriched(Serving(turbine, calm, on_compared=told), *SOURCES)
     (page,) = told.pages
     assert page == (
         turbine.version,
@@ -114,8 +114,8 @@ def test_a_document_that_only_the_shadow_cannot_read_keeps_its_verdict(turbine: 
     """The error's code stands where the shadow's verdict would."""
     needs = (replace(TURBINE.features[0], field="turbine.missing"), *TURBINE.features[1:])
     shadow = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=needs)))
-    results = Serving(turbine, shadow).enrich(PAGE)
-    assert without_shadow(results) == Enricher(turbine).enrich(PAGE)
+    results = enriched(Serving(turbine, shadow), *SOURCES)
+    assert without_shadow(results) == enriched(Enricher(turbine), *SOURCES)
     assert of_shadow(results)[0] == {
         "error": "missing_feature",
         "agrees": False,
@@ -135,8 +135,8 @@ def test_a_failing_shadow_never_fails_a_request(
 
     serving = Serving(turbine, replace(calm, session=Failing()))
     with caplog.at_level(logging.ERROR):
-        first, second = serving.enrich(PAGE), serving.enrich(PAGE)
-    assert first == second == Enricher(turbine).enrich(PAGE)
+        first, second = enriched(serving, *SOURCES), enriched(serving, *SOURCES)
+    assert first == second == enriched(Enricher(turbine), *SOURCES)
     said = [record.getMessage() for record in caplog.records]
     assert sum("so results lack its answer" in line for line in said) == 1
     assert any("oversight model shadow --off" in line for line in said)
@@ -147,9 +147,9 @@ def test_requests_in_hand_keep_the_model_that_they_began_with(turbine: Artifact,
     models = Models(Serving, Serving(turbine))
     in_hand = models.current
     models.switch(calm)
-    assert in_hand.model["version"] == turbine.version
-    assert in_hand.enrich(PAGE) == Enricher(turbine).enrich(PAGE)
-    assert models.current.enrich(PAGE) == Enricher(calm).enrich(PAGE)
+    assert in_hand.model.version == turbine.version
+    assert enriched(in_hand, *SOURCES) == enriched(Enricher(turbine), *SOURCES)
+    assert enriched(models.current, *SOURCES) == enriched(Enricher(calm), *SOURCES)
 
 
 def test_what_was_replaced_is_released(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_what_was_replaced_is_released(tmp_path: Path) -> None:
     models = Models(Serving, Serving(load(files[0]), shadow))
     process, sizes, old = psutil.Process(), [], []
     for number in range(20):
-        models.current.enrich(PAGE)
+        enriched(models.current, *SOURCES)
         old.append(weakref.ref(models.current.artifact.session))
         models.switch(load(files[(number + 1) % 2]), shadow)
         sizes.append(process.memory_info().rss)
@@ -173,4 +173,4 @@ def test_a_shadow_may_know_other_labels(turbine: Artifact, tmp_path: Path) -> No
     labels = tuple(replace(label, name=f"{label.name}_2") for label in TURBINE.labels)
     features: tuple[Feature, ...] = TURBINE.features
     shadow = load(write_model(tmp_path / "model.onnx", replace(TURBINE, labels=labels, features=features)))
-    assert of_shadow(Serving(turbine, shadow).enrich(PAGE))[1]["label"] == "overheating_2"
+    assert of_shadow(enriched(Serving(turbine, shadow), *SOURCES))[1]["label"] == "overheating_2"

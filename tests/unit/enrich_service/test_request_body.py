@@ -4,49 +4,84 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import re
 from typing import Any
 
 import pytest
 
 from enrich_service.http.weight import TEXT_BYTES, check, keys_of
-from enrich_service.http.wire import PATIENT_BYTES, RequestError, documents, dump_json, inflate, parse_json
-from enrich_service.predict.enrich import Document
+from enrich_service.predict.page import Page
+from enrich_service.request_body import (
+    PATIENT_BYTES,
+    RequestError,
+    documents,
+    dump_json,
+    inflate,
+    parse_json,
+)
 
 DOCUMENT = {"id": "a", "source": {}}
 
 
+def bodies(data: Any) -> list[bytes]:
+    """As JSON, and as JSON that only Python's own parser takes."""
+    return [
+        json.dumps(one).encode() for one in (data, *([{**data, "half": "\ud800"}] if isinstance(data, dict) else []))
+    ]
+
+
 def refusal(data: Any, max_documents: int = 10) -> RequestError:
-    with pytest.raises(RequestError) as caught:
-        documents(data, max_documents=max_documents)
-    return caught.value
+    """Why a body is refused, however it is parsed."""
+    caught = []
+    for body in bodies(data):
+        with pytest.raises(RequestError) as one:
+            documents(body, max_documents=max_documents)
+        caught.append(one.value)
+    assert len({str(error) for error in caught}) == 1
+    return caught[0]
+
+
+def found(data: Any, max_documents: int) -> list[tuple[str, Any]]:
+    """Id and fields of each document, however the body is parsed."""
+    pages = [documents(body, max_documents=max_documents) for body in bodies(data)]
+    first, *others = (list(zip(page.ids, map(json.loads, page.sources), strict=True)) for page in pages)
+    assert all(other == first for other in others)
+    return first
 
 
 def test_documents_keep_their_order_and_ids() -> None:
     """Two with one id are two documents."""
     items = [{"id": "b", "source": {"x": 1}}, {"id": "a", "source": {}}, {"id": "b", "source": {}}]
-    assert list(documents({"documents": items, "more": 1}, max_documents=3)) == [
-        Document("b", {"x": 1}),
-        Document("a", {}),
-        Document("b", {}),
-    ]
+    assert found({"documents": items, "more": 1}, max_documents=3) == [("b", {"x": 1}), ("a", {}), ("b", {})]
 
 
 def test_an_item_may_hold_more_and_may_hold_fields() -> None:
     """The search API's `fields` stand in place of `source`; other keys of a hit do no harm."""
     items = [{"id": "a", "source": {"x": 1}, "sort": [1]}, {"id": "b", "fields": {"x": [1]}}]
-    assert list(documents({"documents": items}, max_documents=2)) == [
-        Document("a", {"x": 1}),
-        Document("b", {"x": [1]}),
-    ]
+    assert found({"documents": items}, max_documents=2) == [("a", {"x": 1}), ("b", {"x": [1]})]
 
 
-def test_a_page_is_cut_like_a_list() -> None:
-    """Documents are kept as columns, and are read as documents."""
-    page = documents({"documents": [{"id": name, "source": {}} for name in "abc"]}, max_documents=3)
-    assert len(page) == 3
-    assert page[1] == Document("b", {})
-    assert [document.id for document in page[1:]] == ["b", "c"]
+def test_a_page_is_cut_by_a_mask() -> None:
+    """For the shadow, which is asked for some of the documents."""
+    page = documents(bodies({"documents": [{"id": name, "source": {}} for name in "abc"]})[0], max_documents=3)
+    assert page.where([True, False, True]) == Page(["a", "c"], [b"{}", b"{}"])
+
+
+@pytest.mark.parametrize("depth", [900, 960, 985, 1000, 1020, 1500])
+def test_deep_nesting_is_taken_or_refused_in_words(depth: int) -> None:
+    """Whatever each of the parsers can bear."""
+    body = b'{"documents": [{"id": "a", "source": {"x": %b, "y": "\\ud800"}}]}' % (b"[" * depth + b"]" * depth)
+    for one in (body, body.replace(b"\\ud800", b"")):
+        with contextlib.suppress(RequestError):
+            assert documents(one, max_documents=1).ids == ["a"]
+
+
+def test_text_that_is_not_utf_8_is_no_json_wherever_it_stands() -> None:
+    """Also in a field that the model does not read, which the decoder skips."""
+    with pytest.raises(RequestError) as caught:
+        documents(b'{"documents": [{"id": "a", "source": {"x": "\xff"}}]}', max_documents=1)
+    assert (caught.value.status, caught.value.code) == (400, "invalid_json")
 
 
 @pytest.mark.parametrize(
