@@ -44,7 +44,7 @@ class Shadow:
         self.model = wire.Model(artifact.contract.name, artifact.version)
         self._active_version = active.version
         self._on_compared = on_compared
-        self._enricher = Enricher(artifact, reasons=False)
+        self._enricher = Enricher(artifact, reasons=False, cache_bytes=0)
         self._silent_until_s = 0.0
 
     def beside(self, page: Page, results: list[DocumentResult]) -> list[DocumentResult]:
