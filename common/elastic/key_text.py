@@ -1,4 +1,4 @@
-"""An API key as text: in the file that `oversight provision --keys` writes, and as clients take it."""
+"""An API key as text: in the file that `oversight provision --keys` writes, and in the form that clients send."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ VARIABLE = "ELASTICSEARCH_API_KEY"
 
 
 def read_key(path: Path) -> str | None:
-    """The key of a file that `write_keys` wrote, or that holds the bare key; None where it holds none.
+    """The key in a file: one written by `write_keys`, or a file with only the key; None if there is none.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
@@ -23,7 +23,7 @@ def read_key(path: Path) -> str | None:
 
 
 def id_of(encoded: str) -> str | None:
-    """Id inside a key as clients take it; None where it is none."""
+    """The id inside an encoded key; None if the text is no key."""
     try:
         name, colon, secret = base64.b64decode(encoded, validate=True).decode("ascii").partition(":")
     except (binascii.Error, UnicodeDecodeError):

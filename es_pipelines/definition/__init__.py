@@ -1,4 +1,4 @@
-"""The ingest pipelines: files, scripts and the parameters that come from the model's contract.
+"""The definition of the ingest pipelines: files, scripts and the parameters that come from the model's contract.
 
 A contract in, request bodies out. May import `contract`.
 """

@@ -1,10 +1,11 @@
-"""Which columns a line holds, and which of them the model needs.
+"""Which columns a line has, and which of them the model needs.
 
-    model of KDD columns     KDD's 41, whatever the model reads ┐               ┌ needed: a gap fails the event
-    any other model          its own features                   ┴─▶ columns ─▶ ┴ optional: a gap stays a gap
+    model of KDD columns     all 41 of KDD's            ┐               ┌ needed: a missing value fails the event
+    any other model          the model's own features   ┴─▶ columns ─▶ ┴ optional: a missing value stays missing
 
-A sensor writes what it writes: a line of 41 columns stays one when a model that reads 28 of them is provisioned, and
-what the model does not read is typed and mapped like the rest, for the next model and for people.
+A sensor does not change its lines when you provision another model. So a line of 41 columns stays one for a model that
+reads 28 of them. Columns that the model does not read are typed and mapped like the others, for the next model and for
+people.
 """
 
 from __future__ import annotations
@@ -17,24 +18,22 @@ from contract.kdd99 import columns as kdd99
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of one line, in its order."""
+    """The columns of one line, in order."""
 
     features: tuple[Feature, ...]
     needed: frozenset[str]
     """Document fields that the model reads."""
     short: tuple[str, ...]
-    """Names in a line that holds the model's features alone; empty where that is the whole line, or cannot be told
-    apart.
-    """
+    """Names in a line with only the model's features; empty if that is the whole line, or if the two look the same."""
 
 
 def columns_of(contract: ModelContract) -> Columns:
-    """The columns of the lines that a model's events come in."""
+    """The columns of the lines in which a model's events arrive."""
     own = {feature.field: feature for feature in contract.features}
     whole = contract.features
     if own.keys() <= {kdd99.field_of(column) for column in kdd99.COLUMNS}:
         whole = tuple(own.get(kdd99.field_of(column), _column(column)) for column in kdd99.COLUMNS)
-    # The label is one column more: with it, a line of 40 features would look like a whole one without.
+    # The label is one more column: with it, a line of 40 features would look like a whole line without a label.
     short = len(own) + 1 < len(whole)
     names = tuple(feature.name for feature in contract.features)
     return Columns(whole, frozenset(own), names if short else ())

@@ -1,4 +1,4 @@
-"""Every `error.type` that the ingest pipelines give, in one place. A code never changes: dashboards filter on it."""
+"""Every `error.type` that the ingest pipelines set, in one place. A code never changes: dashboards filter on it."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ OF_PROCESSOR: dict[str, dict[str, str]] = {
         "correct it at the source",
     },
 }
-"""Code and message where the engine's own processor fails, by its tag; its words follow in brackets."""
+"""Code and message for a failure of an engine's own processor, by its tag. The engine's message follows in brackets."""

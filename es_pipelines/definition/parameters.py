@@ -1,10 +1,10 @@
-"""What the pipelines' scripts must know, made from the field list and the model's contract.
+"""The parameters of the pipelines' scripts, built from the field list and the model's contract.
 
     contract.fields.FIELDS ─────────────────┐
                                             ├─▶ parameters() ──▶ the `$name` places in pipelines/*.yml
     ModelContract.features ──▶ columns_of() ┘
 
-A field has one home: to add one, change `contract/documents/fields.py` or the model, then provision again.
+Each field is defined once. To add one, change `contract/documents/fields.py` or the model, then provision again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_DEPTH = 16
 """Deepest field that is kept as a field. Engines stop at 20 levels; `oversight.shipped.` adds two."""
 
 MAX_LINE_FIELDS = 1_000
-"""Most fields that are taken out of a JSON line, the model's features apart; a line is anyone's text."""
+"""Largest number of fields from a JSON line, without the model's features; a line can contain anything."""
 
 METADATA = (
     "_index",
@@ -60,13 +60,13 @@ DERIVED = (
     "destination.bytes",
     "data_stream",
 )
-"""Fields that the pipelines set themselves; what a shipper sends under these names goes to `oversight.shipped.*`."""
+"""Fields that the pipelines set. What a shipper sends under these names goes to `oversight.shipped.*`."""
 
 KEPT = ("oversight.truth.label", "oversight.original.base64")
-"""All that is kept of incoming `oversight.*`."""
+"""The incoming fields below `oversight.*` that are always kept."""
 
 KEPT_OF_COPIES = ("shipped",)
-"""Kept of `oversight.*` besides, where a document of ours arrives as a new one."""
+"""Also kept below `oversight.*` if a copy of one of our documents arrives as a new document."""
 KEPT_WHEN_STORED = (
     *KEPT_OF_COPIES,
     "feedback",
@@ -77,43 +77,43 @@ KEPT_WHEN_STORED = (
     "suppressed",
     "suppressed_by",
 )
-"""Kept of `oversight.*` besides, where a stored document runs through again."""
+"""Also kept below `oversight.*` if a stored document runs through the pipelines again."""
 
 PLAIN_ROOTS = ("oversight", "event", "error", "rule", "threat")
-"""Roots of the fields that nobody but us may write; where no script runs, plain processors clear them."""
+"""Roots of the fields that only Oversight writes. Plain processors clear them where no script runs."""
 
 FLOAT_MAX = 3.4028234e38
-"""Largest number that a `float` mapping and the model's 32-bit inputs hold."""
+"""Largest number that a `float` mapping and the model's 32-bit inputs can hold."""
 
 
 def path_set(paths: Iterable[str]) -> str:
-    """A set of dotted paths as the scripts look them up: `|a|a.b|`."""
+    """A set of dotted paths in the form in which the scripts search it: `|a|a.b|`."""
     return "|" + "".join(f"{path}|" for path in sorted(paths))
 
 
 NUMBERS = (*map(str, range(256)), *(f"{hundredth / 100:.2f}" for hundredth in range(101)))
 COMMON_NUMBERS = path_set(NUMBERS)
-"""Numbers that most columns of most events hold; only the others are checked letter by letter."""
+"""The numbers in most columns of most events. Only other numbers are checked character by character."""
 
 MAX_WORD = 1024
-"""Longest word that is a feature's value, in characters; as the enrich service takes it."""
+"""Longest word that is a feature's value, in characters. The enrich service has the same limit."""
 MAX_NUMBER = 64
-"""Longest text that is read as a number; as the enrich service takes it."""
+"""Longest text that is read as a number. The enrich service has the same limit."""
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-"""What separates the columns of a line, where `csv.delimiter` does not say it; with their names for messages."""
+"""Delimiters that are recognised without `csv.delimiter`, with their names for messages."""
 
 MAX_COLUMNS = 2_000
-"""Most columns of a row that is split; a line is anyone's text."""
+"""Largest number of columns of a row that is split; a line can contain anything."""
 
 LINE_TEXTS = ("message", "log", "body", "Body", "short_message")
-"""Keys under which a wrapper holds its line, the first one counts; `body.text` besides.
+"""Keys in which a wrapper holds its line; the first one counts. Also `body.text`.
 
 docker and Fluent Bit: `log`. Filebeat, Logstash, Vector: `message`. OpenTelemetry: `body.text`, `Body`. GELF:
 `short_message`.
 """
 WRAPPER_TIMES = ("time", "timestamp", "Timestamp", "timeUnixNano", "observed_timestamp")
-"""Keys under which a wrapper says when its line was written, the first one counts."""
+"""Keys in which a wrapper holds the time of its line; the first one counts."""
 
 ZONES = {
     "GMT": "Z",
@@ -129,30 +129,29 @@ ZONES = {
     "PST": "-08:00",
     "PDT": "-07:00",
 }
-"""Names of zones in RFC 2822; others are not unique."""
+"""Names of time zones in RFC 2822; other names are ambiguous."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DIGITS = tuple("0123456789")
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-"""As syslog writes them."""
+"""In syslog's spelling."""
 
 PIPELINES = ("router", "parse", "line", "csv", "json", "features", "document", "failure")
 
 
 def pipeline_id(name: str, namespace: str) -> str:
-    """Id of a pipeline of ours in an installation."""
+    """Id of one of our pipelines in an installation."""
     return f"oversight-{name}-{namespace}"
 
 
 def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -> dict[str, Any]:
-    """Value of every `$name` that stands in the pipeline files, but `$painless.*` and `$processor_pipelines`.
+    """The value of every `$name` in the pipeline files, except `$painless.*` and `$processor_pipelines`.
 
     Args:
         contract: the model whose features the events hold.
         namespace: the installation.
-        data_streams: whether the engine has them. There a document that arrives under the name of a backing index was
-        stored
-            before; on another engine each write through a pipeline counts as a new document.
+        data_streams: whether the engine has data streams. There, a document that names a backing index was stored
+            before. On other engines every write through a pipeline counts as a new document.
     """
     columns = columns_of(contract)
     fields = [feature.field for feature in columns.features]
@@ -216,7 +215,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
         },
         "gather": {
             "metadata": path_set(METADATA),
-            "leaves": path_set([*mapped, "message"]),  # a line has no parts, so what stands below is no field
+            "leaves": path_set([*mapped, "message"]),  # a line has no parts: what is below it is no field
             "objects": path_set(parents(mapped)),
             "features": path_set(fields),
             "needed": path_set(columns.needed),
@@ -243,36 +242,35 @@ def _names(columns: Columns) -> str:
 
 
 def dotted_removal() -> list[dict[str, Any]]:
-    """Processors that take away our fields in dotted spelling, where no script can: made nested, then removed.
+    """Processors that remove our fields in dotted spelling, where no script can run: nest them, then remove them.
 
-    The longest names first, since a short one in the way (`oversight.feedback`) would keep a long one from being
-    nested.
+    Longest names first: a short name in the way (`oversight.feedback`) would keep a longer one from being nested.
     """
     paths = [ALERT_ROOT, *(field.name for field in FIELDS if field.name.partition(".")[0] in PLAIN_ROOTS)]
     below = sorted({*paths, *parents(paths)} - set(PLAIN_ROOTS), key=lambda path: (-path.count("."), path))
     found: list[dict[str, Any]] = []
     for depth, group in groupby(below, key=lambda path: path.count(".")):
         for path in group:
-            told = f"{path} in dotted spelling becomes nested"
-            options = {"tag": f"plain-nest-{path}", "description": told, "field": path, "ignore_failure": True}
+            text = f"{path} in dotted spelling becomes nested"
+            options = {"tag": f"plain-nest-{path}", "description": text, "field": path, "ignore_failure": True}
             found.append({"dot_expander": options})
-        told = "Fields that are ours, which were dotted"
-        options = {"tag": f"plain-clear-{depth}", "description": told, "field": [*PLAIN_ROOTS]}
+        text = "Fields that are ours, which were dotted"
+        options = {"tag": f"plain-clear-{depth}", "description": text, "field": [*PLAIN_ROOTS]}
         found.append({"remove": {**options, "ignore_missing": True, "ignore_failure": True}})
     return found
 
 
 def _half(columns: Columns) -> int:
-    """So many of the model's features must be there by their bare names, or a stray `service` would count as one."""
+    """How many of the model's features must be present by their bare names. Otherwise a stray `service` would count."""
     return (len(columns.needed) + 1) // 2
 
 
 def _csv(columns: Columns, *, difficulty: bool) -> dict[str, Any]:
-    """What reading a row needs.
+    """The parameters for reading a row.
 
     Args:
-        columns: those of a line.
-        difficulty: whether a row may have NSL-KDD's column behind the label.
+        columns: the columns of a line.
+        difficulty: whether a row may have NSL-KDD's difficulty after the label.
     """
     whole, short = len(columns.features), len(columns.short)
     counts = [whole, whole + 1, *([whole + 2] if difficulty else [])]
@@ -308,9 +306,7 @@ def _csv(columns: Columns, *, difficulty: bool) -> dict[str, Any]:
 
 
 def column_names(columns: Columns, *, difficulty: bool) -> dict[str, str]:
-    """What a column of a file is, by its name in lower case: a feature by its name in the model, `label`, or the
-    difficulty.
-    """
+    """What each column of a file is, by its name in lower case: a feature's name, `label` or the difficulty."""
     known = dict.fromkeys(LABEL_NAMES, LABEL)
     if difficulty:
         known |= dict.fromkeys((*DIFFICULTY_NAMES, DIFFICULTY), DIFFICULTY)
@@ -338,7 +334,7 @@ def _feature(feature: Feature, columns: Columns) -> dict[str, Any]:
 
 
 def parents(paths: Iterable[str]) -> set[str]:
-    """Every object above the dotted paths: `{"a", "a.b"}` of `a.b.c`."""
+    """Every object above the dotted paths: `{"a", "a.b"}` for `a.b.c`."""
     found: set[str] = set()
     for path in paths:
         parts = path.split(".")
@@ -347,9 +343,9 @@ def parents(paths: Iterable[str]) -> set[str]:
 
 
 def tags(processors: Iterable[Mapping[str, Any] | str]) -> list[str]:
-    """Tags of the processors of one list, those of their `on_failure` included."""
+    """Tags of the processors in a list, including those of their `on_failure`."""
     found: list[str] = []
     for processor in processors:
-        for options in processor.values() if isinstance(processor, Mapping) else ():  # else a `$name`
+        for options in processor.values() if isinstance(processor, Mapping) else ():  # otherwise a `$name`
             found += [options["tag"], *tags(options.get("on_failure", []))]
     return found

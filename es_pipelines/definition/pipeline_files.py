@@ -1,6 +1,6 @@
-"""Reading `pipelines/*.yml` with the scripts of `painless/` and the parameters put in their places.
+"""Read `pipelines/*.yml`, and insert the scripts of `painless/` and the parameters.
 
-A value `$name` stands for the parameter of that name, `$painless.name` for the text of `painless/name.painless`.
+A value `$name` stands for the parameter with that name, `$painless.name` for the text of `painless/name.painless`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _HERE = files("es_pipelines")
 
 
 def read_yaml(name: str) -> Any:
-    """Content of one YAML file of this folder, as it stands there."""
+    """The content of a YAML file in `es_pipelines/`, unchanged."""
     return yaml.safe_load(_HERE.joinpath(name).read_text(encoding="utf-8"))
 
 
 def pipelines(parameters: Mapping[str, Any], namespace: str) -> dict[str, dict[str, Any]]:
-    """Body of every ingest pipeline by its id, those first that others call."""
+    """The body of every ingest pipeline by its id, each after the pipelines that it calls."""
     raw = {name: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
     owner = {
         tag: pipeline_id(name, namespace)
@@ -39,7 +39,7 @@ def fill(value: Any, parameters: Mapping[str, Any]) -> Any:
     """A copy of a YAML value with every `$name` replaced.
 
     Raises:
-        InputError: a name that is no parameter.
+        InputError: a name is no parameter.
     """
     if isinstance(value, Mapping):
         return {key: fill(child, parameters) for key, child in value.items()}
@@ -57,6 +57,6 @@ def fill(value: Any, parameters: Mapping[str, Any]) -> Any:
 
 
 def _filled(child: Any, parameters: Mapping[str, Any]) -> list[Any]:
-    """One item of a list; the items of a parameter that is a list itself take its place."""
+    """The value of one list item. A parameter that is a list is inserted item by item."""
     value = fill(child, parameters)
     return value if isinstance(child, str) and isinstance(value, list) else [value]

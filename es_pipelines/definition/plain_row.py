@@ -1,10 +1,10 @@
-"""What `painless/plain_row.painless` must know to make the document of a plain row in one step.
+"""The parameters of `painless/plain_row.painless`, which builds the document of a plain row in one step.
 
-    a row of numbers and words, an envelope of fields that are known here ──▶ plain-row ──▶ the document
-    anything else                                                         ──▶ the pipeline `parse`, which gives the same
+    a row of numbers and words, in an envelope of known fields ──▶ plain-row ──▶ the document
+    anything else                                              ──▶ the pipeline `parse`, which gives the same document
 
-A field that is not known here costs an event time and nothing else, so the list holds what the shippers of
-docs/shippers.md really send, and no more.
+An unknown field only makes an event slower. So the list has the fields that the shippers of docs/shippers.md really
+send, and no others.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from contract.documents.fields import DATASET, FIELDS
 from contract.kdd99 import columns as kdd99
 from es_pipelines.definition.columns import Columns
 
-ELSEWHERE, VALUE, VALUES = 0, 1, 2
-"""A key of the envelope that the script looks at by itself; one with a single value; one with a value or a list of
-texts.
-"""
+HANDLED_BY_SCRIPT, VALUE, VALUES = 0, 1, 2
+"""What a key of the envelope holds: something the script handles itself; a single value; a value or a list of texts."""
 
 SHIPPED = (
     "user.id",
@@ -60,26 +58,26 @@ SHIPPED = (
     "log.syslog.priority",
     "log.syslog.procid",
 )
-"""Fields with one value that a shipper sends beside the line."""
+"""Fields with a single value that a shipper sends with the line."""
 SHIPPED_LISTS = ("tags", "host.ip", "host.mac")
-LOOKED_AT = ("message", "@timestamp", "event", "data_stream", "_oversight")
+HANDLED = ("message", "@timestamp", "event", "data_stream", "_oversight")
 
 MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-"""Days; the 29th of February is left to the engine's own calendar."""
+"""Days of each month. February 29 is left to the engine's own calendar."""
 
 
 def plain_row(
     columns: Columns, *, namespace: str, metadata: Iterable[str], numbers: Iterable[str], labels: Iterable[str]
 ) -> dict[str, Any]:
-    """Parameters of the script; without `names`, where a model's features do not all stand in one object, it does
+    """The script's parameters. `names` is empty if the model's features are not all in one object; then it does
     nothing.
 
     Args:
         columns: the columns of a line.
         namespace: the installation.
         metadata: keys of an ingest context that are no fields.
-        numbers: spellings that most columns of most events hold.
-        labels: words that may stand in the label's column; the script leaves a row with another one to `parse`.
+        numbers: spellings in most columns of most events.
+        labels: words that may be in the label's column; the script leaves a row with any other to `parse`.
     """
     roots = {feature.field.rpartition(".")[0] for feature in columns.features}
     root = roots.pop() if len(roots) == 1 else ""
@@ -103,11 +101,11 @@ def plain_row(
 
 
 def envelope(metadata: Iterable[str], names: Iterable[str]) -> dict[str, Any]:
-    """Every key that counts at the top of an event, with what may stand below it; an empty object takes nothing.
+    """Every relevant key at the top of an event, with what may be below it; an empty object allows nothing.
 
     Args:
         metadata: keys of an ingest context that are no fields.
-        names: bare names of the features, which at the top of an event may be meant as such.
+        names: bare names of the features; at the top of an event they can be meant as features.
     """
     known: dict[str, Any] = {name: {} for name in names}
     known |= {field.name.partition(".")[0]: {} for field in FIELDS}
@@ -123,13 +121,11 @@ def envelope(metadata: Iterable[str], names: Iterable[str]) -> dict[str, Any]:
             known[root][leaf] = VALUES
         else:
             known[root] = VALUES
-    return {**known, **dict.fromkeys((*metadata, *LOOKED_AT), ELSEWHERE)}
+    return {**known, **dict.fromkeys((*metadata, *HANDLED), HANDLED_BY_SCRIPT)}
 
 
 def clock() -> list[str]:
-    """The parts of `2024-05-01T08:00:03.120Z` behind the year, as the script cuts them: `-05-01T`, `T08:`, `:00:`,
-    `:03.`.
-    """
+    """The parts of `2024-05-01T08:00:03.120Z` after the year, as the script cuts it: `-05-01T`, `T08:`, `:00:` ..."""
     days = [f"-{month:02}-{day:02}T" for month, count in enumerate(MONTHS, 1) for day in range(1, count + 1)]
     hours = [f"T{hour:02}:" for hour in range(24)]
     return [*days, *hours, *(f":{n:02}{end}" for end in ":." for n in range(60))]

@@ -1,1 +1,1 @@
-"""What would become of files before anything is stored: how they are read, and what the pipelines say of every row."""
+"""Dry run: how files would be read, and what the pipelines would do with every row, without storing anything."""

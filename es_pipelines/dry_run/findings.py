@@ -1,4 +1,4 @@
-"""What is known of one file without storing anything. Pure."""
+"""What a dry run finds out about one file. Pure."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL_NAMES
-from es_pipelines.reading.header import Header, Known
+from es_pipelines.reading.header import Header, KnownColumns
 from es_pipelines.reading.rows import Label
 
 
 @dataclass(slots=True)
 class Place:
-    """Where something stands in a file."""
+    """A place in a file."""
 
     line: int
     """Counted from 1; in a JSON array, the number of the element."""
     offset: int
-    """In bytes of the text."""
+    """In bytes of the unpacked text."""
 
 
 @dataclass(slots=True)
 class Reason:
-    """Why rows would fail, the same for all of them."""
+    """Why rows would fail, counted over all rows with the same reason."""
 
     type: str
-    """As `error.type` has it."""
+    """The value of `error.type`."""
     message: str
-    """Of the first of these rows."""
+    """The message of the first of these rows."""
     rows: int
     first: Place
 
 
 @dataclass(slots=True)
 class OddLabel:
-    """Labels of one odd kind."""
+    """Labels with the same oddity."""
 
     kind: str
     rows: int
@@ -45,7 +45,7 @@ class OddLabel:
 
 @dataclass(slots=True)
 class HeaderFinding:
-    """How the columns of a header map."""
+    """How the columns of a header map to the model."""
 
     line: int
     columns: list[str]
@@ -54,30 +54,30 @@ class HeaderFinding:
     label: str
     difficulty: str
     beside: list[str]
-    """Columns that are kept as fields of their own."""
+    """Columns that are kept as separate fields."""
     without_name: int
     """Columns that are dropped, because they have no name."""
     missing: list[str]
-    """Features that no column holds; what the model needs of them fails every row."""
+    """Features without a column. Every row fails if the model needs one of them."""
     sent_as_columns: bool
-    """The columns are not in the model's order, so ship sends `csv.columns` beside each row."""
+    """The columns are not in the model's order, so ship sends `csv.columns` with each row."""
 
 
 @dataclass(slots=True)
 class Finding:
-    """What is known of one file."""
+    """Everything that is known about one file."""
 
     path: str
     problem: str = ""
-    """Why it cannot be read, or not to its end."""
+    """Why the file cannot be read, or not to its end."""
     format: str = ""
-    """`CSV`, `JSON lines`, `JSON array`, `ARFF`, `text` (rows of nothing known); empty: there is no event."""
+    """`CSV`, `JSON lines`, `JSON array`, `ARFF`, `text` (no known kind of row); empty if there is no event."""
     gzip: bool = False
     delimiter: str = ""
-    """In words; empty: not recognised, or not asked for."""
+    """In words; empty if it is not recognised or not needed."""
     delimiter_given: bool = False
     header: HeaderFinding | None = None
-    """The first header; None: columns are read by position."""
+    """The first header; None if columns are read by position."""
     label_column: str = ""
     rows: int = 0
     """Lines that are events."""
@@ -85,16 +85,16 @@ class Finding:
     blank: int = 0
     odd_labels: list[OddLabel] = field(default_factory=list)
     first_row: dict[str, Any] = field(default_factory=dict)
-    """Features of the first row that would not fail: typed by the pipelines, or as text from the file alone."""
+    """The usable features of the first row that would not fail: typed by the pipelines, or as text from the file."""
     dropped: int = 0
     """Rows that the pipelines drop, because they are header lines."""
     failing: int = 0
     """Rows that would fail."""
     reasons: list[Reason] = field(default_factory=list)
     asked: bool = False
-    """The pipelines of the cluster were asked about every row."""
+    """Whether the cluster's pipelines simulated every row."""
     limited: bool = False
-    """There are more rows behind the limit."""
+    """Whether there are more rows than the limit."""
 
     @property
     def usable(self) -> int:
@@ -119,7 +119,7 @@ class Finding:
             known.rows += 1
 
 
-def header_finding(header: Header, line: int, known: Known) -> HeaderFinding:
+def header_finding(header: Header, line: int, known: KnownColumns) -> HeaderFinding:
     """How the columns of a header map to the model's features."""
     uses = Counter(use_of(role, known) for role in header.roles(known))
     named = list(zip(header.names, header.roles(known), strict=True))
@@ -140,7 +140,7 @@ def header_finding(header: Header, line: int, known: Known) -> HeaderFinding:
     )
 
 
-def use_of(role: str, known: Known) -> str:
+def use_of(role: str, known: KnownColumns) -> str:
     """What a column is used for, by its role."""
     if not role:
         return "dropped"

@@ -1,9 +1,9 @@
-"""Read a file as `ship` does, and find out what would become of it.
+"""Read a file as `ship` does, and find out what would happen to it.
 
     file ──▶ rows ──▶ the pipelines, a batch at a time ──▶ Finding
-                └───▶ without a cluster: columns and labels are counted, nothing more
+                └───▶ without a cluster: only count columns and labels
 
-Memory is bounded by one batch, however long the file is.
+Memory holds one batch at a time, so its use does not grow with the file.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from contract.documents.paths import lookup
 from contract.errors import AmbiguousFieldError, UnreadableFileError
 from es_pipelines.dry_run.findings import Finding, Place, header_finding
 from es_pipelines.dry_run.simulate import Pipelines, Verdict
-from es_pipelines.reading.header import DELIMITER_NAMES, KDD, Known, cells
+from es_pipelines.reading.header import DELIMITER_NAMES, KDD, KnownColumns, cells
 from es_pipelines.reading.lines import batches
 from es_pipelines.reading.open_file import OpenFile
-from es_pipelines.reading.rows import JSON, Label, Rows, What
+from es_pipelines.reading.rows import JSON, Label, LineKind, Rows
 from es_pipelines.reading.shape import Shape
-from es_pipelines.ship.events import Event, Identity, event_of, shown, text_of
+from es_pipelines.ship.events import Event, Identity, event_of, path_text, text_of
 
 CSV = "CSV"
 BATCH_ROWS, BATCH_BYTES, ALONE_BYTES = 500, 2 * 1024 * 1024, 512 * 1024
-"""Rows in one request: a simulation answers with the whole documents, several times as large as the rows."""
+"""Limits of one request. A simulation returns whole documents, which are several times as large as the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """How to read, and whom to ask."""
+    """How to read files, and which pipelines to ask."""
 
-    known: Known = KDD
+    known: KnownColumns = KDD
     delimiter: str | None = None
     follow_symlinks: bool = False
     limit: int | None = None
-    """So many rows of each file at most; None: all."""
+    """Largest number of rows of each file; None means all."""
     pipelines: Pipelines | None = None
-    """None: no cluster can be asked."""
+    """None if there is no cluster to ask."""
 
 
 class _Numbered(NamedTuple):
@@ -51,50 +51,50 @@ class _Numbered(NamedTuple):
     event: Event
     header_at: int | None
     width: int | None
-    """Columns that the header has."""
+    """Number of columns in the header."""
 
 
-def look(path: Path, how: DryRun, on_progress: Callable[[str, int, int, int], None] | None = None) -> Finding:
-    """What would become of a file.
+def inspect(path: Path, how: DryRun, on_progress: Callable[[str, int, int, int], None] | None = None) -> Finding:
+    """Inspect one file.
 
     Args:
-        path: as the person typed it.
-        how: how to read it, and whom to ask.
+        path: as the user typed it.
+        how: how to read it, and which pipelines to ask.
         on_progress: called after each batch with the path, bytes read, bytes in all (0: unknown) and rows.
     Raises:
-        InputError: the pipelines cannot be asked any more.
+        InputError: the pipelines can no longer be asked.
     """
-    finding = Finding(shown(path))
+    finding = Finding(path_text(path))
     try:
         with OpenFile(path, follow_symlinks=how.follow_symlinks) as file:
-            _Look(file, how, finding).run(on_progress)
+            _Inspection(file, how, finding).run(on_progress)
     except UnreadableFileError as error:
         finding.problem = str(error)
     return finding
 
 
-class _Look:
-    """One file while it is looked at."""
+class _Inspection:
+    """The inspection of one file."""
 
     def __init__(self, file: OpenFile, how: DryRun, finding: Finding) -> None:
         self._file, self._how, self._finding = file, how, finding
         self._shape = file.shape()
         self._rows = Rows(self._shape, how.known, how.delimiter)
         stem = Path(file.name).stem
-        self._identity = Identity(stem, stem, file.name, file.shown, 0, socket.gethostname())
+        self._identity = Identity(stem, stem, file.name, file.path_text, 0, socket.gethostname())
         finding.gzip, finding.asked = file.packed, how.pipelines is not None
         finding.delimiter_given = how.delimiter is not None
         self._label_place: int | None = None
-        """The column of the label in rows without a header, counted from 0."""
+        """The label's column in rows without a header, counted from 0."""
 
     def run(self, on_progress: Callable[[str, int, int, int], None] | None) -> None:
-        """Take all rows, or as many as the limit allows."""
+        """Read all rows, or as many as the limit allows."""
         finding, limit = self._finding, self._how.limit
         rows = self._numbered()
         taken = rows if limit is None else islice(rows, limit)
         sized = batches(
             taken,
-            lambda one: len(one.event.source),
+            lambda numbered: len(numbered.event.source),
             max_count=BATCH_ROWS,
             max_bytes=BATCH_BYTES,
             alone_bytes=ALONE_BYTES,
@@ -114,11 +114,11 @@ class _Look:
         for number, line in enumerate(self._file.lines(0, complete=True), start=1):
             row = self._rows.take(line)
             place = Place(number, line.offset)
-            if row.what is What.EVENT:
+            if row.kind is LineKind.EVENT:
                 header = self._rows.header
                 width = None if header is None else len(header.names)
                 yield _Numbered(place, event_of(self._identity, line, row), self._rows.label_at, width)
-            elif row.what is What.BLANK:
+            elif row.kind is LineKind.BLANK:
                 self._finding.blank += 1
             else:
                 self._header(number)
@@ -130,61 +130,59 @@ class _Look:
 
     def _settle(self, batch: list[_Numbered]) -> None:
         verdicts = (
-            [self._from_the_file(one) for one in batch]
+            [self._from_the_file(numbered) for numbered in batch]
             if self._how.pipelines is None
-            else self._how.pipelines.ask([one.event for one in batch])
+            else self._how.pipelines.ask([numbered.event for numbered in batch])
         )
-        for one, verdict in zip(batch, verdicts, strict=True):
-            self._count(one, verdict)
+        for numbered, verdict in zip(batch, verdicts, strict=True):
+            self._count(numbered, verdict)
 
-    def _count(self, one: _Numbered, verdict: Verdict) -> None:
-        finding, content = self._finding, one.event.line.content
+    def _count(self, numbered: _Numbered, verdict: Verdict) -> None:
+        finding, content = self._finding, numbered.event.line.content
         finding.rows += 1
         finding.format = finding.format or _format(self._shape, content)
         finding.dropped += verdict.dropped
-        if self._label_place is None and finding.format == CSV and one.width is None:
+        if self._label_place is None and finding.format == CSV and numbered.width is None:
             self._label_place = self._how.known.label_places.get(len(self._cells(content)))
-        if one.event.row.label is not None:
-            finding.odd(one.event.row.label, self._label_text(one), one.place)
+        if numbered.event.row.label is not None:
+            finding.odd(numbered.event.row.label, self._label_text(numbered), numbered.place)
         if verdict.error:
-            finding.fail(verdict.error, verdict.message, one.place)
+            finding.fail(verdict.error, verdict.message, numbered.place)
         elif not verdict.dropped and not finding.first_row:
-            finding.first_row = self._features(one, verdict)
+            finding.first_row = self._features(numbered, verdict)
 
-    def _label_text(self, one: _Numbered) -> str:
-        row = self._cells(one.event.line.content)
-        at = self._how.known.label_places.get(len(row)) if one.header_at is None else one.header_at
+    def _label_text(self, numbered: _Numbered) -> str:
+        row = self._cells(numbered.event.line.content)
+        at = self._how.known.label_places.get(len(row)) if numbered.header_at is None else numbered.header_at
         return row[at] if at is not None and at < len(row) else ""
 
     def _cells(self, content: bytes) -> list[str]:
         return cells(text_of(content)[0], self._rows.delimiter or ",")
 
-    def _from_the_file(self, one: _Numbered) -> Verdict:
-        """What can be told without the pipelines: whether a row has the right number of columns, and a word as its
-        label.
-        """
-        content = one.event.line.content
+    def _from_the_file(self, numbered: _Numbered) -> Verdict:
+        """Check a row without the pipelines: only its number of columns, and whether its label is a word."""
+        content = numbered.event.line.content
         if content.startswith(JSON):
             return Verdict()
         count = len(self._cells(content))
-        expected = {one.width} if one.width is not None else set(self._how.known.lengths)
+        expected = {numbered.width} if numbered.width is not None else set(self._how.known.lengths)
         if count not in expected:
             wanted = " or ".join(map(str, sorted(expected)))
             return Verdict(
                 error="column_count",
                 message=f"the line has {count} column{'' if count == 1 else 's'}, expected {wanted}",
             )
-        if one.event.row.label is Label.NOT_A_WORD:
+        if numbered.event.row.label is Label.NOT_A_WORD:
             return Verdict(error="label_not_a_word", message="the label column holds a number or a date")
         return Verdict()
 
-    def _features(self, one: _Numbered, verdict: Verdict) -> dict[str, Any]:
+    def _features(self, numbered: _Numbered, verdict: Verdict) -> dict[str, Any]:
         known = self._how.known
         if verdict.document:
             return {
                 name: _value(verdict.document, field) for name, field in zip(known.columns, known.fields, strict=True)
             }
-        content = one.event.line.content
+        content = numbered.event.line.content
         if content.startswith(JSON):
             return _of_json(content, known)
         header = self._rows.header
@@ -217,7 +215,7 @@ def _value(document: dict[str, Any], field: str) -> Any:
         return None
 
 
-def _of_json(content: bytes, known: Known) -> dict[str, Any]:
+def _of_json(content: bytes, known: KnownColumns) -> dict[str, Any]:
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Ask the ingest pipelines what they would make of events. Nothing is stored.
+"""Simulate what the ingest pipelines would do with events. Nothing is stored.
 
 events ──▶ POST _ingest/pipeline/PIPELINE/_simulate ──▶ Verdict per event: pending, failed with its reason, or dropped
 """
@@ -22,11 +22,11 @@ from es_pipelines.ship.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the pipelines would make of one event."""
+    """What the pipelines would do with one event."""
 
     dropped: bool = False
     error: str = ""
-    """`error.type`; empty: it would be pending."""
+    """The value of `error.type`; empty if the event would be pending."""
     message: str = ""
     document: dict[str, Any] = field(default_factory=dict)
 
@@ -35,7 +35,7 @@ class Pipelines:
     """The ingest pipelines of one stream.
 
     Raises:
-        OversightError: the stream is not provisioned, or Elasticsearch refuses us.
+        OversightError: the stream is not provisioned, or Elasticsearch rejects the credentials.
     """
 
     def __init__(self, es: Elasticsearch, stream: str) -> None:
@@ -48,21 +48,21 @@ class Pipelines:
         """The verdict on each event.
 
         Raises:
-            InputError: the pipelines cannot be asked; says why.
+            InputError: the pipelines cannot be simulated; says why.
         """
         docs = [
             {"_index": self._stream, "_id": str(place), "_source": orjson.loads(event.source)}
             for place, event in enumerate(events)
         ]
         try:
-            answer = self._es.ingest.simulate(id=self._pipeline, docs=docs or [{"_source": {"message": ""}}])
+            response = self._es.ingest.simulate(id=self._pipeline, docs=docs or [{"_source": {"message": ""}}])
         except AuthorizationException:
             raise InputError(
                 "the user or key may not simulate pipelines; use one with the cluster privilege read_pipeline"
             ) from None
         except (ApiError, TransportError) as error:
             raise InputError(f"the pipeline {self._pipeline} cannot be simulated ({str(error)[:200]})") from None
-        return [_verdict(result) for result in answer["docs"][: len(events)]]
+        return [_verdict(result) for result in response["docs"][: len(events)]]
 
 
 def _verdict(result: dict[str, Any] | None) -> Verdict:

@@ -1,1 +1,1 @@
-"""Files and standard input into lines: opening, unpacking, splitting, and what each line is."""
+"""Turn files and standard input into lines: open, unpack and split them, and recognise each line's kind."""

@@ -1,6 +1,6 @@
-"""The header line of a CSV file: which column holds what, and what the ingest pipeline must know of it. Pure.
+"""The header of a CSV file: which column holds what, and what the ingest pipeline needs to know about it. Pure.
 
-header line ──▶ Header(names, delimiter) ──▶ csv: {"columns": [...], "delimiter": ";"}   beside `message`
+header line ──▶ Header(names, delimiter) ──▶ csv: {"columns": [...], "delimiter": ";"}   sent with `message`
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from contract.kdd99 import columns as kdd99
 from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL, LABEL_NAMES
 
 DELIMITERS = (",", ";", "\t", "|")
-"""Recognised in this order where several fit."""
+"""In this order; the first one that fits is used."""
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
 @dataclass(frozen=True)
-class Known:
-    """The columns and labels that a line may have."""
+class KnownColumns:
+    """The columns and labels that a line can have."""
 
     columns: tuple[str, ...] = kdd99.COLUMNS
     """In the order of a line without a header."""
@@ -35,7 +35,7 @@ class Known:
 
     @cached_property
     def roles(self) -> dict[str, str]:
-        """Role of a column by its name as a header may have it: a column's, or its field's."""
+        """The role of a column by its name in a header: the name of the column or of its field."""
         own = {field.lower(): name.lower() for name, field in zip(self.columns, self.fields, strict=True)}
         own |= {name: name for name in self.names}
         aliases = {**dict.fromkeys(LABEL_NAMES, LABEL), **dict.fromkeys(DIFFICULTY_NAMES, DIFFICULTY_NAMES[0])}
@@ -43,24 +43,24 @@ class Known:
 
     @cached_property
     def anchors(self) -> tuple[str, ...]:
-        """Enough names that every header, which has half of all, has one of them."""
+        """Enough names that every header has at least one of them, because a header has at least half of all names."""
         longest_first = sorted(self.names, key=len, reverse=True)
         return tuple(longest_first[: len(longest_first) // 2 + 1])
 
     @cached_property
     def label_places(self) -> dict[int, int]:
-        """Length of a line without a header: the column of its label, counted from 0."""
+        """The label's column, counted from 0, by the number of columns in a line without a header."""
         whole, short = len(self.columns), len(kdd99.FLOW)
-        places = {whole + 1: whole, whole + 2: whole}  # NSL-KDD has a difficulty behind the label
+        places = {whole + 1: whole, whole + 2: whole}  # NSL-KDD has a difficulty after the label
         return places | ({short + 1: short} if self.columns == kdd99.COLUMNS else {})
 
     @cached_property
     def lengths(self) -> frozenset[int]:
-        """Columns that a line without a header may have."""
+        """Possible numbers of columns in a line without a header."""
         return frozenset({len(self.columns), *self.label_places, *(place for place in self.label_places.values())})
 
 
-KDD = Known()
+KDD = KnownColumns()
 
 
 @dataclass(frozen=True)
@@ -68,22 +68,22 @@ class Header:
     """A header line."""
 
     names: tuple[str, ...]
-    """As they stand there, without blanks around them and without quotes."""
+    """As written, without surrounding blanks and quotes."""
     delimiter: str
     offset: int
     """Where the line begins, in bytes."""
 
-    def roles(self, known: Known) -> tuple[str, ...]:
-        """What each column is: the name of a feature in lower case, `label`, `difficulty`, or its own name."""
+    def roles(self, known: KnownColumns) -> tuple[str, ...]:
+        """The role of each column: a feature's name in lower case, `label`, `difficulty`, or the column's own name."""
         return tuple(known.roles.get(plain(name), name) for name in self.names)
 
-    def label_at(self, known: Known) -> int | None:
-        """The column of the label, counted from 0."""
+    def label_at(self, known: KnownColumns) -> int | None:
+        """The label's column, counted from 0; None if there is none."""
         roles = self.roles(known)
         return roles.index(LABEL) if LABEL in roles else None
 
-    def doubled(self, known: Known) -> tuple[str, str] | None:
-        """Two names that mean the same column."""
+    def doubled(self, known: KnownColumns) -> tuple[str, str] | None:
+        """Two names that mean the same column; None if there are none."""
         seen: dict[str, str] = {}
         for name, role in zip(self.names, self.roles(known), strict=True):
             if role and role in seen:
@@ -91,35 +91,35 @@ class Header:
             seen[role] = name
         return None
 
-    def in_order(self, known: Known) -> bool:
-        """Whether the pipeline reads its lines by position, without any columns named."""
+    def in_order(self, known: KnownColumns) -> bool:
+        """Whether the pipeline can read the lines by position, without column names."""
         columns = tuple(name.lower() for name in known.columns)
         return self.roles(known) in (columns, (*columns, LABEL))
 
-    def beside(self, known: Known) -> dict[str, Any] | None:
-        """What is sent as `csv` beside each line; None: nothing."""
+    def csv_fields(self, known: KnownColumns) -> dict[str, Any] | None:
+        """The fields that are sent as `csv` with each line; None if there are none."""
         columns = {} if self.in_order(known) else {"columns": list(self.names)}
-        return {**columns, **delimiter_beside(self.delimiter)} or None
+        return {**columns, **delimiter_fields(self.delimiter)} or None
 
 
-def delimiter_beside(delimiter: str) -> dict[str, Any]:
-    """What is sent of a delimiter: nothing of a comma."""
+def delimiter_fields(delimiter: str) -> dict[str, Any]:
+    """The fields that describe a delimiter; empty for a comma, which is the default."""
     return {} if delimiter == "," else {"delimiter": delimiter}
 
 
-def header_of(text: str, offset: int, known: Known, delimiters: tuple[str, ...] = DELIMITERS) -> Header | None:
-    """The header in a line; None: it is no header, because it has less than half of the known columns.
+def header_of(text: str, offset: int, known: KnownColumns, delimiters: tuple[str, ...] = DELIMITERS) -> Header | None:
+    """The header in a line; None if fewer than half of the known columns occur in it.
 
-    A header behind a syslog frame is none: what its first name is nobody can tell.
+    A header inside a syslog frame is not recognised, because its first name is unclear.
     """
     lower = text.lower()
     if not any(name in lower for name in known.anchors):
         return None
     best, hits = None, 0
     for delimiter in delimiters:
-        found = sum(known.roles.get(plain(cell)) in known.names for cell in lower.split(delimiter))
-        if found > hits:
-            best, hits = delimiter, found
+        known_names = sum(known.roles.get(plain(cell)) in known.names for cell in lower.split(delimiter))
+        if known_names > hits:
+            best, hits = delimiter, known_names
     if best is None or 2 * hits < len(known.names):
         return None
     names = tuple(cell.strip("\ufeff") for cell in cells(text, best))
@@ -127,12 +127,12 @@ def header_of(text: str, offset: int, known: Known, delimiters: tuple[str, ...] 
 
 
 def plain(name: str) -> str:
-    """A name as names are compared: without regard to case, blanks and quotes."""
+    """A name in the form for comparisons: without case, blanks and quotes."""
     return "".join(name.split()).strip("'\"\ufeff").lower()
 
 
 def cells(text: str, delimiter: str) -> list[str]:
-    """The columns of a line, without quotes and blanks around them."""
+    """The columns of a line, without surrounding quotes and blanks."""
     try:
         row = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:

@@ -1,9 +1,9 @@
-"""The elements of a JSON array, each as an event with the element's own text.
+"""Split a JSON array into elements, each an event with its own text.
 
-    [ {"duration": 0, ...},        Line(offset of `{`, text of the element, offset behind `}`)
+    [ {"duration": 0, ...},        Line(offset of `{`, text of the element, offset after `}`)
       {"duration": 5, ...} ]
 
-Only one element is in memory at a time, `MAX_LINE_BYTES` at most. Several arrays one behind the other are read as one.
+Memory holds one element at a time, with at most `MAX_LINE_BYTES`. Several arrays in a row are read as one.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from es_pipelines.reading.shape import BYTE_ORDER_MARK
 
 _BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
 _CUT = 16
-"""An error so close to the end of what was read may come from the cut: `tru`, `\\u00`, `-`."""
+"""An error this close to the end of the data can come from the cut: `tru`, `\\u00`, `-`."""
 _LARGE = 64 * 1024
-"""The beginning of an element so large is parsed again only when twice as much is there."""
+"""An incomplete element of this size is parsed again only when twice as much data is there."""
 _DECODER = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
-"""Only where an element ends is used; Python refuses to make a number of more than 4,300 digits."""
+"""Numbers stay text, because only the end of an element matters and Python refuses numbers of over 4,300 digits."""
 
 
 class Elements:
-    """Splits the bytes of an array as they come, in pieces of any length.
+    """Splits the bytes of an array as they arrive, in pieces of any length.
 
     Args:
-        offset: where the first byte stands in the file: its start, or the end of an element.
+        offset: position of the first byte in the file: the file's start, or the end of an element.
     """
 
     def __init__(self, offset: int = 0) -> None:
@@ -37,7 +37,7 @@ class Elements:
         self._closed = False
 
     def feed(self, piece: bytes) -> Iterator[Line]:
-        """The elements that are whole by now.
+        """The elements that are now complete.
 
         Raises:
             UnreadableFileError: it is no JSON array of objects.
@@ -48,7 +48,7 @@ class Elements:
         in_the_mark = self._offset == 0 and BYTE_ORDER_MARK.startswith(self._rest)
         if in_the_mark or len(self._rest) < 2 * self._tried:
             return
-        text = self._rest.decode("latin-1")  # a byte is a character, so places in the text are offsets
+        text = self._rest.decode("latin-1")  # one character for each byte, so positions are offsets
         at = self._start_of(text, 0)
         while at < len(text) and (end := self._end_of(text, at)) is not None:
             yield Line(self._offset + at, self._rest[at:end], self._offset + end)
@@ -59,10 +59,10 @@ class Elements:
             raise UnreadableFileError(f"the element at byte {self._offset} is longer than {MAX_LINE_BYTES} bytes")
 
     def close(self, *, complete: bool) -> Iterator[Line]:
-        """What is left at the end of the file.
+        """The remaining elements at the end of the file.
 
         Args:
-            complete: the file is not being written any more.
+            complete: nothing more will be written to the file.
         Raises:
             UnreadableFileError: the array has no end.
         """
@@ -86,7 +86,7 @@ class Elements:
         return start
 
     def _end_of(self, text: str, at: int) -> int | None:
-        """Where the element ends; None: it goes on behind what was read."""
+        """Where the element ends; None if it continues after the data."""
         try:
             return _DECODER.raw_decode(text, at)[1]
         except json.JSONDecodeError as error:

@@ -1,9 +1,9 @@
-r"""Bytes of a file into lines, and lines into batches. No I/O but the `read` that is passed in.
+r"""Split the bytes of a file into lines, and group lines into batches. The only I/O is the `read` that is passed in.
 
     read(n) ──▶ chunks ──▶ Splitter ──▶ Line(offset, content, end) ──▶ batches, bounded by count and bytes
 
-A line ends in `\n` or `\r\n`. Blank lines are lines too (`reading.rows` skips them); a line end at the end of the file
-begins no further line.
+A line ends in `\n` or `\r\n`. Blank lines are lines too (`reading.rows` skips them). A line end at the end of the file
+does not start another line.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from contract.errors import InputError, UnreadableFileError
 
 CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 32 * 1024 * 1024
-"""A longer line is no log line; escaped as JSON it would also near the 100 MB that Elasticsearch takes in one request.
-"""
+"""A longer line is no log line. As JSON it would also come near the 100 MB that Elasticsearch accepts in a request."""
 
 _Item = TypeVar("_Item")
 
@@ -31,15 +30,15 @@ class Line(NamedTuple):
     end: int
     """Where the next line begins, in bytes."""
     terminated: bool = True
-    """False for a last line that has no line end (yet)."""
+    """False for a last line without a line end (yet)."""
 
 
 class Lines:
-    """Splits bytes into lines as they come, in pieces of any length.
+    """Splits bytes into lines as they arrive, in pieces of any length.
 
     Args:
-        offset: where the first byte stands in the file; it begins a line.
-        max_line_bytes: longest line that is taken.
+        offset: position of the first byte in the file; it begins a line.
+        max_line_bytes: longest line that is accepted.
     """
 
     def __init__(self, offset: int = 0, *, max_line_bytes: int = MAX_LINE_BYTES) -> None:
@@ -70,34 +69,34 @@ class Lines:
             )
 
     def close(self, *, complete: bool) -> Iterator[Line]:
-        """The last line, if it has no line end and nothing more is expected (`complete`)."""
+        """The last line, if it has no line end and nothing more will come (`complete`)."""
         if self._open_parts and complete:
             last = b"".join(self._open_parts)
             yield Line(self._offset, without_return(last), self._offset + len(last), terminated=False)
 
 
 class Splitter(Protocol):
-    """Makes lines of bytes."""
+    """Splits bytes into lines."""
 
     def feed(self, piece: bytes) -> Iterator[Line]:
-        """The lines that are whole by now."""
+        """The lines that are now complete."""
 
     def close(self, *, complete: bool) -> Iterator[Line]:
-        """What is left at the end."""
+        """The remaining lines at the end."""
 
 
 def split(
     read: Callable[[int], bytes], splitter: Splitter, *, complete: bool = True, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[Line]:
-    """Lines of what `read` gives until it gives nothing.
+    """The lines in the data from `read`, until it returns nothing.
 
     Args:
-        read: the next bytes, at most as many as asked for; empty at the end.
-        splitter: makes lines of them.
+        read: returns the next bytes, at most as many as asked for; empty at the end.
+        splitter: splits the bytes.
         complete: a last line without a line end counts; otherwise it waits for the rest.
-        chunk_bytes: how much to ask for at once; no influence on the lines.
+        chunk_bytes: bytes to ask for at once; does not change the lines.
     Raises:
-        UnreadableFileError: what is read is no text in lines.
+        UnreadableFileError: the data is not lines of text.
     """
     while chunk := read(chunk_bytes):
         yield from splitter.feed(chunk)
@@ -105,18 +104,18 @@ def split(
 
 
 def without_return(piece: bytes) -> bytes:
-    r"""A line without the `\r` that belongs to its line end."""
+    r"""A line without the `\r` of its line end."""
     return piece[:-1] if piece.endswith(b"\r") else piece
 
 
 def skip_line_end(following: bytes) -> int | None:
-    r"""How to go on after a last line that had no line end when it was read.
+    r"""How many bytes to skip after a last line that had no line end when it was read.
 
     Args:
-        following: the bytes that stand behind it by now, at least the first two.
+        following: the bytes that now follow it, at least the first two.
     Returns:
-        length of the line end that came in the meantime; 0 where nothing (or half a `\r\n`) came; None where the line
-        itself was continued.
+        length of the line end that was added; 0 if nothing (or half a `\r\n`) was added; None if the line itself was
+        continued.
     """
     if following in (b"", b"\r"):
         return 0
@@ -130,7 +129,7 @@ def batches(
 ) -> Iterator[list[_Item]]:
     """Items in their order, in lists of at most `max_count` items and `max_bytes` bytes.
 
-    An item of `alone_bytes` or more (or of more than `max_bytes`) stands alone in its list.
+    An item of at least `alone_bytes` (or more than `max_bytes`) is alone in its list.
     """
     batch: list[_Item] = []
     total = 0
@@ -147,7 +146,7 @@ def batches(
                 yield batch
                 batch, total = [], 0
     except InputError:
-        if batch:  # what came before the error counts
+        if batch:  # keep the items before the error
             yield batch
         raise
     if batch:

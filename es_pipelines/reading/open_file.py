@@ -1,4 +1,4 @@
-"""A file while its lines are read; it stays the same file where its path is given to another.
+"""An open file whose lines are read. It stays the same file even if its path later leads to another one.
 
 path ──▶ opening ──▶ descriptor ──▶ Content (plain, gzip) ──▶ shape ──▶ Lines | Elements
 """
@@ -19,7 +19,7 @@ from es_pipelines.reading.lines import Line, Lines, split
 from es_pipelines.reading.opening import RefusedError, open_regular
 from es_pipelines.reading.packed import GZIP, Content, Gzip, Plain
 from es_pipelines.reading.shape import SNIFFED_BYTES, Shape, shape_of
-from es_pipelines.ship.events import shown
+from es_pipelines.ship.events import path_text
 
 PACKED_SUFFIX = ".gz"
 
@@ -28,16 +28,16 @@ class OpenFile:
     """A regular file, open for reading.
 
     Args:
-        path: as the person typed it.
+        path: as the user typed it.
         follow_symlinks: whether symbolic links in the path are followed.
     Raises:
-        UnreadableFileError: it cannot be read, or is no regular file; from every method that reads as well.
+        UnreadableFileError: it cannot be read, or is no regular file. All methods that read can raise it too.
     """
 
     def __init__(self, path: Path, *, follow_symlinks: bool = False) -> None:
-        self._typed, self._follow_symlinks = shown(path), follow_symlinks
+        self._typed, self._follow_symlinks = path_text(path), follow_symlinks
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  a link keeps its own name
-        self.shown = shown(self.path)
+        self.path_text = path_text(self.path)
         with self._named():
             self.descriptor = open_regular(self.path, follow_symlinks=follow_symlinks)
         try:
@@ -57,41 +57,41 @@ class OpenFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self.descriptor)
 
     @property
     def name(self) -> str:
-        """The name under which its lines are known: that of the unpacked file."""
-        return shown(self.path.name.removesuffix(PACKED_SUFFIX) if self.packed else self.path.name)
+        """The name that identifies the file's lines: the name of the unpacked file."""
+        return path_text(self.path.name.removesuffix(PACKED_SUFFIX) if self.packed else self.path.name)
 
     @property
     def size(self) -> int:
-        """Length on the disk by now, in bytes."""
+        """Current size on disk, in bytes."""
         return os.fstat(self.descriptor).st_size
 
     @property
     def length(self) -> int:
-        """Length of its text by now, in bytes; 0 where it is packed, because nobody knows before it is unpacked."""
+        """Current length of the text, in bytes; 0 for a packed file, whose length is unknown before it is unpacked."""
         return 0 if self.packed else self.size
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no text in it. What the kernel writes as it is read (`/proc`) has no size and yet text."""
+        """Whether it has no text. Files that the kernel makes up during reading (`/proc`) have size 0, but text."""
         return not self.pread(1, 0)
 
     @property
     def key(self) -> tuple[int, int]:
-        """What tells two files apart."""
+        """Device and inode, which identify the file."""
         return self.device, self.inode
 
     @property
     def has_a_name(self) -> bool:
-        """Whether some path leads to it: it was renamed, not replaced or deleted."""
+        """Whether a path still leads to it: it was perhaps renamed, but not replaced or deleted."""
         return os.fstat(self.descriptor).st_nlink > 0
 
     def require_growing(self) -> None:
-        """Refuse a packed file where files are followed: it is unpacked from its start for each look.
+        """Refuse to follow a packed file, because each look would unpack it from its start.
 
         Raises:
             UnreadableFileError: it is packed.
@@ -102,7 +102,7 @@ class OpenFile:
             )
 
     def is_still_at_its_path(self) -> bool:
-        """Whether the path leads to this very file."""
+        """Whether the path still leads to this file."""
         try:
             status = self.path.stat(follow_symlinks=self._follow_symlinks)
         except OSError:
@@ -110,20 +110,20 @@ class OpenFile:
         return (status.st_dev, status.st_ino) == self.key
 
     def pread(self, count: int, offset: int) -> bytes:
-        """Bytes of the text from an offset on; fewer only at the end."""
+        """Bytes of the text from an offset; fewer only at the end."""
         with self._named():
             return self._content.pread(count, offset)
 
     def shape(self) -> Shape:
-        """How its events stand in it.
+        """The shape of the file: how it holds its events.
 
         Raises:
-            UnreadableFileError: it holds no lines of text.
+            UnreadableFileError: it has no lines of text.
         """
         return shape_of(self.pread(SNIFFED_BYTES, 0), self._typed)
 
     def lines(self, offset: int, *, complete: bool, end: int = sys.maxsize) -> Iterator[Line]:
-        """Its lines from an offset on; errors name the file.
+        """The lines from an offset; errors name the file.
 
         Args:
             offset: where a line begins, or an element of an array ended.
@@ -139,11 +139,11 @@ class OpenFile:
             raise self.named(error) from None
 
     def named(self, error: UnreadableFileError) -> UnreadableFileError:
-        """An error of its lines, with its name in front."""
+        """The error with the file's name in front."""
         return error if str(error).startswith(self._typed) else UnreadableFileError(f"{self._typed}: {error}")
 
     def other(self, path: Path) -> OpenFile:
-        """Another file, opened under the same rules."""
+        """Open another file with the same options."""
         return OpenFile(path, follow_symlinks=self._follow_symlinks)
 
     def _read_at(self, offset: int, end: int) -> Callable[[int], bytes]:
@@ -159,7 +159,7 @@ class OpenFile:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Whatever goes wrong with the file becomes one line that names it."""
+        """Turn any error of the file into one line that names it."""
         try:
             yield
         except RefusedError as error:
@@ -180,7 +180,7 @@ def _what_to_do(error: OSError) -> str:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a first look at the named files found."""
+    """The result of checking all named files."""
 
     paths: list[Path] = field(default_factory=list)
     """Files that can be read, each once."""
@@ -188,10 +188,10 @@ class Checked:
 
 
 def check(paths: Sequence[Path], *, follow_symlinks: bool = False, growing: bool = False) -> Checked:
-    """Look at all the files before the first is shipped: can each be read, and is it text.
+    """Check all files before the first is shipped: can each be read, and is it text?
 
     Args:
-        paths: as the person typed them.
+        paths: as the user typed them.
         follow_symlinks: whether symbolic links in a path are followed.
         growing: the files are followed while they are written.
     """

@@ -1,9 +1,9 @@
-"""Open a file without following a symbolic link that somebody else may have put there.
+"""Open a file without following a symbolic link that an untrusted user may have created.
 
-A shipper often runs with more rights than the people who write its log files. A symbolic link in their folder could
-make it read, and publish, a file that they may not read. So the last part of a path must be a regular file, not a link.
-A folder in the path may be a link only if root or the shipper's own user made it, because nobody else can then choose
-where it leads.
+A shipper often has more rights than the users who write its log files. With a symbolic link in their folder, they could
+make it read and publish a file that they may not read. So the last part of a path must be a regular file. A folder in
+the path may be a link only if root or the shipper's own user created it, because no other user can then choose its
+target.
 
     /var/log/sensor/alpha.csv ──▶ /, var, log, sensor: each opened from the one before ──▶ alpha.csv: O_NOFOLLOW
 """
@@ -15,13 +15,13 @@ import stat
 from pathlib import Path
 
 MAX_LINKS = 40
-"""Links in one path, as in the Linux kernel."""
+"""Largest number of links in a path, as in the Linux kernel."""
 FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class RefusedError(OSError):
-    """The path leads to something that is not shipped; the text says what and what to do."""
+    """The path leads to something that is not shipped. The message says what it is and what to do."""
 
 
 def open_regular(path: Path, *, follow_symlinks: bool) -> int:
@@ -44,7 +44,7 @@ def open_regular(path: Path, *, follow_symlinks: bool) -> int:
 
 
 def _opened(name: str, folder: int | None, flags: int) -> int:
-    """Looks before it opens, because to open a device may start it, and looks again at what was opened."""
+    """Check before opening, because opening a device may start it, and check again what was opened."""
     follow = not flags & os.O_NOFOLLOW
     _require_regular(os.stat(name, dir_fd=folder, follow_symlinks=follow))
     descriptor = os.open(name, flags, dir_fd=folder)
@@ -71,7 +71,7 @@ def _require_regular(status: os.stat_result) -> None:
 
 
 def _folder(path: Path) -> int:
-    """A descriptor of a folder, reached one name at a time."""
+    """A descriptor of a folder, opened one name at a time."""
     waiting = list(reversed(path.parts[1:]))
     here = os.open(path.anchor, FOLDER)
     links = 0

@@ -1,11 +1,11 @@
-"""The content of a file by offset, as it lies on the disk or unpacked from gzip.
+"""Read the content of a file by offset, either plain or unpacked from gzip.
 
     descriptor ──▶ Plain ─┐
                           ├─▶ pread(count, offset)    offsets are those of the unpacked text
     descriptor ──▶ Gzip ──┘
 
-gzip has no way to begin in the middle. `Gzip` unpacks from the start and keeps the newest part in memory, so reading on
-and looking back a little cost nothing more. Looking back further unpacks from the start again.
+gzip cannot be read from the middle. `Gzip` unpacks from the start and keeps the newest part in memory, so reading
+forward and looking back a little is cheap. Looking back further unpacks from the start again.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from typing import Protocol
 GZIP = b"\x1f\x8b"
 PIECE_BYTES = 1024 * 1024
 KEPT_PIECES = 40
-"""More than the batches that are on their way hold, and than the longest line."""
+"""More than the batches in flight hold, and more than the longest line."""
 
 
 class Content(Protocol):
     """Bytes that can be read at any offset."""
 
     def pread(self, count: int, offset: int) -> bytes:
-        """Bytes from an offset on; fewer only at the end."""
+        """Bytes from an offset; fewer only at the end."""
 
 
 class Plain:
-    """A file as it is."""
+    """A file that is not packed."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def pread(self, count: int, offset: int) -> bytes:
-        """Bytes from an offset on; fewer only at the end."""
+        """Bytes from an offset; fewer only at the end."""
         return os.pread(self._descriptor, count, offset)
 
 
 class _Source(io.RawIOBase):
-    """The packed bytes, without a position of the descriptor's own."""
+    """The packed bytes, read without moving the descriptor's own position."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor, self._position = descriptor, 0
@@ -59,7 +59,7 @@ class _Source(io.RawIOBase):
 
 
 class Gzip:
-    """What a gzip file holds, unpacked; several packed files one behind the other are one text."""
+    """The unpacked content of a gzip file. Several packed parts in a row are one text."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -71,7 +71,7 @@ class Gzip:
         self._start = self._end = 0
 
     def pread(self, count: int, offset: int) -> bytes:
-        """Bytes from an offset on; fewer only at the end.
+        """Bytes from an offset; fewer only at the end.
 
         Raises:
             OSError: the file is damaged or cut off.

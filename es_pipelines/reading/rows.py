@@ -1,10 +1,10 @@
-"""What each line of a source is: an event, a header, or nothing; and what the pipeline must know to read it. Pure.
+"""Recognise each line of a source: an event, a header, or nothing; and what the pipeline needs to read it. Pure.
 
-    line ──▶ Rows.take ──▶ Row: event    sent, with `csv` beside it where the header or the delimiter asks for that
-                                header   no event; from here on it names the columns
+    line ──▶ Rows.take ──▶ Row: event    is sent, with `csv` fields if the header or the delimiter needs them
+                                header   no event; from now on it names the columns
                                 blank    nothing
 
-A line is never changed and never parsed here: the ingest pipeline does that. Only its delimiters are counted.
+Lines are never changed or parsed here; the ingest pipeline does that. Only the delimiters are counted.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from contract.errors import UnreadableFileError
-from es_pipelines.reading.header import DELIMITERS, KDD, Header, Known, cells, delimiter_beside, header_of
+from es_pipelines.reading.header import DELIMITERS, KDD, Header, KnownColumns, cells, delimiter_fields, header_of
 from es_pipelines.reading.lines import Line
 from es_pipelines.reading.shape import BYTE_ORDER_MARK, Shape
 
 NO_HEADER = -1
 JSON = (b"{", b"[")
 NOT_HEADER = frozenset(b"{[<0123456789-+.")
-"""First bytes of lines that are looked at as a header only at the beginning of a source."""
+"""First bytes that a header can have only at the beginning of a source."""
 RESUME_LINES = 200
-"""After a restart, so many first lines at most are looked at for the delimiter."""
+"""After a restart, look at this many first lines for the delimiter."""
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?$")
 
 
-class What(enum.Enum):
-    """What a line is."""
+class LineKind(enum.Enum):
+    """The kind of a line."""
 
     EVENT = "event"
     HEADER = "header"
@@ -38,92 +38,92 @@ class What(enum.Enum):
 
 
 class Label(enum.Enum):
-    """What is odd about the label of a line."""
+    """What is odd about a line's label."""
 
     UNKNOWN = "unknown label"
     NOT_A_WORD = "label is a number or a date"
 
 
 class Row(NamedTuple):
-    """One line, and what it is."""
+    """One line and its kind."""
 
     line: Line
-    what: What
-    beside: dict[str, Any] | None = None
-    """Sent as `csv` beside the line."""
+    kind: LineKind
+    csv_fields: dict[str, Any] | None = None
+    """The fields that are sent as `csv` with the line."""
     header: int = NO_HEADER
-    """Where the header line stands that holds for what follows; `NO_HEADER`: none, or that of an ARFF file."""
+    """Where the current header line begins; `NO_HEADER` if there is none, or in an ARFF file."""
     label: Label | None = None
 
 
 class Rows:
-    """The lines of one source, in their order.
+    """The lines of one source, in order.
 
     Args:
         shape: of the source.
-        known: the columns and labels that lines may have.
-        delimiter: given by the person; None: recognised.
+        known: the columns and labels that lines can have.
+        delimiter: given by the user; None to recognise it.
     """
 
-    def __init__(self, shape: Shape = Shape.LINES, known: Known = KDD, delimiter: str | None = None) -> None:
+    def __init__(self, shape: Shape = Shape.LINES, known: KnownColumns = KDD, delimiter: str | None = None) -> None:
         self._known, self._given = known, delimiter
         self.delimiter = delimiter
         self.header: Header | None = None
         self._place = NO_HEADER
         self.label_at: int | None = None
-        """The column of the label by the header, counted from 0."""
-        self._beside = self._of_delimiter()
+        """The label's column according to the header, counted from 0."""
+        self._csv_fields = self._delimiter_fields()
         self._attributes: list[str] | None = [] if shape is Shape.ARFF else None
-        """Of an ARFF file, until its data begin."""
+        """The attributes of an ARFF file, until its data begins."""
         self._arff = shape is Shape.ARFF
         self._fresh = True
 
     @property
     def settled(self) -> bool:
-        """Whether enough lines were taken to read any further one."""
+        """Whether enough lines were taken to read any further line."""
         return self._attributes is None and (self.header is not None or self.delimiter is not None)
 
     def resume(self, first: Iterable[Line], before: int) -> None:
-        """Take note of a source's earlier lines: what comes next begins at byte `before`."""
+        """Learn the header and delimiter from a source's earlier lines; the next line begins at byte `before`."""
         for count, line in enumerate(first):
             if line.offset >= before or self.settled or (count >= RESUME_LINES and self._attributes is None):
                 return
             self.take(line)
 
     def take(self, line: Line) -> Row:
-        """What the next line is.
+        """Recognise the next line.
 
         Raises:
-            UnreadableFileError: a header gives two columns the same name.
+            UnreadableFileError: a header has two names for the same column.
         """
         content = line.content
         if line.offset == 0:
             content = content.removeprefix(BYTE_ORDER_MARK)
         if not content or content.isspace():
-            return self._row(line, What.BLANK)
+            return self._row(line, LineKind.BLANK)
         if self._attributes is not None:
             return self._declaration(line, content.decode(errors="replace").strip(), self._attributes)
         if self._arff and content.startswith(b"%"):
-            return self._row(line, What.BLANK)
+            return self._row(line, LineKind.BLANK)
         if content.startswith(JSON):
             self._fresh = False
-            return Row(line, What.EVENT, None, self._place)
+            return Row(line, LineKind.EVENT, None, self._place)
         if self._fresh or content[0] not in NOT_HEADER:
             header = header_of(content.decode(errors="replace"), line.offset, self._known, self._delimiters)
             if header is not None:
                 self._begin(header)
-                return self._row(line, What.HEADER)
+                return self._row(line, LineKind.HEADER)
         self._fresh = False
         if self.delimiter is None:
             self._recognise(content)
-        return Row(line, What.EVENT, self._beside, self._place, self._label(content))
+        return Row(line, LineKind.EVENT, self._csv_fields, self._place, self._label(content))
 
     @property
     def _delimiters(self) -> tuple[str, ...]:
         return DELIMITERS if self._given is None else (self._given,)
 
-    def _row(self, line: Line, what: What) -> Row:
-        return Row(line, what, None, self._place)
+    def _row(self, line: Line, kind: LineKind) -> Row:
+        return Row(line, kind, None, self._place)
 
     def _begin(self, header: Header) -> None:
         if doubled := header.doubled(self._known):
@@ -133,12 +133,12 @@ class Rows:
                 f"rename one of them"
             )
         self._fresh, self.header, self.delimiter = False, header, header.delimiter
-        self._beside = header.beside(self._known)
+        self._csv_fields = header.csv_fields(self._known)
         self._place = NO_HEADER if self._arff else header.offset
         self.label_at = header.label_at(self._known)
 
-    def _of_delimiter(self) -> dict[str, Any] | None:
-        return None if self.delimiter is None else delimiter_beside(self.delimiter) or None
+    def _delimiter_fields(self) -> dict[str, Any] | None:
+        return None if self.delimiter is None else delimiter_fields(self.delimiter) or None
 
     def _declaration(self, line: Line, text: str, attributes: list[str]) -> Row:
         """A line of an ARFF file before its data."""
@@ -147,17 +147,17 @@ class Rows:
         elif text.lower().startswith("@data"):
             self._attributes = None
             self._begin(Header(tuple(attributes), self._given or ",", line.offset))
-        return self._row(line, What.HEADER)
+        return self._row(line, LineKind.HEADER)
 
     def _recognise(self, content: bytes) -> None:
         for delimiter in DELIMITERS:
             if content.count(delimiter.encode()) + 1 in self._known.lengths:
                 self.delimiter = delimiter
-                self._beside = self._of_delimiter()
+                self._csv_fields = self._delimiter_fields()
                 return
 
     def _label(self, content: bytes) -> Label | None:
-        """What is odd about the label of a row; None also where there is no label, or no row."""
+        """What is odd about the label of a row; None if there is no label, or no row."""
         if self.delimiter is None:
             return None
         delimiter = self.delimiter.encode()
@@ -171,7 +171,7 @@ class Rows:
             return None
         if row:
             return label_kind(row[at], self._known)
-        behind = count - at  # from the end, where the label mostly is
+        behind = count - at  # from the end, where the label usually is
         text = content.rsplit(delimiter, behind)[-behind].decode(errors="replace").strip().strip("'")
         return label_kind(text, self._known)
 
@@ -181,8 +181,8 @@ class Rows:
         return self.label_at if count == len(self.header.names) else None
 
 
-def label_kind(text: str, known: Known) -> Label | None:
-    """What is odd about a label; None: it is known, or there is none. A full stop at its end does not count."""
+def label_kind(text: str, known: KnownColumns) -> Label | None:
+    """What is odd about a label; None if it is known or empty. Ignores a full stop at its end."""
     word = text.removesuffix(".")
     if not word or word in known.labels:
         return None

@@ -1,4 +1,4 @@
-"""How a file is made up, by its first bytes: lines, a JSON array, ARFF, or something that is not shipped. Pure."""
+"""Recognise a file's shape by its first bytes: lines, a JSON array, ARFF, or something that is not shipped. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_TEXT = {
     b"\x0a\x0d\x0d\x0a": "is a packet capture; make connection records from it first (Zeek does)",
     b"PAR1": "is a Parquet file; convert it to CSV first",
 }
-"""First bytes of what people take for a log file, and what to do with it."""
+"""First bytes of files that people mistake for a log file, and what to do with such a file."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ARFF = re.compile(rb"(?:\s*(?:%[^\n]*)?\n)*\s*@relation\b", re.IGNORECASE)
 _ARRAY = re.compile(rb"\s*\[\s*[{\]]")
@@ -29,7 +29,7 @@ _LONE_RETURN = re.compile(rb"\r[^\n]")
 
 
 class Shape(enum.Enum):
-    """How events stand in a file."""
+    """How a file holds its events."""
 
     LINES = "lines"
     ARRAY = "JSON array"
@@ -37,14 +37,14 @@ class Shape(enum.Enum):
 
 
 def shape_of(start: bytes, name: str, file: str = "") -> Shape:
-    """The shape of a file that begins so.
+    """The shape of a file.
 
     Args:
-        start: its first bytes, `SNIFFED_BYTES` at most.
-        name: for the message, as the person typed it.
-        file: how it is called in a command; empty: by its name.
+        start: its first bytes, at most `SNIFFED_BYTES`.
+        name: for the message, as the user typed it.
+        file: the file's name in a command; empty to use `name`.
     Raises:
-        UnreadableFileError: it holds no lines of text; says what it is and the command that makes lines of it.
+        UnreadableFileError: it has no lines of text; says what it is and which command converts it.
     """
     file = file or name
     for magic, advice in NOT_TEXT.items():
@@ -62,7 +62,7 @@ def shape_of(start: bytes, name: str, file: str = "") -> Shape:
 
 
 def is_undecided(start: bytes) -> bool:
-    """Whether more must come before the shape of a stream is known: a comment or a bracket may begin anything."""
+    """Whether the shape of a stream needs more bytes: a comment or a bracket can begin anything."""
     stripped = start.strip()
     if stripped in (b"", b"[") or (b"\n" not in start and len(start) < SNIFFED_BYTES):
         return True

@@ -1,4 +1,4 @@
-"""Roles and API keys, one for each part, and the files that hold the keys.
+"""Roles and API keys, one for each part, and the files with the keys.
 
 May import `es_pipelines.cluster`, `common` and `contract`.
 """

@@ -1,12 +1,12 @@
-"""The files that hold the secrets of API keys: one for each part, for its machine alone.
+"""Write the files with the API keys' secrets: one for each part, to be copied only to that part's machine.
 
     FOLDER/shipper/key.env   FOLDER/watcher/key.env   ...      each readable by its owner only (0600)
 
-    file ──▶ none there: a new key, written before anybody is told of it
-         ──▶ a key that Elasticsearch knows: kept; its privileges are brought up to this version's
-         ──▶ a key that it does not know: said, never overwritten; `rotate` makes a new one
+    file ──▶ does not exist: create a key, and write the file before reporting it
+         ──▶ has a key that Elasticsearch knows: keep it, and update its privileges to this version's
+         ──▶ has a key that Elasticsearch does not know: an error; `rotate` creates a new key
 
-A file gets its name when it is whole and on the disk. A secret is in no log and in no message.
+A file appears under its name only when it is complete and on disk. Secrets are never in a log or a message.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from elasticsearch import Elasticsearch
 from common import atomic_file
 from common.elastic.key_text import VARIABLE, id_of, read_key
 from contract.errors import InputError
-from es_pipelines.security.keys import Key, Secret, bring_up_to_date, invalidate, make_key, valid_keys
+from es_pipelines.security.keys import Key, Secret, invalidate, make_key, update_privileges, valid_keys
 from es_pipelines.security.roles import PARTS
 
 FILE = "key.env"
 
 
-class Outcome(StrEnum):
-    """What became of one part's key."""
+class KeyOutcome(StrEnum):
+    """What happened to one part's key."""
 
     MADE = "made"
     ROTATED = "rotated"
@@ -46,11 +46,11 @@ class KeyFile:
 
     part: str
     path: Path
-    outcome: Outcome
+    outcome: KeyOutcome
     id: str
     until: str
     others: tuple[str, ...]
-    """Ids of this part's other keys that are valid; somewhere else may hold them."""
+    """Ids of this part's other valid keys, which may be in use elsewhere."""
 
 
 def write_keys(
@@ -62,28 +62,28 @@ def write_keys(
     expiration: str | None = None,
     on_file: Callable[[KeyFile], None] | None = None,
 ) -> list[KeyFile]:
-    """See that each part has a key in its file.
+    """Make sure that each part has a valid key in its file.
 
     Args:
-        es: a client of somebody who may make keys.
-        folder: where the files are; it and the parts' folders are made where they are missing.
+        es: a client whose user may create keys.
+        folder: where the files are. Creates it and the parts' folders if they are missing.
         namespace: the installation.
-        rotate: make new keys, and end all others of these parts once the new ones are in their files.
-        expiration: time that new keys are valid, as Elasticsearch writes it (`90d`).
-        on_file: told of each as soon as it is done.
+        rotate: create new keys, and invalidate all others of these parts once the new ones are in their files.
+        expiration: validity of new keys in Elasticsearch's notation (`90d`).
+        on_file: called for each file as soon as it is done.
     Raises:
-        InputError: a file holds what is no valid key of ours, or cannot be read or written.
-        SettingsError: who signs in may not do this.
+        InputError: a file has no valid key of ours, or cannot be read or written.
+        SettingsError: the user may not do this.
     """
     valid = valid_keys(es, namespace)
-    plans = {part: None if rotate else _standing(folder / part / FILE, part, valid[part]) for part in PARTS}
+    plans = {part: None if rotate else _existing_key(folder / part / FILE, part, valid[part]) for part in PARTS}
     done, old = [], list[str]()
     for part, key in plans.items():
         path = folder / part / FILE
         if key is not None:
-            outcome = Outcome.UPDATED if bring_up_to_date(es, key, namespace) else Outcome.KEPT
+            outcome = KeyOutcome.UPDATED if update_privileges(es, key, namespace) else KeyOutcome.KEPT
         else:
-            outcome = Outcome.ROTATED if path.exists() else Outcome.MADE
+            outcome = KeyOutcome.ROTATED if path.exists() else KeyOutcome.MADE
             key = _new(es, path, part, namespace, expiration)
         others = [other.id for other in valid[part] if other.id != key.id]
         if rotate:
@@ -95,11 +95,11 @@ def write_keys(
     return done
 
 
-def _standing(path: Path, part: str, valid: Sequence[Key]) -> Key | None:
-    """The key that a file holds; None where there is no file.
+def _existing_key(path: Path, part: str, valid: Sequence[Key]) -> Key | None:
+    """The valid key in a file; None if there is no file.
 
     Raises:
-        InputError: it holds something else.
+        InputError: the file has something else.
     """
     try:
         encoded = read_key(path)
@@ -122,7 +122,7 @@ def _standing(path: Path, part: str, valid: Sequence[Key]) -> Key | None:
 
 
 def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: str | None) -> Key:
-    """Make a key and put it into its file; where that fails the key is ended again."""
+    """Create a key and write it to its file. If that fails, invalidate the key."""
     _prepare(path)
     secret = make_key(es, PARTS[part], namespace, expiration=expiration)
     try:
@@ -133,7 +133,7 @@ def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: s
         raise InputError(
             f"{path} cannot be written ({error.strerror}); free disk space or name another folder"
         ) from None
-    except BaseException:  # also an interrupt: a key that nobody holds must not stay
+    except BaseException:  # also an interrupt: an unused key must not stay valid
         with contextlib.suppress(Exception):
             invalidate(es, [secret.id])
         raise
@@ -141,7 +141,7 @@ def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: s
 
 
 def _prepare(path: Path) -> None:
-    """See that the file can be written before there is a secret to lose."""
+    """Check that the file can be written before there is a secret to lose."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = path.with_suffix(".new")

@@ -1,10 +1,10 @@
-"""API keys, one for each part: made, brought up to date, invalidated.
+"""Create, update and invalidate API keys, one for each part.
 
-    PARTS ──▶ POST _security/api_key {role_descriptors} ─▶ id and secret, told once
-                                                    └────▶ may it do what its part does? else who made it may not either
+    PARTS ──▶ POST _security/api_key {role_descriptors} ─▶ id and secret, returned once
+                                                    └────▶ are all its privileges there? if not, its owner lacks them
 
-A key can never do more than whoever made it could at that moment: Elasticsearch says so and says nothing when it is
-less. So a new key is asked at once what it may do.
+A key can never do more than its owner could when it was created. Elasticsearch does not report an error if that is
+less than asked for. So the privileges of a new key are checked at once.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from es_pipelines.cluster.requests import call, error_of
 from es_pipelines.security.roles import PARTS, Part, normal_privileges, privileges, role_name
 
 NO_SECURITY = (400, 404, 405, 500, 501)
-"""Answers to `_security` of an engine that has none, or where it is off."""
+"""Status codes of an engine without `_security`, or with security switched off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key that is valid, without its secret."""
+    """A valid API key, without its secret."""
 
     id: str
     part: str
@@ -39,49 +39,49 @@ class Key:
 
     @property
     def until(self) -> str:
-        """Until when it is valid, in words."""
+        """How long it is valid, in words."""
         return "valid until it is rotated" if self.expires is None else f"valid until {self.expires:%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A new key as Elasticsearch tells it, once."""
+    """A new key. Elasticsearch returns the secret only once."""
 
     id: str
     encoded: str
-    """As clients take it: base64 of `id:secret`."""
+    """In the form that clients send: base64 of `id:secret`."""
 
 
 def may_manage(es: Elasticsearch) -> bool | None:
-    """Whether we may write roles and make keys for others; None: the engine has no security, or it is off."""
+    """Whether we may write roles and create keys for others; None if the engine has no security, or it is off."""
     body = {"cluster": ["manage_security"]}
-    answer = call(es, "POST", "/_security/user/_has_privileges", body, allow=NO_SECURITY)
-    return bool(answer.body["has_all_requested"]) if answer.status == 200 else None
+    response = call(es, "POST", "/_security/user/_has_privileges", body, allow=NO_SECURITY)
+    return bool(response.body["has_all_requested"]) if response.status == 200 else None
 
 
 def valid_keys(es: Elasticsearch, namespace: str) -> dict[str, list[Key]]:
-    """The keys of an installation that somebody may be using, by part, oldest first; none where we may not look."""
+    """The valid keys of an installation by part, oldest first; empty if we may not list keys."""
     found: dict[str, list[Key]] = {part: [] for part in PARTS}
     for part, keys in found.items():
         params = {"name": role_name(part, namespace), "active_only": "true"}
-        answer = call(es, "GET", "/_security/api_key", params=params, allow=(*NO_SECURITY, 403))
-        if answer.status != 200:
+        response = call(es, "GET", "/_security/api_key", params=params, allow=(*NO_SECURITY, 403))
+        if response.status != 200:
             return found
-        keys += [_key(part, one) for one in answer.body["api_keys"] if _is_ours(one, namespace)]
+        keys += [_key(part, listed) for listed in response.body["api_keys"] if _is_ours(listed, namespace)]
         keys.sort(key=lambda key: key.made)
     return found
 
 
 def make_key(es: Elasticsearch, part: Part, namespace: str, *, expiration: str | None = None) -> Secret:
-    """A new key for a part.
+    """Create a key for a part.
 
     Args:
-        es: a client of somebody who may make keys and do all that the key shall do.
-        part: whose key.
+        es: a client whose user may create keys and has all privileges of the new key.
+        part: the part that will use it.
         namespace: the installation.
-        expiration: time that it is valid, as Elasticsearch writes it (`90d`); None: until it is invalidated.
+        expiration: validity in Elasticsearch's notation (`90d`); None: until it is invalidated.
     Raises:
-        SettingsError: it could not be made, or could do less than its part needs; then it is invalidated again.
+        SettingsError: the key could not be created, or lacks privileges; then it is invalidated again.
     """
     body: dict[str, Any] = {
         "name": role_name(part.name, namespace),
@@ -89,16 +89,16 @@ def make_key(es: Elasticsearch, part: Part, namespace: str, *, expiration: str |
         "metadata": meta(Mark(namespace, "", own_version())),
     }
     body |= {"expiration": expiration} if expiration else {}
-    answer = call(es, "POST", "/_security/api_key", body, params={"refresh": "true"}, allow=(400,))
-    if answer.status == 400:
+    response = call(es, "POST", "/_security/api_key", body, params={"refresh": "true"}, allow=(400,))
+    if response.status == 400:
         raise SettingsError(
-            f"Elasticsearch did not create an API key for the {part.name} ({error_of(answer.body)[1]}); sign in with "
+            f"Elasticsearch did not create an API key for the {part.name} ({error_of(response.body)[1]}); sign in with "
             "ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD (an API key cannot create API keys), and "
             "write an expiry such as 90d"
         )
-    secret = Secret(answer.body["id"], answer.body["encoded"])
+    secret = Secret(response.body["id"], response.body["encoded"])
     try:
-        missing = lacking(es.options(api_key=secret.encoded), part, namespace)
+        missing = missing_privileges(es.options(api_key=secret.encoded), part, namespace)
         if missing:
             raise SettingsError(
                 f"the {part.name}'s key lacks privileges that it needs, because the user who created it lacks "
@@ -111,26 +111,26 @@ def make_key(es: Elasticsearch, part: Part, namespace: str, *, expiration: str |
     return secret
 
 
-def lacking(es: Elasticsearch, part: Part, namespace: str) -> list[str]:
-    """What a client may not do of what a part does, each with the call that needs it; empty where it may do all."""
+def missing_privileges(es: Elasticsearch, part: Part, namespace: str) -> list[str]:
+    """The privileges that a client lacks for a part, each with the call that needs it; empty if it has all."""
     wanted = privileges(part, namespace)
     body = {"cluster": wanted["cluster"], "index": wanted["indices"]}
-    answer = call(es, "POST", "/_security/user/_has_privileges", body).body
+    response = call(es, "POST", "/_security/user/_has_privileges", body).body
     missing = [
-        f"{name} ({does})" for name, does in part.cluster.items() if not answer.get("cluster", {}).get(name, False)
+        f"{name} ({does})" for name, does in part.cluster.items() if not response.get("cluster", {}).get(name, False)
     ]
     for grant in part.grants:
         index = grant.index(namespace)
-        held = answer.get("index", {}).get(index, {})
+        held = response.get("index", {}).get(index, {})
         missing += [f"{name} on {index} ({does})" for name, does in grant.privileges.items() if not held.get(name)]
     return missing
 
 
-def bring_up_to_date(es: Elasticsearch, key: Key, namespace: str) -> bool:
-    """Give a key what its part needs in this version, its secret unchanged; whether anything was written.
+def update_privileges(es: Elasticsearch, key: Key, namespace: str) -> bool:
+    """Give a key the privileges that its part needs in this version, with the same secret. Returns whether it changed.
 
     Raises:
-        SettingsError: somebody else made it.
+        SettingsError: another user created the key.
     """
     part = PARTS[key.part]
     wanted = privileges(part, namespace)
@@ -150,7 +150,7 @@ def bring_up_to_date(es: Elasticsearch, key: Key, namespace: str) -> bool:
 
 
 def invalidate(es: Elasticsearch, ids: Sequence[str]) -> None:
-    """End keys for good."""
+    """Invalidate keys."""
     if ids:
         call(es, "DELETE", "/_security/api_key", {"ids": list(ids)}, allow=(404,))
 

@@ -1,9 +1,9 @@
-"""What the key or user that we sign in with may do beyond what a part needs.
+"""Compare the privileges of our own key or user with those that each part needs.
 
-GET _security/_authenticate ─┬─ API key ─▶ GET _security/api_key?id=its own ─┐
-                             └─ user    ─▶ GET _security/user/_privileges ───┴─▶ compared with each part
+    GET _security/_authenticate ─┬─ API key ─▶ GET _security/api_key?id=its own ─┐
+                                 └─ user    ─▶ GET _security/user/_privileges ───┴─▶ compared with each part
 
-A key may ask for itself without any privilege, and so may a user.
+A key or a user needs no privilege to ask about itself.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ _UNLIMITED = {"unlimited": ["everything that its owner may do"]}
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """Who we are to Elasticsearch, and what we may do."""
+class OwnPrivileges:
+    """Who we are to Elasticsearch, and our privileges."""
 
     who: str
     """In words, such as `API key oversight-shipper-default`."""
     part: str
     """The part whose privileges fit best."""
     more: tuple[str, ...]
-    """Privileges that this part does not need, each with the place."""
+    """Privileges that this part does not need, each with its place."""
 
 
-def own_privileges(es: Elasticsearch, namespace: str) -> Own | None:
-    """What we may do, beside the part that it fits best; None: the engine has no security, or does not say."""
-    answer = call(es, "GET", "/_security/_authenticate", allow=(*NO_SECURITY, 401, 403))
-    if answer.status != 200:
+def own_privileges(es: Elasticsearch, namespace: str) -> OwnPrivileges | None:
+    """Our privileges, compared with the part that fits best; None if the engine has no security or does not say."""
+    response = call(es, "GET", "/_security/_authenticate", allow=(*NO_SECURITY, 401, 403))
+    if response.status != 200:
         return None
-    held = _of_key(es, answer.body["api_key"]["id"]) if "api_key" in answer.body else _of_user(es)
+    held = _of_key(es, response.body["api_key"]["id"]) if "api_key" in response.body else _of_user(es)
     if held is None:
         return None
-    found = {name: _beyond(part, namespace, held) for name, part in PARTS.items()}
+    found = {name: _excess(part, namespace, held) for name, part in PARTS.items()}
     nearest = min(found, key=lambda name: (len(found[name]), -_share(PARTS[name], namespace, held)))
-    return Own(_who(answer.body), nearest, tuple(found[nearest]))
+    return OwnPrivileges(_who(response.body), nearest, tuple(found[nearest]))
 
 
 def _who(body: Mapping[str, Any]) -> str:
@@ -53,29 +53,33 @@ def _who(body: Mapping[str, Any]) -> str:
 
 
 def _of_key(es: Elasticsearch, key_id: str) -> list[dict[str, Any]] | None:
-    answer = call(es, "GET", "/_security/api_key", params={"id": key_id}, allow=(*NO_SECURITY, 403))
-    if answer.status != 200 or not answer.body["api_keys"]:
+    response = call(es, "GET", "/_security/api_key", params={"id": key_id}, allow=(*NO_SECURITY, 403))
+    if response.status != 200 or not response.body["api_keys"]:
         return None
     return [
-        normal_privileges(role) for role in (answer.body["api_keys"][0].get("role_descriptors") or {}).values()
+        normal_privileges(role) for role in (response.body["api_keys"][0].get("role_descriptors") or {}).values()
     ] or [_UNLIMITED]
 
 
 def _of_user(es: Elasticsearch) -> list[dict[str, Any]] | None:
-    answer = call(es, "GET", "/_security/user/_privileges", allow=(*NO_SECURITY, 403))
-    return [normal_privileges(answer.body)] if answer.status == 200 else None
+    response = call(es, "GET", "/_security/user/_privileges", allow=(*NO_SECURITY, 403))
+    return [normal_privileges(response.body)] if response.status == 200 else None
 
 
-def _beyond(part: Part, namespace: str, held: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What is held and not in a part's table, each once."""
+def _excess(part: Part, namespace: str, held: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The privileges that we have but the part does not need, each once."""
     wanted = normal_privileges(privileges(part, namespace))
-    return list(dict.fromkeys(one for role in held for one in _listed(role) if one not in set(_listed(wanted))))
+    return list(
+        dict.fromkeys(
+            privilege for role in held for privilege in _listed(role) if privilege not in set(_listed(wanted))
+        )
+    )
 
 
 def _share(part: Part, namespace: str, held: Iterable[Mapping[str, Any]]) -> int:
-    """How much of what is held a part needs."""
+    """How many of our privileges a part needs."""
     wanted = set(_listed(normal_privileges(privileges(part, namespace))))
-    return sum(one in wanted for role in held for one in _listed(role))
+    return sum(privilege in wanted for role in held for privilege in _listed(role))
 
 
 def _listed(role: Mapping[str, Any]) -> list[str]:

@@ -1,13 +1,13 @@
-"""What each part may do in Elasticsearch, and nothing besides: its role, and what its API key is limited to.
+"""The privileges of each part in Elasticsearch, and no others: its role, and the limits of its API key.
 
-    shipper    ──▶ creates events in the stream, and looks which are there
+    shipper    ──▶ creates events in the stream, and checks which are stored
     watcher    ──▶ reads and updates the events, and writes its heartbeats
     dashboards ──▶ reads: people in Kibana
     console    ──▶ reads: the page without Kibana
 
-Privileges on a data stream are privileges on its backing indices, also where a request names `.ds-...` itself
-(Elasticsearch, "Granting privileges for data streams and aliases"). So a role names the stream, and no pattern that
-another installation's indices would fit.
+Privileges on a data stream apply to its backing indices, even if a request names `.ds-...` itself (Elasticsearch,
+"Granting privileges for data streams and aliases"). So a role names the stream, and no pattern that another
+installation's indices could match.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 
 KIBANA = "kibana-.kibana"
-"""Under this name Kibana keeps its own privileges in Elasticsearch."""
+"""The application name of Kibana's own privileges in Elasticsearch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Privileges on one of an installation's indices, and the calls that need them."""
+    """Privileges on one of an installation's indices, with the calls that need them."""
 
     index: Callable[[str], str]
     """Its name, from the namespace."""
     privileges: dict[str, str]
-    """Privilege: what the part does with it."""
+    """What the part does with each privilege."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that signs in by itself, or people who do the same."""
+    """A part with its own credentials, or people in its place."""
 
     name: str
     does: str
-    """One line, shown in Kibana beside the role."""
+    """One line, shown in Kibana next to the role."""
     sees: str
-    """What somebody who steals its key can read."""
+    """What someone who steals its key can read."""
     grants: tuple[Grant, ...]
     cluster: dict[str, str]
-    """Privileges of the cluster: what the part does with it."""
+    """What the part does with each cluster privilege."""
     kibana: tuple[str, ...] = ()
     """Privileges in Kibana's default space."""
 
 
 MAIN, REFRESH = "cluster:monitor/main", "indices:admin/refresh"
-"""Single actions. The privileges `monitor` and `maintenance` hold them and much more: `monitor` reads the cluster's
+"""Single actions. The privileges `monitor` and `maintenance` include them and much more: `monitor` reads the cluster
 state, with the body of every pipeline and the mapping of every index.
 """
 _LOOKS = {"read": "searches and aggregations", "view_index_metadata": "which fields and indices there are"}
@@ -131,7 +131,7 @@ def role_name(part: str, namespace: str) -> str:
 
 
 def privileges(part: Part, namespace: str) -> dict[str, Any]:
-    """What a part may do, in the form of a role and of an API key's `role_descriptors`."""
+    """A part's privileges, in the form of a role and of an API key's `role_descriptors`."""
     body: dict[str, Any] = {
         "cluster": sorted(part.cluster),
         "indices": [
@@ -151,7 +151,7 @@ def role_body(part: Part, namespace: str) -> dict[str, Any]:
 
 
 def normal_privileges(body: dict[str, Any]) -> dict[str, Any]:
-    """Privileges in the one form in which what we want and what Elasticsearch says can be compared."""
+    """Privileges in a normal form, so that ours and Elasticsearch's can be compared."""
     indices = [
         {
             **{key: value for key, value in grant.items() if key != "allow_restricted_indices" or value},

@@ -1,7 +1,7 @@
-"""A line becomes the document that is sent, and the id that makes sending it twice harmless. Pure.
+"""Turn a line into the document to send, with an id that makes sending it twice harmless. Pure.
 
-Line + Identity ──▶ Event(id, source)      what is sent, through the ingest pipeline
-     + refusal  ──▶ failed documents       what is stored where Elasticsearch refuses the event: nothing of it is parsed
+Line + Identity ──▶ Event(id, source)      the document to send through the ingest pipeline
+     + refusal  ──▶ failed documents       the documents to store if Elasticsearch refuses the event, unparsed
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ import orjson
 
 from contract.documents.fields import DATASET, FAILED
 from es_pipelines.reading.lines import Line
-from es_pipelines.reading.rows import Row, What
+from es_pipelines.reading.rows import LineKind, Row
 
 MODULE = DATASET.split(".")[0]
 REFUSED = "refused_by_elasticsearch"
-"""`error.type` of an event that Elasticsearch answered 400 and that is stored as failed."""
+"""`error.type` of an event that Elasticsearch answered with 400 and that is stored as failed."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What all lines of one file, in one generation of it, have in common."""
+    """What all lines of one file have in common, in one generation of the file."""
 
     observer: str
     user: str
     name: str
-    """File name when the file was first seen: a renamed file keeps it."""
+    """File name when the file was first seen; a renamed file keeps it."""
     path: str
-    """Where the file is now."""
+    """The file's current path."""
     generation: int
     host: str = ""
-    """Machine that the file is on; empty: unknown."""
+    """Machine of the file; empty if unknown."""
     earlier: tuple[str, ...] = ()
-    """Where the file was before, the first path first."""
+    """The file's earlier paths, oldest first."""
 
     @cached_property
     def _digest(self) -> Any:
@@ -56,11 +56,11 @@ class Identity:
         return _id(self._digest, line)
 
     def own_id_of(self, line: Line) -> str:
-        """`_id` where another file's line has the usual one: machine and first path count as well."""
+        """`_id` if another file's line has the usual one: also includes the machine and the first path."""
         return _id(self._own_digest, line)
 
     def is_of(self, path: str | None, host: str | None) -> bool:
-        """Whether an event that was stored with this path and machine came from this file; None: not told."""
+        """Whether an event stored with this path and machine came from this file; None means not recorded."""
         return (path is None or path == self.path or path in self.earlier) and (
             not self.host or host in (None, self.host)
         )
@@ -75,12 +75,12 @@ def _id(of_file: Any, line: Line) -> str:
 
 
 def checksum(ids: Iterable[str], start: int = 0) -> int:
-    """Sum of ids, below 2^60: the same for the same lines at the same offsets, however they were batched."""
-    return (start + sum(int(one[:15], 16) for one in ids)) % 2**60
+    """Sum of ids, below 2^60: the same for the same lines at the same offsets, however they are batched."""
+    return (start + sum(int(doc_id[:15], 16) for doc_id in ids)) % 2**60
 
 
 class Event(NamedTuple):
-    """One line, ready to be sent."""
+    """One line, ready to send."""
 
     id: str
     line: Line
@@ -90,22 +90,22 @@ class Event(NamedTuple):
 
 
 def event_of(identity: Identity, line: Line, row: Row | None = None) -> Event:
-    """The document of one line: raw, with whose it is and where it stood."""
-    row = row or Row(line, What.EVENT)
-    if row.what is not What.EVENT:
+    """The document of one line: the raw line with its user, observer and place."""
+    row = row or Row(line, LineKind.EVENT)
+    if row.kind is not LineKind.EVENT:
         return Event(identity.id_of(line), line, b"", row)
     message, is_text = text_of(line.content)
     document = _where_from(identity, line)
     document["message"] = message
-    if row.beside is not None:
-        document["csv"] = row.beside
+    if row.csv_fields is not None:
+        document["csv"] = row.csv_fields
     if not is_text:
-        document["oversight"] = _raw_bytes(line)  # of incoming `oversight.*` the pipeline keeps this field
+        document["oversight"] = _raw_bytes(line)  # the only incoming `oversight.*` field that the pipeline keeps
     return Event(identity.id_of(line), line, orjson.dumps(document), row)
 
 
 def text_of(content: bytes) -> tuple[str, bool]:
-    r"""A line as text, each byte that is no UTF-8 as `\xNN`; and whether it was UTF-8."""
+    r"""A line as text, with each invalid UTF-8 byte as `\xNN`; and whether it was valid UTF-8."""
     try:
         return content.decode(), True
     except UnicodeDecodeError:
@@ -115,10 +115,11 @@ def text_of(content: bytes) -> tuple[str, bool]:
 def failed_documents(
     identity: Identity, line: Line, *, reason: str, now: str, csv: dict[str, Any] | None = None
 ) -> Iterator[bytes]:
-    """What to store in place of a refused event, the fullest first: each later one gives a mapping less to refuse.
+    """The documents to store instead of a refused event, fullest first: each next one has fewer fields to refuse.
 
-    They look as the pipeline leaves a failed event, so it keeps them as failed and parses nothing: what was refused is
-    not refused again. `oversight retry` runs the pipeline over `event.original`.
+    They look like failed events from the pipeline, so it keeps them as failed without parsing them, and the same
+    refusal
+    cannot occur again. `oversight retry` runs the pipeline over `event.original`.
     """
     message, is_text = text_of(line.content)
     event = {"original": message, "ingested": now, "kind": "pipeline_error"}
@@ -139,8 +140,8 @@ def failed_documents(
     yield orjson.dumps(least)
 
 
-def shown(path: str | Path) -> str:
-    r"""A path as text that JSON can hold: bytes of a name that are no UTF-8 as `\xNN`."""
+def path_text(path: str | Path) -> str:
+    r"""A path as text that JSON can hold, with invalid UTF-8 bytes as `\xNN`."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 

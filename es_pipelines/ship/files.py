@@ -1,10 +1,10 @@
-"""The files that are shipped: which file is which, how far has each come.
+"""Match each file with its registry entry, to know how far it was shipped.
 
 path ──▶ OpenFile ──▶ place ──▶ Entry + offset
                         │
-   known inode, same first and last bytes: go on, also where it was renamed
+   known inode, same first and last bytes: continue, even if the file was renamed
    known inode, other bytes or shorter (copytruncate), or another inode at the path (rotation): next generation
-   nothing known: the stream is asked under which generation it has the file's first lines
+   unknown: ask the stream which generation has the file's first lines
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from es_pipelines.ship.events import Event, Identity, checksum
 from es_pipelines.ship.registry import Entry, Fingerprint, Registry
 
 SAME_LINES = 8
-"""So many distinct lines must be the same before content proves anything elsewhere than at the old path.
+"""Distinct lines that must match before content proves that a file moved from another path.
 
-Floods of one line are common in this traffic."""
+Traffic often contains floods of the same line.
+"""
 
 
 def place(
@@ -33,37 +34,37 @@ def place(
     is_alive: Callable[[Entry], bool],
     next_generation: Callable[[str, str], int],
 ) -> tuple[Entry, bool]:
-    """The registry's entry of a file, made where there is none.
+    """The registry's entry of a file; creates one if there is none.
 
     Args:
-        registry: is changed, not saved.
+        registry: is changed but not saved.
         file: the open file.
-        observer: the name given by the user; None: the stem of the file's name.
-        is_alive: whether the file of another entry still exists; where it does, this one is no moved copy of it.
-        next_generation: asked for a file that the registry does not know, with observer and name.
+        observer: the name given by the user; None uses the stem of the file's name.
+        is_alive: whether the file of another entry still exists; then this file is no moved copy of it.
+        next_generation: called with observer and name for a file that the registry does not know.
     Returns:
         the entry, and whether it was known before.
     """
-    entry = registry.of_inode(file.device, file.inode, file.shown, observer)
-    if entry is not None and Fingerprint.fits(file.pread, entry):
-        here = dataclasses.replace(entry.moved(file.shown), device=file.device)
+    entry = registry.of_inode(file.device, file.inode, file.path_text, observer)
+    if entry is not None and Fingerprint.matches(file.pread, entry):
+        here = dataclasses.replace(entry.moved(file.path_text), device=file.device)
         return registry.replace(entry, here), True
     if entry is not None:
         registry.retire(entry)
     name = file.name
     whose = observer or Path(name).stem
-    for other in registry.like(file.shown, whose, name):
-        saved_anew = other.path == file.shown and not was_rotated(file, registry)
-        if not is_alive(other) and has_content_of(file, other, distinct_lines=0 if saved_anew else SAME_LINES):
-            here = dataclasses.replace(other.moved(file.shown), device=file.device, inode=file.inode)
+    for other in registry.candidates(file.path_text, whose, name):
+        is_copy = other.path == file.path_text and not was_rotated(file, registry)
+        if not is_alive(other) and begins_with_lines_of(file, other, distinct_lines=0 if is_copy else SAME_LINES):
+            here = dataclasses.replace(other.moved(file.path_text), device=file.device, inode=file.inode)
             return registry.replace(other, here), True
     generation = next_generation(whose, name)
-    made = Entry(file.device, file.inode, file.shown, whose, name, generation, observer_given=observer is not None)
+    made = Entry(file.device, file.inode, file.path_text, whose, name, generation, observer_given=observer is not None)
     return registry.replace(None, made), False
 
 
-def has_content_of(file: OpenFile, entry: Entry, *, distinct_lines: int) -> bool:
-    """Whether a file begins with all the lines that were acknowledged of another, so many distinct ones at least."""
+def begins_with_lines_of(file: OpenFile, entry: Entry, *, distinct_lines: int) -> bool:
+    """Whether a file begins with all acknowledged lines of an entry, and at least this many distinct ones."""
     if entry.offset and not file.pread(1, entry.offset - 1):
         return False
     identity, total = identity_of(entry, None), 0
@@ -76,7 +77,7 @@ def has_content_of(file: OpenFile, entry: Entry, *, distinct_lines: int) -> bool
 
 
 def start_of(file: OpenFile, entry: Entry) -> int:
-    """Offset of the next line to ship; an unterminated line that was continued since is read again, whole."""
+    """Offset of the next line to ship. Reads an unterminated line again as a whole if it was continued since."""
     if entry.open_line < 0:
         return entry.offset
     skipped = skip_line_end(file.pread(2, entry.offset))
@@ -84,7 +85,7 @@ def start_of(file: OpenFile, entry: Entry) -> int:
 
 
 def advanced(file: OpenFile, entry: Entry, batch: Sequence[Event], events: int) -> Entry:
-    """The entry after a batch is acknowledged, `events` of it no header lines."""
+    """The entry after a batch is acknowledged; `events` counts its lines without headers."""
     last = batch[-1].line
     return dataclasses.replace(
         entry,
@@ -104,28 +105,28 @@ def identity_of(entry: Entry, user: str | None, host: str = "") -> Identity:
     return Identity(entry.observer, whose, entry.name, entry.path, entry.generation, host, entry.earlier)
 
 
-def renamed(file: OpenFile, registry: Registry, observer: str | None) -> OpenFile | None:
-    """The file that was at this path before, where it was renamed within its folder and is still the one we know."""
-    before = registry.last_at(file.shown, observer)
+def renamed_file(file: OpenFile, registry: Registry, observer: str | None) -> OpenFile | None:
+    """The file that was at this path before; None unless it was renamed within its folder and has the same content."""
+    before = registry.last_at(file.path_text, observer)
     if before is None or (before.device, before.inode) == file.key:
         return None
-    for path in beside(before):
+    for path in paths_of_inode(before):
         other = file.other(path)
-        if Fingerprint.fits(other.pread, before):
+        if Fingerprint.matches(other.pread, before):
             return other
         other.close()
     return None
 
 
 def was_rotated(file: OpenFile, registry: Registry) -> bool:
-    """Whether a rotation may have put a file there, packed perhaps: `name.*` or `name-*` came since the last run."""
+    """Whether a rotation may have created the file: a `name.*` or `name-*` is newer than the last run."""
     return any(status.st_ctime_ns >= registry.saved_ns for _, status in _siblings(file))
 
 
-def missed(file: OpenFile, registry: Registry) -> list[Path]:
-    """Files `name.*` or `name-*` that were written since the last run and are not known, the oldest first.
+def unshipped_rotations(file: OpenFile, registry: Registry) -> list[Path]:
+    """Unknown files `name.*` or `name-*` that were written since the last run, oldest first.
 
-    Several rotations between two runs leave such files: what is in them was never shipped from this path.
+    Several rotations between two runs leave such files. Their content was never shipped from this path.
     """
     known = {(entry.device, entry.inode) for entry in registry.entries}
     found = [
@@ -140,16 +141,24 @@ def _siblings(file: OpenFile) -> list[tuple[Path, os.stat_result]]:
     starts = (f"{file.path.name}.", f"{file.path.name}-")
     try:
         with os.scandir(file.path.parent) as files:
-            return [(Path(one.path), one.stat()) for one in files if one.name.startswith(starts) and one.is_file()]
+            return [
+                (Path(found_file.path), found_file.stat())
+                for found_file in files
+                if found_file.name.startswith(starts) and found_file.is_file()
+            ]
     except OSError:
         return []
 
 
-def beside(entry: Entry) -> list[Path]:
-    """Where the file of an entry is now, in the folder where it was last seen."""
+def paths_of_inode(entry: Entry) -> list[Path]:
+    """Current paths of an entry's inode, in the folder where the file was last seen."""
     try:
         with os.scandir(Path(entry.path).parent) as files:
-            found = [Path(one.path) for one in files if one.inode() == entry.inode and one.is_file()]
+            found = [
+                Path(found_file.path)
+                for found_file in files
+                if found_file.inode() == entry.inode and found_file.is_file()
+            ]
         return [path for path in found if path.stat().st_dev == entry.device]
     except OSError:
         return []

@@ -1,9 +1,9 @@
-"""Follow files that are still being written, through every rotation.
+"""Follow files while they are written, through every rotation.
 
-each second:   path leads to the same file ──▶ ship its new whole lines
-               path leads to another one   ──▶ the old one retires: read on until it was quiet for a while,
-                                               then its last line counts even without a line end
-               path leads nowhere          ──▶ wait, a rotation is under way
+each second:   the path leads to the same file ──▶ ship its new whole lines
+               the path leads to another file  ──▶ the old one retires: read it until it is quiet for a while,
+                                                   then its last line counts even without a line end
+               the path leads nowhere          ──▶ wait, a rotation is in progress
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from es_pipelines.ship.shipper import Progress, ShipConfig, Shipper, ShipReport,
 log = logging.getLogger(__name__)
 
 QUIET_S = 10.0
-"""A writer may go on with a renamed file until it is told to reopen it: so long without a new byte, and it is done."""
+"""A writer can continue a renamed file until it reopens it. After this long without a new byte, the file is done."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ def follow(
     poll_interval_s: float = 1.0,
     quiet_s: float = QUIET_S,
 ) -> ShipReport:
-    """Ship files and what is written to them, until `stop` is set. A last line without a line end waits.
+    """Ship files and everything that is written to them, until `stop` is set. A last line without a line end waits.
 
     Raises:
         InputError, EngineUnavailableError: as `ship`.
@@ -72,19 +72,19 @@ def follow(
 
 
 class Follower:
-    """The files at some paths, held open so that a rotation loses nothing."""
+    """The files at some paths, kept open so that a rotation loses nothing."""
 
     def __init__(self, shipper: Shipper, paths: Sequence[Path], *, quiet_s: float) -> None:
         self._shipper, self._quiet_s = shipper, quiet_s
         self._open: dict[Path, OpenFile | None] = dict.fromkeys(paths)
         self._retired: list[Retired] = []
-        self._troubles: dict[Path, str] = {}
+        self._problems: dict[Path, str] = {}
         """Why a file cannot be read at the moment."""
 
     def poll(self) -> None:
-        """Ship what is new everywhere."""
+        """Ship everything new."""
         for path in list(self._open):
-            with self._trying(path):
+            with self._retry_later(path):
                 file = self._current(path)
                 if file is not None and not self._shipper.stopped:
                     self._shipper.ship_file(file, complete=False)
@@ -93,33 +93,33 @@ class Follower:
                 self._drain(retired)
 
     @contextmanager
-    def _trying(self, path: Path) -> Iterator[None]:
-        """A file that cannot be read is named once and tried again at each look; the others are followed meanwhile.
+    def _retry_later(self, path: Path) -> Iterator[None]:
+        """Report an unreadable file once, and try it again at each poll. The other files are followed meanwhile.
 
-        A rotation may give a new file its owner and mode a moment later.
+        A rotation may set a new file's owner and mode a moment later.
         """
         try:
             yield
         except UnreadableFileError as error:
-            if self._troubles.get(path) != str(error):
+            if self._problems.get(path) != str(error):
                 log.warning("%s; trying it again, the other files are still followed", error)
-            self._troubles[path] = str(error)
+            self._problems[path] = str(error)
             self._shipper.report.refuse({path: error})
             file, self._open[path] = self._open[path], None
             if file is not None:
                 file.close()
         else:
-            if self._open[path] is not None and self._troubles.pop(path, ""):
+            if self._open[path] is not None and self._problems.pop(path, ""):
                 self._shipper.report.solved(path)
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         for file in (*self._open.values(), *(retired.file for retired in self._retired)):
             if file is not None:
                 file.close()
 
     def _current(self, path: Path) -> OpenFile | None:
-        """The file that the path leads to by now; None in the middle of a rotation."""
+        """The file that the path now leads to; None during a rotation."""
         file = self._open[path]
         if file is not None and file.is_still_at_its_path():
             return file
@@ -141,9 +141,7 @@ class Follower:
         return file
 
     def _ship_before(self, path: Path, file: OpenFile) -> None:
-        """Ship what is left in the file that was rotated away before we started; where it cannot be read, the new one
-        is followed.
-        """
+        """Ship the rest of the file that was rotated away before the start. If it is unreadable, follow the new one."""
         try:
             self._shipper.ship_before(file)
         except UnreadableFileError as error:

@@ -1,10 +1,10 @@
-"""Several bulk requests at a time, settled in the order of their lines, and no faster than asked for.
+"""Run several bulk requests at a time, and settle them in the order of their lines. Also limits the rate.
 
-    batches ──▶ at most `limit` at work in threads ──▶ (batch, outcomes), the first batch first
+    batches ──▶ up to `limit` at work in threads ──▶ (batch, outcomes), the first batch first
       ▲
-      └── the next one is made when a place is free: a slow cluster slows the reading down
+      └── the next batch is made when a place is free: a slow cluster slows down the reading
 
-What is acknowledged never has a gap: a later batch may be stored before an earlier one, and waits for it all the same.
+Acknowledged lines never have a gap: if a later batch is stored before an earlier one, it still waits for it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def in_order(
     limit: int,
     stopped: Callable[[], bool],
 ) -> Iterator[tuple[_Item, _Result]]:
-    """Each item with what the work gave for it, in their order.
+    """Each item with the result of its work, in order.
 
     Args:
-        items: taken one by one; where making the next one raises an InputError, what came before is settled first.
-        work: done in a thread; what it raises is raised at its item's turn, and nothing after it is given.
-        pool: where the threads come from.
-        limit: so many items are at work at most.
-        stopped: asked before an item is taken; then only what is at work is settled.
+        items: taken one by one. If making the next item raises an InputError, the earlier ones are settled first.
+        work: runs in a thread. Its exception is raised at the item's turn, and no later item is returned.
+        pool: provides the threads.
+        limit: largest number of items at work.
+        stopped: checked before an item is taken. If true, only the items at work are settled.
     """
     waiting: deque[tuple[_Item, Future[_Result]]] = deque()
     source, error, more = iter(items), None, True
@@ -69,16 +69,16 @@ def _first(waiting: deque[tuple[_Item, Future[_Result]]]) -> tuple[_Item, _Resul
 
 
 @dataclass(slots=True)
-class Pace:
-    """At most so many lines a second, on average since the last pause."""
+class RateLimit:
+    """Limits the average number of lines per second since the last pause."""
 
     rate: float | None = None
-    """Lines a second; None: as fast as it goes."""
+    """Lines per second; None means no limit."""
     stop: threading.Event = field(default_factory=threading.Event)
     _next: float = 0.0
 
     def wait(self, count: int) -> None:
-        """Wait until `count` more lines may go, or until asked to stop."""
+        """Wait until `count` more lines are allowed, or until asked to stop."""
         if self.rate is None:
             return
         now = time.monotonic()

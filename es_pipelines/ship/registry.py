@@ -1,11 +1,11 @@
-"""What was shipped of which file: one JSON file for each target, written anew after every acknowledged batch.
+"""The registry: how far each file was shipped. One JSON file per target, rewritten after every acknowledged batch.
 
     STATE/shipped-<stream>-<cluster>.json   files, by device and inode: name, generation, acknowledged offset
     STATE/shipped-<stream>-<cluster>.lock   held by the one process that ships there
 
-The registry makes shipping cheap and survives rollovers. Where it is lost or damaged (then it is set aside), the stream
-itself is asked (`ship_target`): a file that is still at its path costs time only. One that was moved or renamed since,
-by a rotation perhaps, is not recognised and is shipped once more.
+The registry makes shipping cheap and survives rollovers. If it is lost or damaged (a damaged one is renamed),
+Oversight asks the stream instead (`ship.target`). For a file that is still at its path, that costs only time. A file
+that was moved or renamed since, such as by a rotation, is not recognised and is shipped again.
 """
 
 from __future__ import annotations
@@ -32,48 +32,48 @@ log = logging.getLogger(__name__)
 FORMAT = 2
 """Format 1 lacks the keys `header` and, at first, `earlier`; it is read as well."""
 MAX_ENTRIES = 10_000
-"""Oldest entries beyond are forgotten, so that writing the registry stays fast (about 3 MB)."""
+"""Maximum number of entries. Older ones are deleted, so that writing the registry stays fast (about 3 MB)."""
 MAX_EARLIER = 8
-"""Paths that are remembered of a file besides the first and the last one."""
+"""Maximum number of paths kept of a file, besides the first and the last one."""
 Pread = Callable[[int, int], bytes]
-"""Gives so many bytes of a file from an offset on, fewer at its end."""
+"""Reads this many bytes of a file from an offset; fewer at its end."""
 GONE = -1
-"""Device and inode of a file whose content was replaced: the entry only keeps its generation taken."""
+"""Device and inode of an entry whose file has new content. The entry only reserves its generation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of one file, or of one generation of it."""
+    """What is known about one file, or about one generation of it."""
 
     device: int
     inode: int
     path: str
-    """Where the file was last seen."""
+    """Path where the file was last seen."""
     observer: str
     name: str
     """File name when it was first seen; part of every id."""
     generation: int
     observer_given: bool = False
-    """The observer was named by the user and is not the file's stem."""
+    """The user named the observer; it is not the file's stem."""
     offset: int = 0
-    """Every line before is acknowledged, in bytes."""
+    """Every line before this offset is acknowledged."""
     open_line: int = -1
-    """Where the last acknowledged line begins if it had no line end, else -1."""
+    """Offset of the last acknowledged line if it had no line end, else -1."""
     head: str = ""
     """Digest of the file's first bytes."""
     tail: str = ""
     """Digest of the last bytes before `offset`."""
     checksum: int = 0
-    """Sum of the ids of all acknowledged lines: tells a copy of the file from a new file at its path."""
+    """Sum of the ids of all acknowledged lines; distinguishes a copy of the file from a new file at its path."""
     events: int = 0
-    """Lines that are in the stream, header lines not counted."""
+    """Number of lines in the stream, without header lines."""
     header: int = -1
-    """Where the header line stands that names the columns behind `offset`; -1: look at the file's first lines."""
+    """Offset of the header line for the lines after `offset`; -1: read the file's first lines."""
     earlier: tuple[str, ...] = ()
-    """Where the file was seen before, the first path first: what was stored from there is its own."""
+    """Earlier paths of the file, oldest first. Events stored from them came from this file."""
 
     def moved(self, path: str) -> Entry:
-        """The same file at a path, perhaps another one than before."""
+        """The entry of the same file at a path, which may be new."""
         if path == self.path:
             return self
         earlier = tuple(dict.fromkeys((*self.earlier, self.path)))
@@ -82,22 +82,22 @@ class Entry:
 
 @dataclass(slots=True)
 class Registry:
-    """The entries of one target, the one used last at the end."""
+    """The entries of one target, the last used at the end."""
 
     path: Path
     entries: list[Entry] = field(default_factory=list)
     index_uuid: str = ""
-    """Newest backing index that was seen; empty before the first batch."""
+    """UUID of the newest known backing index; empty before the first batch."""
     index_number: int = 0
     """Its number in the data stream; 0 for a plain index."""
     saved_ns: int = field(default=0, compare=False)
-    """When it was written last before it was loaded, in nanoseconds; 0: never."""
+    """When the file was last written before it was loaded, in nanoseconds; 0: never."""
 
     def of_inode(self, device: int, inode: int, path: str, observer: str | None) -> Entry | None:
-        """The entry of a file, if it is known: by device and inode, or by inode and path (a disk may be mounted anew).
+        """The entry of a file, by device and inode, or by inode and path (a remounted disk can have another device).
 
         Args:
-            observer: the name that the user gave; a file shipped under another name is another source.
+            observer: the name given by the user; under another name, the file is another source.
         """
         candidates = [
             entry
@@ -117,8 +117,8 @@ class Registry:
         ]
         return max(candidates, key=lambda entry: entry.generation, default=None)
 
-    def like(self, path: str, observer: str, name: str) -> list[Entry]:
-        """Files at this path or of this name that were shipped as the same observer, the newest generation first."""
+    def candidates(self, path: str, observer: str, name: str) -> list[Entry]:
+        """Entries with this path or name and the same observer, newest generation first."""
         found = [
             entry
             for entry in self.entries
@@ -127,33 +127,33 @@ class Registry:
         return sorted(found, key=lambda entry: -entry.generation)
 
     def generations(self, observer: str, name: str) -> set[int]:
-        """Generations of a name that belong to files we know."""
+        """Generations of a name that belong to known files."""
         return {entry.generation for entry in self.entries if (entry.observer, entry.name) == (observer, name)}
 
     def had_events(self, entry: Entry) -> bool:
-        """Whether a file of this name, this one or one before a rotation, has given events."""
-        return any(one.events and (one.observer, one.name) == (entry.observer, entry.name) for one in self.entries)
+        """Whether a file of this name, now or before a rotation, had events."""
+        return any(item.events and (item.observer, item.name) == (entry.observer, entry.name) for item in self.entries)
 
     def replace(self, old: Entry | None, new: Entry) -> Entry:
-        """Put an entry in place of another, or add it; returns the new one."""
+        """Put an entry in place of another, or add it. Returns the new one."""
         if old is not None:
             self.entries.remove(old)
         self.entries.append(new)
         return new
 
     def retire(self, entry: Entry) -> None:
-        """Note that a file's content was replaced."""
+        """Record that a file's content was replaced."""
         self.replace(entry, dataclasses.replace(entry, device=GONE, inode=GONE))
 
-    def forget_offsets(self) -> None:
-        """Begin every file anew, in its generation: the stream was made anew."""
+    def reset_offsets(self) -> None:
+        """Start every file again in its generation, because the stream was recreated."""
         self.entries = [
             dataclasses.replace(entry, offset=0, open_line=-1, head="", tail="", checksum=0, events=0, header=-1)
             for entry in self.entries
         ]
 
     def save(self) -> None:
-        """Write the file so that a kill at any moment leaves the old one or the new one."""
+        """Write the file atomically: after a kill at any moment there is the old file or the new one."""
         del self.entries[:-MAX_ENTRIES]
         content = {
             "format": FORMAT,
@@ -165,7 +165,7 @@ class Registry:
 
 
 class Fingerprint:
-    """Digests of the bytes around which a file is recognised."""
+    """Digests of the first and last acknowledged bytes, which identify a file."""
 
     SPAN_BYTES: ClassVar[int] = 1024
 
@@ -181,8 +181,8 @@ class Fingerprint:
         return cls._digest(pread(offset - start, start))
 
     @classmethod
-    def fits(cls, pread: Pread, entry: Entry) -> bool:
-        """Whether a file still has the bytes that were acknowledged: not cut, not overwritten."""
+    def matches(cls, pread: Pread, entry: Entry) -> bool:
+        """Whether a file still has the acknowledged bytes: it was neither cut nor overwritten."""
         if entry.offset == 0:
             return True
         return (entry.head, entry.tail) == (cls.head(pread, entry.offset), cls.tail(pread, entry.offset))
@@ -194,7 +194,7 @@ class Fingerprint:
 
 @contextlib.contextmanager
 def opened(folder: Path, *, cluster: str, stream: str) -> Iterator[Registry]:
-    """The registry of one target, locked against a second process while in use.
+    """Open the registry of one target, and lock it against a second process.
 
     Raises:
         InputError: another process ships there, or the folder cannot be written.
@@ -230,10 +230,10 @@ def _lock(descriptor: int, stream: str, folder: Path) -> None:
 
 
 def load(path: Path) -> Registry:
-    """The registry in a file; an empty one where there is none. A damaged one is set aside, and that is said.
+    """Load the registry from a file; empty if there is none. A damaged file is renamed with a warning.
 
     Raises:
-        InputError: it cannot be read, or a newer Oversight wrote it; then it stays as it is.
+        InputError: the file cannot be read, or a newer Oversight wrote it. The file stays unchanged.
     """
     try:
         content, saved_ns = path.read_bytes(), path.stat().st_mtime_ns
@@ -275,19 +275,19 @@ def _parse(path: Path, content: Any) -> Registry:
 
 
 _OF_LATER_FORMATS: dict[str, Any] = {"earlier": [], "header": -1}
-"""Keys that a registry of an earlier Oversight lacks."""
+"""Keys that a registry of an older Oversight lacks."""
 _TYPES: dict[str, type] = {"int": int, "str": str, "bool": bool}
 
 
 def _entry(raw: Any) -> Entry:
     raw = {**_OF_LATER_FORMATS, **raw}
-    fields = [one for one in dataclasses.fields(Entry) if one.name != "earlier"]
-    if set(raw) - {"earlier"} != {one.name for one in fields}:
+    fields = [item for item in dataclasses.fields(Entry) if item.name != "earlier"]
+    if set(raw) - {"earlier"} != {item.name for item in fields}:
         raise ValueError("a file's entry has other keys than expected")
     earlier = raw["earlier"]
     if not isinstance(earlier, list) or not all(isinstance(path, str) for path in earlier):
         raise ValueError("earlier is not a list of texts")
-    known = {one.name: _typed(raw, one.name, _TYPES[str(one.type)]) for one in fields}
+    known = {item.name: _typed(raw, item.name, _TYPES[str(item.type)]) for item in fields}
     return Entry(**known, earlier=tuple(earlier))
 
 

@@ -1,4 +1,4 @@
-"""What became of the events: one outcome an event, counted for each file. Pure."""
+"""Count the outcomes of events, one for each event, by file. Pure."""
 
 from __future__ import annotations
 
@@ -12,49 +12,48 @@ from pathlib import Path
 
 from contract.errors import UnreadableFileError
 from es_pipelines.reading.rows import Label
-from es_pipelines.ship.events import Event, shown
+from es_pipelines.ship.events import Event, path_text
 
 
 class Outcome(enum.Enum):
-    """What became of an event."""
+    """What happened to an event."""
 
     STORED = "stored"
     ALREADY_THERE = "already there"
     HEADER = "header"
     BLANK = "blank"
-    """A line without anything in it, or a comment of an ARFF file: no event, and not sent."""
+    """An empty line, or a comment in an ARFF file: no event, and not sent."""
     REFUSED = "refused"
 
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of one file."""
+    """The report on one file."""
 
     path: str
     stored: int = 0
     already_there: int = 0
-    """Events that were in the stream before, whether the registry or the stream told."""
+    """Events that were stored before, according to the registry or the stream."""
     headers: int = 0
     refused: int = 0
-    """Refused by Elasticsearch; stored once more without being parsed, with the status failed."""
+    """Events that Elasticsearch refused. They are stored unparsed with the status failed."""
     blank: int = 0
-    """Lines without anything in them, which are no events."""
+    """Empty lines, which are no events."""
     unknown_labels: int = 0
-    """Events whose label is a word that neither the model nor KDD's test set has; they are predicted all the same."""
+    """Events with a label that neither the model nor KDD's test set has. They are predicted anyway."""
     number_labels: int = 0
-    """Events with a number or a date where the label should be: the columns are shifted, and the pipeline fails them.
-    """
+    """Events with a number or a date in place of the label: the columns are shifted, and the pipeline fails them."""
     bytes: int = 0
-    """Read and acknowledged."""
+    """Bytes that were read and acknowledged."""
     problem: str = ""
-    """Why it was not read, or not to its end."""
+    """Why the file was not read, or not to its end."""
     unusable: str = ""
-    """Why not one of its lines became an event that can be predicted; empty: one did, or nobody can tell."""
+    """Why no line became an event that can be predicted; empty if one did, or if it is unknown."""
     note: str = ""
 
     @property
     def events(self) -> int:
-        """Lines that are events, whatever became of them."""
+        """Lines that are events, with any outcome."""
         return self.stored + self.already_there + self.refused
 
     def add(self, outcomes: Sequence[Outcome], batch: Sequence[Event]) -> None:
@@ -76,30 +75,30 @@ class FileReport:
 
 @dataclass(slots=True)
 class ShipReport:
-    """What became of all files."""
+    """The report on all files."""
 
     files: list[FileReport] = field(default_factory=list)
     seconds: float = 0.0
 
     def refuse(self, problems: Mapping[Path, UnreadableFileError]) -> None:
-        """Note files that cannot be read."""
+        """Add files that cannot be read."""
         for path, error in problems.items():
             self._of(path).problem = str(error)
 
     def solved(self, path: Path) -> None:
-        """Note that a file can be read again."""
+        """Remove a file's problem, because it can be read again."""
         self._of(path).problem = ""
 
     @contextmanager
     def noting(self, path: Path) -> Iterator[None]:
-        """Note what keeps a file from being read; others are shipped all the same."""
+        """Add the problem of a file that cannot be read. The other files are still shipped."""
         try:
             yield
         except UnreadableFileError as error:
             self.refuse({path: error})
 
     def _of(self, path: Path) -> FileReport:
-        name = shown(os.path.abspath(path))  # noqa: PTH100  as `OpenFile` has it
+        name = path_text(os.path.abspath(path))  # noqa: PTH100  the same form as in `OpenFile`
         found = next((file for file in self.files if file.path == name), None)
         if found is None:
             found = FileReport(name)
@@ -108,12 +107,12 @@ class ShipReport:
 
     @property
     def stored(self) -> int:
-        """Events stored now, as pending or as the pipeline saw fit."""
+        """Events stored in this run, whatever status the pipeline gave them."""
         return sum(file.stored for file in self.files)
 
     @property
     def already_there(self) -> int:
-        """Events that were there before."""
+        """Events that were stored before."""
         return sum(file.already_there for file in self.files)
 
     @property
@@ -123,29 +122,27 @@ class ShipReport:
 
     @property
     def refused(self) -> int:
-        """Events that Elasticsearch refused and that were stored once more without being parsed, with the status
-        failed.
-        """
+        """Events that Elasticsearch refused. They are stored unparsed with the status failed."""
         return sum(file.refused for file in self.files)
 
     @property
     def blank(self) -> int:
-        """Lines without anything in them, which are no events."""
+        """Empty lines, which are no events."""
         return sum(file.blank for file in self.files)
 
     @property
     def unknown_labels(self) -> int:
-        """Events whose label is a word that nobody knows."""
+        """Events with an unknown label."""
         return sum(file.unknown_labels for file in self.files)
 
     @property
     def number_labels(self) -> int:
-        """Events with a number or a date where the label should be."""
+        """Events with a number or a date in place of the label."""
         return sum(file.number_labels for file in self.files)
 
     @property
     def problems(self) -> list[str]:
-        """What keeps the run from being a success, one line a file."""
+        """Everything that makes the run a failure, one line for each problem."""
         return [text for file in self.files for text in (file.problem, file.unusable) if text]
 
     @property
@@ -156,22 +153,22 @@ class ShipReport:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the work is, after each batch."""
+    """The progress after each batch."""
 
     path: str
     offset: int
     size: int
-    """Of the file, in bytes."""
+    """Size of the file, in bytes."""
     report: ShipReport
 
 
 def note(report: FileReport, *, empty: bool, remarks: Sequence[str] = ()) -> str:
-    """What a person wonders about a file: why there is nothing new, or what happened to it.
+    """What a user needs to know about a file: why there is nothing new, or what happened to it.
 
     Args:
-        report: what became of its events.
-        empty: there is no text in it.
-        remarks: what else there is to say, each once.
+        report: the outcomes of its events.
+        empty: the file has no text.
+        remarks: other remarks; each is shown once.
     """
     found = list(dict.fromkeys(remarks))
     if empty and not report.bytes:

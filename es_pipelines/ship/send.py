@@ -1,14 +1,14 @@
-"""Send events in bulk until each has its answer, however often Elasticsearch is away or overloaded meanwhile.
+"""Send events in bulk until each has an outcome, even if Elasticsearch is down or overloaded in between.
 
-    events ──▶ bulk create ──▶ answer per event ──▶ stored · already there · header · refused
+    events ──▶ bulk create ──▶ response for each event ──▶ stored · already there · header · refused
                   ▲                  │
-                  └── 429, 503, no ──┘              refused (400): stored once more as failed, unparsed
-                      answer: later,
+                  └── 429, 503, no ──┘              refused (400): store it again as failed, unparsed
+                      response: retry
                       only these
 
-Each event ends as exactly one `Outcome`, or an error names it and nothing after it is acknowledged. After a request
-without an answer nobody knows what was stored, and a rollover may come in between: the stream is asked before sending
-again.
+Each event ends with exactly one `Outcome`, or an error names it and nothing after it is acknowledged. After a request
+without a response it is unknown what was stored, and a rollover can happen in between. So the stream is asked before
+the events are sent again.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from contract.errors import EngineUnavailableError, InputError, SettingsError
 from es_pipelines.ship import target as ship_target
 from es_pipelines.ship.events import Event, Identity, failed_documents, text_of
 from es_pipelines.ship.report import Outcome
-from es_pipelines.ship.server_wait import Patience
+from es_pipelines.ship.server_wait import RetryWait
 
-LATER = frozenset({429, 502, 503, 504})
-"""Answers that tell of the server and not of the event."""
+RETRY_STATUSES = frozenset({429, 502, 503, 504})
+"""Statuses that concern the server and not the event."""
 FAULT = 500
-FAULT_TRIES = 5
-"""Times that an event may be answered 500 before it counts as the event's own fault."""
-TAKEN = (
+MAX_FAULTS = 5
+"""How often an event may get 500 before the event itself counts as the cause."""
+BULK_FIELDS = (
     "items.*.status",
     "items.*.result",
     "items.*._index",
@@ -44,12 +44,12 @@ TAKEN = (
     "items.*.error.reason",
 )
 
-_Answer = TypeVar("_Answer")
+_Response = TypeVar("_Response")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Elasticsearch's last word on one event of a bulk request."""
+class ItemResponse:
+    """Elasticsearch's response to one event of a bulk request."""
 
     status: int
     result: str
@@ -57,44 +57,49 @@ class Answer:
     error: str
 
     @classmethod
-    def of(cls, item: dict[str, Any]) -> Answer:
-        """From an item of the response, `{"create": {...}}`."""
-        told = next(iter(item.values()))
-        error = told.get("error") or {}
+    def of(cls, item: dict[str, Any]) -> ItemResponse:
+        """Parse an item of the bulk response, `{"create": {...}}`."""
+        item_fields = next(iter(item.values()))
+        error = item_fields.get("error") or {}
         reason = f"{error.get('type', '')}: {error.get('reason', '')}" if error else ""
-        return cls(int(told["status"]), str(told.get("result", "")), str(told.get("_index", "")), reason[:500])
+        return cls(
+            int(item_fields["status"]),
+            str(item_fields.get("result", "")),
+            str(item_fields.get("_index", "")),
+            reason[:500],
+        )
 
 
 class Sender:
     """Sends the events of one stream."""
 
-    def __init__(self, es: Elasticsearch, stream: str, patience: Patience) -> None:
+    def __init__(self, es: Elasticsearch, stream: str, retry_wait: RetryWait) -> None:
         self.es = es.options(max_retries=0, retry_on_timeout=False)
-        self.stream, self.patience = stream, patience
-        self.may_look = True
-        """Whether our key may read what is stored. If not, an event's id must be one that no other file's event has."""
+        self.stream, self.retry_wait = stream, retry_wait
+        self.may_read = True
+        """Whether our key may read stored documents. If not, each event needs an id that no other file's can have."""
 
     def deliver(self, events: Sequence[Event], identity: Identity) -> list[Outcome]:
-        """Send events and see to each until it is settled.
+        """Send events until each is settled.
 
         Returns:
-            one outcome an event, in the order of the events.
+            the outcome of each event, in order.
         Raises:
-            OversightError: an event cannot be settled; which, and why. Others may be stored.
-            Stopped: asked to stop while Elasticsearch was away.
+            OversightError: an event cannot be settled; names it and the reason. Other events may be stored.
+            Stopped: asked to stop while Elasticsearch was unavailable.
         """
         outcomes, refused, conflicts = {}, {}, {}
-        for position, answer in self._until_answered(events, identity).items():
-            if answer is None:
+        for position, response in self._bulk_until_settled(events, identity).items():
+            if response is None:
                 outcomes[position] = Outcome.STORED
-            elif answer.status < 300:
-                outcomes[position] = Outcome.HEADER if answer.result == "noop" else Outcome.STORED
-            elif answer.status == 409:
-                conflicts[position] = answer
+            elif response.status < 300:
+                outcomes[position] = Outcome.HEADER if response.result == "noop" else Outcome.STORED
+            elif response.status == 409:
+                conflicts[position] = response
             else:
-                refused[position] = answer
-        for position, answer in refused.items():
-            last = self._store_failed(events[position], identity, answer)
+                refused[position] = response
+        for position, response in refused.items():
+            last = self._store_failed(events[position], identity, response)
             outcomes[position] = Outcome.REFUSED
             if last is not None and last.status == 409:
                 conflicts[position] = last
@@ -103,52 +108,52 @@ class Sender:
             outcomes |= dict.fromkeys(conflicts, Outcome.ALREADY_THERE)
             foreign = [at for at, is_ours in zip(conflicts, ours, strict=True) if not is_ours]
             if foreign:
-                apart = [apart_of(events[at], identity) for at in foreign]
+                apart = [with_own_id(events[at], identity) for at in foreign]
                 outcomes |= zip(foreign, self.deliver(apart, identity), strict=True)
         return [outcomes[position] for position in range(len(events))]
 
-    def located(self, events: Sequence[Event], identity: Identity) -> list[tuple[Event, bool]]:
-        """Each event under the id that it has or will have, and whether the stream has it, in any backing index.
+    def find_stored(self, events: Sequence[Event], identity: Identity) -> list[tuple[Event, bool]]:
+        """Each event with its final id, and whether the stream has it in any backing index.
 
-        An id that another file's event has taken is none for ours: then the file's own id holds.
+        If another file's event already has the id, the event gets its own file's id.
 
         Raises:
-            InputError: an id is there with another line.
+            InputError: a document with the id has another line.
         """
         ids = [event.id for event in events]
-        found = self.patiently(lambda: ship_target.stored(self.es, self.stream, ids))
+        found = self.retry(lambda: ship_target.stored(self.es, self.stream, ids))
         there = [_is_ours(event, found.get(event.id, ()), identity) for event in events]
         taken = [at for at, event in enumerate(events) if event.id in found and not there[at]]
-        located = list(zip(events, there, strict=True))
+        find_stored = list(zip(events, there, strict=True))
         if taken:
-            apart = self.located([apart_of(events[at], identity) for at in taken], identity)
+            apart = self.find_stored([with_own_id(events[at], identity) for at in taken], identity)
             for at, one in zip(taken, apart, strict=True):
-                located[at] = one
-        return located
+                find_stored[at] = one
+        return find_stored
 
-    def patiently(self, call: Callable[[], _Answer], *, at_start: bool = False) -> _Answer:
-        """Do a request that may be done twice, again and again until Elasticsearch answers.
+    def retry(self, call: Callable[[], _Response], *, at_start: bool = False) -> _Response:
+        """Repeat a request until Elasticsearch responds. The request must be safe to repeat.
 
         Args:
-            call: does the request.
-            at_start: somebody waits to hear whether the address is right: a failed connection is raised at once.
+            call: sends the request.
+            at_start: the user is waiting to see whether the address is right: raise a failed connection at once.
         """
         while True:
             try:
-                answer = call()
+                response = call()
             except (TransportConnectionError, ConnectionTimeout, ApiError) as error:
                 if at_start and not isinstance(error, ApiError):
                     raise
-                self.patience.wait(_why_later(error))
+                self.retry_wait.wait(_retry_reason(error))
             else:
-                self.patience.succeeded()
-                return answer
+                self.retry_wait.succeeded()
+                return response
 
-    def _until_answered(
+    def _bulk_until_settled(
         self, events: Sequence[Event], identity: Identity, pipeline: str | None = None
-    ) -> dict[int, Answer | None]:
-        """Position of each event: its answer, None where an earlier request without an answer had stored it."""
-        answers: dict[int, Answer | None] = {}
+    ) -> dict[int, ItemResponse | None]:
+        """The response to each event by position; None if an earlier request without a response had stored it."""
+        responses: dict[int, ItemResponse | None] = {}
         waiting = list(range(len(events)))
         faults = 0
         while waiting:
@@ -156,36 +161,36 @@ class Sender:
                 got = self._bulk([events[at] for at in waiting], pipeline)
             except (TransportConnectionError, ConnectionTimeout, ApiError) as error:
                 if isinstance(error, ApiError) and error.status_code == 413:
-                    return answers | self._in_halves(events, waiting, identity, pipeline)
-                self.patience.wait(_why_later(error))
-                answers |= dict.fromkeys(self._stored_meanwhile(events, waiting, identity))
-                waiting = [at for at in waiting if at not in answers]
+                    return responses | self._in_halves(events, waiting, identity, pipeline)
+                self.retry_wait.wait(_retry_reason(error))
+                responses |= dict.fromkeys(self._stored_meanwhile(events, waiting, identity))
+                waiting = [at for at in waiting if at not in responses]
                 if isinstance(error, ConnectionTimeout) and len(waiting) > 1:  # perhaps too much for a slow server
-                    return answers | self._in_halves(events, waiting, identity, pipeline)
+                    return responses | self._in_halves(events, waiting, identity, pipeline)
                 continue
             faults += 1
-            last_try = faults >= FAULT_TRIES
-            again = {at for at, answer in zip(waiting, got, strict=True) if _is_for_later(answer, last_try=last_try)}
-            answers |= {at: answer for at, answer in zip(waiting, got, strict=True) if at not in again}
-            reason = next((answer.error for at, answer in zip(waiting, got, strict=True) if at in again), "")
+            last_try = faults >= MAX_FAULTS
+            again = {at for at, response in zip(waiting, got, strict=True) if _is_retried(response, last_try=last_try)}
+            responses |= {at: response for at, response in zip(waiting, got, strict=True) if at not in again}
+            reason = next((response.error for at, response in zip(waiting, got, strict=True) if at in again), "")
             waiting = sorted(again)
             if waiting:
-                self.patience.wait(f"Elasticsearch is overloaded and put off {len(waiting)} events ({reason[:120]})")
+                self.retry_wait.wait(f"Elasticsearch is overloaded and put off {len(waiting)} events ({reason[:120]})")
             else:
-                self.patience.succeeded()
-        return answers
+                self.retry_wait.succeeded()
+        return responses
 
     def _stored_meanwhile(self, events: Sequence[Event], waiting: list[int], identity: Identity) -> list[int]:
-        if not self.may_look:  # sent again; what is there is refused by its id
+        if not self.may_read:  # send it again: a stored event is refused by its id
             return []
         ids = [events[at].id for at in waiting]
-        found = self.patiently(lambda: ship_target.stored(self.es, self.stream, ids))
+        found = self.retry(lambda: ship_target.stored(self.es, self.stream, ids))
         return [at for at in waiting if _is_ours(events[at], found.get(events[at].id, ()), identity)]
 
     def _in_halves(
         self, events: Sequence[Event], waiting: list[int], identity: Identity, pipeline: str | None
-    ) -> dict[int, Answer | None]:
-        """A request was too large or took too long for the server: two smaller ones."""
+    ) -> dict[int, ItemResponse | None]:
+        """Split a request that was too large or too slow for the server into two."""
         if len(waiting) == 1:
             event = events[waiting[0]]
             raise InputError(
@@ -194,41 +199,41 @@ class Sender:
                 f"that large (413); raise http.max_content_length there, or take the line out of the file"
             )
         middle = len(waiting) // 2
-        answers: dict[int, Answer | None] = {}
+        responses: dict[int, ItemResponse | None] = {}
         for half in (waiting[:middle], waiting[middle:]):
-            part = self._until_answered([events[at] for at in half], identity, pipeline)
-            answers |= {half[at]: answer for at, answer in part.items()}
-        return answers
+            part = self._bulk_until_settled([events[at] for at in half], identity, pipeline)
+            responses |= {half[at]: response for at, response in part.items()}
+        return responses
 
-    def _bulk(self, events: Sequence[Event], pipeline: str | None) -> list[Answer]:
-        operations: list[Any] = []  # ready JSON, which the client passes on as it is
+    def _bulk(self, events: Sequence[Event], pipeline: str | None) -> list[ItemResponse]:
+        operations: list[Any] = []  # ready JSON, which the client sends unchanged
         for event in events:
             operations += (b'{"create":{"_id":"%b"}}' % event.id.encode(), event.source)
-        response = self.es.bulk(index=self.stream, operations=operations, pipeline=pipeline, filter_path=TAKEN)
-        answers = [Answer.of(item) for item in response["items"]]
-        for answer in answers:
-            _raise_for_everyone(answer, self.stream)
-        return answers
+        body = self.es.bulk(index=self.stream, operations=operations, pipeline=pipeline, filter_path=BULK_FIELDS)
+        responses = [ItemResponse.of(item) for item in body["items"]]
+        for response in responses:
+            _raise_if_fatal(response, self.stream)
+        return responses
 
-    def _store_failed(self, event: Event, identity: Identity, refusal: Answer) -> Answer | None:
-        """Store a refused event as failed; the answer to that, perhaps that its id is taken (409)."""
+    def _store_failed(self, event: Event, identity: Identity, refusal: ItemResponse) -> ItemResponse | None:
+        """Store a refused event as failed. Returns the response to that, which can be 409 if the id is taken."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        answer: Answer | None = refusal
-        for source in failed_documents(identity, event.line, reason=refusal.error, now=now, csv=event.row.beside):
-            answer = self._until_answered([event._replace(source=source)], identity, NO_PIPELINE)[0]
-            if answer is None or answer.status < 300 or answer.status == 409:
-                return answer
+        response: ItemResponse | None = refusal
+        for source in failed_documents(identity, event.line, reason=refusal.error, now=now, csv=event.row.csv_fields):
+            response = self._bulk_until_settled([event._replace(source=source)], identity, NO_PIPELINE)[0]
+            if response is None or response.status < 300 or response.status == 409:
+                return response
         raise InputError(
             f"{identity.path}: Elasticsearch refuses the line at byte {event.line.offset}, also as a failed event "
-            f"({answer.error if answer else ''}); run {hints.run('provision')}, then ship again: it continues "
+            f"({response.error if response else ''}); run {hints.run('provision')}, then ship again: it continues "
             "from this line"
         )
 
-    def _are_ours(self, events: list[Event], answers: list[Answer], identity: Identity) -> list[bool]:
-        if not self.may_look:
+    def _are_ours(self, events: list[Event], responses: list[ItemResponse], identity: Identity) -> list[bool]:
+        if not self.may_read:
             return [True] * len(events)
-        places = [(answer.index or self.stream, event.id) for event, answer in zip(events, answers, strict=True)]
-        found = self.patiently(lambda: ship_target.stored_at(self.es, places))
+        places = [(response.index or self.stream, event.id) for event, response in zip(events, responses, strict=True)]
+        found = self.retry(lambda: ship_target.stored_at(self.es, places))
         for event in events:
             if event.id not in found:
                 raise EngineUnavailableError(
@@ -240,10 +245,10 @@ class Sender:
 
 
 def _is_ours(event: Event, found: Iterable[ship_target.Stored], identity: Identity) -> bool:
-    """Whether one of the documents that have an event's id came from this file and not from another of its name.
+    """Whether one of the documents with an event's id came from this file, and not from another file of its name.
 
     Raises:
-        InputError: one holds another line.
+        InputError: a document has another line.
     """
     ours = False
     for stored in found:
@@ -253,8 +258,8 @@ def _is_ours(event: Event, found: Iterable[ship_target.Stored], identity: Identi
     return ours
 
 
-def apart_of(event: Event, identity: Identity) -> Event:
-    """An event whose id is taken by another file's, under the id that no other file's has."""
+def with_own_id(event: Event, identity: Identity) -> Event:
+    """The event under an id that no other file's event can have, because another file's event has the usual id."""
     own_id = identity.own_id_of(event.line)
     if event.id == own_id:
         raise _not_the_line(event, identity, "path and machine")
@@ -268,33 +273,35 @@ def _not_the_line(event: Event, identity: Identity, expected: str) -> InputError
     )
 
 
-def _is_for_later(answer: Answer, *, last_try: bool) -> bool:
+def _is_retried(response: ItemResponse, *, last_try: bool) -> bool:
     return (
-        answer.status in LATER or "cluster_block_exception" in answer.error or (answer.status == FAULT and not last_try)
+        response.status in RETRY_STATUSES
+        or "cluster_block_exception" in response.error
+        or (response.status == FAULT and not last_try)
     )
 
 
-def _raise_for_everyone(answer: Answer, stream: str) -> None:
-    """End where an answer tells of the set-up, so that the next event would get the same."""
-    if answer.status in (401, 403) and "cluster_block_exception" not in answer.error:
+def _raise_if_fatal(response: ItemResponse, stream: str) -> None:
+    """Raise an error if the response concerns the configuration, because every other event would get the same."""
+    if response.status in (401, 403) and "cluster_block_exception" not in response.error:
         raise SettingsError(
-            f"Elasticsearch forbids writing to {stream} ({answer.error[:200]}); give the user or key the "
+            f"Elasticsearch forbids writing to {stream} ({response.error[:200]}); give the user or key the "
             "privilege create_doc"
         )
-    if answer.status == 404 or "pipeline with id [" in answer.error:
+    if response.status == 404 or "pipeline with id [" in response.error:
         raise InputError(
-            f"{stream} lost its index or ingest pipeline ({answer.error[:200]}); run {hints.run('provision')}"
+            f"{stream} lost its index or ingest pipeline ({response.error[:200]}); run {hints.run('provision')}"
         )
 
 
-def _why_later(error: Exception) -> str:
-    """Why a request is tried again.
+def _retry_reason(error: Exception) -> str:
+    """The reason for the retry.
 
     Raises:
-        OversightError, ApiError: trying again would not help.
+        OversightError, ApiError: a retry would not help.
     """
     if isinstance(error, ApiError):
-        if error.status_code not in LATER:
+        if error.status_code not in RETRY_STATUSES:
             raise error
         return f"Elasticsearch is overloaded or not ready ({error.status_code})"
     if isinstance(error, TlsError):

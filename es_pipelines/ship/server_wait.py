@@ -1,4 +1,4 @@
-"""Waiting for a server that is away or overloaded."""
+"""Wait for a server that is down or overloaded, with exponential backoff."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from contract.errors import EngineUnavailableError
 
 log = logging.getLogger(__name__)
 
-GLANCE_S = 0.25
-"""How often a thread that waits looks whether another one has failed."""
+CHECK_INTERVAL_S = 0.25
+"""How often a waiting thread checks whether another thread has failed."""
 
 
-class Stopped(Exception):  # noqa: N818  no error: the user ended it
+class Stopped(Exception):  # noqa: N818  no error: the user ended the work
     """The work was asked to stop while it waited for Elasticsearch."""
 
 
 @dataclass(slots=True)
-class Patience:
-    """Waits between tries: doubling, with jitter, until `timeout_s` has passed without any success. For all threads."""
+class RetryWait:
+    """Backoff between retries: doubles, with jitter, until `timeout_s` passes without a success. Thread-safe."""
 
     first_s: float = 0.5
     longest_s: float = 30.0
     timeout_s: float | None = None
-    """None: as long as it takes."""
+    """None means no limit."""
     stop: threading.Event = field(default_factory=threading.Event)
     on_wait: Callable[[str], None] = log.warning
     _backoff: Backoff = field(init=False)
@@ -40,18 +40,18 @@ class Patience:
         self._backoff = Backoff(self.first_s, self.longest_s)
 
     def succeeded(self) -> None:
-        """Begin the next time with the short wait."""
+        """Start the next backoff with the shortest wait."""
         self._backoff.reset()
 
     def end(self) -> None:
-        """Wait no longer: the work has failed, and what other threads wait for is of no use any more."""
+        """Stop waiting in all threads: the work has failed, so their results are no longer needed."""
         self._ended = True
 
     def wait(self, reason: str) -> None:
-        """Wait before the next try.
+        """Wait before the next retry.
 
         Raises:
-            EngineUnavailableError: the time is over.
+            EngineUnavailableError: the timeout has passed.
             Stopped: asked to stop.
         """
         with self._lock:
@@ -59,7 +59,7 @@ class Patience:
         self.on_wait(f"{reason}; trying again in {pause_s:.1f} s, nothing is lost")
         until = time.monotonic() + pause_s
         while (left := until - time.monotonic()) > 0:
-            if self.stop.wait(min(left, GLANCE_S)) or self._ended:
+            if self.stop.wait(min(left, CHECK_INTERVAL_S)) or self._ended:
                 raise Stopped
 
     def _next_pause_s(self, reason: str) -> float:

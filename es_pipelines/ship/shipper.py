@@ -1,4 +1,4 @@
-"""Send files of raw lines to Elasticsearch: every line once, whatever stops or restarts in between.
+"""Ship files of raw lines to Elasticsearch: every line once, whatever stops or restarts in between.
 
     file ──▶ rows ──▶ events ──▶ batches ──▶ bulk create ──▶ outcomes ──▶ registry: acknowledged up to here
       ▲                              │        several at a      in order
@@ -6,8 +6,8 @@
       │                              └─ in doubt: an `ids` query first
       └── from the acknowledged offset
 
-In doubt are the first lines after a start (a killed process may have sent them) and all lines of a file that the
-registry does not know, if the stream has documents.
+In doubt are the first lines after a start, because a killed process may have sent them. If the stream has documents,
+all lines of a file that the registry does not know are in doubt too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -29,70 +28,42 @@ from pathlib import Path
 from elasticsearch import Elasticsearch
 
 from contract.errors import UnreadableFileError
-from es_pipelines.reading.header import KDD, Known
 from es_pipelines.reading.lines import Line, batches
 from es_pipelines.reading.open_file import OpenFile, check
-from es_pipelines.reading.rows import Row, Rows, What
+from es_pipelines.reading.rows import LineKind, Row, Rows
 from es_pipelines.ship import registry as registries
 from es_pipelines.ship import target as ship_target
-from es_pipelines.ship.events import Event, Identity, event_of, shown
-from es_pipelines.ship.files import advanced, beside, identity_of, missed, place, renamed, start_of
-from es_pipelines.ship.in_flight import Pace, in_order
+from es_pipelines.ship.config import ShipConfig
+from es_pipelines.ship.events import Event, Identity, event_of, path_text
+from es_pipelines.ship.files import (
+    advanced,
+    identity_of,
+    paths_of_inode,
+    place,
+    renamed_file,
+    start_of,
+    unshipped_rotations,
+)
+from es_pipelines.ship.in_flight import RateLimit, in_order
 from es_pipelines.ship.registry import Entry, Registry
 from es_pipelines.ship.report import FileReport, Outcome, Progress, ShipReport, note
-from es_pipelines.ship.send import Sender, apart_of
-from es_pipelines.ship.server_wait import Patience, Stopped
-from es_pipelines.ship.usable_rows import Judge
+from es_pipelines.ship.send import Sender, with_own_id
+from es_pipelines.ship.server_wait import RetryWait, Stopped
+from es_pipelines.ship.usable_rows import UsableFiles
 
 __all__ = ["FileReport", "Progress", "ShipConfig", "ShipReport", "Shipper", "session", "ship"]
 
 ALONE_BYTES = 1024 * 1024
-"""A document that large is sent in a request of its own."""
+"""A document of this size is sent in its own request."""
 DOUBT_LINES = 10_000
-"""Lines after a start that a killed process may have sent: as many as the largest batch, or as all that are on their
-way.
-"""
-NOT_SENT = {What.HEADER: Outcome.HEADER, What.BLANK: Outcome.BLANK}
+"""Lines after a start that a killed process may have sent: the largest batch, or all batches in flight."""
+NOT_SENT = {LineKind.HEADER: Outcome.HEADER, LineKind.BLANK: Outcome.BLANK}
 """Outcome of a line that is no event."""
-PROBED_LINES, PROBED_GENERATIONS = 16, 16
-"""To find a file's generation in the stream: so many first lines, under so many generations."""
+PROBE_LINES, PROBE_GENERATIONS = 16, 16
+"""First lines and generations to try when the stream is asked for a file's generation."""
 
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ShipConfig:
-    """What to ship as whom, and how."""
-
-    stream: str
-    """Data stream or index."""
-    state: Path
-    """Folder of the registry."""
-    user: str | None = None
-    """`user.id`; None: the stem of each file's name."""
-    observer: str | None = None
-    """`observer.name`; None: the stem of each file's name."""
-    host: str | None = None
-    """`host.name`; None: this machine's."""
-    batch_size: int = 1_000
-    batch_bytes: int = 4 * 1024 * 1024
-    in_flight: int = 4
-    """Bulk requests at a time; fewer where their lines together would be more than `DOUBT_LINES`."""
-    rate: float | None = None
-    """Lines a second at most; None: as fast as it goes."""
-    complete: bool = True
-    """A last line without a line end counts; False: it waits, because the file is still being written."""
-    delimiter: str | None = None
-    """Between two columns; None: recognised."""
-    known: Known = KDD
-    """The model's columns and labels."""
-    follow_symlinks: bool = False
-    """Read files that are symbolic links, or that are reached through another user's."""
-    timeout_s: float | None = None
-    """Give up after so long without any answer; None: never."""
-    backoff_s: float = 0.5
-    max_backoff_s: float = 30.0
 
 
 def ship(
@@ -103,19 +74,17 @@ def ship(
     on_progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
 ) -> ShipReport:
-    """Ship what is new in some files. May be called again and again while they grow.
+    """Ship everything new in some files. Can be called repeatedly while they grow.
 
     Args:
-        es: client of the cluster; only `bulk`, `search`, `mget` and index metadata are used.
-        files: regular files of lines; all are looked at before the first is shipped. One that cannot be read is named
-        in the
-            report, and the others are shipped.
-        config: what to ship as whom, and how.
+        es: client of the cluster; uses only `bulk`, `search`, `mget` and index metadata.
+        files: regular files of lines, all checked before the first is shipped. The report names unreadable ones.
+        config: what to ship, under which names, and how.
         on_progress: called after each batch.
-        stop: set by another thread or a signal: ends after the batch in hand; the next call goes on there.
+        stop: set by another thread or a signal; ends after the current batch. The next call continues from there.
     Raises:
-        InputError: the stream is not provisioned, another process ships there.
-        EngineUnavailableError: no answer for `timeout_s`.
+        InputError: the stream is not provisioned, or another process ships there.
+        EngineUnavailableError: no response for `timeout_s`.
     """
     checked = check(files, follow_symlinks=config.follow_symlinks)
     report = ShipReport()
@@ -125,7 +94,7 @@ def ship(
     with suppress(Stopped), session(es, config, on_progress=on_progress, stop=stop) as shipper:
         report = shipper.report
         report.refuse(checked.problems)
-        shipper.named = {Path(os.path.abspath(path)) for path in checked.paths}  # noqa: PTH100  as `OpenFile` has it
+        shipper.named = {Path(os.path.abspath(path)) for path in checked.paths}  # noqa: PTH100  as in `OpenFile`
         for path in checked.paths:
             if not shipper.stopped:
                 shipper.ship_path(path)
@@ -141,16 +110,16 @@ def session(
     stop: threading.Event | None = None,
     registered: bool = True,
 ) -> Iterator[Shipper]:
-    """A shipper that holds the registry of its stream; with `registered=False` it ships no files and needs none.
+    """A shipper that holds its stream's registry. With `registered=False` it ships no files and needs no registry.
 
     Raises:
         InputError: the stream is not provisioned, or another process ships there.
     """
-    patience = Patience(config.backoff_s, config.max_backoff_s, config.timeout_s, stop or threading.Event())
-    sender = Sender(es, config.stream, patience)
+    retry_wait = RetryWait(config.backoff_s, config.max_backoff_s, config.timeout_s, stop or threading.Event())
+    sender = Sender(es, config.stream, retry_wait)
     with ship_target.explained(config.stream):
-        target = sender.patiently(lambda: ship_target.find(sender.es, config.stream), at_start=True)
-        note = sender.patiently(lambda: ship_target.closed_note(sender.es, config.stream), at_start=True)
+        target = sender.retry(lambda: ship_target.find(sender.es, config.stream), at_start=True)
+        note = sender.retry(lambda: ship_target.closed_note(sender.es, config.stream), at_start=True)
         if note:
             log.warning("%s", note)
         with ExitStack() as stack:
@@ -162,12 +131,12 @@ def session(
             try:
                 yield Shipper(sender, target, registry, config, on_progress, pool)
             finally:
-                patience.end()
+                retry_wait.end()
                 pool.shutdown(cancel_futures=True)
 
 
 class Shipper:
-    """Ships files to one stream, one batch at a time."""
+    """Ships files to one stream, batch by batch."""
 
     def __init__(
         self,
@@ -178,32 +147,32 @@ class Shipper:
         on_progress: Callable[[Progress], None] | None,
         pool: Executor,
     ) -> None:
-        self._pool, self._pace = pool, Pace(config.rate, sender.patience.stop)
+        self._pool, self._rate_limit = pool, RateLimit(config.rate, sender.retry_wait.stop)
         self.sender, self.registry, self.config = sender, registry, config
         self.report = ShipReport()
         self.held: set[tuple[int, int]] = set()
-        """Files that were rotated away and are still there, whatever path leads to them."""
+        """Files that were rotated away and still exist, under any path."""
         self.host = socket.gethostname() if config.host is None else config.host
         self._began = time.monotonic()
         self._on_progress = on_progress
         self._reports: dict[tuple[int, int], FileReport] = {}
         self._doubt: dict[tuple[int, int], float] = {}
         self._remarks: dict[tuple[int, int], list[str]] = {}
-        self.judge = Judge(sender.es, config.stream)
+        self.usable_files = UsableFiles(sender.es, config.stream)
         self.named: set[Path] = set()
-        """Files that are shipped anyway, under their own paths."""
-        self._has_documents = target.exists and self._look()
-        self._made_anew = target.was_made_anew(registry)
-        if self._made_anew:
-            registry.forget_offsets()
+        """Files that are shipped under their own paths anyway."""
+        self._has_documents = target.exists and self._may_hold_documents()
+        self._recreated = target.was_recreated(registry)
+        if self._recreated:
+            registry.reset_offsets()
         if target.exists:
             registry.index_uuid, registry.index_number = target.index_uuid, target.index_number
 
-    def _look(self) -> bool:
-        """Whether the stream has documents that we may look at."""
-        empty = self.sender.patiently(lambda: ship_target.is_empty(self.sender.es, self.config.stream))
+    def _may_hold_documents(self) -> bool:
+        """Whether the stream has documents that we may read."""
+        empty = self.sender.retry(lambda: ship_target.is_empty(self.sender.es, self.config.stream))
         if empty is None:
-            self.sender.may_look = False
+            self.sender.may_read = False
             log.warning(
                 "the key may not read %s (it lacks read and indices:admin/refresh): a line is stored twice "
                 "if the response to "
@@ -215,30 +184,30 @@ class Shipper:
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody asked to end."""
-        return self.sender.patience.stop.is_set()
+        """Whether the user asked to stop."""
+        return self.sender.retry_wait.stop.is_set()
 
     def begin(self, key: tuple[int, int], report: FileReport, *, in_doubt: bool) -> None:
-        """Take in a source of lines that is no file; `in_doubt`: the stream may have some of them."""
+        """Add a source of lines that is no file. `in_doubt`: the stream may have some of them."""
         self.report.files.append(report)
         self._doubt[key] = float("inf") if in_doubt else 0
 
     def count(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
-        """Add a settled batch to the report, and tell of it."""
+        """Add a settled batch to the report, and report progress."""
         self.report.seconds = time.monotonic() - self._began
         report.add(outcomes, batch)
         if self._on_progress is not None:
             self._on_progress(Progress(report.path, report.bytes, 0, self.report))
 
     def ship_path(self, path: Path) -> None:
-        """Ship what is new in a file; before it, what was left in the one that it replaced."""
+        """Ship everything new in a file, after the rest of the file that it replaced."""
         with self.report.noting(path), self.open(path) as file:
             with self.report.noting(path):
                 self.ship_before(file)
             self.ship_file(file, complete=self.config.complete)
 
     def open(self, path: Path) -> OpenFile:
-        """A file to ship.
+        """Open a file to ship.
 
         Raises:
             UnreadableFileError: it cannot be read, or is no regular file.
@@ -246,23 +215,24 @@ class Shipper:
         return OpenFile(path, follow_symlinks=self.config.follow_symlinks)
 
     def ship_before(self, file: OpenFile) -> None:
-        """Ship what is left in the file that had this one's path before it was renamed."""
-        last = self.registry.last_at(file.shown, self.config.observer)
-        before = renamed(file, self.registry, self.config.observer)
+        """Ship the rest of the file that had this path before it was renamed."""
+        last = self.registry.last_at(file.path_text, self.config.observer)
+        before = renamed_file(file, self.registry, self.config.observer)
         if before is not None:
             with before:
                 self.ship_file(before, complete=True)
         if last is not None and (last.device, last.inode) != file.key:
-            names = [shown(path.name) for path in missed(file, self.registry) if path not in self.named]
-            if names:
-                text = f"rotated more than once since the last run; not shipped: {', '.join(names)}"
+            paths = [path for path in unshipped_rotations(file, self.registry) if path not in self.named]
+            if paths:
+                names = ", ".join(path_text(path.name) for path in paths)
+                text = f"rotated more than once since the last run; not shipped: {names}"
                 self._remarks.setdefault(file.key, []).append(text)
 
     def ship_file(self, file: OpenFile, *, complete: bool) -> None:
-        """Ship what is new in an open file, until its end as it is now.
+        """Ship everything new in an open file, up to its current end.
 
         Raises:
-            Stopped: asked to stop while Elasticsearch was away; otherwise it returns after the batch in hand.
+            Stopped: asked to stop while Elasticsearch was unavailable. Else a stop returns after the current batch.
         """
         entry, report = self._place(file)
         identity = identity_of(entry, self.config.user, self.host)
@@ -272,17 +242,19 @@ class Shipper:
             entry = self.registry.replace(entry, advanced(file, entry, batch, events_in))
             self._acknowledge(report, outcomes, batch)
             if complete:
-                self.judge.look(file.key, batch, outcomes)
+                self.usable_files.check(file.key, batch, outcomes)
             if self._on_progress is not None:
-                self._on_progress(Progress(file.shown, entry.offset, file.length, self.report))
+                self._on_progress(Progress(file.path_text, entry.offset, file.length, self.report))
         if self.stopped:
             return
         report.note = note(report, empty=file.is_empty, remarks=self._remarks.get(file.key, ()))
         if complete:
-            report.unusable = self.judge.verdict(file.key, file.shown, report, rotated=self.registry.had_events(entry))
+            report.unusable = self.usable_files.problem(
+                file.key, file.path_text, report, rotated=self.registry.had_events(entry)
+            )
 
     def _rows_of(self, file: OpenFile, entry: Entry, *, complete: bool) -> Iterator[Row]:
-        """What is new in a file; what was shipped before tells what its columns are."""
+        """The new rows of a file. The lines before them provide the columns."""
         start, rows = start_of(file, entry), None
         try:
             for line in file.lines(start, complete=complete):
@@ -297,36 +269,36 @@ class Shipper:
         return Rows(file.shape(), self.config.known, self.config.delimiter)
 
     def _place(self, file: OpenFile) -> tuple[Entry, FileReport]:
-        last = self.registry.last_at(file.shown, self.config.observer)
+        last = self.registry.last_at(file.path_text, self.config.observer)
         entry, known = place(
             self.registry,
             file,
             self.config.observer,
-            is_alive=lambda other: (other.device, other.inode) in self.held or bool(beside(other)),
+            is_alive=lambda other: (other.device, other.inode) in self.held or bool(paths_of_inode(other)),
             next_generation=lambda observer, name: self._generation(file, observer, name),
         )
         if last is not None and not known:
             text = "its content is not what was shipped from this path before: shipped from the start"
             self._remarks.setdefault(file.key, []).append(text)
-        if not known:  # before the first line is sent: killed then, and renamed, it must still be known by its inode
+        if not known:  # so that its inode is known after a kill and a renaming
             self.registry.save()
         if file.key not in self._reports:
-            self._reports[file.key] = FileReport(file.shown, already_there=entry.events)
+            self._reports[file.key] = FileReport(file.path_text, already_there=entry.events)
             self.report.files.append(self._reports[file.key])
-            whole = self._made_anew or not known
+            whole = self._recreated or not known
             self._doubt[file.key] = float("inf") if whole and self._has_documents else DOUBT_LINES
         return entry, self._reports[file.key]
 
     def settled(
         self, rows: Iterable[Row], identity: Identity, key: tuple[int, int], *, whole: bool = False
     ) -> Iterator[tuple[list[Event], list[Outcome]]]:
-        """Send lines, several batches at a time, and give each batch with its outcomes, in the order of the lines.
+        """Send lines, several batches at a time, and yield each batch with its outcomes, in the order of the lines.
 
         Args:
             rows: of one source.
-            identity: whose they are.
-            key: the source, as the registry knows files.
-            whole: they cannot be read again, so all are sent also where somebody asks to end meanwhile.
+            identity: of that source.
+            key: the source, as the registry identifies files.
+            whole: send all lines even if asked to stop, because they cannot be read again.
         """
         config = self.config
         count = config.batch_size if config.rate is None else max(1, min(config.batch_size, int(config.rate)))
@@ -346,56 +318,58 @@ class Shipper:
             yield batch, outcomes
 
     def _in_doubt(self, key: tuple[int, int], count: int) -> bool:
-        """Whether the next lines of a file may be in the stream already; waits for their turn where there is a rate."""
-        self._pace.wait(count)
+        """Whether the stream may have the next lines of a file already. Also waits until the rate allows them."""
+        self._rate_limit.wait(count)
         doubt = self._has_documents and self._doubt[key] > 0
         self._doubt[key] -= count
         return doubt
 
     def _settle(self, identity: Identity, work: tuple[list[Event], bool]) -> list[Outcome]:
-        """Outcome of each event; those in doubt are looked up before they are sent."""
+        """Settle each event of a batch. Looks up events in doubt before sending them."""
         batch, in_doubt = work
-        if not self.sender.may_look:
-            batch = [apart_of(event, identity) for event in batch]
-        events = [event for event in batch if event.row.what is What.EVENT]
-        located = self.sender.located(events, identity) if in_doubt and events else [(event, False) for event in events]
-        fresh = [event for event, known in located if not known]
+        if not self.sender.may_read:
+            batch = [with_own_id(event, identity) for event in batch]
+        events = [event for event in batch if event.row.kind is LineKind.EVENT]
+        checked = (
+            self.sender.find_stored(events, identity) if in_doubt and events else [(event, False) for event in events]
+        )
+        fresh = [event for event, known in checked if not known]
         sent = iter(self.sender.deliver(fresh, identity) if fresh else [])
-        of_events = iter([Outcome.ALREADY_THERE if known else next(sent) for _, known in located])
-        return [NOT_SENT.get(event.row.what) or next(of_events) for event in batch]
+        of_events = iter([Outcome.ALREADY_THERE if known else next(sent) for _, known in checked])
+        return [NOT_SENT.get(event.row.kind) or next(of_events) for event in batch]
 
     def _acknowledge(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
-        if not self.registry.index_uuid:  # the first events made the stream
-            target = self.sender.patiently(lambda: ship_target.find(self.sender.es, self.config.stream))
+        if not self.registry.index_uuid:  # the first events created the stream
+            target = self.sender.retry(lambda: ship_target.find(self.sender.es, self.config.stream))
             self.registry.index_uuid, self.registry.index_number = target.index_uuid, target.index_number
         self.registry.save()
         self.report.seconds = time.monotonic() - self._began
         report.add(outcomes, batch)
 
     def _generation(self, file: OpenFile, observer: str, name: str) -> int:
-        """The generation under which the stream has a file's first lines, else the first one that none of ours has.
+        """The generation under which the stream has a file's first lines; otherwise the first unused one.
 
-        What other files of this name have there does not count: lines that meet theirs get ids of their own.
+        The stream may have other files' lines under this name. They do not count, because our lines then get other ids.
         """
         taken = self.registry.generations(observer, name)
         fresh = max(taken, default=-1) + 1
         if not self._has_documents:
             return fresh
         first: list[Line] = []
-        with suppress(UnreadableFileError):  # shipping comes there again, and says so
+        with suppress(UnreadableFileError):  # shipping reads the same place again, and reports it
             rows = map(self._rows(file).take, file.lines(0, complete=True))
-            first.extend(islice((row.line for row in rows if row.what is What.EVENT), PROBED_LINES))
+            first.extend(islice((row.line for row in rows if row.kind is LineKind.EVENT), PROBE_LINES))
         probed: dict[str, Identity] = {}
-        for generation in set(range(PROBED_GENERATIONS)) - taken:
-            identity = Identity(observer, "", name, file.shown, generation, self.host)
+        for generation in set(range(PROBE_GENERATIONS)) - taken:
+            identity = Identity(observer, "", name, file.path_text, generation, self.host)
             probed |= {
                 doc_id: identity for line in first for doc_id in (identity.id_of(line), identity.own_id_of(line))
             }
         ids = list(probed)
-        found = self.sender.patiently(lambda: ship_target.stored(self.sender.es, self.config.stream, ids))
+        found = self.sender.retry(lambda: ship_target.stored(self.sender.es, self.config.stream, ids))
         ours = Counter(
             probed[doc_id].generation
             for doc_id, documents in found.items()
-            if any(probed[doc_id].is_of(one.path, one.host) for one in documents)
+            if any(probed[doc_id].is_of(document.path, document.host) for document in documents)
         )
         return max(ours, key=lambda generation: (ours[generation], generation), default=fresh)

@@ -1,11 +1,11 @@
-"""Send what comes on standard input: a pipe has no inode, no offset to go back to, and says nothing of its end.
+"""Ship standard input: a pipe has no inode and no offset to return to, and its end comes without notice.
 
-    descriptor ──▶ all that is there, up to 1 MiB ──▶ whole lines ──▶ as the lines of a file
+    descriptor ──▶ available bytes, up to 1 MiB ──▶ whole lines ──▶ as the lines of a file
                         ▲                                 │
-                        └── a second look for half a line └── nothing waits for a full batch
+                        └── another read for a half line  └── nothing waits for a full batch
 
-Each run is a source of its own, since the same line twice may be two events. A run that is given a name goes on under
-it: what the stream already has from that name is not sent again, so a pipe that broke can be run once more.
+Each run is a separate source, because the same line twice can be two events. A run with a name continues that source:
+it does not send what the stream already has under the name. So you can run a broken pipe again.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from es_pipelines.ship.server_wait import Stopped
 from es_pipelines.ship.shipper import Progress, ShipConfig, Shipper, ShipReport, session
 
 STDIN = "-"
-"""The name of standard input among the files."""
+"""Name of standard input in a list of files."""
 HERE = "standard input"
-LOOK_S = 0.25
-"""How often a stop is looked for while nothing comes."""
+STOP_CHECK_S = 0.25
+"""How often to check for a stop while nothing arrives."""
 CHUNK_BYTES = 1024 * 1024
 KEY = (-1, 0)
-"""Stands for device and inode."""
+"""In place of device and inode."""
 
 
 def ship_stream(
@@ -50,38 +50,38 @@ def ship_stream(
     stop: threading.Event | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> ShipReport:
-    """Ship the lines that come from a descriptor, until its end or until asked to stop.
+    """Ship the lines from a descriptor, until its end or until asked to stop.
 
     Args:
         es: client of the cluster.
         descriptor: open for reading.
-        config: what to ship as whom; without an observer it is `stdin`, or the name.
-        name: what a repeated run goes on under; None: this run is a source of its own.
-        stop: as with `ship`; what was read by then is sent before it ends.
+        config: what to ship, under which names. The default observer is `stdin`, or the name.
+        name: the source that a repeated run continues; None: this run is a separate source.
+        stop: as in `ship`. Everything that was read is sent before it ends.
         on_progress: called after each batch.
     Raises:
-        InputError: a line is too long, the stream is not provisioned, or it was stopped while Elasticsearch was away,
-            which leaves lines that were read and are not stored: says from which byte on.
-        EngineUnavailableError: no answer for `timeout_s`.
+        InputError: a line is too long, the stream is not provisioned, or it was stopped while Elasticsearch was
+            unavailable, so that lines were read but not stored: names the first byte to send again.
+        EngineUnavailableError: no response for `timeout_s`.
     """
     source = name or f"stdin-{uuid.uuid4().hex[:12]}"
     observer = config.observer or Path(name or "stdin").stem
-    report, got = FileReport(STDIN), _Got()
+    report, bytes_read = FileReport(STDIN), _BytesRead()
     with session(es, config, on_progress=on_progress, stop=stop, registered=False) as shipper:
         identity = Identity(observer, config.user or observer, source, f"stdin:{source}", 0, shipper.host)
         shipper.begin(KEY, report, in_doubt=name is not None)
         try:
-            for rows in arriving(descriptor, lambda: shipper.stopped, got, partial(_rows, config)):
+            for rows in arriving(descriptor, lambda: shipper.stopped, bytes_read, partial(_rows, config)):
                 _send(shipper, rows, identity, report)
         except Stopped:
             raise InputError(
-                f"stopped while Elasticsearch was unavailable: {got.bytes - report.bytes} bytes of standard "
+                f"stopped while Elasticsearch was unavailable: {bytes_read.bytes - report.bytes} bytes of standard "
                 "input were read and are "
                 f"not stored; send them again from byte {report.bytes} on"
             ) from None
         report.note = note(report, empty=not report.bytes)
         if not shipper.stopped:
-            report.unusable = shipper.judge.verdict(KEY, HERE, report)
+            report.unusable = shipper.usable_files.problem(KEY, HERE, report)
         return shipper.report
 
 
@@ -92,29 +92,29 @@ def _rows(config: ShipConfig, shape: Shape) -> Rows:
 def _send(shipper: Shipper, rows: list[Row], identity: Identity, report: FileReport) -> None:
     for batch, outcomes in shipper.settled(rows, identity, KEY, whole=True):
         shipper.count(report, outcomes, batch)
-        shipper.judge.look(KEY, batch, outcomes)
+        shipper.usable_files.check(KEY, batch, outcomes)
 
 
-class _Got:
-    """How much was read."""
+class _BytesRead:
+    """Number of bytes read so far."""
 
     bytes = 0
 
 
 def arriving(
-    descriptor: int, stopped: Callable[[], bool], got: _Got, rows_of: Callable[[Shape], Rows]
+    descriptor: int, stopped: Callable[[], bool], bytes_read: _BytesRead, rows_of: Callable[[Shape], Rows]
 ) -> Iterator[list[Row]]:
-    """Whole lines as they come, in lists of what is there at a time; the last line counts without its line end.
+    """Whole lines as they arrive, in lists of those available together. The last line needs no line end.
 
     Raises:
-        UnreadableFileError: what comes is no text in lines.
+        UnreadableFileError: the data is not lines of text.
     """
     start, reader = b"", None
     while not stopped():
-        if not select.select([descriptor], [], [], LOOK_S)[0]:
+        if not select.select([descriptor], [], [], STOP_CHECK_S)[0]:
             continue
-        chunk = _all_there(descriptor)
-        got.bytes += len(chunk)
+        chunk = _available_bytes(descriptor)
+        bytes_read.bytes += len(chunk)
         if reader is None:
             start += chunk
             if chunk and is_undecided(start):
@@ -128,7 +128,7 @@ def arriving(
 
 
 class _Reader:
-    """Makes rows of what came, by the shape that the first bytes have."""
+    """Turns bytes into rows, in the shape that the first bytes show."""
 
     def __init__(self, start: bytes, rows_of: Callable[[Shape], Rows]) -> None:
         if start.startswith(GZIP):
@@ -140,11 +140,11 @@ class _Reader:
         self._rows = rows_of(shape)
 
     def read(self, piece: bytes, *, ended: bool) -> Iterator[list[Row]]:
-        """The rows that are whole by now; what came before an error counts."""
+        """The rows that are now complete. Returns those before an error."""
         rows, error = [], None
         try:
             for line in self._lines(piece, ended=ended):
-                rows.append(self._rows.take(line))  # noqa: PERF401  what came before an error counts
+                rows.append(self._rows.take(line))  # noqa: PERF401  rows before an error count
         except UnreadableFileError as problem:
             error = UnreadableFileError(f"{HERE}: {problem}")
         if rows:
@@ -158,11 +158,11 @@ class _Reader:
             yield from self._splitter.close(complete=True)
 
 
-def _all_there(descriptor: int) -> bytes:
-    """What can be read without waiting; empty at the end of the input."""
+def _available_bytes(descriptor: int) -> bytes:
+    """The bytes that can be read without waiting; empty at the end of the input."""
     parts = [os.read(descriptor, CHUNK_BYTES)]
     size = len(parts[0])
     while parts[-1] and size < CHUNK_BYTES and select.select([descriptor], [], [], 0)[0]:
         parts.append(os.read(descriptor, CHUNK_BYTES))
         size += len(parts[-1])
-    return b"".join(parts)  # where the end was met behind something, it is met again at the next look
+    return b"".join(parts)  # an end after these bytes shows up again at the next read

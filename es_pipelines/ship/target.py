@@ -1,7 +1,7 @@
-"""The stream that is shipped to: is it provisioned, was it made anew, which events does it already have.
+"""The stream to ship to: is it provisioned, was it recreated, and which events does it already have?
 
-stream ──▶ Target      its newest backing index, so that a deleted and recreated stream is noticed
-ids    ──▶ Stored      by an `ids` query over all backing indices, since an id is unique in one of them only
+stream ──▶ Target      its newest backing index, which shows whether the stream was deleted and recreated
+ids    ──▶ Stored      an `ids` query over all backing indices, because an id is unique only within one of them
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ from contract.documents.paths import lookup
 from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, SettingsError
 from es_pipelines.ship.registry import Registry
 
-OURS = "oversight"
-"""Occurs in the name of every ingest pipeline of ours; Elasticsearch's own template for `logs-*-*` names another."""
-TELLING = ["event.original", "message", "log.file.path", "host.name"]
+PIPELINE_NAME_PART = "oversight"
+"""Part of the name of all our ingest pipelines. Elasticsearch's own template for `logs-*-*` names another pipeline."""
+ORIGIN_FIELDS = ["event.original", "message", "log.file.path", "host.name"]
 IDS_AT_ONCE, HITS_AT_ONCE = 2_000, 10_000
-"""An id may be found in several backing indices; Elasticsearch gives so many hits at most."""
+"""Ids in one search, and the most hits that Elasticsearch returns: several backing indices can have an id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where events go."""
+    """The stream to ship to."""
 
     stream: str
     cluster: str
     """UUID of the cluster."""
     index_uuid: str = ""
-    """Of the newest backing index; empty where nothing was ever written."""
+    """UUID of the newest backing index; empty if nothing was ever written."""
     index_number: int = 0
-    """Of the newest backing index in its data stream; 0 for a plain index."""
+    """Number of the newest backing index in its data stream; 0 for a plain index."""
     known_uuids: frozenset[str] = frozenset()
-    """Of all backing indices."""
+    """UUIDs of all backing indices."""
     pipeline: str = ""
     """The ingest pipeline that events go through."""
 
     @property
     def exists(self) -> bool:
-        """Whether there is an index that may hold events."""
+        """Whether there is an index that can hold events."""
         return bool(self.index_uuid)
 
-    def was_made_anew(self, registry: Registry) -> bool:
+    def was_recreated(self, registry: Registry) -> bool:
         """Whether the stream that the registry knew was deleted.
 
-        Its newest index is gone, and not because it grew old: a data stream that lived on has higher numbers by now.
+        Its newest index is gone, and not because of its age: a stream that was not deleted has higher numbers by now.
         """
         if not registry.index_uuid or registry.index_uuid in self.known_uuids:
             return False
@@ -64,7 +64,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What tells of a stored document which line it came from."""
+    """The origin of a stored document: its line, path and machine."""
 
     original: str | None
     path: str | None
@@ -72,7 +72,7 @@ class Stored:
 
 
 def find(es: Elasticsearch, stream: str) -> Target:
-    """The stream, which must exist or have a template, with our ingest pipeline.
+    """Find the stream. It must exist or have a template, with our ingest pipeline.
 
     Raises:
         InputError: it is not provisioned.
@@ -90,9 +90,7 @@ def find(es: Elasticsearch, stream: str) -> Target:
 
 
 def _settings_of_template(es: Elasticsearch, stream: str) -> dict[str, Any]:
-    """What a stream that is not there yet would get. A shipper's own key may not ask, and could not make the stream
-    either.
-    """
+    """The settings that a missing stream would get; empty if the key may not ask. Then it may not create it either."""
     try:
         template = es.indices.simulate_index_template(name=stream).get("template", {})
     except AuthorizationException:
@@ -108,7 +106,7 @@ def _required_pipeline(settings: dict[str, Any], stream: str) -> str:
         for name in ("final_pipeline", "default_pipeline")
         if index.get(name, NO_PIPELINE) != NO_PIPELINE
     ]
-    pipeline = next((name for name in named if OURS in name), "")
+    pipeline = next((name for name in named if PIPELINE_NAME_PART in name), "")
     if not pipeline:
         found = f"its pipeline is {named[0]!r}" if named else "it has no ingest pipeline"
         raise InputError(f"{stream} is not provisioned ({found}); run {hints.run('provision')} first")
@@ -116,24 +114,24 @@ def _required_pipeline(settings: dict[str, Any], stream: str) -> str:
 
 
 def _number(index: str) -> int:
-    """Number of a backing index, 7 of `.ds-logs-oversight.connection-default-2026.01.31-000007`; 0 of another index."""
+    """Number of a backing index: 7 for `.ds-logs-oversight.connection-default-2026.01.31-000007`; 0 for others."""
     found = re.fullmatch(r"\.ds-.+-(\d{6,})", index)
     return int(found[1]) if found else 0
 
 
 def is_empty(es: Elasticsearch, stream: str) -> bool | None:
-    """Whether no document is there, also none of the newest writes; None: our key may not look."""
+    """Whether the stream has no document, including the newest writes; None if our key may not read."""
     try:
         es.indices.refresh(index=stream, ignore_unavailable=True)
         return int(es.count(index=stream, ignore_unavailable=True)["count"]) == 0
     except AuthorizationException as error:
-        if error.error != "security_exception":  # a block answers 403, too
+        if error.error != "security_exception":  # a block also answers 403
             raise
         return None
 
 
 def closed_note(es: Elasticsearch, stream: str) -> str:
-    """What is said of closed indices behind the stream; empty where there is none, or where nobody may say."""
+    """A warning about closed indices of the stream; empty if there are none, or if our key may not see them."""
     try:
         closed = closed_indices(es, stream)
     except ApiError:
@@ -148,12 +146,12 @@ def closed_note(es: Elasticsearch, stream: str) -> str:
 
 @contextlib.contextmanager
 def explained(stream: str) -> Iterator[None]:
-    """The client's errors as ours, each with what to do.
+    """Turn the client's errors into ours, each with what to do.
 
     Raises:
-        EngineUnavailableError: Elasticsearch does not answer.
-        SettingsError: it refuses us.
-        InputError: it answers anything else that is no success.
+        EngineUnavailableError: Elasticsearch does not respond.
+        SettingsError: it rejects the credentials.
+        InputError: it returns any other error.
     """
     try:
         yield
@@ -177,25 +175,25 @@ def explained(stream: str) -> Iterator[None]:
 
 
 def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, list[Stored]]:
-    """Documents of these ids that the stream has, in each of its backing indices, also the newest writes."""
+    """The documents with these ids in each of the stream's backing indices, including the newest writes."""
     found: dict[str, list[Stored]] = {}
     try:
         es.indices.refresh(index=stream, ignore_unavailable=True)
         for start in range(0, len(ids), IDS_AT_ONCE):
             for hit in _hits(es, stream, ids[start : start + IDS_AT_ONCE]):
-                found.setdefault(str(hit["_id"]), []).append(_told(hit.get("_source", {})))
+                found.setdefault(str(hit["_id"]), []).append(_origin_of(hit.get("_source", {})))
     except NotFoundError:  # the first event creates the stream
         return {}
     return found
 
 
 def _hits(es: Elasticsearch, stream: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Documents of these ids; in halves where their lines are too large to be read at once."""
+    """The documents with these ids. Splits the request in two if the response is too large."""
     try:
-        answer = es.search(
+        response = es.search(
             index=stream,
             query={"ids": {"values": list(ids)}},
-            source={"includes": TELLING},
+            source={"includes": ORIGIN_FIELDS},
             size=HITS_AT_ONCE,
             track_total_hits=False,
             ignore_unavailable=True,
@@ -205,25 +203,25 @@ def _hits(es: Elasticsearch, stream: str, ids: Sequence[str]) -> list[dict[str, 
             raise
         half = len(ids) // 2
         return _hits(es, stream, ids[:half]) + _hits(es, stream, ids[half:])
-    hits: list[dict[str, Any]] = answer["hits"]["hits"]
+    hits: list[dict[str, Any]] = response["hits"]["hits"]
     return hits
 
 
 def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str, Stored]:
-    """Documents at (backing index, id), as they are at this moment; in halves where they are too large to be read at
-    once.
-    """
+    """The documents at (backing index, id) at this moment. Splits the request in two if the response is too large."""
     try:
-        answer = es.mget(docs=[{"_index": index, "_id": doc_id, "_source": TELLING} for index, doc_id in places])
+        response = es.mget(
+            docs=[{"_index": index, "_id": doc_id, "_source": ORIGIN_FIELDS} for index, doc_id in places]
+        )
     except ResponseTooLargeError:
         if len(places) == 1:
             raise
         half = len(places) // 2
         return stored_at(es, places[:half]) | stored_at(es, places[half:])
-    return {str(doc["_id"]): _told(doc.get("_source", {})) for doc in answer["docs"] if doc.get("found")}
+    return {str(doc["_id"]): _origin_of(doc.get("_source", {})) for doc in response["docs"] if doc.get("found")}
 
 
-def _told(source: dict[str, Any]) -> Stored:
+def _origin_of(source: dict[str, Any]) -> Stored:
     try:
         original = lookup(source, "event.original")
         line = lookup(source, "message") if original is None else original

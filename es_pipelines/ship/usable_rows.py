@@ -1,8 +1,7 @@
-"""Whether a file has one event at least that can be predicted. The stream is asked, because the ingest pipeline decides
-that.
+"""Find out whether a file has at least one event that can be predicted. Asks the stream, because the pipeline decides.
 
-settled batch ──▶ is one of these documents not failed? ──▶ yes: never asked again for this file
-                                                        └─▶ no: the reason of the first, and the next batch is asked
+settled batch ──▶ is one of these documents not failed? ──▶ yes: never ask again for this file
+                                                        └─▶ no: keep the first reason, and ask for the next batch
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ STORED = (Outcome.STORED, Outcome.ALREADY_THERE, Outcome.REFUSED)
 IS_FAILED = {"term": {"oversight.status": FAILED}}
 
 
-class Judge:
-    """Remembers for each file whether something of it is usable."""
+class UsableFiles:
+    """Remembers which files have a usable event."""
 
     def __init__(self, es: Elasticsearch, stream: str) -> None:
         self._es, self._stream = es, stream
         self._usable: set[tuple[int, int]] = set()
         self._reasons: dict[tuple[int, int], str] = {}
 
-    def look(self, key: tuple[int, int], batch: Sequence[Event], outcomes: Sequence[Outcome]) -> None:
-        """Look at a settled batch of a file. Asked once: where Elasticsearch does not answer, the next batch tells."""
+    def check(self, key: tuple[int, int], batch: Sequence[Event], outcomes: Sequence[Outcome]) -> None:
+        """Check a settled batch of a file, without retries: if Elasticsearch does not respond, check the next batch."""
         if key in self._usable:
             return
         ids = [event.id for event, outcome in zip(batch, outcomes, strict=True) if outcome in STORED]
@@ -48,14 +47,14 @@ class Judge:
         else:
             self._reasons.setdefault(key, reason)
 
-    def verdict(self, key: tuple[int, int], name: str, report: FileReport, *, rotated: bool = False) -> str:
-        """Why nothing of a file can be predicted; empty: something can, or this run saw nothing of it that is new.
+    def problem(self, key: tuple[int, int], name: str, report: FileReport, *, rotated: bool = False) -> str:
+        """Why nothing in a file can be predicted; empty if something can, or if this run saw nothing new.
 
         Args:
             key: the file.
-            name: how it is called in the message.
-            report: what became of its lines.
-            rotated: a file of this name gave events before: that this one has none yet is no mistake.
+            name: the file's name for the message.
+            report: the outcomes of its lines.
+            rotated: a file of this name had events before; then having none yet is no mistake.
         """
         if key in self._usable or (report.events and key not in self._reasons):
             return ""
@@ -70,7 +69,7 @@ class Judge:
 
 
 def reason_of_failure(es: Elasticsearch, stream: str, ids: Sequence[str]) -> str | None:
-    """Why all of these documents failed, the reason of one of them; None: not all did, or the key may not read."""
+    """Why all of these documents failed: the reason of one of them. None if not all failed, or the key may not read."""
     try:
         es.indices.refresh(index=stream)
         if _first(es, stream, {"filter": {"ids": {"values": ids}}, "must_not": IS_FAILED}) is not None:
@@ -78,7 +77,7 @@ def reason_of_failure(es: Elasticsearch, stream: str, ids: Sequence[str]) -> str
         failed = _first(es, stream, {"filter": {"ids": {"values": ids}}})
     except AuthorizationException:
         return None
-    if failed is None:  # somebody deleted them meanwhile
+    if failed is None:  # someone deleted them meanwhile
         return None
     try:
         return f"{lookup(failed, 'error.type')}: {lookup(failed, 'error.message')}"
@@ -87,7 +86,7 @@ def reason_of_failure(es: Elasticsearch, stream: str, ids: Sequence[str]) -> str
 
 
 def _first(es: Elasticsearch, stream: str, query: dict[str, Any]) -> dict[str, Any] | None:
-    answer = es.search(
+    response = es.search(
         index=stream,
         query={"bool": query},
         source={"includes": ["error"]},
@@ -96,5 +95,5 @@ def _first(es: Elasticsearch, stream: str, query: dict[str, Any]) -> dict[str, A
         sort=["_doc"],
         ignore_unavailable=True,
     )
-    hits = answer["hits"]["hits"]
+    hits = response["hits"]["hits"]
     return dict(hits[0].get("_source", {})) if hits else None

@@ -34,9 +34,7 @@ class Alerting:
             if response.status == 404:
                 continue
             if not isinstance(response.body, Mapping):
-                raise KibanaRefusedError(
-                    f"Kibana did not response with the {kind} {name}; this needs Kibana 8.19 or 9.x"
-                )
+                raise KibanaRefusedError(f"Kibana did not return the {kind} {name}; this needs Kibana 8.19 or 9.x")
             times = (str(response.body.get(key) or NO_TIME) for key in ("updated_at", "created_at"))
             stored[kind, name] = Stored(content_of(kind, response.body), *times)
         return stored

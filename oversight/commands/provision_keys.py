@@ -10,11 +10,11 @@ from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
 from es_pipelines.cluster.capabilities import Capabilities
-from es_pipelines.security.key_files import KeyFile, Outcome, write_keys
+from es_pipelines.security.key_files import KeyFile, KeyOutcome, write_keys
 from oversight.commands import provision_show as show
 from oversight.tables import console
 
-COLOURS = {Outcome.MADE: "green", Outcome.ROTATED: "yellow", Outcome.UPDATED: "yellow"}
+COLOURS = {KeyOutcome.MADE: "green", KeyOutcome.ROTATED: "yellow", KeyOutcome.UPDATED: "yellow"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class KeyWish:
 
 def after_keys(files: list[KeyFile]) -> str:
     """What to do with new keys."""
-    if not any(file.outcome in (Outcome.MADE, Outcome.ROTATED) for file in files):
+    if not any(file.outcome in (KeyOutcome.MADE, KeyOutcome.ROTATED) for file in files):
         return ""
     return (
         "; copy each key file to the machine of its part, readable by the owner only, set ELASTICSEARCH_API_KEY_FILE "

@@ -19,7 +19,7 @@ from contract import hints
 from contract.errors import ArtifactError, OversightError
 from contract.kdd99.labels import known_labels
 from es_pipelines.dry_run.inspect_file import DryRun
-from es_pipelines.reading.header import DELIMITER_NAMES, KDD, Known
+from es_pipelines.reading.header import DELIMITER_NAMES, KDD, KnownColumns
 from es_pipelines.reading.open_file import check
 from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.follow import follow
@@ -185,7 +185,7 @@ def fits_a_dry_run(*, dry_run: bool, reads_on: bool, limit: int | None) -> None:
         raise click.UsageError("--limit needs --dry-run; without --dry-run the whole file is shipped")
 
 
-def known(model: Path) -> Known:
+def known(model: Path) -> KnownColumns:
     """The columns and labels of the model; those of KDD where it is the shipped one, or cannot be read here."""
     if model == DEFAULT_MODEL:
         return KDD
@@ -198,9 +198,9 @@ def known(model: Path) -> Known:
         return KDD
     labels = frozenset(known_labels(contract))
     if {feature.field for feature in contract.features} <= set(KDD.fields):
-        return Known(labels=labels)
+        return KnownColumns(labels=labels)
     features = contract.features
-    return Known(tuple(one.name for one in features), tuple(one.field for one in features), labels)
+    return KnownColumns(tuple(one.name for one in features), tuple(one.field for one in features), labels)
 
 
 def look_first(files: tuple[Path, ...], *, follow_symlinks: bool, following: bool) -> None:

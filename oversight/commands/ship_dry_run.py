@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from contract.documents.fields import stream_name
 from contract.errors import OversightError
 from es_pipelines.dry_run.findings import Finding, HeaderFinding, Reason
-from es_pipelines.dry_run.inspect_file import DryRun, look
+from es_pipelines.dry_run.inspect_file import DryRun, inspect
 from es_pipelines.dry_run.simulate import Pipelines
 from oversight.client.cluster import connect
 from oversight.commands.ship_progress import ProgressDisplay
@@ -32,7 +32,7 @@ def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) ->
         with ProgressDisplay() as display:
             for path in files:
                 each = dataclasses.replace(how, pipelines=pipelines)
-                findings.append(look(path, each, display.rows_read))
+                findings.append(inspect(path, each, display.rows_read))
     finally:
         if es is not None:
             es.close()

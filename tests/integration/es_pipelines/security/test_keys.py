@@ -17,7 +17,7 @@ from contract.errors import InputError, SettingsError
 from es_pipelines.provision.plan import make_plan, survey
 from es_pipelines.resources.kind import Action, Installation, Resource
 from es_pipelines.resources.security import ApiKey, Role
-from es_pipelines.security.key_files import FILE, KeyFile, Outcome, write_keys
+from es_pipelines.security.key_files import FILE, KeyFile, KeyOutcome, write_keys
 from es_pipelines.security.keys import make_key, valid_keys
 from es_pipelines.security.roles import PARTS, role_body, role_name
 from tests.conftest import PASSWORD
@@ -71,7 +71,7 @@ def test_each_part_gets_a_file_that_only_its_owner_reads_and_that_signs_in(
         assert _signs_in(secured_url, encoded)
         assert encoded is not None
         assert file.id == id_of(encoded)
-        assert (file.outcome, file.others) == (Outcome.MADE, ())
+        assert (file.outcome, file.others) == (KeyOutcome.MADE, ())
     settings = ElasticsearchSettings.model_validate({"url": secured_url, "api_key_file": made["watcher"].path})
     assert settings.has_secret
     (stored,) = admin.security.get_api_key(name=role_name("shipper", namespace), active_only=True)["api_keys"]
@@ -84,7 +84,7 @@ def test_a_second_run_keeps_every_key_and_every_byte(
 ) -> None:
     before = {part: file.path.read_bytes() for part, file in made.items()}
     again = write_keys(admin, tmp_path / "keys", namespace)
-    assert {file.outcome for file in again} == {Outcome.KEPT}
+    assert {file.outcome for file in again} == {KeyOutcome.KEPT}
     assert {file.part: file.path.read_bytes() for file in again} == before
     assert all(len(keys) == 1 for keys in valid_keys(admin, namespace).values())
 
@@ -98,7 +98,7 @@ def test_rotation_gives_each_part_a_new_key_and_ends_all_old_ones(
     told = {file.part: file for file in write_keys(admin, tmp_path / "keys", namespace)}
     assert told["watcher"].others == (lost.id,)
     rotated = write_keys(admin, tmp_path / "keys", namespace, rotate=True, expiration="90d")
-    assert {file.outcome for file in rotated} == {Outcome.ROTATED}
+    assert {file.outcome for file in rotated} == {KeyOutcome.ROTATED}
     assert all(file.until.startswith("valid until 20") for file in rotated)
     assert all(stat.S_IMODE(file.path.stat().st_mode) == 0o600 for file in rotated)
     assert not _signs_in(secured_url, lost.encoded)
@@ -134,7 +134,7 @@ def test_a_key_of_an_earlier_version_gets_the_privileges_of_this_one_and_keeps_i
     admin.security.update_api_key(id=made["watcher"].id, role_descriptors=less)
     before = made["watcher"].path.read_bytes()
     again = {file.part: file.outcome for file in write_keys(admin, tmp_path / "keys", namespace)}
-    assert again == {part: Outcome.UPDATED if part == "watcher" else Outcome.KEPT for part in PARTS}
+    assert again == {part: KeyOutcome.UPDATED if part == "watcher" else KeyOutcome.KEPT for part in PARTS}
     assert made["watcher"].path.read_bytes() == before
     (key,) = valid_keys(admin, namespace)["watcher"]
     assert {name for grant in key.privileges["indices"] for name in grant["names"]} >= {

@@ -25,7 +25,7 @@ from contract.documents.alerts import alerts_body, alerts_index
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 from contract.errors import InputError, SettingsError
-from es_pipelines.security.keys import lacking, make_key, valid_keys
+from es_pipelines.security.keys import make_key, missing_privileges, valid_keys
 from es_pipelines.security.own_privileges import own_privileges
 from es_pipelines.security.roles import MAIN, PARTS, privileges, role_body, role_name
 from es_pipelines.ship.shipper import ShipConfig, ship
@@ -323,7 +323,7 @@ def test_a_missing_privilege_is_named_with_the_call_that_needs_it(
     nothing = {"none": {"cluster": ["none"], "indices": [{"names": ["nothing"], "privileges": ["none"]}]}}
     key = admin.security.create_api_key(name="oversight-test-less", role_descriptors=nothing, refresh=False)
     with Elasticsearch(secured_url, api_key=key["encoded"], request_timeout=WAIT_S) as es:
-        said = lacking(es, PARTS[part], NAMESPACE)
+        said = missing_privileges(es, PARTS[part], NAMESPACE)
     expected = [f"{name} ({does})" for name, does in PARTS[part].cluster.items()]
     for grant in PARTS[part].grants:
         expected += [f"{name} on {grant.index(NAMESPACE)} ({does})" for name, does in grant.privileges.items()]

@@ -10,7 +10,7 @@ from es_pipelines.reading.lines import Line
 from es_pipelines.ship.events import Event, Identity, event_of
 from es_pipelines.ship.report import Outcome
 from es_pipelines.ship.send import Sender
-from es_pipelines.ship.server_wait import Patience
+from es_pipelines.ship.server_wait import RetryWait
 from tests.integration.es_pipelines.ship.conftest import originals
 
 ALPHA = Identity("alpha", "alpha", "alpha.csv", "/alpha.csv", 0)
@@ -22,7 +22,7 @@ def events(*lines: str) -> list[Event]:
 
 def test_each_event_has_one_outcome_in_the_order_of_the_events(es: Elasticsearch, stream: str) -> None:
     """New, header, and (answered 409) already there, because another shipper was faster."""
-    sender = Sender(es, stream, Patience())
+    sender = Sender(es, stream, RetryWait())
     first = sender.deliver(events("one", "duration,x", "three"), ALPHA)
     assert first == [Outcome.STORED, Outcome.HEADER, Outcome.STORED]
     again = sender.deliver(events("one", "duration,x", "three", "four"), ALPHA)
@@ -32,7 +32,7 @@ def test_each_event_has_one_outcome_in_the_order_of_the_events(es: Elasticsearch
 
 def test_a_409_for_another_line_is_an_error_that_names_it(es: Elasticsearch, stream: str) -> None:
     """Whatever was stored under that id, it is not this event."""
-    sender = Sender(es, stream, Patience())
+    sender = Sender(es, stream, RetryWait())
     event = events("one")[0]
     sender.deliver([event._replace(source=b'{"message":"forged"}')], ALPHA)
     with pytest.raises(
@@ -43,7 +43,7 @@ def test_a_409_for_another_line_is_an_error_that_names_it(es: Elasticsearch, str
 
 def test_a_stream_whose_pipeline_was_deleted_stops_the_work(es: Elasticsearch, stream: str) -> None:
     """Every event would be refused for the same reason: that is no fault of the events."""
-    sender = Sender(es, stream, Patience())
+    sender = Sender(es, stream, RetryWait())
     sender.deliver(events("one"), ALPHA)
     es.indices.put_settings(index=stream, settings={"index.default_pipeline": "oversight-gone"})
     with pytest.raises(InputError, match="run `oversight provision`"):
@@ -55,14 +55,14 @@ def test_elasticsearch_itself_answers_as_the_sender_expects(elasticsearch_url: s
     """Bulk, 409, refusal and the look for ids on a plain index: this build has neither pipelines nor data streams."""
     with Elasticsearch(elasticsearch_url) as es:
         es.indices.create(index=f"ship-{namespace}", mappings={"properties": {"user": {"type": "long"}}})
-        sender = Sender(es, f"ship-{namespace}", Patience())
+        sender = Sender(es, f"ship-{namespace}", RetryWait())
         fine = [event._replace(source=b'{"message":"%b"}' % event.line.content) for event in events("one", "two")]
         try:
-            assert sender.located(fine, ALPHA) == [(event, False) for event in fine]
+            assert sender.find_stored(fine, ALPHA) == [(event, False) for event in fine]
             assert sender.deliver(fine[:1], ALPHA) == [Outcome.STORED]
             assert sender.deliver(fine, ALPHA) == [Outcome.ALREADY_THERE, Outcome.STORED]
-            located = sender.located([*fine, *events("other")], ALPHA)
-            assert [there for _, there in located] == [True, True, False]
+            checked = sender.find_stored([*fine, *events("other")], ALPHA)
+            assert [there for _, there in checked] == [True, True, False]
             assert sender.deliver(events("", "", "", "refused")[3:], ALPHA) == [Outcome.REFUSED]
         finally:
             es.indices.delete(index=f"ship-{namespace}")

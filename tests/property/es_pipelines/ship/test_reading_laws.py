@@ -14,7 +14,7 @@ from contract.errors import UnreadableFileError
 from contract.kdd99.columns import COLUMNS
 from es_pipelines.reading.json_array import Elements
 from es_pipelines.reading.open_file import OpenFile
-from es_pipelines.reading.rows import Row, Rows, What
+from es_pipelines.reading.rows import LineKind, Row, Rows
 
 HEADERS = [delimiter.join(names) for delimiter in ",;\t" for names in (COLUMNS, COLUMNS[::-1], ("id", *COLUMNS))]
 ROWS = [delimiter.join(["1"] * 40 + [last]) for delimiter in ",;\t" for last in ("1", "0.5")]
@@ -76,4 +76,4 @@ def test_any_bytes_are_read_or_refused_by_name(content: bytes) -> None:
                 taken = rows_of(file)
         except UnreadableFileError as error:
             named = str(error)
-    assert str(path) in named or all(row.what in What for row in taken)
+    assert str(path) in named or all(row.kind in LineKind for row in taken)

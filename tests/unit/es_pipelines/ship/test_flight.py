@@ -1,4 +1,4 @@
-"""Several batches at work, settled in their order; and the pace."""
+"""Several batches at work, settled in their order; and the limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from contract.errors import InputError
-from es_pipelines.ship.in_flight import Pace, in_order
+from es_pipelines.ship.in_flight import RateLimit, in_order
 from tests.waiting import WAIT_S
 
 
@@ -94,14 +94,14 @@ def test_an_error_in_making_the_next_item_comes_after_what_was_made(pool: Thread
 
 def test_the_pace_is_kept_on_average_and_a_stop_ends_its_wait() -> None:
     """The first lines go at once; a pause is not made up for by a burst."""
-    pace, few, many = Pace(rate=200.0), 20, 10_000
+    limit, few, many = RateLimit(rate=200.0), 20, 10_000
     began = time.monotonic()
     for _ in range(4):
-        pace.wait(few)
+        limit.wait(few)
     assert 0.3 <= time.monotonic() - began < 10
-    pace.stop.set()
+    limit.stop.set()
     began = time.monotonic()
-    pace.wait(many)
-    pace.wait(1)
+    limit.wait(many)
+    limit.wait(1)
     assert time.monotonic() - began < 25
-    Pace().wait(10**9)
+    RateLimit().wait(10**9)

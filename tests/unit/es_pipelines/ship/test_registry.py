@@ -111,12 +111,12 @@ def test_a_fingerprint_notices_a_cut_and_a_change_at_either_end(tmp_path: Path) 
     with path.open("rb") as file:
         pread = Plain(file.fileno()).pread
         known = entry(offset=4000, head=Fingerprint.head(pread, 4000), tail=Fingerprint.tail(pread, 4000))
-        assert Fingerprint.fits(pread, known)
+        assert Fingerprint.matches(pread, known)
         path.write_bytes(content + b"more")
-        assert Fingerprint.fits(pread, known)
+        assert Fingerprint.matches(pread, known)
         for changed in (b"X" + content[1:], content[:3999] + b"X" + content[4000:], content[:3999]):
             path.write_bytes(changed)
-            assert not Fingerprint.fits(pread, known)
+            assert not Fingerprint.matches(pread, known)
 
 
 @pytest.mark.parametrize(
@@ -137,4 +137,4 @@ def test_a_stream_that_was_deleted_and_made_anew_is_noticed(
     registry = Registry(Path("x"), index_uuid=uuid, index_number=number)
     current = 5 if "later" in known else 1 if known else 0
     target = Target("s", "c", next(iter(known), ""), current, frozenset(known))
-    assert target.was_made_anew(registry) is anew
+    assert target.was_recreated(registry) is anew

@@ -13,11 +13,11 @@ import pytest
 
 from contract.errors import UnreadableFileError
 from contract.kdd99.columns import COLUMNS, FLOW
-from es_pipelines.reading.header import Known
+from es_pipelines.reading.header import KnownColumns
 from es_pipelines.reading.json_array import Elements
 from es_pipelines.reading.lines import Lines, split
 from es_pipelines.reading.packed import Gzip
-from es_pipelines.reading.rows import Label, Row, Rows, What
+from es_pipelines.reading.rows import Label, LineKind, Row, Rows
 from es_pipelines.reading.shape import Shape, shape_of
 
 VALUES = dict(zip(COLUMNS, ("0", "tcp", "http", "SF", *map(str, range(37))), strict=True))
@@ -38,8 +38,8 @@ def taken(text: str | bytes, rows: Rows | None = None) -> list[Row]:
 def beside(header: str, row: str) -> Any:
     """What is sent beside the row behind a header."""
     first, second = taken(f"{header}\n{row}\n")
-    assert (first.what, second.what) == (What.HEADER, What.EVENT)
-    return second.beside
+    assert (first.kind, second.kind) == (LineKind.HEADER, LineKind.EVENT)
+    return second.csv_fields
 
 
 @pytest.mark.parametrize(
@@ -78,38 +78,38 @@ def test_columns_in_another_order_are_sent_as_the_header_has_them(names: Sequenc
 def test_the_delimiter_is_recognised_with_and_without_a_header(delimiter: str) -> None:
     """Decimal commas do not count: a row has as many columns as KDD by one delimiter only."""
     row = ROW.replace(",", delimiter).replace("36", "0,36")
-    assert [one.beside for one in taken(f"{row}\n{row}\n")] == [{"delimiter": delimiter}] * 2
+    assert [one.csv_fields for one in taken(f"{row}\n{row}\n")] == [{"delimiter": delimiter}] * 2
     assert beside(HEADER.replace(",", delimiter), row) == {"delimiter": delimiter}
     (comma,) = taken(ROW)
-    assert comma.beside is None
+    assert comma.csv_fields is None
 
 
 def test_a_delimiter_that_was_given_is_not_doubted() -> None:
     (row,) = taken("a b|c", Rows(delimiter="|"))
-    assert row.beside == {"delimiter": "|"}
+    assert row.csv_fields == {"delimiter": "|"}
 
 
 def test_a_later_header_names_the_columns_behind_it() -> None:
     """Files are joined with `cat`, and a writer that is restarted may write other columns."""
     backwards = ",".join(BACKWARDS)
     rows = taken(f"{HEADER}\n{ROW}\n{backwards}\n{ROW}\n{HEADER}\n{ROW}\n")
-    assert [row.what.value for row in rows] == ["header", "event"] * 3
-    assert [row.beside for row in rows[1::2]] == [None, {"columns": list(BACKWARDS)}, None]
+    assert [row.kind.value for row in rows] == ["header", "event"] * 3
+    assert [row.csv_fields for row in rows[1::2]] == [None, {"columns": list(BACKWARDS)}, None]
     assert [row.header for row in rows[1::2]] == [rows[0].line.offset, rows[2].line.offset, rows[4].line.offset]
 
 
 def test_what_only_looks_like_a_header_is_an_event() -> None:
     """A person's text, a header of less than half the columns, one behind a syslog frame, JSON with KDD's names."""
     lines = ["duration, protocol_type", f"May  1 08:00:03 sensor kdd: {HEADER}", json.dumps(VALUES), "# src_bytes"]
-    assert [row.what for row in taken("\n".join(lines))] == [What.EVENT] * 4
-    assert [row.beside for row in taken("\n".join(lines))] == [None] * 4
+    assert [row.kind for row in taken("\n".join(lines))] == [LineKind.EVENT] * 4
+    assert [row.csv_fields for row in taken("\n".join(lines))] == [None] * 4
 
 
 def test_the_columns_of_another_model_are_known_too() -> None:
-    known = Known(("amount", "city", "age"), ("kdd99.amount", "city", "age"), frozenset({"fraud", "fine"}))
+    known = KnownColumns(("amount", "city", "age"), ("kdd99.amount", "city", "age"), frozenset({"fraud", "fine"}))
     first, second, third = taken("Age;City;Amount;label\n3;Rome;2,5;fraud\n3;Rome;2,5;odd\n", Rows(known=known))
-    assert first.what is What.HEADER
-    assert second.beside == {"columns": ["Age", "City", "Amount", "label"], "delimiter": ";"}
+    assert first.kind is LineKind.HEADER
+    assert second.csv_fields == {"columns": ["Age", "City", "Amount", "label"], "delimiter": ";"}
     assert (second.label, third.label) == (None, Label.UNKNOWN)
 
 
@@ -148,11 +148,12 @@ def test_arff_declares_its_columns_and_has_comments() -> None:
     attributes = "\n".join(f"@ATTRIBUTE '{name}' real" for name in COLUMNS)
     text = f"% NSL-KDD\n\n@relation 'KDD'\n{attributes}\n@attribute 'class' {{'normal', 'anomaly'}}\n@data\n"
     rows = taken(f"{text}% a comment\n{ROW},normal\n\n{ROW},anomaly\n")
-    count = {what: sum(row.what is what for row in rows) for what in What}
-    assert count == {What.EVENT: 2, What.HEADER: 45, What.BLANK: 3}
-    assert [(row.beside, row.label) for row in rows if row.what is What.EVENT] == [(None, None), (None, Label.UNKNOWN)]
+    count = {what: sum(row.kind is what for row in rows) for what in LineKind}
+    assert count == {LineKind.EVENT: 2, LineKind.HEADER: 45, LineKind.BLANK: 3}
+    events = [row for row in rows if row.kind is LineKind.EVENT]
+    assert [(row.csv_fields, row.label) for row in events] == [(None, None), (None, Label.UNKNOWN)]
     backwards = "\n".join(f"@attribute {name} real" for name in BACKWARDS)
-    assert taken(f"@relation x\n{backwards}\n@data\n{ROW}\n")[-1].beside == {"columns": list(BACKWARDS)}
+    assert taken(f"@relation x\n{backwards}\n@data\n{ROW}\n")[-1].csv_fields == {"columns": list(BACKWARDS)}
 
 
 def test_the_rest_of_a_file_is_read_as_its_beginning_says() -> None:
@@ -165,7 +166,7 @@ def test_the_rest_of_a_file_is_read_as_its_beginning_says() -> None:
         again = Rows(shape_of(head.encode(), "a.csv"))
         again.resume([one.line for one in whole], whole[-1].line.offset)
         assert again.take(whole[-1].line) == whole[-1]
-        assert whole[-1].beside
+        assert whole[-1].csv_fields
 
 
 ARRAY = json.dumps([VALUES, {"é": 'a "quoted" } bracket', "list": [1, {"deep": []}]}, {}], indent=2, ensure_ascii=False)
