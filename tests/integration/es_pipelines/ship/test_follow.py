@@ -97,7 +97,7 @@ def test_a_file_that_becomes_a_link_is_not_read_and_the_others_are_followed_on(
             assert until(lambda: lines_of(es, config.stream) == ["one", "two"])
             path.unlink()
             path.symlink_to(secret)
-            assert until(lambda: "it is tried again" in caplog.text)
+            assert until(lambda: "trying it again" in caplog.text)
             with other.open("ab") as output:
                 output.write(b"three\n")
             assert until(lambda: lines_of(es, config.stream) == ["one", "three", "two"])
