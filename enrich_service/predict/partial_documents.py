@@ -24,7 +24,7 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from contract.artifact.contract import Label, ModelContract
-from contract.documents.top_labels import SHARES, STEPS
+from contract.documents.top_labels import as_word
 from contract.kdd99.columns import UNKNOWN_LABEL
 from contract.wire import Event, Model, Oversight, PartialDocument, Prediction, Rule, Tactic, Technique, Threat
 from enrich_service.predict.predict import Predictions
@@ -34,7 +34,6 @@ UNKNOWN_SEVERITY = 47
 DIGITS = 6
 """Decimals of probabilities and novelty: float32 has about seven digits."""
 RISK_DIGITS = 2
-_SHARES = np.array([f" {share}" for share in SHARES], np.object_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,10 +136,9 @@ class PartialDocuments:
         )
 
     def _words(self, top: NDArray[np.intp], probabilities: NDArray[np.float64]) -> list[list[str]]:
-        """`contract.documents.top_labels.as_word` of every label and probability, of shape (n, n_top)."""
-        steps = np.rint(_to_one(probabilities) * STEPS).astype(np.intp)
-        words: list[list[str]] = (self._labels[top] + _SHARES[steps]).tolist()
-        return words
+        """The likeliest labels of each row with their probabilities; both arrays of shape (n, n_top)."""
+        labels = self._labels[top].tolist()
+        return [list(map(as_word, *row)) for row in zip(labels, probabilities.tolist(), strict=True)]
 
     def _kind_of(self, closest: int, novel: bool, family: int) -> Kind:
         label = self.contract.labels[closest]
