@@ -1,4 +1,4 @@
-"""Helpers that know no part: what the parts would otherwise each write again.
+"""Helpers that every part may use, so that the parts do not each write them again.
 
-Every part may import this package; it imports `contract` and libraries, and no part.
+Every part may import this package. It imports `contract` and libraries, and no part.
 """

@@ -1,4 +1,4 @@
-"""Write files so that a reader, a kill or a power cut meets the old content or the new one, never a part."""
+"""Atomic file writes: after a crash or power cut the file has the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write(path: Path, data: bytes, *, mode: int = READABLE, durable: bool = True
     """Replace the content of a file, or create it and its folder.
 
     Raises:
-        OSError: it cannot be written; the old file is as it was.
+        OSError: the file cannot be written; the old file is unchanged.
     """
     with draft(path, mode=mode, durable=durable) as file:
         file.write_bytes(data)
@@ -24,18 +24,16 @@ def write(path: Path, data: bytes, *, mode: int = READABLE, durable: bool = True
 
 @contextlib.contextmanager
 def draft(path: Path, *, mode: int = READABLE, suffix: str = "", durable: bool = True) -> Iterator[Path]:
-    """A file beside `path`, readable by this user alone, that replaces it at the end of the block.
+    """Create a private file beside `path` and rename it to `path` at the end of the block.
 
-    An exception in the block deletes the draft and leaves `path` as it was.
+    An exception in the block deletes the draft and leaves `path` unchanged.
 
     Args:
         mode: permissions of the finished file.
         suffix: ending of the draft's name, for libraries that choose a format by it.
-        durable: whether the new content survives a power cut right after the block; without it, which saves the wait
-            for the folder, a power cut may bring back the old content.
-
+        durable: wait until the rename is on disk too. Without it, a power cut may bring back the old content.
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)

@@ -1,4 +1,4 @@
-"""Waits that double, with jitter, so that many watchers do not come back in step."""
+"""Exponential backoff with jitter, so that many watchers do not retry at the same moment."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 RETRY_AFTER_LIMIT_S = 300.0
-"""A server that asks for more patience than this is asked again all the same."""
+"""Longest wait that we accept from a Retry-After header."""
 
 
 class Backoff:
-    """The waits between tries: each is between half of a doubling bound and the bound.
+    """The waits between tries. The upper bound doubles each time; a wait is between half the bound and the bound.
 
     Args:
         first_s: bound of the first wait.
-        limit_s: the bound grows to this and no further.
+        limit_s: highest bound.
     """
 
     def __init__(self, first_s: float, limit_s: float, *, rng: random.Random | None = None) -> None:
@@ -26,20 +26,20 @@ class Backoff:
         self._rng = rng or random.Random()  # noqa: S311  spreads load, guards nothing
 
     def next_s(self, at_least_s: float | None = None) -> float:
-        """Seconds to wait now; never less than what a server's Retry-After asks for."""
-        doublings = min(self.tries, 30)  # 2**30 times any first wait is past every limit
+        """Return the seconds to wait now, at least as long as the server's Retry-After."""
+        doublings = min(self.tries, 30)  # 2**30 times any first wait is above every limit
         bound = min(self.limit_s, self.first_s * 2.0**doublings)
         self.tries += 1
         wait_s = bound / 2 + self._rng.random() * bound / 2
         return max(wait_s, min(at_least_s or 0.0, RETRY_AFTER_LIMIT_S))
 
     def reset(self) -> None:
-        """The work went well: the next wait is the first again."""
+        """Start again with the first wait, after a success."""
         self.tries = 0
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header asks for, whether it names seconds or a date; None without a sensible one."""
+    """Return the wait in seconds of a Retry-After header, given in seconds or as a date; None if it is not usable."""
     value = headers.get("retry-after", "").strip()
     try:
         seconds = float(value)

@@ -1,4 +1,4 @@
-"""JSON as it is sent, to Elasticsearch and to the enrich service alike."""
+"""JSON encoding for requests to Elasticsearch and to the enrich service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 
 def dump(data: Any) -> bytes:
-    """JSON; what orjson refuses (half a surrogate pair, very large whole numbers) goes escaped as it came."""
+    """Encode as JSON. Values that orjson refuses (half a surrogate pair, very large integers) are written escaped."""
     try:
         return orjson.dumps(data)
     except TypeError:

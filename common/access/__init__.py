@@ -1,4 +1,4 @@
-"""Who may ask: tokens, failed attempts, `Host` and `Origin`, forwarded headers.
+"""Checks who may send a request: tokens, failed attempts, `Host` and `Origin`, forwarded headers.
 
-A request in, an error or nothing out. May import `contract` and `common`.
+A request goes in; an error or nothing comes out. May import `contract` and `common`.
 """

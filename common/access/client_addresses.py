@@ -1,4 +1,4 @@
-"""Addresses of clients, as limits count them."""
+"""Client addresses, in the form in which limits count them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def network_of(host: str) -> str:
-    """An IPv4 address as it is; of an IPv6 address the network of 64 bits, because one customer has it whole."""
+    """Return an IPv4 address unchanged, and the /64 network of an IPv6 address: one customer owns a whole /64."""
     if ":" not in host:
         return host
     try:

@@ -1,10 +1,10 @@
-"""Wrong tokens, counted by address: who tries too often is told to wait, and the log has one line for it.
+"""Count wrong tokens per client address. Too many get a 429, and the log gets one line.
 
-    wrong token ──▶ the address's count of this minute ─┬─ up to `FREE` ──▶ 401
-                                                        └─ more ──▶ 429 with Retry-After
+    wrong token ──▶ count of this address in this minute ─┬─ up to `FREE` ──▶ 401
+                                                          └─ more ──▶ 429 with Retry-After
 
-A right token is never counted and never waits, whatever its address did: a watcher behind the same proxy as an attacker
-goes on. What keeps a guesser out is the length of the token; the brake makes the attempt visible and cheap.
+A right token is never counted and never waits, so a watcher behind the same proxy as an attacker keeps working. The
+length of the token is what stops a guesser. The count makes the attempt visible and cheap.
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ log = logging.getLogger(__name__)
 
 WINDOW_S = 60.0
 FREE = 10
-"""Wrong tokens of an address in a minute that are answered 401: somebody mistypes, or a watcher still has the old
-token.
-"""
+"""Wrong tokens per address and minute that get a 401: a typing error, or a watcher that still has the old token."""
 MOST_ADDRESSES = 4_096
-"""Addresses that are remembered; the one that was silent longest is forgotten first."""
+"""Number of addresses to remember. The address that was silent longest is dropped first."""
 MOST_LINES = 100
-"""Lines in a minute, of all addresses together."""
+"""Log lines per minute, for all addresses together."""
 
 
 @dataclass(slots=True)
@@ -37,28 +35,28 @@ class _Tried:
 
 
 class Brake:
-    """Counts for one process; threads share it."""
+    """The counts of one process. Threads share it."""
 
     def __init__(self) -> None:
-        self._of: dict[str, _Tried] = {}
+        self._by_address: dict[str, _Tried] = {}
         self._lines = _Tried(-WINDOW_S)
         self._lock = threading.Lock()
 
     def failed(self, address: str) -> int | None:
-        """Count a wrong token. Gives the seconds that the address has to wait; None: it may try again."""
+        """Count a wrong token. Return the seconds that the address must wait; None: it may try again now."""
         name, now_s = network_of(address), time.monotonic()
         with self._lock:
-            tried = self._of.pop(name, None)
+            tried = self._by_address.pop(name, None)
             before = 0 if tried is None else tried.times
             fresh = tried is None or now_s - tried.since_s >= WINDOW_S
             if tried is None or fresh:
                 tried = _Tried(now_s)
             tried.times += 1
-            self._of[name] = tried
-            if len(self._of) > MOST_ADDRESSES:
-                del self._of[next(iter(self._of))]
-            says = fresh and self._may_say(now_s)
-        if says:
+            self._by_address[name] = tried
+            if len(self._by_address) > MOST_ADDRESSES:
+                del self._by_address[next(iter(self._by_address))]
+            log_it = fresh and self._may_log(now_s)
+        if log_it:
             log.warning(
                 "wrong tokens come from %s%s; requests with the right token are still answered",
                 address,
@@ -67,7 +65,7 @@ class Brake:
             )
         return None if tried.times <= FREE else max(1, math.ceil(tried.since_s + WINDOW_S - now_s))
 
-    def _may_say(self, now_s: float) -> bool:
+    def _may_log(self, now_s: float) -> bool:
         if now_s - self._lines.since_s >= WINDOW_S:
             self._lines = _Tried(now_s)
         self._lines.times += 1

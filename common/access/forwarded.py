@@ -1,10 +1,10 @@
-"""What a proxy says of its client: the scheme and the address, believed from trusted proxies alone.
+"""Read the client's scheme and address from a proxy's headers, if the proxy is trusted.
 
     X-Forwarded-Proto, -Protocol, -Ssl ──▶ https or http ──▶ wsgi.url_scheme
     X-Forwarded-For ───────────────────▶ the last address that is no trusted proxy ──▶ REMOTE_ADDR
 
-From anybody else a scheme header is a request for something that is not done, so it is answered with what to set;
-X-Forwarded-For is ignored.
+A scheme header from any other address is an error, and the message names the setting to change. `X-Forwarded-For` from
+any other address is ignored.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LOOPBACK = ("127.0.0.0/8", "::1")
-"""Trusted where nothing else is set: a proxy on the same machine."""
+"""Default: a proxy on the same machine."""
 PROBLEM = "oversight.forwarded_problem"
-"""Key of the environment under which it stands why such a header cannot be believed."""
+"""Key in the WSGI environment: why the server does not trust a forwarded header."""
 
 _SCHEME_HEADERS = {
     "HTTP_X_FORWARDED_PROTO": "X-Forwarded-Proto",
@@ -32,12 +32,12 @@ _SECURE = ("https", "ssl", "on", "wss")
 
 
 class Forwarded:
-    """A WSGI application around another one.
+    """WSGI middleware.
 
     Args:
-        app: the other one.
+        app: the application to call.
         trusted: addresses and networks of proxies.
-        setting: what lists them, for the message.
+        setting: name of the setting with these addresses, for messages.
     """
 
     def __init__(self, app: WSGIApplication, trusted: Iterable[str], *, setting: str) -> None:
@@ -45,7 +45,7 @@ class Forwarded:
         self._trusted = [ipaddress.ip_network(one, strict=False) for one in trusted]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Handle one request."""
         headers = [key for key in _SCHEME_HEADERS if key in environ]
         if headers or "HTTP_X_FORWARDED_FOR" in environ:
             self._read(environ, headers)
@@ -62,10 +62,10 @@ class Forwarded:
             )
 
     def _believe(self, environ: WSGIEnvironment, headers: list[str]) -> None:
-        said = {key: str(environ[key]).split(",")[0].strip().lower() for key in headers}
-        secure = {key: value in _SECURE for key, value in said.items()}
+        values = {key: str(environ[key]).split(",")[0].strip().lower() for key in headers}
+        secure = {key: value in _SECURE for key, value in values.items()}
         if len(set(secure.values())) > 1:
-            each = " and ".join(f"{_SCHEME_HEADERS[key]}: {shorten(value)}" for key, value in said.items())
+            each = " and ".join(f"{_SCHEME_HEADERS[key]}: {shorten(value)}" for key, value in values.items())
             environ[PROBLEM] = f"{each} disagree; let the proxy send only one of them"
         elif secure:
             environ["wsgi.url_scheme"] = "https" if any(secure.values()) else "http"
@@ -77,11 +77,11 @@ class Forwarded:
 
     def _trusts(self, address: str) -> bool:
         try:
-            found = ipaddress.ip_address(address.split("%")[0])
+            parsed = ipaddress.ip_address(address.split("%")[0])
         except ValueError:
             return False
-        mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-        return any((mapped or found) in network for network in self._trusted)
+        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+        return any((mapped or parsed) in network for network in self._trusted)
 
 
 def _is_address(text: str) -> bool:

@@ -1,10 +1,10 @@
-"""Who may ask: everything that is looked at before a route is.
+"""Check every request before it reaches a route.
 
-request ─▶ what a proxy says of it is believable? 400 ─▶ no token required: Host and Origin ours? 421, 403
-                                                      └─ token required: a right one? 401, 429 after many wrong ones
+    request ─▶ trusted forwarded headers? 400 ─▶ no token required: `Host` and `Origin` ours? 421, 403
+                                              └─ token required: is it right? 401, 429 after many wrong ones
 
-Where no token is asked for, a web page of somebody else could ask in the name of the browser's user. It cannot choose
-`Host`, which names the site that it came from, nor `Origin`.
+Without a required token, a page of another site could send requests as the user of the browser. Such a page cannot
+choose `Host` or `Origin`, so these two headers give it away.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """Why a request is turned away."""
+    """Why a request is rejected."""
 
     status: int
     code: str
@@ -36,12 +36,12 @@ class Turned:
 
 
 class Door:
-    """The door of one server; threads share it.
+    """The checks of one server. Threads share it.
 
     Args:
-        tokens: who may ask.
-        settings: of the server.
-        local: only this machine reaches it.
+        tokens: the valid tokens.
+        settings: settings of the server.
+        local: only this machine can reach the server.
     """
 
     def __init__(self, tokens: Tokens, settings: ServerSettings, *, local: bool) -> None:
@@ -51,12 +51,12 @@ class Door:
         self._brake = Brake()
 
     def misled(self, environ: WSGIEnvironment) -> Turned | None:
-        """Whether a proxy that is not trusted, or contradicts itself, has sent this."""
+        """Reject a request whose forwarded headers come from an untrusted proxy or contradict each other."""
         problem = environ.get(PROBLEM)
         return None if problem is None else Turned(400, "untrusted_proxy", str(problem))
 
     def foreign(self, environ: WSGIEnvironment) -> Turned | None:
-        """Whether a web page of somebody else may have sent this."""
+        """Reject a request that a page of another site may have sent."""
         host = str(environ.get("HTTP_HOST", ""))
         if not is_our_host(host, hosts=self._hosts, local=self._local):
             return Turned(
@@ -83,11 +83,11 @@ class Door:
             return False
 
     def knows(self, environ: WSGIEnvironment) -> bool:
-        """Whether the request shows a right token."""
+        """Whether the request has a valid token."""
         return self.tokens.allow(bearer(environ))
 
     def unknown(self, environ: WSGIEnvironment) -> Turned:
-        """The answer to a request that has shown no right token; a wrong one is counted."""
+        """Return the error for a request without a valid token, and count a wrong one."""
         wait_s = self._brake.failed(str(environ.get("REMOTE_ADDR", ""))) if bearer(environ) else None
         if wait_s is None:
             return Turned(
@@ -105,22 +105,22 @@ class Door:
 
 
 def bearer(environ: WSGIEnvironment) -> bytes:
-    """The bearer token of a request, nothing where it has none."""
+    """Return the bearer token of a request; empty without one."""
     scheme, _, given = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
-    # WSGI hands headers over as Latin-1; this gives back the bytes that were sent
+    # WSGI passes headers as Latin-1; this restores the bytes that the client sent
     return given.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b""
 
 
 def is_our_host(header: str, *, hosts: frozenset[str], local: bool) -> bool:
-    """Whether a browser that calls us by this name can only have meant us.
+    """Whether a browser that uses this host name can only mean this server.
 
-    A name that somebody else owns may point here; an address cannot. Where other machines reach us, every address is
-    taken.
+    Another site's name may resolve to our address, so unknown names are refused. An IP address is always safe, and
+    accepted if other machines can reach the server.
 
     Args:
-        header: `Host` as it was sent.
-        hosts: our names, in small letters.
-        local: only this machine reaches us.
+        header: `Host` as the client sent it.
+        hosts: our host names, in lower case.
+        local: only this machine can reach the server.
     """
     try:
         name = urlsplit(f"//{header}").hostname or ""

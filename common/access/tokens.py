@@ -1,13 +1,15 @@
-"""The bearer tokens that a client may show: one from the environment, any number from a file that may change meanwhile.
+"""The bearer tokens that clients may send: one from the environment, any number from a file.
 
-    the setting ─┐                          a line a token, `#` begins a comment
-    tokens file ─┴─▶ digests ◀── compared with the digest of what a client sent, all of them, in constant time
-        └─ looked at once a second at most; a file that went bad leaves the last good tokens in force
+    setting ─────┐
+    tokens file ─┴─▶ digests ◀── compared in constant time with the digest of the client's token
 
-To rotate: add the new token to the file, give it to the clients, take the old one out.
+The file has one token per line; `#` begins a comment. It is checked for changes at most once a second. If the changed
+file is invalid, the previous tokens stay valid.
 
-The process that forks the workers looks at the file as well, and a worker begins with what holds there: one that is
-replaced while the file is bad could read no token, and would end the whole service.
+To rotate a token: add the new one to the file, give it to the clients, then delete the old one.
+
+The gunicorn parent also reads the file, and a new worker starts with the parent's tokens. Otherwise a worker that
+starts while the file is invalid would fail, and end the whole service.
 """
 
 from __future__ import annotations
@@ -27,21 +29,22 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
 LEAST_LETTERS = 16
-"""Of a token that other machines can try: 64 bits even in hex digits. Nobody guesses so many over a network."""
+"""Minimum length of a token that other machines can try: 64 bits even in hex digits, which nobody can guess."""
 
 
 class Tokens:
-    """Who may ask. Threads share it.
+    """The valid tokens. Threads share it.
 
     Args:
-        fixed: a token that holds as long as the process runs.
-        file: tokens that may change meanwhile.
-        setting, file_setting: what both are called, for messages.
+        fixed: a token that stays valid as long as the process runs.
+        file: tokens that may change while the process runs.
+        setting, file_setting: names of both settings, for messages.
         open_to_others: other machines can try tokens, so each needs `LEAST_LETTERS`.
-        quiet: say nothing of a change; those who ask for tokens do.
+        quiet: do not log changes of the file; the workers do that.
     Raises:
-        SettingsError: a token is too short; the file cannot be read, holds no token, or holds one that no HTTP header
-        takes.
+        SettingsError: a token is too short; or the file cannot be read, has no token, or has a token that HTTP headers
+        do
+            not allow.
     """
 
     def __init__(
@@ -66,25 +69,25 @@ class Tokens:
 
     @property
     def required(self) -> bool:
-        """Whether a token is asked for at all."""
+        """Whether clients need a token."""
         return bool(self._fixed) or self._file is not None
 
     def allow(self, sent: bytes) -> bool:
-        """Whether what a client sent is one of the tokens, in a time that does not tell how much of it was right."""
+        """Whether the client's token is valid. The time this takes does not show how much of the token was right."""
         self.look()
-        digest, found = _digest(sent), False
+        digest, allowed = _digest(sent), False
         for token in (*self._fixed, *self._from_file):
-            found |= hmac.compare_digest(digest, token)
-        return found
+            allowed |= hmac.compare_digest(digest, token)
+        return allowed
 
     def inherited(self) -> Tokens:
-        """The same tokens for a worker that was just forked, which speaks of their changes."""
-        mine = copy.copy(self)
-        mine._quiet, mine._lock = False, threading.Lock()
-        return mine
+        """Return a copy for a new worker, which logs changes of the file."""
+        copied = copy.copy(self)
+        copied._quiet, copied._lock = False, threading.Lock()
+        return copied
 
     def look(self) -> None:
-        """Read the file again where it changed; one thread looks, the others go on with what holds."""
+        """Read the file again if it changed. One thread reads; the others use the current tokens meanwhile."""
         if self._file is None or time.monotonic() - self._looked_s < LOOK_EVERY_S or not self._lock.acquire(False):
             return
         try:
@@ -112,10 +115,10 @@ class Tokens:
 
 
 def read_tokens(path: Path, *, setting: str, least: int = 1) -> tuple[bytes, ...]:
-    """Digests of the tokens of a file.
+    """Read the tokens of a file and return their digests.
 
     Raises:
-        SettingsError: as `Tokens`; names the line and never what stands in it.
+        SettingsError: as for `Tokens`. It names the line, never its content.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -145,7 +148,7 @@ def read_tokens(path: Path, *, setting: str, least: int = 1) -> tuple[bytes, ...
 
 
 def _too_short(n: int) -> str:
-    """The end of the message."""
+    """Return the end of an error message."""
     return (
         f"has {n} characters; an address that other machines can reach needs at least {LEAST_LETTERS}. "
         f"Make one with `openssl rand -hex 32`"
@@ -153,20 +156,20 @@ def _too_short(n: int) -> str:
 
 
 def warn_if_open(path: Path, *, setting: str) -> None:
-    """Say that every user of the machine may read the tokens."""
+    """Log a warning if every user of this machine may read the tokens file."""
     if path.stat().st_mode & stat.S_IROTH:
         log.warning("%s=%s can be read by every user of this machine; run `chmod 600` on it", setting, path)
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a file is written or replaced; None where there is none."""
+    """Return values that change when the file is written or replaced; None if there is no file."""
     try:
-        found = path.stat()
+        info = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return info.st_mtime_ns, info.st_size, info.st_ino
 
 
 def _digest(token: bytes) -> bytes:
-    """Digests are of one length: comparing them does not tell how long a token is."""
+    """Return a digest. Digests have equal length, so a comparison does not show the length of a token."""
     return hashlib.sha256(token).digest()

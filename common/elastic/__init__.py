@@ -1,4 +1,4 @@
-"""What every part needs of Elasticsearch: bounded responses, the state of indices, errors in words.
+"""What every part needs to talk to Elasticsearch: bounded responses, state of indices, error messages.
 
 May import `contract`.
 """

@@ -1,6 +1,6 @@
-"""Why Elasticsearch refuses a request, in words that say what to do.
+"""Say why Elasticsearch refuses a request, and what to do.
 
-status, body ──▶ cause()       the engine's own reason, in one line
+status, body ──▶ cause()       Elasticsearch's own reason, in one line
              ├─▶ refusal()     one of the next two
              ├─▶ credentials() 401: none were sent, or they are wrong
              └─▶ privilege()   403: who lacks which privilege, on what
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MAX_REASON = 300
-"""Characters of the engine's own reason; some list every index of the cluster."""
+"""Longest reason in characters. Some of Elasticsearch's reasons list every index of the cluster."""
 
 _UNAUTHORIZED = re.compile(
     r"action \[(?P<action>[^\]]+)\] is unauthorized for (?:(?P<key>API key) id \[(?P<id>[^\]]*)\]|user "
@@ -24,10 +24,10 @@ _GRANTED = re.compile(r"granted by the (?P<kind>\w+) privileges \[(?P<privileges
 
 
 def first_cause(body: Any) -> Mapping[str, Any]:
-    """The first root cause of an error, else the error itself; empty where the answer is none of the engine's errors.
+    """Return the first root cause of an error, or the error itself; empty if the body is no error of Elasticsearch.
 
     Args:
-        body: of an answer, as it was decoded.
+        body: decoded body of the response.
     """
     error = body.get("error") if isinstance(body, Mapping) else None
     causes = error.get("root_cause") if isinstance(error, Mapping) else None
@@ -36,29 +36,29 @@ def first_cause(body: Any) -> Mapping[str, Any]:
 
 
 def cause(body: Any) -> str:
-    """Why, in the engine's own words; empty where the answer is none of its errors.
+    """Return Elasticsearch's own reason; empty if the body is no error of Elasticsearch.
 
     Args:
-        body: of an answer, as it was decoded.
+        body: decoded body of the response.
     """
     return _one_line(first_cause(body).get("reason")) or ""
 
 
 def refusal(status: int, body: Any) -> str:
-    """What a 401 or a 403 means.
+    """Explain a 401 or 403.
 
     Args:
         status: 401 or 403.
-        body: of the answer.
+        body: decoded body of the response.
     """
     return credentials(body) if status == 401 else privilege(body)
 
 
 def credentials(body: Any) -> str:
-    """What a 401 means, and which variables to set.
+    """Explain a 401, and name the variables to set.
 
     Args:
-        body: of the answer.
+        body: decoded body of the response.
     """
     if "missing authentication credentials" in cause(body):
         return (
@@ -73,21 +73,21 @@ def credentials(body: Any) -> str:
 
 
 def privilege(body: Any) -> str:
-    """What a 403 means: who lacks which privilege, and the smallest one that would do.
+    """Explain a 403: who lacks which privilege, and the smallest privilege that is enough.
 
     Args:
-        body: of the answer.
+        body: decoded body of the response.
     """
     reason = cause(body)
     denied = _UNAUTHORIZED.search(reason)
     if denied is None:
         return f"forbids this (403{_because(reason)}); the API key or user lacks the privilege"
     who = f"the API key with id {denied['id']}" if denied["key"] else f"the user {denied['user']}"
-    on = _ON.search(reason)
-    where = f" on {on['indices']}" if on else ""
+    target = _ON.search(reason)
+    on_indices = f" on {target['indices']}" if target else ""
     granted = _GRANTED.search(reason)
     needs = f"; it needs the {granted['kind']} privilege {granted['privileges'].split(',')[0]}" if granted else ""
-    return f"does not let {who} do {denied['action']}{where} (403){needs}"
+    return f"does not let {who} do {denied['action']}{on_indices} (403){needs}"
 
 
 def _detail(body: Any) -> str:

@@ -1,10 +1,9 @@
-"""What must be known of indices before documents in them are read or written: which are closed, and how they keep
-`_source`.
+"""Checks before documents are read or written: which indices are closed, and how they store `_source`.
 
-name, list, alias or pattern ──▶ closed_indices() ──▶ those that no search reads
-                             └─▶ how_kept() ──┬─▶ filtered: an update would erase what `_source` leaves out
-                                              ├─▶ synthetic: an update writes back what the engine makes up again
-                                              └─▶ objects: `oversight.prediction.top` takes objects only
+name, list, alias or pattern ──▶ closed_indices() ──▶ indices that no search can read
+                             └─▶ how_kept() ──┬─▶ filtered: an update would erase the fields that `_source` lacks
+                                              ├─▶ synthetic: an update writes back a rebuilt `_source`
+                                              └─▶ objects: `oversight.prediction.top` accepts only objects
 """
 
 from __future__ import annotations
@@ -19,41 +18,42 @@ from common.elastic.faults import first_cause
 
 CLOSED = "index_closed_exception"
 VERIFIED = "index.verified_before_close"
-"""Setting that an engine gives to an index when it closes it."""
+"""Setting that Elasticsearch adds to an index when it closes the index."""
 MODE = "index.mapping.source.mode"
 TOP = ("oversight", "prediction", "top")
 _MAPPED = f"*.mappings._source,*.mappings.properties.{'.properties.'.join(TOP)}.properties"
-"""What is asked for of a mapping: never a list that grows with a model."""
+"""The parts of a mapping that are read. Their size does not grow with the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How some indices keep what they are given."""
+    """How a set of indices stores its documents."""
 
     filtered: Mapping[str, str]
-    """Indices whose `_source` lacks fields, with what their mapping says."""
+    """Indices whose `_source` lacks fields, with the reason from their mapping."""
     synthetic: tuple[str, ...] = ()
-    """Indices that make `_source` up from other parts of the index."""
+    """Indices with synthetic `_source`."""
     objects: frozenset[str] = frozenset()
-    """Indices that mapped `oversight.prediction.top` from objects of an older version: they refuse words there."""
+    """Indices of an older version that map `oversight.prediction.top` as objects: they refuse strings there."""
 
 
 def closed_index(error: ApiError) -> str | None:
-    """The closed index that a request failed on; None where it failed for another reason."""
-    found = error.body.get("error") if isinstance(error.body, Mapping) else None
-    if not isinstance(found, Mapping) or found.get("type") != CLOSED:
+    """Return the closed index that a request failed on; None if it failed for another reason."""
+    error_body = error.body.get("error") if isinstance(error.body, Mapping) else None
+    if not isinstance(error_body, Mapping) or error_body.get("type") != CLOSED:
         return None
-    return str(first_cause(error.body).get("index") or found.get("index") or "an index")
+    return str(first_cause(error.body).get("index") or error_body.get("index") or "an index")
 
 
 def closed_indices(es: Elasticsearch, index: str) -> tuple[str, ...]:
-    """Closed indices behind a stream, an alias or a list; a pattern leaves them out by itself.
+    """Return the closed indices behind a stream, an alias or a list. A pattern skips closed indices by itself.
 
-    It asks for more than one light search only where one is closed. Without the privilege `view_index_metadata` it
-    names the first one.
+    It sends one light search, and more only if an index is closed. Without the privilege `view_index_metadata` it
+    returns
+    only the first closed index.
 
     Raises:
-        ApiError: 404 where one of the names is not there.
+        ApiError: 404 if one of the names does not exist.
     """
     try:
         es.search(index=index, size=0, track_total_hits=False, terminate_after=1)
@@ -66,10 +66,10 @@ def closed_indices(es: Elasticsearch, index: str) -> tuple[str, ...]:
 
 
 def how_kept(es: Elasticsearch, index: str) -> Kept | None:
-    """How the indices behind a name keep documents; None where we may not ask.
+    """Return how the indices behind a name store documents; None if we lack the privilege to read that.
 
     Raises:
-        ApiError: any other answer than 401 and 403.
+        ApiError: any error except 401 and 403.
     """
     try:
         mappings = es.indices.get_mapping(index=index, ignore_unavailable=True, filter_path=_MAPPED).body
@@ -81,18 +81,18 @@ def how_kept(es: Elasticsearch, index: str) -> Kept | None:
             return None
         raise
     sources = {name: _below(body, "mappings", "_source") for name, body in mappings.items()}
-    says = {name: _filter(source) for name, source in sources.items()}
+    reasons = {name: _filter(source) for name, source in sources.items()}
     synthetic = {name for name, source in sources.items() if source.get("mode") == "synthetic"}
     synthetic |= {name for name, body in modes.items() if _mode(body) == "synthetic"}
     return Kept(
-        filtered={name: said for name, said in sorted(says.items()) if said},
+        filtered={name: reason for name, reason in sorted(reasons.items()) if reason},
         synthetic=tuple(sorted(synthetic)),
         objects=frozenset(name for name, body in mappings.items() if _below(body, "mappings", *_path(TOP))),
     )
 
 
 def closed_says(closed: Iterable[str]) -> str:
-    """One line that names closed indices."""
+    """Return one line that names closed indices."""
     names = list(closed)
     verb = "is" if len(names) == 1 else "are"
     return (
@@ -102,8 +102,8 @@ def closed_says(closed: Iterable[str]) -> str:
 
 
 def filtered_says(filtered: Mapping[str, str]) -> str:
-    """One line that names indices which are never written, why, and what to do."""
-    names = ", ".join(f"{name} ({said})" for name, said in filtered.items())
+    """Return one line that names the indices that are never written to, why, and what to do."""
+    names = ", ".join(f"{name} ({reason})" for name, reason in filtered.items())
     return (
         f"the mapping leaves fields out of `_source` in {names}: an update would erase their values, so "
         "nothing is written there; "
@@ -112,7 +112,7 @@ def filtered_says(filtered: Mapping[str, str]) -> str:
 
 
 def synthetic_says(synthetic: Iterable[str]) -> str:
-    """One line that names indices with synthetic `_source`, and what that costs."""
+    """Return one line that names the indices with synthetic `_source`, and the effect."""
     return (
         f"`_source` is synthetic in {', '.join(synthetic)}: when the documents were indexed, the engine "
         "sorted their arrays and dropped "
@@ -122,10 +122,10 @@ def synthetic_says(synthetic: Iterable[str]) -> str:
 
 def _closed(es: Elasticsearch, index: str) -> list[str]:
     try:
-        found = es.indices.get_settings(index=index, name=VERIFIED, flat_settings=True).body
+        settings = es.indices.get_settings(index=index, name=VERIFIED, flat_settings=True).body
     except ApiError:
         return []
-    return [name for name, body in found.items() if str(body.get("settings", {}).get(VERIFIED)) == "true"]
+    return [name for name, body in settings.items() if str(body.get("settings", {}).get(VERIFIED)) == "true"]
 
 
 def _filter(source: Mapping[str, Any]) -> str:
@@ -138,8 +138,8 @@ def _filter(source: Mapping[str, Any]) -> str:
 
 
 def _mode(body: Mapping[str, Any]) -> str:
-    found = body.get("settings", {}).get(MODE) or body.get("defaults", {}).get(MODE) or ""
-    return str(found).lower()
+    mode = body.get("settings", {}).get(MODE) or body.get("defaults", {}).get(MODE) or ""
+    return str(mode).lower()
 
 
 def _path(names: Iterable[str]) -> list[str]:

@@ -1,10 +1,11 @@
-"""Responses of Elasticsearch within a limit: no document, however large, fills our memory.
+"""Limit the size of Elasticsearch's responses, so that no document can fill our memory.
 
-with within(limit): search ─▶ response, read piece by piece ─┬─▶ below the limit: as usual
-                                                              └─▶ above: the connection is closed, ResponseTooLargeError
+    with within(limit): search ─▶ response, read in pieces ─┬─▶ below the limit: returned as usual
+                                                            └─▶ above: connection closed, ResponseTooLargeError
 
-Bytes are not all that counts: 4 MB of `{},{},...` become more than a million objects. So values are counted before a
-large response is parsed. A request outside `within` has a limit too, which ordinary responses never reach.
+A limit in bytes is not enough: 4 MB of `{},{},...` become more than a million objects. So the values of a large
+response are counted before it is parsed. A request outside `within` has a limit too, which ordinary responses never
+reach.
 """
 
 from __future__ import annotations
@@ -30,26 +31,24 @@ from elastic_transport.client_utils import DEFAULT
 
 MIB = 1024 * 1024
 LIMIT_BYTES = 64 * MIB
-"""Most bytes of any response."""
+"""Largest response."""
 BYTES_A_VALUE = 16
-"""A response may hold one JSON value for so many bytes of its limit; a document of KDD's columns has one for 20 bytes
-of its own.
-"""
+"""A response may have one JSON value per 16 bytes of its limit. A document of KDD99 columns has one per 20 bytes."""
 COUNTED_FROM_BYTES = MIB
-"""Size from which values are counted: below it even a response of nothing but values stays small."""
+"""Responses above this size have their values counted. Below it, even a response of nothing but values stays small."""
 PIECE_BYTES = 256 * 1024
 HIT = b'"_index":'
-"""Each hit of a search has it once."""
+"""Each hit of a search contains it once."""
 
 _limit: ContextVar[int] = ContextVar("limit_bytes", default=LIMIT_BYTES)
 
 
 class ResponseTooLargeError(TransportError):
-    """A response is larger than the limit. It was not read to its end.
+    """A response is larger than the limit, so it was not read to its end.
 
     Attributes:
         limit_bytes: the limit.
-        hits: hits of a search that were complete by then, more or less.
+        hits: approximate number of hits that had arrived completely.
     """
 
     def __init__(self, limit_bytes: int, hits: int) -> None:
@@ -62,7 +61,7 @@ class ResponseTooLargeError(TransportError):
 
 @contextmanager
 def within(limit_bytes: int) -> Iterator[None]:
-    """Requests of this thread get responses of so many bytes at most.
+    """Limit the responses of this thread to `limit_bytes`.
 
     Raises:
         ResponseTooLargeError: a response is larger.
@@ -75,12 +74,12 @@ def within(limit_bytes: int) -> Iterator[None]:
 
 
 def megabytes(count: int) -> str:
-    """`4 MB`, `0.5 MB`."""
+    """Format a size: `4 MB`, `0.5 MB`."""
     return f"{count / MIB:.3g} MB"
 
 
 class BoundedNode(Urllib3HttpNode):
-    """Reads a response only up to the limit."""
+    """A node that reads a response only up to the limit."""
 
     def perform_request(
         self,
@@ -94,7 +93,7 @@ class BoundedNode(Urllib3HttpNode):
 
         Raises:
             ResponseTooLargeError: the response is larger than the limit of this thread.
-            TransportError: no response.
+            TransportError: no response arrived.
         """
         began_s = time.monotonic()
         sent = {**self._headers, **(headers or {})}
@@ -130,9 +129,9 @@ def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int) -> bytes:
             pieces.append(piece)
             size += len(piece)
             if size > limit_bytes:
-                raise ResponseTooLargeError(limit_bytes, sum(one.count(HIT) for one in pieces))
+                raise ResponseTooLargeError(limit_bytes, sum(earlier.count(HIT) for earlier in pieces))
     except BaseException:
-        response.close()  # the rest of the response is still in it: the connection cannot be used again
+        response.close()  # unread bytes are still in the connection, so it cannot be reused
         raise
     finally:
         response.release_conn()
@@ -143,7 +142,7 @@ def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int) -> bytes:
 
 
 def _as_transport_error(error: urllib3.exceptions.HTTPError) -> TransportError:
-    """The client's own error for one of urllib3, as `Urllib3HttpNode` makes it."""
+    """Convert an error of urllib3 to the client's own error, as `Urllib3HttpNode` does."""
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return ConnectionError(str(error), errors=(error,))
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):

@@ -1,5 +1,4 @@
-"""The HTTP server of the enrich service and the console: gunicorn, with a worker that gives a thread only a whole
-request.
+"""HTTP server of the enrich service and the console: gunicorn, with a worker that uses no thread while it reads.
 
-Bytes of connections in, WSGI responses out. May import `contract` and `common`.
+Bytes of connections go in, WSGI responses come out. May import `contract` and `common`.
 """

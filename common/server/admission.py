@@ -1,4 +1,4 @@
-"""Whether the request of this thread is to be worked on: the worker says it, the application asks."""
+"""Decides whether the request of this thread is handled. The worker sets it; the application reads it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request gets no answer but 503."""
+    """Why a request gets a 503."""
 
     waiting: int
-    """How many requests waited when it came, as many as are allowed; 0: it waited too long itself."""
+    """Number of requests that were waiting when it came, equal to the limit; 0: it waited too long itself."""
     waited_s: float = 0.0
 
 
 class Admission:
-    """Counts who waits for a thread, and keeps the refusal of the request that this thread works on."""
+    """Counts the requests that wait for a thread, and stores the refusal of the request that this thread handles."""
 
     def __init__(self) -> None:
         self.waiting = 0
         self.on_change: Callable[[int], None] | None = None
-        """Told how many wait."""
+        """Called with the new number of waiting requests."""
         self._lock = threading.Lock()
         self._terms = _Terms()
 
     def arrived(self, most: int) -> bool:
-        """One more waits; False where that many wait already."""
+        """Add a waiting request; False if `most` are waiting already."""
         with self._lock:
             if self.waiting >= most:
                 return False
@@ -37,7 +37,7 @@ class Admission:
         return True
 
     def began(self) -> None:
-        """One of those that waited has a thread now."""
+        """A waiting request got a thread."""
         with self._lock:
             self.waiting -= 1
         self._changed()
@@ -48,7 +48,7 @@ class Admission:
 
     @contextlib.contextmanager
     def refusing(self, refusal: Refusal | None) -> Iterator[None]:
-        """Within it, the request of this thread is refused; None: it is not."""
+        """Refuse the request of this thread inside the block; None: handle it."""
         self._terms.refusal = refusal
         try:
             yield
@@ -57,7 +57,7 @@ class Admission:
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why the request of this thread is not to be worked on; None: it is."""
+        """Why the request of this thread is refused; None: handle it."""
         return self._terms.refusal
 
 
@@ -66,4 +66,4 @@ class _Terms(threading.local):
 
 
 admission = Admission()
-"""Of this process: gunicorn makes the worker, Flask the application, and both meet here."""
+"""The instance of this process. gunicorn creates the worker and Flask the application; both use this object."""

@@ -1,10 +1,10 @@
-"""One client's connection: what it has sent of its next request, and what it has not yet taken of its last answer.
+"""One client's connection: the unread part of its next request and the unsent part of its last response.
 
-    handshake ──▶ receive(), until a request is whole ──▶ a thread writes the answer ─▶ send(), until all of it is taken
+    handshake ──▶ receive(), until a request is whole ──▶ a thread writes the response ─▶ send(), until all is sent
                       ▲                                                                     │
                       └───────────────────────── kept connection ───────────────────────────┴──▶ close
 
-No call here waits for the client. One thread at a time uses a connection: the main loop, or the one that answers.
+No call here waits for the client. One thread at a time uses a connection: the main loop, or the thread that answers.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from common.server.request_reader import Incoming
 
 RECEIVE_BYTES = 64 * 1024
 RECEIVE_MOST = 1024 * 1024
-"""Bytes that one call takes of a body; then the other clients have their turn."""
+"""Most bytes of a body that one call reads, so that other clients get their turn."""
 JOIN_BYTES = 256 * 1024
-"""Answers up to here are sent in one piece, head and body."""
+"""Responses up to this size are sent in one piece, head and body."""
 
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Closed(Exception):  # noqa: N818  the normal end of a connection
-    """The client is gone, or speaks no TLS."""
+    """The client is gone, or does not speak TLS."""
 
 
 class Connection:
     """A connection that was just accepted.
 
     Args:
-        sock: it, set to not block.
+        sock: the socket, in non-blocking mode.
         client, server: both addresses.
-        tls: None: plain HTTP.
+        tls: the TLS context; None: plain HTTP.
         cfg: gunicorn's settings.
-        max_body_bytes: a longer body is not read.
+        max_body_bytes: longer bodies are not read.
     Raises:
-        OSError, ValueError: it is gone already.
+        OSError, ValueError: the client is gone already.
     """
 
     def __init__(
@@ -58,48 +58,48 @@ class Connection:
     ) -> None:
         self.client, self.server, self.cfg = client, server, cfg
         self.group = network_of(str(client[0]))
-        """Whose connections are counted together."""
+        """Connections with the same group are counted together."""
         self._max_body_bytes = max_body_bytes
         self._handshake = tls is not None
         self._socket = sock if tls is None else tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         self._rest = b""
         self.sock = Answer()
-        """Where gunicorn writes the answer."""
+        """Where gunicorn writes the response."""
         self.incoming = self._next()
         self.since_s = time.monotonic()
-        """Since when it waits for its client: when it was accepted, or answered last, or its answer was ready."""
+        """When it began to wait for the client: accepted, last answered, or response ready."""
         self.answered = False
-        """Whether it has had an answer before: a kept connection."""
+        """Whether it has had a response before: a kept connection."""
         self.keep = True
-        """Whether another request may follow the one in hand."""
+        """Whether another request may follow the current one."""
         self.lingers = False
-        """Whether it was answered for the last time, and only waits for its client to hang up."""
+        """Whether the last response was sent, and the connection only waits for the client to close it."""
         self.began_s: float | None = None
-        """When the first byte of the request came."""
+        """When the first byte of the request arrived."""
 
     def _next(self) -> Incoming:
         return Incoming(self.cfg, self.client, max_body_bytes=self._max_body_bytes)
 
     def fileno(self) -> int:
-        """For a selector."""
+        """Return the file descriptor, for a selector."""
         return self._socket.fileno()
 
     @property
     def held(self) -> int:
-        """Bytes that are kept for this client."""
+        """Bytes that we hold for this client."""
         return self.incoming.size + len(self._rest) + self.sock.size
 
     @property
     def has_more(self) -> bool:
-        """Whether bytes are here that no selector tells of."""
+        """Whether there are bytes that a selector does not report."""
         return bool(self._rest) or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0)
 
     def receive(self) -> bool:
-        """Take what has arrived. True: the request is whole, or the client sends no more of it; `take` gives it.
+        """Read what has arrived. True: the request is whole, or the client sends no more; call `take`.
 
         Raises:
             Closed: there is nothing to answer.
-            ParseException: it is no valid HTTP.
+            ParseException: it is not valid HTTP.
         """
         taken = 0
         try:
@@ -138,7 +138,7 @@ class Connection:
         return True
 
     def take(self) -> Request:
-        """The request, to be answered now. What came behind it is kept for the next one."""
+        """Return the request that is to be answered now. Bytes after it are kept for the next request."""
         request, self._rest = self.incoming.finish()
         self.incoming, self.began_s = self._next(), None
         self.keep = True
@@ -146,7 +146,7 @@ class Connection:
         return request
 
     def send(self) -> bool:
-        """Send of the answer what the client takes. True: all of it.
+        """Send as much of the response as the client takes. True: all of it.
 
         Raises:
             Closed: the client is gone.
@@ -161,7 +161,7 @@ class Connection:
         return True
 
     def linger(self) -> None:
-        """Say that nothing more comes. To close at once could take the answer from a client that still sends."""
+        """Close our side only. A full close could take the response away from a client that still sends."""
         self.lingers, self.since_s = True, time.monotonic()
         self.incoming = self._next()
         with contextlib.suppress(OSError):
@@ -171,7 +171,7 @@ class Connection:
         """Drop what a lingering client sends.
 
         Raises:
-            Closed: it has hung up.
+            Closed: the client has closed the connection.
         """
         try:
             data = socket.socket.recv(self._socket, RECEIVE_BYTES)
@@ -183,37 +183,37 @@ class Connection:
             raise Closed
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         with contextlib.suppress(OSError):
             self._socket.close()
 
 
 class Answer:
-    """What gunicorn takes for the socket: keeps the answer, so that a client that reads slowly holds no thread."""
+    """Stands in for the socket in gunicorn and keeps the response, so that a slow client blocks no thread."""
 
     def __init__(self) -> None:
         self._pieces: list[memoryview | bytes] = []
         self.size = 0
 
     def sendall(self, data: bytes) -> None:
-        """Keep a piece of the answer."""
+        """Keep a piece of the response."""
         if data:
             self._pieces.append(data)
             self.size += len(data)
 
     def send(self, data: bytes) -> int:
-        """As `sendall`."""
+        """Same as `sendall`."""
         self.sendall(data)
         return len(data)
 
     def next_piece(self) -> memoryview | bytes:
-        """What to send next; nothing where all is sent."""
+        """Return the next bytes to send; empty when everything is sent."""
         if len(self._pieces) > 1 and self.size <= JOIN_BYTES:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0] if self._pieces else b""
 
     def taken(self, n: int) -> None:
-        """The client's side has taken the first `n` bytes."""
+        """Drop the first `n` bytes, which were sent."""
         self.size -= n
         rest = memoryview(self._pieces[0])[n:]
         if rest:
@@ -222,12 +222,12 @@ class Answer:
             del self._pieces[0]
 
     def clear(self) -> None:
-        """Forget what was written: an error's answer takes its place."""
+        """Drop what was written, because an error response replaces it."""
         self._pieces.clear()
         self.size = 0
 
     def shutdown(self, _how: int) -> None:
-        """gunicorn calls this where an answer broke off in the middle. Nothing of it was sent yet.
+        """gunicorn calls this when a response fails in the middle. Nothing of it was sent yet.
 
         Raises:
             OSError: always.
@@ -235,8 +235,8 @@ class Answer:
         raise OSError("this is no socket")
 
     def close(self) -> None:
-        """The connection is closed by its owner."""
+        """Do nothing: the owner closes the connection."""
 
     def gettimeout(self) -> float:
-        """It never waits."""
+        """Return 0: it never waits."""
         return 0.0

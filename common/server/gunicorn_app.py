@@ -1,6 +1,6 @@
-"""gunicorn, started from code: what the enrich service and the console set alike.
+"""Start gunicorn from code, with the settings that the enrich service and the console share.
 
-serve() of each ──▶ a listening socket ──▶ Application ──▶ gunicorn's parent ──▶ `Worker`s, replaced if they hang or die
+serve() ──▶ listening socket ──▶ Application ──▶ gunicorn's parent ──▶ `Worker`s, replaced if they hang or die
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from contract.listening import url_of
 log = logging.getLogger(__name__)
 
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  gunicorn makes an unlinked file of its own there
-"""Where the workers' heartbeat goes on Linux: on a slow disk it could block and get a healthy worker killed."""
+"""Folder of the workers' heartbeat files on Linux. On a slow disk a blocked write could get a healthy worker killed."""
 
 
 class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """The application as gunicorn wants it. A subclass gives `settings` and `load`.
+    """The application for gunicorn. A subclass adds `settings` and `load`.
 
     Args:
-        listener: the socket; it belongs to this object from now on.
-        limits: what a worker takes on.
-        tls: None: plain HTTP.
+        listener: the socket; this object owns it from now on.
+        limits: limits of a worker.
+        tls: certificates; None: plain HTTP.
     """
 
     def __init__(self, listener: socket.socket, limits: Limits, tls: Contexts | None) -> None:
@@ -44,44 +44,43 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         super().__init__()
 
     def settings(self) -> dict[str, Any]:
-        """What is set for this server alone, by gunicorn's names."""
+        """Return the settings of this server alone, by gunicorn's names."""
         raise NotImplementedError
 
     def load_config(self) -> None:
-        """Hand our settings to gunicorn; its own environment variables and files are not read."""
+        """Pass our settings to gunicorn. It does not read its own environment variables and files."""
         tls = self._tls
         for name, value in {
             "bind": f"fd://{self._descriptor}",
             "keepalive": KEEPALIVE_S,
-            "worker_connections": 2
-            * self.limits.connections,  # the worker has a limit of its own, and does not stop to accept
+            "worker_connections": 2 * self.limits.connections,  # the worker has its own limit and never stops accepting
             "worker_tmp_dir": str(MEMORY_FOLDER) if os.access(MEMORY_FOLDER, os.W_OK) else None,
             "control_socket_disable": True,
             "sendfile": False,
-            # `common.access.request_checks` reads them, and says what is wrong with them
+            # `common.access.request_checks` reads these headers and explains what is wrong with them
             "secure_scheme_headers": {},
             "forwarded_allow_ips": "",
-            # that TLS is spoken at all; `Contexts` reads the files
+            # only switches TLS on; `Contexts` reads the files
             **({} if tls is None else {"certfile": str(tls.files.cert), "keyfile": str(tls.files.key)}),
             **self.settings(),
         }.items():
             self.cfg.set(name, value)
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """What the next connection is answered with; None: plain HTTP."""
+        """Return the TLS context of the next connection; None: plain HTTP."""
         return None if self._tls is None else self._tls.current()
 
     def error_body(self, path: str, code: str, message: str) -> bytes:
-        """The JSON of an error that the server answers without the routes; `path` is empty where none was read."""
+        """Return the JSON of an error that the server answers without the routes; `path` is empty if none was read."""
         return orjson.dumps({"error": {"type": code, "message": message}})
 
 
 def warn_of_plain_http(settings: ServerSettings, *, what: str) -> None:
-    """Say that others can read along, where other machines reach a server that speaks no TLS.
+    """Log a warning that the server speaks plain HTTP to other machines.
 
     Args:
-        settings: of the server.
-        what: what they read.
+        settings: settings of the server.
+        what: what an eavesdropper could read.
     """
     log.warning(
         "%s serves plain HTTP to other machines, so %s can be read in transit; set %s and %s, "
@@ -94,7 +93,7 @@ def warn_of_plain_http(settings: ServerSettings, *, what: str) -> None:
 
 
 class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own messages, through our logging; there is no access log of gunicorn's."""
+    """Sends gunicorn's own messages through our logging. There is no access log."""
 
     def setup(self, cfg: Any) -> None:
         """Use the logger and the handlers of this process."""
@@ -104,5 +103,5 @@ class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
         self.access_log = logging.getLogger("common.gunicorn.access")
 
     def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """What gunicorn tells of its own life is for debugging; ours says when it is ready."""
+        """Log gunicorn's start and stop messages at debug level; our own message says when the server is ready."""
         self.error_log.debug(msg, *args, **kwargs)

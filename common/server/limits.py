@@ -1,4 +1,4 @@
-"""What one worker of a server takes on."""
+"""Limits of one worker."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of the enrich service and of the console alike."""
+    """The limits of the enrich service and of the console."""
 
     queue: int = 64
-    """Requests that wait for a thread; the next is answered 503."""
+    """Requests that may wait for a thread. The next one gets a 503."""
     queue_timeout_s: float = 10.0
-    """A request that waited longer is answered 503: its client has given up, or will before the answer."""
+    """A request that waited longer gets a 503: its client has given up, or soon will."""
     read_timeout_s: float = 20.0
-    """Seconds that a client has for sending one request whole, its TLS handshake included."""
+    """Longest time for a client to send one whole request, TLS handshake included."""
     max_body_bytes: int = 1024 * 1024
-    """A longer body is not read; the application answers by its length."""
+    """Longer bodies are not read; the application rejects them by their length."""
     connections: int = 2_000
-    """Open connections; for the next one, the one that has waited longest for its client is closed."""
+    """Open connections. For one more, the connection that has waited longest for its client is closed."""
     held_bytes: int = 128 * 1024 * 1024
-    """Bytes that are kept for clients: requests that are not whole or wait for a thread, and answers that are not
-    taken.
-    """
+    """Bytes held for clients: incomplete or waiting requests, and unsent responses."""
     probes: frozenset[str] = frozenset()
-    """Paths that have a thread of their own: health and metrics."""
+    """Paths with a thread of their own: health and metrics."""

@@ -1,10 +1,10 @@
-"""The bytes of one HTTP request as they arrive -> the request, once it is whole. Pure: nothing here knows a socket.
+"""Collect the bytes of one HTTP request until it is whole. No I/O here.
 
-bytes ─▶ head, until an empty line ──▶ gunicorn's parser ──▶ body: Content-Length, chunks, or none ──▶ whole
-               │                             │                    └─ longer than allowed: the rest stays unread
-               └─ longer than allowed ───────┴──▶ ParseException
+    bytes ─▶ head, until an empty line ──▶ gunicorn's parser ──▶ body: Content-Length, chunks, or none ──▶ whole
+                   │                             │                    └─ too long: the rest is not read
+                   └─ too long ──────────────────┴──▶ ParseException
 
-gunicorn's own reader waits for the next byte, so each client that sends slowly holds a thread. Here nothing waits.
+gunicorn's own reader blocks until the next byte, so each slow client holds a thread. This one never waits.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from gunicorn.http.parser import RequestParser
 HEAD_BYTES = 64 * 1024
 """Longest head: request line and headers."""
 LINE_BYTES = 1024
-"""Longest line that gives a chunk's size, and longest trailer line."""
+"""Longest line with a chunk's size, and longest trailer line."""
 FRAMING_BYTES = 64 * 1024
-"""Chunk sizes and trailers may take this much, and an eighth of the body; beyond it the chunks only cost time."""
+"""Most bytes of chunk sizes and trailers, plus an eighth of the body. Smaller chunks only cost time."""
 
 _END = b"\r\n\r\n"
 
@@ -36,7 +36,7 @@ class Incoming:
     Args:
         cfg: gunicorn's settings, for its parser.
         client: the client's address.
-        max_body_bytes: a longer body is not read; the application then answers by its length.
+        max_body_bytes: longer bodies are not read; the application rejects them by their length.
     """
 
     def __init__(self, cfg: Any, client: Any, *, max_body_bytes: int) -> None:
@@ -44,21 +44,21 @@ class Incoming:
         self._head = bytearray()
         self._body: Sized | Chunks | None = None
         self.request: Request | None = None
-        """The head, as soon as it is there."""
+        """The parsed head, once it is complete."""
 
     @property
     def size(self) -> int:
-        """Bytes that are held here."""
+        """Bytes held for this request."""
         return len(self._head) + (0 if self._body is None else self._body.size)
 
     @property
     def missing(self) -> int:
-        """How many bytes to ask the socket for."""
+        """Number of bytes to ask the socket for."""
         return 0 if self._body is None else self._body.missing
 
     @property
     def expects_continue(self) -> bool:
-        """Whether the client waits for `100 Continue` before it sends the body; asked once."""
+        """Whether the client waits for `100 Continue` before it sends the body. True at most once."""
         request = self.request
         if request is None or not request._expected_100_continue:
             return False
@@ -66,10 +66,10 @@ class Incoming:
         return True
 
     def feed(self, data: bytes) -> bool:
-        """Take what arrived. True: the request is whole.
+        """Add what arrived. True: the request is whole.
 
         Raises:
-            ParseException: it is no valid HTTP.
+            ParseException: it is not valid HTTP.
         """
         if self._body is not None:
             return self._body.feed(data)
@@ -90,7 +90,7 @@ class Incoming:
         """The client sends no more. True: there is a head to answer, with the part of the body that came.
 
         Raises:
-            ParseException: what came is no valid HTTP.
+            ParseException: what came is not valid HTTP.
         """
         if self.request is None and self._head:
             try:
@@ -102,7 +102,7 @@ class Incoming:
         return self.request is not None
 
     def finish(self) -> tuple[Request, bytes]:
-        """The request with its body, to be read at once, and what came behind it: the start of the next one."""
+        """Return the request with its body, and the bytes after it, which begin the next request."""
         if self.request is None or self._body is None:
             raise RuntimeError("the request has no head yet")
         self.request.body = io.BytesIO(self._body.content)
@@ -117,7 +117,7 @@ class Incoming:
             raise LimitRequestHeaders("the head has no end") from None
 
     def _framing(self) -> Sized | Chunks:
-        """How long the body is. gunicorn's parser has refused a head that says it in two ways."""
+        """Choose how to read the body. gunicorn's parser has already refused a head with two lengths."""
         headers = dict(self.request.headers) if self.request is not None else {}
         if "TRANSFER-ENCODING" in headers:
             return Chunks(self._max_body_bytes)
@@ -125,7 +125,7 @@ class Incoming:
 
 
 class Sized:
-    """A body of a stated length."""
+    """A body with a Content-Length."""
 
     def __init__(self, length: int, max_bytes: int) -> None:
         self.too_long = length > max_bytes
@@ -136,17 +136,17 @@ class Sized:
 
     @property
     def content(self) -> bytes:
-        """What came of it."""
+        """What has arrived of the body."""
         return bytes(self._content)
 
     def feed(self, data: bytes) -> bool:
-        """Take what arrived; True: nothing is missing."""
-        mine = data[: self.missing]
-        self._content += mine
-        self.missing -= len(mine)
-        self.size += len(mine)
+        """Add what arrived. True: the body is complete."""
+        content = data[: self.missing]
+        self._content += content
+        self.missing -= len(content)
+        self.size += len(content)
         if not self.too_long:
-            self.rest += data[len(mine) :]
+            self.rest += data[len(content) :]
         return not self.missing
 
 
@@ -166,14 +166,14 @@ class Chunks:
 
     @property
     def content(self) -> bytes:
-        """What came of it, without sizes and trailers."""
+        """What has arrived of the body, without sizes and trailers."""
         return bytes(self._content)
 
     def feed(self, data: bytes) -> bool:
-        """Take what arrived; True: the last chunk is there, or there is more than allowed.
+        """Add what arrived. True: the last chunk is there, or the body is too long.
 
         Raises:
-            ParseException: these are no chunks.
+            ParseException: these are no valid chunks.
         """
         self._buffer += data
         while True:
@@ -192,7 +192,7 @@ class Chunks:
                 self._begin(line)
 
     def _take(self) -> bool:
-        """Take of the chunk what is there; True: it and its line end are whole."""
+        """Move the available bytes of the chunk to the body. True: the chunk and its line end are complete."""
         wanted = self.missing - 2
         taken = self._buffer[: max(0, wanted)]
         if taken:

@@ -1,8 +1,8 @@
-"""TLS of a server: a certificate and its key, and, if clients must have one too, the authority that signed theirs.
+"""TLS of a server: its certificate and key, and optionally the authority for client certificates.
 
-files ──▶ checked at the start, before anything listens ──▶ one context for all connections
-                                                                └─ read again when a file changed: a renewed
-                                                                   certificate needs no restart
+    files ──▶ checked at the start, before the server listens ──▶ one context for all connections
+
+The files are read again when they change, so a renewed certificate needs no restart.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files, and the settings that name them: `PREFIXTLS_CERT`, `TLS_KEY` and `TLS_CLIENT_CA`."""
+    """PEM files and their settings: `PREFIXTLS_CERT`, `TLS_KEY` and `TLS_CLIENT_CA`."""
 
     prefix: str
     cert: Path
-    """The certificate, with those between it and its authority behind it."""
+    """The certificate, followed by the intermediate certificates."""
     key: Path
     client_ca: Path | None = None
-    """Clients must show a certificate that one of these signed."""
+    """Clients must send a certificate that one of these authorities signed."""
 
 
 class Contexts:
-    """The context of the files as they are; threads share it.
+    """The TLS context of the current files. Threads share it.
 
     Raises:
-        SettingsError: a file is missing, is no PEM, or key and certificate do not belong together.
+        SettingsError: a file is missing or is no PEM, or key and certificate do not match.
     """
 
     def __init__(self, files: TlsFiles) -> None:
@@ -44,7 +44,7 @@ class Contexts:
         self._context = context(files)
 
     def current(self) -> ssl.SSLContext:
-        """The context to answer the next connection with."""
+        """Return the TLS context for the next connection."""
         state = self._state()
         with self._lock:
             if state != self._seen:
@@ -57,18 +57,18 @@ class Contexts:
             return self._context
 
     def _state(self) -> list[tuple[int, int] | None]:
-        found: list[tuple[int, int] | None] = []
+        states: list[tuple[int, int] | None] = []
         for path in (self.files.cert, self.files.key, self.files.client_ca):
             try:
                 state = None if path is None else path.stat()
             except OSError:
                 state = None
-            found.append(None if state is None else (state.st_mtime_ns, state.st_ino))
-        return found
+            states.append(None if state is None else (state.st_mtime_ns, state.st_ino))
+        return states
 
 
 def context(files: TlsFiles) -> ssl.SSLContext:
-    """A context of TLS 1.2 and newer.
+    """Create a context for TLS 1.2 and newer.
 
     Raises:
         SettingsError: names the setting and what is wrong with its file.
@@ -77,9 +77,9 @@ def context(files: TlsFiles) -> ssl.SSLContext:
     for name, path in ((cert, files.cert), (key, files.key), (client_ca, files.client_ca)):
         if path is not None:
             _readable(name, path)
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        made.load_cert_chain(files.cert, files.key, password=_no_password)
+        tls.load_cert_chain(files.cert, files.key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise SettingsError(
             f"{cert}={files.cert} and {key}={files.key} are not a certificate and its key "
@@ -87,13 +87,13 @@ def context(files: TlsFiles) -> ssl.SSLContext:
         ) from None
     if files.client_ca is not None:
         try:
-            made.load_verify_locations(files.client_ca)
+            tls.load_verify_locations(files.client_ca)
         except (ssl.SSLError, OSError) as error:
             raise SettingsError(
                 f"{client_ca}={files.client_ca} holds no certificate ({_reason(error)}); expected PEM"
             ) from None
-        made.verify_mode = ssl.CERT_REQUIRED
-    return made
+        tls.verify_mode = ssl.CERT_REQUIRED
+    return tls
 
 
 def _readable(name: str, path: Path) -> None:
@@ -108,7 +108,7 @@ def _readable(name: str, path: Path) -> None:
 
 
 def _no_password() -> str:
-    """Instead of asking at the terminal, for which nobody may be there."""
+    """Fail instead of asking for a password at the terminal, where nobody may be."""
     raise ValueError("the key is protected by a password")
 
 

@@ -1,8 +1,7 @@
-"""The connections that wait for their clients, in the order in which they are given up when there are too many.
+"""The connections that wait for their clients, in the order in which they are closed when there are too many.
 
-The address with the most of them loses first, and of its connections the one that has waited longest. So an address
-that opens thousands pushes out its own; a client that sends its request at once is never among the oldest, whatever its
-address does.
+The address with the most connections loses first, and of its connections the one that has waited longest. So an
+address that opens thousands pushes out only its own. A client that sends its request at once is never the oldest.
 """
 
 from __future__ import annotations
@@ -13,39 +12,39 @@ from common.server.connection import Connection
 
 
 class Waiting:
-    """A set of connections; each belongs to the address of its client."""
+    """A set of connections, grouped by client address."""
 
     def __init__(self) -> None:
-        self._of: dict[str, dict[Connection, None]] = {}
+        self._groups: dict[str, dict[Connection, None]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._of.values()))
+        return sum(map(len, self._groups.values()))
 
     def __contains__(self, connection: Connection) -> bool:
-        return connection in self._of.get(connection.group, ())
+        return connection in self._groups.get(connection.group, ())
 
     def __iter__(self) -> Iterator[Connection]:
-        """All, as they are now."""
-        return iter([connection for group in self._of.values() for connection in group])
+        """Iterate over a snapshot of all connections."""
+        return iter([connection for group in self._groups.values() for connection in group])
 
     def add(self, connection: Connection) -> None:
-        """It waits from now on."""
-        self._of.setdefault(connection.group, {})[connection] = None
+        """Add a connection that starts to wait."""
+        self._groups.setdefault(connection.group, {})[connection] = None
 
     def remove(self, connection: Connection) -> None:
-        """It waits no more."""
-        group = self._of.get(connection.group, {})
+        """Remove a connection that waits no longer."""
+        group = self._groups.get(connection.group, {})
         group.pop(connection, None)
         if not group:
-            self._of.pop(connection.group, None)
+            self._groups.pop(connection.group, None)
 
     def next_to_give_up(self, *, holding: int = 0) -> Connection | None:
-        """Which one to close for a newcomer.
+        """Return the connection to close for a new one.
 
         Args:
-            holding: only one for which at least so many bytes are kept.
+            holding: only consider connections that hold at least this many bytes.
         """
-        for group in sorted(self._of.values(), key=len, reverse=True):
+        for group in sorted(self._groups.values(), key=len, reverse=True):
             for connection in group:
                 if connection.held >= holding:
                     return connection

@@ -1,12 +1,12 @@
 """The gunicorn worker of the enrich service and the console: no thread ever waits for a client.
 
-main loop: accept ──▶ handshake and request, as bytes arrive ──▶ whole ─┬─ health, metrics ───────▶ their own thread
-              ▲              │ too late: 408, or closed                 ├─ fewer than `queue` wait ─▶ a thread
-              │              │ too many: the oldest closed              └─ else ──▶ a thread that only answers 503
-              └── kept ◀── sent, as the client takes it ◀── answer, as bytes ◀─────────┘
+    main loop: accept ──▶ handshake and request, as bytes arrive ──▶ whole ─┬─ health, metrics ───────▶ their own thread
+                  ▲              │ too late: 408, or closed                 ├─ fewer than `queue` wait ─▶ a thread
+                  │              │ too many: the oldest is closed           └─ else ──▶ a thread that only answers 503
+                  └── kept ◀── sent, as the client takes it ◀── response, as bytes ◀─────┘
 
 gunicorn's own `gthread` gives each connection a thread until its request is answered, so a few clients that stop in the
-middle of a request hold all of them. It supplies the rest: the parent process, the loop, the parser, WSGI.
+middle of a request block all threads. We keep the rest of it: the parent process, the loop, the parser, WSGI.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from common.server.waiting_connections import Waiting
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 75
-"""A watcher keeps its connection between two looks; longer than any poll interval that makes sense."""
+"""Idle time after which a kept connection closes, longer than any sensible poll interval of the watcher."""
 LINGER_S = 2.0
-"""How long a client may still send after its last answer, before its connection is cut."""
+"""How long a client may still send after its last response."""
 TAKE_S = 120.0
-"""Seconds that a client has for taking an answer."""
+"""Longest time for a client to take a response."""
 STOP_S = 2.0
 """How long a kept connection stays open while the worker stops: a request may be on its way."""
 STAY_MS = 1
-"""A thread waits this long for the next request of the client that it answered, where there are no more connections
-than threads. A client that asks again at once saves the way over the main loop.
+"""How long a thread waits for the next request of the client that it answered, if there are no more connections than
+threads. A client that sends its next request at once skips the main loop.
 """
 LARGE_BYTES = 64 * 1024
-"""A connection for which so much is kept is looked at when too much is kept in all."""
+"""When all connections together hold too much, only connections above this size are closed."""
 ACCEPTS = 64
-"""Connections that are accepted in one turn of the loop."""
+"""Connections accepted per turn of the loop."""
 SPARE_FILES = 512
-"""Files that a worker needs beside its connections."""
+"""Files that a worker needs besides its connections."""
 LOOK_S = 0.5
-"""Seconds between two looks at who is late."""
+"""Seconds between two checks for connections that are too late."""
 SAY_S = 60.0
-"""Seconds between two lines about connections that were given up."""
+"""Seconds between two log lines about closed connections."""
 
 _STATUS = {
     errors.LimitRequestLine: "414 URI Too Long",
@@ -76,12 +76,12 @@ _WHY = {
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Answers for an `Application`, within its `limits`."""
+    """Serves an `Application` within its `limits`."""
 
     limits: Limits
 
     def init_process(self) -> None:
-        """Start to work; runs after the fork."""
+        """Prepare the worker after the fork, then start it."""
         self.limits = self.app.limits
         self.probes = ThreadPoolExecutor(1, thread_name_prefix="probes")
         self.refusals = ThreadPoolExecutor(1, thread_name_prefix="refusals")
@@ -95,7 +95,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     # ---- connections, on the main loop
 
     def accept(self, listener: Any) -> None:
-        """Take new connections."""
+        """Accept new connections."""
         for _ in range(ACCEPTS):
             try:
                 sock, client = listener.accept()
@@ -173,7 +173,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._close(conn)
 
     def _sent(self, conn: Connection) -> None:
-        """The answer is with the client's side: wait for the next request, or for the end."""
+        """The response is sent: wait for the next request or for the end."""
         if not conn.keep:
             conn.linger()
         self._wait(conn)
@@ -194,7 +194,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         future.add_done_callback(lambda done: self.method_queue.defer(self._answered, conn, done))
 
     def _in_turn(self, conn: Connection, arrived_s: float) -> bool:
-        """Answer what has waited for this thread. Gives whether all of the answer was sent."""
+        """Answer a request that waited for this thread. Return whether the whole response was sent."""
         admission.began()
         waited_s = time.monotonic() - arrived_s
         sent = self._answer(conn, Refusal(0, waited_s) if waited_s > self.limits.queue_timeout_s else None)
@@ -229,16 +229,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._wait(conn, selectors.EVENT_WRITE)
         except Closed:
             self._close(conn)
-        except ParseException as error:  # of the next request, for which the thread had stayed
+        except ParseException as error:  # in the next request, for which the thread had waited
             self._refuse(conn, error)
         except Exception:
             log.exception("a connection was closed after an internal error")
             self._close(conn)
 
-    # ---- what the server answers by itself
+    # ---- responses of the server itself
 
     def _refuse(self, conn: Connection, error: ParseException) -> None:
-        """Answer what is no HTTP. What it was stays out of the log: it may be a document."""
+        """Answer a request that is not valid HTTP. Its content is not logged, because it may be a document."""
         log.info("refused a request that is not valid HTTP (%s)", type(error).__name__)
         status = next((line for kind, line in _STATUS.items() if isinstance(error, kind)), "400 Bad Request")
         why = next((words for kind, words in _WHY.items() if isinstance(error, kind)), status[4:])
@@ -295,7 +295,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             pass
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close whom it is too late for; gunicorn calls this in each turn of its loop."""
+        """Close connections that are too late. gunicorn calls this in each turn of its loop."""
         now_s = time.monotonic()
         if force or now_s - self._looked_s > LOOK_S:
             self._looked_s = now_s
@@ -306,7 +306,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                     self._too_late(conn)
 
     def _end_s(self, conn: Connection) -> float:
-        """Until when a connection may wait for its client."""
+        """Return until when a connection may wait for its client."""
         if conn.lingers:
             return conn.since_s + LINGER_S
         if conn.sock.size:
@@ -325,7 +325,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._say(conn, "408 Request Timeout", "request_timeout", message)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """At a stop, take what the kernel had accepted already, and refuse everything that comes later."""
+        """While stopping, accept what the kernel has already accepted, and refuse everything later."""
         if not enabled and not self.alive:
             for listener in self.sockets:
                 if select.select([listener], [], [], 0)[0]:
@@ -337,14 +337,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _sends_soon(conn: Connection) -> bool:
-    """Whether a client that was just answered sends something within a moment."""
+    """Whether the client that was just answered sends its next request at once."""
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN)
     return bool(poll.poll(STAY_MS))
 
 
 def allow_files(wanted: int) -> None:
-    """Let this process open so many files, as far as the system allows it: many shells allow 1,024."""
+    """Raise this process's limit of open files, as far as the system allows. Many shells set it to 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:

@@ -1,4 +1,4 @@
-"""Addresses of servers: which are taken, and which may be sent a secret."""
+"""Checks of server addresses: which are valid, and which may receive a secret."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contract.hosts import is_loopback
 
 
 def check_url(value: str) -> str:
-    """A server's address with its port and without a trailing slash; without a port it is 443 or 80, by the scheme.
+    """Return a server's address with a port and without a trailing slash. The default port is 443 or 80, by the scheme.
 
     Raises:
-        ValueError: no scheme that we speak, no host, no such port, a query, or a secret inside the address.
+        ValueError: the scheme is not supported, host or port is missing or wrong, or the address has a query or a
+        secret.
     """
     parts = urlsplit(value.strip())
     if parts.username or parts.password:
@@ -39,7 +40,7 @@ def refuse_plain_http(url: str, *, secret: bool, allowed: bool) -> None:
     """Refuse to send a key or token unencrypted to another machine.
 
     Raises:
-        SettingsError: names the address and the two ways out.
+        SettingsError: names the address and two ways to fix it.
     """
     parts = urlsplit(url)
     if secret and parts.scheme == "http" and not is_loopback(parts.hostname or "") and not allowed:

@@ -13,7 +13,7 @@ from common.settings.base import DAY_S, Settings
 
 
 class ConnectionSettings(Settings):
-    """Base of the settings of a server that asks for credentials."""
+    """Base of the settings of a server that needs credentials."""
 
     secrets: ClassVar = ("api_key", "api_key_file", "password")
     places: ClassVar = ("url", "ca_certs")
