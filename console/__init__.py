@@ -1,4 +1,4 @@
-"""The dashboards of `kibana/` as a page of this machine: read-only, offline, for a desk without Kibana.
+"""The dashboards of `kibana/` as a local web page: read-only, offline, for machines without Kibana.
 
 browser ──GET──▶ access.py ──▶ app.py ──▶ board.py ──▶ query.py ──▶ one _msearch ──▶ rows.py ──▶ chart.py ──▶ JSON
 """

@@ -1,4 +1,4 @@
-"""Single events: the list of them and the whole story of one.
+"""Single events: the list of events, and the details of one.
 
-An id or a filter in, text that is safe to show out. May import `console.panels`, `common` and `contract`.
+An id or a filter goes in; text that is safe to show comes out. May import `console.panels`, `common` and `contract`.
 """

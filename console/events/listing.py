@@ -1,7 +1,6 @@
-"""A fourth page beside the dashboards: the events themselves, of any status, as the counts above every page lead to
-them.
+"""A page beside the dashboards that lists the events of any status. The counts above every page link to it.
 
-It is made of the same panels and is shown here alone: Kibana has Discover for that.
+It uses the same kinds of panels. Only the console shows it, because Kibana has Discover for that.
 """
 
 from __future__ import annotations
@@ -41,9 +40,7 @@ OF_A_LARGE_ONE = {
     ],
     "excludes": ["event.original", "oversight.rejected", "oversight.shipped", "oversight.original"],
 }
-"""What is read of an event that is too large to be read whole: all but the raw line, the features, and what no mapping
-takes.
-"""
+"""What is read of an event that is too large: everything except the raw line, the features and unmapped fields."""
 _STATUSES = Cases(
     title="Status",
     cases=tuple(Case(name, Is(STATUS, name), STATUS_COLOURS[name]) for name in (ENRICHED, PENDING, FAILED)),
@@ -51,10 +48,10 @@ _STATUSES = Cases(
 
 
 def board(controls: tuple[Control, ...]) -> Dashboard:
-    """The page of the events.
+    """Return the page of the events.
 
     Args:
-        controls: the filters that the dashboards have; one by status is added.
+        controls: the filters of the dashboards; a filter by status is added.
     """
     newest = SavedSearch(
         id="events",
@@ -97,14 +94,17 @@ def board(controls: tuple[Control, ...]) -> Dashboard:
 
 
 def find(engine: Engine, place: Place, index: str, doc_id: str) -> Mapping[str, Any] | None:
-    """One event with all that it holds, if it is one of this installation.
+    """Return one event of this installation with its whole `_source`; None if it does not exist.
 
-    It is searched in our stream alone, so that no address reads another index.
+    The search covers only this installation's stream, so a URL cannot read another index.
 
     Raises:
-        EngineUnavailableError: Elasticsearch does not answer.
+        EngineUnavailableError: Elasticsearch does not respond.
     """
-    wanted = [{"ids": {"values": [doc_id]}}, {"term": {"_index": index}}]  # ids are unique in one backing index only
+    wanted = [
+        {"ids": {"values": [doc_id]}},
+        {"term": {"_index": index}},
+    ]  # ids are unique per backing index
     body: dict[str, Any] = {"size": 1, "query": {"bool": {"filter": wanted}}}
     answer = engine.msearch([(place.events, body)])[0]
     if is_too_large(answer):

@@ -1,6 +1,6 @@
-"""Values of documents as text that cannot deceive: what is shown of them, wherever it is shown.
+"""Turn values of documents into text that cannot deceive the reader.
 
-"\u202egpj.exe\n" ──▶ "\\u202egpj.exe\\n"        marks that turn or hide text are spelled out, long values are cut
+"\u202egpj.exe\n" ──▶ "\\u202egpj.exe\\n"        characters that turn or hide text are escaped, long values are cut
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import unicodedata
 from typing import Any
 
 LONGEST = 120
-"""Characters of a value on an axis, in a legend or a cell."""
+"""Most characters of a value on an axis, in a legend or in a cell."""
 TAIL = 12
-"""Of these the last ones of the value, so that two long values stay apart."""
+"""How many of these come from the end of the value, so that two long values differ."""
 EMPTY = "(empty)"
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories of control marks, of marks that turn the direction of text, of half surrogates and of line ends.
-"""
+"""Unicode categories: control characters, text direction marks, half surrogates, line ends."""
 
 
 def visible(value: str) -> str:
-    """The text with every mark that a reader would not see spelled as `\\uXXXX`, and line ends as `\\n`."""
+    """Escape every invisible character as `\\uXXXX`, and line ends as `\\n`."""
     if value.isascii() and value.isprintable():
         return value
     return "".join(_letter(letter) for letter in value)
@@ -35,13 +34,13 @@ def _letter(letter: str) -> str:
 
 
 def label(value: Any) -> str:
-    """A value as a short label, never empty."""
+    """Return a value as a short label, never empty."""
     text = visible(value[: LONGEST * 20] if isinstance(value, str) else plain(value)) or EMPTY
     return text if len(text) <= LONGEST else f"{text[: LONGEST - TAIL - 1]}…{text[-TAIL:]}"
 
 
 def plain(value: Any) -> str:
-    """A value that is no text, as JSON has it."""
+    """Return a value that is no string as JSON would write it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
@@ -52,12 +51,12 @@ def plain(value: Any) -> str:
 
 
 def moment(value: Any) -> int | str | None:
-    """A date as a document has it, milliseconds or text; None where it is neither."""
+    """Return a date of a document, in milliseconds or as text; None if it is neither."""
     if isinstance(value, str):
         return visible(value[:LONGEST])
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else None
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """JSON of any value that a document can hold, whole numbers beyond 64 bits and half surrogates among them."""
+    """Return any value of a document as JSON, including integers above 64 bits and half surrogates."""
     return json.dumps(value, ensure_ascii=False, indent=indent, default=str)

@@ -1,7 +1,7 @@
-"""One event's whole story: the raw line, what the model read, what it said and why, what people said, what went wrong.
+"""The details of one event: raw line, features, prediction and reasons, feedback, errors.
 
-document ──┬─▶ verdict, reasons, warnings, the three likeliest, ATT&CK
-contract ──┴─▶ each feature with what training and harmless traffic know of it
+document ──┬─▶ prediction, reasons, warnings, the three most likely labels, ATT&CK
+contract ──┴─▶ each feature, with its usual values and its range in training
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contract.documents.top_labels import from_stored
 from contract.kdd99.columns import UNKNOWN_LABEL
 
 ATTACK_PAGES = "https://attack.mitre.org/"
-"""Only a link to there is one; any other text in its place stays text."""
+"""Only links that begin with this are shown as links; other text stays text."""
 LONGEST_RAW, LONGEST_DOCUMENT = 100_000, 400_000
 STEPS = ((99, "critical"), (73, "high"), (47, "medium"), (1, "low"), (0, "none"))
 MOST_FEATURES = 500
@@ -26,12 +26,12 @@ _SHOWN_APART = ("oversight.", "event.original", "rule.", "threat.", "error.")
 
 
 def story(hit: Mapping[str, Any], contract: ModelContract, colours: Colours) -> dict[str, Any]:
-    """The story of a hit as plain JSON values.
+    """Return the details of a hit as plain JSON values.
 
     Args:
         hit: with `_index`, `_id` and `_source`.
-        contract: of the model of now, which need not be the one that answered.
-        colours: of labels and families.
+        contract: contract of the current model, which may differ from the one that predicted.
+        colours: colours of labels and families.
     """
     source = hit.get("_source") or {}
     raw = lookup_text(source, "event.original")
@@ -45,7 +45,7 @@ def story(hit: Mapping[str, Any], contract: ModelContract, colours: Colours) -> 
         "raw_cut": raw is not None and len(raw) > LONGEST_RAW,
         "verdict": verdict(source, contract, colours),
         "reasons": _texts(source, "oversight.prediction.reasons"),
-        "warnings": [_warning(one) for one in _texts(source, "oversight.prediction.warnings")],
+        "warnings": [_warning(text) for text in _texts(source, "oversight.prediction.warnings")],
         "top": list(_top(source, colours)),
         "attack": attack(source),
         "features": features(source, contract),
@@ -59,7 +59,7 @@ def story(hit: Mapping[str, Any], contract: ModelContract, colours: Colours) -> 
 
 
 def verdict(source: Mapping[str, Any], contract: ModelContract, colours: Colours) -> dict[str, Any] | None:
-    """What the model said, in numbers and in words; None where it has said nothing yet."""
+    """Return the prediction, in numbers and words; None if there is none yet."""
     label = lookup_text(source, "oversight.prediction.label")
     if label is None:
         return None
@@ -86,42 +86,47 @@ def verdict(source: Mapping[str, Any], contract: ModelContract, colours: Colours
 
 
 def attack(source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Tactic, technique and sub-technique of MITRE ATT&CK, each with its page."""
-    found = []
+    """Return tactic, technique and sub-technique of MITRE ATT&CK, each with its page."""
+    items = []
     for kind, name in (("Tactic", "tactic"), ("Technique", "technique"), ("Sub-technique", "technique.subtechnique")):
         ids = _list(_ecs(source, f"threat.{name}.id"))
         names, pages = _list(_ecs(source, f"threat.{name}.name")), _list(_ecs(source, f"threat.{name}.reference"))
-        for place, one in enumerate(ids):
-            page = pages[place] if place < len(pages) else None
+        for position, technique_id in enumerate(ids):
+            page = pages[position] if position < len(pages) else None
             link = page if isinstance(page, str) and page.startswith(ATTACK_PAGES) else None
-            title = names[place] if place < len(names) else ""
-            found.append(
-                {"kind": kind, "id": visible(plain_text(one)), "name": visible(plain_text(title)), "page": link}
+            title = names[position] if position < len(names) else ""
+            items.append(
+                {
+                    "kind": kind,
+                    "id": visible(plain_text(technique_id)),
+                    "name": visible(plain_text(title)),
+                    "page": link,
+                }
             )
-    return found
+    return items
 
 
 def features(source: Mapping[str, Any], contract: ModelContract) -> dict[str, Any]:
-    """Each input of the model with its value and what is usual; of a document of another model, what fields it has."""
+    """Return each input of the model with its value and its usual values; no rows if no input has a value."""
     rows = [_feature(feature, lookup_clear(source, feature.field)) for feature in contract.features]
     known = any(row["value"] is not None for row in rows)
     return {"rows": rows[:MOST_FEATURES] if known else [], "usual_of": contract.usual_of, "model": contract.name}
 
 
 def _feature(feature: Feature, value: Any) -> dict[str, Any]:
-    said = _warnings_of(feature, value)
+    warning = _warnings_of(feature, value)
     return {
         "name": feature.name,
         "field": feature.field,
         "value": None if value is None else visible(plain_text(value))[:400],
         "usual": usual(feature),
         "seen": seen(feature),
-        "outside": said,
+        "outside": warning,
     }
 
 
 def usual(feature: Feature) -> str:
-    """What harmless traffic holds there, in words."""
+    """Describe the values of this feature in harmless traffic."""
     if feature.kind == "string":
         return ", ".join(f"{word} {share * 100:.0f} %" for word, share in feature.usual_shares[:3] if share >= 0.005)
     low, middle, high = feature.usual_low, feature.usual_middle, feature.usual_high
@@ -134,7 +139,7 @@ def usual(feature: Feature) -> str:
 
 
 def seen(feature: Feature) -> str:
-    """What training saw at all, in words."""
+    """Describe the values of this feature in all training data."""
     if feature.kind == "string":
         return f"{len(feature.vocabulary)} words"
     if feature.minimum is None or feature.maximum is None:
@@ -143,7 +148,7 @@ def seen(feature: Feature) -> str:
 
 
 def _warnings_of(feature: Feature, value: Any) -> str | None:
-    """How a value differs from what is usual: `unseen` by training, or `unusual` for harmless traffic."""
+    """Classify a value: `unseen` in training, or `unusual` for harmless traffic."""
     if value is None:
         return "missing"
     if feature.kind == "string":
@@ -162,15 +167,17 @@ def _warnings_of(feature: Feature, value: Any) -> str | None:
 
 
 def _top(source: Mapping[str, Any], colours: Colours) -> Iterator[dict[str, Any]]:
-    """The likeliest first: synthetic `_source` sorts the words of an array."""
+    """Sort the most likely labels first, because synthetic `_source` sorts the strings of an array."""
     stored = _list(lookup_clear(source, "oversight.prediction.top"))[:10]
-    for label, probability in sorted(filter(None, map(from_stored, stored)), key=lambda one: -(one.probability or 0.0)):
+    for label, probability in sorted(
+        filter(None, map(from_stored, stored)), key=lambda top_label: -(top_label.probability or 0.0)
+    ):
         colour = colours.get("label", {}).get(label)
         yield {"label": visible(label), "probability": probability, "colour": colour}
 
 
 def _warning(text: str) -> dict[str, str]:
-    """`out_of_range:kdd99.src_bytes` in words."""
+    """Describe a warning such as `out_of_range:kdd99.src_bytes` in words."""
     code, _, field = text.partition(":")
     words = {
         "unseen_category": "has a word that training never saw",
@@ -180,14 +187,14 @@ def _warning(text: str) -> dict[str, str]:
 
 
 def _failure(source: Mapping[str, Any]) -> dict[str, str] | None:
-    found = _object(source, "error", ("type", "message")) or {}
-    found |= _object(source, "oversight.failure", ("field", "pipeline", "processor")) or {}
-    return found or None
+    failure = _object(source, "error", ("type", "message")) or {}
+    failure |= _object(source, "oversight.failure", ("field", "pipeline", "processor")) or {}
+    return failure or None
 
 
 def _model(source: Mapping[str, Any], contract: ModelContract) -> dict[str, Any] | None:
-    found = _object(source, "oversight.model", ("id", "version"))
-    return None if found is None else {**found, "current": found.get("id") == contract.name}
+    model = _object(source, "oversight.model", ("id", "version"))
+    return None if model is None else {**model, "current": model.get("id") == contract.name}
 
 
 def _times(source: Mapping[str, Any]) -> list[list[Any]]:
@@ -197,46 +204,46 @@ def _times(source: Mapping[str, Any]) -> list[list[Any]]:
         "oversight.prediction.at": "Predicted",
         "oversight.feedback.at": "Judged",
     }
-    found = [[title, moment(lookup_clear(source, name))] for name, title in names.items()]
-    return [pair for pair in found if pair[1] is not None]
+    times = [[title, moment(lookup_clear(source, name))] for name, title in names.items()]
+    return [pair for pair in times if pair[1] is not None]
 
 
 def _facts(source: Mapping[str, Any], contract: ModelContract) -> Iterator[list[str]]:
-    """Every other field that has a value, by name: first those of the connection that the mapping knows."""
+    """Yield every other field with a value: first the mapped fields of the connection, then the rest by name."""
     apart = set(contract.fields) | {"@timestamp", "event.ingested"}
     order = {field.name: number for number, field in enumerate(FIELDS)}
-    found = {name: value for name, value in leaves(source) if value is not None and value != {}}
-    names = [name for name in found if name not in apart and not name.startswith(_SHOWN_APART)]
-    for name in sorted(names, key=lambda one: (order.get(one, len(order)), one))[:MOST_FEATURES]:
-        yield [visible(name), visible(plain_text(found[name]))[:400]]
+    values = {name: value for name, value in leaves(source) if value is not None and value != {}}
+    names = [name for name in values if name not in apart and not name.startswith(_SHOWN_APART)]
+    for name in sorted(names, key=lambda name: (order.get(name, len(order)), name))[:MOST_FEATURES]:
+        yield [visible(name), visible(plain_text(values[name]))[:400]]
 
 
 def _document(hit: Mapping[str, Any]) -> str:
-    """The document as it stands in Elasticsearch, as JSON that a person reads."""
+    """Return the stored document as readable JSON."""
     shown = {"_index": hit["_index"], "_id": hit["_id"], "_source": hit.get("_source")}
     text = json_text(shown, indent=2)
     return visible_lines(text if len(text) <= LONGEST_DOCUMENT else f"{text[:LONGEST_DOCUMENT]}\n… cut here")
 
 
 def visible_lines(text: str) -> str:
-    """As `visible`, with line ends that stay line ends."""
+    """Same as `visible`, but line ends stay line ends."""
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def _ecs(source: Mapping[str, Any], name: str) -> Any:
-    """A field of an alert; in an index that is not ours it stands below a root of its own."""
-    found = lookup_clear(source, name)
-    ours = lookup_clear(source, f"{ALERT_ROOT}.{name}")
-    return ours if ours is not None else found
+    """Return an ECS field of an alert. An index that is not ours has it below a root of its own."""
+    plain_value = lookup_clear(source, name)
+    below_root = lookup_clear(source, f"{ALERT_ROOT}.{name}")
+    return below_root if below_root is not None else plain_value
 
 
 def _object(source: Mapping[str, Any], root: str, names: Sequence[str]) -> dict[str, str] | None:
-    found = {name: lookup_clear(source, f"{root}.{name}") for name in names}
-    return {name: visible(plain_text(value)) for name, value in found.items() if value is not None} or None
+    values = {name: lookup_clear(source, f"{root}.{name}") for name in names}
+    return {name: visible(plain_text(value)) for name, value in values.items() if value is not None} or None
 
 
 def _texts(source: Mapping[str, Any], name: str) -> list[str]:
-    return [visible(plain_text(one)) for one in _list(lookup_clear(source, name))[:50]]
+    return [visible(plain_text(item)) for item in _list(lookup_clear(source, name))[:50]]
 
 
 def _list(value: Any) -> list[Any]:
@@ -248,7 +255,7 @@ def _number(value: Any) -> float | None:
 
 
 def plain_text(value: Any) -> str:
-    """A value as text; a list or an object as JSON."""
+    """Return a value as text; a list or an object as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | Mapping):

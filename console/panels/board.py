@@ -1,10 +1,10 @@
-"""One dashboard at one moment: every panel, the header and the lists of the filters, all from one _msearch.
+"""One dashboard at one moment: every panel, the header and the values of the filters, from one _msearch.
 
     Dashboard, Asked ──▶ Scope ──▶ [header, facets, panel, panel ...] ──▶ _msearch ──▶ JSON of the page
                                                                              │
-                                 the engine knows no percentiles? ───────────┴─▶ these panels once more, by ranges
+                            no percentiles in this engine? ──────────────────┴─▶ search these panels again, with ranges
 
-Where the page asks for all time, when the first event happened is asked before.
+If the page shows all time, an earlier search finds the first event.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from console.panels.tables import documents_of, number, summary, table_of
 from kibana.panels.declarations import Dashboard, Panel, Terms
 
 MOST_CHOICES = 200
-"""Values that a filter offers, the commonest; any other can be typed."""
+"""Most values that a filter offers, the most frequent ones. Users can type any other."""
 
 
 def page(
     engine: Engine, board: Dashboard, asked: Asked, *, place: Place, colours: Colours, now_ms: int
 ) -> dict[str, Any]:
-    """All that a page shows, as plain JSON values.
+    """Return everything that a page shows, as plain JSON values.
 
     Raises:
-        EngineUnavailableError: Elasticsearch does not answer.
-        InputError: the range ends before it begins.
+        EngineUnavailableError: Elasticsearch does not respond.
+        InputError: the time range ends before it begins.
     """
     scope = scope_of(asked, now_ms=now_ms, first_ms=_first_ms(engine, place) if asked.is_open else None)
     searches: list[Search] = header_searches(place)
@@ -41,8 +41,8 @@ def page(
     searches.append((place.events, _choices(board, scope)))
     searches += _panel_searches(board.panels, scope, place, percentiles=engine.percentiles)
     answers = engine.msearch(searches)
-    found = _retried(engine, board.panels, answers[above + 1 :], scope, place)
-    lacking = _lacking(engine, board.panels, found, place)
+    panel_answers = _retried(engine, board.panels, answers[above + 1 :], scope, place)
+    lacking = _lacking(engine, board.panels, panel_answers, place)
     return {
         "at": now_ms,
         "range": {"from": scope.time.start_ms, "to": scope.time.end_ms - 1, "interval": scope.time.interval_ms},
@@ -50,7 +50,7 @@ def page(
         "choices": {control.id: _values(answers[above], control.id) for control in board.controls},
         "panels": [
             panel_data(panel, answer, scope, colours, missing=lacking & set(panel.fields())) | _ways(panel, board)
-            for panel, answer in zip(board.panels, found, strict=True)
+            for panel, answer in zip(board.panels, panel_answers, strict=True)
         ],
     }
 
@@ -62,14 +62,14 @@ def _panel_searches(panels: Sequence[Panel], scope: Scope, place: Place, *, perc
 def _retried(
     engine: Engine, panels: Sequence[Panel], answers: Sequence[Answer], scope: Scope, place: Place
 ) -> list[Answer]:
-    """The same answers, where an engine without percentiles refused some of them, with those read from ranges."""
+    """Search again, with ranges, for the panels whose percentiles the engine refused; return all responses."""
     refused = [number for number, answer in enumerate(answers) if lacks_percentiles(answer)]
     if not refused:
         return list(answers)
     engine.percentiles = False
     again = engine.msearch(_panel_searches([panels[number] for number in refused], scope, place, percentiles=False))
-    found = dict(enumerate(answers)) | dict(zip(refused, again, strict=True))
-    return [found[number] for number in range(len(answers))]
+    by_number = dict(enumerate(answers)) | dict(zip(refused, again, strict=True))
+    return [by_number[number] for number in range(len(answers))]
 
 
 def _first_ms(engine: Engine, place: Place) -> int | None:
@@ -77,10 +77,10 @@ def _first_ms(engine: Engine, place: Place) -> int | None:
 
 
 def _choices(board: Dashboard, scope: Scope) -> dict[str, Any]:
-    """Values to pick from: those of the time range, whatever is picked already."""
+    """Return the search for the values of the filters in this time range, whatever the user has picked."""
     source = board.panels[0].source
     query = {"bool": {"filter": Scope(scope.time, {}).filters(source)}}
-    lists = {one.id: {"terms": {"field": one.field, "size": MOST_CHOICES}} for one in board.controls}
+    lists = {control.id: {"terms": {"field": control.field, "size": MOST_CHOICES}} for control in board.controls}
     return {"size": 0, "track_total_hits": False, "query": query, **({"aggs": lists} if lists else {})}
 
 
@@ -90,9 +90,7 @@ def _values(answer: Answer, name: str) -> list[list[Any]]:
 
 
 def _lacking(engine: Engine, panels: Sequence[Panel], answers: Sequence[Answer], place: Place) -> frozenset[str]:
-    """Fields that the panels without anything to show read and no mapping has; asked only where there is such a
-    panel.
-    """
+    """Return fields that no mapping has and that an empty panel reads. Without an empty panel, no request is sent."""
     fields: dict[str, set[str]] = {}
     for panel, answer in zip(panels, answers, strict=True):
         if _is_empty(panel, answer) and (answer.get("_shards") or {}).get("total"):
@@ -106,15 +104,15 @@ def _is_empty(panel: Panel, answer: Answer) -> bool:
 
 
 def _has_buckets(answer: Answer) -> bool:
-    found = (answer.get("aggregations") or {}).get("by0") or {}
-    buckets = found.get("buckets") or []
+    breakdown = (answer.get("aggregations") or {}).get("by0") or {}
+    buckets = breakdown.get("buckets") or []
     return any(bucket.get("doc_count") for bucket in (buckets.values() if isinstance(buckets, Mapping) else buckets))
 
 
 def panel_data(
     panel: Panel, answer: Answer, scope: Scope, colours: Colours, *, missing: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """One panel as plain JSON values."""
+    """Return one panel as plain JSON values."""
     problem = problem_of(answer)
     data: dict[str, Any] = {"id": panel.id, "state": "ok", "problem": problem}
     if problem is not None and "aggregations" not in answer and "hits" not in answer:
@@ -135,16 +133,14 @@ def panel_data(
 
 
 def _ways(panel: Panel, board: Dashboard) -> dict[str, Any]:
-    """Where a click on a value leads: by place of the breakdown the filter that it sets, and the page that it is set
-    on.
-    """
+    """Return where a click on a value leads: the filter of each breakdown, by its position, and the page to open."""
     control_of = {control.field: control.id for control in board.controls}
     picks = {
-        place: control_of[each.field]
-        for place, each in enumerate(panel.by)
+        position: control_of[each.field]
+        for position, each in enumerate(panel.by)
         if isinstance(each, Terms) and each.field in control_of
     }
-    return {"picks": {str(place): control for place, control in picks.items()}, "drill_down": panel.drill_down}
+    return {"picks": {str(position): control for position, control in picks.items()}, "drill_down": panel.drill_down}
 
 
 def _emptiness(panel: Panel, full: bool, missing: frozenset[str]) -> dict[str, Any]:

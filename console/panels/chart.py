@@ -1,10 +1,9 @@
-"""From a panel and its rows to a Vega-Lite chart: marks and scales, in the colours that the panels name.
+"""From a panel and its rows to a Vega-Lite chart, in the colours that the panels name.
 
     Panel, rows ──▶ chart() ──▶ {"mark": ..., "encoding": ...} without data, and flat rows for it
                                                                   {"by0": "alpha", "by1": "neptune", "m0": 190}
 
-A chart holds no text of a document but in its rows and in the list of values of a colour scale; nothing in it is an
-expression made of such a text.
+Text of a document appears only in the rows and in the values of a colour scale. No Vega expression contains such text.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ Colours = Mapping[Scheme, Mapping[str, str]]
 Spec = dict[str, Any]
 
 NEUTRAL = ("#4C78A8", "#9D755D", "#6B8E9B", "#B0A27A", "#7A6F9B", "#8FA68E", "#5F6B7A", "#C2A5A0")
-"""Of values without a colour of their own: muted, so that none is taken for a family of attacks."""
+"""Colours of values that have none of their own: muted, so that they do not look like a family of attacks."""
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OTHER = "#9AA3AD"
-"""Of the bucket of all that is beyond the commonest."""
+"""Colour of the bucket with all values beyond the most frequent ones."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FORMATS = {"number": ",~f", "percent": ".0%", "seconds": ",.3~f"}
 LARGE = 20_000
-"""From there on an axis counts in thousands."""
+"""From this number on, an axis counts in thousands."""
 ROW_PIXELS, LEGEND_PIXELS = 21, 17
 """Height of a row of the grid, and of a line of a legend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """All that one chart is made of."""
+    """The inputs of one chart."""
 
     panel: Panel
     data: Sequence[dict[str, Any]]
@@ -45,18 +44,18 @@ class Drawing:
     colours: Colours
 
     def values(self, field: str) -> list[str]:
-        """Each value of a field once, in the order of the rows."""
+        """Return each value of a field once, in the order of the rows."""
         return list(dict.fromkeys(row[field] for row in self.data if field in row))
 
 
 def chart(panel: Panel, rows: Sequence[Row], scope: Scope, colours: Colours) -> tuple[Spec, list[dict[str, Any]]]:
-    """The chart of a panel without its data, and the data.
+    """Return the chart of a panel without its data, and the data.
 
     Args:
         panel: a panel that is drawn: a bar, a donut, a chart over time or a heat map.
-        rows: what `rows_of` made of the answer.
-        scope: the time range, which an axis of time spans whole.
-        colours: of each value, by scheme.
+        rows: what `rows_of` returned.
+        scope: the time range; an axis of time covers all of it.
+        colours: colour of each value, by scheme.
     """
     draw, flat = _CHARTS[panel.chart]
     data = list(flat(panel, rows, scope))
@@ -64,12 +63,12 @@ def chart(panel: Panel, rows: Sequence[Row], scope: Scope, colours: Colours) -> 
 
 
 def draws(panel: Panel) -> bool:
-    """Whether a panel is a chart, and not a number or a table."""
+    """Whether a panel is a chart, not a number or a table."""
     return panel.chart in _CHARTS
 
 
 def _flat(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str, Any]]:
-    """One object a row; `raw0` beside `by0` where the value is shown otherwise than it stands in the document."""
+    """Yield one object per row. It has `raw0` beside `by0` if the shown value differs from the one in the document."""
     for row in rows:
         flat: dict[str, Any] = {}
         for place, (each, key) in enumerate(zip(panel.by, row.keys, strict=True)):
@@ -83,7 +82,7 @@ def _flat(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str,
 
 
 def _long(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str, Any]]:
-    """One object a row and metric: a line each."""
+    """Yield one object per row and metric, for one line per metric."""
     for row in rows:
         for metric, value in zip(panel.metrics, row.values, strict=True):
             name = label(row.keys[1]) if len(row.keys) > 1 else metric.title
@@ -111,12 +110,12 @@ def _bar(it: Drawing) -> Spec:
 
 
 def _room(panel: Panel) -> int:
-    """Pixels for the names of bars: long ones, such as reasons, get more where the panel is wide."""
+    """Return the pixels for the names of bars. Wide panels give more room, for long names such as reasons."""
     return panel.width * 11 if panel.width > 24 else panel.width * 8
 
 
 def _rank(it: Drawing, field: str) -> None:
-    """The order in which parts are stacked: that of the rows, the same in every bar."""
+    """Stack the parts of every bar in the same order, that of the rows."""
     ranks = {name: number for number, name in enumerate(it.values(field))}
     for row in it.data:
         row["rank"] = ranks[row[field]]
@@ -138,7 +137,7 @@ def _time_bar(it: Drawing) -> Spec:
 
 
 def _column(scope: Scope) -> str:
-    """Width of a bucket in pixels, a hairline left free."""
+    """Return the width of a bucket in pixels, with a gap of one pixel."""
     return f"max(1, width / {len(scope.time.buckets())} - 1)"
 
 
@@ -163,7 +162,7 @@ def _time_line(it: Drawing) -> Spec:
 
 
 def _donut(it: Drawing) -> Spec:
-    """A ring a breakdown; the outer one is cut where the inner is, because both are drawn in the order of the rows."""
+    """Draw one ring per breakdown. All rings follow the order of the rows, so their borders match."""
     for number, row in enumerate(it.data):
         row["rank"] = number
     rings = len(it.panel.by)
@@ -172,7 +171,7 @@ def _donut(it: Drawing) -> Spec:
 
 
 def _ring(it: Drawing, place: int, rings: int) -> Spec:
-    """One ring; its radii are parts of the room that the chart has."""
+    """Return one ring. Its radii are fractions of the chart's size."""
     edges = (0.5, 0.98) if rings == 1 else (0.36, 0.66, 0.98)
     radius = "min(width, height) / 2"
     mark = {
@@ -191,7 +190,7 @@ def _ring(it: Drawing, place: int, rings: int) -> Spec:
 
 
 def _sums(place: int, rings: int) -> list[Spec]:
-    """An inner ring shows the sums of what is outside of it."""
+    """Make an inner ring show the sums of the ring outside it."""
     if place == rings - 1:
         return []
     sums = [{"op": "sum", "field": "m0", "as": "m0"}, {"op": "min", "field": "rank", "as": "rank"}]
@@ -199,7 +198,7 @@ def _sums(place: int, rings: int) -> list[Spec]:
 
 
 def _wants_legend(panel: Panel, place: int) -> bool:
-    """The inner ring has one; the outer where its colours are not shades of the inner's."""
+    """Whether a ring has a legend: the inner one, and the outer one if its colours are not shades of the inner's."""
     by = panel.by[place]
     return place == 0 or not (isinstance(by, Terms) and by.colours == "label")
 
@@ -221,7 +220,7 @@ def _heat_map(it: Drawing) -> Spec:
 
 
 def _amount(it: Drawing, *, zero: bool) -> Spec:
-    """The axis of numbers; large ones in thousands and millions."""
+    """Return the axis of numbers. It shows large ones in thousands and millions."""
     metric = it.panel.metrics[0]
     large = max((abs(row["m0"] or 0) for row in it.data), default=0) >= LARGE
     axis: Spec = {
@@ -239,14 +238,14 @@ def _amount(it: Drawing, *, zero: bool) -> Spec:
 
 def _time_axis(name: str, scope: Scope) -> Spec:
     buckets = scope.time.buckets()
-    # as expressions: Vega's interpreter reads the `datetime(milliseconds)` that plain numbers become as a year
+    # use expressions: Vega's interpreter reads `datetime(milliseconds)`, which plain numbers become, as a year
     domain = [{"expr": str(end)} for end in (buckets[0], buckets[-1] + buckets.step)]
     axis = {"title": None, "grid": False, "labelOverlap": True, "tickCount": 8, "format": axis_format(scope)}
     return {"field": name, "type": "temporal", "scale": {"domain": domain}, "axis": axis}
 
 
 def axis_format(scope: Scope) -> str:
-    """As exact as the ticks of an axis are apart."""
+    """Choose a time format that is as exact as the distance between ticks."""
     span_ms = scope.time.end_ms - scope.time.start_ms
     for longest_ms, text in (
         (10 * MINUTE, "%H:%M:%S"),
@@ -272,7 +271,7 @@ def _colour(it: Drawing, place: int, *, legend: bool) -> Spec:
 
 
 def colours_of(by: Breakdown, names: Sequence[str], colours: Colours, fallback: str | None) -> dict[str, str]:
-    """A colour for each value: the panels' own, and a muted one for a value that they do not know."""
+    """Return a colour for each value: the panels' own, or a muted one for an unknown value."""
     known: Mapping[str, str] = {}
     if isinstance(by, Terms) and by.colours is not None:
         known = colours.get(by.colours, {})
@@ -290,19 +289,19 @@ def _scale(shown: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _clock(scope: Scope) -> str:
-    """Moments as exact as the buckets are wide."""
+    """Choose a time format that is as exact as the buckets are wide."""
     return "%d %b %H:%M:%S" if scope.time.interval_ms < 60_000 else "%d %b %H:%M"
 
 
 def _tooltip(it: Drawing, *, depth: int | None = None) -> list[Spec]:
-    found: list[Spec] = []
+    channels: list[Spec] = []
     for place, each in enumerate(it.panel.by[:depth]):
         if isinstance(each, Times):
-            found.append({"field": "t", "type": "temporal", "title": each.title, "format": _clock(it.scope)})
+            channels.append({"field": "t", "type": "temporal", "title": each.title, "format": _clock(it.scope)})
         else:
-            found.append({"field": f"by{place}", "type": "nominal", "title": each.title})
+            channels.append({"field": f"by{place}", "type": "nominal", "title": each.title})
     metrics = it.panel.metrics[:1] if depth is not None else it.panel.metrics
-    return found + [_shown(metric, f"m{place}", metric.title) for place, metric in enumerate(metrics)]
+    return channels + [_shown(metric, f"m{place}", metric.title) for place, metric in enumerate(metrics)]
 
 
 def _shown(metric: Metric, field: str, title: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""How the installation is, above every page: counts by status, what waits, who is at work.
+"""State of the installation, above every page: counts by status, pending documents, running watchers.
 
-They are of everything that is stored, whatever time range or filter the page has.
+The counts cover everything that is stored, not only the page's time range and filters.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from contract.documents.paths import lookup_clear
 from contract.errors import InputError
 
 NO_MOMENT = 2**62
-"""A document without the date sorts as the largest whole number."""
+"""A document without the date sorts as the largest integer."""
 USUAL_INTERVAL_S = 10.0
-"""Of a heartbeat that does not say its own."""
+"""Interval of a heartbeat that does not name its own."""
 
 
 def header_searches(place: Place) -> list[Search]:
-    """The searches whose answers `header` reads.
+    """Return the searches for `header`.
 
-    The ends of a time range come from sorted hits: the embedded engine has no `min` and `max` of dates.
+    The first and last moment come from sorted hits, because the embedded engine has no `min` and `max` of dates.
     """
     counts = {"size": 0, "track_total_hits": True, "aggs": {"status": {"terms": {"field": STATUS, "size": 10}}}}
     pending = {"term": {STATUS: PENDING}}
@@ -38,13 +38,13 @@ def header_searches(place: Place) -> list[Search]:
 
 
 def edge(field: str, order: str) -> dict[str, Any]:
-    """A search for the first or the last moment of a date field."""
+    """Return a search for the first or the last moment of a date field."""
     sort = [{field: {"order": order, "missing": "_last", "unmapped_type": "date"}}]
     return {"size": 1, "track_total_hits": False, "_source": False, "sort": sort}
 
 
 def edge_ms(answer: Answer) -> int | None:
-    """That moment in milliseconds; None where no document has one."""
+    """Return that moment in milliseconds; None if no document has one."""
     hits = (answer.get("hits") or {}).get("hits") or []
     value = hits[0]["sort"][0] if hits and hits[0].get("sort") else None
     return value if isinstance(value, int) and abs(value) < NO_MOMENT else None
@@ -57,10 +57,12 @@ def _watchers() -> dict[str, Any]:
 
 
 def header(answers: Sequence[Answer], *, now_ms: int) -> dict[str, Any]:
-    """How the installation is, in numbers, from the answers to `header_searches`."""
+    """Return the state of the installation, from the responses to `header_searches`."""
     counts, last, waiting, watchers = answers
-    found = counts.get("aggregations") or {}
-    by_status = {bucket["key"]: bucket["doc_count"] for bucket in (found.get("status") or {}).get("buckets") or []}
+    aggregations = counts.get("aggregations") or {}
+    by_status = {
+        bucket["key"]: bucket["doc_count"] for bucket in (aggregations.get("status") or {}).get("buckets") or []
+    }
     total = ((counts.get("hits") or {}).get("total") or {}).get("value", 0)
     known = {name: by_status.get(name, 0) for name in (PENDING, ENRICHED, FAILED)}
     since = edge_ms(waiting) if known[PENDING] else None
@@ -78,7 +80,7 @@ def header(answers: Sequence[Answer], *, now_ms: int) -> dict[str, Any]:
 
 
 def is_alive(beat: Mapping[str, Any], *, now_ms: int) -> bool:
-    """Whether a heartbeat is younger than a few of its intervals and does not say that its watcher has stopped."""
+    """Whether a watcher is running: its heartbeat is recent and does not say that it has stopped."""
     interval_s = lookup_clear(beat, "watcher.interval_s")
     try:
         at_ms = parse(str(lookup_clear(beat, "@timestamp")), now_ms=now_ms)

@@ -1,4 +1,4 @@
-"""Which indices an installation has."""
+"""The indices of an installation."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from kibana.panels.declarations import Source
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which indices hold what."""
+    """Names the index for each kind of document."""
 
     namespace: str
     index: str | None = None
 
     @property
     def events(self) -> str:
-        """Where the events are."""
+        """The index or stream of the events."""
         return self.index or stream_name(self.namespace)
 
     def of(self, source: Source) -> str:
-        """Where the documents of a source are."""
+        """Return the index of the documents of a source."""
         return self.heartbeats if source.heartbeats else self.events
 
     @property
     def heartbeats(self) -> str:
-        """Where the watchers say that they live."""
+        """The index of the watchers' heartbeats."""
         return heartbeat_index(self.namespace)

@@ -1,6 +1,4 @@
-"""The introduction of a dashboard, which is Markdown of our own: words, **bold**, *italic* and `code`, as pieces for a
-template.
-"""
+"""Splits the introduction of a dashboard, written in a small part of Markdown, into pieces for a template."""
 
 from __future__ import annotations
 
@@ -11,12 +9,12 @@ _PIECES = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>[^*]+)\*|`(?P<code>[^`
 
 
 def pieces(markdown: str) -> Iterator[tuple[str, str]]:
-    """Pairs of an element's name (empty: none) and its text; the template escapes the text."""
+    """Yield pairs of an element's name (empty: none) and its text. The template escapes the text."""
     end = 0
-    for found in _PIECES.finditer(markdown):
-        if found.start() > end:
-            yield "", markdown[end : found.start()]
-        yield found.lastgroup or "", found[found.lastgroup or 0]
-        end = found.end()
+    for match in _PIECES.finditer(markdown):
+        if match.start() > end:
+            yield "", markdown[end : match.start()]
+        yield match.lastgroup or "", match[match.lastgroup or 0]
+        end = match.end()
     if end < len(markdown):
         yield "", markdown[end:]

@@ -1,4 +1,4 @@
-"""The dashboards of the model of now, made again when its contract changes."""
+"""The dashboards of the current model, rebuilt when its contract changes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 30.0
 FIRST = "oversight"
-"""Of the dashboards, the one at `/`; its filters are those of the page of events too."""
+"""The dashboard at `/`. The page of events has the same filters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A model and what is shown of it."""
+    """A model and its pages."""
 
     contract: ModelContract
     boards: Boards
@@ -31,17 +31,17 @@ class Shown:
     """The dashboards, and the page of the events."""
 
     def page(self, name: str) -> Dashboard | None:
-        """The page of this name, or None."""
+        """Return the page with this name, or None."""
         return next((page for page in self.pages if page.id == name), None)
 
 
 class Models:
-    """What is shown now. Threads share it.
+    """The current model and its pages. Threads share it.
 
     Args:
         read: reads the contract of the model.
     Raises:
-        ArtifactError: it cannot be read at the start.
+        ArtifactError: the contract cannot be read at the start.
     """
 
     def __init__(self, read: Callable[[], ModelContract]) -> None:
@@ -51,7 +51,7 @@ class Models:
 
     @property
     def now(self) -> Shown:
-        """The newest that could be read; one thread looks, the others go on with what there is."""
+        """The newest model that could be read. One thread checks; the others use the current one meanwhile."""
         if time.monotonic() - self._looked_s > LOOK_EVERY_S and self._lock.acquire(blocking=False):
             try:
                 self._looked_s = time.monotonic()
@@ -69,7 +69,7 @@ class Models:
 
 
 def show(contract: ModelContract) -> Shown:
-    """All pages of a model."""
-    made = boards(contract)
-    filters: tuple[Control, ...] = made.dashboard(FIRST).controls
-    return Shown(contract, made, (*made.dashboards, events.board(filters)))
+    """Return all pages of a model."""
+    built = boards(contract)
+    filters: tuple[Control, ...] = built.dashboard(FIRST).controls
+    return Shown(contract, built, (*built.dashboards, events.board(filters)))

@@ -1,11 +1,11 @@
-"""From a panel to the search that answers it: counts and aggregations, never documents but for the newest few.
+"""From a panel to its search: counts and aggregations. Only lists of the newest documents read documents.
 
     Panel ──▶ metrics, breakdowns ──▶ nested aggregations: by0 > by1 > m0, m1 ...   (a chart over time: series > time)
                                                                  │
-                                                                 └─▶ rows.py reads the answer by the same names
+                                                                 └─▶ rows.py reads the response by the same names
 
-Only aggregations that Elasticsearch, OpenSearch and the embedded engine answer alike; percentiles, which the last
-lacks, are read from ranges there.
+It uses only aggregations that Elasticsearch, OpenSearch and the embedded engine compute alike. The embedded engine has
+no percentiles, so there they are estimated from ranges.
 """
 
 from __future__ import annotations
@@ -21,31 +21,27 @@ from kibana.panels.conditions import query
 from kibana.panels.declarations import Breakdown, Cases, Metric, Panel, SavedSearch, Terms, Times
 
 ALL = "all"
-"""Buckets of time over all series together, where a chart shows what is beyond the commonest."""
+"""Time buckets over all series together, if a chart shows the values beyond the most frequent ones."""
 NEWEST = 50
 """Rows of a table of documents."""
 EDGES = tuple(round(step * 10.0**power, 4) for power in range(-2, 7) for step in (1, 1.5, 2, 3, 5, 7))
-"""Of the ranges from which percentiles are read, a hundredth to some millions of a unit: an answer is at most a third
-off.
-"""
+"""Edges of the ranges for estimated percentiles, from 0.01 to millions. An estimate is off by a third at most."""
 
 
 def levels(panel: Panel) -> tuple[Breakdown, ...]:
-    """The breakdowns as they nest, outermost first: over time the series come first, so that they are the same all
-    along.
-    """
+    """Return the breakdowns as they nest, outermost first. Series come before time, to be the same over time."""
     if panel.by and isinstance(panel.by[0], Times):
         return (*panel.by[1:], panel.by[0])
     return panel.by
 
 
 def body(panel: Panel, scope: Scope, *, percentiles: bool = True) -> dict[str, Any]:
-    """The search of a panel.
+    """Return the search of a panel.
 
     Args:
-        panel: what is asked.
+        panel: the panel.
         scope: time range and filters of the page.
-        percentiles: whether the engine has that aggregation.
+        percentiles: whether the engine has this aggregation.
     """
     if panel.search is not None:
         return newest(panel.search, scope.query(panel), panel.time_field)
@@ -53,18 +49,18 @@ def body(panel: Panel, scope: Scope, *, percentiles: bool = True) -> dict[str, A
     aggs = compiler.nested(levels(panel))
     if has_others_over_time(panel):
         aggs[ALL] = compiler.bucket(panel.by[0]) | {"aggs": compiler.metrics()}
-    found = {"size": 0, "track_total_hits": True, "query": scope.query(panel), "aggs": aggs}
-    return {name: part for name, part in found.items() if part != {}}
+    search = {"size": 0, "track_total_hits": True, "query": scope.query(panel), "aggs": aggs}
+    return {name: part for name, part in search.items() if part != {}}
 
 
 def has_others_over_time(panel: Panel) -> bool:
-    """Whether a chart over time shows what is beyond its commonest series, which only a second histogram tells."""
+    """Whether a chart over time shows the values beyond its most frequent series, which needs a second histogram."""
     over_time = bool(panel.by) and isinstance(panel.by[0], Times)
-    return over_time and any(isinstance(one, Terms) and one.others for one in panel.by)
+    return over_time and any(isinstance(breakdown, Terms) and breakdown.others for breakdown in panel.by)
 
 
 def newest(search: SavedSearch, condition: dict[str, Any], time_field: str) -> dict[str, Any]:
-    """The newest documents of a saved search, of each the columns alone."""
+    """Return the search for the newest documents of a saved search, with only its columns."""
     order = [{time_field: {"order": "desc", "unmapped_type": "date"}}]
     wanted = [time_field, STATUS, *(column.field for column in search.columns)]
     return {"size": NEWEST, "track_total_hits": True, "query": condition, "sort": order, "_source": wanted}
@@ -77,7 +73,7 @@ class _Compiler:
     percentiles: bool
 
     def nested(self, by: Sequence[Breakdown], depth: int = 0) -> dict[str, Any]:
-        """Breakdowns inside each other, with the numbers of every bucket: by those of an outer one it is sorted."""
+        """Nest the breakdowns. Outer buckets have the metrics too, because they are sorted by them."""
         if not by:
             return self.metrics()
         inner = self.nested(by[1:], depth + 1)
@@ -99,13 +95,13 @@ class _Compiler:
         return {"terms": terms}
 
     def metrics(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        aggregations: dict[str, Any] = {}
         for number, metric in enumerate(self.panel.metrics):
-            found |= self.metric(f"m{number}", metric)
-        return found
+            aggregations |= self.metric(f"m{number}", metric)
+        return aggregations
 
     def metric(self, name: str, metric: Metric) -> dict[str, Any]:
-        """The aggregations of one number; none where the bucket's own count is enough."""
+        """Return the aggregations of one metric; none if the count of the bucket is enough."""
         match metric.kind:
             case "unique_count":
                 return {name: {"cardinality": {"field": metric.field}}}

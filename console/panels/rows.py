@@ -1,4 +1,4 @@
-"""From the answer of a search to rows: what stands in a chart, and in the table that says the same in words.
+"""From the response of a search to rows, for a chart and for its table.
 
 {"by0": {"buckets": [{"key": "alpha", "by1": {...}}]}} ──▶ Row(("alpha", "neptune"), (190,)), ...
 """
@@ -15,7 +15,7 @@ from console.panels.scope import Scope
 from kibana.panels.declarations import Breakdown, Cases, Metric, Panel, Terms, Times
 
 OTHERS = "others"
-"""Name of the bucket of all that is beyond the commonest values."""
+"""Name of the bucket with all values beyond the most frequent ones."""
 
 Key = str | int
 Bucket = Mapping[str, Any]
@@ -23,24 +23,24 @@ Bucket = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One bucket: its place in the breakdowns as the panel names them, and its numbers."""
+    """One bucket: its keys, in the order of the panel's breakdowns, and its values."""
 
     keys: tuple[Key, ...]
-    """Of `Times`: the bucket's begin in milliseconds; else the value."""
+    """One per breakdown. For `Times`, the start of the bucket in milliseconds."""
     values: tuple[float | None, ...]
-    """One a metric; None: there is no such number."""
+    """One per metric; None: no value."""
 
 
 def rows_of(panel: Panel, answer: Bucket, scope: Scope) -> list[Row]:
-    """The rows of a panel, one an innermost bucket; one row without keys where there are no breakdowns."""
-    found = answer.get("aggregations") or {}
+    """Return the rows of a panel, one per innermost bucket; one row without keys if it has no breakdowns."""
+    aggregations = answer.get("aggregations") or {}
     by = levels(panel)
     if not by:
         total = (answer.get("hits") or {}).get("total") or {}
-        return [Row((), _values(panel.metrics, {**found, "doc_count": total.get("value", 0)}))]
-    rows = list(_walk(by, panel.metrics, found, ()))
+        return [Row((), _values(panel.metrics, {**aggregations, "doc_count": total.get("value", 0)}))]
+    rows = list(_walk(by, panel.metrics, aggregations, ()))
     if has_others_over_time(panel):
-        rows += _others_over_time(panel, rows, found)
+        rows += _others_over_time(panel, rows, aggregations)
     rows = _shares(panel.metrics, rows)
     if isinstance(panel.by[0], Times):
         rows = [Row((row.keys[-1], *row.keys[:-1]), row.values) for row in rows]
@@ -50,23 +50,23 @@ def rows_of(panel: Panel, answer: Bucket, scope: Scope) -> list[Row]:
 
 def _walk(by: Sequence[Breakdown], metrics: Sequence[Metric], holder: Bucket, above: tuple[Key, ...]) -> Iterator[Row]:
     each, rest = by[0], by[1:]
-    found = holder.get(f"by{len(above)}") or {}
-    for key, bucket in _ordered(each, metrics, found):
+    breakdown = holder.get(f"by{len(above)}") or {}
+    for key, bucket in _ordered(each, metrics, breakdown):
         if rest:
             yield from _walk(rest, metrics, bucket, (*above, key))
         else:
             yield Row((*above, key), _values(metrics, bucket))
-    beyond = found.get("sum_other_doc_count", 0)
+    beyond = breakdown.get("sum_other_doc_count", 0)
     if isinstance(each, Terms) and each.others and beyond and not isinstance(rest[:1], Times):
         places = tuple(OTHERS for _ in range(1 + len(rest)))
         yield Row((*above, *places), _values(metrics, {"doc_count": beyond}))
 
 
-def _ordered(each: Breakdown, metrics: Sequence[Metric], found: Bucket) -> list[tuple[Key, Bucket]]:
+def _ordered(each: Breakdown, metrics: Sequence[Metric], breakdown: Bucket) -> list[tuple[Key, Bucket]]:
     if isinstance(each, Cases):
-        named: Mapping[str, Bucket] = found.get("buckets") or {}
+        named: Mapping[str, Bucket] = breakdown.get("buckets") or {}
         return [(case.title, named.get(str(number), {"doc_count": 0})) for number, case in enumerate(each.cases)]
-    buckets: Sequence[Bucket] = found.get("buckets") or []
+    buckets: Sequence[Bucket] = breakdown.get("buckets") or []
     if isinstance(each, Times):
         return [(int(bucket["key"]), bucket) for bucket in buckets]
     keyed: list[tuple[Key, Bucket]] = [(str(bucket.get("key_as_string", bucket["key"])), bucket) for bucket in buckets]
@@ -80,32 +80,32 @@ def _values(metrics: Sequence[Metric], bucket: Bucket) -> tuple[float | None, ..
 
 
 def _value(name: str, metric: Metric, bucket: Bucket) -> float | None:
-    found = bucket.get(name) or {}
+    aggregation = bucket.get(name) or {}
     count = float(bucket.get("doc_count", 0))
     match metric.kind:
         case "count":
-            return count if metric.part is None else float(found.get("doc_count", 0))
+            return count if metric.part is None else float(aggregation.get("doc_count", 0))
         case "share":
             return count
         case "ratio":
             whole = count if metric.whole is None else float((bucket.get(f"{name}of") or {}).get("doc_count", 0))
-            part = count if metric.part is None else float(found.get("doc_count", 0))
+            part = count if metric.part is None else float(aggregation.get("doc_count", 0))
             return part / whole if whole else None
         case "percentile":
-            return _percentile(found, metric.percent or 0.0)
+            return _percentile(aggregation, metric.percent or 0.0)
         case _:
-            return _number(found.get("value"))
+            return _number(aggregation.get("value"))
 
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _percentile(found: Bucket, percent: float) -> float | None:
-    """From the aggregation itself, or as near as its ranges tell."""
-    if "values" in found:
-        return next((_number(value) for value in found["values"].values()), None)
-    counts = [bucket["doc_count"] for bucket in found.get("buckets") or []]
+def _percentile(aggregation: Bucket, percent: float) -> float | None:
+    """Return the percentile, or an estimate from the ranges."""
+    if "values" in aggregation:
+        return next((_number(value) for value in aggregation["values"].values()), None)
+    counts = [bucket["doc_count"] for bucket in aggregation.get("buckets") or []]
     wanted, seen = sum(counts) * percent / 100, 0.0
     for number, count in enumerate(counts):
         if count and seen + count >= wanted:
@@ -117,7 +117,7 @@ def _percentile(found: Bucket, percent: float) -> float | None:
 
 
 def _shares(metrics: Sequence[Metric], rows: list[Row]) -> list[Row]:
-    """Counts of `share` become parts of the whole panel."""
+    """Divide the counts of `share` metrics by the total of the panel."""
     for place, metric in enumerate(metrics):
         if metric.kind == "share":
             whole = sum(row.values[place] or 0 for row in rows)
@@ -135,23 +135,27 @@ def _shares(metrics: Sequence[Metric], rows: list[Row]) -> list[Row]:
     return rows
 
 
-def _others_over_time(panel: Panel, rows: Sequence[Row], found: Bucket) -> Iterator[Row]:
-    """All events of a moment less those of the series shown."""
+def _others_over_time(panel: Panel, rows: Sequence[Row], aggregations: Bucket) -> Iterator[Row]:
+    """Yield the events of each moment that belong to none of the shown series."""
     shown: dict[Key, float] = {}
     for row in rows:
         shown[row.keys[-1]] = shown.get(row.keys[-1], 0) + (row.values[0] or 0)
     depth = len(panel.by) - 1
-    for bucket in (found.get(ALL) or {}).get("buckets") or []:
-        left = bucket["doc_count"] - shown.get(int(bucket["key"]), 0)
-        if left > 0:
-            yield Row((*(OTHERS for _ in range(depth)), int(bucket["key"])), (left, *(None for _ in panel.metrics[1:])))
+    for bucket in (aggregations.get(ALL) or {}).get("buckets") or []:
+        others = bucket["doc_count"] - shown.get(int(bucket["key"]), 0)
+        if others > 0:
+            yield Row(
+                (*(OTHERS for _ in range(depth)), int(bucket["key"])), (others, *(None for _ in panel.metrics[1:]))
+            )
 
 
 def _all_times(rows: Sequence[Row], metrics: Sequence[Metric], scope: Scope) -> list[Row]:
-    """A row for every bucket of time: where nothing happened a count is 0 and any other line has a gap."""
+    """Return a row for every time bucket. In a bucket without events a count is 0, and other lines have a gap."""
     nothing = tuple(0.0 if metric.kind == "count" else None for metric in metrics)
-    there = {row.keys: row for row in rows}
+    by_keys = {row.keys: row for row in rows}
     series = dict.fromkeys(row.keys[1:] for row in rows)
     return [
-        there.get((moment, *one)) or Row((moment, *one), nothing) for one in series for moment in scope.time.buckets()
+        by_keys.get((moment, *keys)) or Row((moment, *keys), nothing)
+        for keys in series
+        for moment in scope.time.buckets()
     ]

@@ -1,6 +1,6 @@
-"""What of the documents a page is about: time range and picked values, read from its address.
+"""The documents of a page: time range and filters, read from its URL.
 
-?from=now-24h&to=now&user=alpha&family=dos ──▶ Asked ──(bounds, where the range is open)──▶ Scope
+?from=now-24h&to=now&user=alpha&family=dos ──▶ Asked ──(first event, for all time)──▶ Scope
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from kibana.panels.conditions import Where, all_of, query
 from kibana.panels.declarations import Dashboard, Panel, Source
 
 ALL_TIME = "all"
-"""In place of the begin of a range: from the first event on."""
+"""Start of the time range that means the first event."""
 MOST_VALUES, LONGEST_VALUE = 50, 8_191
-"""Of one filter: more is no choice of a person, and a longer value no field holds."""
+"""Limits of one filter. No person picks more values, and no field has longer ones."""
 
 
 class Arguments(Protocol):
-    """The arguments of an address, each given any number of times."""
+    """The arguments of a URL. Each can occur several times."""
 
     def getlist(self, key: str) -> Sequence[str]:
-        """All values of one."""
+        """Return all values of one argument."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A page's address, understood."""
+    """The parsed URL of a page."""
 
     start: str
     end: str
     picked: Mapping[str, tuple[str, ...]]
-    """Values by document field, of which one is enough; a field without any is not there."""
+    """Picked values by document field; a document matches with any of them. Fields without a value are left out."""
 
     @property
     def is_open(self) -> bool:
-        """From the first event on, whenever that was."""
+        """Whether the time range begins with the first event."""
         return self.start == ALL_TIME
 
 
 def asked(arguments: Arguments, board: Dashboard) -> Asked:
-    """Read the arguments of an address.
+    """Read the arguments of a URL.
 
     Raises:
-        InputError: a time is none, or a filter is too long.
+        InputError: a time is not valid, or a filter is too long.
     """
     start, end = _one(arguments, "from", board.time_from), _one(arguments, "to", board.time_to)
     picked = {}
@@ -73,35 +73,35 @@ def _one(arguments: Arguments, name: str, default: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What every panel of a page is restricted to."""
+    """Time range and filters of every panel on a page."""
 
     time: TimeRange
     picked: Mapping[str, tuple[str, ...]]
 
     def filters(self, source: Source, *where: Where | None) -> list[dict[str, Any]]:
-        """The conditions of a search over one source; heartbeats know no users, families or labels."""
+        """Return the conditions of a search over one source. Heartbeats have no users, families or labels."""
         bounds = {"gte": self.time.start_ms, "lt": self.time.end_ms, "format": "epoch_millis"}
-        found: list[dict[str, Any]] = [{"range": {source.time_field: bounds}}]
+        conditions: list[dict[str, Any]] = [{"range": {source.time_field: bounds}}]
         if not source.heartbeats:
-            found += [{"terms": {name: list(values)}} for name, values in self.picked.items()]
+            conditions += [{"terms": {name: list(values)}} for name, values in self.picked.items()]
         condition = all_of(*where)
-        return found if condition is None else [*found, query(condition)]
+        return conditions if condition is None else [*conditions, query(condition)]
 
     def query(self, panel: Panel) -> dict[str, Any]:
-        """The documents of a panel."""
+        """Return the query of a panel."""
         search = None if panel.search is None else panel.search.where
         return {"bool": {"filter": self.filters(panel.source, panel.where, search)}}
 
 
 def scope_of(page: Asked, *, now_ms: int, first_ms: int | None = None) -> Scope:
-    """The scope of a page at a moment.
+    """Return the scope of a page at a moment.
 
     Args:
-        page: what was asked.
-        now_ms: the moment, milliseconds since 1970.
-        first_ms: when the first event happened, where the page asks for all; None: there is none.
+        page: the parsed URL.
+        now_ms: the moment, in milliseconds since 1970.
+        first_ms: time of the first event, if the page shows all time; None: no events.
     Raises:
-        InputError: the range ends before it begins.
+        InputError: the time range ends before it begins.
     """
     if not page.is_open:
         return Scope(parse_range(page.start, page.end, now_ms=now_ms), page.picked)

@@ -1,7 +1,7 @@
-"""Elasticsearch as the console asks it: many searches in one request, each with its own answer or its own error.
+"""Sends the console's searches to Elasticsearch: many in one request, each with its own response or error.
 
-[(index, body), ...] ──▶ one _msearch ──┬─▶ an answer a search
-                                        └─▶ EngineUnavailableError: one line, and the page says it
+[(index, body), ...] ──▶ one _msearch ──┬─▶ one response per search
+                                        └─▶ EngineUnavailableError: one line, shown on the page
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Answer = Mapping[str, Any]
 
 FAULTS = (ApiError, TransportError, UnsupportedProductError)
 PAGE_BYTES = 16 * MIB
-"""Most bytes of what Elasticsearch answers for one page."""
+"""Largest response of Elasticsearch for one page."""
 TOO_LARGE = "response_too_large"
 MISSING_KEPT_S = 60.0
-"""Seconds for which it is remembered which fields a mapping lacks."""
+"""How long the list of unmapped fields is cached."""
 
 
 class Engine:
-    """A client shared by the threads of one process.
+    """A client of Elasticsearch. The threads of one process share it.
 
     Args:
-        connect: makes the client.
-        explain: one line from an error of the client.
-        timeout_s: seconds that one page may take.
+        connect: creates the client.
+        explain: returns one line for an error of the client.
+        timeout_s: longest time for one page.
     """
 
     def __init__(
@@ -45,31 +45,31 @@ class Engine:
         self._lock = threading.Lock()
         self._missing: dict[str, tuple[float, frozenset[str]]] = {}
         self.percentiles = True
-        """Whether the engine has that aggregation, as far as it is known."""
+        """Whether the engine has this aggregation. True until it refuses one."""
 
     def msearch(self, searches: Sequence[Search]) -> list[Answer]:
-        """The answers, in the order of the searches; an index that is not there answers with nothing.
+        """Return the responses, in the order of the searches. A missing index gives an empty response.
 
         Raises:
-            EngineUnavailableError: Elasticsearch does not answer, or refuses the request as a whole.
+            EngineUnavailableError: Elasticsearch does not respond, or refuses the whole request.
         """
         lines: list[dict[str, Any]] = []
         for index, body in searches:
             lines += [{"index": index, "ignore_unavailable": True, "allow_no_indices": True}, body]
         try:
             with within(PAGE_BYTES):
-                found = self._ready().msearch(searches=lines)
+                response = self._ready().msearch(searches=lines)
         except ResponseTooLargeError as error:
             return self._in_parts(searches, error)
         except FAULTS as error:
             raise EngineUnavailableError(self._explain(error)) from None
         except OversightError as error:
             raise EngineUnavailableError(str(error)) from None
-        answers: list[Answer] = found["responses"]
+        answers: list[Answer] = response["responses"]
         return answers
 
     def _in_parts(self, searches: Sequence[Search], error: ResponseTooLargeError) -> list[Answer]:
-        """Answers that are too large together: each search alone, and a list of documents with fewer of them."""
+        """Search again in smaller parts: each search alone, and a list of documents with half as many of them."""
         if len(searches) > 1:
             return [answer for search in searches for answer in self.msearch([search])]
         index, body = searches[0]
@@ -79,7 +79,7 @@ class Engine:
         return self.msearch([(index, {**body, "size": size // 2})])
 
     def missing(self, index: str, fields: Iterable[str]) -> frozenset[str]:
-        """Which of these fields no mapping of an index has; none where nobody can say."""
+        """Return the fields that no mapping of an index has; empty if that cannot be read."""
         wanted = frozenset(fields)
         key = f"{index}|{','.join(sorted(wanted))}"
         before = self._missing.get(key)
@@ -88,17 +88,17 @@ class Engine:
         try:
             roots = sorted(
                 {field.split(".")[0] for field in wanted}
-            )  # some engines take the list in the URL alone: keep it short
+            )  # some engines accept the list only in the URL: keep it short
             asked = [name for root in roots for name in (root, f"{root}.*")]
-            found = self._ready().field_caps(index=index, fields=asked, ignore_unavailable=True)
-            lacking = wanted - set(found["fields"]) if found.get("indices") else frozenset()
+            response = self._ready().field_caps(index=index, fields=asked, ignore_unavailable=True)
+            lacking = wanted - set(response["fields"]) if response.get("indices") else frozenset()
         except (*FAULTS, OversightError):
             lacking = frozenset()
         self._missing = {**self._missing, key: (time.monotonic(), lacking)} if len(self._missing) < 500 else {}
         return lacking
 
     def _ready(self) -> Elasticsearch:
-        """The client; made late, so that each process has its own and a bad setting is said on the page."""
+        """Return the client. It is created late: each process needs its own, and the page can show a wrong setting."""
         with self._lock:
             if self._client is None:
                 self._client = self._connect().options(
@@ -108,19 +108,19 @@ class Engine:
 
 
 def lacks_percentiles(answer: Answer) -> bool:
-    """Whether a search failed because the engine does not know that aggregation."""
+    """Whether a search failed because the engine has no percentiles."""
     reason = str((answer.get("error") or {}).get("reason", "")) if isinstance(answer.get("error"), Mapping) else ""
     return answer.get("status") == 400 and "percentiles" in reason
 
 
 def is_too_large(answer: Answer) -> bool:
-    """Whether a single document was too large to be read."""
+    """Whether a single document was too large to read."""
     error = answer.get("error")
     return isinstance(error, Mapping) and error.get("type") == TOO_LARGE
 
 
 def problem_of(answer: Answer) -> str | None:
-    """Why one search failed, in one line; None where it did not."""
+    """Return why one search failed, in one line; None if it did not fail."""
     error = answer.get("error")
     if is_too_large(answer):
         return (

@@ -1,4 +1,4 @@
-"""Rows as a table of cells: what a table panel shows, and what every chart says in words.
+"""Rows as a table of cells: for table panels, and for the text version of every chart.
 
 Row(("neptune",), (190, 0.4)) ──▶ ["neptune", "190", "40.0 %"]       hit ──▶ ["2026-01-31T08:00:00Z", "alpha", ...]
 """
@@ -14,15 +14,15 @@ from contract.documents.paths import lookup_clear
 from kibana.panels.declarations import Cases, Column, Metric, Panel, SavedSearch, Times
 
 MOST_ROWS = 500
-"""Rows of the table beside a chart: a screen reader's patience ends before that."""
+"""Most rows of the table beside a chart. More would be too long for a screen reader."""
 LONGEST_CELL = 400
-"""Characters of a value in a list of documents; the event's own page has all of it."""
+"""Most characters of a value in a list of documents. The page of the event shows all of it."""
 PERCENT_FIELDS = frozenset({"oversight.prediction.probability", "oversight.prediction.novelty"})
-"""Numbers from 0 to 1 that are read as percent."""
+"""Numbers from 0 to 1 that are shown as percent."""
 
 
 def table_of(panel: Panel, rows: Sequence[Row]) -> dict[str, Any]:
-    """Columns and cells of a panel that is no list of documents."""
+    """Return columns and cells of a panel that does not list documents."""
     columns = [{"title": each.title, "kind": "time" if isinstance(each, Times) else "text"} for each in panel.by]
     columns += [{"title": metric.title, "kind": "number"} for metric in panel.metrics]
     expected = expectations(panel)
@@ -40,13 +40,13 @@ def table_of(panel: Panel, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def expectations(panel: Panel) -> Mapping[str, float]:
-    """The share that one would expect of each case of a panel; nothing where none is given."""
+    """Return the expected share of each case of a panel; empty if the panel names none."""
     cases = [case for each in panel.by if isinstance(each, Cases) for case in each.cases]
     return {case.title: case.expected for case in cases if case.expected is not None}
 
 
 def number(value: float | None, metric: Metric) -> str:
-    """A number as a person reads it; a dash where there is none."""
+    """Format a number; a dash if there is none."""
     if value is None:
         return "–"
     if metric.format == "percent":
@@ -57,7 +57,7 @@ def number(value: float | None, metric: Metric) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A span in the unit that a person would choose."""
+    """Format a duration in a suitable unit."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:,.1f} {unit}"
@@ -65,7 +65,7 @@ def duration(seconds: float) -> str:
 
 
 def documents_of(search: SavedSearch, answer: Mapping[str, Any], time_field: str) -> dict[str, Any]:
-    """Columns, cells and places of the newest documents."""
+    """Return columns, cells and ids of the newest documents."""
     hits = (answer.get("hits") or {}).get("hits") or []
     total = ((answer.get("hits") or {}).get("total") or {}).get("value", len(hits))
     columns: list[dict[str, Any]] = [{"title": "Time", "kind": "time"}]
@@ -86,13 +86,13 @@ def _document(columns: Sequence[Column], hit: Mapping[str, Any], time_field: str
     source = hit.get("_source") or {}
     cells = [
         moment(lookup_clear(source, time_field)) or "",
-        *(cell(lookup_clear(source, one.field), one.field) for one in columns),
+        *(cell(lookup_clear(source, column.field), column.field) for column in columns),
     ]
     return {"index": hit["_index"], "id": hit["_id"], "cells": cells}
 
 
 def cell(value: Any, field: str = "") -> str:
-    """A value of a document as one line; several values stand behind each other."""
+    """Return a value of a document as one line; several values are joined."""
     if value is None:
         return ""
     if isinstance(value, list):
@@ -107,7 +107,7 @@ def cell(value: Any, field: str = "") -> str:
 
 
 def summary(panel: Panel, rows: Sequence[Row]) -> str:
-    """What a chart shows, in a sentence for those who do not see it."""
+    """Describe a chart in one sentence, for people who cannot see it."""
     full = [row for row in rows if any(row.values)]
     if not full:
         return f"{panel.question} Nothing in this time range."
@@ -118,7 +118,7 @@ def summary(panel: Panel, rows: Sequence[Row]) -> str:
         series = f" in {len(kinds)} series" if len(kinds) > 1 else ""
         return f"{panel.question} {len({row.keys[0] for row in full})} points in time{series}{counted}."
     first = sorted(full, key=lambda row: -(row.values[0] or 0))[:3]
-    said = "; ".join(
+    listed = "; ".join(
         f"{', '.join(label(key) for key in row.keys)} {number(row.values[0], panel.metrics[0])}" for row in first
     )
-    return f"{panel.question} {len(full)} in total, most: {said}."
+    return f"{panel.question} {len(full)} in total, most: {listed}."

@@ -1,6 +1,6 @@
-"""The time range of a page: as it stands in an address, in milliseconds, and cut into buckets.
+"""The time range of a page: parsed from its URL, in milliseconds, and divided into buckets.
 
-now-24h ... now ──▶ parse() ──▶ TimeRange ──▶ interval_ms() ──▶ buckets that a chart can show
+now-24h ... now ──▶ parse() ──▶ TimeRange ──▶ interval_ms() ──▶ buckets of a chart
 """
 
 from __future__ import annotations
@@ -39,34 +39,34 @@ INTERVALS = (
     90 * DAY,
     365 * DAY,
 )
-"""Widths of buckets that a person reads easily; all of them divide a day, or are days."""
+"""Widths of buckets that are easy to read. All of them divide a day or are whole days."""
 MOST_BUCKETS = 72
-"""Columns that a chart of half a screen shows apart."""
+"""Most columns in a chart of half a screen."""
 EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
-"""Years 1 to 9999: what dates can say."""
+"""Years 1 to 9999, the range of Python's dates."""
 _RELATIVE = re.compile(r"now(?:-(\d{1,6})([smhdwMy]))?")
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """From `start_ms`, included, to `end_ms`, not included; milliseconds since 1970."""
+    """From `start_ms`, included, to `end_ms`, excluded; milliseconds since 1970."""
 
     start_ms: int
     end_ms: int
 
     @property
     def interval_ms(self) -> int:
-        """Width of a bucket, so that there are at most `MOST_BUCKETS` and one more."""
+        """Width of a bucket, chosen so that there are at most `MOST_BUCKETS` + 1."""
         return interval_ms(self.end_ms - self.start_ms)
 
     def buckets(self) -> range:
-        """Begin of every bucket that touches the range, empty ones included; buckets are aligned to 1970."""
+        """Return the start of every bucket in the range, empty ones included. Buckets are aligned to 1970."""
         width = self.interval_ms
         return range(self.start_ms // width * width, self.end_ms, width)
 
 
 def interval_ms(span_ms: int) -> int:
-    """The narrowest width that cuts a span into few enough buckets."""
+    """Return the smallest width that divides a time span into few enough buckets."""
     for width in INTERVALS:
         if span_ms <= width * MOST_BUCKETS:
             return width
@@ -75,7 +75,7 @@ def interval_ms(span_ms: int) -> int:
 
 
 def parse(text: str, *, now_ms: int) -> int:
-    """A moment as an address has it: `now`, `now-24h`, milliseconds since 1970, or an ISO 8601 date.
+    """Parse a moment of a URL: `now`, `now-24h`, milliseconds since 1970, or an ISO 8601 date.
 
     Raises:
         InputError: it is none of these.
@@ -100,12 +100,12 @@ def parse(text: str, *, now_ms: int) -> int:
 
 
 def parse_range(start: str, end: str, *, now_ms: int) -> TimeRange:
-    """Both ends; the second that has begun is part of a range that ends now.
+    """Parse both ends. A range that ends at `now` includes the current millisecond.
 
     Raises:
         InputError: an end is no time, or the range ends before it begins.
     """
-    found = TimeRange(parse(start, now_ms=now_ms), parse(end, now_ms=now_ms) + (1 if end == "now" else 0))
-    if found.end_ms <= found.start_ms:
+    time_range = TimeRange(parse(start, now_ms=now_ms), parse(end, now_ms=now_ms) + (1 if end == "now" else 0))
+    if time_range.end_ms <= time_range.start_ms:
         raise InputError(f"the time range ends before it begins ({shorten(start)} to {shorten(end)}); swap the two")
-    return found
+    return time_range

@@ -1,10 +1,10 @@
-"""What stands before every route, and what every answer carries.
+"""Checks before every route, and headers of every response.
 
-    request ─▶ room? 503 ─▶ GET or HEAD? 405 ─▶ Host and Origin ours? 421, 403 ─▶ token or cookie? 401, 429
-        ─▶ route ─▶ headers
+    request ─▶ overloaded? 503 ─▶ GET or HEAD? 405 ─▶ Host and Origin ours? 421, 403 ─▶ token or cookie? 401, 429
+            ─▶ route ─▶ headers
 
-A page of another site cannot ask here in a visitor's name: a name that its owner points at this machine (DNS rebinding)
-is no `Host` of ours, the cookie is sent from our own pages alone, and nothing here changes anything.
+A page of another site cannot send requests as the user. After DNS rebinding the `Host` is not ours, the browser sends
+the cookie only from our own pages, and no request changes anything.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ POLICY = "; ".join(
         "trusted-types default",
     )
 )
-"""Scripts and styles of our own files alone: none in the page, none from text, none from elsewhere. The one policy of
-trusted types (static/js/trusted.js) makes HTML of the empty string only, which is how the chart library clears a place.
+"""Only our own files may be scripts and styles: no inline code, no code from text, nothing from other sites. The one
+trusted-types policy (static/js/trusted.js) allows only empty HTML, with which the chart library clears an element.
 """
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -46,12 +46,12 @@ HEADERS = {
 METHODS = ("GET", "HEAD")
 HEALTH_PATHS = frozenset({"/health/live"})
 OPEN_PATHS = ("/static/", "/health/")
-"""What holds nothing of a document: the page's own files, and what an orchestrator asks."""
+"""Paths without data of documents: the page's own files, and the health check."""
 LOGIN = "/api/login"
 
 
 class Refusal(Exception):  # noqa: N818  an answer, and no mistake of ours
-    """A request that is answered with an error."""
+    """A request that gets an error response."""
 
     def __init__(self, status: int, code: str, message: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(message)
@@ -59,12 +59,12 @@ class Refusal(Exception):  # noqa: N818  an answer, and no mistake of ours
 
 
 def install(app: Flask, door: Door, sessions: Sessions) -> None:
-    """Guard an application; to be called before anything else is.
+    """Install the checks. Call this before anything else uses the application.
 
     Args:
         app: the application.
-        door: who may ask.
-        sessions: the cookies that stand for its token.
+        door: checks tokens and headers.
+        sessions: the cookies of signed-in users.
     """
 
     def guard() -> None:
@@ -95,7 +95,7 @@ def install(app: Flask, door: Door, sessions: Sessions) -> None:
 
 
 def turned_away(door: Door, sessions: Sessions) -> Turned | None:
-    """Why this request is not answered; None: it is. Health is for everybody."""
+    """Return why this request is rejected; None: it is allowed. The health check is open to everyone."""
     if request.path in HEALTH_PATHS:
         return None
     turned = door.misled(request.environ) or door.foreign(request.environ)
@@ -105,12 +105,12 @@ def turned_away(door: Door, sessions: Sessions) -> Turned | None:
 
 
 def is_guarded(path: str) -> bool:
-    """Whether a token is asked for: everything that holds documents or figures."""
+    """Whether a path needs a token: everything with documents or figures does."""
     return path.startswith("/api/") or not (path.startswith(OPEN_PATHS) or path.count("/") == 1)
 
 
 def is_allowed(door: Door, sessions: Sessions) -> bool:
-    """Whether this request shows the token, or a cookie that stands for it; signing in takes the token alone."""
+    """Whether this request has a valid token or cookie. Signing in needs the token itself."""
     if not door.tokens.required or door.knows(request.environ):
         return True
     return request.path != LOGIN and sessions.allow_cookie(request.cookies.get(COOKIE, ""), now_s=time.time())

@@ -1,13 +1,13 @@
-"""The routes of the console; all of them read.
+"""The routes of the console. All of them only read.
 
-    GET /, /triage, /operations, /events      a page without any figure: frame, titles, places of the panels
+    GET /, /triage, /operations, /events      a page without figures: frame, titles, empty panels
     GET /api/pages/NAME?from=&to=&user=...    all figures of a page, from one _msearch
-    GET /api/event?index=&id=                 one event's whole story
-    GET /api/login                            token in the header; answers with a cookie
-    GET /static/DIGEST/...                    the page's own files, and the charts' script
-    GET /health/live                          the process answers
+    GET /api/event?index=&id=                 the details of one event
+    GET /api/login                            token in the header; the response sets a cookie
+    GET /static/DIGEST/...                    the page's own files, and the chart script
+    GET /health/live                          the process responds
 
-Errors are `{"error": {"type", "message"}}`; nothing that is asked gives a stack trace.
+Errors are `{"error": {"type", "message"}}`. No request returns a stack trace.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ LONGEST_ID = 1_024
 
 
 class Console:
-    """The application: what its routes share.
+    """The application and what its routes share.
 
     Args:
-        settings: of the console.
-        shared: which installation is shown, and the folder of the charts' script.
-        backend: how Elasticsearch and the model are reached.
-        local: only this machine reaches the console.
-        make_charts_now: build the charts' script now, not when the first page asks for it.
+        settings: settings of the console.
+        shared: the installation to show, and the folder of the chart script.
+        backend: connects to Elasticsearch and reads the model.
+        local: only this machine can reach the console.
+        make_charts_now: build the chart script now, not at the first request for it.
     Raises:
         ArtifactError: the model's contract cannot be read.
-        SettingsError: the charts' package is not installed.
+        SettingsError: the package of the charts is not installed.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Console:
             self._bundle.make_soon()
 
     def app(self) -> Flask:
-        """The WSGI application."""
+        """Return the WSGI application."""
         app = Flask("console", root_path=str(files.FOLDER.parent), static_folder=None)
         app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         app.url_map.merge_slashes = False
@@ -115,11 +115,11 @@ class Console:
         return app
 
     def first(self) -> str | AnyResponse:
-        """The first dashboard."""
+        """Return the first dashboard."""
         return self.frame(FIRST)
 
     def frame(self, name: str) -> str | AnyResponse:
-        """A page without figures."""
+        """Return a page without figures."""
         shown = self._models.now
         board = shown.page(name)
         if board is None:
@@ -144,7 +144,7 @@ class Console:
         )
 
     def _facts(self, board: Dashboard) -> dict[str, Any]:
-        """What the page's script must know, as attributes of the page."""
+        """Return what the page's script needs, as attributes of the page."""
         return {
             "page": board.id,
             "from": board.time_from,
@@ -154,7 +154,7 @@ class Console:
         }
 
     def figures(self, name: str) -> Response:
-        """All that a page shows."""
+        """Return all figures of a page."""
         shown = self._models.now
         board = shown.page(name)
         if board is None:
@@ -164,7 +164,7 @@ class Console:
         return answer(page(self._engine, board, wanted, place=self._place, colours=shown.boards.colours, now_ms=now_ms))
 
     def event(self) -> Response:
-        """One event's story."""
+        """Return the details of one event."""
         index, doc_id = request.args.get("index", ""), request.args.get("id", "")
         if not index or not doc_id or len(index) > LONGEST_ID or len(doc_id) > LONGEST_ID:
             raise Refusal(
@@ -177,7 +177,7 @@ class Console:
         return answer(story(hit, shown.contract, shown.boards.colours))
 
     def login(self) -> Response:
-        """The guard has seen the token; the cookie stands for it from now on."""
+        """Set the cookie of a session. The checks before this route have verified the token."""
         response = answer({"signed_in": True})
         if self._tokens.required:
             response.set_cookie(
@@ -191,24 +191,24 @@ class Console:
         return response
 
     def file(self, digest: str, name: str) -> Response:
-        """One of the page's own files."""
+        """Return one of the page's own files."""
         if digest != self._files.digest:
             raise Refusal(404, "not_found", "this file belongs to another version of the console; reload the page")
         if name == CHARTS:
             return files.send(self._bundle.script(), files.KINDS[".js"])
-        found = self._files.get(name)
-        if found is None:
+        response = self._files.get(name)
+        if response is None:
             raise Refusal(404, "not_found", "there is no such file")
-        return found
+        return response
 
 
 def answer(data: Any, status: int = 200) -> Response:
-    """A JSON response; numbers that JSON does not have become null."""
+    """Return a JSON response. Numbers that JSON does not have become null."""
     return Response(orjson.dumps(data), status, content_type=JSON)
 
 
 def fail(status: int, code: str, message: str) -> Response:
-    """An error in JSON."""
+    """Return an error as JSON."""
     response = answer({"error": {"type": code, "message": message}}, status)
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="oversight-console"'

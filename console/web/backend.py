@@ -1,4 +1,4 @@
-"""What the console reads: Elasticsearch and the model."""
+"""The console's data sources: Elasticsearch and the model."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from contract.artifact.contract import ModelContract
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """How the console reaches Elasticsearch and the model."""
+    """Functions that reach Elasticsearch and the model."""
 
     connect: Callable[[], Elasticsearch]
-    """Makes a client that has sent nothing yet; called in the process that answers."""
+    """Creates a client that has sent nothing yet. Called in the worker process."""
     explain: Callable[[Exception], str]
-    """One line that a person can act on, from an error of that client."""
+    """Returns one useful line for an error of that client."""
     contract: Callable[[], ModelContract]
-    """Reads the contract of the model; called again from time to time, because the model may change."""
+    """Reads the contract of the model. Called again from time to time, because the model may change."""
     timeout_s: float = 30.0
-    """Seconds that Elasticsearch may take for one page."""
+    """Longest time for Elasticsearch to answer for one page."""

@@ -1,8 +1,8 @@
-"""The JavaScript of the charts: Vega, Vega-Lite and their embedding as one module, made from an installed package.
+"""Builds the JavaScript of the charts, Vega and Vega-Lite as one module, from an installed package.
 
-    vl-convert-python ──(a process of its own: 1 s, 160 MB)──▶ CACHE/vega-<version>.js ──▶ kept in memory, compressed
+    vl-convert-python ──(in its own process: 1 s, 160 MB)──▶ CACHE/vega-<version>.js ──▶ kept in memory, compressed
 
-Nothing is fetched from a network, at no time. Run it by hand: python -m console.web.bundle FILE
+It never uses the network. To run it by hand: python -m console.web.bundle FILE
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ log = logging.getLogger(__name__)
 PACKAGE, MODULE = "vl-convert-python", "vl_convert"
 WAIT_S = 60.0
 MARK = b"window.vegaEmbed="
-"""Stands at the end of every whole bundle."""
+"""The end of every complete bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A file as it is sent."""
+    """A file in both forms in which it is sent."""
 
     plain: bytes
     gzipped: bytes
 
 
 class Bundle:
-    """Makes the script once and keeps it. Threads share it.
+    """Builds the script once and keeps it. Threads share it.
 
     Args:
-        cache: folder in which it is kept for the next start.
+        cache: folder that keeps the script for the next start.
     Raises:
-        SettingsError: the package that it is made from is not installed.
+        SettingsError: the package to build it from is not installed.
     """
 
     def __init__(self, cache: Path) -> None:
@@ -59,14 +59,14 @@ class Bundle:
         self._script: Script | None = None
 
     def make_soon(self) -> None:
-        """Begin in a thread of its own, so that it is there when the first page asks for it."""
+        """Start to build it in a thread, so that it is ready for the first page."""
         threading.Thread(target=self._try, name="charts", daemon=True).start()
 
     def script(self) -> Script:
-        """The script; the first to ask waits for a second.
+        """Return the script. The first call waits about a second.
 
         Raises:
-            SettingsError: it cannot be made.
+            SettingsError: the script cannot be built.
         """
         with self._lock:
             if self._script is None:
@@ -82,10 +82,10 @@ class Bundle:
 
     def _kept(self) -> bytes | None:
         try:
-            found = self._file.read_bytes()
+            content = self._file.read_bytes()
         except OSError:
             return None
-        return found if MARK in found[-2000:] else None
+        return content if MARK in content[-2000:] else None
 
     def _made(self) -> bytes:
         try:
@@ -119,7 +119,7 @@ def main(target: str) -> None:
     """Write the script to a file."""
     import vl_convert
 
-    make: Any = vl_convert.javascript_bundle  # whose types want a snippet that need not be given
+    make: Any = vl_convert.javascript_bundle  # its type annotations require a snippet, which is optional
     script = make().encode()
     if MARK not in script[-2000:]:
         raise SystemExit(f"{MARK.decode()} is not at the end of the bundle")

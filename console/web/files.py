@@ -1,7 +1,6 @@
-"""The page's own files, in memory: read once at the start, sent compressed, kept by the browser as long as they are the
-same.
+"""The page's own files: read once at the start, kept in memory, sent compressed, cached by the browser.
 
-static/js/main.js ──▶ /static/<digest of all files>/js/main.js       another version has other addresses
+static/js/main.js ──▶ /static/<digest of all files>/js/main.js       each version has its own URLs
 """
 
 from __future__ import annotations
@@ -29,34 +28,36 @@ class Files:
     """The files of the page.
 
     Args:
-        version: of what is sent under the same digest and is not a file here.
+        version: version of the chart script, which has the same digest in its URL and is not a file here.
     """
 
     def __init__(self, version: str) -> None:
-        found = {
+        contents = {
             path.relative_to(FOLDER).as_posix(): path.read_bytes()
             for path in sorted(FOLDER.rglob("*"))
             if path.suffix in KINDS
         }
-        found[GRID] = grid().encode()
+        contents[GRID] = grid().encode()
         digest = hashlib.sha256(version.encode())
-        for name, content in found.items():
+        for name, content in contents.items():
             digest.update(name.encode() + b"\0" + content)
         self.digest = digest.hexdigest()[:16]
-        self._scripts = {name: Script(content, gzip.compress(content, 6, mtime=0)) for name, content in found.items()}
+        self._scripts = {
+            name: Script(content, gzip.compress(content, 6, mtime=0)) for name, content in contents.items()
+        }
 
     def names(self, suffix: str) -> list[str]:
-        """Files that end like this."""
+        """Return the names of the files with this suffix."""
         return [name for name in self._scripts if name.endswith(suffix)]
 
     def get(self, name: str) -> Response | None:
-        """One file; None: there is none of that name."""
+        """Return one file; None if there is none with that name."""
         script = self._scripts.get(name)
         return None if script is None else send(script, KINDS[Path(name).suffix])
 
 
 def send(script: Script, kind: str) -> Response:
-    """A file that never changes under its address."""
+    """Return a file that never changes under its URL."""
     packed = "gzip" in request.headers.get("Accept-Encoding", "")
     response = Response(script.gzipped if packed else script.plain, content_type=kind)
     if packed:
@@ -67,7 +68,7 @@ def send(script: Script, kind: str) -> Response:
 
 
 def grid() -> str:
-    """A class for each width and height that a panel may have: the policy of the page takes no style in an element."""
+    """Return a CSS class for each width and height of a panel, because the page's policy forbids inline styles."""
     widths = [f".w{number} {{ --columns: {number}; }}" for number in range(1, GRID_COLUMNS + 1)]
     heights = [f".h{number} {{ --rows: {number}; }}" for number in range(1, GRID_ROWS + 1)]
     return "\n".join([*widths, *heights]) + "\n"

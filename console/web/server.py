@@ -1,6 +1,6 @@
-"""gunicorn, started from code: one worker process that answers with threads, replaced if it hangs or dies.
+"""Starts gunicorn from code: one worker process with threads, replaced if it hangs or dies.
 
-serve() ─▶ socket bound, contract read, package there? ─▶ worker: client, routes, charts' script
+serve() ─▶ bind the socket, read the contract, find the package ─▶ worker: client, routes, chart script
            (any failure: one line, nothing started)
 """
 
@@ -32,23 +32,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_S = 5
-"""Seconds that requests in hand have when the console is stopped; nothing is lost by cutting one off."""
+"""Time for running requests when the console stops. They only read, so nothing is lost if one is cut off."""
 SPARE_S = 30.0
-"""Seconds beyond Elasticsearch's time after which a stuck worker is replaced."""
+"""Extra time after Elasticsearch's timeout, before a stuck worker is replaced."""
 
 
 def serve(
     settings: ConsoleSettings, shared: OversightSettings, backend: Backend, *, make_charts_now: bool = True
 ) -> None:
-    """Answer until SIGTERM or SIGINT; ends the process with 0 then.
+    """Serve until SIGTERM or SIGINT, then exit with 0.
 
     Args:
-        settings, shared, backend, make_charts_now: as `Console`.
+        settings, shared, backend, make_charts_now: as for `Console`.
     Raises:
-        SettingsError: the address is none, or is open to others without a token or with a short one; the certificate is
-            bad; the charts' package is not installed.
+        SettingsError: the address is not valid, or other machines can reach it and the token is missing or too short;
+        the
+            certificate is not valid; the package of the charts is not installed.
         ArtifactError: the model's contract cannot be read.
-        EndpointUnavailableError: the port is taken, or the address is not this machine's.
+        EndpointUnavailableError: the port is in use, or the address is not on this machine.
     """
     Bundle(shared.state / "console")
     backend.contract()
@@ -62,7 +63,7 @@ def serve(
         warn_of_plain_http(settings, what="the token and the documents")
 
     def make() -> WSGIApplication:
-        """After the fork: clients and threads do not survive one."""
+        """Create the routes after the fork, because clients and threads do not survive a fork."""
         from console.web.app import Console
 
         return Console(settings, shared, backend, local=local, make_charts_now=make_charts_now).app()
@@ -71,13 +72,13 @@ def serve(
 
 
 class Server(Application):
-    """The application as gunicorn wants it: settings, and the WSGI callable of the worker.
+    """The application for gunicorn: settings, and the WSGI callable of the worker.
 
     Args:
-        make: makes the routes.
-        listener, tls: as `Application`.
+        make: creates the routes.
+        listener, tls: as for `Application`.
         threads: requests handled at the same time.
-        timeout_s: after so long a stuck worker is replaced.
+        timeout_s: a worker that is stuck for this long is replaced.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Server(Application):
         super().__init__(listener, Limits(max_body_bytes=0, probes=HEALTH_PATHS), tls)
 
     def settings(self) -> dict[str, Any]:
-        """What is set for this server alone, by gunicorn's names."""
+        """Return the settings of this server alone, by gunicorn's names."""
         return {
             "workers": 1,
             "threads": self._threads,
@@ -106,11 +107,11 @@ class Server(Application):
         }
 
     def load(self) -> WSGIApplication:
-        """The routes."""
+        """Create the routes."""
         return self._make()
 
     def run(self) -> None:
-        """Start the worker and watch over it until the end."""
+        """Start the worker and supervise it until the end."""
         Arbiter(self).run()
 
     def _ready(self, _worker: Any) -> None:

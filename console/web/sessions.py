@@ -1,9 +1,10 @@
-"""The signed cookie that stands for the token, so that a browser does not keep the token itself.
+"""The signed session cookie, so that the browser does not store the token itself.
 
     token typed ──▶ GET /api/login, Authorization: Bearer ... ──▶ Set-Cookie: EXPIRY.SIGNATURE, HttpOnly
-    cookie      ──▶ signature of the expiry, made with the token as its key: nothing is kept here, a new token ends all
+    cookie ───────▶ the signature of the expiry, keyed by the token, is checked
 
-The token itself is never in an address, in the page or in the browser's storage.
+The server stores no sessions; a new token ends all of them. The token itself is never in a URL, in the page or in the
+browser's storage.
 """
 
 from __future__ import annotations
@@ -12,23 +13,23 @@ import hashlib
 import hmac
 
 LASTS_S = 12 * 3600
-"""A working day; then the token is asked for again."""
+"""A working day; then the user signs in again."""
 COOKIE = "oversight-console"
 _PURPOSE = b"oversight console session "
 
 
 class Sessions:
-    """The cookies that stand for the token of this process.
+    """The session cookies of this process.
 
     Args:
-        token: what is asked for; None: nothing is.
+        token: the console's token; None: no token required.
     """
 
     def __init__(self, token: str | None) -> None:
         self._key = None if token is None else hashlib.sha256(_PURPOSE + token.encode()).digest()
 
     def allow_cookie(self, cookie: str, *, now_s: float) -> bool:
-        """Whether a cookie was made here of the token of now, and is not too old."""
+        """Whether a cookie was signed with the current token and has not expired."""
         if self._key is None:
             return True
         expiry, _, signature = cookie.partition(".")
@@ -36,7 +37,7 @@ class Sessions:
         return right and expiry.isascii() and expiry.isdigit() and int(expiry) > now_s
 
     def cookie(self, *, now_s: float) -> str:
-        """A cookie that is good for a while from now."""
+        """Return a new cookie."""
         expiry = str(int(now_s) + LASTS_S)
         return f"{expiry}.{self._sign(expiry)}"
 
