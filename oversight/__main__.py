@@ -1,4 +1,4 @@
-"""`python -m oversight`: the same as the command `oversight`."""
+"""`python -m oversight` does the same as the command `oversight`."""
 
 from oversight.cli import main
 

@@ -1,4 +1,4 @@
-"""`oversight`: one command for each part. A command's module is imported only when that command runs."""
+"""The command `oversight`, with one subcommand per part. A subcommand's module is imported only when it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from contract.errors import InputError, OversightError, SettingsError, shorten
 from oversight.terminal import guarded, one_line
 
 TRACEBACK = "OVERSIGHT_TRACEBACK"
-"""Setting: print the traceback of an unexpected fault; read here, because loading the settings may be what fails."""
+"""Variable: print the traceback of an unexpected error. Read here, because loading the settings may be what fails."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": (
@@ -46,25 +46,25 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "console": ("oversight.commands.console", "Show the dashboards in a browser, without Kibana."),
     "settings": ("oversight.commands.settings", "Show the current settings, secrets masked."),
 }
-"""Command: its module, which has the click command `command`, and its line in `oversight --help`."""
+"""Each command with its module, which defines the click command `command`, and its line in `oversight --help`."""
 
 
 OPTIONAL = {"noida_db": "embedded", "psutil": "embedded", "onnx": "train", "sklearn": "train", "matplotlib": "train"}
-"""Packages that the serving install lacks, and the extra that brings each."""
+"""Packages that the serving install lacks, and the extra that installs each."""
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when one of them is used, so that `--help` stays fast."""
+    """A group that imports a command only when it is used, so that `--help` stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the way of an event."""
+        """Return the names, in the order in which an event passes the parts."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, or None."""
+        """Return the command with this name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        # A Ctrl-C in the middle of a binary module's import would end in that module's own traceback.
+        # Ctrl-C during the import of a binary module would end in that module's own traceback.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
@@ -80,7 +80,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the table alone: nothing is imported for it."""
+        """List the commands from the table alone, without an import."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
@@ -92,7 +92,7 @@ def app() -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run a command and end the process: 0 done, 1 the work failed, 2 wrong use, 64 wrong settings."""
+    """Run a command and exit: 0 success, 1 the work failed, 2 wrong usage, 64 wrong settings."""
     with guarded():
         _run(argv)
 
@@ -118,7 +118,7 @@ def _run(argv: list[str] | None) -> None:
 
 
 def explained(error: Exception) -> OversightError | None:
-    """What happened and what to do, where we know it; None for a fault that no code of ours expects."""
+    """Convert a known error to one that says what happened and what to do; None for an unexpected error."""
     if isinstance(error, OversightError):
         return error
     if "elasticsearch" in sys.modules and (cluster_fault := _of_the_cluster(error)):
@@ -131,7 +131,7 @@ def explained(error: Exception) -> OversightError | None:
 
 
 def _of_the_cluster(error: Exception) -> OversightError | None:
-    """Imports the client, a quarter of a second; the caller asks first whether the command had imported it."""
+    """Convert errors of the Elasticsearch client. Call this only if the command has imported it: that takes 0.25 s."""
     from elastic_transport import TransportError
     from elasticsearch import ApiError, UnsupportedProductError
 
@@ -146,14 +146,14 @@ def _of_the_cluster(error: Exception) -> OversightError | None:
 
 def _unexpected(error: Exception) -> OversightError:
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    location = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return InputError(
-        f"unexpected error: {type(error).__name__}: {shorten(str(error), 200)}{where}; run the command again with "
+        f"unexpected error: {type(error).__name__}: {shorten(str(error), 200)}{location}; run the command again with "
         f"{TRACEBACK}=1 and report what it prints"
     )
 
 
 def fail(error: OversightError) -> None:
-    """Say in one line what happened and what to do, and end."""
+    """Print in one line what happened and what to do, and exit."""
     sys.stderr.write(f"oversight: {one_line(error)}\n")
     sys.exit(error.exit_code)

@@ -1,5 +1,4 @@
-"""Import the folders that use TensorFlow: only when a command needs them, in quiet, with a clear line where it is
-missing.
+"""Imports TensorFlow only when a command needs it, without its noise, and with a clear error if it is missing.
 
 with tensorflow_in_quiet():
     from training.fit import train as fit
@@ -18,7 +17,7 @@ from contract.errors import InputError
 
 @contextmanager
 def tensorflow_in_quiet() -> Iterator[None]:
-    """Around imports: TensorFlow's native side writes to standard error before its own log level holds.
+    """Silence standard error during imports: TensorFlow's native code writes there before its log level applies.
 
     Raises:
         InputError: TensorFlow or another package of the extra `train` is not installed.
@@ -26,10 +25,10 @@ def tensorflow_in_quiet() -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     sys.stderr.flush()
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
+    original = os.dup(2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nothing, 2)
+        os.dup2(devnull, 2)
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "tensorflow").split(".")[0]
@@ -37,6 +36,6 @@ def tensorflow_in_quiet() -> Iterator[None]:
             f"this command needs the package {package!r}, which is not installed; run `{install_command('train')}`"
         ) from None
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+        os.dup2(original, 2)
+        os.close(original)
+        os.close(devnull)

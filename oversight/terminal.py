@@ -1,11 +1,11 @@
-"""The one way out: everything that a command prints leaves through here, and control characters become visible.
+"""Escapes control characters in everything that a command prints.
 
     click.echo, log lines, tracebacks ──▶ sys.stdout, sys.stderr ──▶ `Guarded` ──┐
-    tables, colours, progress bars    ──▶ `oversight.tables.console` ────────────────┴──▶ terminal, pipe or file
+    tables, colours, progress bars ─────▶ `oversight.tables.console` ────────────┴──▶ terminal, pipe or file
 
-Labels, file names and messages of servers come from others. An escape sequence in one could rename the terminal's
-window, hide lines, or let a word read backwards. Here such a character is written as JSON writes it: `\\u001b`. So
-text, log lines and JSON follow one rule, and JSON stays JSON with the same value.
+Labels, file names and messages of servers are not ours. An escape sequence in them could rename the terminal's window,
+hide lines, or reverse a word. So each such character is written as in JSON: `\\u001b`. Text, log lines and JSON follow
+the same rule, and JSON keeps its value.
 
 Only `oversight.tables` writes escape sequences of its own, for colours.
 """
@@ -21,28 +21,28 @@ from typing import Any, TextIO
 
 _UNSAFE = re.compile(
     "["
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and line end; \x9b begins an escape sequence, too
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters except tab and line end; \x9b also begins an escape sequence
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # change the direction of writing
-    "\u2028\u2029\ufeff"  # line ends of another kind, and a mark of byte order in the middle of a text
+    "\u2028\u2029\ufeff"  # other line ends, and a byte order mark inside a text
     "\ud800-\udfff"  # bytes of a file name that are not UTF-8
-    "\U000e0000-\U000e007f"  # tags: letters that nobody sees
+    "\U000e0000-\U000e007f"  # tags: invisible letters
     "]"
 )
 _LINE_END = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
 def visible(text: str) -> str:
-    """The text with each control character written out; line ends and tabs stay."""
+    """Escape each control character; line ends and tabs stay."""
     return _UNSAFE.sub(_escape, text)
 
 
 def one_line(value: object) -> str:
-    """A value of somebody else's as a part of one line: line ends and tabs are written out, too."""
+    """Escape a value for use in one line, including line ends and tabs."""
     return visible(str(value)).translate(_LINE_END)
 
 
 def overwrite(text: str) -> None:
-    """Write over the current line of a terminal, on standard error."""
+    """Overwrite the current line of a terminal, on standard error."""
     stream = raw(sys.stderr)
     stream.write(f"\r{one_line(text)}")
     stream.flush()
@@ -50,7 +50,7 @@ def overwrite(text: str) -> None:
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Let everything that this process prints pass through `Guarded`, until the end of the block."""
+    """Send everything that this process prints through `Guarded`, until the end of the block."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Guarded(sys.stdout), Guarded(sys.stderr)
     try:
@@ -60,55 +60,55 @@ def guarded() -> Iterator[None]:
 
 
 class Guarded(io.TextIOBase):
-    """A text stream that makes control characters visible, and its `buffer` does the same with UTF-8."""
+    """A text stream that escapes control characters. Its `buffer` does the same with UTF-8."""
 
     def __init__(self, raw: TextIO) -> None:
         self.below = raw
         self.buffer = _GuardedBytes(raw)
 
     def write(self, text: str) -> int:
-        """Write the text made visible; returns the length of the text that was given."""
+        """Write the escaped text. Return the length of the given text."""
         self.below.write(visible(text))
         return len(text)
 
     def flush(self) -> None:
-        """Flush the stream below."""
+        """Flush the wrapped stream."""
         self.below.flush()
 
     def close(self) -> None:
-        """Stay open: the stream below belongs to the process."""
+        """Do nothing: the wrapped stream belongs to the process."""
 
     def isatty(self) -> bool:
-        """Whether the stream below is a terminal."""
+        """Whether the wrapped stream is a terminal."""
         return self.below.isatty()
 
     def fileno(self) -> int:
-        """The descriptor of the stream below."""
+        """Return the file descriptor of the wrapped stream."""
         return self.below.fileno()
 
     def writable(self) -> bool:
-        """Always."""
+        """Always true."""
         return True
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Of the stream below."""
+        """Encoding of the wrapped stream."""
         return self.below.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        """Of the stream below."""
+        """Error handling of the wrapped stream."""
         return self.below.errors
 
 
 class _GuardedBytes(io.RawIOBase):
-    """What writes bytes of UTF-8 to a stream, such as JSON, one whole text at a time."""
+    """Takes UTF-8 bytes for a stream, such as JSON, one whole text at a time."""
 
     def __init__(self, raw: TextIO) -> None:
         self._raw = raw
 
     def write(self, data: Any) -> int:
-        """Write the text of these bytes made visible."""
+        """Write the escaped text of these bytes."""
         self._raw.write(visible(bytes(data).decode("utf-8", "surrogateescape")))
         return len(data)
 
@@ -120,13 +120,13 @@ class _GuardedBytes(io.RawIOBase):
 
 
 def raw(stream: TextIO) -> TextIO:
-    """The stream below, for what writes escape sequences of its own."""
+    """Return the wrapped stream, for code that writes its own escape sequences."""
     below: TextIO = getattr(stream, "below", stream)
     return below
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     if code < 0x10000:
         return f"\\u{code:04x}"
     return f"\\u{0xD7C0 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -1,4 +1,4 @@
-"""The Elasticsearch client of all commands: connection, JSON, and checks of what answers.
+"""The Elasticsearch client of all commands: connection, JSON, and checks of the responses.
 
 May import `common` and `contract`.
 """

@@ -1,4 +1,4 @@
-"""The one place where a client for Elasticsearch is made, and its errors become lines that say what to do."""
+"""Creates every Elasticsearch client, and converts its errors to lines that say what to do."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from oversight.config.settings import load
 
 
 def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
-    """A client that has sent nothing yet; long-running commands retry by themselves, so the client hardly does.
+    """Return a client that has sent nothing yet. It retries little, because long-running commands retry by themselves.
 
     Raises:
-        SettingsError: a secret would go over plain HTTP, or the certificate authority's file cannot be read.
+        SettingsError: a secret would be sent over plain HTTP, or the certificate authority's file cannot be read.
     """
     settings = settings or load(ElasticsearchSettings)
     allowed = load(OversightSettings).allow_plain_http
@@ -58,11 +58,11 @@ def client(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
 
 
 def connect(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
-    """A client whose server has answered and is Elasticsearch.
+    """Return a client of a server that has responded and is Elasticsearch.
 
     Raises:
-        EngineUnavailableError: nothing answers there.
-        SettingsError: it answers and refuses us, or it is no Elasticsearch.
+        EngineUnavailableError: the server does not respond.
+        SettingsError: the server refuses us, or it is not Elasticsearch.
     """
     settings = settings or load(ElasticsearchSettings)
     es = client(settings)
@@ -75,7 +75,7 @@ def connect(settings: ElasticsearchSettings | None = None) -> Elasticsearch:
 
 
 def explain(error: Exception, url: str) -> OversightError:
-    """One line that a tired person can act on, from an error of the client."""
+    """Convert an error of the client to one line that says what to do."""
     if isinstance(error, UnsupportedProductError):
         return SettingsError(
             f"the server at {url} is not Elasticsearch; set ELASTICSEARCH_URL to the address of Elasticsearch 8.15 or "
@@ -102,11 +102,11 @@ def explain(error: Exception, url: str) -> OversightError:
 
 
 HUNG_UP = re.compile(r"without response|RemoteDisconnected|Connection reset|Connection aborted")
-"""A server that expects TLS hangs up on a plain request."""
+"""A server that expects TLS closes the connection after a plain request."""
 
 
 def _explain_tls(reason: str, url: str) -> str:
-    """What a failed handshake means. The reason is OpenSSL's, which names no certificate where it saw none."""
+    """Explain a failed handshake, from OpenSSL's reason. It names no certificate if OpenSSL saw none."""
     if re.search(
         r"WRONG_VERSION_NUMBER|wrong version number|HTTP_REQUEST|UNKNOWN_PROTOCOL|RECORD_LAYER_FAILURE", reason
     ):
@@ -143,7 +143,7 @@ def _explain_answer(error: ApiError | TransportApiError, url: str) -> OversightE
 
 
 def _cause(error: Exception) -> str:
-    """The system's own reason at the end of what the layers above it wrapped around."""
+    """Return the operating system's reason, which is at the end of the wrapped message."""
     return _first_line(error).rsplit(": ", 1)[-1].rstrip(")")
 
 

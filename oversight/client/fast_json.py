@@ -1,7 +1,7 @@
-"""JSON between us and Elasticsearch through orjson, several times as fast as the standard library.
+"""JSON encoding and decoding with orjson, several times as fast as the standard library.
 
-What orjson refuses (half a surrogate pair, whole numbers beyond 64 bits in a body) goes the client's usual way; a whole
-number beyond 64 bits in an answer is read as the nearest float.
+Values that orjson refuses in a request (half a surrogate pair, integers above 64 bits) are encoded by the client's own
+serializer. An integer above 64 bits in a response is read as the nearest float.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from elasticsearch.serializer import CompatibilityModeJsonSerializer, Compatibil
 
 
 class FastJson(CompatibilityModeJsonSerializer):
-    """Bodies and answers."""
+    """Requests and responses."""
 
     def json_dumps(self, data: Any) -> bytes:
-        """One JSON value."""
+        """Encode one JSON value."""
         try:
             return orjson.dumps(data)
         except TypeError:
             return super().json_dumps(data)
 
     def json_loads(self, data: bytes) -> Any:
-        """The value that an answer holds."""
+        """Decode a response."""
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -34,15 +34,15 @@ class FastJson(CompatibilityModeJsonSerializer):
 
 
 class FastNdjson(CompatibilityModeNdjsonSerializer):
-    """Bodies of bulk requests."""
+    """Bulk requests."""
 
     def json_dumps(self, data: Any) -> bytes:
-        """One line."""
+        """Encode one line."""
         try:
             return orjson.dumps(data)
         except TypeError:
             return super().json_dumps(data)
 
 
-SERIALIZERS = {one.mimetype: one for one in (FastJson(), FastNdjson())}
+SERIALIZERS = {serializer.mimetype: serializer for serializer in (FastJson(), FastNdjson())}
 """For `Elasticsearch(serializers=...)`."""

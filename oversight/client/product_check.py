@@ -1,10 +1,10 @@
-"""A transport that rejects responses that Elasticsearch did not send, or that no version of it would send.
+"""A transport that rejects responses that do not come from Elasticsearch.
 
-    request ──▶ Elasticsearch ──▶ answer with X-Elastic-Product, of the right shape ──▶ client
-       └──────▶ a gateway's page, 200; an answer without its parts ──▶ TransportError, as if nobody had answered
+    request ──▶ Elasticsearch ──▶ response with X-Elastic-Product, of the right shape ──▶ client
+       └──────▶ a gateway's page with status 200; a response with missing parts ──▶ TransportError, as if none had come
 
-The client itself looks at the first answer only. A gateway that comes between later, with a page that says 200, would
-be read as a search that found nothing, or end the program.
+The client itself checks only the first response. A gateway's page with status 200 that comes later would look like a
+search without hits, or end the program.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ HEADER, NAME = "x-elastic-product", "Elasticsearch"
 
 
 class WatchfulTransport(Transport):
-    """Once Elasticsearch has answered, every successful answer has to be its own, and to have the parts that we
-    read.
-    """
+    """Rejects successful responses that are not Elasticsearch's own or lack parts, after its first response."""
 
     _known = False
 
@@ -29,7 +27,7 @@ class WatchfulTransport(Transport):
         """Send a request, as `Transport` does.
 
         Raises:
-            TransportError: somebody else answered in Elasticsearch's place, or the answer cannot be read.
+            TransportError: another server responded, or the response cannot be read.
         """
         answer = super().perform_request(method, target, **options)
         if 200 <= answer.meta.status < 300:

@@ -1,13 +1,13 @@
-"""What an answer of Elasticsearch must look like before any code of ours reads it.
+"""Checks the shape of Elasticsearch's responses before our code reads them.
 
-    GET /          version.number, cluster_uuid            a text each
+    GET /          version.number, cluster_uuid            a string each
     _search        hits.hits, _shards                      each hit an object with an _id
     _bulk          items                                   each an object with one operation and its status
     _count, _pit, _mget, _msearch                          their one key
     anything else                                          a JSON object or list
 
-A proxy, a cache or another program that answers in Elasticsearch's place is a fault of the server: the answer is
-refused here as a whole, so it never becomes a KeyError deep in a command, and never a search that found nothing.
+A proxy, a cache or another program may respond in Elasticsearch's place. The whole response is rejected here, so it
+never becomes a KeyError in a command or a search without hits.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Shape = Mapping[str, tuple[type, Callable[[Any], bool] | None]]
 
 
 def problem_of(method: str, target: str, body: Any) -> str | None:
-    """What is wrong with the body of a successful answer, in words; None where nothing is.
+    """Return what is wrong with the body of a successful response; None if nothing is.
 
     Args:
-        method: of HTTP.
+        method: HTTP method.
         target: path and query string.
-        body: as it was decoded.
+        body: decoded body of the response.
     """
     if method == "HEAD":
         return None
@@ -43,7 +43,7 @@ def _compared(body: Any, shape: Shape, *, filtered: bool) -> str | None:
         value = _at(body, key)
         if (
             value is None and filtered and key != "items"
-        ):  # the request left it out; no request of ours leaves `items` out
+        ):  # the request left it out with filter_path; no request of ours leaves `items` out
             continue
         if not isinstance(value, kind):
             return f"`{key}` of the response is {_kind(value)}, expected {_NAMES[kind]}"

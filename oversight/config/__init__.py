@@ -1,4 +1,4 @@
-"""Settings from the environment and `.env`, logging, and the addresses that may be sent a secret.
+"""Settings from the environment and `.env`, command-line options, and logging.
 
 May import the settings of every part, `common` and `contract`.
 """

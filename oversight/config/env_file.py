@@ -1,8 +1,8 @@
-"""The file `.env` in the folder where a command starts: read only where nobody else can have written it.
+"""Reads `.env` in the current folder, but only if no other user can have written it.
 
-    open ──▶ whose is it, who may write it ──▶ names and values, as they stand there
+    open ──▶ check owner and permissions ──▶ names and values, unchanged
 
-The file can name the server that our keys go to. So whoever can write it can ask for the keys.
+The file can name the server that our keys are sent to, so whoever can write it could steal the keys.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ ENV_FILE = ".env"
 
 
 def values(path: Path = Path(ENV_FILE)) -> Mapping[str, str | None]:
-    """Each variable of the file by its name in capitals; nothing where there is no file.
+    """Return each variable of the file by its upper-case name; empty if there is no file.
 
-    `${NAME}` stays as it is: a file that fills in variables could put a secret of the environment into an address.
+    `${NAME}` is not replaced: otherwise the file could put a secret of the environment into an address.
 
     Raises:
-        SettingsError: somebody else may have written the file, or it cannot be read; says what to type.
+        SettingsError: another user may have written the file, or it cannot be read. It names the command to run.
     """
     try:
         with path.open("rb") as file:
@@ -65,7 +65,7 @@ def _refuse_untrusted(path: Path, found: os.stat_result, link: os.stat_result) -
 
 
 def _is_private(gid: int, uid: int) -> bool:
-    """Whether a group is a user's own: it has the user's name and nobody else is in it."""
+    """Whether a group is a user's own: it has the user's name and no other members."""
     try:
         group, name = grp.getgrgid(gid), pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""Logging: text for a person at a terminal, ECS JSON for everything else."""
+"""Logging: text at a terminal, otherwise ECS JSON."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ ROOTS = (
     "training",
     "watcher",
 )
-"""Loggers of ours: `logging.getLogger(__name__)` in any folder is below one of them."""
+"""Our loggers: `logging.getLogger(__name__)` in any folder is below one of them."""
 
 
 def setup(service: str, *, stream: TextIO | None = None, verbose: bool = False) -> None:
-    """Send our loggers to `stream` (default: standard output), once for a process.
+    """Send our loggers to `stream` (default: standard output). Call this once per process.
 
     Args:
-        service: becomes `service.name` of every line.
-        stream: where to.
+        service: `service.name` of every line.
+        stream: where the lines go.
         verbose: DEBUG instead of INFO.
     """
     stream = stream or sys.stdout
@@ -53,8 +53,8 @@ def setup(service: str, *, stream: TextIO | None = None, verbose: bool = False) 
 
 
 class OneLine(logging.Formatter):
-    """Text for a terminal: a message stays in its line; a traceback follows below it."""
+    """Formats text for a terminal: a message takes one line; a traceback follows below it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's own name
-        """The message, with line ends and control characters in it written out."""
+        """Return the message, with line ends and control characters escaped."""
         return one_line(super().formatMessage(record))

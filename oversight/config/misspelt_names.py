@@ -1,8 +1,8 @@
-"""Names of variables that look like settings of ours and are none: a misspelt setting must not be ignored silently.
+"""Finds misspelt settings, so that none is ignored silently.
 
 OVERSIGHT_* anywhere                                               ──▶ refused
-ELASTICSEARCH_*, ELASTIC_*, KIBANA_* in a `.env` with our settings ──▶ refused, but for names of docker-compose.yml
-a name in the environment that is near to a setting                ──▶ a warning: other software has its names there
+ELASTICSEARCH_*, ELASTIC_*, KIBANA_* in a `.env` with our settings ──▶ refused, except names of docker-compose.yml
+a name in the environment that is close to a setting               ──▶ a warning: other software uses such names too
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ INTERNAL = frozenset(
 )
 """Variables that tests and build scripts read, not a command."""
 NEAR = 2
-"""Letters that are missing, too many, wrong or changed in place."""
+"""Largest edit distance of a misspelt name."""
 
 
 def refused(environment: Collection[str], file: Collection[str], known: Collection[str]) -> Iterator[str]:
-    """A message for each name that is refused.
+    """Yield a message for each name that is refused.
 
     Args:
-        environment: names of its variables, in capitals.
+        environment: upper-case names of the environment's variables.
         file: names in `.env`.
-        known: our settings.
+        known: names of our settings.
     """
     ours = any(name in known or name.startswith(PREFIX) for name in file)
     for name in sorted({*environment, *file} - {*known, *INTERNAL}):
         if name.startswith(PREFIX) or (ours and name in file and _is_of_servers(name)):
-            place = " in .env" if name in file else ""
+            location = " in .env" if name in file else ""
             near = nearest(name, known) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
             hint = f"did you mean {near}?" if near else "`oversight settings` lists all settings."
             elsewhere = "" if name.startswith(PREFIX) else " If it belongs to other software, keep it in another file"
-            yield f"{name}{place} is not a setting of Oversight; {hint}{elsewhere}"
+            yield f"{name}{location} is not a setting of Oversight; {hint}{elsewhere}"
 
 
 def warned(environment: Collection[str], file: Collection[str], known: Collection[str]) -> Iterator[str]:
-    """A message for each name of the environment that is near to a setting which nobody has set."""
+    """Yield a message for each name in the environment that is close to a setting which is not set."""
     for name in sorted(set(environment) - {*known, *FOREIGN, *file}):
         near = None if name.startswith((PREFIX, FOREIGN_PREFIX)) else nearest(name, known)
         if near is not None and near not in environment and near not in file:
@@ -56,22 +56,26 @@ def warned(environment: Collection[str], file: Collection[str], known: Collectio
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
-    """The setting that somebody meant who wrote this name; None where it is far from all."""
+    """Return the setting that this name probably means; None if no setting is close."""
     written_out = name.replace("ELASTIC_", "ELASTICSEARCH_", 1) if name.startswith("ELASTIC_") else name
     if written_out in known:
         return written_out
-    alike = [one for one in known if one[:2] == written_out[:2] and abs(len(one) - len(written_out)) <= NEAR]
-    found = [(distance(written_out, one), one) for one in alike]
-    best = min(found, default=(NEAR + 1, ""))
+    alike = [
+        setting for setting in known if setting[:2] == written_out[:2] and abs(len(setting) - len(written_out)) <= NEAR
+    ]
+    distances = [(distance(written_out, setting), setting) for setting in alike]
+    best = min(distances, default=(NEAR + 1, ""))
     if best[0] <= NEAR:
         return best[1]
-    longer = [one for one in sorted(known) if one.startswith(written_out) and written_out.startswith(SERVERS)]
+    longer = [
+        setting for setting in sorted(known) if setting.startswith(written_out) and written_out.startswith(SERVERS)
+    ]
     has_a_word = len(written_out.partition("_")[2]) >= 4
     return longer[0] if longer and has_a_word else None
 
 
 def distance(one: str, other: str) -> int:
-    """Letters to add, remove, replace or swap with their neighbour, at least so many as make one word the other."""
+    """Return the edit distance: letters to add, remove, replace or swap with a neighbour."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):

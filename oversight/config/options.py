@@ -1,4 +1,4 @@
-"""Command-line options made from settings: the class of a part gives type, default and help."""
+"""Creates command-line options from settings: the settings class gives type, default and help."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def option_of(part: type[Settings], name: str, *, metavar: str | None = None) -> Callable[[_Command], _Command]:
-    """The option `--NAME` of one setting. It is None where it is not given: `load` then takes the variable's value."""
+    """Return the option `--NAME` of one setting. Without the option the value is None, and `load` uses the variable."""
     field = part.model_fields[name]
     default = default_of(part, name)
     known = f"env var: {part.variable(name)}" + ("" if default is None else f"; default: {default}")
@@ -32,7 +32,7 @@ def option_of(part: type[Settings], name: str, *, metavar: str | None = None) ->
 
 
 def default_of(part: type[Settings], name: str) -> str | None:
-    """The default of a setting as text; None: unset."""
+    """Return the default of a setting as text; None: unset."""
     value = part.model_fields[name].default
     if value is None or isinstance(value, SecretStr):
         return None

@@ -1,6 +1,6 @@
-"""Reading of settings: command-line options, then the environment, then `.env`, then the class's default.
+"""Reads settings from command-line options, then the environment, then `.env`, then the class's default.
 
-A variable that begins with `OVERSIGHT_` and is no setting is refused: a misspelt name must not be ignored silently.
+A variable that begins with `OVERSIGHT_` and is no setting is an error, so that no misspelt name is ignored silently.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _warned: set[str] = set()
 
 
 def load(part: type[_Part], **given: Any) -> _Part:
-    """Settings of one part; `given` are options of the command line, which win (None: not given).
+    """Return the settings of one part. `given` are command-line options, which win (None: not given).
 
     Raises:
         SettingsError: names the variable, its value and what is allowed.
@@ -58,13 +58,13 @@ def load(part: type[_Part], **given: Any) -> _Part:
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(part, problem) for problem in error.errors())) from None
     _refuse_mixed(part, given)
-    if isinstance(settings, OversightSettings) and "namespace" in given:  # else it is loaded for something else
+    if isinstance(settings, OversightSettings) and "namespace" in given:  # otherwise it is loaded for another purpose
         hints.installation(settings.namespace)
     return settings
 
 
 def origin(part: type[Settings], name: str) -> str:
-    """Where a setting's value comes from: `environment`, `.env` or `default`."""
+    """Return where a setting's value comes from: `environment`, `.env` or `default`."""
     key = part.variable(name)
     if key in _environment():
         return ENVIRONMENT
@@ -76,10 +76,10 @@ def _environment() -> dict[str, str]:
 
 
 def _check_names(environment: Collection[str], file: Collection[str]) -> None:
-    """Refuse variables that look like settings and are none, or warn of them.
+    """Refuse variables that look like misspelt settings, or warn about them.
 
     Raises:
-        SettingsError: names one, and the nearest setting.
+        SettingsError: names one, and the closest setting.
     """
     known = {part.variable(name) for part in PARTS for name in part.model_fields}
     for message in misspelt_names.refused(environment, file, known):
@@ -91,17 +91,18 @@ def _check_names(environment: Collection[str], file: Collection[str]) -> None:
 
 
 def _refuse_mixed(part: type[Settings], given: Mapping[str, Any]) -> None:
-    """Refuse to send a secret from the environment to an address, or by a certificate authority, from the file.
+    """Refuse to send a secret from the environment to an address from `.env`, or to trust an authority from `.env` for
+    it.
 
     Raises:
         SettingsError: names both variables.
     """
     for secret in part.secrets:
-        for place in part.places:
-            ours = given.get(place) is None and given.get(secret) is None
-            if ours and (origin(part, secret), origin(part, place)) == (ENVIRONMENT, ENV_FILE):
+        for address in part.places:
+            both_from_variables = given.get(address) is None and given.get(secret) is None
+            if both_from_variables and (origin(part, secret), origin(part, address)) == (ENVIRONMENT, ENV_FILE):
                 raise SettingsError(
-                    f"{part.variable(secret)} is in the environment and {part.variable(place)} in the file "
+                    f"{part.variable(secret)} is in the environment and {part.variable(address)} in the file "
                     f"{Path(ENV_FILE).absolute()}: Oversight never sends a secret from the environment to an address "
                     "from a file; set both in the environment, or both in the file"
                 )

@@ -1,1 +1,1 @@
-"""The demo: engine, pipelines, service, watcher and traffic on one machine, ended together."""
+"""The demo: engine, pipelines, service, watcher and traffic on one machine, stopped together."""

@@ -1,10 +1,10 @@
-"""Processes that the demo and the tests start, remembered on disk so that none is left behind.
+"""Processes of the demo and the tests, recorded on disk so that none is left running.
 
-    start ──▶ pid and start time noted in FOLDER/processes.json ──▶ stop: SIGTERM, a while, SIGKILL
+    start ──▶ pid and start time go to FOLDER/processes.json ──▶ stop: SIGTERM, wait, SIGKILL
                                      │
-                                     └─▶ the next run's `end_leftovers`, after a SIGKILL of ours
+                                     └─▶ the next run calls `end_leftovers`, if this run is killed
 
-A pid alone says little, since the system uses it again: a process is only ended if its start time is the noted one.
+The system reuses pids. So a process is ended only if its start time is the recorded one.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from contract.errors import InputError
 
 NOTES = "processes.json"
 STOP_WAIT_S = 10.0
-"""Seconds that a process may take to end by itself: gunicorn and the watcher finish the batch in hand."""
+"""Time for a process to end after SIGTERM: gunicorn and the watcher finish the current batch."""
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Children:
-    """The processes of one run, noted in a folder."""
+    """The processes of one run, recorded in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -42,36 +42,36 @@ class Children:
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> psutil.Popen:
-        """Start a program in the folder that ends with us; what it prints goes to `log`.
+        """Start a program that ends when this process ends.
 
         Args:
             command: the program and its arguments.
-            log: file that its output is added to.
+            log: file to append its output to.
             env: its whole environment (default: ours).
         """
-        bound = [sys.executable, "-m", "oversight.demo.parent_death", str(os.getpid()), *command]
+        bound_command = [sys.executable, "-m", "oversight.demo.parent_death", str(os.getpid()), *command]
         with log.open("ab") as output, _signals_wait():
             child = psutil.Popen(
-                bound,
+                bound_command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=env,
                 cwd=self.folder,
-                start_new_session=True,  # Ctrl-C at the terminal reaches us alone, and we stop them in order
+                start_new_session=True,  # Ctrl-C at the terminal reaches only us, and we stop them in order
             )
             self._running.append(child)
         self._note()
         return child
 
     def stop(self, child: psutil.Popen) -> None:
-        """End one process with all that it started: politely, then not."""
+        """End one process and everything that it started: SIGTERM first, then SIGKILL."""
         end([child])
         self._running.remove(child)
         self._note()
 
     def stop_all(self) -> None:
-        """End all, the last started first."""
+        """End all processes, the last started first."""
         for child in reversed(self._running.copy()):
             self.stop(child)
 
@@ -85,29 +85,29 @@ class Children:
 
 @contextlib.contextmanager
 def _signals_wait() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back for a moment: an exception in the middle of a start leaves a child that nobody
-    knows.
-    """
-    if threading.current_thread() is not threading.main_thread():  # Python runs handlers in the main thread only
+    """Delay SIGINT and SIGTERM. An exception in the middle of a start would leave an unknown child running."""
+    if threading.current_thread() is not threading.main_thread():  # Python runs signal handlers only in the main thread
         yield
         return
-    came: list[int] = []
-    before = {number: signal.signal(number, lambda came_now, _: came.append(came_now)) for number in _ENDINGS}
+    received: list[int] = []
+    before = {
+        number: signal.signal(number, lambda signal_number, _: received.append(signal_number)) for number in _ENDINGS
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for one in came:
-        signal.raise_signal(one)
+    for signal_number in received:
+        signal.raise_signal(signal_number)
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for one run; the system gives it back when the process ends, however that happens.
+    """Lock a folder for one run. The system releases the lock when the process ends, even after a crash.
 
     Raises:
-        InputError: another run holds it, or it cannot be made.
+        InputError: another run uses the folder, or it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def end_leftovers(folder: Path) -> int:
-    """End what a killed run left behind; returns how many processes that were."""
+    """End the processes that a killed run left running. Return their number."""
     try:
         notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
         known = [(int(note["pid"]), float(note["began"])) for note in notes]
@@ -143,7 +143,7 @@ def end_leftovers(folder: Path) -> int:
 
 
 def answers(url: str, process: psutil.Popen, *, within_s: float) -> bool:
-    """Whether a server of ours answers a GET with success before the time is over or its process ends."""
+    """Whether our server answers a GET with success within the time limit and before its process ends."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310
@@ -153,7 +153,7 @@ def answers(url: str, process: psutil.Popen, *, within_s: float) -> bool:
 
 
 def end(processes: Sequence[psutil.Process]) -> None:
-    """End processes and all that they started: SIGTERM, `STOP_WAIT_S`, SIGKILL."""
+    """End processes and everything that they started: SIGTERM, `STOP_WAIT_S`, SIGKILL."""
     sessions = {process.pid for process in processes}
     everyone: set[psutil.Process] = set(processes)
     for process in processes:
@@ -169,12 +169,10 @@ def end(processes: Sequence[psutil.Process]) -> None:
 
 
 def _of_sessions(sessions: set[int]) -> set[psutil.Process]:
-    """Processes of these sessions: a worker that was forked while its parent was told to end is no one's child by
-    now.
-    """
-    found = set()
+    """Return the processes of these sessions. A worker that forked while its parent ended has no parent any more."""
+    processes = set()
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if os.getsid(process.pid) in sessions:
-                found.add(process)
-    return found
+                processes.add(process)
+    return processes

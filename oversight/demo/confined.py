@@ -1,14 +1,14 @@
-"""Run a program that may use one folder and one port, and nothing else of this machine that the kernel can withhold.
+"""Run a program with access to only one folder and one port, as far as the kernel can enforce it.
 
     python -m oversight.demo.confined PORT FOLDER PROGRAM [ARGUMENT ...]
 
     Landlock ──▶ files: read libraries, run the program, change FOLDER
-             ──▶ TCP: listen on PORT and on a port that the kernel chooses; connect to nothing
+             ──▶ TCP: listen on PORT and on a port that the kernel chooses; no connections
              ──▶ signals and abstract sockets of other processes: none
-    always   ──▶ an empty environment, FOLDER as the working folder, no new rights
+    always   ──▶ an empty environment, FOLDER as the working folder, no new privileges
 
-Landlock is a part of Linux since 5.13 and covers TCP since 6.7. The first line that is printed says what holds. It does
-not cover UDP.
+Linux has Landlock since 5.13, for TCP since 6.7. The first line of the output says what is enforced. UDP is not
+covered.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from pathlib import Path
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 """What a program that is linked to the C library reads."""
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-"""System calls, the same numbers on x86-64 and ARM."""
+"""System calls, with the same numbers on x86-64 and ARM."""
 PR_SET_NO_NEW_PRIVS = 38
 VERSION_FLAG = 1
 RULE_FILES, RULE_PORT = 1, 2
 EXECUTE, READ_FILE, READ_DIR = 1 << 0, 1 << 2, 1 << 3
 OF_FILES = EXECUTE | READ_FILE | 1 << 1 | 1 << 14 | 1 << 15
-"""Rights that a rule for a single file may give: also to write, truncate and ioctl."""
+"""Rights that a rule for a single file may give; these include write, truncate and ioctl."""
 FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""All rights on files, by the version that brought the last of them."""
+"""All rights on files, by the version of Landlock that added the last of them."""
 PORTS_SINCE, SCOPES_SINCE = 4, 6
 BIND, CONNECT = 1 << 0, 1 << 1
 SCOPES = 1 << 0 | 1 << 1
 """Abstract Unix sockets, and signals."""
 ANY_FREE_PORT = 0
-"""Binding to port 0. The engine does it once more, for its own `stop` command; it listens on loopback there as well."""
+"""Bind to port 0. The engine also listens on a free port, on loopback, for its own `stop` command."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -68,14 +68,14 @@ def main() -> None:
 
 
 def landlock_version() -> int:
-    """Version of Landlock that this kernel has; 0: none, or it is off."""
+    """Return the kernel's version of Landlock; 0: it has none, or it is off."""
     if sys.platform != "linux":
         return 0
     return max(0, int(_libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG)))
 
 
 def described(version: int, *, port: int, folder: Path) -> str:
-    """What holds, for the log."""
+    """Return what is enforced, for the log."""
     files = f"can read libraries and change only {folder}"
     if version >= PORTS_SINCE:
         return f"confined by Landlock {version}: {files}, listens on port {port}, cannot connect to any TCP port"
@@ -89,28 +89,28 @@ def described(version: int, *, port: int, folder: Path) -> str:
 
 
 def confine(version: int, *, port: int, folder: Path, program: Path) -> None:
-    """Take away from this process, for good, what the program does not need.
+    """Take away every right that the program does not need. This cannot be undone.
 
     Raises:
         OSError: the kernel refuses it.
     """
-    every = FILES[max(one for one in FILES if one <= version)]
+    all_rights = FILES[max(number for number in FILES if number <= version)]
     with_ports, with_scopes = version >= PORTS_SINCE, version >= SCOPES_SINCE
-    rules = _Ruleset(every, BIND | CONNECT if with_ports else 0, SCOPES if with_scopes else 0)
+    rules = _Ruleset(all_rights, BIND | CONNECT if with_ports else 0, SCOPES if with_scopes else 0)
     size = 8 * (1 + with_ports + with_scopes)
     ruleset = _checked(_libc.syscall(CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(size), 0))
-    for path, rights in _paths(folder, program, every).items():
+    for path, rights in _paths(folder, program, all_rights).items():
         _allow_path(ruleset, path, rights)
-    for one in (port, ANY_FREE_PORT) if with_ports else ():
-        rule = _Port(BIND, one)
+    for number in (port, ANY_FREE_PORT) if with_ports else ():
+        rule = _Port(BIND, number)
         _checked(_libc.syscall(ADD_RULE, ruleset, RULE_PORT, ctypes.byref(rule), 0))
     _checked(_libc.syscall(RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
 
 
-def _paths(folder: Path, program: Path, every: int) -> Mapping[Path, int]:
+def _paths(folder: Path, program: Path, all_rights: int) -> Mapping[Path, int]:
     readable = {Path(name): EXECUTE | READ_FILE | READ_DIR for name in LIBRARIES}
-    return readable | {program: EXECUTE | READ_FILE, folder: every & ~EXECUTE}
+    return readable | {program: EXECUTE | READ_FILE, folder: all_rights & ~EXECUTE}
 
 
 def _allow_path(ruleset: int, path: Path, rights: int) -> None:
@@ -121,7 +121,7 @@ def _allow_path(ruleset: int, path: Path, rights: int) -> None:
 
 
 def _opened(path: Path) -> Iterator[int]:
-    """A descriptor of what is there; none where nothing is."""
+    """Yield a descriptor of the path; none if the path does not exist."""
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What the demo counts, asked from Elasticsearch in one search."""
+"""The demo's counts, read from Elasticsearch in one search."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AGGREGATIONS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """How many documents got a label."""
+    """The number of documents with a label."""
 
     label: str
     family: str
@@ -62,14 +62,14 @@ class Counts:
 
 
 def read_counts(es: Elasticsearch, stream: str) -> Counts:
-    """Count the documents of a stream, the newest included."""
+    """Count the documents of a stream, including the newest."""
     es.indices.refresh(index=stream)
     answer = es.search(index=stream, size=0, track_total_hits=True, aggs=AGGREGATIONS)
     return counts_of(answer.body)
 
 
 def counts_of(answer: Mapping[str, Any]) -> Counts:
-    """The counts in a search's answer."""
+    """Return the counts of a search response."""
     aggregations = answer["aggregations"]
     by_status = {bucket["key"]: bucket["doc_count"] for bucket in aggregations["status"]["buckets"]}
     return Counts(
@@ -98,7 +98,7 @@ def _user_count(bucket: Mapping[str, Any]) -> UserCount:
 
 
 def newest_alert(es: Elasticsearch, stream: str) -> dict[str, Any]:
-    """One whole enriched document: an alert of the highest risk, else any enriched one."""
+    """Return one whole enriched document: the alert with the highest risk, or any enriched document."""
     wanted: list[dict[str, Any]] = [{"term": {"event.kind": "alert"}}, {"term": {STATUS: ENRICHED}}]
     for query in wanted:
         order: list[dict[str, Any]] = [

@@ -1,8 +1,8 @@
-"""The embedded engine: `noida-db`, one small binary that speaks Elasticsearch's REST API. For the demo and the tests.
+"""The embedded engine for the demo and the tests: `noida-db`, one small binary with Elasticsearch's REST API.
 
-The package names no author and no source, so nobody outside can check what the program does. It runs confined
-(`oversight.demo.confined`), with data that may be lost, and is in no serving install. None of its Python code runs: its
-launcher leaves the engine running when it is ended, so the binary is started itself and its own pid is kept.
+The package names no author and no source, so we cannot check what the program does. It runs confined
+(`oversight.demo.confined`) on data that may be lost, and no serving install includes it. None of its Python code runs.
+Its launcher leaves the engine running when the launcher ends, so we start the binary itself and keep its pid.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from oversight.demo.children import Children, answers
 from oversight.demo.ports import free_port
 
 START_WAIT_S = 60.0
-"""A busy machine needs longer than the second that a start takes. A process that ends is not waited for."""
+"""Longest time for a start. It usually takes a second; a busy machine needs more."""
 TRIES = 3
-"""A port that was free can be taken before the engine binds it; then another is tried."""
+"""Number of ports to try, because another program may take a free port before the engine binds it."""
 
 
 def binary() -> Path:
-    """The engine's program.
+    """Return the path of the engine's program.
 
     Raises:
         SettingsError: the package is not installed.
     """
-    package = importlib.util.find_spec("noida_db")  # finds it and runs nothing of it
+    package = importlib.util.find_spec("noida_db")  # finds the package without running its code
     if package is None or package.origin is None:
         raise SettingsError(
             f"the embedded engine is not installed; run `{install_command('embedded')}`, or in a source checkout "
@@ -40,10 +40,10 @@ def binary() -> Path:
 
 
 def start(children: Children) -> tuple[psutil.Popen, str]:
-    """Start an engine on a free port, its data in the folder of `children`; returns the process and its address.
+    """Start an engine on a free port, with its data in the folder of `children`. Return the process and its address.
 
     Raises:
-        EngineUnavailableError: it does not come up; names its log.
+        EngineUnavailableError: it does not start; names its log.
     """
     log, folder = children.folder / "engine.log", children.folder / "engine"
     folder.mkdir(exist_ok=True)

@@ -1,9 +1,9 @@
-"""Run a program that ends when its parent ends, however that dies.
+"""Run a program that ends when its parent ends, even if the parent is killed.
 
     python -m oversight.demo.parent_death PARENT_PID PROGRAM [ARGUMENT ...]
 
-Linux sends the signal (PR_SET_PDEATHSIG, kept over exec); elsewhere nothing does, and the next start of the demo ends
-what the last one left (`oversight.demo.children`).
+Linux sends the signal (PR_SET_PDEATHSIG, kept over exec). Other systems do not, so there the next start of the demo
+ends what the last one left running (`oversight.demo.children`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> None:
     parent, program = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the line above took hold
+        if os.getppid() != parent:  # the parent ended before prctl took effect
             sys.exit(1)
     os.execvp(program[0], program)  # noqa: S606  replaces this process; there is no shell
 

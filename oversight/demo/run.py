@@ -1,10 +1,10 @@
-"""Start everything, let traffic flow, show what becomes of it, end everything.
+"""Runs the demo: start everything, generate traffic, show the results, stop everything.
 
     simulator ──▶ FOLDER/traffic/USER.csv ──▶ ship ──▶ embedded engine ◀──▶ watcher ──▶ enrich service
                                                              │
-                                                             └──▶ counts ──▶ the picture at the terminal
+                                                             └──▶ counts ──▶ tables at the terminal
 
-The engine, the service and the watcher are processes of their own, as they would be anywhere else.
+The engine, the service and the watcher are separate processes, as in production.
 """
 
 from __future__ import annotations
@@ -39,34 +39,35 @@ from sensor.writer import Written, write
 ROUND_S = 0.25
 """Seconds between two looks at the files."""
 LOOK_S = 1.0
-"""Seconds between two counts: over some thousand documents they cost the embedded engine 0.1 s each."""
+"""Seconds between two counts. With some thousand documents, a count takes the embedded engine 0.1 s."""
 BATCH = 100
-"""Lines in one request: the embedded engine works on one request at a time, and the watcher wants its turn."""
+"""Lines per request. The embedded engine handles one request at a time, and the watcher needs its turn."""
 STALL_S = 60.0
-"""Without one more prediction for so long, something is broken and the demo says so."""
+"""If there is no new prediction for this long, the demo stops with an error."""
 OWN = ("engine", "traffic", "state")
-"""What a start removes from the folder: engine data, traffic and the registry of an earlier run."""
+"""What a start removes from the folder: engine data, traffic and state of an earlier run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoConfig:
-    """What to play, how fast, and where."""
+    """What to simulate, how fast, and where."""
 
     leave: bool
-    """End when every event has its prediction, instead of staying up."""
+    """Whether to end when every event has its prediction, instead of continuing to run."""
     events: int
     seed: int
     rate: float
-    """Events a second."""
+    """Events per second."""
     folder: Path
 
 
 def run(config: DemoConfig) -> None:
-    """Run the demo until it is done (`leave`) or interrupted.
+    """Run the demo until every event has its prediction (`leave`) or until it is interrupted.
 
     Raises:
-        OversightError: something does not start, ends early, or an event got no prediction; nothing is left running.
-        KeyboardInterrupt: stopped by a signal before all events had their prediction.
+        OversightError: a process does not start or ends early, or an event got no prediction. No process is left
+        running.
+        KeyboardInterrupt: a signal arrived before all events had their prediction.
     """
     console = tables.console(soft_wrap=True)
     with locked(config.folder), _signals_interrupt():
@@ -105,7 +106,7 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
 
 
 def _flow(config: DemoConfig, console: Console, servers: Servers, es: Elasticsearch) -> tuple[Counts, Written]:
-    """Write traffic, ship it, and show the counts until every event that was written is enriched or failed."""
+    """Write traffic, ship it, and show the counts until every written event is enriched or failed."""
     played: Counter[str] = Counter()
     stop = threading.Event()
     records = simulate(seed=config.seed, start=datetime.now(UTC), events=config.events)
@@ -125,7 +126,7 @@ def _flow(config: DemoConfig, console: Console, servers: Servers, es: Elasticsea
 
 
 class _Flow:
-    """What was shipped and what became of it."""
+    """What was shipped, and its counts."""
 
     def __init__(self, servers: Servers, es: Elasticsearch, view: View) -> None:
         self._servers, self._es, self._view = servers, es, view
@@ -136,16 +137,16 @@ class _Flow:
 
     @property
     def finished(self) -> int:
-        """Documents that are enriched or failed."""
+        """Number of documents that are enriched or failed."""
         return self.counts.enriched + self.counts.failed
 
     @property
     def stalled(self) -> bool:
-        """Nothing has moved for too long."""
+        """Whether there was no new prediction for too long."""
         return time.monotonic() - self._moved > STALL_S
 
     def look(self) -> None:
-        """Count and show, once in `LOOK_S`."""
+        """Count and show, at most once per `LOOK_S`."""
         if time.monotonic() - self._looked < LOOK_S:
             return
         before = self.finished
@@ -156,7 +157,7 @@ class _Flow:
         self._view.update(self.shipped, self.counts)
 
     def ship(self, *, complete: bool) -> None:
-        """Ship what was written since the last time."""
+        """Ship what was written since the last call."""
         files = sorted(self._servers.traffic.glob("*.csv"))
         if not files:
             return
@@ -185,7 +186,7 @@ def _counted(records: Iterator[Record], played: Counter[str]) -> Iterator[Record
 
 
 def _stay(servers: Servers) -> None:
-    """Until a signal comes, or a server ends by itself."""
+    """Wait until a signal arrives or a server ends by itself."""
     try:
         while True:
             time.sleep(1)
@@ -196,18 +197,18 @@ def _stay(servers: Servers) -> None:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does; while it ends, a further one changes nothing."""
+    """Let SIGTERM and SIGHUP end the demo like Ctrl-C. More signals while it ends are ignored."""
     handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, frame: object) -> None:
         del number, frame
-        for one in handled:
-            signal.signal(one, signal.SIG_IGN)
+        for number in handled:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = [signal.signal(one, interrupt) for one in handled]
+    before = [signal.signal(number, interrupt) for number in handled]
     try:
         yield
     finally:
-        for one, handler in zip(handled, before, strict=True):
-            signal.signal(one, handler)
+        for number, handler in zip(handled, before, strict=True):
+            signal.signal(number, handler)

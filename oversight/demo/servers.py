@@ -1,4 +1,4 @@
-"""The demo's servers: engine, enrich service, watcher, console; each waited for, each looked after."""
+"""The demo's servers: engine, enrich service, watcher, console. Each is started, awaited and supervised."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ NAMESPACE = "default"
 START_WAIT_S = 60.0
 TRIES = 3
 SINCE = "from=now-15m"
-"""Of the dashboards: what the demo plays fills minutes, not days."""
+"""Time range of the dashboards: the demo's traffic covers minutes, not days."""
 OTHERS = ("ELASTICSEARCH_", "KIBANA_", "OVERSIGHT_")
-"""Settings that may point at somebody's real cluster: the demo's processes never see them."""
+"""Prefixes of settings that may point at a real cluster: the demo's processes do not get them."""
 
 
 class Servers:
-    """The processes of one demo and where they are."""
+    """The processes of one demo and their addresses."""
 
     def __init__(self, children: Children, *, say: Callable[[str], None]) -> None:
         self._children = children
@@ -45,10 +45,10 @@ class Servers:
 
     @contextmanager
     def start(self) -> Iterator[Elasticsearch]:
-        """Start all, in the order of need; gives a client of the engine.
+        """Start all servers in the right order, and yield a client of the engine.
 
         Raises:
-            OversightError: one of them does not come up; names its log.
+            OversightError: one of them does not start; names its log.
         """
         self._running["engine"], self.engine_url = embedded.start(self._children)
         self._say(
@@ -73,7 +73,7 @@ class Servers:
         return self._running["enrich service"]
 
     def _wait_for_enrich(self, enrich: psutil.Popen) -> None:
-        """Wait until the model has answered a row; on another port where the first was taken meanwhile."""
+        """Wait until the model has predicted a row. If another program took the port, try another port."""
         for _ in range(TRIES):
             if answers(f"{self.enrich_url}/v2/health/ready", enrich, within_s=START_WAIT_S):
                 return
@@ -82,14 +82,14 @@ class Servers:
         raise EndpointUnavailableError(f"the enrich service does not start; see its log {self._log('enrich')}")
 
     def _start_console(self) -> psutil.Popen:
-        """The dashboards; what draws the charts is made when somebody looks, which takes a second."""
+        """Start the dashboards. The chart script is built at the first request, which takes a second."""
         port = free_port()
         self.console_url = f"http://127.0.0.1:{port}"
         self._running["console"] = self._command("console", "console", "--lazy", "--bind", f"127.0.0.1:{port}")
         return self._running["console"]
 
     def _wait_for_console(self, console: psutil.Popen) -> None:
-        """As for the enrich service; it was started beside it and is up by now."""
+        """Wait for the console, as for the enrich service."""
         for _ in range(TRIES):
             if answers(f"{self.console_url}/health/live", console, within_s=START_WAIT_S):
                 return
@@ -98,7 +98,7 @@ class Servers:
         raise EndpointUnavailableError(f"the console does not start; see its log {self._log('console')}")
 
     def _command(self, log: str, *arguments: str) -> psutil.Popen:
-        """Start one of our own commands, as a person would."""
+        """Start one of our own commands, as a user would."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
         environment |= {
             "ELASTICSEARCH_URL": self.engine_url,
@@ -115,17 +115,17 @@ class Servers:
         return self.folder / f"{name}.log"
 
     def check(self) -> None:
-        """Whether all still run.
+        """Check that all processes are running.
 
         Raises:
-            EndpointUnavailableError: names the one that ended, and its log.
+            EndpointUnavailableError: names the process that ended.
         """
         for name, process in self._running.items():
             if process.poll() is not None:
                 raise EndpointUnavailableError(f"the {name} stopped unexpectedly; see the logs in {self.folder}")
 
     def where_to_look(self) -> str:
-        """Addresses for a browser, and what to type to ship a file of one's own."""
+        """Return addresses for a browser, and the command to ship your own file."""
         return (
             f"\nSee the dashboards: {self.console_url}/?{SINCE}   (in a browser)\n"
             f"See the alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
@@ -136,7 +136,7 @@ class Servers:
 
 
 def _own_command() -> str:
-    """How a person types `oversight` here: by its path where the environment is not the active one."""
+    """Return what to type for `oversight` here: its path, if its environment is not active."""
     if shutil.which("oversight"):
         return "oversight"
     program = Path(sys.prefix) / "bin" / "oversight"

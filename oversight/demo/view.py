@@ -1,4 +1,4 @@
-"""What the demo shows: a live picture at a terminal, one line a second elsewhere, tables at the end."""
+"""The demo's output: live tables at a terminal, otherwise one line a second, and tables at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oversight.tables import live
 
 LINE_EVERY_S = 1.0
 NORMAL_COLOUR, ATTACK_COLOUR, UNKNOWN_COLOUR = "blue", "dark_orange", "magenta"
-"""Apart for colour-blind eyes too; the same words stand beside the colours."""
+"""Colour-blind people can tell them apart; the label beside the colour says the same."""
 
 
 class View:
@@ -25,7 +25,7 @@ class View:
         self._played = played
         self._began = time.monotonic()
         self._last_line = 0.0
-        self._said: tuple[int, Counts] | None = None
+        self._printed: tuple[int, Counts] | None = None
         self._live = live(console) if console.is_terminal else None
 
     def __enter__(self) -> View:
@@ -43,19 +43,19 @@ class View:
             self._live.update(Group(Text(self._line(shipped, counts)), tables(counts, self._played)))
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._last_line = time.monotonic()
-            self._say(shipped, counts)
+            self._print(shipped, counts)
 
     def finish(self, shipped: int, counts: Counts) -> None:
-        """Show the last counts for good."""
+        """Show the final counts."""
         if self._live:
             self._live.stop()
             self._live = None
-        if (shipped, counts) != self._said:
-            self._say(shipped, counts)
+        if (shipped, counts) != self._printed:
+            self._print(shipped, counts)
         self._console.print(tables(counts, self._played))
 
-    def _say(self, shipped: int, counts: Counts) -> None:
-        self._said = shipped, counts
+    def _print(self, shipped: int, counts: Counts) -> None:
+        self._printed = shipped, counts
         self._console.print(self._line(shipped, counts))
 
     def _line(self, shipped: int, counts: Counts) -> str:
@@ -63,7 +63,7 @@ class View:
 
 
 def progress_line(shipped: int, counts: Counts, seconds: float) -> str:
-    """All counts in one line; events/s is what got its prediction, over the whole time."""
+    """Return all counts in one line; events/s is the average over the whole time."""
     rate = (counts.enriched + counts.failed) / seconds if seconds > 0 else 0.0
     return (
         f"shipped {shipped:,}  pending {counts.pending:,}  enriched {counts.enriched:,}  "
@@ -72,12 +72,12 @@ def progress_line(shipped: int, counts: Counts, seconds: float) -> str:
 
 
 def tables(counts: Counts, played: Mapping[str, int]) -> RenderableType:
-    """Predictions by label beside what the simulator played, and by user."""
+    """Return the predictions by label, beside what the simulator generated, and by user."""
     return Group("", label_table(counts, played), "", user_table(counts), "")
 
 
 def label_table(counts: Counts, played: Mapping[str, int]) -> Table:
-    """One row a label: how often it was played, how often the model said it."""
+    """Return one row per label: how often the simulator generated it, and how often the model predicted it."""
     table = Table("label", "family", box=None, header_style="bold", title="Predictions by label", title_justify="left")
     table.add_column("predicted", justify="right")
     table.add_column("played", justify="right")
@@ -96,7 +96,7 @@ def label_table(counts: Counts, played: Mapping[str, int]) -> Table:
 
 
 def user_table(counts: Counts) -> Table:
-    """One row a user: events, alerts, unknowns and the most frequent attacks."""
+    """Return one row per user: events, alerts, unknowns and the most frequent attacks."""
     table = Table("user", box=None, header_style="bold", title="Predictions by user", title_justify="left")
     for name in ("events", "alerts", "unknown"):
         table.add_column(name, justify="right")
