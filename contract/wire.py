@@ -55,12 +55,17 @@ class Model(Struct, frozen=True):
     version: Text
 
 
-class ModelPage(Struct, frozen=True):
-    """The response of `GET /v1/model`."""
+class ServedModel(Struct, frozen=True):
+    """What a client needs of `GET /v1/model`."""
 
     model: Model
     fields: Annotated[list[Text], Meta(min_length=1)]
     """The document fields that the model reads."""
+
+
+class ModelPage(ServedModel, frozen=True):
+    """The response of `GET /v1/model`."""
+
     heldout: dict[str, Any]
     contract: dict[str, Any]
 

@@ -1,7 +1,7 @@
 """One batch: from hits that were read to results that are handed to the writer.
 
 hits ──▶ above the byte limit? ──▶ `failed`, without a request
-hits ──▶ enrich ──▶ Answer ──▶ Writer, which writes while the next are enriched
+hits ──▶ enrich ──▶ Enriched ──▶ Writer, which writes while the next are enriched
              ├────▶ Refused ──▶ two halves, each a batch; a single document that is refused alone is `failed`
              └────▶ failure, again and again ──▶ two halves; a single document that fails alone is parked, and pending
 """
@@ -14,15 +14,16 @@ from collections.abc import Sequence
 from common.elastic.response_limit import megabytes
 from contract import hints
 from contract.errors import ProtocolError
+from contract.wire import DocumentError
 from watcher.config import Outcome
 from watcher.enrich.active_model import Models
 from watcher.enrich.batch_size import Pace
 from watcher.enrich.bisect import CONTROL_ID, Blame
 from watcher.enrich.client import EnrichClient, Refused, RequestFailedError, TooManyRequestsError
-from watcher.enrich.responses import Model, Refusal, Result
+from watcher.enrich.responses import Model, Result
 from watcher.read.features import features
-from watcher.read.poll import Hit
-from watcher.write.actions import are_untouched, in_the_way
+from watcher.read.hit import Hit
+from watcher.write.actions import in_the_way
 from watcher.write.bulk import Written
 from watcher.write.writer import Batch, Shared, Writer, report_parked
 
@@ -91,12 +92,10 @@ class Batches:
         if not large:
             return hits
         limit = megabytes(self._shared.config.page_bytes)
-        refusal = Refusal(
+        refusal = DocumentError(
             TOO_LARGE,
-            f"the fields that the model reads are larger than {limit}, so they were not read; send only what "
-            "the model needs "
-            f"or raise OVERSIGHT_WATCH_PAGE_BYTES and run {hints.run('retry')}",
-            None,
+            f"the fields that the model reads are larger than {limit}, so they were not read; send only what the model "
+            f"needs or raise OVERSIGHT_WATCH_PAGE_BYTES and run {hints.run('retry')}",
         )
         spared = self._spare(large)
         if spared:
@@ -106,8 +105,6 @@ class Batches:
 
     def _spare(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """Park the documents that a prediction would damage; returns the others."""
-        if are_untouched(hits):
-            return hits
         found = [(hit, in_the_way(hit)) for hit in hits]
         harmed = [(hit, Written(Outcome.REJECTED, reason=path)) for hit, path in found if path is not None]
         if not harmed:
@@ -173,7 +170,7 @@ class Batches:
                 self.pace.refused(len(hits))
             return None
         self._blame_the_document(answer)
-        return [Refusal(answer.type, answer.message, None)]
+        return [DocumentError(answer.type, answer.message)]
 
     def _model(self) -> Model:
         return self._asked or self._models.prepare()

@@ -27,7 +27,8 @@ from watcher.enrich.active_model import Models
 from watcher.enrich.bisect import name_some
 from watcher.enrich.client import EnrichClient
 from watcher.enrich.responses import Model
-from watcher.read.poll import Hit, PointInTime, Wanted
+from watcher.read.hit import Hit
+from watcher.read.poll import PointInTime, Wanted
 from watcher.read.work_sharing import is_contended
 from watcher.write.writer import Shared, Writer
 

@@ -37,8 +37,9 @@ from watcher.monitor.blocked_indices import Blocked
 from watcher.monitor.facts import Facts
 from watcher.monitor.reporter import pulsing
 from watcher.monitor.transition_log import FOR_A_PERSON, Condition
+from watcher.read.hit import Hit
 from watcher.read.page_size import Reading
-from watcher.read.poll import Hit, PointInTime, Wanted, is_anything_pending
+from watcher.read.poll import PointInTime, Wanted, is_anything_pending
 from watcher.read.readable_indices import Reach, refresh
 from watcher.read.remembered import STALE_S, Memory
 from watcher.read.slices import combined

@@ -30,11 +30,11 @@ from enrich_service.model.artifact import load
 from enrich_service.predict import page as enrich_page
 from enrich_service.predict.enrich import Enricher
 from oversight.commands.watch import tune_python
-from watcher.enrich.responses import parse_answer
+from watcher.enrich.responses import parse_enriched
 from watcher.read.features import features
-from watcher.read.poll import Hit, hit_of
+from watcher.read.hit import Hit, hit_of
 from watcher.read.remembered import Memory
-from watcher.write.actions import Action, actions, are_untouched, body
+from watcher.write.actions import Action, actions, body, in_the_way
 from watcher.write.bulk import Written
 from watcher.write.writer import _delays_s, _remember
 
@@ -117,12 +117,12 @@ def _steps(page: Page) -> dict[str, Callable[[], Callable[[], Any]]]:
     """By name: what prepares a step, untimed, and gives the step itself."""
     hits, now = page.hits, datetime.now(UTC)
     chosen = features([hit.source for hit in hits], page.fields)
-    updates = actions(hits, parse_answer(page.predicted, page.ids).results, now=now)
+    updates = actions(hits, parse_enriched(page.predicted, page.ids).results, now=now)
     ends = _ends(updates, page)
     memory = Memory()
 
     def merging() -> Callable[[], Any]:
-        results = parse_answer(page.predicted, page.ids).results
+        results = parse_enriched(page.predicted, page.ids).results
         return lambda: actions(hits, results, now=now)
 
     def remembering() -> Callable[[], Any]:
@@ -131,7 +131,7 @@ def _steps(page: Page) -> dict[str, Callable[[], Callable[[], Any]]]:
 
     return {
         "decode the answer of the search": lambda: lambda: page.hits,
-        "admit": lambda: lambda: (memory.admit(hits, 0.0), are_untouched(hits)),
+        "admit": lambda: lambda: (memory.admit(hits, 0.0), [in_the_way(hit) for hit in hits]),
         "choose the features": lambda: lambda: features([hit.source for hit in hits], page.fields),
         "encode the request": lambda: (
             lambda: dump(
@@ -142,7 +142,7 @@ def _steps(page: Page) -> dict[str, Callable[[], Callable[[], Any]]]:
                 }
             )
         ),
-        "decode and check the answer": lambda: lambda: parse_answer(page.predicted, page.ids),
+        "decode and check the answer": lambda: lambda: parse_enriched(page.predicted, page.ids),
         "complete what is written": merging,
         "encode the bulk request": lambda: lambda: body(updates),
         "decode the answer of the bulk request": lambda: lambda: _ends(updates, page),

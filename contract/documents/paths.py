@@ -8,12 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from contract.errors import AmbiguousFieldError
-
-_MISSING: Any = object()
 
 
 def lookup(source: Mapping[str, Any], path: str, default: Any = None) -> Any:
@@ -22,12 +19,10 @@ def lookup(source: Mapping[str, Any], path: str, default: Any = None) -> Any:
     Raises:
         AmbiguousFieldError: the document has the field in two spellings.
     """
-    found = _MISSING
-    for value in _spellings(source, path):
-        if found is not _MISSING:
-            raise AmbiguousFieldError(path)
-        found = value
-    return default if found is _MISSING else found
+    found = _spellings(source, path)
+    if len(found) > 1:
+        raise AmbiguousFieldError(path)
+    return found[0] if found else default
 
 
 def lookup_clear(source: Mapping[str, Any], path: str) -> Any:
@@ -44,49 +39,40 @@ def lookup_text(source: Mapping[str, Any], path: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _spellings(source: Mapping[str, Any], path: str) -> Iterator[Any]:
+def _spellings(source: Mapping[str, Any], path: str) -> list[Any]:
     """The value of every spelling of the path that the document has."""
-    if path in source:
-        yield source[path]
+    found = [source[path]] if path in source else []
     cut = path.find(".")
     while cut != -1:
         child = source.get(path[:cut])
-        if isinstance(child, Mapping):
-            yield from _spellings(child, path[cut + 1 :])
+        if child is not None and isinstance(child, Mapping):
+            found += _spellings(child, path[cut + 1 :])
         cut = path.find(".", cut + 1)
+    return found
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The nested form of `{"a.b": 1, "a.c": 2}`; the names must not contradict each other."""
-    n_objects, parents, places = _plan(tuple(flat))
-    objects: list[dict[str, Any]] = [{} for _ in range(n_objects)]
-    for (above, name), child in zip(parents, objects[1:], strict=True):
-        objects[above][name] = child
-    for (place, leaf), value in zip(places, flat.values(), strict=True):
-        objects[place][leaf] = value
-    return objects[0]
-
-
-@lru_cache(maxsize=1024)
-def _plan(paths: tuple[str, ...]) -> tuple[int, tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
-    """How to nest these paths: number of objects, the parent of each but the first, and where each value goes.
-
-    Cached, because thousands of documents have the same few lists of paths.
-    """
-    numbers: dict[str, int] = {"": 0}
-    parents: list[tuple[int, str]] = []
-    places: list[tuple[int, str]] = []
-    for path in paths:
+    root: dict[str, Any] = {}
+    for path, value in flat.items():
         *above, leaf = path.split(".")
-        number, name = 0, ""
-        for part in above:
-            name = f"{name}.{part}" if name else part
-            if name not in numbers:
-                numbers[name] = len(numbers)
-                parents.append((number, part))
-            number = numbers[name]
-        places.append((number, leaf))
-    return len(numbers), tuple(parents), tuple(places)
+        level = root
+        for name in above:
+            level = level.setdefault(name, {})
+        level[leaf] = value
+    return root
+
+
+def merge(document: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """A document with a partial one merged into it, as an update of Elasticsearch does it; neither is changed."""
+    merged = dict(document)
+    for key, value in change.items():
+        earlier = merged.get(key)
+        if isinstance(earlier, dict) and isinstance(value, dict):
+            merged[key] = merge(earlier, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from contract import wire
 from contract.errors import ServerError
 from watcher.enrich.client import EnrichClient
 from watcher.enrich.responses import Model
@@ -43,7 +44,7 @@ class Models:
         """It may come back with another one."""
         self.current = None
 
-    def follow(self, asked: Model, answered: Model) -> Model:
+    def follow(self, asked: Model, answered: wire.Model) -> Model:
         """The model that gave an answer, where another one was asked for.
 
         Raises:

@@ -22,7 +22,7 @@ from common.backoff import Backoff
 from contract.errors import ServerError
 from watcher.enrich.batch_size import Pace
 from watcher.enrich.client import EnrichClient, RequestFailedError
-from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 from watcher.read.remembered import Memory
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """The client of the enrich service: one request, one checked answer, and every way in which that can go wrong.
 
-    documents ──▶ POST /v1/enrich ──▶ 200: Answer          one result a document
+    documents ──▶ POST /v1/enrich ──▶ 200: Enriched        one result a document
                                   ├─▶ 400, 413, 422: Refused   the request as a whole; the caller makes it smaller
                                   └─▶ anything else: raised, a server's fault
 
@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 import urllib3
 
 from common.backoff import retry_after_s
 from common.json_bytes import dump
 from contract.errors import EndpointUnavailableError, ProtocolError
+from contract.wire import ErrorResponse
 from watcher.config import WatchConfig
 from watcher.enrich.interruptible import Patience
-from watcher.enrich.responses import Answer, Model, parse_answer, parse_model
+from watcher.enrich.responses import Enriched, Model, parse_enriched, parse_model
 
 CONNECT_TIMEOUT_S = 5.0
 STOP_GRACE_S = 8.0
@@ -114,7 +115,7 @@ class EnrichClient:
             raise _fault(status, headers, self.url, with_token="authorization" in self._headers)
         return parse_model(body)
 
-    def enrich(self, ids: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> Answer | Refused:
+    def enrich(self, ids: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> Enriched | Refused:
         """Ask for the predictions of some documents.
 
         Raises:
@@ -125,7 +126,7 @@ class EnrichClient:
         limit = ANSWER_BYTES + RESULT_BYTES * len(ids)
         status, headers, body = self._request("POST", "/v1/enrich", dump({"documents": documents}), limit_bytes=limit)
         if status == 200:
-            return parse_answer(body, ids)
+            return parse_enriched(body, ids)
         refused = _refused(status, body) if status in REFUSALS else None
         if refused is None:
             raise _fault(status, headers, self.url, with_token="authorization" in self._headers)
@@ -205,11 +206,10 @@ def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -
 def _refused(status: int, body: bytes) -> Refused | None:
     """The service's own error; None for an error page of something between it and us."""
     try:
-        error = orjson.loads(body)["error"]
-        kind, message = error["type"], error["message"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        error = msgspec.json.decode(body, type=ErrorResponse).error
+    except (msgspec.DecodeError, RecursionError):
         return None
-    return Refused(status, kind, message) if isinstance(kind, str) and isinstance(message, str) else None
+    return Refused(status, error.type, error.message)
 
 
 def _fault(

@@ -1,167 +1,137 @@
-"""Which partial documents of the enrich service may be merged into ours. No I/O.
+"""Which fields of a partial document the watcher may merge into a stored one. No I/O.
 
-    partial document ──▶ flatten() ──▶ dotted path and value of each field, or ProtocolError     document by document
-    a page of them   ──▶ are_plain() ──▶ True: flatten() would take each, and each is nested     column by column
+    partial document, in any spelling ──▶ mergeable() ──▶ the same, nested; or ProtocolError
 
-Nearly every page is plain. One that is not says nothing: then each of its documents goes through `flatten`, which is
-the rule.
+Each name of the document is looked up in a tree of the fields that the contract lists below `ENRICH_ROOTS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import chain
-from operator import itemgetter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from contract.documents.fields import BY_NAME, ENRICH_ROOTS
+from contract.documents.fields import ENRICH_ROOTS, FIELDS, Field
 from contract.errors import ProtocolError, shorten
 
 MAX_DEPTH = 20
 """Objects within objects; the deepest field of the contract is four below its root."""
-MAX_SHAPES = 30
-"""Sets of keys of the same object in one page; a service has one for each kind of verdict."""
 
-WHOLE = frozenset(field.name for field in BY_NAME.values() if field.kind == "object")
-"""Fields that a mapping stores as one object, whatever is in it."""
-BOOLEANS = frozenset(field.name for field in BY_NAME.values() if field.kind == "boolean")
-PLAIN = frozenset({str, int, float, bool, type(None)})
-"""Types that every mapping takes or sets aside, but a boolean's."""
-ROOT_KEYS = frozenset(root.split(".")[0] for root in ENRICH_ROOTS)
+Types = frozenset[type]
+SCALARS: Types = frozenset({str, int, float, bool, type(None)})
+BOOLEANS: Types = frozenset({bool})
+WHOLE: Types = SCALARS | {list, dict}
+"""What a mapping stores as one object, whatever is in it."""
+UNKNOWN: Types = SCALARS | {list}
+"""Values of a field that the contract does not list: the mapping ignores it."""
 
 Object = dict[str, Any]
 
 
-def flatten(fields: Mapping[str, Any]) -> Object:
-    """Dotted paths of a partial document in any spelling, each allowed and fit for its mapping.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the contract lists at one path."""
+
+    takes: Types = UNKNOWN
+    """Types of a value, and of the items of a list, that its mapping takes. Null is always taken."""
+    listed: Field | None = None
+    """The field whose value belongs here; None: an object of other fields, or a field that is not listed."""
+    below: dict[str, Place] = field(default_factory=dict)
+    open: bool = True
+    """Whether other names than those of `below` may be written."""
+
+
+def mergeable(fields: Mapping[str, Any]) -> Object:
+    """A partial document in any spelling, nested, if every field in it is allowed and fits its mapping.
 
     Raises:
-        ProtocolError: a path is not ours to write, occurs twice, or holds what its mapping would refuse.
+        ProtocolError: a field is not ours to write, occurs twice, or has a value that its mapping would refuse.
     """
-    flat: Object = {}
-    odd: list[str] = []
-    _collect(fields, "", flat, odd, 0)
-    problem = _paths_problem(tuple(flat))
-    for path in odd if not problem else ():
-        problem = problem or _value_problem(path, flat[path])
-    if problem:
-        raise ProtocolError(wrong_answer(problem))
-    return flat
+    found: Object = {}
+    _add(fields, ROOT, "", found, 0)
+    return found
 
 
-def are_plain(page: Sequence[Any]) -> bool:
-    """Whether `flatten` would take every one of these, and no key of theirs has a dot.
-
-    Where keys have none, no field can occur twice or below another one, so each column can be looked at by itself: what
-    a path is named, and the types of its values. A loop over documents is left to C.
-    """
-    return not page or _objects_are_plain(page, "", 0)
-
-
-def wrong_answer(found: str) -> str:
-    """What is said of an answer that is none."""
-    return (
+def invalid_response(found: str) -> ProtocolError:
+    """The error for a response that the contract does not allow."""
+    return ProtocolError(
         f"the enrich service answered {found}; expected a response as in docs/http-api.md; nothing was written, "
         f"check OVERSIGHT_ENRICH_URL and the service's version"
     )
 
 
-def _objects_are_plain(column: Sequence[Any], prefix: str, depth: int) -> bool:
-    if set(map(type, column)) != {dict} or depth > MAX_DEPTH:
-        return False
-    shapes = set(map(tuple, column))
-    if () in shapes or len(shapes) > MAX_SHAPES:
-        return False
-    groups: dict[tuple[str, ...], list[Object]] = {keys: [] for keys in shapes}
-    if len(shapes) > 1:
-        for each in column:
-            groups[tuple(each)].append(each)
-    for keys, group in groups.items():
-        for key in keys:
-            if not _column_is_plain(group or column, key, prefix, depth):
-                return False
-    return True
-
-
-def _column_is_plain(objects: Sequence[Any], key: str, prefix: str, depth: int) -> bool:
-    """The values of one key of all these objects, which have it."""
-    path, value_of = prefix + key, itemgetter(key)
-    if "." in key or (not prefix and key not in ROOT_KEYS):
-        return False
-    kinds = set(map(type, map(value_of, objects)))
-    if dict in kinds and path not in WHOLE:
-        return _objects_are_plain(list(map(value_of, objects)), f"{path}.", depth + 1)
-    if _path_problem(path):
-        return False
-    if path in WHOLE or path not in BY_NAME:
-        return True
-    if list in kinds:
-        kinds.remove(list)
-        kinds.update(map(type, chain.from_iterable(value for value in map(value_of, objects) if type(value) is list)))
-    return kinds <= {bool} if path in BOOLEANS else kinds <= PLAIN
-
-
-def _collect(fields: Mapping[str, Any], prefix: str, flat: Object, odd: list[str], depth: int) -> None:
-    """Every value with its path; a list is a value, and so is what a mapping stores as one object.
-
-    `odd` gets the paths of values that not every mapping takes.
-    """
+def _add(fields: Mapping[str, Any], place: Place, prefix: str, found: Object, depth: int) -> None:
+    """Add the fields of one object, which is at `place`, to `found`."""
     if depth > MAX_DEPTH:
-        raise ProtocolError(wrong_answer(f"objects nested deeper than {MAX_DEPTH}"))
+        raise invalid_response(f"objects nested deeper than {MAX_DEPTH}")
+    listed = place.below
     for key, value in fields.items():
-        path = prefix + key
-        kind = type(value)
-        if kind is dict and value and path not in WHOLE:
-            _collect(value, f"{path}.", flat, odd, depth + 1)
+        name = key
+        if "." in key:  # a dotted name is an object with one field
+            name, _, rest = key.partition(".")
+            value = {rest: value}
+        below = listed.get(name) or _unlisted(place, prefix, name)
+        if type(value) is dict and value and below.listed is None:
+            _add(value, below, f"{prefix}{name}.", _object_at(found, prefix, name), depth + 1)
             continue
-        if path in flat:
-            raise ProtocolError(wrong_answer(f"field {shorten(path)} twice in one result"))
-        flat[path] = value
-        if kind not in PLAIN or path in BOOLEANS:
-            odd.append(path)
+        if type(value) not in below.takes or name is not key:
+            _check_value(value, below, prefix + name)
+        if name in found:
+            raise invalid_response(f"field {shorten(prefix + name)} twice in one result")
+        found[name] = value
 
 
-@lru_cache(maxsize=1024)
-def _paths_problem(paths: tuple[str, ...]) -> str:
-    """Why these may not be written together; empty where they may. The same few lists come with every document."""
-    for path in paths:
-        problem = _path_problem(path)
-        if problem:
-            return problem
-        if not set(paths).isdisjoint(_parents(path)):
-            return f"field {shorten(path)} below another field, which is a value"
-    return ""
+def _object_at(found: Object, prefix: str, name: str) -> Object:
+    """The object to which another spelling adds its fields; a new one where there is none."""
+    below = found.get(name)
+    if name not in found:
+        below = found[name] = {}
+    elif not isinstance(below, dict) or not below:
+        raise invalid_response(f"a field below {shorten(prefix + name)}, which is a value")
+    return below
 
 
-@lru_cache(maxsize=4096)
-def _path_problem(path: str) -> str:
-    """Why nothing may be written at a path; empty where it may."""
-    if not all(path.split(".")):
-        return f"field {shorten(path)}, which is not a valid field name"
-    if not any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS):
-        return f"field {shorten(path)}, which is not one of {', '.join(ENRICH_ROOTS)}"
-    if path not in BY_NAME and any(name.startswith(f"{path}.") for name in BY_NAME):
-        return f"a value in {shorten(path)}, which is an object of other fields"
-    below = [parent for parent in _parents(path) if parent in BY_NAME]
-    return f"field {shorten(path)} below {below[0]!r}, which is a value" if below else ""
+def _unlisted(place: Place, prefix: str, name: str) -> Place:
+    """The place of a name that the contract does not list."""
+    if not name:
+        raise invalid_response(f"field {shorten(prefix + name)}, which is not a valid field name")
+    if not place.open:
+        raise invalid_response(f"field {shorten(prefix + name)}, which is not one of {', '.join(ENRICH_ROOTS)}")
+    return ANYTHING
 
 
-def _value_problem(path: str, value: Any) -> str:
-    """Why a mapping would refuse a value: with one of these the document could never be written."""
-    field = BY_NAME.get(path)
-    if field is None or field.kind == "object" or value is None:
-        return ""
+def _check_value(value: Any, place: Place, path: str) -> None:
+    """Refuse a value with which the document could never be written."""
+    if place.below:
+        raise invalid_response(f"a value in {shorten(path)}, which is an object of other fields")
+    if place.listed is None:
+        return
+    if isinstance(value, dict) and value:
+        raise invalid_response(f"field {shorten(f'{path}.{next(iter(value))}')} below {path!r}, which is a value")
     values = value if isinstance(value, list) else [value]
-    if any(isinstance(each, dict | list) for each in values):
-        return f"an object or a list within a list in {path!r}, which holds {field.kind} values"
-    if field.kind == "boolean" and not all(isinstance(each, bool) for each in values):
-        return f"{shorten(value)} in {path!r}, which is a boolean"
-    return ""
+    if value is None or place.takes.issuperset(map(type, values)):
+        return
+    if place.listed.kind == "boolean":
+        raise invalid_response(f"{shorten(value)} in {path!r}, which is a boolean")
+    raise invalid_response(f"an object or a list within a list in {path!r}, which holds {place.listed.kind} values")
 
 
-def _parents(path: str) -> Iterator[str]:
-    cut = path.find(".")
-    while cut != -1:
-        yield path[:cut]
-        cut = path.find(".", cut + 1)
+def _tree(fields: Iterable[Field]) -> Place:
+    """The places of all fields below `ENRICH_ROOTS`."""
+    root = Place(frozenset(), open=False)
+    for each in fields:
+        owners = [one for one in ENRICH_ROOTS if each.name == one or each.name.startswith(f"{one}.")]
+        if not owners:
+            continue
+        place, path = root, ""
+        *above, leaf = each.name.split(".")
+        for name in above:
+            path = f"{path}.{name}" if path else name
+            open_ = len(path) >= len(owners[0])
+            place = place.below.setdefault(name, Place(frozenset(), open=open_))
+        place.below[leaf] = Place({"object": WHOLE, "boolean": BOOLEANS}.get(each.kind, SCALARS), each)
+    return root
+
+
+ANYTHING = Place()
+ROOT = _tree(FIELDS)

@@ -20,7 +20,7 @@ from contract.documents.paths import lookup_clear, lookup_text
 from watcher.operations.selection import Query, any_of
 from watcher.operations.sweep import read_all
 from watcher.operations.trust import looks_forged, require_guard
-from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 from watcher.read.readable_indices import refresh
 
 VERDICT = f"{ROOT}.verdict"

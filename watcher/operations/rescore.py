@@ -23,7 +23,7 @@ from contract.errors import EngineUnavailableError, InputError
 from watcher.elastic_faults import engine_faults
 from watcher.operations.selection import PENDING_DOCUMENTS, Query, count
 from watcher.operations.sweep import Hooks, Limits, Swept, sweep
-from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 from watcher.read.readable_indices import refresh
 from watcher.write.actions import AT, in_the_way, iso_millis
 from watcher.write.changes import Change

@@ -25,7 +25,7 @@ from contract.documents.paths import leaves, lookup, lookup_clear, nest
 from watcher.elastic_faults import engine_faults
 from watcher.operations.selection import Query
 from watcher.operations.sweep import Changer, Hooks, Limits, Swept, sweep
-from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 from watcher.write.actions import OUR_INDEX, in_the_way
 from watcher.write.changes import Change, Way, reason_of
 

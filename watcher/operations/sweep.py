@@ -33,8 +33,9 @@ from watcher.elastic_faults import (
     engine_faults,
     without_retries,
 )
+from watcher.read.hit import Hit, hit_of
 from watcher.read.page_size import Reading
-from watcher.read.poll import CLOSE_S, ORDER, Hit, chosen_source, hit_of, open_point_in_time
+from watcher.read.poll import CLOSE_S, ORDER, chosen_source, open_point_in_time
 from watcher.read.readable_indices import refresh, require_there
 from watcher.write.actions import RETRY_STATUSES
 from watcher.write.changes import DONE, Change, reason_of, send

@@ -21,7 +21,7 @@ from contract.documents.feedback import FALSE_POSITIVE, ROOT, TRUE_POSITIVE
 from contract.documents.paths import lookup_text
 from contract.errors import EngineUnavailableError, InputError, shorten
 from watcher.elastic_faults import EngineRefusesError, engine_faults, index_missing
-from watcher.read.poll import Hit, hit_of
+from watcher.read.hit import Hit, hit_of
 from watcher.write.actions import iso_millis
 from watcher.write.changes import DONE, Change, operations
 

@@ -1,88 +1,76 @@
-"""What the enrich service is sent of a document: the fields that its model reads, and nothing else. No I/O.
+"""What the watcher sends of a document: the fields that the model reads, and nothing else. No I/O.
 
-    sources of a page ──▶ all of one shape, and nothing under the features' roots but features? ─▶ passed on as they are
-                                   └── no ──▶ document by document, field by field
-
-The engine could leave the rest out, but to take a document apart costs it more than all else that a search does.
+The engine could leave out the rest, but to take a document apart costs it more than everything else in a search.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import itemgetter
+from itertools import combinations
 from typing import Any
 
 Object = dict[str, Any]
 
 
-def features(sources: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> list[Object]:
-    """The fields that a model reads, of each document, in whatever spelling; as `source_includes` of a search gives
+@dataclass
+class Tree:
+    """What is chosen of one object, by name; a dotted spelling is a name as well."""
+
+    whole: set[str] = field(default_factory=set)
+    """Names of fields."""
+    below: dict[str, Tree] = field(default_factory=dict)
+    """Names of objects that hold fields."""
+
+
+def features(sources: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The fields that a model reads, of each document, in whatever spelling; as `source_includes` of a search returns
     them.
     """
-    chosen = _Chosen.of(tuple(fields))
-    roots = {tuple(filter(chosen.is_on_the_way, keys)) for keys in set(map(tuple, sources))}
-    if len(roots) == 1:
-        (keys,) = roots
-        columns = [list(map(itemgetter(key), sources)) for key in keys]
-        if all(chosen.takes_whole(key, column) for key, column in zip(keys, columns, strict=True)):
-            return (
-                [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
-                if keys
-                else [{} for _ in sources]
-            )
-    return [_part(source, "", chosen) for source in sources]
+    tree = _tree(tuple(fields))
+    return [_chosen(source, tree) for source in sources]
 
 
-class _Chosen:
-    """Fields, and what stands above them."""
-
-    def __init__(self, fields: tuple[str, ...]) -> None:
-        self.fields = frozenset(fields)
-        self.above = frozenset(field[:cut] for field in fields for cut, char in enumerate(field) if char == ".")
-        self._leaves: dict[str, set[str]] = {}
-        for field in fields:
-            root, dot, leaf = field.partition(".")
-            if dot:
-                self._leaves.setdefault(root, set()).add(leaf)
-
-    @staticmethod
-    @lru_cache(maxsize=16)
-    def of(fields: tuple[str, ...]) -> _Chosen:
-        """For these fields; the same come with every page."""
-        return _Chosen(fields)
-
-    def is_on_the_way(self, path: str) -> bool:
-        """Whether a field stands here, above or below."""
-        return path in self.above or self.holds(path)
-
-    def holds(self, path: str) -> bool:
-        """Whether all that stands here is a field's."""
-        return path in self.fields or any(path[:cut] in self.fields for cut, char in enumerate(path) if char == ".")
-
-    def takes_whole(self, root: str, column: Sequence[Any]) -> bool:
-        """Whether nothing but fields is in any of these values."""
-        if self.holds(root):
-            return True
-        leaves = self._leaves.get(root, set())
-        return set(map(type, column)) == {dict} and all(
-            keys and leaves.issuperset(keys) for keys in set(map(tuple, column))
-        )
+@lru_cache(maxsize=16)
+def _tree(fields: tuple[str, ...]) -> Tree:
+    """The tree of some fields; the same ones come with every page."""
+    objects: defaultdict[tuple[str, ...], Tree] = defaultdict(Tree)
+    for name in fields:
+        parts = tuple(name.split("."))
+        for start, end in combinations(range(len(parts) + 1), 2):
+            tree, spelled = objects[parts[:start]], ".".join(parts[start:end])
+            if end == len(parts):
+                tree.whole.add(spelled)
+            else:
+                tree.below[spelled] = objects[parts[:end]]
+    return objects[()]
 
 
-def _part(source: Mapping[str, Any], prefix: str, chosen: _Chosen) -> Object:
+def _chosen(source: Mapping[str, Any], tree: Tree) -> Mapping[str, Any]:
+    if tree.whole.issuperset(source):
+        return source
     part: Object = {}
     for key, value in source.items():
-        path = prefix + key
-        if chosen.holds(path):
+        if key in tree.whole:
             part[key] = value
-        elif path in chosen.above:
-            if isinstance(value, Mapping):
-                below = _part(value, f"{path}.", chosen)
-                if below:
-                    part[key] = below
-            elif isinstance(value, list):
-                some = [_part(each, f"{path}.", chosen) for each in value if isinstance(each, Mapping)]
-                if any(some):
-                    part[key] = [each for each in some if each]
+        elif key in tree.below:
+            if some := _of_value(value, tree.below[key]):
+                part[key] = some
+        elif "." in key and _is_below_a_field(key, tree):
+            part[key] = value
     return part
+
+
+def _of_value(value: Any, tree: Tree) -> Any:
+    """What is chosen of an object, or of the objects in a list; empty where that is nothing."""
+    if isinstance(value, dict):
+        return _chosen(value, tree)
+    if not isinstance(value, list):
+        return None
+    return [some for each in value if isinstance(each, dict) and (some := _chosen(each, tree))]
+
+
+def _is_below_a_field(key: str, tree: Tree) -> bool:
+    return any(char == "." and key[:cut] in tree.whole for cut, char in enumerate(key))

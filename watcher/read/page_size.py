@@ -15,12 +15,9 @@ in halves from the top.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from common.json_bytes import dump
-
-if TYPE_CHECKING:
-    from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 
 SMALL_BYTES = 4_096
 """Mean size up to which documents are read whole; a line of KDD's columns makes one of 1,500 bytes."""

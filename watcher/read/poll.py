@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import sys
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -35,6 +34,7 @@ from watcher.elastic_faults import (
     index_missing,
     without_retries,
 )
+from watcher.read.hit import Hit, hit_of
 from watcher.read.page_size import Reading
 from watcher.read.slices import STABLE_FIELD
 
@@ -65,42 +65,6 @@ EARLIER_FIELDS = (
 )
 """What an earlier verdict may have left in the document, and the next one may have to take back; with the status one
 sees whether `oversight` is an object at all."""
-
-
-@dataclass(slots=True)
-class Hit:
-    """One pending document as it was read; `seq_no` and `primary_term` say which write of it that is.
-
-    Not frozen, as that would cost a microsecond for each document.
-    """
-
-    index: str
-    """The index that holds it: of a data stream, the backing index."""
-    id: str
-    seq_no: int
-    primary_term: int
-    source: Mapping[str, Any]
-    routing: str | None = None
-    arrival_ms: int | None = None
-    """`event.ingested`, milliseconds since 1970; None where it is not known."""
-    too_large: bool = False
-    """Its fields are above the byte limit: `source` holds those of an earlier verdict at most."""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What names the document in the cluster: ids are unique within one index only."""
-        return self.index, self.id
-
-    @property
-    def target(self) -> dict[str, Any]:
-        """Metadata of a bulk action on this document, which only takes place if nobody wrote it since it was read."""
-        target: dict[str, Any] = {
-            "_index": self.index,
-            "_id": self.id,
-            "if_seq_no": self.seq_no,
-            "if_primary_term": self.primary_term,
-        }
-        return target if self.routing is None else {**target, "routing": self.routing}
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,20 +282,6 @@ def _slice(wanted: Wanted) -> dict[str, Any] | None:
     number, count = wanted.part
     chosen: dict[str, Any] = {"id": number, "max": count}
     return {**chosen, "field": STABLE_FIELD} if wanted.stable else chosen
-
-
-def hit_of(item: Mapping[str, Any]) -> Hit:
-    """A document as a search, or a get, gave it."""
-    arrival = (item.get("sort") or (None,))[0]
-    return Hit(
-        sys.intern(item["_index"]),  # the same few names come with every document
-        item["_id"],
-        item["_seq_no"],
-        item["_primary_term"],
-        item.get("_source") or {},
-        item.get("_routing"),
-        arrival if isinstance(arrival, int) and arrival > 0 else None,
-    )
 
 
 def _window(error: BadRequestError) -> int | None:

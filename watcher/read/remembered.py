@@ -11,12 +11,12 @@ A watcher that is started anew has forgotten all of this, and nothing worse happ
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 
 STALE_S = 60.0
 """How long a write may stay invisible to the search, about twice a usual refresh interval. Not for ever: an index that
@@ -32,6 +32,7 @@ parked ones. The oldest are forgotten first. What 7,000 writes a second leave un
 """
 
 Key = tuple[str, str]
+_NONE: dict[str, Known] = {}
 
 
 @dataclass(slots=True)
@@ -66,31 +67,30 @@ class Admission:
 
 
 class Recent:
-    """Writes, of which the older half is forgotten at once: what was made together then leaves together, and no hole
-    stays.
+    """Writes by index and id, of which the older half is dropped at once, so memory does not fragment.
 
     Args:
         least: how many of the newest are always kept; twice as many at most.
     """
 
     def __init__(self, least: int) -> None:
-        self._least = least
-        self._young: dict[Key, Known] = {}
-        self._old: dict[Key, Known] = {}
+        self._least, self._count = least, 0
+        self._young: defaultdict[str, dict[str, Known]] = defaultdict(dict)
+        self._old: Mapping[str, dict[str, Known]] = {}
 
     def get(self, key: Key) -> Known | None:
         """The newest write of a document."""
-        return self._young.get(key) or self._old.get(key)
+        index, doc_id = key
+        return self._young.get(index, _NONE).get(doc_id) or self._old.get(index, _NONE).get(doc_id)
 
     def put(self, key: Key, known: Known) -> None:
         """The newest write of a document."""
-        if len(self._young) >= self._least:
-            self._young, self._old = {}, self._young
-        self._young[key] = known
-
-    def knows_none_of(self, keys: Sequence[Key]) -> bool:
-        """Whether all of these are news."""
-        return self._young.keys().isdisjoint(keys) and self._old.keys().isdisjoint(keys)
+        index, doc_id = key
+        if self._count >= self._least:
+            self._young, self._old, self._count = defaultdict(dict), self._young, 0
+        of_index = self._young[index]
+        self._count += doc_id not in of_index
+        of_index[doc_id] = known
 
 
 class Memory:
@@ -113,9 +113,6 @@ class Memory:
         """
         result = Admission()
         with self._lock:
-            if not self._parked and self._written.knows_none_of([hit.key for hit in hits]):
-                result.fresh.extend(hits)
-                return result
             for hit in hits:
                 self._place(hit, now_s, stale_s, result)
         return result

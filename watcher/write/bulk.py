@@ -113,9 +113,6 @@ def _send_once(es: Elasticsearch, batch: _Sending) -> bool:
     except EngineUnavailableError as fault:
         batch.fault = fault
         return False
-    if len(items) == len(batch.actions) and all(item.get("status") == 200 for item in items):  # nearly always
-        batch.ended = [Written(one.wanted, item.get("_seq_no")) for one, item in zip(batch.actions, items, strict=True)]
-        return False
     return _sort_out(batch, places, items)
 
 
@@ -125,8 +122,9 @@ def _sort_out(batch: _Sending, places: Sequence[int], items: Sequence[Mapping[st
     for place, item in zip(places, items, strict=True):
         action = batch.actions[place]
         written = _written(item, action.wanted)
-        kind = _kind(item)
-        if kind in FIXES:
+        if written.outcome is action.wanted:
+            batch.ended[place] = written
+        elif (kind := _kind(item)) in FIXES:
             batch.blocked[action.hit.index] = kind
             batch.ended[place] = Written(Outcome.DEFERRED, reason=written.reason)
         elif written.outcome is not Outcome.DEFERRED:

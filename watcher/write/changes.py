@@ -17,7 +17,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from contract.errors import EngineUnavailableError
 from watcher.elastic_faults import without_retries
-from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 
 REASON_CHARS = 300
 REPLACE = "ctx._source = params.source"

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from contract.documents.fields import SUPPRESSED, SUPPRESSED_BY
-from contract.documents.paths import lookup_clear
+from contract.documents.paths import lookup_clear, merge, nest
 from contract.errors import SettingsError, shorten
-from watcher.enrich.responses import Prediction, Result
-from watcher.read.poll import Hit
+from contract.wire import DocumentError
+from watcher.enrich.responses import Result
+from watcher.read.hit import Hit
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ ADDRESSES = ("source.ip", "destination.ip")
 WORDS = ("user.id", "user.name", "host.name", "observer.name")
 SUPPRESS_FIELDS = (*ADDRESSES, *WORDS)
 """Fields of the document by which a rule may choose it."""
-VERDICTS = {"label": "oversight.prediction.label", "family": "oversight.prediction.family"}
+VERDICTS = ("label", "family")
 OTHERS = ("until", "name")
 KEYS = (*SUPPRESS_FIELDS, *VERDICTS, *OTHERS)
 LOOK_S = 1.0
@@ -56,11 +57,11 @@ class Rule:
     until: date | None = None
     """Last day, in UTC, on which it counts."""
 
-    def fits(self, source: Mapping[str, Any], fields: Mapping[str, Any], today: date) -> bool:
+    def fits(self, source: Mapping[str, Any], prediction: Mapping[str, Any], today: date) -> bool:
         """Whether an alert is one that this rule expects."""
         return (
             (self.until is None or today <= self.until)
-            and all(fields.get(path) in wanted for path, wanted in self.verdicts.items())
+            and all(prediction.get(key) in wanted for key, wanted in self.verdicts.items())
             and all(not wanted.isdisjoint(_texts(source, path)) for path, wanted in self.words.items())
             and all(_is_in(wanted, _texts(source, path)) for path, wanted in self.networks.items())
         )
@@ -185,7 +186,7 @@ def _rule(written: str) -> Rule:
         name=" ".join(", ".join(given.get("name", [])).split()) or " ".join(written.split()),
         networks={path: tuple(map(_network, given[path])) for path in ADDRESSES if path in given},
         words={path: frozenset(given[path]) for path in WORDS if path in given},
-        verdicts={path: frozenset(given[key]) for key, path in VERDICTS.items() if key in given},
+        verdicts={key: frozenset(given[key]) for key in VERDICTS if key in given},
         until=_day(given["until"]) if "until" in given else None,
     )
 
@@ -208,11 +209,11 @@ def _day(values: Sequence[str]) -> date:
 
 
 def _applied(rules: Sequence[Rule], hit: Hit, result: Result, today: date) -> Result:
-    if not isinstance(result, Prediction) or result.fields.get("event.kind") != "alert":
+    if isinstance(result, DocumentError) or result.get("event", {}).get("kind") != "alert":
         return result
     for rule in rules:
-        if rule.fits(hit.source, result.fields, today):
-            return Prediction({**result.fields, "event.kind": "event", SUPPRESSED: True, SUPPRESSED_BY: rule.name})
+        if rule.fits(hit.source, result["oversight"]["prediction"], today):
+            return merge(result, nest({"event.kind": "event", SUPPRESSED: True, SUPPRESSED_BY: rule.name}))
     return result
 
 

@@ -25,13 +25,14 @@ from elasticsearch import Elasticsearch
 from common.backoff import Backoff
 from contract import hints
 from contract.errors import ServerError
+from contract.wire import DocumentError
 from watcher.config import Outcome, Totals, WatchConfig, most_common
 from watcher.enrich.batch_size import Pace
 from watcher.enrich.bisect import name_some
-from watcher.enrich.responses import Model, Refusal, Result
+from watcher.enrich.responses import Model, Result
 from watcher.monitor.blocked_indices import Blocked
 from watcher.monitor.facts import Facts
-from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 from watcher.read.remembered import Memory
 from watcher.read.source_filters import KeptIndices
 from watcher.write.actions import Action, actions, body
@@ -156,7 +157,7 @@ class Writer:
         shared = self._shared
         _remember(shared.memory, batch.hits, report.written)
         counts = Counter([written.outcome for written in report.written])
-        refusals = Counter(result.type for result in batch.results if isinstance(result, Refusal))
+        refusals = Counter(result.type for result in batch.results if isinstance(result, DocumentError))
         self._conflicts += counts[Outcome.CONFLICT]
         self._documents += len(batch.hits)
         self.went_well += report.fault is None

@@ -19,7 +19,7 @@ from tests.integration.enrich_service.test_server import start
 from tests.servers import Service, running
 from tests.waiting import until
 from watcher.enrich.client import EnrichClient
-from watcher.enrich.responses import Answer
+from watcher.enrich.responses import Enriched
 
 pytestmark = needs_openssl
 NAMES = ("server", "next", "client", "stranger")
@@ -60,7 +60,7 @@ def secure(turbine_model: Path, folder: Path) -> Iterator[Service]:
         yield service
 
 
-def ask(service: Service, folder: Path, *, ca: str = "server", cert: str | None = "client") -> Answer:
+def ask(service: Service, folder: Path, *, ca: str = "server", cert: str | None = "client") -> Enriched:
     """One document, as the watcher asks."""
     client = EnrichClient(
         service.url,
@@ -73,7 +73,7 @@ def ask(service: Service, folder: Path, *, ca: str = "server", cert: str | None 
         found = client.enrich(["1"], [HEALTHY])
     finally:
         client.close()
-    assert isinstance(found, Answer)
+    assert isinstance(found, Enriched)
     return found
 
 

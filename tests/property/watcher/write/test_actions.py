@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from contract.documents.fields import ALERT_ROOT, BY_NAME, ENRICH_ROOTS, FIELDS, STATUS
 from contract.documents.paths import leaves, nest
 from contract.errors import ProtocolError
+from contract.wire import DocumentError
 from watcher.config import Outcome
-from watcher.enrich.merge_rules import are_plain, flatten
-from watcher.enrich.responses import Prediction, Refusal, Result, parse_answer
-from watcher.read.poll import Hit
-from watcher.write.actions import AT, DELAY, action, actions, body, outcome_of
+from watcher.enrich.merge_rules import mergeable
+from watcher.enrich.responses import Result, parse_enriched
+from watcher.read.hit import Hit
+from watcher.write.actions import AT, DELAY, Action, actions, body, outcome_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)
 OURS, THEIRS = ".ds-logs-oversight.connection-lab-2026.01.01-000001", "flows-2026"
@@ -66,7 +68,7 @@ def test_every_spelling_of_the_same_fields_is_the_same_partial_document(
     data: st.DataObject, flat: dict[str, Any]
 ) -> None:
     flat = {**flat, **LABEL}
-    assert flatten(data.draw(SPELLED(flat))) == flat
+    assert mergeable(data.draw(SPELLED(flat))) == nest(flat)
 
 
 @given(data=st.data(), path=PATHS, flat=FLAT)
@@ -76,7 +78,7 @@ def test_a_field_outside_our_roots_is_refused_in_any_spelling(
     assume(not any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS))
     # nothing of it may hang below one of the other fields, which would be another mistake
     with pytest.raises(ProtocolError):
-        flatten(data.draw(SPELLED({**flat, **LABEL, path: "x"})))
+        mergeable(data.draw(SPELLED({**flat, **LABEL, path: "x"})))
 
 
 @pytest.mark.parametrize("name", [field.name for field in FIELDS])
@@ -86,16 +88,16 @@ def test_each_known_field_is_ours_or_refused(name: str) -> None:
     value: Any = True if BY_NAME[name].kind == "boolean" else None
     for spelling in ({name: value}, nest({name: value})):
         if ours:
-            assert flatten(spelling) == {name: value}
+            assert mergeable(spelling) == nest({name: value})
         else:
             with pytest.raises(ProtocolError):
-                flatten(spelling)
+                mergeable(spelling)
 
 
 @given(path=st.sampled_from(["", ".", "oversight..prediction", "rule.", "rule..name", "oversight.prediction."]))
 def test_a_name_that_no_engine_takes_is_refused(path: str) -> None:
     with pytest.raises(ProtocolError):
-        flatten({path: "x"})
+        mergeable({path: "x"})
 
 
 def test_endless_nesting_is_refused() -> None:
@@ -103,7 +105,7 @@ def test_endless_nesting_is_refused() -> None:
     for _ in range(2_000):
         deep = {"prediction": deep}
     with pytest.raises(ProtocolError):
-        flatten({"oversight": deep})
+        mergeable({"oversight": deep})
 
 
 JSON = st.recursive(
@@ -119,24 +121,29 @@ JSON = st.recursive(
 def test_whatever_passes_the_check_stays_within_our_roots(fields: dict[str, Any]) -> None:
     """For any JSON at all: refused, or every leaf of what would be written lies at or below a root."""
     try:
-        flat = flatten(fields)
+        found = mergeable(fields)
     except ProtocolError:
         return
-    for path in flat:
+    for path, _ in leaves(found):
         assert any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS)
-    nest(flat)
 
 
 @given(body=st.binary(max_size=60))
 def test_any_bytes_are_an_answer_or_a_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError):
-        parse_answer(body, ["a"])
+        parse_enriched(body, ["a"])
 
 
-RESULTS: st.SearchStrategy[Result] = FLAT.map(lambda flat: Prediction({**flat, **LABEL})) | st.builds(
-    Refusal, st.just("missing_feature"), st.text(max_size=5), st.none() | PATHS
+RESULTS: st.SearchStrategy[Result] = FLAT.map(lambda flat: nest({**flat, **LABEL})) | st.builds(
+    DocumentError, st.just("missing_feature"), st.text(max_size=5), st.just(UNSET) | PATHS
 )
 SOURCES = FLAT.map(nest).map(lambda nested: {**nested, "turbine": {"mode": "steady"}})
+
+
+def action(hit: Hit, result: Result, *, now: datetime) -> Action:
+    """What is written to one document."""
+    (only,) = actions([hit], [result], now=now)
+    return only
 
 
 @given(result=RESULTS, source=SOURCES, index=st.sampled_from([OURS, THEIRS]))
@@ -149,8 +156,8 @@ def test_an_update_writes_nothing_but_what_is_ours_there(result: Result, source:
     for path, _ in leaves(done.document):
         assert any(path == root or path.startswith(f"{root}.") for root in allowed), path
         assert not path.startswith(("oversight.feedback", "oversight.truth", "oversight.shipped"))
-    if index == THEIRS and isinstance(result, Prediction) and "rule.name" in result.fields:
-        assert done.document["oversight"]["alert"]["rule"]["name"] == result.fields["rule.name"]
+    if index == THEIRS and isinstance(result, dict) and "name" in result.get("rule", {}):
+        assert done.document["oversight"]["alert"]["rule"]["name"] == result["rule"]["name"]
     assert ALERT_ROOT.startswith("oversight.")
 
 
@@ -169,7 +176,7 @@ def values(document: dict[str, Any]) -> dict[str, Any]:
 @given(first=RESULTS, second=FLAT, index=st.sampled_from([OURS, THEIRS]))
 def test_a_rescored_document_is_as_if_predicted_once(first: Result, second: dict[str, Any], index: str) -> None:
     """Whatever the first verdict was; only the time and the mark of the second may tell."""
-    later = Prediction({**second, **LABEL})
+    later = nest({**second, **LABEL})
     fresh = {"turbine": {"mode": "steady"}}
 
     def scored(source: dict[str, Any], result: Result) -> dict[str, Any]:
@@ -189,17 +196,17 @@ def test_the_delay_is_that_of_the_first_verdict_whatever_later_ones_say(age_ms: 
     """A model that judges anew months later was not months late; a clock that is behind makes no delay below 0."""
     arrival_ms = round(NOW.timestamp() * 1000) - age_ms
     source = {"event": {"kind": "event"}, "oversight": {"status": "pending"}}
-    first = action(Hit(OURS, "a", 1, 1, source, arrival_ms=arrival_ms), Prediction(LABEL), now=NOW).document
+    first = action(Hit(OURS, "a", 1, 1, source, arrival_ms=arrival_ms), nest(LABEL), now=NOW).document
     delay_s = values(dict(first))[DELAY]
     assert delay_s == pytest.approx(max(0, age_ms / 1000), abs=0.002)
     stored = merged(source, first)
-    again = Prediction({"oversight.prediction.label": label})
+    again = nest({"oversight.prediction.label": label})
     later = action(Hit(OURS, "a", 2, 1, stored, arrival_ms=arrival_ms), again, now=NOW + timedelta(days=90)).document
     assert values(dict(later))[DELAY] == delay_s
 
 
 def test_without_an_arrival_there_is_no_delay() -> None:
-    assert DELAY not in values(dict(action(Hit(THEIRS, "a", 1, 1, {}), Prediction(LABEL), now=NOW).document))
+    assert DELAY not in values(dict(action(Hit(THEIRS, "a", 1, 1, {}), nest(LABEL), now=NOW).document))
 
 
 STATUSES = st.sampled_from([200, 201, 400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504])
@@ -237,7 +244,7 @@ def bodies_of(results: list[dict[str, Any]]) -> bytes:
 def test_a_page_writes_what_its_documents_would_one_by_one(
     page: list[dict[str, Any]], data: st.DataObject, index: str
 ) -> None:
-    """A page is looked at as a whole where it is plain: that must never show in what is written."""
+    """No document changes what is written to another one, however each is spelled."""
     nested = [
         nest({**flat, **LABEL}) if data.draw(st.booleans()) else data.draw(SPELLED({**flat, **LABEL})) for flat in page
     ]
@@ -247,19 +254,10 @@ def test_a_page_writes_what_its_documents_would_one_by_one(
         Hit(index, doc_id, 1, 1, data.draw(st.just(untouched) | SOURCES), arrival_ms=data.draw(st.none() | st.just(5)))
         for doc_id in ids
     ]
-    answer = parse_answer(bodies_of([{"id": i, "fields": f} for i, f in zip(ids, nested, strict=True)]), ids)
+    answer = parse_enriched(bodies_of([{"id": i, "fields": f} for i, f in zip(ids, nested, strict=True)]), ids)
     together = actions(hits, answer.results, now=NOW)
-    alone = [action(hit, Prediction({**flat, **LABEL}), now=NOW) for hit, flat in zip(hits, page, strict=True)]
+    alone = [action(hit, nest({**flat, **LABEL}), now=NOW) for hit, flat in zip(hits, page, strict=True)]
     assert [one.document for one in together] == [one.document for one in alone]
-
-
-@given(page=st.lists(st.dictionaries(st.sampled_from(["oversight", "event", "rule", "x", "a.b"]), JSON), max_size=4))
-def test_a_plain_page_is_one_whose_documents_are_all_allowed(page: list[dict[str, Any]]) -> None:
-    """The look at a whole page may not let through what the look at a document refuses."""
-    if not are_plain(page):
-        return
-    for fields in page:
-        assert nest(flatten(fields)) == fields
 
 
 GOOD: dict[str, Any] = {"oversight": {"prediction": {"label": "healthy", "unknown": False}}, "rule": {"name": "x"}}
@@ -288,13 +286,13 @@ def test_one_odd_document_spoils_its_page(odd: dict[str, Any]) -> None:
     """Among any number of good ones it is found, and nothing is written."""
     ids = [str(number) for number in range(4)]
     page = [{"id": doc_id, "fields": GOOD} for doc_id in ids]
-    assert len(parse_answer(bodies_of(page), ids).results) == len(ids)
+    assert len(parse_enriched(bodies_of(page), ids).results) == len(ids)
     with pytest.raises(ProtocolError):
-        parse_answer(bodies_of([*page[:2], {"id": "2", "fields": odd}, page[3]]), ids)
+        parse_enriched(bodies_of([*page[:2], {"id": "2", "fields": odd}, page[3]]), ids)
 
 
 def test_a_result_of_another_document_spoils_its_page() -> None:
     """Results in the wrong order are a server's fault, also where each of them is a good one."""
     page = [{"id": doc_id, "fields": GOOD} for doc_id in "ba"]
     with pytest.raises(ProtocolError):
-        parse_answer(bodies_of(page), ["a", "b"])
+        parse_enriched(bodies_of(page), ["a", "b"])

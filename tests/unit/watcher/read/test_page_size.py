@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from watcher.read.hit import Hit
 from watcher.read.page_size import FEW, PAGES, SMALL_BYTES, Reading
-from watcher.read.poll import Hit
 
 MIB = 1024 * 1024
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watcher.read.poll import Hit
+from watcher.read.hit import Hit
 from watcher.read.remembered import PARK_S, STALE_S, Memory
 
 

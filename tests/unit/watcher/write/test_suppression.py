@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from contract.documents.paths import leaves, nest
 from contract.errors import SettingsError
-from watcher.enrich.responses import Prediction, Refusal, Result
-from watcher.read.poll import Hit
+from contract.wire import DocumentError
+from watcher.enrich.responses import Result
+from watcher.read.hit import Hit
 from watcher.write.suppression import KEYS, SUPPRESS_FIELDS, Suppression, parse
 
-ALERT = Prediction(
+ALERT = nest(
     {
         "event.kind": "alert",
         "oversight.prediction.label": "satan",
@@ -33,16 +35,13 @@ def suppressed_by(text: str, source: dict[str, Any], *, at: datetime = NOON, tmp
     file = tmp_path / "rules"
     file.write_text(text, encoding="utf-8")
     (result,) = Suppression(file).apply([hit(**source)], [ALERT], now=at)
-    assert isinstance(result, Prediction)
-    name = result.fields.get("oversight.suppressed_by")
-    assert (
-        (result.fields["event.kind"] == "event")
-        == (name is not None)
-        == result.fields.get("oversight.suppressed", False)
-    )
-    assert {
-        key: value for key, value in result.fields.items() if not key.startswith(("event.kind", "oversight.supp"))
-    } == {key: value for key, value in ALERT.fields.items() if key != "event.kind"}, "the prediction is written in full"
+    assert isinstance(result, dict)
+    fields, before = dict(leaves(result)), dict(leaves(ALERT))
+    name = fields.get("oversight.suppressed_by")
+    assert (fields["event.kind"] == "event") == (name is not None) == fields.get("oversight.suppressed", False)
+    assert {key: value for key, value in fields.items() if not key.startswith(("event.kind", "oversight.supp"))} == {
+        key: value for key, value in before.items() if key != "event.kind"
+    }, "the prediction is written in full"
     return None if name is None else str(name)
 
 
@@ -103,7 +102,7 @@ def test_a_line_that_is_no_rule_is_named(line: str, says: str) -> None:
 def test_only_alerts_are_touched(tmp_path: Path) -> None:
     file = tmp_path / "rules"
     file.write_text("user.id: alice\n", encoding="utf-8")
-    results: list[Result] = [Prediction({"event.kind": "event"}), Refusal("missing_feature", "it is missing", "x")]
+    results: list[Result] = [{"event": {"kind": "event"}}, DocumentError("missing_feature", "it is missing", "x")]
     alice = hit(user={"id": "alice"})
     assert Suppression(file).apply([alice, alice], results) == results
 
@@ -124,7 +123,7 @@ def test_a_changed_file_counts_at_once_and_a_bad_one_never(tmp_path: Path, caplo
 
     def quiet() -> list[bool]:
         results = rules.apply(people, [ALERT, ALERT])
-        return [isinstance(result, Prediction) and result.fields["event.kind"] == "event" for result in results]
+        return [isinstance(result, dict) and result["event"]["kind"] == "event" for result in results]
 
     assert quiet() == [True, False]
     file.write_text("user.id: alice, bob\n", encoding="utf-8")
