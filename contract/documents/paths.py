@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from contract.errors import AmbiguousFieldError
@@ -42,13 +43,17 @@ def lookup_text(source: Mapping[str, Any], path: str) -> str | None:
 def _spellings(source: Mapping[str, Any], path: str) -> list[Any]:
     """The value of every spelling of the path that the document has."""
     found = [source[path]] if path in source else []
-    cut = path.find(".")
-    while cut != -1:
-        child = source.get(path[:cut])
+    for parent, rest in _splits(path):
+        child = source.get(parent)
         if child is not None and isinstance(child, Mapping):
-            found += _spellings(child, path[cut + 1 :])
-        cut = path.find(".", cut + 1)
+            found += _spellings(child, rest)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _splits(path: str) -> tuple[tuple[str, str], ...]:
+    """Each way to cut a path at one of its dots."""
+    return tuple((path[:cut], path[cut + 1 :]) for cut, char in enumerate(path) if char == ".")
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
