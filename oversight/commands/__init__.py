@@ -1,1 +1,1 @@
-"""One module a command; each exports the function that `oversight.cli` registers under the command's name."""
+"""One module per command. Each exports the function that `oversight.cli` registers under the command's name."""

@@ -1,7 +1,7 @@
-"""What `oversight train` leaves in build/, for the commands that go on from there.
+"""What `oversight train` leaves in build/, for the commands that use it.
 
 oversight train ─▶ build/<model>/{model.keras, contract.json, model.onnx, report.json, MODEL_CARD.md}
-    ─▶ oversight convert
+                ─▶ oversight convert
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contract.artifact.contract import VERSION_DIGITS
 from contract.errors import InputError
 
 BUILD = Path("build")
-"""Where models are made; one becomes the shipped one only where an option says so."""
+"""Folder of new models. A command replaces the shipped model only if an option says so."""
 KERAS_FILE, CONTRACT_FILE, ARTIFACT_FILE = "model.keras", "contract.json", "model.onnx"
 REPORT_FILE, CARD_FILE = "report.json", "MODEL_CARD.md"
 
@@ -28,7 +28,7 @@ class Trained:
 
     @property
     def note(self) -> str | None:
-        """What a person should know where there was a choice."""
+        """What to tell the user if there is more than one model."""
         if not self.others:
             return None
         return (
@@ -38,22 +38,22 @@ class Trained:
 
 
 def newest_trained(build: Path = BUILD) -> Trained:
-    """The model that was trained last.
+    """Return the model that was trained last.
 
     Raises:
         InputError: there is none.
     """
-    found = sorted(build.glob(f"*/{KERAS_FILE}"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
-    if not found:
+    models = sorted(build.glob(f"*/{KERAS_FILE}"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
+    if not models:
         raise InputError(
             f"{build}/ contains no trained model ({build}/*/{KERAS_FILE}); run `oversight train` first, or name a "
             f"model with --model"
         )
-    return Trained(found[0].parent, tuple(path.parent for path in found[1:]))
+    return Trained(models[0].parent, tuple(path.parent for path in models[1:]))
 
 
 def version_of(path: Path) -> str | None:
-    """The version of the artifact in a file, None where there is no file."""
+    """Return the version of the artifact in a file; None if there is no file."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:VERSION_DIGITS]
     except OSError:
@@ -61,7 +61,7 @@ def version_of(path: Path) -> str | None:
 
 
 def newer_artifact(than: Path, name: str, build: Path = BUILD) -> Path | None:
-    """The artifact of this name in build/, where it is another and newer than this one."""
+    """Return the artifact with this name in build/, if it differs from this one and is newer."""
     built = build / name / ARTIFACT_FILE
     if not built.is_file() or built.resolve() == than.resolve() or version_of(built) == version_of(than):
         return None

@@ -1,4 +1,4 @@
-"""`oversight check`: whether cluster, stream, pipelines, artifact and enrich service fit together."""
+"""`oversight check`: whether cluster, stream, pipelines, artifact and enrich service work together."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ SHOWN_FILES = 5
 RECIPE = "Copy documents into the stream"
 """Heading in docs/provisioning.md."""
 SHOWN_PRIVILEGES = 8
-"""A superuser has hundreds."""
+"""A superuser has hundreds of privileges."""
 PENDING_S = 300.0
-"""Age of the oldest pending document from which on somebody should look, unless a watcher is working them off."""
+"""From this age of the oldest pending document, the check fails unless a watcher makes progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The answer to one question."""
+    """The result of one check."""
 
     about: str
     good: bool
@@ -59,9 +59,8 @@ class Finding:
 @option_of(OversightSettings, "namespace")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON: about, good, says.")
 def command(*, namespace: str | None, as_json: bool) -> None:
-    """Check that cluster, stream, pipelines, model artifact and enrich service are there and work together. Exit code
-    1 if
-    not.
+    """Check that cluster, stream, pipelines, model artifact and enrich service are there and work together. The exit
+    code is 1 if not.
 
     \b
     Example:
@@ -80,14 +79,14 @@ def command(*, namespace: str | None, as_json: bool) -> None:
             else _ask(about, question, settings)
         )
     if as_json:
-        rows = [{"about": one.about, "good": one.good, "says": one.says} for one in findings]
+        rows = [{"about": finding.about, "good": finding.good, "says": finding.says} for finding in findings]
         click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
     else:
         out = console(soft_wrap=True)
-        for one in findings:
-            mark = Text("ok  ", style="blue") if one.good else Text("no  ", style="dark_orange")
-            out.print(mark, Text(f"{one.about:<15}{one_line(one.says)}"), sep="")
-    if not all(one.good for one in findings):
+        for finding in findings:
+            mark = Text("ok  ", style="blue") if finding.good else Text("no  ", style="dark_orange")
+            out.print(mark, Text(f"{finding.about:<15}{one_line(finding.says)}"), sep="")
+    if not all(finding.good for finding in findings):
         sys.exit(1)
 
 
@@ -145,9 +144,9 @@ def _pending(settings: OversightSettings) -> str:
         return f"{status.pending:,} documents are pending"
     counts = f"{status.pending:,} documents are pending, the oldest for {duration(age_s)}"
     running = status.watchers or ()
-    if age_s < PENDING_S or any(one.rate_per_s and not one.trouble for one in running):
+    if age_s < PENDING_S or any(watcher.rate_per_s and not watcher.trouble for watcher in running):
         return counts
-    troubles = [one.trouble for one in (*running, *filter(None, [status.ended])) if one.trouble]
+    troubles = [watcher.trouble for watcher in (*running, *filter(None, [status.ended])) if watcher.trouble]
     if troubles:
         raise SettingsError(f"{counts}; the watcher reports: {'; '.join(dict.fromkeys(troubles))}")
     if status.watchers is None:
@@ -210,7 +209,7 @@ def _artifact(settings: OversightSettings) -> str:
 
 
 def _readable(settings: OversightSettings) -> ModelFile | None:
-    """The artifact; None where it cannot be read, which the question about it says, and no other one repeats."""
+    """Return the artifact; None if it cannot be read. Only the check of the artifact reports why."""
     try:
         return read_artifact(settings.model)
     except ArtifactError:
@@ -233,8 +232,8 @@ def _enrich_service(settings: OversightSettings) -> str:
         client.close()
     artifact = _readable(settings)
     if artifact is None:
-        where = f"{served.id} {served.version} at {settings.enrich_url}"
-        return f"{where}; not compared, because the model artifact cannot be read"
+        service = f"{served.id} {served.version} at {settings.enrich_url}"
+        return f"{service}; not compared, because the model artifact cannot be read"
     if (served.id, served.version) != (artifact.contract.name, artifact.version):
         raise SettingsError(
             f"{settings.enrich_url} serves {served.id} {served.version}, but OVERSIGHT_MODEL is "
@@ -249,11 +248,11 @@ def _enrich_service(settings: OversightSettings) -> str:
 def _documents(settings: OversightSettings) -> str:
     name = settings.documents
     with connect() as es:
-        found = forged(es, name)
-    if found:
-        said = "; ".join(f"{number:,} {sign.says} ({sign.request(name)})" for sign, number in found)
+        signs = forged(es, name)
+    if signs:
+        listed = "; ".join(f"{number:,} {sign.says} ({sign.request(name)})" for sign, number in signs)
         raise SettingsError(
-            f"documents in {name} look forged, because Oversight never stores such documents: {said}; find out who "
+            f"documents in {name} look forged, because Oversight never stores such documents: {listed}; find out who "
             f"wrote them, and "
             f"delete them"
         )

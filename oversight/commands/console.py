@@ -1,4 +1,4 @@
-"""`oversight console`: the dashboards as a page of this machine, until it is stopped."""
+"""`oversight console`: shows the dashboards on this machine, until it is stopped."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def command(
     settings = load(ConsoleSettings, bind=bind)
     elasticsearch = load(ElasticsearchSettings)
     setup("oversight-console", verbose=verbose)
-    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # the page says what it would say at every try
-    cluster.client(elasticsearch).close()  # a key over plain HTTP, or an unreadable certificate: said before the start
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # the page shows such errors
+    cluster.client(elasticsearch).close()  # check before the start: a key over plain HTTP, or an unreadable certificate
     backend = Backend(
         connect=lambda: cluster.client(elasticsearch),
         explain=lambda error: str(cluster.explain(error, elasticsearch.url)),

@@ -1,9 +1,9 @@
-"""`oversight convert`: any tabular Keras model with its contract becomes one ONNX artifact.
+"""`oversight convert`: converts any tabular Keras model with its contract to one ONNX artifact.
 
-model.keras ─┐
-             ├─▶ graph ─▶ the same rows through both ─▶ model.onnx
-contract.json┘                 ▲
-      made from the contract, --rows or --check-data
+model.keras ──┐
+              ├─▶ graph ─▶ the same rows through both ─▶ model.onnx
+contract.json ┘                 ▲
+       generated from the contract, from --rows or from --check-data
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def command(
         "version_before": before,
         "size_bytes": written.size_bytes,
         "agreement": dataclasses.asdict(written.agreement),
-        "also": {name: dataclasses.asdict(found) for name, found in written.also.items()},
+        "also": {name: dataclasses.asdict(agreement) for name, agreement in written.also.items()},
     }
     if as_json:
         click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
@@ -135,13 +135,13 @@ def command(
         f"{written.size_bytes:,} bytes"
     )
     click.echo(in_words(written.agreement, "generated rows" if rows is None else f"rows of {rows_path}"))
-    for name, found in written.also.items():
-        click.echo(in_words(found, f"distinct rows of {name}"))
+    for name, agreement in written.also.items():
+        click.echo(in_words(agreement, f"distinct rows of {name}"))
     click.echo(next_steps(output, contract.name, reads_kdd=option_of(columns) is not None))
 
 
 def _update_report(written: Converted) -> None:
-    """Update contract, report and model card of `oversight train` where they lie beside the artifact."""
+    """Update contract, report and model card of `oversight train`, if they are beside the artifact."""
     with tensorflow_in_quiet():
         from converter.convert import write
     folder = written.path.parent
@@ -159,7 +159,7 @@ def _update_report(written: Converted) -> None:
 
 
 def beside(model: Path) -> Path:
-    """The contract that lies beside a model.
+    """Return the contract beside a model.
 
     Raises:
         InputError: there is none.
@@ -171,29 +171,30 @@ def beside(model: Path) -> Path:
 
 
 def labelled_files(paths: tuple[Path, ...], columns: tuple[str, ...]) -> dict[str, Rows]:
-    """The distinct rows of labelled KDD files, by the files' names.
+    """Return the distinct rows of labelled KDD files, by file name.
 
     Raises:
         InputError: a file cannot be read.
     """
-    found = {}
+    rows = {}
     for path in paths:
         records, _ = data.read(path, columns)
-        found[path.name] = Rows(records.numeric, records.categorical.astype(object))
-    return found
+        rows[path.name] = Rows(records.numeric, records.categorical.astype(object))
+    return rows
 
 
-def in_words(found: Agreement, of_what: str) -> str:
-    """How far Keras and ONNX were apart, as a line."""
-    novelty = found.largest_novelty_difference
+def in_words(agreement: Agreement, of_what: str) -> str:
+    """Describe in one line how much Keras and ONNX differ."""
+    novelty = agreement.largest_novelty_difference
     return (
-        f"ONNX and Keras agree on {found.rows:,} {of_what}: all labels equal, probabilities within "
-        f"{found.largest_probability_difference:.1g}" + ("" if novelty is None else f", novelty within {novelty:.1g}")
+        f"ONNX and Keras agree on {agreement.rows:,} {of_what}: all labels equal, probabilities within "
+        f"{agreement.largest_probability_difference:.1g}"
+        + ("" if novelty is None else f", novelty within {novelty:.1g}")
     )
 
 
 def next_steps(artifact: Path, name: str, *, reads_kdd: bool = True) -> str:
-    """What to type to score, serve and ship an artifact that was made."""
+    """Return the commands to measure, serve and ship a new artifact."""
     steps = [f"measure it: oversight evaluate --data FILE --model {artifact}"] if reads_kdd else []
     steps.append(f"serve it:   OVERSIGHT_MODEL={artifact} oversight serve")
     if artifact.parent == BUILD / name:

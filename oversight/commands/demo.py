@@ -1,4 +1,4 @@
-"""`oversight demo`: everything on this machine, with nothing but this package."""
+"""`oversight demo`: runs everything on this machine. It needs only this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`oversight evaluate`: score an artifact on labelled rows with ONNX Runtime alone, or train anew and measure that."""
+"""`oversight evaluate`: measures an artifact on labelled rows with ONNX Runtime alone, or trains again and measures."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _study(
     output: Path | None,
     changes: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Train and measure; gives the content of study.json."""
+    """Train and measure. Return the content of study.json."""
     from oversight.commands.retrain import Plan, Retraining, read_material
 
     if test is None:
@@ -147,7 +147,7 @@ def _numbers(changes: tuple[str, ...]) -> dict[str, int]:
 
 
 def score_artifact(model: Path, data_path: Path, train_data: Path | None) -> dict[str, Any]:
-    """All figures of an artifact on a file, as JSON values."""
+    """Return all figures of an artifact on a file, as JSON values."""
     session, contract = open_artifact(model)
     columns = tuple(feature.name for feature in contract.features)
     records, _ = read(data_path, columns)
@@ -160,7 +160,7 @@ def score_artifact(model: Path, data_path: Path, train_data: Path | None) -> dic
 
 
 def _say_which(artifact: dict[str, Any], *, named: bool) -> None:
-    """Which artifact the figures are of, and that there is a newer one in build/ where a person may have meant that."""
+    """Print which artifact was measured, and a hint if build/ has a newer one that the user may have meant."""
     path = Path(artifact["path"])
     click.echo(f"measured: {path}  {artifact['name']}, version {artifact['version']}")
     newer = None if named else newer_artifact(path, artifact["name"])

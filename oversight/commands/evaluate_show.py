@@ -1,4 +1,4 @@
-"""Figures of an evaluation as tables for a terminal."""
+"""Prints the figures of an evaluation as tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oversight import tables
 from training.evaluation.goals import anchor_rows, goal_rows
 
 WIDTH = 160
-"""Characters of a line where there is no terminal: a log or a pipe gets whole rows."""
+"""Line width without a terminal, so that a log or a pipe gets whole rows."""
 MEANINGS = {
     "rows": "rows measured",
     "accuracy_23": "rows whose label the model knows: share with the right closest label",
@@ -30,7 +30,7 @@ MEANINGS = {
 
 
 def show(figures: dict[str, Any], console: Console) -> None:
-    """The tables of `oversight evaluate --data`, from what its `--json` prints."""
+    """Print the tables of `oversight evaluate --data`, from the content of its `--json`."""
     main = table("Figure", "All rows", "Distinct rows", "Meaning")
     for key, meaning in MEANINGS.items():
         main.add_row(key, number(figures[key]), number(figures["distinct"][key]), meaning)
@@ -45,7 +45,7 @@ def show(figures: dict[str, Any], console: Console) -> None:
 
 
 def show_study(figures: dict[str, Any], console: Console) -> None:
-    """The table of musts and goals of `oversight evaluate --retrain`, and the naive model beside it."""
+    """Print the requirements and goals of `oversight evaluate --retrain`, and the comparison with the naive model."""
     goals = table("Figure", "Measured on", "Must", "Goal", "Mean", "Least", "Most", "Reached")
     for row in goal_rows(figures):
         goals.add_row(*row)
@@ -61,17 +61,17 @@ def show_study(figures: dict[str, Any], console: Console) -> None:
 
 
 def console() -> Console:
-    """Standard output, as wide as the terminal where it is one."""
+    """Return a console for standard output, as wide as the terminal if there is one."""
     return tables.console(width=None if sys.stdout.isatty() else WIDTH)
 
 
 def table(*columns: str) -> Table:
-    """An empty table in the style of the commands."""
+    """Return an empty table in the style of the commands."""
     return Table(*columns, box=None, header_style="bold", padding=(0, 2, 0, 0))
 
 
 def number(value: float | None) -> str:
-    """A count with thousands marked, another number with four decimals, a dash where there is none."""
+    """Format a number: a count with thousands separators, any other with four decimals, a dash for None."""
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -1,7 +1,7 @@
-"""`oversight kibana`: dashboards as a file, their import into a space of Kibana, their removal.
+"""`oversight kibana`: exports dashboards to a file, imports them into a Kibana space, or removes them.
 
 contract of the model ──▶ saved objects ──┬─▶ export: a file for Kibana's own import
-                                          └─▶ import: into a space, keeping what a person has edited ──▶ remove
+                                          └─▶ import: into a space; edited objects are kept ──▶ remove
 """
 
 from __future__ import annotations

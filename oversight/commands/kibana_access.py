@@ -1,4 +1,4 @@
-"""How the commands below `oversight kibana` reach a space of Kibana, and say what they did."""
+"""Access to a Kibana space for the commands of `oversight kibana`, and their output."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from oversight.terminal import one_line
 
 WIDTH, KIND_WIDTH = 9, 12
 KIND = {"index-pattern": "data view", "search": "saved search", "query": "saved query"}
-"""What Kibana's pages call the types whose names in its API are older."""
+"""The names on Kibana's pages for types whose API names are older."""
 SAYS = {"kept": "somebody edited it", "left": "not deleted, because somebody edited or uses it"}
 
 
 def contract_of(shared: OversightSettings) -> ModelContract:
-    """The contract of the artifact."""
+    """Return the contract of the artifact."""
     from enrich_service.model.artifact import read_contract
 
     return read_contract(shared.model)
 
 
 def names_of(shared: OversightSettings, space: str) -> Names:
-    """How the objects are called.
+    """Return the names of the objects in this space.
 
     Raises:
-        SettingsError: the space cannot be one.
+        SettingsError: `space` is no valid identifier of a space.
     """
     if not re.fullmatch(r"[a-z0-9_-]{1,64}", space):
         raise SettingsError(
@@ -52,10 +52,10 @@ def names_of(shared: OversightSettings, space: str) -> Names:
 
 @contextlib.contextmanager
 def space_of_kibana(space: str, wait_s: float) -> Iterator[Kibana]:
-    """The space, once Kibana is ready and has it.
+    """Yield the space, once Kibana is ready and has it.
 
     Raises:
-        KibanaUnavailableError: it was not ready in time.
+        KibanaUnavailableError: Kibana was not ready in time.
         SettingsError: the address, the credentials or the space are wrong.
     """
     settings, shared = load(KibanaSettings), load(OversightSettings)
@@ -80,13 +80,13 @@ def space_of_kibana(space: str, wait_s: float) -> Iterator[Kibana]:
 
 
 def show(steps: Sequence[Step], *, as_json: bool, done: str) -> None:
-    """One line for each object and one for all, or JSON."""
+    """Print one line per object and one in total, or JSON."""
     if as_json:
         click.echo(orjson.dumps([step.to_dict() for step in steps], option=orjson.OPT_INDENT_2))
         return
     for step in steps:
-        said, kind = SAYS.get(step.action), KIND.get(step.key[0], step.key[0])
-        click.echo(f"{step.action:<{WIDTH}} {kind:<{KIND_WIDTH}} {one_line(step.title)}{f'  ({said})' if said else ''}")
+        note, kind = SAYS.get(step.action), KIND.get(step.key[0], step.key[0])
+        click.echo(f"{step.action:<{WIDTH}} {kind:<{KIND_WIDTH}} {one_line(step.title)}{f'  ({note})' if note else ''}")
     counts = ", ".join(
         f"{count} {action}"
         for action in dict.fromkeys(step.action for step in steps)
@@ -96,7 +96,7 @@ def show(steps: Sequence[Step], *, as_json: bool, done: str) -> None:
 
 
 def address(kibana: Kibana, path: str) -> str:
-    """Where a person finds something in this space."""
+    """Return the address of a page in this space."""
     base = "" if kibana.space == DEFAULT_SPACE else kibana.base
     return f"{kibana.http.access.url}{base}{path}"
 

@@ -1,4 +1,4 @@
-"""`oversight labels`: analysts' verdicts as training rows."""
+"""`oversight labels`: exports analysts' verdicts as training rows."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def export(
     contract = read_contract(shared.model)
     exported = Exported()
     with cluster.connect() as es:
-        place = shared.documents
-        look_first(es, place)
-        found = rows(es, place, contract, exported, unguarded=unguarded)
+        documents = shared.documents
+        look_first(es, documents)
+        exported_rows = rows(es, documents, contract, exported, unguarded=unguarded)
         if output is None:
-            for line in lines(found, contract, form):
+            for line in lines(exported_rows, contract, form):
                 click.echo(line)
         else:
-            write(found, contract, form, output)
+            write(exported_rows, contract, form, output)
     if as_json:
         click.echo(orjson.dumps(exported, option=orjson.OPT_INDENT_2))
         return
@@ -99,30 +99,30 @@ def export(
         click.echo(line, err=output is None)
 
 
-def lines(found: Iterator[Row], contract: ModelContract, form: str) -> Iterator[str]:
-    """The file line by line."""
+def lines(rows: Iterator[Row], contract: ModelContract, form: str) -> Iterator[str]:
+    """Yield the lines of the file."""
     if form == "csv":
         yield csv_header(contract)
-    for row in found:
+    for row in rows:
         yield csv_line(row) if form == "csv" else orjson.dumps(json_row(row, contract)).decode()
 
 
-def write(found: Iterator[Row], contract: ModelContract, form: str, output: Path) -> None:
-    """Write the file, and for CSV the provenance beside it; a file that was there is replaced when all is written.
+def write(rows: Iterator[Row], contract: ModelContract, form: str, output: Path) -> None:
+    """Write the file, and for CSV the provenance beside it. An existing file is replaced only when all is written.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written to.
     """
     beside = output.with_name(output.name + PROVENANCE)
     try:
         with contextlib.ExitStack() as stack:
             if form == "jsonl":
                 file = stack.enter_context(whole(output))
-                file.writelines(f"{line}\n" for line in lines(found, contract, form))
+                file.writelines(f"{line}\n" for line in lines(rows, contract, form))
                 return
             notes, file = stack.enter_context(whole(beside)), stack.enter_context(whole(output))
             file.write(f"{csv_header(contract)}\n")
-            for number, row in enumerate(found, 2):  # line 1 is the header
+            for number, row in enumerate(rows, 2):  # line 1 is the header
                 file.write(f"{csv_line(row)}\n")
                 notes.write(orjson.dumps({"line": number, "label": row.label, **row.provenance}).decode() + "\n")
     except OSError as error:
@@ -134,7 +134,7 @@ def write(found: Iterator[Row], contract: ModelContract, form: str, output: Path
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[IO[str]]:
-    """A file that takes its name only when it is complete."""
+    """Open a file that gets its name only when it is complete."""
     with (
         atomic_file.draft(path, mode=atomic_file.PRIVATE) as draft,
         draft.open("w", encoding="utf-8", newline="\n") as file,
@@ -143,8 +143,8 @@ def whole(path: Path) -> Iterator[IO[str]]:
 
 
 def summary(exported: Exported, output: Path | None) -> list[str]:
-    """What became of the verdicts."""
-    place = "" if output is None else f" in {output}"
-    said = ", ".join(f"{count:,} {one_line(label)}" for label, count in exported.by_label.most_common())
-    lines = [f"{exported.rows:,} row{'' if exported.rows == 1 else 's'}{place}{said and f': {said}'}"]
+    """Return the numbers of exported and skipped verdicts, as lines."""
+    target = "" if output is None else f" in {output}"
+    by_label = ", ".join(f"{count:,} {one_line(label)}" for label, count in exported.by_label.most_common())
+    lines = [f"{exported.rows:,} row{'' if exported.rows == 1 else 's'}{target}{by_label and f': {by_label}'}"]
     return lines + [f"{count:,} verdicts skipped: {reason}" for reason, count in exported.left_out.most_common()]

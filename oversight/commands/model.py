@@ -1,4 +1,4 @@
-"""`oversight model`: what the artifact is; below it the commands on a model folder."""
+"""`oversight model`: shows the artifact. Its subcommands work on a model folder."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ for versions_command in COMMANDS:
 
 
 def show(path: Path, *, as_json: bool) -> None:
-    """Print what an artifact is."""
+    """Print the facts of an artifact."""
     from enrich_service.model.model_file import read
 
     file = read(path)
@@ -67,7 +67,7 @@ def show(path: Path, *, as_json: bool) -> None:
 
 
 def features_table(contract: ModelContract) -> Table:
-    """The inputs in the model's order."""
+    """Return the inputs in the model's order."""
     table = _table("Feature", "Type", "Seen in training", "Usually")
     for feature in contract.features:
         usual = "-" if feature.background is None else _value(feature.background)
@@ -77,7 +77,7 @@ def features_table(contract: ModelContract) -> Table:
 
 
 def labels_table(contract: ModelContract) -> Table:
-    """The answers in the order of the probabilities."""
+    """Return the labels in the order of the probabilities."""
     table = _table("Label", "Family", "Severity", "MITRE ATT&CK")
     for label in contract.labels:
         table.add_row(label.name, label.family, str(label.severity), _attack(label))
@@ -85,7 +85,7 @@ def labels_table(contract: ModelContract) -> Table:
 
 
 def figures_table(contract: ModelContract) -> Table:
-    """Thresholds, held-out figures and where the weights come from, one row a number, dotted where it is nested."""
+    """Return thresholds, held-out figures and origin of the weights: one row per number, with dotted names."""
     table = _table("Figure", "Value")
     threshold = contract.novelty_threshold
     table.add_row("novelty_threshold", "-" if threshold is None else _value(threshold))
@@ -130,7 +130,7 @@ def _attack(label: Label) -> str:
 
 
 def _table(*columns: str) -> Table:
-    """A table whose first column is never cut."""
+    """Return a table whose first column is never cut."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for position, name in enumerate(columns):
         table.add_column(name, no_wrap=position == 0, overflow="fold")

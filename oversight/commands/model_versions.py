@@ -64,13 +64,13 @@ def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
             "previous": list(pointer.previous),
             "versions": [
                 {
-                    "version": one.version,
-                    "id": one.id,
-                    "size_bytes": one.size_bytes,
-                    "added": one.added,
-                    "role": one.role,
+                    "version": version.version,
+                    "id": version.id,
+                    "size_bytes": version.size_bytes,
+                    "added": version.added,
+                    "role": version.role,
                 }
-                for one in versions
+                for version in versions
             ],
         }
         click.echo(orjson.dumps(page, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
@@ -137,7 +137,7 @@ COMMANDS: tuple[click.Command, ...] = (add, list_, activate, rollback, shadow)
 
 
 def _asked(ctx: click.Context, model: Path | None, as_json: bool) -> tuple[ModelStore, bool]:
-    """The model folder, and whether JSON is wanted; both may be said before or after the command's name."""
+    """Return the model folder, and whether to print JSON. Both options work before and after the subcommand."""
     from enrich_service.versions.store import ModelStore
 
     group_model, group_json = ctx.obj or (None, False)
@@ -172,7 +172,7 @@ def _table(versions: Sequence[Stored]) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for position, name in enumerate(("Version", "Model", "Size", "Added", "Role")):
         table.add_column(name, no_wrap=position == 0)
-    for one in versions:
-        size, added = f"{one.size_bytes / 1024:.0f} KiB", f"{one.added:%Y-%m-%d %H:%M} UTC"
-        table.add_row(one.version, one.id or "damaged", size, added, one.role)
+    for version in versions:
+        size, added = f"{version.size_bytes / 1024:.0f} KiB", f"{version.added:%Y-%m-%d %H:%M} UTC"
+        table.add_row(version.version, version.id or "damaged", size, added, version.role)
     return table

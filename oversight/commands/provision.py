@@ -1,4 +1,4 @@
-"""`oversight provision`: pipelines, templates and the stream of one installation, by a plan."""
+"""`oversight provision`: applies a plan for the pipelines, templates and stream of one installation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from oversight.config.settings import load
 from oversight.tables import console
 
 KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
-"""As Elasticsearch takes it; a key that is valid for seconds would end before its file is written."""
+"""Elasticsearch's format without seconds: a key valid for seconds would expire before its file is written."""
 
 
 @click.command()
@@ -93,7 +93,7 @@ def command(
         raise click.UsageError("--rotate-keys and --key-expiry need --keys FOLDER")
     if key_expiry is not None and not KEY_EXPIRY.fullmatch(
         key_expiry
-    ):  # else all the rest is written before it is refused
+    ):  # otherwise everything else is written before Elasticsearch refuses the value
         raise click.UsageError(
             f"--key-expiry={key_expiry} is not a duration; expected days, hours or minutes such as 90d, 12h or 30m"
         )
@@ -101,27 +101,25 @@ def command(
     with connect() as es:
         if remove:
             planned, installation = plan_removal(es, settings.namespace, with_data=with_data, force=force)
-            bring = None
+            key_wish = None
         else:
             planned, installation, engine = plan(es, wish_of(settings, force=force))
-            bring = None if keys is None else KeyWish(keys, settings.namespace, engine, rotate_keys, key_expiry)
+            key_wish = None if keys is None else KeyWish(keys, settings.namespace, engine, rotate_keys, key_expiry)
         if plan_only or check:
             show_plan(planned, as_json=as_json, check=check, next_command=_without_plan(click.get_current_context()))
         else:
-            carry_out(es, planned, installation, bring, as_json=as_json, next_step=_after(planned, remove=remove))
+            carry_out(es, planned, installation, key_wish, as_json=as_json, next_step=_after(planned, remove=remove))
 
 
 def wish_of(settings: OversightSettings, *, force: bool) -> Wish:
-    """What the settings ask for."""
+    """Return what to provision, from the settings."""
     from enrich_service.model.artifact import read_contract
 
     return Wish(read_contract(settings.model), settings.namespace, load(ProvisionSettings).retention, force)
 
 
 def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -> None:
-    """Print a plan, and end with 1 where it could not be applied, or where a check finds that it would change
-    something.
-    """
+    """Print a plan. Exit with 1 if it cannot be applied, or if `check` finds a difference."""
     if as_json:
         click.echo(orjson.dumps(show.as_data(planned, planned.steps, done=False), option=orjson.OPT_INDENT_2))
     else:
@@ -131,10 +129,10 @@ def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -
         lines = show.drift_lines(planned) if check else show.plan_lines(planned)
         for line in [*lines, *show.notes(planned, omissions=not check), *show.obstacles(planned)]:
             out.print(line)
-        does = f"; run `{next_command}` to apply it" if planned.writes and not planned.in_the_way else ""
+        apply_hint = f"; run `{next_command}` to apply it" if planned.writes and not planned.in_the_way else ""
         compared = planned.steps or not planned.in_the_way
-        found = show.summary(planned.steps, done=False) if compared else "the resources were not compared"
-        click.echo(f"{found}; nothing was written{does}")
+        counts = show.summary(planned.steps, done=False) if compared else "the resources were not compared"
+        click.echo(f"{counts}; nothing was written{apply_hint}")
     if planned.in_the_way or (check and planned.drift):
         sys.exit(1)
 
@@ -142,10 +140,10 @@ def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -
 def carry_out(
     es: Elasticsearch, planned: Plan, installation: Installation, keys: KeyWish | None, *, as_json: bool, next_step: str
 ) -> None:
-    """Do what a plan says, a line for each resource as it is done, and then see to the keys.
+    """Apply a plan with one line of output per resource, then create the keys.
 
     Raises:
-        InputError: something is in the way; nothing was written.
+        InputError: something prevents the plan; nothing was written.
     """
     if planned.in_the_way:
         _refuse(planned, as_json=as_json)
@@ -168,7 +166,7 @@ def carry_out(
 
 
 def _refuse(planned: Plan, *, as_json: bool) -> None:
-    """Name everything that is in the way."""
+    """Name everything that prevents the plan."""
     if as_json:
         click.echo(orjson.dumps(show.as_data(planned, planned.steps, done=False), option=orjson.OPT_INDENT_2))
     first, *more = planned.in_the_way
@@ -183,13 +181,13 @@ def _refuse(planned: Plan, *, as_json: bool) -> None:
 
 
 def _tell(step: Step) -> None:
-    """A line for what was done; what is as it should be is only counted."""
+    """Print a line for a changed resource. Unchanged resources are only counted."""
     if step.action != Action.UNCHANGED:
         console(soft_wrap=True).print(show.step_line(step, done=True))
 
 
 def _without_plan(context: click.Context) -> str:
-    """The command that was typed, without `--plan`, `--check` and `--json`."""
+    """Return the user's command without `--plan`, `--check` and `--json`."""
     words = ["oversight", "provision"]
     for option in context.command.params:
         given = context.params.get(str(option.name))

@@ -1,4 +1,4 @@
-"""The API keys of `oversight provision --keys FOLDER`: what is made, and what it prints. No secret is ever printed."""
+"""The API keys of `oversight provision --keys FOLDER`, and what is printed about them. No secret is ever printed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLOURS = {KeyOutcome.MADE: "green", KeyOutcome.ROTATED: "yellow", KeyOutcome.UP
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KeyWish:
-    """What the options say."""
+    """The options for API keys."""
 
     folder: Path
     namespace: str
@@ -28,8 +28,9 @@ class KeyWish:
     expiration: str | None = None
 
     def fulfil(self, es: Elasticsearch, *, quiet: bool) -> list[KeyFile]:
-        """See that each part has a key in its file; a line for each unless `quiet`. None where the engine makes no
-        keys.
+        """Write a key file for each part that needs one, with one line of output each unless `quiet`.
+
+        Without privileges to create roles it does nothing.
         """
         if not self.engine.roles:
             return []
@@ -43,7 +44,7 @@ class KeyWish:
         )
 
     def refuse_if_impossible(self) -> None:
-        """End where keys were asked for and none could be made; everything else is provisioned by then.
+        """Fail if keys were requested but cannot be created. Everything else is provisioned by then.
 
         Raises:
             InputError: says why.
@@ -60,7 +61,7 @@ class KeyWish:
 
 
 def after_keys(files: list[KeyFile]) -> str:
-    """What to do with new keys."""
+    """Say what to do with new keys."""
     if not any(file.outcome in (KeyOutcome.MADE, KeyOutcome.ROTATED) for file in files):
         return ""
     return (
@@ -71,7 +72,7 @@ def after_keys(files: list[KeyFile]) -> str:
 
 
 def as_data(files: list[KeyFile]) -> list[dict[str, Any]]:
-    """The files as plain JSON values, without a secret."""
+    """Return the files as plain JSON values, without a secret."""
     return [{**dataclasses.asdict(file), "path": str(file.path), "others": list(file.others)} for file in files]
 
 
@@ -81,5 +82,5 @@ def _tell(file: KeyFile) -> None:
         if file.others
         else ""
     )
-    says = f"{'API key':<{show.KIND_WIDTH}} {file.path} of the {file.part}, {file.until}{others}"
-    console(soft_wrap=True).print(show.line(str(file.outcome), says, COLOURS.get(file.outcome)))
+    text = f"{'API key':<{show.KIND_WIDTH}} {file.path} of the {file.part}, {file.until}{others}"
+    console(soft_wrap=True).print(show.line(str(file.outcome), text, COLOURS.get(file.outcome)))

@@ -1,4 +1,4 @@
-"""What `oversight provision` prints: a plan or a report as lines for a person, or as JSON for a script."""
+"""The output of `oversight provision`: a plan or a report, as lines or as JSON."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from es_pipelines.resources.kind import IN_THE_WAY, Action, Step
 from oversight.terminal import one_line
 
 KIND_WIDTH = 18
-"""Of `component template`."""
+"""Width of the kind's column: `component template`."""
 ACTION_WIDTH = 11
-"""Of `rolled over`."""
+"""Width of the action's column: `rolled over`."""
 COLOURS = {
     Action.CREATE: "green",
     Action.UPDATE: "yellow",
@@ -25,25 +25,25 @@ COLOURS = {
     Action.STAY: "magenta",
 }
 SHOWN_LINES = 60
-"""Of one diff; `--json` has all of them."""
+"""Most lines of one diff; `--json` has all of them."""
 
 
 def cluster_line(plan: Plan) -> Text:
-    """Which cluster this is about."""
+    """Describe the cluster."""
     licence = plan.facts.get("licence")
-    said = f", licence {licence} (basic is enough for Oversight)" if licence else ""
-    return line("cluster", f"Elasticsearch {plan.facts.get('version', '?')}{said}")
+    licence_note = f", licence {licence} (basic is enough for Oversight)" if licence else ""
+    return line("cluster", f"Elasticsearch {plan.facts.get('version', '?')}{licence_note}")
 
 
 def step_line(step: Step, *, done: bool) -> Text:
-    """One resource: what will happen to it, or what happened."""
+    """Describe what will happen, or has happened, to one resource."""
     word = step.action.done if done else str(step.action)
     reason = f": {step.reason}" if step.reason else ""
     return line(word, f"{step.kind:<{KIND_WIDTH}} {step.name}{reason}", _colour(step.action))
 
 
 def plan_lines(plan: Plan) -> Iterator[Text]:
-    """What would change, each with its diff; what is as it should be is only counted."""
+    """Yield each change with its diff. Unchanged resources are only counted."""
     for step in plan.steps:
         if step.action in (Action.UNCHANGED, *IN_THE_WAY):
             continue
@@ -54,12 +54,12 @@ def plan_lines(plan: Plan) -> Iterator[Text]:
 
 
 def drift_lines(plan: Plan) -> Iterator[Text]:
-    """What is not as it should be, a line for each; what is in the way is told on its own."""
+    """Yield a line for each difference. Problems that prevent the plan are listed separately."""
     yield from (step_line(step, done=False) for step in plan.drift if step.action not in IN_THE_WAY)
 
 
 def diff_lines(diff: tuple[str, ...]) -> Iterator[Text]:
-    """A unified diff, indented; `-` is what stands, `+` is what is wanted."""
+    """Yield a unified diff, indented: `-` is the cluster's version, `+` is ours."""
     for text in diff[:SHOWN_LINES]:
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1])
         yield Text("    ").append(one_line(_cut(text)), style=colour)
@@ -68,7 +68,7 @@ def diff_lines(diff: tuple[str, ...]) -> Iterator[Text]:
 
 
 def notes(plan: Plan, *, omissions: bool = True) -> Iterator[Text]:
-    """What is left out, and what the user should know; what stops is told on its own."""
+    """Yield what is left out and what the user should know. Problems that prevent the plan are listed separately."""
     for omission in plan.omissions if omissions else ():
         yield line("left out", f"{omission.what}: this engine does not support it; effect: {omission.cost}")
     for finding in plan.findings:
@@ -77,13 +77,13 @@ def notes(plan: Plan, *, omissions: bool = True) -> Iterator[Text]:
 
 
 def obstacles(plan: Plan) -> Iterator[Text]:
-    """Each thing because of which nothing is written."""
+    """Yield each problem that prevents the plan."""
     for says in plan.in_the_way:
         yield line("in the way", says, "red")
 
 
 def summary(steps: tuple[Step, ...], *, done: bool) -> str:
-    """How many resources of each action, in the order in which actions are listed."""
+    """Count the resources of each action, in the order of `Action`."""
     counts = [(action, sum(step.action == action for step in steps)) for action in Action]
     return (
         ", ".join(f"{n} {action.done if done else _will(action)}" for action, n in counts if n)
@@ -92,7 +92,7 @@ def summary(steps: tuple[Step, ...], *, done: bool) -> str:
 
 
 def as_data(plan: Plan, steps: tuple[Step, ...], *, done: bool) -> dict[str, Any]:
-    """Plan or report as plain JSON values."""
+    """Return a plan or report as plain JSON values."""
     return {
         "stream": plan.stream,
         "cluster": dict(plan.facts),
@@ -123,7 +123,7 @@ def _colour(action: Action) -> str | None:
 
 
 def line(word: str, says: str, colour: str | None = None) -> Text:
-    """One line of output: a word for what happened, and about what."""
+    """Return one line of output: a word for the action, and a description."""
     return Text.assemble((f"{word:<{ACTION_WIDTH}}", colour or ""), f" {one_line(says)}")
 
 

@@ -1,4 +1,4 @@
-"""`oversight rescore`: a new model over documents that are stored already."""
+"""`oversight rescore`: lets the current model predict stored documents again."""
 
 from __future__ import annotations
 
@@ -82,23 +82,23 @@ def command(
       oversight rescore --index 'flows-*' --missing --yes --json
     """
     shared = load(OversightSettings, namespace=namespace, index=index)
-    place = shared.documents
+    documents = shared.documents
     version = None if missing or everything else current_version() if not_version == CURRENT else not_version
     chosen = selection.without_status(words=query) if missing else selection.enriched(not_version=version, words=query)
     with cluster.connect() as es:
-        look_first(es, place)
-        total = selection.count(es, place, chosen)
+        look_first(es, documents)
+        total = selection.count(es, documents, chosen)
         if missing:
-            require_mapping(es, place, STATUS, without="the watcher cannot find pending documents there")
+            require_mapping(es, documents, STATUS, without="the watcher cannot find pending documents there")
         elif version is not None and total:
             require_mapping(
                 es,
-                place,
+                documents,
                 selection.VERSION,
                 without="documents that the current model predicted cannot be skipped (--all skips nothing)",
             )
-        seconds = expected_s(total, busiest_rate(es, place), rate)
-        plan = plan_of(total, seconds, place, version=version, missing=missing)
+        seconds = expected_s(total, busiest_rate(es, documents), rate)
+        plan = plan_of(total, seconds, documents, version=version, missing=missing)
         if not as_json:
             click.echo(plan)
         swept = Swept()
@@ -107,7 +107,7 @@ def command(
             line = ProgressLine(total)
             swept = rescore(
                 es,
-                place,
+                documents,
                 chosen,
                 limits=Limits(rate=rate),
                 backlog=backlog,
@@ -119,7 +119,13 @@ def command(
             )
             line.close()
     if as_json:
-        data = {"index": place, "documents": total, "expected_s": seconds, "not_version": version, "dry_run": dry_run}
+        data = {
+            "index": documents,
+            "documents": total,
+            "expected_s": seconds,
+            "not_version": version,
+            "dry_run": dry_run,
+        }
         click.echo(orjson.dumps(data | swept.to_dict(), option=orjson.OPT_INDENT_2))
     elif not dry_run and total:
         click.echo(
@@ -131,7 +137,7 @@ def command(
 
 
 def plan_of(total: int, seconds: float | None, place: str, *, version: str | None, missing: bool) -> str:
-    """What would be done, in a sentence."""
+    """Describe in one sentence what would be done."""
     which = "without a status" if missing else "with a prediction"
     left_out = f", without those of version {version}" if version else ""
     takes = (
@@ -147,10 +153,10 @@ def plan_of(total: int, seconds: float | None, place: str, *, version: str | Non
 
 
 def current_version() -> str:
-    """Version of the model that the enrich service answers with.
+    """Return the version of the model that the enrich service uses.
 
     Raises:
-        InputError: it does not answer; the message names the other way.
+        InputError: the enrich service does not respond; the message names the alternatives.
     """
     config = configure()
     client = client_of(config, timeout_s=10.0)

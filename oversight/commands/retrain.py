@@ -1,8 +1,8 @@
-"""`oversight evaluate --retrain`: train the shipped recipe again and again, measure each, and sum up.
+"""`oversight evaluate --retrain`: trains the shipped recipe many times, measures each training, and sums up.
 
 data, test file ─▶ plan: seed 0, fold 0, anchor, seed 1, fold 1 ... ─▶ train ─▶ trainings/NAME.json ─▶ study.json
                                                      ▲                                │
-                                                     └── there, and made of the same? then it is not trained again
+                                                     └── skipped if done with the same data, recipe and code
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from training.report import card
 from training.report import files as report
 
 FOLD_SEED = 0
-"""Of the folds, and of the weights trained on them."""
+"""Seed of the folds, and of the weights trained on them."""
 GUESS_S = 120.0
-"""Seconds of a training before one has been timed."""
+"""Expected seconds of a training before one has been timed."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Plan:
     features: FeatureSet
 
     def names(self) -> list[str]:
-        """The trainings, in an order in which the first few already say most."""
+        """Return the names of the trainings, in an order that makes the first few the most informative."""
         seeds = [f"seed-{number}" for number in range(self.seeds)]
         folds = [f"fold-{number}" for number in range(self.folds)]
         groups = itertools.zip_longest(seeds, folds, ["anchor"] if self.anchor else [])
@@ -55,7 +55,7 @@ class Plan:
 
 
 def read_material(data: Path, test: Path, plan: Plan) -> Material:
-    """Read both files, and refuse them now rather than after the first hour.
+    """Read and check both files before the first training.
 
     Raises:
         InputError: names file, line and value, or the label that does not fit.
@@ -69,7 +69,7 @@ def read_material(data: Path, test: Path, plan: Plan) -> Material:
 
 
 class Retraining:
-    """Runs a plan; what is finished stands in the output folder."""
+    """Runs a plan. Finished trainings are stored in the output folder."""
 
     def __init__(self, material: Material, plan: Plan, output: Path, changes: Mapping[str, int]) -> None:
         self._material, self._plan, self._output = material, plan, output
@@ -77,31 +77,31 @@ class Retraining:
         self._timed: list[float] = []
 
     def run(self, progress: TrainProgress) -> dict[str, Any]:
-        """Train what is not there yet, and write study.json after each training.
+        """Run the trainings that are not done, and write study.json after each.
 
         Returns:
             the content of study.json.
         Raises:
-            InputError: the output folder cannot be written.
+            InputError: the output folder cannot be written to.
         """
         names = self._plan.names()
         results = self.finished()
         if results:
             progress.say(f"{len(results)} of {len(names)} trainings are already done: {', '.join(results)}")
-        found: dict[str, Any] = {}
+        content: dict[str, Any] = {}
         for name in names:
             if name not in results:
                 progress.say(self._announce(name, len(names), len(results)))
                 results[name] = self._train(name)
-                made = {**results[name], "made_by": self._made_by(name)}
-                self._write(self._file(name), json.dumps(made, allow_nan=False))
-            found = self._summary({done: results[done] for done in names if done in results})
-            self._write(self._output / card.STUDY, study.text(found))
+                stored = {**results[name], "made_by": self._made_by(name)}
+                self._write(self._file(name), json.dumps(stored, allow_nan=False))
+            content = self._summary({done: results[done] for done in names if done in results})
+            self._write(self._output / card.STUDY, study.text(content))
         self._draw()
-        return found
+        return content
 
     def _draw(self) -> None:
-        """The pictures of what study.json says, and the card where the artifact of this recipe stands beside it."""
+        """Draw the pictures of study.json, and write the model card if the folder has the artifact of this recipe."""
         with tensorflow_in_quiet():
             from training.report.figures import draw
         text = (self._output / card.STUDY).read_text(encoding="utf-8")
@@ -112,9 +112,9 @@ class Retraining:
             self._write(self._output / "MODEL_CARD.md", report.page(self._output, open_artifact(model)[1]))
 
     def finished(self) -> dict[str, Any]:
-        """Results of earlier runs that were made of the same data by the same recipe and code, by name."""
-        found = {name: self._finished(name) for name in self._plan.names()}
-        return {name: result for name, result in found.items() if result is not None}
+        """Return the results of earlier runs with the same data, recipe and code, by name."""
+        results = {name: self._finished(name) for name in self._plan.names()}
+        return {name: result for name, result in results.items() if result is not None}
 
     def _train(self, name: str) -> dict[str, Any]:
         kind, _, number = name.partition("-")
@@ -136,16 +136,14 @@ class Retraining:
         return f"training {done + 1} of {total}: {name.replace('-', ' ')}; about {left:.0f} min left in total"
 
     def _file(self, name: str) -> Path:
-        of = f"-of-{self._plan.folds}" if name.startswith("fold-") else ""
-        return self._output / "trainings" / f"{name}{of}.json"
+        suffix = f"-of-{self._plan.folds}" if name.startswith("fold-") else ""
+        return self._output / "trainings" / f"{name}{suffix}.json"
 
     def _made_by(self, name: str) -> dict[str, Any]:
         return self._trainer.made_by(anchor=name == "anchor")
 
     def _finished(self, name: str) -> dict[str, Any] | None:
-        """The result of an earlier run; None where there is none, it is damaged, or data, recipe or code have
-        changed.
-        """
+        """Return an earlier result; None if it is missing or damaged, or if data, recipe or code have changed."""
         try:
             result: dict[str, Any] = json.loads(self._file(name).read_text(encoding="utf-8"))
             return result if result.pop("made_by") == json.loads(json.dumps(self._made_by(name))) else None
@@ -167,7 +165,7 @@ class Retraining:
         return study.summary(results, WITHOUT_NOVELTY, about)
 
     def _write(self, path: Path, text: str) -> None:
-        """Whole or not at all: an interruption leaves the earlier file."""
+        """Write a file completely or not at all, so that an interruption leaves the earlier file."""
         try:
             atomic_file.write(path, text.encode())
         except OSError as error:

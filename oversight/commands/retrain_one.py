@@ -1,9 +1,9 @@
-"""One training of a study, measured: parts or all rows in, a result of plain JSON values out.
+"""One training of a study, with its measurements as plain JSON values.
 
-parts ─▶ training.fit ─▶ converter ─▶ draft artifact ─▶ ONNX Runtime ─▶ held-out counts, test counts
-rows  ─▶ training.anchor ────────────────▶ Keras ────────────────────▶ the same of the naive model
+    parts ─▶ training.fit ─▶ converter ─▶ draft artifact ─▶ ONNX Runtime ─▶ held-out counts, test counts
+    rows ──▶ training.anchor ───────────────▶ Keras ───────────────────────▶ the same for the naive model
 
-Its `seconds` are processor time, which other work on the machine does not lengthen.
+`seconds` is processor time, so other work on the machine does not change it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from training.evaluation.measure import measure_held_out, measure_test
 
 Progress = Callable[[str, int, int, str], None]
 WITHOUT_NOVELTY = ModelContract(name="anchor", features=(), labels=LABELS, families=FAMILIES)
-"""What the counts need to know of the naive model."""
+"""The naive model's contract, as far as the counts need it."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a study is made of."""
+    """The data of a study."""
 
     model: str
     """Name of the model that is trained on these columns."""
@@ -46,11 +46,11 @@ class Material:
     test: Records
     test_source: Source
     twins: NDArray[np.bool_]
-    """Which records of the test file equal a normal row of it or of the training data."""
+    """Which test records equal a normal row of the test file or of the training data."""
 
 
 class Trainer:
-    """Trains by the shipped recipe or, for a trial, by a changed one."""
+    """Trains with the shipped recipe, or with a changed one as an experiment."""
 
     def __init__(self, material: Material, changes: Mapping[str, int]) -> None:
         with tensorflow_in_quiet():
@@ -59,9 +59,9 @@ class Trainer:
             from training.fit.train import Recipe
         self._material = material
         names = {field.name for kind in (Recipe, AnchorRecipe) for field in dataclasses.fields(kind)}
-        foreign = sorted(set(changes) - names)
-        if foreign:
-            raise InputError(f"--recipe: unknown {', '.join(foreign)}; expected one of {', '.join(sorted(names))}")
+        unknown = sorted(set(changes) - names)
+        if unknown:
+            raise InputError(f"--recipe: unknown {', '.join(unknown)}; expected one of {', '.join(sorted(names))}")
         shipped = Recipe(false_positive_rate=of_model(material.model).false_positive_rate)
         self.recipe = _changed(shipped, changes)
         self.anchor_recipe = _changed(AnchorRecipe(), changes)
@@ -73,9 +73,7 @@ class Trainer:
         self._libraries = session.versions()
 
     def made_by(self, *, anchor: bool) -> dict[str, Any]:
-        """What decides the result beside the seed: data, recipe, libraries, and the code as it was when this was
-        made.
-        """
+        """Return what decides the result besides the seed: data, recipe, libraries and code."""
         return {
             "data": self._material.source.sha256,
             "test": self._material.test_source.sha256,
@@ -86,7 +84,7 @@ class Trainer:
         }
 
     def train(self, parts: Parts, seed: int, progress: Progress) -> dict[str, Any]:
-        """Train, convert, and measure the graph on the held-out part and on the test file."""
+        """Train and convert, then measure the graph on the held-out part and on the test file."""
         with tensorflow_in_quiet():
             from converter.convert import convert
             from converter.rows import Rows
@@ -117,7 +115,7 @@ class Trainer:
         }
 
     def anchor(self, seed: int, progress: Progress) -> dict[str, Any]:
-        """Train and measure the naive model; `not_leaked` are its distinct held-out rows that training did not see."""
+        """Train and measure the naive model. `not_leaked` are its distinct held-out rows that training did not see."""
         with tensorflow_in_quiet():
             from training.fit.baseline import train_anchor
         self._start_afresh()
@@ -132,5 +130,5 @@ class Trainer:
 
 
 def _changed(recipe: Any, changes: Mapping[str, int]) -> Any:
-    mine = {field.name for field in dataclasses.fields(recipe)}
-    return dataclasses.replace(recipe, **{name: value for name, value in changes.items() if name in mine})
+    names = {field.name for field in dataclasses.fields(recipe)}
+    return dataclasses.replace(recipe, **{name: value for name, value in changes.items() if name in names})

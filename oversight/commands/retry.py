@@ -1,4 +1,4 @@
-"""`oversight retry`: failed documents get another try."""
+"""`oversight retry`: processes failed documents again."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def command(
       oversight retry --query 'user.id:alice AND error.type:column_count' --yes --json
     """
     shared = load(OversightSettings, namespace=namespace, index=index)
-    place = shared.documents
+    documents = shared.documents
     chosen = selection.failed(reason=reason, words=query)
     with cluster.connect() as es:
-        look_first(es, place)
-        total = selection.count(es, place, chosen)
-        failures = read_failures(es, place, chosen)
+        look_first(es, documents)
+        total = selection.count(es, documents, chosen)
+        failures = read_failures(es, documents, chosen)
         if not as_json:
-            click.echo(f"{total:,} failed documents in {place}{' match' if reason or query else ''}")
+            click.echo(f"{total:,} failed documents in {documents}{' match' if reason or query else ''}")
             click.echo("\n".join(failure_lines(failures)) + "\n" * bool(failures), nl=False)
         retried = Retried()
         if total and not dry_run:
@@ -75,7 +75,7 @@ def command(
             line = ProgressLine(total)
             retried = retry(
                 es,
-                place,
+                documents,
                 chosen,
                 limits=Limits(rate=rate),
                 stop=stop_on_signals(),
@@ -83,7 +83,7 @@ def command(
             )
             line.close()
     if as_json:
-        data: dict[str, Any] = {"index": place, "failed": total, "reasons": failures, "dry_run": dry_run}
+        data: dict[str, Any] = {"index": documents, "failed": total, "reasons": failures, "dry_run": dry_run}
         click.echo(orjson.dumps(data | retried.to_dict(), option=orjson.OPT_INDENT_2))
     elif not dry_run and total:
         click.echo("\n".join(result_lines(retried)))
@@ -91,7 +91,7 @@ def command(
 
 
 def result_lines(retried: Retried) -> list[str]:
-    """What came of it, as a person reads it."""
+    """Describe the result, as lines."""
     lines = [f"{retried.pending:,} documents are pending now"]
     lines += [one_line(f"{count:,} failed again: {kind}") for kind, count in retried.failed_anew.most_common()]
     return lines + outcome_lines(retried.swept)

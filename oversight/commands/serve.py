@@ -1,4 +1,4 @@
-"""`oversight serve`: the enrich service, until it is stopped."""
+"""`oversight serve`: runs the enrich service, until it is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`oversight settings`: what holds, where it comes from, secrets masked."""
+"""`oversight settings`: shows the current settings and where each comes from, with secrets masked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def command(*, as_json: bool) -> None:
 
 
 def rows_of(part: type[Settings]) -> list[dict[str, Any]]:
-    """One row for each setting of a part: `setting`, `value`, `from`, `meaning`."""
+    """Return one row per setting of a part: `setting`, `value`, `from`, `meaning`."""
     values = load(part)
     return [
         {
@@ -52,7 +52,7 @@ def rows_of(part: type[Settings]) -> list[dict[str, Any]]:
 
 
 def shown(value: Any) -> Any:
-    """A value that may be printed: never a secret."""
+    """Return a value that may be printed. Secrets are masked."""
     if isinstance(value, SecretStr):
         return MASK
     return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -1,4 +1,4 @@
-"""`oversight ship`: files of raw events into the data stream, every line once."""
+"""`oversight ship`: sends files of raw events to the data stream, every line once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 INTERRUPTED = 130
 DELIMITERS = {name: delimiter for delimiter, name in DELIMITER_NAMES.items()}
 PIPE_COLUMNS = 240
-"""Width of the table where no terminal gives one: room for a long path in one piece."""
+"""Width of the table without a terminal: enough for a long path on one line."""
 
 
 @click.command()
@@ -157,7 +157,7 @@ def command(
             else:
                 report = ship(es, files, config, stop=stop, on_progress=display.update)
         except OversightError:
-            if display.last is not None:  # what is in, is in: the error follows
+            if display.last is not None:  # the error comes after the report of what is already stored
                 display.close()
                 show(display.last.report, config.stream, as_json=as_json)
             raise
@@ -174,7 +174,7 @@ def command(
 
 
 def fits_a_dry_run(*, dry_run: bool, reads_on: bool, limit: int | None) -> None:
-    """Look whether the options go together.
+    """Check that the options fit together.
 
     Raises:
         UsageError: they do not.
@@ -186,7 +186,7 @@ def fits_a_dry_run(*, dry_run: bool, reads_on: bool, limit: int | None) -> None:
 
 
 def known(model: Path) -> KnownColumns:
-    """The columns and labels of the model; those of KDD where it is the shipped one, or cannot be read here."""
+    """Return the columns and labels of the model, or KDD's if it is the shipped model or cannot be read here."""
     if model == DEFAULT_MODEL:
         return KDD
     from enrich_service.model.artifact import read_contract
@@ -200,14 +200,16 @@ def known(model: Path) -> KnownColumns:
     if {feature.field for feature in contract.features} <= set(KDD.fields):
         return KnownColumns(labels=labels)
     features = contract.features
-    return KnownColumns(tuple(one.name for one in features), tuple(one.field for one in features), labels)
+    return KnownColumns(
+        tuple(feature.name for feature in features), tuple(feature.field for feature in features), labels
+    )
 
 
 def look_first(files: tuple[Path, ...], *, follow_symlinks: bool, following: bool) -> None:
-    """End before the cluster is asked for anything where not one of the files can be read.
+    """Fail before any request to the cluster if none of the files can be read.
 
     Raises:
-        UnreadableFileError: the last of the files that cannot be read; the others are named before.
+        UnreadableFileError: the last file that cannot be read; the others are printed before.
     """
     checked = check(files, follow_symlinks=follow_symlinks, growing=following)
     if checked.paths:
@@ -219,10 +221,10 @@ def look_first(files: tuple[Path, ...], *, follow_symlinks: bool, following: boo
 
 
 def wants_stdin(files: tuple[Path, ...], *, following: bool, name: str | None) -> bool:
-    """Whether standard input is to be shipped.
+    """Whether to ship standard input.
 
     Raises:
-        UsageError: it is combined with what only files have, or the other way round.
+        UsageError: standard input is combined with options for files, or the other way round.
     """
     if STDIN not in map(str, files):
         if name is not None:
@@ -234,7 +236,7 @@ def wants_stdin(files: tuple[Path, ...], *, following: bool, name: str | None) -
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set; a second signal ends the process at once."""
+    """Return an event that SIGINT and SIGTERM set. A second signal ends the process at once."""
     stop = threading.Event()
 
     def ask(number: int, _frame: object) -> None:
@@ -247,7 +249,7 @@ def stop_on_signals() -> threading.Event:
 
 
 def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
-    """The result on standard output."""
+    """Print the result on standard output."""
     if as_json:
         click.echo(orjson.dumps(as_dict(report, stream), option=orjson.OPT_INDENT_2))
         return
@@ -258,7 +260,7 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
     for file in report.files:
         numbers = (file.stored, file.already_there, file.headers, file.refused, file.bytes)
         table.add_row(one_line(file.path), *(str(number) for number in numbers), one_line(file.note))
-    table.columns[0].overflow = "fold"  # a path is of no use in part
+    table.columns[0].overflow = "fold"  # part of a path is of no use
     console = tables.console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     console.print(table)
     events = "1 event" if report.stored == 1 else f"{report.stored} events"
@@ -272,24 +274,24 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
 
 
 def odd_labels(report: ShipReport) -> list[str]:
-    """What is said about labels that are no known ones."""
-    found = []
+    """Return the notes about unknown labels."""
+    notes = []
     if report.unknown_labels:
-        found.append(
+        notes.append(
             f"{report.unknown_labels} rows have a label that the model does not know; they are predicted, and the "
             f"label is kept "
             f"in oversight.rejected"
         )
     if report.number_labels:
-        found.append(
+        notes.append(
             f"{report.number_labels} rows have a number or a date in the label column; check whether their columns "
             f"are shifted"
         )
-    return found
+    return notes
 
 
 def as_dict(report: ShipReport, stream: str) -> dict[str, Any]:
-    """The result for a script."""
+    """Return the result as JSON values."""
     totals = (
         "stored",
         "already_there",

@@ -1,4 +1,4 @@
-"""`oversight ship --dry-run`: what would become of files, before anything is stored."""
+"""`oversight ship --dry-run`: shows how files would be read, before anything is stored."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from oversight.commands.ship_progress import ProgressDisplay
 from oversight.terminal import one_line
 
 SHOWN_NAMES = 12
-"""Of a list of columns, so many are named."""
+"""Most columns to name in a list."""
 
 
 def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) -> int:
-    """Look at files and say what was found; the exit code."""
+    """Inspect files and print the findings. Return the exit code."""
     es, pipelines, why_not = _pipelines(stream_name(namespace))
     findings = []
     try:
@@ -38,7 +38,9 @@ def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) ->
             es.close()
     if as_json:
         data = {"stream": stream_name(namespace), "asked": pipelines is not None, "why_not_asked": why_not}
-        click.echo(orjson.dumps({**data, "files": [as_dict(one) for one in findings]}, option=orjson.OPT_INDENT_2))
+        click.echo(
+            orjson.dumps({**data, "files": [as_dict(finding) for finding in findings]}, option=orjson.OPT_INDENT_2)
+        )
     else:
         for finding in findings:
             click.echo("\n".join(one_line(line) for line in lines_of(finding)) + "\n")
@@ -50,7 +52,7 @@ def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) ->
 
 
 def _pipelines(stream: str) -> tuple[Elasticsearch | None, Pipelines | None, str]:
-    """The pipelines of the cluster, else why they cannot be asked."""
+    """Return a client and the pipelines of the cluster, or the reason why they cannot be used."""
     try:
         es = connect()
     except OversightError as error:
@@ -72,12 +74,12 @@ def _who_answered(stream: str, why_not: str) -> str:
 
 
 def as_dict(finding: Finding) -> dict[str, Any]:
-    """A finding for a script."""
+    """Return a finding as JSON values."""
     return {**dataclasses.asdict(finding), "usable": finding.usable}
 
 
 def lines_of(finding: Finding) -> list[str]:
-    """A finding for a person."""
+    """Return a finding as lines."""
     lines = [finding.path]
     if finding.problem and not finding.rows:
         return [*lines, "  not read; see the error"]
@@ -91,7 +93,7 @@ def lines_of(finding: Finding) -> list[str]:
         f"  rows       {finding.rows:,}: {max(finding.usable, 0):,} would be predicted, {finding.failing:,} "
         f"would fail{more}"
     )
-    lines += [_reason(reason) for reason in sorted(finding.reasons, key=lambda one: -one.rows)]
+    lines += [_reason(reason) for reason in sorted(finding.reasons, key=lambda reason: -reason.rows)]
     others = [(finding.headers + finding.dropped, "header"), (finding.blank, "blank")]
     lines += [f"  no events  {count:,} {what} line{'s' if count > 1 else ''}" for count, what in others if count]
     return lines
@@ -110,8 +112,8 @@ def _header(finding: Finding) -> list[str]:
     if header is None:
         return ["  header     none: columns are read by their position, in the model's order"]
     order = "in another order, sent as csv.columns" if header.sent_as_columns else "in the model's order"
-    found = [f"  header     line {header.line}: {len(header.columns)} columns, {order}"]
-    return found + [f"             {text}" for text in _mapping(header)]
+    lines = [f"  header     line {header.line}: {len(header.columns)} columns, {order}"]
+    return lines + [f"             {text}" for text in _mapping(header)]
 
 
 def _mapping(header: HeaderFinding) -> list[str]:
@@ -122,8 +124,8 @@ def _mapping(header: HeaderFinding) -> list[str]:
         ("kept beside", header.beside),
         ("missing", header.missing),
     ]
-    found = [f"{name}: {_names(columns)}" for name, columns in parts if columns]
-    return found + ([f"dropped: {header.without_name} without a name"] if header.without_name else [])
+    lines = [f"{name}: {_names(columns)}" for name, columns in parts if columns]
+    return lines + ([f"dropped: {header.without_name} without a name"] if header.without_name else [])
 
 
 def _names(names: Sequence[str]) -> str:
@@ -133,7 +135,8 @@ def _names(names: Sequence[str]) -> str:
 
 def _labels(finding: Finding) -> list[str]:
     odd = [
-        f"{one.rows:,} rows: {one.kind}, first {one.example!r} in line {one.first.line}" for one in finding.odd_labels
+        f"{label.rows:,} rows: {label.kind}, first {label.example!r} in line {label.first.line}"
+        for label in finding.odd_labels
     ]
     if not finding.label_column:
         return ["none", *odd] if finding.format in ("CSV", "ARFF") else odd

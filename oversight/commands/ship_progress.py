@@ -1,4 +1,4 @@
-"""How far shipping is: a bar at a terminal, a plain line every few seconds elsewhere, always on standard error."""
+"""Progress of shipping on standard error: a bar at a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINE_INTERVAL_S = 5.0
 
 
 class ProgressDisplay:
-    """Shows each `Progress`; `last` keeps the newest."""
+    """Shows each `Progress`. `last` is the newest."""
 
     def __init__(self) -> None:
         self.last: Progress | None = None
@@ -39,22 +39,22 @@ class ProgressDisplay:
         self.close()
 
     def close(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         if self._bars is not None:
             self._bars.stop()
 
     def update(self, progress: Progress) -> None:
-        """Show how far shipping is."""
+        """Show the progress of shipping."""
         self.last = progress
         self._show(progress.path, progress.offset, progress.size, f"{progress.report.stored} events stored so far")
 
     def rows_read(self, path: str, offset: int, size: int, rows: int) -> None:
-        """Show how far a dry run is."""
+        """Show the progress of a dry run."""
         self._show(path, offset, size, f"{rows} rows read so far")
 
     def _show(self, path: str, offset: int, size: int, done: str) -> None:
         if self._bars is not None:
-            total = size or None  # neither standard input nor what is packed tells its size
+            total = size or None  # the size of standard input and of compressed files is unknown
             if path not in self._tasks:
                 self._tasks[path] = self._bars.add_task(one_line(Path(path).name), total=total)
             self._bars.update(self._tasks[path], completed=offset, total=total)

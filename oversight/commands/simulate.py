@@ -1,4 +1,4 @@
-"""`oversight simulate`: play scenarios and write the raw lines that a sensor would ship."""
+"""`oversight simulate`: simulates traffic and writes the raw lines that a sensor would ship."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulat
 from sensor.writer import Written, path_of, write
 
 LOOP_RATE = 20.0
-"""Events a second with `--loop` and no `--rate`: endless writing at full speed would fill the disk."""
+"""Events per second with `--loop` and no `--rate`: endless writing at full speed would fill the disk."""
 
 
 @click.command("simulate")
@@ -113,7 +113,7 @@ def command(
 
 @contextmanager
 def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Iterator[dict[str, int]]:
-    """Ship while the block writes; the numbers are in the dictionary once it is left."""
+    """Ship while the block writes. The dictionary has the numbers after the block."""
     from es_pipelines.ship.shipper import ShipConfig
     from oversight.client.cluster import connect
     from oversight.commands.simulate_ship import Shipping

@@ -1,8 +1,8 @@
-"""Ship the simulator's files while they grow.
+"""Ships the simulator's files while they grow.
 
-    writer ──▶ alpha.csv, bravo.csv, ... ──▶ a thread: every second what is new ──▶ the rest, once writing has ended
+    writer ──▶ alpha.csv, bravo.csv, ... ──▶ a thread ships new lines every second ──▶ the rest, when writing has ended
 
-What goes wrong in the thread ends the writing and is raised where the simulation was started.
+An error in the thread stops the writing, and is raised where the simulation was started.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ INTERVAL_S = 1.0
 
 
 class Shipping:
-    """Ships files until the block is left, and then what is left in them.
+    """Ships files until the end of the block, then ships the rest.
 
     Args:
-        es: client of a cluster that is provisioned.
-        files: where the lines will be; a file that is not there yet is waited for.
-        config: what to ship as whom.
-        stop: set by the thread where shipping fails, so that the writing ends as well.
+        es: client of a provisioned cluster.
+        files: files to ship; missing ones are shipped once they exist.
+        config: how to ship them.
+        stop: set by the thread if shipping fails, so that the writing stops too.
     Raises:
-        InputError: before anything is written, the stream is not provisioned or another process ships there.
-        EngineUnavailableError: on leaving the block, Elasticsearch refuses.
+        InputError: at the start, if the stream is not provisioned or another process ships there.
+        EngineUnavailableError: at the end, if Elasticsearch refused lines.
     """
 
     def __init__(self, es: Elasticsearch, files: Sequence[Path], config: ShipConfig, *, stop: threading.Event) -> None:
@@ -42,7 +42,7 @@ class Shipping:
         self._thread = threading.Thread(target=self._follow, name="ship", daemon=True)
 
     def __enter__(self) -> Self:
-        ship(self._es, [], self._config)  # asks whether the stream is there, sends nothing
+        ship(self._es, [], self._config)  # checks that the stream exists and sends nothing
         self._thread.start()
         return self
 

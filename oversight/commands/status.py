@@ -1,4 +1,4 @@
-"""`oversight status`: how many documents are pending, enriched and failed, how fast it goes and who is at work."""
+"""`oversight status`: shows pending, enriched and failed documents, the rate, and the running watchers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
 
 
 def as_text(status: Status) -> str:
-    """The counts as a person reads them."""
+    """Return the status as text."""
     age = status.oldest_pending_age_s
     waiting = "" if age is None else f"  (the oldest has waited for {duration(age)})"
     lines = [
@@ -82,14 +82,14 @@ def as_text(status: Status) -> str:
 
 
 def notes(status: Status) -> list[str]:
-    """What is to be known of indices: which are closed, which are never written, and where `_source` is synthetic."""
-    said = [closed_says(status.closed)] if status.closed else []
-    said += [filtered_says(status.filtered)] if status.filtered else []
-    return [*said, *([synthetic_says(status.synthetic)] if status.synthetic else [])]
+    """Return notes about indices: closed ones, ones that are never written to, and ones with synthetic `_source`."""
+    found_notes = [closed_says(status.closed)] if status.closed else []
+    found_notes += [filtered_says(status.filtered)] if status.filtered else []
+    return [*found_notes, *([synthetic_says(status.synthetic)] if status.synthetic else [])]
 
 
 def _ended_lines(status: Status) -> list[str]:
-    """What the last watcher could not do, where none runs."""
+    """Return the trouble of the last watcher, if none is running."""
     if status.ended is None or status.ended.trouble is None or not status.pending:
         return []
     return [f"  the last watcher, seen {status.ended.last_seen}, reported: {status.ended.trouble}"]
@@ -109,21 +109,23 @@ def _speed_lines(status: Status) -> list[str]:
 
 
 def watcher_lines(watchers: Sequence[Heartbeat] | None) -> list[str]:
-    """The watchers that live."""
+    """Describe the running watchers."""
     if watchers is None:
         return ["watchers  unknown: their heartbeats cannot be read"]
     if not watchers:
         return [f"watchers  no running watcher; {hints.run('watch')} starts one"]
     lines = [f"watchers  {len(watchers)} running"]
-    for one in watchers:
-        part = f", share {one.slice}" if one.slice else ""
-        trouble = f": {one.trouble}" if one.trouble else ""
-        lines.append(one_line(f"  {one.host} ({one.pid}){part}  {one.state}{trouble}  {one.rate_per_s:,.1f}/s"))
+    for watcher in watchers:
+        part = f", share {watcher.slice}" if watcher.slice else ""
+        trouble = f": {watcher.trouble}" if watcher.trouble else ""
+        lines.append(
+            one_line(f"  {watcher.host} ({watcher.pid}){part}  {watcher.state}{trouble}  {watcher.rate_per_s:,.1f}/s")
+        )
     return lines
 
 
 def failure_lines(failures: Sequence[Failure]) -> list[str]:
-    """One line a reason: how often, where, and when last."""
+    """Return one line per reason: how often, where, and the newest."""
     width = max((len(each.type) for each in failures), default=0)
     return [
         one_line(f"  {each.count:>10,}  {each.type:<{width}}  newest {each.last_seen or 'unknown'}{_places(each)}")
@@ -132,7 +134,7 @@ def failure_lines(failures: Sequence[Failure]) -> list[str]:
 
 
 def misread_lines(files: Sequence[MisreadFile]) -> list[str]:
-    """Each file, when its header was seen last, and what to do."""
+    """Return each file with the last time its header was seen, and what to do."""
     lines = [one_line(f"  {named(each)}  header of {each.last_seen or 'unknown time'}") for each in files]
     return [*lines, f"  {MISREAD_HINT}"]
 
@@ -146,7 +148,7 @@ def _places(failure: Failure) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A span in the unit that a person would choose."""
+    """Format a duration in a suitable unit."""
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""What `retry` and `rescore` share at the terminal: progress, the question before the work, the way they end."""
+"""Shared output of `retry` and `rescore`: progress, confirmation, result and exit code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE_INTERVAL_S = 5.0
 
 
 class ProgressLine:
-    """One line on standard error: written over at a terminal, a new one every few seconds elsewhere."""
+    """Progress on standard error: one updated line at a terminal, otherwise a new line every few seconds."""
 
     def __init__(self, total: int) -> None:
         self._total, self._tty = total, sys.stderr.isatty()
@@ -29,7 +29,7 @@ class ProgressLine:
             self._next_s += LINE_INTERVAL_S
 
     def show(self, done: int, *, note: str = "") -> None:
-        """Say how far it is."""
+        """Show the progress."""
         now_s = time.monotonic()
         if now_s < self._next_s:
             return
@@ -42,17 +42,17 @@ class ProgressLine:
             click.echo(text, err=True)
 
     def close(self) -> None:
-        """Leave the line."""
+        """Clear the line."""
         if self._tty:
             overwrite(" " * 78)
             overwrite("")
 
 
 def look_first(es: Elasticsearch, index: str) -> None:
-    """Name closed indices once: the documents in them are left out.
+    """Print the closed indices once, because their documents are left out.
 
     Raises:
-        EngineUnavailableError: there is no index of one of the names.
+        EngineUnavailableError: one of the indices does not exist.
     """
     closed = require_there(es, index)
     if closed:
@@ -63,7 +63,7 @@ def agree(question: str, *, yes: bool) -> None:
     """Ask before many documents change.
 
     Raises:
-        InputError: nobody is there to ask, and --yes was not given.
+        InputError: there is no terminal to ask at, and --yes was not given.
     """
     if yes:
         return
@@ -73,7 +73,7 @@ def agree(question: str, *, yes: bool) -> None:
 
 
 def outcome_lines(swept: Swept) -> list[str]:
-    """What became of the documents that were not changed."""
+    """Describe the documents that were not changed, as lines."""
     lines = [one_line(f"{count:,} not changed: {reason}") for reason, count in swept.spared.most_common()]
     lines += [
         one_line(f"{count:,} refused by Elasticsearch: {reason}") for reason, count in swept.refused.most_common()
@@ -86,10 +86,10 @@ def outcome_lines(swept: Swept) -> list[str]:
 
 
 def end(swept: Swept, *, say: Callable[[str], None]) -> None:
-    """The exit code: 130 after a signal, 1 where something is left to do.
+    """Exit with 130 after a signal; otherwise fail if work is left.
 
     Raises:
-        EngineUnavailableError: documents are left that the next run may change.
+        EngineUnavailableError: the next run can change the documents that are left.
     """
     if swept.stopped:
         say("oversight: stopped; run the same command again to continue from here")

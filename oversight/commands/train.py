@@ -1,8 +1,9 @@
-"""`oversight train`: data in, checked artifact with its model card out. The one place where training and converter
-meet.
+"""`oversight train`: trains a model and writes a checked artifact with its model card.
 
-data ─▶ columns ─▶ parts ─▶ Keras model ─▶ draft artifact ─▶ held-out figures
-    ─▶ artifact that carries them, report, model card
+    data ─▶ columns ─▶ parts ─▶ Keras model ─▶ draft artifact ─▶ held-out figures
+         ─▶ artifact that contains them, report, model card
+
+Only here do training and converter meet.
 """
 
 from __future__ import annotations
@@ -104,10 +105,10 @@ def command(
         progress.say(f"{records.n_rows:,} rows, {len(parts.training):,} distinct rows to train on; starting TensorFlow")
         model, contract = _train(parts, source, features.model, seed, progress)
         progress.say("converting and checking")
-        made = _write(model, contract, parts, output or BUILD / features.model, whole_files)
+        result = _write(model, contract, parts, output or BUILD / features.model, whole_files)
         if keep_keras is not None:
             _save(model, keep_keras)
-    _show({**made, "seconds": round(time.monotonic() - began, 1)}, as_json=as_json)
+    _show({**result, "seconds": round(time.monotonic() - began, 1)}, as_json=as_json)
 
 
 def _train(
@@ -133,7 +134,7 @@ def _train(
 def _write(
     model: Any, contract: ModelContract, parts: Parts, output: Path, checked: Mapping[str, Rows]
 ) -> dict[str, Any]:
-    """Measure a draft of the artifact, then write the artifact that carries the figures, checked on whole files."""
+    """Measure a draft of the artifact, then write the artifact with these figures, checked on whole files."""
     with tensorflow_in_quiet():
         from converter.convert import convert, write
     held_out = dataclasses.replace(parts.held_out, counts=parts.held_out.counts.clip(max=1))
@@ -172,15 +173,16 @@ def _save(model: Any, path: Path) -> None:
     save(model, path)
 
 
-def _show(made: dict[str, Any], *, as_json: bool) -> None:
+def _show(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(made, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
         return
-    figures = made["held_out"]
+    figures = result["held_out"]
     click.echo(
-        f"{made['output']}/model.onnx  version {made['version']}, {made['size_bytes']:,} bytes, {made['seconds']} s\n"
+        f"{result['output']}/model.onnx  version {result['version']}, {result['size_bytes']:,} bytes, "
+        f"{result['seconds']} s\n"
         f"held out: accuracy {figures['accuracy_23']:.4f}, macro-F1 {figures['macro_f1_23']:.3f} (23 labels, "
         f"{figures['rows']:,} distinct vectors); {figures['normal_alert_rate']:.2%} of normal rows alert"
     )
-    output = Path(made["output"])
+    output = Path(result["output"])
     click.echo(next_steps(output / ARTIFACT_FILE, output.name))

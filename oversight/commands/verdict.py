@@ -1,4 +1,4 @@
-"""`oversight verdict`: an analyst's word on one prediction."""
+"""`oversight verdict`: records an analyst's verdict on one prediction."""
 
 from __future__ import annotations
 
@@ -57,19 +57,19 @@ def command(
         raise click.UsageError(f"give a verdict ({' or '.join(VERDICTS)}), or --clear without other options")
     shared = load(OversightSettings, namespace=namespace, index=index)
     labels = read_contract(shared.model).labels if label is not None else None
-    said = None if verdict is None else Verdict(verdict, by or user_name(), label=label, comment=comment)
+    given = None if verdict is None else Verdict(verdict, by or user_name(), label=label, comment=comment)
     with cluster.connect() as es:
-        place = shared.documents
-        look_first(es, place)
-        judged = judge(es, place, doc_id, said, labels=labels)
+        documents = shared.documents
+        look_first(es, documents)
+        judged = judge(es, documents, doc_id, given, labels=labels)
     click.echo(orjson.dumps(judged.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(judged))
 
 
 def user_name() -> str:
-    """Who types this.
+    """Return the name of the user.
 
     Raises:
-        InputError: the system does not know, as in some containers.
+        InputError: the system has no name for the user, as in some containers.
     """
     try:
         return getpass.getuser()
@@ -78,11 +78,12 @@ def user_name() -> str:
 
 
 def as_text(judged: Judged) -> str:
-    """The verdict in a line."""
-    said = judged.feedback
-    if said is None:
+    """Describe the verdict in one line."""
+    feedback = judged.feedback
+    if feedback is None:
         return one_line(f"{judged.id} in {judged.index} has no verdict any more")
-    label = f", it is {said['label']}" if "label" in said else ""
+    label = f", it is {feedback['label']}" if "label" in feedback else ""
     return one_line(
-        f"{judged.id} in {judged.index}, predicted {judged.predicted}: {said['verdict']}{label} (by {said['by']})"
+        f"{judged.id} in {judged.index}, predicted {judged.predicted}: {feedback['verdict']}{label} "
+        f"(by {feedback['by']})"
     )

@@ -1,4 +1,4 @@
-"""`oversight watch`: the watcher as a process, with its signals and its exit code."""
+"""`oversight watch`: runs the watcher as a process, with signals and an exit code."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def command(
       OVERSIGHT_INDEX=flows-* oversight watch
     """
     logs.setup(SERVICE, stream=sys.stderr if as_json else sys.stdout, verbose=verbose)
-    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # it warns at every try; the watcher does once
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # it warns at every try; the watcher warns once
     config = configure(
         once=once,
         namespace=namespace,
@@ -95,10 +95,10 @@ def configure(
     slices: int | None = None,
     part: str | None = None,
 ) -> WatchConfig:
-    """A watcher's configuration from the settings; what is given wins.
+    """Return a watcher's configuration from the settings. Arguments win.
 
     Raises:
-        SettingsError: a setting is wrong, or the token would go over plain HTTP to another machine.
+        SettingsError: a setting is wrong, or the token would be sent over plain HTTP to another machine.
     """
     shared = load(OversightSettings, namespace=namespace, index=index, enrich_url=enrich_url)
     own = load(WatchSettings, page_size=page_size, slices=slices, slice=part)
@@ -128,9 +128,10 @@ def configure(
 
 
 def tune_python() -> None:
-    """Pages of documents hold no cycles, and looking for some costs a third of the work; a lane that computes lets the
-    threads that read and write go on sooner than after the usual 5 ms; and all threads share one heap, ten megabytes
-    smaller than theirs together.
+    """Tune Python for pages of documents.
+
+    Documents contain no reference cycles, and searching for them costs a third of the work. A switch interval
+    below the usual 5 ms lets the threads that read and write continue sooner. One heap for all threads saves 10 MB.
     """
     give_back_large_blocks()
     gc.collect()
@@ -140,7 +141,7 @@ def tune_python() -> None:
 
 
 def stop_on_signals(stop: threading.Event) -> None:
-    """The first SIGTERM or SIGINT sets `stop`; the second does what it does to any program."""
+    """Set `stop` at the first SIGTERM or SIGINT. The second has its usual effect."""
 
     def first(_number: int, _frame: FrameType | None) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
