@@ -294,7 +294,9 @@ def test_a_model_with_500_features_predicts_on_documents_of_more_than_4_kb(
     names = [f"measurement_{number:03d}_of_a_long_name" for number in range(WIDE)]
     lines = [json.dumps({"wide": dict.fromkeys(names, round(0.4 + 0.2 * (row % 2), 1))}) for row in range(60)]
     (wide.folder / "rows.json").write_text("\n".join(lines), encoding="utf-8")
-    assert wide.json("ship", "rows.json")["stored"] == 60
+    shipped = wide.json("ship", "rows.json")
+    # On a busy machine a bulk request may time out after the engine stored its events; they are found on the retry.
+    assert shipped["stored"] + shipped["already_there"] == 60, shipped
     once = wide.type("watch", "--once", "--page-size", "20")
     assert once.returncode == 0, once.stderr
     es.indices.refresh(index=stream_name(namespace))
