@@ -25,6 +25,7 @@ NO_NUMBER, NO_WORD = math.nan, None
 """Values of a feature that the document lacks. JSON cannot contain the first, and the type rejects the second."""
 
 _TYPES: dict[str, tuple[Any, Any]] = {"float": (float | tuple[float], NO_NUMBER), "string": (str | tuple[str], NO_WORD)}
+"""No limits on lengths: in a union, msgspec (0.18 to 0.23) mixes up those of text and tuple, and crashes."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -55,8 +55,8 @@ class ServeSettings(ServerSettings):
     cache_bytes: int = Field(
         DEFAULT_CACHE_BYTES,
         ge=0,
-        description="Bytes of cache in each worker process for predictions of repeated rows, as in a flood; 0: no "
-        "cache.",
+        description="Bytes of cache in each worker process for predictions of repeated documents, as in a flood; "
+        "0: no cache.",
     )
     tls_client_ca: Path | None = Field(
         None,

@@ -51,7 +51,7 @@ class Enricher:
         unknown_is_alert: whether a verdict `unknown` makes an alert of a document.
         reasons: whether flagged documents get reasons.
         on_enriched: called with each page.
-        cache_bytes: memory for the results of rows that come again; 0: no cache.
+        cache_bytes: memory for the results of documents that come again; 0: no cache.
     """
 
     def __init__(
