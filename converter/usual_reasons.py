@@ -1,4 +1,4 @@
-"""The usual reasons of each label: the features that weigh most in rows with this label.
+"""Find the usual reasons of each label: the features that matter most in rows with this label.
 
     real rows ─▶ graph ─▶ rows of each label ─▶ every feature occluded ─▶ how often each is among the heaviest three
                                                                      └─▶ the fall above which the others can be left out
@@ -22,26 +22,27 @@ from converter.check import open_session, run_onnx
 from converter.rows import Rows
 
 MOST = 6
-"""Usual reasons of a label. With five, the second and third reason are missed three times as often."""
+"""Largest number of usual reasons of a label. With five, the second and third reason are missed three times as often.
+"""
 FEWEST_ROWS = 100
-"""Of a label with fewer rows, too little is known; the service then tries every feature."""
+"""Fewest rows of a label for usual reasons; with fewer, the service tries every feature."""
 MOST_COPIES = 200_000
-"""Copies for one label: 4,900 rows of 41 features. It bounds the time."""
+"""Largest number of copies for one label: 4,900 rows of 41 features. It limits the time."""
 WEIGHTS = (3, 1, 1)
-"""What a feature's first, second and third place in a row count."""
+"""Weights of a feature's first, second and third place in a row."""
 WEAK = 0.02
-"""Share of the rows whose fall is weaker than usual. It costs a fiftieth more copies."""
+"""Share of the rows whose fall counts as weaker than usual. It costs 2 % more copies."""
 STEPS = 10_000
-"""Of the fall, in one log-odds: four digits after the point."""
+"""Steps of the fall in one log-odds: four decimals."""
 HELD, ZERO = "novelty_held_at_zero", "zero_for_held_novelty"
 
 Falls = NDArray[np.float64]
 
 
 def with_usual_reasons(contract: ModelContract, model: onnx.ModelProto, rows: Rows) -> ModelContract:
-    """The contract with the usual reasons of its attack labels, found in these rows.
+    """Add the usual reasons of the attack labels to a contract, found in these rows.
 
-    The same rows give the same contract. A contract that has usual reasons already keeps them.
+    The same rows give the same contract. A contract that already has usual reasons keeps them.
 
     Raises:
         ConversionError: ONNX Runtime cannot run the graph on these rows.
@@ -67,7 +68,7 @@ class _Finder:
         self._occlusion = Occlusion(contract)
 
     def usual_of(self, label: Label, index: int, rows: Rows) -> Label:
-        """The label with its usual reasons; the label as it is where no feature has a harmless value."""
+        """The label with its usual reasons; unchanged if no feature has a harmless value."""
         step = self._occlusion.rows_at_once
         falls = np.concatenate([self._falls(index, rows.part(at, at + step)) for at in range(0, len(rows), step)])
         columns = most_frequent(falls)
@@ -78,7 +79,7 @@ class _Finder:
         )
 
     def _falls(self, label: int, rows: Rows) -> Falls:
-        """By how much each feature's harmless value lowers the label's log-odds; -inf where the feature is harmless."""
+        """How far each feature's harmless value lowers the label's log-odds; -inf if the value is harmless already."""
         places = np.nonzero(self._occlusion.differences(rows.numeric, rows.categorical))
         copies = Rows(*self._occlusion.copies(rows.numeric, rows.categorical, *places))
         falls = np.full((len(rows), len(self._names)), -np.inf)
@@ -108,10 +109,11 @@ def most_frequent(falls: Falls) -> list[int]:
 
 
 def enough(falls: Falls, columns: list[int]) -> float:
-    """The fall from which the heaviest of these columns is taken for the heaviest of all.
+    """The fall from which the heaviest of these columns counts as the heaviest of all.
 
-    In all these rows it was, from this fall on; and it is no weaker than usual, so that a row of another kind has every
-    feature tried.
+    In all these rows it was, from this fall on. The fall is also not weaker than usual, so that every feature is tried
+    in an
+    unusual row.
     """
     usual, every = falls[:, columns].max(axis=1), falls.max(axis=1)
     missed: list[float] = [
@@ -122,7 +124,7 @@ def enough(falls: Falls, columns: list[int]) -> float:
 
 
 def _with_novelty_held(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph without its novelty output; whatever reads the novelty reads zeros, as in the service."""
+    """The graph without its novelty output. Nodes that use the novelty get zeros, as in the service."""
     held = onnx.ModelProto()
     held.CopyFrom(model)
     graph = held.graph

@@ -213,7 +213,7 @@ ATTACKS: tuple[Attack, ...] = (
         "Pings the broadcast address of networks in the victim's name; all their hosts answer to the victim.",
         KENDALL,
         "T1498.002",
-        "Forged source, third parties that reflect, many answers to one request: all that the page describes.",
+        "Forged source, third parties that reflect, many answers to one request: everything that the page describes.",
     ),
     Attack(
         "spy",
@@ -234,7 +234,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack(
         "warezclient",
         "r2l",
-        "Downloads pirated software that somebody has put on an FTP server.",
+        "Downloads pirated software that someone put on an FTP server.",
         LINCOLN,
         None,
         "Misuse of a server by people who break nothing and take nobody's data; no page describes that.",

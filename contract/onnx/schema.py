@@ -1,4 +1,4 @@
-"""The messages of an ONNX file and their fields: what may be in it, and in which form.
+"""The messages of an ONNX file: their fields, and the form of each field.
 
 The numbers are those of `onnx.proto3` (ONNX 1.23, IR version 14); a test compares this table with the `onnx` package.
 """
@@ -20,17 +20,15 @@ class Field:
     kind: Kind
     repeated: bool = False
     message: str = ""
-    """Of kind `message`: the message that stands there."""
+    """For the kind `message`: the type of the message."""
 
 
 Message = dict[int, Field]
-"""Field number: field."""
+"""The fields by their numbers."""
 
 
 def _fields(text: str) -> Message:
-    """The fields of one message, written as `1 version int64, 2 [names] text, 3 graph GraphProto`; `[ ]` is
-    repeated.
-    """
+    """Parse the fields of one message from `1 version int64, 2 [names] text, 3 graph GraphProto`; `[ ]` is repeated."""
     found: Message = {}
     for part in text.split(","):
         number, name, kind = part.split()

@@ -72,7 +72,7 @@ def write_keys(
         expiration: validity of new keys in Elasticsearch's notation (`90d`).
         on_file: called for each file as soon as it is done.
     Raises:
-        InputError: a file has no valid key of ours, or cannot be read or written.
+        InputError: a file has no valid key, or cannot be read or written.
         SettingsError: the user may not do this.
     """
     valid = valid_keys(es, namespace)

@@ -97,3 +97,47 @@ def _options(name: str) -> set[str]:
     command = importlib.import_module(COMMANDS[name][0]).command
     group = command.commands.values() if isinstance(command, click.Group) else [command]
     return set.intersection(*({option for one in each.params for option in one.opts} for each in group))
+
+
+PLAIN = (
+    "contract",
+    "converter",
+    "es_pipelines/definition",
+    "es_pipelines/dry_run",
+    "es_pipelines/painless",
+    "es_pipelines/reading",
+    "es_pipelines/security",
+    "es_pipelines/ship",
+    "kibana",
+    "sensor",
+    "training",
+)
+"""Folders whose names, comments, docstrings and messages are in plain English; add each folder that is finished."""
+TIRING = {
+    "all that": "everything that",
+    "anew": "again",
+    "blame": "bisect, or find the failing document",
+    "goes on": "continues",
+    "in silence": "silently",
+    "mended": "fixed",
+    "of ours": "our",
+    "parked": "quarantined",
+    "somebody": "someone, or name who it is",
+    "speaks for": "supports",
+    "stands in": "is in",
+    "told by": "shown by, or measured by",
+}
+"""Words that make a reader stop, and what to write instead. `watcher.parked` is the name of a field and stays."""
+
+
+def test_a_finished_folder_is_in_plain_english() -> None:
+    words = re.compile(rf"(?<![\w.])({'|'.join(TIRING)})\b", re.IGNORECASE)
+    found = [
+        f"{name}:{number}: {match[1]!r}; write {TIRING[match[1].lower()]}"
+        for path in _texts()
+        if (name := path.relative_to(ROOT).as_posix()).startswith(tuple(f"{folder}/" for folder in PLAIN))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for match in words.finditer(line)
+    ]
+    assert found == []
+    assert all((ROOT / folder).is_dir() for folder in PLAIN)

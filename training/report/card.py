@@ -84,7 +84,7 @@ def goals(study: Study) -> list[str]:
     return [
         "## Musts and goals",
         "",
-        f"Trained anew by the same recipe, once for each seed and once for each fold{state}, and measured on "
+        f"Trained again by the same recipe, once for each seed and once for each fold{state}, and measured on "
         "the ONNX graph. Held-out "
         f"figures are of `{study['data_file']}`, each distinct vector once, held out by the fold that was not "
         "trained on it; their mean "

@@ -183,7 +183,10 @@ def test_a_key_says_what_it_may_do_beyond_its_part(
         timeout=WAIT_S,
     )
     (said,) = (one for one in json.loads(done.stdout) if one["about"] == "privileges")
-    assert "API key roles-more may do more than the shipper needs: everything that its owner may do" in said["says"]
+    assert (
+        "API key roles-more has more privileges than the shipper needs: everything that its owner may do"
+        in said["says"]
+    )
     admin.security.invalidate_api_key(ids=ids)
 
 
