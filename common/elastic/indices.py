@@ -73,21 +73,28 @@ def how_kept(es: Elasticsearch, index: str) -> Kept | None:
     """
     try:
         mappings = es.indices.get_mapping(index=index, ignore_unavailable=True, filter_path=_MAPPED).body
-        modes = es.indices.get_settings(
-            index=index, name=MODE, flat_settings=True, include_defaults=True, ignore_unavailable=True
-        ).body
+        modes = es.indices.get_settings(index=index, name=MODE, include_defaults=True, ignore_unavailable=True).body
     except ApiError as error:
         if error.meta.status in (401, 403):
             return None
         raise
-    sources = {name: _below(body, "mappings", "_source") for name, body in mappings.items()}
+    return kept_by({name: {**body, **modes.get(name, {})} for name, body in {**modes, **mappings}.items()})
+
+
+def kept_by(indices: Mapping[str, Mapping[str, Any]]) -> Kept:
+    """How indices keep documents.
+
+    Args:
+        indices: `mappings`, `settings` and `defaults` of each, as the engine returns them.
+    """
+    sources = {name: _below(body, "mappings", "_source") for name, body in indices.items()}
     reasons = {name: _filter(source) for name, source in sources.items()}
     synthetic = {name for name, source in sources.items() if source.get("mode") == "synthetic"}
-    synthetic |= {name for name, body in modes.items() if _mode(body) == "synthetic"}
+    synthetic |= {name for name, body in indices.items() if _mode(body) == "synthetic"}
     return Kept(
         filtered={name: reason for name, reason in sorted(reasons.items()) if reason},
         synthetic=tuple(sorted(synthetic)),
-        objects=frozenset(name for name, body in mappings.items() if _below(body, "mappings", *_path(TOP))),
+        objects=frozenset(name for name, body in indices.items() if _below(body, "mappings", *_path(TOP))),
     )
 
 
@@ -138,7 +145,8 @@ def _filter(source: Mapping[str, Any]) -> str:
 
 
 def _mode(body: Mapping[str, Any]) -> str:
-    mode = body.get("settings", {}).get(MODE) or body.get("defaults", {}).get(MODE) or ""
+    *above, last = MODE.split(".")
+    mode = _below(body, "settings", *above).get(last) or _below(body, "defaults", *above).get(last) or ""
     return str(mode).lower()
 
 

@@ -1,4 +1,4 @@
-"""What the engine can do, found by asking it and never by its name."""
+"""What the engine can do. It is asked; its name says nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from es_pipelines.cluster.requests import Answer, call, error_of
-from es_pipelines.security.keys import may_manage
+from es_pipelines.cluster.requests import call
 
 PROBE = "oversight-probe-*"
 """Index pattern of the templates that are only simulated, never stored."""
@@ -26,21 +25,21 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What of the things that we would use the engine takes."""
+    """Which of the features that Oversight uses the engine has."""
 
     data_streams: bool
     index_mode: bool
     lifecycle: bool = False
-    """Of data streams: they begin a new index and delete an old one by themselves."""
+    """Data streams begin a new index and delete an old one by themselves."""
     failure_store: bool = False
     pipeline_meta: bool = False
-    """`_meta` on a pipeline; without, our mark stands at the end of its description."""
+    """Pipelines may have `_meta`; without, our label is at the end of their description."""
     security: bool = False
     roles: bool = False
-    """Whether we may write roles there."""
+    """We may write roles."""
 
     def omissions(self, retention: str | None = None) -> list[Omission]:
-        """What is left out on this engine, and what that costs the user."""
+        """What this engine lacks, and what the user has to do without."""
         wanted = {
             "data stream": (
                 self.data_streams,
@@ -73,55 +72,50 @@ class Capabilities:
         return [Omission(what, cost) for what, (there, cost) in wanted.items() if not there]
 
 
-def ask(es: Elasticsearch) -> Capabilities:
-    """Ask the engine; nothing is written."""
-    streams, manages = _has_data_streams(es), may_manage(es)
-    return Capabilities(
-        data_streams=streams,
-        index_mode="settings" in _simulated(es, {"settings": {"index": {"mode": "standard"}}}),
-        lifecycle=streams and takes_lifecycle(es),
-        failure_store=streams and takes_failure_store(es),
-        pipeline_meta=_takes_pipeline_meta(es),
-        security=manages is not None,
-        roles=bool(manages),
-    )
+FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "index_mode": ("settings", {"template": {"settings": {"index": {"mode": "standard"}}}}),
+    "lifecycle": ("lifecycle", {"template": {"lifecycle": {"enabled": True}}, "data_stream": {}}),
+    "failure_store": (
+        "data_stream_options",
+        {"template": {"data_stream_options": {"failure_store": {"enabled": True}}}, "data_stream": {}},
+    ),
+}
+"""What an index template may hold: the key that it then gives an index, and a template that holds it. Elasticsearch got
+them in this order, so an engine that lacks one lacks those after it.
+"""
 
 
-def takes_lifecycle(es: Elasticsearch) -> bool:
-    """Whether a template may say how long its data stream keeps events; some engines take the words and forget them."""
-    return "lifecycle" in _simulated(es, {"lifecycle": {"enabled": True}}, data_stream={})
+def template_features(es: Elasticsearch, known: Mapping[str, bool], *, data_streams: bool) -> set[str]:
+    """Which of these features the engine takes; nothing is written.
 
-
-def takes_failure_store(es: Elasticsearch) -> bool:
-    """Whether a template may give its data stream a failure store."""
-    options = {"failure_store": {"enabled": True}}
-    return "data_stream_options" in _simulated(es, {"data_stream_options": options}, data_stream={})
-
-
-def _has_data_streams(es: Elasticsearch) -> bool:
-    answer = call(es, "GET", "/_data_stream/oversight-probe", allow=(400, 404, 405))
-    if answer.status == 404:
-        return error_of(answer.body)[0] != ""  # a missing stream has a type; a missing route has none
-    return answer.status == 200  # with 400 and 405 the route belongs to something else there
-
-
-def _simulated(es: Elasticsearch, template: Mapping[str, Any], **more: Any) -> Mapping[str, Any]:
-    """What a template that says this would give an index; empty where the engine does not take it."""
-    body = {"index_patterns": [PROBE], "priority": 500, "template": template, **more}
-    answer = call(es, "POST", "/_index_template/_simulate", body, allow=(400,))
-    found: Mapping[str, Any] = answer.body.get("template", {}) if answer.status == 200 else {}
+    Args:
+        es: a client of the cluster.
+        known: features that need no request.
+        data_streams: whether the engine has them; without, only `index_mode` means anything.
+    """
+    found: set[str] = set()
+    for feature in FEATURES if data_streams else ("index_mode",):
+        if not (known[feature] if feature in known else takes(es, feature)):
+            break
+        found.add(feature)
     return found
 
 
-def _takes_pipeline_meta(es: Elasticsearch) -> bool:
+def takes(es: Elasticsearch, feature: str) -> bool:
+    """Whether a template may hold a feature: some engines refuse it, others accept it and forget it."""
+    key, template = FEATURES[feature]
+    body = {"index_patterns": [PROBE], "priority": 500, **template}
+    answer = call(es, "POST", "/_index_template/_simulate", body, allow=(400,))
+    return answer.status == 200 and key in answer.body.get("template", {})
+
+
+def takes_pipeline_meta(es: Elasticsearch) -> bool:
+    """Whether a pipeline may have `_meta`."""
     pipeline = {
         "description": "checks whether `_meta` is accepted",
         "_meta": {"managed_by": "oversight"},
         "processors": [],
     }
     body = {"pipeline": pipeline, "docs": [{"_source": {}}]}
-    return _simulates(call(es, "POST", "/_ingest/pipeline/_simulate", body, allow=(400,)))
-
-
-def _simulates(answer: Answer) -> bool:
+    answer = call(es, "POST", "/_ingest/pipeline/_simulate", body, allow=(400,))
     return answer.status == 200 and all("error" not in document for document in answer.body["docs"])

@@ -14,8 +14,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
+
+from common.versions import version_of
 
 MANAGED_BY = "oversight"
 _AT_THE_END = re.compile(r" ?\[oversight sha256=([0-9a-f]{16}) namespace=(\S+) version=(\S+?)(?: name=(\S+))?\]$")
@@ -38,13 +39,7 @@ class Mark:
 
     def is_newer_than(self, other: str) -> bool:
         """Whether a later Oversight than `other` wrote it."""
-        return release(self.version) > release(other)
-
-
-def release(text: str) -> tuple[int, ...]:
-    """A version's leading numbers: `1.10.2.dev3` is (1, 10, 2)."""
-    numbers = "".join(takewhile(lambda letter: letter in "0123456789.", text))
-    return tuple(map(int, re.findall(r"\d+", numbers)))
+        return version_of(self.version) > version_of(other)
 
 
 def digest(normal: Any) -> str:

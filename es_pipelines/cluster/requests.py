@@ -13,6 +13,10 @@ from elasticsearch import ApiError, Elasticsearch
 from common.elastic.faults import privilege
 from contract.errors import SettingsError
 
+NO_ROUTE = (400, 404, 405)
+"""How engines answer on a route that they do not have."""
+NO_SECURITY = (*NO_ROUTE, 500, 501)
+"""How engines without security, or with security off, answer on its routes."""
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 
 

@@ -1,16 +1,17 @@
-"""Bring an installation to what this version and this model want, or take it away.
+"""Bring an installation to what this version and this model want, or remove it.
 
-    ask, preflight ──▶ resources() ──▶ survey ──▶ make_plan ──▶ apply
-                                                     └──▶ `--plan`, `--check`: the same plan, and no write
+    read_access ──▶ refusals
+    read_condition, read_stored ──▶ preflight, make_plan ──▶ Plan ──▶ apply
+                                                             └──▶ `--plan`, `--check`: no write
 
-A second run writes nothing. A run that was interrupted after any write is finished by the next one: the plan is made
-anew from what stands.
+A second run writes nothing. A run that was interrupted after any write is finished by the next one: each run makes its
+plan from what is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from elasticsearch import Elasticsearch
 
@@ -18,18 +19,21 @@ from contract.artifact.contract import ModelContract
 from contract.distribution import own_version
 from contract.documents.fields import stream_name
 from contract.errors import InputError
-from es_pipelines.cluster.capabilities import Capabilities, Omission, ask
+from es_pipelines.cluster.capabilities import Capabilities
+from es_pipelines.cluster.condition import Access, read_access, read_condition
 from es_pipelines.provision.plan import Finding, Plan, apply, every, make_plan, survey
-from es_pipelines.provision.preflight import preflight
+from es_pipelines.provision.preflight import asked, preflight, refusals
 from es_pipelines.provision.removal import keep_used, plan_removal
 from es_pipelines.provision.upgrade import notes
 from es_pipelines.resources.desired import resources
-from es_pipelines.resources.kind import Action, Installation, Resource, Step
+from es_pipelines.resources.kind import Installation, Step
+from es_pipelines.resources.stored import Stored, read_capabilities, read_stored
 
 NO_ROLES = (
     "no roles and no API keys: user or key lacks the privilege manage_security, which `PUT _security/role/*` needs; "
     "let a user who has it run this once"
 )
+NOT_ASKED = Capabilities(data_streams=False, index_mode=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,49 +51,42 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run did and what it left out."""
+    """What a run did."""
 
-    plan: Plan
     engine: Capabilities
-    steps: list[Step] = field(default_factory=list)
-
-    @property
-    def stream(self) -> str:
-        """Where events are sent to."""
-        return self.plan.stream
-
-    @property
-    def omissions(self) -> tuple[Omission, ...]:
-        """What this engine lacks, with what that costs the user."""
-        return self.plan.omissions
-
-    def count(self, *actions: Action) -> int:
-        """Number of resources with one of these outcomes."""
-        return sum(step.action in actions for step in self.steps)
-
-
-def wanted_of(wish: Wish, engine: Capabilities) -> list[Resource]:
-    """Everything that a wish means on an engine."""
-    return resources(wish.contract, wish.namespace, engine, retention=wish.retention)
+    steps: list[Step]
 
 
 def plan(es: Elasticsearch, wish: Wish) -> tuple[Plan, Installation, Capabilities]:
     """What `provision` would do; nothing is written."""
     stream = stream_name(wish.namespace)
-    everything = resources(wish.contract, wish.namespace, Capabilities(data_streams=True, index_mode=True))
-    facts, findings = preflight(es, everything, stream)
+    access = read_access(es, asked(stream))
+    empty = Plan(stream, (), facts={"version": access.version, "licence": access.licence})
+    refused = tuple(refusals(access, stream))
+    if refused:  # other requests could fail
+        return replace(empty, findings=refused), _installation(wish, NOT_ASKED), NOT_ASKED
+
+    condition = read_condition(es)
+    stored, engine = _read(es, wish.namespace, access)
+    installation = _installation(wish, engine)
+    wanted = resources(wish.contract, wish.namespace, engine, retention=wish.retention)
+    findings = preflight(condition, stored, wanted, stream)
     if any(finding.stops for finding in findings):
-        engine = Capabilities(data_streams=False, index_mode=False)
-        return Plan(stream, (), findings=tuple(findings), facts=facts), _installation(wish, engine), engine
-    engine = ask(es)
-    wanted, installation = wanted_of(wish, engine), _installation(wish, engine)
-    stands = survey(es, wanted, wish.namespace)
+        return replace(empty, findings=tuple(findings)), installation, engine
+
+    stands = survey(stored, wanted)
     steps = keep_used(es, make_plan(wanted, stands, installation))
     findings += [Finding(False, note) for note in notes((one for _, one in every(stands)), wish.namespace)]
+    findings += [Finding(False, NO_ROLES)] if engine.security and not engine.roles else []
     omissions = tuple(engine.omissions(wish.retention))
-    if engine.security and not engine.roles:
-        findings = [*findings, Finding(False, NO_ROLES)]
-    return Plan(stream, tuple(steps), omissions, tuple(findings), facts), installation, engine
+    return replace(empty, steps=tuple(steps), omissions=omissions, findings=tuple(findings)), installation, engine
+
+
+def _read(es: Elasticsearch, namespace: str, access: Access) -> tuple[Stored, Capabilities]:
+    """What the installation has in the cluster, and which features the engine has."""
+    stream = stream_name(namespace)
+    stored = read_stored(es, namespace, [stream], roles=access.may_manage_security)
+    return stored, read_capabilities(es, access, stored, stream)
 
 
 def _installation(wish: Wish, engine: Capabilities) -> Installation:
@@ -137,15 +134,14 @@ def carry_out(
     """
     if planned.in_the_way:
         raise InputError(f"nothing was written: {'; '.join(planned.in_the_way)}")
-    return Report(planned, engine, apply(es, planned, installation, on_step))
+    return Report(engine, apply(es, planned, installation, on_step))
 
 
 def outdated(es: Elasticsearch, contract: ModelContract, *, namespace: str, retention: str | None = None) -> list[Step]:
-    """Where what stands is not as this version and this model want it; empty where all is. Asks for nothing else."""
-    engine = ask(es)
-    wish = Wish(contract, namespace, retention)
-    wanted = wanted_of(wish, engine)
-    steps = make_plan(wanted, survey(es, wanted, namespace), _installation(wish, engine))
+    """Where what is there is not as this version and this model want it; empty where all is."""
+    stored, engine = _read(es, namespace, read_access(es, {}))
+    wanted = resources(contract, namespace, engine, retention=retention)
+    steps = make_plan(wanted, survey(stored, wanted), _installation(Wish(contract, namespace), engine))
     return Plan(stream_name(namespace), tuple(steps)).drift
 
 

@@ -1,4 +1,4 @@
-"""What a run would do, as data: the same plan is printed, checked and applied. Pure but for `survey`, which only reads.
+"""What a run would do, as data: the same plan is printed, checked and applied. Only `apply` sends requests.
 
     wanted  ┐
     stands  ┴─▶ make_plan() ──▶ Plan(steps, findings, omissions) ──▶ printed | exit code | apply()
@@ -18,6 +18,7 @@ from elasticsearch import Elasticsearch
 from es_pipelines.cluster.capabilities import Omission
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.kind import IN_THE_WAY, WRITES, Action, Installation, Resource, Standing, Step, by_name
+from es_pipelines.resources.stored import Stored
 
 Survey = Mapping[str, Mapping[str, Standing]]
 """What stands, by kind and name."""
@@ -64,12 +65,12 @@ class Plan:
         return sum(step.action in actions for step in self.steps)
 
 
-def survey(es: Elasticsearch, wanted: Collection[Resource], namespace: str) -> dict[str, dict[str, Standing]]:
-    """Everything that stands of the kinds that are wanted; nothing is written."""
+def survey(stored: Stored, wanted: Collection[Resource]) -> dict[str, dict[str, Standing]]:
+    """What is there of the kinds that are wanted."""
     names: dict[str, list[str]] = {}
     for resource in wanted:
         names.setdefault(resource.kind, []).append(resource.name)
-    return {kind: by_name(KINDS[kind].read(es, listed, namespace)) for kind, listed in names.items()}
+    return {kind: by_name(KINDS[kind].find(stored, listed)) for kind, listed in names.items()}
 
 
 def make_plan(wanted: Sequence[Resource], stands: Survey, installation: Installation) -> list[Step]:

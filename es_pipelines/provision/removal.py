@@ -9,7 +9,7 @@ The order is that of creation backwards, so an interrupted removal leaves nothin
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from elasticsearch import Elasticsearch, ElasticsearchWarning
@@ -19,21 +19,19 @@ from contract.documents.alerts import alerts_index
 from contract.documents.fields import DEFAULT_PIPELINE, FINAL_PIPELINE, stream_name
 from contract.documents.heartbeats import heartbeat_index
 from es_pipelines.cluster import normal
-from es_pipelines.cluster.requests import call
+from es_pipelines.cluster.requests import NO_ROUTE, call
 from es_pipelines.cluster.stored_documents import held, is_backing
 from es_pipelines.provision.plan import Plan, every
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.kind import WRITES, Action, Installation, Standing, Step, by_name
 from es_pipelines.resources.labelled import IndexTemplate, Marked
+from es_pipelines.resources.stored import Stored, bodies, read_stored
 from es_pipelines.resources.stream import DataStream, Live, PlainIndex
 
 Key = tuple[str, str]
 """Kind and name: an index may be called as its template."""
 Reasons = dict[Key, str]
 """Why each that stays does."""
-
-PIPELINES_SET = f"*.settings.{DEFAULT_PIPELINE},*.settings.{FINAL_PIPELINE}"
-"""What is asked of the settings of a template or an index: the pipelines that they name."""
 
 
 def plan_removal(
@@ -48,7 +46,9 @@ def plan_removal(
         force: take what a person edited as well.
     """
     installation = Installation(namespace, own_version(), force, with_data=with_data)
-    stands = _standing(es, namespace)
+    targets = (stream_name(namespace), heartbeat_index(namespace), alerts_index(namespace))
+    stored = read_stored(es, namespace, targets, roles=True, keys=True)
+    stands = _standing(stored)
     found = [(kind, standing, KINDS[kind].stranger(standing, installation)) for kind, standing in every(stands)]
     foreign = {standing.name for kind, standing, stranger in found if stranger and kind == IndexTemplate.name}
     found = [  # a stream is known as ours by the name of its template alone
@@ -84,15 +84,14 @@ def _step(kind: str, standing: Standing, stranger: str, reason: str, installatio
     return step.because(Action.STAY, reason) if reason else step
 
 
-def _standing(es: Elasticsearch, namespace: str) -> dict[str, dict[str, Standing]]:
-    """Everything that has the form of our names."""
-    indices = (stream_name(namespace), heartbeat_index(namespace), alerts_index(namespace))
+def _standing(stored: Stored) -> dict[str, dict[str, Standing]]:
+    """Everything whose name has our form."""
     found = {}
     for name, kind in KINDS.items():
         if kind.part_of:
             continue
-        read = kind.read(es, indices if isinstance(kind, Live) else (), namespace)
-        found[name] = by_name([one for one in read if not isinstance(kind, Live) or one.body["is"] == name])
+        listed = kind.find(stored, stored.targets if isinstance(kind, Live) else ())
+        found[name] = by_name([one for one in listed if not isinstance(kind, Live) or one.body["is"] == name])
     return found
 
 
@@ -130,46 +129,40 @@ def _with_needed(ours: list[tuple[str, Standing]], referable: Mapping[str, str],
 
 
 def users(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
-    """What of others refers to something of ours: its name, and who. Who is `known` is no other."""
+    """Each name of ours that somebody else refers to, and who; what is `known` is nobody else's. Nothing is written."""
     for kind in KINDS.values():
         if not isinstance(kind, Marked):
             continue
-        for name, body in kind.listed(call(es, "GET", kind.path, allow=(404,)).body):
+        for name, body in bodies(es, kind.path).items():
             if name not in known:
                 yield from ((used, f"{kind.name} {name}") for used in kind.references(kind.normal(body)) & ours)
-    yield from _legacy_templates_of(es, ours)
-    yield from _indices_of(es, ours, known)
+    for name, body in _settings(es, "/_template", NO_ROUTE).items():
+        yield from ((used, f"legacy template {name}") for used in _values(body) & ours)
+    for name, body in _settings(es, f"/_all/_settings/{DEFAULT_PIPELINE},{FINAL_PIPELINE}", (404,)).items():
+        if name not in known and not any(is_backing(name, one) for one in known):
+            yield from ((used, f"index {name}") for used in _values(body) & ours)
 
 
-def _legacy_templates_of(es: Elasticsearch, ours: set[str]) -> Iterator[tuple[str, str]]:
-    """Templates of before there were index templates that name a pipeline of ours; none of these is our own."""
-    answer = call(es, "GET", "/_template", params={"filter_path": PIPELINES_SET}, allow=(400, 404, 405))
-    for name, body in answer.body.items() if answer.status == 200 else ():
-        named = set(map(str, normal.settings(body.get("settings", {})).values()))
-        yield from ((used, f"legacy template {name}") for used in named & ours)
-
-
-def _indices_of(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
-    """Indices that name a pipeline of ours, our own apart."""
-    params = {"expand_wildcards": "all", "filter_path": PIPELINES_SET}
-    path = f"/_all/_settings/{DEFAULT_PIPELINE},{FINAL_PIPELINE}"
-    with warnings.catch_warnings():  # that security's own indices are among them is no news
+def _settings(es: Elasticsearch, path: str, allow: Collection[int]) -> Mapping[str, Any]:
+    """The pipelines that legacy templates or indices name in their settings."""
+    params = {"filter_path": f"*.settings.{DEFAULT_PIPELINE},*.settings.{FINAL_PIPELINE}"}
+    params |= {"expand_wildcards": "all"} if path.startswith("/_all") else {}
+    with warnings.catch_warnings():  # it warns that the indices of security are among them
         warnings.simplefilter("ignore", ElasticsearchWarning)
-        found: Mapping[str, Any] = call(es, "GET", path, params=params, allow=(404,)).body
-    for index, body in found.items():
-        if index in known or any(is_backing(index, name) for name in known):
-            continue
-        named = set(map(str, normal.settings(body["settings"]).values()))
-        yield from ((used, f"index {index}") for used in named & ours)
+        answer = call(es, "GET", path, params=params, allow=allow)
+    return answer.body if answer.status == 200 else {}
+
+
+def _values(body: Mapping[str, Any]) -> set[str]:
+    return set(map(str, normal.settings(body.get("settings", {})).values()))
 
 
 def keep_used(es: Elasticsearch, steps: list[Step]) -> list[Step]:
-    """A plan in which nothing is removed that is needed afterwards, by what of ours stays or by somebody else."""
+    """The same steps, without the removal of what is needed afterwards, by us or by somebody else."""
     names = {step.name for step in steps if step.action == Action.REMOVE}
     if not names:
         return steps
-    planned = {step.name for step in steps}
-    needs = dict(users(es, names, planned))
+    needs = dict(users(es, names, {step.name for step in steps}))
     while True:  # what is kept may need the next
         for step in steps:
             if step.action != Action.REMOVE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from es_pipelines.cluster.ownership import release
+from common.versions import version_of
 from es_pipelines.resources.kind import Standing
 
 NOTES: dict[str, tuple[str, ...]] = {
@@ -43,10 +43,10 @@ def notes(standing: Iterable[Standing], namespace: str) -> list[str]:
     marks = [one.mark for one in standing if one.mark is not None and one.mark.namespace == namespace]
     if not marks:
         return []
-    before = max(marks, key=lambda mark: release(mark.version)).version
+    before = max(marks, key=lambda mark: version_of(mark.version)).version
     return [
         f"upgrade from {before} to {version}: {note}"
         for version, said in NOTES.items()
-        if release(version) > release(before)
+        if version_of(version) > version_of(before)
         for note in said
     ]

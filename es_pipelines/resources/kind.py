@@ -1,7 +1,7 @@
-"""What can stand in the engine under a name of ours, and how each kind of it is read, judged, written and deleted.
+"""The kinds of resources under our names, and how each kind is found, judged, written and deleted.
 
-    Resource (what we want)  ┐
-    Standing (what is there) ┴─▶ Kind.judge ──▶ Step ──▶ Kind.write | Kind.delete
+    Stored ──▶ Kind.find ──▶ Standing (what is there) ┐
+                             Resource (what we want)  ┴─▶ Kind.judge ──▶ Step ──▶ Kind.write | Kind.delete
 
 To add a kind, write a class of these five methods and put it into `KINDS` of `es_pipelines.resources.all_kinds`; plan,
 apply, check and remove know no kind by its name.
@@ -19,6 +19,7 @@ from elasticsearch import Elasticsearch
 
 from es_pipelines.cluster.ownership import Mark, digest
 from es_pipelines.resources.difference import diff
+from es_pipelines.resources.stored import Stored
 
 
 class Action(StrEnum):
@@ -144,8 +145,8 @@ class Kind(ABC):
     """Kind that it comes and goes with: made with it from its template, and no step of a removal."""
 
     @abstractmethod
-    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
-        """What stands under these names, and whatever else of this kind has the form of our names in this namespace."""
+    def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
+        """What is there under these names, and everything else of this kind whose name has our form."""
 
     @abstractmethod
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:

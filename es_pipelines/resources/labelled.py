@@ -13,6 +13,7 @@ from es_pipelines.cluster import normal
 from es_pipelines.cluster.ownership import Mark, describe, digest, from_description, from_meta, meta
 from es_pipelines.cluster.requests import call
 from es_pipelines.resources.kind import Installation, Kind, Need, Standing, Step
+from es_pipelines.resources.stored import COMPONENT_TEMPLATES, INDEX_TEMPLATES, PIPELINES, Stored
 
 NOT_FOUND = (404,)
 
@@ -23,18 +24,18 @@ class Marked(Kind):
     path: str
     normal_form: Callable[[Mapping[str, Any]], dict[str, Any]]
 
-    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
-        """All that has the form of our names; `names` always have it."""
-        answer = call(es, "GET", f"{self.path}/oversight-*-{namespace}", allow=NOT_FOUND)
-        return [self._standing(name, body) for name, body in self.listed(answer.body)]
+    def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
+        """Everything whose name has our form; `names` always have it."""
+        end = f"-{stored.namespace}"
+        return [
+            self._standing(name, body)
+            for name, body in stored.labelled[self.path].items()
+            if name.startswith("oversight-") and name.endswith(end)
+        ]
 
     def _standing(self, name: str, body: Mapping[str, Any]) -> Standing:
         mark = from_meta(body.get("_meta")) or from_description(body.get("description"))
         return Standing(self.name, name, self.normal(body), mark)
-
-    def listed(self, body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Name and body of each that an answer holds."""
-        raise NotImplementedError
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Without our mark and the engine's own keys."""
@@ -70,13 +71,9 @@ class Pipeline(Marked):
     """An ingest pipeline."""
 
     name = "pipeline"
-    path = "/_ingest/pipeline"
+    path = PIPELINES
     normal_form = staticmethod(normal.pipeline)
     needs = (Need("manage_ingest_pipelines", "PUT _ingest/pipeline/*"),)
-
-    def listed(self, body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The answer is an object by name."""
-        yield from body.items()
 
     def marked(self, body: dict[str, Any], mark: Mark, installation: Installation) -> dict[str, Any]:
         """In `_meta` where the engine takes it, else at the end of the description."""
@@ -108,14 +105,9 @@ class ComponentTemplate(Marked):
     """A component template."""
 
     name = "component template"
-    path = "/_component_template"
+    path = COMPONENT_TEMPLATES
     normal_form = staticmethod(normal.component_template)
     needs = (Need("manage_index_templates", "PUT _component_template/*"),)
-
-    def listed(self, body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The answer is a list."""
-        for found in body.get("component_templates", []):
-            yield str(found["name"]), found["component_template"]
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
         """The pipelines of its indices."""
@@ -126,14 +118,9 @@ class IndexTemplate(Marked):
     """An index template."""
 
     name = "index template"
-    path = "/_index_template"
+    path = INDEX_TEMPLATES
     normal_form = staticmethod(normal.index_template)
     needs = (Need("manage_index_templates", "PUT _index_template/*"),)
-
-    def listed(self, body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The answer is a list."""
-        for found in body.get("index_templates", []):
-            yield str(found["name"]), found["index_template"]
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
         """The component templates that it is made of, and the pipelines of its indices."""

@@ -9,6 +9,7 @@ who may have raised the retention in Kibana, and is kept. So the stream is writt
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ from es_pipelines.cluster import normal
 from es_pipelines.cluster.ownership import Mark, digest
 from es_pipelines.cluster.requests import call
 from es_pipelines.resources.kind import Action, Installation, Kind, Need, Resource, Standing, Step
+from es_pipelines.resources.stored import INDEX_TEMPLATES, Stored, Target
 
 
 class PartOfStream(Kind):
@@ -26,25 +28,18 @@ class PartOfStream(Kind):
 
     part_of: ClassVar[str] = "data stream"
     route: ClassVar[str]
-    key: ClassVar[str]
-    """Of the answer, for each stream."""
     template_key: ClassVar[str]
 
-    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
-        """What the stream has, marked with the hash of what its template says; nothing where there is no stream."""
-        found = []
-        for name in names:
-            answer = call(es, "GET", f"/_data_stream/{name}/{self.route}", allow=(404,))
-            for stream in answer.body.get("data_streams", []) if answer.status == 200 else []:
-                body = self.normal(stream.get(self.key) or {})
-                found.append(Standing(self.name, name, body, self._mark(es, namespace)))
-        return found
+    def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
+        """What the stream has, labelled with the hash of what its template says; nothing where there is no stream."""
+        template = self.normal(stored.template(INDEX_TEMPLATES, "stream").get(self.template_key, {}))
+        mark = Mark(stored.namespace, digest(template), "0")
+        streams = [target for name in names if (target := stored.targets[name]).stream]
+        return [Standing(self.name, target.name, self.normal(self.body(target)), mark) for target in streams]
 
-    def _mark(self, es: Elasticsearch, namespace: str) -> Mark:
-        answer = call(es, "GET", f"/_index_template/oversight-stream-{namespace}", allow=(404,))
-        templates = answer.body.get("index_templates", [])
-        template = normal.template(templates[0]["index_template"].get("template") or {}) if templates else {}
-        return Mark(namespace, digest(self.normal(template.get(self.template_key, {}))), "0")
+    @abstractmethod
+    def body(self, target: Target) -> Mapping[str, Any]:
+        """What the stream has, as the engine returns it."""
 
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
         """Give the stream what is wanted."""
@@ -64,8 +59,12 @@ class StreamLifecycle(PartOfStream):
     """When the stream begins a new index, and after how long events are deleted."""
 
     name = "data stream lifecycle"
-    route, key, template_key = "_lifecycle", "lifecycle", "lifecycle"
+    route, template_key = "_lifecycle", "lifecycle"
     needs = (Need("manage_data_stream_lifecycle", "PUT _data_stream/*/_lifecycle", index="$stream"),)
+
+    def body(self, target: Target) -> Mapping[str, Any]:
+        """The data stream holds it."""
+        return (target.stream or {}).get("lifecycle") or {}
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Without what the engine works out itself; an empty one is none."""
@@ -83,7 +82,11 @@ class StreamOptions(PartOfStream):
     """Whether the stream has a failure store."""
 
     name = "data stream options"
-    route, key, template_key = "_options", "options", "data_stream_options"
+    route, template_key = "_options", "data_stream_options"
+
+    def body(self, target: Target) -> Mapping[str, Any]:
+        """They were read beside the data stream."""
+        return target.options
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Whether it is on; how long failures are kept is the cluster's affair, or a person's."""

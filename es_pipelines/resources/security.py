@@ -17,10 +17,10 @@ from elasticsearch import Elasticsearch
 from es_pipelines.cluster.ownership import Mark, digest, from_meta, meta
 from es_pipelines.cluster.requests import call
 from es_pipelines.resources.kind import Installation, Kind, Need, Standing, Step
-from es_pipelines.security.keys import NO_SECURITY, invalidate, valid_keys
+from es_pipelines.resources.stored import Stored
+from es_pipelines.security.keys import invalidate
 from es_pipelines.security.roles import normal_privileges, role_name
 
-FORBIDDEN = 403
 ROLE, KEY = "role", "API key"
 
 
@@ -30,17 +30,14 @@ class Role(Kind):
     name = ROLE
     needs = (Need("manage_security", "PUT _security/role/*"),)
 
-    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
-        """Those of our names, and those with our mark: the routes of security take no pattern."""
-        answer = call(es, "GET", "/_security/role", allow=(*NO_SECURITY, FORBIDDEN))
-        if answer.status != 200:
-            return []
-        begin, _, end = role_name("*", namespace).partition("*")
-        found = []
-        for name, body in answer.body.items():
-            if name in names or (name.startswith(begin) and name.endswith(end)):
-                found.append(Standing(self.name, name, self.normal(body), from_meta(body.get("metadata"))))
-        return found
+    def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
+        """Those whose name has our form; the routes of security take no pattern."""
+        begin, _, end = role_name("*", stored.namespace).partition("*")
+        return [
+            Standing(self.name, name, self.normal(body), from_meta(body.get("metadata")))
+            for name, body in stored.roles.items()
+            if name in names or (name.startswith(begin) and name.endswith(end))
+        ]
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """What it allows, and its description."""
@@ -67,12 +64,12 @@ class ApiKey(Kind):
 
     name = KEY
 
-    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
+    def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
         """Every valid key of the installation, whoever holds it."""
-        mark = Mark(namespace, "", "0")
+        mark = Mark(stored.namespace, "", "0")
         return [
-            Standing(self.name, f"{role_name(part, namespace)} {key.id}", key.privileges, mark)
-            for part, keys in valid_keys(es, namespace).items()
+            Standing(self.name, f"{role_name(part, stored.namespace)} {key.id}", key.privileges, mark)
+            for part, keys in stored.keys.items()
             for key in keys
         ]
 
@@ -82,7 +79,7 @@ class ApiKey(Kind):
 
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
         """No plan makes a key: its secret needs a file to go to."""
-        raise NotImplementedError("API keys are made by es_pipelines.key_files")
+        raise NotImplementedError("API keys are made by es_pipelines.security.key_files")
 
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
         """End it for good."""

@@ -1,10 +1,9 @@
-"""What holds events: the data stream, or the plain index that stands in where the engine has none.
+"""What holds events: the data stream, or a plain index where the engine has no data streams.
 
-    _resolve ─▶ data stream | index | alias | nothing
-        ─▶ template, default pipeline and mapping of the index that is written to
+    Target: data stream | index | alias ──▶ template, pipelines and mapping of the index that is written to
 
-Templates count for new indices only, so what is written to now must be told apart. A field that the mapping lacks is
-added in place; one of another type cannot be, and the data stream goes on in a new index.
+Templates count for new indices only, so the index that is written to now is compared by itself. A field that its
+mapping lacks is added in place. A field of another type cannot be changed: the data stream continues in a new index.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from es_pipelines.cluster.ownership import Mark, from_meta
 from es_pipelines.cluster.requests import call, error_of
 from es_pipelines.cluster.stored_documents import held
 from es_pipelines.resources.kind import Action, Installation, Kind, Need, Resource, Standing, Step
+from es_pipelines.resources.stored import Stored, Target
 
 BLOCKS = ("read_only_allow_delete", "read_only", "write")
 """What stops an index from being written to."""
@@ -38,35 +38,31 @@ IN_PLACE = ("ignore_above", "ignore_malformed")
 class Live(Kind):
     """Something that is written to under a name."""
 
-    def read(self, es: Elasticsearch, names: Collection[str], namespace: str) -> list[Standing]:
-        """Whatever answers to these names, of this kind or not."""
-        return [found for name in names if (found := self._read(es, name, namespace)) is not None]
+    def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
+        """Everything that has these names, of this kind or not."""
+        return [self._standing(stored.targets[name], stored.namespace) for name in names if stored.targets[name].kind]
 
-    def _read(self, es: Elasticsearch, name: str, namespace: str) -> Standing | None:
-        answer = call(es, "GET", f"/_resolve/index/{name}", allow=(404,))
-        if answer.status == 404:
-            return None
-        if answer.body.get("data_streams"):
-            return self._stream(es, name, namespace)
-        if answer.body.get("indices"):
-            body = call(es, "GET", f"/{name}").body[name]
-            return Standing(self.name, name, _body("index", body), from_meta(body["mappings"].get("_meta")))
-        if answer.body.get("aliases"):
-            return Standing(self.name, name, {"is": "alias"}, None)
-        return None
+    def _standing(self, target: Target, namespace: str) -> Standing:
+        if target.stream:
+            return self._stream(target, target.stream, namespace)
+        if target.kind == "index":
+            body = target.indices[target.name]
+            mark = from_meta(body.get("mappings", {}).get("_meta"))
+            return Standing(self.name, target.name, _body("index", body), mark)
+        return Standing(self.name, target.name, {"is": "alias"}, None)
 
-    def _stream(self, es: Elasticsearch, name: str, namespace: str) -> Standing:
-        found = call(es, "GET", f"/_data_stream/{name}").body["data_streams"][0]
-        *before, index = [str(index["index_name"]) for index in found["indices"]]
-        body = _body("data stream", call(es, "GET", f"/{index}").body[index])
-        ours = found["template"] == f"oversight-stream-{namespace}"
-        more = {"template": found["template"], "write_index": index, "failures": _failures(found)}
-        return Standing(
-            self.name,
-            name,
-            {**body, **more, "older": _pipelines_of(es, name, before)},
-            Mark(namespace, "", "") if ours else None,
-        )
+    def _stream(self, target: Target, stream: Mapping[str, Any], namespace: str) -> Standing:
+        *before, index = [str(index["index_name"]) for index in stream["indices"]]
+        template = stream.get("template")
+        failures = (stream.get("failure_store") or {}).get("indices", [])
+        body = {
+            **_body("data stream", target.indices.get(index, {})),
+            "template": template,
+            "failures": [str(one["index_name"]) for one in failures],
+            "older": {name: _pipelines_of(target.indices[name]) for name in before if name in target.indices},
+        }
+        mark = Mark(namespace, "", "") if template == f"oversight-stream-{namespace}" else None
+        return Standing(self.name, target.name, body, mark)
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Settings flat, mapping plain."""
@@ -261,12 +257,10 @@ class PlainIndex(Live):
         )
 
 
-def _pipelines_of(es: Elasticsearch, stream: str, indices: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Pipelines of indices behind a stream, by index; empty settings where an index has none."""
-    if not indices:
-        return {}
-    answer = call(es, "GET", f"/{stream}/_settings/{','.join(PIPELINES)}").body
-    return {name: normal.settings(answer.get(name, {}).get("settings", {})) for name in indices}
+def _pipelines_of(index: Mapping[str, Any]) -> dict[str, Any]:
+    """The pipelines that an index has in its settings."""
+    settings = normal.settings(index.get("settings", {}))
+    return {name: settings[name] for name in PIPELINES if name in settings}
 
 
 def _without_guard(standing: Standing, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -282,11 +276,6 @@ def _is_edited(stands: Any, wanted: Any, target: Mapping[str, Any]) -> bool:
     before.
     """
     return stands not in (wanted, None, target["settings"].get(FINAL_PIPELINE))
-
-
-def _failures(stream: Mapping[str, Any]) -> list[str]:
-    """Indices of a stream's failure store; none where the engine has none."""
-    return [str(index["index_name"]) for index in (stream.get("failure_store") or {}).get("indices", [])]
 
 
 def _make(es: Elasticsearch, path: str) -> None:
@@ -331,8 +320,8 @@ def _is_field(value: Mapping[str, Any]) -> bool:
 
 def _body(is_a: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """An index as it is compared."""
-    properties = normal.plain(body["mappings"].get("properties", {}))
-    return {"is": is_a, "settings": normal.settings(body["settings"]), "mappings": {"properties": properties}}
+    properties = normal.plain(body.get("mappings", {}).get("properties", {}))
+    return {"is": is_a, "settings": normal.settings(body.get("settings", {})), "mappings": {"properties": properties}}
 
 
 def _lift(blocks: list[str], name: str) -> str:

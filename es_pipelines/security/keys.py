@@ -19,11 +19,8 @@ from elasticsearch import ApiError, Elasticsearch
 from contract.distribution import own_version
 from contract.errors import SettingsError
 from es_pipelines.cluster.ownership import Mark, from_meta, meta
-from es_pipelines.cluster.requests import call, error_of
+from es_pipelines.cluster.requests import NO_SECURITY, call, error_of
 from es_pipelines.security.roles import PARTS, Part, normal_privileges, privileges, role_name
-
-NO_SECURITY = (400, 404, 405, 500, 501)
-"""Status codes of an engine without `_security`, or with security switched off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,6 @@ class Secret:
     id: str
     encoded: str
     """In the form that clients send: base64 of `id:secret`."""
-
-
-def may_manage(es: Elasticsearch) -> bool | None:
-    """Whether we may write roles and create keys for others; None if the engine has no security, or it is off."""
-    body = {"cluster": ["manage_security"]}
-    response = call(es, "POST", "/_security/user/_has_privileges", body, allow=NO_SECURITY)
-    return bool(response.body["has_all_requested"]) if response.status == 200 else None
 
 
 def valid_keys(es: Elasticsearch, namespace: str) -> dict[str, list[Key]]:

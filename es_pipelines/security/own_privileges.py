@@ -14,8 +14,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from es_pipelines.cluster.requests import call
-from es_pipelines.security.keys import NO_SECURITY
+from es_pipelines.cluster.requests import NO_SECURITY, call
 from es_pipelines.security.roles import PARTS, Part, normal_privileges, privileges
 
 _UNLIMITED = {"unlimited": ["everything that its owner may do"]}

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from packaging.version import Version
+
+from common.versions import NONE, version_of
 from contract.errors import SettingsError, shorten
 from kibana.api.http import Http, KibanaRefusedError, KibanaUnavailableError
 from kibana.saved_objects.objects import MIGRATION_VERSIONS, SavedObject, ndjson
@@ -25,7 +28,7 @@ DEFAULT_SPACE = "default"
 POLL_S = 0.5
 READY_LEVELS = ("available", "degraded")
 """`degraded` counts as ready: a part of Kibana is slow or off, but it still accepts imports."""
-OLDEST = (8, 19)
+OLDEST = Version("8.19")
 ADVICE = {
     "conflict": "it already exists",
     "ambiguous_conflict": "several copies of it exist; remove all but one of them",
@@ -46,10 +49,7 @@ class Ready:
     @property
     def is_older(self) -> bool:
         """Whether this Kibana is older than the oldest version that can import our objects."""
-        parts = (self.version or "").split(".")
-        if len(parts) < 2 or not (parts[0].isdigit() and parts[1].isdigit()):
-            return False
-        return (int(parts[0]), int(parts[1])) < OLDEST
+        return NONE < version_of(self.version or "") < OLDEST
 
 
 class Kibana:

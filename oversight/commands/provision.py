@@ -19,7 +19,7 @@ from es_pipelines.provision.plan import Plan, apply
 from es_pipelines.provision.removal import plan_removal
 from es_pipelines.resources.kind import Action, Installation, Step
 from es_pipelines.settings import ProvisionSettings
-from oversight.client.cluster import connect
+from oversight.client.cluster import client, connect
 from oversight.commands import provision_show as show
 from oversight.commands.provision_keys import KeyWish, after_keys, as_data
 from oversight.config.options import option_of
@@ -98,7 +98,7 @@ def command(
             f"--key-expiry={key_expiry} is not a duration; expected days, hours or minutes such as 90d, 12h or 30m"
         )
     settings = load(OversightSettings, namespace=namespace, model=model)
-    with connect() as es:
+    with connect() if remove else client() as es:  # a plan begins with a request of its own
         if remove:
             planned, installation = plan_removal(es, settings.namespace, with_data=with_data, force=force)
             key_wish = None

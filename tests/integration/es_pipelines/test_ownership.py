@@ -13,13 +13,14 @@ from contract.distribution import own_version
 from contract.documents.alerts import alerts_index
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
-from es_pipelines.cluster.capabilities import Capabilities, takes_failure_store, takes_lifecycle
+from es_pipelines.cluster.capabilities import Capabilities, takes
 from es_pipelines.provision.apply import provision, remove
 from es_pipelines.provision.plan import Plan, apply, make_plan, survey
 from es_pipelines.provision.removal import plan_removal
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.desired import resources
 from es_pipelines.resources.kind import Action, Installation, Resource, Step
+from es_pipelines.resources.stored import read_stored
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99, LINE, creations
 from tests.provisioning import state
@@ -42,7 +43,7 @@ def _steps(es: Elasticsearch, namespace: str, *, retention: str | None, force: b
         one for one in resources(KDD99, namespace, EVERYTHING, retention=retention) if one.kind.endswith("template")
     ]
     installation = Installation(namespace, own_version(), force, pipeline_meta=True)
-    steps = make_plan(wanted, survey(es, wanted, namespace), installation)
+    steps = make_plan(wanted, survey(read_stored(es, namespace, (), roles=False), wanted), installation)
     return apply(es, Plan("", tuple(steps)), installation)
 
 
@@ -54,8 +55,8 @@ def test_elasticsearch_gives_back_templates_that_are_still_ours(elasticsearch_ur
     name = f"oversight-stream-{namespace}"
     with Elasticsearch(elasticsearch_url) as es:
         try:
-            assert takes_lifecycle(es)
-            assert takes_failure_store(es)
+            assert takes(es, "lifecycle")
+            assert takes(es, "failure_store")
             assert {step.action for step in _steps(es, namespace, retention="30d")} == {Action.CREATE}
             assert {step.action for step in _steps(es, namespace, retention="30d")} == {Action.UNCHANGED}
             changed = {step.name: step.action for step in _steps(es, namespace, retention="60d")}
@@ -86,6 +87,10 @@ def with_lifecycle(embedded_url: str, namespace: str) -> Iterator[tuple[Elastics
 
     def answer(call: Call, forward: Callable[[], Reply]) -> Reply:
         route = call.path.partition("?")[0]
+        if route == f"/_data_stream/{stream}":
+            store = held.get("options", {}).get("failure_store", {"enabled": False})
+            found = {"lifecycle": held["lifecycle"]} if "lifecycle" in held else {}
+            return _json({"data_streams": [{"name": stream, "indices": [], "failure_store": store, **found}]})
         key = {f"/_data_stream/{stream}/_lifecycle": "lifecycle", f"/_data_stream/{stream}/_options": "options"}.get(
             route
         )
@@ -101,8 +106,9 @@ def with_lifecycle(embedded_url: str, namespace: str) -> Iterator[tuple[Elastics
     proxy.fault = answer
     with Elasticsearch(proxy.url) as es:
         yield es, held
-        remove(es, namespace)
     proxy.close()
+    with Elasticsearch(embedded_url) as es:
+        remove(es, namespace)
 
 
 def _json(body: Any) -> Reply:
@@ -115,7 +121,8 @@ def _live(es: Elasticsearch, namespace: str, retention: str | None, *, force: bo
     kinds = ("component template", "data stream lifecycle", "data stream options", "index template")
     wanted = [one for one in resources(KDD99, namespace, EVERYTHING, retention=retention) if one.kind in kinds]
     installation = Installation(namespace, own_version(), force)
-    steps = make_plan(wanted, survey(es, wanted, namespace), installation)
+    stored = read_stored(es, namespace, [stream_name(namespace)], roles=False)
+    steps = make_plan(wanted, survey(stored, wanted), installation)
     apply(es, Plan("", tuple(steps)), installation)
     return {step.kind: step for step in steps if not step.kind.endswith("template")}
 

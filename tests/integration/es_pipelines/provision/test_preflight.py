@@ -13,12 +13,11 @@ from elasticsearch import Elasticsearch
 
 from contract.documents.fields import stream_name
 from contract.errors import InputError, SettingsError
-from es_pipelines.cluster.capabilities import Capabilities
+from es_pipelines.cluster.condition import read_access
 from es_pipelines.cluster.requests import call
 from es_pipelines.provision.apply import Wish, plan, provision, remove
 from es_pipelines.provision.plan import Plan
-from es_pipelines.provision.preflight import missing_privileges, preflight
-from es_pipelines.resources.desired import resources
+from es_pipelines.provision.preflight import asked, refusals
 from es_pipelines.resources.kind import Action
 from oversight.cli import main
 from tests.conftest import PASSWORD
@@ -207,10 +206,9 @@ def test_every_missing_privilege_is_named_with_the_request_that_needs_it(secured
     with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD)) as admin:
         admin.security.put_role(name=name, cluster=["monitor", "manage_ingest_pipelines"])
         admin.security.put_user(username=name, password=PASSWORD, roles=[name], refresh="wait_for")
-        wanted = resources(KDD99, namespace, Capabilities(data_streams=True, index_mode=True))
         try:
             with Elasticsearch(secured_url, basic_auth=(name, PASSWORD)) as es:
-                _, findings = preflight(es, wanted, stream)
+                findings = plan(es, Wish(KDD99, namespace))[0].findings
                 assert all(finding.stops for finding in findings)
                 said = [finding.says for finding in findings]
                 on = f"on index {stream!r}"
@@ -226,7 +224,7 @@ def test_every_missing_privilege_is_named_with_the_request_that_needs_it(secured
                     SettingsError, match=r"^PUT /_component_template/oversight-x is forbidden: .*privilege"
                 ):
                     call(es, "PUT", "/_component_template/oversight-x", {"template": {}})
-            assert list(missing_privileges(admin, wanted, stream)) == []
+            assert list(refusals(read_access(admin, asked(stream)), stream)) == []
         finally:
             admin.security.delete_user(username=name)
             admin.security.delete_role(name=name)

@@ -17,6 +17,7 @@ from contract.errors import InputError, SettingsError
 from es_pipelines.provision.plan import make_plan, survey
 from es_pipelines.resources.kind import Action, Installation, Resource
 from es_pipelines.resources.security import ApiKey, Role
+from es_pipelines.resources.stored import read_stored
 from es_pipelines.security.key_files import FILE, KeyFile, KeyOutcome, write_keys
 from es_pipelines.security.keys import make_key, valid_keys
 from es_pipelines.security.roles import PARTS, role_body, role_name
@@ -172,10 +173,14 @@ def test_roles_are_planned_compared_kept_and_removed_like_the_rest(admin: Elasti
     wanted = [Resource("role", role_name(name, namespace), role_body(part, namespace)) for name, part in PARTS.items()]
 
     def actions(**more: bool) -> list[Action]:
-        plan = make_plan(wanted, survey(admin, wanted, namespace), Installation(namespace, "1.0", **more))
+        plan = make_plan(
+            wanted,
+            survey(read_stored(admin, namespace, (), roles=True), wanted),
+            Installation(namespace, "1.0", **more),
+        )
         return [step.action for step in plan]
 
-    plan = make_plan(wanted, survey(admin, wanted, namespace), installation)
+    plan = make_plan(wanted, survey(read_stored(admin, namespace, (), roles=True), wanted), installation)
     assert {step.action for step in plan} == {Action.CREATE}
     for step in plan:
         Role().write(admin, step, installation)
@@ -197,15 +202,15 @@ def test_roles_are_planned_compared_kept_and_removed_like_the_rest(admin: Elasti
     assert Action.FOREIGN in actions(force=True)
     for step in plan:
         Role().delete(admin, step, installation)
-    assert Role().read(admin, [], namespace) == []
+    assert Role().find(read_stored(admin, namespace, (), roles=True), []) == []
 
 
 def test_an_installations_removal_ends_its_keys(
     made: dict[str, KeyFile], admin: Elasticsearch, namespace: str, secured_url: str
 ) -> None:
-    standing = ApiKey().read(admin, [], namespace)
+    standing = ApiKey().find(read_stored(admin, namespace, (), roles=False, keys=True), [])
     assert sorted(one.name for one in standing) == sorted(f"{role_name(p, namespace)} {f.id}" for p, f in made.items())
-    assert ApiKey().read(admin, [], f"{namespace}x") == []
+    assert ApiKey().find(read_stored(admin, f"{namespace}x", (), roles=False, keys=True), []) == []
     for one in standing:
         step = make_plan([], {"API key": {one.name: one}}, Installation(namespace, "1.0"))[0]
         assert step.action == Action.REMOVE

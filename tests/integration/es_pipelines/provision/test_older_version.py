@@ -1,0 +1,112 @@
+"""An older Oversight that meets the resources of a newer one: it refuses, and changes nothing.
+
+The older one is a wheel of this same tree with another version and one changed resource, in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from contract.distribution import own_version
+from es_pipelines.provision.apply import remove
+from tests.provisioning import state
+
+ROOT = Path(__file__).resolve().parents[4]
+OLDER = "0.0.9"
+CHANGED = "json"
+"""The pipeline that the older version has in another form."""
+
+
+def _tree(folder: Path) -> Path:
+    """The files that a wheel is made of, with the older version and the changed pipeline."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    parsed = tomllib.loads(project)
+    for pattern in parsed["tool"]["setuptools"]["packages"]["find"]["include"]:
+        name = pattern.rstrip("*")
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("README.md", *parsed["project"]["license-files"]):
+        shutil.copy(ROOT / name, folder / name)
+    version = f'version = "{own_version()}"'
+    assert project.count(version) == 1
+    (folder / "pyproject.toml").write_text(project.replace(version, f'version = "{OLDER}"'), encoding="utf-8")
+    pipeline = folder / "es_pipelines" / "pipelines" / f"{CHANGED}.yml"
+    text = pipeline.read_text(encoding="utf-8")
+    assert text.startswith("description: ")
+    pipeline.write_text(text.replace("description: ", "description: Of an older version. ", 1), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that holds the older wheel, and the libraries of this one."""
+    folder = tmp_path_factory.mktemp("older")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    (folder / "tree").mkdir()
+    tree, wheels = _tree(folder / "tree"), folder / "wheels"
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, tree], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
+    (packages,) = (folder / "env" / "lib").glob("python*/site-packages")
+    subprocess.run([*pip, "install", "--no-deps", "--target", packages, *wheels.iterdir()], check=True)
+    # A path in a .pth file brings the libraries there, and not this checkout: its own .pth file is not read.
+    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    return folder / "env" / "bin" / "python"
+
+
+@pytest.fixture
+def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
+    """A namespace whose resources are removed afterwards."""
+    yield namespace
+    remove(es, namespace)
+
+
+def _oversight(python: Path | str, environment: Mapping[str, str], folder: Path, *words: str) -> tuple[int, str, str]:
+    """Exit code and output of a command."""
+    done = subprocess.run(
+        [python, "-m", "oversight", *words],
+        env={**os.environ, **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_an_older_version_refuses_what_a_newer_one_wrote_and_changes_nothing(
+    es: Elasticsearch, engine_url: str, installation: str, older: Path, tmp_path: Path
+) -> None:
+    environment = {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": installation, "PYTHONPATH": ""}
+    name = f"oversight-{CHANGED}-{installation}"
+    assert OLDER in _oversight(older, environment, tmp_path, "--version")[1]
+    assert _oversight(older, environment, tmp_path, "provision")[0] == 0
+    assert "Of an older version." in es.ingest.get_pipeline(id=name)[name]["description"]
+
+    status, said, _ = _oversight(sys.executable, {**environment, "PYTHONPATH": str(ROOT)}, tmp_path, "provision")
+    assert status == 0
+    written = [line.split()[:3] for line in said.splitlines() if line.startswith(("created", "updated", "removed"))]
+    assert written == [["updated", "pipeline", f"{name}"]]
+    newer = state(es, installation)
+    assert "Of an older version." not in newer["pipelines"][name]["description"]
+
+    status, said, error = _oversight(older, environment, tmp_path, "provision")
+    assert status == 1
+    assert said == ""
+    assert error == (
+        f"oversight: nothing was written: pipeline {name}: Oversight {own_version()} wrote it and this is {OLDER}: "
+        "it is not downgraded; run the newer Oversight, or choose another OVERSIGHT_NAMESPACE\n"
+    )
+    assert state(es, installation) == newer
+    status, _, error = _oversight(older, environment, tmp_path, "provision", "--force")
+    assert status == 1
+    assert "it is not downgraded" in error
+    assert state(es, installation) == newer
