@@ -1,4 +1,4 @@
-"""A small real artifact of another domain than the shipped one: what works with it works with any contract.
+"""A small real artifact from another domain. Code that works with it works with any contract.
 
 turbine.temperature_c, turbine.vibration_mm_s, turbine.state.mode ──▶ healthy, overheating, bearing_wear
 """
@@ -53,7 +53,7 @@ HEALTHY = {"turbine": {"temperature_c": 61.5, "vibration_mm_s": 1.2, "state": {"
 HOT = {"turbine": {"temperature_c": 125, "vibration_mm_s": 1.5, "state": {"mode": "steady"}}}
 WORN = {"turbine": {"temperature_c": 60.0, "vibration_mm_s": 22.5, "state": {"mode": "steady"}}}
 STRANGE = {"turbine": {"temperature_c": -30.0, "vibration_mm_s": 0.1, "state": {"mode": "off"}}}
-"""Cold: like nothing in training, and healthy is still the closest."""
+"""Cold: unlike anything in training, but still closest to healthy."""
 
 _CENTRE, _SCALE = np.array([60.0, 1.5], np.float32), np.array([0.05, 0.2], np.float32)
 _WEIGHTS = np.array([[0.0, 0.0, 3.0], [3.0, 0.0, 0.0], [0.0, 0.3, 0.0], [0.0, 0.0, 0.0], [0.0, 0.3, 0.0]], np.float32)
@@ -62,7 +62,7 @@ _BIAS = np.array([0.0, 3.0, 0.0], np.float32)
 
 
 def turbine_graph() -> onnx.GraphProto:
-    """Scale, one-hot, one linear layer, softmax; the novelty grows with the distance from the centre."""
+    """Return a graph: scale, one-hot, one linear layer, softmax; novelty grows with the distance from the centre."""
     nodes = [
         helper.make_node("Sub", ["numeric", "centre"], ["shifted"]),
         helper.make_node("Mul", ["shifted", "scale"], ["scaled"]),
@@ -108,9 +108,7 @@ def write_model(
     metadata: dict[str, str] | None = None,
     change: Callable[[Any], None] | None = None,
 ) -> Path:
-    """Write an artifact; `contract` None leaves the metadata out, `change` may damage the model before it is
-    written.
-    """
+    """Write an artifact. `contract=None` leaves out the metadata; `change` may damage the model before."""
     model = helper.make_model(
         graph or turbine_graph(),
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)],
@@ -125,5 +123,5 @@ def write_model(
 
 
 def without_novelty(contract: ModelContract = TURBINE) -> ModelContract:
-    """The same contract of a model that measures no novelty."""
+    """Return the same contract for a model without novelty."""
     return replace(contract, novelty_threshold=None)

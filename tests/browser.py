@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests of pages, with what it complains about, and pictures of what it shows."""
+"""A headless Chromium for tests of pages: records its error messages and takes screenshots."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.waiting import WAIT_S
 
 CHROMIUM = "/usr/bin/chromium"
 PICTURES = "SCREENS_FOLDER"
-"""Environment variable: where pictures are kept in place of build/screens."""
+"""Environment variable: folder for screenshots; default: build/screens."""
 WAIT_MS = WAIT_S * 1000
 expect.set_options(timeout=WAIT_MS)
 LARGE_BYTES = 180_000
 
 
 def why_no_chromium() -> str:
-    """Why pages cannot be looked at here; empty where they can."""
+    """Return why tests cannot open pages here; empty if they can."""
     if shutil.which(CHROMIUM):
         return ""
     return f"no Chromium at {CHROMIUM} (Debian: apt-get install chromium)"
@@ -34,7 +34,7 @@ def why_no_chromium() -> str:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser for as long as the block lasts."""
+    """Yield a browser."""
     if reason := why_no_chromium():
         pytest.skip(reason)
     with sync_playwright() as driver:
@@ -45,35 +45,35 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page with what its browser complains about."""
+    """A page and the error messages of its browser."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
 
     def go(self, url: str) -> Page:
-        """Open an address and wait until its figures stand there."""
+        """Open a URL and wait until the page shows its figures."""
         self.page.goto(url)
         self.page.wait_for_selector("body[data-ready]", timeout=WAIT_MS)
         return self.page
 
     def dismiss(self, dialog: Dialog) -> None:
-        """A dialog that a script has opened is nothing that our pages do."""
+        """Record a dialog, because our pages never open one."""
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
     def evaluate(self, script: str, argument: Any = None) -> Any:
-        """The value of a piece of JavaScript."""
+        """Evaluate JavaScript and return the value."""
         return self.page.evaluate(script, argument)
 
     def keep(self, name: str, *, whole: bool = False) -> Path:
-        """A picture of what is shown, in few colours where it would be large."""
+        """Save a screenshot, with fewer colours if it would be large."""
         from PIL import Image
 
         folder = Path(os.environ.get(PICTURES, ROOT / "build" / "screens"))
         folder.mkdir(parents=True, exist_ok=True)
         shot = Image.open(io.BytesIO(self.page.screenshot(full_page=whole, animations="disabled")))
         path = folder / f"{name}.png"
-        if whole:  # nobody publishes these: to be looked at after a test, not to be small
+        if whole:  # these are only looked at after a test, so their size does not matter
             shot.convert("RGB").save(path, compress_level=1)
             return path
         shot.convert("RGB").save(path, optimize=True)
@@ -84,7 +84,7 @@ class Visit:
 
 @contextmanager
 def visit(browser: Browser, *, width: int = 1440, height: int = 900, dark: bool = False) -> Iterator[Visit]:
-    """A new visitor: nothing is remembered of another one. It has no way to any other machine."""
+    """Yield a new visitor with empty storage. Every request to another machine is recorded as an error."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
@@ -94,15 +94,15 @@ def visit(browser: Browser, *, width: int = 1440, height: int = 900, dark: bool 
     )
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
-    found = Visit(page)
-    page.on("pageerror", lambda error: found.complaints.append(f"error: {error}"))
-    page.on("dialog", found.dismiss)
-    page.on("console", lambda said: found.complaints.append(said.text) if said.type == "error" else None)
+    visitor = Visit(page)
+    page.on("pageerror", lambda error: visitor.complaints.append(f"error: {error}"))
+    page.on("dialog", visitor.dismiss)
+    page.on("console", lambda message: visitor.complaints.append(message.text) if message.type == "error" else None)
     page.on(
         "request",
-        lambda asked: None if asked.url.startswith("http://127.0.0.1:") else found.complaints.append(asked.url),
+        lambda sent: None if sent.url.startswith("http://127.0.0.1:") else visitor.complaints.append(sent.url),
     )
     try:
-        yield found
+        yield visitor
     finally:
         context.close()

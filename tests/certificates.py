@@ -1,4 +1,4 @@
-"""Certificates for 127.0.0.1 that sign themselves, made by the openssl command."""
+"""Self-signed certificates for 127.0.0.1, created with the openssl command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ needs_openssl = pytest.mark.skipif(not OPENSSL, reason="the openssl command make
 
 
 def certify(folder: Path, name: str) -> Path:
-    """NAME.pem, and NAME.key beside it; returns the first."""
+    """Write NAME.pem with NAME.key beside it. Return the path of the first."""
     subprocess.run(
         [
             OPENSSL,

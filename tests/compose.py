@@ -1,4 +1,4 @@
-"""docker-compose.yml as Docker would read it: variables filled in, blocks merged."""
+"""Reads docker-compose.yml as Docker does: fills in variables and merges blocks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Service = dict[str, Any]
 
 
 def read(variables: Mapping[str, str]) -> dict[str, Any]:
-    """The whole file.
+    """Return the whole file.
 
     Args:
         variables: as in `.env`.
     Raises:
-        KeyError: one is missing that the file demands.
+        KeyError: a required variable is missing.
     """
     content: dict[str, Any] = _filled(yaml.safe_load(TEXT), variables)
     return content
@@ -33,29 +33,29 @@ def _filled(value: Any, variables: Mapping[str, str]) -> Any:
         return {key: _filled(inner, variables) for key, inner in value.items()}
     if isinstance(value, list):
         return [_filled(inner, variables) for inner in value]
-    return _VARIABLE.sub(lambda found: _value(found, variables), value) if isinstance(value, str) else value
+    return _VARIABLE.sub(lambda match: _value(match, variables), value) if isinstance(value, str) else value
 
 
-def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
-    if found["name"] is None:
+def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
+    if match["name"] is None:
         return "$"
-    given = variables.get(found["name"], "")
-    if not given and found["how"] == ":?":
-        raise KeyError(found["name"])
-    return given or (found["rest"] or "")
+    given = variables.get(match["name"], "")
+    if not given and match["how"] == ":?":
+        raise KeyError(match["name"])
+    return given or (match["rest"] or "")
 
 
 def variables() -> Iterator[tuple[str, str, str]]:
-    """Every variable that the file takes: name, `:?` or `:-` or nothing, and its default or message."""
-    for found in _VARIABLE.finditer(TEXT):
-        if found["name"] is not None:
-            yield found["name"], found["how"] or "", found["rest"] or ""
+    """Yield every variable of the file: name, `:?` or `:-` or nothing, and its default or message."""
+    for match in _VARIABLE.finditer(TEXT):
+        if match["name"] is not None:
+            yield match["name"], match["how"] or "", match["rest"] or ""
 
 
 def mounts(service: Service) -> dict[str, tuple[str, bool]]:
-    """What is mounted where: path in the container, source and whether it may be written."""
-    found = {}
+    """Return the mounts: path in the container, source, and whether it is writable."""
+    mounted = {}
     for entry in service.get("volumes", []):
         source, target, *mode = entry.split(":")
-        found[target] = (source, mode != ["ro"])
-    return found
+        mounted[target] = (source, mode != ["ro"])
+    return mounted

@@ -1,4 +1,4 @@
-"""Servers and data that tests share: the embedded engine in every run, real engines and data sets where they are."""
+"""Shared servers and data of tests: the embedded engine in every run, real engines and data sets where available."""
 
 from __future__ import annotations
 
@@ -36,34 +36,33 @@ SHARED = Path(os.environ.get("OVERSIGHT_TEST_SHARED", ROOT.parent / "shared"))
 REAL_ENGINE = SHARED / "realengine"
 JAVA_NEEDED = 21
 PASSWORD = "not-the-default-1"
-"""Of the user `elastic` of the engine with security."""
+"""Password of the user `elastic` on the engine with security."""
 QUICK_JAVA = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
-"""For an engine that lives for minutes: what the second compiler costs is never earned back, and it is half of it all.
-"""
+"""For engines that run for minutes: the second compiler takes half of their processor time and never pays off."""
 RUN_FOLDER = guardian.MARK
-"""Environment variable with a folder that all processes of this test run share (pytest-xdist starts several)."""
+"""Environment variable: a folder that all processes of this test run share (pytest-xdist starts several)."""
 
-settings.register_profile("oversight", deadline=None)  # how long an example takes says how busy the machine is
+settings.register_profile("oversight", deadline=None)  # durations only show how busy the machine is
 settings.load_profile("oversight")
 
 
 def pytest_report_header() -> list[str]:
-    """What this run can test against."""
+    """Say what this run can test against."""
     real = "there" if not why_no_real_engine() else why_no_real_engine()
     return [f"shared data: {SHARED if SHARED.is_dir() else 'absent'}", f"real engines: {real}"]
 
 
 def newest_java() -> int:
-    """Major version of the newest JDK of this machine, 0 without one."""
+    """Return the major version of this machine's newest JDK; 0 without one."""
     versions = [0]
     for release in Path("/usr/lib/jvm").glob("*/release"):
-        found = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(encoding="utf-8"), re.MULTILINE)
-        versions += [int(found[1])] if found else []
+        match = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(encoding="utf-8"), re.MULTILINE)
+        versions += [int(match[1])] if match else []
     return max(versions)
 
 
 def why_no_real_engine() -> str:
-    """Why the real engines cannot be started here; empty where they can."""
+    """Return why the real engines cannot be started here; empty if they can."""
     if not (REAL_ENGINE / "start.sh").is_file():
         return f"no real engine at {REAL_ENGINE}"
     if newest_java() < JAVA_NEEDED:
@@ -73,7 +72,7 @@ def why_no_real_engine() -> str:
 
 @pytest.fixture(scope="session")
 def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of an embedded engine that lives as long as the test run."""
+    """Address of an embedded engine that runs until the end of the test run."""
     children = Children(tmp_path_factory.mktemp("embedded"))
     _, url = embedded.start(children)
     yield url
@@ -81,9 +80,9 @@ def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _real_engine(engine: str) -> str:
-    """Address of the one real engine of this kind in this test run, started by the first process that asks."""
+    """Return the address of this test run's real engine. The first process that asks starts it."""
     already = os.environ.get(f"OVERSIGHT_TEST_{engine.upper()}_URL")
-    if already:  # a developer's own, started by hand
+    if already:  # the developer's own engine, started by hand
         return already
     reason = why_no_real_engine()
     if reason:
@@ -113,7 +112,7 @@ def _start_real_engine(folder: Path, engine: str) -> str:
 
 
 def wait_for_security(url: str, password: str) -> None:
-    """A node answers before its security index does; until then it refuses every password with 401."""
+    """Wait for the security index. Until it is ready, the node responds but refuses every password with 401."""
     with Elasticsearch(url, basic_auth=("elastic", password), request_timeout=WAIT_S) as client:
 
         def accepted() -> bool:
@@ -126,19 +125,19 @@ def wait_for_security(url: str, password: str) -> None:
 
 @pytest.fixture(scope="session")
 def opensearch_url() -> str:
-    """Address of a real OpenSearch (pipelines, data streams) that lives as long as the test run."""
+    """Address of a real OpenSearch (pipelines, data streams) that runs until the end of the test run."""
     return _real_engine("opensearch")
 
 
 @pytest.fixture(scope="session")
 def elasticsearch_url() -> str:
-    """Address of a real Elasticsearch 8.19 (no pipelines, no data streams) that lives as long as the test run."""
+    """Address of a real Elasticsearch 8.19 (no pipelines, no data streams) that runs until the end of the test run."""
     return _real_engine("elasticsearch")
 
 
 @pytest.fixture(scope="session")
 def secured_url() -> str:
-    """Address of a real Elasticsearch 8.19 that asks for a password, `elastic`'s being PASSWORD."""
+    """Address of a real Elasticsearch 8.19 with security; the password of `elastic` is PASSWORD."""
     return _real_engine("secured")
 
 
@@ -158,20 +157,20 @@ def es(engine_url: str) -> Iterator[Elasticsearch]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_warm_parent_is_left() -> Iterator[None]:
-    """The parent of the commands that tests run (tests/warm.py) ends with the session."""
+    """End the parent of the tests' commands (tests/warm.py) with the session."""
     yield
     warm.end()
 
 
 @pytest.fixture
 def namespace() -> str:
-    """A namespace that no other test uses, so that tests never meet in one cluster."""
+    """A namespace that no other test uses, so that tests can share a cluster."""
     return f"t{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(autouse=True)
 def _no_installation_of_another_test() -> None:
-    """A command notes its installation for the whole process, and tests run many commands in one."""
+    """Reset the installation: a command sets it for the whole process, and tests run many commands in one."""
     hints.installation(hints.DEFAULT_NAMESPACE)
 
 

@@ -1,4 +1,4 @@
-"""Documents as a client sends them, and what an enricher makes of them."""
+"""Documents as a client sends them, and the results of an enricher."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Source = Mapping[str, Any]
 
 
 class Enriching(Protocol):
-    """An `Enricher`, or a `Serving`."""
+    """An `Enricher` or a `Serving`."""
 
     def enrich(self, page: Page) -> list[Any]:
-        """One result a document."""
+        """Return one result per document."""
 
 
 def page_of(*sources: Source) -> Page:
-    """Documents with these fields, as the service takes them from a body; their ids are `0`, `1`, ..."""
+    """Return documents with these fields, parsed by the service from a request body. Their ids are `0`, `1`, ..."""
     documents = [{"id": str(number), "source": source} for number, source in enumerate(sources)]
     return request_body.documents(json.dumps({"documents": documents}).encode(), max_documents=MAX_DOCUMENTS)
 
 
 def enriched(by: Enriching, *sources: Source) -> list[dict[str, Any]]:
-    """The results for documents with these fields, as a client decodes them."""
+    """Return the results for documents with these fields, as a client decodes them."""
     results: list[dict[str, Any]] = msgspec.to_builtins(by.enrich(page_of(*sources)))
     return results

@@ -1,4 +1,4 @@
-"""Hooks of pytest that put a run under its guardian (tests/guardian.py). A conftest.py imports them."""
+"""Pytest hooks that run a guardian for each test run (tests/guardian.py). A conftest.py imports them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEFT = pytest.StashKey[guardian.Left]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a run makes the folder that all share, and starts the run's guardian."""
+    """Create the shared folder and start the guardian, in the first process of a run."""
     if not hasattr(config, "workerinput"):
         folder = os.environ[guardian.MARK] = tempfile.mkdtemp(prefix="oversight-tests-")
         config.stash[GUARDIAN] = guardian.start(folder)
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """The first process ends last. A server that is still running by then was left behind by a test: the run fails."""
+    """End the guardian, in the first process, which ends last. The run fails if a test left a process running."""
     running = session.config.stash.get(GUARDIAN, None)
     if running is not None:
         session.config.stash[LEFT] = guardian.end(running)
@@ -35,13 +35,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name what was left behind."""
-    for one in config.stash.get(LEFT, []):
-        terminalreporter.write_line(f"LEFT RUNNING by {one['test']}: pid {one['pid']}, {one['command']}", red=True)
+    """Name the processes that tests left running."""
+    for process in config.stash.get(LEFT, []):
+        terminalreporter.write_line(
+            f"LEFT RUNNING by {process['test']}: pid {process['pid']}, {process['command']}", red=True
+        )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The guardian has ended with the session, and its folder is gone; here it ends where no session began."""
+    """End the guardian if no session began. Otherwise it has ended with the session, and its folder is gone."""
     running = config.stash.get(GUARDIAN, None)
     if running is not None:
         if running.poll() is None:
@@ -51,7 +53,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    """A test ends what it starts, also when it fails or times out. Fixtures of a wider scope live on."""
+    """Fail a test that leaves a process running. Fixtures of a wider scope keep theirs."""
     yield
     if left := guardian.end_of_test(item.nodeid):
         pytest.fail(f"left running by this test, and ended now: {left}", pytrace=False)

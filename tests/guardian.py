@@ -1,15 +1,15 @@
-"""Ends every process that a test run leaves behind, however the run ends. pytest starts one guardian for each run.
+"""Ends every process that a test run leaves running, however the run ends. pytest starts one guardian per run.
 
-    pytest ──starts──▶ guardian, in a session of its own
-      │ each of its processes notes itself in FOLDER/owners
+    pytest ──starts──▶ guardian, in its own session
+      │ each pytest process registers as an owner in FOLDER/owners
       └─▶ servers, commands, daemons ... with MARK=FOLDER and OWNER=PID in their environment
 
-    an owner ends (timeout, SIGKILL)  ──▶ what it started ends
-    pytest ends without a word        ──▶ everything that is marked ends, and FOLDER is removed
-    pytest says "end"                 ──▶ the same, and the guardian answers what was left
+    an owner ends (timeout, SIGKILL)  ──▶ the guardian ends what it started
+    pytest ends without "end"         ──▶ the guardian ends everything that is marked, and removes FOLDER
+    pytest sends "end"                ──▶ the same, and the guardian reports what was left running
 
-A process is known by its environment, which daemons keep. One that got an empty environment is known by its parents,
-which the guardian notes every LOOK_S.
+The guardian finds a process by its environment, which daemons keep. It finds a process with an empty environment by its
+parents, which it records every LOOK_S.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ MARK = "PYTEST_RUN_FOLDER"
 OWNER = "PYTEST_RUN_OWNER"
 """Environment variable: pid of the pytest process that started this one, or `RUN`."""
 RUN = "run"
-"""Owner of a server that several pytest processes share. It lives until the whole run ends."""
+"""Owner of a server that several pytest processes share. It runs until the whole run ends."""
 CURRENT = "PYTEST_CURRENT_TEST"
-"""Environment variable that pytest sets: which test runs, and whether it is set up, called or torn down."""
+"""Environment variable of pytest: which test runs, and whether it is in setup, call or teardown."""
 LOOK_S = 0.5
 TRIES = 3
-"""A process may start another one while it is killed."""
+"""A process may start another one while it is being killed."""
 GRACE_S = 3.0
-"""Seconds that a process may take to end by itself. It was told to before, or its parent is gone."""
+"""Time for a process to end by itself: it was asked to end, or its parent is gone."""
 
 Left = list[dict[str, str]]
 
@@ -48,7 +48,7 @@ class Guardian:
     """Runs beside pytest.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         pytest: the process that started the run.
     """
 
@@ -56,14 +56,14 @@ class Guardian:
         self._folder, self._pytest = folder, pytest
         self._owners: dict[int, psutil.Process] = {}
         self._family: dict[psutil.Process, int] = {}
-        """Descendants of each owner, as seen at the last looks."""
+        """Descendants of each owner, as seen recently."""
         self._left: Left = []
 
     def watch(self) -> None:
-        """Look after the run until pytest says that it ends, or has ended without a word."""
-        while _lives(self._pytest):
+        """Supervise the run until pytest sends "end" or is gone."""
+        while _is_running(self._pytest):
             self._note()
-            for pid in [pid for pid, owner in self._owners.items() if not _lives(owner)]:
+            for pid in [pid for pid, owner in self._owners.items() if not _is_running(owner)]:
                 del self._owners[pid]
                 self._end(partial(self._of, pid))
             if select.select([sys.stdin], [], [], LOOK_S)[0]:
@@ -77,42 +77,44 @@ class Guardian:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _note(self) -> None:
-        """Learn of new owners, and remember who is below which of them."""
+        """Register new owners, and record the descendants of each owner."""
         new = list(Path(self._folder, "owners").glob("*"))
         for pid in (int(file.name) for file in new):
             try:
                 self._owners[pid] = psutil.Process(pid)
-            except psutil.NoSuchProcess:  # it ended before it was seen
+            except psutil.NoSuchProcess:  # it ended before it was registered
                 _kill(self._of(pid))
         for pid, owner in sorted(self._owners.items(), key=lambda item: item[1] != self._pytest):
             with contextlib.suppress(psutil.NoSuchProcess):
                 self._family |= dict.fromkeys(owner.children(recursive=True), pid)
         ours = {os.getpid(), *self._owners}
-        self._family = {one: pid for one, pid in self._family.items() if one.pid not in ours and _lives(one)}
+        self._family = {
+            process: pid for process, pid in self._family.items() if process.pid not in ours and _is_running(process)
+        }
         for file in new:
             file.unlink()
 
     def _of(self, pid: int) -> list[psutil.Process]:
-        """Processes of an owner: seen below it, or marked as its own."""
-        family = [one for one, owner in self._family.items() if owner == pid and _lives(one)]
-        family = [one for one in family if _environment(one).get(OWNER) != RUN]
-        return [*family, *(one for one, environment in self._marked() if environment.get(OWNER) == str(pid))]
+        """Return the processes of an owner: its descendants, and those marked with its pid."""
+        family = [process for process, owner in self._family.items() if owner == pid and _is_running(process)]
+        family = [process for process in family if _environment(process).get(OWNER) != RUN]
+        return [*family, *(process for process, environment in self._marked() if environment.get(OWNER) == str(pid))]
 
     def _marked(self) -> Iterable[tuple[psutil.Process, dict[str, str]]]:
         for process in psutil.process_iter():
             environment = _environment(process)
             ours = process == self._pytest or process.pid in self._owners
-            if environment.get(MARK) == self._folder and not ours and _lives(process):
+            if environment.get(MARK) == self._folder and not ours and _is_running(process):
                 yield process, environment
 
     def _unshared(self) -> list[psutil.Process]:
-        """Everything but servers that are meant to run until the end."""
+        """Return all processes except servers that run until the end."""
         marked = dict(self._marked())
-        found = [one for one, environment in marked.items() if environment.get(OWNER) != RUN]
-        return [*found, *(one for one in self._family if one not in marked and _lives(one))]
+        unshared = [process for process, environment in marked.items() if environment.get(OWNER) != RUN]
+        return [*unshared, *(process for process in self._family if process not in marked and _is_running(process))]
 
     def _end(self, some: Callable[[], list[psutil.Process]]) -> None:
-        """Let processes end that were told to, end the others, and remember those."""
+        """Give processes time to end, kill the rest, and record those."""
         psutil.wait_procs(some(), timeout=GRACE_S)
         left = some()
         self._left += map(_described, left)
@@ -121,17 +123,17 @@ class Guardian:
     def _kill_all(self) -> None:
         self._owners.clear()
         for _ in range(TRIES):
-            _kill([*self._unshared(), *(one for one, _ in self._marked())])
+            _kill([*self._unshared(), *(process for process, _ in self._marked())])
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
-    """Its environment; empty where that is not ours to read."""
+    """Return the environment of a process; empty if we may not read it."""
     with contextlib.suppress(psutil.Error, OSError):
         return dict(process.environ())
     return {}
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
@@ -156,9 +158,7 @@ def _kill(processes: Iterable[psutil.Process]) -> None:
 
 
 def note_owner(folder: str) -> None:
-    """Called in each pytest process: what it starts from now on is its own. The guardian removes the note at its next
-    look.
-    """
+    """Register this pytest process as an owner: everything that it starts from now on is its own."""
     sys.addaudithook(_listen)
     os.environ[OWNER] = str(os.getpid())
     owners = Path(folder, "owners")
@@ -167,7 +167,7 @@ def note_owner(folder: str) -> None:
 
 
 def start(folder: str) -> subprocess.Popen[str]:
-    """Start a guardian for this process. It carries no mark, and no signal to our process group reaches it."""
+    """Start a guardian for this process. It is not marked, and signals to our process group do not reach it."""
     environment = {name: value for name, value in os.environ.items() if name not in (MARK, OWNER)}
     return subprocess.Popen(
         [sys.executable, __file__, folder, str(os.getpid())],
@@ -180,22 +180,26 @@ def start(folder: str) -> subprocess.Popen[str]:
 
 
 def end(guardian: subprocess.Popen[str]) -> Left:
-    """End a guardian and what it guards; returns what was left."""
-    said, _ = guardian.communicate("end\n")
-    return list(json.loads(said or "[]"))
+    """End a guardian and everything that it guards. Return what was left running."""
+    output, _ = guardian.communicate("end\n")
+    return list(json.loads(output or "[]"))
 
 
 def end_of_test(test: str) -> Left:
-    """End what a test has started by itself (its fixtures' servers may serve other tests); returns what was left."""
+    """End what a test itself started; servers of fixtures may serve other tests. Return what was left running."""
     if not _started:
         return []
     _started.clear()
-    mine = psutil.Process().children(recursive=True)
-    left = [one for one in mine if _environment(one).get(CURRENT) == f"{test} (call)" and _lives(one)]
+    children = psutil.Process().children(recursive=True)
+    left = [
+        process
+        for process in children
+        if _environment(process).get(CURRENT) == f"{test} (call)" and _is_running(process)
+    ]
     _, left = psutil.wait_procs(left, timeout=GRACE_S)
-    found = [_described(one) for one in left if _lives(one)]
+    described = [_described(process) for process in left if _is_running(process)]
     _kill(left)
-    return found
+    return described
 
 
 def _listen(event: str, _: object) -> None:

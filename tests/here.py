@@ -1,6 +1,4 @@
-"""Commands in the process of the tests, where nothing is asked of a process of their own: its imports cost more than
-most.
-"""
+"""Runs commands inside the test process, if a test needs no separate process: most of its time would be imports."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from oversight.cli import main
 
 
 def oversight_here(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command in the process of the tests, and tell its end as that of a process."""
+    """Run a command in the test process. Return its result as that of a process."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     arguments, code = [str(word) for word in words], 0
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -24,7 +22,7 @@ def oversight_here(*words: object, cwd: Path | None = None) -> subprocess.Comple
         except SystemExit as ending:
             code = int(ending.code or 0)
         finally:
-            for number, handler in handlers.items():  # a command that ends well on Ctrl-C has its own
+            for number, handler in handlers.items():  # a command that ends normally on Ctrl-C installs its own handler
                 signal.signal(number, handler)
-    said = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    return subprocess.CompletedProcess(arguments, code, *said)
+    outputs = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return subprocess.CompletedProcess(arguments, code, *outputs)

@@ -1,13 +1,14 @@
-"""The steps of our Dockerfile, and containers of docker-compose.yml, without Docker: with the kernel's own namespaces.
+"""Builds our Dockerfile and runs containers of docker-compose.yml without Docker, with the kernel's namespaces.
 
-    Dockerfile ──▶ its COPY and RUN steps, in a root folder of their own ──▶ the image
-    image + a service of the compose file ──▶ read-only root, its volumes and tmpfs, its user, no capability,
+    Dockerfile ──▶ its COPY and RUN steps, in a separate root folder ──▶ the image
+    image + a service of the compose file ──▶ read-only root, its volumes and tmpfs, its user, no capabilities,
                                               its environment and nothing else ──▶ the service's process
 
-All containers share one network that has nothing but a loopback of its own, so the ports are those of the compose file
-and `elasticsearch`, `enrich`, ... are names for it. What is not as in Docker: the system under `/usr` is this
-machine's, Python is the one that runs the tests, and the locked packages are linked from its environment; pip still
-checks each against the lock.
+All containers share one network with only a loopback device. So the ports are those of the compose file, and
+`elasticsearch`, `enrich`, ... resolve to it. Three things differ from Docker: the system under `/usr` is this
+machine's;
+Python is the one that runs the tests; and the locked packages are linked from its environment, though pip still checks
+each against the lock file.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ from tests.servers import stop
 from tests.waiting import WAIT_S, until
 
 LINKED = "/srv/packages"
-"""Where the environment of these tests is seen while the image is made and run."""
+"""Where the image sees the environment of these tests."""
 SYSTEM = ("usr", "dev", "proc")
 NAMES = ("elasticsearch", "kibana", "enrich", "console")
 
 
 def why_not() -> str:
-    """Why containers cannot be made here; empty where they can."""
+    """Return why containers cannot run here; empty if they can."""
     if os.geteuid() != 0:
         return "only root makes containers (namespaces, other users)"
     if missing := [
@@ -59,7 +60,7 @@ def _tool(name: str) -> str:
 
 @dataclass
 class Image:
-    """What a Dockerfile makes."""
+    """The result of a Dockerfile."""
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -70,10 +71,10 @@ class Image:
 
 
 def build(folder: Path) -> Image:
-    """Carry the Dockerfile out, stage by stage; the last one.
+    """Run the Dockerfile, stage by stage, and return the last stage.
 
     Raises:
-        AssertionError: a step fails, with what it printed.
+        AssertionError: a step failed; includes its output.
     """
     stages: dict[str, Image] = {}
     image = Image(folder)
@@ -110,7 +111,7 @@ def _instructions() -> Iterator[tuple[str, str]]:
 
 
 def _context(target: Path) -> Path:
-    """What Docker gets to see: nothing, but what .dockerignore names."""
+    """Copy the build context: only what .dockerignore allows."""
     first, *lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert first == "*"
     kept = [line[1:] for line in lines if line.startswith("!")]
@@ -125,9 +126,7 @@ def _context(target: Path) -> Path:
 
 
 def _base(root: Path) -> Path:
-    """A root folder like that of a slim image: this machine's system, an /etc of its own, no other file of this
-    machine.
-    """
+    """Create a root folder like that of a slim image: this machine's system, its own /etc, no other file."""
     for name in (*SYSTEM, "etc", "tmp", "opt", f".{LINKED}", f".{sys.base_prefix}"):
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("bin", "lib", "lib64", "sbin"):
@@ -173,7 +172,7 @@ def _run(image: Image, line: str) -> None:
 
 
 def _system(root: Path) -> list[str]:
-    """Shell lines that show this machine's system in a root folder."""
+    """Return shell lines that mount this machine's system in a root folder."""
     packages = Path(str(importlib.metadata.distribution("onnxruntime").locate_file(""))).resolve()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     lines = [
@@ -194,15 +193,15 @@ def _system(root: Path) -> list[str]:
 
 
 def _link_packages(venv: Path) -> None:
-    """The packages of the image's lock, and no other of the environment of these tests."""
+    """Link the packages of the image's lock file, and no others of this environment."""
     (site,) = venv.glob("lib/python3*/site-packages")
     text = (ROOT / "requirements" / "image.txt").read_text(encoding="utf-8")
-    for old in site.glob("setuptools*"):  # an older one that Python brings; pip would replace it
+    for old in site.glob("setuptools*"):  # Python brings an older one, which pip would replace
         shutil.rmtree(old)
     for name in dict.fromkeys(re.findall(r"^([a-z0-9][\w.-]*)==", text, re.MULTILINE)):
         with contextlib.suppress(
             importlib.metadata.PackageNotFoundError
-        ):  # of another Python; pip says if it is needed
+        ):  # for another Python version; pip fails if it is needed
             for top in {
                 file.parts[0]
                 for file in importlib.metadata.files(name) or []
@@ -213,7 +212,7 @@ def _link_packages(venv: Path) -> None:
 
 
 def _chroot(root: Path, user: str, environment: Mapping[str, str], folder: str, words: Sequence[str]) -> str:
-    """A shell line that runs a command in a root folder as this user, with this environment and nothing else."""
+    """Return a shell line that runs a command in a root folder, with this user and only this environment."""
     uid, gid = user.split(":")
     rights = [] if uid == "0" else ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
     line = ["chroot", str(root), "setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *rights]
@@ -227,11 +226,11 @@ def _wait_for_line(process: subprocess.Popen[bytes]) -> None:
 
 
 class Machine:
-    """Where containers of one image run: their network, their volumes.
+    """The network and volumes of containers of one image.
 
     Args:
-        image: what they are made of.
-        folder: where volumes are kept.
+        image: image of the containers.
+        folder: where volumes are stored.
     """
 
     def __init__(self, image: Image, folder: Path) -> None:
@@ -245,7 +244,7 @@ class Machine:
 
     @contextlib.contextmanager
     def connected(self, port: int, address: str) -> Iterator[None]:
-        """Let a port of this network stand for an address of the machine's own, `127.0.0.1:1234`, for the block."""
+        """Connect a port of this network to an address of the machine, such as `127.0.0.1:1234`, inside the block."""
         relay, socket = str(ROOT / "tests" / "relay.py"), str(self.folder / f"{port}.socket")
         inside = [_tool("nsenter"), f"--net=/proc/{self.network}/ns/net"]
         started: list[subprocess.Popen[bytes]] = []
@@ -262,32 +261,32 @@ class Machine:
                 _end(process)
 
     def close(self) -> None:
-        """End the network; its last container is gone by then."""
+        """End the network, after its last container."""
         _end(self._network)
 
     @property
     def network(self) -> int:
-        """Process whose network this is."""
+        """Pid of the process that holds the network."""
         return self._network.pid
 
     def volume(self, name: str, target: str) -> Path:
-        """A volume; a new one takes the owner of the image's folder that it is mounted on, as Docker does it."""
+        """Return a volume. A new one gets the owner and mode of the folder that it is mounted on, as in Docker."""
         path = self.folder / name
         if not path.exists():
             path.mkdir(parents=True)
-            there = self.image.root / target.lstrip("/")
-            found = there.stat()
-            os.chown(path, found.st_uid, found.st_gid)
-            path.chmod(found.st_mode & 0o7777)
+            mount_point = self.image.root / target.lstrip("/")
+            info = mount_point.stat()
+            os.chown(path, info.st_uid, info.st_gid)
+            path.chmod(info.st_mode & 0o7777)
         return path
 
     def run(self, service: Service, *words: str) -> subprocess.CompletedProcess[str]:
-        """A service's container until it ends; `words` in place of its command."""
+        """Run a service's container until it ends; `words` replace its command."""
         return subprocess.run(self._line(service, words), capture_output=True, text=True, check=False, timeout=WAIT_S)
 
     @contextlib.contextmanager
     def running(self, service: Service, log: Path) -> Iterator[psutil.Popen]:
-        """A service's container while the block lasts."""
+        """Run a service's container until the end of the block."""
         with log.open("wb") as output:
             process = psutil.Popen(
                 self._line(service, ()), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -298,17 +297,17 @@ class Machine:
             stop(process)
 
     def healthy(self, service: Service) -> str:
-        """Run a service's health check, as written, until it says yes; empty then, else its last words."""
+        """Run a service's health check until it succeeds. Return an empty string then, otherwise its last output."""
         kind, *test = service["healthcheck"]["test"]
         words = ["/bin/sh", "-c", *test] if kind == "CMD-SHELL" else test
-        said: list[str] = []
+        outputs: list[str] = []
 
         def answers() -> bool:
             done = self.run({**service, "entrypoint": words, "command": []})
-            said.append(f"{done.stdout[-1000:]} {done.stderr[-1000:]}")
+            outputs.append(f"{done.stdout[-1000:]} {done.stderr[-1000:]}")
             return done.returncode == 0
 
-        return "" if until(answers) else said[-1]
+        return "" if until(answers) else outputs[-1]
 
     def _line(self, service: Service, words: Sequence[str]) -> list[str]:
         root = self.image.root

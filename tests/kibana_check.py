@@ -1,9 +1,8 @@
-"""Whether saved objects are what Kibana 8.19 and 9.x take: rules read from Kibana's own source and from what it
-exports.
+"""Checks saved objects against the rules of Kibana 8.19 and 9.x, taken from Kibana's source and exports.
 
     NDJSON ──▶ lines ──▶ envelope, references, versions ──▶ attributes by type ──▶ charts ──▶ a sentence for each fault
 
-No Kibana runs here, so these rules stand in for it; docs/known-limits.md says so.
+These tests run no Kibana, so these rules replace it; docs/known-limits.md says so.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ NEWEST = {
     "index-pattern": (8, 0, 0),
     "visualization": (8, 5, 0),
 }
-"""Version that each type may have at most, so that an 8.19 server does not call it too new."""
+"""Newest version of each type that an 8.19 server accepts."""
 SERVERS_OWN = {"created_at", "created_by", "updated_at", "updated_by", "version", "namespaces", "sort", "originId"}
 ENVELOPE = {"type", "id", "attributes", "references", "coreMigrationVersion", "typeMigrationVersion"}
 REQUIRED = {
@@ -41,7 +40,7 @@ ALLOWED = {
     | {"name", "fieldFormatMap", "sourceFilters", "allowHidden", "allowNoIndex", "typeMeta"},
     "visualization": REQUIRED["visualization"],
 }
-"""`dashboard` at 8.9.0, `search` and `query` are closed: one attribute more fails the import."""
+"""`dashboard` at 8.9.0, `search` and `query` accept no other attribute: one more fails the import."""
 JSON_TEXT = {
     "dashboard": ("optionsJSON", "panelsJSON"),
     "index-pattern": ("fields", "fieldAttrs", "fieldFormatMap", "runtimeFieldMap", "sourceFilters"),
@@ -75,15 +74,15 @@ CONTROL_GROUP = {"controlStyle", "chainingSystem", "ignoreParentSettingsJSON", "
 
 
 def faults(content: bytes) -> list[str]:
-    """A sentence for each rule that the file breaks."""
+    """Return a sentence for each rule that the file breaks."""
     text = content.decode("utf-8")
-    found = [] if text.endswith("\n") else ["the file does not end with a line end"]
+    messages = [] if text.endswith("\n") else ["the file does not end with a line end"]
     objects = [json.loads(line) for line in text.rstrip("\n").split("\n")]
     keys = [(each["type"], each["id"]) for each in objects]
-    found += [f"{key} stands twice in the file" for key in sorted({key for key in keys if keys.count(key) > 1})]
+    messages += [f"{key} stands twice in the file" for key in sorted({key for key in keys if keys.count(key) > 1})]
     for each in objects:
-        found += [f"{each['type']} {each['id']}: {fault}" for fault in _object_faults(each, set(keys))]
-    return found
+        messages += [f"{each['type']} {each['id']}: {fault}" for fault in _object_faults(each, set(keys))]
+    return messages
 
 
 def _object_faults(each: Mapping[str, Any], known: set[tuple[str, str]]) -> Iterator[str]:
@@ -160,9 +159,9 @@ def _view_faults(attributes: Mapping[str, Any], references: list[dict[str, str]]
     for field, form in json.loads(attributes["fieldFormatMap"]).items():
         if form["id"] not in FORMATTERS:
             yield f"format {form['id']} of {field} is none that is known"
-    for field, said in json.loads(attributes["fieldAttrs"]).items():
-        if not set(said) <= {"customLabel", "customDescription", "count"}:
-            yield f"fieldAttrs of {field} has {sorted(said)}"
+    for field, attribute_values in json.loads(attributes["fieldAttrs"]).items():
+        if not set(attribute_values) <= {"customLabel", "customDescription", "count"}:
+            yield f"fieldAttrs of {field} has {sorted(attribute_values)}"
 
 
 def _dashboard_faults(attributes: Mapping[str, Any], references: list[dict[str, str]]) -> Iterator[str]:
@@ -360,9 +359,9 @@ _CHECKS = {
 }
 
 
-def unknown_fields(contract: ModelContract, found: Boards) -> Iterator[str]:
-    """A sentence for each field of a panel, control or query that no mapping has."""
-    for board in found.dashboards:
+def unknown_fields(contract: ModelContract, declared: Boards) -> Iterator[str]:
+    """Yield a sentence for each field of a panel, control or query that no mapping has."""
+    for board in declared.dashboards:
         sources = {panel.source for panel in board.panels if not panel.source.heartbeats}
         for panel in board.panels:
             for name in panel.fields():

@@ -1,4 +1,4 @@
-"""Contracts of other models than the shipped one, for what is made from a contract alone."""
+"""Contracts of other models, to test what is generated from a contract alone."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ TECHNIQUE = Technique("T1595", "Active Scanning", "https://attack.mitre.org/tech
 WORDS = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=12).filter(
     lambda word: word.strip() and word != UNKNOWN_LABEL
 )
-"""Labels of users: any letters, among them quotes and brackets."""
+"""Labels of users: any characters, including quotes and brackets."""
 
 
 def shipped_contract() -> ModelContract:
-    """That of the shipped artifact."""
+    """Return the contract of the shipped artifact."""
     return read_contract(SHIPPED_MODEL)
 
 
@@ -55,4 +55,4 @@ def _contracts(draw: st.DrawFn) -> ModelContract:
 
 
 CONTRACTS = _contracts()
-"""With and without novelty, harmless labels, ATT&CK and training shares; names that hold anything."""
+"""With and without novelty, harmless labels, ATT&CK and training shares. Names can contain any character."""

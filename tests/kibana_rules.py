@@ -1,7 +1,8 @@
-"""What Kibana asks of Elasticsearch for a rule of type `.es-query`, and when the rule fires.
+"""The search that Kibana sends for a rule of type `.es-query`, and when the rule fires.
 
-As its source has it (stack_alerts, es_query): the rule's query and a range on its time field, a terms aggregation where
-the measure is taken apart, the metric inside of it, and the threshold on each value.
+Taken from Kibana's source (stack_alerts, es_query): the rule's query with a range on its time field, a terms
+aggregation
+for grouped rules, the metric inside it, and the threshold for each value.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ALL = "all documents"
 
 
 def firing(es: Elasticsearch, params: Mapping[str, Any], *, now: datetime | None = None) -> dict[str, float]:
-    """The groups for which a rule fires, each with what was measured; one group where it takes nothing apart."""
+    """Return the groups for which a rule fires, each with its value. A rule without groups has one."""
     end = now or datetime.now(UTC)
     start = end - timedelta(minutes=params["timeWindowSize"])
     assert params["timeWindowUnit"] == "m"

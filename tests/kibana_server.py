@@ -1,8 +1,8 @@
-"""A server of our own that follows Kibana's documented HTTP routes for saved objects, spaces, connectors and rules.
+"""A server of ours with Kibana's documented HTTP routes for saved objects, spaces, connectors and rules.
 
-It is not Kibana, and no Kibana runs in these tests: it answers as Elastic's API reference and Kibana's source say that
-Kibana does, with its errors, its dates and its way of bringing objects into a newer form. What it cannot show is
-whether a real Kibana draws the dashboards.
+It is not Kibana, and these tests run no Kibana. It responds as Elastic's API reference and Kibana's source say, with
+the
+same errors, dates and migrations of objects. It cannot show whether a real Kibana draws the dashboards.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ NEWEST = {
     "index-pattern": (8, 0, 0),
     "visualization": (8, 5, 0),
 }
-"""Of an 8.19 server: it refuses an object of a newer version."""
+"""Newest versions that an 8.19 server accepts."""
 CHECKED_REFERENCES = ("index-pattern", "search")
 """Kibana checks no other references at an import."""
 STOP = ("conflict", "ambiguous_conflict", "missing_references")
-"""Errors at which it writes nothing; at others it writes the rest."""
+"""After these errors the import writes nothing; after others it writes the remaining objects."""
 
 
 def failure(status: int, message: str) -> Reply:
-    """An error in the form of Kibana's HTTP server."""
+    """Return an error in the form of Kibana's HTTP server."""
     names = {
         400: "Bad Request",
         401: "Unauthorized",
@@ -53,7 +53,7 @@ def failure(status: int, message: str) -> Reply:
 
 @dataclass
 class Space:
-    """What stands in one space."""
+    """The content of one space."""
 
     objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -67,46 +67,46 @@ class FakeKibana:
     version: str = "8.19.7"
     spaces: dict[str, Space] = field(default_factory=lambda: {"default": Space(), "soc": Space()})
     authorization: str | None = None
-    """The header that it asks for."""
+    """The required Authorization header."""
     forbidden: bool = False
-    """The user has no privilege."""
+    """Whether the user lacks every privilege."""
     not_ready: int = 0
-    """So many requests are answered with 503, as while it starts."""
+    """Number of requests to answer with 503, as at startup."""
     level: str = "available"
     known_types: frozenset[str] = KNOWN_TYPES
     failing: dict[str, Reply] = field(default_factory=dict)
-    """Part of a path: how it is answered in place of being served."""
+    """Part of a path, and the response to send instead."""
     requests: list[str] = field(default_factory=list)
     moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     url: str = ""
 
     def now(self) -> str:
-        """Another millisecond each time."""
+        """Return a new time, one millisecond later each time."""
         self.moment += timedelta(milliseconds=1)
         return self.moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def edit(self, key: Key, change: Callable[[dict[str, Any]], None], space: str = "default") -> None:
-        """As if a person changed the attributes and saved."""
-        found = self.spaces[space].objects[key]
-        change(found["attributes"])
-        found["updated_at"] = self.now()
+        """Change an object as a user would: new attributes and a new date."""
+        stored = self.spaces[space].objects[key]
+        change(stored["attributes"])
+        stored["updated_at"] = self.now()
 
     def upgrade(self, space: str = "default") -> None:
-        """As if Kibana itself were upgraded: stored objects get a new form and keep their dates."""
-        for found in self.spaces[space].objects.values():
-            found["attributes"]["addedByANewerVersion"] = True
+        """Change objects as an upgrade of Kibana would: new form, same dates."""
+        for stored in self.spaces[space].objects.values():
+            stored["attributes"]["addedByANewerVersion"] = True
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
-        """What Kibana would say."""
+        """Respond as Kibana would."""
         parts = urlsplit(path)
         self.requests.append(f"{method} {path}")
         if self.not_ready > 0:
             self.not_ready -= 1
             return 503, None
-        found = re.fullmatch(r"(?:/s/([^/]+))?(/api/.*)", parts.path)
-        if found is None:
+        match = re.fullmatch(r"(?:/s/([^/]+))?(/api/.*)", parts.path)
+        if match is None:
             return failure(404, "Not Found")
-        route = unquote(found[2])
+        route = unquote(match[2])
         for part, reply in self.failing.items():
             if part in path:
                 return reply
@@ -118,7 +118,7 @@ class FakeKibana:
             return failure(400, "Request must contain a kbn-xsrf header.")
         if self.forbidden:
             return failure(403, "Unable to bulk_create dashboard,index-pattern")
-        space = self.spaces.setdefault(found[1] or "default", Space())  # Kibana writes into a space that is not there
+        space = self.spaces.setdefault(match[1] or "default", Space())  # Kibana writes into a space that does not exist
         return self._serve(method, route, parse_qs(parts.query), headers, body, space)
 
     def _status(self) -> Reply:
@@ -152,20 +152,20 @@ class FakeKibana:
         return failure(404, "Not Found")
 
     def _connector(self, connector: dict[str, Any], space: Space) -> dict[str, Any]:
-        """As the list of connectors has it: with the number of rules that refer to it."""
-        users = sum(any(one["id"] == connector["id"] for one in rule["actions"]) for rule in space.rules.values())
+        """Return a connector with the number of rules that use it, as Kibana's list does."""
+        users = sum(any(action["id"] == connector["id"] for action in rule["actions"]) for rule in space.rules.values())
         return {**copy.deepcopy(connector), "referenced_by_count": users}
 
     def _get(self, space: Space, wanted: dict[str, str]) -> dict[str, Any]:
-        found = space.objects.get((wanted["type"], wanted["id"]))
-        if found is None:
+        stored = space.objects.get((wanted["type"], wanted["id"]))
+        if stored is None:
             error = {
                 "statusCode": 404,
                 "error": "Not Found",
                 "message": f"Saved object [{wanted['type']}/{wanted['id']}] not found",
             }
             return {**wanted, "error": error}
-        return copy.deepcopy(found)
+        return copy.deepcopy(stored)
 
     def _delete(self, space: Space, wanted: dict[str, str]) -> dict[str, Any]:
         if space.objects.pop((wanted["type"], wanted["id"]), None) is None:
@@ -194,7 +194,7 @@ class FakeKibana:
         refused = {(each["type"], each["id"]) for each in errors}
         keys = [key for key in keys if key not in refused]
         for each in [each for each in objects if (each["type"], each["id"]) not in refused]:
-            space.objects[each["type"], each["id"]] = self._brought_up(each)
+            space.objects[each["type"], each["id"]] = self._migrated(each)
         done = [{"type": kind, "id": name, "meta": {"title": name}, "managed": False} for kind, name in keys]
         answer = {"success": not errors, "successCount": len(done), "warnings": [], "successResults": done}
         return 200, answer | ({"errors": errors} if errors else {})
@@ -207,7 +207,11 @@ class FakeKibana:
 
         if each["type"] not in self.known_types:
             return error("unsupported_type")
-        checked = [(one["type"], one["id"]) for one in each["references"] if one["type"] in CHECKED_REFERENCES]
+        checked = [
+            (reference["type"], reference["id"])
+            for reference in each["references"]
+            if reference["type"] in CHECKED_REFERENCES
+        ]
         missing = [
             {"type": kind, "id": name} for kind, name in checked if (kind, name) not in known | set(space.objects)
         ]
@@ -217,9 +221,9 @@ class FakeKibana:
             return error("conflict")
         return None
 
-    def _brought_up(self, each: dict[str, Any]) -> dict[str, Any]:
-        """In the form of this server's version, with its dates."""
-        stored = copy.deepcopy(each)
+    def _migrated(self, saved: dict[str, Any]) -> dict[str, Any]:
+        """Return the object in the form of this server's version, with its dates."""
+        stored = copy.deepcopy(saved)
         attributes = stored["attributes"]
         if stored["type"] == "dashboard" and "controlGroupInput" in attributes:
             attributes["controlGroupInput"]["showApplySelections"] = False
@@ -237,13 +241,13 @@ class FakeKibana:
     def _keyed(
         self, method: str, name: str, shelf: dict[str, dict[str, Any]], kind: str, body: bytes, space: Space
     ) -> Reply:
-        """Rules and connectors: each under a path of its own."""
-        found = shelf.get(name)
+        """Handle rules and connectors, each under its own path."""
+        stored = shelf.get(name)
         if method == "GET":
             return (
                 failure(404, f"Saved object [{kind}/{name}] not found")
-                if found is None
-                else (200, copy.deepcopy(found))
+                if stored is None
+                else (200, copy.deepcopy(stored))
             )
         if method == "DELETE":
             if shelf.pop(name, None) is None:
@@ -251,18 +255,18 @@ class FakeKibana:
             return 204, None
         given = json.loads(body)
         if method == "POST":
-            if found is not None:
+            if stored is not None:
                 return failure(409, f"Saved object [{kind}/{name}] conflict")
             refused = rule_fault(given, space) if kind == "alert" else connector_fault(given)
             if refused:
                 return failure(400, refused)
-        elif found is None:
+        elif stored is None:
             return failure(404, f"Saved object [{kind}/{name}] not found")
         elif taken := {"rule_type_id", "consumer", "enabled", "connector_type_id"} & set(given):
             return failure(400, f"[request body.{min(taken)}]: definition for this key is missing")
         dates = self._rule_dates(kind, given)
-        created = {"created_at": dates["updated_at"]} if found is None and kind == "alert" else {}
-        shelf[name] = (found or {}) | given | {"id": name} | dates | created
+        created = {"created_at": dates["updated_at"]} if stored is None and kind == "alert" else {}
+        shelf[name] = (stored or {}) | given | {"id": name} | dates | created
         shelf[name].pop("secrets", None)
         return 200, copy.deepcopy(shelf[name])
 
@@ -300,7 +304,7 @@ COMPARATORS = (">", ">=", "<", "<=", "between", "notBetween")
 
 
 def rule_fault(rule: dict[str, Any], space: Space) -> str | None:
-    """What the alerting API would refuse in a rule of type `.es-query`."""
+    """Return why the alerting API would refuse a rule of type `.es-query`; None if it would not."""
     if more := set(rule) - RULE_KEYS:
         return f"[request body.{min(more)}]: definition for this key is missing"
     if lacking := {"name", "rule_type_id", "consumer", "schedule", "params", "actions"} - set(rule):
@@ -329,7 +333,7 @@ def rule_fault(rule: dict[str, Any], space: Space) -> str | None:
 
 
 def connector_fault(connector: dict[str, Any]) -> str | None:
-    """What the actions API would refuse in a connector."""
+    """Return why the actions API would refuse a connector; None if it would not."""
     if connector.get("connector_type_id") not in (".index", ".server-log"):
         return f'action type "{connector.get("connector_type_id")}" is not registered'
     if connector["connector_type_id"] == ".index" and "index" not in connector["config"]:
@@ -338,7 +342,7 @@ def connector_fault(connector: dict[str, Any]) -> str | None:
 
 
 def file_of(content_type: str, body: bytes) -> tuple[str, bytes]:
-    """Name and content of the one file in a multipart body."""
+    """Return name and content of the one file in a multipart body."""
     boundary = content_type.partition("boundary=")[2].strip('"').encode()
     part = body.split(b"--" + boundary)[1]
     head, _, content = part.partition(b"\r\n\r\n")
@@ -348,12 +352,12 @@ def file_of(content_type: str, body: bytes) -> tuple[str, bytes]:
 
 @contextmanager
 def fake_kibana(*, certificate: Path | None = None, **state: Any) -> Iterator[FakeKibana]:
-    """A running server on a free port; with a certificate (and its key beside it, `.key`) it speaks TLS."""
+    """Run the server on a free port. With a certificate (and its key beside it, `.key`) it speaks TLS."""
     kibana = FakeKibana(**state)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = 1 << 20  # head and body in one packet: the second would wait for the first one's acknowledgement
+        wbufsize = 1 << 20  # one packet for head and body: two would wait for an ACK
 
         def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -368,12 +372,12 @@ def fake_kibana(*, certificate: Path | None = None, **state: Any) -> Iterator[Fa
             self.wfile.write(content)
 
         def handle(self) -> None:
-            """A client that does not trust us hangs up in the middle of the handshake."""
+            """Ignore clients that break off the handshake because they do not trust us."""
             with suppress(ConnectionError, ssl.SSLError):
                 super().handle()
 
         def log_message(self, *_: Any) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     for method in ("GET", "POST", "PUT", "DELETE"):
         setattr(Handler, f"do_{method}", Handler._any)

@@ -1,4 +1,4 @@
-"""Commands within a limit of memory: a memory cgroup of the kernel where this machine lets us make one."""
+"""Runs commands within a memory limit, in a memory cgroup of the kernel, where this machine allows one."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Group:
 
     @property
     def peak_bytes(self) -> int:
-        """Most memory that its processes had together."""
+        """Highest memory use of all its processes together."""
         for name in ("memory.peak", "memory.max_usage_in_bytes"):
             if (self.folder / name).exists():
                 return int((self.folder / name).read_text(encoding="ascii"))
         raise AssertionError("this kernel does not say how much memory a cgroup had")
 
     def words(self, command: list[str]) -> list[str]:
-        """The command, which joins this group before it begins."""
+        """Return the command, extended so that it joins this group before it begins."""
         return ["sh", "-c", f'echo $$ > "{self.folder}/cgroup.procs" && exec "$@"', "sh", *command]
 
 
 @contextlib.contextmanager
 def limited(limit_bytes: int) -> Iterator[Group]:
-    """A memory cgroup whose processes the kernel kills above a limit; skips the test where none can be made."""
+    """Yield a memory cgroup with a limit. The kernel kills its processes above it. Without cgroups, skip the test."""
     parent, name = (V1, "memory.limit_in_bytes") if (V1 / "memory.limit_in_bytes").exists() else (V2, "memory.max")
     folder = parent / f"oversight-test-{uuid.uuid4().hex[:12]}"
     try:

@@ -1,4 +1,4 @@
-"""A real nginx in front of a server of ours, as people run one."""
+"""A real nginx in front of one of our servers, as in production."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ http {{
 
 @contextlib.contextmanager
 def nginx(folder: Path, upstream: str, headers: dict[str, str], *, source: str = "127.0.0.1") -> Iterator[str]:
-    """Address of an nginx that passes everything on.
+    """Yield the address of an nginx that forwards every request.
 
     Args:
-        folder: for its files.
+        folder: folder for its files.
         upstream: address of the server behind it.
-        headers: what it sets in each request.
-        source: the loopback address that it asks from.
+        headers: headers that it sets in each request.
+        source: the loopback address that it connects from.
     """
     port = free_port()
     lines = [f'proxy_set_header {name} "{value}";' for name, value in headers.items()]

@@ -1,6 +1,4 @@
-"""Long files first: pytest-xdist gives out whole files in order, and one that starts last makes the whole run wait for
-it.
-"""
+"""Orders long test files first: pytest-xdist assigns whole files, and a long file that starts last delays the run."""
 
 from __future__ import annotations
 
@@ -34,12 +32,10 @@ LONG = (
     "tests/integration/training/test_commands.py",
     "tests/integration/training/test_train.py",
 )
-"""By measured time, the longest first. `--no-loadscope-reorder` keeps pytest-xdist from sorting files by their number
-of tests.
-"""
+"""By measured time, the longest first. `--no-loadscope-reorder` keeps pytest-xdist from reordering the files."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of LONG come first; all others, and the tests of a file, stay in pytest-randomly's order."""
-    place = {file: at for at, file in enumerate(LONG)}
-    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(LONG)))
+    """Sort the files of LONG first. Other files, and the tests of a file, stay in pytest-randomly's order."""
+    position = {file: number for number, file in enumerate(LONG)}
+    items.sort(key=lambda item: position.get(item.nodeid.partition("::")[0], len(LONG)))

@@ -1,4 +1,4 @@
-"""What the tests of the pipelines share: the KDD contract, a provisioned engine, and a document's comparable form."""
+"""Shared by the tests of pipelines: the KDD contract, a simulation, and a comparable form of a document."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KDD99 = ModelContract(
 FLOW = dataclasses.replace(
     KDD99, name="kdd99-flow", features=tuple(feature for feature in KDD99.features if feature.name in kdd99.FLOW)
 )
-"""The contract of a model that does without the content columns."""
+"""The contract of a model without the content columns."""
 LINE = (
     "0,tcp,http,SF,181,5450,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,8,8,0.00,0.00,0.00,0.00,1.00,0.00,0.00,"
     "9,9,1.00,0.00,0.11,0.00,0.00,0.00,0.00,0.00"
@@ -37,30 +37,30 @@ LINE = (
 """One row of KDD CSV without its label."""
 _VALUES = dict(zip(kdd99.COLUMNS, LINE.split(","), strict=True))
 EMPTIED = ",".join("" if column in kdd99.CONTENT else value for column, value in _VALUES.items())
-"""The same as a sensor without the content columns writes it."""
+"""The same row from a sensor that leaves the content columns empty."""
 SHORT = ",".join(_VALUES[column] for column in kdd99.FLOW)
-"""The same without these columns."""
+"""The same row without the content columns."""
 
 NOW = "<now>"
 NAMESPACE = "<namespace>"
 ENGINE = "<what the engine says>"
 OF_AN_ENGINE = ("invalid_json", "pipeline_error", "too_many_fields")
-"""Codes whose message holds the engine's own words."""
+"""Codes whose message contains the engine's own words."""
 
 
 def simulate(
     es: Elasticsearch, namespace: str, documents: Iterable[Mapping[str, Any]], *, index: str | None = None
 ) -> list[dict[str, Any] | None]:
-    """Run documents through the router; None for one that it drops.
+    """Run documents through the router. A dropped document gives None.
 
     Args:
         es: a provisioned engine.
         namespace: the installation.
         documents: their sources.
-        index: under which name they arrive; the engine's stand-in where None.
+        index: index name of the documents; None: the engine's default.
     """
-    place = {} if index is None else {"_index": index}
-    docs = [{**place, "_source": dict(document)} for document in documents]
+    metadata = {} if index is None else {"_index": index}
+    docs = [{**metadata, "_source": dict(document)} for document in documents]
     results = es.ingest.simulate(id=pipeline_id("router", namespace), docs=docs)["docs"]
     broken = [result for result in results if result is not None and "doc" not in result]
     assert broken == [], broken
@@ -68,7 +68,7 @@ def simulate(
 
 
 def creations(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Operations of a bulk request that creates each document."""
+    """Return the operations of a bulk request that creates each document."""
     operations: list[Mapping[str, Any]] = []
     for document in documents:
         operations += [{"create": {}}, document]
@@ -76,15 +76,15 @@ def creations(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]
 
 
 def comparable(document: dict[str, Any] | None, namespace: str) -> Any:
-    """A document without what differs from run to run or from engine to engine: times of arrival, names, order."""
+    """Remove what differs between runs or engines from a document: arrival times, names, order."""
     if document is None:
         return None
     text = json.dumps(document, ensure_ascii=False).replace(f"-{namespace}", f"-{NAMESPACE}")
     plain: dict[str, Any] = json.loads(text)
-    if "data_stream" in plain:  # not where plain processors alone could run
+    if "data_stream" in plain:  # missing where only plain processors ran
         plain["data_stream"]["namespace"] = NAMESPACE
-    for place, key in ((plain, "@timestamp"), (plain["event"], "ingested")):
-        place[key] = NOW if _is_now(place[key]) else place[key]
+    for holder, key in ((plain, "@timestamp"), (plain["event"], "ingested")):
+        holder[key] = NOW if _is_now(holder[key]) else holder[key]
     rejected = plain["oversight"].get("rejected", [])
     rejected.sort(key=lambda item: json.dumps(item, sort_keys=True))
     error = plain.get("error", {})

@@ -1,4 +1,4 @@
-"""Pass connections on between a port and a socket in the file system: the way from one network into another.
+"""Forwards connections between a port and a Unix socket, from one network namespace to another.
 
 python relay.py LISTEN CONNECT      each `HOST:PORT` or the path of a socket; prints a line when it listens
 """
@@ -19,7 +19,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def serve(listen: str, connect: str) -> None:
-    """Pass on until the process ends."""
+    """Forward connections until the process ends."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if connect.startswith("/"):

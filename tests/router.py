@@ -1,9 +1,9 @@
-"""One address for two real engines: what no engine at hand does alone.
+"""One address for two real engines, because no available engine has both security and pipelines.
 
-    /_security/...  ──▶ Elasticsearch with security (which has no pipelines here)
-    anything else   ──▶ an engine with pipelines (which has no security)
+    /_security/...  ──▶ Elasticsearch with security (without pipelines here)
+    anything else   ──▶ an engine with pipelines (without security)
 
-Nothing is answered by the router itself. That a key is refused what it may not do, only the first engine shows.
+The router answers nothing itself. Only the first engine can show that a key is refused what it may not do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DROPPED = ("connection", "content-encoding", "content-length", "host", "transfer
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Passes one request on."""
+    """Forwards one request."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -61,12 +61,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def routed(engine: str, secured: str, *, certificates: Path | None = None) -> Iterator[str]:
-    """Address on this machine that stands for both engines.
+    """Yield one address for both engines.
 
     Args:
-        engine: address of the one with pipelines.
-        secured: address of the one with security.
-        certificates: folder with tls.crt and tls.key; with it the router speaks TLS.
+        engine: address of the engine with pipelines.
+        secured: address of the engine with security.
+        certificates: folder with tls.crt and tls.key; if set, the router speaks TLS.
     """
     with urllib3.PoolManager(maxsize=16) as pool:
         handler = type("Handler", (_Handler,), {"engine": engine, "secured": secured, "pool": pool})

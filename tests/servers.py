@@ -1,4 +1,4 @@
-"""Servers of ours that tests start as real processes, the way a user starts them."""
+"""Our servers, started as real processes, as a user starts them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from oversight.demo.ports import free_port
 from tests.waiting import WAIT_S, until
 
 STOP_WAIT_S = 30.0
-"""Seconds that a server may take to end by itself before it is killed."""
+"""Time for a server to end by itself before it is killed."""
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,22 @@ class Service:
     url: str
     process: psutil.Popen
     log: Path
-    """What it printed."""
+    """Its output."""
     tls: ssl.SSLContext | None = None
-    """How to ask it, where it speaks TLS."""
+    """TLS settings for clients, if it speaks TLS."""
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that answer."""
+        """Return the worker processes."""
         return list(self.process.children())
 
 
 @contextlib.contextmanager
 def enrich_service(model: Path, *, token: str | None = None, env: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Address of a real enrich service, started by `oversight serve` on a free port and stopped at the end.
+    """Yield the address of a real enrich service, started by `oversight serve` on a free port and stopped at the end.
 
     Args:
         model: the artifact.
-        token: bearer token that it asks for.
+        token: bearer token that it requires.
         env: more `OVERSIGHT_*` variables.
     """
     with running(model, token=token, env=env) as service:
@@ -63,9 +63,14 @@ def running(
     port: int = 0,
     host: str = "127.0.0.1",
 ) -> Iterator[Service]:
-    """As `enrich_service`, with the process and its log; `options` go to `oversight serve`, `tls` is the client's.
+    """Yield a service like `enrich_service`, with its process and log.
 
-    `port` is one that it had before; 0: a free one. `host` is where it listens.
+    Args:
+        model, token, env: as for `enrich_service`.
+        options: more options of `oversight serve`.
+        tls: TLS settings of the client.
+        port: a port that it had before; 0: a free one.
+        host: address to listen on.
     """
     port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
@@ -97,14 +102,14 @@ def running(
 
 
 def wait_until_ready(service: Service) -> None:
-    """Wait until the service says that its model answers.
+    """Wait until the service is ready.
 
     Raises:
         AssertionError: it ended, or is not ready after `WAIT_S`.
     """
 
     def ready() -> bool:
-        # The log says it: another test's service may have taken the port, and answer in place of this one.
+        # Read the log: another test's service may have taken the port, and would answer instead.
         if f"ready at {service.url}" not in service.log.read_text(encoding="utf-8"):
             return False
         url = f"{service.url}/v2/health/ready"
@@ -114,17 +119,17 @@ def wait_until_ready(service: Service) -> None:
 
     until(lambda: service.process.poll() is not None or ready())
     if service.process.poll() is not None or not ready():
-        said = service.log.read_text(encoding="utf-8")[-2000:]
-        raise AssertionError(f"the enrich service did not become ready: {said}")
+        output = service.log.read_text(encoding="utf-8")[-2000:]
+        raise AssertionError(f"the enrich service did not become ready: {output}")
 
 
 def stop(process: psutil.Popen) -> None:
-    """End a process and what it started: SIGTERM, a while, SIGKILL."""
+    """End a process and what it started: SIGTERM, wait, SIGKILL."""
     family = [process, *(process.children(recursive=True) if process.is_running() else [])]
     if process.poll() is None:
         process.terminate()
     _, alive = psutil.wait_procs(family, timeout=STOP_WAIT_S)
-    for one in alive:
+    for child in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
+            child.kill()
     psutil.wait_procs(alive, timeout=STOP_WAIT_S)

@@ -1,12 +1,12 @@
-"""Commands as processes of their own, without the half second that each needs to import the same packages.
+"""Runs commands as separate processes, without the half second that each needs for its imports.
 
-    test ──▶ warm parent, one for each pytest process: has imported what commands use, and does nothing else
+    test ──▶ warm parent, one per pytest process: has imported the packages, and does nothing else
                 │ fork, for each command
                 └──▶ child: the command's arguments, environment, folder and output; runs `oversight.cli.main` and ends
 
-The parent is never a command itself, and it has one thread. A child starts from the same state each time.
-`python -m oversight` itself is run by the tests that start a command and let it run, and by
-tests/integration/oversight.
+The parent never runs a command itself, and it has one thread. So every child starts from the same state.
+
+Tests that start a command and keep it running use `python -m oversight`, as does tests/integration/oversight.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ IMPORTED = (
     "es_pipelines.ship.shipper",
     "urllib3",
 )
-"""Nothing that imports NumPy, ONNX Runtime or TensorFlow: they start threads, which a fork does not copy."""
+"""No module here imports NumPy, ONNX Runtime or TensorFlow: they start threads, which a fork does not copy."""
 Order = Mapping[str, object]
 
 
 def run(
     *words: str | Path, env: Mapping[str, str], cwd: Path, timeout: float = WAIT_S
 ) -> subprocess.CompletedProcess[str]:
-    """`oversight WORDS` to its end, as `subprocess.run(..., capture_output=True, text=True)` runs it.
+    """Run `oversight WORDS` to its end, like `subprocess.run(..., capture_output=True, text=True)`.
 
     Raises:
         subprocess.TimeoutExpired: it did not end, and was killed.
@@ -60,40 +60,40 @@ def run(
     order = {"words": [str(word) for word in words], "env": dict(env), "cwd": str(cwd)}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         code = _parent().run(order, (out.fileno(), err.fileno()), timeout)
-        said = []
+        outputs = []
         for stream in (out, err):
             stream.seek(0)
-            said.append(io.TextIOWrapper(io.BytesIO(stream.read()), "utf-8").read())
-    return subprocess.CompletedProcess(["oversight", *map(str, words)], code, *said)
+            outputs.append(io.TextIOWrapper(io.BytesIO(stream.read()), "utf-8").read())
+    return subprocess.CompletedProcess(["oversight", *map(str, words)], code, *outputs)
 
 
 class Parent:
-    """The warm parent, seen from a test."""
+    """The warm parent, as a test uses it."""
 
     def __init__(self) -> None:
-        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        our_end, parent_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         environment = {name: value for name, value in os.environ.items() if name != CURRENT}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.warm", str(its.fileno())],
-            pass_fds=[its.fileno()],
+            [sys.executable, "-m", "tests.warm", str(parent_end.fileno())],
+            pass_fds=[parent_end.fileno()],
             stdin=subprocess.DEVNULL,
             cwd=Path(__file__).resolve().parent.parent,
             env=environment,
         )
-        its.close()
-        self._socket, self._turn = ours, threading.Lock()
+        parent_end.close()
+        self._socket, self._turn = our_end, threading.Lock()
 
     def run(self, order: Order, outputs: tuple[int, int], timeout: float) -> int:
-        """Exit code of one command; negative for a signal."""
-        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with mine, its, tempfile.TemporaryFile() as text:
+        """Run one command and return its exit code; negative for a signal."""
+        our_end, parent_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with our_end, parent_end, tempfile.TemporaryFile() as text:
             text.write(json.dumps(order).encode())
             text.flush()
             with self._turn:
-                socket.send_fds(self._socket, [b"1"], [its.fileno(), text.fileno(), *outputs])
-            its.close()
-            mine.settimeout(timeout)
-            with mine.makefile("r", encoding="ascii") as answers:
+                socket.send_fds(self._socket, [b"1"], [parent_end.fileno(), text.fileno(), *outputs])
+            parent_end.close()
+            our_end.settimeout(timeout)
+            with our_end.makefile("r", encoding="ascii") as answers:
                 pid = int(answers.readline())
                 try:
                     return int(answers.readline())
@@ -102,7 +102,7 @@ class Parent:
                     raise subprocess.TimeoutExpired(str(order["words"]), timeout) from None
 
     def end(self) -> None:
-        """It ends when nobody can ask it any more."""
+        """Close the socket and wait: the parent ends when its socket is closed."""
         self._socket.close()
         self._process.wait(WAIT_S)
 
@@ -120,7 +120,7 @@ def end() -> None:
 
 
 def serve(orders: socket.socket) -> None:
-    """The warm parent: one fork for each order, until the other end is closed."""
+    """Run the warm parent: one fork per order, until the other end is closed."""
     while True:
         word, fds, *_ = socket.recv_fds(orders, 1, 4)
         if not word:
@@ -136,7 +136,7 @@ def serve(orders: socket.socket) -> None:
 
 
 def _answer(answers: int, text: int, out: int, err: int) -> None:
-    """Run one command in a child and send its pid and its exit code. Never returns."""
+    """Run one command in a child, and send its pid and its exit code. Never returns."""
     with os.fdopen(text, "rb") as file:
         file.seek(0)
         order = json.load(file)
@@ -154,7 +154,7 @@ def _answer(answers: int, text: int, out: int, err: int) -> None:
 
 
 def _become(order: Order, out: int, err: int) -> None:
-    """Be the command: what `python -m oversight WORDS` is in this environment and folder. Never returns."""
+    """Become the command, like `python -m oversight WORDS` in this environment and folder. Never returns."""
     for source, target in ((out, 1), (err, 2)):
         os.dup2(source, target)
         os.close(source)
@@ -171,7 +171,7 @@ def _become(order: Order, out: int, err: int) -> None:
     from oversight.cli import main
 
     main(words)
-    sys.exit(0)  # not `os._exit`: threads and handlers end as they do in any process
+    sys.exit(0)  # not `os._exit`: threads and handlers end as in any process
 
 
 if __name__ == "__main__":

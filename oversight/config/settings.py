@@ -91,8 +91,7 @@ def _check_names(environment: Collection[str], file: Collection[str]) -> None:
 
 
 def _refuse_mixed(part: type[Settings], given: Mapping[str, Any]) -> None:
-    """Refuse to send a secret from the environment to an address from `.env`, or to trust an authority from `.env` for
-    it.
+    """Refuse to combine a secret from the environment with an address or certificate authority from `.env`.
 
     Raises:
         SettingsError: names both variables.
