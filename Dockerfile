@@ -1,9 +1,9 @@
-# One image for every part of ours: `serve`, `watch`, `provision`, ... are commands of the same program.
+# One image for all our parts: `serve`, `watch`, `provision`, ... are commands of one program.
 #
 #   build   the locked packages and the program, into /opt/venv
-#   (last)  /opt/venv and the few scripts of docker/, for a user without rights
+#   (last)  /opt/venv and the scripts of docker/, for a user without privileges
 #
-# docs/docker.md says how to use it; a test runs these very steps in a clean folder.
+# docs/docker.md says how to use it; a test runs these steps in a clean folder.
 FROM python:3.11.15-slim-bookworm AS build
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -33,8 +33,8 @@ FROM python:3.11.15-slim-bookworm
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/state OVERSIGHT_STATE=/state \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
-# Volumes take the owner of the folder that they are mounted on. Group 0 lets Elasticsearch and Kibana, which are other
-# users of that group, read their certificates.
+# A new volume gets the owner of the folder that it is mounted on. Elasticsearch and Kibana run as other users of group 0,
+# so they can read their certificates.
 RUN useradd --system --uid 10001 --gid 0 --no-create-home --home-dir /state oversight \
  && install -d -o oversight -g root -m 750 /state /logs \
     /certs /certs/authority /certs/public /certs/elasticsearch /certs/kibana /certs/enrich /certs/console \

@@ -1,4 +1,4 @@
-# Two commands matter on a fresh machine: `make demo` and `make test`. Both build .venv from the lock files first.
+# Two commands matter on a fresh machine: `make demo` and `make test`. Both first create .venv from the lock files.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -11,23 +11,23 @@ LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --group build --universal -
 
 .PHONY: help demo install env test check bounds format golden screens lock bench faults soak clean venv venv-demo
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: venv-demo ## raw events turn into predictions on this machine; ARGS=--exit ends by itself
+demo: venv-demo ## run the demo on this machine; with ARGS=--exit it ends by itself
 	@$(BIN)/oversight demo $(ARGS)
 
-install: ## the serving install alone: neither engine nor TensorFlow; then .venv/bin/oversight
+install: ## install for serving only, without engine and TensorFlow, as .venv/bin/oversight
 	@test -e $(VENV)/.dev -o -e $(VENV)/.demo || $(MAKE) --silent --no-print-directory $(VENV)/.serve
 	@echo "installed: $(BIN)/oversight --help"
 
-env: ## the secrets of docker-compose.yml, at random, into .env (0600); what is there already stays
+env: ## write random secrets for docker-compose.yml to .env (0600); existing ones stay
 	@docker/env.sh .env
 
-test: venv ## every test, from nothing
+test: venv ## run every test
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: venv ## what a change must pass before it is shown: format, lint, types, import rules, dead code, generated files
+check: venv ## run the checks that a change must pass: format, lint, types, imports, dead code, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -35,10 +35,10 @@ check: venv ## what a change must pass before it is shown: format, lint, types, 
 	$(BIN)/vulture
 	$(BIN)/python -m docs.generate --check
 
-bounds: venv ## the unit tests with the lowest versions that pyproject.toml allows, and on the newest CPython that is here
+bounds: venv ## run the unit tests with the lowest allowed versions, and on the newest CPython of this machine
 	@.ci/bounds $(ARGS)
 
-format: venv ## rewrite what a formatter, a safe lint fix or a generator can
+format: venv ## run the formatter, safe lint fixes and the page generators
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python -m docs.generate
@@ -46,29 +46,29 @@ format: venv ## rewrite what a formatter, a safe lint fix or a generator can
 golden: venv ## rewrite the expected results of the pipelines; the diff is the review
 	OVERSIGHT_GOLDEN=rewrite $(BIN)/python -m pytest tests/golden -p no:randomly
 
-screens: venv ## the pictures of the README, from a console in Chromium
+screens: venv ## take the screenshots for the README, from a console in Chromium
 	SCREENS_FOLDER=docs/images $(BIN)/python -m pytest tests/integration/console/test_pictures.py
 
-bench: venv ## measurements, printed side by side; results belong in docs/benchmarks.md
+bench: venv ## run the benchmarks; results belong in docs/benchmarks.md
 	@for bench in benchmarks/*/*_bench.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done
 
-faults: venv ## the fault tests of `make test`, and the table of what became of every document
+faults: venv ## run the fault tests, and print the table of what happened to every document
 	$(BIN)/python -m tests.faults $(ARGS)
 
-soak: venv ## the same in the long form, every fault on every engine: about an hour; ARGS="--only killed --add" for a part
+soak: venv ## run every fault on every engine, about an hour; a part with ARGS="--only killed --add"
 	$(BIN)/python -m tests.faults --soak $(ARGS)
 
-lock: $(BIN)/uv ## resolve the dependencies anew into requirements/
+lock: $(BIN)/uv ## resolve the dependencies again, into requirements/
 	$(LOCK) --group dev --extra console --extra embedded --extra train $(ARGS) -o requirements/dev.txt
 	$(LOCK) --extra console --extra embedded -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra console -c requirements/dev.txt -o requirements/image.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/serve.txt
 	$(LOCK) --group test --extra console --extra embedded --extra train --resolution lowest-direct -o requirements/lowest.txt
 
-clean: ## remove what make and the demo made
+clean: ## remove what make and the demo created
 	rm -rf $(VENV) .demo build *.egg-info
 
-# The stamps name the lock file whose packages the environment holds; dev.txt holds all of demo.txt.
+# Each stamp is named after the lock file whose packages are installed; dev.txt includes everything in demo.txt.
 venv: $(VENV)/.dev
 venv-demo:
 	@test -e $(VENV)/.dev -a $(VENV)/.dev -nt requirements/dev.txt || $(MAKE) --silent --no-print-directory $(VENV)/.demo

@@ -1,19 +1,19 @@
 #!/bin/sh
-# Certificates for TLS between the containers, by an authority that is made here and stays here.
+# Create certificates for TLS between the containers, with an authority that is created here and stays here.
 #
 #   FOLDER/authority/  ca.crt ca.key            the authority; no other container mounts it
 #   FOLDER/NAME/       ca.crt tls.crt tls.key   one server each, reached as NAME and as localhost
-#   FOLDER/NAME/       transport.crt .key       for a name with `+transport`: of Elasticsearch's node for the transport layer
-#   FOLDER/public/     ca.crt                   what clients trust
+#   FOLDER/NAME/       transport.crt .key       for a name with `+transport`: for the node's transport layer
+#   FOLDER/public/     ca.crt                   the authority that clients trust
 #
-# A server's certificate says `serverAuth`: it proves who answers, and signs nobody in. The transport layer of
-# Elasticsearch takes whoever shows a certificate that it trusts for a node with all rights. So the node trusts one
-# certificate there, its own, which no authority signed.
+# A server's certificate has only `serverAuth`: it identifies the server and cannot be used to sign in. Elasticsearch's
+# transport layer treats every holder of a trusted certificate as a node with all rights. So the node trusts only
+# its own certificate there, which is self-signed.
 #
 # usage: certificates.sh FOLDER NAME[+transport]...
-# Another run makes what is missing, ends within 30 days or may sign a client in, and keeps the rest. An interrupted run
-# leaves no half: a file gets its name when it is whole, and an old certificate goes before its key is replaced: both fit,
-# or one is missing.
+# Another run replaces what is missing, expires within 30 days or could sign a client in, and keeps the rest. An
+# interrupted run leaves no half-written file and no pair that does not match: a file gets its name when it is complete,
+# and an old certificate is removed before its key is replaced.
 set -eu
 umask 027
 
@@ -27,9 +27,9 @@ authority=$folder/authority
 mkdir -p "$authority" "$folder/public"
 
 lasts() { [ -s "$1" ] && openssl x509 -in "$1" -noout -checkend "$renew_before_s" >/dev/null; }
-# Certificates of an earlier version said `clientAuth` as well.
+# Certificates of an earlier version also had `clientAuth`.
 signs_clients_in() { openssl x509 -in "$1" -noout -ext extendedKeyUsage 2>/dev/null | grep -q "Client Authentication"; }
-# Several readers of one copy: a reader never sees a file that is being written.
+# Several containers read one copy. Renaming it ensures that none reads a half-written file.
 put() { cp "$1" "$2.new" && mv "$2.new" "$2"; }
 
 if ! lasts "$authority/ca.crt" || ! [ -s "$authority/ca.key" ]; then
@@ -75,7 +75,7 @@ for wanted in "$@"; do
     "keyUsage=critical,digitalSignature,keyEncipherment" "extendedKeyUsage=serverAuth" >"$server/tls.ext"
   openssl x509 -req -sha256 -days "$server_days" -in "$server/tls.csr" -CA "$authority/ca.crt" -CAkey "$authority/ca.key" \
     -CAcreateserial -extfile "$server/tls.ext" -out "$server/tls.crt.new" 2>/dev/null
-  chmod 640 "$server/tls.key.new" # its server runs as another user of group 0
+  chmod 640 "$server/tls.key.new" # the server runs as another user of group 0
   rm -f "$server/tls.crt"
   mv "$server/tls.key.new" "$server/tls.key"
   mv "$server/tls.crt.new" "$server/tls.crt"

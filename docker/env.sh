@@ -1,8 +1,8 @@
 #!/bin/sh
-# Secrets of docker-compose.yml, made at random into .env, which only its owner may read.
+# Write random secrets for docker-compose.yml to .env, which only its owner may read.
 #
 # usage: env.sh [FILE]
-# What the file has already stays as it is: a secret that is replaced would lock out of the data that is stored under it.
+# Existing secrets stay: without the old secret, you would lose access to the data that it protects.
 set -eu
 umask 077
 
@@ -14,7 +14,7 @@ if [ -e "$file" ]; then
 else
   echo "# Secrets of docker-compose.yml, made by \`make env\`. Without them nobody gets at the stored data: keep this file." >"$file"
 fi
-# A last line without its end would swallow the next one.
+# If the last line has no line end, the next one would be appended to it.
 [ -z "$(tail -c 1 "$file")" ] || echo >>"$file"
 
 made=

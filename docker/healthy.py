@@ -1,4 +1,4 @@
-"""Health check of a container: exit 0 where an address answers 2xx, else 1 with the reason.
+"""Health check of a container: exit 0 if a URL responds with 2xx, otherwise 1 with the reason.
 
 healthy.py URL [CA_FILE]
 """
@@ -14,7 +14,7 @@ TIMEOUT_S = 5.0
 
 
 def main(url: str, ca_file: str | None = None) -> None:
-    """Ask once. What is not 2xx is raised by urllib."""
+    """Send one request. For any status except 2xx, urllib raises an error."""
     context = None if ca_file is None else ssl.create_default_context(cafile=ca_file)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as answer:  # noqa: S310

@@ -1,8 +1,9 @@
-"""Give Elasticsearch's built-in user `kibana_system` the password that Kibana signs in with. Run again, it changes
-nothing.
+"""Set the password of Elasticsearch's built-in user `kibana_system`, with which Kibana signs in.
 
-ELASTICSEARCH_URL, ELASTICSEARCH_USERNAME, ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_CERTS   who sets it
-KIBANA_SYSTEM_PASSWORD                                                                            what it shall be
+    ELASTICSEARCH_URL, ELASTICSEARCH_USERNAME, ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_CERTS   who sets it
+    KIBANA_SYSTEM_PASSWORD                                                                      the new password
+
+If the password is already set, nothing changes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ USER = "kibana_system"
 
 
 def main() -> None:
-    """Set the password, unless it is that already."""
+    """Set the password, unless it is already set."""
     password = os.environ["KIBANA_SYSTEM_PASSWORD"]
     try:
         with _client(os.environ["ELASTICSEARCH_USERNAME"], os.environ["ELASTICSEARCH_PASSWORD"]) as es:
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 def _signs_in(password: str) -> bool:
-    """Whether Kibana would be let in."""
+    """Whether Kibana can sign in with the password."""
     with _client(USER, password) as es:
         try:
             es.security.authenticate()

@@ -1,7 +1,7 @@
-"""Pages that are made from code, so that they cannot disagree with it.
+"""Generates pages from the code, so that they cannot contradict it.
 
-python -m docs.generate            write them
-python -m docs.generate --check    exit 1 and name those that differ
+python -m docs.generate            write the pages
+python -m docs.generate --check    exit 1 and name the pages that differ
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NOTE = "<!-- Made by `make format` from the code; edit the code, not this page. 
 
 
 def settings_page() -> str:
-    """docs/settings.md: every variable with its default and meaning."""
+    """Return docs/settings.md: every variable with its default and meaning."""
     lines = ["# Settings", "", NOTE, ""]
     lines += [
         "Set a variable in the environment, or in a file `.env` in the folder where you start the command; the "
@@ -75,7 +75,7 @@ def _setting_row(part: type[Settings], name: str) -> str:
 
 
 def fields_page() -> str:
-    """docs/fields.md: every field of a stored document."""
+    """Return docs/fields.md: every field of a stored document."""
     lines = [
         "# Document fields",
         "",
@@ -91,7 +91,7 @@ def fields_page() -> str:
 
 
 def attacks_page() -> str:
-    """docs/attacks.md: what each attack of the shipped model is, family by family."""
+    """Return docs/attacks.md: what each attack of the shipped model is, by family."""
     lines = [
         "# The attacks that the shipped model knows",
         "",
@@ -137,12 +137,12 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def card_page(model: Path) -> str:
-    """MODEL_CARD.md beside a shipped artifact, from its report.json and study.json."""
+    """Return MODEL_CARD.md of a shipped artifact, from its report.json and study.json."""
     return report.page(model.parent, open_artifact(model)[1])
 
 
 def dashboards_page() -> str:
-    """docs/panels.md of the model that is shipped as the default."""
+    """Return docs/panels.md for the default model."""
     return panels_page(open_artifact(DEFAULT_MODEL)[1], NOTE)
 
 

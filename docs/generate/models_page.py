@@ -1,10 +1,10 @@
-"""docs/models.md: both shipped artifacts side by side, with figures that anyone can measure again.
+"""Generates docs/models.md: both shipped artifacts side by side, with figures that anyone can measure again.
 
-    models/*/model.onnx ─┬─▶ held-out figures, as they stand in the artifact ─┐
-    labelled file ───────┴─▶ figures of `oversight evaluate` on the file ─────┴─▶ docs/models.md
+models/*/model.onnx ─┬─▶ held-out figures stored in the artifact ─────────┐
+labelled file ───────┴─▶ figures of `oversight evaluate` on the file ─────┴─▶ docs/models.md
 
-python -m docs.generate.models_page --data FILE            write it
-python -m docs.generate.models_page --data FILE --check    exit 1 where it differs
+python -m docs.generate.models_page --data FILE            write the page
+python -m docs.generate.models_page --data FILE --check    exit 1 if it differs
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ FIGURES = (
 
 
 class Shipped(NamedTuple):
-    """One artifact and what was measured of it."""
+    """One artifact and its figures."""
 
     title: str
     training: Mapping[str, Any]
     held_out: Mapping[str, Any]
     test: Mapping[str, Any]
     filled: Mapping[str, Any] | None
-    """As `test`, with 0 in all content columns; None where the model does not read them."""
+    """Like `test`, with 0 in all content columns; None if the model does not read them."""
 
 
 def measure(path: Path, data: Path) -> Shipped:
-    """Figures of an artifact on a labelled file.
+    """Measure an artifact on a labelled file.
 
     Raises:
         ArtifactError: the artifact cannot be read.
-        InputError: the file is no labelled KDD file.
+        InputError: the file is not a labelled KDD file.
     """
     session, contract = open_artifact(path)
     records, _ = read(data, tuple(feature.name for feature in contract.features))
@@ -70,7 +70,7 @@ def measure(path: Path, data: Path) -> Shipped:
 
 
 def page(models: list[Shipped], data: str) -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     sections = [_which(models), _pending(), _held_out(models), _test(models, data), _unseen(models, data), _again(data)]
     return "\n".join("\n".join(section) for section in sections)
 
@@ -152,17 +152,19 @@ def _test(models: list[Shipped], data: str) -> list[str]:
 
 
 def _table(columns: list[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Every figure a row, under the title of each column."""
-    figures = [one for _, one in columns]
+    """Return a table with one row per figure and one column per title."""
+    figures = [model_figures for _, model_figures in columns]
     families = [(f"recall of {name}", name) for name in figures[0]["family_recall"]]
-    rows = [[title, *(_number(one[key]) for one in figures)] for title, key in FIGURES]
-    rows += [[title, *(_number(one["family_recall"][key]) for one in figures)] for title, key in families]
+    rows = [[title, *(_number(model_figures[key]) for model_figures in figures)] for title, key in FIGURES]
+    rows += [
+        [title, *(_number(model_figures["family_recall"][key]) for model_figures in figures)] for title, key in families
+    ]
     head = ["figure", *(title for title, _ in columns)]
     return [_row(head), "|---|" + "---|" * len(columns), *map(_row, rows), ""]
 
 
 def _unseen(models: list[Shipped], data: str) -> list[str]:
-    """Attack labels that training never saw: how many rows of each were flagged."""
+    """Return the share of flagged rows for each attack label that training never saw."""
     labels = sorted(models[0].test["unseen"].items(), key=lambda item: -int(item[1]["rows"]))
     rows = [
         [f"`{label}`", f"{facts['rows']:,}", *(_flagged(model.test["unseen"][label]) for model in models)]
@@ -191,8 +193,8 @@ def _again(data: str) -> list[str]:
         "",
         "```",
         *(
-            f"oversight evaluate --data {data} --model models/{found.model}/model.onnx --json"
-            for found in (everything, flow)
+            f"oversight evaluate --data {data} --model models/{feature_set.model}/model.onnx --json"
+            for feature_set in (everything, flow)
         ),
         f"zcat {data} | awk -F, -v OFS=, '{{for (i = 10; i <= 22; i++) $i = 0}} 1' > zeros.csv",
         f"oversight evaluate --data zeros.csv --model models/{everything.model}/model.onnx --json",
@@ -213,7 +215,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _share(figures: Mapping[str, Any] | None) -> str:
-    """Share of normal rows that somebody would have to look at."""
+    """Return the share of normal rows that someone would have to look at."""
     rate = None if figures is None else figures["normal_flag_rate"]
     return "-" if rate is None else f"{rate:.1%}"
 
@@ -233,7 +235,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page differs")
     options = parser.parse_args()
     folder = DEFAULT_MODEL.parent.parent
-    models = [measure(folder / found.model / DEFAULT_MODEL.name, options.data) for found in SETS.values()]
+    models = [measure(folder / feature_set.model / DEFAULT_MODEL.name, options.data) for feature_set in SETS.values()]
     text = page(models, options.data.name)
     same = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text
     if options.check and not same:

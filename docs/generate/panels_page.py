@@ -1,4 +1,4 @@
-"""docs/panels.md, made from the declarations: every panel with its question, every alert rule with when it fires."""
+"""Generates docs/panels.md from the declarations: every panel with its question, every rule with its condition."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CHARTS = {
 
 
 def panels_page(contract: ModelContract, note: str) -> str:
-    """The page for one model."""
-    found = boards(contract)
+    """Return the page for one model."""
+    declared = boards(contract)
     lines = [
         "# Panels and alert rules",
         "",
@@ -31,9 +31,9 @@ def panels_page(contract: ModelContract, note: str) -> str:
         "measures no novelty or maps no",
         "ATT&CK, fewer panels. [dashboards.md](dashboards.md) says how they come into Kibana.",
     ]
-    for board in found.dashboards:
+    for board in declared.dashboards:
         lines += _board(board)
-    lines += _saved(found)
+    lines += _saved(declared)
     lines += ["", "## Alert rules", "", "| rule | fires | looked at | what it means |", "|---|---|---|---|"]
     lines += [_rule(rule) for rule in alert_rules(contract)]
     return "\n".join(lines) + "\n"
@@ -55,10 +55,10 @@ def _panel(panel: Panel) -> str:
     return f"| {panel.title} | {panel.question} | {chart} | {shown} |"
 
 
-def _saved(found: Boards) -> list[str]:
+def _saved(declared: Boards) -> list[str]:
     lines = ["", "## Saved searches and saved queries", "", "| name | what it shows |", "|---|---|"]
-    lines += [f"| {search.title} | {search.description} |" for search in found.searches]
-    return lines + [f"| {query.title} | {query.description} |" for query in found.queries]
+    lines += [f"| {search.title} | {search.description} |" for search in declared.searches]
+    return lines + [f"| {query.title} | {query.description} |" for query in declared.queries]
 
 
 def _rule(rule: Rule) -> str:

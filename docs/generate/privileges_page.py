@@ -1,6 +1,4 @@
-"""docs/privileges.md: each part's privileges and what it does with them, from the table that roles and keys are made
-of.
-"""
+"""Generates docs/privileges.md: each part's privileges and their use, from the table of roles and keys."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ NAMESPACE = "NAMESPACE"
 
 
 def privileges_page(note: str) -> str:
-    """The page, below a note of where it comes from."""
+    """Return the page. `note` says where it comes from."""
     lines = ["# Roles and API keys", "", note, "", *INTRODUCTION]
     for part in PARTS.values():
         lines += _part(part)

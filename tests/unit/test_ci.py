@@ -59,7 +59,7 @@ def test_a_skip_for_what_is_there_fails(tmp_path: Path) -> None:
     [
         (PASSED, 0, 0, "ci: passed"),
         ("FAILED tests/unit/test_it.py::test_it\n", 2, 2, "FAILED tests/unit/test_it.py::test_it"),
-        ("SKIPPED [1] tests/unit/test_it.py:1: no Chromium\n", 0, 1, "for a reason that does not hold here"),
+        ("SKIPPED [1] tests/unit/test_it.py:1: no Chromium\n", 0, 1, "without a valid reason on this machine"),
     ],
 )
 def test_the_whole_run_prints_what_happened_and_ends_by_it(
