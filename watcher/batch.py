@@ -15,9 +15,9 @@ from common.elastic.response_limit import megabytes
 from contract import hints
 from contract.errors import ProtocolError
 from contract.wire import DocumentError
-from watcher.config import Outcome
-from watcher.enrich.active_model import Models
-from watcher.enrich.batch_size import Pace
+from watcher.config import DocumentOutcome
+from watcher.enrich.active_model import ActiveModel
+from watcher.enrich.batch_size import BatchSize
 from watcher.enrich.bisect import CONTROL_ID, Blame
 from watcher.enrich.client import EnrichClient, Refused, RequestFailedError, TooManyRequestsError
 from watcher.enrich.responses import Model, Result
@@ -40,11 +40,11 @@ class Batches:
         shared: what all lanes know together.
     """
 
-    def __init__(self, client: EnrichClient, models: Models, shared: Shared) -> None:
+    def __init__(self, client: EnrichClient, models: ActiveModel, shared: Shared) -> None:
         self._client, self._models, self._shared = client, models, shared
         self._memory, self._totals, self._stop = shared.memory, shared.totals, shared.stop
-        self.pace = Pace(shared.config.page_size)
-        self.throttle = Pace(shared.config.page_size)
+        self.pace = BatchSize(shared.config.page_size)
+        self.throttle = BatchSize(shared.config.page_size)
         """What overload says of the size, of either server; `pace` is what refusals and failures say."""
         self._blame = Blame(client, shared.memory, self.pace, stop=shared.stop, backoff=shared.backoff)
         self._asked: Model | None = None
@@ -78,9 +78,9 @@ class Batches:
                 if not self._stop.is_set():
                     self._run_one([hit], writer)
         finally:
-            self._totals.add([Outcome.DEFERRED] * (len(hits) - self._handled))
+            self._totals.add([DocumentOutcome.DEFERRED] * (len(hits) - self._handled))
 
-    def _count(self, outcome: Outcome, count: int) -> None:
+    def _count(self, outcome: DocumentOutcome, count: int) -> None:
         self._totals.add([outcome] * count)
         self._handled += count
 
@@ -106,10 +106,10 @@ class Batches:
     def _spare(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """Park the documents that a prediction would damage; returns the others."""
         found = [(hit, in_the_way(hit)) for hit in hits]
-        harmed = [(hit, Written(Outcome.REJECTED, reason=path)) for hit, path in found if path is not None]
+        harmed = [(hit, Written(DocumentOutcome.REJECTED, reason=path)) for hit, path in found if path is not None]
         if not harmed:
             return hits
-        self._count(Outcome.REJECTED, len(harmed))
+        self._count(DocumentOutcome.REJECTED, len(harmed))
         now_s = time.monotonic()
         new = [
             (hit, written)
@@ -141,7 +141,7 @@ class Batches:
 
     def _run_halves(self, hits: Sequence[Hit], writer: Writer) -> None:
         if len(hits) == 1:  # parked
-            self._count(Outcome.DEFERRED, 1)
+            self._count(DocumentOutcome.DEFERRED, 1)
             return
         half = len(hits) // 2
         for part in (hits[:half], hits[half:]):

@@ -12,7 +12,7 @@ from pathlib import Path
 from watcher.read.slices import Slice
 
 
-class Outcome(StrEnum):
+class DocumentOutcome(StrEnum):
     """How one document of a page ended; each document has exactly one."""
 
     __hash__ = str.__hash__  # outcomes are counted by the thousand, and an enumeration's own hash is a Python function
@@ -96,7 +96,7 @@ def most_common(reasons: Counter[str]) -> str:
 class Totals:
     """What a watcher did since its start: documents by outcome. One document can count in several rounds."""
 
-    outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    outcomes: dict[DocumentOutcome, int] = field(default_factory=lambda: dict.fromkeys(DocumentOutcome, 0))
     batches: int = 0
     parked: int = 0
     """Documents left alone for now: updates are refused, denied, harmful or without effect, or the service fails on
@@ -108,7 +108,7 @@ class Totals:
     """Why the watcher gave up, or could not finish; None when it ended with nothing left to do or was told to stop."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def add(self, outcomes: Iterable[Outcome] | Mapping[Outcome, int], *, batches: int = 0) -> None:
+    def add(self, outcomes: Iterable[DocumentOutcome] | Mapping[DocumentOutcome, int], *, batches: int = 0) -> None:
         """Count documents, one by one or by outcome, and the batches that they were written in. Several threads may."""
         counts = Counter(outcomes)
         with self.lock:
@@ -129,9 +129,9 @@ class Totals:
     @property
     def enriched(self) -> int:
         """Documents that were given a prediction."""
-        return self.outcomes[Outcome.ENRICHED]
+        return self.outcomes[DocumentOutcome.ENRICHED]
 
     @property
     def failed(self) -> int:
         """Documents that the enrich service refused."""
-        return self.outcomes[Outcome.FAILED]
+        return self.outcomes[DocumentOutcome.FAILED]

@@ -23,7 +23,7 @@ from elasticsearch import Elasticsearch
 from contract import hints
 from contract.errors import ServerError
 from watcher.batch import Batches
-from watcher.enrich.active_model import Models
+from watcher.enrich.active_model import ActiveModel
 from watcher.enrich.bisect import name_some
 from watcher.enrich.client import EnrichClient
 from watcher.enrich.responses import Model
@@ -95,7 +95,7 @@ class Lane:
     """
 
     def __init__(
-        self, es: Elasticsearch, client: EnrichClient, models: Models, shared: Shared, executor: ThreadPoolExecutor
+        self, es: Elasticsearch, client: EnrichClient, models: ActiveModel, shared: Shared, executor: ThreadPoolExecutor
     ) -> None:
         self._shared, self._executor = shared, executor
         self.batches = Batches(client, models, shared)

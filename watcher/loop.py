@@ -27,7 +27,7 @@ from common.backoff import Backoff
 from contract.errors import EngineUnavailableError, ServerError
 from watcher.config import Totals, WatchConfig, most_common
 from watcher.elastic_faults import IndexMissingError, PageTooLargeError, PointInTimeLostError
-from watcher.enrich.active_model import ModelChangedError, Models
+from watcher.enrich.active_model import ActiveModel, ModelChangedError
 from watcher.enrich.bisect import name_some
 from watcher.enrich.circuit_breaker import Breaker
 from watcher.enrich.client import EnrichClient, client_of
@@ -81,7 +81,7 @@ class _Watcher:
         self._blocked = Blocked(config.blocked_s)
         self._facts = Facts(config, totals=self._totals, breaker=self._breaker, blocked=self._blocked)
         self._backoff = Backoff(config.backoff_s, config.max_backoff_s, rng=rng)
-        self._share, self._models = Share(rng), Models(client)
+        self._share, self._models = Share(rng), ActiveModel(client)
         self._reach, self._kept = Reach(es, config.index, again_s=config.blocked_s), KeptIndices(es, self._blocked)
         self._page_size, self._looked, self._lock = config.page_size, False, threading.Lock()
         self._reading, suppression = Reading(), Suppression(config.suppress)

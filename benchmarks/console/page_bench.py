@@ -36,7 +36,7 @@ from console.panels.board import page
 from console.panels.indices import Place
 from console.panels.models import show
 from console.panels.scope import asked
-from console.panels.searches import Answer, Engine, Search
+from console.panels.searches import Engine, Search, SearchResponse
 from contract.documents.fields import stream_name
 from enrich_service.model.model_file import read_contract
 from es_pipelines.provision.apply import provision, remove
@@ -106,7 +106,7 @@ class _Timed(Engine):
 
     took_s = 0.0
 
-    def msearch(self, searches: Sequence[Search]) -> list[Answer]:
+    def msearch(self, searches: Sequence[Search]) -> list[SearchResponse]:
         """As always."""
         began = time.perf_counter()
         try:

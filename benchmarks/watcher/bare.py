@@ -21,7 +21,7 @@ from elasticsearch import Elasticsearch
 from common.settings.connections import ElasticsearchSettings
 from oversight.client.cluster import client
 from oversight.commands.watch import tune_python
-from watcher.config import Outcome
+from watcher.config import DocumentOutcome
 from watcher.read.poll import pages
 from watcher.write.actions import Action, body
 
@@ -50,7 +50,7 @@ def run(es: Elasticsearch, index: str, constant: Mapping[str, Any], *, page_size
     def lane(number: int) -> None:
         part = None if threads == 1 else (number, threads)
         for page in pages(es, index, fields=["kdd99"], page_size=page_size, keep_alive_s=120.0, part=part):
-            updates = body([Action(hit, constant, Outcome.ENRICHED) for hit in page])
+            updates = body([Action(hit, constant, DocumentOutcome.ENRICHED) for hit in page])
             es.bulk(operations=cast("Any", updates))
 
     with ThreadPoolExecutor(threads) as pool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class NotAdmitted:
     """Why a request gets a 503."""
 
     waiting: int
@@ -47,7 +47,7 @@ class Admission:
             self.on_change(self.waiting)
 
     @contextlib.contextmanager
-    def refusing(self, refusal: Refusal | None) -> Iterator[None]:
+    def refusing(self, refusal: NotAdmitted | None) -> Iterator[None]:
         """Refuse the request of this thread inside the block; None: handle it."""
         self._terms.refusal = refusal
         try:
@@ -56,13 +56,13 @@ class Admission:
             self._terms.refusal = None
 
     @property
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> NotAdmitted | None:
         """Why the request of this thread is refused; None: handle it."""
         return self._terms.refusal
 
 
 class _Terms(threading.local):
-    refusal: Refusal | None = None
+    refusal: NotAdmitted | None = None
 
 
 admission = Admission()

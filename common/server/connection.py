@@ -63,7 +63,7 @@ class Connection:
         self._handshake = tls is not None
         self._socket = sock if tls is None else tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         self._rest = b""
-        self.sock = Answer()
+        self.sock = OutgoingResponse()
         """Where gunicorn writes the response."""
         self.incoming = self._next()
         self.since_s = time.monotonic()
@@ -142,7 +142,7 @@ class Connection:
         request, self._rest = self.incoming.finish()
         self.incoming, self.began_s = self._next(), None
         self.keep = True
-        self.sock = Answer()
+        self.sock = OutgoingResponse()
         return request
 
     def send(self) -> bool:
@@ -188,7 +188,7 @@ class Connection:
             self._socket.close()
 
 
-class Answer:
+class OutgoingResponse:
     """Stands in for the socket in gunicorn and keeps the response, so that a slow client blocks no thread."""
 
     def __init__(self) -> None:

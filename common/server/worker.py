@@ -25,8 +25,8 @@ from gunicorn.http import errors
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from common.server.admission import Refusal, admission
-from common.server.connection import Answer, Closed, Connection
+from common.server.admission import NotAdmitted, admission
+from common.server.connection import Closed, Connection, OutgoingResponse
 from common.server.limits import Limits
 from common.server.request_reader import BadChunksError
 from common.server.waiting_connections import Waiting
@@ -190,14 +190,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         elif not (conn.held > LARGE_BYTES and self._keeps_too_much()) and admission.arrived(self.limits.queue):
             future = self.tpool.submit(self._in_turn, conn, time.monotonic())
         else:
-            future = self.refusals.submit(self._answer, conn, Refusal(self.limits.queue))
+            future = self.refusals.submit(self._answer, conn, NotAdmitted(self.limits.queue))
         future.add_done_callback(lambda done: self.method_queue.defer(self._answered, conn, done))
 
     def _in_turn(self, conn: Connection, arrived_s: float) -> bool:
         """Answer a request that waited for this thread. Return whether the whole response was sent."""
         admission.began()
         waited_s = time.monotonic() - arrived_s
-        sent = self._answer(conn, Refusal(0, waited_s) if waited_s > self.limits.queue_timeout_s else None)
+        sent = self._answer(conn, NotAdmitted(0, waited_s) if waited_s > self.limits.queue_timeout_s else None)
         while sent and conn.keep and self._stays(conn) and conn.receive():
             sent = self._answer(conn, None)
         return sent
@@ -205,7 +205,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _stays(self, conn: Connection) -> bool:
         return bool(self.alive and self.nr_conns <= self.cfg.threads and (conn.has_more or _sends_soon(conn)))
 
-    def _answer(self, conn: Connection, refusal: Refusal | None) -> bool:
+    def _answer(self, conn: Connection, refusal: NotAdmitted | None) -> bool:
         request = conn.take()
         if refusal is not None:
             request.force_close()
@@ -262,7 +262,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        conn.sock, conn.keep = Answer(), False
+        conn.sock, conn.keep = OutgoingResponse(), False
         conn.sock.sendall(head.encode() + body)
 
     # ---- limits

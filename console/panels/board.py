@@ -18,7 +18,7 @@ from console.panels.indices import Place
 from console.panels.query import body
 from console.panels.rows import rows_of
 from console.panels.scope import Asked, Scope, scope_of
-from console.panels.searches import Answer, Engine, Search, lacks_percentiles, problem_of
+from console.panels.searches import Engine, Search, SearchResponse, lacks_percentiles, problem_of
 from console.panels.tables import documents_of, number, summary, table_of
 from kibana.panels.declarations import Dashboard, Panel, Terms
 
@@ -60,8 +60,8 @@ def _panel_searches(panels: Sequence[Panel], scope: Scope, place: Place, *, perc
 
 
 def _retried(
-    engine: Engine, panels: Sequence[Panel], answers: Sequence[Answer], scope: Scope, place: Place
-) -> list[Answer]:
+    engine: Engine, panels: Sequence[Panel], answers: Sequence[SearchResponse], scope: Scope, place: Place
+) -> list[SearchResponse]:
     """Search again, with ranges, for the panels whose percentiles the engine refused; return all responses."""
     refused = [number for number, answer in enumerate(answers) if lacks_percentiles(answer)]
     if not refused:
@@ -84,12 +84,14 @@ def _choices(board: Dashboard, scope: Scope) -> dict[str, Any]:
     return {"size": 0, "track_total_hits": False, "query": query, **({"aggs": lists} if lists else {})}
 
 
-def _values(answer: Answer, name: str) -> list[list[Any]]:
+def _values(answer: SearchResponse, name: str) -> list[list[Any]]:
     buckets = ((answer.get("aggregations") or {}).get(name) or {}).get("buckets") or []
     return [[str(bucket.get("key_as_string", bucket["key"])), bucket["doc_count"]] for bucket in buckets]
 
 
-def _lacking(engine: Engine, panels: Sequence[Panel], answers: Sequence[Answer], place: Place) -> frozenset[str]:
+def _lacking(
+    engine: Engine, panels: Sequence[Panel], answers: Sequence[SearchResponse], place: Place
+) -> frozenset[str]:
     """Return fields that no mapping has and that an empty panel reads. Without an empty panel, no request is sent."""
     fields: dict[str, set[str]] = {}
     for panel, answer in zip(panels, answers, strict=True):
@@ -98,19 +100,19 @@ def _lacking(engine: Engine, panels: Sequence[Panel], answers: Sequence[Answer],
     return frozenset().union(*(engine.missing(index, names) for index, names in fields.items()))
 
 
-def _is_empty(panel: Panel, answer: Answer) -> bool:
+def _is_empty(panel: Panel, answer: SearchResponse) -> bool:
     total = ((answer.get("hits") or {}).get("total") or {}).get("value", 0)
     return not total or (draws(panel) and not _has_buckets(answer))
 
 
-def _has_buckets(answer: Answer) -> bool:
+def _has_buckets(answer: SearchResponse) -> bool:
     breakdown = (answer.get("aggregations") or {}).get("by0") or {}
     buckets = breakdown.get("buckets") or []
     return any(bucket.get("doc_count") for bucket in (buckets.values() if isinstance(buckets, Mapping) else buckets))
 
 
 def panel_data(
-    panel: Panel, answer: Answer, scope: Scope, colours: Colours, *, missing: frozenset[str] = frozenset()
+    panel: Panel, answer: SearchResponse, scope: Scope, colours: Colours, *, missing: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """Return one panel as plain JSON values."""
     problem = problem_of(answer)

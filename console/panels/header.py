@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.panels.indices import Place
-from console.panels.searches import Answer, Search, problem_of
+from console.panels.searches import Search, SearchResponse, problem_of
 from console.panels.time_range import parse
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
 from contract.documents.heartbeats import MISSED, STOPPED
@@ -43,7 +43,7 @@ def edge(field: str, order: str) -> dict[str, Any]:
     return {"size": 1, "track_total_hits": False, "_source": False, "sort": sort}
 
 
-def edge_ms(answer: Answer) -> int | None:
+def edge_ms(answer: SearchResponse) -> int | None:
     """Return that moment in milliseconds; None if no document has one."""
     hits = (answer.get("hits") or {}).get("hits") or []
     value = hits[0]["sort"][0] if hits and hits[0].get("sort") else None
@@ -56,7 +56,7 @@ def _watchers() -> dict[str, Any]:
     return {"size": 50, "sort": order, "_source": wanted}
 
 
-def header(answers: Sequence[Answer], *, now_ms: int) -> dict[str, Any]:
+def header(answers: Sequence[SearchResponse], *, now_ms: int) -> dict[str, Any]:
     """Return the state of the installation, from the responses to `header_searches`."""
     counts, last, waiting, watchers = answers
     aggregations = counts.get("aggregations") or {}

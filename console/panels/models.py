@@ -35,7 +35,7 @@ class Shown:
         return next((page for page in self.pages if page.id == name), None)
 
 
-class Models:
+class DashboardCache:
     """The current model and its pages. Threads share it.
 
     Args:

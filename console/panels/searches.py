@@ -18,7 +18,7 @@ from common.elastic.response_limit import MIB, ResponseTooLargeError, within
 from contract.errors import EngineUnavailableError, OversightError
 
 Search = tuple[str, dict[str, Any]]
-Answer = Mapping[str, Any]
+SearchResponse = Mapping[str, Any]
 
 FAULTS = (ApiError, TransportError, UnsupportedProductError)
 PAGE_BYTES = 16 * MIB
@@ -47,7 +47,7 @@ class Engine:
         self.percentiles = True
         """Whether the engine has this aggregation. True until it refuses one."""
 
-    def msearch(self, searches: Sequence[Search]) -> list[Answer]:
+    def msearch(self, searches: Sequence[Search]) -> list[SearchResponse]:
         """Return the responses, in the order of the searches. A missing index gives an empty response.
 
         Raises:
@@ -65,10 +65,10 @@ class Engine:
             raise EngineUnavailableError(self._explain(error)) from None
         except OversightError as error:
             raise EngineUnavailableError(str(error)) from None
-        answers: list[Answer] = response["responses"]
+        answers: list[SearchResponse] = response["responses"]
         return answers
 
-    def _in_parts(self, searches: Sequence[Search], error: ResponseTooLargeError) -> list[Answer]:
+    def _in_parts(self, searches: Sequence[Search], error: ResponseTooLargeError) -> list[SearchResponse]:
         """Search again in smaller parts: each search alone, and a list of documents with half as many of them."""
         if len(searches) > 1:
             return [answer for search in searches for answer in self.msearch([search])]
@@ -107,19 +107,19 @@ class Engine:
             return self._client
 
 
-def lacks_percentiles(answer: Answer) -> bool:
+def lacks_percentiles(answer: SearchResponse) -> bool:
     """Whether a search failed because the engine has no percentiles."""
     reason = str((answer.get("error") or {}).get("reason", "")) if isinstance(answer.get("error"), Mapping) else ""
     return answer.get("status") == 400 and "percentiles" in reason
 
 
-def is_too_large(answer: Answer) -> bool:
+def is_too_large(answer: SearchResponse) -> bool:
     """Whether a single document was too large to read."""
     error = answer.get("error")
     return isinstance(error, Mapping) and error.get("type") == TOO_LARGE
 
 
-def problem_of(answer: Answer) -> str | None:
+def problem_of(answer: SearchResponse) -> str | None:
     """Return why one search failed, in one line; None if it did not fail."""
     error = answer.get("error")
     if is_too_large(answer):

@@ -50,7 +50,7 @@ OPEN_PATHS = ("/static/", "/health/")
 LOGIN = "/api/login"
 
 
-class Refusal(Exception):  # noqa: N818  an answer, and no mistake of ours
+class AccessError(Exception):
     """A request that gets an error response."""
 
     def __init__(self, status: int, code: str, message: str, *, retry_after_s: int | None = None) -> None:
@@ -69,21 +69,21 @@ def install(app: Flask, door: Door, sessions: Sessions) -> None:
 
     def guard() -> None:
         if admission.refusal is not None:
-            raise Refusal(
+            raise AccessError(
                 503,
                 "overloaded",
                 "too many requests are waiting for the console; try again in a moment",
                 retry_after_s=1,
             )
         if request.method not in METHODS:
-            raise Refusal(
+            raise AccessError(
                 405,
                 "method_not_allowed",
                 f"the method {request.method[:20]} is not allowed; the console is read-only, use GET",
             )
         turned = turned_away(door, sessions)
         if turned is not None:
-            raise Refusal(turned.status, turned.code, turned.message, retry_after_s=turned.retry_after_s)
+            raise AccessError(turned.status, turned.code, turned.message, retry_after_s=turned.retry_after_s)
 
     def carry(response: Response) -> Response:
         response.headers.update(HEADERS)

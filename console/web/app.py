@@ -31,11 +31,11 @@ from console.events.story import story
 from console.panels.board import page
 from console.panels.indices import Place
 from console.panels.introduction import pieces
-from console.panels.models import FIRST, Models
+from console.panels.models import FIRST, DashboardCache
 from console.panels.scope import asked
 from console.panels.searches import Engine
 from console.web import access, files
-from console.web.access import Refusal
+from console.web.access import AccessError
 from console.web.backend import Backend
 from console.web.bundle import Bundle
 from console.web.sessions import COOKIE, LASTS_S, Sessions
@@ -75,7 +75,7 @@ class Console:
     ) -> None:
         self._settings = settings
         self._engine = Engine(backend.connect, backend.explain, timeout_s=backend.timeout_s)
-        self._models = Models(backend.contract)
+        self._models = DashboardCache(backend.contract)
         self._place = Place(shared.namespace, shared.index)
         token = revealed(settings.token)
         self._tokens, self._sessions = Tokens(token), Sessions(token)
@@ -103,7 +103,7 @@ class Console:
             ("/health/live", lambda: answer({"live": True})),
         ):
             app.add_url_rule(path, endpoint=path, view_func=view, methods=["GET"])
-        app.register_error_handler(Refusal, _refused)
+        app.register_error_handler(AccessError, _refused)
         app.register_error_handler(EngineUnavailableError, lambda error: fail(503, error.code, str(error)))
         app.register_error_handler(InputError, lambda error: fail(400, error.code, str(error)))
         app.register_error_handler(SettingsError, lambda error: fail(503, error.code, str(error)))
@@ -123,7 +123,7 @@ class Console:
         shown = self._models.now
         board = shown.page(name)
         if board is None:
-            raise Refusal(
+            raise AccessError(
                 404,
                 "not_found",
                 f"there is no page {name[:60]!r}; the pages are {', '.join(p.id for p in shown.pages)}",
@@ -158,7 +158,7 @@ class Console:
         shown = self._models.now
         board = shown.page(name)
         if board is None:
-            raise Refusal(404, "not_found", f"there is no page {name[:60]!r}")
+            raise AccessError(404, "not_found", f"there is no page {name[:60]!r}")
         wanted = asked(request.args, board)
         now_ms = time.time_ns() // 1_000_000
         return answer(page(self._engine, board, wanted, place=self._place, colours=shown.boards.colours, now_ms=now_ms))
@@ -167,12 +167,12 @@ class Console:
         """Return the details of one event."""
         index, doc_id = request.args.get("index", ""), request.args.get("id", "")
         if not index or not doc_id or len(index) > LONGEST_ID or len(doc_id) > LONGEST_ID:
-            raise Refusal(
+            raise AccessError(
                 400, "bad_request", "the parameters `index` and `id` are required; open an event from a list of events"
             )
         hit = events.find(self._engine, self._place, index, doc_id)
         if hit is None:
-            raise Refusal(404, "not_found", "this event no longer exists; reload the list")
+            raise AccessError(404, "not_found", "this event no longer exists; reload the list")
         shown = self._models.now
         return answer(story(hit, shown.contract, shown.boards.colours))
 
@@ -193,12 +193,12 @@ class Console:
     def file(self, digest: str, name: str) -> Response:
         """Return one of the page's own files."""
         if digest != self._files.digest:
-            raise Refusal(404, "not_found", "this file belongs to another version of the console; reload the page")
+            raise AccessError(404, "not_found", "this file belongs to another version of the console; reload the page")
         if name == CHARTS:
             return files.send(self._bundle.script(), files.KINDS[".js"])
         response = self._files.get(name)
         if response is None:
-            raise Refusal(404, "not_found", "there is no such file")
+            raise AccessError(404, "not_found", "there is no such file")
         return response
 
 
@@ -217,7 +217,7 @@ def fail(status: int, code: str, message: str) -> Response:
     return response
 
 
-def _refused(problem: Refusal) -> Response:
+def _refused(problem: AccessError) -> Response:
     response = fail(problem.status, problem.code, str(problem))
     if problem.retry_after_s is not None:
         response.headers["Retry-After"] = str(problem.retry_after_s)

@@ -36,7 +36,7 @@ from enrich_service.model.artifact import Artifact
 from enrich_service.oip import inference as oip
 from enrich_service.predict import memory
 from enrich_service.predict.compute_slots import Turns
-from enrich_service.predict.serving import Models, Serving
+from enrich_service.predict.serving import ServedModels, Serving
 from enrich_service.request_body import RequestError
 from enrich_service.settings import ServeSettings
 
@@ -83,7 +83,7 @@ def create_app(
         )
 
     guard = Guard(tokens, config, local=local)
-    models = Models(make, make(artifact, shadow))
+    models = ServedModels(make, make(artifact, shadow))
     follows = access.Access(counts=metrics, log_requests=config.logs_requests)
     guard.install(app, metrics)
     app.extensions[_EXTENSION] = (models, config)
@@ -98,9 +98,9 @@ def create_app(
     return app
 
 
-def models_of(app: Flask) -> Models:
+def models_of(app: Flask) -> ServedModels:
     """What an application serves, to switch it."""
-    models: Models = app.extensions[_EXTENSION][0]
+    models: ServedModels = app.extensions[_EXTENSION][0]
     return models
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, request
 
 from common.access.request_checks import Door, Turned
-from common.server.admission import Refusal, admission
+from common.server.admission import NotAdmitted, admission
 from enrich_service.config import HEALTH_PATHS, METRICS_PATH
 from enrich_service.http.metrics import CONTENT_TYPE, Metrics
 from enrich_service.request_body import RequestError
@@ -71,7 +71,7 @@ class Guard:
         app.add_url_rule(METRICS_PATH, "metrics", lambda: Response(metrics.exposition(), content_type=CONTENT_TYPE))
 
 
-def overloaded(refusal: Refusal) -> str:
+def overloaded(refusal: NotAdmitted) -> str:
     """Why there is no room, and what to do."""
     queue, queue_timeout_s = map(ServeSettings.variable, ("queue", "queue_timeout_s"))
     if refusal.waiting:

@@ -48,7 +48,7 @@ class Serving:
         return results if self.shadow is None else self.shadow.beside(page, results)
 
 
-class Models:
+class ServedModels:
     """What a worker serves now. Reading `current` and replacing it are one step each, so no lock is needed."""
 
     def __init__(self, make: Callable[[Artifact, Artifact | None], Serving], first: Serving) -> None:

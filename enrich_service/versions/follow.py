@@ -15,7 +15,7 @@ import threading
 from contract.errors import ArtifactError
 from enrich_service.model.artifact import Artifact, open_model
 from enrich_service.model.model_file import ModelFile
-from enrich_service.predict.serving import Models
+from enrich_service.predict.serving import ServedModels
 from enrich_service.versions.channel import Channel, Chosen, Report
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ RELEASE_S = 5.0
 class Follower(threading.Thread):
     """Follows the parent's choice until the process ends."""
 
-    def __init__(self, channel: Channel, models: Models) -> None:
+    def __init__(self, channel: Channel, models: ServedModels) -> None:
         super().__init__(name="model-switch", daemon=True)
         self._channel, self._models = channel, models
 

@@ -15,7 +15,7 @@ from es_pipelines.reading.rows import Label
 from es_pipelines.ship.events import Event, path_text
 
 
-class Outcome(enum.Enum):
+class EventOutcome(enum.Enum):
     """What happened to an event."""
 
     STORED = "stored"
@@ -56,7 +56,7 @@ class FileReport:
         """Lines that are events, with any outcome."""
         return self.stored + self.already_there + self.refused
 
-    def add(self, outcomes: Sequence[Outcome], batch: Sequence[Event]) -> None:
+    def add(self, outcomes: Sequence[EventOutcome], batch: Sequence[Event]) -> None:
         """Add a settled batch."""
         self.count(outcomes)
         self.bytes += batch[-1].line.end - batch[0].line.offset
@@ -64,13 +64,13 @@ class FileReport:
         self.unknown_labels += odd[Label.UNKNOWN]
         self.number_labels += odd[Label.NOT_A_WORD]
 
-    def count(self, outcomes: Sequence[Outcome]) -> None:
+    def count(self, outcomes: Sequence[EventOutcome]) -> None:
         """Add the outcomes of one batch."""
-        self.blank += outcomes.count(Outcome.BLANK)
-        self.stored += outcomes.count(Outcome.STORED)
-        self.already_there += outcomes.count(Outcome.ALREADY_THERE)
-        self.headers += outcomes.count(Outcome.HEADER)
-        self.refused += outcomes.count(Outcome.REFUSED)
+        self.blank += outcomes.count(EventOutcome.BLANK)
+        self.stored += outcomes.count(EventOutcome.STORED)
+        self.already_there += outcomes.count(EventOutcome.ALREADY_THERE)
+        self.headers += outcomes.count(EventOutcome.HEADER)
+        self.refused += outcomes.count(EventOutcome.REFUSED)
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from contract.documents.fields import NO_PIPELINE
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from es_pipelines.ship import target as ship_target
 from es_pipelines.ship.events import Event, Identity, failed_documents, text_of
-from es_pipelines.ship.report import Outcome
+from es_pipelines.ship.report import EventOutcome
 from es_pipelines.ship.server_wait import RetryWait
 
 RETRY_STATUSES = frozenset({429, 502, 503, 504})
@@ -79,7 +79,7 @@ class Sender:
         self.may_read = True
         """Whether our key may read stored documents. If not, each event needs an id that no other file's can have."""
 
-    def deliver(self, events: Sequence[Event], identity: Identity) -> list[Outcome]:
+    def deliver(self, events: Sequence[Event], identity: Identity) -> list[EventOutcome]:
         """Send events until each is settled.
 
         Returns:
@@ -91,21 +91,21 @@ class Sender:
         outcomes, refused, conflicts = {}, {}, {}
         for position, response in self._bulk_until_settled(events, identity).items():
             if response is None:
-                outcomes[position] = Outcome.STORED
+                outcomes[position] = EventOutcome.STORED
             elif response.status < 300:
-                outcomes[position] = Outcome.HEADER if response.result == "noop" else Outcome.STORED
+                outcomes[position] = EventOutcome.HEADER if response.result == "noop" else EventOutcome.STORED
             elif response.status == 409:
                 conflicts[position] = response
             else:
                 refused[position] = response
         for position, response in refused.items():
             last = self._store_failed(events[position], identity, response)
-            outcomes[position] = Outcome.REFUSED
+            outcomes[position] = EventOutcome.REFUSED
             if last is not None and last.status == 409:
                 conflicts[position] = last
         if conflicts:
             ours = self._are_ours([events[at] for at in conflicts], list(conflicts.values()), identity)
-            outcomes |= dict.fromkeys(conflicts, Outcome.ALREADY_THERE)
+            outcomes |= dict.fromkeys(conflicts, EventOutcome.ALREADY_THERE)
             foreign = [at for at, is_ours in zip(conflicts, ours, strict=True) if not is_ours]
             if foreign:
                 apart = [with_own_id(events[at], identity) for at in foreign]

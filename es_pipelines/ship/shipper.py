@@ -46,7 +46,7 @@ from es_pipelines.ship.files import (
 )
 from es_pipelines.ship.in_flight import RateLimit, in_order
 from es_pipelines.ship.registry import Entry, Registry
-from es_pipelines.ship.report import FileReport, Outcome, Progress, ShipReport, note
+from es_pipelines.ship.report import EventOutcome, FileReport, Progress, ShipReport, note
 from es_pipelines.ship.send import Sender, with_own_id
 from es_pipelines.ship.server_wait import RetryWait, Stopped
 from es_pipelines.ship.usable_rows import UsableFiles
@@ -57,7 +57,7 @@ ALONE_BYTES = 1024 * 1024
 """A document of this size is sent in its own request."""
 DOUBT_LINES = 10_000
 """Lines after a start that a killed process may have sent: the largest batch, or all batches in flight."""
-NOT_SENT = {LineKind.HEADER: Outcome.HEADER, LineKind.BLANK: Outcome.BLANK}
+NOT_SENT = {LineKind.HEADER: EventOutcome.HEADER, LineKind.BLANK: EventOutcome.BLANK}
 """Outcome of a line that is no event."""
 PROBE_LINES, PROBE_GENERATIONS = 16, 16
 """First lines and generations to try when the stream is asked for a file's generation."""
@@ -192,7 +192,7 @@ class Shipper:
         self.report.files.append(report)
         self._doubt[key] = float("inf") if in_doubt else 0
 
-    def count(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
+    def count(self, report: FileReport, outcomes: list[EventOutcome], batch: list[Event]) -> None:
         """Add a settled batch to the report, and report progress."""
         self.report.seconds = time.monotonic() - self._began
         report.add(outcomes, batch)
@@ -238,7 +238,7 @@ class Shipper:
         identity = identity_of(entry, self.config.user, self.host)
         rows = self._rows_of(file, entry, complete=complete)
         for batch, outcomes in self.settled(rows, identity, file.key):
-            events_in = len(outcomes) - outcomes.count(Outcome.HEADER) - outcomes.count(Outcome.BLANK)
+            events_in = len(outcomes) - outcomes.count(EventOutcome.HEADER) - outcomes.count(EventOutcome.BLANK)
             entry = self.registry.replace(entry, advanced(file, entry, batch, events_in))
             self._acknowledge(report, outcomes, batch)
             if complete:
@@ -291,7 +291,7 @@ class Shipper:
 
     def settled(
         self, rows: Iterable[Row], identity: Identity, key: tuple[int, int], *, whole: bool = False
-    ) -> Iterator[tuple[list[Event], list[Outcome]]]:
+    ) -> Iterator[tuple[list[Event], list[EventOutcome]]]:
         """Send lines, several batches at a time, and yield each batch with its outcomes, in the order of the lines.
 
         Args:
@@ -324,7 +324,7 @@ class Shipper:
         self._doubt[key] -= count
         return doubt
 
-    def _settle(self, identity: Identity, work: tuple[list[Event], bool]) -> list[Outcome]:
+    def _settle(self, identity: Identity, work: tuple[list[Event], bool]) -> list[EventOutcome]:
         """Settle each event of a batch. Looks up events in doubt before sending them."""
         batch, in_doubt = work
         if not self.sender.may_read:
@@ -335,10 +335,10 @@ class Shipper:
         )
         fresh = [event for event, known in checked if not known]
         sent = iter(self.sender.deliver(fresh, identity) if fresh else [])
-        of_events = iter([Outcome.ALREADY_THERE if known else next(sent) for _, known in checked])
+        of_events = iter([EventOutcome.ALREADY_THERE if known else next(sent) for _, known in checked])
         return [NOT_SENT.get(event.row.kind) or next(of_events) for event in batch]
 
-    def _acknowledge(self, report: FileReport, outcomes: list[Outcome], batch: list[Event]) -> None:
+    def _acknowledge(self, report: FileReport, outcomes: list[EventOutcome], batch: list[Event]) -> None:
         if not self.registry.index_uuid:  # the first events created the stream
             target = self.sender.retry(lambda: ship_target.find(self.sender.es, self.config.stream))
             self.registry.index_uuid, self.registry.index_number = target.index_uuid, target.index_number

@@ -17,9 +17,9 @@ from contract.documents.fields import FAILED
 from contract.documents.paths import lookup
 from contract.errors import AmbiguousFieldError
 from es_pipelines.ship.events import Event
-from es_pipelines.ship.report import FileReport, Outcome
+from es_pipelines.ship.report import EventOutcome, FileReport
 
-STORED = (Outcome.STORED, Outcome.ALREADY_THERE, Outcome.REFUSED)
+STORED = (EventOutcome.STORED, EventOutcome.ALREADY_THERE, EventOutcome.REFUSED)
 IS_FAILED = {"term": {"oversight.status": FAILED}}
 
 
@@ -31,7 +31,7 @@ class UsableFiles:
         self._usable: set[tuple[int, int]] = set()
         self._reasons: dict[tuple[int, int], str] = {}
 
-    def check(self, key: tuple[int, int], batch: Sequence[Event], outcomes: Sequence[Outcome]) -> None:
+    def check(self, key: tuple[int, int], batch: Sequence[Event], outcomes: Sequence[EventOutcome]) -> None:
         """Check a settled batch of a file, without retries: if Elasticsearch does not respond, check the next batch."""
         if key in self._usable:
             return

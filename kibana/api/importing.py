@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from kibana.api.client import Kibana
 from kibana.api.import_record import ImportedObject, ImportRecord, import_record_key
-from kibana.api.plan import WRITES, Item, Step, keys_to_read, plan, removal
+from kibana.api.plan import WRITES, ImportStep, Item, keys_to_read, plan, removal
 from kibana.saved_objects.objects import Names
 from kibana.saved_objects.stored import Key, Stored
 
@@ -37,7 +37,7 @@ class Store(Protocol):
 
 def import_all(
     kibana: Kibana, names: Names, store: Store, wanted: Sequence[Item], *, force: bool = False
-) -> list[Step]:
+) -> list[ImportStep]:
     """Import items into the space. Keep those that a person has edited.
 
     Args:
@@ -61,7 +61,7 @@ def import_all(
     return steps
 
 
-def remove_all(kibana: Kibana, names: Names, store: Store, *, force: bool = False) -> list[Step]:
+def remove_all(kibana: Kibana, names: Names, store: Store, *, force: bool = False) -> list[ImportStep]:
     """Delete everything that the imports created. An item that a person has edited stays, and is theirs from now on."""
     last = _read_record(kibana, names)
     own = _of_store(store, last)
@@ -71,7 +71,7 @@ def remove_all(kibana: Kibana, names: Names, store: Store, *, force: bool = Fals
     return steps
 
 
-def _deleted(store: Store, steps: Sequence[Step]) -> list[Step]:
+def _deleted(store: Store, steps: Sequence[ImportStep]) -> list[ImportStep]:
     """Delete the unwanted items, and mark those that could not be deleted as `left`."""
     stay = store.delete([step.key for step in steps if step.action == "removed"])
     return [replace(step, action="left") if step.key in stay else step for step in steps]
@@ -97,7 +97,9 @@ def _of_other_stores(store: Store, last: ImportRecord) -> dict[Key, ImportedObje
     return {key: record for key, record in last.records.items() if key[0] not in store.kinds}
 
 
-def _records(steps: Sequence[Step], last: ImportRecord, stored: Mapping[Key, Stored]) -> dict[Key, ImportedObject]:
+def _records(
+    steps: Sequence[ImportStep], last: ImportRecord, stored: Mapping[Key, Stored]
+) -> dict[Key, ImportedObject]:
     """The new import record: what Kibana stored of our items, and the old entry of each item that was kept."""
     found = {}
     for step in steps:

@@ -1,7 +1,7 @@
 """Decide what an import does with each object. Pure: needs the wanted items, the stored ones and the last record.
 
 wanted ──┐                            created      did not exist
-stored ──┼─▶ plan() ──▶ Step each ─▶  updated      ours, not edited, and its content has changed
+stored ──┼─▶ plan() ──▶ ImportStep each ─▶  updated      ours, not edited, and its content has changed
 record ──┘                            unchanged    ours, not edited, same content
                                       kept         edited by a person; ours is written beside it, under another id
                                       replaced     edited by a person, and --force was given
@@ -45,7 +45,7 @@ class Item(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ImportStep:
     """What happens to one object."""
 
     action: Action
@@ -61,9 +61,9 @@ class Step:
 
 def plan(
     wanted: Sequence[Item], stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool = False
-) -> list[Step]:
+) -> list[ImportStep]:
     """One step for each wanted item, each copy beside an edited one, and each item left over from an earlier import."""
-    steps: list[Step] = []
+    steps: list[ImportStep] = []
     for item in wanted:
         steps.append(_step(item, stored, last, force=force))
         if steps[-1].action == "kept":
@@ -72,17 +72,17 @@ def plan(
     return _keep_what_is_shown([*steps, *_left_over(seen, stored, last)], stored)
 
 
-def _step(item: Item, stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool) -> Step:
+def _step(item: Item, stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool) -> ImportStep:
     found, record = stored.get(item.key), last.records.get(item.key)
     if found is None:
-        return Step("created", item.key, item.title, item)
+        return ImportStep("created", item.key, item.title, item)
     if record is None and item.is_like(found) and found.saved_after_import:
-        return Step("unchanged", item.key, item.title)  # someone may have added to it, so it does not become ours
+        return ImportStep("unchanged", item.key, item.title)  # someone may have added to it, so it does not become ours
     if _is_edited(item, found, record):
-        return Step("replaced", item.key, item.title, item) if force else Step("kept", item.key, item.title)
+        return ImportStep("replaced", item.key, item.title, item) if force else ImportStep("kept", item.key, item.title)
     if record is None or record.sent == item.digest or record.is_edited(found):
-        return Step("unchanged", item.key, item.title, item)
-    return Step("updated", item.key, item.title, item)
+        return ImportStep("unchanged", item.key, item.title, item)
+    return ImportStep("updated", item.key, item.title, item)
 
 
 def _is_edited(item: Item, found: Stored, record: ImportedObject | None) -> bool:
@@ -95,32 +95,32 @@ def _is_edited(item: Item, found: Stored, record: ImportedObject | None) -> bool
     return record.is_edited(found) and not (found.unsaved_since_import and item.is_like(found))
 
 
-def _keep_what_is_shown(steps: Sequence[Step], stored: Mapping[Key, Stored]) -> list[Step]:
+def _keep_what_is_shown(steps: Sequence[ImportStep], stored: Mapping[Key, Stored]) -> list[ImportStep]:
     """Keep the data views and searches that an edited object shows; without them it would be broken."""
     needed = {key for step in steps if step.action in ("kept", "left") for key in stored[step.key].shows}
     needed |= {key for used in needed if used in stored for key in stored[used].shows}  # their data views
     return [
-        Step("left", step.key, step.title) if step.action == "removed" and step.key in needed else step
+        ImportStep("left", step.key, step.title) if step.action == "removed" and step.key in needed else step
         for step in steps
     ]
 
 
-def _left_over(seen: Collection[Key], stored: Mapping[Key, Stored], last: ImportRecord) -> Iterator[Step]:
+def _left_over(seen: Collection[Key], stored: Mapping[Key, Stored], last: ImportRecord) -> Iterator[ImportStep]:
     """The steps for objects that an earlier import wrote and this one no longer wants."""
     for key, record in sorted(last.records.items()):
         found = stored.get(key)
         if key not in seen and found is not None:
-            yield Step("left" if record.is_edited(found) else "removed", key, found.title or key[1])
+            yield ImportStep("left" if record.is_edited(found) else "removed", key, found.title or key[1])
 
 
-def removal(stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool = False) -> list[Step]:
+def removal(stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool = False) -> list[ImportStep]:
     """One step for each imported object: removed if nobody has edited it, else left."""
     steps = []
     for key, record in sorted(last.records.items()):
         found = stored.get(key)
         if found is not None:
             action: Action = "left" if record.is_edited(found) and not force else "removed"
-            steps.append(Step(action, key, found.title or key[1]))
+            steps.append(ImportStep(action, key, found.title or key[1]))
     return _keep_what_is_shown(steps, stored)
 
 

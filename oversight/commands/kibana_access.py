@@ -15,7 +15,7 @@ from contract.artifact.contract import ModelContract
 from contract.errors import SettingsError
 from kibana.api.client import DEFAULT_SPACE, Kibana
 from kibana.api.http import Access, Http
-from kibana.api.plan import Step
+from kibana.api.plan import ImportStep
 from kibana.saved_objects.objects import Names
 from kibana.settings import KibanaSettings
 from oversight.config.options import option_of
@@ -79,7 +79,7 @@ def space_of_kibana(space: str, wait_s: float) -> Iterator[Kibana]:
         yield kibana
 
 
-def show(steps: Sequence[Step], *, as_json: bool, done: str) -> None:
+def show(steps: Sequence[ImportStep], *, as_json: bool, done: str) -> None:
     """Print one line per object and one in total, or JSON."""
     if as_json:
         click.echo(orjson.dumps([step.to_dict() for step in steps], option=orjson.OPT_INDENT_2))

@@ -17,7 +17,7 @@ class ModelChangedError(ServerError):
     """Another model answers, which reads other fields than were fetched: nothing was written, the page is read anew."""
 
 
-class Models:
+class ActiveModel:
     """Knows which model answers. Several threads may use it.
 
     Args:

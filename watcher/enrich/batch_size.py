@@ -10,7 +10,7 @@ GROW_AFTER, GROW_AFTER_LIMIT = 4, 256
 """Requests in a row that must work before a larger one is tried; twice as many each time that the larger one fails."""
 
 
-class Pace:
+class BatchSize:
     """The size of requests.
 
     Args:

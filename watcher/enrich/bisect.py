@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 
 from common.backoff import Backoff
 from contract.errors import ServerError
-from watcher.enrich.batch_size import Pace
+from watcher.enrich.batch_size import BatchSize
 from watcher.enrich.client import EnrichClient, RequestFailedError
 from watcher.read.hit import Hit
 from watcher.read.remembered import Memory
@@ -43,7 +43,7 @@ class Blame:
         self,
         client: EnrichClient,
         memory: Memory,
-        pace: Pace,
+        pace: BatchSize,
         *,
         stop: threading.Event,
         backoff: Callable[[], Backoff],

@@ -25,7 +25,7 @@ from common.json_bytes import dump
 from contract.errors import EndpointUnavailableError, ProtocolError
 from contract.wire import ErrorResponse
 from watcher.config import WatchConfig
-from watcher.enrich.interruptible import Patience
+from watcher.enrich.interruptible import StopGrace
 from watcher.enrich.responses import Enriched, Model, parse_enriched, parse_model
 
 CONNECT_TIMEOUT_S = 5.0
@@ -86,7 +86,7 @@ class EnrichClient:
         connections: int = 1,
     ) -> None:
         self.url, self.timeout_s = url, timeout_s
-        self._patience = Patience(stop or threading.Event(), STOP_GRACE_S)
+        self._patience = StopGrace(stop or threading.Event(), STOP_GRACE_S)
         self._headers = {"accept": "application/json", "user-agent": "oversight-watcher"}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"

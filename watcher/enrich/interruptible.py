@@ -17,7 +17,7 @@ LOOK_S = 0.2
 """How often a stop is looked for while the call is under way; its end is noticed at once."""
 
 
-class Patience:
+class StopGrace:
     """How long calls are waited for.
 
     Args:

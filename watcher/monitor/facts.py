@@ -23,7 +23,7 @@ from typing import Any
 from contract.documents.fields import ECS_VERSION
 from contract.documents.heartbeats import DATASET, IDLE, SERVICE, STOPPED, WAITING, WORKING
 from contract.errors import ServerError
-from watcher.config import Outcome, Totals, WatchConfig
+from watcher.config import DocumentOutcome, Totals, WatchConfig
 from watcher.enrich.circuit_breaker import Breaker
 from watcher.enrich.responses import Model
 from watcher.monitor.blocked_indices import Blocked
@@ -84,7 +84,12 @@ class Facts:
         self._lock = threading.Lock()
 
     def wrote(
-        self, outcomes: Mapping[Outcome, int], *, delays_s: Iterable[float], refusals: Mapping[str, int], retries: int
+        self,
+        outcomes: Mapping[DocumentOutcome, int],
+        *,
+        delays_s: Iterable[float],
+        refusals: Mapping[str, int],
+        retries: int,
     ) -> None:
         """One batch has ended: documents by outcome, seconds from arrival to prediction, reasons of refusals."""
         with self._lock:
@@ -95,7 +100,7 @@ class Facts:
                 self.failures[kind if known else "other"] += count
             self.retries["elasticsearch"] += retries
             self._settled.append(
-                (time.monotonic(), outcomes.get(Outcome.ENRICHED, 0) + outcomes.get(Outcome.FAILED, 0))
+                (time.monotonic(), outcomes.get(DocumentOutcome.ENRICHED, 0) + outcomes.get(DocumentOutcome.FAILED, 0))
             )
             self._forget()
 

@@ -1,6 +1,6 @@
 """Turn results into the actions of a bulk request, and its answer into outcomes. Pure functions, no I/O.
 
-    hits + results ──▶ actions() ──▶ body() ──▶ bulk request ──▶ outcome_of() ──▶ Outcome per document
+    hits + results ──▶ actions() ──▶ body() ──▶ bulk request ──▶ outcome_of() ──▶ DocumentOutcome per document
 
 Every action is an `update` of the hit's own index that only takes place if nobody wrote the document since it was
 read. In an index that is not our stream nothing outside `oversight.*` is written.
@@ -21,7 +21,7 @@ from contract.documents.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STA
 from contract.documents.paths import lookup_clear, merge, nest
 from contract.documents.top_labels import from_stored
 from contract.wire import DocumentError
-from watcher.config import Outcome
+from watcher.config import DocumentOutcome
 from watcher.enrich.responses import Fields, Result
 from watcher.read.hit import Hit
 
@@ -73,7 +73,7 @@ class Action(NamedTuple):
 
     hit: Hit
     document: Mapping[str, Any]
-    wanted: Outcome
+    wanted: DocumentOutcome
 
 
 def actions(
@@ -93,9 +93,9 @@ def actions(
 
 def _action(hit: Hit, result: Result, at: str, now_s: float, objects: Set[str]) -> Action:
     if isinstance(result, DocumentError):
-        document, wanted = _refused(hit, result), Outcome.FAILED
+        document, wanted = _refused(hit, result), DocumentOutcome.FAILED
     else:
-        document, wanted = _predicted(hit, result, at, now_s), Outcome.ENRICHED
+        document, wanted = _predicted(hit, result, at, now_s), DocumentOutcome.ENRICHED
     ours = is_ours(hit.index)
     if not ours:
         document = _elsewhere(document)
@@ -135,17 +135,17 @@ def body(actions: Sequence[Action]) -> bytes:
     )
 
 
-def outcome_of(status: int, wanted: Outcome) -> Outcome:
+def outcome_of(status: int, wanted: DocumentOutcome) -> DocumentOutcome:
     """Outcome of one item of a bulk answer. `DEFERRED` with one of `RETRY_STATUSES` is worth another try at once."""
     if status in (200, 201):
         return wanted
     if status == 409:
-        return Outcome.CONFLICT
+        return DocumentOutcome.CONFLICT
     if status == 404:
-        return Outcome.GONE
+        return DocumentOutcome.GONE
     if status in (401, 403, 408, 429) or status >= 500:
-        return Outcome.DEFERRED
-    return Outcome.REJECTED
+        return DocumentOutcome.DEFERRED
+    return DocumentOutcome.REJECTED
 
 
 def iso_millis(moment: datetime) -> str:

@@ -20,7 +20,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from common.backoff import Backoff
 from contract.errors import EngineUnavailableError
-from watcher.config import Outcome
+from watcher.config import DocumentOutcome
 from watcher.elastic_faults import EngineBusyError, engine_faults, without_retries
 from watcher.monitor.blocked_indices import FIXES
 from watcher.write.actions import RETRY_STATUSES, Action, body, outcome_of
@@ -33,7 +33,7 @@ TRIES = 4
 class Written(NamedTuple):
     """How one action ended: `seq_no` of the write if it took place, else the engine's reason."""
 
-    outcome: Outcome
+    outcome: DocumentOutcome
     seq_no: int | None = None
     reason: str = ""
 
@@ -87,7 +87,7 @@ def send(
         if stop.wait(backoff.next_s(asked_to_wait_s(batch.fault))):
             break
         retries += 1
-    deferred = Written(Outcome.DEFERRED, reason=str(batch.fault) if batch.fault else "stopped")
+    deferred = Written(DocumentOutcome.DEFERRED, reason=str(batch.fault) if batch.fault else "stopped")
     return Report(
         tuple(written or deferred for written in batch.ended), batch.fault, batch.blocked, retries, batch.too_much
     )
@@ -126,8 +126,8 @@ def _sort_out(batch: _Sending, places: Sequence[int], items: Sequence[Mapping[st
             batch.ended[place] = written
         elif (kind := _kind(item)) in FIXES:
             batch.blocked[action.hit.index] = kind
-            batch.ended[place] = Written(Outcome.DEFERRED, reason=written.reason)
-        elif written.outcome is not Outcome.DEFERRED:
+            batch.ended[place] = Written(DocumentOutcome.DEFERRED, reason=written.reason)
+        elif written.outcome is not DocumentOutcome.DEFERRED:
             batch.ended[place] = written
         else:
             refused = refused or written.reason
@@ -164,7 +164,7 @@ def _bulk(es: Elasticsearch, actions: Sequence[Action], batch: _Sending) -> list
     return items
 
 
-def _written(item: Mapping[str, Any], wanted: Outcome) -> Written:
+def _written(item: Mapping[str, Any], wanted: DocumentOutcome) -> Written:
     status = int(item.get("status", 500))
     outcome = outcome_of(status, wanted)
     if outcome is wanted:

@@ -26,8 +26,8 @@ from common.backoff import Backoff
 from contract import hints
 from contract.errors import ServerError
 from contract.wire import DocumentError
-from watcher.config import Outcome, Totals, WatchConfig, most_common
-from watcher.enrich.batch_size import Pace
+from watcher.config import DocumentOutcome, Totals, WatchConfig, most_common
+from watcher.enrich.batch_size import BatchSize
 from watcher.enrich.bisect import name_some
 from watcher.enrich.responses import Model, Result
 from watcher.monitor.blocked_indices import Blocked
@@ -87,7 +87,7 @@ class Writer:
         executor: where requests run.
     """
 
-    def __init__(self, es: Elasticsearch, shared: Shared, *, throttle: Pace, executor: Executor) -> None:
+    def __init__(self, es: Elasticsearch, shared: Shared, *, throttle: BatchSize, executor: Executor) -> None:
         self._es, self._shared, self._throttle, self._executor = es, shared, throttle, executor
         self._under_way: tuple[Batch, Future[Report]] | None = None
         self._conflicts = self._documents = 0
@@ -158,7 +158,7 @@ class Writer:
         _remember(shared.memory, batch.hits, report.written)
         counts = Counter([written.outcome for written in report.written])
         refusals = Counter(result.type for result in batch.results if isinstance(result, DocumentError))
-        self._conflicts += counts[Outcome.CONFLICT]
+        self._conflicts += counts[DocumentOutcome.CONFLICT]
         self._documents += len(batch.hits)
         self.went_well += report.fault is None
         shared.totals.add(counts, batches=1)
@@ -201,9 +201,9 @@ def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> N
     for hit, written in zip(hits, ends, strict=True):
         if written.seq_no is not None:
             continue
-        if written.outcome is Outcome.REJECTED:
+        if written.outcome is DocumentOutcome.REJECTED:
             refused += [(hit, written)] if memory.park(hit, now_s, reason=written.reason) else []
-        elif written.outcome in (Outcome.CONFLICT, Outcome.GONE) and memory.lost(hit, now_s):
+        elif written.outcome in (DocumentOutcome.CONFLICT, DocumentOutcome.GONE) and memory.lost(hit, now_s):
             denied += [(hit, written)] if memory.park(hit, now_s, reason=DENIED) else []
     report_parked(
         refused, "Elasticsearch refuses to update", f"compare its mapping with the one of {hints.run('provision')}"
@@ -217,7 +217,7 @@ def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> N
 
 def _delays_s(hits: Sequence[Hit], ends: Sequence[Written]) -> list[float]:
     """Seconds from arrival to prediction, of the documents that were given their first one."""
-    now_ms, done = time.time() * 1000, Outcome.ENRICHED
+    now_ms, done = time.time() * 1000, DocumentOutcome.ENRICHED
     return [
         max(0.0, (now_ms - hit.arrival_ms) / 1000)
         for hit, end in zip(hits, ends, strict=True)
@@ -230,8 +230,8 @@ def _had_one(hit: Hit) -> bool:
     return isinstance(ours, Mapping) and "prediction" in ours
 
 
-def _log(batch: Batch, counts: Mapping[Outcome, int], refusals: Mapping[str, int], took_s: float) -> None:
-    whole = counts.get(Outcome.DEFERRED, 0) + counts.get(Outcome.REJECTED, 0) == 0
+def _log(batch: Batch, counts: Mapping[DocumentOutcome, int], refusals: Mapping[str, int], took_s: float) -> None:
+    whole = counts.get(DocumentOutcome.DEFERRED, 0) + counts.get(DocumentOutcome.REJECTED, 0) == 0
     fields: dict[str, Any] = {
         "event.action": "enrich-batch",
         "event.outcome": "success" if whole else "failure",

@@ -11,7 +11,7 @@ from contract.documents.heartbeats import heartbeat_index
 from tests.integration.watcher.conftest import Place, events
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.waiting import WAIT_S, wait_until
-from watcher.config import Outcome
+from watcher.config import DocumentOutcome
 from watcher.monitor.heartbeat import read_heartbeats
 from watcher.read.slices import Slice
 
@@ -32,7 +32,7 @@ def test_the_lanes_of_one_watcher_never_meet_on_a_document(place: Place, service
     place.create(shards=2)
     place.put(events(400))
     totals = place.watch(service, slices=3, page_size=25)
-    assert (totals.enriched, totals.outcomes[Outcome.CONFLICT], totals.trouble) == (400, 0, None)
+    assert (totals.enriched, totals.outcomes[DocumentOutcome.CONFLICT], totals.trouble) == (400, 0, None)
     assert place.versions() == {2}
 
 
@@ -78,7 +78,7 @@ def test_slices_over_machines_share_the_work(place: Place, service: str) -> None
         wait_until(lambda: place.count("pending") == 0, "both slices")
     assert place.versions() == {2}
     assert first.enriched + second.enriched == 300
-    assert first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT] == 0
+    assert first.outcomes[DocumentOutcome.CONFLICT] + second.outcomes[DocumentOutcome.CONFLICT] == 0
 
 
 def test_a_slice_whose_watcher_is_away_is_taken_by_another(place: Place, service: str) -> None:

@@ -11,7 +11,7 @@ from tests.integration.watcher.conftest import Place, events, on_two
 from tests.integration.watcher.faulty import Interfering
 from tests.integration.watcher.proxy import FaultProxy
 from tests.waiting import WAIT_S, wait_until
-from watcher.config import Outcome, Totals
+from watcher.config import DocumentOutcome, Totals
 
 
 def test_a_change_between_reading_and_writing_survives(place: Place, service: str, engine_url: str) -> None:
@@ -26,7 +26,7 @@ def test_a_change_between_reading_and_writing_survives(place: Place, service: st
 
     with Interfering(engine_url, other_writer) as es:
         totals = place.watch(service, es=es)
-    assert totals.outcomes[Outcome.CONFLICT] == 2
+    assert totals.outcomes[DocumentOutcome.CONFLICT] == 2
     assert totals.enriched == 10
     found = place.all()
     assert found["doc-0"]["_source"]["user"] == {"id": "someone else"}
@@ -63,7 +63,7 @@ def test_a_document_that_is_deleted_meanwhile_does_not_come_back(place: Place, s
         totals = place.watch(service, es=es)
     assert totals.enriched == 2
     # the embedded engine calls it a conflict
-    assert totals.outcomes[Outcome.GONE] + totals.outcomes[Outcome.CONFLICT] == 1
+    assert totals.outcomes[DocumentOutcome.GONE] + totals.outcomes[DocumentOutcome.CONFLICT] == 1
     assert set(place.sources()) == {"doc-0", "doc-2"}
 
 
@@ -95,7 +95,7 @@ def test_two_watchers_do_not_do_all_of_each_others_work(place: Place, service: s
         wait_until(lambda: place.count("pending") == 0, "both watchers")
     assert place.versions() == {2}
     assert first.enriched + second.enriched == count
-    conflicts = first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT]
+    conflicts = first.outcomes[DocumentOutcome.CONFLICT] + second.outcomes[DocumentOutcome.CONFLICT]
     assert conflicts < count / 2
 
 
@@ -140,4 +140,4 @@ def test_two_watchers_share_the_work_when_both_hold_the_same_page(
         wait_until(lambda: place.count("pending") == 0, "both watchers")
     assert place.versions() == {2}
     assert first.enriched + second.enriched == 40
-    assert first.outcomes[Outcome.CONFLICT] + second.outcomes[Outcome.CONFLICT] == 40
+    assert first.outcomes[DocumentOutcome.CONFLICT] + second.outcomes[DocumentOutcome.CONFLICT] == 40

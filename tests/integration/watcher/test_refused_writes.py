@@ -13,7 +13,7 @@ from tests.integration.watcher.conftest import Place, event, events, on_two
 from tests.integration.watcher.faulty import FailingBulk
 from tests.integration.watcher.proxy import FaultProxy
 from tests.waiting import WAIT_S, wait_until
-from watcher.config import Outcome
+from watcher.config import DocumentOutcome
 
 pytestmark = on_two
 
@@ -28,7 +28,7 @@ def test_items_that_are_put_off_are_sent_again_and_no_others(
         totals = place.watch(proxy.url, es=es)
         assert es.state.sent == [20, 6, 4]
     assert totals.enriched == 30
-    assert totals.outcomes[Outcome.DEFERRED] == 0
+    assert totals.outcomes[DocumentOutcome.DEFERRED] == 0
     assert len(proxy.requests("/v1/enrich")) == 1
     assert place.versions() == {2}
 
@@ -39,7 +39,7 @@ def test_an_engine_that_puts_off_for_long_is_asked_again_in_the_next_round(
     place.put(events(9))
     with FailingBulk(engine_url, fail_at=set(range(6)), every=1) as es:
         totals = place.watch(service, es=es, backoff_s=0.02)
-    assert totals.outcomes[Outcome.DEFERRED] == 9
+    assert totals.outcomes[DocumentOutcome.DEFERRED] == 9
     assert totals.enriched == 9
     assert place.versions() == {2}
 
@@ -52,7 +52,7 @@ def test_an_item_that_the_engine_cannot_write_now_stays_pending(
     place.put(events(6))
     with FailingBulk(engine_url, fail_at={0}, status=status) as es:
         totals = place.watch(service, es=es)
-    assert totals.outcomes[Outcome.DEFERRED] == 2
+    assert totals.outcomes[DocumentOutcome.DEFERRED] == 2
     assert totals.enriched == 6
     assert place.statuses() == ["enriched"] * 6
 
@@ -79,13 +79,13 @@ def test_a_document_whose_update_is_refused_is_parked(
     totals = place.watch(service)
     assert "1 document cannot be written and stay" in str(totals.trouble)
     assert "model" in str(totals.trouble), "the engine's reason is quoted"
-    assert (totals.outcomes[Outcome.REJECTED], totals.parked) == (1, 1)
+    assert (totals.outcomes[DocumentOutcome.REJECTED], totals.parked) == (1, 1)
     assert place.all() == before
     caplog.clear()
     with place.watching(service) as again:
         wait_until(lambda: bool(errors(caplog)), "the report")
         time.sleep(0.5)  # some polls, in which nothing may happen
-    assert again.outcomes[Outcome.REJECTED] == 1
+    assert again.outcomes[DocumentOutcome.REJECTED] == 1
     lines = errors(caplog)
     assert len(lines) == 1
     assert f"bad in {place.index}" in lines[0]
@@ -146,7 +146,7 @@ def test_a_field_of_theirs_where_an_object_of_ours_belongs_is_never_replaced(
         wait_until(lambda: foreign.count("enriched") == 5 and bool(errors(caplog)), "the neighbours and the report")
         time.sleep(0.3)  # some polls, in which nothing may happen
     assert foreign.all()["theirs"] == before
-    assert totals.outcomes[Outcome.REJECTED] == 1
+    assert totals.outcomes[DocumentOutcome.REJECTED] == 1
     lines = errors(caplog)
     assert len(lines) == 1
     assert f"theirs in {foreign.index}" in lines[0]
@@ -170,7 +170,7 @@ def test_a_feature_that_is_no_text_fails_alone(place: Place, service: str, engin
         pytest.skip(f"this engine refuses such a document ({error.code})")
     totals = place.watch(service)
     assert (totals.enriched, totals.trouble) == (20, None)
-    assert totals.failed + totals.outcomes[Outcome.REJECTED] == 1
+    assert totals.failed + totals.outcomes[DocumentOutcome.REJECTED] == 1
     assert {hit["_version"] for name, hit in place.all().items() if name != "half"} == {2}
 
 

@@ -18,7 +18,7 @@ from tests.integration.watcher.conftest import Place, events
 from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, proxied
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S, wait_until
-from watcher.config import Outcome
+from watcher.config import DocumentOutcome
 
 
 @pytest.fixture
@@ -226,5 +226,5 @@ def test_a_fault_in_the_middle_of_a_page_defers_the_rest_of_it(place: Place, pro
 
     proxy.fault = in_turn
     totals = place.watch(proxy.url)
-    assert (totals.enriched, totals.outcomes[Outcome.DEFERRED], totals.documents) == (40, 20, 60)
+    assert (totals.enriched, totals.outcomes[DocumentOutcome.DEFERRED], totals.documents) == (40, 20, 60)
     assert place.versions() == {2}

@@ -14,7 +14,7 @@ import pytest
 from tests.integration.watcher.conftest import Place, event, events
 from tests.integration.watcher.proxy import DROP, Call, Fault, FaultProxy, Reply
 from tests.waiting import wait_until
-from watcher.config import Outcome
+from watcher.config import DocumentOutcome
 
 
 @pytest.fixture
@@ -130,5 +130,5 @@ def test_a_service_that_is_overloaded_parks_nothing(place: Place, proxy: FaultPr
     proxy.fault = poisoned({"doc-3"}, Reply(503))
     totals = place.watch(proxy.url, once_tries=6)
     assert totals.trouble is not None
-    assert (totals.parked, totals.outcomes[Outcome.DEFERRED]) == (0, 6 * 20)
+    assert (totals.parked, totals.outcomes[DocumentOutcome.DEFERRED]) == (0, 6 * 20)
     assert place.count("pending") == 20

@@ -8,7 +8,7 @@ from elasticsearch import Elasticsearch
 from contract.errors import InputError
 from es_pipelines.reading.lines import Line
 from es_pipelines.ship.events import Event, Identity, event_of
-from es_pipelines.ship.report import Outcome
+from es_pipelines.ship.report import EventOutcome
 from es_pipelines.ship.send import Sender
 from es_pipelines.ship.server_wait import RetryWait
 from tests.integration.es_pipelines.ship.conftest import originals
@@ -24,9 +24,9 @@ def test_each_event_has_one_outcome_in_the_order_of_the_events(es: Elasticsearch
     """New, header, and (answered 409) already there, because another shipper was faster."""
     sender = Sender(es, stream, RetryWait())
     first = sender.deliver(events("one", "duration,x", "three"), ALPHA)
-    assert first == [Outcome.STORED, Outcome.HEADER, Outcome.STORED]
+    assert first == [EventOutcome.STORED, EventOutcome.HEADER, EventOutcome.STORED]
     again = sender.deliver(events("one", "duration,x", "three", "four"), ALPHA)
-    assert again == [Outcome.ALREADY_THERE, Outcome.HEADER, Outcome.ALREADY_THERE, Outcome.STORED]
+    assert again == [EventOutcome.ALREADY_THERE, EventOutcome.HEADER, EventOutcome.ALREADY_THERE, EventOutcome.STORED]
     assert originals(es, stream) == ["one", "three", "four"]
 
 
@@ -59,10 +59,10 @@ def test_elasticsearch_itself_answers_as_the_sender_expects(elasticsearch_url: s
         fine = [event._replace(source=b'{"message":"%b"}' % event.line.content) for event in events("one", "two")]
         try:
             assert sender.find_stored(fine, ALPHA) == [(event, False) for event in fine]
-            assert sender.deliver(fine[:1], ALPHA) == [Outcome.STORED]
-            assert sender.deliver(fine, ALPHA) == [Outcome.ALREADY_THERE, Outcome.STORED]
+            assert sender.deliver(fine[:1], ALPHA) == [EventOutcome.STORED]
+            assert sender.deliver(fine, ALPHA) == [EventOutcome.ALREADY_THERE, EventOutcome.STORED]
             checked = sender.find_stored([*fine, *events("other")], ALPHA)
             assert [there for _, there in checked] == [True, True, False]
-            assert sender.deliver(events("", "", "", "refused")[3:], ALPHA) == [Outcome.REFUSED]
+            assert sender.deliver(events("", "", "", "refused")[3:], ALPHA) == [EventOutcome.REFUSED]
         finally:
             es.indices.delete(index=f"ship-{namespace}")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibana.api.import_record import ImportedObject, ImportRecord
-from kibana.api.plan import WRITES, Step, keys_to_read, plan, removal
+from kibana.api.plan import WRITES, ImportStep, keys_to_read, plan, removal
 from kibana.saved_objects.objects import Names, SavedObject
 from kibana.saved_objects.stored import Key, Stored
 
@@ -35,7 +35,7 @@ class World:
         now = f"t{self.clock}"
         self.stored[key] = Stored({"attributes": {**attributes, "added": 1}, "references": []}, now, created or now)
 
-    def run(self, wanted: dict[str, str], *, force: bool = False, recorded: bool = True) -> list[Step]:
+    def run(self, wanted: dict[str, str], *, force: bool = False, recorded: bool = True) -> list[ImportStep]:
         """As kibana/api/importing.py does it; not recorded: it ended before its record was written."""
         steps = plan(items(wanted), self.stored, self.ledger, force=force)
         for step in steps:

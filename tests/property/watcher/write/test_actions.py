@@ -16,7 +16,7 @@ from contract.documents.fields import ALERT_ROOT, BY_NAME, ENRICH_ROOTS, FIELDS,
 from contract.documents.paths import leaves, nest
 from contract.errors import ProtocolError
 from contract.wire import DocumentError
-from watcher.config import Outcome
+from watcher.config import DocumentOutcome
 from watcher.enrich.merge_rules import mergeable
 from watcher.enrich.responses import Result, parse_enriched
 from watcher.read.hit import Hit
@@ -212,14 +212,16 @@ def test_without_an_arrival_there_is_no_delay() -> None:
 STATUSES = st.sampled_from([200, 201, 400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504])
 
 
-@given(status=st.integers(200, 599) | STATUSES, wanted=st.sampled_from([Outcome.ENRICHED, Outcome.FAILED]))
-def test_every_status_is_exactly_one_outcome(status: int, wanted: Outcome) -> None:
+@given(
+    status=st.integers(200, 599) | STATUSES, wanted=st.sampled_from([DocumentOutcome.ENRICHED, DocumentOutcome.FAILED])
+)
+def test_every_status_is_exactly_one_outcome(status: int, wanted: DocumentOutcome) -> None:
     """Written only if it says so; a server's fault is never the document's."""
     outcome = outcome_of(status, wanted)
-    assert outcome in Outcome
+    assert outcome in DocumentOutcome
     assert (outcome is wanted) == (status in (200, 201))
     if status >= 500 or status == 429:
-        assert outcome is Outcome.DEFERRED
+        assert outcome is DocumentOutcome.DEFERRED
 
 
 @given(results=st.lists(RESULTS, min_size=1, max_size=10))

@@ -25,7 +25,7 @@ def test_a_model_that_cannot_be_shown_leaves_the_dashboards_as_they_are(
         _raising(fault),
         lambda: dataclasses.replace(first, name="next"),
     ]
-    shown = models.Models(lambda: answers.pop(0)())
+    shown = models.DashboardCache(lambda: answers.pop(0)())
     assert shown.now.contract == first
     assert "the dashboards keep showing the previous model" in caplog.text
     assert shown.now.contract.name == "next"

@@ -18,7 +18,7 @@ from contract.artifact.contract import Feature
 from contract.documents.fields import BY_NAME
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.enrich import Enricher
-from enrich_service.predict.serving import Models, Serving
+from enrich_service.predict.serving import ServedModels, Serving
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, turbine_graph, write_model
 from tests.enriching import enriched
 
@@ -144,7 +144,7 @@ def test_a_failing_shadow_never_fails_a_request(
 
 def test_requests_in_hand_keep_the_model_that_they_began_with(turbine: Artifact, calm: Artifact) -> None:
     """A switch replaces a reference; nothing that somebody holds is changed."""
-    models = Models(Serving, Serving(turbine))
+    models = ServedModels(Serving, Serving(turbine))
     in_hand = models.current
     models.switch(calm)
     assert in_hand.model.version == turbine.version
@@ -156,7 +156,7 @@ def test_what_was_replaced_is_released(tmp_path: Path) -> None:
     """Twenty switches cost no memory."""
     files = [write_model(tmp_path / f"{n}.onnx", replace(TURBINE, heldout={"n": n})) for n in range(2)]
     shadow = load(files[1])
-    models = Models(Serving, Serving(load(files[0]), shadow))
+    models = ServedModels(Serving, Serving(load(files[0]), shadow))
     process, sizes, old = psutil.Process(), [], []
     for number in range(20):
         enriched(models.current, *SOURCES)

@@ -4,11 +4,11 @@ down.
 
 from __future__ import annotations
 
-from watcher.enrich.batch_size import GROW_AFTER, Pace
+from watcher.enrich.batch_size import GROW_AFTER, BatchSize
 
 
 def test_a_failing_size_is_halved_down_to_one() -> None:
-    pace = Pace(10)
+    pace = BatchSize(10)
     sizes = []
     for _ in range(5):
         pace.failed(pace.size)
@@ -18,7 +18,7 @@ def test_a_failing_size_is_halved_down_to_one() -> None:
 
 
 def test_a_size_that_works_for_a_while_is_doubled_up_to_the_page() -> None:
-    pace = Pace(100)
+    pace = BatchSize(100)
     pace.failed(100)
     for _ in range(GROW_AFTER):
         assert pace.size == 50
@@ -28,7 +28,7 @@ def test_a_size_that_works_for_a_while_is_doubled_up_to_the_page() -> None:
 
 
 def test_a_larger_size_that_fails_again_is_tried_later_each_time() -> None:
-    pace = Pace(100)
+    pace = BatchSize(100)
     tries = []
     pace.failed(100)
     pace.failed(50)
@@ -43,7 +43,7 @@ def test_a_larger_size_that_fails_again_is_tried_later_each_time() -> None:
 
 
 def test_a_small_rest_of_a_page_says_nothing_of_the_size() -> None:
-    pace = Pace(100)
+    pace = BatchSize(100)
     pace.failed(100)
     for _ in range(10 * GROW_AFTER):
         pace.worked(3)
@@ -52,7 +52,7 @@ def test_a_small_rest_of_a_page_says_nothing_of_the_size() -> None:
 
 def test_a_single_document_that_fails_alone_leaves_the_size_of_its_neighbours() -> None:
     """8 documents, the last one is bad: the halves before it worked."""
-    pace = Pace(8)
+    pace = BatchSize(8)
     pace.new_page()
     pace.failed(8)
     pace.worked(4)
@@ -66,7 +66,7 @@ def test_a_single_document_that_fails_alone_leaves_the_size_of_its_neighbours() 
 
 
 def test_what_the_service_calls_too_many_is_tried_again_in_the_next_round() -> None:
-    pace = Pace(20)
+    pace = BatchSize(20)
     pace.refused(20)
     assert pace.size == 10
     assert not pace.cautious

@@ -18,7 +18,7 @@ from contract.documents.heartbeats import FIELDS
 from contract.errors import EndpointUnavailableError
 from tests.conftest import ROOT
 from tests.waiting import WAIT_S
-from watcher.config import Outcome, Totals, WatchConfig
+from watcher.config import DocumentOutcome, Totals, WatchConfig
 from watcher.enrich.circuit_breaker import Breaker
 from watcher.monitor.blocked_indices import Blocked
 from watcher.monitor.facts import Backlog, Facts
@@ -28,12 +28,12 @@ from watcher.read.slices import Slice
 
 def some_facts() -> Facts:
     totals, blocked = Totals(), Blocked(60.0)
-    totals.add([Outcome.ENRICHED] * 3 + [Outcome.FAILED, Outcome.CONFLICT], batches=2)
+    totals.add([DocumentOutcome.ENRICHED] * 3 + [DocumentOutcome.FAILED, DocumentOutcome.CONFLICT], batches=2)
     blocked.refused("full", "cluster_block_exception")
     config = WatchConfig("logs-x", "http://127.0.0.1:1", part=Slice(1, 3))
     facts = Facts(config, totals=totals, breaker=Breaker(), blocked=blocked)
     facts.wrote(
-        Counter({Outcome.ENRICHED: 3, Outcome.FAILED: 1}),
+        Counter({DocumentOutcome.ENRICHED: 3, DocumentOutcome.FAILED: 1}),
         delays_s=[0.2, 0.3, 4000.0],
         refusals={"missing_feature": 1},
         retries=2,
