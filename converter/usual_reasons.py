@@ -22,8 +22,7 @@ from converter.check import open_session, run_onnx
 from converter.rows import Rows
 
 MOST = 6
-"""Largest number of usual reasons of a label. With five, the second and third reason are missed three times as often.
-"""
+"""Largest number of usual reasons of a label. With five, later reasons are missed three times as often."""
 FEWEST_ROWS = 100
 """Fewest rows of a label for usual reasons; with fewer, the service tries every feature."""
 MOST_COPIES = 200_000

@@ -1,5 +1,4 @@
-"""The contract inside an artifact: strict reading from JSON, checks of the whole, and the verdict from a model's
-output.
+"""The contract inside an artifact: read strictly, checked as a whole, and applied to a model's output.
 
 May import the standard library, NumPy and `contract`.
 """

@@ -63,9 +63,7 @@ class Label:
     severity: int
     technique: Technique | None = None
     usual_reasons: tuple[str, ...] = ()
-    """Names of the features that are usually the reasons for this label, the most frequent first. The service tries
-    these first (decision 0047).
-    """
+    """The features that are usually the reasons for this label, most frequent first; the service tries them first."""
     usual_fall: float | None = None
     """If no usual reason lowers the label's log-odds by at least this much, the service tries every feature."""
 
@@ -93,9 +91,7 @@ class Feature:
     """For a string feature: the words of the harmless rows, each with its share, commonest first."""
     profile_edges: tuple[float, ...] = ()
     profile_shares: tuple[float, ...] = ()
-    """For a float feature: the profile of the harmless rows (contract/artifact/profile.py). The drift of live values is
-    measured against it.
-    """
+    """For a float feature: the profile of the harmless rows, against which drift is measured."""
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,7 @@ MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 def plain_row(
     columns: Columns, *, namespace: str, metadata: Iterable[str], numbers: Iterable[str], labels: Iterable[str]
 ) -> dict[str, Any]:
-    """The script's parameters. `names` is empty if the model's features are not all in one object; then it does
-    nothing.
+    """The script's parameters. If the model's features are not all in one object, `names` is empty and it does nothing.
 
     Args:
         columns: the columns of a line.

@@ -51,9 +51,7 @@ class Part:
 
 
 MAIN, REFRESH = "cluster:monitor/main", "indices:admin/refresh"
-"""Single actions. The privileges `monitor` and `maintenance` include them and much more: `monitor` reads the cluster
-state, with the body of every pipeline and the mapping of every index.
-"""
+"""Single actions. The privilege `monitor` includes much more: it reads every pipeline and every mapping."""
 _LOOKS = {"read": "searches and aggregations", "view_index_metadata": "which fields and indices there are"}
 
 PARTS: dict[str, Part] = {

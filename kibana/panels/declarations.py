@@ -73,8 +73,7 @@ class Metric:
     part: Where | None = None
     """For `ratio`: the documents in the numerator. For `count`: the documents to count."""
     whole: Where | None = None
-    """For `ratio`: the documents in the denominator; None means all of the bucket. With a denominator of 0 there is no
-    value.
+    """For `ratio`: the documents in the denominator; None means the whole bucket. If there are none, there is no value.
 
     `share` is the bucket's count divided by the count of all buckets of the panel.
     """
