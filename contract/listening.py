@@ -52,14 +52,14 @@ def listen(bind: str, *, setting: str, port: int, guarded: bool, remedy: str) ->
     """
     host, number = split_bind(bind, setting=setting, port=port)
     try:
-        found = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise EndpointUnavailableError(
             f"cannot listen on {bind}: {host!r} is not a name or address of this machine ({error}); set --bind"
         ) from None
-    if not guarded and not all(is_loopback_address(str(address[0])) for *_, address in found):
+    if not guarded and not all(is_loopback_address(str(address[0])) for *_, address in addresses):
         raise SettingsError(f"{bind} can be reached from other machines and no token is set; {remedy}")
-    family, kind, protocol, _, address = found[0]
+    family, kind, protocol, _, address = addresses[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -64,7 +64,7 @@ def _level(features: tuple[tuple[str, int, str], ...]) -> Level:
     for kind, column, rest in features:
         for cut in (place for place, letter in enumerate(rest) if letter == "."):
             below.setdefault(rest[:cut], []).append((kind, column, rest[cut + 1 :]))
-    levels = {name: _level(tuple(found)) for name, found in below.items()}
+    levels = {name: _level(tuple(features_below)) for name, features_below in below.items()}
     places: list[tuple[str, Any, Any]] = [(rest, *_TYPES[kind]) for kind, _, rest in features]
     places += [(name, level.type, level.empty) for name, level in levels.items()]
     struct = msgspec.defstruct(

@@ -68,19 +68,19 @@ def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContr
     onnx_outputs = run_onnx(session, rows)
     check_meaning(onnx_outputs, contract)
     _check_independence(onnx_outputs, run_onnx(session, rows.first()))
-    found = _compare(keras_outputs, onnx_outputs, len(rows))
+    result = _compare(keras_outputs, onnx_outputs, len(rows))
     if (
-        found.labels_that_differ
-        or not found.largest_probability_difference <= PROBABILITY_TOLERANCE
-        or not (found.largest_novelty_difference or 0.0) <= NOVELTY_TOLERANCE
+        result.labels_that_differ
+        or not result.largest_probability_difference <= PROBABILITY_TOLERANCE
+        or not (result.largest_novelty_difference or 0.0) <= NOVELTY_TOLERANCE
     ):
         raise ConversionError(
-            f"ONNX and Keras disagree on {found.rows} rows: {found.labels_that_differ} labels differ, probabilities "
+            f"ONNX and Keras disagree on {result.rows} rows: {result.labels_that_differ} labels differ, probabilities "
             f"differ by "
-            f"up to {found.largest_probability_difference:.2g} (allowed {PROBABILITY_TOLERANCE}), novelty by up to "
-            f"{found.largest_novelty_difference or 0:.2g} (allowed {NOVELTY_TOLERANCE}); nothing was written"
+            f"up to {result.largest_probability_difference:.2g} (allowed {PROBABILITY_TOLERANCE}), novelty by up to "
+            f"{result.largest_novelty_difference or 0:.2g} (allowed {NOVELTY_TOLERANCE}); nothing was written"
         )
-    return found
+    return result
 
 
 def run_keras(signature: Signature, contract: ModelContract, rows: Rows) -> Outputs:
@@ -98,8 +98,8 @@ def run_keras(signature: Signature, contract: ModelContract, rows: Rows) -> Outp
 def codes(words: NDArray[np.object_], contract: ModelContract) -> NDArray[np.int32]:
     """Codes of words: place in the vocabulary plus 1, 0 for any other; shape (n_rows, n_categorical) in and out."""
     tables = [{word: code for code, word in enumerate(item.vocabulary, 1)} for item in contract.categorical]
-    found = [[table.get(word, 0) for table, word in zip(tables, row, strict=True)] for row in words]
-    return np.array(found, np.int32).reshape(words.shape)
+    rows_of_codes = [[table.get(word, 0) for table, word in zip(tables, row, strict=True)] for row in words]
+    return np.array(rows_of_codes, np.int32).reshape(words.shape)
 
 
 def open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -138,8 +138,8 @@ def run_onnx(session: onnxruntime.InferenceSession, rows: Rows) -> Outputs:
 
 def _in_batches(rows: Rows, run: Callable[[Rows], Outputs]) -> Outputs:
     """Run all rows, `BATCH` at a time, so that a whole training file needs little memory."""
-    found = [run(rows.part(start, start + BATCH)) for start in range(0, len(rows), BATCH)]
-    return {name: np.concatenate([outputs[name] for outputs in found]) for name in found[0]}
+    batches = [run(rows.part(start, start + BATCH)) for start in range(0, len(rows), BATCH)]
+    return {name: np.concatenate([outputs[name] for outputs in batches]) for name in batches[0]}
 
 
 def _check_independence(outputs: Outputs, alone: Outputs) -> None:
@@ -180,13 +180,13 @@ def check_meaning(outputs: Outputs, contract: ModelContract) -> None:
 
 
 def _compare(keras_outputs: Outputs, onnx_outputs: Outputs, n_rows: int) -> Agreement:
-    expected, found = (answers[PROBABILITIES_OUTPUT] for answers in (keras_outputs, onnx_outputs))
+    expected, actual = (answers[PROBABILITIES_OUTPUT] for answers in (keras_outputs, onnx_outputs))
     novelty = None
     if NOVELTY_OUTPUT in keras_outputs:
         novelty = float(np.abs(keras_outputs[NOVELTY_OUTPUT] - onnx_outputs[NOVELTY_OUTPUT]).max())
     return Agreement(
         rows=n_rows,
-        labels_that_differ=int((expected.argmax(axis=1) != found.argmax(axis=1)).sum()),
-        largest_probability_difference=float(np.abs(expected - found).max()),
+        labels_that_differ=int((expected.argmax(axis=1) != actual.argmax(axis=1)).sum()),
+        largest_probability_difference=float(np.abs(expected - actual).max()),
         largest_novelty_difference=novelty,
     )

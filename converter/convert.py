@@ -68,7 +68,7 @@ def convert(
     signature = signature_of(model, contract)
     graph = export(signature, contract)
     tried = with_unseen_words(made_from(contract) if rows is None else rows)
-    found = agreement(signature, graph, contract, tried)
+    result = agreement(signature, graph, contract, tried)
     more = {name: agreement(signature, graph, contract, further) for name, further in (also or {}).items()}
     if usual is not None:
         contract = with_usual_reasons(contract, graph, usual)
@@ -76,7 +76,7 @@ def convert(
     content = graph.SerializeToString(deterministic=True)
     artifact = of_bytes(output, content)  # read it as the service will
     write(output, content)
-    return Converted(output, len(content), artifact.version, found, more)
+    return Converted(output, len(content), artifact.version, result, more)
 
 
 def versions() -> dict[str, str]:

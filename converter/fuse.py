@@ -38,9 +38,9 @@ def fuse(graph: onnx.GraphProto, opset: int) -> None:
         _plain_gather,
     )
     for place, node in enumerate(graph.node):
-        found = next((new for rule in rules if (new := rule(node, view)) is not None), None)
-        if found is not None:
-            graph.node[place].CopyFrom(found)
+        replacement = next((new for rule in rules if (new := rule(node, view)) is not None), None)
+        if replacement is not None:
+            graph.node[place].CopyFrom(replacement)
 
 
 class _View:
@@ -74,12 +74,12 @@ def _shapes(graph: onnx.GraphProto, opset: int) -> dict[str, Shape]:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     except onnx.shape_inference.InferenceError as error:
         raise ConversionError(f"the exported graph is not valid ONNX ({str(error).splitlines()[0]})") from None
-    found: dict[str, Shape] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    shapes: dict[str, Shape] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     for item in (*inferred.input, *inferred.value_info, *inferred.output):
         if item.type.tensor_type.HasField("shape"):
             axes = item.type.tensor_type.shape.dim
-            found[item.name] = tuple(axis.dim_value if axis.HasField("dim_value") else None for axis in axes)
-    return found
+            shapes[item.name] = tuple(axis.dim_value if axis.HasField("dim_value") else None for axis in axes)
+    return shapes
 
 
 def _gemm(node: onnx.NodeProto, view: _View) -> onnx.NodeProto | None:

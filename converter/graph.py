@@ -165,12 +165,12 @@ def _inner_graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
 
 def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     """All nodes, including those inside branches and loops."""
-    found: list[onnx.NodeProto] = []
+    nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        found.append(node)
+        nodes.append(node)
         for inner in _inner_graphs(node):
-            found += nodes_of(inner)
-    return found
+            nodes += nodes_of(inner)
+    return nodes
 
 
 def _look_ups(contract: ModelContract) -> list[Any]:
@@ -201,18 +201,18 @@ def _look_ups(contract: ModelContract) -> list[Any]:
 
 
 def _inputs(contract: ModelContract) -> list[Any]:
-    found = []
+    inputs = []
     if contract.numeric:
-        found.append(helper.make_tensor_value_info(NUMERIC_INPUT, TensorProto.FLOAT, [BATCH, len(contract.numeric)]))
+        inputs.append(helper.make_tensor_value_info(NUMERIC_INPUT, TensorProto.FLOAT, [BATCH, len(contract.numeric)]))
     if contract.categorical:
         shape: list[str | int | None] = [BATCH, len(contract.categorical)]
-        found.append(helper.make_tensor_value_info(CATEGORICAL_INPUT, TensorProto.STRING, shape))
-    return found
+        inputs.append(helper.make_tensor_value_info(CATEGORICAL_INPUT, TensorProto.STRING, shape))
+    return inputs
 
 
 def _outputs(contract: ModelContract) -> list[Any]:
     shape: list[str | int | None] = [BATCH, len(contract.labels)]
-    found = [helper.make_tensor_value_info(PROBABILITIES_OUTPUT, TensorProto.FLOAT, shape)]
+    outputs = [helper.make_tensor_value_info(PROBABILITIES_OUTPUT, TensorProto.FLOAT, shape)]
     if contract.novelty_threshold is not None:
-        found.append(helper.make_tensor_value_info(NOVELTY_OUTPUT, TensorProto.FLOAT, [BATCH]))
-    return found
+        outputs.append(helper.make_tensor_value_info(NOVELTY_OUTPUT, TensorProto.FLOAT, [BATCH]))
+    return outputs

@@ -80,15 +80,15 @@ def refuse_code(config: Any, path: Path) -> None:
     Raises:
         ConversionError: names the layers or classes.
     """
-    found = list(_objects(config))
-    code = sorted({item.name for item in found if item.kind == LAMBDA_LAYER})
-    code = code or sorted({"an unnamed function" for item in found if item.kind == LAMBDA})
+    objects = list(_objects(config))
+    code = sorted({item.name for item in objects if item.kind == LAMBDA_LAYER})
+    code = code or sorted({"an unnamed function" for item in objects if item.kind == LAMBDA})
     if code:
         raise ConversionError(
             f"{path} has Lambda layers ({', '.join(code)}), which are Python code and cannot become ONNX; "
             f"replace them with Keras layers or keras.ops and save the model again"
         )
-    custom = sorted({item.name if item.kind == "function" else item.kind for item in found if item.custom})
+    custom = sorted({item.name if item.kind == "function" else item.kind for item in objects if item.custom})
     if custom:
         raise ConversionError(
             f"{path} uses custom code ({', '.join(custom)}), which is not in the file; "

@@ -47,12 +47,12 @@ def signature_of(model: keras.Model, contract: ModelContract) -> Signature:
 
 def specs(contract: ModelContract) -> list[tf.TensorSpec]:
     """The inputs, `numeric` before `categorical`; leaves out one for which the contract has no feature."""
-    found = []
+    inputs = []
     if contract.numeric:
-        found.append(tf.TensorSpec([None, len(contract.numeric)], tf.float32, name=NUMERIC_INPUT))
+        inputs.append(tf.TensorSpec([None, len(contract.numeric)], tf.float32, name=NUMERIC_INPUT))
     if contract.categorical:
-        found.append(tf.TensorSpec([None, len(contract.categorical)], tf.int32, name=CATEGORICAL_INPUT))
-    return found
+        inputs.append(tf.TensorSpec([None, len(contract.categorical)], tf.int32, name=CATEGORICAL_INPUT))
+    return inputs
 
 
 def _prepare(model: keras.Model, contract: ModelContract) -> Prepare:
@@ -121,16 +121,18 @@ def _collect(model: keras.Model, contract: ModelContract) -> Callable[[Any], dic
         names = list(structure)
     else:
         names = [PROBABILITIES_OUTPUT] if len(model.outputs) == 1 else list(model.output_names)
-    found = dict(zip(names, structure.values() if isinstance(structure, dict) else model.outputs, strict=True))
+    outputs_by_name = dict(
+        zip(names, structure.values() if isinstance(structure, dict) else model.outputs, strict=True)
+    )
     wanted = 1 if contract.novelty_threshold is None else 2
-    if len(found) != wanted:
+    if len(outputs_by_name) != wanted:
         threshold = "has no novelty threshold" if wanted == 1 else "has a novelty threshold"
         raise ConversionError(
-            f"the model has {len(found)} outputs and the contract {threshold}; expected {wanted} "
+            f"the model has {len(outputs_by_name)} outputs and the contract {threshold}; expected {wanted} "
             f"({'probabilities' if wanted == 1 else 'probabilities and novelty'})"
         )
     order = sorted(names, key=lambda name: name != PROBABILITIES_OUTPUT) if PROBABILITIES_OUTPUT in names else names
-    _check_outputs([tuple(found[name].shape) for name in order], contract)
+    _check_outputs([tuple(outputs_by_name[name].shape) for name in order], contract)
     indices = [names.index(name) for name in order]
 
     def collect(answer: Any) -> dict[str, tf.Tensor]:

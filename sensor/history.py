@@ -77,19 +77,19 @@ class HostHistory:
         """Add the current connection and return its columns 32 to 41, whose names begin with `dst_host_`."""
         host = self._visit(seen.host)
         host.add(seen)
-        mine = host.tally
-        same_service = mine.keys[seen.service]
+        of_host = host.tally
+        same_service = of_host.keys[seen.service]
         service = self._service(seen, host)
         return (
-            mine.total,
+            of_host.total,
             service.total,
-            rate(same_service, mine.total),
-            spread(mine),
-            rate(host.source_ports[str(seen.source_port)], mine.total),
+            rate(same_service, of_host.total),
+            spread(of_host),
+            rate(host.source_ports[str(seen.source_port)], of_host.total),
             spread(service),
-            rate(mine.syn_errors, mine.total),
+            rate(of_host.syn_errors, of_host.total),
             rate(service.syn_errors, service.total),
-            rate(mine.reject_errors, mine.total),
+            rate(of_host.reject_errors, of_host.total),
             rate(service.reject_errors, service.total),
         )
 

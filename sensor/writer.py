@@ -111,10 +111,10 @@ def _continue(file: FileIO, path: Path, expected: str) -> None:
         _append(file, expected)
         return
     file.seek(0)
-    found = file.readline().rstrip(b"\r\n")
-    if found != expected.encode():
+    header = file.readline().rstrip(b"\r\n")
+    if header != expected.encode():
         raise InputError(
-            f"{path} has another header ({found.count(b',') + 1} columns, expected {expected.count(',') + 1}); choose "
+            f"{path} has another header ({header.count(b',') + 1} columns, expected {expected.count(',') + 1}); choose "
             f"another "
             f"folder, or use --label as in the first run"
         )

@@ -286,8 +286,8 @@ def _feature_of(part: Part, *, written: bool) -> Feature:
 def _shares(part: Part) -> tuple[tuple[str, float], ...]:
     """The shares, commonest word first; the order in the file does not matter."""
     shares = Part(part.mapping("usual_shares"), part.problems, f"{part.place}, `usual_shares`")
-    found = [(word, shares.number(word) or 0.0) for word in shares.data]
-    return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
+    pairs = [(word, shares.number(word) or 0.0) for word in shares.data]
+    return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _label_to_dict(label: Label) -> dict[str, Any]:

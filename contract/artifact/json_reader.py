@@ -56,12 +56,12 @@ def _integer(digits: str) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"an object has the key {shorten(twice)} twice; leave one out")
-    return found
+    return values
 
 
 def raise_problems(problems: list[str], advice: str = "") -> None:
@@ -132,16 +132,16 @@ class Part:
 
     def texts(self, key: str, write: str, *, longest: int | None = None) -> tuple[str, ...]:
         """The texts of a list."""
-        found = self.items(key, write)
-        bad = next((item for item in found if not isinstance(item, str)), None)
+        items = self.items(key, write)
+        bad = next((item for item in items if not isinstance(item, str)), None)
         if bad is not None:
             self.report(f"`{key}` holds {shorten(bad)}, which is not text; write {write}")
             return ()
-        for item in found:
+        for item in items:
             problem = text_problem(item) if longest is None else text_problem(item, longest=longest)
             if problem is not None:
                 self.report(f"{shorten(item)} in `{key}` {problem}")
-        return tuple(found)
+        return tuple(items)
 
     def items(self, key: str, write: str) -> list[Any]:
         """The items of a list."""
@@ -155,15 +155,15 @@ class Part:
         """The objects of a list. Each one's place is its name, if it has one."""
         if self.missing(key, write):
             return []
-        found = []
+        parts = []
         for number, item in enumerate(self.items(key, write)):
             if not isinstance(item, dict):
                 self.report(f"`{key}` holds {shorten(item)}; write {write}")
                 continue
             name = item.get("name")
             place = f"{key}[{number}]" if not isinstance(name, str) or not name else f"{key[:-1]} {shorten(name)}"
-            found.append(Part(item, self.problems, place))
-        return found
+            parts.append(Part(item, self.problems, place))
+        return parts
 
     def mapping(self, key: str) -> dict[str, Any]:
         """An object with any plain values; empty if the key is missing."""

@@ -50,23 +50,23 @@ def new_contract_problems(contract: ModelContract) -> list[str]:
     """Further problems of a contract that a person writes now. Existing artifacts with them are still served."""
     from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL_NAMES  # here: a circular import at the top
 
-    found = []
+    problems = []
     if not any(_name_problems(contract.name)) and not _NAME.fullmatch(contract.name):
-        found.append(
+        problems.append(
             f"`name` is {contract.name!r}, which becomes part of paths and addresses; write lower-case "
             "letters, digits, "
             f"`-`, `_` and `.`, beginning with a letter or digit"
         )
-    taken = {*LABEL_NAMES, *DIFFICULTY_NAMES}
+    reserved_names = {*LABEL_NAMES, *DIFFICULTY_NAMES}
     for feature in contract.features:
-        if feature.name.lower() in taken and feature.name.lower() != "label":
-            found.append(
+        if feature.name.lower() in reserved_names and feature.name.lower() != "label":
+            problems.append(
                 f"feature {feature.name!r}: files use this name for the column of the label or its difficulty; "
                 f"write another name"
             )
         if "|" in feature.name or "=" in feature.name:
-            found.append(f"feature {feature.name!r}: `|` and `=` cannot be in a name; write `_`, say")
-    return found
+            problems.append(f"feature {feature.name!r}: `|` and `=` cannot be in a name; write `_`, say")
+    return problems
 
 
 def _count_problems(contract: ModelContract) -> Iterator[str]:
@@ -173,8 +173,8 @@ def _field_problems(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
         yield f"the field {field!r} begins with `_`, which is reserved for the engine; write another field"
     elif reserved is not None:
         below = "" if reserved == field else f" is below {reserved!r}, which"
-        mine = f"mine.{field.rpartition('.')[2]}"
-        yield f"the field {field!r}{below} is written by Oversight; write a field of your own, such as {mine!r}"
+        suggestion = f"mine.{field.rpartition('.')[2]}"
+        yield f"the field {field!r}{below} is written by Oversight; write a field of your own, such as {suggestion!r}"
     elif with_kdd and field in DERIVED_FROM_KDD:
         yield f"the field {field!r} is written from the columns of KDD Cup 99; write a field of your own"
     elif mapped is not None and mapped.kind not in (_NUMBERS if feature.kind == "float" else _WORDS):
@@ -183,8 +183,8 @@ def _field_problems(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
             "field of your own"
         )
     elif mapped is None and any(name in BY_NAME for name in _parents(field)):
-        taken = next(name for name in _parents(field) if name in BY_NAME)
-        yield f"the field {field!r} is below {taken!r}, which holds a value; write another field"
+        parent_field = next(name for name in _parents(field) if name in BY_NAME)
+        yield f"the field {field!r} is below {parent_field!r}, which holds a value; write another field"
     elif mapped is None and field in _PARENT_FIELDS:
         yield f"the field {field!r} is an object that holds other fields; write a field below it or elsewhere"
 

@@ -20,10 +20,10 @@ def lookup(source: Mapping[str, Any], path: str, default: Any = None) -> Any:
     Raises:
         AmbiguousFieldError: the document has the field in two spellings.
     """
-    found = _spellings(source, path)
-    if len(found) > 1:
+    values = _spellings(source, path)
+    if len(values) > 1:
         raise AmbiguousFieldError(path)
-    return found[0] if found else default
+    return values[0] if values else default
 
 
 def lookup_clear(source: Mapping[str, Any], path: str) -> Any:
@@ -42,12 +42,12 @@ def lookup_text(source: Mapping[str, Any], path: str) -> str | None:
 
 def _spellings(source: Mapping[str, Any], path: str) -> list[Any]:
     """The value of every spelling of the path that the document has."""
-    found = [source[path]] if path in source else []
+    values = [source[path]] if path in source else []
     for parent, rest in _splits(path):
         child = source.get(parent)
         if child is not None and isinstance(child, Mapping):
-            found += _spellings(child, rest)
-    return found
+            values += _spellings(child, rest)
+    return values
 
 
 @lru_cache(maxsize=1024)

@@ -107,31 +107,33 @@ def _has_graph(data: memoryview) -> bool:
 
 
 def _summary(data: memoryview) -> Summary:
-    found, has_graph, size = Summary(), False, 0
+    summary, has_graph, size = Summary(), False, 0
     for number, value, _ in segments(data):
         match MESSAGES["ModelProto"][number].name, value:
             case "graph", _:
                 has_graph = True
             case "ir_version", int(version):
-                found.ir_version = version
+                summary.ir_version = version
             case "metadata_props", memoryview() as entry:
                 size += len(entry)
                 if size > MAX_METADATA_BYTES:
                     raise UnplainOnnxError(f"its metadata has more than {MAX_METADATA_BYTES:,} bytes")
                 parts = dict(fields(entry))
                 key = text(parts.get(1))
-                if key in found.metadata:
+                if key in summary.metadata:
                     raise UnplainOnnxError(f"its metadata holds {key[:60]!r} twice")
-                found.metadata[key] = text(parts.get(2))
+                summary.metadata[key] = text(parts.get(2))
             case "opset_import", memoryview() as entry:
                 parts = dict(fields(entry))
-                has = parts.get(2)
-                found.opsets[text(parts.get(1)) or "ai.onnx"] = has if isinstance(has, int) else 0
+                version_number = parts.get(2)
+                summary.opsets[text(parts.get(1)) or "ai.onnx"] = (
+                    version_number if isinstance(version_number, int) else 0
+                )
             case _:
                 pass
     if not has_graph:
         raise NotOnnxError("it holds no graph")
-    return found
+    return summary
 
 
 def _check(data: memoryview, message: str, depth: int, count: Iterator[int]) -> None:
@@ -142,17 +144,17 @@ def _check(data: memoryview, message: str, depth: int, count: Iterator[int]) -> 
     for number, value, raw in segments(data):
         if next(count) > MAX_FIELDS:
             raise UnplainOnnxError(f"it has more than {MAX_FIELDS:,} fields")
-        found = known.get(number)
-        if found is None:
+        field_type = known.get(number)
+        if field_type is None:
             raise UnplainOnnxError(f"{message} holds a field {number}, which ONNX does not have")
-        if not found.repeated:
+        if not field_type.repeated:
             if number in seen:
-                raise UnplainOnnxError(f"{message} holds `{found.name}` twice")
+                raise UnplainOnnxError(f"{message} holds `{field_type.name}` twice")
             seen.add(number)
-        _check_value(message, found, value, raw)
-        if found.message:
+        _check_value(message, field_type, value, raw)
+        if field_type.message:
             assert isinstance(value, memoryview)  # noqa: S101  `_check_value` has checked its wire type
-            _check(value, found.message, depth + 1, count)
+            _check(value, field_type.message, depth + 1, count)
 
 
 def _check_value(message: str, found: Field, value: int | memoryview | None, raw: memoryview) -> None:

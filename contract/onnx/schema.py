@@ -29,16 +29,16 @@ Message = dict[int, Field]
 
 def _fields(text: str) -> Message:
     """Parse the fields of one message from `1 version int64, 2 [names] text, 3 graph GraphProto`; `[ ]` is repeated."""
-    found: Message = {}
+    fields: Message = {}
     for part in text.split(","):
         number, name, kind = part.split()
         plain = name.strip("[]")
         match kind:
             case "int32" | "int64" | "float" | "double" | "text" | "bytes":
-                found[int(number)] = Field(plain, kind, plain != name)
+                fields[int(number)] = Field(plain, kind, plain != name)
             case _:
-                found[int(number)] = Field(plain, "message", plain != name, kind)
-    return found
+                fields[int(number)] = Field(plain, "message", plain != name, kind)
+    return fields
 
 
 MESSAGES: dict[str, Message] = {

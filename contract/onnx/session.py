@@ -66,13 +66,13 @@ def refusal(error: Exception, runtime: str) -> str:
 
 def newer_than_runtime(reason: str, runtime: str) -> str | None:
     """What to do about a model that is too new for ONNX Runtime; None if that is not the reason."""
-    if found := _NEWER_IR.search(reason):
-        what, has, reads = "the IR version", *found.groups()
-    elif found := _NEWER_OPSET.search(reason):
-        what, has, reads = f"operator set {found[2]}", found[1], found[3]
+    if match := _NEWER_IR.search(reason):
+        what, version, newest = "the IR version", *match.groups()
+    elif match := _NEWER_OPSET.search(reason):
+        what, version, newest = f"operator set {match[2]}", match[1], match[3]
     else:
         return None
     return (
-        f"the model has {what} {has}, and ONNX Runtime {runtime} reads {what} up to {reads}; update ONNX Runtime "
-        f"(`pip install --upgrade onnxruntime`), or export the model for {what} {reads}"
+        f"the model has {what} {version}, and ONNX Runtime {runtime} reads {what} up to {newest}; update ONNX Runtime "
+        f"(`pip install --upgrade onnxruntime`), or export the model for {what} {newest}"
     )

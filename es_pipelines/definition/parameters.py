@@ -248,16 +248,16 @@ def dotted_removal() -> list[dict[str, Any]]:
     """
     paths = [ALERT_ROOT, *(field.name for field in FIELDS if field.name.partition(".")[0] in PLAIN_ROOTS)]
     below = sorted({*paths, *parents(paths)} - set(PLAIN_ROOTS), key=lambda path: (-path.count("."), path))
-    found: list[dict[str, Any]] = []
+    processors: list[dict[str, Any]] = []
     for depth, group in groupby(below, key=lambda path: path.count(".")):
         for path in group:
             text = f"{path} in dotted spelling becomes nested"
             options = {"tag": f"plain-nest-{path}", "description": text, "field": path, "ignore_failure": True}
-            found.append({"dot_expander": options})
+            processors.append({"dot_expander": options})
         text = "Fields that are ours, which were dotted"
         options = {"tag": f"plain-clear-{depth}", "description": text, "field": [*PLAIN_ROOTS]}
-        found.append({"remove": {**options, "ignore_missing": True, "ignore_failure": True}})
-    return found
+        processors.append({"remove": {**options, "ignore_missing": True, "ignore_failure": True}})
+    return processors
 
 
 def _half(columns: Columns) -> int:
@@ -335,17 +335,17 @@ def _feature(feature: Feature, columns: Columns) -> dict[str, Any]:
 
 def parents(paths: Iterable[str]) -> set[str]:
     """Every object above the dotted paths: `{"a", "a.b"}` for `a.b.c`."""
-    found: set[str] = set()
+    objects: set[str] = set()
     for path in paths:
         parts = path.split(".")
-        found |= {".".join(parts[:count]) for count in range(1, len(parts))}
-    return found
+        objects |= {".".join(parts[:count]) for count in range(1, len(parts))}
+    return objects
 
 
 def tags(processors: Iterable[Mapping[str, Any] | str]) -> list[str]:
     """Tags of the processors in a list, including those of their `on_failure`."""
-    found: list[str] = []
+    names: list[str] = []
     for processor in processors:
         for options in processor.values() if isinstance(processor, Mapping) else ():  # otherwise a `$name`
-            found += [options["tag"], *tags(options.get("on_failure", []))]
-    return found
+            names += [options["tag"], *tags(options.get("on_failure", []))]
+    return names

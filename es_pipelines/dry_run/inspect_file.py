@@ -91,9 +91,9 @@ class _Inspection:
         """Read all rows, or as many as the limit allows."""
         finding, limit = self._finding, self._how.limit
         rows = self._numbered()
-        taken = rows if limit is None else islice(rows, limit)
+        limited_rows = rows if limit is None else islice(rows, limit)
         sized = batches(
-            taken,
+            limited_rows,
             lambda numbered: len(numbered.event.source),
             max_count=BATCH_ROWS,
             max_bytes=BATCH_BYTES,
@@ -222,8 +222,8 @@ def _of_json(content: bytes, known: KnownColumns) -> dict[str, Any]:
         return {}
     if not isinstance(document, dict):
         return {}
-    found = {
+    values = {
         name: _value(document, field) if name not in document else document[name]
         for name, field in zip(known.columns, known.fields, strict=True)
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}

@@ -195,7 +195,7 @@ def check(paths: Sequence[Path], *, follow_symlinks: bool = False, growing: bool
         follow_symlinks: whether symbolic links in a path are followed.
         growing: the files are followed while they are written.
     """
-    found: dict[tuple[int, int], Path] = {}
+    readable: dict[tuple[int, int], Path] = {}
     problems: dict[Path, UnreadableFileError] = {}
     for path in paths:
         try:
@@ -203,7 +203,7 @@ def check(paths: Sequence[Path], *, follow_symlinks: bool = False, growing: bool
                 file.shape()
                 if growing:
                     file.require_growing()
-                found.setdefault(file.key, path)
+                readable.setdefault(file.key, path)
         except UnreadableFileError as error:
             problems[path] = error
-    return Checked(list(found.values()), problems)
+    return Checked(list(readable.values()), problems)

@@ -52,10 +52,10 @@ class _Source(io.RawIOBase):
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer)  # type: ignore[arg-type]
-        got = os.pread(self._descriptor, len(view), self._position)
-        view[: len(got)] = got
-        self._position += len(got)
-        return len(got)
+        content = os.pread(self._descriptor, len(view), self._position)
+        view[: len(content)] = content
+        self._position += len(content)
+        return len(content)
 
 
 class Gzip:
@@ -94,9 +94,9 @@ class Gzip:
         return bool(piece)
 
     def _kept(self, begin: int, end: int) -> bytes:
-        found, at = [], self._start
+        parts, at = [], self._start
         for piece in self._pieces:
             if at < end and at + len(piece) > begin:
-                found.append(piece[max(0, begin - at) : end - at])
+                parts.append(piece[max(0, begin - at) : end - at])
             at += len(piece)
-        return b"".join(found)
+        return b"".join(parts)

@@ -142,8 +142,8 @@ class Rows:
 
     def _declaration(self, line: Line, text: str, attributes: list[str]) -> Row:
         """A line of an ARFF file before its data."""
-        if found := _ATTRIBUTE.match(text):
-            attributes.append(found[1].strip("'\"").strip())
+        if attribute := _ATTRIBUTE.match(text):
+            attributes.append(attribute[1].strip("'\"").strip())
         elif text.lower().startswith("@data"):
             self._attributes = None
             self._begin(Header(tuple(attributes), self._given or ",", line.offset))

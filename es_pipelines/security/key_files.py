@@ -126,8 +126,8 @@ def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: s
     _prepare(path)
     secret = make_key(es, PARTS[part], namespace, expiration=expiration)
     try:
-        made = {key.id: key for key in valid_keys(es, namespace)[part]}[secret.id]
-        atomic_file.write(path, _text(secret, made, namespace).encode(), mode=atomic_file.PRIVATE)
+        key = {key.id: key for key in valid_keys(es, namespace)[part]}[secret.id]
+        atomic_file.write(path, _text(secret, key, namespace).encode(), mode=atomic_file.PRIVATE)
     except OSError as error:
         invalidate(es, [secret.id])
         raise InputError(
@@ -137,7 +137,7 @@ def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: s
         with contextlib.suppress(Exception):
             invalidate(es, [secret.id])
         raise
-    return made
+    return key
 
 
 def _prepare(path: Path) -> None:

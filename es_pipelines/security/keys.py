@@ -51,15 +51,15 @@ class Secret:
 
 def valid_keys(es: Elasticsearch, namespace: str) -> dict[str, list[Key]]:
     """The valid keys of an installation by part, oldest first; empty if we may not list keys."""
-    found: dict[str, list[Key]] = {part: [] for part in PARTS}
-    for part, keys in found.items():
+    keys_of: dict[str, list[Key]] = {part: [] for part in PARTS}
+    for part, keys in keys_of.items():
         params = {"name": role_name(part, namespace), "active_only": "true"}
         response = call(es, "GET", "/_security/api_key", params=params, allow=(*NO_SECURITY, 403))
         if response.status != 200:
-            return found
+            return keys_of
         keys += [_key(part, listed) for listed in response.body["api_keys"] if _is_ours(listed, namespace)]
         keys.sort(key=lambda key: key.made)
-    return found
+    return keys_of
 
 
 def make_key(es: Elasticsearch, part: Part, namespace: str, *, expiration: str | None = None) -> Secret:

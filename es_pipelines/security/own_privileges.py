@@ -41,9 +41,9 @@ def own_privileges(es: Elasticsearch, namespace: str) -> OwnPrivileges | None:
     held = _of_key(es, response.body["api_key"]["id"]) if "api_key" in response.body else _of_user(es)
     if held is None:
         return None
-    found = {name: _excess(part, namespace, held) for name, part in PARTS.items()}
-    nearest = min(found, key=lambda name: (len(found[name]), -_share(PARTS[name], namespace, held)))
-    return OwnPrivileges(_who(response.body), nearest, tuple(found[nearest]))
+    excess = {name: _excess(part, namespace, held) for name, part in PARTS.items()}
+    nearest = min(excess, key=lambda name: (len(excess[name]), -_share(PARTS[name], namespace, held)))
+    return OwnPrivileges(_who(response.body), nearest, tuple(excess[nearest]))
 
 
 def _who(body: Mapping[str, Any]) -> str:
@@ -82,11 +82,11 @@ def _share(part: Part, namespace: str, held: Iterable[Mapping[str, Any]]) -> int
 
 
 def _listed(role: Mapping[str, Any]) -> list[str]:
-    found = [*role.get("unlimited", ())]
-    found += [f"{name} on the cluster" for name in role.get("cluster", ())]
+    texts = [*role.get("unlimited", ())]
+    texts += [f"{name} on the cluster" for name in role.get("cluster", ())]
     for grant in role.get("indices", ()):
-        found += [f"{name} on {index}" for index in grant["names"] for name in grant["privileges"]]
+        texts += [f"{name} on {index}" for index in grant["names"] for name in grant["privileges"]]
     for grant in role.get("applications", ()):
-        found += [f"{name} in {grant['application']}" for name in grant["privileges"]]
-    found += [f"run as {name}" for name in role.get("run_as", ())]
-    return found + [kind for kind in ("global", "remote_indices", "remote_cluster") if role.get(kind)]
+        texts += [f"{name} in {grant['application']}" for name in grant["privileges"]]
+    texts += [f"run as {name}" for name in role.get("run_as", ())]
+    return texts + [kind for kind in ("global", "remote_indices", "remote_cluster") if role.get(kind)]

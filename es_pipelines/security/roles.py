@@ -158,7 +158,7 @@ def normal_privileges(body: dict[str, Any]) -> dict[str, Any]:
         }
         for grant in body.get("indices") or []
     ]
-    found = {
+    normal = {
         "cluster": sorted(body.get("cluster") or []),
         "indices": sorted(indices, key=lambda grant: grant["names"]),
         "applications": body.get("applications") or [],
@@ -167,7 +167,7 @@ def normal_privileges(body: dict[str, Any]) -> dict[str, Any]:
         "remote_indices": body.get("remote_indices") or [],
         "remote_cluster": body.get("remote_cluster") or [],
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in normal.items() if value}
 
 
 def _listed(value: Any) -> list[str]:

@@ -146,12 +146,12 @@ def path_text(path: str | Path) -> str:
 
 
 def _where_from(identity: Identity, line: Line) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "user": {"id": identity.user},
         "observer": {"name": identity.observer},
         "log": {"file": {"path": identity.path}, "offset": line.offset},
     }
-    return {**found, "host": {"name": identity.host}} if identity.host else found
+    return {**fields, "host": {"name": identity.host}} if identity.host else fields
 
 
 def _raw_bytes(line: Line) -> dict[str, Any]:

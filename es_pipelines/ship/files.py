@@ -52,15 +52,17 @@ def place(
     if entry is not None:
         registry.retire(entry)
     name = file.name
-    whose = observer or Path(name).stem
-    for other in registry.candidates(file.path_text, whose, name):
+    observer_name = observer or Path(name).stem
+    for other in registry.candidates(file.path_text, observer_name, name):
         is_copy = other.path == file.path_text and not was_rotated(file, registry)
         if not is_alive(other) and begins_with_lines_of(file, other, distinct_lines=0 if is_copy else SAME_LINES):
             here = dataclasses.replace(other.moved(file.path_text), device=file.device, inode=file.inode)
             return registry.replace(other, here), True
-    generation = next_generation(whose, name)
-    made = Entry(file.device, file.inode, file.path_text, whose, name, generation, observer_given=observer is not None)
-    return registry.replace(None, made), False
+    generation = next_generation(observer_name, name)
+    entry = Entry(
+        file.device, file.inode, file.path_text, observer_name, name, generation, observer_given=observer is not None
+    )
+    return registry.replace(None, entry), False
 
 
 def begins_with_lines_of(file: OpenFile, entry: Entry, *, distinct_lines: int) -> bool:
@@ -101,8 +103,8 @@ def advanced(file: OpenFile, entry: Entry, batch: Sequence[Event], events: int) 
 
 def identity_of(entry: Entry, user: str | None, host: str = "") -> Identity:
     """What the lines of a file have in common."""
-    whose = user or Path(entry.name).stem
-    return Identity(entry.observer, whose, entry.name, entry.path, entry.generation, host, entry.earlier)
+    user_id = user or Path(entry.name).stem
+    return Identity(entry.observer, user_id, entry.name, entry.path, entry.generation, host, entry.earlier)
 
 
 def renamed_file(file: OpenFile, registry: Registry, observer: str | None) -> OpenFile | None:
@@ -129,12 +131,12 @@ def unshipped_rotations(file: OpenFile, registry: Registry) -> list[Path]:
     Several rotations between two runs leave such files. Their content was never shipped from this path.
     """
     known = {(entry.device, entry.inode) for entry in registry.entries}
-    found = [
+    dated_paths = [
         (status.st_mtime_ns, path)
         for path, status in _siblings(file)
         if status.st_mtime_ns >= registry.saved_ns and status.st_size and (status.st_dev, status.st_ino) not in known
     ]
-    return [path for _, path in sorted(found)]
+    return [path for _, path in sorted(dated_paths)]
 
 
 def _siblings(file: OpenFile) -> list[tuple[Path, os.stat_result]]:
@@ -154,11 +156,11 @@ def paths_of_inode(entry: Entry) -> list[Path]:
     """Current paths of an entry's inode, in the folder where the file was last seen."""
     try:
         with os.scandir(Path(entry.path).parent) as files:
-            found = [
+            paths = [
                 Path(found_file.path)
                 for found_file in files
                 if found_file.inode() == entry.inode and found_file.is_file()
             ]
-        return [path for path in found if path.stat().st_dev == entry.device]
+        return [path for path in paths if path.stat().st_dev == entry.device]
     except OSError:
         return []

@@ -119,12 +119,12 @@ class Registry:
 
     def candidates(self, path: str, observer: str, name: str) -> list[Entry]:
         """Entries with this path or name and the same observer, newest generation first."""
-        found = [
+        entries = [
             entry
             for entry in self.entries
             if entry.inode != GONE and entry.observer == observer and (entry.path == path or entry.name == name)
         ]
-        return sorted(found, key=lambda entry: -entry.generation)
+        return sorted(entries, key=lambda entry: -entry.generation)
 
     def generations(self, observer: str, name: str) -> set[int]:
         """Generations of a name that belong to known files."""

@@ -99,11 +99,11 @@ class ShipReport:
 
     def _of(self, path: Path) -> FileReport:
         name = path_text(os.path.abspath(path))  # noqa: PTH100  the same form as in `OpenFile`
-        found = next((file for file in self.files if file.path == name), None)
-        if found is None:
-            found = FileReport(name)
-            self.files.append(found)
-        return found
+        report = next((file for file in self.files if file.path == name), None)
+        if report is None:
+            report = FileReport(name)
+            self.files.append(report)
+        return report
 
     @property
     def stored(self) -> int:
@@ -170,12 +170,12 @@ def note(report: FileReport, *, empty: bool, remarks: Sequence[str] = ()) -> str
         empty: the file has no text.
         remarks: other remarks; each is shown once.
     """
-    found = list(dict.fromkeys(remarks))
+    texts = list(dict.fromkeys(remarks))
     if empty and not report.bytes:
-        found.append("empty: no events")
+        texts.append("empty: no events")
     elif not (report.stored or report.refused):
-        found.append(_why_nothing(report))
-    return "; ".join(found)
+        texts.append(_why_nothing(report))
+    return "; ".join(texts)
 
 
 def _why_nothing(report: FileReport) -> str:

@@ -121,14 +121,14 @@ class Sender:
             InputError: a document with the id has another line.
         """
         ids = [event.id for event in events]
-        found = self.retry(lambda: ship_target.stored(self.es, self.stream, ids))
-        there = [_is_ours(event, found.get(event.id, ()), identity) for event in events]
-        taken = [at for at, event in enumerate(events) if event.id in found and not there[at]]
+        stored = self.retry(lambda: ship_target.stored(self.es, self.stream, ids))
+        there = [_is_ours(event, stored.get(event.id, ()), identity) for event in events]
+        foreign = [at for at, event in enumerate(events) if event.id in stored and not there[at]]
         find_stored = list(zip(events, there, strict=True))
-        if taken:
-            apart = self.find_stored([with_own_id(events[at], identity) for at in taken], identity)
-            for at, one in zip(taken, apart, strict=True):
-                find_stored[at] = one
+        if foreign:
+            apart = self.find_stored([with_own_id(events[at], identity) for at in foreign], identity)
+            for at, located in zip(foreign, apart, strict=True):
+                find_stored[at] = located
         return find_stored
 
     def retry(self, call: Callable[[], _Response], *, at_start: bool = False) -> _Response:
@@ -158,7 +158,7 @@ class Sender:
         faults = 0
         while waiting:
             try:
-                got = self._bulk([events[at] for at in waiting], pipeline)
+                batch_responses = self._bulk([events[at] for at in waiting], pipeline)
             except (TransportConnectionError, ConnectionTimeout, ApiError) as error:
                 if isinstance(error, ApiError) and error.status_code == 413:
                     return responses | self._in_halves(events, waiting, identity, pipeline)
@@ -170,9 +170,17 @@ class Sender:
                 continue
             faults += 1
             last_try = faults >= MAX_FAULTS
-            again = {at for at, response in zip(waiting, got, strict=True) if _is_retried(response, last_try=last_try)}
-            responses |= {at: response for at, response in zip(waiting, got, strict=True) if at not in again}
-            reason = next((response.error for at, response in zip(waiting, got, strict=True) if at in again), "")
+            again = {
+                at
+                for at, response in zip(waiting, batch_responses, strict=True)
+                if _is_retried(response, last_try=last_try)
+            }
+            responses |= {
+                at: response for at, response in zip(waiting, batch_responses, strict=True) if at not in again
+            }
+            reason = next(
+                (response.error for at, response in zip(waiting, batch_responses, strict=True) if at in again), ""
+            )
             waiting = sorted(again)
             if waiting:
                 self.retry_wait.wait(f"Elasticsearch is overloaded and put off {len(waiting)} events ({reason[:120]})")
@@ -184,8 +192,8 @@ class Sender:
         if not self.may_read:  # send it again: a stored event is refused by its id
             return []
         ids = [events[at].id for at in waiting]
-        found = self.retry(lambda: ship_target.stored(self.es, self.stream, ids))
-        return [at for at in waiting if _is_ours(events[at], found.get(events[at].id, ()), identity)]
+        stored = self.retry(lambda: ship_target.stored(self.es, self.stream, ids))
+        return [at for at in waiting if _is_ours(events[at], stored.get(events[at].id, ()), identity)]
 
     def _in_halves(
         self, events: Sequence[Event], waiting: list[int], identity: Identity, pipeline: str | None
@@ -233,15 +241,15 @@ class Sender:
         if not self.may_read:
             return [True] * len(events)
         places = [(response.index or self.stream, event.id) for event, response in zip(events, responses, strict=True)]
-        found = self.retry(lambda: ship_target.stored_at(self.es, places))
+        stored = self.retry(lambda: ship_target.stored_at(self.es, places))
         for event in events:
-            if event.id not in found:
+            if event.id not in stored:
                 raise EngineUnavailableError(
                     f"{identity.path}: the line at byte {event.line.offset} was refused as already stored "
                     "(409), but it is not stored; "
                     f"someone may be deleting documents; ship again"
                 )
-        return [_is_ours(event, [found[event.id]], identity) for event in events]
+        return [_is_ours(event, [stored[event.id]], identity) for event in events]
 
 
 def _is_ours(event: Event, found: Iterable[ship_target.Stored], identity: Identity) -> bool:

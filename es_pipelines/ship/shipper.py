@@ -302,14 +302,14 @@ class Shipper:
         """
         config = self.config
         count = config.batch_size if config.rate is None else max(1, min(config.batch_size, int(config.rate)))
-        made = batches(
+        batches_of_events = batches(
             (event_of(identity, row.line, row) for row in rows),
             lambda event: len(event.source) + len(event.id) + 40,
             max_count=count,
             max_bytes=config.batch_bytes,
             alone_bytes=ALONE_BYTES,
         )
-        marked = ((batch, self._in_doubt(key, len(batch))) for batch in made)
+        marked = ((batch, self._in_doubt(key, len(batch))) for batch in batches_of_events)
         limit = max(1, min(config.in_flight, DOUBT_LINES // count))
         settle = partial(self._settle, identity)
         for (batch, _), outcomes in in_order(
@@ -351,8 +351,8 @@ class Shipper:
 
         The stream may have other files' lines under this name. They do not count, because our lines then get other ids.
         """
-        taken = self.registry.generations(observer, name)
-        fresh = max(taken, default=-1) + 1
+        known_generations = self.registry.generations(observer, name)
+        fresh = max(known_generations, default=-1) + 1
         if not self._has_documents:
             return fresh
         first: list[Line] = []
@@ -360,16 +360,16 @@ class Shipper:
             rows = map(self._rows(file).take, file.lines(0, complete=True))
             first.extend(islice((row.line for row in rows if row.kind is LineKind.EVENT), PROBE_LINES))
         probed: dict[str, Identity] = {}
-        for generation in set(range(PROBE_GENERATIONS)) - taken:
+        for generation in set(range(PROBE_GENERATIONS)) - known_generations:
             identity = Identity(observer, "", name, file.path_text, generation, self.host)
             probed |= {
                 doc_id: identity for line in first for doc_id in (identity.id_of(line), identity.own_id_of(line))
             }
         ids = list(probed)
-        found = self.sender.retry(lambda: ship_target.stored(self.sender.es, self.config.stream, ids))
+        stored = self.sender.retry(lambda: ship_target.stored(self.sender.es, self.config.stream, ids))
         ours = Counter(
             probed[doc_id].generation
-            for doc_id, documents in found.items()
+            for doc_id, documents in stored.items()
             if any(probed[doc_id].is_of(document.path, document.host) for document in documents)
         )
         return max(ours, key=lambda generation: (ours[generation], generation), default=fresh)

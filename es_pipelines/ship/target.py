@@ -108,15 +108,15 @@ def _required_pipeline(settings: dict[str, Any], stream: str) -> str:
     ]
     pipeline = next((name for name in named if PIPELINE_NAME_PART in name), "")
     if not pipeline:
-        found = f"its pipeline is {named[0]!r}" if named else "it has no ingest pipeline"
-        raise InputError(f"{stream} is not provisioned ({found}); run {hints.run('provision')} first")
+        problem = f"its pipeline is {named[0]!r}" if named else "it has no ingest pipeline"
+        raise InputError(f"{stream} is not provisioned ({problem}); run {hints.run('provision')} first")
     return pipeline
 
 
 def _number(index: str) -> int:
     """Number of a backing index: 7 for `.ds-logs-oversight.connection-default-2026.01.31-000007`; 0 for others."""
-    found = re.fullmatch(r"\.ds-.+-(\d{6,})", index)
-    return int(found[1]) if found else 0
+    match = re.fullmatch(r"\.ds-.+-(\d{6,})", index)
+    return int(match[1]) if match else 0
 
 
 def is_empty(es: Elasticsearch, stream: str) -> bool | None:
@@ -176,15 +176,15 @@ def explained(stream: str) -> Iterator[None]:
 
 def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, list[Stored]]:
     """The documents with these ids in each of the stream's backing indices, including the newest writes."""
-    found: dict[str, list[Stored]] = {}
+    documents: dict[str, list[Stored]] = {}
     try:
         es.indices.refresh(index=stream, ignore_unavailable=True)
         for start in range(0, len(ids), IDS_AT_ONCE):
             for hit in _hits(es, stream, ids[start : start + IDS_AT_ONCE]):
-                found.setdefault(str(hit["_id"]), []).append(_origin_of(hit.get("_source", {})))
+                documents.setdefault(str(hit["_id"]), []).append(_origin_of(hit.get("_source", {})))
     except NotFoundError:  # the first event creates the stream
         return {}
-    return found
+    return documents
 
 
 def _hits(es: Elasticsearch, stream: str, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -101,11 +101,11 @@ def _records(
     steps: Sequence[ImportStep], last: ImportRecord, stored: Mapping[Key, Stored]
 ) -> dict[Key, ImportedObject]:
     """The new import record: what Kibana stored of our items, and the old entry of each item that was kept."""
-    found = {}
+    records = {}
     for step in steps:
         now = stored.get(step.key)
         if step.item is not None and now is not None:
-            found[step.key] = ImportedObject(step.item.digest, now.digest, now.updated_at)
+            records[step.key] = ImportedObject(step.item.digest, now.digest, now.updated_at)
         elif step.action == "kept" and step.key in last.records:
-            found[step.key] = last.records[step.key]
-    return found
+            records[step.key] = last.records[step.key]
+    return records

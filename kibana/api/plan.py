@@ -73,14 +73,14 @@ def plan(
 
 
 def _step(item: Item, stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool) -> ImportStep:
-    found, record = stored.get(item.key), last.records.get(item.key)
-    if found is None:
+    current, record = stored.get(item.key), last.records.get(item.key)
+    if current is None:
         return ImportStep("created", item.key, item.title, item)
-    if record is None and item.is_like(found) and found.saved_after_import:
+    if record is None and item.is_like(current) and current.saved_after_import:
         return ImportStep("unchanged", item.key, item.title)  # someone may have added to it, so it does not become ours
-    if _is_edited(item, found, record):
+    if _is_edited(item, current, record):
         return ImportStep("replaced", item.key, item.title, item) if force else ImportStep("kept", item.key, item.title)
-    if record is None or record.sent == item.digest or record.is_edited(found):
+    if record is None or record.sent == item.digest or record.is_edited(current):
         return ImportStep("unchanged", item.key, item.title, item)
     return ImportStep("updated", item.key, item.title, item)
 
@@ -108,19 +108,19 @@ def _keep_what_is_shown(steps: Sequence[ImportStep], stored: Mapping[Key, Stored
 def _left_over(seen: Collection[Key], stored: Mapping[Key, Stored], last: ImportRecord) -> Iterator[ImportStep]:
     """The steps for objects that an earlier import wrote and this one no longer wants."""
     for key, record in sorted(last.records.items()):
-        found = stored.get(key)
-        if key not in seen and found is not None:
-            yield ImportStep("left" if record.is_edited(found) else "removed", key, found.title or key[1])
+        current = stored.get(key)
+        if key not in seen and current is not None:
+            yield ImportStep("left" if record.is_edited(current) else "removed", key, current.title or key[1])
 
 
 def removal(stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool = False) -> list[ImportStep]:
     """One step for each imported object: removed if nobody has edited it, else left."""
     steps = []
     for key, record in sorted(last.records.items()):
-        found = stored.get(key)
-        if found is not None:
-            action: Action = "left" if record.is_edited(found) and not force else "removed"
-            steps.append(ImportStep(action, key, found.title or key[1]))
+        current = stored.get(key)
+        if current is not None:
+            action: Action = "left" if record.is_edited(current) and not force else "removed"
+            steps.append(ImportStep(action, key, current.title or key[1]))
     return _keep_what_is_shown(steps, stored)
 
 

@@ -251,8 +251,8 @@ class Boards:
     @property
     def searches(self) -> tuple[SavedSearch, ...]:
         """The saved searches of all panels, each once."""
-        found = {p.search.id: p.search for board in self.dashboards for p in board.panels if p.search is not None}
-        return tuple(found.values())
+        by_id = {p.search.id: p.search for board in self.dashboards for p in board.panels if p.search is not None}
+        return tuple(by_id.values())
 
     def dashboard(self, name: str) -> Dashboard:
         """The dashboard with this id.

@@ -73,7 +73,7 @@ def dashboard(view: View) -> Dashboard:
 
 
 def _figures(view: View) -> tuple[Panel, ...]:
-    found = [
+    panels = [
         Panel(
             id="alerts",
             title="Alerts",
@@ -102,7 +102,7 @@ def _figures(view: View) -> tuple[Panel, ...]:
         ),
     ]
     if view.knows_unknown:
-        found.append(
+        panels.append(
             Panel(
                 id="unknowns",
                 title="Unknowns",
@@ -113,7 +113,7 @@ def _figures(view: View) -> tuple[Panel, ...]:
                 colour=UNKNOWN,
             )
         )
-    return tuple(_sized(panel, 48 // len(found), 6) for panel in found)
+    return tuple(_sized(panel, 48 // len(panels), 6) for panel in panels)
 
 
 def _first() -> tuple[Panel, ...]:

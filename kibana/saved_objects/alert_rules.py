@@ -75,7 +75,7 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
     """
     fresh = () if rescored else (Not(RESCORED),)
     view = View(contract)
-    found = [
+    rules = [
         Rule(
             id="severe-attack",
             name="Attack of high severity",
@@ -128,7 +128,7 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
             lasting=True,
         ),
     ]
-    return tuple(found)
+    return tuple(rules)
 
 
 def _unknowns(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:

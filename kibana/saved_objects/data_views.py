@@ -50,10 +50,12 @@ def _data_view(names: Names, source: Source, contract: ModelContract) -> SavedOb
 def _descriptions(source: Source, contract: ModelContract) -> dict[str, Any]:
     """The description that Kibana shows beside each field: the meaning that the contract gives it."""
     fields = HEARTBEAT_FIELDS if source.heartbeats else FIELDS
-    found = {field.name: {"customDescription": field.meaning} for field in fields if field.kind != "object"}
+    descriptions = {field.name: {"customDescription": field.meaning} for field in fields if field.kind != "object"}
     if not source.heartbeats:
-        found |= {each.field: {"customDescription": f"the model's input {each.name}"} for each in contract.features}
-    return found
+        descriptions |= {
+            each.field: {"customDescription": f"the model's input {each.name}"} for each in contract.features
+        }
+    return descriptions
 
 
 def _formats(source: Source) -> dict[str, Any]:

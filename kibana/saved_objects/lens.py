@@ -56,16 +56,16 @@ def layer_reference(data_view: str) -> Reference:
 
 def columns(panel: Panel, kinds: Mapping[str, Kind]) -> Columns:
     """All columns in Lens's order: buckets from the outside in, then metrics with their inner columns."""
-    found: Columns = {}
+    columns_by_id: Columns = {}
     for number, each in sorted(enumerate(panel.by), key=lambda numbered: isinstance(numbered[1], Times)):
         # Time goes innermost, so that the most common values are those of the whole time range, not of each time
         # bucket.
-        found[bucket_id(number)] = bucket(each, time_field=panel.time_field, kinds=kinds, order_by=metric_id(0))
+        columns_by_id[bucket_id(number)] = bucket(each, time_field=panel.time_field, kinds=kinds, order_by=metric_id(0))
     if needs_colours_by(panel):
-        found[COLOURS_BY] = found[bucket_id(0)]
+        columns_by_id[COLOURS_BY] = columns_by_id[bucket_id(0)]
     for number, wanted in enumerate(panel.metrics):
-        found |= metric(number, wanted)
-    return found
+        columns_by_id |= metric(number, wanted)
+    return columns_by_id
 
 
 def _layer(found: Columns) -> dict[str, Any]:

@@ -16,5 +16,5 @@ def has_twin(records: Records, others: Records, columns: Sequence[str]) -> NDArr
     codes = [np.unique(column, return_inverse=True)[1] for column in np.concatenate(words).T]
     key = np.column_stack([np.concatenate(numbers), *(code.astype(np.float32) for code in codes)])
     vector = np.unique(as_items(key), return_inverse=True)[1]
-    found: NDArray[np.bool_] = np.isin(vector[: len(records)], vector[len(records) :])
-    return found
+    twins: NDArray[np.bool_] = np.isin(vector[: len(records)], vector[len(records) :])
+    return twins

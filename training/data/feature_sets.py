@@ -22,20 +22,20 @@ class FeatureSet:
 
 
 SETS: dict[str, FeatureSet] = {
-    found.option: found
-    for found in (FeatureSet("all", "kdd99-mlp", COLUMNS, 0.025), FeatureSet("flow", "kdd99-flow", FLOW, 0.01))
+    each.option: each
+    for each in (FeatureSet("all", "kdd99-mlp", COLUMNS, 0.025), FeatureSet("flow", "kdd99-flow", FLOW, 0.01))
 }
 
 
 def of_model(name: str) -> FeatureSet:
     """The feature set for the model with this name."""
-    return next(found for found in SETS.values() if found.model == name)
+    return next(each for each in SETS.values() if each.model == name)
 
 
 def option_of(columns: Iterable[str]) -> str | None:
     """The option whose columns these are, in any order; None if there is none."""
     wanted = set(columns)
-    return next((found.option for found in SETS.values() if set(found.columns) == wanted), None)
+    return next((each.option for each in SETS.values() if set(each.columns) == wanted), None)
 
 
 def in_words(contract: ModelContract) -> list[str]:

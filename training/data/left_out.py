@@ -39,16 +39,16 @@ def services_left_out(records: Records) -> list[Mask]:
     service = records.categorical[:, records.categorical_columns.index("service")]
     masks = [np.zeros(len(records), np.bool_) for _ in range(SERVICE_GROUPS)]
     for label in (label.name for label in LABELS if label.name != NORMAL):
-        mine = records.labels == label
-        names, counts = np.unique(service[mine], return_counts=True)
+        of_label = records.labels == label
+        names, counts = np.unique(service[of_label], return_counts=True)
         order = names[np.argsort(-counts, kind="stable")]
         for group, mask in enumerate(masks if len(order) > 1 else []):
-            mask |= mine & np.isin(service, order[group::SERVICE_GROUPS])
+            mask |= of_label & np.isin(service, order[group::SERVICE_GROUPS])
     return masks
 
 
 def groups(records: Records) -> dict[str, Mask]:
     """What each training of a selection leaves out, by the group's name."""
     without = zip(labels_left_out(records), times_left_out(records), strict=True)
-    found = {f"labels-{group}": labels | times for group, (labels, times) in enumerate(without)}
-    return found | {f"services-{group}": mask for group, mask in enumerate(services_left_out(records))}
+    masks = {f"labels-{group}": labels | times for group, (labels, times) in enumerate(without)}
+    return masks | {f"services-{group}": mask for group, mask in enumerate(services_left_out(records))}

@@ -54,5 +54,5 @@ def _quantiles(distinct: NDArray[np.float32], rows: NDArray[np.float64], top: in
         return np.empty(0, np.float32)
     reached = np.cumsum(weights)
     places = np.searchsorted(reached, np.arange(1, parts) / parts * reached[-1])
-    found: NDArray[np.float32] = others[places]
-    return found
+    edges: NDArray[np.float32] = others[places]
+    return edges

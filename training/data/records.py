@@ -161,11 +161,11 @@ def _lines(raw: IO[bytes], path: Path, head: Header) -> Iterator[tuple[int, byte
 
 def _distinct(lines: Iterable[tuple[int, bytes]]) -> dict[bytes, tuple[int, int]]:
     """Each distinct line, with the number of its first occurrence and how often it occurs."""
-    found: dict[bytes, tuple[int, int]] = {}
+    occurrences: dict[bytes, tuple[int, int]] = {}
     for number, line in lines:
-        first, count = found.get(line, (number, 0))
-        found[line] = (first, count + 1)
-    return found
+        first, count = occurrences.get(line, (number, 0))
+        occurrences[line] = (first, count + 1)
+    return occurrences
 
 
 def _parse(

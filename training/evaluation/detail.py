@@ -41,13 +41,13 @@ def detail(
     counts = tally(records, predictions.probabilities, judge(predictions, contract), contract)
     once = dataclasses.replace(records, counts=np.ones(len(records), np.int64))
     distinct = tally(once, predictions.probabilities, judge(predictions, contract), contract)
-    found = {
+    details = {
         **tables(counts, contract),
         "auc": {name: score.area_under(curve) for name, curve in curves(records, predictions, contract).items()},
         **separable(records, judge(predictions, contract), contract, twins),
         "distinct": {**evaluate(once, predictions, contract), **tables(distinct, contract)},
     }
-    result: dict[str, Any] = plain(found)
+    result: dict[str, Any] = plain(details)
     return result
 
 
@@ -62,10 +62,10 @@ def tables(counts: Tally, contract: ModelContract) -> dict[str, Any]:
 
 def twins_of_normal(records: Records, training: Records | None = None) -> NDArray[np.bool_]:
     """Which records equal a normal row of the same records, or of `training`, in all columns; shape (n_records,)."""
-    found = has_twin(records, records.take(records.labels == NORMAL), records.columns)
+    twins = has_twin(records, records.take(records.labels == NORMAL), records.columns)
     if training is not None:
-        found |= has_twin(records, training.take(training.labels == NORMAL), records.columns)
-    return found
+        twins |= has_twin(records, training.take(training.labels == NORMAL), records.columns)
+    return twins
 
 
 def separable(
@@ -79,9 +79,9 @@ def separable(
     rows: dict[str, int] = {}
     flagged: dict[str, int] = {}
     for label in sorted(set(records.labels.tolist()).difference(seen)):
-        mine = (records.labels == label) & ~twins
-        rows[label] = int(records.counts[mine].sum())
-        flagged[label] = int(records.counts[mine & verdicts.flagged].sum())
+        of_label = (records.labels == label) & ~twins
+        rows[label] = int(records.counts[of_label].sum())
+        flagged[label] = int(records.counts[of_label & verdicts.flagged].sum())
     shares = [flagged[label] / rows[label] for label in rows if rows[label]]
     total = sum(rows.values())
     return {

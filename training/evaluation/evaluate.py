@@ -100,7 +100,7 @@ def predict(session: onnxruntime.InferenceSession, contract: ModelContract, reco
     words = categorical.astype(object)
     inputs = {item.name for item in session.get_inputs()}
     outputs = [item.name for item in session.get_outputs()]
-    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in outputs}
+    outputs_by_name: dict[str, list[NDArray[np.float32]]] = {name: [] for name in outputs}
     for start in range(0, len(records), BATCH):
         rows = slice(start, start + BATCH)
         feed = {
@@ -109,8 +109,8 @@ def predict(session: onnxruntime.InferenceSession, contract: ModelContract, reco
             if name in inputs
         }
         for name, values in zip(outputs, session.run(outputs, feed), strict=True):
-            found[name].append(values)
-    joined = {name: np.concatenate(values) for name, values in found.items()}
+            outputs_by_name[name].append(values)
+    joined = {name: np.concatenate(values) for name, values in outputs_by_name.items()}
     return Predictions(joined[PROBABILITIES_OUTPUT], joined.get(NOVELTY_OUTPUT, np.zeros(len(records), np.float32)))
 
 
@@ -128,10 +128,10 @@ def evaluate(records: Records, predictions: Predictions, contract: ModelContract
         InputError: a label belongs to no known family.
     """
     verdicts = judge(predictions, contract)
-    found = figures(tally(records, predictions.probabilities, verdicts, contract))
-    extra = {name: found.pop(name) for name in ("kdd_cost_closest", "attack_alert_rate", "attack_flag_rate")}
+    all_figures = figures(tally(records, predictions.probabilities, verdicts, contract))
+    extra = {name: all_figures.pop(name) for name in ("kdd_cost_closest", "attack_alert_rate", "attack_flag_rate")}
     result: dict[str, Any] = plain(
-        {"rows": records.n_rows, **found, "unseen": unseen(records, verdicts, contract), **extra}
+        {"rows": records.n_rows, **all_figures, "unseen": unseen(records, verdicts, contract), **extra}
     )
     return result
 
@@ -155,19 +155,19 @@ def by_label(records: Records, predictions: Predictions, contract: ModelContract
 def unseen(records: Records, verdicts: Verdicts, contract: ModelContract) -> dict[str, dict[str, Any]]:
     """For each label that the model never saw: its rows, their closest labels, and how many alert or are flagged."""
     names = [label.name for label in contract.labels]
-    found: dict[str, dict[str, Any]] = {}
+    by_label: dict[str, dict[str, Any]] = {}
     for label in sorted(set(records.labels.tolist()).difference(names)):
-        mine = records.labels == label
-        counts = records.counts[mine]
-        called = np.bincount(verdicts.closest[mine], weights=counts, minlength=len(names)).astype(int)
+        of_label = records.labels == label
+        counts = records.counts[of_label]
+        called = np.bincount(verdicts.closest[of_label], weights=counts, minlength=len(names)).astype(int)
         order = [index for index in np.argsort(-called, kind="stable") if called[index]]
-        found[label] = {
+        by_label[label] = {
             "rows": int(counts.sum()),
             "called": {names[index]: int(called[index]) for index in order},
-            "flagged": int(counts[verdicts.flagged[mine]].sum()),
-            "alerts": int(counts[verdicts.attack[mine]].sum()),
+            "flagged": int(counts[verdicts.flagged[of_label]].sum()),
+            "alerts": int(counts[verdicts.attack[of_label]].sum()),
         }
-    return found
+    return by_label
 
 
 def plain(values: Any) -> Any:

@@ -79,12 +79,14 @@ def goal_rows(study: Mapping[str, Any]) -> list[tuple[str, ...]]:
         study: the content of study.json.
     """
     rows = []
-    for goal, found in zip(GOALS, study["goals"], strict=True):
+    for goal, figures in zip(GOALS, study["goals"], strict=True):
         bound = "≥" if goal.higher_is_better else "≤"
         must, aim = (f"{bound} {shown(bar, goal.unit)}" for bar in (goal.must, goal.goal))
-        reached = "goal" if found["meets_goal"] else "must" if found["meets_must"] else "-" if found["n"] == 0 else "no"
-        measured = (shown(found[key], goal.unit) for key in ("mean", "min", "max"))
-        rows.append((goal.title, f"{PLACES[goal.where]} ({found['n']})", must, aim, *measured, reached))
+        reached = (
+            "goal" if figures["meets_goal"] else "must" if figures["meets_must"] else "-" if figures["n"] == 0 else "no"
+        )
+        measured = (shown(figures[key], goal.unit) for key in ("mean", "min", "max"))
+        rows.append((goal.title, f"{PLACES[goal.where]} ({figures['n']})", must, aim, *measured, reached))
     return rows
 
 

@@ -62,19 +62,19 @@ def scores(
         Fit(dataclasses.replace(recipe, detector_epochs=most), networks, loop).detector(training, validation)
         detectors[most] = networks.detector
     teachers = fit.attacks(training)
-    found: Scores = {}
+    all_scores: Scores = {}
     for name, part in (("usual", _normal(parts.validation)), ("held_out", _normal(parts.held_out)), ("left", left)):
         encoded = networks.encoder([part.numeric, codes(part.categorical, encoding.vocabularies)])
-        found |= {f"{name}_{key}": values for key, values in _novelty(networks, detectors, encoded).items()}
-    found["left_labels"] = left.labels
-    found["left_twins"] = has_twin(left, _normal(records), records.columns) & (left.labels != NORMAL)
+        all_scores |= {f"{name}_{key}": values for key, values in _novelty(networks, detectors, encoded).items()}
+    all_scores["left_labels"] = left.labels
+    all_scores["left_twins"] = has_twin(left, _normal(records), records.columns) & (left.labels != NORMAL)
     networks_of = {
         "classifier": networks.classifier,
         **{f"teacher_{w:g}": t for w, t in zip(recipe.attack_weights, teachers, strict=True)},
     }
     for name, network in {**networks_of, "student": networks.attacks}.items():
-        found[f"left_opinion_{name}"] = among_attacks(network, encoded).astype(np.float16)
-    return found
+        all_scores[f"left_opinion_{name}"] = among_attacks(network, encoded).astype(np.float16)
+    return all_scores
 
 
 def _normal(records: Records) -> Records:

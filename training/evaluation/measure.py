@@ -36,13 +36,13 @@ def measure_test(
         twins: shape (n_records,), which records equal a normal row.
     """
     verdicts = judge(predictions, contract)
-    found = curves(records, predictions, contract)
+    roc_curves = curves(records, predictions, contract)
     measured = {
         **measure_held_out(records, predictions, contract),
         "unseen": unseen(records, verdicts, contract),
         **separable(records, verdicts, contract, twins),
-        "auc": {name: score.area_under(curve) for name, curve in found.items()},
-        "roc": {name: read_off(curve) for name, curve in found.items()},
+        "auc": {name: score.area_under(curve) for name, curve in roc_curves.items()},
+        "roc": {name: read_off(curve) for name, curve in roc_curves.items()},
         "novelty": novelty_histogram(records, predictions, contract),
         "novelty_threshold": contract.novelty_threshold,
     }

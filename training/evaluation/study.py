@@ -49,8 +49,8 @@ def summary(results: Mapping[str, Result], contract: ModelContract, about: Mappi
         "test": _test([result["test"] for result in seeds], contract),
         "trainings": {name: _outline(result, contract, about["vectors_of"]) for name, result in results.items()},
     }
-    found: dict[str, Any] = plain(content)
-    return found
+    plain_content: dict[str, Any] = plain(content)
+    return plain_content
 
 
 def text(content: Mapping[str, Any]) -> str:
@@ -116,10 +116,10 @@ def _values(
     if goal.where == "test":
         return spread([figures_on_test(result["test"])[goal.figure] for result in seeds])
     tallies = [Tally.from_dict(result["held_out"]["vectors"]) for result in folds]
-    found = spread([held_out_figures(counts, vectors_of, contract)[goal.figure] for counts in tallies])
+    values = spread([held_out_figures(counts, vectors_of, contract)[goal.figure] for counts in tallies])
     if tallies:
-        found["mean"] = held_out_figures(_sum(tallies), vectors_of, contract)[goal.figure]
-    return found
+        values["mean"] = held_out_figures(_sum(tallies), vectors_of, contract)[goal.figure]
+    return values
 
 
 def _goal_row(goal: Goal, found: dict[str, Any]) -> dict[str, Any]:
@@ -167,8 +167,8 @@ def _test(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[s
     return {
         "seeds": len(parts),
         "rows": int(first.families.sum()),
-        "figures": {key: spread([one[key] for one in each]) for key in each[0]},
-        "distinct": {key: spread([one[key] for one in distinct]) for key in distinct[0]},
+        "figures": {key: spread([values[key] for values in each]) for key in each[0]},
+        "distinct": {key: spread([values[key] for values in distinct]) for key in distinct[0]},
         "reliability": tables(_sum([Tally.from_dict(part["rows"]) for part in parts]), contract)["reliability"],
         "by_family": [
             _family_row(index, [Tally.from_dict(part["rows"]) for part in parts]) for index in range(len(FAMILIES))
@@ -192,7 +192,7 @@ def _family_row(index: int, tallies: Sequence[Tally]) -> dict[str, Any]:
 
 def _unseen(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """For each unseen label, over seeds: rows, rows unlike any normal one, and the shares that alert or are flagged."""
-    found = []
+    rows_of_labels = []
     for label, first in sorted(parts[0]["unseen"].items(), key=lambda item: (-item[1]["rows"], item[0])):
         rows, apart = first["rows"], parts[0]["unseen_separable"][label]["rows"]
         called: dict[str, int] = {}
@@ -200,7 +200,7 @@ def _unseen(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             for name, count in part["unseen"][label]["called"].items():
                 called[name] = called.get(name, 0) + count
         total = rows * len(parts)
-        found.append(
+        rows_of_labels.append(
             {
                 "label": label,
                 "rows": rows,
@@ -213,7 +213,7 @@ def _unseen(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 },
             }
         )
-    return found
+    return rows_of_labels
 
 
 def _outline(result: Result, contract: ModelContract, vectors_of: Mapping[str, int]) -> dict[str, Any]:

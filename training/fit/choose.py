@@ -104,7 +104,7 @@ def best_novelty(candidates: Sequence[Novelty]) -> Novelty | None:
 
 def opinions(trainings: Sequence[Scores], form: str, epochs: int, share: float) -> dict[tuple[str, ...], float]:
     """For each mean of opinions: share of the unknown left-out attacks whose family is right, averaged over labels."""
-    found: dict[tuple[str, ...], dict[str, list[NDArray[np.bool_]]]] = {}
+    right_by_label: dict[tuple[str, ...], dict[str, list[NDArray[np.bool_]]]] = {}
     for scores in trainings:
         labels = scores["left_labels"]
         unknown = (
@@ -117,10 +117,10 @@ def opinions(trainings: Sequence[Scores], form: str, epochs: int, share: float) 
             shares = np.mean([scores[each[name]][unknown].astype(np.float64) for name in subset], axis=0)
             right = family_right(shares, labels[unknown])
             for label in np.unique(labels[unknown]).tolist():
-                found.setdefault(subset, {}).setdefault(label, []).append(right[labels[unknown] == label])
+                right_by_label.setdefault(subset, {}).setdefault(label, []).append(right[labels[unknown] == label])
     return {
         subset: float(np.mean([np.concatenate(rows).mean() for rows in of_label.values()]))
-        for subset, of_label in found.items()
+        for subset, of_label in right_by_label.items()
     }
 
 

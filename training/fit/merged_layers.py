@@ -66,13 +66,13 @@ def _rows(numeric: Any, codes: list[Any], lengths: list[int], encoding: Encoding
     scale = (1 / np.sqrt(np.array(encoding.variance))).astype(np.float32)
     offset = (-np.array(encoding.mean) * scale).astype(np.float32)
     wide = np.eye(n_numeric, n_numeric + sum(lengths), dtype=np.float32)
-    found = product(numeric, wide * np.where(logarithmic, 0, scale).astype(np.float32)[:, None])
-    found = found + _table(*_joint(codes, lengths, offset))
+    rows = product(numeric, wide * np.where(logarithmic, 0, scale).astype(np.float32)[:, None])
+    rows = rows + _table(*_joint(codes, lengths, offset))
     if logarithmic.any():
         picked = np.eye(n_numeric, dtype=np.float32)[:, logarithmic]
         counts = ops.log(ops.maximum(dense(numeric, (picked, np.ones(picked.shape[1], np.float32))), 1.0))
-        found = product(counts, (wide * scale[:, None])[logarithmic]) + found
-    return ops.clip(found, -CLIP, CLIP)
+        rows = product(counts, (wide * scale[:, None])[logarithmic]) + rows
+    return ops.clip(rows, -CLIP, CLIP)
 
 
 def _joint(codes: list[Any], lengths: list[int], front: Matrix) -> tuple[Any, Matrix]:
@@ -87,23 +87,23 @@ def _joint(codes: list[Any], lengths: list[int], front: Matrix) -> tuple[Any, Ma
 
 def _table(place: Any, table: Matrix) -> Any:
     embedding = layers.Embedding(*table.shape)
-    found = embedding(place)
+    output = embedding(place)
     embedding.set_weights([table])
-    return found
+    return output
 
 
 def dense(tensor: Any, layer: Layer, activation: str | None = None) -> Any:
     """A dense layer with these weights."""
     kernel, bias = layer
-    made = layers.Dense(kernel.shape[1], activation=activation)
-    found = made(tensor)
-    made.set_weights([kernel, bias])
-    return found
+    dense_layer = layers.Dense(kernel.shape[1], activation=activation)
+    output = dense_layer(tensor)
+    dense_layer.set_weights([kernel, bias])
+    return output
 
 
 def product(tensor: Any, kernel: Matrix) -> Any:
     """A matrix product without a bias."""
-    made = layers.Dense(kernel.shape[1], use_bias=False)
-    found = made(tensor)
-    made.set_weights([kernel])
-    return found
+    dense_layer = layers.Dense(kernel.shape[1], use_bias=False)
+    output = dense_layer(tensor)
+    dense_layer.set_weights([kernel])
+    return output

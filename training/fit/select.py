@@ -57,15 +57,15 @@ class Selection:
 
     def _training(self, name: str, seed: int) -> Scores:
         path = self._folder / f"{seed}-{name}.npz"
-        found = _load(path)
-        if found is None or str(found.pop("made_by", "")) != self._made_by:
+        scores_by_name = _load(path)
+        if scores_by_name is None or str(scores_by_name.pop("made_by", "")) != self._made_by:
             sys.stderr.write(f"seed {seed}, without {name}: training\n")
             start_afresh()
             epochs = self._epochs if name.startswith("labels") else (self._recipe.detector_epochs,)
-            found = scores(self._records, self._groups[name], seed, self._recipe, epochs, lambda *_: None)
+            scores_by_name = scores(self._records, self._groups[name], seed, self._recipe, epochs, lambda *_: None)
             with atomic_file.draft(path, suffix=".npz") as draft:
-                np.savez_compressed(draft, made_by=np.array(self._made_by), **found)  # type: ignore[arg-type]
-        return found
+                np.savez_compressed(draft, made_by=np.array(self._made_by), **scores_by_name)  # type: ignore[arg-type]
+        return scores_by_name
 
 
 def _load(path: Path) -> dict[str, np.ndarray] | None:

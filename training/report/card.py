@@ -58,17 +58,21 @@ def study_of(folder: Path, contract: ModelContract) -> Study | None:
     """
     path = folder / STUDY
     try:
-        found: Study = json.loads(path.read_text(encoding="utf-8"))
-        made = found["made_by"]
+        study: Study = json.loads(path.read_text(encoding="utf-8"))
+        made_by = study["made_by"]
         wanted = json.loads(json.dumps(dict(contract.training["recipe"])))
-        same = (made["recipe"], made["data"], found["model"]) == (wanted, contract.training["sha256"], contract.name)
+        same = (made_by["recipe"], made_by["data"], study["model"]) == (
+            wanted,
+            contract.training["sha256"],
+            contract.name,
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"cannot read {path} ({error!r}); remove it, or run `oversight evaluate --retrain` again"
         ) from None
-    return found if same else None
+    return study if same else None
 
 
 def goals(study: Study) -> list[str]:
@@ -97,22 +101,22 @@ def goals(study: Study) -> list[str]:
 
 def held_out(study: Study) -> list[str]:
     """Results on held-out vectors over all folds."""
-    found = study["held_out"]
-    if found is None:
+    results = study["held_out"]
+    if results is None:
         return []
-    by_rows = found["figures_by_rows"]["accuracy_23"]
+    by_rows = results["figures_by_rows"]["accuracy_23"]
     rows = [
         (f"`{row['name']}`", f"{row['support']:,}", *(_number(row[key]) for key in ("precision", "recall", "f1")))
-        for row in found["by_label"]
+        for row in results["by_label"]
     ]
     families = [
         (row["name"], f"{row['support']:,}", *(_number(row[key]) for key in ("precision", "recall", "f1")))
-        for row in found["by_family"]
+        for row in results["by_family"]
     ]
     return [
         "## Held out, over all folds",
         "",
-        f"{found['vectors']:,} distinct vectors, {found['folds']} of {_planned(study, 'fold-')} folds, each "
+        f"{results['vectors']:,} distinct vectors, {results['folds']} of {_planned(study, 'fold-')} folds, each "
         "vector measured by a model "
         "that did not see it. Weighted by the rows that each vector stands for the accuracy is "
         f"{_number(by_rows)}: repetitions flatter.",
@@ -127,27 +131,27 @@ def held_out(study: Study) -> list[str]:
 
 def on_test_file(study: Study) -> list[str]:
     """Results on the test file over all seeds."""
-    found = study["test"]
-    if found is None:
+    results = study["test"]
+    if results is None:
         return []
     rows = [
         (
             title,
-            *_spread(found["figures"][key]),
-            _number(found["distinct"][key]["mean"]) if key in found["distinct"] else "",
+            *_spread(results["figures"][key]),
+            _number(results["distinct"][key]["mean"]) if key in results["distinct"] else "",
         )
         for key, title in TITLES.items()
     ]
     families = [
         (row["name"], f"{row['support']:,}", *(_number(row[key]["mean"]) for key in ("precision", "recall", "f1")))
-        for row in found["by_family"]
+        for row in results["by_family"]
     ]
     return [
         "## Test file",
         "",
-        f"`{study['test_file']}`, {found['rows']:,} rows, with attacks that training never saw and normal "
+        f"`{study['test_file']}`, {results['rows']:,} rows, with attacks that training never saw and normal "
         "traffic that drifted; "
-        f"{found['seeds']} of {_planned(study, 'seed-')} seeds, each with its own split and weights. The last "
+        f"{results['seeds']} of {_planned(study, 'seed-')} seeds, each with its own split and weights. The last "
         "column counts "
         "each distinct row once.",
         "",
@@ -161,7 +165,7 @@ def on_test_file(study: Study) -> list[str]:
         "",
         _picture("roc", "ROC curve of normal against attack, false alarms on a logarithmic axis"),
         "",
-        *_unseen(found),
+        *_unseen(results),
     ]
 
 

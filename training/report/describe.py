@@ -110,8 +110,8 @@ def _quantiles(values: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArra
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(counts[order])
     places = np.searchsorted(reached, np.array(USUAL) * reached[-1])
-    found: NDArray[np.float32] = values[order][places]
-    return found
+    quantiles: NDArray[np.float32] = values[order][places]
+    return quantiles
 
 
 def _shortest(value: np.floating[Any] | NDArray[np.floating[Any]]) -> float:

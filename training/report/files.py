@@ -104,8 +104,8 @@ def page(folder: Path, contract: ModelContract) -> str:
     """
     path = folder / "report.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        parts = found["held_out"], found["labels"], found["artifact"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        parts = content["held_out"], content["labels"], content["artifact"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"cannot read {path} ({error!r}); create it with `oversight train`") from None
     return model_card(contract, *parts, card.study_of(folder, contract))
