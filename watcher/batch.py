@@ -43,8 +43,8 @@ class Batches:
     def __init__(self, client: EnrichClient, models: ActiveModel, shared: Shared) -> None:
         self._client, self._models, self._shared = client, models, shared
         self._memory, self._totals, self._stop = shared.memory, shared.totals, shared.stop
-        self.pace = BatchSize(shared.config.page_size)
-        self.throttle = BatchSize(shared.config.page_size)
+        self.pace = BatchSize(shared.config.settings.page_size)
+        self.throttle = BatchSize(shared.config.settings.page_size)
         """What overload says of the size, of either server; `pace` is what refusals and failures say."""
         self._blame = Blame(client, shared.memory, self.pace, stop=shared.stop, backoff=shared.backoff)
         self._asked: Model | None = None
@@ -91,7 +91,7 @@ class Batches:
         large = [hit for hit in hits if hit.too_large]
         if not large:
             return hits
-        limit = megabytes(self._shared.config.page_bytes)
+        limit = megabytes(self._shared.config.settings.page_bytes)
         refusal = DocumentError(
             TOO_LARGE,
             f"the fields that the model reads are larger than {limit}, so they were not read; send only what the model "

@@ -1,4 +1,4 @@
-"""What a watcher is told, and what it counted."""
+"""What became of the documents that a watcher read: outcomes and their counts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-
-from watcher.read.slices import Slice
 
 
 class DocumentOutcome(StrEnum):
@@ -30,56 +27,6 @@ class DocumentOutcome(StrEnum):
     tried again after a growing pause."""
     DEFERRED = "deferred"
     """A server's fault: nothing was written, the next round tries again."""
-
-
-@dataclass(frozen=True, slots=True)
-class WatchConfig:
-    """One watcher. The defaults are those of `oversight.config.settings.WatchSettings`."""
-
-    index: str
-    """Data stream, index, list or pattern in which pending documents are looked for."""
-    enrich_url: str
-    """Address of the enrich service, without a trailing slash."""
-    token: str | None = field(default=None, repr=False)
-    """Bearer token of the enrich service."""
-    ca_certs: Path | None = None
-    """File of the authority that signed the enrich service's certificate; None: those of the system."""
-    client_cert: tuple[Path, Path] | None = None
-    """Certificate that the watcher shows to the enrich service, and its key."""
-    page_size: int = 1_000
-    """Documents read, enriched and written together."""
-    page_bytes: int = 4 * 1024 * 1024
-    """Most bytes of a page as it is read; a document that is larger by itself fails."""
-    poll_interval_s: float = 1.0
-    """Seconds between two looks while nothing is pending."""
-    request_timeout_s: float = 30.0
-    """Seconds that the enrich service may take for one request."""
-    backoff_s: float = 0.5
-    """First wait after a server's fault; it doubles each time, with jitter."""
-    max_backoff_s: float = 30.0
-    """Longest wait between two tries."""
-    pit_keep_alive_s: float = 120.0
-    """Seconds that the point in time stays open between two pages."""
-    suppress: Path | None = None
-    """File with the alerts that do not alert (`watcher.write.suppression`); None: every alert does."""
-    once: bool = False
-    """End when nothing is pending, in place of waiting for more."""
-    once_tries: int = 5
-    """With `once`: tries in a row that a server's fault may spoil before the watcher gives up."""
-    slices: int = 1
-    """Pages that are worked on at the same time, each in a thread of its own."""
-    part: Slice | None = None
-    """This watcher's part of what is pending, of all watchers'; None: all of it."""
-    help_after_s: float = 30.0
-    """With `part`: a watcher with nothing to do takes what is pending for longer than this from the other parts."""
-    blocked_s: float = 60.0
-    """First pause of an index that takes no writes."""
-    namespace: str | None = None
-    """The installation, under whose name heartbeats are written; None: none are."""
-    heartbeat_s: float = 10.0
-    """Seconds between two heartbeats, and between two counts of what is pending; 0: neither."""
-    metrics_bind: str | None = None
-    """HOST:PORT of the metrics and health; None: no port is opened."""
 
 
 SHOWN_REASONS = 3

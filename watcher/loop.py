@@ -25,7 +25,7 @@ from elasticsearch import Elasticsearch
 
 from common.backoff import Backoff
 from contract.errors import EngineUnavailableError, ServerError
-from watcher.config import Totals, WatchConfig, most_common
+from watcher.config import Totals, most_common
 from watcher.elastic_faults import IndexMissingError, PageTooLargeError, PointInTimeLostError
 from watcher.enrich.active_model import ActiveModel, ModelChangedError
 from watcher.enrich.bisect import name_some
@@ -45,6 +45,7 @@ from watcher.read.remembered import STALE_S, Memory
 from watcher.read.slices import combined
 from watcher.read.source_filters import KeptIndices
 from watcher.read.work_sharing import Share
+from watcher.settings import WatchRun
 from watcher.write.bulk import asked_to_wait_s
 from watcher.write.suppression import Suppression
 from watcher.write.writer import Shared
@@ -52,14 +53,15 @@ from watcher.write.writer import Shared
 log = logging.getLogger(__name__)
 
 
-def run(es: Elasticsearch, config: WatchConfig, *, stop: threading.Event, rng: random.Random | None = None) -> Totals:
+def run(es: Elasticsearch, config: WatchRun, *, stop: threading.Event, rng: random.Random | None = None) -> Totals:
     """Give every pending document its prediction until `stop` is set; with `config.once`, until nothing is pending.
 
     Faults of servers are waited out, never raised; with `config.once` a lasting one ends the run and is in
     `Totals.trouble`. After `stop` is set the batch in hand is finished, unless the enrich service holds it for long.
     """
-    client = client_of(config, timeout_s=config.request_timeout_s, stop=stop)
-    with closing(client), _executor(config) as executor:
+    settings = config.settings
+    client = client_of(config.shared, timeout_s=settings.request_timeout_s, stop=stop, connections=settings.slices)
+    with closing(client), _executor(settings.slices) as executor:
         return _Watcher(es, config, client, executor, stop=stop, rng=rng).run()
 
 
@@ -69,7 +71,7 @@ class _Watcher:
     def __init__(
         self,
         es: Elasticsearch,
-        config: WatchConfig,
+        config: WatchRun,
         client: EnrichClient,
         executor: ThreadPoolExecutor,
         *,
@@ -77,28 +79,30 @@ class _Watcher:
         rng: random.Random | None,
     ) -> None:
         self._es, self._config, self._stop = es, config, stop
+        settings = self._settings = config.settings
+        self._index = config.shared.documents
         self._totals, self._condition, self._breaker = Totals(), Condition(), Breaker()
         self._blocked = Blocked(config.blocked_s)
         self._facts = Facts(config, totals=self._totals, breaker=self._breaker, blocked=self._blocked)
-        self._backoff = Backoff(config.backoff_s, config.max_backoff_s, rng=rng)
+        self._backoff = Backoff(settings.backoff_s, settings.max_backoff_s, rng=rng)
         self._share, self._models = Share(rng), ActiveModel(client)
-        self._reach, self._kept = Reach(es, config.index, again_s=config.blocked_s), KeptIndices(es, self._blocked)
-        self._page_size, self._looked, self._lock = config.page_size, False, threading.Lock()
-        self._reading, suppression = Reading(), Suppression(config.suppress)
+        self._reach, self._kept = Reach(es, self._index, again_s=config.blocked_s), KeptIndices(es, self._blocked)
+        self._page_size, self._looked, self._lock = settings.page_size, False, threading.Lock()
+        self._reading, suppression = Reading(), Suppression(config.shared.suppress)
         self._suppressing = suppression.fields
         shared = Shared(config, Memory(), self._totals, self._facts, self._blocked, self._kept, stop, suppression)
-        self._lanes = [Lane(es, client, self._models, shared, executor) for _ in range(config.slices)]
+        self._lanes = [Lane(es, client, self._models, shared, executor) for _ in range(settings.slices)]
 
     def run(self) -> Totals:
         log.info(
             "watching %s, predictions from %s",
-            self._config.index,
-            self._config.enrich_url,
+            self._index,
+            self._config.shared.enrich_url,
             extra={
                 "event.action": "start",
                 "watcher.id": self._facts.id,
-                "watcher.index": self._config.index,
-                "watcher.page_size": self._config.page_size,
+                "watcher.index": self._index,
+                "watcher.page_size": self._settings.page_size,
             },
         )
         with pulsing(self._es, self._config, self._facts):
@@ -139,7 +143,7 @@ class _Watcher:
             return False
         if not done.progress and last:
             self._facts.idles()
-            self._stop.wait(self._config.poll_interval_s)
+            self._stop.wait(self._settings.poll_interval_s)
         return True
 
     def _round(self) -> Found:
@@ -156,14 +160,14 @@ class _Watcher:
             wanted = Wanted(
                 (*model.fields, *self._suppressing),
                 self._page_size,
-                self._config.page_bytes,
-                combined(self._config.part, part),
+                self._settings.page_bytes,
+                combined(self._settings.share, part),
                 without=without,
-                stable=self._config.part is not None,
+                stable=self._settings.share is not None,
                 reading=self._reading,
             )
             stale_s = 0.0 if refreshed else STALE_S
-            with PointInTime(self._es, self._reach.index, keep_alive_s=self._config.pit_keep_alive_s) as point:
+            with PointInTime(self._es, self._reach.index, keep_alive_s=self._settings.pit_keep_alive_s) as point:
                 done = self._read(point, wanted, Order(model, stale_s, self._all_is_well))
         else:
             self._share.whole()
@@ -178,7 +182,7 @@ class _Watcher:
         if self._looked:
             return
         with contextlib.suppress(IndexMissingError):  # there may be an index later; each is looked at before a write
-            self._kept.first_look(self._config.index)
+            self._kept.first_look(self._index)
         self._looked = True
 
     def _read(self, point: PointInTime, wanted: Wanted, order: Order) -> Found:
@@ -188,7 +192,7 @@ class _Watcher:
             lanes, order = lanes[:1], replace(order, well=lambda: self._recovered(order.enough))
         done = run_lanes(lanes, point, wanted, order)
         idle = not done.fresh and not self._config.once and not self._stop.is_set()
-        if self._config.part is not None and idle:
+        if self._settings.share is not None and idle:
             late = replace(wanted, part=None, arrived_before_s=self._config.help_after_s)
             done.add(run_lanes(lanes[:1], point, late, order))
         return done
@@ -217,7 +221,7 @@ class _Watcher:
                 self._totals.trouble = str(fault)
             return False
         wait_s = self._backoff.next_s(asked_to_wait_s(fault))
-        self._stop.wait(self._config.max_backoff_s if for_a_person else wait_s)
+        self._stop.wait(self._settings.max_backoff_s if for_a_person else wait_s)
         return True
 
     def _may_anything_be_pending(self) -> bool:
@@ -246,9 +250,9 @@ class _Watcher:
 
 
 @contextmanager
-def _executor(config: WatchConfig) -> Iterator[ThreadPoolExecutor]:
+def _executor(lanes: int) -> Iterator[ThreadPoolExecutor]:
     """Threads for reading and writing, two for each lane; a request that hangs is not waited for."""
-    executor = ThreadPoolExecutor(2 * config.slices, thread_name_prefix="elasticsearch")
+    executor = ThreadPoolExecutor(2 * lanes, thread_name_prefix="elasticsearch")
     try:
         yield executor
     finally:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from common.settings.base import DAY_S, Settings
+from common.settings.shared import OversightSettings
 from watcher.read.slices import Slice, parse_slice
 
 
@@ -104,3 +106,24 @@ class WatchSettings(Settings):
                 f"the first or lower the second"
             )
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRun:
+    """One run of a watcher: its settings, and what no setting decides."""
+
+    shared: OversightSettings
+    settings: WatchSettings
+    once: bool = False
+    """End when nothing is pending, instead of waiting for more."""
+    once_tries: int = 5
+    """With `once`: failed attempts in a row, because of a server, after which the watcher gives up."""
+    help_after_s: float = 30.0
+    """With a share: an idle watcher takes documents of the other shares that are pending for longer than this."""
+    blocked_s: float = 60.0
+    """First pause of an index that accepts no writes."""
+
+    @property
+    def metrics_bind(self) -> str | None:
+        """HOST:PORT of metrics and health; None: the watcher does not listen."""
+        return None if self.once else self.settings.metrics_bind or None

@@ -12,7 +12,6 @@ from elasticsearch import ApiError
 from rich.text import Text
 
 from common.elastic.indices import filtered_says
-from common.settings.addresses import refuse_plain_http
 from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from contract import hints
@@ -32,7 +31,7 @@ from oversight.config.options import option_of
 from oversight.config.settings import load
 from oversight.tables import console
 from oversight.terminal import one_line
-from watcher.enrich.client import EnrichClient
+from watcher.enrich.client import client_of
 from watcher.operations.misread import named, read_misread
 from watcher.operations.status import read_status
 from watcher.operations.trust import forged
@@ -217,15 +216,7 @@ def _readable(settings: OversightSettings) -> ModelFile | None:
 
 
 def _enrich_service(settings: OversightSettings) -> str:
-    token = settings.enrich_token
-    refuse_plain_http(settings.enrich_url, secret=token is not None, allowed=settings.allow_plain_http)
-    client = EnrichClient(
-        settings.enrich_url,
-        token=token.get_secret_value() if token else None,
-        ca_certs=settings.enrich_ca_certs,
-        client_cert=settings.client_cert,
-        timeout_s=5.0,
-    )
+    client = client_of(settings, timeout_s=5.0)
     try:
         served = client.model()
     finally:

@@ -14,7 +14,6 @@ from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import duration
 from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
-from oversight.commands.watch import configure
 from oversight.config.options import option_of
 from oversight.config.settings import load
 from watcher.enrich.client import client_of
@@ -158,8 +157,7 @@ def current_version() -> str:
     Raises:
         InputError: the enrich service does not respond; the message names the alternatives.
     """
-    config = configure()
-    client = client_of(config, timeout_s=10.0)
+    client = client_of(load(OversightSettings), timeout_s=10.0)
     with closing(client):
         try:
             return client.model().version

@@ -12,7 +12,6 @@ from types import FrameType
 import click
 import orjson
 
-from common.settings.addresses import refuse_plain_http
 from common.settings.shared import OversightSettings
 from contract.errors import EngineUnavailableError
 from enrich_service.predict.memory import give_back_large_blocks
@@ -20,10 +19,8 @@ from oversight.client import cluster
 from oversight.config import logs
 from oversight.config.options import option_of
 from oversight.config.settings import load
-from watcher.config import WatchConfig
 from watcher.loop import run
-from watcher.read.slices import parse_slice
-from watcher.settings import WatchSettings
+from watcher.settings import WatchRun, WatchSettings
 
 SERVICE = "oversight-watcher"
 
@@ -65,66 +62,17 @@ def command(
     """
     logs.setup(SERVICE, stream=sys.stderr if as_json else sys.stdout, verbose=verbose)
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # it warns at every try; the watcher warns once
-    config = configure(
-        once=once,
-        namespace=namespace,
-        index=index,
-        enrich_url=enrich_url,
-        page_size=page_size,
-        slices=slices,
-        part=slice,
-    )
+    shared = load(OversightSettings, namespace=namespace, index=index, enrich_url=enrich_url)
+    settings = load(WatchSettings, page_size=page_size, slices=slices, slice=slice)
     stop = threading.Event()
     stop_on_signals(stop)
     tune_python()
     with cluster.client() as es:
-        totals = run(es, config, stop=stop)
+        totals = run(es, WatchRun(shared, settings, once=once), stop=stop)
     if as_json:
         click.echo(orjson.dumps(totals.to_dict()))
     if totals.trouble is not None:
         raise EngineUnavailableError(totals.trouble)
-
-
-def configure(
-    *,
-    once: bool = False,
-    namespace: str | None = None,
-    index: str | None = None,
-    enrich_url: str | None = None,
-    page_size: int | None = None,
-    slices: int | None = None,
-    part: str | None = None,
-) -> WatchConfig:
-    """Return a watcher's configuration from the settings. Arguments win.
-
-    Raises:
-        SettingsError: a setting is wrong, or the token would be sent over plain HTTP to another machine.
-    """
-    shared = load(OversightSettings, namespace=namespace, index=index, enrich_url=enrich_url)
-    own = load(WatchSettings, page_size=page_size, slices=slices, slice=part)
-    token = shared.enrich_token
-    refuse_plain_http(shared.enrich_url, secret=token is not None, allowed=shared.allow_plain_http)
-    return WatchConfig(
-        index=shared.documents,
-        enrich_url=shared.enrich_url,
-        token=None if token is None else token.get_secret_value(),
-        ca_certs=shared.enrich_ca_certs,
-        client_cert=shared.client_cert,
-        page_size=own.page_size,
-        page_bytes=own.page_bytes,
-        poll_interval_s=own.poll_interval_s,
-        request_timeout_s=own.request_timeout_s,
-        backoff_s=own.backoff_s,
-        max_backoff_s=own.max_backoff_s,
-        pit_keep_alive_s=own.pit_keep_alive_s,
-        once=once,
-        suppress=shared.suppress,
-        slices=own.slices,
-        part=None if own.slice is None else parse_slice(own.slice),
-        namespace=shared.namespace,
-        heartbeat_s=own.heartbeat_s,
-        metrics_bind=None if once else own.metrics_bind or None,
-    )
 
 
 def tune_python() -> None:

@@ -22,9 +22,11 @@ import urllib3
 
 from common.backoff import retry_after_s
 from common.json_bytes import dump
+from common.settings.addresses import refuse_plain_http
+from common.settings.base import revealed
+from common.settings.shared import OversightSettings
 from contract.errors import EndpointUnavailableError, ProtocolError
 from contract.wire import ErrorResponse
-from watcher.config import WatchConfig
 from watcher.enrich.interruptible import StopGrace
 from watcher.enrich.responses import Enriched, Model, parse_enriched, parse_model
 
@@ -243,14 +245,22 @@ def _fault(
     )
 
 
-def client_of(config: WatchConfig, *, timeout_s: float, stop: threading.Event | None = None) -> EnrichClient:
-    """The client of a watcher: its token, its certificates, a connection for each lane."""
+def client_of(
+    shared: OversightSettings, *, timeout_s: float, stop: threading.Event | None = None, connections: int = 1
+) -> EnrichClient:
+    """The client of the enrich service that the settings name.
+
+    Raises:
+        SettingsError: the token would go over plain HTTP to another machine.
+    """
+    token = revealed(shared.enrich_token)
+    refuse_plain_http(shared.enrich_url, secret=token is not None, allowed=shared.allow_plain_http)
     return EnrichClient(
-        config.enrich_url,
-        token=config.token,
-        ca_certs=config.ca_certs,
-        client_cert=config.client_cert,
+        shared.enrich_url,
+        token=token,
+        ca_certs=shared.enrich_ca_certs,
+        client_cert=shared.client_cert,
         timeout_s=timeout_s,
         stop=stop,
-        connections=config.slices,
+        connections=connections,
     )

@@ -23,10 +23,11 @@ from typing import Any
 from contract.documents.fields import ECS_VERSION
 from contract.documents.heartbeats import DATASET, IDLE, SERVICE, STOPPED, WAITING, WORKING
 from contract.errors import ServerError
-from watcher.config import DocumentOutcome, Totals, WatchConfig
+from watcher.config import DocumentOutcome, Totals
 from watcher.enrich.circuit_breaker import Breaker
 from watcher.enrich.responses import Model
 from watcher.monitor.blocked_indices import Blocked
+from watcher.settings import WatchRun
 from watcher.write.actions import iso_millis
 
 DELAY_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0, 86400.0)
@@ -65,7 +66,7 @@ class Histogram:
 class Facts:
     """One run of a watcher, as others may see it."""
 
-    def __init__(self, config: WatchConfig, *, totals: Totals, breaker: Breaker, blocked: Blocked) -> None:
+    def __init__(self, config: WatchRun, *, totals: Totals, breaker: Breaker, blocked: Blocked) -> None:
         self.id = uuid.uuid4().hex
         self.host, self.pid = socket.gethostname(), os.getpid()
         self.started = datetime.now(UTC)
@@ -73,7 +74,7 @@ class Facts:
         self.state = IDLE
         self.fault: ServerError | None = None
         self.model: Model | None = None
-        self.page_size = config.page_size
+        self.page_size = config.settings.page_size
         self.backlog: Backlog | None = None
         self.last_batch: datetime | None = None
         self.delays = Histogram(DELAY_BOUNDS_S)
@@ -136,10 +137,10 @@ class Facts:
         watcher: dict[str, Any] = {
             "id": self.id,
             "started": iso_millis(self.started),
-            "interval_s": config.heartbeat_s,
-            "index": config.index,
-            "slice": None if config.part is None else str(config.part),
-            "slices": config.slices,
+            "interval_s": config.settings.heartbeat_s,
+            "index": config.shared.documents,
+            "slice": None if config.settings.share is None else str(config.settings.share),
+            "slices": config.settings.slices,
             "state": self.state,
             "waiting_for": None if self.fault is None else self.fault.code,
             "trouble": totals.trouble or (None if self.fault is None else str(self.fault)) or totals.unwritable,

@@ -49,8 +49,8 @@ class WatcherCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read when somebody asks, so that nothing is counted twice."""
         facts, totals = self._facts, self._facts.totals
-        labels = {"id": facts.id, "index": facts.config.index}
-        labels["slice"] = "" if facts.config.part is None else str(facts.config.part)
+        labels = {"id": facts.id, "index": facts.config.shared.documents}
+        labels["slice"] = "" if facts.config.settings.share is None else str(facts.config.settings.share)
         yield InfoMetricFamily(PREFIX, "The run of this watcher.", value=labels)
         yield from self._backlog()
         yield _histogram(f"{PREFIX}_ingest_to_prediction_seconds", "From arrival to first prediction.", facts.delays)

@@ -16,20 +16,20 @@ from contextlib import contextmanager, suppress
 from elasticsearch import Elasticsearch
 
 from contract.errors import ServerError
-from watcher.config import WatchConfig
 from watcher.elastic_faults import without_retries
 from watcher.monitor.backlog import read_backlog
 from watcher.monitor.facts import Facts
 from watcher.monitor.heartbeat import WRITE_TIMEOUT_S, HeartbeatWriter
 from watcher.monitor.metrics import serving
+from watcher.settings import WatchRun
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def pulsing(es: Elasticsearch, config: WatchConfig, facts: Facts) -> Iterator[None]:
+def pulsing(es: Elasticsearch, config: WatchRun, facts: Facts) -> Iterator[None]:
     """Let others see how a watcher is doing, as far as its configuration asks for that."""
-    pulse = _Pulse(es, config, facts) if config.heartbeat_s else None
+    pulse = _Pulse(es, config, facts) if config.settings.heartbeat_s else None
     with serving(config.metrics_bind, facts):
         if pulse is not None:
             pulse.start()
@@ -41,18 +41,18 @@ def pulsing(es: Elasticsearch, config: WatchConfig, facts: Facts) -> Iterator[No
 
 
 class _Pulse(threading.Thread):
-    def __init__(self, es: Elasticsearch, config: WatchConfig, facts: Facts) -> None:
+    def __init__(self, es: Elasticsearch, config: WatchRun, facts: Facts) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._es = without_retries(es, within_s=WRITE_TIMEOUT_S)
         self._config, self._facts, self._over = config, facts, threading.Event()
-        self._writer = None if config.namespace is None else HeartbeatWriter(es, config.namespace, facts.id)
+        self._writer = HeartbeatWriter(es, config.shared.namespace, facts.id)
 
     def run(self) -> None:
         if self._writer is not None:
             self._writer.forget_old()
         while not self._over.is_set():
             self._beat()
-            self._over.wait(self._config.heartbeat_s)
+            self._over.wait(self._config.settings.heartbeat_s)
 
     def end(self) -> None:
         """Write the last heartbeat, unless one hangs."""
@@ -67,7 +67,7 @@ class _Pulse(threading.Thread):
 
     def _beat(self) -> None:
         with suppress(ServerError):
-            self._facts.backlog = read_backlog(self._es, self._config.index)
+            self._facts.backlog = read_backlog(self._es, self._config.shared.documents)
         self._write()
 
     def _write(self) -> None:

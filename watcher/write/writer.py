@@ -26,7 +26,7 @@ from common.backoff import Backoff
 from contract import hints
 from contract.errors import ServerError
 from contract.wire import DocumentError
-from watcher.config import DocumentOutcome, Totals, WatchConfig, most_common
+from watcher.config import DocumentOutcome, Totals, most_common
 from watcher.enrich.batch_size import BatchSize
 from watcher.enrich.bisect import name_some
 from watcher.enrich.responses import Model, Result
@@ -35,6 +35,7 @@ from watcher.monitor.facts import Facts
 from watcher.read.hit import Hit
 from watcher.read.remembered import Memory
 from watcher.read.source_filters import KeptIndices
+from watcher.settings import WatchRun
 from watcher.write.actions import Action, actions, body
 from watcher.write.bulk import Report, Written, send
 from watcher.write.suppression import Suppression
@@ -63,7 +64,7 @@ class Batch:
 class Shared:
     """What all lanes of a watcher know together."""
 
-    config: WatchConfig
+    config: WatchRun
     memory: Memory
     totals: Totals
     facts: Facts
@@ -74,7 +75,7 @@ class Shared:
 
     def backoff(self) -> Backoff:
         """Waits within one batch."""
-        return Backoff(self.config.backoff_s, self.config.max_backoff_s)
+        return Backoff(self.config.settings.backoff_s, self.config.settings.max_backoff_s)
 
 
 class Writer:

@@ -7,33 +7,32 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
+from common.settings.shared import OversightSettings
 from contract.documents.fields import FIELDS, properties, stream_name
 from es_pipelines.provision.apply import provision, remove
 from tests.artifacts import HEALTHY, HOT, TURBINE, WORN, write_model
 from tests.integration.watcher.proxy import FaultProxy, proxied
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S
-from watcher.config import Totals, WatchConfig
+from watcher.config import Totals
 from watcher.loop import run
+from watcher.settings import WatchRun, WatchSettings
 
-FAST = WatchConfig(
-    index="",
-    enrich_url="",
-    page_size=50,
-    poll_interval_s=0.05,
-    backoff_s=0.05,
-    max_backoff_s=0.2,
-    once=True,
-    once_tries=3,
-    request_timeout_s=5.0,
-)
-"""Waits that are short, because the servers are near."""
+FAST = {
+    "page_size": 50,
+    "poll_interval_s": 0.05,
+    "backoff_s": 0.05,
+    "max_backoff_s": 0.2,
+    "request_timeout_s": 5.0,
+    "heartbeat_s": 0,
+    "metrics_bind": "",
+}
+"""Waits that are short, because the servers are near; no heartbeats and no metrics."""
 ENGINES = (
     "embedded",
     pytest.param("opensearch", marks=pytest.mark.opensearch),
@@ -62,6 +61,14 @@ def proxy(service: str) -> Iterator[FaultProxy]:
     """The enrich service behind a proxy that can misbehave."""
     with proxied(service) as fault_proxy:
         yield fault_proxy
+
+
+def watch_run(index: str, enrich_url: str, *, once: bool, **changes: Any) -> WatchRun:
+    """A run with `FAST` settings; each change is a setting of the watcher, a shared one, or of the run itself."""
+    own = FAST | {name: changes.pop(name) for name in list(changes) if name in WatchSettings.model_fields}
+    shared = {name: changes.pop(name) for name in list(changes) if name in OversightSettings.model_fields}
+    settings = OversightSettings(index=index, enrich_url=enrich_url, **shared)
+    return WatchRun(settings, WatchSettings.model_validate(own), once=once, **({"once_tries": 3} | changes))
 
 
 class WithPipelines:
@@ -120,13 +127,13 @@ class Place:
 
     def watch(self, enrich_url: str, *, es: Elasticsearch | None = None, **changes: Any) -> Totals:
         """Run a watcher here until nothing is pending."""
-        config = replace(FAST, index=self.index, enrich_url=enrich_url, **changes)
+        config = watch_run(self.index, enrich_url, once=True, **changes)
         return run(es or self.es, config, stop=threading.Event())
 
     @contextlib.contextmanager
     def watching(self, enrich_url: str, *, es: Elasticsearch | None = None, **changes: Any) -> Iterator[Totals]:
         """Run a watcher in a thread; the counts that are yielded are filled in at the end."""
-        config = replace(FAST, index=self.index, enrich_url=enrich_url, once=False, **changes)
+        config = watch_run(self.index, enrich_url, once=False, **changes)
         stop, totals = threading.Event(), Totals()
 
         def work() -> None:

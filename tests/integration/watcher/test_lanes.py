@@ -13,7 +13,6 @@ from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.waiting import WAIT_S, wait_until
 from watcher.config import DocumentOutcome
 from watcher.monitor.heartbeat import read_heartbeats
-from watcher.read.slices import Slice
 
 
 @pytest.fixture
@@ -72,8 +71,8 @@ def test_slices_over_machines_share_the_work(place: Place, service: str) -> None
     """Neither has to wait for documents of the other to be old: together they do everything, hardly anything twice."""
     place.put(events(300))
     with (
-        place.watching(service, part=Slice(0, 2), help_after_s=1e9, page_size=25) as first,
-        place.watching(service, part=Slice(1, 2), help_after_s=1e9, page_size=25) as second,
+        place.watching(service, slice="1/2", help_after_s=1e9, page_size=25) as first,
+        place.watching(service, slice="2/2", help_after_s=1e9, page_size=25) as second,
     ):
         wait_until(lambda: place.count("pending") == 0, "both slices")
     assert place.versions() == {2}
@@ -84,7 +83,7 @@ def test_slices_over_machines_share_the_work(place: Place, service: str) -> None
 def test_a_slice_whose_watcher_is_away_is_taken_by_another(place: Place, service: str) -> None:
     """The documents are of January, so all have waited long enough."""
     place.put(events(60))
-    with place.watching(service, part=Slice(1, 3), page_size=10) as totals:
+    with place.watching(service, slice="2/3", page_size=10) as totals:
         wait_until(lambda: place.count("pending") == 0, "all slices")
     assert totals.enriched == 60
     assert place.versions() == {2}
@@ -95,7 +94,7 @@ def test_a_watcher_says_in_its_heartbeat_what_it_did_and_that_it_ended(
 ) -> None:
     place.put(events(30))
     try:
-        with place.watching(service, namespace=namespace, heartbeat_s=0.1, part=Slice(0, 1)):
+        with place.watching(service, namespace=namespace, heartbeat_s=0.1, slice="1/1"):
             wait_until(lambda: place.count("enriched") == 30, "the predictions")
             wait_until(lambda: _beats(place, namespace, "idle", pending=0), "a heartbeat after them")
         (last,) = read_heartbeats(place.es, namespace)

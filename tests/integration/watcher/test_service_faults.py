@@ -127,7 +127,7 @@ def test_a_wrong_token_loses_nothing_and_is_an_error_in_the_log(
     """A person has to act, so it is an ERROR; the documents wait for it."""
     place.put(events(5))
     with enrich_service(write_model(tmp_path / "model.onnx"), token="right") as url:
-        totals = place.watch(url, token="wrong")
+        totals = place.watch(url, enrich_token="wrong")
         assert totals.trouble is not None
         assert "refuses the token (401); set OVERSIGHT_ENRICH_TOKEN" in totals.trouble
         assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["ERROR"]
@@ -136,7 +136,7 @@ def test_a_wrong_token_loses_nothing_and_is_an_error_in_the_log(
         assert none_sent is not None
         assert "asks for a token, and none is set (401); set OVERSIGHT_ENRICH_TOKEN" in none_sent
         assert place.count("pending") == 5
-        assert place.watch(url, token="right").enriched == 5
+        assert place.watch(url, enrich_token="right").enriched == 5
 
 
 def test_a_long_outage_is_one_warning_and_one_line_when_it_is_over(

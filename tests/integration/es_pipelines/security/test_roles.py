@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from es_pipelines.security.roles import MAIN, PARTS, privileges, role_body, role
 from es_pipelines.ship.shipper import ShipConfig, ship
 from tests.artifacts import write_model
 from tests.conftest import PASSWORD
-from tests.integration.watcher.conftest import FAST, Place, events
+from tests.integration.watcher.conftest import Place, events, watch_run
 from tests.servers import enrich_service
 from tests.unit.console.panel_samples import shown
 from tests.waiting import WAIT_S
@@ -94,7 +93,7 @@ def keys(admin: Elasticsearch, secured_url: str, place: Place) -> Iterator[dict[
 def test_the_watcher_predicts_writes_heartbeats_and_looks_at_the_queue(
     keys: dict[str, Elasticsearch], place: Place, enrich_url: str
 ) -> None:
-    config = replace(FAST, index=STREAM, enrich_url=enrich_url, namespace=NAMESPACE, heartbeat_s=0.1)
+    config = watch_run(STREAM, enrich_url, once=True, namespace=NAMESPACE, heartbeat_s=0.1)
     totals = run(keys["watcher"], config, stop=threading.Event())
     assert (totals.enriched, totals.trouble) == (20, None)
     place.es.indices.refresh(index=heartbeat_index(NAMESPACE))

@@ -7,7 +7,6 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from oversight.demo.ports import free_port
 from tests.artifacts import write_model
 from tests.certificates import certify, needs_openssl
 from tests.conftest import PASSWORD
-from tests.integration.watcher.conftest import FAST, Place, events
+from tests.integration.watcher.conftest import Place, events, watch_run
 from tests.integration.watcher.proxy import Reply, proxied
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S
@@ -300,7 +299,7 @@ def _watch(es: Elasticsearch, url: str, enrich_url: str, *indices: object) -> To
     """What a watcher does with an API key that has these privileges and no others."""
     roles = {"watcher": {"indices": list(indices)}}
     key = es.security.create_api_key(name="oversight-test-watcher", role_descriptors=roles)["encoded"]
-    config = replace(FAST, index=STREAM, enrich_url=enrich_url, namespace="least", heartbeat_s=0.1)
+    config = watch_run(STREAM, enrich_url, once=True, namespace="least", heartbeat_s=0.1)
     with Elasticsearch(url, api_key=key, request_timeout=WAIT_S) as limited:
         return run(limited, config, stop=threading.Event())
 

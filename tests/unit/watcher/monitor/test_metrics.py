@@ -14,23 +14,24 @@ from collections import Counter
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from common.settings.shared import OversightSettings
 from contract.documents.heartbeats import FIELDS
 from contract.errors import EndpointUnavailableError
 from tests.conftest import ROOT
 from tests.waiting import WAIT_S
-from watcher.config import DocumentOutcome, Totals, WatchConfig
+from watcher.config import DocumentOutcome, Totals
 from watcher.enrich.circuit_breaker import Breaker
 from watcher.monitor.blocked_indices import Blocked
 from watcher.monitor.facts import Backlog, Facts
 from watcher.monitor.metrics import serving
-from watcher.read.slices import Slice
+from watcher.settings import WatchRun, WatchSettings
 
 
 def some_facts() -> Facts:
     totals, blocked = Totals(), Blocked(60.0)
     totals.add([DocumentOutcome.ENRICHED] * 3 + [DocumentOutcome.FAILED, DocumentOutcome.CONFLICT], batches=2)
     blocked.refused("full", "cluster_block_exception")
-    config = WatchConfig("logs-x", "http://127.0.0.1:1", part=Slice(1, 3))
+    config = WatchRun(OversightSettings(index="logs-x"), WatchSettings(slice="2/3"))
     facts = Facts(config, totals=totals, breaker=Breaker(), blocked=blocked)
     facts.wrote(
         Counter({DocumentOutcome.ENRICHED: 3, DocumentOutcome.FAILED: 1}),
