@@ -16,20 +16,20 @@ class Watermark:
 
     text: str
     share: float
-    """Of the disk, 0 to 1; 0 where bytes are set."""
+    """Share of the disk, 0 to 1; 0 if the watermark is in bytes."""
     least_bytes: int
-    """Where bytes are set."""
+    """0 if the watermark is a share."""
     headroom_bytes: int | None
-    """A share asks for no more than this, so that large disks may fill up further."""
+    """The most that a share asks for, so that large disks may fill up further."""
 
     def free_bytes(self, total: int) -> float:
-        """Free bytes below which a disk of `total` bytes is past the mark."""
+        """A disk of `total` bytes with fewer free bytes is past the watermark."""
         free = max(self.share * total, self.least_bytes)
         return free if self.headroom_bytes is None else min(free, self.headroom_bytes)
 
 
 def watermark(text: str, headroom: str | None = None) -> Watermark:
-    """Read a watermark; what cannot be read asks for nothing."""
+    """Read a watermark; one that cannot be read asks for no free space."""
     limit = size_bytes(str(headroom)) if headroom not in (None, "-1") else None
     if match := re.fullmatch(r"([\d.]+)%", text):
         return Watermark(text, 1 - float(match[1]) / 100, 0, limit)
@@ -39,6 +39,6 @@ def watermark(text: str, headroom: str | None = None) -> Watermark:
 
 
 def size_bytes(text: str) -> int | None:
-    """Bytes of `100gb`; None where that is no size."""
+    """Bytes of a text such as `100gb`; None if it is no size."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgtp]?b)", text.strip().lower())
     return int(float(match[1]) * _UNITS[match[2]]) if match else None

@@ -1,10 +1,10 @@
-"""One form for what we want and for what an engine says that stands, so that both can be compared, hashed and shown.
+"""One form for what we want and for what an engine returns, so that both can be compared, hashed and shown.
 
     {"index": {"number_of_shards": 1}}      ┐
     {"index.number_of_shards": "1"}         ┴─▶ {"index.number_of_shards": 1}
 
-Engines write settings as text and flat or nested, add defaults and keys of their own (`created_date`), and leave out
-what is empty. What is not listed here is the engine's own and no edit.
+Engines write settings as text, flat or nested, add defaults and keys of their own (`created_date`), and leave out what
+is empty. A key that is not listed here belongs to the engine and is no edit.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,6})?")
 
 
 def pipeline(body: Mapping[str, Any]) -> dict[str, Any]:
-    """An ingest pipeline without its mark."""
+    """An ingest pipeline without its label."""
     kept = {key: plain(body[key]) for key in _PIPELINE_KEYS if body.get(key)}
     return {"description": undescribe(body.get("description", "")), **kept}
 
 
 def component_template(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A component template without its mark."""
+    """A component template without its label."""
     return {**_without_empty({"version": plain(body.get("version"))}), "template": template(body.get("template") or {})}
 
 
 def index_template(body: Mapping[str, Any]) -> dict[str, Any]:
-    """An index template without its mark; of `data_stream` counts that it is there, and what is not its default."""
+    """An index template without its label; `data_stream` keeps only the options that are true."""
     kept = {key: plain(body.get(key)) for key in _INDEX_TEMPLATE_KEYS}
     kept["template"] = template(body.get("template") or {})
     found = _without_empty(kept)
@@ -44,7 +44,7 @@ def index_template(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def template(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a template says of its indices."""
+    """What a template gives its indices."""
     lifecycle = {key: value for key, value in (body.get("lifecycle") or {}).items() if key in _LIFECYCLE_KEYS}
     return _without_empty(
         {
@@ -58,7 +58,7 @@ def template(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Index settings, flat, each name with its `index.`."""
+    """Index settings, flat, each name with its `index.` prefix."""
     flat: dict[str, Any] = {}
     for key, value in body.items():
         if isinstance(value, Mapping):
@@ -69,7 +69,7 @@ def settings(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A copy in which a truth value or a number is one, whether it came as text or not, and nothing is None."""
+    """A copy in which text becomes the boolean or number that it spells, and keys whose value is None are left out."""
     if isinstance(value, Mapping):
         return {str(key): plain(child) for key, child in value.items() if child is not None}
     if isinstance(value, list | tuple):

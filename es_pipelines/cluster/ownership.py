@@ -1,4 +1,4 @@
-"""Whose a resource is, and whether somebody edited it: our mark, with a hash of the content beside it.
+"""The label on a resource: which installation owns it, and a hash that shows whether somebody edited it.
 
     content ──▶ normal form ──▶ SHA-256 ──┐
     namespace, version of Oversight ──────┴─▶ Mark ──▶ `_meta`, or the end of a pipeline's `description`
@@ -24,21 +24,21 @@ _AT_THE_END = re.compile(r" ?\[oversight sha256=([0-9a-f]{16}) namespace=(\S+) v
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What we note on a resource."""
+    """What Oversight notes on a resource."""
 
     namespace: str
-    """The installation; empty where an index is of any."""
+    """The installation; empty for an index of any."""
     sha256: str
-    """First 16 hex digits, of the content that we wrote; empty where none was noted."""
+    """Of the content that Oversight wrote: the first 16 hex digits; empty if none was noted."""
     version: str
-    """Oversight's, that wrote it."""
+    """The version of Oversight that wrote it."""
     name: str = ""
     """Of the resource that it was written on: a copy that a person made has the mark as well. Empty where none was
     noted.
     """
 
     def is_newer_than(self, other: str) -> bool:
-        """Whether a later Oversight than `other` wrote it."""
+        """Whether a newer Oversight than `other` wrote it."""
         return version_of(self.version) > version_of(other)
 
 
@@ -48,19 +48,19 @@ def digest(normal: Any) -> str:
 
 
 def meta(mark: Mark) -> dict[str, Any]:
-    """The mark as `_meta`; Kibana warns before somebody edits what is `managed`."""
+    """The label as `_meta`; Kibana warns before somebody edits what is `managed`."""
     own = {"namespace": mark.namespace, "sha256": mark.sha256, "version": mark.version}
     own |= {"name": mark.name} if mark.name else {}
     return {"managed": True, "managed_by": MANAGED_BY, MANAGED_BY: own}
 
 
 def index_meta(namespace: str) -> dict[str, Any]:
-    """`_meta` of an index's mapping: whose it is."""
+    """`_meta` of an index's mapping: the installation that owns it."""
     return {"managed_by": MANAGED_BY, MANAGED_BY: {"namespace": namespace}}
 
 
 def from_meta(found: Any) -> Mark | None:
-    """The mark that a `_meta` holds, None without one."""
+    """The label in a `_meta`; None without one."""
     if not isinstance(found, Mapping) or found.get("managed_by") != MANAGED_BY:
         return None
     own = found.get(MANAGED_BY)
@@ -70,17 +70,17 @@ def from_meta(found: Any) -> Mark | None:
 
 
 def describe(description: str, mark: Mark) -> str:
-    """A description with the mark at its end, for an engine that takes no `_meta`."""
+    """A description with the label at its end, for an engine that accepts no `_meta`."""
     name = f" name={mark.name}" if mark.name else ""
     return f"{description} [oversight sha256={mark.sha256} namespace={mark.namespace} version={mark.version}{name}]"
 
 
 def from_description(description: Any) -> Mark | None:
-    """The mark at the end of a description, None without one."""
+    """The label at the end of a description; None without one."""
     found = _AT_THE_END.search(description) if isinstance(description, str) else None
     return Mark(found[2], found[1], found[3], found[4] or "") if found else None
 
 
 def undescribe(description: Any) -> Any:
-    """A description without the mark."""
+    """A description without the label."""
     return _AT_THE_END.sub("", description) if isinstance(description, str) else description

@@ -1,4 +1,4 @@
-"""One request of the provisioner, and what a refusal of it means.
+"""Sends one request of the provisioner, and explains a refusal.
 
 Every request goes through `call`, so that a missing privilege is named with the request that needs it.
 """
@@ -14,14 +14,14 @@ from common.elastic.faults import privilege
 from contract.errors import SettingsError
 
 NO_ROUTE = (400, 404, 405)
-"""How engines answer on a route that they do not have."""
+"""Status codes of engines that do not have a route."""
 NO_SECURITY = (*NO_ROUTE, 500, 501)
-"""How engines without security, or with security off, answer on its routes."""
+"""Status codes of the routes of security where there is none, or where it is off."""
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 
 
 class Answer(NamedTuple):
-    """What the engine answered."""
+    """The response of the engine."""
 
     status: int
     body: Any
@@ -40,11 +40,11 @@ def call(
 
     Args:
         es: a client of the cluster.
-        method: as HTTP has it.
+        method: of HTTP.
         path: begins with `/`.
         body: sent as JSON.
         params: of the query string.
-        allow: statuses besides 2xx that are an answer and no error.
+        allow: status codes besides 2xx that are no error.
     Raises:
         SettingsError: 403; names the request.
         ApiError: any other status.
@@ -62,7 +62,7 @@ def call(
 
 
 def forbidden(method: str, path: str, error: ApiError) -> str:
-    """What a 403 means: a privilege is missing, or something is blocked."""
+    """The message for a 403: a privilege is missing, or something is blocked."""
     kind, reason = error_of(error.body)
     if "block" in kind:
         return f"{method} {path} is blocked ({reason}); free disk space or lift the block, then run it again"
@@ -70,7 +70,7 @@ def forbidden(method: str, path: str, error: ApiError) -> str:
 
 
 def error_of(body: Any) -> tuple[str, str]:
-    """Type and reason of an error as the engines write it; empty where there is none."""
+    """Type and reason of an error response; empty where there is none."""
     error = body.get("error") if isinstance(body, Mapping) else None
     if isinstance(error, Mapping):
         return str(error.get("type", "")), " ".join(str(error.get("reason", "")).split())[:300]

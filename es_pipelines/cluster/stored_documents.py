@@ -1,9 +1,9 @@
-"""What would be lost with a stream or an index: its documents, and what its mapping refused and its failure store kept.
+"""The documents that would be lost with a stream or an index, those in its failure store included.
 
     _refresh ──▶ _count ──────────────┐
     _data_stream ──▶ ::failures/_count ┴─▶ why it stays; empty where it holds nothing
 
-What cannot be counted counts as held: a shard that does not answer, a failure store that may not be read.
+A stream that cannot be counted counts as not empty: a shard does not answer, or we may not read the failure store.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from elasticsearch import Elasticsearch
 from es_pipelines.cluster.requests import call
 
 UNREADABLE = (400, 403, 404, 503)
-"""How a failure store answers that may not be read, or not now."""
+"""Status codes of a failure store that we may not read, or not now."""
 
 
 def is_backing(index: str, stream: str) -> bool:
     """Whether an index is one of those behind a data stream: `.ds-<stream>-2026.01.31-000001`, without the date in
     OpenSearch.
 
-    The stream `a-b` has indices whose names begin as those of `a`.
+    Names of the indices behind the stream `a-b` begin like those behind `a`.
     """
     return re.fullmatch(rf"\.[df]s-{re.escape(stream)}-(\d{{4}}\.\d{{2}}\.\d{{2}}-)?\d{{6,}}", index) is not None
 
 
 def held(es: Elasticsearch, name: str, failures: Collection[str] = ()) -> str:
-    """Why something stays until `--with-data`, in words; empty where it holds nothing.
+    """Why something stays without `--with-data`; empty if it holds no document.
 
     Args:
         es: a client of the cluster.
-        name: a data stream or an index; documents that came a moment ago are counted as well.
+        name: a data stream or an index; it is refreshed first, so that new documents are counted.
         failures: the indices of its failure store.
     """
     call(es, "POST", f"/{name}/_refresh", allow=(403,))
@@ -58,7 +58,7 @@ def held(es: Elasticsearch, name: str, failures: Collection[str] = ()) -> str:
 
 
 def _refused(es: Elasticsearch, name: str) -> int | None:
-    """Documents in the failure store; None where that cannot be told."""
+    """Documents in the failure store; None if they cannot be counted."""
     answer = call(es, "GET", f"/{name}::failures/_count", allow=UNREADABLE)
     shards = answer.body.get("_shards", {}) if answer.status == 200 else {}
     if answer.status != 200 or int(shards.get("successful", 0)) < int(shards.get("total", 0)):

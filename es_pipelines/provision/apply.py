@@ -102,7 +102,7 @@ def provision(
     force: bool = False,
     on_step: Callable[[Step], None] | None = None,
 ) -> Report:
-    """Bring everything of an installation to the state of this version; a second run makes no write.
+    """Bring an installation to the state of this version; a second run writes nothing.
 
     Args:
         es: a client of the cluster.
@@ -110,7 +110,7 @@ def provision(
         namespace: the installation.
         retention: how long events are kept (`30d`); None: for ever.
         force: overwrite what a person edited.
-        on_step: told of each resource as soon as it is done.
+        on_step: gets each step as soon as it is done.
     Raises:
         InputError: something is in the way; nothing was written.
     """
@@ -127,7 +127,7 @@ def carry_out(
     *,
     on_step: Callable[[Step], None] | None = None,
 ) -> Report:
-    """Do what a plan says.
+    """Apply a plan.
 
     Raises:
         InputError: something is in the way; nothing was written.
@@ -138,7 +138,7 @@ def carry_out(
 
 
 def outdated(es: Elasticsearch, contract: ModelContract, *, namespace: str, retention: str | None = None) -> list[Step]:
-    """Where what is there is not as this version and this model want it; empty where all is."""
+    """Steps for what is not as this version and this model want it; empty if everything is."""
     stored, engine = _read(es, namespace, read_access(es, {}))
     wanted = resources(contract, namespace, engine, retention=retention)
     steps = make_plan(wanted, survey(stored, wanted), _installation(Wish(contract, namespace), engine))
@@ -146,6 +146,6 @@ def outdated(es: Elasticsearch, contract: ModelContract, *, namespace: str, rete
 
 
 def remove(es: Elasticsearch, namespace: str) -> None:
-    """Take all of an installation away, its events and what people edited included. Nothing is asked."""
+    """Delete an installation with its events and with what people edited, without a question."""
     planned, installation = plan_removal(es, namespace, with_data=True, force=True)
     apply(es, planned, installation)

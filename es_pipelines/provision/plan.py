@@ -3,8 +3,8 @@
     wanted  ┐
     stands  ┴─▶ make_plan() ──▶ Plan(steps, findings, omissions) ──▶ printed | exit code | apply()
 
-One step in the way (somebody else's resource, a later Oversight's) or one finding that stops, and nothing is written at
-all: a cluster is never half provisioned on purpose.
+One step in the way (a resource of somebody else or of a newer Oversight) or one finding that stops, and nothing is
+written at all: no cluster is half provisioned on purpose.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from elasticsearch import Elasticsearch
 
 from es_pipelines.cluster.capabilities import Omission
 from es_pipelines.resources.all_kinds import KINDS
-from es_pipelines.resources.kind import IN_THE_WAY, WRITES, Action, Installation, Resource, Standing, Step, by_name
+from es_pipelines.resources.kind import IN_THE_WAY, WRITES, Action, Installation, Resource, Standing, Step
 from es_pipelines.resources.stored import Stored
 
 Survey = Mapping[str, Mapping[str, Standing]]
-"""What stands, by kind and name."""
+"""What is there, by kind and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Finding:
     """Something about the cluster that the user should know."""
 
     stops: bool
-    """Nothing can be provisioned before it is mended."""
+    """Nothing can be provisioned before this is fixed."""
     says: str
 
 
@@ -42,7 +42,7 @@ class Plan:
     omissions: tuple[Omission, ...] = ()
     findings: tuple[Finding, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the cluster said of itself: version, licence."""
+    """Version and licence of the cluster."""
 
     @property
     def writes(self) -> list[Step]:
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def drift(self) -> list[Step]:
-        """Where what stands is not what is wanted."""
+        """The steps whose resource is not as it should be."""
         return [step for step in self.steps if step.action not in (Action.UNCHANGED, Action.IGNORE)]
 
     def count(self, *actions: Action) -> int:
@@ -70,11 +70,11 @@ def survey(stored: Stored, wanted: Collection[Resource]) -> dict[str, dict[str, 
     names: dict[str, list[str]] = {}
     for resource in wanted:
         names.setdefault(resource.kind, []).append(resource.name)
-    return {kind: by_name(KINDS[kind].find(stored, listed)) for kind, listed in names.items()}
+    return {kind: {one.name: one for one in KINDS[kind].find(stored, listed)} for kind, listed in names.items()}
 
 
 def make_plan(wanted: Sequence[Resource], stands: Survey, installation: Installation) -> list[Step]:
-    """One step for each wanted resource, in the order of creation, then what is ours and wanted no more."""
+    """One step for each wanted resource in the order of creation, then the removal of what is no longer wanted."""
     order = list(KINDS)
     sequence = sorted(wanted, key=lambda resource: order.index(resource.kind))
     steps = [
@@ -85,14 +85,14 @@ def make_plan(wanted: Sequence[Resource], stands: Survey, installation: Installa
 
 
 def _settled(steps: list[Step]) -> list[Step]:
-    """What one step means for another."""
+    """The same steps, changed where one step affects another."""
     created = {step.kind for step in steps if step.action == Action.CREATE}
     settled = []
     for step in steps:
         kept = _kept_templates(step, steps) if step.action == Action.ROLL_OVER else []
         if step.action == Action.CREATE and KINDS[step.kind].part_of in created:
             settled.append(step.because(Action.UNCHANGED, "the stream's template creates it"))
-        elif kept:  # a new index would be like the old one, again and again
+        elif kept:  # a new index would get the same old mapping, at every run
             reason = f"its new mapping waits for {', '.join(kept)}, which a person edited; --force overwrites that"
             settled.append(step.because(Action.KEEP, reason))
         else:
@@ -101,7 +101,7 @@ def _settled(steps: list[Step]) -> list[Step]:
 
 
 def _kept_templates(stream: Step, steps: list[Step]) -> list[str]:
-    """Names of the templates that a new index of a stream would come from, and that stay as a person edited them."""
+    """Names of the templates of the stream that keep a person's edit; a new index would be created from them."""
     name = stream.standing.body.get("template") if stream.standing is not None else None
     used = {name}
     for step in steps:
@@ -111,7 +111,7 @@ def _kept_templates(stream: Step, steps: list[Step]) -> list[str]:
 
 
 def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Installation) -> list[Step]:
-    """What an earlier version of ours left, those first that need others."""
+    """Steps for what an earlier version left; what refers to others comes first."""
     named = {(resource.kind, resource.name) for resource in wanted}
     found = []
     for kind, standing in every(stands):
@@ -133,13 +133,13 @@ def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Instal
 
 
 def every(stands: Survey) -> list[tuple[str, Standing]]:
-    """All that stands with its kind, in the order of removal."""
+    """Everything that is there with its kind, in the order of removal."""
     order = [kind for kind in reversed(KINDS) if kind in stands]
     return [(kind, standing) for kind in order for standing in users_first(kind, list(stands[kind].values()))]
 
 
 def users_first(kind: str, found: list[Standing]) -> list[Standing]:
-    """Those of one kind that refer to others before these, else by name."""
+    """Resources of one kind by name, but each before those that it refers to."""
     rest, ordered = sorted(found, key=lambda standing: standing.name), list[Standing]()
     while rest:
         needed = {name for one in rest for name in KINDS[kind].references(one.body) if name != one.name}
@@ -152,7 +152,7 @@ def users_first(kind: str, found: list[Standing]) -> list[Standing]:
 def apply(
     es: Elasticsearch, plan: Plan, installation: Installation, on_step: Callable[[Step], None] | None = None
 ) -> list[Step]:
-    """Do what the plan says, step by step; the steps as they were done. What is not a write is only told."""
+    """Apply the plan step by step, and return the steps as they were done. `on_step` gets each of them."""
     done = []
     for step in plan.steps:
         if step.action == Action.REMOVE:

@@ -1,6 +1,6 @@
-"""What `oversight provision --remove` takes away, and what stays because somebody still needs it.
+"""What `oversight provision --remove` deletes, and what stays because somebody still needs it.
 
-    ours that stands ──▶ holds events? edited? used by others? ──▶ these stay, and all that they refer to
+    ours that is there ──▶ holds events? edited? used by others? ──▶ these stay, and all that they refer to
                                      └──▶ the rest goes: stream, index templates, component templates, pipelines
 
 The order is that of creation backwards, so an interrupted removal leaves nothing that refers to something gone.
@@ -23,27 +23,27 @@ from es_pipelines.cluster.requests import NO_ROUTE, call
 from es_pipelines.cluster.stored_documents import held, is_backing
 from es_pipelines.provision.plan import Plan, every
 from es_pipelines.resources.all_kinds import KINDS
-from es_pipelines.resources.kind import WRITES, Action, Installation, Standing, Step, by_name
+from es_pipelines.resources.kind import WRITES, Action, Installation, Standing, Step
 from es_pipelines.resources.labelled import IndexTemplate, Marked
 from es_pipelines.resources.stored import Stored, bodies, read_stored
 from es_pipelines.resources.stream import DataStream, Live, PlainIndex
 
 Key = tuple[str, str]
-"""Kind and name: an index may be called as its template."""
+"""Kind and name: an index may have the name of its template."""
 Reasons = dict[Key, str]
-"""Why each that stays does."""
+"""Why each resource stays."""
 
 
 def plan_removal(
     es: Elasticsearch, namespace: str, *, with_data: bool = False, force: bool = False
 ) -> tuple[Plan, Installation]:
-    """What a removal would do. Nothing is written; what is held back from search is made searchable, to be counted.
+    """What a removal would do. Nothing is written; indices are refreshed, so that every document is counted.
 
     Args:
         es: a client of the cluster.
         namespace: the installation.
-        with_data: take the events, heartbeats and alerts as well.
-        force: take what a person edited as well.
+        with_data: delete the events, heartbeats and alerts too.
+        force: delete what a person edited too.
     """
     installation = Installation(namespace, own_version(), force, with_data=with_data)
     targets = (stream_name(namespace), heartbeat_index(namespace), alerts_index(namespace))
@@ -51,7 +51,7 @@ def plan_removal(
     stands = _standing(stored)
     found = [(kind, standing, KINDS[kind].stranger(standing, installation)) for kind, standing in every(stands)]
     foreign = {standing.name for kind, standing, stranger in found if stranger and kind == IndexTemplate.name}
-    found = [  # a stream is known as ours by the name of its template alone
+    found = [  # only the name of its template shows whose a stream is
         (
             kind,
             standing,
@@ -91,12 +91,12 @@ def _standing(stored: Stored) -> dict[str, dict[str, Standing]]:
         if kind.part_of:
             continue
         listed = kind.find(stored, stored.targets if isinstance(kind, Live) else ())
-        found[name] = by_name([one for one in listed if not isinstance(kind, Live) or one.body["is"] == name])
+        found[name] = {one.name: one for one in listed if not isinstance(kind, Live) or one.body["is"] == name}
     return found
 
 
 def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Installation) -> Reasons:
-    """Why each that stays does."""
+    """Why each resource stays."""
     reasons: Reasons = {}
     for kind, standing in ours:
         if isinstance(KINDS[kind], Live) and not installation.with_data:
@@ -106,7 +106,7 @@ def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Ins
         if edited and not installation.force:
             reasons[kind, standing.name] = f"{edited}; --force removes it"
     if not any(name == stream_name(installation.namespace) for _, name in reasons):
-        # Heartbeats say how the watchers of the stream are, and it goes.
+        # Heartbeats describe the watchers of the stream, which goes.
         reasons.pop((PlainIndex.name, heartbeat_index(installation.namespace)), None)
     referable = {standing.name: kind for kind, standing in ours if isinstance(KINDS[kind], Marked)}
     for name, user in users(es, set(referable), {standing.name for _, standing in ours}):
@@ -115,7 +115,7 @@ def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Ins
 
 
 def _with_needed(ours: list[tuple[str, Standing]], referable: Mapping[str, str], reasons: Reasons) -> Reasons:
-    """The same with all that what stays refers to."""
+    """The same reasons, and one for everything that a resource that stays refers to."""
     bodies = {(kind, standing.name): standing.body for kind, standing in ours}
     queue = list(reasons)
     while queue:
@@ -163,7 +163,7 @@ def keep_used(es: Elasticsearch, steps: list[Step]) -> list[Step]:
     if not names:
         return steps
     needs = dict(users(es, names, {step.name for step in steps}))
-    while True:  # what is kept may need the next
+    while True:  # what is kept may need another one
         for step in steps:
             if step.action != Action.REMOVE:
                 needs |= dict.fromkeys(_needed_by(step) & names, f"{step.kind} {step.name}")

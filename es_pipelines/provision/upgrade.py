@@ -1,8 +1,8 @@
-"""What an upgrade asks of people, beside what `provision` changes by itself.
+"""What people have to do after an upgrade, beside what `provision` changes by itself.
 
-    marks on what stands ──▶ the version that provisioned last ──▶ notes of every later version
+    labels on what is there ──▶ the version that provisioned last ──▶ notes of every later version
 
-Printed by `oversight provision` and `--plan`; `CHANGELOG.md` says the same with its reasons.
+`oversight provision` and `--plan` print it; `CHANGELOG.md` gives the reasons.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ NOTES: dict[str, tuple[str, ...]] = {
         "that another program writes with index requests are no longer kept",
     ),
 }
-"""Version: what somebody who comes from an earlier one has to do or to know."""
+"""Version: what users of an earlier version have to do or to know."""
 
 
 def notes(standing: Iterable[Standing], namespace: str) -> list[str]:
-    """What changes for people, of every version after the one that provisioned an installation last.
+    """The notes of every version after the one that provisioned an installation last.
 
     Args:
-        standing: what stands in the cluster.
+        standing: what is in the cluster.
         namespace: the installation.
     """
     marks = [one.mark for one in standing if one.mark is not None and one.mark.namespace == namespace]

@@ -1,4 +1,4 @@
-"""Everything that one installation needs in Elasticsearch, as plain data; nothing here talks to a server.
+"""Everything that one installation needs in Elasticsearch, as plain data; nothing here sends a request.
 
 pipelines/*.yml, painless/*           ──┐
 templates/*.yml                         ├─▶ resources() ──▶ [Resource, ...] in the order of creation
@@ -24,18 +24,18 @@ from es_pipelines.security.roles import PARTS, role_body, role_name
 
 TEMPLATES = ("settings", "fields", "model")
 PRIORITY = 500
-"""Of our index templates: above those that Elasticsearch brings (`logs-*-*` has 100)."""
+"""Of our index templates: higher than those that Elasticsearch has (`logs-*-*` has 100)."""
 
 
 def resources(
     contract: ModelContract, namespace: str, engine: Capabilities, *, retention: str | None = None
 ) -> list[Resource]:
-    """What must stand in the engine, in the order in which it can be created.
+    """What an installation needs in the engine, in the order in which it can be created.
 
     Args:
         contract: the model whose features the events hold.
         namespace: the installation.
-        engine: what it takes.
+        engine: the features that it has.
         retention: how long events are kept, as Elasticsearch writes it (`30d`); None: for ever.
     """
     known = parameters(contract, namespace, data_streams=engine.data_streams)
@@ -88,7 +88,7 @@ def _index_templates(
 def _stream(
     contract: ModelContract, namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
 ) -> list[Resource]:
-    """Templates count for new indices only; what is written to now must say the same."""
+    """Templates count for new indices only; the index that is written to now must have the same."""
     name = stream_name(namespace)
     body = {
         "settings": {"index": {"default_pipeline": NO_PIPELINE, "final_pipeline": known["pipeline.router"]}},

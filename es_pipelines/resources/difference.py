@@ -16,9 +16,9 @@ import yaml
 
 CONTEXT_LINES = 2
 _LONG = 100
-"""Letters past which a text that is a list is shown as one."""
+"""A longer text that is a list is shown as a list."""
 _WIDTH = 10**6
-"""YAML folds no line: a folded one differs everywhere after its first change."""
+"""YAML folds no line: a folded line would differ everywhere after its first change."""
 _ROW_KEYS, _ROW_LETTERS = 8, 150
 """Most keys and letters of an object that is shown in one line."""
 _KEY = re.compile(r"^(\s*)(?:- )*([^\s:'\"]+):(?: [|>].*)?$")
@@ -54,7 +54,7 @@ _Dumper.add_representer(list, _list)
 
 
 def diff(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, ...]:
-    """Lines of a unified diff from what stands to what is wanted; a line `@@` says where in the body the next ones
+    """Lines of a unified diff from what is there to what is wanted; a line `@@` says where in the body the next ones
     are.
     """
     before, after = _lines(stands), _lines(wanted)
@@ -74,7 +74,7 @@ def _hunk(group: Sequence[tuple[str, int, int, int, int]], before: list[str], af
 
 
 def _where(lines: list[str], number: int) -> str:
-    """The keys above a line, the outermost first; a processor is named by its tag as well."""
+    """The keys above a line, the outermost first; a processor is named by its tag too."""
     found: list[str] = []
     indent = _indent(lines[number]) if number < len(lines) else 0
     for index in range(min(number, len(lines)) - 1, -1, -1):

@@ -10,7 +10,7 @@ apply, check and remove know no kind by its name.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -30,22 +30,22 @@ class Action(StrEnum):
     ROLL_OVER = "roll over"
     UNCHANGED = "unchanged"
     KEEP = "keep"
-    """A person edited it: it stays as it is."""
+    """A person edited it, so it stays as it is."""
     FOREIGN = "foreign"
-    """Not ours: it is never touched, and in our way."""
+    """Not ours: it is never touched, and nothing can be written."""
     NEWER = "newer"
-    """A later Oversight wrote it: it is not downgraded, and in our way."""
+    """A newer Oversight wrote it: it is not downgraded, and nothing can be written."""
     BLOCKED = "blocked"
-    """It cannot be brought to what is wanted."""
+    """It cannot be changed into what is wanted."""
     REMOVE = "remove"
     STAY = "stay"
-    """Ours, and still needed: it is not removed."""
+    """Ours and still needed, so it is not removed."""
     IGNORE = "ignore"
-    """Not ours and not in our way."""
+    """Not ours, and nothing depends on it."""
 
     @property
     def done(self) -> str:
-        """The word for it afterwards."""
+        """The word for a finished step."""
         return _DONE.get(self, str(self))
 
 
@@ -60,50 +60,50 @@ _DONE = {
 }
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ROLL_OVER, Action.REMOVE})
 IN_THE_WAY = frozenset({Action.FOREIGN, Action.NEWER, Action.BLOCKED})
-"""With one of these in the plan nothing is written at all."""
+"""If a plan has one of these, nothing is written at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that is wanted under a name of ours."""
+    """One thing that Oversight wants under one of its names."""
 
     kind: str
     name: str
     body: dict[str, Any]
-    """Without our mark."""
+    """Without our label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One thing that stands in the engine."""
+    """One thing that is in the engine."""
 
     kind: str
     name: str
     body: Mapping[str, Any]
     """In the kind's normal form."""
     mark: Mark | None
-    """Ours; None where it has none."""
+    """Our label; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is (to be) done about one resource."""
+    """What will be done, or was done, with one resource."""
 
     kind: str
     name: str
     action: Action
     reason: str = ""
-    """Why, where the action does not say it: one line."""
+    """Why, in one line; empty where the action is clear."""
     changes: tuple[Mapping[str, Any], Mapping[str, Any]] | None = field(default=None, repr=False)
-    """What stands and what is wanted in its place, where they differ."""
+    """What is there and what is wanted, where they differ."""
     wanted: Resource | None = field(default=None, repr=False)
     standing: Standing | None = field(default=None, repr=False)
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What the engine answered to the write, where somebody needs it (the key of a new API key)."""
+    """The response to the write, where somebody needs it (the secret of a new API key)."""
 
     @property
     def diff(self) -> tuple[str, ...]:
-        """What changes, in lines of a unified diff."""
+        """The changes as lines of a unified diff."""
         return diff(*self.changes) if self.changes is not None else ()
 
     def because(self, action: Action, reason: str) -> Step:
@@ -113,17 +113,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """For whom a resource is judged."""
+    """The installation and the options of a run."""
 
     namespace: str
     version: str
-    """Of this Oversight."""
+    """The version of this Oversight."""
     force: bool = False
-    """Overwrite, or remove, what a person edited."""
+    """Overwrite or remove what a person edited."""
     pipeline_meta: bool = False
-    """Whether the engine takes `_meta` on a pipeline."""
+    """Whether pipelines may have `_meta`."""
     with_data: bool = False
-    """Delete data as well."""
+    """Delete data too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +133,16 @@ class Need:
     privilege: str
     request: str
     index: str = ""
-    """On which index; empty: a privilege of the cluster. `$stream` stands for the data stream."""
+    """On which index; empty: a privilege on the cluster. `$stream` means the data stream."""
 
 
 class Kind(ABC):
-    """One kind of resource. Nothing here remembers anything."""
+    """One kind of resource; it holds no state."""
 
     name: ClassVar[str]
     needs: ClassVar[tuple[Need, ...]] = ()
     part_of: ClassVar[str] = ""
-    """Kind that it comes and goes with: made with it from its template, and no step of a removal."""
+    """The kind that it belongs to: it is created and deleted with that one, and is no step of a removal."""
 
     @abstractmethod
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
@@ -154,14 +154,14 @@ class Kind(ABC):
 
     @abstractmethod
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
-        """Create, update or roll over; the step as it was really done."""
+        """Create, update or roll over; returns the step as it was done."""
 
     @abstractmethod
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
-        """Take it away; what is not there is no error."""
+        """Delete it; no error if it is not there."""
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
-        """Names of what a body (in normal form) cannot do without."""
+        """Names of the resources that a body (in normal form) needs."""
         return set()
 
     def how_to_look(self, name: str) -> str:
@@ -169,7 +169,7 @@ class Kind(ABC):
         return name
 
     def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
-        """What to do about one resource."""
+        """Decide what to do with one resource."""
         step = Step(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
         normal = self.normal(wanted.body)
         if standing is None:
@@ -189,7 +189,7 @@ class Kind(ABC):
         return replace(step, action=Action.UPDATE, reason=edited)
 
     def stranger(self, standing: Standing, installation: Installation) -> str:
-        """Why it is not ours and what to do; empty where it is ours."""
+        """Why it is not ours, and what to do; empty if it is ours."""
         mark = standing.mark
         look = self.how_to_look(standing.name)
         if mark is None:
@@ -208,7 +208,7 @@ class Kind(ABC):
         return ""
 
     def edited(self, standing: Standing) -> str:
-        """What a person edited; empty where the content is what the mark says."""
+        """That a person edited it; empty if the content matches the hash in our label."""
         if standing.mark is None or standing.mark.sha256 in ("", digest(standing.body)):
             return ""
         return "a person edited it: its content is not what Oversight wrote"
@@ -220,8 +220,3 @@ def newer(mark: Mark, installation: Installation) -> str:
         f"Oversight {mark.version} wrote it and this is {installation.version}: it is not downgraded; "
         f"run the newer Oversight, or choose another OVERSIGHT_NAMESPACE"
     )
-
-
-def by_name(found: Sequence[Standing]) -> dict[str, Standing]:
-    """What stands, by its name."""
-    return {standing.name: standing for standing in found}

@@ -1,4 +1,4 @@
-"""Pipelines and templates: what carries our mark itself, and is written over as a whole."""
+"""Pipelines and templates: they carry our label in their body, and are overwritten as a whole."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Marked(Kind):
         return Standing(self.name, name, self.normal(body), mark)
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Without our mark and the engine's own keys."""
+        """Without our label and the engine's own keys."""
         return type(self).normal_form(body)
 
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
-        """Write the whole over what stands there."""
+        """Overwrite the whole."""
         if step.wanted is not None:
             body = step.wanted.body
             mark = Mark(installation.namespace, digest(self.normal(body)), installation.version, step.name)
@@ -54,12 +54,12 @@ class Marked(Kind):
         return {**body, "_meta": {**body.get("_meta", {}), **meta(mark)}}
 
     def stranger(self, standing: Standing, installation: Installation) -> str:
-        """A mark of ours names the installation; `managed_by` alone is anybody's word."""
+        """Our label names the installation; anybody may write `managed_by` alone."""
         named = standing.mark is not None and standing.mark.namespace
         return super().stranger(standing if named else replace(standing, mark=None), installation)
 
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
-        """Take it away."""
+        """Delete it."""
         call(es, "DELETE", f"{self.path}/{step.name}", allow=NOT_FOUND)
 
     def how_to_look(self, name: str) -> str:
@@ -76,7 +76,7 @@ class Pipeline(Marked):
     needs = (Need("manage_ingest_pipelines", "PUT _ingest/pipeline/*"),)
 
     def marked(self, body: dict[str, Any], mark: Mark, installation: Installation) -> dict[str, Any]:
-        """In `_meta` where the engine takes it, else at the end of the description."""
+        """In `_meta` where the engine accepts it, else at the end of the description."""
         if installation.pipeline_meta:
             return super().marked(body, mark, installation)
         return {**body, "description": describe(body["description"], mark)}

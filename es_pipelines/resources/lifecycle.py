@@ -1,10 +1,10 @@
-"""How long a live data stream keeps its events, and whether what its mapping refuses is kept beside it.
+"""How long a live data stream keeps its events, and whether it has a failure store.
 
     index template ──▶ counts for a new stream
     _data_stream/<name>/_lifecycle, _options ──▶ the stream that is there
 
-Neither can carry a mark. What stands on the stream and is what our template says was ours; anything else is a person's,
-who may have raised the retention in Kibana, and is kept. So the stream is written before the template.
+Neither can be labelled. If the value on the stream equals that of our template, we treat it as ours. Otherwise somebody
+changed it, perhaps in Kibana, and we keep it. So the stream is written before the template.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class PartOfStream(Kind):
         """What the stream has, as the engine returns it."""
 
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
-        """Give the stream what is wanted."""
+        """Set it on the stream."""
         if step.wanted is not None:
             call(es, "PUT", f"/_data_stream/{step.name}/{self.route}", step.wanted.body)
         return step
 
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
-        """It goes with the stream."""
+        """It is deleted with the stream."""
 
     def how_to_look(self, name: str) -> str:
         """The request that shows it."""
@@ -67,11 +67,11 @@ class StreamLifecycle(PartOfStream):
         return (target.stream or {}).get("lifecycle") or {}
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Without what the engine works out itself; an empty one is none."""
+        """Without the values that the engine computes."""
         return dict(normal.template({"lifecycle": body}).get("lifecycle", {}))
 
     def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
-        """As for any kind, with a word about what will be deleted."""
+        """As for any kind; the reason names what will be deleted."""
         step, retention = super().judge(wanted, standing, installation), wanted.body.get("data_retention")
         if step.action == Action.UPDATE and retention:
             return replace(step, reason=f"Elasticsearch deletes events older than {retention} from then on")
@@ -89,6 +89,6 @@ class StreamOptions(PartOfStream):
         return target.options
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Whether it is on; how long failures are kept is the cluster's affair, or a person's."""
+        """Whether it is on; how long failures are kept is left to the cluster or a person."""
         enabled = (body.get("failure_store") or {}).get("enabled")
         return {} if enabled is None else {"failure_store": {"enabled": normal.plain(enabled)}}

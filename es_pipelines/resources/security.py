@@ -25,7 +25,7 @@ ROLE, KEY = "role", "API key"
 
 
 class Role(Kind):
-    """A role, with our mark in its metadata."""
+    """A role, with our label in its metadata."""
 
     name = ROLE
     needs = (Need("manage_security", "PUT _security/role/*"),)
@@ -44,14 +44,14 @@ class Role(Kind):
         return {"description": body.get("description", ""), **normal_privileges(dict(body))}
 
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
-        """Write the whole over what stands there."""
+        """Overwrite the whole."""
         if step.wanted is not None:
             mark = Mark(installation.namespace, digest(self.normal(step.wanted.body)), installation.version, step.name)
             call(es, "PUT", f"/_security/role/{step.name}", {**step.wanted.body, "metadata": meta(mark)})
         return step
 
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
-        """Take it away; who had it only may do less from now on."""
+        """Delete it; users who had only this role lose its privileges."""
         call(es, "DELETE", f"/_security/role/{step.name}", allow=(404,))
 
     def how_to_look(self, name: str) -> str:
@@ -60,7 +60,7 @@ class Role(Kind):
 
 
 class ApiKey(Kind):
-    """A valid API key of the installation; its name here is that of its part with its id."""
+    """A valid API key of the installation; it is named by its part and its id."""
 
     name = KEY
 
@@ -78,9 +78,9 @@ class ApiKey(Kind):
         return normal_privileges(dict(body))
 
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
-        """No plan makes a key: its secret needs a file to go to."""
+        """No plan creates a key: its secret needs a file."""
         raise NotImplementedError("API keys are made by es_pipelines.security.key_files")
 
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
-        """End it for good."""
+        """Invalidate it."""
         invalidate(es, [step.name.rsplit(" ", 1)[-1]])

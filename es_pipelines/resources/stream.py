@@ -26,17 +26,17 @@ from es_pipelines.resources.kind import Action, Installation, Kind, Need, Resour
 from es_pipelines.resources.stored import Stored, Target
 
 BLOCKS = ("read_only_allow_delete", "read_only", "write")
-"""What stops an index from being written to."""
+"""Blocks that stop writes to an index."""
 PIPELINES = (DEFAULT_PIPELINE, FINAL_PIPELINE)
-"""Settings that say which pipelines a write runs through; older indices of a stream need them for rewrites."""
+"""Settings that name the pipelines of a write; older indices of a stream need them for updates."""
 NONE = (None, NO_PIPELINE)
 """No pipeline."""
 IN_PLACE = ("ignore_above", "ignore_malformed")
-"""What a mapping takes for a field that is already there."""
+"""Options that can be changed on a field that is already mapped."""
 
 
 class Live(Kind):
-    """Something that is written to under a name."""
+    """Something with a name that documents are written to."""
 
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
         """Everything that has these names, of this kind or not."""
@@ -77,7 +77,7 @@ class Live(Kind):
         return {str(name) for name in (body.get("template"), *pipelines) if name not in NONE}
 
     def stranger(self, standing: Standing, installation: Installation) -> str:
-        """It must be of this kind, and made from our template."""
+        """It must be of this kind, and created from our template."""
         found = standing.body["is"]
         if found != self.name:
             article = "an" if found[0] in "ai" else "a"
@@ -97,7 +97,7 @@ class Live(Kind):
         return super().stranger(standing, installation)
 
     def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
-        """As for any kind; then what of the mapping can be changed in place."""
+        """As for any kind; then whether the mapping can be changed in place."""
         step = Step(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
         if standing is None:
             return step
@@ -127,11 +127,11 @@ class Live(Kind):
         return replace(step, action=Action.UPDATE)
 
     def unchangeable(self, step: Step, fields: list[str]) -> Step:
-        """What to do where fields cannot be mapped anew."""
+        """What to do if the type of a field cannot change."""
         raise NotImplementedError
 
     def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
-        """Create it, or give the index that is written to what the templates say now."""
+        """Create it, or change the index that is written to as the templates are now."""
         if step.wanted is None:
             return step
         if step.action == Action.CREATE:
@@ -150,14 +150,14 @@ class Live(Kind):
         return step
 
     def create(self, es: Elasticsearch, name: str) -> None:
-        """Make it; settings and mapping come from the templates."""
+        """Create it; settings and mapping come from the templates."""
         raise NotImplementedError
 
     def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
-        """With every document in it; asked once more, because a shipper may have been faster than the plan.
+        """Delete it with its documents. They are counted again, because some may have come after the plan.
 
         Raises:
-            InputError: it holds documents now, which are not to be taken.
+            InputError: it holds documents now, and `--with-data` was not given.
         """
         keep = not installation.with_data and step.name != heartbeat_index(installation.namespace)
         if keep and step.standing is not None:
@@ -172,15 +172,15 @@ class Live(Kind):
         call(es, "DELETE", self.delete_path(step.name), allow=(404,))
 
     def delete_path(self, name: str) -> str:
-        """What is deleted."""
+        """The path of the request that deletes it."""
         return f"/{name}"
 
     def mapping_options(self) -> Mapping[str, str] | None:
-        """Options of a change of its mapping."""
+        """Query parameters of a change of the mapping."""
         return None
 
     def roll_over(self, es: Elasticsearch, step: Step) -> Step:
-        """Go on in a new index."""
+        """Continue in a new index."""
         raise NotImplementedError
 
 
@@ -195,15 +195,15 @@ class DataStream(Live):
     )
 
     def create(self, es: Elasticsearch, name: str) -> None:
-        """Made before the first event, so that no other template can take it."""
+        """Before the first event, so that no other template creates it."""
         _make(es, f"/_data_stream/{name}")
 
     def mapping_options(self) -> Mapping[str, str] | None:
-        """Older indices keep the mapping that they were written with."""
+        """Older indices keep their mapping."""
         return {"write_index_only": "true"}
 
     def unchangeable(self, step: Step, fields: list[str]) -> Step:
-        """The stream goes on in a new index, and older events stay searchable."""
+        """The stream continues in a new index, and older events stay searchable."""
         reason = (
             f"{_few(fields)} cannot change in place: the stream continues in a new index, and older events "
             "stay as they are"
@@ -211,7 +211,7 @@ class DataStream(Live):
         return replace(step, action=Action.ROLL_OVER, reason=reason)
 
     def roll_over(self, es: Elasticsearch, step: Step) -> Step:
-        """Go on in a new index."""
+        """Continue in a new index."""
         call(es, "POST", f"/{step.name}/_rollover")
         return step
 
@@ -225,7 +225,7 @@ class DataStream(Live):
 
 
 class PlainIndex(Live):
-    """An index of our own: the stand-in for the stream, heartbeats, alerts."""
+    """A plain index: heartbeats, alerts, and events where the engine has no data streams."""
 
     name = "index"
     needs = (
@@ -238,7 +238,7 @@ class PlainIndex(Live):
         _make(es, f"/{name}")
 
     def unchangeable(self, step: Step, fields: list[str]) -> Step:
-        """There is no way but another index."""
+        """A plain index would have to be created again."""
         reason = (
             f"{_few(fields)} cannot change in place, and a plain index cannot roll over; "
             f"choose another OVERSIGHT_NAMESPACE, or delete the index ({hints.run('provision --remove --with-data')})"
@@ -264,7 +264,7 @@ def _pipelines_of(index: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_guard(standing: Standing, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Older indices of a stream with other pipelines than the newest is to have: rewrites go there."""
+    """Older indices of a stream whose pipelines are not those wanted: updates run through them."""
     older = standing.body.get("older", {})
     return {
         index: found for index, found in older.items() if any(found.get(name) != wanted.get(name) for name in PIPELINES)
@@ -279,7 +279,7 @@ def _is_edited(stands: Any, wanted: Any, target: Mapping[str, Any]) -> bool:
 
 
 def _make(es: Elasticsearch, path: str) -> None:
-    """Create it; that somebody else did so in this moment is as good."""
+    """Create it; no error if somebody else did so at this moment."""
     try:
         call(es, "PUT", path)
     except BadRequestError as error:
@@ -288,7 +288,7 @@ def _make(es: Elasticsearch, path: str) -> None:
 
 
 def immovable(stands: Mapping[str, Any], wanted: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """Fields of a mapping that cannot become what is wanted in place."""
+    """Fields of a mapping that cannot be changed in place into what is wanted."""
     for name, target in wanted.items():
         if name not in stands:
             continue
@@ -306,7 +306,7 @@ def _fixed(field: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _projected(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands of the names that are wanted; a field's own options are compared as a whole."""
+    """The part of what is there that has wanted names; the options of a field are compared as a whole."""
     return {
         key: _projected(stands[key], value) if isinstance(value, Mapping) and not _is_field(value) else stands[key]
         for key, value in wanted.items()
@@ -319,19 +319,19 @@ def _is_field(value: Mapping[str, Any]) -> bool:
 
 
 def _body(is_a: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """An index as it is compared."""
+    """The parts of an index that are compared."""
     properties = normal.plain(body.get("mappings", {}).get("properties", {}))
     return {"is": is_a, "settings": normal.settings(body.get("settings", {})), "mappings": {"properties": properties}}
 
 
 def _lift(blocks: list[str], name: str) -> str:
-    """What a block on an index means, and how it goes away."""
+    """What a block on an index means, and how to remove it."""
     why = "its disk was full" if blocks[0].endswith("allow_delete") else "someone made it read-only"
     null = ", ".join(f'"{block}": null' for block in blocks)
     return f"it takes no events, because {why} ({', '.join(blocks)}); fix that, then `PUT {name}/_settings {{{null}}}`"
 
 
 def _few(fields: list[str]) -> str:
-    """The first of them, and how many more."""
+    """The first three, and how many more."""
     more = len(fields) - 3
     return ", ".join(fields[:3]) + (f" and {more} more fields" if more > 0 else "")
