@@ -32,7 +32,7 @@ POLICY = "; ".join(
     )
 )
 """Only our own files may be scripts and styles: no inline code, no code from text, nothing from other sites. The one
-trusted-types policy (static/js/trusted.js) allows only empty HTML, with which the chart library clears an element.
+trusted-types policy (static/js/early.js) allows only empty HTML, with which the chart library clears an element.
 """
 HEADERS = {
     "Content-Security-Policy": POLICY,

@@ -1,6 +1,6 @@
-// Figures from the console's own routes; every failure is an `Unanswered` with one line for a person.
+// Requests to the console's own routes. Every failure is a `RequestFailed` with a one-line message for the user.
 
-export class Unanswered extends Error {
+export class RequestFailed extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
@@ -9,20 +9,20 @@ export class Unanswered extends Error {
 
 const PATIENCE_MS = 90000;
 
-/** JSON of a GET. */
+/** Send a GET request and return the JSON. */
 export async function get(path, headers = {}) {
   let response;
   try {
     response = await fetch(path, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
   } catch {
-    throw new Unanswered(0, "The console does not respond. The page tries again.");
+    throw new RequestFailed(0, "The console does not respond. The page tries again.");
   }
   let data = null;
   try {
     data = await response.json();
   } catch {
-    throw new Unanswered(response.status, `The console responded with ${response.status} instead of figures. The page tries again.`);
+    throw new RequestFailed(response.status, `The console responded with ${response.status} instead of figures. The page tries again.`);
   }
-  if (!response.ok) throw new Unanswered(response.status, data.error?.message ?? `The console responded with ${response.status}.`);
+  if (!response.ok) throw new RequestFailed(response.status, data.error?.message ?? `The console responded with ${response.status}.`);
   return data;
 }

@@ -1,7 +1,7 @@
-// Draws a chart of a panel and draws it anew when its data, its size or the theme has changed.
+// Draws the chart of a panel, and draws it again when its data, its size or the theme changes.
 //
-// Vega builds its functions from expressions; with `ast: true` they are interpreted in place of compiled, so the page's policy
-// need not allow a string to become a program.
+// Vega creates functions from expressions. With `ast: true` it interprets them instead of compiling them, so the page's
+// policy need not allow code from strings.
 
 import { chartConfig } from "./theme.js";
 import { handler } from "./tooltip.js";
@@ -15,23 +15,23 @@ const drawn = new WeakMap();
 const library = import(document.body.dataset.charts).then(() => window.vegaEmbed);
 
 /**
- * Draw into a place.
- * @param place element of the chart
- * @param panel `spec` and `rows` as the console sends them, `summary` for who does not see the chart
- * @param onPick called with the row of a mark that was clicked
+ * Draw a chart.
+ * @param element element to draw into
+ * @param panel `spec` and `rows` as the console sends them, `summary` describes the chart for a screen reader
+ * @param onPick called with the row of a clicked mark
  */
-export async function draw(place, panel, onPick) {
+export async function draw(element, panel, onPick) {
   const embed = await library;
-  if (!place.isConnected) return;
-  place.style.minHeight = bars(panel) > 0 ? `${bars(panel) * BAR_HEIGHT + AXIS_HEIGHT}px` : "";
-  const width = Math.max(MIN_WIDTH, place.clientWidth);
-  const height = Math.max(MIN_HEIGHT, place.clientHeight);
+  if (!element.isConnected) return;
+  element.style.minHeight = bars(panel) > 0 ? `${bars(panel) * BAR_HEIGHT + AXIS_HEIGHT}px` : "";
+  const width = Math.max(MIN_WIDTH, element.clientWidth);
+  const height = Math.max(MIN_HEIGHT, element.clientHeight);
   const config = chartConfig();
   const key = JSON.stringify([panel.spec, panel.rows, width, height, config]);
-  const before = drawn.get(place);
+  const before = drawn.get(element);
   if (before?.key === key) return;
   const now = { key, view: null };
-  drawn.set(place, now);
+  drawn.set(element, now);
   const canvas = document.createElement("div");
   canvas.className = "canvas";
   const spec = { ...(width < NARROW ? withLegendBelow(panel.spec) : panel.spec), width, height, autosize: { type: "fit", contains: "padding" }, data: { values: panel.rows } };
@@ -39,8 +39,8 @@ export async function draw(place, panel, onPick) {
     mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, config, tooltip: handler, hover: false,
   });
   now.view = view;
-  if (drawn.get(place) !== now) {
-    view.finalize(); // a newer one was begun meanwhile
+  if (drawn.get(element) !== now) {
+    view.finalize(); // a newer drawing has started
     return;
   }
   if (onPick !== null) {
@@ -49,11 +49,11 @@ export async function draw(place, panel, onPick) {
   }
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", panel.summary);
-  place.replaceChildren(canvas);
+  element.replaceChildren(canvas);
   before?.view?.finalize();
 }
 
-/** The same chart for a narrow screen: the legend takes no width from it. */
+/** Return the chart for a narrow screen, with the legend below it. */
 function withLegendBelow(spec) {
   const below = (part) => {
     const legend = part.encoding?.color?.legend;
@@ -64,14 +64,14 @@ function withLegendBelow(spec) {
   return spec.layer ? { ...spec, layer: spec.layer.map(below) } : below(spec);
 }
 
-/** How many bars stand below each other, which need room for their names. */
+/** Count the horizontal bars, which need space for their names. */
 function bars(panel) {
   if (panel.spec.mark?.type !== "bar" || panel.spec.encoding.y?.field !== "by0") return 0;
   return new Set(panel.rows.map((row) => row.by0)).size;
 }
 
-/** Forget a chart whose place shows something else now. */
-export function forget(place) {
-  drawn.get(place)?.view?.finalize();
-  drawn.delete(place);
+/** Release a chart whose element now shows something else. */
+export function forget(element) {
+  drawn.get(element)?.view?.finalize();
+  drawn.delete(element);
 }

@@ -1,6 +1,6 @@
-// Elements made of plain text: nothing here or elsewhere in the page reads text as HTML.
+// Creates elements from plain text. Nothing on the page parses text as HTML.
 
-/** An element; `attributes` beginning with `on` are listeners, `text` is its text, null ones are left out. */
+/** Create an element. Attributes that begin with `on` are listeners, `text` is its text, null ones are left out. */
 export function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -13,14 +13,14 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Text in which what stands between backticks is code. */
+/** Split text into nodes; text between backticks becomes `code` elements. */
 export function withCode(text) {
-  return text.split("`").map((part, place) => (place % 2 ? make("code", { text: part }) : part));
+  return text.split("`").map((part, index) => (index % 2 ? make("code", { text: part }) : part));
 }
 
 export const byId = (id) => document.getElementById(id);
 
-/** Say something to a screen reader, and only to it. */
+/** Announce a text to screen readers only. */
 export function say(text) {
   byId("spoken").textContent = text;
 }

@@ -1,5 +1,5 @@
-// Before anything is drawn: the theme that was chosen, and the only way in which text may become HTML here, which is
-// none but the empty text (the chart library clears its place with it).
+// Runs before the page is drawn: sets the chosen theme and the trusted-types policy. The policy allows only empty HTML,
+// with which the chart library clears its element.
 (function () {
   const chosen = localStorage.getItem("theme");
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;

@@ -48,7 +48,7 @@ function apply() {
   else state.setRange(start.toISOString(), end.toISOString());
 }
 
-/** Show what the address says. */
+/** Show the filters of the URL. */
 function show() {
   const select = byId("range");
   offerRange(select);
@@ -67,7 +67,7 @@ function show() {
   });
 }
 
-/** An address may have a range back from now that is none of the usual ones: it is one more to choose. */
+/** Add an option for a relative time range of the URL that is not in the list. */
 function offerRange(select) {
   const parts = /^now-(\d+)([smhdwMy])$/.exec(state.from());
   if (!parts || state.to() !== "now" || [...select.options].some((option) => option.value === state.from())) return;
@@ -87,11 +87,11 @@ function showPills(control) {
   element.querySelector(".pills").replaceChildren(...pills);
 }
 
-/** What the lists offer, from the newest answer. */
+/** Fill the lists from the newest response. */
 export function offer(choices, range) {
   ends = range;
   for (const [control, values] of Object.entries(choices)) {
-    const options = values.map(([value, found]) => make("option", { value, label: `${value.slice(0, 80)} (${count(found)})` }));
+    const options = values.map(([value, events]) => make("option", { value, label: `${value.slice(0, 80)} (${count(events)})` }));
     byId(`list-${control}`).replaceChildren(...options);
   }
 }

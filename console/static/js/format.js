@@ -1,4 +1,4 @@
-// Numbers and moments as a person reads them.
+// Formats numbers and times.
 
 const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", year: "numeric" });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -6,7 +6,7 @@ const whole = new Intl.NumberFormat("en-US");
 
 export const count = (value) => (value === null || value === undefined ? "–" : whole.format(value));
 
-/** `25 Nov 2026, 10:09:14` of milliseconds or an ISO date; what is no date stays as it is. */
+/** Format milliseconds or an ISO date as `25 Nov 2026, 10:09:14`; other values stay unchanged. */
 export function moment(value) {
   const date = new Date(value);
   if (value === "" || value === null || Number.isNaN(date.getTime())) return String(value ?? "");
@@ -19,7 +19,7 @@ export function percent(value) {
   return value === null || value === undefined ? "–" : `${(value * 100).toFixed(1)} %`;
 }
 
-/** A span in the unit that a person would choose. */
+/** Format a duration in a suitable unit. */
 export function duration(seconds) {
   for (const [size, unit] of [[86400, "days"], [3600, "hours"], [60, "minutes"]]) {
     if (seconds >= 2 * size) return `${Math.round(seconds / size)} ${unit}`;
@@ -27,7 +27,7 @@ export function duration(seconds) {
   return seconds >= 10 ? `${Math.round(seconds)} s` : `${seconds.toFixed(1)} s`;
 }
 
-/** The value of an `<input type="datetime-local">`, in the time zone of this browser. */
+/** Return the value for an `<input type="datetime-local">`, in the browser's time zone. */
 export function local(milliseconds) {
   const date = new Date(milliseconds - new Date(milliseconds).getTimezoneOffset() * 60000);
   return date.toISOString().slice(0, 19);

@@ -1,10 +1,10 @@
-// The counts above every page, and what the page says when there is nothing or something is wrong.
+// The counts above every page, and the notices about empty pages and errors.
 
 import { byId, make, withCode } from "./dom.js";
 import { count, duration, moment, time } from "./format.js";
 import * as state from "./state.js";
 
-/** Show an answer's header. */
+/** Show the header of a response. */
 export function show(answer) {
   const header = answer.header;
   for (const name of ["total", "pending", "enriched", "failed", "watchers"]) {
@@ -33,7 +33,7 @@ function hint(name, header) {
   return "";
 }
 
-/** The first steps, where nothing is stored yet. */
+/** Show the first steps if no event is stored yet. */
 function welcome(header) {
   const empty = header.total === 0;
   byId("welcome").hidden = !empty;
@@ -52,7 +52,7 @@ function welcome(header) {
   );
 }
 
-/** The time range holds nothing although events are there: say where they are. */
+/** If the time range is empty but events exist, say when they happened. */
 function outside(answer) {
   const { header, range } = answer;
   const newest = header.newest;
@@ -65,7 +65,7 @@ function outside(answer) {
   tell("range", `This time range has no events; the newest event is from ${moment(newest)}. `, button);
 }
 
-/** Say what is wrong, above the page. */
+/** Show an error above the page. */
 export function tell(kind, text, ...more) {
   const notice = byId("notice");
   if (notice.dataset.kind === kind && notice.dataset.text === text) return;

@@ -1,11 +1,12 @@
-// Asks for the token where the console wants one; it goes into a header once, and a cookie that scripts cannot read stands for it.
+// Asks for the token if the console requires one. The token is sent once, in a header; later requests use a cookie that scripts
+// cannot read.
 
 import { get } from "./api.js";
 import { byId } from "./dom.js";
 
 let waiting = null;
 
-/** Ask until the token is right. */
+/** Ask until the token is correct. */
 export function signIn() {
   if (waiting) return waiting;
   const dialog = byId("login");
@@ -14,7 +15,7 @@ export function signIn() {
       event.preventDefault();
       const token = byId("token").value;
       try {
-        // a header takes bytes: the token's own, each as one letter
+        // a header takes bytes, so each byte of the token becomes one character
         const bytes = String.fromCharCode(...new TextEncoder().encode(token));
         await get("/api/login", { Authorization: `Bearer ${bytes}` });
       } catch (problem) {

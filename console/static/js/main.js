@@ -1,4 +1,4 @@
-// The page's clock: figures are asked, shown, and asked again; when Elasticsearch is away it says so and goes on asking.
+// The refresh loop: fetches the figures, shows them, and repeats. While Elasticsearch is down, the page says so and keeps trying.
 
 import { get } from "./api.js";
 import { byId, say } from "./dom.js";
@@ -20,7 +20,7 @@ let timer = null;
 let asking = null;
 let down = false;
 
-/** Ask for the figures of now and show them. */
+/** Fetch the current figures and show them. */
 async function refresh({ spoken = false } = {}) {
   clearTimeout(timer);
   const mine = (asking = Symbol("request"));
@@ -52,7 +52,7 @@ function recovered() {
 }
 
 function fell(problem) {
-  if (problem.status === undefined) throw problem; // a mistake of this page: the browser's console has it
+  if (problem.status === undefined) throw problem; // a bug in this page: let the browser log it
   down = problem.status !== 400;
   header.tell("down", problem.message);
   document.querySelectorAll(".panel").forEach((panel) => panel.setAttribute("aria-busy", "false"));

@@ -1,4 +1,4 @@
-// Shows the figures of each panel: a number, a chart, a table, or why there is nothing.
+// Shows each panel: a number, a chart, a table, or why it is empty.
 
 import * as charts from "./charts.js";
 import { make, withCode } from "./dom.js";
@@ -8,18 +8,18 @@ import { dataTable, documentTable } from "./tables.js";
 const asTable = new Set();
 let last = new Map();
 
-/** Show all panels of an answer; `open` opens an event. */
+/** Show all panels of a response; `open` opens an event. */
 export function show(panels, open) {
   last = new Map(panels.map((panel) => [panel.id, panel]));
   return Promise.all(panels.map((panel) => showPanel(panel, open)));
 }
 
-/** Draw what there is anew: another theme, another size. */
+/** Draw the panels again, after a change of theme or size. */
 export function redraw(open) {
   return Promise.all([...last.values()].map((panel) => showPanel(panel, open)));
 }
 
-/** Let each chart be shown as the table of its data. */
+/** Let the user switch each chart to the table of its data. */
 export function startSwitches(open) {
   document.querySelectorAll(".as-table").forEach((button) =>
     button.addEventListener("click", () => {
@@ -48,22 +48,22 @@ async function showPanel(panel, open) {
 }
 
 function replace(body, child) {
-  const place = body.querySelector(".chart");
-  if (place) charts.forget(place);
+  const chartElement = body.querySelector(".chart");
+  if (chartElement) charts.forget(chartElement);
   delete body.dataset.columns;
   body.replaceChildren(child);
 }
 
 async function chart(body, panel) {
-  let place = body.querySelector(".chart");
-  if (!place) {
-    place = make("div", { class: "chart" });
-    body.replaceChildren(place);
+  let chartElement = body.querySelector(".chart");
+  if (!chartElement) {
+    chartElement = make("div", { class: "chart" });
+    body.replaceChildren(chartElement);
   }
-  await charts.draw(place, panel, Object.keys(panel.picks ?? {}).length || panel.drill_down ? (row) => pickRow(panel, row) : null);
+  await charts.draw(chartElement, panel, Object.keys(panel.picks ?? {}).length || panel.drill_down ? (row) => pickRow(panel, row) : null);
 }
 
-/** A click on a mark: the innermost value by which the page can be filtered. */
+/** Handle a click on a mark: filter by the innermost value that the page can filter by. */
 function pickRow(panel, row) {
   const levels = Object.keys(panel.picks ?? {}).filter((level) => row[`by${level}`] !== undefined && row[`by${level}`] !== "others");
   if (!levels.length) return;
@@ -71,9 +71,9 @@ function pickRow(panel, row) {
   go(panel, level, row[`raw${level}`] ?? row[`by${level}`]);
 }
 
-/** For tables: a cell of a column by which the page can be filtered. */
+/** Return the click handler of table cells that the page can filter by. */
 function picker(panel) {
-  return (_column, place, cell) => (panel.picks?.[place] !== undefined && cell !== "others" ? () => go(panel, place, cell) : null);
+  return (_column, position, cell) => (panel.picks?.[position] !== undefined && cell !== "others" ? () => go(panel, position, cell) : null);
 }
 
 function go(panel, level, value) {
@@ -101,7 +101,7 @@ function capital(text) {
   return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
-/** A search that was answered in part says so above its figures. */
+/** Show a note above the figures of a search that succeeded only in part. */
 function note(element, panel) {
   let line = element.querySelector(".note");
   const text = panel.state !== "error" ? panel.problem : null;

@@ -1,4 +1,4 @@
-// What the page is about stands in its address, so that it can be reloaded, kept and sent to someone.
+// The state of the page is in its URL, so that users can reload, bookmark and share it.
 //
 //   ?from=now-24h&to=now&user=alpha&family=dos&event=INDEX/ID
 
@@ -10,7 +10,7 @@ export const usual = { from: body.from, to: body.to };
 
 const listeners = [];
 
-/** Call this when the address has changed. */
+/** Add a function to call when the URL changes. */
 export function onChange(listener) {
   listeners.push(listener);
 }
@@ -47,22 +47,22 @@ export function clear(controls) {
   write((now) => controls.forEach((control) => now.delete(control)));
 }
 
-/** Note the event that is open, or none; figures need not be asked anew for that. */
-export function setEvent(place) {
+/** Put the open event, or none, into the URL, without another request for figures. */
+export function setEvent(reference) {
   const now = read();
-  if (place === null) now.delete("event");
-  else now.set("event", place);
+  if (reference === null) now.delete("event");
+  else now.set("event", reference);
   history.replaceState(null, "", address(now));
 }
 
-/** The query of a request for figures. */
+/** Return the query of a request for figures. */
 export function query() {
   const now = read();
   now.delete("event");
   return now.toString();
 }
 
-/** The address of another page with the same time range and filters, and one more of them. */
+/** Return the URL of another page with the same time range and filters, and one more filter. */
 export function elsewhere(path, control = null, value = null) {
   const now = read();
   now.delete("event");

@@ -1,4 +1,4 @@
-// One event's whole story in a dialog: Escape closes it, and the focus goes back to where it was.
+// The details of one event, in a dialog. Escape closes it, and the focus returns to where it was.
 
 import { get } from "./api.js";
 import { byId, make } from "./dom.js";
@@ -13,14 +13,14 @@ export function start() {
   byId("story-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", closed);
-  const place = state.event();
-  if (place) {
-    const cut = place.indexOf("/");
-    open(place.slice(0, cut), place.slice(cut + 1));
+  const reference = state.event();
+  if (reference) {
+    const cut = reference.indexOf("/");
+    open(reference.slice(0, cut), reference.slice(cut + 1));
   }
 }
 
-/** Open the event of this place. */
+/** Open the event with this index and id. */
 export async function open(index, id) {
   const dialog = byId("story");
   const mine = (asked = Symbol("event"));
@@ -31,14 +31,14 @@ export async function open(index, id) {
   byId("story-title").focus();
   state.setEvent(`${index}/${id}`);
   try {
-    const told = await get(`/api/event?${new URLSearchParams({ index, id })}`);
-    if (asked === mine) show(told);
+    const details = await get(`/api/event?${new URLSearchParams({ index, id })}`);
+    if (asked === mine) show(details);
   } catch (problem) {
     if (asked === mine) byId("story-content").replaceChildren(make("p", { class: "problem", text: problem.message }));
   }
 }
 
-/** The row from which it came may have been drawn anew meanwhile: find it again. */
+/** Find the row of the event again, because it may have been redrawn. */
 function closed() {
   asked = null;
   state.setEvent(null);
@@ -47,14 +47,14 @@ function closed() {
   row?.querySelector("button")?.focus();
 }
 
-function show(told) {
-  const verdict = told.verdict;
-  const what = verdict ? verdict.label : (told.status ?? "Event");
-  byId("story-title").textContent = told.user ? `${what} · ${told.user}` : what;
+function show(details) {
+  const verdict = details.verdict;
+  const what = verdict ? verdict.label : (details.status ?? "Event");
+  byId("story-title").textContent = details.user ? `${what} · ${details.user}` : what;
   byId("story-content").replaceChildren(
     ...[
-      lead(told), failure(told.failure), likelihood(told), reasons(told), attack(told.attack), feedback(told), raw(told),
-      features(told), facts(told), source(told),
+      lead(details), failure(details.failure), likelihood(details), reasons(details), attack(details.attack), feedback(details), raw(details),
+      features(details), facts(details), source(details),
     ].filter((part) => part !== null),
   );
   byId("story-content").scrollTop = 0;
@@ -70,14 +70,14 @@ function pairs(list) {
   ));
 }
 
-function lead(told) {
-  const { verdict } = told;
-  const marks = [make("span", { class: `badge ${told.status ?? ""}`, text: told.status ?? "no status" })];
+function lead(details) {
+  const { verdict } = details;
+  const marks = [make("span", { class: `badge ${details.status ?? ""}`, text: details.status ?? "no status" })];
   if (verdict?.alert) marks.push(make("span", { class: "badge alert", text: "alert" }));
   if (verdict?.severity_word && verdict.severity > 0) marks.push(make("span", { class: `badge ${verdict.severity_word}`, text: verdict.severity_word }));
   if (verdict?.suppressed_by) marks.push(make("span", { class: "badge", text: `suppressed by ${verdict.suppressed_by}` }));
   if (verdict?.rescored) marks.push(make("span", { class: "badge", text: "rescored" }));
-  const times = told.times.map(([name, value]) => [name, moment(value)]);
+  const times = details.times.map(([name, value]) => [name, moment(value)]);
   const numbers = verdict === null ? [] : [
     ["Label", swatched(verdict.label, verdict.colour)],
     ["Closest label", verdict.closest === verdict.label ? null : verdict.closest],
@@ -87,7 +87,7 @@ function lead(told) {
     ["Risk score", verdict.risk === null ? null : `${verdict.risk.toFixed(0)} of 100`],
     ["Severity", verdict.severity === null ? null : `${verdict.severity_word} (${verdict.severity})`],
   ];
-  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([["User", told.user], ...numbers, ...times, ["Model", model(told.model)]]));
+  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([["User", details.user], ...numbers, ...times, ["Model", model(details.model)]]));
 }
 
 function novelty(verdict) {
@@ -96,9 +96,9 @@ function novelty(verdict) {
   return `${verdict.novelty.toFixed(3)}${limit}`;
 }
 
-function model(found) {
-  if (!found) return null;
-  return `${found.id ?? "?"} ${found.version ?? ""}${found.current ? "" : ", not the current model"}`;
+function model(values) {
+  if (!values) return null;
+  return `${values.id ?? "?"} ${values.version ?? ""}${values.current ? "" : ", not the current model"}`;
 }
 
 function swatched(text, colour) {
@@ -107,64 +107,64 @@ function swatched(text, colour) {
   return make("span", { dir: "auto" }, colour ? swatch : null, text);
 }
 
-function failure(found) {
-  if (!found) return null;
+function failure(values) {
+  if (!values) return null;
   return section("What went wrong", pairs([
-    ["Reason", found.type], ["Message", found.message], ["Field", found.field], ["Pipeline", found.pipeline], ["Processor", found.processor],
+    ["Reason", values.type], ["Message", values.message], ["Field", values.field], ["Pipeline", values.pipeline], ["Processor", values.processor],
   ]), make("p", { class: "hint" }, "The event is kept. After you fix the cause, run ", make("code", { text: "oversight retry" }), "."));
 }
 
-function likelihood(told) {
-  if (!told.top.length) return null;
-  const rows = told.top.map((one) => {
+function likelihood(details) {
+  if (!details.top.length) return null;
+  const rows = details.top.map((label) => {
     const bar = make("span", { class: "bar" });
-    bar.style.width = `${Math.max(0.5, (one.probability ?? 0) * 100)}%`;
-    if (one.colour) bar.style.background = one.colour;
-    return make("tr", {}, make("th", { scope: "row", text: one.label, dir: "auto" }), make("td", { class: "number", text: percent(one.probability) }), make("td", { class: "wide", "aria-hidden": "true" }, bar));
+    bar.style.width = `${Math.max(0.5, (label.probability ?? 0) * 100)}%`;
+    if (label.colour) bar.style.background = label.colour;
+    return make("tr", {}, make("th", { scope: "row", text: label.label, dir: "auto" }), make("td", { class: "number", text: percent(label.probability) }), make("td", { class: "wide", "aria-hidden": "true" }, bar));
   });
   return section("The three most likely labels", make("table", { class: "top3" },
     make("thead", { class: "hidden" }, make("tr", {}, make("th", { scope: "col", text: "Label" }), make("th", { scope: "col", text: "Probability" }), make("th", { scope: "col", text: "Bar" }))),
     make("tbody", {}, ...rows)));
 }
 
-function reasons(told) {
-  if (!told.reasons.length && !told.warnings.length) return null;
+function reasons(details) {
+  if (!details.reasons.length && !details.warnings.length) return null;
   const parts = [];
-  if (told.reasons.length) parts.push(make("ul", { class: "reasons" }, ...told.reasons.map((text) => make("li", { text, dir: "auto" }))));
-  if (told.warnings.length) {
-    parts.push(make("ul", { class: "warnings" }, ...told.warnings.map((one) => make("li", {}, make("code", { text: one.field }), ` ${one.says}`))));
+  if (details.reasons.length) parts.push(make("ul", { class: "reasons" }, ...details.reasons.map((text) => make("li", { text, dir: "auto" }))));
+  if (details.warnings.length) {
+    parts.push(make("ul", { class: "warnings" }, ...details.warnings.map((warning) => make("li", {}, make("code", { text: warning.field }), ` ${warning.says}`))));
   }
   return section("Reasons", ...parts);
 }
 
-function attack(found) {
-  if (!found.length) return null;
-  return section("MITRE ATT&CK", pairs(found.map((one) => {
-    const text = `${one.id} ${one.name}`;
-    return [one.kind, one.page ? make("a", { href: one.page, rel: "noreferrer noopener", target: "_blank", text }) : text];
+function attack(items) {
+  if (!items.length) return null;
+  return section("MITRE ATT&CK", pairs(items.map((item) => {
+    const text = `${item.id} ${item.name}`;
+    return [item.kind, item.page ? make("a", { href: item.page, rel: "noreferrer noopener", target: "_blank", text }) : text];
   })));
 }
 
-function feedback(told) {
-  const found = told.feedback;
-  if (found) {
+function feedback(details) {
+  const given = details.feedback;
+  if (given) {
     return section("Analyst's verdict", pairs([
-      ["Verdict", found.verdict?.replace("_", " ")], ["Label", found.label], ["Comment", found.comment], ["By", found.by], ["At", found.at ? moment(found.at) : null],
+      ["Verdict", given.verdict?.replace("_", " ")], ["Label", given.label], ["Comment", given.comment], ["By", given.by], ["At", given.at ? moment(given.at) : null],
     ]));
   }
-  if (!told.verdict) return null;
-  return section("Analyst's verdict", make("p", { class: "hint" }, "There is no verdict yet. To give one, run ", make("code", { text: `oversight verdict ${told.id} true_positive` }), " or ", make("code", { text: "false_positive" }), "."));
+  if (!details.verdict) return null;
+  return section("Analyst's verdict", make("p", { class: "hint" }, "There is no verdict yet. To give one, run ", make("code", { text: `oversight verdict ${details.id} true_positive` }), " or ", make("code", { text: "false_positive" }), "."));
 }
 
-function raw(told) {
-  if (told.raw === null) return null;
-  const parts = [make("pre", { class: "raw", dir: "ltr", tabindex: "0", "aria-label": "Raw line", text: told.raw || "(an empty line)" })];
-  if (told.raw_cut) parts.push(make("p", { class: "hint", text: "The line is longer; Elasticsearch stores all of it." }));
+function raw(details) {
+  if (details.raw === null) return null;
+  const parts = [make("pre", { class: "raw", dir: "ltr", tabindex: "0", "aria-label": "Raw line", text: details.raw || "(an empty line)" })];
+  if (details.raw_cut) parts.push(make("p", { class: "hint", text: "The line is longer; Elasticsearch stores all of it." }));
   return section("Raw line", ...parts);
 }
 
-function features(told) {
-  const { rows, usual_of: usual } = told.features;
+function features(details) {
+  const { rows, usual_of: usual } = details.features;
   if (!rows.length) return null;
   const words = { unseen: "never seen", unusual: "unusual", missing: "missing" };
   const line = (row) => make("tr", { class: row.outside },
@@ -178,11 +178,11 @@ function features(told) {
     make("tbody", {}, ...sorted.map(line)))));
 }
 
-function facts(told) {
-  return told.facts.length ? section("The other fields", pairs(told.facts)) : null;
+function facts(details) {
+  return details.facts.length ? section("The other fields", pairs(details.facts)) : null;
 }
 
-function source(told) {
-  return section("Document", make("p", { class: "hint" }, make("code", { text: `${told.index}/${told.id}` })),
-    make("details", {}, make("summary", { text: "Document as stored in Elasticsearch" }), make("pre", { dir: "ltr", tabindex: "0", text: told.document })));
+function source(details) {
+  return section("Document", make("p", { class: "hint" }, make("code", { text: `${details.index}/${details.id}` })),
+    make("details", {}, make("summary", { text: "Document as stored in Elasticsearch" }), make("pre", { dir: "ltr", tabindex: "0", text: details.document })));
 }

@@ -1,47 +1,47 @@
-// Tables: of a chart's data, of a table panel, and of the newest documents, whose rows open an event.
+// Tables: the data of a chart, a table panel, or the newest documents, whose rows open an event.
 
 import { make } from "./dom.js";
 import { count, moment } from "./format.js";
 
 const ATTACK_PAGES = "https://attack.mitre.org/";
 
-/** The table of a panel's rows; `pick(column, text)` makes a button of a cell by which the page can be filtered. */
+/** Return the table of a panel's rows. `pick` returns a click handler for cells that the page can filter by. */
 export function dataTable(table, caption, pick) {
   const rows = table.rows.map((cells) =>
-    make("tr", {}, ...cells.map((cell, place) => dataCell(table.columns[place], place, cell, pick))),
+    make("tr", {}, ...cells.map((cell, position) => dataCell(table.columns[position], position, cell, pick))),
   );
   return frame(table, caption, rows);
 }
 
-function dataCell(column, place, cell, pick) {
+function dataCell(column, position, cell, pick) {
   const text = column.kind === "time" ? moment(cell) : cell;
-  const name = place === 0 ? "th" : "td";
-  const attributes = { class: column.kind, scope: place === 0 ? "row" : null, dir: "auto" };
+  const name = position === 0 ? "th" : "td";
+  const attributes = { class: column.kind, scope: position === 0 ? "row" : null, dir: "auto" };
   if (typeof text === "string" && text.startsWith(ATTACK_PAGES)) {
     return make(name, attributes, make("a", { href: text, rel: "noreferrer noopener", target: "_blank", text: text.slice(ATTACK_PAGES.length) }));
   }
-  const onclick = pick?.(column, place, cell);
+  const onclick = pick?.(column, position, cell);
   if (!onclick) return make(name, { ...attributes, text });
   return make(name, attributes, make("button", { type: "button", class: "value", text, title: `Only ${text}`, onclick }));
 }
 
-/** The table of the newest documents. Rows that were there before stay the same elements, so that focus stays where it is. */
-export function documentTable(place, table, caption, open) {
-  const before = new Map([...place.querySelectorAll("tbody tr")].map((row) => [row.dataset.key, row]));
+/** Show the table of the newest documents. Existing rows stay the same elements, so that the focus stays. */
+export function documentTable(container, table, caption, open) {
+  const before = new Map([...container.querySelectorAll("tbody tr")].map((row) => [row.dataset.key, row]));
   const rows = table.rows.map((row) => {
     const key = JSON.stringify([row.index, row.id, row.cells]);
     return before.get(key) ?? documentRow(table, row, key, open);
   });
-  const old = place.querySelector("table");
-  if (old && place.dataset.columns === String(table.columns.length)) {
+  const old = container.querySelector("table");
+  if (old && container.dataset.columns === String(table.columns.length)) {
     sync(old.tBodies[0], rows);
-    place.querySelector(".left-out")?.remove();
+    container.querySelector(".left-out")?.remove();
     const note = leftOut(table);
-    if (note) place.querySelector(".scroll").append(note);
+    if (note) container.querySelector(".scroll").append(note);
     return;
   }
-  place.dataset.columns = table.columns.length;
-  place.replaceChildren(frame(table, caption, rows));
+  container.dataset.columns = table.columns.length;
+  container.replaceChildren(frame(table, caption, rows));
 }
 
 function documentRow(table, row, key, open) {
@@ -53,7 +53,7 @@ function documentRow(table, row, key, open) {
   const tr = make(
     "tr", { "data-key": key, class: table.opens ? "opens" : null },
     make("th", { scope: "row", class: "time" }, first),
-    ...cells.map((cell, place) => make("td", { text: cell, dir: "auto", class: kindOf(table.columns[place + 1]), title: cell.length > 40 ? cell : null })),
+    ...cells.map((cell, position) => make("td", { text: cell, dir: "auto", class: kindOf(table.columns[position + 1]), title: cell.length > 40 ? cell : null })),
   );
   if (table.opens) tr.addEventListener("click", (event) => event.target.closest("button") || String(getSelection()) || show());
   return tr;
@@ -63,12 +63,12 @@ function kindOf(column) {
   return column.field === "event.original" ? "raw" : null;
 }
 
-/** Make the rows of a table body these, touching only what differs. */
+/** Set the rows of a table body, and touch only what differs. */
 function sync(body, rows) {
   const wanted = new Set(rows);
   [...body.children].filter((row) => !wanted.has(row)).forEach((row) => row.remove());
-  rows.forEach((row, place) => {
-    if (body.children[place] !== row) body.insertBefore(row, body.children[place] ?? null);
+  rows.forEach((row, position) => {
+    if (body.children[position] !== row) body.insertBefore(row, body.children[position] ?? null);
   });
 }
 

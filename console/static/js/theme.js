@@ -1,4 +1,4 @@
-// Light and dark: as the system has it, until somebody chooses.
+// Light and dark theme: the system's, until the user chooses one.
 
 import { byId } from "./dom.js";
 
@@ -7,7 +7,7 @@ const root = document.documentElement;
 
 export const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
 
-/** Start the switch; `onChange` is called after each change. */
+/** Set up the switch; `onChange` is called after each change. */
 export function start(onChange) {
   const button = byId("theme");
   const show = () => button.setAttribute("aria-label", `Change to the ${isDark() ? "light" : "dark"} theme`);
@@ -24,7 +24,7 @@ export function start(onChange) {
   show();
 }
 
-/** Colours and type of the charts, from those of the page. */
+/** Return the colours and fonts of the charts, taken from the page. */
 export function chartConfig() {
   const style = getComputedStyle(root);
   const of = (name) => style.getPropertyValue(name).trim();

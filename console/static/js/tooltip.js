@@ -1,10 +1,10 @@
-// What a mark stands for, beside the pointer. The values come from log lines: they are text and nothing else.
+// Shows the values of a mark beside the pointer. They come from log lines, so they are inserted as text only.
 
 import { byId, make } from "./dom.js";
 
 const MARGIN = 12;
 
-/** A tooltip handler as Vega calls it. */
+/** Tooltip handler in the form that Vega expects. */
 export function handler(_view, event, _item, value) {
   const tip = byId("tip");
   if (value === null || value === undefined || value === "") {
