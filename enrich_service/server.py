@@ -121,9 +121,8 @@ class Server(Application):
         from enrich_service.http import access
         from enrich_service.http.app import create_app
         from enrich_service.model.artifact import open_model
-        from enrich_service.predict.memory import give_back_large_blocks, settle
+        from enrich_service.predict.memory import settle
 
-        give_back_large_blocks()
         chosen = self.switch.chosen
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
         access.to_handlers_of("enrich_service")

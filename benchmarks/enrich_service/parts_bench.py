@@ -70,7 +70,6 @@ def main() -> None:
         mix: traffic(records, mix, artifact.contract, pages=PAGES).bodies for mix in ("normal", "natural", "attacks")
     }
     singles = traffic(records, "natural", artifact.contract, pages=SINGLES, size=1).bodies
-    memory.give_back_large_blocks()
     memory.settle()
     columns = {f"{mix}, 1,000": _parts(artifact, bodies) for mix, bodies in mixes.items()}
     columns["one document"] = _parts(artifact, singles)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import platform
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,7 +15,7 @@ from benchmarks.enrich_service.fuzz import Kind, Report, clients, log_problems, 
 from benchmarks.enrich_service.fuzz_bodies import MAKERS, valid
 from benchmarks.enrich_service.fuzz_sockets import CLIENTS, Answer, answers, exchange, head_of
 from contract.artifact.contract import ModelContract
-from enrich_service.predict.memory import LARGE_BYTES, after_request, give_back_large_blocks
+from enrich_service.predict.memory import COLLECT_BYTES, after_request
 from tests.artifacts import TURBINE
 
 JSON = "application/json"
@@ -104,18 +103,13 @@ def test_a_service_that_breaks_is_found_out(broken: str) -> None:
     assert all(problem_of(one) for one in found)
 
 
-def test_memory_is_given_back_where_the_c_library_is_glibc() -> None:
-    """Another one is left as it is, without an error."""
-    assert give_back_large_blocks() is (platform.libc_ver()[0] == "glibc")
-
-
 def test_the_collector_looks_after_a_large_request_only() -> None:
     """A full look for each small one would cost more than the request."""
     gc.collect()
     looks = gc.get_stats()[2]["collections"]
     after_request(1000)
     assert gc.get_stats()[2]["collections"] == looks
-    after_request(LARGE_BYTES)
+    after_request(COLLECT_BYTES)
     assert gc.get_stats()[2]["collections"] == looks + 1
 
 
