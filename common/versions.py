@@ -1,17 +1,17 @@
-"""Versions as texts name them, in an order that can be compared."""
+"""Parses versions so that they can be compared."""
 
 from __future__ import annotations
 
 from packaging.version import InvalidVersion, Version
 
 NONE = Version("0")
-"""Older than every version."""
+"""Lower than every version."""
 
 
 def version_of(text: str) -> Version:
-    """The version that a text names; `0` where it names none.
+    """Return the version in a text; `0` if there is none.
 
-    Servers add words of their own after a dash (`8.19.0-SNAPSHOT`): they do not count.
+    Servers add a suffix after a dash (`8.19.0-SNAPSHOT`), which is ignored.
     """
     try:
         return Version(text.partition("-")[0])

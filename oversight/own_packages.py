@@ -1,8 +1,7 @@
-"""The parts are imported from where Oversight is installed, whatever else the user has on `sys.path`.
+"""Imports the parts from where Oversight is installed, whatever the user has on `sys.path`.
 
 Their names are common ones (`common`, `console`, `training`). `python -m oversight` and PYTHONPATH put the user's
-folders before the installed packages. Without this module, Python would import a package `common` in such a folder
-instead of ours.
+folders before the installed packages. Without this module, Python would import a package `common` from such a folder.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ class OursFirst(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where a module is; None: this finder does not know it."""
+        """Find one of our packages; None for any other module."""
         return PathFinder.find_spec(fullname, [HOME], target) if fullname in OURS else None
 
 
 def find_ours_first() -> None:
-    """Make this process import our packages from where this one is."""
+    """Make this process import our packages from beside this one."""
     sys.meta_path.insert(0, OursFirst())

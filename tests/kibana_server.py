@@ -1,4 +1,4 @@
-"""A server of ours with Kibana's documented HTTP routes for saved objects, spaces, connectors and rules.
+"""Our own server with Kibana's documented HTTP routes for saved objects, spaces, connectors and rules.
 
 It is not Kibana, and these tests run no Kibana. It responds as Elastic's API reference and Kibana's source say, with
 the

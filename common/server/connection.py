@@ -189,7 +189,7 @@ class Connection:
 
 
 class OutgoingResponse:
-    """Stands in for the socket in gunicorn and keeps the response, so that a slow client blocks no thread."""
+    """Replaces the socket in gunicorn and keeps the response, so that a slow client blocks no thread."""
 
     def __init__(self) -> None:
         self._pieces: list[memoryview | bytes] = []

@@ -25,12 +25,12 @@ from training.report import files as report
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILY_MEANING = {
-    "probe": "looks for what is there",
-    "dos": "denies a service",
-    "u2r": "from a user's rights to root's",
-    "r2l": "from outside to a user's rights",
+    "probe": "searches for hosts and services",
+    "dos": "denial of service",
+    "u2r": "from a user account to root",
+    "r2l": "from outside to a user account",
 }
-NOTE = "<!-- Made by `make format` from the code; edit the code, not this page. -->"
+NOTE = "<!-- Generated from the code by `make format`; edit the code, not this page. -->"
 
 
 def settings_page() -> str:
@@ -97,19 +97,25 @@ def attacks_page() -> str:
         "",
         NOTE,
         "",
-        "The 22 attacks of KDD Cup 99's training set. What each does is described by those who made the traffic:",
+        "These are the 22 attacks in the training set of KDD Cup 99. The descriptions come from the people who "
+        "generated "
+        "the traffic:",
         f"[L] Lincoln Laboratory, [1998 Training Data Attack Schedule]({attacks.LINCOLN}), and [K] K. Kendall,",
         "[A Database of Computer Attacks for the Evaluation of Intrusion Detection "
-        f"Systems]({attacks.KENDALL}), MIT 1999. The",
-        "ATT&CK technique (Enterprise, version 19) is our own reading of its page, with the reason beside "
-        "it. An attack that no page",
-        "clearly describes has none, and its alerts carry no `threat.*`.",
+        f"Systems]({attacks.KENDALL}), MIT 1999.",
         "",
-        "Severity goes by family, in Elastic Security's steps (21 low, 47 medium, 73 high, 99 critical): how "
-        "bad it is if it is true,",
-        "not how likely that is. Most of these attacks are of 1998 and no longer harm a system that is kept "
-        "up to date; the",
-        "patterns of scans, floods and guessed passwords are as they were.",
+        "We chose each ATT&CK technique (Enterprise, version 19) ourselves, from its page; the last column says "
+        "why. If no "
+        "page clearly",
+        "describes an attack, it has no technique, and its alerts have no `threat.*` fields.",
+        "",
+        "The severity depends on the family and uses Elastic Security's levels: 21 low, 47 medium, 73 high, 99 "
+        "critical. It "
+        "says how bad",
+        "a true alert is, not how likely it is. Most of these attacks date from 1998 and no longer harm a system "
+        "that is up "
+        "to date. The",
+        "patterns of scans, floods and guessed passwords are still the same.",
     ]
     for family in FAMILIES[1:]:
         lines += ["", f"## {family}: {FAMILY_MEANING[family]}, severity {attacks.SEVERITY[family]}", ""]

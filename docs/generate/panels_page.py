@@ -27,21 +27,24 @@ def panels_page(contract: ModelContract, note: str) -> str:
         "",
         note,
         "",
-        f"Of the model `{contract.name}`; another model brings its own labels, families and, where it "
-        "measures no novelty or maps no",
-        "ATT&CK, fewer panels. [dashboards.md](dashboards.md) says how they come into Kibana.",
+        f"These are the panels and rules for the model `{contract.name}`. Another model has its own labels and "
+        "families. It "
+        "has fewer",
+        "panels if it measures no novelty or has no ATT&CK techniques. [dashboards.md](dashboards.md) explains "
+        "how to import "
+        "them into Kibana.",
     ]
     for board in declared.dashboards:
         lines += _board(board)
     lines += _saved(declared)
-    lines += ["", "## Alert rules", "", "| rule | fires | looked at | what it means |", "|---|---|---|---|"]
+    lines += ["", "## Alert rules", "", "| rule | fires if | checked | what it means |", "|---|---|---|---|"]
     lines += [_rule(rule) for rule in alert_rules(contract)]
     return "\n".join(lines) + "\n"
 
 
 def _board(board: Dashboard) -> list[str]:
     chosen = ", ".join(control.title.lower() for control in board.controls)
-    head = ["", f"## {board.title}", "", f"{board.description}. To choose from: {chosen}.", ""]
+    head = ["", f"## {board.title}", "", f"{board.description}. Filters: {chosen}.", ""]
     head += ["| panel | question | shows | fields |", "|---|---|---|---|"]
     return head + [_panel(panel) for panel in board.panels]
 
@@ -64,7 +67,7 @@ def _saved(declared: Boards) -> list[str]:
 def _rule(rule: Rule) -> str:
     measure = "the number of events" if rule.average_of is None else f"the average of `{rule.average_of}`"
     apart = f" for one `{rule.by}`" if rule.by else ""
-    aged = f", of events that are {rule.ago_min} minutes old at least" if rule.ago_min else ""
+    aged = f", for events that are at least {rule.ago_min} minutes old" if rule.ago_min else ""
     window = f"{rule.window_min} minutes" if rule.window_min < 2 * 24 * 60 else f"{rule.window_min // (24 * 60)} days"
     fires = f"{measure}{apart} over {window} is above {rule.above:g}{aged}"
     every = "each minute" if rule.every_min == 1 else f"every {rule.every_min} minutes"

@@ -43,7 +43,7 @@ def _compared(body: Any, shape: Shape, *, filtered: bool) -> str | None:
         value = _at(body, key)
         if (
             value is None and filtered and key != "items"
-        ):  # the request left it out with filter_path; no request of ours leaves `items` out
+        ):  # the request left it out with filter_path; our requests never leave `items` out
             continue
         if not isinstance(value, kind):
             return f"`{key}` of the response is {_kind(value)}, expected {_NAMES[kind]}"

@@ -179,7 +179,7 @@ def _pipelines(settings: OversightSettings) -> str:
         other = outdated(es, contract, namespace=settings.namespace, retention=load(ProvisionSettings).retention)
     if any(step.action == Action.KEEP and FINAL_PIPELINE in step.reason for step in other):
         raise SettingsError(
-            f"somebody changed the final pipeline of {settings.stream}, so every writer can store "
+            f"someone changed the final pipeline of {settings.stream}, so every writer can store "
             f"predictions and "
             f"verdicts there; if a `_reindex` is done, run the last step of {RECIPE!r} in docs/provisioning.md, "
             f"otherwise run "
@@ -188,7 +188,7 @@ def _pipelines(settings: OversightSettings) -> str:
     edited = [step.name for step in other if step.action == Action.KEEP]
     if edited and len(edited) == len(other):
         raise SettingsError(
-            f"somebody edited {', '.join(edited)}; {hints.run('provision --plan')} shows the difference, "
+            f"someone edited {', '.join(edited)}; {hints.run('provision --plan')} shows the difference, "
             f"{hints.run('provision --force')} overwrites it"
         )
     if other:

@@ -101,7 +101,7 @@ def import_command(
 ) -> None:
     """Import the dashboards into a Kibana space. You can run it again at any time.
 
-    If somebody edited a dashboard in Kibana, it is kept, and the shipped one is stored beside it as `... (as shipped)`;
+    If someone edited a dashboard in Kibana, it is kept, and the shipped one is stored beside it as `... (as shipped)`;
     --force overwrites it.
 
     \b
@@ -140,7 +140,7 @@ def rules_command(
 ) -> None:
     """Import the alert rules and their connectors into a Kibana space. You can run it again at any time.
 
-    The rules need only the basic licence. If somebody edited a rule, it is kept, and the shipped one is stored beside
+    The rules need only the basic licence. If someone edited a rule, it is kept, and the shipped one is stored beside
     it, disabled.
 
     \b
@@ -167,7 +167,7 @@ def rules_command(
 @force_option
 @json_option
 def remove_command(*, namespace: str | None, space: str, wait_s: float, force: bool, as_json: bool) -> None:
-    """Delete what `oversight kibana import` and `rules` created; without --force, what somebody edited stays.
+    """Delete what `oversight kibana import` and `rules` created; without --force, what someone edited stays.
 
     \b
     Example:

@@ -25,7 +25,7 @@ from oversight.terminal import one_line
 WIDTH, KIND_WIDTH = 9, 12
 KIND = {"index-pattern": "data view", "search": "saved search", "query": "saved query"}
 """The names on Kibana's pages for types whose API names are older."""
-SAYS = {"kept": "somebody edited it", "left": "not deleted, because somebody edited or uses it"}
+SAYS = {"kept": "someone edited it", "left": "not deleted, because someone edited or uses it"}
 
 
 def contract_of(shared: OversightSettings) -> ModelContract:
@@ -111,5 +111,5 @@ wait_option = click.option(
     show_default=True,
     help="Seconds to wait until Kibana is ready.",
 )
-force_option = click.option("--force", is_flag=True, help="Also overwrite or delete what somebody edited in Kibana.")
+force_option = click.option("--force", is_flag=True, help="Also overwrite or delete what someone edited in Kibana.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -43,7 +43,7 @@ KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
     help="Delete everything that provision created, except what your stored events still need; that is listed.",
 )
 @click.option("--with-data", is_flag=True, help="With --remove: delete the events, heartbeats and alerts too.")
-@click.option("--force", is_flag=True, help="Overwrite, or with --remove delete, what somebody edited by hand.")
+@click.option("--force", is_flag=True, help="Overwrite, or with --remove delete, what someone edited by hand.")
 @click.option(
     "--keys",
     type=click.Path(file_okay=False, path_type=Path),

@@ -96,7 +96,7 @@ def end(swept: Swept, *, say: Callable[[str], None]) -> None:
         sys.exit(INTERRUPTED)
     if swept.left:
         raise EngineUnavailableError(
-            f"{swept.left:,} documents are left, because somebody else changed them or Elasticsearch did not respond; "
+            f"{swept.left:,} documents are left, because someone else changed them or Elasticsearch did not respond; "
             f"run the same "
             f"command again"
         )

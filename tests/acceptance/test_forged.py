@@ -44,7 +44,7 @@ def test_check_names_forged_documents_and_export_refuses_an_index_without_the_gu
         "_search?q=oversight.status:enriched+AND+NOT+_exists_:oversight.model.version" in answers["documents"]["says"]
     )
     assert not answers["pipelines"]["good"]
-    assert "somebody changed the final pipeline" in answers["pipelines"]["says"]
+    assert "someone changed the final pipeline" in answers["pipelines"]["says"]
     refused = desk.type("labels", "export", "--output", output)
     assert refused.returncode == 1
     assert stream in refused.stderr

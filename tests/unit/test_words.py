@@ -100,8 +100,12 @@ def _options(name: str) -> set[str]:
 
 
 PLAIN = (
+    "common",
+    "console",
     "contract",
     "converter",
+    "docker",
+    "docs/generate",
     "es_pipelines/definition",
     "es_pipelines/dry_run",
     "es_pipelines/painless",
@@ -109,6 +113,7 @@ PLAIN = (
     "es_pipelines/security",
     "es_pipelines/ship",
     "kibana",
+    "oversight",
     "sensor",
     "training",
 )

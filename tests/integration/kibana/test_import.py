@@ -50,7 +50,7 @@ def test_what_a_person_edited_is_kept_and_ours_stands_beside_it(kibana: FakeKiba
     run("import")
     kibana.edit(TRIAGE, retitled)
     second = run("import")
-    assert "kept      dashboard    Oversight: Triage  (somebody edited it)" in second.out
+    assert "kept      dashboard    Oversight: Triage  (someone edited it)" in second.out
     objects = kibana.spaces["default"].objects
     assert objects[TRIAGE]["attributes"]["title"] == "Our own triage"
     assert objects[BESIDE]["attributes"]["title"] == "Oversight: Triage (as shipped)"
@@ -126,7 +126,7 @@ def test_removing_takes_ours_and_leaves_what_a_person_edited_or_made(kibana: Fak
     objects = kibana.spaces["default"].objects
     objects[theirs] = {"type": "dashboard", "id": "their-own", "attributes": {}, "references": [], "updated_at": "2026"}
     removed = run("remove")
-    assert "left      dashboard    Our own triage  (not deleted, because somebody edited or uses it" in removed.out
+    assert "left      dashboard    Our own triage  (not deleted, because someone edited or uses it" in removed.out
     view = "oversight-default-data-view-"
     shown: set[Key] = {("index-pattern", f"{view}events"), ("index-pattern", f"{view}predictions")}
     assert set(objects) == {TRIAGE, theirs, ("search", "oversight-default-search-newest-alerts"), *shown}
