@@ -77,5 +77,5 @@ def test_each_model_has_a_column_and_figures_that_could_not_be_measured_a_dash()
     assert "| figure | one (41 features) | two (28 features) | one (41 features), content columns 0 |\n" in text
     assert "| macro-F1, 23 labels | - | - | - |\n" in text
     assert "| recall of normal | 0.9877 | 0.9877 |\n" in text
-    assert "70.0% then raise an alert or are `unknown`, instead of 2.0%" in text
+    assert "70.0% of the normal rows below raise an alert or are `unknown`, instead of 2.0%" in text
     assert text.index("| `saint` | 4 | 100.0% | 100.0% |") < text.index("| `worm` | 2 | 50.0% | 50.0% |")
