@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from es_pipelines.reading.header import KDD, KnownColumns
+from es_pipelines.settings import ShipSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,8 @@ class ShipConfig:
     """`observer.name`; None uses the stem of each file's name."""
     host: str | None = None
     """`host.name`; None uses this machine's."""
-    batch_size: int = 1_000
-    batch_bytes: int = 4 * 1024 * 1024
-    in_flight: int = 4
-    """Bulk requests at a time; fewer if their lines together would exceed `shipper.DOUBT_LINES`."""
+    settings: ShipSettings = field(default_factory=ShipSettings)
+    """Sizes and number of bulk requests. Fewer are sent at a time if their lines would exceed `shipper.DOUBT_LINES`."""
     rate: float | None = None
     """Maximum lines per second; None means no limit."""
     complete: bool = True

@@ -127,7 +127,7 @@ def session(
             if registered:
                 opened = registries.opened(config.state, cluster=target.cluster, stream=config.stream)
                 registry = stack.enter_context(opened)
-            pool = ThreadPoolExecutor(config.in_flight, thread_name_prefix="ship")
+            pool = ThreadPoolExecutor(config.settings.in_flight, thread_name_prefix="ship")
             try:
                 yield Shipper(sender, target, registry, config, on_progress, pool)
             finally:
@@ -301,16 +301,17 @@ class Shipper:
             whole: send all lines even if asked to stop, because they cannot be read again.
         """
         config = self.config
-        count = config.batch_size if config.rate is None else max(1, min(config.batch_size, int(config.rate)))
+        size = config.settings.batch_size
+        count = size if config.rate is None else max(1, min(size, int(config.rate)))
         batches_of_events = batches(
             (event_of(identity, row.line, row) for row in rows),
             lambda event: len(event.source) + len(event.id) + 40,
             max_count=count,
-            max_bytes=config.batch_bytes,
+            max_bytes=config.settings.batch_bytes,
             alone_bytes=ALONE_BYTES,
         )
         marked = ((batch, self._in_doubt(key, len(batch))) for batch in batches_of_events)
-        limit = max(1, min(config.in_flight, DOUBT_LINES // count))
+        limit = max(1, min(config.settings.in_flight, DOUBT_LINES // count))
         settle = partial(self._settle, identity)
         for (batch, _), outcomes in in_order(
             marked, settle, self._pool, limit=limit, stopped=lambda: self.stopped and not whole

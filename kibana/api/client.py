@@ -90,13 +90,12 @@ class Kibana:
         overall = status.get("overall") if isinstance(status, Mapping) else None
         if not isinstance(overall, Mapping):
             raise SettingsError(
-                f"the server at {self.http.access.url} answers, but it is not Kibana; set KIBANA_URL to the address of "
+                f"the server at {self.http.url} answers, but it is not Kibana; set KIBANA_URL to the address of "
                 f"Kibana (its port is 5601 by default; add its base path if it has one)"
             )
         if overall.get("level") not in READY_LEVELS:
             raise KibanaUnavailableError(
-                f"Kibana at {self.http.access.url} is {shorten(overall.get('level'))}, expected available; "
-                "look at its log"
+                f"Kibana at {self.http.url} is {shorten(overall.get('level'))}, expected available; look at its log"
             )
         version = response.body.get("version")
         number = version.get("number") if isinstance(version, Mapping) else None
@@ -113,7 +112,7 @@ class Kibana:
         path = f"/api/spaces/space/{quote(self.space, safe='')}"
         if self.http.ask("GET", path, what=f"looking for the space {self.space!r}", expected=(404,)).status == 404:
             raise SettingsError(
-                f"Kibana at {self.http.access.url} has no space {self.space!r}; create it under Stack "
+                f"Kibana at {self.http.url} has no space {self.space!r}; create it under Stack "
                 "Management, Spaces, or name "
                 f"another one with --space (its identifier, as in the address after /s/)"
             )
@@ -148,7 +147,7 @@ class Kibana:
         body = response.body if isinstance(response.body, Mapping) else {}
         errors = body.get("errors") or []
         if errors or body.get("success") is not True:
-            raise KibanaRefusedError(_import_message(errors, self.http.access.url))
+            raise KibanaRefusedError(_import_message(errors, self.http.url))
         moved = [each for each in body.get("successResults") or [] if each.get("destinationId")]
         if moved:
             raise KibanaRefusedError(
@@ -180,7 +179,7 @@ class Kibana:
         entries = body.get(key) if isinstance(body, Mapping) else None
         if not isinstance(entries, list) or not all(isinstance(each, Mapping) for each in entries):
             raise KibanaRefusedError(
-                f"Kibana at {self.http.access.url} answered without {key!r}; this needs Kibana 8.19 or 9.x"
+                f"Kibana at {self.http.url} answered without {key!r}; this needs Kibana 8.19 or 9.x"
             )
         return entries
 

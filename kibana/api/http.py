@@ -15,13 +15,14 @@ import re
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
+from common.settings.base import revealed
 from contract.errors import InputError, ServerError, SettingsError, shorten
+from kibana.settings import KibanaSettings
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 NOT_READY = (429, 502, 503, 504)
@@ -39,28 +40,6 @@ class KibanaRefusedError(InputError):
     code = "kibana_refused"
 
 
-@dataclass(frozen=True)
-class Access:
-    """Kibana's address and the credentials for it."""
-
-    url: str
-    api_key: str | None = None
-    username: str | None = None
-    password: str | None = None
-    ca_certs: Path | None = None
-    timeout_s: float = 30.0
-
-    @property
-    def authorization(self) -> dict[str, str]:
-        """The `Authorization` header; empty without credentials."""
-        if self.api_key is not None:
-            return {"Authorization": f"ApiKey {self.api_key}"}
-        if self.username is None or self.password is None:
-            return {}
-        pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
-        return {"Authorization": f"Basic {pair}"}
-
-
 @dataclass(frozen=True, slots=True)
 class Response:
     """Kibana's response to one request."""
@@ -75,15 +54,15 @@ class Response:
 class Http:
     """An HTTP client for one Kibana."""
 
-    def __init__(self, access: Access) -> None:
-        self.access = access
+    def __init__(self, settings: KibanaSettings) -> None:
+        self.url, self._authorization = settings.url, authorization(settings)
         try:
-            context = ssl.create_default_context(cafile=None if access.ca_certs is None else str(access.ca_certs))
+            context = ssl.create_default_context(cafile=None if settings.ca_certs is None else str(settings.ca_certs))
         except OSError as error:
             raise SettingsError(
-                f"KIBANA_CA_CERTS={access.ca_certs} cannot be read as certificates ({error}); expected a PEM file"
+                f"KIBANA_CA_CERTS={settings.ca_certs} cannot be read as certificates ({error}); expected a PEM file"
             ) from None
-        self._pool = urllib3.PoolManager(ssl_context=context, timeout=access.timeout_s, retries=False)
+        self._pool = urllib3.PoolManager(ssl_context=context, timeout=settings.timeout_s, retries=False)
 
     def __enter__(self) -> Http:
         """Open nothing: the first request opens the connection."""
@@ -124,8 +103,8 @@ class Http:
 
     def refusal(self, response: Response, what: str) -> SettingsError | KibanaUnavailableError | KibanaRefusedError:
         """The error for a response that reports a failure."""
-        url, reason = self.access.url, _reason_in(response.body)
-        if response.status == 401 and not self.access.authorization:
+        url, reason = self.url, _reason_in(response.body)
+        if response.status == 401 and not self._authorization:
             return SettingsError(
                 f"Kibana at {url} asks for credentials, and none were sent (401); set KIBANA_API_KEY, or "
                 "KIBANA_USERNAME and "
@@ -154,7 +133,7 @@ class Http:
         return KibanaRefusedError(f"Kibana at {url} answered {response.status} to {what}{reason}; look at its log")
 
     def _send(self, method: str, path: str, *, body: Any, file: bytes | None) -> Response:
-        headers = {"kbn-xsrf": "oversight", "Accept": "application/json", **self.access.authorization}
+        headers = {"kbn-xsrf": "oversight", "Accept": "application/json", **self._authorization}
         more: dict[str, Any] = {}
         if file is not None:
             more["fields"] = {"file": ("oversight.ndjson", file, "application/ndjson")}
@@ -163,19 +142,19 @@ class Http:
             more["body"] = json.dumps(body).encode()
         try:
             response = self._pool.request(
-                method, f"{self.access.url}{path}", headers=headers, redirect=False, preload_content=False, **more
+                method, f"{self.url}{path}", headers=headers, redirect=False, preload_content=False, **more
             )
             with response:
                 content = response.read(MAX_RESPONSE_BYTES)
         except SSLError as error:
             raise SettingsError(
-                f"no trusted connection to {self.access.url} ({_line(error)}); set KIBANA_CA_CERTS to the "
+                f"no trusted connection to {self.url} ({_line(error)}); set KIBANA_CA_CERTS to the "
                 "certificate of Kibana's "
                 f"authority, or begin KIBANA_URL with http:// if Kibana has no TLS"
             ) from None
         except (HTTPError, OSError) as error:
             raise KibanaUnavailableError(
-                f"cannot reach Kibana at {self.access.url} ({_line(error)}); is it running there? set KIBANA_URL"
+                f"cannot reach Kibana at {self.url} ({_line(error)}); is it running there? set KIBANA_URL"
             ) from None
         named = "kbn-name" in response.headers or "kbn-license-sig" in response.headers
         return Response(response.status, _parsed(content), named)
@@ -200,3 +179,14 @@ def _line(error: Exception) -> str:
     text = str(reason if isinstance(reason, Exception) else error).splitlines() or [type(error).__name__]
     known = re.search(r"\[(?:SSL|Errno)[^\]]*\] ([^\[\]()]+)", text[0])
     return (known[1].strip() if known else text[0].rsplit(": ", 1)[-1])[:200]
+
+
+def authorization(settings: KibanaSettings) -> dict[str, str]:
+    """The `Authorization` header; empty without credentials."""
+    key, password = revealed(settings.api_key), revealed(settings.password)
+    if key is not None:
+        return {"Authorization": f"ApiKey {key}"}
+    if settings.username is None or password is None:
+        return {}
+    pair = base64.b64encode(f"{settings.username}:{password}".encode()).decode("ascii")
+    return {"Authorization": f"Basic {pair}"}

@@ -14,7 +14,7 @@ from common.settings.shared import OversightSettings
 from contract.artifact.contract import ModelContract
 from contract.errors import SettingsError
 from kibana.api.client import DEFAULT_SPACE, Kibana
-from kibana.api.http import Access, Http
+from kibana.api.http import Http
 from kibana.api.plan import ImportStep
 from kibana.saved_objects.objects import Names
 from kibana.settings import KibanaSettings
@@ -60,15 +60,7 @@ def space_of_kibana(space: str, wait_s: float) -> Iterator[Kibana]:
     """
     settings, shared = load(KibanaSettings), load(OversightSettings)
     refuse_plain_http(settings.url, secret=settings.has_secret, allowed=shared.allow_plain_http)
-    access = Access(
-        settings.url,
-        api_key=None if settings.api_key is None else settings.api_key.get_secret_value(),
-        username=settings.username,
-        password=None if settings.password is None else settings.password.get_secret_value(),
-        ca_certs=settings.ca_certs,
-        timeout_s=settings.timeout_s,
-    )
-    with Http(access) as http:
+    with Http(settings) as http:
         kibana = Kibana(http, space)
         ready = kibana.wait_until_ready(wait_s, on_wait=lambda why: click.echo(f"waiting: {one_line(why)}", err=True))
         if ready.is_older:
@@ -98,7 +90,7 @@ def show(steps: Sequence[ImportStep], *, as_json: bool, done: str) -> None:
 def address(kibana: Kibana, path: str) -> str:
     """Return the address of a page in this space."""
     base = "" if kibana.space == DEFAULT_SPACE else kibana.base
-    return f"{kibana.http.access.url}{base}{path}"
+    return f"{kibana.http.url}{base}{path}"
 
 
 namespace_option = option_of(OversightSettings, "namespace")

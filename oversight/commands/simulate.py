@@ -118,14 +118,8 @@ def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Itera
     from oversight.client.cluster import connect
     from oversight.commands.simulate_ship import Shipping
 
-    shared, settings = load(OversightSettings), load(ShipSettings)
-    config = ShipConfig(
-        stream=shared.stream,
-        state=shared.state,
-        batch_size=settings.batch_size,
-        batch_bytes=settings.batch_bytes,
-        complete=False,
-    )
+    shared = load(OversightSettings)
+    config = ShipConfig(stream=shared.stream, state=shared.state, settings=load(ShipSettings), complete=False)
     counts = {"stored": 0, "refused": 0}
     with connect() as es:
         with Shipping(es, [path_of(folder, user) for user in users], config, stop=stop) as shipping:

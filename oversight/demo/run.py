@@ -27,6 +27,7 @@ from elasticsearch import Elasticsearch
 from rich.console import Console
 
 from contract.errors import InputError
+from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
 from oversight import tables
 from oversight.demo.children import Children, end_leftovers, locked
@@ -165,7 +166,7 @@ class _Flow:
         config = ShipConfig(
             stream=self._servers.stream,
             state=self._servers.state,
-            batch_size=BATCH,
+            settings=ShipSettings(batch_size=BATCH),
             complete=complete,
             timeout_s=STALL_S,
         )

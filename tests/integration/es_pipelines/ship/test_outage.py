@@ -16,6 +16,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.errors import EngineUnavailableError
+from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.shipper import Progress, ShipConfig, ship
 from tests.integration.es_pipelines.ship.conftest import stored
 from tests.integration.es_pipelines.ship.test_once import roll_over
@@ -57,7 +58,7 @@ def expected(path: Path) -> list[int]:
 
 def test_an_outage_costs_time_and_no_line(es: Elasticsearch, proxy: Proxy, config: ShipConfig, path: Path) -> None:
     """The connection is cut after the second batch and mended half a second later."""
-    small = dataclasses.replace(config, batch_size=50)
+    small = dataclasses.replace(config, settings=ShipSettings(batch_size=50))
     batches = 0
 
     def cut_after_two(_: Progress) -> None:
@@ -77,7 +78,7 @@ def test_a_lost_answer_doubles_nothing_even_with_a_rollover_meanwhile(
     es: Elasticsearch, proxy: Proxy, config: ShipConfig, path: Path
 ) -> None:
     """The server stored the batch, the answer is lost, the stream rolls over: the ids are new in the next index."""
-    small = dataclasses.replace(config, batch_size=25)
+    small = dataclasses.replace(config, settings=ShipSettings(batch_size=25))
     batches = 0
 
     def mend() -> None:
@@ -104,7 +105,7 @@ def test_with_a_timeout_it_gives_up_and_the_next_run_goes_on(
     es: Elasticsearch, proxy: Proxy, config: ShipConfig, path: Path
 ) -> None:
     """Exit with a line that says so; nothing is lost."""
-    hasty = dataclasses.replace(config, batch_size=100, in_flight=1, timeout_s=0.3)
+    hasty = dataclasses.replace(config, settings=ShipSettings(batch_size=100, in_flight=1), timeout_s=0.3)
     with Elasticsearch(proxy.url) as through:
         with pytest.raises(EngineUnavailableError, match="nothing is lost"):
             ship(through, [path], hasty, on_progress=lambda _: proxy.cut())
@@ -121,7 +122,7 @@ def test_overload_costs_a_wait_and_never_a_line(
     """A 429, of all items or of some: only those are sent again."""
     with FailingBulk(engine_url) as failing:
         failing.fail_at, failing.keep_every = frozenset({2, 3, 5}), keep_every
-        report = ship(failing, [path], dataclasses.replace(config, batch_size=100))
+        report = ship(failing, [path], dataclasses.replace(config, settings=ShipSettings(batch_size=100)))
         assert failing.calls == 4 + 3
     assert (report.stored, report.already_there) == (LINES, 0)
     assert offsets(es, config.stream) == expected(path)
@@ -143,13 +144,14 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from elasticsearch import Elasticsearch
+from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.shipper import ShipConfig, ship
 
 def slowly(progress):
     print(progress.offset, flush=True)
     time.sleep(0.05)
 
-config = ShipConfig(sys.argv[2], Path(sys.argv[3]), batch_size=20)
+config = ShipConfig(sys.argv[2], Path(sys.argv[3]), settings=ShipSettings(batch_size=20))
 ship(Elasticsearch(sys.argv[1]), [Path(sys.argv[4])], config, on_progress=slowly)
 """
 
@@ -185,7 +187,7 @@ def test_a_shipper_that_is_killed_is_gone_on_with_by_the_next(
 def test_a_stop_ends_after_the_batch_in_hand(es: Elasticsearch, config: ShipConfig, path: Path) -> None:
     """Also in the middle of a wait for a server that is away."""
     stop = threading.Event()
-    small = dataclasses.replace(config, batch_size=100, in_flight=1)
+    small = dataclasses.replace(config, settings=ShipSettings(batch_size=100, in_flight=1))
     assert ship(es, [path], small, stop=stop, on_progress=lambda _: stop.set()).stored == 100
     assert ship(es, [path], small).stored == LINES - 100
 
@@ -193,7 +195,9 @@ def test_a_stop_ends_after_the_batch_in_hand(es: Elasticsearch, config: ShipConf
 @ON_THE_EMBEDDED
 def test_a_stop_ends_a_wait_at_once(proxy: Proxy, config: ShipConfig, path: Path) -> None:
     stop = threading.Event()
-    patient = dataclasses.replace(config, batch_size=100, in_flight=1, backoff_s=60.0, max_backoff_s=60.0)
+    patient = dataclasses.replace(
+        config, settings=ShipSettings(batch_size=100, in_flight=1), backoff_s=60.0, max_backoff_s=60.0
+    )
 
     def cut(_: Progress) -> None:
         proxy.cut()

@@ -12,6 +12,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
+from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.shipper import Progress, ShipConfig
 from es_pipelines.ship.stdin import ship_stream
 from tests.integration.es_pipelines.ship.conftest import originals, stored
@@ -70,7 +71,7 @@ def test_the_same_lines_are_other_events_in_another_run_unless_it_has_a_name(
     flood = b"same\n" * 50
     for _ in range(2):
         assert ship_stream(es, full_pipe(flood), config, name=None).stored == 50
-    small = dataclasses.replace(config, batch_size=20)
+    small = dataclasses.replace(config, settings=ShipSettings(batch_size=20))
     assert ship_stream(es, full_pipe(flood[:150]), small, name="alpha.csv").stored == 30
     again = ship_stream(es, full_pipe(flood), small, name="alpha.csv")
     assert (again.stored, again.already_there) == (20, 30)
@@ -91,7 +92,7 @@ def test_a_stop_sends_what_was_read_and_ends(es: Elasticsearch, config: ShipConf
     reading, writing = pipe
     stop = threading.Event()
     os.write(writing, b"".join(b"line %d\n" % number for number in range(200)))
-    small = dataclasses.replace(config, batch_size=10, in_flight=1)
+    small = dataclasses.replace(config, settings=ShipSettings(batch_size=10, in_flight=1))
 
     def ask(_: Progress) -> None:
         stop.set()
