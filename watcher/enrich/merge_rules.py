@@ -66,15 +66,15 @@ def _add(fields: Mapping[str, Any], place: Place, prefix: str, found: Object, de
         raise invalid_response(f"objects nested deeper than {MAX_DEPTH}")
     listed = place.below
     for key, value in fields.items():
-        name = key
-        if "." in key:  # a dotted name is an object with one field
+        name, below = key, listed.get(key)
+        if below is None and "." in key:  # a dotted name is an object with one field
             name, _, rest = key.partition(".")
-            value = {rest: value}
-        below = listed.get(name) or _unlisted(place, prefix, name)
-        if type(value) is dict and value and below.listed is None:
-            _add(value, below, f"{prefix}{name}.", _object_at(found, prefix, name), depth + 1)
-            continue
+            value, below = {rest: value}, listed.get(name)
+        below = below or _unlisted(place, prefix, name)
         if type(value) not in below.takes or name is not key:
+            if type(value) is dict and value and below.listed is None:
+                _add(value, below, f"{prefix}{name}.", _object_at(found, prefix, name), depth + 1)
+                continue
             _check_value(value, below, prefix + name)
         if name in found:
             raise invalid_response(f"field {shorten(prefix + name)} twice in one result")

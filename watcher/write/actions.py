@@ -162,7 +162,8 @@ def _predicted(hit: Hit, result: Fields, at: str, now_s: float) -> dict[str, Any
             own["delay_s"] = max(0.0, round(now_s - hit.arrival_ms / 1000, 3))
     else:
         own |= _carried_over(earlier, result["oversight"]["prediction"])
-    return merge(result, {"oversight": {"status": ENRICHED, "prediction": own}})
+    ours = result["oversight"]
+    return {**result, "oversight": {**ours, "status": ENRICHED, "prediction": {**ours["prediction"], **own}}}
 
 
 def _earlier_verdict(source: Mapping[str, Any]) -> dict[str, Any] | None:
