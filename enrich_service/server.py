@@ -27,7 +27,7 @@ from common.server.tls import Contexts
 from common.settings.base import revealed
 from common.settings.shared import OversightSettings
 from contract.listening import is_loopback_address
-from enrich_service.config import PROBE_PATHS
+from enrich_service.http.paths import PROBE_PATHS
 from enrich_service.http.telemetry import forget, telemetry_folder
 from enrich_service.settings import ServeSettings
 from enrich_service.versions.channel import Channel

@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 
 from common.server.limits import Limits
 from common.settings.servers import ServerSettings
-from enrich_service.config import DEFAULT_CACHE_BYTES
+
+DEFAULT_CACHE_BYTES = 16 * 1024 * 1024
 
 
 class ServeSettings(ServerSettings):

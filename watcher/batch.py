@@ -15,7 +15,6 @@ from common.elastic.response_limit import megabytes
 from contract import hints
 from contract.errors import ProtocolError
 from contract.wire import DocumentError
-from watcher.config import DocumentOutcome
 from watcher.enrich.active_model import ActiveModel
 from watcher.enrich.batch_size import BatchSize
 from watcher.enrich.bisect import CONTROL_ID, Blame
@@ -23,6 +22,7 @@ from watcher.enrich.client import EnrichClient, Refused, RequestFailedError, Too
 from watcher.enrich.responses import Model, Result
 from watcher.read.features import features
 from watcher.read.hit import Hit
+from watcher.totals import DocumentOutcome
 from watcher.write.actions import in_the_way
 from watcher.write.bulk import Written
 from watcher.write.writer import Batch, Shared, Writer, report_parked

@@ -25,7 +25,6 @@ from elasticsearch import Elasticsearch
 
 from common.backoff import Backoff
 from contract.errors import EngineUnavailableError, ServerError
-from watcher.config import Totals, most_common
 from watcher.elastic_faults import IndexMissingError, PageTooLargeError, PointInTimeLostError
 from watcher.enrich.active_model import ActiveModel, ModelChangedError
 from watcher.enrich.bisect import name_some
@@ -46,6 +45,7 @@ from watcher.read.slices import combined
 from watcher.read.source_filters import KeptIndices
 from watcher.read.work_sharing import Share
 from watcher.settings import WatchRun
+from watcher.totals import Totals, most_common
 from watcher.write.bulk import asked_to_wait_s
 from watcher.write.suppression import Suppression
 from watcher.write.writer import Shared

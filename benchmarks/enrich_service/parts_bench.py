@@ -27,8 +27,8 @@ from benchmarks.enrich_service.traffic import rows_of, traffic
 from common.settings.shared import DEFAULT_MODEL
 from contract.wire import EnrichResponse, Result
 from enrich_service import request_body
-from enrich_service.config import ENRICH_PATH
 from enrich_service.http.app import create_app
+from enrich_service.http.paths import ENRICH_PATH
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict import memory
 from enrich_service.predict.features import FeatureReader

@@ -21,8 +21,8 @@ from elasticsearch import Elasticsearch
 from common.settings.connections import ElasticsearchSettings
 from oversight.client.cluster import client
 from oversight.commands.watch import tune_python
-from watcher.config import DocumentOutcome
 from watcher.read.poll import pages
+from watcher.totals import DocumentOutcome
 from watcher.write.actions import Action, body
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 import orjson
 from flask import Flask, Response, g, request
 
-from enrich_service.config import PROBE_PATHS
+from enrich_service.http.paths import PROBE_PATHS
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

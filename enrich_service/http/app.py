@@ -26,11 +26,11 @@ from common.access.tokens import Tokens
 from contract.errors import ArtifactError
 from contract.wire import EnrichResponse
 from enrich_service import request_body
-from enrich_service.config import ENRICH_PATH
 from enrich_service.http import access, openapi, respond, weight
 from enrich_service.http.describe import SERVER, Live, ModelReady, Ready, model_metadata, model_page, server_metadata
 from enrich_service.http.guard import Guard
 from enrich_service.http.metrics import Metrics
+from enrich_service.http.paths import ENRICH_PATH
 from enrich_service.http.respond import JSON, answer
 from enrich_service.model.artifact import Artifact
 from enrich_service.oip import inference as oip

@@ -11,8 +11,8 @@ from flask import Flask, Response, request
 
 from common.access.request_checks import Door, Turned
 from common.server.admission import NotAdmitted, admission
-from enrich_service.config import HEALTH_PATHS, METRICS_PATH
 from enrich_service.http.metrics import CONTENT_TYPE, Metrics
+from enrich_service.http.paths import HEALTH_PATHS, METRICS_PATH
 from enrich_service.request_body import RequestError
 from enrich_service.settings import ServeSettings
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from contract.artifact.contract import ModelContract
 from contract.distribution import own_version
-from enrich_service.config import PROBE_PATHS
 from enrich_service.http.openapi_schemas import TEXT, VERSION, Schema, ref, schemas
+from enrich_service.http.paths import PROBE_PATHS
 
 OPENAPI = "3.1.0"
 JSON = "application/json"

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from contract.wire import PartialDocument
-from enrich_service.config import DEFAULT_CACHE_BYTES
 from enrich_service.predict.partial_documents import Kind
+from enrich_service.settings import DEFAULT_CACHE_BYTES
 
 ENTRY_BYTES = 1200
 """Memory of a result, without its key."""

@@ -17,7 +17,6 @@ import numpy as np
 from contract.errors import DocumentError
 from contract.wire import DocumentError as Fault
 from contract.wire import PartialDocument, Result
-from enrich_service.config import DEFAULT_CACHE_BYTES
 from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, first_line
 from enrich_service.predict.cache import Known, ResultCache
 from enrich_service.predict.features import FeatureReader
@@ -25,6 +24,7 @@ from enrich_service.predict.page import Page
 from enrich_service.predict.partial_documents import PartialDocuments
 from enrich_service.predict.predict import Predictions, Predictor
 from enrich_service.predict.reasons import Explainer
+from enrich_service.settings import DEFAULT_CACHE_BYTES
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from enrich_service.config import DEFAULT_CACHE_BYTES
 from enrich_service.model.artifact import Artifact
 from enrich_service.predict.enrich import DocumentResult, Enricher, OnEnriched
 from enrich_service.predict.page import Page
 from enrich_service.predict.shadow import OnCompared, Shadow
+from enrich_service.settings import DEFAULT_CACHE_BYTES
 
 
 class Serving:

@@ -23,11 +23,11 @@ from typing import Any
 from contract.documents.fields import ECS_VERSION
 from contract.documents.heartbeats import DATASET, IDLE, SERVICE, STOPPED, WAITING, WORKING
 from contract.errors import ServerError
-from watcher.config import DocumentOutcome, Totals
 from watcher.enrich.circuit_breaker import Breaker
 from watcher.enrich.responses import Model
 from watcher.monitor.blocked_indices import Blocked
 from watcher.settings import WatchRun
+from watcher.totals import DocumentOutcome, Totals
 from watcher.write.actions import iso_millis
 
 DELAY_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0, 86400.0)

@@ -21,9 +21,9 @@ from contract.documents.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STA
 from contract.documents.paths import lookup_clear, merge, nest
 from contract.documents.top_labels import from_stored
 from contract.wire import DocumentError
-from watcher.config import DocumentOutcome
 from watcher.enrich.responses import Fields, Result
 from watcher.read.hit import Hit
+from watcher.totals import DocumentOutcome
 
 OUR_INDEX = re.compile(rf"(shrink-[^.]+-)?(\.ds-)?logs-{re.escape(DATASET)}-.+")
 """Our stream under its own name, and its backing indices, also after a lifecycle has shrunk one."""

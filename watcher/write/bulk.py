@@ -20,9 +20,9 @@ from elasticsearch import ApiError, Elasticsearch
 
 from common.backoff import Backoff
 from contract.errors import EngineUnavailableError
-from watcher.config import DocumentOutcome
 from watcher.elastic_faults import EngineBusyError, engine_faults, without_retries
 from watcher.monitor.blocked_indices import FIXES
+from watcher.totals import DocumentOutcome
 from watcher.write.actions import RETRY_STATUSES, Action, body, outcome_of
 from watcher.write.changes import reason_of
 

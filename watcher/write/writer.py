@@ -26,7 +26,6 @@ from common.backoff import Backoff
 from contract import hints
 from contract.errors import ServerError
 from contract.wire import DocumentError
-from watcher.config import DocumentOutcome, Totals, most_common
 from watcher.enrich.batch_size import BatchSize
 from watcher.enrich.bisect import name_some
 from watcher.enrich.responses import Model, Result
@@ -36,6 +35,7 @@ from watcher.read.hit import Hit
 from watcher.read.remembered import Memory
 from watcher.read.source_filters import KeptIndices
 from watcher.settings import WatchRun
+from watcher.totals import DocumentOutcome, Totals, most_common
 from watcher.write.actions import Action, actions, body
 from watcher.write.bulk import Report, Written, send
 from watcher.write.suppression import Suppression

@@ -19,9 +19,9 @@ from tests.artifacts import HEALTHY, HOT, TURBINE, WORN, write_model
 from tests.integration.watcher.proxy import FaultProxy, proxied
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S
-from watcher.config import Totals
 from watcher.loop import run
 from watcher.settings import WatchRun, WatchSettings
+from watcher.totals import Totals
 
 FAST = {
     "page_size": 50,

@@ -11,8 +11,8 @@ from contract.documents.heartbeats import heartbeat_index
 from tests.integration.watcher.conftest import Place, events
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.waiting import WAIT_S, wait_until
-from watcher.config import DocumentOutcome
 from watcher.monitor.heartbeat import read_heartbeats
+from watcher.totals import DocumentOutcome
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.integration.watcher.conftest import Place, events, on_two
 from tests.integration.watcher.faulty import Interfering
 from tests.integration.watcher.proxy import FaultProxy
 from tests.waiting import WAIT_S, wait_until
-from watcher.config import DocumentOutcome, Totals
+from watcher.totals import DocumentOutcome, Totals
 
 
 def test_a_change_between_reading_and_writing_survives(place: Place, service: str, engine_url: str) -> None:

@@ -13,7 +13,7 @@ from tests.integration.watcher.conftest import Place, event, events, on_two
 from tests.integration.watcher.faulty import FailingBulk
 from tests.integration.watcher.proxy import FaultProxy
 from tests.waiting import WAIT_S, wait_until
-from watcher.config import DocumentOutcome
+from watcher.totals import DocumentOutcome
 
 pytestmark = on_two
 

@@ -18,7 +18,7 @@ from tests.integration.watcher.conftest import Place, events
 from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply, only, proxied
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S, wait_until
-from watcher.config import DocumentOutcome
+from watcher.totals import DocumentOutcome
 
 
 @pytest.fixture

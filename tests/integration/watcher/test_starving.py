@@ -14,7 +14,7 @@ import pytest
 from tests.integration.watcher.conftest import Place, event, events
 from tests.integration.watcher.proxy import DROP, Call, Fault, FaultProxy, Reply
 from tests.waiting import wait_until
-from watcher.config import DocumentOutcome
+from watcher.totals import DocumentOutcome
 
 
 @pytest.fixture

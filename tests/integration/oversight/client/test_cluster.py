@@ -27,9 +27,9 @@ from tests.integration.watcher.conftest import Place, events, watch_run
 from tests.integration.watcher.proxy import Reply, proxied
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S
-from watcher.config import Totals
 from watcher.loop import run
 from watcher.monitor.heartbeat import read_heartbeats
+from watcher.totals import Totals
 
 
 @contextmanager

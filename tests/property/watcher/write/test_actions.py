@@ -16,10 +16,10 @@ from contract.documents.fields import ALERT_ROOT, BY_NAME, ENRICH_ROOTS, FIELDS,
 from contract.documents.paths import leaves, nest
 from contract.errors import ProtocolError
 from contract.wire import DocumentError
-from watcher.config import DocumentOutcome
 from watcher.enrich.merge_rules import mergeable
 from watcher.enrich.responses import Result, parse_enriched
 from watcher.read.hit import Hit
+from watcher.totals import DocumentOutcome
 from watcher.write.actions import AT, DELAY, Action, actions, body, outcome_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)

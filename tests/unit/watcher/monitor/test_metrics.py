@@ -19,12 +19,12 @@ from contract.documents.heartbeats import FIELDS
 from contract.errors import EndpointUnavailableError
 from tests.conftest import ROOT
 from tests.waiting import WAIT_S
-from watcher.config import DocumentOutcome, Totals
 from watcher.enrich.circuit_breaker import Breaker
 from watcher.monitor.blocked_indices import Blocked
 from watcher.monitor.facts import Backlog, Facts
 from watcher.monitor.metrics import serving
 from watcher.settings import WatchRun, WatchSettings
+from watcher.totals import DocumentOutcome, Totals
 
 
 def some_facts() -> Facts:

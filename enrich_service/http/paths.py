@@ -1,4 +1,4 @@
-"""Paths that several modules of the service know."""
+"""The paths of the service that several modules need."""
 
 from __future__ import annotations
 
@@ -7,4 +7,3 @@ METRICS_PATH = "/metrics"
 ENRICH_PATH = "/v1/enrich"
 PROBE_PATHS = HEALTH_PATHS | {METRICS_PATH}
 """Asked every few seconds by machines."""
-DEFAULT_CACHE_BYTES = 16 * 1024 * 1024
