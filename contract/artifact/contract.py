@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from contract.artifact.json_reader import Part, parse, raise_problems
+from contract.artifact.json_reader import JsonObject, parse, raise_problems
 from contract.artifact.rules import contract_problems, new_contract_problems
 from contract.documents.fields import IGNORE_ABOVE
 from contract.errors import ArtifactError, shorten
@@ -172,7 +172,7 @@ class ModelContract:
                 f'write `"format": {FORMAT}`, or convert the model with the version of Oversight that serves it'
             )
         problems: list[str] = []
-        part = Part(data, problems)
+        part = JsonObject(data, problems)
         contract, readable = _contract_of(part, written=written)
         whole = contract == readable and not part.broken
         raise_problems(
@@ -206,7 +206,7 @@ def _feature_to_dict(feature: Feature) -> dict[str, Any]:
     return data | {"background": feature.background} | known
 
 
-def _contract_of(part: Part, *, written: bool) -> tuple[ModelContract, ModelContract]:
+def _contract_of(part: JsonObject, *, written: bool) -> tuple[ModelContract, ModelContract]:
     """The contract, and a copy with only its readable values, because the rules cannot check unreadable ones."""
     if written:
         part.refuse_other_keys(_KEYS)
@@ -256,7 +256,7 @@ _WRITE_LABELS = (
 _WRITE_FAMILIES = 'the list of the families that the labels have, such as ["calm", "danger"]'
 
 
-def _feature_of(part: Part, *, written: bool) -> Feature:
+def _feature_of(part: JsonObject, *, written: bool) -> Feature:
     if written:
         part.refuse_other_keys(_FEATURE_KEYS)
     kind = part.text("kind", '"float" or "string"')
@@ -283,9 +283,9 @@ def _feature_of(part: Part, *, written: bool) -> Feature:
     )
 
 
-def _shares(part: Part) -> tuple[tuple[str, float], ...]:
+def _shares(part: JsonObject) -> tuple[tuple[str, float], ...]:
     """The shares, commonest word first; the order in the file does not matter."""
-    shares = Part(part.mapping("usual_shares"), part.problems, f"{part.place}, `usual_shares`")
+    shares = JsonObject(part.mapping("usual_shares"), part.problems, f"{part.place}, `usual_shares`")
     pairs = [(word, shares.number(word) or 0.0) for word in shares.data]
     return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
@@ -312,7 +312,7 @@ def _label_to_dict(label: Label) -> dict[str, Any]:
     return data
 
 
-def _label_of(part: Part, *, written: bool) -> Label:
+def _label_of(part: JsonObject, *, written: bool) -> Label:
     if written:
         part.refuse_other_keys(_LABEL_KEYS)
     return Label(
@@ -325,13 +325,13 @@ def _label_of(part: Part, *, written: bool) -> Label:
     )
 
 
-def _technique_of(label: Part) -> Technique | None:
+def _technique_of(label: JsonObject) -> Technique | None:
     data = label.mapping("technique")
     if not data:
         return None
-    part = Part(data, label.problems, f"{label.place}, `technique`")
+    part = JsonObject(data, label.problems, f"{label.place}, `technique`")
     part.refuse_other_keys(Technique.__dataclass_fields__)
-    tactic = Part(part.mapping("tactic"), label.problems, f"{label.place}, `tactic`")
+    tactic = JsonObject(part.mapping("tactic"), label.problems, f"{label.place}, `tactic`")
     tactic.refuse_other_keys(Tactic.__dataclass_fields__)
     return Technique(
         *_named(part),
@@ -340,7 +340,7 @@ def _technique_of(label: Part) -> Technique | None:
     )
 
 
-def _named(part: Part) -> tuple[str, str, str]:
+def _named(part: JsonObject) -> tuple[str, str, str]:
     """Id, name and page."""
     write = "text, as ATT&CK has it"
     return part.text("id", write), part.text("name", write), part.text("reference", write)

@@ -1,6 +1,6 @@
 """Read a contract's JSON without trusting it: check every value, and report all problems at once.
 
-    text ──parse──▶ plain values ──Part──▶ text, number, list ... of a key, or a problem that names the place
+    text ──parse──▶ plain values ──JsonObject──▶ text, number, list ... of a key, or a problem that names the place
 
 A problem is a sentence: the place, what is wrong, what to write.
 """
@@ -81,7 +81,7 @@ def raise_problems(problems: list[str], advice: str = "") -> None:
     raise ArtifactError(f"the contract has {count}: {'; '.join(shown)}{advice}")
 
 
-class Part:
+class JsonObject:
     """One object of a contract. A value that cannot be read becomes a harmless default and adds a problem."""
 
     def __init__(self, data: Mapping[str, Any], problems: list[str], place: str = "") -> None:
@@ -151,7 +151,7 @@ class Part:
             return []
         return value
 
-    def objects(self, key: str, write: str) -> list[Part]:
+    def objects(self, key: str, write: str) -> list[JsonObject]:
         """The objects of a list. Each one's place is its name, if it has one."""
         if self.missing(key, write):
             return []
@@ -162,7 +162,7 @@ class Part:
                 continue
             name = item.get("name")
             place = f"{key}[{number}]" if not isinstance(name, str) or not name else f"{key[:-1]} {shorten(name)}"
-            parts.append(Part(item, self.problems, place))
+            parts.append(JsonObject(item, self.problems, place))
         return parts
 
     def mapping(self, key: str) -> dict[str, Any]:

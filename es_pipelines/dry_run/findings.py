@@ -12,7 +12,7 @@ from es_pipelines.reading.rows import Label
 
 
 @dataclass(slots=True)
-class Place:
+class FilePosition:
     """A place in a file."""
 
     line: int
@@ -22,7 +22,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Reason:
+class FailureReason:
     """Why rows would fail, counted over all rows with the same reason."""
 
     type: str
@@ -30,7 +30,7 @@ class Reason:
     message: str
     """The message of the first of these rows."""
     rows: int
-    first: Place
+    first: FilePosition
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class OddLabel:
     kind: str
     rows: int
     example: str
-    first: Place
+    first: FilePosition
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class HeaderFinding:
 
 
 @dataclass(slots=True)
-class Finding:
+class FileFindings:
     """Everything that is known about one file."""
 
     path: str
@@ -90,7 +90,7 @@ class Finding:
     """Rows that the pipelines drop, because they are header lines."""
     failing: int = 0
     """Rows that would fail."""
-    reasons: list[Reason] = field(default_factory=list)
+    reasons: list[FailureReason] = field(default_factory=list)
     asked: bool = False
     """Whether the cluster's pipelines simulated every row."""
     limited: bool = False
@@ -101,16 +101,16 @@ class Finding:
         """Rows that would be predicted."""
         return self.rows - self.dropped - self.failing
 
-    def fail(self, kind: str, message: str, place: Place) -> None:
+    def fail(self, kind: str, message: str, place: FilePosition) -> None:
         """Count a row that would fail."""
         self.failing += 1
         known = next((reason for reason in self.reasons if reason.type == kind), None)
         if known is None:
-            self.reasons.append(Reason(kind, message, 1, place))
+            self.reasons.append(FailureReason(kind, message, 1, place))
         else:
             known.rows += 1
 
-    def odd(self, label: Label, text: str, place: Place) -> None:
+    def odd(self, label: Label, text: str, place: FilePosition) -> None:
         """Count a row with an odd label."""
         known = next((odd for odd in self.odd_labels if odd.kind == label.value), None)
         if known is None:

@@ -1,6 +1,6 @@
 """Read a file as `ship` does, and find out what would happen to it.
 
-    file ──▶ rows ──▶ the pipelines, a batch at a time ──▶ Finding
+    file ──▶ rows ──▶ the pipelines, a batch at a time ──▶ FileFindings
                 └───▶ without a cluster: only count columns and labels
 
 Memory holds one batch at a time, so its use does not grow with the file.
@@ -19,8 +19,8 @@ import orjson
 
 from contract.documents.paths import lookup
 from contract.errors import AmbiguousFieldError, UnreadableFileError
-from es_pipelines.dry_run.findings import Finding, Place, header_finding
-from es_pipelines.dry_run.simulate import Pipelines, Verdict
+from es_pipelines.dry_run.findings import FileFindings, FilePosition, header_finding
+from es_pipelines.dry_run.simulate import Pipelines, SimulatedResult
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, KnownColumns, cells
 from es_pipelines.reading.lines import batches
 from es_pipelines.reading.open_file import OpenFile
@@ -47,14 +47,14 @@ class DryRun:
 
 
 class _Numbered(NamedTuple):
-    place: Place
+    place: FilePosition
     event: Event
     header_at: int | None
     width: int | None
     """Number of columns in the header."""
 
 
-def inspect(path: Path, how: DryRun, on_progress: Callable[[str, int, int, int], None] | None = None) -> Finding:
+def inspect(path: Path, how: DryRun, on_progress: Callable[[str, int, int, int], None] | None = None) -> FileFindings:
     """Inspect one file.
 
     Args:
@@ -64,32 +64,32 @@ def inspect(path: Path, how: DryRun, on_progress: Callable[[str, int, int, int],
     Raises:
         InputError: the pipelines can no longer be asked.
     """
-    finding = Finding(path_text(path))
+    findings = FileFindings(path_text(path))
     try:
         with OpenFile(path, follow_symlinks=how.follow_symlinks) as file:
-            _Inspection(file, how, finding).run(on_progress)
+            _Inspection(file, how, findings).run(on_progress)
     except UnreadableFileError as error:
-        finding.problem = str(error)
-    return finding
+        findings.problem = str(error)
+    return findings
 
 
 class _Inspection:
     """The inspection of one file."""
 
-    def __init__(self, file: OpenFile, how: DryRun, finding: Finding) -> None:
-        self._file, self._how, self._finding = file, how, finding
+    def __init__(self, file: OpenFile, how: DryRun, findings: FileFindings) -> None:
+        self._file, self._how, self._findings = file, how, findings
         self._shape = file.shape()
         self._rows = Rows(self._shape, how.known, how.delimiter)
         stem = Path(file.name).stem
         self._identity = Identity(stem, stem, file.name, file.path_text, 0, socket.gethostname())
-        finding.gzip, finding.asked = file.packed, how.pipelines is not None
-        finding.delimiter_given = how.delimiter is not None
+        findings.gzip, findings.asked = file.packed, how.pipelines is not None
+        findings.delimiter_given = how.delimiter is not None
         self._label_place: int | None = None
         """The label's column in rows without a header, counted from 0."""
 
     def run(self, on_progress: Callable[[str, int, int, int], None] | None) -> None:
         """Read all rows, or as many as the limit allows."""
-        finding, limit = self._finding, self._how.limit
+        findings, limit = self._findings, self._how.limit
         rows = self._numbered()
         limited_rows = rows if limit is None else islice(rows, limit)
         sized = batches(
@@ -103,8 +103,8 @@ class _Inspection:
             for batch in sized:
                 self._settle(batch)
                 if on_progress is not None:
-                    on_progress(finding.path, batch[-1].event.line.end, self._file.length, finding.rows)
-            finding.limited = limit is not None and finding.rows == limit and next(rows, None) is not None
+                    on_progress(findings.path, batch[-1].event.line.end, self._file.length, findings.rows)
+            findings.limited = limit is not None and findings.rows == limit and next(rows, None) is not None
         except UnreadableFileError as error:
             raise self._file.named(error) from None
         finally:
@@ -113,43 +113,43 @@ class _Inspection:
     def _numbered(self) -> Iterator[_Numbered]:
         for number, line in enumerate(self._file.lines(0, complete=True), start=1):
             row = self._rows.take(line)
-            place = Place(number, line.offset)
+            place = FilePosition(number, line.offset)
             if row.kind is LineKind.EVENT:
                 header = self._rows.header
                 width = None if header is None else len(header.names)
                 yield _Numbered(place, event_of(self._identity, line, row), self._rows.label_at, width)
             elif row.kind is LineKind.BLANK:
-                self._finding.blank += 1
+                self._findings.blank += 1
             else:
                 self._header(number)
 
     def _header(self, number: int) -> None:
-        self._finding.headers += 1
-        if self._finding.header is None and self._rows.header is not None:
-            self._finding.header = header_finding(self._rows.header, number, self._how.known)
+        self._findings.headers += 1
+        if self._findings.header is None and self._rows.header is not None:
+            self._findings.header = header_finding(self._rows.header, number, self._how.known)
 
     def _settle(self, batch: list[_Numbered]) -> None:
-        verdicts = (
+        results = (
             [self._from_the_file(numbered) for numbered in batch]
             if self._how.pipelines is None
             else self._how.pipelines.ask([numbered.event for numbered in batch])
         )
-        for numbered, verdict in zip(batch, verdicts, strict=True):
-            self._count(numbered, verdict)
+        for numbered, result in zip(batch, results, strict=True):
+            self._count(numbered, result)
 
-    def _count(self, numbered: _Numbered, verdict: Verdict) -> None:
-        finding, content = self._finding, numbered.event.line.content
-        finding.rows += 1
-        finding.format = finding.format or _format(self._shape, content)
-        finding.dropped += verdict.dropped
-        if self._label_place is None and finding.format == CSV and numbered.width is None:
+    def _count(self, numbered: _Numbered, result: SimulatedResult) -> None:
+        findings, content = self._findings, numbered.event.line.content
+        findings.rows += 1
+        findings.format = findings.format or _format(self._shape, content)
+        findings.dropped += result.dropped
+        if self._label_place is None and findings.format == CSV and numbered.width is None:
             self._label_place = self._how.known.label_places.get(len(self._cells(content)))
         if numbered.event.row.label is not None:
-            finding.odd(numbered.event.row.label, self._label_text(numbered), numbered.place)
-        if verdict.error:
-            finding.fail(verdict.error, verdict.message, numbered.place)
-        elif not verdict.dropped and not finding.first_row:
-            finding.first_row = self._features(numbered, verdict)
+            findings.odd(numbered.event.row.label, self._label_text(numbered), numbered.place)
+        if result.error:
+            findings.fail(result.error, result.message, numbered.place)
+        elif not result.dropped and not findings.first_row:
+            findings.first_row = self._features(numbered, result)
 
     def _label_text(self, numbered: _Numbered) -> str:
         row = self._cells(numbered.event.line.content)
@@ -159,28 +159,28 @@ class _Inspection:
     def _cells(self, content: bytes) -> list[str]:
         return cells(text_of(content)[0], self._rows.delimiter or ",")
 
-    def _from_the_file(self, numbered: _Numbered) -> Verdict:
+    def _from_the_file(self, numbered: _Numbered) -> SimulatedResult:
         """Check a row without the pipelines: only its number of columns, and whether its label is a word."""
         content = numbered.event.line.content
         if content.startswith(JSON):
-            return Verdict()
+            return SimulatedResult()
         count = len(self._cells(content))
         expected = {numbered.width} if numbered.width is not None else set(self._how.known.lengths)
         if count not in expected:
             wanted = " or ".join(map(str, sorted(expected)))
-            return Verdict(
+            return SimulatedResult(
                 error="column_count",
                 message=f"the line has {count} column{'' if count == 1 else 's'}, expected {wanted}",
             )
         if numbered.event.row.label is Label.NOT_A_WORD:
-            return Verdict(error="label_not_a_word", message="the label column holds a number or a date")
-        return Verdict()
+            return SimulatedResult(error="label_not_a_word", message="the label column holds a number or a date")
+        return SimulatedResult()
 
-    def _features(self, numbered: _Numbered, verdict: Verdict) -> dict[str, Any]:
+    def _features(self, numbered: _Numbered, result: SimulatedResult) -> dict[str, Any]:
         known = self._how.known
-        if verdict.document:
+        if result.document:
             return {
-                name: _value(verdict.document, field) for name, field in zip(known.columns, known.fields, strict=True)
+                name: _value(result.document, field) for name, field in zip(known.columns, known.fields, strict=True)
             }
         content = numbered.event.line.content
         if content.startswith(JSON):
@@ -192,14 +192,14 @@ class _Inspection:
         return {name: by_name[name.lower()] for name in known.columns if name.lower() in by_name}
 
     def _describe(self) -> None:
-        finding, rows = self._finding, self._rows
-        if finding.format == CSV and rows.delimiter is None:
-            finding.format = "text"
-        finding.delimiter = DELIMITER_NAMES.get(rows.delimiter or "", rows.delimiter or "")
-        if finding.header is not None:
-            finding.label_column = finding.header.label
+        findings, rows = self._findings, self._rows
+        if findings.format == CSV and rows.delimiter is None:
+            findings.format = "text"
+        findings.delimiter = DELIMITER_NAMES.get(rows.delimiter or "", rows.delimiter or "")
+        if findings.header is not None:
+            findings.label_column = findings.header.label
         elif self._label_place is not None:
-            finding.label_column = f"column {self._label_place + 1}"
+            findings.label_column = f"column {self._label_place + 1}"
 
 
 def _format(shape: Shape, content: bytes) -> str:

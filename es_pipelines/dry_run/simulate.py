@@ -1,6 +1,6 @@
 """Simulate what the ingest pipelines would do with events. Nothing is stored.
 
-events ──▶ POST _ingest/pipeline/PIPELINE/_simulate ──▶ Verdict per event: pending, failed with its reason, or dropped
+events ──▶ POST _ingest/pipeline/PIPELINE/_simulate ──▶ SimulatedResult: pending, failed with its reason, dropped
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from es_pipelines.ship.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SimulatedResult:
     """What the pipelines would do with one event."""
 
     dropped: bool = False
@@ -44,8 +44,8 @@ class Pipelines:
             self._pipeline = ship_target.find(es, stream).pipeline
         self.ask([])
 
-    def ask(self, events: Sequence[Event]) -> list[Verdict]:
-        """The verdict on each event.
+    def ask(self, events: Sequence[Event]) -> list[SimulatedResult]:
+        """The result for each event.
 
         Raises:
             InputError: the pipelines cannot be simulated; says why.
@@ -62,19 +62,21 @@ class Pipelines:
             ) from None
         except (ApiError, TransportError) as error:
             raise InputError(f"the pipeline {self._pipeline} cannot be simulated ({str(error)[:200]})") from None
-        return [_verdict(result) for result in response["docs"][: len(events)]]
+        return [_result(result) for result in response["docs"][: len(events)]]
 
 
-def _verdict(result: dict[str, Any] | None) -> Verdict:
+def _result(result: dict[str, Any] | None) -> SimulatedResult:
     if not result:
-        return Verdict(dropped=True)
+        return SimulatedResult(dropped=True)
     if "doc" not in result:
         error = result.get("error") or {}
-        return Verdict(error=str(error.get("type", "pipeline_error")), message=str(error.get("reason", "")))
+        return SimulatedResult(error=str(error.get("type", "pipeline_error")), message=str(error.get("reason", "")))
     document: dict[str, Any] = result["doc"].get("_source", {})
     try:
         if lookup(document, "oversight.status") != FAILED:
-            return Verdict(document=document)
-        return Verdict(error=str(lookup(document, "error.type")), message=str(lookup(document, "error.message")))
+            return SimulatedResult(document=document)
+        return SimulatedResult(
+            error=str(lookup(document, "error.type")), message=str(lookup(document, "error.message"))
+        )
     except AmbiguousFieldError as error:
-        return Verdict(error=error.code, message=str(error))
+        return SimulatedResult(error=error.code, message=str(error))

@@ -252,7 +252,7 @@ class Sender:
         return [_is_ours(event, [stored[event.id]], identity) for event in events]
 
 
-def _is_ours(event: Event, found: Iterable[ship_target.Stored], identity: Identity) -> bool:
+def _is_ours(event: Event, found: Iterable[ship_target.StoredLine], identity: Identity) -> bool:
     """Whether one of the documents with an event's id came from this file, and not from another file of its name.
 
     Raises:

@@ -63,7 +63,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredLine:
     """The origin of a stored document: its line, path and machine."""
 
     original: str | None
@@ -174,9 +174,9 @@ def explained(stream: str) -> Iterator[None]:
         raise EngineUnavailableError(f"Elasticsearch does not answer ({what}); ship again when it does") from None
 
 
-def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, list[Stored]]:
+def stored(es: Elasticsearch, stream: str, ids: Sequence[str]) -> dict[str, list[StoredLine]]:
     """The documents with these ids in each of the stream's backing indices, including the newest writes."""
-    documents: dict[str, list[Stored]] = {}
+    documents: dict[str, list[StoredLine]] = {}
     try:
         es.indices.refresh(index=stream, ignore_unavailable=True)
         for start in range(0, len(ids), IDS_AT_ONCE):
@@ -207,7 +207,7 @@ def _hits(es: Elasticsearch, stream: str, ids: Sequence[str]) -> list[dict[str, 
     return hits
 
 
-def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str, Stored]:
+def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str, StoredLine]:
     """The documents at (backing index, id) at this moment. Splits the request in two if the response is too large."""
     try:
         response = es.mget(
@@ -221,10 +221,10 @@ def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str,
     return {str(doc["_id"]): _origin_of(doc.get("_source", {})) for doc in response["docs"] if doc.get("found")}
 
 
-def _origin_of(source: dict[str, Any]) -> Stored:
+def _origin_of(source: dict[str, Any]) -> StoredLine:
     try:
         original = lookup(source, "event.original")
         line = lookup(source, "message") if original is None else original
-        return Stored(line, lookup(source, "log.file.path"), lookup(source, "host.name"))
+        return StoredLine(line, lookup(source, "log.file.path"), lookup(source, "host.name"))
     except AmbiguousFieldError:
-        return Stored(None, None)
+        return StoredLine(None, None)

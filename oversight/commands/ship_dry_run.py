@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 
 from contract.documents.fields import stream_name
 from contract.errors import OversightError
-from es_pipelines.dry_run.findings import Finding, HeaderFinding, Reason
+from es_pipelines.dry_run.findings import FailureReason, FileFindings, HeaderFinding
 from es_pipelines.dry_run.inspect_file import DryRun, inspect
 from es_pipelines.dry_run.simulate import Pipelines
 from oversight.client.cluster import connect
@@ -73,12 +73,12 @@ def _who_answered(stream: str, why_not: str) -> str:
     )
 
 
-def as_dict(finding: Finding) -> dict[str, Any]:
+def as_dict(finding: FileFindings) -> dict[str, Any]:
     """Return a finding as JSON values."""
     return {**dataclasses.asdict(finding), "usable": finding.usable}
 
 
-def lines_of(finding: Finding) -> list[str]:
+def lines_of(finding: FileFindings) -> list[str]:
     """Return a finding as lines."""
     lines = [finding.path]
     if finding.problem and not finding.rows:
@@ -99,7 +99,7 @@ def lines_of(finding: Finding) -> list[str]:
     return lines
 
 
-def _delimiter(finding: Finding) -> str:
+def _delimiter(finding: FileFindings) -> str:
     if finding.format == "text":
         return ", no delimiter detected; name it with --delimiter"
     if not finding.delimiter:
@@ -107,7 +107,7 @@ def _delimiter(finding: Finding) -> str:
     return f", {finding.delimiter} between columns ({'given' if finding.delimiter_given else 'detected'})"
 
 
-def _header(finding: Finding) -> list[str]:
+def _header(finding: FileFindings) -> list[str]:
     header = finding.header
     if header is None:
         return ["  header     none: columns are read by their position, in the model's order"]
@@ -133,7 +133,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _labels(finding: Finding) -> list[str]:
+def _labels(finding: FileFindings) -> list[str]:
     odd = [
         f"{label.rows:,} rows: {label.kind}, first {label.example!r} in line {label.first.line}"
         for label in finding.odd_labels
@@ -143,7 +143,7 @@ def _labels(finding: Finding) -> list[str]:
     return [finding.label_column, *odd]
 
 
-def _first_row(finding: Finding) -> list[str]:
+def _first_row(finding: FileFindings) -> list[str]:
     if not finding.first_row:
         return []
     pairs = [f"{name}={value}" for name, value in finding.first_row.items()]
@@ -151,5 +151,5 @@ def _first_row(finding: Finding) -> list[str]:
     return [f"  {'first row' if not at else '':10} {'  '.join(row)}" for at, row in enumerate(rows)]
 
 
-def _reason(reason: Reason) -> str:
+def _reason(reason: FailureReason) -> str:
     return f"{'':13}{reason.rows:,} {reason.type}; line {reason.first.line}: {reason.message}"
