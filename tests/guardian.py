@@ -87,9 +87,11 @@ class Guardian:
         for pid, owner in sorted(self._owners.items(), key=lambda item: item[1] != self._pytest):
             with contextlib.suppress(psutil.NoSuchProcess):
                 self._family |= dict.fromkeys(owner.children(recursive=True), pid)
-        ours = {os.getpid(), *self._owners}
+        not_tests = {os.getpid(), *self._owners}
         self._family = {
-            process: pid for process, pid in self._family.items() if process.pid not in ours and _is_running(process)
+            process: pid
+            for process, pid in self._family.items()
+            if process.pid not in not_tests and _is_running(process)
         }
         for file in new:
             file.unlink()
@@ -103,8 +105,8 @@ class Guardian:
     def _marked(self) -> Iterable[tuple[psutil.Process, dict[str, str]]]:
         for process in psutil.process_iter():
             environment = _environment(process)
-            ours = process == self._pytest or process.pid in self._owners
-            if environment.get(MARK) == self._folder and not ours and _is_running(process):
+            is_pytest = process == self._pytest or process.pid in self._owners
+            if environment.get(MARK) == self._folder and not is_pytest and _is_running(process):
                 yield process, environment
 
     def _unshared(self) -> list[psutil.Process]:

@@ -114,10 +114,10 @@ def _context(target: Path) -> Path:
     """Copy the build context: only what .dockerignore allows."""
     first, *lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert first == "*"
-    kept = [line[1:] for line in lines if line.startswith("!")]
+    allowed = [line[1:] for line in lines if line.startswith("!")]
     ignored = shutil.ignore_patterns(*(line.removeprefix("**/") for line in lines if not line.startswith("!")))
     target.mkdir(parents=True)
-    for name in kept:
+    for name in allowed:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, target / name, ignore=ignored)
         else:

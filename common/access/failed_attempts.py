@@ -34,7 +34,7 @@ class _Tried:
     times: int = 0
 
 
-class Brake:
+class FailedAttempts:
     """The counts of one process. Threads share it."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Brake:
         self._lines = _Tried(-WINDOW_S)
         self._lock = threading.Lock()
 
-    def failed(self, address: str) -> int | None:
+    def count(self, address: str) -> int | None:
         """Count a wrong token. Return the seconds that the address must wait; None: it may try again now."""
         name, now_s = network_of(address), time.monotonic()
         with self._lock:

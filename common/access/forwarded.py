@@ -42,7 +42,7 @@ class Forwarded:
 
     def __init__(self, app: WSGIApplication, trusted: Iterable[str], *, setting: str) -> None:
         self._app, self._setting = app, setting
-        self._trusted = [ipaddress.ip_network(one, strict=False) for one in trusted]
+        self._trusted = [ipaddress.ip_network(network, strict=False) for network in trusted]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""

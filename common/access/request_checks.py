@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from common.access.failed_attempts import Brake
+from common.access.failed_attempts import FailedAttempts
 from common.access.forwarded import PROBLEM
 from common.access.tokens import Tokens
 from common.settings.servers import ServerSettings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class Rejection:
     """Why a request is rejected."""
 
     status: int
@@ -35,7 +35,7 @@ class Turned:
     retry_after_s: int | None = None
 
 
-class Door:
+class RequestChecks:
     """The checks of one server. Threads share it.
 
     Args:
@@ -48,25 +48,25 @@ class Door:
         self.tokens = tokens
         self._hosts, self._local = frozenset(name.lower().rstrip(".") for name in settings.host_names), local
         self._hosts_setting, self._token_setting = settings.variable("hosts"), settings.bearer_variable
-        self._brake = Brake()
+        self._failed_attempts = FailedAttempts()
 
-    def misled(self, environ: WSGIEnvironment) -> Turned | None:
+    def untrusted_proxy(self, environ: WSGIEnvironment) -> Rejection | None:
         """Reject a request whose forwarded headers come from an untrusted proxy or contradict each other."""
         problem = environ.get(PROBLEM)
-        return None if problem is None else Turned(400, "untrusted_proxy", str(problem))
+        return None if problem is None else Rejection(400, "untrusted_proxy", str(problem))
 
-    def foreign(self, environ: WSGIEnvironment) -> Turned | None:
+    def other_site(self, environ: WSGIEnvironment) -> Rejection | None:
         """Reject a request that a page of another site may have sent."""
         host = str(environ.get("HTTP_HOST", ""))
         if not is_our_host(host, hosts=self._hosts, local=self._local):
-            return Turned(
+            return Rejection(
                 421,
                 "wrong_host",
                 f"Host is {shorten(host)}, which this server does not accept; add it to {self._hosts_setting}",
             )
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and not self._is_ours(str(origin), host):
-            return Turned(
+            return Rejection(
                 403,
                 "wrong_origin",
                 f"Origin is {shorten(str(origin))}: the request comes from a page of another site; if the "
@@ -82,20 +82,20 @@ class Door:
         except ValueError:
             return False
 
-    def knows(self, environ: WSGIEnvironment) -> bool:
+    def has_token(self, environ: WSGIEnvironment) -> bool:
         """Whether the request has a valid token."""
         return self.tokens.allow(bearer(environ))
 
-    def unknown(self, environ: WSGIEnvironment) -> Turned:
+    def no_token(self, environ: WSGIEnvironment) -> Rejection:
         """Return the error for a request without a valid token, and count a wrong one."""
-        wait_s = self._brake.failed(str(environ.get("REMOTE_ADDR", ""))) if bearer(environ) else None
+        wait_s = self._failed_attempts.count(str(environ.get("REMOTE_ADDR", ""))) if bearer(environ) else None
         if wait_s is None:
-            return Turned(
+            return Rejection(
                 401,
                 "unauthorized",
                 f"the token is missing or wrong; send `Authorization: Bearer ...` with {self._token_setting}",
             )
-        return Turned(
+        return Rejection(
             429,
             "too_many_wrong_tokens",
             f"too many wrong tokens came from this address; wait {wait_s} s, or send the right one "

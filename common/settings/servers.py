@@ -91,9 +91,9 @@ class ServerSettings(Settings):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_addresses(cls, value: str) -> str:
-        for one in listed(value):
+        for address in listed(value):
             try:
-                ipaddress.ip_network(one, strict=False)
+                ipaddress.ip_network(address, strict=False)
             except ValueError:
                 raise ValueError(
                     "expected IP addresses or networks, separated by commas, such as 10.0.0.5,10.1.0.0/16"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from console.panels.indices import Place
+from console.panels.indices import Indices
 from console.panels.searches import Engine, is_too_large
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
 from kibana.panels.conditions import Is
@@ -93,7 +93,7 @@ def board(controls: tuple[Control, ...]) -> Dashboard:
     )
 
 
-def find(engine: Engine, place: Place, index: str, doc_id: str) -> Mapping[str, Any] | None:
+def find(engine: Engine, indices: Indices, index: str, doc_id: str) -> Mapping[str, Any] | None:
     """Return one event of this installation with its whole `_source`; None if it does not exist.
 
     The search covers only this installation's stream, so a URL cannot read another index.
@@ -106,8 +106,8 @@ def find(engine: Engine, place: Place, index: str, doc_id: str) -> Mapping[str, 
         {"term": {"_index": index}},
     ]  # ids are unique per backing index
     body: dict[str, Any] = {"size": 1, "query": {"bool": {"filter": wanted}}}
-    answer = engine.msearch([(place.events, body)])[0]
+    answer = engine.msearch([(indices.events, body)])[0]
     if is_too_large(answer):
-        answer = engine.msearch([(place.events, {**body, "_source": OF_A_LARGE_ONE})])[0]
+        answer = engine.msearch([(indices.events, {**body, "_source": OF_A_LARGE_ONE})])[0]
     hits = (answer.get("hits") or {}).get("hits") or []
     return next((hit for hit in hits if hit["_index"] == index), None)

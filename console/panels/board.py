@@ -14,7 +14,7 @@ from typing import Any
 
 from console.panels.chart import Colours, chart, draws
 from console.panels.header import edge, edge_ms, header, header_searches
-from console.panels.indices import Place
+from console.panels.indices import Indices
 from console.panels.query import body
 from console.panels.rows import rows_of
 from console.panels.scope import Asked, Scope, scope_of
@@ -27,7 +27,7 @@ MOST_CHOICES = 200
 
 
 def page(
-    engine: Engine, board: Dashboard, asked: Asked, *, place: Place, colours: Colours, now_ms: int
+    engine: Engine, board: Dashboard, asked: Asked, *, indices: Indices, colours: Colours, now_ms: int
 ) -> dict[str, Any]:
     """Return everything that a page shows, as plain JSON values.
 
@@ -35,14 +35,14 @@ def page(
         EngineUnavailableError: Elasticsearch does not respond.
         InputError: the time range ends before it begins.
     """
-    scope = scope_of(asked, now_ms=now_ms, first_ms=_first_ms(engine, place) if asked.is_open else None)
-    searches: list[Search] = header_searches(place)
+    scope = scope_of(asked, now_ms=now_ms, first_ms=_first_ms(engine, indices) if asked.is_open else None)
+    searches: list[Search] = header_searches(indices)
     above = len(searches)
-    searches.append((place.events, _choices(board, scope)))
-    searches += _panel_searches(board.panels, scope, place, percentiles=engine.percentiles)
+    searches.append((indices.events, _choices(board, scope)))
+    searches += _panel_searches(board.panels, scope, indices, percentiles=engine.percentiles)
     answers = engine.msearch(searches)
-    panel_answers = _retried(engine, board.panels, answers[above + 1 :], scope, place)
-    lacking = _lacking(engine, board.panels, panel_answers, place)
+    panel_answers = _retried(engine, board.panels, answers[above + 1 :], scope, indices)
+    lacking = _lacking(engine, board.panels, panel_answers, indices)
     return {
         "at": now_ms,
         "range": {"from": scope.time.start_ms, "to": scope.time.end_ms - 1, "interval": scope.time.interval_ms},
@@ -55,25 +55,25 @@ def page(
     }
 
 
-def _panel_searches(panels: Sequence[Panel], scope: Scope, place: Place, *, percentiles: bool) -> list[Search]:
-    return [(place.of(panel.source), body(panel, scope, percentiles=percentiles)) for panel in panels]
+def _panel_searches(panels: Sequence[Panel], scope: Scope, indices: Indices, *, percentiles: bool) -> list[Search]:
+    return [(indices.of(panel.source), body(panel, scope, percentiles=percentiles)) for panel in panels]
 
 
 def _retried(
-    engine: Engine, panels: Sequence[Panel], answers: Sequence[SearchResponse], scope: Scope, place: Place
+    engine: Engine, panels: Sequence[Panel], answers: Sequence[SearchResponse], scope: Scope, indices: Indices
 ) -> list[SearchResponse]:
     """Search again, with ranges, for the panels whose percentiles the engine refused; return all responses."""
     refused = [number for number, answer in enumerate(answers) if lacks_percentiles(answer)]
     if not refused:
         return list(answers)
     engine.percentiles = False
-    again = engine.msearch(_panel_searches([panels[number] for number in refused], scope, place, percentiles=False))
+    again = engine.msearch(_panel_searches([panels[number] for number in refused], scope, indices, percentiles=False))
     by_number = dict(enumerate(answers)) | dict(zip(refused, again, strict=True))
     return [by_number[number] for number in range(len(answers))]
 
 
-def _first_ms(engine: Engine, place: Place) -> int | None:
-    return edge_ms(engine.msearch([(place.events, edge("@timestamp", "asc"))])[0])
+def _first_ms(engine: Engine, indices: Indices) -> int | None:
+    return edge_ms(engine.msearch([(indices.events, edge("@timestamp", "asc"))])[0])
 
 
 def _choices(board: Dashboard, scope: Scope) -> dict[str, Any]:
@@ -90,13 +90,13 @@ def _values(answer: SearchResponse, name: str) -> list[list[Any]]:
 
 
 def _lacking(
-    engine: Engine, panels: Sequence[Panel], answers: Sequence[SearchResponse], place: Place
+    engine: Engine, panels: Sequence[Panel], answers: Sequence[SearchResponse], indices: Indices
 ) -> frozenset[str]:
     """Return fields that no mapping has and that an empty panel reads. Without an empty panel, no request is sent."""
     fields: dict[str, set[str]] = {}
     for panel, answer in zip(panels, answers, strict=True):
         if _is_empty(panel, answer) and (answer.get("_shards") or {}).get("total"):
-            fields.setdefault(place.of(panel.source), set()).update(panel.fields())
+            fields.setdefault(indices.of(panel.source), set()).update(panel.fields())
     return frozenset().union(*(engine.missing(index, names) for index, names in fields.items()))
 
 

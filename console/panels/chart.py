@@ -71,14 +71,14 @@ def _flat(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str,
     """Yield one object per row. It has `raw0` beside `by0` if the shown value differs from the one in the document."""
     for row in rows:
         flat: dict[str, Any] = {}
-        for place, (each, key) in enumerate(zip(panel.by, row.keys, strict=True)):
+        for position, (each, key) in enumerate(zip(panel.by, row.keys, strict=True)):
             if isinstance(each, Times):
                 flat |= {"t": key, "middle": int(key) + scope.time.interval_ms // 2}
                 continue
-            flat[f"by{place}"] = label(key)
-            if flat[f"by{place}"] != key:
-                flat[f"raw{place}"] = key
-        yield flat | {f"m{place}": value for place, value in enumerate(row.values)}
+            flat[f"by{position}"] = label(key)
+            if flat[f"by{position}"] != key:
+                flat[f"raw{position}"] = key
+        yield flat | {f"m{position}": value for position, value in enumerate(row.values)}
 
 
 def _long(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str, Any]]:
@@ -89,23 +89,23 @@ def _long(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str,
             yield {"t": int(row.keys[0]) + scope.time.interval_ms // 2, "series": name, "m0": value}
 
 
-def _bar(it: Drawing) -> Spec:
-    panel, names = it.panel, it.values("by0")
+def _bar(drawing: Drawing) -> Spec:
+    panel, names = drawing.panel, drawing.values("by0")
     stacked = len(panel.by) > 1
     totals: dict[str, float] = {}
-    for row in it.data:
+    for row in drawing.data:
         totals[row["by0"]] = totals.get(row["by0"], 0) + (row["m0"] or 0)
     fixed = isinstance(panel.by[0], Cases) or panel.metrics[0].kind != "count"
     order = names if fixed else sorted(names, key=lambda name: -totals[name])
     encoding = {
         "y": {"field": "by0", "type": "nominal", "sort": order, "axis": {"title": None, "labelLimit": _room(panel)}},
-        "x": _amount(it, zero=True),
-        "color": _colour(it, 1 if stacked else 0, legend=stacked),
-        "tooltip": _tooltip(it),
+        "x": _amount(drawing, zero=True),
+        "color": _colour(drawing, 1 if stacked else 0, legend=stacked),
+        "tooltip": _tooltip(drawing),
     }
     if stacked:
         encoding["order"] = {"field": "rank", "type": "quantitative"}
-        _rank(it, "by1")
+        _rank(drawing, "by1")
     return {"mark": {"type": "bar", "cornerRadiusEnd": 0 if stacked else 2}, "encoding": encoding}
 
 
@@ -114,25 +114,25 @@ def _room(panel: Panel) -> int:
     return panel.width * 11 if panel.width > 24 else panel.width * 8
 
 
-def _rank(it: Drawing, field: str) -> None:
+def _rank(drawing: Drawing, field: str) -> None:
     """Stack the parts of every bar in the same order, that of the rows."""
-    ranks = {name: number for number, name in enumerate(it.values(field))}
-    for row in it.data:
+    ranks = {name: number for number, name in enumerate(drawing.values(field))}
+    for row in drawing.data:
         row["rank"] = ranks[row[field]]
 
 
-def _time_bar(it: Drawing) -> Spec:
-    stacked = len(it.panel.by) > 1
+def _time_bar(drawing: Drawing) -> Spec:
+    stacked = len(drawing.panel.by) > 1
     encoding = {
-        "x": _time_axis("middle", it.scope),
-        "y": _amount(it, zero=True),
-        "color": _colour(it, 1 if stacked else 0, legend=stacked),
-        "tooltip": _tooltip(it),
+        "x": _time_axis("middle", drawing.scope),
+        "y": _amount(drawing, zero=True),
+        "color": _colour(drawing, 1 if stacked else 0, legend=stacked),
+        "tooltip": _tooltip(drawing),
     }
     if stacked:
         encoding["order"] = {"field": "rank", "type": "quantitative"}
-        _rank(it, "by1")
-    mark = {"type": "bar", "orient": "vertical", "width": {"expr": _column(it.scope)}}
+        _rank(drawing, "by1")
+    mark = {"type": "bar", "orient": "vertical", "width": {"expr": _column(drawing.scope)}}
     return {"mark": mark, "encoding": encoding}
 
 
@@ -141,19 +141,19 @@ def _column(scope: Scope) -> str:
     return f"max(1, width / {len(scope.time.buckets())} - 1)"
 
 
-def _time_line(it: Drawing) -> Spec:
-    metric, names = it.panel.metrics[0], it.values("series")
+def _time_line(drawing: Drawing) -> Spec:
+    metric, names = drawing.panel.metrics[0], drawing.values("series")
     shown = {name: LINES[number % len(LINES)] for number, name in enumerate(names)}
-    if len(it.panel.by) > 1:
-        shown = colours_of(it.panel.by[1], names, it.colours, None)
+    if len(drawing.panel.by) > 1:
+        shown = colours_of(drawing.panel.by[1], names, drawing.colours, None)
     series = {"field": "series", "type": "nominal", "title": None}
     encoding = {
-        "x": _time_axis("t", it.scope),
-        "y": _amount(it, zero=metric.format != "seconds"),
+        "x": _time_axis("t", drawing.scope),
+        "y": _amount(drawing, zero=metric.format != "seconds"),
         "color": {**series, "scale": _scale(shown), "legend": {"orient": "top"}},
         "strokeDash": {**series, "sort": names, "legend": None},
         "tooltip": [
-            {"field": "t", "type": "temporal", "title": "Time", "format": _clock(it.scope)},
+            {"field": "t", "type": "temporal", "title": "Time", "format": _clock(drawing.scope)},
             {"field": "series", "type": "nominal", "title": "Line"},
             _shown(metric, "m0", "Value"),
         ],
@@ -161,68 +161,68 @@ def _time_line(it: Drawing) -> Spec:
     return {"mark": {"type": "line", "point": {"size": 24, "filled": True}, "strokeWidth": 2}, "encoding": encoding}
 
 
-def _donut(it: Drawing) -> Spec:
+def _donut(drawing: Drawing) -> Spec:
     """Draw one ring per breakdown. All rings follow the order of the rows, so their borders match."""
-    for number, row in enumerate(it.data):
+    for number, row in enumerate(drawing.data):
         row["rank"] = number
-    rings = len(it.panel.by)
-    layers = [_ring(it, place, rings) for place in range(rings)]
+    rings = len(drawing.panel.by)
+    layers = [_ring(drawing, position, rings) for position in range(rings)]
     return {"layer": layers, "resolve": {"scale": {"color": "independent"}}}
 
 
-def _ring(it: Drawing, place: int, rings: int) -> Spec:
+def _ring(drawing: Drawing, position: int, rings: int) -> Spec:
     """Return one ring. Its radii are fractions of the chart's size."""
     edges = (0.5, 0.98) if rings == 1 else (0.36, 0.66, 0.98)
     radius = "min(width, height) / 2"
     mark = {
         "type": "arc",
         "padAngle": 0.004,
-        "innerRadius": {"expr": f"{radius} * {edges[place] + (0.01 if place else 0)}"},
-        "outerRadius": {"expr": f"{radius} * {edges[place + 1]}"},
+        "innerRadius": {"expr": f"{radius} * {edges[position] + (0.01 if position else 0)}"},
+        "outerRadius": {"expr": f"{radius} * {edges[position + 1]}"},
     }
     encoding = {
         "theta": {"field": "m0", "type": "quantitative", "stack": True},
         "order": {"field": "rank", "type": "quantitative"},
-        "color": _colour(it, place, legend=_wants_legend(it.panel, place)),
-        "tooltip": _tooltip(it, depth=place + 1),
+        "color": _colour(drawing, position, legend=_wants_legend(drawing.panel, position)),
+        "tooltip": _tooltip(drawing, depth=position + 1),
     }
-    return {"mark": mark, "transform": _sums(place, rings), "encoding": encoding}
+    return {"mark": mark, "transform": _sums(position, rings), "encoding": encoding}
 
 
-def _sums(place: int, rings: int) -> list[Spec]:
+def _sums(position: int, rings: int) -> list[Spec]:
     """Make an inner ring show the sums of the ring outside it."""
-    if place == rings - 1:
+    if position == rings - 1:
         return []
     sums = [{"op": "sum", "field": "m0", "as": "m0"}, {"op": "min", "field": "rank", "as": "rank"}]
-    return [{"aggregate": sums, "groupby": [f"by{number}" for number in range(place + 1)]}]
+    return [{"aggregate": sums, "groupby": [f"by{number}" for number in range(position + 1)]}]
 
 
-def _wants_legend(panel: Panel, place: int) -> bool:
+def _wants_legend(panel: Panel, position: int) -> bool:
     """Whether a ring has a legend: the inner one, and the outer one if its colours are not shades of the inner's."""
-    by = panel.by[place]
-    return place == 0 or not (isinstance(by, Terms) and by.colours == "label")
+    by = panel.by[position]
+    return position == 0 or not (isinstance(by, Terms) and by.colours == "label")
 
 
-def _heat_map(it: Drawing) -> Spec:
+def _heat_map(drawing: Drawing) -> Spec:
     axis = {"title": None, "labelLimit": 140}
-    over_time = isinstance(it.panel.by[0], Times)
+    over_time = isinstance(drawing.panel.by[0], Times)
     names = {"field": "by0", "type": "nominal", "axis": {**axis, "labelAngle": -40}}
-    legend = {"gradientLength": 90, "format": FORMATS[it.panel.metrics[0].format]}
+    legend = {"gradientLength": 90, "format": FORMATS[drawing.panel.metrics[0].format]}
     scale = {"scheme": "blues"}
     encoding: Spec = {
-        "x": _time_axis("middle", it.scope) if over_time else names,
+        "x": _time_axis("middle", drawing.scope) if over_time else names,
         "y": {"field": "by1", "type": "nominal", "axis": axis},
         "color": {"field": "m0", "type": "quantitative", "title": None, "scale": scale, "legend": legend},
-        "tooltip": _tooltip(it),
+        "tooltip": _tooltip(drawing),
     }
-    size = {"width": {"expr": _column(it.scope)}} if over_time else {}
+    size = {"width": {"expr": _column(drawing.scope)}} if over_time else {}
     return {"mark": {"type": "rect", **size}, "encoding": encoding}
 
 
-def _amount(it: Drawing, *, zero: bool) -> Spec:
+def _amount(drawing: Drawing, *, zero: bool) -> Spec:
     """Return the axis of numbers. It shows large ones in thousands and millions."""
-    metric = it.panel.metrics[0]
-    large = max((abs(row["m0"] or 0) for row in it.data), default=0) >= LARGE
+    metric = drawing.panel.metrics[0]
+    large = max((abs(row["m0"] or 0) for row in drawing.data), default=0) >= LARGE
     axis: Spec = {
         "title": None,
         "format": "~s" if large else FORMATS[metric.format],
@@ -258,14 +258,14 @@ def axis_format(scope: Scope) -> str:
     return "%b %Y"
 
 
-def _colour(it: Drawing, place: int, *, legend: bool) -> Spec:
-    by: Breakdown = it.panel.by[place]
+def _colour(drawing: Drawing, position: int, *, legend: bool) -> Spec:
+    by: Breakdown = drawing.panel.by[position]
     if isinstance(by, Times) or (not legend and isinstance(by, Terms) and by.colours is None):
-        return {"value": it.panel.colour or NEUTRAL[0]}
-    field = f"by{place}"
-    shown = colours_of(by, it.values(field), it.colours, it.panel.colour)
-    room = max(4, (it.panel.height * ROW_PIXELS - 80) // LEGEND_PIXELS)
-    columns = min(3 if it.panel.width > 24 else 2, -(-len(shown) // room)) if it.panel.width >= 24 else 1
+        return {"value": drawing.panel.colour or NEUTRAL[0]}
+    field = f"by{position}"
+    shown = colours_of(by, drawing.values(field), drawing.colours, drawing.panel.colour)
+    room = max(4, (drawing.panel.height * ROW_PIXELS - 80) // LEGEND_PIXELS)
+    columns = min(3 if drawing.panel.width > 24 else 2, -(-len(shown) // room)) if drawing.panel.width >= 24 else 1
     look = {"symbolLimit": room * columns, "labelLimit": 110, "columns": columns} if legend else None
     return {"field": field, "type": "nominal", "title": None, "scale": _scale(shown), "legend": look}
 
@@ -293,15 +293,15 @@ def _clock(scope: Scope) -> str:
     return "%d %b %H:%M:%S" if scope.time.interval_ms < 60_000 else "%d %b %H:%M"
 
 
-def _tooltip(it: Drawing, *, depth: int | None = None) -> list[Spec]:
+def _tooltip(drawing: Drawing, *, depth: int | None = None) -> list[Spec]:
     channels: list[Spec] = []
-    for place, each in enumerate(it.panel.by[:depth]):
+    for position, each in enumerate(drawing.panel.by[:depth]):
         if isinstance(each, Times):
-            channels.append({"field": "t", "type": "temporal", "title": each.title, "format": _clock(it.scope)})
+            channels.append({"field": "t", "type": "temporal", "title": each.title, "format": _clock(drawing.scope)})
         else:
-            channels.append({"field": f"by{place}", "type": "nominal", "title": each.title})
-    metrics = it.panel.metrics[:1] if depth is not None else it.panel.metrics
-    return channels + [_shown(metric, f"m{place}", metric.title) for place, metric in enumerate(metrics)]
+            channels.append({"field": f"by{position}", "type": "nominal", "title": each.title})
+    metrics = drawing.panel.metrics[:1] if depth is not None else drawing.panel.metrics
+    return channels + [_shown(metric, f"m{position}", metric.title) for position, metric in enumerate(metrics)]
 
 
 def _shown(metric: Metric, field: str, title: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from console.panels.indices import Place
+from console.panels.indices import Indices
 from console.panels.searches import Search, SearchResponse, problem_of
 from console.panels.time_range import parse
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
@@ -22,7 +22,7 @@ USUAL_INTERVAL_S = 10.0
 """Interval of a heartbeat that does not name its own."""
 
 
-def header_searches(place: Place) -> list[Search]:
+def header_searches(indices: Indices) -> list[Search]:
     """Return the searches for `header`.
 
     The first and last moment come from sorted hits, because the embedded engine has no `min` and `max` of dates.
@@ -30,10 +30,10 @@ def header_searches(place: Place) -> list[Search]:
     counts = {"size": 0, "track_total_hits": True, "aggs": {"status": {"terms": {"field": STATUS, "size": 10}}}}
     pending = {"term": {STATUS: PENDING}}
     return [
-        (place.events, counts),
-        (place.events, edge("@timestamp", "desc")),
-        (place.events, {**edge("event.ingested", "asc"), "query": pending}),
-        (place.heartbeats, _watchers()),
+        (indices.events, counts),
+        (indices.events, edge("@timestamp", "desc")),
+        (indices.events, {**edge("event.ingested", "asc"), "query": pending}),
+        (indices.heartbeats, _watchers()),
     ]
 
 

@@ -10,7 +10,7 @@ from kibana.panels.declarations import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Indices:
     """Names the index for each kind of document."""
 
     namespace: str

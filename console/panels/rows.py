@@ -118,16 +118,16 @@ def _percentile(aggregation: Bucket, percent: float) -> float | None:
 
 def _shares(metrics: Sequence[Metric], rows: list[Row]) -> list[Row]:
     """Divide the counts of `share` metrics by the total of the panel."""
-    for place, metric in enumerate(metrics):
+    for position, metric in enumerate(metrics):
         if metric.kind == "share":
-            whole = sum(row.values[place] or 0 for row in rows)
+            whole = sum(row.values[position] or 0 for row in rows)
             rows = [
                 Row(
                     row.keys,
                     (
-                        *row.values[:place],
-                        (row.values[place] or 0) / whole if whole else None,
-                        *row.values[place + 1 :],
+                        *row.values[:position],
+                        (row.values[position] or 0) / whole if whole else None,
+                        *row.values[position + 1 :],
                     ),
                 )
                 for row in rows

@@ -13,7 +13,7 @@ import time
 
 from flask import Flask, Response, request
 
-from common.access.request_checks import Door, Turned
+from common.access.request_checks import Rejection, RequestChecks
 from common.server.admission import admission
 from console.web.sessions import COOKIE, Sessions
 
@@ -58,12 +58,12 @@ class AccessError(Exception):
         self.status, self.code, self.retry_after_s = status, code, retry_after_s
 
 
-def install(app: Flask, door: Door, sessions: Sessions) -> None:
+def install(app: Flask, checks: RequestChecks, sessions: Sessions) -> None:
     """Install the checks. Call this before anything else uses the application.
 
     Args:
         app: the application.
-        door: checks tokens and headers.
+        checks: checks tokens and headers.
         sessions: the cookies of signed-in users.
     """
 
@@ -81,9 +81,11 @@ def install(app: Flask, door: Door, sessions: Sessions) -> None:
                 "method_not_allowed",
                 f"the method {request.method[:20]} is not allowed; the console is read-only, use GET",
             )
-        turned = turned_away(door, sessions)
-        if turned is not None:
-            raise AccessError(turned.status, turned.code, turned.message, retry_after_s=turned.retry_after_s)
+        rejection = rejection_of(checks, sessions)
+        if rejection is not None:
+            raise AccessError(
+                rejection.status, rejection.code, rejection.message, retry_after_s=rejection.retry_after_s
+            )
 
     def carry(response: Response) -> Response:
         response.headers.update(HEADERS)
@@ -94,14 +96,14 @@ def install(app: Flask, door: Door, sessions: Sessions) -> None:
     app.after_request(carry)
 
 
-def turned_away(door: Door, sessions: Sessions) -> Turned | None:
+def rejection_of(checks: RequestChecks, sessions: Sessions) -> Rejection | None:
     """Return why this request is rejected; None: it is allowed. The health check is open to everyone."""
     if request.path in HEALTH_PATHS:
         return None
-    turned = door.misled(request.environ) or door.foreign(request.environ)
-    if turned is None and is_guarded(request.path) and not is_allowed(door, sessions):
-        turned = door.unknown(request.environ)
-    return turned
+    rejection = checks.untrusted_proxy(request.environ) or checks.other_site(request.environ)
+    if rejection is None and is_guarded(request.path) and not is_allowed(checks, sessions):
+        rejection = checks.no_token(request.environ)
+    return rejection
 
 
 def is_guarded(path: str) -> bool:
@@ -109,8 +111,8 @@ def is_guarded(path: str) -> bool:
     return path.startswith("/api/") or not (path.startswith(OPEN_PATHS) or path.count("/") == 1)
 
 
-def is_allowed(door: Door, sessions: Sessions) -> bool:
+def is_allowed(checks: RequestChecks, sessions: Sessions) -> bool:
     """Whether this request has a valid token or cookie. Signing in needs the token itself."""
-    if not door.tokens.required or door.knows(request.environ):
+    if not checks.tokens.required or checks.has_token(request.environ):
         return True
     return request.path != LOGIN and sessions.allow_cookie(request.cookies.get(COOKIE, ""), now_s=time.time())

@@ -22,14 +22,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from common.access.forwarded import Forwarded
-from common.access.request_checks import Door
+from common.access.request_checks import RequestChecks
 from common.access.tokens import Tokens
 from common.settings.base import revealed
 from common.settings.shared import OversightSettings
 from console.events import listing as events
 from console.events.story import story
 from console.panels.board import page
-from console.panels.indices import Place
+from console.panels.indices import Indices
 from console.panels.introduction import pieces
 from console.panels.models import FIRST, DashboardCache
 from console.panels.scope import asked
@@ -76,7 +76,7 @@ class Console:
         self._settings = settings
         self._engine = Engine(backend.connect, backend.explain, timeout_s=backend.timeout_s)
         self._models = DashboardCache(backend.contract)
-        self._place = Place(shared.namespace, shared.index)
+        self._indices = Indices(shared.namespace, shared.index)
         token = revealed(settings.token)
         self._tokens, self._sessions = Tokens(token), Sessions(token)
         self._bundle = Bundle(shared.state / "console")
@@ -91,8 +91,8 @@ class Console:
         app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         app.url_map.merge_slashes = False
         app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-        door = Door(self._tokens, self._settings, local=self._local)
-        access.install(app, door, self._sessions)
+        checks = RequestChecks(self._tokens, self._settings, local=self._local)
+        access.install(app, checks, self._sessions)
         for path, view in (
             ("/", self.first),
             ("/<name>", self.frame),
@@ -150,7 +150,7 @@ class Console:
             "from": board.time_from,
             "to": board.time_to,
             "refresh": self._settings.refresh_s,
-            "stream": self._place.events,
+            "stream": self._indices.events,
         }
 
     def figures(self, name: str) -> Response:
@@ -161,7 +161,9 @@ class Console:
             raise AccessError(404, "not_found", f"there is no page {name[:60]!r}")
         wanted = asked(request.args, board)
         now_ms = time.time_ns() // 1_000_000
-        return answer(page(self._engine, board, wanted, place=self._place, colours=shown.boards.colours, now_ms=now_ms))
+        return answer(
+            page(self._engine, board, wanted, indices=self._indices, colours=shown.boards.colours, now_ms=now_ms)
+        )
 
     def event(self) -> Response:
         """Return the details of one event."""
@@ -170,7 +172,7 @@ class Console:
             raise AccessError(
                 400, "bad_request", "the parameters `index` and `id` are required; open an event from a list of events"
             )
-        hit = events.find(self._engine, self._place, index, doc_id)
+        hit = events.find(self._engine, self._indices, index, doc_id)
         if hit is None:
             raise AccessError(404, "not_found", "this event no longer exists; reload the list")
         shown = self._models.now

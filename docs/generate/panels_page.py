@@ -66,9 +66,9 @@ def _saved(declared: Boards) -> list[str]:
 
 def _rule(rule: Rule) -> str:
     measure = "the number of events" if rule.average_of is None else f"the average of `{rule.average_of}`"
-    apart = f" for one `{rule.by}`" if rule.by else ""
-    aged = f", for events that are at least {rule.ago_min} minutes old" if rule.ago_min else ""
+    group = f" for one `{rule.by}`" if rule.by else ""
+    min_age = f", for events that are at least {rule.ago_min} minutes old" if rule.ago_min else ""
     window = f"{rule.window_min} minutes" if rule.window_min < 2 * 24 * 60 else f"{rule.window_min // (24 * 60)} days"
-    fires = f"{measure}{apart} over {window} is above {rule.above:g}{aged}"
+    fires = f"{measure}{group} over {window} is above {rule.above:g}{min_age}"
     every = "each minute" if rule.every_min == 1 else f"every {rule.every_min} minutes"
     return f"| {rule.name} | {fires} | {every}, by `{rule.source.time_field}` | {rule.what} |"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
-from common.access.request_checks import Door, Turned
+from common.access.request_checks import Rejection, RequestChecks
 from common.server.admission import NotAdmitted, admission
 from enrich_service.http.metrics import CONTENT_TYPE, Metrics
 from enrich_service.http.paths import HEALTH_PATHS, METRICS_PATH
@@ -32,7 +32,7 @@ class Guard:
     """
 
     def __init__(self, tokens: Tokens, config: ServeSettings, *, local: bool) -> None:
-        self._door = Door(tokens, config, local=local)
+        self._checks = RequestChecks(tokens, config, local=local)
         self._tokens = tokens
         self._open = frozenset({METRICS_PATH} if config.open_metrics else ())
 
@@ -40,18 +40,18 @@ class Guard:
         """Whether a request is answered. Nothing is counted or said."""
         if path in HEALTH_PATHS:
             return True
-        if self._door.misled(environ) is not None:
+        if self._checks.untrusted_proxy(environ) is not None:
             return False
         if self._asks_for_token(path):
-            return self._door.knows(environ)
-        return self._door.foreign(environ) is None
+            return self._checks.has_token(environ)
+        return self._checks.other_site(environ) is None
 
-    def turned_away(self, environ: WSGIEnvironment, path: str) -> Turned | None:
+    def rejection_of(self, environ: WSGIEnvironment, path: str) -> Rejection | None:
         """Why a request is not answered; None: it is. A wrong token is counted."""
         if self.allows(environ, path):
             return None
-        foreign = None if self._asks_for_token(path) else self._door.foreign(environ)
-        return self._door.misled(environ) or foreign or self._door.unknown(environ)
+        other_site = None if self._asks_for_token(path) else self._checks.other_site(environ)
+        return self._checks.untrusted_proxy(environ) or other_site or self._checks.no_token(environ)
 
     def _asks_for_token(self, path: str) -> bool:
         return self._tokens.required and path not in self._open
@@ -63,9 +63,11 @@ class Guard:
         def look() -> None:
             if admission.refusal is not None:
                 raise RequestError(503, "overloaded", overloaded(admission.refusal))
-            turned = self.turned_away(request.environ, request.path)
-            if turned is not None:
-                raise RequestError(turned.status, turned.code, turned.message, retry_after_s=turned.retry_after_s)
+            rejection = self.rejection_of(request.environ, request.path)
+            if rejection is not None:
+                raise RequestError(
+                    rejection.status, rejection.code, rejection.message, retry_after_s=rejection.retry_after_s
+                )
 
         app.before_request(look)
         app.add_url_rule(METRICS_PATH, "metrics", lambda: Response(metrics.exposition(), content_type=CONTENT_TYPE))

@@ -78,8 +78,8 @@ def notes(plan: Plan, *, omissions: bool = True) -> Iterator[Text]:
 
 def obstacles(plan: Plan) -> Iterator[Text]:
     """Yield each problem that prevents the plan."""
-    for says in plan.in_the_way:
-        yield line("in the way", says, "red")
+    for problem in plan.in_the_way:
+        yield line("in the way", problem, "red")
 
 
 def summary(steps: tuple[Step, ...], *, done: bool) -> str:
@@ -122,9 +122,9 @@ def _colour(action: Action) -> str | None:
     return "red" if action in IN_THE_WAY else COLOURS.get(action)
 
 
-def line(word: str, says: str, colour: str | None = None) -> Text:
+def line(word: str, text: str, colour: str | None = None) -> Text:
     """Return one line of output: a word for the action, and a description."""
-    return Text.assemble((f"{word:<{ACTION_WIDTH}}", colour or ""), f" {one_line(says)}")
+    return Text.assemble((f"{word:<{ACTION_WIDTH}}", colour or ""), f" {one_line(text)}")
 
 
 def _cut(text: str, limit: int = 180) -> str:

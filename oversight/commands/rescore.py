@@ -135,11 +135,11 @@ def command(
     end(swept, say=lambda text: click.echo(text, err=True))
 
 
-def plan_of(total: int, seconds: float | None, place: str, *, version: str | None, missing: bool) -> str:
+def plan_of(total: int, seconds: float | None, documents: str, *, version: str | None, missing: bool) -> str:
     """Describe in one sentence what would be done."""
     which = "without a status" if missing else "with a prediction"
     left_out = f", without those of version {version}" if version else ""
-    takes = (
+    estimate = (
         ""
         if not total
         else (
@@ -148,7 +148,7 @@ def plan_of(total: int, seconds: float | None, place: str, *, version: str | Non
             else f"; the watcher needs about {duration(seconds)}, at the rate of the last day's busiest minute"
         )
     )
-    return f"{total:,} documents {which} in {place}{left_out}{takes}"
+    return f"{total:,} documents {which} in {documents}{left_out}{estimate}"
 
 
 def current_version() -> str:

@@ -44,19 +44,19 @@ def values(path: Path = Path(ENV_FILE)) -> Mapping[str, str | None]:
     return {name.upper(): value for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items()}
 
 
-def _refuse_untrusted(path: Path, found: os.stat_result, link: os.stat_result) -> None:
+def _refuse_untrusted(path: Path, info: os.stat_result, link: os.stat_result) -> None:
     shown = path.absolute()
-    for uid in (found.st_uid, link.st_uid):
+    for uid in (info.st_uid, link.st_uid):
         if uid not in (0, os.geteuid()):
             raise SettingsError(
                 f"{shown} belongs to {_user(uid)}, who could use it to send your keys to another server; check the "
                 f"file's content, then run "
-                f"`chown {'-h ' if uid == link.st_uid != found.st_uid else ''}{_user(os.geteuid())} {shown}`, "
+                f"`chown {'-h ' if uid == link.st_uid != info.st_uid else ''}{_user(os.geteuid())} {shown}`, "
                 "or remove it"
             )
-    others, group = found.st_mode & stat.S_IWOTH, found.st_mode & stat.S_IWGRP
-    if others or (group and not _is_private(found.st_gid, found.st_uid)):
-        who = "everybody" if others else f"the group {_group(found.st_gid)}"
+    others, group = info.st_mode & stat.S_IWOTH, info.st_mode & stat.S_IWGRP
+    if others or (group and not _is_private(info.st_gid, info.st_uid)):
+        who = "everybody" if others else f"the group {_group(info.st_gid)}"
         raise SettingsError(
             f"{shown} can be changed by {who}, who could use it to send your keys to another server; check the file's "
             f"content, then "

@@ -37,14 +37,14 @@ def refused(environment: Collection[str], file: Collection[str], known: Collecti
         file: names in `.env`.
         known: names of our settings.
     """
-    ours = any(name in known or name.startswith(PREFIX) for name in file)
+    has_our_settings = any(name in known or name.startswith(PREFIX) for name in file)
     for name in sorted({*environment, *file} - {*known, *INTERNAL}):
-        if name.startswith(PREFIX) or (ours and name in file and _is_of_servers(name)):
+        if name.startswith(PREFIX) or (has_our_settings and name in file and _is_of_servers(name)):
             location = " in .env" if name in file else ""
             near = nearest(name, known) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
             hint = f"did you mean {near}?" if near else "`oversight settings` lists all settings."
-            elsewhere = "" if name.startswith(PREFIX) else " If it belongs to other software, keep it in another file"
-            yield f"{name}{location} is not a setting of Oversight; {hint}{elsewhere}"
+            advice = "" if name.startswith(PREFIX) else " If it belongs to other software, keep it in another file"
+            yield f"{name}{location} is not a setting of Oversight; {hint}{advice}"
 
 
 def warned(environment: Collection[str], file: Collection[str], known: Collection[str]) -> Iterator[str]:

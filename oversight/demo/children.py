@@ -111,12 +111,12 @@ def locked(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = (folder / "lock").open("w", encoding="utf-8")
+        lock = (folder / "lock").open("w", encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write to {folder} ({error.strerror}); choose another --folder") from None
-    with held:
+    with lock:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"another demo uses {folder}; stop it, or choose another --folder") from None
         yield

@@ -18,7 +18,7 @@ import psutil
 from elasticsearch import Elasticsearch
 
 from benchmarks.console.made import beat, documents, heartbeat, load
-from console.panels.indices import Place
+from console.panels.indices import Indices
 from console.panels.searches import Engine
 from contract.documents.fields import FIELDS, properties
 from contract.documents.heartbeats import heartbeat_body, heartbeat_index
@@ -45,9 +45,9 @@ class Installation:
     documents: tuple[dict[str, Any], ...]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Indices:
         """Where the console finds them."""
-        return Place(self.namespace, self.index)
+        return Indices(self.namespace, self.index)
 
     @property
     def now_ms(self) -> int:

@@ -54,7 +54,7 @@ def test_a_page_is_answered_whole(filled: Installation, name: str) -> None:
         filled.engine(),
         board,
         asked(MultiDict([("from", "now-2d")]), board),
-        place=filled.place,
+        indices=filled.place,
         colours=shown().boards.colours,
         now_ms=filled.now_ms,
     )
@@ -100,7 +100,7 @@ def test_events_that_happened_are_found_from_the_first_on(filled: Installation) 
         filled.engine(),
         board,
         asked(MultiDict([("from", "all")]), board),
-        place=filled.place,
+        indices=filled.place,
         colours={},
         now_ms=filled.now_ms,
     )
@@ -156,7 +156,7 @@ def test_an_older_mapping_is_said_in_the_panel(filled: Installation) -> None:
             )
             place = Installation(filled.url, filled.namespace, index, filled.end, ()).place
             found = page(
-                filled.engine(), board, asked(MultiDict(), board), place=place, colours={}, now_ms=filled.now_ms
+                filled.engine(), board, asked(MultiDict(), board), indices=place, colours={}, now_ms=filled.now_ms
             )
         finally:
             es.indices.delete(index=index)
@@ -171,7 +171,7 @@ def test_an_installation_that_is_not_there_is_answered(filled: Installation, nam
     """The page then says what to do."""
     board = PAGES[name]
     place = Installation(filled.url, "nobody-has-this", None, filled.end, ()).place
-    found = page(filled.engine(), board, asked(MultiDict(), board), place=place, colours={}, now_ms=filled.now_ms)
+    found = page(filled.engine(), board, asked(MultiDict(), board), indices=place, colours={}, now_ms=filled.now_ms)
     assert (found["header"]["there"], found["header"]["total"]) == (False, 0)
     assert {panel["state"] for panel in found["panels"]} <= {"ok", "empty"}
 
@@ -181,4 +181,4 @@ def test_an_engine_that_is_away_is_one_line() -> None:
     board = PAGES["oversight"]
     away = Installation("http://127.0.0.1:9", "x", None, datetime.now(UTC), ())
     with pytest.raises(EngineUnavailableError, match="cannot reach Elasticsearch at"):
-        page(away.engine(), board, asked(MultiDict(), board), place=away.place, colours={}, now_ms=0)
+        page(away.engine(), board, asked(MultiDict(), board), indices=away.place, colours={}, now_ms=0)

@@ -17,7 +17,7 @@ from elasticsearch import AuthorizationException, Elasticsearch, NotFoundError
 from werkzeug.datastructures import MultiDict
 
 from console.panels.board import page
-from console.panels.indices import Place as ConsolePlace
+from console.panels.indices import Indices
 from console.panels.scope import asked
 from console.panels.searches import Engine
 from contract.documents.alerts import alerts_body, alerts_index
@@ -199,7 +199,7 @@ def test_dashboards_and_console_read_events_alerts_and_heartbeats(keys: dict[str
     engine = Engine(lambda: keys["console"], str, timeout_s=30.0)
     for board in shown().pages:
         scope = asked(MultiDict(), board)
-        drawn = page(engine, board, scope, place=ConsolePlace(NAMESPACE), colours={}, now_ms=int(time.time() * 1000))
+        drawn = page(engine, board, scope, indices=Indices(NAMESPACE), colours={}, now_ms=int(time.time() * 1000))
         assert len(drawn["panels"]) == len(board.panels)
         assert "security_exception" not in str(drawn)
 
