@@ -82,7 +82,7 @@ class Header:
         roles = self.roles(known)
         return roles.index(LABEL) if LABEL in roles else None
 
-    def doubled(self, known: KnownColumns) -> tuple[str, str] | None:
+    def duplicate_names(self, known: KnownColumns) -> tuple[str, str] | None:
         """Two names that mean the same column; None if there are none."""
         seen: dict[str, str] = {}
         for name, role in zip(self.names, self.roles(known), strict=True):

@@ -126,10 +126,10 @@ class Rows:
         return Row(line, kind, None, self._place)
 
     def _begin(self, header: Header) -> None:
-        if doubled := header.doubled(self._known):
+        if names := header.duplicate_names(self._known):
             raise UnreadableFileError(
-                f"the header at byte {header.offset} has two columns that mean the same, {doubled[0]!r} and "
-                f"{doubled[1]!r}; "
+                f"the header at byte {header.offset} has two columns that mean the same, {names[0]!r} and "
+                f"{names[1]!r}; "
                 f"rename one of them"
             )
         self._fresh, self.header, self.delimiter = False, header, header.delimiter

@@ -124,12 +124,12 @@ class Sender:
         stored = self.retry(lambda: ship_target.stored(self.es, self.stream, ids))
         there = [_is_ours(event, stored.get(event.id, ()), identity) for event in events]
         foreign = [at for at, event in enumerate(events) if event.id in stored and not there[at]]
-        find_stored = list(zip(events, there, strict=True))
+        checked = list(zip(events, there, strict=True))
         if foreign:
             apart = self.find_stored([with_own_id(events[at], identity) for at in foreign], identity)
             for at, located in zip(foreign, apart, strict=True):
-                find_stored[at] = located
-        return find_stored
+                checked[at] = located
+        return checked
 
     def retry(self, call: Callable[[], _Response], *, at_start: bool = False) -> _Response:
         """Repeat a request until Elasticsearch responds. The request must be safe to repeat.
