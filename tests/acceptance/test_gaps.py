@@ -115,7 +115,7 @@ def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
             answers = {one["about"]: one for one in json.loads(check.stdout)}
             assert (check.returncode, answers["pipelines"]["good"]) == (1, False)
             assert f"oversight-csv-{namespace}" in answers["pipelines"]["says"]
-            assert "as kdd99-flow" in answers["pipelines"]["says"]
+            assert "does not match kdd99-flow" in answers["pipelines"]["says"]
 
             steps = flow.json("provision")["steps"]
             assert all(one["good"] for one in flow.json("check"))
