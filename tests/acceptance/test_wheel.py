@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,30 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.commands import OURS
-from tests.conftest import ROOT
+from oversight.own_packages import OURS
+from tests.acceptance.commands import OURS as OUR_SETTINGS
+from tests.wheels import ROOT, build, copy_sources
 
 UV = Path(sys.executable).with_name("uv")
-PRODUCT = {
-    "common",
-    "console",
-    "contract",
-    "converter",
-    "enrich_service",
-    "es_pipelines",
-    "kibana",
-    "models",
-    "oversight",
-    "sensor",
-    "training",
-    "watcher",
-}
+PRODUCT = OURS | {"models", "oversight"}
 
 
 def run(*words: str | Path, cwd: Path, **environment: str) -> str:
     """Run a program to its end, which must be a good one; what it prints."""
     inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith((*OURS, "PYTHON", "VIRTUAL_"))
+        name: value for name, value in os.environ.items() if not name.startswith((*OUR_SETTINGS, "PYTHON", "VIRTUAL_"))
     }
     done = subprocess.run(words, cwd=cwd, env={**inherited, **environment}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{words}: {done.stdout} {done.stderr}"
@@ -43,29 +30,9 @@ def run(*words: str | Path, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: a build leaves folders behind, and what an earlier one left would come along."""
+    """Built from this tree."""
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
-        shutil.copy(ROOT / name, source)
-    for name in PRODUCT:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "trainings"))
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        folder,
-        source,
-        cwd=folder,
-    )
-    (built,) = folder.glob("*.whl")
-    return built
+    return build(copy_sources(folder / "source"), folder / "wheels")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_wheel_holds_the_product_alone(wheel: Path) -> None:
-    """No test, no generator of a page, no benchmark."""
+    """No test, no generator of a page, no benchmark. Each package except these two is one that we find first."""
     with zipfile.ZipFile(wheel) as archive:
         folders = {name.split("/")[0] for name in archive.namelist()}
     assert {name for name in folders if not name.endswith(".dist-info")} == PRODUCT

@@ -6,11 +6,9 @@ The older one is a wheel of this same tree with another version and one changed 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,8 +18,8 @@ from elasticsearch import Elasticsearch
 from contract.distribution import own_version
 from es_pipelines.provision.apply import remove
 from tests.provisioning import state
+from tests.wheels import ROOT, build, copy_sources
 
-ROOT = Path(__file__).resolve().parents[4]
 OLDER = "0.0.9"
 CHANGED = "json"
 """The pipeline that the older version has in another form."""
@@ -29,13 +27,8 @@ CHANGED = "json"
 
 def _tree(folder: Path) -> Path:
     """The files that a wheel is made of, with the older version and the changed pipeline."""
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    parsed = tomllib.loads(project)
-    for pattern in parsed["tool"]["setuptools"]["packages"]["find"]["include"]:
-        name = pattern.rstrip("*")
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("README.md", *parsed["project"]["license-files"]):
-        shutil.copy(ROOT / name, folder / name)
+    copy_sources(folder)
+    project = (folder / "pyproject.toml").read_text(encoding="utf-8")
     version = f'version = "{own_version()}"'
     assert project.count(version) == 1
     (folder / "pyproject.toml").write_text(project.replace(version, f'version = "{OLDER}"'), encoding="utf-8")
@@ -51,12 +44,10 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that holds the older wheel, and the libraries of this one."""
     folder = tmp_path_factory.mktemp("older")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    (folder / "tree").mkdir()
-    tree, wheels = _tree(folder / "tree"), folder / "wheels"
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, tree], check=True)
+    wheel = build(_tree(folder / "tree"), folder / "wheels")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
     (packages,) = (folder / "env" / "lib").glob("python*/site-packages")
-    subprocess.run([*pip, "install", "--no-deps", "--target", packages, *wheels.iterdir()], check=True)
+    subprocess.run([*pip, "install", "--no-deps", "--target", packages, wheel], check=True)
     # A path in a .pth file brings the libraries there, and not this checkout: its own .pth file is not read.
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
     return folder / "env" / "bin" / "python"
