@@ -18,8 +18,7 @@ from contract.kdd99 import attacks
 from contract.kdd99.columns import FAMILIES
 from docs.generate.panels_page import panels_page
 from docs.generate.privileges_page import privileges_page
-from oversight.config.options import default_of
-from oversight.config.settings import PARTS
+from oversight.config.settings import PARTS, default_of
 from training.evaluation.evaluate import open_artifact
 from training.report import files as report
 

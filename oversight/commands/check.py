@@ -27,8 +27,7 @@ from es_pipelines.settings import ProvisionSettings
 from es_pipelines.ship.target import find
 from oversight.client.cluster import connect
 from oversight.commands.status import MISREAD_HINT, duration, notes
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.tables import console
 from oversight.terminal import one_line
 from watcher.enrich.client import client_of

@@ -11,8 +11,7 @@ from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from console.web.settings import ConsoleSettings
 from oversight.config.logs import setup
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 
 
 @click.command()

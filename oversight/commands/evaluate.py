@@ -13,8 +13,7 @@ from enrich_service.model.pointer import artifact_path
 from oversight.commands import evaluate_show
 from oversight.commands.built import newer_artifact, version_of
 from oversight.commands.train_progress import TrainProgress
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from training.data.feature_sets import SETS
 from training.data.records import read
 from training.evaluation.detail import detail, twins_of_normal

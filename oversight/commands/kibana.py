@@ -34,8 +34,7 @@ from oversight.commands.kibana_access import (
     space_option,
     wait_option,
 )
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 
 model_option = option_of(OversightSettings, "model")
 

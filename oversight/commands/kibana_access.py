@@ -18,8 +18,7 @@ from kibana.api.http import Http
 from kibana.api.plan import ImportStep
 from kibana.saved_objects.objects import Names
 from kibana.settings import KibanaSettings
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 
 WIDTH, KIND_WIDTH = 9, 12

@@ -16,8 +16,7 @@ from contract.artifact.contract import ModelContract
 from contract.errors import InputError
 from oversight.client import cluster
 from oversight.commands.sweeping import look_first
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 from watcher.operations.labels import Exported, Row, csv_header, csv_line, json_row, rows
 

@@ -11,8 +11,7 @@ import orjson
 from rich.table import Table
 
 from common.settings.shared import OversightSettings
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.tables import console
 
 if TYPE_CHECKING:

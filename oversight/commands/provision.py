@@ -22,8 +22,7 @@ from es_pipelines.settings import ProvisionSettings
 from oversight.client.cluster import client, connect
 from oversight.commands import provision_show as show
 from oversight.commands.provision_keys import KeyWish, after_keys, as_data
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.tables import console
 
 KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")

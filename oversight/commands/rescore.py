@@ -14,8 +14,7 @@ from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import duration
 from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from watcher.enrich.client import client_of
 from watcher.operations import selection
 from watcher.operations.rescore import BACKLOG, busiest_rate, expected_s, require_mapping, rescore

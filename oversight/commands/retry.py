@@ -12,8 +12,7 @@ from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import failure_lines
 from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 from watcher.operations import selection
 from watcher.operations.failures import read_failures

@@ -9,8 +9,7 @@ import click
 from common.settings.shared import OversightSettings
 from enrich_service.settings import ServeSettings
 from oversight.config.logs import setup
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 
 
 @click.command()

@@ -30,8 +30,7 @@ from oversight.client.cluster import connect
 from oversight.commands import ship_dry_run
 from oversight.commands.ship_progress import ProgressDisplay
 from oversight.config import logs
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 
 log = logging.getLogger(__name__)

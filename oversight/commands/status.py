@@ -11,8 +11,7 @@ from common.elastic.indices import closed_says, filtered_says, synthetic_says
 from common.settings.shared import OversightSettings
 from contract import hints
 from oversight.client import cluster
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 from watcher.monitor.heartbeat import Heartbeat
 from watcher.operations.failures import Failure

@@ -12,8 +12,7 @@ from contract.documents.feedback import VERDICTS
 from contract.errors import InputError
 from oversight.client import cluster
 from oversight.commands.sweeping import look_first
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 from watcher.operations.verdict import Judged, Verdict, judge
 

@@ -16,8 +16,7 @@ from common.settings.shared import OversightSettings
 from contract.errors import EngineUnavailableError
 from oversight.client import cluster
 from oversight.config import logs
-from oversight.config.options import option_of
-from oversight.config.settings import load
+from oversight.config.settings import load, option_of
 from watcher.loop import run
 from watcher.settings import WatchRun, WatchSettings
 

@@ -1,4 +1,5 @@
-"""Reads settings from command-line options, then the environment, then `.env`, then the class's default.
+"""Reads settings from command-line options, then the environment, then `.env`, then the class's default; makes those
+options from the settings.
 
 A variable that begins with `OVERSIGHT_` and is no setting is an error, so that no misspelt name is ignored silently.
 """
@@ -6,16 +7,17 @@ A variable that begins with `OVERSIGHT_` and is no setting is an error, so that 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args
 
 import click
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from common.settings.base import Settings
 from common.settings.connections import ElasticsearchSettings
-from common.settings.shared import OversightSettings
+from common.settings.shared import DEFAULT_MODEL, OversightSettings
 from console.web.settings import ConsoleSettings
 from contract import hints
 from contract.errors import SettingsError
@@ -38,6 +40,7 @@ PARTS: tuple[type[Settings], ...] = (
 )
 ENVIRONMENT = "environment"
 _Part = TypeVar("_Part", bound=Settings)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 _warned: set[str] = set()
 """Warnings that this process has printed."""
 
@@ -120,3 +123,28 @@ def _explain(part: type[Settings], problem: Any) -> str:
     )
     shown = "" if secret else f"={problem.get('input')}"
     return f"{part.variable(name)}{shown}: {message}"
+
+
+def option_of(part: type[Settings], name: str, *, metavar: str | None = None) -> Callable[[_Command], _Command]:
+    """Return the option `--NAME` of one setting. Without the option the value is None, and `load` uses the variable."""
+    field = part.model_fields[name]
+    default = default_of(part, name)
+    known = f"env var: {part.variable(name)}" + ("" if default is None else f"; default: {default}")
+    kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        name,
+        type=click.Path(path_type=Path) if Path in kinds else kinds[0],
+        metavar=metavar,
+        help=f"{field.description} [{known}]",
+    )
+
+
+def default_of(part: type[Settings], name: str) -> str | None:
+    """Return the default of a setting as text; None: unset."""
+    value = part.model_fields[name].default
+    if value is None or isinstance(value, SecretStr):
+        return None
+    if value == DEFAULT_MODEL:
+        return str(DEFAULT_MODEL.relative_to(DEFAULT_MODEL.parents[2]))
+    return str(value).lower() if isinstance(value, bool) else str(value)

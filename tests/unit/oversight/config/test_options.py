@@ -12,8 +12,7 @@ from click.testing import CliRunner
 from common.settings.base import Settings
 from common.settings.shared import OversightSettings
 from enrich_service.settings import ServeSettings
-from oversight.config.options import option_of
-from oversight.config.settings import PARTS, load
+from oversight.config.settings import PARTS, load, option_of
 from watcher.settings import WatchSettings
 
 
