@@ -48,7 +48,7 @@ _MODEL, _VERSION = "/v2/models/<name>", "/versions/<version>"
 
 def create_app(
     artifact: Artifact,
-    config: ServeSettings,
+    settings: ServeSettings,
     *,
     tokens: Tokens | None = None,
     shadow: Artifact | None = None,
@@ -59,7 +59,7 @@ def create_app(
 
     Args:
         artifact: the active model.
-        config: the service's settings.
+        settings: the service's settings.
         tokens: the tokens that clients may send; None: no token is required.
         shadow: the model beside it.
         local: only this machine reaches the service.
@@ -68,7 +68,7 @@ def create_app(
     app = Flask(SERVER, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Flask would answer OPTIONS with an empty page of HTML
     app.url_map.merge_slashes = False  # it would send `//` elsewhere, with a page of HTML
-    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes + 1  # a chunked body is cut there: one byte tells
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1  # a chunked body is cut there: one byte tells
 
     metrics, tokens = Metrics(metrics_folder), tokens or Tokens()
 
@@ -76,24 +76,24 @@ def create_app(
         return Serving(
             active,
             beside,
-            unknown_is_alert=config.unknown_is_alert,
+            unknown_is_alert=settings.unknown_is_alert,
             on_compared=metrics.compared,
             on_enriched=metrics.serves(active.contract, active.version),
-            cache_bytes=config.cache_bytes,
+            cache_bytes=settings.cache_bytes,
         )
 
-    guard = Guard(tokens, config, local=local)
+    guard = Guard(tokens, settings, local=local)
     models = ServedModels(make, make(artifact, shadow))
-    follows = access.Access(counts=metrics, log_requests=config.logs_requests)
+    follows = access.Access(counts=metrics, log_requests=settings.logs_requests)
     guard.install(app, metrics)
-    app.extensions[_EXTENSION] = (models, config)
+    app.extensions[_EXTENSION] = (models, settings)
     app.extensions[_METRICS], app.extensions[_TOKENS] = metrics, tokens
     app.extensions[_TURNS] = Turns()
     app.register_blueprint(_routes())
     app.teardown_request(_ended)
-    respond.install(app, max_body_bytes=config.max_body_bytes)
+    respond.install(app, max_body_bytes=settings.max_body_bytes)
     follows.install(app)
-    forwarded = Forwarded(app.wsgi_app, config.proxies, setting=config.variable("trusted_proxies"))
+    forwarded = Forwarded(app.wsgi_app, settings.proxies, setting=settings.variable("trusted_proxies"))
     app.wsgi_app = forwarded  # type: ignore[method-assign]
     return app
 
@@ -132,8 +132,8 @@ def _routes() -> Blueprint:
 
 def enrich() -> Response:
     """One result a document, in the same order."""
-    serving, config = _state()
-    page = request_body.documents(_body(config), max_documents=config.max_documents)
+    serving, settings = _state()
+    page = request_body.documents(_body(settings), max_documents=settings.max_documents)
     try:
         results = serving.enrich(page)
     except ArtifactError as error:
@@ -179,10 +179,10 @@ def oip_model_ready(name: str, version: str | None = None) -> Response:
 
 def oip_infer(name: str, version: str | None = None) -> Response:
     """The outputs of the graph for the tensors of a request, all from one artifact."""
-    artifact, config = _named(name, version), _state()[1]
+    artifact, settings = _named(name, version), _state()[1]
     oip.refuse_binary(request.headers.get(oip.BINARY_HEADER))
     asked = oip.parse(
-        request_body.parse_json(_body(config, untyped=True)), artifact.contract, max_rows=config.max_documents
+        request_body.parse_json(_body(settings, untyped=True)), artifact.contract, max_rows=settings.max_documents
     )
     try:
         outputs = oip.infer(artifact, asked)
@@ -193,15 +193,15 @@ def oip_infer(name: str, version: str | None = None) -> Response:
 
 def description() -> Response:
     """The OpenAPI description, with the names and sizes of the model that is served."""
-    serving, config = _state()
+    serving, settings = _state()
     artifact = serving.artifact
     return answer(
         openapi.document(
             artifact.contract,
             artifact.version,
             asks_for_token=current_app.extensions[_TOKENS].required,
-            max_documents=config.max_documents,
-            open_metrics=config.open_metrics,
+            max_documents=settings.max_documents,
+            open_metrics=settings.open_metrics,
         )
     )
 
@@ -209,8 +209,8 @@ def description() -> Response:
 def _state() -> tuple[Serving, ServeSettings]:
     """What serves this request, taken once: a switch in the middle of it changes nothing for it."""
     if "serving" not in g:
-        models, config = current_app.extensions[_EXTENSION]
-        g.serving = (models.current, config)
+        models, settings = current_app.extensions[_EXTENSION]
+        g.serving = (models.current, settings)
     serving: tuple[Serving, ServeSettings] = g.serving
     return serving
 
@@ -250,7 +250,7 @@ def _probe() -> None:
         ) from None
 
 
-def _body(config: ServeSettings, *, untyped: bool = False) -> bytes:
+def _body(settings: ServeSettings, *, untyped: bool = False) -> bytes:
     """The body of a request that should be JSON, unpacked.
 
     `untyped`: a request without any Content-Type is taken, as tritonclient sends none; but only beside a token. A web
@@ -275,14 +275,14 @@ def _body(config: ServeSettings, *, untyped: bool = False) -> bytes:
         body, ended_early = b"", True
     if ended_early:
         raise RequestError(400, "bad_request", "the body ends early; send it whole")
-    if len(body) > config.max_body_bytes:
-        raise request_body.too_large(config.max_body_bytes)
-    data = request_body.inflate(body, encoding, max_bytes=config.max_body_bytes)
+    if len(body) > settings.max_body_bytes:
+        raise request_body.too_large(settings.max_body_bytes)
+    data = request_body.inflate(body, encoding, max_bytes=settings.max_body_bytes)
     g.body_bytes = len(data)
     turn = current_app.extensions[_TURNS].of(len(data))
     turn.acquire()
     g.turn = turn
-    weight.check(data, max_body_bytes=config.max_body_bytes)
+    weight.check(data, max_body_bytes=settings.max_body_bytes)
     return data
 
 

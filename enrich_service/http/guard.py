@@ -27,14 +27,14 @@ class Guard:
 
     Args:
         tokens: the tokens that hold.
-        config: the service's settings.
+        settings: the service's settings.
         local: only this machine reaches the service.
     """
 
-    def __init__(self, tokens: Tokens, config: ServeSettings, *, local: bool) -> None:
-        self._checks = RequestChecks(tokens, config, local=local)
+    def __init__(self, tokens: Tokens, settings: ServeSettings, *, local: bool) -> None:
+        self._checks = RequestChecks(tokens, settings, local=local)
         self._tokens = tokens
-        self._open = frozenset({METRICS_PATH} if config.open_metrics else ())
+        self._open = frozenset({METRICS_PATH} if settings.open_metrics else ())
 
     def allows(self, environ: WSGIEnvironment, path: str) -> bool:
         """Whether a request is answered. Nothing is counted or said."""
