@@ -109,7 +109,7 @@ def _whole(artifact: Artifact, singles: list[bytes]) -> None:
     """Print what one document takes in the whole application, known or not."""
     sys.stdout.write("\n| one document, the whole application | µs |\n|---|---|\n")
     for name, cache_bytes, bodies in (("new row", 0, singles), ("known row", 1 << 20, singles[:1] * SINGLES)):
-        app, times = create_app(artifact, ServeSettings(cache_bytes=cache_bytes)), Times()
+        app, times = create_app(artifact, ServeSettings(cache_bytes=cache_bytes, access_log=False)), Times()
         for body in bodies:
             times.of("all", partial_of(_ask, app, body))
         sys.stdout.write(f"| {name} | {times.us('all'):,.0f} |\n")
