@@ -15,7 +15,7 @@ from common.settings.shared import OversightSettings
 from contract.artifact.contract import ModelContract
 from contract.errors import InputError
 from oversight.client import cluster
-from oversight.commands.sweeping import look_first
+from oversight.commands.sweeping import name_closed_indices
 from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 from watcher.operations.labels import Exported, Row, csv_header, csv_line, json_row, rows
@@ -84,7 +84,7 @@ def export(
     exported = Exported()
     with cluster.connect() as es:
         documents = shared.documents
-        look_first(es, documents)
+        name_closed_indices(es, documents)
         exported_rows = rows(es, documents, contract, exported, unguarded=unguarded)
         if output is None:
             for line in lines(exported_rows, contract, form):

@@ -33,9 +33,9 @@ def add(ctx: click.Context, *, file: Path, model: Path | None, as_json: bool) ->
     Example:
       oversight model --model models/live add build/kdd99-mlp/model.onnx
     """
-    store, as_json = _asked(ctx, model, as_json)
+    store, as_json = _store_and_format(ctx, model, as_json)
     added = store.add(file)
-    _tell(
+    _print(
         {"version": added.version, "id": added.contract.name, "sha256": added.sha256},
         f"version {added.version} of {added.contract.name} is in {store.folder}",
         as_json=as_json,
@@ -53,7 +53,7 @@ def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
     Example:
       oversight model list --json | jq -r '.versions[] | select(.role == "active").version'
     """
-    store, as_json = _asked(ctx, model, as_json)
+    store, as_json = _store_and_format(ctx, model, as_json)
     pointer, versions = store.pointer(), store.versions()
     if as_json:
         page = {
@@ -93,8 +93,8 @@ def activate(ctx: click.Context, *, version: str, foreign: bool, model: Path | N
       oversight model activate 4324a78c35e4
       oversight model activate build/kdd99-mlp/model.onnx
     """
-    store, as_json = _asked(ctx, model, as_json)
-    _tell_change(store.activate(version, foreign=foreign), as_json=as_json)
+    store, as_json = _store_and_format(ctx, model, as_json)
+    _print_change(store.activate(version, foreign=foreign), as_json=as_json)
 
 
 @click.command(short_help="Switch back to the previous version.")
@@ -108,8 +108,8 @@ def rollback(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
     Example:
       oversight model rollback
     """
-    store, as_json = _asked(ctx, model, as_json)
-    _tell_change(store.rollback(), as_json=as_json)
+    store, as_json = _store_and_format(ctx, model, as_json)
+    _print_change(store.rollback(), as_json=as_json)
 
 
 @click.command(short_help="Let a second version predict beside the active one.")
@@ -128,14 +128,14 @@ def shadow(ctx: click.Context, *, version: str | None, off: bool, model: Path | 
     """
     if off == (version is not None):
         raise click.UsageError("name a VERSION or FILE as the shadow, or use --off")
-    store, as_json = _asked(ctx, model, as_json)
-    _tell_change(store.shadow(version), as_json=as_json)
+    store, as_json = _store_and_format(ctx, model, as_json)
+    _print_change(store.shadow(version), as_json=as_json)
 
 
 COMMANDS: tuple[click.Command, ...] = (add, list_, activate, rollback, shadow)
 
 
-def _asked(ctx: click.Context, model: Path | None, as_json: bool) -> tuple[ModelStore, bool]:
+def _store_and_format(ctx: click.Context, model: Path | None, as_json: bool) -> tuple[ModelStore, bool]:
     """Return the model folder, and whether to print JSON. Both options work before and after the subcommand."""
     from enrich_service.versions.store import ModelStore
 
@@ -144,11 +144,11 @@ def _asked(ctx: click.Context, model: Path | None, as_json: bool) -> tuple[Model
     return ModelStore(settings.model, digests=settings.model_digests), as_json or group_json
 
 
-def _tell(page: dict[str, Any], text: str, *, as_json: bool) -> None:
+def _print(page: dict[str, Any], text: str, *, as_json: bool) -> None:
     click.echo(orjson.dumps(page) if as_json else text)
 
 
-def _tell_change(change: Change, *, as_json: bool) -> None:
+def _print_change(change: Change, *, as_json: bool) -> None:
     before, now = change.before, change.now
     if now.active == before.active:
         text = f"version {now.active} stays active"
@@ -164,7 +164,7 @@ def _tell_change(change: Change, *, as_json: bool) -> None:
         "previous": list(now.previous),
         "was": {"active": before.active, "shadow": before.shadow},
     }
-    _tell(page, text, as_json=as_json)
+    _print(page, text, as_json=as_json)
 
 
 def _table(versions: Sequence[Stored]) -> Table:

@@ -102,7 +102,7 @@ def command(
             planned, installation = plan_removal(es, settings.namespace, with_data=with_data, force=force)
             key_wish = None
         else:
-            planned, installation, engine = plan(es, wish_of(settings, force=force))
+            planned, installation, engine = plan(es, wish_from_settings(settings, force=force))
             key_wish = None if keys is None else KeyWish(keys, settings.namespace, engine, rotate_keys, key_expiry)
         if plan_only or check:
             show_plan(planned, as_json=as_json, check=check, next_command=_without_plan(click.get_current_context()))
@@ -110,7 +110,7 @@ def command(
             carry_out(es, planned, installation, key_wish, as_json=as_json, next_step=_after(planned, remove=remove))
 
 
-def wish_of(settings: OversightSettings, *, force: bool) -> Wish:
+def wish_from_settings(settings: OversightSettings, *, force: bool) -> Wish:
     """Return what to provision, from the settings."""
     from enrich_service.model.artifact import read_contract
 
@@ -148,7 +148,7 @@ def carry_out(
         _refuse(planned, as_json=as_json)
     if planned.facts and not as_json:
         console(soft_wrap=True).print(show.cluster_line(planned))
-    steps = tuple(apply(es, planned, installation, None if as_json else _tell))
+    steps = tuple(apply(es, planned, installation, None if as_json else _print_step))
     if as_json:
         files = [] if keys is None else keys.fulfil(es, quiet=True)
         data = show.as_data(planned, steps, done=True) | ({} if keys is None else {"keys": as_data(files)})
@@ -179,7 +179,7 @@ def _refuse(planned: Plan, *, as_json: bool) -> None:
     )
 
 
-def _tell(step: Step) -> None:
+def _print_step(step: Step) -> None:
     """Print a line for a changed resource. Unchanged resources are only counted."""
     if step.action != Action.UNCHANGED:
         console(soft_wrap=True).print(show.step_line(step, done=True))

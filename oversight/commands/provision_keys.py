@@ -40,7 +40,7 @@ class KeyWish:
             self.namespace,
             rotate=self.rotate,
             expiration=self.expiration,
-            on_file=None if quiet else _tell,
+            on_file=None if quiet else _print_file,
         )
 
     def refuse_if_impossible(self) -> None:
@@ -76,7 +76,7 @@ def as_data(files: list[KeyFile]) -> list[dict[str, Any]]:
     return [{**dataclasses.asdict(file), "path": str(file.path), "others": list(file.others)} for file in files]
 
 
-def _tell(file: KeyFile) -> None:
+def _print_file(file: KeyFile) -> None:
     others = (
         f" (other valid keys of this part: {', '.join(file.others)}; --rotate-keys invalidates them)"
         if file.others

@@ -13,7 +13,7 @@ from contract.errors import InputError, ServerError
 from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import duration
-from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
+from oversight.commands.sweeping import ProgressLine, confirm, end, name_closed_indices, outcome_lines
 from oversight.config.settings import load, option_of
 from watcher.enrich.client import client_of
 from watcher.operations import selection
@@ -84,7 +84,7 @@ def command(
     version = None if missing or everything else current_version() if not_version == CURRENT else not_version
     chosen = selection.without_status(words=query) if missing else selection.enriched(not_version=version, words=query)
     with cluster.connect() as es:
-        look_first(es, documents)
+        name_closed_indices(es, documents)
         total = selection.count(es, documents, chosen)
         if missing:
             require_mapping(es, documents, STATUS, without="the watcher cannot find pending documents there")
@@ -101,7 +101,7 @@ def command(
             click.echo(plan)
         swept = Swept()
         if total and not dry_run:
-            agree(f"make {total:,} documents pending?", yes=yes)
+            confirm(f"make {total:,} documents pending?", yes=yes)
             line = ProgressLine(total)
             swept = rescore(
                 es,

@@ -11,7 +11,7 @@ from common.settings.shared import OversightSettings
 from oversight.client import cluster
 from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import failure_lines
-from oversight.commands.sweeping import ProgressLine, agree, end, look_first, outcome_lines
+from oversight.commands.sweeping import ProgressLine, confirm, end, name_closed_indices, outcome_lines
 from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 from watcher.operations import selection
@@ -62,7 +62,7 @@ def command(
     documents = shared.documents
     chosen = selection.failed(reason=reason, words=query)
     with cluster.connect() as es:
-        look_first(es, documents)
+        name_closed_indices(es, documents)
         total = selection.count(es, documents, chosen)
         failures = read_failures(es, documents, chosen)
         if not as_json:
@@ -70,7 +70,7 @@ def command(
             click.echo("\n".join(failure_lines(failures)) + "\n" * bool(failures), nl=False)
         retried = Retried()
         if total and not dry_run:
-            agree(f"process {total:,} failed documents again?", yes=yes)
+            confirm(f"process {total:,} failed documents again?", yes=yes)
             line = ProgressLine(total)
             retried = retry(
                 es,

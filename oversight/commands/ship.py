@@ -119,8 +119,8 @@ def command(
       oversight ship --follow --user alice /var/log/sensor/connections.csv
       zcat alpha.csv.gz | oversight ship - --name alpha.csv
     """
-    streaming = wants_stdin(files, following=following, name=name)
-    fits_a_dry_run(dry_run=dry_run, reads_on=streaming or following, limit=limit)
+    streaming = reads_stdin(files, following=following, name=name)
+    check_dry_run_options(dry_run=dry_run, endless=streaming or following, limit=limit)
     logs.setup("oversight-ship", stream=sys.stderr)
     shared = load(OversightSettings, namespace=namespace)
     settings = load(ShipSettings, batch_size=batch_size)
@@ -142,7 +142,7 @@ def command(
         timeout_s=timeout_s,
     )
     if not streaming:
-        look_first(files, follow_symlinks=follow_symlinks, following=following)
+        refuse_if_none_readable(files, follow_symlinks=follow_symlinks, following=following)
     stop = stop_on_signals()
     with connect() as es, ProgressDisplay() as display:
         try:
@@ -170,13 +170,13 @@ def command(
     sys.exit(int(bool(report.problems)))
 
 
-def fits_a_dry_run(*, dry_run: bool, reads_on: bool, limit: int | None) -> None:
+def check_dry_run_options(*, dry_run: bool, endless: bool, limit: int | None) -> None:
     """Check that the options fit together.
 
     Raises:
         UsageError: they do not.
     """
-    if dry_run and reads_on:
+    if dry_run and endless:
         raise click.UsageError("--dry-run cannot be combined with - or --follow; name files")
     if limit is not None and not dry_run:
         raise click.UsageError("--limit needs --dry-run; without --dry-run the whole file is shipped")
@@ -202,7 +202,7 @@ def known(model: Path) -> KnownColumns:
     )
 
 
-def look_first(files: tuple[Path, ...], *, follow_symlinks: bool, following: bool) -> None:
+def refuse_if_none_readable(files: tuple[Path, ...], *, follow_symlinks: bool, following: bool) -> None:
     """Fail before any request to the cluster if none of the files can be read.
 
     Raises:
@@ -217,7 +217,7 @@ def look_first(files: tuple[Path, ...], *, follow_symlinks: bool, following: boo
     raise last
 
 
-def wants_stdin(files: tuple[Path, ...], *, following: bool, name: str | None) -> bool:
+def reads_stdin(files: tuple[Path, ...], *, following: bool, name: str | None) -> bool:
     """Whether to ship standard input.
 
     Raises:

@@ -48,7 +48,7 @@ class ProgressLine:
             overwrite("")
 
 
-def look_first(es: Elasticsearch, index: str) -> None:
+def name_closed_indices(es: Elasticsearch, index: str) -> None:
     """Print the closed indices once, because their documents are left out.
 
     Raises:
@@ -59,7 +59,7 @@ def look_first(es: Elasticsearch, index: str) -> None:
         click.echo(one_line(f"oversight: {closed_says(closed)}"), err=True)
 
 
-def agree(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool) -> None:
     """Ask before many documents change.
 
     Raises:

@@ -11,7 +11,7 @@ from common.settings.shared import OversightSettings
 from contract.documents.feedback import VERDICTS
 from contract.errors import InputError
 from oversight.client import cluster
-from oversight.commands.sweeping import look_first
+from oversight.commands.sweeping import name_closed_indices
 from oversight.config.settings import load, option_of
 from oversight.terminal import one_line
 from watcher.operations.verdict import Judged, Verdict, judge
@@ -59,7 +59,7 @@ def command(
     given = None if verdict is None else Verdict(verdict, by or user_name(), label=label, comment=comment)
     with cluster.connect() as es:
         documents = shared.documents
-        look_first(es, documents)
+        name_closed_indices(es, documents)
         judged = judge(es, documents, doc_id, given, labels=labels)
     click.echo(orjson.dumps(judged.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(judged))
 
