@@ -2,7 +2,8 @@
 
 python -m benchmarks.compare_bench --other FOLDER [--url URL ...] [--data FILE] [--only watcher,pages,single,memory]
 
-    git worktree add ../before COMMIT && python -m benchmarks.compare_bench --other ../before --url http://127.0.0.1:9200
+    git worktree add ../before COMMIT
+    python -m benchmarks.compare_bench --other ../before --url http://127.0.0.1:9200
 
     watcher   `oversight watch --once` over pending documents of an engine, and the `oversight serve` that it asks
     pages     requests of 1,000 documents: normal rows, and attacks, of which no two are equal

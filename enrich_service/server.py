@@ -118,10 +118,10 @@ class Server(Application):
 
     def load(self) -> WSGIApplication:
         """The routes of one worker, with sessions of its own; runs after the fork."""
+        from enrich_service.garbage import settle
         from enrich_service.http import access
         from enrich_service.http.app import create_app
         from enrich_service.model.artifact import open_model
-        from enrich_service.predict.memory import settle
 
         chosen = self.switch.chosen
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)

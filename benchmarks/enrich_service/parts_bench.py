@@ -26,11 +26,10 @@ from flask import Flask
 from benchmarks.enrich_service.traffic import rows_of, traffic
 from common.settings.shared import DEFAULT_MODEL
 from contract.wire import EnrichResponse, Result
-from enrich_service import request_body
+from enrich_service import garbage, request_body
 from enrich_service.http.app import create_app
 from enrich_service.http.paths import ENRICH_PATH
 from enrich_service.model.artifact import Artifact, load
-from enrich_service.predict import memory
 from enrich_service.predict.features import FeatureReader
 from enrich_service.predict.partial_documents import PartialDocuments
 from enrich_service.predict.predict import Predictor
@@ -70,7 +69,7 @@ def main() -> None:
         mix: traffic(records, mix, artifact.contract, pages=PAGES).bodies for mix in ("normal", "natural", "attacks")
     }
     singles = traffic(records, "natural", artifact.contract, pages=SINGLES, size=1).bodies
-    memory.settle()
+    garbage.settle()
     columns = {f"{mix}, 1,000": _parts(artifact, bodies) for mix, bodies in mixes.items()}
     columns["one document"] = _parts(artifact, singles)
     names = list(next(iter(columns.values())).found)

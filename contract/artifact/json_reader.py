@@ -22,7 +22,10 @@ MAX_DIGITS = 20
 MAX_DEPTH = 8
 """Largest depth of nested objects under `training`, `heldout` and `libraries`."""
 FLOAT_MAX = 3.4028234e38
-"""Largest number that the model's 32-bit inputs can hold."""
+"""Largest number of a `float` mapping and of the model's 32-bit inputs.
+
+The largest float32 itself is left out: Java prints it as 3.4028235E38, which read again is infinite.
+"""
 MOST_SHOWN = 12
 """Largest number of problems in a message."""
 

@@ -25,7 +25,7 @@ from common.access.request_checks import bearer
 from common.access.tokens import Tokens
 from contract.errors import ArtifactError
 from contract.wire import EnrichResponse
-from enrich_service import request_body
+from enrich_service import garbage, request_body
 from enrich_service.http import access, openapi, respond, weight
 from enrich_service.http.describe import SERVER, Live, ModelReady, Ready, model_metadata, model_page, server_metadata
 from enrich_service.http.guard import Guard
@@ -34,7 +34,6 @@ from enrich_service.http.paths import ENRICH_PATH
 from enrich_service.http.respond import JSON, answer
 from enrich_service.model.artifact import Artifact
 from enrich_service.oip import inference as oip
-from enrich_service.predict import memory
 from enrich_service.predict.compute_slots import Turns
 from enrich_service.predict.serving import ServedModels, Serving
 from enrich_service.request_body import RequestError
@@ -288,7 +287,7 @@ def _body(settings: ServeSettings, *, untyped: bool = False) -> bytes:
 
 def _ended(_error: BaseException | None) -> None:
     """The request is answered: the next one has its turn."""
-    memory.after_request(g.get("body_bytes", 0))
+    garbage.after_request(g.get("body_bytes", 0))
     turn = g.pop("turn", None)
     if turn is not None:
         turn.release()

@@ -23,6 +23,7 @@ from contract.artifact.contract import (
     VERSION_DIGITS,
     ModelContract,
 )
+from contract.artifact.json_reader import FLOAT_MAX
 from contract.kdd99.columns import UNKNOWN_LABEL
 from contract.wire import (
     EnrichRequest,
@@ -34,7 +35,7 @@ from contract.wire import (
 )
 from enrich_service.http.describe import Live, ModelMetadata, ModelReady, Ready, ServerMetadata
 from enrich_service.model.artifact import output_names
-from enrich_service.predict.features import FLOAT32_MAX, MAX_WORD
+from enrich_service.predict.features import MAX_WORD
 from enrich_service.predict.predict import TOP
 
 Schema = dict[str, Any]
@@ -189,7 +190,7 @@ def _of_protocol(contract: ModelContract, max_documents: int) -> dict[str, Schem
 
 def _inputs(contract: ModelContract, max_documents: int) -> list[Schema]:
     """A schema for each input that the model takes."""
-    number = {"type": "number", "minimum": -FLOAT32_MAX, "maximum": FLOAT32_MAX}
+    number = {"type": "number", "minimum": -FLOAT_MAX, "maximum": FLOAT_MAX}
     word = {"type": "string", "minLength": 1, "maxLength": MAX_WORD}
     return [
         _input(name, datatype, value, columns, max_documents)

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.artifact.json_reader import FLOAT_MAX
 from contract.errors import shorten
-from enrich_service.predict.features import A_WORD, FLOAT32_MAX, MAX_WORD
+from enrich_service.predict.features import A_WORD, MAX_WORD
 from enrich_service.predict.page import printable
 from enrich_service.request_body import RequestError
 
@@ -98,12 +99,12 @@ def numbers(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.float32]
         raise _wrong_value(sent, position, flat[position], columns, "a number")
     try:
         wide = np.array(flat, np.float64)
-        good = np.abs(wide) <= FLOAT32_MAX  # false for NaN as well
+        good = np.abs(wide) <= FLOAT_MAX  # false for NaN as well
     except OverflowError:  # an integer beyond float64
-        good = np.array([-FLOAT32_MAX <= value <= FLOAT32_MAX for value in flat])
+        good = np.array([-FLOAT_MAX <= value <= FLOAT_MAX for value in flat])
     if not good.all():
         position = int(np.argmin(good))
-        expected = f"a finite number of at most {FLOAT32_MAX:.3g} (float32)"
+        expected = f"a finite number of at most {FLOAT_MAX:.3g} (float32)"
         raise _wrong_value(sent, position, flat[position], columns, expected)
     return wide.astype(np.float32).reshape(-1, columns)
 

@@ -27,6 +27,7 @@ import orjson
 from numpy.typing import NDArray
 
 from contract.artifact.contract import Feature, ModelContract
+from contract.artifact.json_reader import FLOAT_MAX
 from contract.documents.paths import lookup
 from contract.errors import (
     DocumentError,
@@ -44,7 +45,6 @@ MAX_NUMBER = 64
 """Characters of a number written as text."""
 BLANKS = "".join(map(chr, range(33)))
 """What is cut off at the ends of a text: what Java's `trim` cuts off in the pipelines."""
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 A_NUMBER = "a number"
 A_WORD = f"text of 1 to {MAX_WORD} characters"
@@ -191,7 +191,7 @@ class _Values:
 
     def complete(self) -> NDArray[np.bool_]:
         """Shape (n,): whether a document has every feature, once, as float32 and plain words."""
-        complete: NDArray[np.bool_] = (np.abs(self.numbers) <= FLOAT32_MAX).all(axis=1) & ~self._twice  # false for NaN
+        complete: NDArray[np.bool_] = (np.abs(self.numbers) <= FLOAT_MAX).all(axis=1) & ~self._twice  # false for NaN
         words = self.words.tolist()
         bad = {word for word in set(chain.from_iterable(words)) if not _is_word(word)}
         if bad:
@@ -259,8 +259,8 @@ def to_number(field: str, value: Any) -> float:
         raise NotANumberError(field, printable(value), expected=A_NUMBER)
     if math.isnan(number):
         raise NotANumberError(field, value, expected=A_NUMBER)
-    if abs(number) > FLOAT32_MAX:
-        raise NotFiniteError(field, number, expected=f"{A_NUMBER} of at most {FLOAT32_MAX:.3g} (float32)")
+    if abs(number) > FLOAT_MAX:
+        raise NotFiniteError(field, number, expected=f"{A_NUMBER} of at most {FLOAT_MAX:.3g} (float32)")
     return number
 
 

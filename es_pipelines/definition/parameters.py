@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from contract.artifact.contract import Feature, ModelContract
+from contract.artifact.json_reader import FLOAT_MAX
 from contract.documents.fields import ALERT_ROOT, DATASET, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
 from contract.kdd99.columns import COLUMNS, field_of
 from contract.kdd99.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, LABEL_NAMES, known_labels
@@ -81,9 +82,6 @@ KEPT_WHEN_STORED = (
 
 PLAIN_ROOTS = ("oversight", "event", "error", "rule", "threat")
 """Roots of the fields that only Oversight writes. Plain processors clear them where no script runs."""
-
-FLOAT_MAX = 3.4028234e38
-"""Largest number that a `float` mapping and the model's 32-bit inputs can hold."""
 
 
 def path_set(paths: Iterable[str]) -> str:

@@ -22,13 +22,13 @@ from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TlsError
 from elasticsearch import ApiError, Elasticsearch
 
+from common.retry_window import RetryWait
 from contract import hints
 from contract.documents.fields import NO_PIPELINE
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from es_pipelines.ship import target as ship_target
 from es_pipelines.ship.events import Event, Identity, failed_documents, text_of
 from es_pipelines.ship.report import EventOutcome
-from es_pipelines.ship.server_wait import RetryWait
 
 RETRY_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses that concern the server and not the event."""

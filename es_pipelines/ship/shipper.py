@@ -27,6 +27,7 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from common.retry_window import RetryWait, Stopped
 from contract.errors import UnreadableFileError
 from es_pipelines.reading.lines import Line, batches
 from es_pipelines.reading.open_file import OpenFile, check
@@ -48,7 +49,6 @@ from es_pipelines.ship.in_flight import RateLimit, in_order
 from es_pipelines.ship.registry import Entry, Registry
 from es_pipelines.ship.report import EventOutcome, FileReport, Progress, ShipReport, note
 from es_pipelines.ship.send import Sender, with_own_id
-from es_pipelines.ship.server_wait import RetryWait, Stopped
 from es_pipelines.ship.usable_rows import UsableFiles
 
 __all__ = ["FileReport", "Progress", "ShipConfig", "ShipReport", "Shipper", "session", "ship"]

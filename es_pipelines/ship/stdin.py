@@ -20,6 +20,7 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from common.retry_window import Stopped
 from contract.errors import InputError, UnreadableFileError
 from es_pipelines.reading.json_array import Elements
 from es_pipelines.reading.lines import Line, Lines, Splitter
@@ -28,7 +29,6 @@ from es_pipelines.reading.rows import Row, Rows
 from es_pipelines.reading.shape import Shape, is_undecided, shape_of
 from es_pipelines.ship.events import Identity
 from es_pipelines.ship.report import FileReport, note
-from es_pipelines.ship.server_wait import Stopped
 from es_pipelines.ship.shipper import Progress, ShipConfig, Shipper, ShipReport, session
 
 STDIN = "-"

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from elastic_transport import TransportError
@@ -271,7 +272,8 @@ class _Sweeper:
         after: list[Any] | None = None
         try:
             while not self._stop.is_set():
-                answer, too_large = self._patiently("searching", lambda: self._search(point, query, size, after))  # noqa: B023
+                search = partial(self._search, point, query, size, after)
+                answer, too_large = self._patiently("searching", search)
                 point = answer.get("pit_id", point)
                 if answer["_shards"].get("failed"):
                     raise EngineUnavailableError(

@@ -15,7 +15,7 @@ from benchmarks.enrich_service.fuzz import Kind, Report, clients, log_problems, 
 from benchmarks.enrich_service.fuzz_bodies import MAKERS, valid
 from benchmarks.enrich_service.fuzz_sockets import CLIENTS, Answer, answers, exchange, head_of
 from contract.artifact.contract import ModelContract
-from enrich_service.predict.memory import COLLECT_BYTES, after_request
+from enrich_service.garbage import COLLECT_BYTES, after_request
 from tests.artifacts import TURBINE
 
 JSON = "application/json"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from elasticsearch import Elasticsearch
 
+from common.retry_window import RetryWait
 from contract.errors import InputError
 from es_pipelines.reading.lines import Line
 from es_pipelines.ship.events import Event, Identity, event_of
 from es_pipelines.ship.report import EventOutcome
 from es_pipelines.ship.send import Sender
-from es_pipelines.ship.server_wait import RetryWait
 from tests.integration.es_pipelines.ship.conftest import originals
 
 ALPHA = Identity("alpha", "alpha", "alpha.csv", "/alpha.csv", 0)

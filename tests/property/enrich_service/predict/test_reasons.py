@@ -109,7 +109,9 @@ def first_falls(artifact: Artifact, rows: Rows) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, *WIDE])
-def test_a_fall_that_no_feature_reaches_gives_the_reasons_of_all_features(artifact_of, shape: tuple[int, int]) -> None:  # type: ignore[no-untyped-def]
+def test_a_fall_that_no_feature_reaches_gives_the_reasons_of_all_features(  # type: ignore[no-untyped-def]
+    artifact_of, shape: tuple[int, int]
+) -> None:
     """Whatever the contract: one feature or 500, words alone or numbers alone."""
     artifact = artifact_of(*shape)
     rows = rows_of(1, 12, *shape)
