@@ -20,7 +20,7 @@ NO_SECURITY = (*NO_ROUTE, 500, 501)
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 
 
-class Answer(NamedTuple):
+class ClusterResponse(NamedTuple):
     """The response of the engine."""
 
     status: int
@@ -35,7 +35,7 @@ def call(
     *,
     params: Mapping[str, str] | None = None,
     allow: Collection[int] = (),
-) -> Answer:
+) -> ClusterResponse:
     """Send one request.
 
     Args:
@@ -54,11 +54,11 @@ def call(
         response = es.perform_request(method, path, params=params, headers=headers, body=body)
     except ApiError as error:
         if error.meta.status in allow:
-            return Answer(error.meta.status, error.body)
+            return ClusterResponse(error.meta.status, error.body)
         if error.meta.status == 403:
             raise SettingsError(forbidden(method, path, error)) from None
         raise
-    return Answer(response.meta.status, response.body)
+    return ClusterResponse(response.meta.status, response.body)
 
 
 def forbidden(method: str, path: str, error: ApiError) -> str:

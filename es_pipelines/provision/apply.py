@@ -26,7 +26,7 @@ from es_pipelines.provision.preflight import asked, preflight, refusals
 from es_pipelines.provision.removal import keep_used, plan_removal
 from es_pipelines.provision.upgrade import notes
 from es_pipelines.resources.desired import resources
-from es_pipelines.resources.kind import Installation, Step
+from es_pipelines.resources.kind import Change, Installation
 from es_pipelines.resources.stored import Stored, read_capabilities, read_stored
 
 NO_ROLES = (
@@ -54,7 +54,7 @@ class Report:
     """What a run did."""
 
     engine: Capabilities
-    steps: list[Step]
+    steps: list[Change]
 
 
 def plan(es: Elasticsearch, wish: Wish) -> tuple[Plan, Installation, Capabilities]:
@@ -100,7 +100,7 @@ def provision(
     namespace: str,
     retention: str | None = None,
     force: bool = False,
-    on_step: Callable[[Step], None] | None = None,
+    on_step: Callable[[Change], None] | None = None,
 ) -> Report:
     """Bring an installation to the state of this version; a second run writes nothing.
 
@@ -125,7 +125,7 @@ def carry_out(
     installation: Installation,
     engine: Capabilities,
     *,
-    on_step: Callable[[Step], None] | None = None,
+    on_step: Callable[[Change], None] | None = None,
 ) -> Report:
     """Apply a plan.
 
@@ -137,7 +137,9 @@ def carry_out(
     return Report(engine, apply(es, planned, installation, on_step))
 
 
-def outdated(es: Elasticsearch, contract: ModelContract, *, namespace: str, retention: str | None = None) -> list[Step]:
+def outdated(
+    es: Elasticsearch, contract: ModelContract, *, namespace: str, retention: str | None = None
+) -> list[Change]:
     """Steps for what is not as this version and this model want it; empty if everything is."""
     stored, engine = _read(es, namespace, read_access(es, {}))
     wanted = resources(contract, namespace, engine, retention=retention)

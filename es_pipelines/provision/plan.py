@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 
 from es_pipelines.cluster.capabilities import Omission
 from es_pipelines.resources.all_kinds import KINDS
-from es_pipelines.resources.kind import IN_THE_WAY, WRITES, Action, Installation, Resource, Standing, Step
+from es_pipelines.resources.kind import IN_THE_WAY, WRITES, Action, Change, Installation, Resource, Standing
 from es_pipelines.resources.stored import Stored
 
 Survey = Mapping[str, Mapping[str, Standing]]
@@ -38,14 +38,14 @@ class Plan:
     """What a run would do."""
 
     stream: str
-    steps: tuple[Step, ...]
+    steps: tuple[Change, ...]
     omissions: tuple[Omission, ...] = ()
     findings: tuple[Finding, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Version and licence of the cluster."""
 
     @property
-    def writes(self) -> list[Step]:
+    def writes(self) -> list[Change]:
         """The steps that change something, in their order."""
         return [step for step in self.steps if step.action in WRITES]
 
@@ -56,7 +56,7 @@ class Plan:
         return [finding.says for finding in self.findings if finding.stops] + steps
 
     @property
-    def drift(self) -> list[Step]:
+    def drift(self) -> list[Change]:
         """The steps whose resource is not as it should be."""
         return [step for step in self.steps if step.action not in (Action.UNCHANGED, Action.IGNORE)]
 
@@ -73,7 +73,7 @@ def survey(stored: Stored, wanted: Collection[Resource]) -> dict[str, dict[str, 
     return {kind: {one.name: one for one in KINDS[kind].find(stored, listed)} for kind, listed in names.items()}
 
 
-def make_plan(wanted: Sequence[Resource], stands: Survey, installation: Installation) -> list[Step]:
+def make_plan(wanted: Sequence[Resource], stands: Survey, installation: Installation) -> list[Change]:
     """One step for each wanted resource in the order of creation, then the removal of what is no longer wanted."""
     order = list(KINDS)
     sequence = sorted(wanted, key=lambda resource: order.index(resource.kind))
@@ -84,7 +84,7 @@ def make_plan(wanted: Sequence[Resource], stands: Survey, installation: Installa
     return [*_settled(steps), *_obsolete(wanted, stands, installation)]
 
 
-def _settled(steps: list[Step]) -> list[Step]:
+def _settled(steps: list[Change]) -> list[Change]:
     """The same steps, changed where one step affects another."""
     created = {step.kind for step in steps if step.action == Action.CREATE}
     settled = []
@@ -100,7 +100,7 @@ def _settled(steps: list[Step]) -> list[Step]:
     return settled
 
 
-def _kept_templates(stream: Step, steps: list[Step]) -> list[str]:
+def _kept_templates(stream: Change, steps: list[Change]) -> list[str]:
     """Names of the templates of the stream that keep a person's edit; a new index would be created from them."""
     name = stream.standing.body.get("template") if stream.standing is not None else None
     used = {name}
@@ -110,7 +110,7 @@ def _kept_templates(stream: Step, steps: list[Step]) -> list[str]:
     return [step.name for step in steps if step.action == Action.KEEP and step.name in used]
 
 
-def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Installation) -> list[Step]:
+def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Installation) -> list[Change]:
     """Steps for what an earlier version left; what refers to others comes first."""
     named = {(resource.kind, resource.name) for resource in wanted}
     found = []
@@ -120,7 +120,7 @@ def _obsolete(wanted: Collection[Resource], stands: Survey, installation: Instal
             continue
         if KINDS[kind].stranger(standing, installation):  # a copy
             continue
-        step = Step(kind, standing.name, Action.REMOVE, "this version no longer needs it", standing=standing)
+        step = Change(kind, standing.name, Action.REMOVE, "this version no longer needs it", standing=standing)
         edited = KINDS[kind].edited(standing)
         if mark.is_newer_than(installation.version):
             step = step.because(
@@ -150,8 +150,8 @@ def users_first(kind: str, found: list[Standing]) -> list[Standing]:
 
 
 def apply(
-    es: Elasticsearch, plan: Plan, installation: Installation, on_step: Callable[[Step], None] | None = None
-) -> list[Step]:
+    es: Elasticsearch, plan: Plan, installation: Installation, on_step: Callable[[Change], None] | None = None
+) -> list[Change]:
     """Apply the plan step by step, and return the steps as they were done. `on_step` gets each of them."""
     done = []
     for step in plan.steps:

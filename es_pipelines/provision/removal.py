@@ -23,7 +23,7 @@ from es_pipelines.cluster.requests import NO_ROUTE, call
 from es_pipelines.cluster.stored_documents import held, is_backing
 from es_pipelines.provision.plan import Plan, every
 from es_pipelines.resources.all_kinds import KINDS
-from es_pipelines.resources.kind import WRITES, Action, Installation, Standing, Step
+from es_pipelines.resources.kind import WRITES, Action, Change, Installation, Standing
 from es_pipelines.resources.labelled import IndexTemplate, Marked
 from es_pipelines.resources.stored import Stored, bodies, read_stored
 from es_pipelines.resources.stream import DataStream, Live, PlainIndex
@@ -70,8 +70,8 @@ def plan_removal(
     return Plan(stream_name(namespace), tuple(steps)), installation
 
 
-def _step(kind: str, standing: Standing, stranger: str, reason: str, installation: Installation) -> Step:
-    step, mark = Step(kind, standing.name, Action.REMOVE, standing=standing), standing.mark
+def _step(kind: str, standing: Standing, stranger: str, reason: str, installation: Installation) -> Change:
+    step, mark = Change(kind, standing.name, Action.REMOVE, standing=standing), standing.mark
     if stranger:
         return step.because(Action.IGNORE, "it is not Oversight's")
     if mark is not None and mark.is_newer_than(installation.version) and not installation.force:
@@ -157,7 +157,7 @@ def _values(body: Mapping[str, Any]) -> set[str]:
     return set(map(str, normal.settings(body.get("settings", {})).values()))
 
 
-def keep_used(es: Elasticsearch, steps: list[Step]) -> list[Step]:
+def keep_used(es: Elasticsearch, steps: list[Change]) -> list[Change]:
     """The same steps, without the removal of what is needed afterwards, by us or by somebody else."""
     names = {step.name for step in steps if step.action == Action.REMOVE}
     if not names:
@@ -173,13 +173,13 @@ def keep_used(es: Elasticsearch, steps: list[Step]) -> list[Step]:
         steps = settled
 
 
-def _kept_for(step: Step, needs: Mapping[str, str]) -> Step:
+def _kept_for(step: Change, needs: Mapping[str, str]) -> Change:
     if step.action != Action.REMOVE or step.name not in needs:
         return step
     return step.because(Action.KEEP, f"this version no longer needs it, and {needs[step.name]} needs it")
 
 
-def _needed_by(step: Step) -> set[str]:
+def _needed_by(step: Change) -> set[str]:
     """What a resource refers to after the step."""
     kind, body = KINDS[step.kind], step.standing.body if step.standing is not None else {}
     if step.action in WRITES and step.wanted is not None:

@@ -1,7 +1,7 @@
 """The kinds of resources under our names, and how each kind is found, judged, written and deleted.
 
     Stored ──▶ Kind.find ──▶ Standing (what is there) ┐
-                             Resource (what we want)  ┴─▶ Kind.judge ──▶ Step ──▶ Kind.write | Kind.delete
+                             Resource (what we want)  ┴─▶ Kind.judge ──▶ Change ──▶ Kind.write | Kind.delete
 
 To add a kind, write a class of these five methods and put it into `KINDS` of `es_pipelines.resources.all_kinds`; plan,
 apply, check and remove know no kind by its name.
@@ -86,7 +86,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Change:
     """What will be done, or was done, with one resource."""
 
     kind: str
@@ -106,7 +106,7 @@ class Step:
         """The changes as lines of a unified diff."""
         return diff(*self.changes) if self.changes is not None else ()
 
-    def because(self, action: Action, reason: str) -> Step:
+    def because(self, action: Action, reason: str) -> Change:
         """The same resource with another action."""
         return replace(self, action=action, reason=reason, changes=None)
 
@@ -153,11 +153,11 @@ class Kind(ABC):
         """The normal form of a wanted body."""
 
     @abstractmethod
-    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
         """Create, update or roll over; returns the step as it was done."""
 
     @abstractmethod
-    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+    def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
         """Delete it; no error if it is not there."""
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
@@ -168,9 +168,9 @@ class Kind(ABC):
         """The request that shows it."""
         return name
 
-    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
+    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Change:
         """Decide what to do with one resource."""
-        step = Step(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
+        step = Change(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
         normal = self.normal(wanted.body)
         if standing is None:
             return replace(step, changes=({}, normal))

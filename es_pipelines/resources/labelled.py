@@ -12,7 +12,7 @@ from contract.documents.fields import DEFAULT_PIPELINE, FINAL_PIPELINE
 from es_pipelines.cluster import normal
 from es_pipelines.cluster.ownership import Mark, describe, digest, from_description, from_meta, meta
 from es_pipelines.cluster.requests import call
-from es_pipelines.resources.kind import Installation, Kind, Need, Standing, Step
+from es_pipelines.resources.kind import Change, Installation, Kind, Need, Standing
 from es_pipelines.resources.stored import COMPONENT_TEMPLATES, INDEX_TEMPLATES, PIPELINES, Stored
 
 NOT_FOUND = (404,)
@@ -41,7 +41,7 @@ class Marked(Kind):
         """Without our label and the engine's own keys."""
         return type(self).normal_form(body)
 
-    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
         """Overwrite the whole."""
         if step.wanted is not None:
             body = step.wanted.body
@@ -58,7 +58,7 @@ class Marked(Kind):
         named = standing.mark is not None and standing.mark.namespace
         return super().stranger(standing if named else replace(standing, mark=None), installation)
 
-    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+    def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
         """Delete it."""
         call(es, "DELETE", f"{self.path}/{step.name}", allow=NOT_FOUND)
 

@@ -19,7 +19,7 @@ from elasticsearch import Elasticsearch
 from es_pipelines.cluster import normal
 from es_pipelines.cluster.ownership import Mark, digest
 from es_pipelines.cluster.requests import call
-from es_pipelines.resources.kind import Action, Installation, Kind, Need, Resource, Standing, Step
+from es_pipelines.resources.kind import Action, Change, Installation, Kind, Need, Resource, Standing
 from es_pipelines.resources.stored import INDEX_TEMPLATES, Stored, Target
 
 
@@ -41,13 +41,13 @@ class PartOfStream(Kind):
     def body(self, target: Target) -> Mapping[str, Any]:
         """What the stream has, as the engine returns it."""
 
-    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
         """Set it on the stream."""
         if step.wanted is not None:
             call(es, "PUT", f"/_data_stream/{step.name}/{self.route}", step.wanted.body)
         return step
 
-    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+    def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
         """It is deleted with the stream."""
 
     def how_to_look(self, name: str) -> str:
@@ -70,7 +70,7 @@ class StreamLifecycle(PartOfStream):
         """Without the values that the engine computes."""
         return dict(normal.template({"lifecycle": body}).get("lifecycle", {}))
 
-    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
+    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Change:
         """As for any kind; the reason names what will be deleted."""
         step, retention = super().judge(wanted, standing, installation), wanted.body.get("data_retention")
         if step.action == Action.UPDATE and retention:

@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch
 
 from es_pipelines.cluster.ownership import Mark, digest, from_meta, meta
 from es_pipelines.cluster.requests import call
-from es_pipelines.resources.kind import Installation, Kind, Need, Standing, Step
+from es_pipelines.resources.kind import Change, Installation, Kind, Need, Standing
 from es_pipelines.resources.stored import Stored
 from es_pipelines.security.keys import invalidate
 from es_pipelines.security.roles import normal_privileges, role_name
@@ -43,14 +43,14 @@ class Role(Kind):
         """What it allows, and its description."""
         return {"description": body.get("description", ""), **normal_privileges(dict(body))}
 
-    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
         """Overwrite the whole."""
         if step.wanted is not None:
             mark = Mark(installation.namespace, digest(self.normal(step.wanted.body)), installation.version, step.name)
             call(es, "PUT", f"/_security/role/{step.name}", {**step.wanted.body, "metadata": meta(mark)})
         return step
 
-    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+    def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
         """Delete it; users who had only this role lose its privileges."""
         call(es, "DELETE", f"/_security/role/{step.name}", allow=(404,))
 
@@ -77,10 +77,10 @@ class ApiKey(Kind):
         """What it allows."""
         return normal_privileges(dict(body))
 
-    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
         """No plan creates a key: its secret needs a file."""
         raise NotImplementedError("API keys are made by es_pipelines.security.key_files")
 
-    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+    def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
         """Invalidate it."""
         invalidate(es, [step.name.rsplit(" ", 1)[-1]])

@@ -22,7 +22,7 @@ from es_pipelines.cluster import normal
 from es_pipelines.cluster.ownership import Mark, from_meta
 from es_pipelines.cluster.requests import call, error_of
 from es_pipelines.cluster.stored_documents import held
-from es_pipelines.resources.kind import Action, Installation, Kind, Need, Resource, Standing, Step
+from es_pipelines.resources.kind import Action, Change, Installation, Kind, Need, Resource, Standing
 from es_pipelines.resources.stored import Stored, Target
 
 BLOCKS = ("read_only_allow_delete", "read_only", "write")
@@ -96,9 +96,9 @@ class Live(Kind):
             )
         return super().stranger(standing, installation)
 
-    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Step:
+    def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Change:
         """As for any kind; then whether the mapping can be changed in place."""
-        step = Step(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
+        step = Change(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
         if standing is None:
             return step
         stranger = self.stranger(standing, installation)
@@ -126,11 +126,11 @@ class Live(Kind):
             return self.unchangeable(step, fixed)
         return replace(step, action=Action.UPDATE)
 
-    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+    def unchangeable(self, step: Change, fields: list[str]) -> Change:
         """What to do if the type of a field cannot change."""
         raise NotImplementedError
 
-    def write(self, es: Elasticsearch, step: Step, installation: Installation) -> Step:
+    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
         """Create it, or change the index that is written to as the templates are now."""
         if step.wanted is None:
             return step
@@ -153,7 +153,7 @@ class Live(Kind):
         """Create it; settings and mapping come from the templates."""
         raise NotImplementedError
 
-    def delete(self, es: Elasticsearch, step: Step, installation: Installation) -> None:
+    def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
         """Delete it with its documents. They are counted again, because some may have come after the plan.
 
         Raises:
@@ -179,7 +179,7 @@ class Live(Kind):
         """Query parameters of a change of the mapping."""
         return None
 
-    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+    def roll_over(self, es: Elasticsearch, step: Change) -> Change:
         """Continue in a new index."""
         raise NotImplementedError
 
@@ -202,7 +202,7 @@ class DataStream(Live):
         """Older indices keep their mapping."""
         return {"write_index_only": "true"}
 
-    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+    def unchangeable(self, step: Change, fields: list[str]) -> Change:
         """The stream continues in a new index, and older events stay searchable."""
         reason = (
             f"{_few(fields)} cannot change in place: the stream continues in a new index, and older events "
@@ -210,7 +210,7 @@ class DataStream(Live):
         )
         return replace(step, action=Action.ROLL_OVER, reason=reason)
 
-    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+    def roll_over(self, es: Elasticsearch, step: Change) -> Change:
         """Continue in a new index."""
         call(es, "POST", f"/{step.name}/_rollover")
         return step
@@ -237,7 +237,7 @@ class PlainIndex(Live):
         """From the templates."""
         _make(es, f"/{name}")
 
-    def unchangeable(self, step: Step, fields: list[str]) -> Step:
+    def unchangeable(self, step: Change, fields: list[str]) -> Change:
         """A plain index would have to be created again."""
         reason = (
             f"{_few(fields)} cannot change in place, and a plain index cannot roll over; "
@@ -245,7 +245,7 @@ class PlainIndex(Live):
         )
         return replace(step, action=Action.BLOCKED, reason=reason)
 
-    def roll_over(self, es: Elasticsearch, step: Step) -> Step:
+    def roll_over(self, es: Elasticsearch, step: Change) -> Change:
         """Not possible.
 
         Raises:

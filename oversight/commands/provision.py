@@ -17,7 +17,7 @@ from contract.errors import InputError
 from es_pipelines.provision.apply import Wish, plan
 from es_pipelines.provision.plan import Plan, apply
 from es_pipelines.provision.removal import plan_removal
-from es_pipelines.resources.kind import Action, Installation, Step
+from es_pipelines.resources.kind import Action, Change, Installation
 from es_pipelines.settings import ProvisionSettings
 from oversight.client.cluster import client, connect
 from oversight.commands import provision_show as show
@@ -179,7 +179,7 @@ def _refuse(planned: Plan, *, as_json: bool) -> None:
     )
 
 
-def _print_step(step: Step) -> None:
+def _print_step(step: Change) -> None:
     """Print a line for a changed resource. Unchanged resources are only counted."""
     if step.action != Action.UNCHANGED:
         console(soft_wrap=True).print(show.step_line(step, done=True))

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from es_pipelines.provision.plan import Plan
-from es_pipelines.resources.kind import IN_THE_WAY, Action, Step
+from es_pipelines.resources.kind import IN_THE_WAY, Action, Change
 from oversight.terminal import one_line
 
 KIND_WIDTH = 18
@@ -35,7 +35,7 @@ def cluster_line(plan: Plan) -> Text:
     return line("cluster", f"Elasticsearch {plan.facts.get('version', '?')}{licence_note}")
 
 
-def step_line(step: Step, *, done: bool) -> Text:
+def step_line(step: Change, *, done: bool) -> Text:
     """Describe what will happen, or has happened, to one resource."""
     word = step.action.done if done else str(step.action)
     reason = f": {step.reason}" if step.reason else ""
@@ -82,7 +82,7 @@ def obstacles(plan: Plan) -> Iterator[Text]:
         yield line("in the way", problem, "red")
 
 
-def summary(steps: tuple[Step, ...], *, done: bool) -> str:
+def summary(steps: tuple[Change, ...], *, done: bool) -> str:
     """Count the resources of each action, in the order of `Action`."""
     counts = [(action, sum(step.action == action for step in steps)) for action in Action]
     return (
@@ -91,7 +91,7 @@ def summary(steps: tuple[Step, ...], *, done: bool) -> str:
     )
 
 
-def as_data(plan: Plan, steps: tuple[Step, ...], *, done: bool) -> dict[str, Any]:
+def as_data(plan: Plan, steps: tuple[Change, ...], *, done: bool) -> dict[str, Any]:
     """Return a plan or report as plain JSON values."""
     return {
         "stream": plan.stream,
@@ -104,7 +104,7 @@ def as_data(plan: Plan, steps: tuple[Step, ...], *, done: bool) -> dict[str, Any
     }
 
 
-def _step_data(step: Step, *, done: bool) -> Mapping[str, Any]:
+def _step_data(step: Change, *, done: bool) -> Mapping[str, Any]:
     return {
         "kind": step.kind,
         "name": step.name,

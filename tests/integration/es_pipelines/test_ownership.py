@@ -19,7 +19,7 @@ from es_pipelines.provision.plan import Plan, apply, make_plan, survey
 from es_pipelines.provision.removal import plan_removal
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.desired import resources
-from es_pipelines.resources.kind import Action, Installation, Resource, Step
+from es_pipelines.resources.kind import Action, Change, Installation, Resource
 from es_pipelines.resources.stored import read_stored
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99, LINE, creations
@@ -37,7 +37,7 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
     remove(es, namespace)
 
 
-def _steps(es: Elasticsearch, namespace: str, *, retention: str | None, force: bool = False) -> list[Step]:
+def _steps(es: Elasticsearch, namespace: str, *, retention: str | None, force: bool = False) -> list[Change]:
     """Plan and apply the templates alone, as an engine takes them that has everything."""
     wanted = [
         one for one in resources(KDD99, namespace, EVERYTHING, retention=retention) if one.kind.endswith("template")
@@ -116,7 +116,7 @@ def _json(body: Any) -> Reply:
     return Reply(200, json.dumps(body).encode(), headers)
 
 
-def _live(es: Elasticsearch, namespace: str, retention: str | None, *, force: bool = False) -> dict[str, Step]:
+def _live(es: Elasticsearch, namespace: str, retention: str | None, *, force: bool = False) -> dict[str, Change]:
     """Plan and apply lifecycle, options and index templates."""
     kinds = ("component template", "data stream lifecycle", "data stream options", "index template")
     wanted = [one for one in resources(KDD99, namespace, EVERYTHING, retention=retention) if one.kind in kinds]
@@ -177,7 +177,7 @@ def test_a_change_of_retention_that_is_cut_off_is_no_edit(
     assert template["index_template"]["template"]["lifecycle"]["data_retention"] == "7d"
 
 
-def _removal(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Step]:
+def _removal(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Change]:
     planned, installation = plan_removal(es, namespace, **options)
     apply(es, planned, installation)
     return {f"{step.kind} {step.name}": step for step in planned.steps}

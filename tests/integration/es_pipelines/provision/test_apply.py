@@ -20,7 +20,7 @@ from es_pipelines.cluster.capabilities import takes
 from es_pipelines.definition.parameters import PIPELINES, pipeline_id
 from es_pipelines.provision.apply import outdated, provision, remove
 from es_pipelines.resources.desired import model_fields
-from es_pipelines.resources.kind import Action, Step
+from es_pipelines.resources.kind import Action, Change
 from tests.artifacts import HOT, TURBINE
 from tests.golden.test_pipelines import INPUTS, event
 from tests.pipelines import FLOW, KDD99, LINE, creations, simulate
@@ -41,7 +41,7 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
 
 def test_a_second_run_makes_no_write(es: Elasticsearch, engine_url: str, installation: str) -> None:
     """`oversight provision` belongs into every start script."""
-    steps: list[Step] = []
+    steps: list[Change] = []
     first = provision(es, KDD99, namespace=installation, on_step=steps.append)
     assert first.steps == steps
     assert {step.action for step in steps} == {Action.CREATE}

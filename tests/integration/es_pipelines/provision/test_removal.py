@@ -16,7 +16,7 @@ from es_pipelines.cluster.capabilities import Capabilities
 from es_pipelines.provision.apply import carry_out, provision, remove
 from es_pipelines.provision.plan import apply
 from es_pipelines.provision.removal import plan_removal
-from es_pipelines.resources.kind import Action, Step
+from es_pipelines.resources.kind import Action, Change
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99, LINE, creations
 from tests.waiting import WAIT_S
@@ -49,7 +49,7 @@ def streams(opensearch_url: str, standing: str) -> Iterator[Elasticsearch]:
         remove(es, standing)
 
 
-def _planned(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Step]:
+def _planned(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Change]:
     return {f"{step.kind} {step.name}": step for step in plan_removal(es, namespace, **options)[0].steps}
 
 

@@ -17,7 +17,7 @@ from es_pipelines.cluster.ownership import (
 )
 from es_pipelines.provision.plan import Finding, Plan, make_plan, users_first
 from es_pipelines.resources.all_kinds import KINDS
-from es_pipelines.resources.kind import IN_THE_WAY, Action, Installation, Resource, Standing, Step
+from es_pipelines.resources.kind import IN_THE_WAY, Action, Change, Installation, Resource, Standing
 from es_pipelines.resources.stream import DataStream, PlainIndex, immovable
 
 ME = Installation("lab", "1.2.0")
@@ -238,9 +238,9 @@ def test_who_refers_to_others_goes_before_them() -> None:
 
 def test_one_thing_in_the_way_stops_the_whole_plan() -> None:
     """A cluster is never half provisioned on purpose."""
-    foreign = Step("pipeline", "x", Action.FOREIGN, "it is not Oversight's")
+    foreign = Change("pipeline", "x", Action.FOREIGN, "it is not Oversight's")
     plan = Plan(
-        "s", (Step("pipeline", "y", Action.CREATE), foreign), findings=(Finding(False, "red"), Finding(True, "full"))
+        "s", (Change("pipeline", "y", Action.CREATE), foreign), findings=(Finding(False, "red"), Finding(True, "full"))
     )
     assert plan.in_the_way == ["full", "pipeline x: it is not Oversight's"]
     assert [step.name for step in plan.drift] == ["y", "x"]
