@@ -14,7 +14,6 @@ from oversight.own_packages import OURS
 from tests.acceptance.commands import OURS as OUR_SETTINGS
 from tests.wheels import ROOT, build, copy_sources
 
-UV = Path(sys.executable).with_name("uv")
 PRODUCT = OURS | {"models", "oversight"}
 
 
@@ -40,9 +39,10 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`oversight`, installed with the packages of `make demo` and nothing else."""
     environment = tmp_path_factory.mktemp("environment") / "venv"
     python = environment / "bin" / "python"
-    run(UV, "venv", "--quiet", "--python", sys.executable, environment, cwd=ROOT)
-    run(UV, "pip", "sync", "--quiet", "--python", python, "--require-hashes", "requirements/demo.txt", cwd=ROOT)
-    run(UV, "pip", "install", "--quiet", "--python", python, "--no-deps", wheel, cwd=ROOT)
+    run(sys.executable, "-m", "venv", environment, cwd=ROOT)
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    run(*pip, "--require-hashes", "-r", "requirements/demo.txt", cwd=ROOT)
+    run(*pip, "--no-deps", wheel, cwd=ROOT)
     return python.with_name("oversight")
 
 
