@@ -15,20 +15,10 @@ import ast
 import sys
 from pathlib import Path
 
+from oversight.own_packages import OURS
+
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = (
-    "common",
-    "console",
-    "contract",
-    "converter",
-    "enrich_service",
-    "es_pipelines",
-    "kibana",
-    "oversight",
-    "sensor",
-    "training",
-    "watcher",
-)
+PACKAGES = sorted(OURS | {"oversight"})
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from oversight.own_packages import OURS
 from tests.conftest import ROOT
 
 MODULES = 12
@@ -16,19 +17,7 @@ LINES = 400
 COLUMNS = 120
 MANY = {"oversight/commands"}
 """One module for each command, or two."""
-PRODUCT = (
-    "common",
-    "console",
-    "contract",
-    "converter",
-    "enrich_service",
-    "es_pipelines",
-    "kibana",
-    "oversight",
-    "sensor",
-    "training",
-    "watcher",
-)
+PRODUCT = sorted(OURS | {"oversight"})
 
 
 def _sources() -> list[Path]:

@@ -19,25 +19,14 @@ from rich.table import Table
 
 from oversight import tables, terminal
 from oversight.config import logs
+from oversight.own_packages import OURS
 from oversight.terminal import one_line, visible
 from tests.conftest import ROOT
 
 ATTACK = "nor\x1b]0;owned\x07mal\x9b31m\x7f\u202eevil\U000e0041\x08"
 SHOWN = r"nor\u001b]0;owned\u0007mal\u009b31m\u007f\u202eevil\udb40\udc41\u0008"
 WAYS_OUT = {ROOT / "oversight" / name for name in ("terminal.py", "tables.py")}
-PARTS = (
-    "common",
-    "console",
-    "contract",
-    "converter",
-    "enrich_service",
-    "es_pipelines",
-    "kibana",
-    "oversight",
-    "sensor",
-    "training",
-    "watcher",
-)
+PARTS = sorted(OURS | {"oversight"})
 
 
 @contextlib.contextmanager
