@@ -4,6 +4,7 @@ ever.
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import time
@@ -23,8 +24,7 @@ from tests.waiting import WAIT_S, until
 from watcher.enrich.client import EnrichClient
 
 QUEUE, THREADS, DOCUMENTS = 3, 1, 2_000
-SLOW_PAGE = json.dumps({"documents": [{"id": "x", "source": HOT}] * DOCUMENTS}).encode()
-"""Some tens of milliseconds of work."""
+PAGES = itertools.count()
 SMALL = {
     "OVERSIGHT_SERVE_THREADS": str(THREADS),
     "OVERSIGHT_SERVE_QUEUE": str(QUEUE),
@@ -40,11 +40,20 @@ def small(turbine_model: Path) -> Iterator[Service]:
         yield service
 
 
+def slow_page() -> bytes:
+    """Some tens of milliseconds of work: the service has seen none of these documents, so it remembers no result."""
+    first = next(PAGES) * DOCUMENTS
+    values = [125 + (first + number) / 1_000_000 for number in range(DOCUMENTS)]
+    sources = [{"turbine": {**HOT["turbine"], "temperature_c": value}} for value in values]
+    return json.dumps({"documents": [{"id": "x", "source": source} for source in sources]}).encode()
+
+
 def post(url: str) -> tuple[int, dict[str, str], Any, float]:
     """Status, headers, body and seconds of one slow page, on a connection of its own."""
+    page = slow_page()
     began = time.monotonic()
     with urllib3.PoolManager(retries=False) as pool:
-        answer = pool.request("POST", f"{url}/v1/enrich", body=SLOW_PAGE, headers=JSON, timeout=WAIT_S)
+        answer = pool.request("POST", f"{url}/v1/enrich", body=page, headers=JSON, timeout=WAIT_S)
     return answer.status, dict(answer.headers), answer.json(), time.monotonic() - began
 
 

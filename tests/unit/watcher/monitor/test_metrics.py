@@ -108,6 +108,7 @@ def test_other_methods_are_refused(path: str) -> None:
 
 def test_a_client_that_disconnects_early_stops_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """And prints nothing: the watcher's log is elsewhere."""
+    capfd.readouterr()  # what earlier tests of this process left
     with serving("127.0.0.1:0", some_facts()) as url:
         assert url is not None
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
