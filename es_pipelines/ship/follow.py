@@ -18,7 +18,7 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
-from common.retry_window import Stopped
+from common.retry_wait import Stopped
 from contract.errors import UnreadableFileError
 from es_pipelines.reading.open_file import OpenFile, check
 from es_pipelines.ship.shipper import Progress, ShipConfig, Shipper, ShipReport, session

@@ -22,7 +22,7 @@ from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TlsError
 from elasticsearch import ApiError, Elasticsearch
 
-from common.retry_window import RetryWait
+from common.retry_wait import RetryWait
 from contract import hints
 from contract.documents.fields import NO_PIPELINE
 from contract.errors import EngineUnavailableError, InputError, SettingsError

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
-from common.retry_window import RetryWait, Stopped
+from common.retry_wait import RetryWait, Stopped
 from contract.errors import UnreadableFileError
 from es_pipelines.reading.lines import Line, batches
 from es_pipelines.reading.open_file import OpenFile, check

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
-from common.retry_window import Stopped
+from common.retry_wait import Stopped
 from contract.errors import InputError, UnreadableFileError
 from es_pipelines.reading.json_array import Elements
 from es_pipelines.reading.lines import Line, Lines, Splitter

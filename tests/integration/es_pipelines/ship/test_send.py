@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from elasticsearch import Elasticsearch
 
-from common.retry_window import RetryWait
+from common.retry_wait import RetryWait
 from contract.errors import InputError
 from es_pipelines.reading.lines import Line
 from es_pipelines.ship.events import Event, Identity, event_of

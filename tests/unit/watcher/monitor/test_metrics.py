@@ -108,9 +108,7 @@ def test_other_methods_are_refused(path: str) -> None:
 
 def test_a_client_that_disconnects_early_stops_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """And prints nothing: the watcher's log is elsewhere."""
-    facts = some_facts()
-    capfd.readouterr()
-    with serving("127.0.0.1:0", facts) as url:
+    with serving("127.0.0.1:0", some_facts()) as url:
         assert url is not None
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         for head in (b"", b"GET /met", b"GET /metrics HTTP/1.1\r\n\r\n", b"\x16\x03\x01 no http\r\n\r\n"):
