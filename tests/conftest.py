@@ -43,6 +43,9 @@ QUICK_JAVA = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
 RUN_FOLDER = guardian.MARK
 """Environment variable: a folder that all processes of this test run share (pytest-xdist starts several)."""
 
+ROOT_LEVEL = logging.root.level
+"""Of the root logger before any test."""
+
 settings.register_profile("oversight", deadline=None)  # durations only show how busy the machine is
 settings.load_profile("oversight")
 
@@ -186,8 +189,11 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def log_set_up_as_before() -> Iterator[None]:
-    """Undo what a command in this process does to the root logger: its handler writes to a stream that is closed."""
-    handlers, level = logging.root.handlers[:], logging.root.level
+    """Undo what a command in this process does to the root logger: its handler writes to a stream that is closed.
+
+    A fixture of a whole module may have run the command before the first test, so the level of the session counts.
+    """
+    handlers = logging.root.handlers[:]
     yield
     logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+    logging.root.setLevel(ROOT_LEVEL)
