@@ -147,8 +147,15 @@ class Prediction(Struct, frozen=True, gc=False, kw_only=True):
     family: str
     unknown: bool
     novelty: Share | UnsetType = UNSET
-    probability: Share
-    top: list[LikelyLabel]
+    probability: Share | UnsetType = UNSET
+    """Of a classification, as `top`."""
+    top: list[LikelyLabel] | UnsetType = UNSET
+    labels: list[str] | UnsetType = UNSET
+    """All labels that hold, where several may."""
+    value: float | UnsetType = UNSET
+    """Of a regression."""
+    score: float | UnsetType = UNSET
+    """Of an anomaly detector."""
     reasons: list[str] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
 

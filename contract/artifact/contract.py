@@ -4,32 +4,45 @@ An artifact is one file, `model.onnx`. Its `metadata_props` hold this contract a
 
     numeric      float32 (rows, n_numeric)       the float features, raw, in the contract's order   ┐ inputs; one is
     categorical  string  (rows, n_categorical)   the string features, raw, in the contract's order  ┘ absent if n = 0
-    probabilities float32 (rows, n_labels)       calibrated, in the order of `labels`               ┐ outputs
-    novelty       float32 (rows,)                0 to 1; absent if the contract has no threshold    ┘
+
+The outputs depend on the task:
+
+    classification  probabilities float32 (rows, n_labels)    in the order of `labels`
+                    novelty       float32 (rows,)             0 to 1; absent if the contract has no threshold
+    regression      value         float32 (rows,)             in the unit of the contract's `value`
+    anomaly         score         float32 (rows,)             compared with the threshold of the contract's `score`
+                    deviations    float32 (rows, n_numeric)   how far each number is from the model's; may be absent
+
+Regression and anomaly have two labels, a harmless one and one that alerts: the value is within its bounds or not, the
+score is usual or not. So every task gives a document a label and a family, and dashboards, alerts and incidents work
+for all of them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from contract.artifact.json_reader import JsonObject, parse, raise_problems
+from contract.artifact.json_reader import parse, raise_problems
 from contract.artifact.rules import contract_problems, new_contract_problems
-from contract.documents.fields import IGNORE_ABOVE
-from contract.errors import ArtifactError, shorten
 
 METADATA_KEY = "oversight.contract"
-FORMAT = 1
-"""Version of the format; any other is refused. Raise it if an older reader could misread a newer contract."""
+FORMATS = (1, 2)
+"""Versions of the format that can be read. A contract is written in the lowest one that can express it."""
 
 NUMERIC_INPUT, CATEGORICAL_INPUT = "numeric", "categorical"
 PROBABILITIES_OUTPUT, NOVELTY_OUTPUT = "probabilities", "novelty"
+VALUE_OUTPUT, SCORE_OUTPUT, DEVIATIONS_OUTPUT = "value", "score", "deviations"
 VERSION_DIGITS = 12
 """`oversight.model.version` is this many hex digits of the file's SHA-256."""
 FeatureKind = Literal["float", "string"]
+Task = Literal["classification", "regression", "anomaly"]
+Missing = Literal["error", "value", "flag"]
+Reads = Literal["number", "boolean", "hour", "weekday", "seconds"]
+Proof = Literal["none", "labels", "outputs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,8 @@ class Label:
     """The features that are usually the reasons for this label, most frequent first; the service tries them first."""
     usual_fall: float | None = None
     """If no usual reason lowers the label's log-odds by at least this much, the service tries every feature."""
+    threshold: float | None = None
+    """The label holds from this probability on: of the second of two labels, or of one where several may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +107,47 @@ class Feature:
     profile_edges: tuple[float, ...] = ()
     profile_shares: tuple[float, ...] = ()
     """For a float feature: the profile of the harmless rows, against which drift is measured."""
+    reads: Reads = "number"
+    """How a float feature is read from the field: `boolean` takes true as 1, the others take a date apart, in UTC."""
+    origin: str = ""
+    """Of `seconds`: the date from which they are counted, such as `2026-01-01T00:00:00Z`."""
+    missing: Missing = "error"
+    """What a document without the field gets: an error, a fixed value, or that value and a further input, 1 there."""
+    missing_value: float | str | None = None
+    """The value in place of a missing one. None: NaN, which models of trees take."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueOutput:
+    """What a regression predicts."""
+
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    """A value below `low` or above `high` alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOutput:
+    """What an anomaly detector scores."""
+
+    threshold: float
+    alerts: Literal["above", "below"] = "above"
+    """Which side of the threshold alerts."""
+    measure: Literal["score", "mse", "mae"] = "score"
+    """The model's own score, or the mean square or absolute difference between its reconstruction and what it saw."""
+    compared_with: str = "raw"
+    """What a reconstruction is compared with: `raw` features, or the output of the layer of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventWords:
+    """The ECS words for the model's documents."""
+
+    category: tuple[str, ...] = ("network",)
+    type: tuple[str, ...] = ("connection",)
+    alert_category: tuple[str, ...] = ("network", "intrusion_detection")
+    alert_type: tuple[str, ...] = ("connection", "info")
 
 
 @dataclass(frozen=True)
@@ -113,6 +169,29 @@ class ModelContract:
     libraries: Mapping[str, str] = field(default_factory=dict)
     heldout: Mapping[str, Any] = field(default_factory=dict)
     """Figures measured on rows that training never saw."""
+    task: Task = "classification"
+    dataset: str = "connection"
+    """The documents are in the data stream `logs-oversight.DATASET-NAMESPACE`."""
+    event: EventWords = EventWords()
+    several_labels: bool = False
+    """Each label has a probability of its own, and several may hold. The last label holds where no other does."""
+    value: ValueOutput | None = None
+    """Of a regression."""
+    score: ScoreOutput | None = None
+    """Of an anomaly detector."""
+    proof: Proof = "none"
+    """What the converted model was compared with: known labels, or the outputs of the author's own program."""
+    proved: Mapping[str, Any] = field(default_factory=dict)
+    """The figures of that comparison, beside those of guessing."""
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs that the graph must have, in the order in which they are read."""
+        if self.task == "regression":
+            return (VALUE_OUTPUT,)
+        if self.task == "anomaly":
+            return (SCORE_OUTPUT,)
+        return (PROBABILITIES_OUTPUT,) if self.novelty_threshold is None else (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)
 
     @cached_property
     def numeric(self) -> tuple[Feature, ...]:
@@ -130,19 +209,10 @@ class ModelContract:
         return tuple(feature.field for feature in self.features)
 
     def to_dict(self) -> dict[str, Any]:
-        """The contract as plain JSON values."""
-        return {
-            "format": FORMAT,
-            "name": self.name,
-            "features": [_feature_to_dict(feature) for feature in self.features],
-            "labels": [_label_to_dict(label) for label in self.labels],
-            "families": list(self.families),
-            "novelty_threshold": self.novelty_threshold,
-            "usual_of": self.usual_of,
-            "training": dict(self.training),
-            "libraries": dict(self.libraries),
-            "heldout": dict(self.heldout),
-        }
+        """The contract as plain JSON values, in the lowest format that can express it."""
+        from contract.artifact.to_json import contract_to_dict  # here: it reads these classes
+
+        return contract_to_dict(self)
 
     def to_json(self) -> str:
         """The JSON text for the artifact's metadata. The same contract gives the same bytes."""
@@ -164,25 +234,9 @@ class ModelContract:
     @classmethod
     def from_dict(cls, data: Any, *, written: bool = False) -> ModelContract:
         """As `from_json`, from plain JSON values."""
-        if not isinstance(data, dict):
-            raise ArtifactError("the contract is not a JSON object")
-        if data.get("format") != FORMAT or isinstance(data.get("format"), bool):
-            raise ArtifactError(
-                f"the contract has format {shorten(data.get('format'))}, this Oversight reads {FORMAT}; "
-                f'write `"format": {FORMAT}`, or convert the model with the version of Oversight that serves it'
-            )
-        problems: list[str] = []
-        part = JsonObject(data, problems)
-        contract, readable = _contract_of(part, written=written)
-        whole = contract == readable and not part.broken
-        raise_problems(
-            [
-                *problems,
-                *contract_problems(readable, whole=whole),
-                *(new_contract_problems(readable) if written else []),
-            ]
-        )
-        return contract
+        from contract.artifact.from_json import contract_from_dict  # here: it makes these classes
+
+        return contract_from_dict(data, written=written)
 
     def check(self) -> None:
         """Check that the parts of the contract fit together.
@@ -191,159 +245,3 @@ class ModelContract:
             ArtifactError: names every part that does not.
         """
         raise_problems([*contract_problems(self), *new_contract_problems(self)])
-
-
-def _feature_to_dict(feature: Feature) -> dict[str, Any]:
-    data: dict[str, Any] = {"name": feature.name, "field": feature.field, "kind": feature.kind}
-    if feature.kind == "string":
-        data["vocabulary"] = list(feature.vocabulary)
-        usual: dict[str, Any] = {"usual_shares": dict(feature.usual_shares)}
-    else:
-        data |= {"minimum": feature.minimum, "maximum": feature.maximum}
-        usual = {key: getattr(feature, key) for key in ("usual_low", "usual_middle", "usual_high")}
-        usual |= {key: list(getattr(feature, key)) for key in ("profile_edges", "profile_shares")}
-    known = {key: value for key, value in usual.items() if value not in (None, {}, [])}
-    return data | {"background": feature.background} | known
-
-
-def _contract_of(part: JsonObject, *, written: bool) -> tuple[ModelContract, ModelContract]:
-    """The contract, and a copy with only its readable values, because the rules cannot check unreadable ones."""
-    if written:
-        part.refuse_other_keys(_KEYS)
-    features = [(_feature_of(item, written=written), item) for item in part.objects("features", _WRITE_FEATURES)]
-    labels = [(_label_of(item, written=written), item) for item in part.objects("labels", _WRITE_LABELS)]
-    families = () if part.missing("families", _WRITE_FAMILIES) else part.texts("families", _WRITE_FAMILIES)
-    contract = ModelContract(
-        name=part.text("name", 'a name such as "rivers"'),
-        features=tuple(feature for feature, _ in features),
-        labels=tuple(label for label, _ in labels),
-        families=families,
-        novelty_threshold=part.number("novelty_threshold"),
-        usual_of=part.text("usual_of", "text", default=ModelContract.usual_of),
-        training=part.mapping("training"),
-        libraries=part.mapping("libraries"),
-        heldout=part.mapping("heldout"),
-    )
-    return contract, replace(
-        contract,
-        name=contract.name or "unreadable",
-        features=tuple(feature for feature, item in features if not item.broken),
-        labels=tuple(label for label, item in labels if not item.broken),
-        families=families or tuple({label.family for label in contract.labels}),
-    )
-
-
-_KEYS = (
-    "format",
-    "name",
-    "features",
-    "labels",
-    "families",
-    "novelty_threshold",
-    "usual_of",
-    "training",
-    "libraries",
-    "heldout",
-)
-_FEATURE_KEYS = tuple(Feature.__dataclass_fields__)
-_LABEL_KEYS = tuple(Label.__dataclass_fields__)
-_WRITE_FEATURES = (
-    'one object for each input of the model, such as {"name": "depth_m", "field": "river.depth_m", "kind": "float"}'
-)
-_WRITE_LABELS = (
-    'one object for each output of the model, in its order, such as {"name": "calm", "family": "calm", "severity": 0}'
-)
-_WRITE_FAMILIES = 'the list of the families that the labels have, such as ["calm", "danger"]'
-
-
-def _feature_of(part: JsonObject, *, written: bool) -> Feature:
-    if written:
-        part.refuse_other_keys(_FEATURE_KEYS)
-    kind = part.text("kind", '"float" or "string"')
-    if kind not in ("float", "string") and part.data.get("kind"):
-        part.report(f'`kind` is {shorten(kind)}; write "float" or "string"')
-    background = part.data.get("background")
-    words = "a list of the words in the order of their codes, as text"
-    return Feature(
-        name=part.text("name", 'a name such as "depth_m"'),
-        field=part.text("field", 'where a document has the value, such as "river.depth_m"'),
-        kind="string" if kind == "string" else "float",
-        vocabulary=part.texts("vocabulary", words, longest=IGNORE_ABOVE) if "vocabulary" in part.data else (),
-        minimum=part.number("minimum"),
-        maximum=part.number("maximum"),
-        background=part.checked_text("`background`", background)
-        if isinstance(background, str)
-        else part.number("background"),
-        usual_low=part.number("usual_low"),
-        usual_middle=part.number("usual_middle"),
-        usual_high=part.number("usual_high"),
-        usual_shares=_shares(part),
-        profile_edges=part.numbers("profile_edges"),
-        profile_shares=part.numbers("profile_shares"),
-    )
-
-
-def _shares(part: JsonObject) -> tuple[tuple[str, float], ...]:
-    """The shares, commonest word first; the order in the file does not matter."""
-    shares = JsonObject(part.mapping("usual_shares"), part.problems, f"{part.place}, `usual_shares`")
-    pairs = [(word, shares.number(word) or 0.0) for word in shares.data]
-    return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
-
-
-def _label_to_dict(label: Label) -> dict[str, Any]:
-    data: dict[str, Any] = {"name": label.name, "family": label.family, "severity": label.severity}
-    technique = label.technique
-    if technique is not None:
-        tactic = technique.tactic
-        data["technique"] = {
-            "id": technique.id,
-            "name": technique.name,
-            "reference": technique.reference,
-            "tactic": {"id": tactic.id, "name": tactic.name, "reference": tactic.reference},
-        }
-        if technique.sub_id is not None:
-            data["technique"] |= {
-                "sub_id": technique.sub_id,
-                "sub_name": technique.sub_name,
-                "sub_reference": technique.sub_reference,
-            }
-    if label.usual_reasons:
-        data |= {"usual_reasons": list(label.usual_reasons), "usual_fall": label.usual_fall}
-    return data
-
-
-def _label_of(part: JsonObject, *, written: bool) -> Label:
-    if written:
-        part.refuse_other_keys(_LABEL_KEYS)
-    return Label(
-        name=part.text("name", 'the label, such as "flood"'),
-        family=part.text("family", "one of `families`"),
-        severity=part.integer("severity", "a whole number from 0 (harmless) to 100"),
-        technique=_technique_of(part),
-        usual_reasons=part.texts("usual_reasons", "a list of feature names") if "usual_reasons" in part.data else (),
-        usual_fall=part.number("usual_fall"),
-    )
-
-
-def _technique_of(label: JsonObject) -> Technique | None:
-    data = label.mapping("technique")
-    if not data:
-        return None
-    part = JsonObject(data, label.problems, f"{label.place}, `technique`")
-    part.refuse_other_keys(Technique.__dataclass_fields__)
-    tactic = JsonObject(part.mapping("tactic"), label.problems, f"{label.place}, `tactic`")
-    tactic.refuse_other_keys(Tactic.__dataclass_fields__)
-    return Technique(
-        *_named(part),
-        tactic=Tactic(*_named(tactic)),
-        **{key: part.text(key, "text") for key in _SUB_KEYS if part.data.get(key) is not None},
-    )
-
-
-def _named(part: JsonObject) -> tuple[str, str, str]:
-    """Id, name and page."""
-    write = "text, as ATT&CK has it"
-    return part.text("id", write), part.text("name", write), part.text("reference", write)
-
-
-_SUB_KEYS = ("sub_id", "sub_name", "sub_reference")

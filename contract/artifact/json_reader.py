@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from contract.artifact.text import text_problem
@@ -205,6 +205,21 @@ class JsonObject:
             self.report(f"`{key}` is {shorten(value)}; write {write}")
             return 0
         return int(value)
+
+    def choice(self, key: str, options: Sequence[str]) -> Any:
+        """One of some words; the first if the key is missing."""
+        value = self.data.get(key, options[0])
+        if value not in options:
+            self.report(f"`{key}` is {shorten(value)}; write {' or '.join(map(repr, options))}")
+            return options[0]
+        return value
+
+    def flag(self, key: str) -> bool:
+        """True or false; false if the key is missing."""
+        value = self.data.get(key, False)
+        if not isinstance(value, bool):
+            self.report(f"`{key}` is {shorten(value)}; write true or false")
+        return value is True
 
     def _finite(self, key: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= FLOAT_MAX:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from contract.artifact.profile import profile_problems
+from contract.artifact.task_rules import DATE_PARTS, input_problems, task_problems
 from contract.artifact.text import text_problem
 from contract.documents.fields import BY_NAME, DERIVED_FROM_KDD, RESERVED
 
@@ -42,6 +43,7 @@ def contract_problems(contract: ModelContract, *, whole: bool = True) -> list[st
         *_label_problems(contract.labels, contract.families),
         *(_usual_reason_problems(contract) if whole else ()),
         *_threshold_problems(contract.novelty_threshold),
+        *(task_problems(contract) if whole else ()),
         *_label_rows_problems(contract.training.get("label_rows")),
     ]
 
@@ -105,7 +107,12 @@ def _duplicates(what: str, values: Iterable[str]) -> Iterator[str]:
 
 def _features_problems(features: tuple[Feature, ...]) -> Iterator[str]:
     yield from _duplicates("feature name", (feature.name for feature in features))
-    yield from _duplicates("feature field", (feature.field for feature in features))
+    yield from _duplicates("feature field", (f.field for f in features if f.reads not in DATE_PARTS))
+    parts = {f.field: f.name for f in features if f.reads in DATE_PARTS}
+    for feature in features:
+        if feature.field in parts and feature.reads not in DATE_PARTS:
+            other = parts[feature.field]
+            yield f"feature {feature.name!r}: its field {feature.field!r} is a date for {other!r}; write another field"
     yield from _nesting_problems(features)
     with_kdd = any(feature.field.startswith("kdd99.") for feature in features)
     for feature in features:
@@ -114,6 +121,7 @@ def _features_problems(features: tuple[Feature, ...]) -> Iterator[str]:
             *_field_problems(feature, with_kdd=with_kdd),
             *_usual_problems(feature),
             *_profile_problems(feature),
+            *input_problems(feature),
         ]
         for problem in rules:
             yield f"feature {feature.name!r}: {problem}"
@@ -171,13 +179,15 @@ def _field_problems(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
         yield f"its field is {len(above)} objects deep; write {MAX_FIELD_DEPTH} at most"
     elif field.startswith("_"):
         yield f"the field {field!r} begins with `_`, which is reserved for the engine; write another field"
+    elif feature.reads in DATE_PARTS and (field == "@timestamp" or (mapped is not None and mapped.kind == "date")):
+        return
     elif reserved is not None:
         below = "" if reserved == field else f" is below {reserved!r}, which"
         suggestion = f"mine.{field.rpartition('.')[2]}"
         yield f"the field {field!r}{below} is written by Oversight; write a field of your own, such as {suggestion!r}"
     elif with_kdd and field in DERIVED_FROM_KDD:
         yield f"the field {field!r} is written from the columns of KDD Cup 99; write a field of your own"
-    elif mapped is not None and mapped.kind not in (_NUMBERS if feature.kind == "float" else _WORDS):
+    elif mapped is not None and mapped.kind not in _mappings(feature):
         yield (
             f"the field {field!r} is stored as {mapped.kind}, and the feature is a {feature.kind}; write a "
             "field of your own"
@@ -187,6 +197,15 @@ def _field_problems(feature: Feature, *, with_kdd: bool) -> Iterator[str]:
         yield f"the field {field!r} is below {parent_field!r}, which holds a value; write another field"
     elif mapped is None and field in _PARENT_FIELDS:
         yield f"the field {field!r} is an object that holds other fields; write a field below it or elsewhere"
+
+
+def _mappings(feature: Feature) -> tuple[str, ...]:
+    """The mappings that can hold a feature's values."""
+    if feature.reads in DATE_PARTS:
+        return ("date",)
+    if feature.reads == "boolean":
+        return ("boolean",)
+    return _NUMBERS if feature.kind == "float" else _WORDS
 
 
 _PARENT_FIELDS = frozenset(parent for name in (*BY_NAME, *RESERVED) for parent in _parents(name))
