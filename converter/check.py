@@ -1,7 +1,8 @@
 """Check that ONNX gives the same predictions as Keras: run the same rows through both and compare.
 
 rows ─┬─▶ codes (in NumPy) ─▶ Keras ────────────┐
-      └─▶ words ─▶ ONNX Runtime, one graph ─────┴─▶ labels equal, probabilities within 1e-5, novelty within 1e-4
+      └─▶ words ─▶ ONNX Runtime, one graph ─────┴─▶ labels equal, probabilities within 1e-5, novelty within 1e-4,
+                                                    values and scores within 1e-5 of their spread
 """
 
 from __future__ import annotations
@@ -32,8 +33,12 @@ PROBABILITY_TOLERANCE = 1e-5
 """float32 sums in another order differ by about 1e-7. A wrong operator differs by far more."""
 NOVELTY_TOLERANCE = 1e-4
 """A reconstruction error squares and sums, so it rounds more than a softmax."""
+NUMBER_TOLERANCE = 1e-5
+"""Of a value, score or deviation: the share of the largest one in these rows by which two may differ."""
 SUM_TOLERANCE = 1e-3
 BATCH = 16_384
+SHARES = (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)
+"""Outputs from 0 to 1."""
 CANNOT_RUN = (
     ort_errors.Fail,
     ort_errors.InvalidArgument,
@@ -48,19 +53,31 @@ Outputs = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Agreement:
-    """The differences between Keras and ONNX on the rows that were run."""
+    """The differences between Keras and ONNX on the rows that were run; None for what the task does not have."""
 
     rows: int
-    labels_that_differ: int
-    largest_probability_difference: float
-    largest_novelty_difference: float | None
+    labels_that_differ: int | None = None
+    largest_probability_difference: float | None = None
+    largest_novelty_difference: float | None = None
+    largest_number_difference: float | None = None
+    """Of values, scores and deviations, as a share of the largest in these rows."""
+
+    @property
+    def within_tolerance(self) -> bool:
+        """Whether rounding alone explains the differences."""
+        return (
+            not self.labels_that_differ
+            and (self.largest_probability_difference or 0.0) <= PROBABILITY_TOLERANCE
+            and (self.largest_novelty_difference or 0.0) <= NOVELTY_TOLERANCE
+            and (self.largest_number_difference or 0.0) <= NUMBER_TOLERANCE
+        )
 
 
 def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContract, rows: Rows) -> Agreement:
     """Run the rows through Keras and through ONNX Runtime, and compare.
 
     Raises:
-        ConversionError: an output is no probability, or the two differ by more than rounding.
+        ConversionError: an output is not what the contract says, or the two differ by more than rounding.
     """
     keras_outputs = run_keras(signature, contract, rows)
     check_meaning(keras_outputs, contract)
@@ -69,18 +86,23 @@ def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContr
     check_meaning(onnx_outputs, contract)
     _check_independence(onnx_outputs, run_onnx(session, rows.first()))
     result = _compare(keras_outputs, onnx_outputs, len(rows))
-    if (
-        result.labels_that_differ
-        or not result.largest_probability_difference <= PROBABILITY_TOLERANCE
-        or not (result.largest_novelty_difference or 0.0) <= NOVELTY_TOLERANCE
-    ):
+    if not result.within_tolerance:
         raise ConversionError(
-            f"ONNX and Keras disagree on {result.rows} rows: {result.labels_that_differ} labels differ, probabilities "
-            f"differ by "
-            f"up to {result.largest_probability_difference:.2g} (allowed {PROBABILITY_TOLERANCE}), novelty by up to "
-            f"{result.largest_novelty_difference or 0:.2g} (allowed {NOVELTY_TOLERANCE}); nothing was written"
+            f"ONNX and Keras disagree on {result.rows} rows: {'; '.join(_differences(result))}; nothing was written"
         )
     return result
+
+
+def _differences(result: Agreement) -> list[str]:
+    words = [] if result.labels_that_differ is None else [f"{result.labels_that_differ} labels differ"]
+    for what, difference, allowed in (
+        ("probabilities", result.largest_probability_difference, PROBABILITY_TOLERANCE),
+        ("novelty", result.largest_novelty_difference, NOVELTY_TOLERANCE),
+        ("values", result.largest_number_difference, NUMBER_TOLERANCE),
+    ):
+        if difference is not None:
+            words.append(f"{what} differ by up to {difference:.2g} (allowed {allowed})")
+    return words
 
 
 def run_keras(signature: Signature, contract: ModelContract, rows: Rows) -> Outputs:
@@ -145,7 +167,9 @@ def _in_batches(rows: Rows, run: Callable[[Rows], Outputs]) -> Outputs:
 def _check_independence(outputs: Outputs, alone: Outputs) -> None:
     for name, output in alone.items():
         among_others = outputs[name][:1]
-        if output.shape != among_others.shape or not np.allclose(output, among_others, atol=PROBABILITY_TOLERANCE):
+        if output.shape != among_others.shape or not np.allclose(
+            output, among_others, rtol=0.0 if name in SHARES else NUMBER_TOLERANCE, atol=PROBABILITY_TOLERANCE
+        ):
             raise ConversionError(
                 f"the model's {name} for a row differ between the row alone and the row in a batch; make rows "
                 f"independent of each other, for "
@@ -166,11 +190,13 @@ def check_meaning(outputs: Outputs, contract: ModelContract) -> None:
                 f"the model's {name} are not finite on {n_bad} of {len(values)} rows; a weight or a scaling "
                 "constant is damaged"
             )
-        if values.min() < -PROBABILITY_TOLERANCE or values.max() > 1 + PROBABILITY_TOLERANCE:
+        if name in SHARES and (values.min() < -PROBABILITY_TOLERANCE or values.max() > 1 + PROBABILITY_TOLERANCE):
             raise ConversionError(
                 f"the model's {name} range from {values.min():.4g} to {values.max():.4g}, expected 0 to 1; "
                 f"end the model with a softmax (probabilities) or scale the error to 0..1 (novelty)"
             )
+    if contract.task != "classification" or contract.several_labels:
+        return
     sums = outputs[PROBABILITIES_OUTPUT].sum(axis=1)
     worst = sums[np.abs(sums - 1).argmax()]
     if abs(worst - 1) > SUM_TOLERANCE:
@@ -180,13 +206,19 @@ def check_meaning(outputs: Outputs, contract: ModelContract) -> None:
 
 
 def _compare(keras_outputs: Outputs, onnx_outputs: Outputs, n_rows: int) -> Agreement:
-    expected, actual = (answers[PROBABILITIES_OUTPUT] for answers in (keras_outputs, onnx_outputs))
-    novelty = None
-    if NOVELTY_OUTPUT in keras_outputs:
-        novelty = float(np.abs(keras_outputs[NOVELTY_OUTPUT] - onnx_outputs[NOVELTY_OUTPUT]).max())
+    largest = {name: float(np.abs(values - onnx_outputs[name]).max()) for name, values in keras_outputs.items()}
+    shares = {name: largest.pop(name, None) for name in SHARES}
+    numbers = [
+        difference / max(float(np.abs(keras_outputs[name]).max()), 1e-30) for name, difference in largest.items()
+    ]
+    differ = None
+    if PROBABILITIES_OUTPUT in keras_outputs:
+        expected, actual = (outputs[PROBABILITIES_OUTPUT].argmax(axis=1) for outputs in (keras_outputs, onnx_outputs))
+        differ = int((expected != actual).sum())
     return Agreement(
         rows=n_rows,
-        labels_that_differ=int((expected.argmax(axis=1) != actual.argmax(axis=1)).sum()),
-        largest_probability_difference=float(np.abs(expected - actual).max()),
-        largest_novelty_difference=novelty,
+        labels_that_differ=differ,
+        largest_probability_difference=shares[PROBABILITIES_OUTPUT],
+        largest_novelty_difference=shares[NOVELTY_OUTPUT],
+        largest_number_difference=max(numbers, default=None),
     )

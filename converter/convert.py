@@ -48,6 +48,7 @@ def convert(
     *,
     also: Mapping[str, Rows] | None = None,
     usual: Rows | None = None,
+    head: str | None = None,
 ) -> Converted:
     """Write the artifact of a model, or nothing.
 
@@ -57,6 +58,7 @@ def convert(
         output: the file to write; replaces an existing one atomically.
         rows: real rows to check with; without them, rows are made from the contract.
         also: further rows to check with, such as whole files, each by a name.
+        head: which of several outputs of the model to take, by name.
         usual: real rows in which to find each label's usual reasons, unless the contract has them.
     Raises:
         ArtifactError: the contract's parts do not fit together.
@@ -65,12 +67,12 @@ def convert(
     """
     contract.check()
     contract = dataclasses.replace(contract, libraries={**contract.libraries, **versions()})
-    signature = signature_of(model, contract)
+    signature = signature_of(model, contract, head)
     graph = export(signature, contract)
     tried = with_unseen_words(made_from(contract) if rows is None else rows)
     result = agreement(signature, graph, contract, tried)
     more = {name: agreement(signature, graph, contract, further) for name, further in (also or {}).items()}
-    if usual is not None:
+    if usual is not None and contract.task == "classification" and not contract.several_labels:
         contract = with_usual_reasons(contract, graph, usual)
         helper.set_model_props(graph, {METADATA_KEY: contract.to_json()})
     content = graph.SerializeToString(deterministic=True)

@@ -22,8 +22,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact.contract import (
     CATEGORICAL_INPUT,
+    DEVIATIONS_OUTPUT,
     METADATA_KEY,
-    NOVELTY_OUTPUT,
     NUMERIC_INPUT,
     PROBABILITIES_OUTPUT,
     ModelContract,
@@ -53,7 +53,11 @@ def export(signature: Signature, contract: ModelContract) -> onnx.ModelProto:
     rename(core)
     front = _look_ups(contract)
     graph = helper.make_graph(
-        [*front, *core.node], "oversight", _inputs(contract), _outputs(contract), initializer=list(core.initializer)
+        [*front, *core.node],
+        "oversight",
+        _inputs(contract),
+        _outputs(contract, core),
+        initializer=list(core.initializer),
     )
     model = helper.make_model(
         graph,
@@ -210,9 +214,9 @@ def _inputs(contract: ModelContract) -> list[Any]:
     return inputs
 
 
-def _outputs(contract: ModelContract) -> list[Any]:
-    shape: list[str | int | None] = [BATCH, len(contract.labels)]
-    outputs = [helper.make_tensor_value_info(PROBABILITIES_OUTPUT, TensorProto.FLOAT, shape)]
-    if contract.novelty_threshold is not None:
-        outputs.append(helper.make_tensor_value_info(NOVELTY_OUTPUT, TensorProto.FLOAT, [BATCH]))
-    return outputs
+def _outputs(contract: ModelContract, core: onnx.GraphProto) -> list[Any]:
+    """The outputs of the task, each with its shape."""
+    widths = {PROBABILITIES_OUTPUT: [len(contract.labels)], DEVIATIONS_OUTPUT: [len(contract.numeric)]}
+    found = {output.name for output in core.output}
+    names = [*contract.outputs, *([DEVIATIONS_OUTPUT] if DEVIATIONS_OUTPUT in found else [])]
+    return [helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *widths.get(name, [])]) for name in names]

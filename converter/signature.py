@@ -1,8 +1,8 @@
 """Give any tabular Keras model the artifact's signature, with codes instead of words.
 
-    numeric (n, n_numeric) float32 ┐                                            ┌─▶ probabilities (n, n_labels)
-                                   ├─▶ as the model takes it ─▶ Keras model ─▶ ─┤
-    codes (n, n_categorical) int32 ┘                                            └─▶ novelty (n,)
+    numeric (n, n_numeric) float32 ┐
+                                   ├─▶ as the model takes it ─▶ Keras model ─▶ converter.outputs ─▶ the task's outputs
+    codes (n, n_categorical) int32 ┘
 
 A model takes two inputs, `numeric` and `categorical`, or one input with a column for each feature in the contract's
 order. A code is the word's place in the feature's vocabulary plus 1; 0 is a word outside the vocabulary.
@@ -18,28 +18,32 @@ import tensorflow as tf
 
 from contract.artifact.contract import (
     CATEGORICAL_INPUT,
-    NOVELTY_OUTPUT,
     NUMERIC_INPUT,
-    PROBABILITIES_OUTPUT,
     ModelContract,
 )
 from contract.errors import ConversionError
+from converter.outputs import collector, shape_in_words, with_compared_layer
 
 Signature = Callable[..., dict[str, tf.Tensor]]
 Prepare = Callable[[dict[str, tf.Tensor]], Any]
 
 
-def signature_of(model: keras.Model, contract: ModelContract) -> Signature:
+def signature_of(model: keras.Model, contract: ModelContract, head: str | None = None) -> Signature:
     """A `tf.function` over the inputs that the contract has features for, by name.
 
+    Args:
+        model: the model.
+        contract: its features and its task.
+        head: which of several outputs to take, by name.
     Raises:
         ConversionError: the model's inputs or outputs do not fit the contract; names both.
     """
-    prepare, collect = _prepare(model, contract), _collect(model, contract)
+    prepare, collect = _prepare(model, contract), collector(model, contract, head)
+    whole = with_compared_layer(model, contract)
 
     def answer(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        named = {spec.name: tensor for spec, tensor in zip(specs(contract), tensors, strict=True)}
-        return collect(model(prepare(named), training=False))
+        inputs = prepare({spec.name: tensor for spec, tensor in zip(specs(contract), tensors, strict=True)})
+        return collect(inputs, whole(inputs, training=False))
 
     function: Signature = tf.function(answer, input_signature=specs(contract), autograph=False)
     return function
@@ -110,57 +114,7 @@ def _check_width(tensor: Any, expected: int, what: str) -> None:
     shape = tuple(tensor.shape)
     if len(shape) != 2 or shape[1] != expected:
         raise ConversionError(
-            f"the model's input {tensor.name!r} has the shape {_shape(shape)}, the contract has {expected} {what}: "
+            f"the model's input {tensor.name!r} has the shape {shape_in_words(shape)}, the contract has {expected} "
+            f"{what}: "
             f"expected (n, {expected}); convert with the contract that belongs to this model"
         )
-
-
-def _collect(model: keras.Model, contract: ModelContract) -> Callable[[Any], dict[str, tf.Tensor]]:
-    structure = model.outputs if isinstance(model, keras.Sequential) else model.output
-    if isinstance(structure, dict):
-        names = list(structure)
-    else:
-        names = [PROBABILITIES_OUTPUT] if len(model.outputs) == 1 else list(model.output_names)
-    outputs_by_name = dict(
-        zip(names, structure.values() if isinstance(structure, dict) else model.outputs, strict=True)
-    )
-    wanted = 1 if contract.novelty_threshold is None else 2
-    if len(outputs_by_name) != wanted:
-        threshold = "has no novelty threshold" if wanted == 1 else "has a novelty threshold"
-        raise ConversionError(
-            f"the model has {len(outputs_by_name)} outputs and the contract {threshold}; expected {wanted} "
-            f"({'probabilities' if wanted == 1 else 'probabilities and novelty'})"
-        )
-    order = sorted(names, key=lambda name: name != PROBABILITIES_OUTPUT) if PROBABILITIES_OUTPUT in names else names
-    _check_outputs([tuple(outputs_by_name[name].shape) for name in order], contract)
-    indices = [names.index(name) for name in order]
-
-    def collect(answer: Any) -> dict[str, tf.Tensor]:
-        flat = (
-            list(answer.values())
-            if isinstance(answer, dict)
-            else answer
-            if isinstance(answer, list | tuple)
-            else [answer]
-        )
-        outputs = {PROBABILITIES_OUTPUT: tf.cast(flat[indices[0]], tf.float32)}
-        if wanted == 2:
-            outputs[NOVELTY_OUTPUT] = tf.reshape(tf.cast(flat[indices[1]], tf.float32), [-1])
-        return outputs
-
-    return collect
-
-
-def _check_outputs(shapes: list[tuple[int | None, ...]], contract: ModelContract) -> None:
-    if len(shapes[0]) != 2 or shapes[0][1] != len(contract.labels):
-        raise ConversionError(
-            f"the model's probabilities have the shape {_shape(shapes[0])}, the contract has "
-            f"{len(contract.labels)} labels: "
-            f"expected (n, {len(contract.labels)})"
-        )
-    if len(shapes) == 2 and shapes[1][1:] not in ((), (1,)):
-        raise ConversionError(f"the model's novelty has the shape {_shape(shapes[1])}, expected (n,) or (n, 1)")
-
-
-def _shape(shape: tuple[int | None, ...]) -> str:
-    return f"({', '.join('n' if size is None else str(size) for size in shape)})"

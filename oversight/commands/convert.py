@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     help="CSV file with a header: real rows for the check that ONNX and Keras agree, and for the usual reasons of each "
     "label.",
 )
+@click.option("--head", metavar="NAME", help="Which output to take, for a model that has several.")
 @click.option(
     "--check-data",
     "checked",
@@ -78,6 +79,7 @@ def command(
     contract_path: Path | None,
     output: Path | None,
     rows_path: Path | None,
+    head: str | None,
     checked: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -116,7 +118,7 @@ def command(
         )
     files = labelled_files(checked, columns)
     usual = next(iter(files.values()), None) if rows is None else rows
-    written = convert(load(model), contract, output, rows, also=files, usual=usual)
+    written = convert(load(model), contract, output, rows, also=files, usual=usual, head=head)
     _update_report(written)
     facts = {
         "model": str(model),
@@ -185,12 +187,17 @@ def labelled_files(paths: tuple[Path, ...], columns: tuple[str, ...]) -> dict[st
 
 def in_words(agreement: Agreement, of_what: str) -> str:
     """Describe in one line how much Keras and ONNX differ."""
-    novelty = agreement.largest_novelty_difference
-    return (
-        f"ONNX and Keras agree on {agreement.rows:,} {of_what}: all labels equal, probabilities within "
-        f"{agreement.largest_probability_difference:.1g}"
-        + ("" if novelty is None else f", novelty within {novelty:.1g}")
-    )
+    words = [] if agreement.labels_that_differ is None else ["all labels equal"]
+    words += [
+        f"{what} within {difference:.1g}{of_what_else}"
+        for what, difference, of_what_else in (
+            ("probabilities", agreement.largest_probability_difference, ""),
+            ("novelty", agreement.largest_novelty_difference, ""),
+            ("values", agreement.largest_number_difference, " of the largest"),
+        )
+        if difference is not None
+    ]
+    return f"ONNX and Keras agree on {agreement.rows:,} {of_what}: {', '.join(words)}"
 
 
 def next_steps(artifact: Path, name: str, *, reads_kdd: bool = True) -> str:

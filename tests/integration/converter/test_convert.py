@@ -134,22 +134,22 @@ REFUSED = {
     "no novelty": (
         two_inputs,
         contract(threshold=0.5),
-        r"1 outputs and the contract has a novelty threshold; expected 2",
+        r"1 outputs \(probabilities\) and the contract has a novelty threshold; expected 2",
     ),
     "no threshold": (
         lambda: two_inputs(novelty=True),
         contract(),
-        r"2 outputs and the contract has no novelty threshold",
+        r"2 outputs \(probabilities, novelty\) and the contract has no novelty threshold; .* choose one with --head",
     ),
-    "logits": (
-        lambda: ending_in(layers.Dense(3)),
+    "no probabilities": (
+        lambda: ending_in(layers.Dense(3, activation="relu")),
         contract(NUMERIC_ONLY),
-        r"expected 0 to 1; end the model with a softmax",
+        r"(expected 0 to 1|sum to \d.*, expected 1); end the model with a softmax",
     ),
     "sigmoids": (
         lambda: ending_in(layers.Dense(3, activation="sigmoid")),
         contract(NUMERIC_ONLY),
-        r"3 probabilities sum to [\d.]+, expected 1",
+        r"3 outputs end in a sigmoid each, .* write \"several_labels\": true",
     ),
     "names": (
         lambda: keras.Model(
