@@ -131,13 +131,16 @@ class ValueOutput:
 class ScoreOutput:
     """What an anomaly detector scores."""
 
-    threshold: float
+    threshold: float | None = None
+    """Of an artifact never None: the conversion finds it from `quantile`."""
     alerts: Literal["above", "below"] = "above"
     """Which side of the threshold alerts."""
     measure: Literal["score", "mse", "mae"] = "score"
     """The model's own score, or the mean square or absolute difference between its reconstruction and what it saw."""
     compared_with: str = "raw"
     """What a reconstruction is compared with: `raw` features, or the output of the layer of this name."""
+    quantile: float | None = None
+    """The share of the sample's rows that do not alert; the threshold is set so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,11 @@ def _format_2_of(part: JsonObject, *, written: bool) -> dict[str, Any]:
         "score": None
         if not part.mapping("score")
         else ScoreOutput(
-            score.number("threshold") or 0.0,
+            score.number("threshold"),
             alerts=score.choice("alerts", ("above", "below")),
             measure=score.choice("measure", ("score", "mse", "mae")),
             compared_with=score.text("compared_with", '"raw" or the name of a layer', default="raw"),
+            quantile=score.number("quantile"),
         ),
         "proof": part.choice("proof", get_args(Proof)),
         "proved": part.mapping("proved"),

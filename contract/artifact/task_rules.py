@@ -45,8 +45,13 @@ def _bound_problems(contract: ModelContract) -> Iterator[str]:
     value = contract.value
     if value is not None and value.low is not None and value.high is not None and value.low >= value.high:
         yield f"`value` has `low` {value.low:g} and `high` {value.high:g}; write the smaller bound as `low`"
-    if contract.task == "anomaly" and contract.score is None:
+    score = contract.score
+    if contract.task == "anomaly" and score is None:
         yield '`score` is missing; write an object such as {"threshold": 0.3, "alerts": "above"}'
+    elif score is not None and score.threshold is None and score.quantile is None:
+        yield '`score` has no `threshold`; write one, or "quantile": 0.99 to find it in the rows of the conversion'
+    elif score is not None and score.quantile is not None and not 0.0 < score.quantile < 1.0:
+        yield f"`score` has `quantile` {score.quantile:g}; write the share of rows that do not alert, such as 0.99"
 
 
 def _classification_problems(contract: ModelContract) -> Iterator[str]:

@@ -79,7 +79,7 @@ class VerdictRule:
             high = np.inf if bounds is None or bounds.high is None else bounds.high
             return self._beyond((value < np.float32(low)) | (value > np.float32(high)))
         if self._contract.score is not None:
-            threshold = np.float32(self._contract.score.threshold)
+            threshold = np.float32(np.nan if self._contract.score.threshold is None else self._contract.score.threshold)
             score = outputs[SCORE_OUTPUT]
             return self._beyond(score > threshold if self._contract.score.alerts == "above" else score < threshold)
         return self(outputs[PROBABILITIES_OUTPUT], outputs.get(NOVELTY_OUTPUT))

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contract.artifact.contract import Feature, ModelContract
+from contract.artifact.statistics import profile, quantiles, shortest
 from contract.kdd99.columns import FAMILIES, LABELS, NORMAL, field_of
 from training.data.encoding import Encoding
 from training.data.feature_sets import SETS
-from training.data.profile import profile
 from training.data.records import Records, Source
 from training.data.split import Parts
 from training.fit.train import Recipe
 
 NAME = SETS["all"].model
-USUAL = (0.05, 0.5, 0.95)
-"""Quantiles of the normal rows; a value between the first and the last is usual."""
 
 
 def contract_of(
@@ -89,31 +85,17 @@ def _numbers(column: str, training: Records, normal: Records) -> Feature:
     place = training.numeric_columns.index(column)
     values = training.numeric[:, place]
     edges, shares = profile(normal.numeric[:, place], normal.counts, seen=values)
-    low, middle, high = map(_shortest, _quantiles(normal.numeric[:, place], normal.counts))
+    low, middle, high = map(shortest, quantiles(normal.numeric[:, place], normal.counts))
     return Feature(
         column,
         field_of(column),
         "float",
-        minimum=_shortest(values.min()),
-        maximum=_shortest(values.max()),
-        background=_shortest(np.median(normal.numeric[:, place])),
+        minimum=shortest(values.min()),
+        maximum=shortest(values.max()),
+        background=shortest(np.median(normal.numeric[:, place])),
         usual_low=low,
         usual_middle=middle,
         usual_high=high,
-        profile_edges=tuple(map(_shortest, edges)),
+        profile_edges=tuple(map(shortest, edges)),
         profile_shares=shares,
     )
-
-
-def _quantiles(values: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The `USUAL` quantiles of values with these counts. Each quantile is a value that occurs."""
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(counts[order])
-    places = np.searchsorted(reached, np.array(USUAL) * reached[-1])
-    quantiles: NDArray[np.float32] = values[order][places]
-    return quantiles
-
-
-def _shortest(value: np.floating[Any] | NDArray[np.floating[Any]]) -> float:
-    """The float with the fewest digits that means this float32: 0.01 and not 0.009999999776482582."""
-    return float(str(np.float32(value)))

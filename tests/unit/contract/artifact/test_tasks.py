@@ -76,6 +76,8 @@ def test_a_task_of_numbers_needs_no_labels() -> None:
         (NUMBER, {"novelty_threshold": 0.5}, "`novelty_threshold` belongs to a classification"),
         (SCORE, {"score": None}, "`score` is missing"),
         (SCORE, {"score": {"threshold": "high"}}, "`threshold` is 'high'; write a number"),
+        (SCORE, {"score": {"alerts": "above"}}, '`score` has no `threshold`; write one, or "quantile": 0.99'),
+        (SCORE, {"score": {"quantile": 1.5}}, "`score` has `quantile` 1.5; write the share of rows"),
         (SCORE, {"several_labels": True}, "`several_labels` belongs to a classification"),
         (SEVERAL, {"labels": SEVERAL.to_dict()["labels"][:2]}, "add a harmless label with severity 0 at the end"),
     ],

@@ -1,4 +1,4 @@
-"""The profile of a float column: how the normal rows spread over bins. The contract stores it.
+"""What a contract says of a column of numbers: usual values, and how they spread over bins.
 
     commonest value ──▶ a bin of its own ┐
     all other rows ───▶ up to 8 parts ───┴▶ inner edges, ascending ──▶ share of the rows in each bin
@@ -9,9 +9,13 @@ its own bin. The other rows are split at their own quantiles, with at least `MIN
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+USUAL = (0.05, 0.5, 0.95)
+"""Quantiles of the harmless rows; a value between the first and the last is usual."""
 PARTS = 8
 """Largest number of bins for the rows without the commonest value."""
 MIN_SHARE = 0.01
@@ -56,3 +60,17 @@ def _quantiles(distinct: NDArray[np.float32], rows: NDArray[np.float64], top: in
     places = np.searchsorted(reached, np.arange(1, parts) / parts * reached[-1])
     edges: NDArray[np.float32] = others[places]
     return edges
+
+
+def quantiles(values: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The `USUAL` quantiles of values with these counts, both of shape (n,). Each quantile is a value that occurs."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order])
+    places = np.searchsorted(reached, np.array(USUAL) * reached[-1])
+    found: NDArray[np.float32] = values[order][places]
+    return found
+
+
+def shortest(value: np.floating[Any] | NDArray[np.floating[Any]]) -> float:
+    """The float with the fewest digits that means this float32: 0.01 and not 0.009999999776482582."""
+    return float(str(np.float32(value)))

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.artifact.profile import profile_problems
-from training.data.profile import PARTS, profile
+from contract.artifact.statistics import PARTS, profile
 
 
 def of(values: list[float], counts: list[int], seen: list[float] | None = None) -> tuple[list[float], list[float]]:
