@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rescore": ("oversight.commands.rescore", "Predict stored documents again with the current model."),
     "verdict": ("oversight.commands.verdict", "Record whether a prediction was right."),
     "labels": ("oversight.commands.labels", "Export analysts' verdicts as training rows."),
+    "contract": ("oversight.commands.contract", "Write the contract of your own data, or check one."),
     "train": ("oversight.commands.train", "Train a model on KDD Cup 99 and convert it (needs TensorFlow)."),
     "convert": ("oversight.commands.convert", "Turn a Keras model into one ONNX artifact (needs TensorFlow)."),
     "evaluate": ("oversight.commands.evaluate", "Measure a model on labelled rows."),

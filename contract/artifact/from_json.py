@@ -138,6 +138,14 @@ VERDICTS: dict[str, dict[str, Any]] = {
     },
 }
 """Labels and families of a task whose contract names none."""
+
+
+def labels_of_task(task: Task) -> tuple[tuple[Label, ...], tuple[str, ...]]:
+    """Labels and families of a task of numbers, where nobody names others."""
+    verdicts = VERDICTS[task]
+    return tuple(Label(**label) for label in verdicts["labels"]), tuple(verdicts["families"])
+
+
 _EVENT_KEYS = tuple(EventWords.__dataclass_fields__)
 _KEYS = (
     "format",

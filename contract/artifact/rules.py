@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from contract.artifact.profile import profile_problems
@@ -50,8 +51,6 @@ def contract_problems(contract: ModelContract, *, whole: bool = True) -> list[st
 
 def new_contract_problems(contract: ModelContract) -> list[str]:
     """Further problems of a contract that a person writes now. Existing artifacts with them are still served."""
-    from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL_NAMES  # here: a circular import at the top
-
     problems = []
     if not any(_name_problems(contract.name)) and not _NAME.fullmatch(contract.name):
         problems.append(
@@ -59,16 +58,18 @@ def new_contract_problems(contract: ModelContract) -> list[str]:
             "letters, digits, "
             f"`-`, `_` and `.`, beginning with a letter or digit"
         )
-    reserved_names = {*LABEL_NAMES, *DIFFICULTY_NAMES}
     for feature in contract.features:
-        if feature.name.lower() in reserved_names and feature.name.lower() != "label":
-            problems.append(
-                f"feature {feature.name!r}: files use this name for the column of the label or its difficulty; "
-                f"write another name"
-            )
-        if "|" in feature.name or "=" in feature.name:
-            problems.append(f"feature {feature.name!r}: `|` and `=` cannot be in a name; write `_`, say")
+        problems += [f"feature {feature.name!r}: {problem}" for problem in _new_feature_problems(feature)]
     return problems
+
+
+def _new_feature_problems(feature: Feature) -> Iterator[str]:
+    from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL_NAMES  # here: a circular import at the top
+
+    if feature.name.lower() in {*LABEL_NAMES, *DIFFICULTY_NAMES} - {"label"}:
+        yield "files use this name for the column of the label or its difficulty; write another name"
+    if "|" in feature.name or "=" in feature.name:
+        yield "`|` and `=` cannot be in a name; write `_`, say"
 
 
 def _count_problems(contract: ModelContract) -> Iterator[str]:
@@ -125,6 +126,12 @@ def _features_problems(features: tuple[Feature, ...]) -> Iterator[str]:
         ]
         for problem in rules:
             yield f"feature {feature.name!r}: {problem}"
+
+
+def feature_problem(feature: Feature) -> str | None:
+    """Why a new contract cannot have a feature of this name and field; None if it can."""
+    of_field = _field_problems(feature, with_kdd=feature.field.startswith("kdd99."))
+    return next(chain(_new_feature_problems(feature), _feature_problems(feature), of_field), None)
 
 
 def _nesting_problems(features: tuple[Feature, ...]) -> Iterator[str]:

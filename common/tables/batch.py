@@ -1,0 +1,25 @@
+"""Some rows of a table, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive rows of a file."""
+
+    first: int
+    """Number of the first row, counted from 1; a header is no row."""
+    size: int
+    """How many rows there are, with the broken ones."""
+    columns: Mapping[str, Sequence[Any]]
+    """By name, one value for each row; None where the row has none. CSV gives text, the others what they hold."""
+    broken: Mapping[int, str] = field(default_factory=dict)
+    """Rows that cannot be read, by their place in the batch, with the reason; all their values are None."""
+
+    def column(self, name: str) -> Sequence[Any]:
+        """The values of a column; None in every row where the batch lacks it."""
+        return self.columns.get(name) or [None] * self.size

@@ -1,0 +1,89 @@
+"""Decide what a column is: a feature of some kind, or something that no model should learn from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from converter.describe.column import Column
+
+Kind = Literal["float", "string", "boolean", "date"]
+FLOAT32_LOSS = 1e-6
+"""Share of a column's spread that its float32 may be off: more, and the model sees steps that are not in the data."""
+MOST_WORDS = 1_000
+"""Different words of a vocabulary that is taken without being asked for."""
+LONG_TEXT = 40
+"""Average characters from which text with blanks counts as free text."""
+FEW_ROWS = 20
+"""Below this many rows, all different values prove nothing."""
+_IDENTIFIER = re.compile(r"(^|[._\- ])(_?id|uuid|guid|index|row|key|unnamed: ?0)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A column that is no feature, with the reason."""
+
+    name: str
+    reason: str
+
+
+def kind_of(column: Column, *, words: bool = False) -> Kind | LeftOut:
+    """What a column is.
+
+    Args:
+        column: counts of all its rows.
+        words: its values are words even if they look like numbers.
+    """
+    present = column.present
+    if not present:
+        return LeftOut(column.name, "it is empty")
+    if column.lists:
+        return LeftOut(column.name, f"{column.lists:,} rows hold a list or an object, expected one value")
+    if not column.too_many and len(column.words) == 1:
+        return LeftOut(column.name, f"it is always {next(iter(column.words))!r}")
+    if words:
+        return _words(column, asked=True)
+    if column.booleans == present:
+        return "boolean"
+    if column.dates == present:
+        return "date"
+    if column.numbers == present:
+        return _number(column)
+    return _words(column, asked=False)
+
+
+def _number(column: Column) -> Kind | LeftOut:
+    different = column.present if column.too_many else len(column.words)
+    if column.whole and different >= column.present >= FEW_ROWS:
+        if column.ascending or _IDENTIFIER.search(column.name):
+            return LeftOut(column.name, "it is an identifier: a whole number that is another one in each row")
+    elif column.whole and _IDENTIFIER.search(column.name):
+        return LeftOut(column.name, "its name says that it is an identifier")
+    if column.largest_loss > FLOAT32_LOSS * (column.high - column.low):
+        return LeftOut(
+            column.name,
+            f"float32, which models use, is off by up to {column.largest_loss:.3g} here, and all values lie within "
+            f"{column.high - column.low:.3g}; subtract {column.low:g} before training, write it as a date, or take it "
+            f"as words with --words {column.name}",
+        )
+    return "float"
+
+
+def _words(column: Column, *, asked: bool) -> Kind | LeftOut:
+    if column.too_many:
+        return LeftOut(column.name, "it has more than 10,000 different values: an identifier or free text")
+    different, present = len(column.words), column.present
+    if different == present and present >= FEW_ROWS:
+        return LeftOut(column.name, "it is an identifier: another text in each row")
+    if column.characters > LONG_TEXT * present and column.blanks_inside * 2 > present:
+        return LeftOut(column.name, "it is free text")
+    if asked:
+        return "string"
+    if different > MOST_WORDS or (different > 50 and different * 2 >= present):
+        return LeftOut(
+            column.name,
+            f"it has {different:,} different words in {present:,} rows, so most of the live ones would be new; keep "
+            f"it with --words {column.name}",
+        )
+    return "string"

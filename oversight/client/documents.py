@@ -1,0 +1,57 @@
+"""Read documents of an index as rows, for what is done with them outside Elasticsearch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from elasticsearch import ApiError, Elasticsearch, TransportError
+
+from common.tables.batch import Batch
+from common.tables.json_lines import batch_of, flat
+from contract.errors import InputError
+from oversight.client.cluster import explain
+
+PAGE = 1_000
+KEEP_ALIVE = "2m"
+
+
+def documents(es: Elasticsearch, index: str, *, most: int, url: str) -> Iterator[Batch]:
+    """Documents of an index, list, alias or pattern, in the order in which the engine stores them.
+
+    Args:
+        es: the client.
+        index: where they are.
+        most: how many are read.
+        url: the cluster's address, for messages.
+    Raises:
+        InputError: there is no such index, or it has no documents.
+        OversightError: the cluster does not answer.
+    """
+    try:
+        if not es.indices.exists(index=index):
+            raise InputError(f"there is no index {index!r}; `oversight check` lists what is wrong with a cluster")
+        point = es.open_point_in_time(index=index, keep_alive=KEEP_ALIVE)["id"]
+        try:
+            yield from _pages(es, point, most)
+        finally:
+            es.close_point_in_time(id=point)
+    except (ApiError, TransportError) as error:
+        raise explain(error, url) from None
+
+
+def _pages(es: Elasticsearch, point: str, most: int) -> Iterator[Batch]:
+    first, after = 1, None
+    while first <= most:
+        options: dict[str, Any] = {} if after is None else {"search_after": after}
+        found = es.search(
+            pit={"id": point, "keep_alive": KEEP_ALIVE},
+            size=min(PAGE, most - first + 1),
+            sort=[{"_shard_doc": "asc"}],
+            track_total_hits=False,
+            **options,
+        )["hits"]["hits"]
+        if not found:
+            return
+        yield batch_of(first, [flat(hit["_source"]) for hit in found], {})
+        first, after = first + len(found), found[-1]["sort"]

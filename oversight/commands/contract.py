@@ -1,0 +1,198 @@
+"""`oversight contract`: writes the contract of somebody's data, and checks one that somebody wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import get_args
+
+import click
+import orjson
+
+from common import atomic_file
+from common.settings.connections import ElasticsearchSettings
+from common.tables.batch import Batch
+from common.tables.open_table import open_table
+from contract.artifact.contract import ModelContract, Task
+from contract.errors import ArtifactError, InputError
+from converter.describe.describe import Described, Wishes, describe
+from oversight.client.cluster import connect
+from oversight.client.documents import documents
+from oversight.commands.file_progress import FileProgress
+from oversight.config.settings import load
+
+NAME = "contract.json"
+
+
+@click.group()
+def command() -> None:
+    """Write the contract of your data, and check one that you wrote.
+
+    A contract says what the model's features are, where documents have them, and what its outputs mean.
+
+    \b
+    Example:
+      oversight contract init --data flows.csv --label class --output contract.json
+      oversight contract check contract.json
+    """
+
+
+@command.command()
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Rows: .csv, .jsonl or .parquet; the first two also packed as .gz."
+)
+@click.option("--index", metavar="NAME", help="Rows: documents of this index, in place of --data.")
+@click.option(
+    "--most", type=click.IntRange(1), default=100_000, show_default=True, help="With --index: documents to read."
+)
+@click.option("--label", metavar="COLUMN", help="Column of the truth. Without it, the task is to find anomalies.")
+@click.option("--harmless", metavar="LABEL", multiple=True, help="A label that does not alert. May be repeated.")
+@click.option("--task", type=click.Choice(get_args(Task)), help="The task, where the label's column does not show it.")
+@click.option("--name", help="Name of the model; default: the file's or the index's.")
+@click.option("--dataset", help="Dataset of the data stream; default: the name.")
+@click.option(
+    "--words", metavar="COLUMN", multiple=True, help="The column holds words, even if they look like numbers."
+)
+@click.option("--leave-out", metavar="COLUMN", multiple=True, help="The column is no feature. May be repeated.")
+@click.option(
+    "--quantile",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Anomalies: share of rows that do not alert.",
+)
+@click.option(
+    "--per-day", type=click.FloatRange(0, min_open=True), help="Anomalies: alerts a day; needs --rows-per-day."
+)
+@click.option("--rows-per-day", type=click.FloatRange(0, min_open=True), help="How many rows a day has.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path(NAME),
+    show_default=True,
+    help="File to write.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def init(
+    *,
+    data: Path | None,
+    index: str | None,
+    most: int,
+    label: str | None,
+    harmless: tuple[str, ...],
+    task: Task | None,
+    name: str | None,
+    dataset: str | None,
+    words: tuple[str, ...],
+    leave_out: tuple[str, ...],
+    quantile: float | None,
+    per_day: float | None,
+    rows_per_day: float | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Write the contract of a file's rows or of an index's documents.
+
+    Columns that no model should learn from are left out, each with the reason: identifiers, constants, free text, and
+    columns that equal the label.
+
+    \b
+    Example:
+      oversight contract init --data flows.csv.gz --label class --harmless BENIGN --output contract.json
+      oversight contract init --index metrics-host-default --name hosts --task anomaly
+    """
+    if (data is None) == (index is None):
+        raise click.UsageError("name the rows with --data FILE or with --index NAME")
+    if (per_day is None) != (rows_per_day is None):
+        raise click.UsageError("--per-day and --rows-per-day belong together: the second says how many rows a day has")
+    if per_day is not None and rows_per_day is not None:
+        quantile = max(1e-6, 1 - per_day / rows_per_day)
+    source = data.name.split(".")[0] if data is not None else str(index)
+    wishes = Wishes(
+        name=name or _as_name(source),
+        dataset=dataset,
+        label=label,
+        harmless=harmless,
+        task=task,
+        words=words,
+        leave_out=leave_out,
+        quantile=quantile,
+        own_fields=index is not None,
+    )
+    described = describe(_file(data) if data is not None else _documents(str(index), most), wishes)
+    try:
+        atomic_file.write(output, orjson.dumps(described.contract.to_dict(), option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as error:
+        raise InputError(f"cannot write {output} ({error.strerror or error}); choose another path") from None
+    click.echo(
+        orjson.dumps(_facts(described, output), option=orjson.OPT_INDENT_2) if as_json else _text(described, output)
+    )
+
+
+@command.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def check(path: Path) -> None:
+    """Check a contract that you wrote, and name every problem at once.
+
+    \b
+    Example:
+      oversight contract check contract.json
+    """
+    try:
+        contract = ModelContract.from_json(path.read_text(encoding="utf-8"), written=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path} ({error}); name a contract, a JSON file in UTF-8") from None
+    except ArtifactError as error:
+        raise InputError(f"{path}: {error}") from None
+    click.echo(
+        f"{path}: fine. {contract.name}, {contract.task}, {len(contract.features)} features, "
+        f"{len(contract.labels)} labels, data stream logs-oversight.{contract.dataset}-default"
+    )
+
+
+def _as_name(source: str) -> str:
+    kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in source)
+    return kept.lower().strip("._-")[:100] or "model"
+
+
+def _file(path: Path) -> Iterable[Batch]:
+    table = open_table(path)
+    with FileProgress(str(path), table.size_bytes) as progress:
+        for batch in table.batches(on_bytes=progress.bytes):
+            yield batch
+            progress.rows(batch.size)
+
+
+def _documents(index: str, most: int) -> Iterator[Batch]:
+    settings = load(ElasticsearchSettings)
+    yield from documents(connect(settings), index, most=most, url=settings.url)
+
+
+def _facts(described: Described, output: Path) -> dict[str, object]:
+    contract = described.contract
+    return {
+        "output": str(output),
+        "name": contract.name,
+        "task": contract.task,
+        "dataset": contract.dataset,
+        "rows": described.rows,
+        "broken_rows": described.broken,
+        "features": [feature.name for feature in contract.features],
+        "labels": [label.name for label in contract.labels],
+        "left_out": {each.name: each.reason for each in described.left_out},
+        "label_words": dict(described.label_words),
+    }
+
+
+def _text(described: Described, output: Path) -> str:
+    contract = described.contract
+    harmless = [label.name for label in contract.labels if label.severity == 0]
+    lines = [
+        f"{output}: {contract.name}, {contract.task}, from {described.rows:,} rows"
+        + (f" ({described.broken:,} could not be read)" if described.broken else ""),
+        f"  features   {len(contract.features)}: {', '.join(feature.name for feature in contract.features)}",
+        f"  labels     {', '.join(label.name for label in contract.labels)}; harmless: {', '.join(harmless)}",
+        f"  documents  in the data stream logs-oversight.{contract.dataset}-default",
+    ]
+    lines += [f"  left out   {each.name}: {each.reason}" for each in described.left_out]
+    lines += [f"  label      {word!r} is written {name!r}" for name, word in described.label_words.items()]
+    lines.append("Check it before you convert: the order of features and labels must be the model's.")
+    return "\n".join(lines)

@@ -1,0 +1,201 @@
+"""Somebody's rows to a contract: what each column is, what is left out and why, and which questions are asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from common.tables.batch import Batch
+from contract.artifact.contract import Feature
+from contract.errors import InputError
+from converter.describe.describe import Described, Wishes, describe
+
+N = 400
+
+
+def batches(rows: list[dict[str, Any]], size: int = 150) -> Iterator[Batch]:
+    """The rows as a file would give them."""
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        names = list(dict.fromkeys(name for row in part for name in row))
+        yield Batch(start + 1, len(part), {name: [row.get(name) for row in part] for name in names})
+
+
+def column(name: str, values: list[Any], **wishes: Any) -> Described:
+    """The description of one column beside a good one."""
+    rows = [{"good": index * 0.5, name: value} for index, value in enumerate(values)]
+    return describe(batches(rows), Wishes("sample", **wishes))
+
+
+def feature(described: Described, name: str) -> Feature:
+    return next(each for each in described.contract.features if each.name == name)
+
+
+def reason(described: Described, name: str) -> str:
+    return next(each.reason for each in described.left_out if each.name == name)
+
+
+def test_numbers_have_range_quantiles_and_a_profile() -> None:
+    found = feature(column("load", [str(index) for index in range(N)][::-1]), "load")
+    assert (found.kind, found.minimum, found.maximum, found.missing) == ("float", 0.0, N - 1, "error")
+    assert (found.usual_low, found.background, found.usual_high) == (19.0, 199.0, 379.0)
+    assert sum(found.profile_shares) == pytest.approx(1.0, abs=1e-4)
+    assert found.field == "sample.load"
+
+
+def test_words_have_a_vocabulary_and_shares() -> None:
+    found = feature(column("maker", ["acme"] * 300 + ["züri"] * 100), "maker")
+    assert found.vocabulary == ("acme", "züri")
+    assert found.usual_shares == (("acme", 0.75), ("züri", 0.25))
+    assert found.background == "acme"
+
+
+@pytest.mark.parametrize(
+    ("values", "reads"), [([True, False] * 200, "boolean"), (["true", "FALSE"] * 200, "boolean")], ids=["json", "text"]
+)
+def test_truths_are_read_as_numbers(values: list[Any], reads: str) -> None:
+    found = feature(column("on", values), "on")
+    assert (found.kind, found.reads, found.minimum, found.maximum) == ("float", reads, 0.0, 1.0)
+
+
+def test_a_date_is_taken_apart() -> None:
+    values = [f"2026-03-{1 + index % 28:02}T{index % 24:02}:30:00Z" for index in range(N)]
+    described = column("seen", values)
+    assert [each.name for each in described.contract.features] == ["good", "seen_hour", "seen_weekday"]
+    assert feature(described, "seen_hour").field == feature(described, "seen_weekday").field == "sample.seen"
+    assert (feature(described, "seen_hour").maximum, feature(described, "seen_weekday").maximum) == (23.0, 6.0)
+
+
+@pytest.mark.parametrize("gap", [None, "", "  ", float("nan")], ids=["null", "empty", "blank", "nan"])
+def test_a_column_with_gaps_says_what_a_missing_value_gets(gap: Any) -> None:
+    assert feature(column("load", [1.0, 2.0, 2.5, gap] * 100), "load").missing == "value"
+    assert feature(column("load", [1.0, 2.0, 2.5, gap] * 100), "load").missing_value == 2.0
+    assert feature(column("maker", ["acme", "züri", gap] * 100), "maker").missing_value == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "says"),
+    [
+        ("number", list(range(N)), "identifier: a whole number that is another one in each row"),
+        ("user_id", [index // 2 for index in range(N)], "its name says that it is an identifier"),
+        ("session", [f"s{index}" for index in range(N)], "identifier: another text in each row"),
+        ("version", ["1"] * N, "it is always '1'"),
+        ("nothing", [None] * N, "it is empty"),
+        ("message", [f"the quick brown fox jumps over the lazy dog {index // 2}" for index in range(N)], "free text"),
+        ("host", [f"h{index // 2}" for index in range(N)], "200 different words in 400 rows"),
+        ("at", [1_790_000_000_000 + index % 97 for index in range(N)], "float32, which models use, is off by up to"),
+        ("tags", [["a", "b"]] * N, "400 rows hold a list or an object"),
+        ("class", [index % 3 for index in range(N)], "files use this name for the column of the label"),
+    ],
+)
+def test_what_no_model_should_learn_from_is_left_out(name: str, values: list[Any], says: str) -> None:
+    described = column(name, values)
+    assert [each.name for each in described.contract.features] == ["good"]
+    assert says in reason(described, name)
+
+
+def test_words_that_look_like_numbers_are_words_if_asked() -> None:
+    assert feature(column("port", [22, 80, 443, 22] * 100, words=("port",)), "port").vocabulary == ("22", "443", "80")
+
+
+def labelled(values: list[Any], **wishes: Any) -> Described:
+    rng = random.Random(3)
+    rows = [{"load": rng.random(), "code": len(str(value)), "kind": value} for value in values]
+    return describe(batches(rows), Wishes("sample", label="kind", **wishes))
+
+
+def test_a_classification_has_its_labels_and_harmless_rows() -> None:
+    described = labelled(["Benign", "scan", "flood!"] * 100)
+    contract = described.contract
+    assert [(label.name, label.family, label.severity) for label in contract.labels] == [
+        ("Benign", "normal", 0),
+        ("flood_", "flood_", 50),
+        ("scan", "scan", 50),
+    ]
+    assert contract.families == ("normal", "flood_", "scan")
+    assert contract.training["label_rows"] == {"Benign": 100, "flood_": 100, "scan": 100}
+    assert described.label_words == {"flood_": "flood!"}
+    assert contract.task == "classification"
+
+
+def test_a_column_that_equals_the_label_is_a_leak() -> None:
+    assert "it equals the label 'kind'" in reason(labelled(["ok", "bad", "broken"] * 100), "code")
+
+
+def test_names_that_no_label_may_have_are_spelt_otherwise() -> None:
+    described = labelled(["normal", "unknown", "a/b", "a\\b", ""] * 60)
+    assert [label.name for label in described.contract.labels] == ["empty", "a_b", "a_b_", "normal", "unknown_label"]
+    assert described.label_words["unknown_label"] == "unknown"
+    assert described.contract.training["label_words"]["a_b"] == "a/b"
+
+
+def test_codes_of_classes_keep_the_order_of_numbers() -> None:
+    assert [label.name for label in labelled([0, 2, 10, 9] * 90).contract.labels] == ["0", "2", "9", "10"]
+    assert labelled(["0.0", "2.0"] * 90).contract.labels[0].severity == 0
+
+
+def test_a_label_of_values_is_a_regression() -> None:
+    described = labelled([index * 0.37 for index in range(N)])
+    assert described.contract.task == "regression"
+    assert [label.name for label in described.contract.labels] == ["within_bounds", "out_of_bounds"]
+
+
+def test_without_a_label_anomalies_are_looked_for() -> None:
+    contract = column("load", [1.0, 2.0] * 100, quantile=0.995).contract
+    assert contract.task == "anomaly"
+    assert contract.score is not None
+    assert (contract.score.quantile, contract.score.threshold) == (0.995, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "wishes", "says"),
+    [
+        (["scan", "flood"] * 50, {}, "which labels are harmless? None of 'flood', 'scan'"),
+        (["scan", "normal"] * 50, {"harmless": ("norml",)}, "no row has the label 'norml'"),
+        ([index % 60 for index in range(N)], {}, "Add --task regression or --task classification"),
+        (["one"] * 50, {}, "fewer than two different values"),
+        ([f"w{index % 501}" for index in range(2000)], {}, "more than 500 different values"),
+    ],
+)
+def test_what_only_the_user_knows_is_asked(values: list[Any], wishes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError) as asked:
+        labelled(values, **wishes)
+    assert says in str(asked.value)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "says"),
+    [
+        ({"label": "lable"}, "--label lable: there is no such column; there are good, load"),
+        ({"words": ("port",)}, "--words port: there is no such column"),
+        ({"leave_out": ("good", "load")}, "no column can be a feature: good: you asked for it"),
+        ({"task": "regression"}, "needs the column of the truth"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_refused(wishes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError) as refused:
+        column("load", [1.0, 2.0, 3.0, 1.5] * 20, **wishes)
+    assert says in str(refused.value)
+    with pytest.raises(InputError, match="no rows to describe"):
+        describe(iter([]), Wishes("sample"))
+
+
+def test_fields_of_documents_keep_their_names_and_ours_are_left_out() -> None:
+    rows = [
+        {"@timestamp": f"2026-03-04T{index % 24:02}:00:00Z", "system.load": index / 7, "event.kind": f"k{index % 2}"}
+        for index in range(N)
+    ]
+    described = describe(batches(rows), Wishes("hosts", own_fields=True))
+    assert [(each.name, each.field) for each in described.contract.features] == [
+        ("@timestamp_hour", "@timestamp"),
+        ("system.load", "system.load"),
+    ]
+    assert "is written by Oversight" in reason(described, "event.kind")
+
+
+def test_a_column_that_comes_late_has_gaps_before() -> None:
+    rows = [{"good": index * 0.5} for index in range(200)] + [{"good": 1.0, "late": index % 9} for index in range(200)]
+    assert feature(describe(batches(rows), Wishes("sample")), "late").missing == "value"
