@@ -16,11 +16,10 @@ import tensorflow
 import tf2onnx
 from onnx import helper
 
-from common import atomic_file
 from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.artifact.file import of_bytes
-from contract.errors import ArtifactError, InputError
 from converter.check import Agreement, agreement
+from converter.contract_file import write
 from converter.graph import export
 from converter.rows import Rows, made_from, with_unseen_words
 from converter.signature import signature_of
@@ -84,31 +83,3 @@ def convert(
 def versions() -> dict[str, str]:
     """Versions of the libraries that made the graph."""
     return {module.__name__: module.__version__ for module in (keras, onnx, tensorflow, tf2onnx)}
-
-
-def read_contract(path: Path) -> ModelContract:
-    """Read the contract from a JSON file.
-
-    Raises:
-        InputError: the file cannot be read, or is no contract.
-    """
-    try:
-        return ModelContract.from_json(path.read_text(encoding="utf-8"), written=True)
-    except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror or error}); name the contract's file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8 text; name the contract's JSON file") from None
-    except ArtifactError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file atomically: a reader sees the old file or the new one, never a part.
-
-    Raises:
-        InputError: the folder cannot be written to.
-    """
-    try:
-        atomic_file.write(path, content)
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror or error}); choose another path") from None

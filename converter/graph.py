@@ -30,17 +30,21 @@ from contract.artifact.contract import (
 )
 from contract.errors import ConversionError
 from converter.fuse import fuse
+from converter.onnx_graph import (
+    BATCH,
+    IR_VERSION,
+    ML_DOMAIN,
+    ML_OPSET,
+    OPSET,
+    PRODUCER,
+    STANDARD_DOMAINS,
+    inner_graphs,
+    nodes_of,
+)
 from converter.rewrite import rewrite
 from converter.signature import Signature, specs
 
-OPSET, ML_OPSET = 18, 3
-IR_VERSION = 9
-"""Old enough for every ONNX Runtime since 1.17."""
-PRODUCER = "oversight.converter"
-BATCH = "rows"
 CODES = "codes"
-ML_DOMAIN = "ai.onnx.ml"
-STANDARD_DOMAINS = ("", "ai.onnx", ML_DOMAIN)
 
 
 def export(signature: Signature, contract: ModelContract) -> onnx.ModelProto:
@@ -125,7 +129,7 @@ def sort(graph: onnx.GraphProto) -> None:
             done.add(node.output[0])
             ordered.append(node)
             continue
-        inner = [use for body in _inner_graphs(node) for part in nodes_of(body) for use in part.input]
+        inner = [use for body in inner_graphs(node) for part in nodes_of(body) for use in part.input]
         waiting.append((name, True))
         waiting += [(need, False) for need in reversed([*node.input, *inner])]
     for node in ordered:
@@ -151,7 +155,7 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str], number: Iterator[int]
         node.ClearField("doc_string")
         node.name = f"{node.op_type}_{next(number)}"
         node.input[:] = [names[name] if name else "" for name in node.input]
-        for inner in _inner_graphs(node):
+        for inner in inner_graphs(node):
             own = dict(names)
             own |= {item.name: f"tensor_{next(number)}" for item in inner.input}
             _rename(inner, own, number)
@@ -160,21 +164,6 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str], number: Iterator[int]
                 item.name = own[item.name]
             del inner.value_info[:]
         node.output[:] = [names.setdefault(name, f"tensor_{next(number)}") if name else "" for name in node.output]
-
-
-def _inner_graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
-    single = [attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
-    return single + [inner for attribute in node.attribute for inner in attribute.graphs]
-
-
-def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """All nodes, including those inside branches and loops."""
-    nodes: list[onnx.NodeProto] = []
-    for node in graph.node:
-        nodes.append(node)
-        for inner in _inner_graphs(node):
-            nodes += nodes_of(inner)
-    return nodes
 
 
 def _look_ups(contract: ModelContract) -> list[Any]:

@@ -18,7 +18,7 @@ from onnx import helper, numpy_helper
 
 from contract.artifact.contract import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT, Label, ModelContract
 from contract.artifact.occlusion import LEAST_FALL, Occlusion, log_odds
-from converter.check import open_session, run_onnx
+from converter.onnx_run import open_session, run_onnx
 from converter.rows import Rows
 
 MOST = 6

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contract": ("oversight.commands.contract", "Write the contract of your own data, or check one."),
     "train": ("oversight.commands.train", "Train a model on KDD Cup 99 and convert it (needs TensorFlow)."),
     "convert": ("oversight.commands.convert", "Turn a Keras model into one ONNX artifact (needs TensorFlow)."),
+    "adopt": ("oversight.commands.adopt", "Turn an ONNX model of another tool into an artifact."),
     "evaluate": ("oversight.commands.evaluate", "Measure a model on labelled rows."),
     "model": ("oversight.commands.model", "Show the model (features, labels, measured figures) or switch versions."),
     "kibana": ("oversight.commands.kibana", "Import, export or remove dashboards and alert rules in Kibana."),

@@ -100,7 +100,8 @@ def command(
       oversight convert --model mine.keras --contract contract.json --output models/mine/model.onnx --rows sample.csv
     """
     with tensorflow_in_quiet():
-        from converter.convert import convert, read_contract
+        from converter.contract_file import read_contract
+        from converter.convert import convert
         from converter.keras_file import load
     if model is None:
         trained = newest_trained()
@@ -145,7 +146,7 @@ def command(
 def _update_report(written: Converted) -> None:
     """Update contract, report and model card of `oversight train`, if they are beside the artifact."""
     with tensorflow_in_quiet():
-        from converter.convert import write
+        from converter.contract_file import write
     folder = written.path.parent
     contract = read_file(written.path).contract
     try:

@@ -136,7 +136,8 @@ def _write(
 ) -> dict[str, Any]:
     """Measure a draft of the artifact, then write the artifact with these figures, checked on whole files."""
     with tensorflow_in_quiet():
-        from converter.convert import convert, write
+        from converter.contract_file import write
+        from converter.convert import convert
     held_out = dataclasses.replace(parts.held_out, counts=parts.held_out.counts.clip(max=1))
     rows = Rows(held_out.numeric, held_out.categorical.astype(object))
     with tempfile.TemporaryDirectory(prefix="oversight-train-") as folder:

@@ -15,7 +15,8 @@ from keras import layers
 from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.errors import ArtifactError, ConversionError, InputError
 from converter.check import codes
-from converter.convert import Converted, convert, read_contract
+from converter.contract_file import read_contract
+from converter.convert import Converted, convert
 from converter.rows import made_from
 from tests.integration.converter.models import FEATURES, contract, ending_in, one_input, two_inputs
 

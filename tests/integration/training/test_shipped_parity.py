@@ -13,7 +13,8 @@ import pytest
 
 from common.settings.shared import DEFAULT_MODEL
 from converter.check import agreement
-from converter.convert import convert, read_contract
+from converter.contract_file import read_contract
+from converter.convert import convert
 from converter.keras_file import load
 from converter.rows import Rows
 from converter.signature import signature_of

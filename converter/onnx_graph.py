@@ -1,0 +1,29 @@
+"""What every graph of an artifact has in common, and how to walk through one. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+import onnx
+
+OPSET, ML_OPSET = 18, 3
+IR_VERSION = 9
+"""Old enough for every ONNX Runtime since 1.17."""
+PRODUCER = "oversight.converter"
+BATCH = "rows"
+ML_DOMAIN = "ai.onnx.ml"
+STANDARD_DOMAINS = ("", "ai.onnx", ML_DOMAIN)
+
+
+def inner_graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    """The branches and loop bodies of a node."""
+    single = [attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
+    return single + [inner for attribute in node.attribute for inner in attribute.graphs]
+
+
+def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """All nodes, including those inside branches and loops."""
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        nodes.append(node)
+        for inner in inner_graphs(node):
+            nodes += nodes_of(inner)
+    return nodes
