@@ -6,7 +6,9 @@ OversightError
 │   ├── InvalidFeatureError  the model cannot compute with a feature's value
 │   │   ├── NotANumberError      a feature that must be a number is something else
 │   │   ├── NotFiniteError       a number is infinite, or too large for 32 bits
-│   │   └── NotAWordError        a feature that must be a word is something else
+│   │   ├── NotAWordError        a feature that must be a word is something else
+│   │   ├── NotABooleanError     a feature that must be true or false is something else
+│   │   └── NotADateError        a feature that is taken from a date is something else
 │   └── AmbiguousFieldError  the document has one field both nested and dotted
 ├── ServerError              a server fails: documents stay `pending`, the work is tried again
 │   ├── EngineUnavailableError   Elasticsearch is down, rejects the credentials or is overloaded
@@ -87,6 +89,18 @@ class NotAWordError(InvalidFeatureError):
     """A feature that must be a word is a number, boolean, list or object. The ingest pipelines use the same code."""
 
     code = "not_a_word"
+
+
+class NotABooleanError(InvalidFeatureError):
+    """A feature that must be true or false is something else."""
+
+    code = "not_a_boolean"
+
+
+class NotADateError(InvalidFeatureError):
+    """A feature that is taken from a date is something else."""
+
+    code = "not_a_date"
 
 
 class AmbiguousFieldError(DocumentError):

@@ -15,42 +15,30 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import checker, external_data_helper, helper, shape_inference
 
-from contract.artifact.contract import METADATA_KEY, ModelContract
-from contract.artifact.file import of_bytes
+from contract.artifact.contract import ModelContract
 from contract.errors import ConversionError, InputError
 from contract.onnx.reader import MAX_MODEL_BYTES
-from converter.contract_file import write
+from converter.finish import Finished, Trial, finish
 from converter.onnx_graph import IR_VERSION, ML_DOMAIN, ML_OPSET, PRODUCER, STANDARD_DOMAINS, nodes_of
 from converter.onnx_inputs import add_inputs
 from converter.onnx_outputs import add_outputs
 from converter.onnx_run import check_independence, check_meaning, open_session, run_onnx
-from converter.rows import Rows, made_from, with_unseen_words
+from converter.rows import made_from, with_unseen_words
 
 OLDEST_OPSET = 13
 """Operators of older models mean other things; ONNX's own converter brings them up."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Adopted:
-    """The artifact that was written."""
-
-    path: Path
-    size_bytes: int
-    version: str
-    rows: int
-    """Rows on which the graph was tried."""
-
-
 def adopt(
-    path: Path, contract: ModelContract, output: Path, rows: Rows | None = None, *, head: str | None = None
-) -> Adopted:
+    path: Path, contract: ModelContract, output: Path, trial: Trial | None = None, *, head: str | None = None
+) -> Finished:
     """Write the artifact, or nothing.
 
     Args:
         path: the ONNX file; weights in a file beside it are taken in.
         contract: features, labels and task.
         output: the file to write; replaces an existing one atomically.
-        rows: real rows to try it with; without them, rows are made from the contract.
+        trial: real rows to try it with, and the truth; without them, rows are made from the contract.
         head: which of several outputs to take, by name.
     Raises:
         ArtifactError: the contract's parts do not fit together.
@@ -71,20 +59,17 @@ def adopt(
         ir_version=max(IR_VERSION, model.ir_version),
         opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, max(ML_OPSET, _ml_opset(model)))],
     )
-    helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
     try:
         checker.check_model(model)
     except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise ConversionError(f"{path}: the graph is not valid ONNX ({str(error).splitlines()[0]})") from None
-    tried = with_unseen_words(made_from(contract) if rows is None else rows)
+    trial = trial or Trial()
+    tried = with_unseen_words(made_from(contract) if trial.labelled is None else trial.labelled.rows)
     session = open_session(model)
     outputs = run_onnx(session, tried)
     check_meaning(outputs, contract)
     check_independence(outputs, run_onnx(session, tried.first()))
-    content = model.SerializeToString(deterministic=True)
-    artifact = of_bytes(output, content)
-    write(output, content)
-    return Adopted(output, len(content), artifact.version, len(tried))
+    return finish(model, contract, output, trial)
 
 
 def read(path: Path) -> onnx.ModelProto:

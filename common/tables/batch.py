@@ -20,6 +20,18 @@ class Batch:
     broken: Mapping[int, str] = field(default_factory=dict)
     """Rows that cannot be read, by their place in the batch, with the reason; all their values are None."""
 
+    def find(self, names: Sequence[str]) -> str | None:
+        """The column with one of these names, the first that fits; else one that differs in capitals or signs only."""
+        exact = next((name for name in names if name in self.columns), None)
+        if exact is not None:
+            return exact
+        spelt = {_plain(name): name for name in self.columns}
+        return next((spelt[_plain(name)] for name in names if _plain(name) in spelt), None)
+
     def column(self, name: str) -> Sequence[Any]:
         """The values of a column; None in every row where the batch lacks it."""
         return self.columns.get(name) or [None] * self.size
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import click
 import orjson
 
-from converter.rows import read_csv
 from oversight.commands.built import ARTIFACT_FILE, BUILD, version_of
+from oversight.commands.trial import trial_lines, trial_of, trial_options
 
 
 @click.command()
@@ -22,16 +21,20 @@ from oversight.commands.built import ARTIFACT_FILE, BUILD, version_of
     type=click.Path(path_type=Path, dir_okay=False),
     help="Artifact to write; default: build/MODEL/model.onnx, where MODEL is the contract's name.",
 )
-@click.option(
-    "--rows",
-    "rows_path",
-    type=click.Path(path_type=Path),
-    help="CSV file with a header: real rows to try the graph with.",
-)
+@trial_options
 @click.option("--head", metavar="NAME", help="Which output to take, for a model that has several.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
-    *, model: Path, contract_path: Path, output: Path | None, rows_path: Path | None, head: str | None, as_json: bool
+    *,
+    model: Path,
+    contract_path: Path,
+    output: Path | None,
+    rows_path: Path | None,
+    label: str | None,
+    expect_accuracy: float | None,
+    force: bool,
+    head: str | None,
+    as_json: bool,
 ) -> None:
     """Turn an ONNX model of scikit-learn, XGBoost, LightGBM or PyTorch into an artifact, and try it.
 
@@ -41,21 +44,29 @@ def command(
 
     \b
     Example:
-      oversight adopt forest.onnx --contract contract.json --output models/forest/model.onnx --rows sample.csv
+      oversight adopt forest.onnx --contract contract.json --rows test.csv --label class
     """
     from converter.adopt import adopt
     from converter.contract_file import read_contract
 
     contract = read_contract(contract_path)
     output = output or BUILD / contract.name / ARTIFACT_FILE
-    rows = None if rows_path is None else read_csv(rows_path, contract)
+    trial = trial_of(contract, rows_path, label, expect_accuracy, force=force)
     before = version_of(output)
-    made = adopt(model, contract, output, rows, head=head)
+    made = adopt(model, contract, output, trial, head=head)
     if as_json:
-        facts = dataclasses.asdict(made) | {"path": str(made.path), "model": str(model), "version_before": before}
+        facts = {
+            "model": str(model),
+            "output": str(made.path),
+            "version": made.version,
+            "version_before": before,
+            "size_bytes": made.size_bytes,
+            "proof": made.contract.proof,
+            "proved": dict(made.contract.proved),
+        }
         click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
         return
-    of_what = "generated rows" if rows is None else f"rows of {rows_path}"
     click.echo(f"{model} -> {made.path}  version {made.version}, {made.size_bytes:,} bytes")
-    click.echo(f"the graph answers {made.rows:,} {of_what} as the contract says; nothing was compared with the truth")
+    for line in trial_lines(made, trial):
+        click.echo(line)
     click.echo(f"serve it:   OVERSIGHT_MODEL={made.path} oversight serve")

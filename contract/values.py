@@ -1,0 +1,201 @@
+"""What counts as a value of a feature: one rule for documents, files and, in Painless, the ingest pipelines.
+
+    a document's or a row's value ─▶ missing? ─▶ number, boolean, part of a date, word ─▶ float or text for the graph
+
+The graph takes float32: numbers lose digits past the seventh.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from contract.artifact.contract import Feature
+from contract.artifact.json_reader import FLOAT_MAX
+from contract.errors import (
+    MissingFeatureError,
+    NotABooleanError,
+    NotADateError,
+    NotANumberError,
+    NotAWordError,
+    NotFiniteError,
+)
+
+MAX_WORD = 1024
+"""Most characters of a word, far above any vocabulary: it bounds the cost of one document."""
+MAX_NUMBER = 64
+"""Most characters of a number or a date written as text."""
+BLANKS = "".join(map(chr, range(33)))
+"""Characters that are cut off at both ends of a text, as Java's `trim` does in the pipelines."""
+
+A_NUMBER = "a number"
+A_WORD = f"text of 1 to {MAX_WORD} characters"
+A_DATE = "a date in ISO 8601 such as 2026-03-04T05:06:07Z, or milliseconds since 1970"
+
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
+_TRUTHS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+
+
+class Container:
+    """Stands in a message for a list or an object: its text could be megabytes, or deeper than Python can print."""
+
+    def __init__(self, value: object) -> None:
+        self._words = f"a list of {len(value)}" if isinstance(value, list) else "an object"
+
+    def __repr__(self) -> str:
+        return self._words
+
+
+def printable(value: object) -> object:
+    """The value itself where it is short to print, else a `Container`."""
+    return Container(value) if isinstance(value, list | dict) else value
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a document or a row counts as without the value: null, an empty list, blank text."""
+    return (
+        value is None
+        or (isinstance(value, list) and not value)
+        or (isinstance(value, str) and not value.strip(BLANKS))
+        or (isinstance(value, float) and math.isnan(value))
+    )
+
+
+def feature_value(feature: Feature, value: Any, *, model_id: str) -> float | str:
+    """The value that the graph gets: a float64 that float32 can hold, NaN for a missing one with a flag, or a word.
+
+    Args:
+        feature: says how the value is read.
+        value: the field's, alone or in a list of one.
+        model_id: the model's name, for messages.
+    Raises:
+        DocumentError: it is missing, or is no such value.
+    """
+    if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], list):
+        value = value[0]
+    if is_missing(value):
+        return missing_value(feature, model_id=model_id)
+    if feature.kind == "string":
+        return to_word(feature.field, value, whole_numbers=words_are_numbers(feature))
+    if feature.reads == "number":
+        return to_number(feature.field, value)
+    if feature.reads == "boolean":
+        return to_boolean(feature.field, value)
+    return date_part(feature, to_date(feature.field, value))
+
+
+def missing_value(feature: Feature, *, model_id: str) -> float | str:
+    """What stands for a missing value.
+
+    Raises:
+        MissingFeatureError: nothing does.
+    """
+    if feature.missing == "error":
+        raise MissingFeatureError(feature.field, model_id=model_id)
+    if feature.kind == "string":
+        return str(feature.missing_value or "")
+    if feature.missing == "flag" or not isinstance(feature.missing_value, float):
+        return math.nan
+    return feature.missing_value
+
+
+def words_are_numbers(feature: Feature) -> bool:
+    """Whether all words of a feature are whole numbers: then a number of a document is a word."""
+    return all(_WHOLE.fullmatch(word) for word in feature.vocabulary)
+
+
+def to_number(field: str, value: Any) -> float:
+    """A finite number that float32 can hold, as a float64.
+
+    Raises:
+        NotANumberError: it is none.
+        NotFiniteError: it is too large.
+    """
+    text = value.strip(BLANKS) if isinstance(value, str) else ""
+    if text and len(text) <= MAX_NUMBER and _DECIMAL.fullmatch(text):
+        number = float(text)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    else:
+        raise NotANumberError(field, printable(value), expected=A_NUMBER)
+    if math.isnan(number):
+        raise NotANumberError(field, value, expected=A_NUMBER)
+    if abs(number) > FLOAT_MAX:
+        raise NotFiniteError(field, number, expected=f"{A_NUMBER} of at most {FLOAT_MAX:.3g} (float32)")
+    return number
+
+
+def to_word(field: str, value: Any, *, whole_numbers: bool = False) -> str:
+    """A word for a categorical feature, without blanks at its ends.
+
+    Args:
+        field: where it stands.
+        value: the value.
+        whole_numbers: a whole number is a word as well.
+    Raises:
+        NotAWordError: it is no text, too long, or has no UTF-8 (a lone surrogate).
+    """
+    if whole_numbers and isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
+        value = str(int(value))
+    text = value.strip(BLANKS) if isinstance(value, str) else ""
+    if not 0 < len(text) <= MAX_WORD:
+        raise NotAWordError(field, printable(value), expected=A_WORD)
+    if not has_utf8(text):
+        raise NotAWordError(field, value, expected=f"{A_WORD} in UTF-8")
+    return text
+
+
+def has_utf8(text: str) -> bool:
+    """Whether a text can be written as UTF-8; one with half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def to_boolean(field: str, value: Any) -> float:
+    """1.0 for true, 0.0 for false.
+
+    Raises:
+        NotABooleanError: it is neither.
+    """
+    text = str(value).strip(BLANKS).lower() if isinstance(value, str | bool | int) else ""
+    if text not in _TRUTHS:
+        raise NotABooleanError(field, printable(value), expected="true or false")
+    return _TRUTHS[text]
+
+
+def to_date(field: str, value: Any) -> datetime:
+    """A date in UTC; without a zone it counts as UTC, a number as milliseconds since 1970.
+
+    Raises:
+        NotADateError: it is none.
+    """
+    try:
+        if isinstance(value, str) and len(value) <= MAX_NUMBER:
+            date = datetime.fromisoformat(value.strip(BLANKS).replace(",", "."))
+        elif isinstance(value, datetime):
+            date = value
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            date = datetime.fromtimestamp(value / 1000, UTC)
+        else:
+            raise NotADateError(field, printable(value), expected=A_DATE)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise NotADateError(field, value, expected=A_DATE) from None
+
+
+def date_part(feature: Feature, date: datetime) -> float:
+    """What a feature takes from a date: the hour, the weekday (Monday is 0), or the seconds since its origin."""
+    if feature.reads == "hour":
+        return float(date.hour)
+    if feature.reads == "weekday":
+        return float(date.weekday())
+    return (date - to_date("origin", feature.origin)).total_seconds()
