@@ -47,18 +47,9 @@ def adopt(
     """
     contract.check()
     contract = dataclasses.replace(contract, libraries={**contract.libraries, "onnx": onnx.__version__})
-    model = _brought_up(read(path), path)
-    graph = model.graph
-    _refuse_foreign(graph, path)
-    opset = _opset(model)
-    add_inputs(graph, contract)
-    add_outputs(graph, contract, opset=opset, head=head)
-    model = helper.make_model(
-        graph,
-        producer_name=PRODUCER,
-        ir_version=max(IR_VERSION, model.ir_version),
-        opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, max(ML_OPSET, _ml_opset(model)))],
-    )
+    source = _brought_up(read(path), path)
+    _refuse_foreign(source.graph, path)
+    model = wired(source, contract, head)
     try:
         checker.check_model(model)
     except (checker.ValidationError, shape_inference.InferenceError) as error:
@@ -69,7 +60,31 @@ def adopt(
     outputs = run_onnx(session, tried)
     check_meaning(outputs, contract)
     check_independence(outputs, run_onnx(session, tried.first()))
-    return finish(model, contract, output, trial)
+    return finish(
+        model, contract, output, trial, lambda other, rows: run_onnx(open_session(wired(source, other, head)), rows)
+    )
+
+
+def wired(source: onnx.ModelProto, contract: ModelContract, head: str | None) -> onnx.ModelProto:
+    """A copy of the model with the artifact's inputs and outputs around it.
+
+    Raises:
+        ConversionError: model and contract do not fit.
+    """
+    graph = onnx.GraphProto()
+    graph.CopyFrom(source.graph)
+    opset = _opset(source)
+    add_inputs(graph, contract)
+    add_outputs(graph, contract, opset=opset, head=head)
+    return helper.make_model(
+        graph,
+        producer_name=PRODUCER,
+        ir_version=max(IR_VERSION, source.ir_version),
+        opset_imports=[
+            helper.make_opsetid("", opset),
+            helper.make_opsetid(ML_DOMAIN, max(ML_OPSET, _ml_opset(source))),
+        ],
+    )
 
 
 def read(path: Path) -> onnx.ModelProto:

@@ -18,10 +18,16 @@ from contract.artifact.file import of_bytes
 from contract.artifact.statistics import shortest
 from contract.errors import ConversionError
 from converter.contract_file import write
+from converter.diagnose import Answer, diagnose
+from converter.expected import TOLERANCE, Expected, difference, of_outputs
 from converter.labelled_rows import LabelledRows
-from converter.onnx_run import open_session, run_onnx
+from converter.onnx_run import Outputs, open_session, run_onnx
 from converter.proof import Proof, prove, require
 
+NO_CAUSE = (
+    "no other order of labels, words or features that was tried makes them equal: compare the rows' columns and the "
+    "scaling with the training's"
+)
 FEWEST_ABOVE = 1
 """Fewest rows beyond a threshold that is a quantile: with none, the quantile says nothing."""
 
@@ -33,6 +39,8 @@ class Trial:
     labelled: LabelledRows | None = None
     """The user's own rows, with their truth if they have one."""
     expected_accuracy: float | None = None
+    expected: Expected | None = None
+    """What the user's own program answers for these rows."""
     force: bool = False
     """Write a model that is no better than guessing, or worse than expected."""
 
@@ -49,11 +57,20 @@ class Finished:
     proof: Proof | None
 
 
-def finish(model: onnx.ModelProto, contract: ModelContract, output: Path, trial: Trial) -> Finished:
+def finish(
+    model: onnx.ModelProto, contract: ModelContract, output: Path, trial: Trial, answer: Answer | None = None
+) -> Finished:
     """Write the artifact, or nothing.
 
+    Args:
+        model: the graph with the artifact's inputs and outputs.
+        contract: its contract.
+        output: the file to write; replaces an existing one atomically.
+        trial: what it is tried on and measured by.
+        answer: runs the model as another contract wires it, to find out what is wrong with this one.
     Raises:
-        ConversionError: a threshold has no rows to be found in, or the model is no better than guessing.
+        ConversionError: a threshold has no rows to be found in, the outputs are not those of the user's program, or
+            the model is no better than guessing.
         InputError: a truth is no label, or the file cannot be written.
     """
     proof = None
@@ -68,11 +85,33 @@ def finish(model: onnx.ModelProto, contract: ModelContract, output: Path, trial:
             if not trial.force:
                 require(proof, expected_accuracy=trial.expected_accuracy)
             contract = replace(contract, proof="labels", proved={"rows": proof.rows, **proof.figures})
+        if trial.expected is not None:
+            _equal(outputs, contract, labelled, trial.expected, answer)
+            contract = replace(contract, proof="outputs", proved={"rows": len(labelled.rows), **contract.proved})
     helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
     content = model.SerializeToString(deterministic=True)
     artifact = of_bytes(output, content)  # read it as the service will
     write(output, content)
     return Finished(output, len(content), artifact.version, contract, proof)
+
+
+def _equal(
+    outputs: Outputs, contract: ModelContract, labelled: LabelledRows, expected: Expected, answer: Answer | None
+) -> None:
+    """Stop where the outputs are not those of the user's program.
+
+    Raises:
+        ConversionError: says how far they are off, and what would make them equal.
+    """
+    found = of_outputs(outputs, contract, expected.numbers.shape[1])
+    off = np.abs(found - expected.numbers).max(axis=1)
+    if difference(found, expected, contract) <= 1:
+        return
+    cause = None if answer is None else diagnose(answer, contract, labelled, expected)
+    raise ConversionError(
+        f"the outputs differ from the expected ones by up to {off.max():.3g}, first in row "
+        f"{labelled.numbers[int((off > TOLERANCE).argmax())]}; {cause or NO_CAUSE}; nothing was written"
+    )
 
 
 def _with_threshold(contract: ModelContract, score: NDArray[np.float32] | None) -> ModelContract:

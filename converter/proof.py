@@ -83,8 +83,8 @@ def require(proof: Proof, *, expected_accuracy: float | None = None) -> None:
     if not proof.beats_guessing:
         raise ConversionError(
             f"the model knows no more than guessing: {proof.measure.replace('_', ' ')} {figures[proof.measure]}, "
-            f"guessing {figures[f'guessing_{proof.measure}']}; {proof.better_order or _ANOTHER_ORDER}; --force writes it "
-            f"all the same"
+            f"guessing {figures[f'guessing_{proof.measure}']}; {proof.better_order or _ANOTHER_ORDER}; --force "
+            f"writes it all the same"
         )
     accuracy = figures.get("accuracy")
     if expected_accuracy is not None and accuracy is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
 
 from oversight.commands.built import ARTIFACT_FILE, BUILD, version_of
-from oversight.commands.trial import trial_lines, trial_of, trial_options
+from oversight.commands.trial import TrialOptions, trial_lines, trial_options
 
 
 @click.command()
@@ -29,12 +30,9 @@ def command(
     model: Path,
     contract_path: Path,
     output: Path | None,
-    rows_path: Path | None,
-    label: str | None,
-    expect_accuracy: float | None,
-    force: bool,
     head: str | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Turn an ONNX model of scikit-learn, XGBoost, LightGBM or PyTorch into an artifact, and try it.
 
@@ -51,7 +49,7 @@ def command(
 
     contract = read_contract(contract_path)
     output = output or BUILD / contract.name / ARTIFACT_FILE
-    trial = trial_of(contract, rows_path, label, expect_accuracy, force=force)
+    trial = TrialOptions(**given).trial(contract)
     before = version_of(output)
     made = adopt(model, contract, output, trial, head=head)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from common.tables.open_table import open_table
 from contract.artifact.contract import ModelContract
+from converter.expected import read_expected
 from converter.finish import Finished, Trial
 from converter.labelled_rows import labelled_rows
 
@@ -28,6 +30,12 @@ def trial_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--label", metavar="COLUMN", help="Column of --rows with the truth: the model is measured by it."
             ),
             click.option(
+                "--expected",
+                "expected_path",
+                type=click.Path(path_type=Path),
+                help="What your own program answers for --rows, a line each: one column for each label, or one number.",
+            ),
+            click.option(
                 "--expect-accuracy",
                 type=click.FloatRange(0, 1),
                 help="Write nothing if the accuracy on --rows is more than 0.02 below this.",
@@ -39,22 +47,35 @@ def trial_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def trial_of(
-    contract: ModelContract, rows_path: Path | None, label: str | None, expect_accuracy: float | None, *, force: bool
-) -> Trial:
-    """The trial that these options ask for.
+@dataclass(frozen=True, slots=True)
+class TrialOptions:
+    """What the user gave."""
 
-    Raises:
-        InputError: the file cannot be read, or lacks a column.
-    """
-    if rows_path is None and (label is not None or expect_accuracy is not None):
-        raise click.UsageError("--label and --expect-accuracy need the rows; name their file with --rows")
-    if expect_accuracy is not None and label is None:
-        raise click.UsageError("--expect-accuracy needs the truth; name its column with --label")
-    if rows_path is None:
-        return Trial(force=force)
-    labelled = labelled_rows(open_table(rows_path).batches(), contract, label=label)
-    return Trial(labelled, expect_accuracy, force)
+    rows_path: Path | None
+    label: str | None
+    expected_path: Path | None
+    expect_accuracy: float | None
+    force: bool
+
+    def trial(self, contract: ModelContract) -> Trial:
+        """The trial that these options ask for.
+
+        Raises:
+            InputError: a file cannot be read, or lacks a column.
+        """
+        asked = {"--label": self.label, "--expected": self.expected_path, "--expect-accuracy": self.expect_accuracy}
+        if self.rows_path is None:
+            for option, value in asked.items():
+                if value is not None:
+                    raise click.UsageError(f"{option} needs the rows; name their file with --rows")
+            return Trial(force=self.force)
+        if self.expect_accuracy is not None and self.label is None:
+            raise click.UsageError("--expect-accuracy needs the truth; name its column with --label")
+        labelled = labelled_rows(open_table(self.rows_path).batches(), contract, label=self.label)
+        expected = None
+        if self.expected_path is not None:
+            expected = read_expected(open_table(self.expected_path).batches(), contract, labelled)
+        return Trial(labelled, self.expect_accuracy, expected, self.force)
 
 
 def trial_lines(finished: Finished, trial: Trial) -> list[str]:
@@ -65,8 +86,10 @@ def trial_lines(finished: Finished, trial: Trial) -> list[str]:
     score = finished.contract.score
     if score is not None and score.quantile is not None:
         lines.append(f"threshold {score.threshold:g}: {1 - score.quantile:.3%} of these rows alert")
+    if finished.contract.proof == "outputs" and trial.labelled is not None:
+        lines.append(f"proof: outputs, equal to the expected ones on {len(trial.labelled.rows):,} rows")
     if finished.proof is not None:
         lines.append(f"proof: labels, {finished.proof.in_words()}")
-    else:
-        lines.append(f"proof: {finished.contract.proof}; measure it with --rows FILE --label COLUMN")
+    if finished.contract.proof == "none":
+        lines.append("proof: none; measure it with --rows FILE --label COLUMN, or --rows FILE --expected FILE")
     return lines

@@ -115,8 +115,8 @@ def test_labels_in_another_order_are_no_better_than_guessing() -> None:
     shifted = np.eye(3, dtype=np.float32)[[(place + 1) % 3 for place in range(90)]]
     with pytest.raises(
         ConversionError,
-        match=r"no more than guessing: macro f1 0\.0, guessing 0\.1667; with the labels in the order dry, calm, flood_ the "
-        "accuracy is 1.0: write them so",
+        match=r"no more than guessing: macro f1 0\.0, guessing 0\.1667; with the labels in the order dry, calm, flood_ "
+        "the accuracy is 1.0: write them so",
     ):
         require(prove({"probabilities": shifted}, RIVERS, labelled(truth)))
 
