@@ -30,7 +30,7 @@ class Expected:
     """What the user's program answers."""
 
     numbers: Numbers
-    """Shape (n_rows, 1), or (n_rows, n_labels): by the columns' names where these are the labels', else as they stand."""
+    """Shape (n_rows, 1), or (n_rows, n_labels), in the order of the labels where the columns have their names."""
 
 
 def read_expected(batches: Iterable[Batch], contract: ModelContract, labelled: LabelledRows) -> Expected:
