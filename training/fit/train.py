@@ -65,10 +65,6 @@ class Trained:
     encoding: Encoding
     temperature: float
     novelty_threshold: float
-    networks: Networks
-    """The networks that were joined into the model."""
-    teachers: tuple[keras.Model, ...]
-    """The teachers of the second opinion, in the order of `Recipe.attack_weights`; they are not in the model."""
 
 
 def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Trained:
@@ -87,11 +83,11 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     fit.autoencoder(*encoded)
     temperature = best_temperature(networks.classifier(encoded[1]).numpy(), validation[2].numpy())
     fit.detector(training, validation)
-    teachers = tuple(fit.attacks(training))
+    fit.attacks(training)
     harmless = tf.boolean_mask(encoded[1], validation[2] == NAMES.index(NORMAL))
     scale = novelty_scale(networks, harmless, recipe.false_positive_rate)
     model = join(networks, temperature=temperature, scale=scale)
-    return Trained(model, encoding, temperature, THRESHOLD, networks, teachers)
+    return Trained(model, encoding, temperature, THRESHOLD)
 
 
 def best_temperature(logits: NDArray[np.float32], truth: NDArray[np.integer]) -> float:

@@ -3,7 +3,7 @@
     records ─┬─▶ the rest ─▶ split ─▶ classifier, autoencoder, detectors, opinions ─┐
              └─▶ left out ───────────────────────────────────────────────────────────┴─▶ scores of each record, one .npz
 
-It keeps scores and not figures. `training.fit.choose` can then compare other choices in seconds.
+It keeps scores and not figures. choose.py can then compare other choices in seconds.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from benchmarks.training.left_out import Mask
 from contract.kdd99.columns import LABELS, NORMAL
 from training.data.duplicates import has_twin
 from training.data.encoding import codes, measure
-from training.data.left_out import Mask
 from training.data.records import Records
 from training.data.split import split
 from training.fit.loop import Loop, Progress
