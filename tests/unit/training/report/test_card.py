@@ -77,8 +77,8 @@ def test_a_study_adds_goals_results_and_pictures_to_the_card(folder: Path) -> No
         "Musts and goals",
         "Held out, over all folds",
         "Test file",
-        "Beside the naive model",
-        "What it cannot do",
+        "Comparison with a naive model",
+        "Limits",
     ):
         assert f"\n## {heading}\n" in card
     assert "3 of 4 trainings done so far: seed-0, fold-0, anchor" in card
@@ -98,7 +98,7 @@ def test_the_card_says_which_labels_cannot_be_found_with_counts(folder: Path) ->
 
 def test_the_card_says_what_was_chosen_with_sight_of_the_test_file(folder: Path) -> None:
     """With a study and without."""
-    assert "## What was chosen how" in page(folder, SHIPPED)
+    assert "## How the choices were made" in page(folder, SHIPPED)
 
 
 @pytest.mark.parametrize(
