@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from common.settings.shared import OversightSettings
 from enrich_service.model.pointer import artifact_path
@@ -14,6 +13,7 @@ from oversight.commands import evaluate_show
 from oversight.commands.built import newer_artifact, version_of
 from oversight.commands.train_progress import TrainProgress
 from oversight.config.settings import load, option_of
+from oversight.terminal import print_json
 from training.data.feature_sets import SETS
 from training.data.records import read
 from training.evaluation.detail import detail, twins_of_normal
@@ -108,7 +108,7 @@ def command(
         if not as_json:
             _say_which(figures["artifact"], named=model is not None)
     if as_json:
-        click.echo(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+        print_json(figures)
     else:
         page(figures, evaluate_show.console())
 

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import click
-import orjson
 
 from common.settings.shared import OversightSettings
 from contract import hints
@@ -35,6 +34,7 @@ from oversight.commands.kibana_access import (
     wait_option,
 )
 from oversight.config.settings import load, option_of
+from oversight.terminal import print_json
 
 model_option = option_of(OversightSettings, "model")
 
@@ -151,7 +151,7 @@ def rules_command(
     names = names_of(shared, space)
     wanted = alert_items(contract_of(shared), names, rescored=rescored)
     if only_print:
-        click.echo(orjson.dumps([item.to_dict() for item in wanted], option=orjson.OPT_INDENT_2))
+        print_json([item.to_dict() for item in wanted])
         return
     with space_of_kibana(space, wait_s) as kibana:
         steps = import_all(kibana, names, Alerting(kibana), wanted, force=force)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-import orjson
 
 from common.elastic.indices import closed_says, filtered_says, synthetic_says
 from common.settings.shared import OversightSettings
 from contract import hints
 from oversight.client import cluster
 from oversight.config.settings import load, option_of
-from oversight.terminal import one_line
+from oversight.terminal import one_line, print_result
 from watcher.monitor.heartbeat import Heartbeat
 from watcher.operations.failures import Failure
 from watcher.operations.misread import MisreadFile, named
@@ -41,7 +40,7 @@ def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
     shared = load(OversightSettings, namespace=namespace, index=index)
     with cluster.connect() as es:
         status = read_status(es, shared.documents, namespace=shared.namespace)
-    click.echo(orjson.dumps(status.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(status))
+    print_result(status.to_dict(), as_text(status), as_json=as_json)
 
 
 def as_text(status: Status) -> str:
