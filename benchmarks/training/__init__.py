@@ -1,1 +1,1 @@
-"""Experiments that chose the shipped recipe: trainings that leave attacks out, and the rule that compares them."""
+"""Trainings behind the model cards: the study over seeds and folds, and the experiments that chose the recipe."""

@@ -13,7 +13,6 @@ rule are in docs/decisions/0015.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,12 +22,12 @@ import numpy as np
 from benchmarks.training import left_out_scores
 from benchmarks.training.choose import Novelty, Scores, best_novelty, best_opinion, novelties, opinions
 from benchmarks.training.left_out import groups
+from benchmarks.training.provenance import code_digest
+from benchmarks.training.session import start_afresh
 from common import atomic_file
 from training.data.feature_sets import SETS
-from training.data.provenance import code_digest
 from training.data.records import Records, Source, read
 from training.data.split import one_label_a_vector
-from training.fit.session import start_afresh
 from training.fit.train import Recipe
 
 EPOCHS = (5, 10, 20, 40)
@@ -50,7 +49,8 @@ class Selection:
         self._groups = groups(self._records)
         self._folder = folder
         self._epochs, self._recipe = epochs, recipe or Recipe()
-        self._made_by = f"{source.sha256} {_code()} {self._epochs} {self._recipe}"
+        code = code_digest("benchmarks.training.left_out_scores")
+        self._made_by = f"{source.sha256} {code} {self._epochs} {self._recipe}"
 
     def trainings(self, kind: str, seeds: range) -> list[Scores]:
         """Scores of all groups of a kind (`labels`, `services`), seed after seed. Trains those that are missing."""
@@ -69,12 +69,6 @@ class Selection:
             with atomic_file.draft(path, suffix=".npz") as draft:
                 np.savez_compressed(draft, made_by=np.array(self._made_by), **scores_by_name)  # type: ignore[arg-type]
         return scores_by_name
-
-
-def _code() -> str:
-    """Digest of the code that makes the scores."""
-    scoring = hashlib.sha256(Path(left_out_scores.__file__).read_bytes()).hexdigest()
-    return f"{scoring} {code_digest('fit.train', 'data.duplicates')}"
 
 
 def _load(path: Path) -> dict[str, np.ndarray] | None:

@@ -47,35 +47,10 @@ def split(records: Records, seed: int) -> Parts:
         members = rng.permutation(np.flatnonzero(single.labels == label))
         n_held_out = max(round(len(members) * HELD_OUT), 1) if len(members) > 1 else 0
         sides.append((members[n_held_out:], members[:n_held_out]))
-    return _parts(single, sides, n_contradictory)
+    return parts_of(single, sides, n_contradictory)
 
 
-def fold(records: Records, index: int, n_folds: int, seed: int) -> Parts:
-    """Fold `index` of `n_folds`, stratified by label. Over all folds each distinct vector is held out once.
-
-    A class with fewer vectors than folds is held out in as many folds as it has vectors.
-
-    Raises:
-        InputError: names a class with a single vector, which cannot be both learnt from and held out.
-    """
-    single, n_contradictory = one_label_a_vector(records)
-    rng = np.random.default_rng(seed)
-    sides, dealt = [], 0
-    for label, n_members in zip(*np.unique(single.labels, return_counts=True), strict=True):
-        if n_members < 2:
-            raise InputError(
-                f"label {str(label)!r} has {n_members} distinct row, expected at least 2 for folds; add rows with "
-                f"this label, or "
-                f"remove it"
-            )
-        members = rng.permutation(np.flatnonzero(single.labels == label))
-        place = (np.arange(len(members)) + dealt) % n_folds  # a class begins at the fold after the last one's end
-        dealt += len(members)
-        sides.append((members[place != index], members[place == index]))
-    return _parts(single, sides, n_contradictory)
-
-
-def _parts(single: Records, sides: list[tuple[NDArray[np.int64], NDArray[np.int64]]], n_contradictory: int) -> Parts:
+def parts_of(single: Records, sides: list[tuple[NDArray[np.int64], NDArray[np.int64]]], n_contradictory: int) -> Parts:
     """Build the parts from each class's (rest, held out) vectors."""
     parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
     for rest, held_out in sides:

@@ -22,10 +22,6 @@ from training.evaluation import score
 from training.evaluation.evaluate import Predictions, evaluate, judge, plain
 from training.evaluation.tally import Tally, by_class, reliability_bins, tally
 
-FALSE_POSITIVE_RATES = tuple(np.geomspace(1e-4, 1.0, 41).tolist())
-"""Points at which a ROC curve is sampled, so that the curves of several trainings can be averaged."""
-NOVELTY_BINS = 40
-
 
 def detail(
     records: Records, predictions: Predictions, contract: ModelContract, twins: NDArray[np.bool_]
@@ -102,21 +98,3 @@ def curves(
     p, n = judge(predictions, contract).attack_probability, predictions.novelty.astype(np.float64)
     scores = {"attack_probability": p, "either": p + (1 - p) * n}
     return {name: score.roc(values, records.labels != NORMAL, records.counts) for name, values in scores.items()}
-
-
-def read_off(curve: tuple[score.Curve, score.Curve]) -> list[float]:
-    """True positive rate of a ROC curve at each of `FALSE_POSITIVE_RATES`: the best one without more false alarms."""
-    place = np.searchsorted(curve[0], FALSE_POSITIVE_RATES, side="right") - 1
-    return [round(float(rate), 6) for rate in curve[1][place]]
-
-
-def novelty_histogram(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, list[int]]:
-    """Rows in each of `NOVELTY_BINS` equal bins of novelty: normal rows, known attacks and unseen attacks."""
-    known = np.isin(records.labels, [label.name for label in contract.labels])
-    normal = records.labels == NORMAL
-    place = np.minimum((predictions.novelty * NOVELTY_BINS).astype(np.int64), NOVELTY_BINS - 1)
-    kinds = {"normal": normal, "known": known & ~normal, "unseen": ~known}
-    return {
-        kind: np.bincount(place[rows], weights=records.counts[rows], minlength=NOVELTY_BINS).astype(int).tolist()
-        for kind, rows in kinds.items()
-    }

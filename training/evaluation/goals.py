@@ -21,12 +21,6 @@ class Goal:
     higher_is_better: bool = True
     unit: Literal["number", "percent", "seconds"] = "number"
 
-    def met(self, value: float | None, bar: float) -> bool | None:
-        """Whether a value reaches a bar; None if there is no value."""
-        if value is None or value != value:
-            return None
-        return value >= bar if self.higher_is_better else value <= bar
-
 
 GOALS: tuple[Goal, ...] = (
     Goal("accuracy_23", "accuracy of the closest label, 23 labels", "held_out", 0.998, 0.9990),
@@ -79,7 +73,9 @@ def goal_rows(study: Mapping[str, Any]) -> list[tuple[str, ...]]:
         study: the content of study.json.
     """
     rows = []
-    for goal, figures in zip(GOALS, study["goals"], strict=True):
+    measured_goals = {(row["figure"], row["where"]): row for row in study["goals"]}
+    for goal in GOALS:
+        figures = measured_goals[goal.figure, goal.where]
         bound = "≥" if goal.higher_is_better else "≤"
         must, aim = (f"{bound} {shown(bar, goal.unit)}" for bar in (goal.must, goal.goal))
         reached = (

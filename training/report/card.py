@@ -71,7 +71,7 @@ def study_of(folder: Path, contract: ModelContract) -> Study | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"cannot read {path} ({error!r}); remove it, or run `oversight evaluate --retrain` again"
+            f"cannot read {path} ({error!r}); remove it, or run `python -m benchmarks.training` again"
         ) from None
     return study if same else None
 

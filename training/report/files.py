@@ -1,6 +1,6 @@
 """Write the files next to an artifact: `report.json` for scripts and `MODEL_CARD.md` for people, from the same figures.
 
-A study (`training.evaluation.study`) adds to the card what one training cannot show: the spread over trainings, and
+A study (`benchmarks.training`) adds to the card what one training cannot show: the spread over trainings, and
 figures on a test file.
 """
 
@@ -201,7 +201,7 @@ def _commands(contract: ModelContract, study: card.Study | None) -> list[str]:
         seeds, folds = (card.planned(study, kind) for kind in ("seed-", "fold-"))
         anchor = " --anchor" if "anchor" in study["planned"] else ""
         retrain = [
-            f"oversight evaluate --retrain --data {study['data_file']} --test {study['test_file']} --seeds {seeds} "
+            f"python -m benchmarks.training --data {study['data_file']} --test {study['test_file']} --seeds {seeds} "
             f"--folds {folds}{options}{anchor}"
         ]
     return [

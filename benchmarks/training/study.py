@@ -27,7 +27,7 @@ from training.evaluation.goals import GOALS, Goal
 from training.evaluation.tally import Tally, figures
 
 Result = Mapping[str, Any]
-"""One training's result: `seconds`, `held_out`, `test` (`training.evaluation.measure`); the anchor's `not_leaked`."""
+"""One training's result: `seconds`, `held_out`, `test` (`benchmarks.training.measure`); the anchor's `not_leaked`."""
 
 
 def summary(results: Mapping[str, Result], contract: ModelContract, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,9 +130,16 @@ def _goal_row(goal: Goal, found: dict[str, Any]) -> dict[str, Any]:
         "must": goal.must,
         "goal": goal.goal,
         **found,
-        "meets_must": goal.met(found["mean"], goal.must),
-        "meets_goal": goal.met(found["mean"], goal.goal),
+        "meets_must": meets(goal, found["mean"], goal.must),
+        "meets_goal": meets(goal, found["mean"], goal.goal),
     }
+
+
+def meets(goal: Goal, value: float | None, bar: float) -> bool | None:
+    """Whether a value reaches a bar; None if there is no value."""
+    if value is None or value != value:
+        return None
+    return value >= bar if goal.higher_is_better else value <= bar
 
 
 def _sum(tallies: Sequence[Tally]) -> Tally:

@@ -9,11 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact.contract import ModelContract
+from contract.kdd99.columns import NORMAL
 from training.data.records import Records
 from training.evaluation import score
-from training.evaluation.detail import curves, novelty_histogram, read_off, separable
+from training.evaluation.detail import curves, separable
 from training.evaluation.evaluate import Predictions, judge, plain, unseen
 from training.evaluation.tally import tally
+
+FALSE_POSITIVE_RATES = tuple(np.geomspace(1e-4, 1.0, 41).tolist())
+"""Points at which a ROC curve is sampled, so that the curves of several trainings can be averaged."""
+NOVELTY_BINS = 40
 
 
 def measure_held_out(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, Any]:
@@ -53,3 +58,21 @@ def measure_test(
 def count_once(records: Records) -> Records:
     """The same records, each counted once."""
     return dataclasses.replace(records, counts=np.ones(len(records), np.int64))
+
+
+def read_off(curve: tuple[score.Curve, score.Curve]) -> list[float]:
+    """True positive rate of a ROC curve at each of `FALSE_POSITIVE_RATES`: the best one without more false alarms."""
+    place = np.searchsorted(curve[0], FALSE_POSITIVE_RATES, side="right") - 1
+    return [round(float(rate), 6) for rate in curve[1][place]]
+
+
+def novelty_histogram(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, list[int]]:
+    """Rows in each of `NOVELTY_BINS` equal bins of novelty: normal rows, known attacks and unseen attacks."""
+    known = np.isin(records.labels, [label.name for label in contract.labels])
+    normal = records.labels == NORMAL
+    place = np.minimum((predictions.novelty * NOVELTY_BINS).astype(np.int64), NOVELTY_BINS - 1)
+    kinds = {"normal": normal, "known": known & ~normal, "unseen": ~known}
+    return {
+        kind: np.bincount(place[rows], weights=records.counts[rows], minlength=NOVELTY_BINS).astype(int).tolist()
+        for kind, rows in kinds.items()
+    }
