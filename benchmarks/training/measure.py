@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ def measure_held_out(records: Records, predictions: Predictions, contract: Model
     """Counts on held-out records: each distinct vector once, and also weighted by its rows in the file."""
     verdicts = judge(predictions, contract)
     rows = tally(records, predictions.probabilities, verdicts, contract)
-    vectors = tally(count_once(records), predictions.probabilities, verdicts, contract)
+    vectors = tally(records.once(), predictions.probabilities, verdicts, contract)
     return {"vectors": vectors.to_dict(), "rows": rows.to_dict()}
 
 
@@ -42,22 +41,17 @@ def measure_test(
     """
     verdicts = judge(predictions, contract)
     roc_curves = curves(records, predictions, contract)
-    measured = {
-        **measure_held_out(records, predictions, contract),
-        "unseen": unseen(records, verdicts, contract),
-        **separable(records, verdicts, contract, twins),
-        "auc": {name: score.area_under(curve) for name, curve in roc_curves.items()},
-        "roc": {name: read_off(curve) for name, curve in roc_curves.items()},
-        "novelty": novelty_histogram(records, predictions, contract),
-        "novelty_threshold": contract.novelty_threshold,
-    }
-    result: dict[str, Any] = plain(measured)
-    return result
-
-
-def count_once(records: Records) -> Records:
-    """The same records, each counted once."""
-    return dataclasses.replace(records, counts=np.ones(len(records), np.int64))
+    return plain(
+        {
+            **measure_held_out(records, predictions, contract),
+            "unseen": unseen(records, verdicts, contract),
+            **separable(records, verdicts, contract, twins),
+            "auc": {name: score.area_under(curve) for name, curve in roc_curves.items()},
+            "roc": {name: read_off(curve) for name, curve in roc_curves.items()},
+            "novelty": novelty_histogram(records, predictions, contract),
+            "novelty_threshold": contract.novelty_threshold,
+        }
+    )
 
 
 def read_off(curve: tuple[score.Curve, score.Curve]) -> list[float]:

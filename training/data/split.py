@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from contract.errors import InputError
 from contract.kdd99.columns import LABELS, NORMAL
-from training.data.records import Records, as_items
+from training.data.records import Records, vector_numbers
 
 HELD_OUT, VALIDATION = 0.2, 0.1
 FEW = 10
@@ -90,12 +90,10 @@ def one_label_a_vector(records: Records) -> tuple[Records, int]:
     Returns:
         the records, each vector once, and the number of contradictory vectors.
     """
-    codes = [np.unique(column, return_inverse=True)[1] for column in records.categorical.T]
-    key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])
-    _, vector = np.unique(as_items(key), return_inverse=True)
+    vector = vector_numbers(records.numeric, records.categorical)
     best = np.lexsort((np.arange(len(records)), -records.counts, vector))
-    keep = best[np.concatenate([[True], vector[best][1:] != vector[best][:-1]])]
+    _, first = np.unique(vector[best], return_index=True)
+    keep = np.sort(best[first])
     rows = np.bincount(vector, weights=records.counts).astype(np.int64)
-    single = records.take(np.sort(keep))
     n_contradictory = int((np.bincount(vector) > 1).sum())
-    return dataclasses.replace(single, counts=rows[vector[np.sort(keep)]]), n_contradictory
+    return dataclasses.replace(records.take(keep), counts=rows[vector[keep]]), n_contradictory

@@ -7,7 +7,6 @@ records, answers, contract ─┼─▶ the same with each distinct row counted 
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -34,17 +33,17 @@ def detail(
         contract: the model's contract.
         twins: shape (n_records,), which records equal a normal row (`twins_of_normal`).
     """
-    counts = tally(records, predictions.probabilities, judge(predictions, contract), contract)
-    once = dataclasses.replace(records, counts=np.ones(len(records), np.int64))
-    distinct = tally(once, predictions.probabilities, judge(predictions, contract), contract)
-    details = {
-        **tables(counts, contract),
-        "auc": {name: score.area_under(curve) for name, curve in curves(records, predictions, contract).items()},
-        **separable(records, judge(predictions, contract), contract, twins),
-        "distinct": {**evaluate(once, predictions, contract), **tables(distinct, contract)},
-    }
-    result: dict[str, Any] = plain(details)
-    return result
+    verdicts = judge(predictions, contract)
+    counts = tally(records, predictions.probabilities, verdicts, contract)
+    distinct = tally(records.once(), predictions.probabilities, verdicts, contract)
+    return plain(
+        {
+            **tables(counts, contract),
+            "auc": {name: score.area_under(curve) for name, curve in curves(records, predictions, contract).items()},
+            **separable(records, verdicts, contract, twins),
+            "distinct": {**evaluate(records.once(), predictions, contract), **tables(distinct, contract)},
+        }
+    )
 
 
 def tables(counts: Tally, contract: ModelContract) -> dict[str, Any]:

@@ -7,7 +7,6 @@ records ─▶ artifact ─▶ probabilities, novelty ─▶ verdicts ─┬─�
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,16 +129,12 @@ def evaluate(records: Records, predictions: Predictions, contract: ModelContract
     verdicts = judge(predictions, contract)
     all_figures = figures(tally(records, predictions.probabilities, verdicts, contract))
     extra = {name: all_figures.pop(name) for name in ("kdd_cost_closest", "attack_alert_rate", "attack_flag_rate")}
-    result: dict[str, Any] = plain(
-        {"rows": records.n_rows, **all_figures, "unseen": unseen(records, verdicts, contract), **extra}
-    )
-    return result
+    return plain({"rows": records.n_rows, **all_figures, "unseen": unseen(records, verdicts, contract), **extra})
 
 
 def by_label(records: Records, predictions: Predictions, contract: ModelContract) -> list[dict[str, Any]]:
     """Precision, recall, F1 and number of records (not rows) of each label of the model, as JSON values."""
-    once = dataclasses.replace(records, counts=np.ones(len(records), np.int64))
-    matrix = tally(once, predictions.probabilities, judge(predictions, contract), contract).labels
+    matrix = tally(records.once(), predictions.probabilities, judge(predictions, contract), contract).labels
     return [
         plain(
             {
@@ -170,10 +165,14 @@ def unseen(records: Records, verdicts: Verdicts, contract: ModelContract) -> dic
     return by_label
 
 
-def plain(values: Any) -> Any:
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same values with None instead of NaN, which JSON does not have."""
-    if isinstance(values, Mapping):
-        return {key: plain(value) for key, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [plain(value) for value in values]
-    return None if isinstance(values, float) and math.isnan(values) else values
+    return {key: _without_nan(value) for key, value in values.items()}
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

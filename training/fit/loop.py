@@ -57,7 +57,8 @@ class Loop:
         measure = tf.function(loss)
         best, best_weights, waited = np.inf, network.get_weights(), 0
         for done in range(1, epochs + 1):
-            value = float(run_epoch(tf.constant(self.rng.permutation(n_rows)), *(vary or _same)(*training)))
+            order = tf.constant(self.rng.permutation(n_rows))
+            value = float(run_epoch(order, *(training if vary is None else vary(*training))))
             if validation is None:
                 self.progress(network.name, done, epochs, f"training loss {value:.5f}")
                 continue
@@ -89,7 +90,3 @@ class Loop:
 
         compiled: Loss = tf.function(epoch)
         return compiled
-
-
-def _same(*tensors: tf.Tensor) -> Tensors:
-    return tensors

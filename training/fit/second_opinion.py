@@ -16,12 +16,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from contract.kdd99.columns import LABELS, NORMAL
 from training.data.crossover import blurred, crossover
+from training.data.encoding import NAMES, NORMAL_NUMBER
 from training.fit.loop import Loop, Tensors
 from training.fit.model import Networks, stack
 
-NAMES = [label.name for label in LABELS]
 NEVER = -1e4
 """Added to the logit of normal, so that its share is 0."""
 TEACHER = (64, 32)
@@ -44,7 +43,7 @@ def learn(
         the teachers.
     """
     numeric, categorical, truth = (tensor.numpy() for tensor in training)
-    normal = truth == NAMES.index(NORMAL)
+    normal = truth == NORMAL_NUMBER
     attack = np.flatnonzero(~normal)
     if not len(attack):
         return []
@@ -99,4 +98,4 @@ def among_attacks(network: keras.Model, encoded: tf.Tensor) -> NDArray[np.float3
 
 
 def _never() -> NDArray[np.float32]:
-    return np.where(np.array(NAMES) == NORMAL, np.float32(NEVER), np.float32(0))
+    return np.where(np.arange(len(NAMES)) == NORMAL_NUMBER, np.float32(NEVER), np.float32(0))

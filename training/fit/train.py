@@ -18,9 +18,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from contract.kdd99.columns import LABELS, NORMAL
 from training.data.crossover import crossover
-from training.data.encoding import Encoding, codes, measure
+from training.data.encoding import NAMES, NORMAL_NUMBER, Encoding, codes, measure
 from training.data.records import Records
 from training.data.split import Parts
 from training.fit.ensemble import NoveltyScale, join, measure_scale
@@ -28,7 +27,6 @@ from training.fit.loop import Loop, Progress, Tensors
 from training.fit.model import Networks, build
 from training.fit.second_opinion import learn
 
-NAMES = [label.name for label in LABELS]
 THRESHOLD = 0.5
 """The novelty that `false_positive_rate` of the normal vectors exceed (`training.fit.ensemble`)."""
 
@@ -84,7 +82,7 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     temperature = best_temperature(networks.classifier(encoded[1]).numpy(), validation[2].numpy())
     fit.detector(training, validation)
     fit.attacks(training)
-    harmless = tf.boolean_mask(encoded[1], validation[2] == NAMES.index(NORMAL))
+    harmless = tf.boolean_mask(encoded[1], validation[2] == NORMAL_NUMBER)
     scale = novelty_scale(networks, harmless, recipe.false_positive_rate)
     model = join(networks, temperature=temperature, scale=scale)
     return Trained(model, encoding, temperature, THRESHOLD)
@@ -163,7 +161,7 @@ class Fit:
     def _with_mixed(self, tensors: Tensors, times: int) -> Tensors:
         """Encoded real vectors (0), followed by encoded mixed ones (1)."""
         numeric, categorical, truth = (tensor.numpy() for tensor in tensors)
-        normal = truth == NAMES.index(NORMAL)
+        normal = truth == NORMAL_NUMBER
         mixed = [crossover(numeric, categorical, normal, self.loop.rng) for _ in range(times)]
         encoded = [
             self.networks.encoder([tf.constant(values) for values in pair]) for pair in ((numeric, categorical), *mixed)
