@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks.training.left_out import LABEL_GROUPS
 from contract.kdd99.columns import FAMILIES, LABELS, NORMAL
+from training.data.encoding import NAMES
 
-NAMES = [label.name for label in LABELS]
 FAMILY = np.array([FAMILIES.index(label.family) for label in LABELS])
 SHARES = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03)
 """Shares of usual normal vectors above the threshold."""

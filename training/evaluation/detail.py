@@ -71,18 +71,17 @@ def separable(
     `macro_flagged` is the share flagged of each label's separable rows, averaged over the labels that have any.
     """
     seen = [label.name for label in contract.labels]
-    rows: dict[str, int] = {}
-    flagged: dict[str, int] = {}
+    by_label = {}
     for label in sorted(set(records.labels.tolist()).difference(seen)):
         of_label = (records.labels == label) & ~twins
-        rows[label] = int(records.counts[of_label].sum())
-        flagged[label] = int(records.counts[of_label & verdicts.flagged].sum())
-    shares = [flagged[label] / rows[label] for label in rows if rows[label]]
-    total = sum(rows.values())
+        rows, flagged = (int(records.counts[part].sum()) for part in (of_label, of_label & verdicts.flagged))
+        by_label[label] = {"rows": rows, "flagged": flagged}
+    shares = [each["flagged"] / each["rows"] for each in by_label.values() if each["rows"]]
+    total = sum(each["rows"] for each in by_label.values())
     return {
-        "unseen_separable": {label: {"rows": rows[label], "flagged": flagged[label]} for label in rows},
+        "unseen_separable": by_label,
         "separable_rows": total,
-        "separable_flagged": sum(flagged.values()) / total if total else None,
+        "separable_flagged": sum(each["flagged"] for each in by_label.values()) / total if total else None,
         "macro_flagged": sum(shares) / len(shares) if shares else None,
     }
 

@@ -96,20 +96,14 @@ def predict(session: onnxruntime.InferenceSession, contract: ModelContract, reco
         InputError: the records lack a column that the model reads.
     """
     numeric, categorical = records.pick([feature.name for feature in contract.features])
-    words = categorical.astype(object)
-    inputs = {item.name for item in session.get_inputs()}
+    columns = {NUMERIC_INPUT: numeric, CATEGORICAL_INPUT: categorical.astype(object)}
+    inputs = {item.name: columns[item.name] for item in session.get_inputs()}
     outputs = [item.name for item in session.get_outputs()]
-    outputs_by_name: dict[str, list[NDArray[np.float32]]] = {name: [] for name in outputs}
-    for start in range(0, len(records), BATCH):
-        rows = slice(start, start + BATCH)
-        feed = {
-            name: value
-            for name, value in ((NUMERIC_INPUT, numeric[rows]), (CATEGORICAL_INPUT, words[rows]))
-            if name in inputs
-        }
-        for name, values in zip(outputs, session.run(outputs, feed), strict=True):
-            outputs_by_name[name].append(values)
-    joined = {name: np.concatenate(values) for name, values in outputs_by_name.items()}
+    batches = [
+        session.run(outputs, {name: values[start : start + BATCH] for name, values in inputs.items()})
+        for start in range(0, len(records), BATCH)
+    ]
+    joined = dict(zip(outputs, map(np.concatenate, zip(*batches, strict=True)), strict=True))
     return Predictions(joined[PROBABILITIES_OUTPUT], joined.get(NOVELTY_OUTPUT, np.zeros(len(records), np.float32)))
 
 

@@ -72,6 +72,15 @@ class Loop:
         if validation is not None:
             network.set_weights(best_weights)
 
+    def with_unseen_words(self, share: float) -> Callable[..., Tensors]:
+        """A function for `vary` that shows a share of the words as unseen; the second tensor holds their codes."""
+
+        def vary(numeric: tf.Tensor, categorical: tf.Tensor, *others: tf.Tensor) -> Tensors:
+            kept = self.rng.random(categorical.shape) >= share
+            return numeric, categorical * tf.constant(kept.astype(np.int32)), *others
+
+        return vary
+
     def _epoch(self, network: keras.Model, loss: Loss, n_rows: int, epochs: int) -> Loss:
         batch = min(self.batch_size, n_rows)
         n_steps = n_rows // batch

@@ -82,12 +82,8 @@ def _teacher(
         logits = network(networks.encoder([numeric, categorical])) + never
         return tf.reduce_mean(weight * cross_entropy(truth, logits))
 
-    def with_unseen_words(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor, weight: tf.Tensor) -> Tensors:
-        kept = loop.rng.random(categorical.shape) >= CATEGORY_DROPOUT
-        return numeric, categorical * tf.constant(kept.astype(np.int32)), truth, weight
-
     seen = tuple(map(tf.constant, (*rows, labels, weights)))
-    loop.run(network, loss, seen, vary=with_unseen_words, most_epochs=epochs)
+    loop.run(network, loss, seen, vary=loop.with_unseen_words(CATEGORY_DROPOUT), most_epochs=epochs)
     return network
 
 

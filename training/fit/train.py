@@ -81,7 +81,7 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     fit.autoencoder(*encoded)
     temperature = best_temperature(networks.classifier(encoded[1]).numpy(), validation[2].numpy())
     fit.detector(training, validation)
-    fit.attacks(training)
+    learn(networks, training, loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
     harmless = tf.boolean_mask(encoded[1], validation[2] == NORMAL_NUMBER)
     scale = novelty_scale(networks, harmless, recipe.false_positive_rate)
     model = join(networks, temperature=temperature, scale=scale)
@@ -126,11 +126,8 @@ class Fit:
         def loss(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
             return cross_entropy(truth, networks.classifier(networks.encoder([numeric, categorical])))
 
-        def with_unseen_words(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor) -> Tensors:
-            kept = self.loop.rng.random(categorical.shape) >= self.recipe.category_dropout
-            return numeric, categorical * tf.constant(kept.astype(np.int32)), truth
-
-        self.loop.run(networks.classifier, loss, training, validation, vary=with_unseen_words)
+        vary = self.loop.with_unseen_words(self.recipe.category_dropout)
+        self.loop.run(networks.classifier, loss, training, validation, vary=vary)
 
     def autoencoder(self, training: tf.Tensor, validation: tf.Tensor) -> None:
         """Train on encoded records."""
@@ -152,11 +149,6 @@ class Fit:
         seen = self._with_mixed(training, self.recipe.mixed_per_normal)
         most = self.recipe.detector_epochs
         self.loop.run(detector, loss, seen, self._with_mixed(validation, 1), most_epochs=most)
-
-    def attacks(self, training: Tensors) -> list[keras.Model]:
-        """Train the second opinion and return its teachers."""
-        recipe = self.recipe
-        return learn(self.networks, training, self.loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
 
     def _with_mixed(self, tensors: Tensors, times: int) -> Tensors:
         """Encoded real vectors (0), followed by encoded mixed ones (1)."""
