@@ -19,7 +19,6 @@ from kibana.api.alerting import Alerting
 from kibana.api.importing import import_all, remove_all
 from kibana.saved_objects.alert_items import alert_items
 from kibana.saved_objects.compile import saved_objects
-from kibana.saved_objects.dashboard_objects import dashboard_id
 from kibana.saved_objects.objects import ndjson
 from oversight.commands.kibana_access import (
     address,
@@ -113,7 +112,7 @@ def import_command(
     wanted = saved_objects(contract_of(shared), names)
     with space_of_kibana(space, wait_s) as kibana:
         steps = import_all(kibana, names, kibana, wanted, force=force)
-        page = address(kibana, f"/app/dashboards#/view/{dashboard_id(names, 'oversight')}")
+        page = address(kibana, f"/app/dashboards#/view/{names.id('dashboard', 'oversight')}")
     show(steps, as_json=as_json, done=f"open {page}")
 
 
