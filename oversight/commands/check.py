@@ -10,7 +10,7 @@ import click
 from elasticsearch import ApiError
 from rich.text import Text
 
-from common.elastic.indices import filtered_says
+from common.elastic.indices import filtered_message
 from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from contract import hints
@@ -127,7 +127,7 @@ def _stream(settings: OversightSettings) -> str:
                 f"{name} cannot be searched (status {error.meta.status}); check OVERSIGHT_INDEX"
             ) from None
     if status.filtered:
-        raise SettingsError(filtered_says(status.filtered))
+        raise SettingsError(filtered_message(status.filtered))
     counts = f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
     return "; ".join([counts, *notes(status)])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import asdict
 
 import click
 
@@ -123,7 +124,7 @@ def command(
             "not_version": version,
             "dry_run": dry_run,
         }
-        print_json(data | swept.to_dict())
+        print_json(data | asdict(swept))
     elif not dry_run and total:
         click.echo(
             "\n".join(

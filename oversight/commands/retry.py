@@ -90,5 +90,5 @@ def command(
 def result_lines(retried: Retried) -> list[str]:
     """Describe the result, as lines."""
     lines = [f"{retried.pending:,} documents are pending now"]
-    lines += [one_line(f"{count:,} failed again: {kind}") for kind, count in retried.failed_anew.most_common()]
+    lines += [one_line(f"{count:,} failed again: {kind}") for kind, count in retried.failed_again.most_common()]
     return lines + outcome_lines(retried.swept)

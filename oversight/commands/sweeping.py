@@ -10,7 +10,7 @@ import click
 from elasticsearch import Elasticsearch
 from rich.progress import MofNCompleteColumn
 
-from common.elastic.indices import closed_says
+from common.elastic.indices import closed_message
 from contract.errors import EngineUnavailableError, InputError
 from oversight.commands.stopping import INTERRUPTED
 from oversight.progress import Progress
@@ -41,7 +41,7 @@ def name_closed_indices(es: Elasticsearch, index: str) -> None:
     """
     closed = require_there(es, index)
     if closed:
-        click.echo(one_line(f"oversight: {closed_says(closed)}"), err=True)
+        click.echo(one_line(f"oversight: {closed_message(closed)}"), err=True)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -60,7 +60,7 @@ def command(
         documents = shared.documents
         name_closed_indices(es, documents)
         judged = judge(es, documents, doc_id, given, labels=labels)
-    print_result(judged.to_dict(), as_text(judged), as_json=as_json)
+    print_result(judged, as_text(judged), as_json=as_json)
 
 
 def user_name() -> str:
