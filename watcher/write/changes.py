@@ -105,7 +105,7 @@ def send_bulk(
         half = len(writes) // 2
         first = send_bulk(es, writes[:half], encode, on_split=on_split)
         return first + send_bulk(es, writes[half:], encode, on_split=on_split)
-    items: list[dict[str, Any]] = [next(iter(item.values()), None) for item in response.get("items", ())]
+    items: list[dict[str, Any]] = [next(iter(item.values()), {}) for item in response.get("items", ())]
     if len(items) != len(writes) or not all(isinstance(item, dict) for item in items):
         raise EngineUnavailableError(
             f"Elasticsearch answered a bulk request of {len(writes)} writes with {len(items)} items; "
