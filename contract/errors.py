@@ -119,6 +119,11 @@ class ServerError(OversightError):
 
     code = "server_error"
 
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """Seconds that the server asked us to wait."""
+
 
 class EngineUnavailableError(ServerError):
     """Elasticsearch cannot be reached, rejects the credentials or is overloaded."""
@@ -130,10 +135,6 @@ class EndpointUnavailableError(ServerError):
     """The enrich service cannot be reached, is not ready or is overloaded."""
 
     code = "endpoint_unavailable"
-
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class ProtocolError(ServerError):

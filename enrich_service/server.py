@@ -146,18 +146,18 @@ class Server(Application):
         forget(self.telemetry, worker.pid)
 
     def _worker_is_ready(self, worker: Worker) -> None:
-        from enrich_service.http.app import metrics_of, models_of
+        from enrich_service.http.app import routes_of
         from enrich_service.versions.follow import Follower
 
         worker.line.channel.close()
-        Follower(worker.channel, models_of(worker.wsgi)).start()
+        Follower(worker.channel, routes_of(worker.wsgi).models).start()
         active = self.switch.chosen.active
         what = f"model {active.contract.name}, version {active.version}"
         said = {**facts(self.switch.chosen), "url.original": self.url}
         if worker.age == 1:
             log.info("ready at %s: %s", self.url, what, extra={"event.action": "ready", **said})
         elif worker.age > self.config.workers:
-            metrics_of(worker.wsgi).restarts.inc()
+            routes_of(worker.wsgi).metrics.restarts.inc()
             log.warning("a worker was replaced: %s", what, extra={"event.action": "worker-replaced", **said})
 
 

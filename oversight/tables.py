@@ -1,4 +1,7 @@
-"""Tables, colours and progress bars at the terminal. Control characters in their text are escaped."""
+"""Tables, colours and progress bars at the terminal. Control characters in their text are escaped.
+
+Other output bypasses live displays and bars, because rich would change its colours.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
-from rich.progress import Progress, ProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.segment import Segment
 from rich.text import Text
 
@@ -27,21 +30,25 @@ def console(*, stderr: bool = False, file: TextIO | None = None, **options: Any)
     return VisibleConsole(file=stream, **{"markup": False, "emoji": False, "highlight": False, **options})
 
 
-def progress(*columns: ProgressColumn, transient: bool = False) -> Progress:
-    """Return progress bars on standard error. Other output bypasses them, because they would change its colours."""
+def progress_bars(*columns: ProgressColumn) -> Progress:
+    """Return progress bars on standard error, which are removed at their end; other output bypasses them.
+
+    Args:
+        columns: what to show between the bar and the `note` of a task.
+    """
+    name, note = (TextColumn(f"{{task.{part}}}", markup=False) for part in ("description", "fields[note]"))
     return Progress(
-        *columns, console=console(stderr=True), transient=transient, redirect_stdout=False, redirect_stderr=False
+        *(name, BarColumn(), *columns, note),
+        console=console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
     )
 
 
 def live(on: Console) -> Live:
-    """Return a live display that is cleared at its end. Other output bypasses it, as for `progress`."""
+    """Return a live display that is cleared at its end. Other output bypasses it."""
     return Live(console=on, refresh_per_second=4, transient=True, redirect_stdout=False, redirect_stderr=False)
-
-
-def text_column(template: str) -> TextColumn:
-    """Return a column of text for `progress`, without markup."""
-    return TextColumn(template, markup=False)
 
 
 class VisibleConsole(Console):

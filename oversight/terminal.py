@@ -19,6 +19,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+import click
+import orjson
+
 _UNSAFE = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters except tab and line end; \x9b also begins an escape sequence
@@ -41,11 +44,17 @@ def one_line(value: object) -> str:
     return visible(str(value)).translate(_LINE_END)
 
 
-def overwrite(text: str) -> None:
-    """Overwrite the current line of a terminal, on standard error."""
-    stream = raw(sys.stderr)
-    stream.write(f"\r{one_line(text)}")
-    stream.flush()
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+
+
+def print_result(value: Any, text: str, *, as_json: bool) -> None:
+    """Print the result of a command, as JSON or as text."""
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(text)
 
 
 @contextlib.contextmanager

@@ -63,16 +63,6 @@ class Connection:
             return f"{self.service}/{self.protocol_type}/{self.destination_port}"
         return self.service
 
-    @property
-    def has_syn_error(self) -> bool:
-        """Whether it counts in the `serror` rates."""
-        return self.flag in SYN_ERRORS
-
-    @property
-    def has_reject_error(self) -> bool:
-        """Whether it counts in the `rerror` rates."""
-        return self.flag in REJECT_ERRORS
-
     def own_columns(self) -> tuple[str | int, ...]:
         """The first 22 of the 41 columns: those that need no other connection."""
         return (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from contract.errors import InputError
 from sensor import history, recent
-from sensor.connection import Connection
+from sensor.connection import REJECT_ERRORS, SYN_ERRORS, Connection
 from sensor.tally import Observed
 
 Columns = tuple[str | int | float, ...]
@@ -23,7 +23,6 @@ class FeatureExtractor:
     """Computes the columns of one connection after another. The time per connection does not grow with their number.
 
     Args:
-        window_s: length of the first window in seconds.
         recent_connections: largest number of connections in the first window.
         history_connections: number of connections in the second window.
     """
@@ -31,11 +30,10 @@ class FeatureExtractor:
     def __init__(
         self,
         *,
-        window_s: float = recent.WINDOW_S,
         recent_connections: int = recent.WINDOW_CONNECTIONS,
         history_connections: int = history.WINDOW_CONNECTIONS,
     ) -> None:
-        self._recent = recent.RecentConnections(window_s, recent_connections)
+        self._recent = recent.RecentConnections(recent_connections)
         self._history = history.HostHistory(history_connections)
         self._now_s = float("-inf")
 
@@ -56,8 +54,8 @@ class FeatureExtractor:
             host=connection.destination,
             service=connection.service_key,
             source_port=connection.source_port,
-            syn_error=connection.has_syn_error,
-            reject_error=connection.has_reject_error,
+            syn_error=connection.flag in SYN_ERRORS,
+            reject_error=connection.flag in REJECT_ERRORS,
         )
         return (*connection.own_columns(), *self._recent.add(seen), *self._history.add(seen))
 

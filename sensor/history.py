@@ -97,15 +97,13 @@ class HostHistory:
         host = self._hosts.pop(address, None)
         if host is None:
             if len(self._hosts) >= self._max_hosts:
-                self._drop(next(iter(self._hosts)))
+                longest_silent = next(iter(self._hosts))
+                del self._hosts[longest_silent]
+                del self._order[bisect_left(self._order, _sort_key(longest_silent))]
             host = _Host(self._connections)
             insort(self._order, _sort_key(address))
         self._hosts[address] = host
         return host
-
-    def _drop(self, address: str) -> None:
-        del self._hosts[address]
-        del self._order[bisect_left(self._order, _sort_key(address))]
 
     def _service(self, seen: Observed, host: _Host) -> Tally:
         """The tally of the current service over the whole window: the host itself, then the hosts below it."""

@@ -23,17 +23,15 @@ WINDOW_CONNECTIONS = 511
 class RecentConnections:
     """The connections of the last two seconds, counted by host and by service."""
 
-    def __init__(self, window_s: float = WINDOW_S, connections: int = WINDOW_CONNECTIONS) -> None:
-        self._window_s, self._connections = window_s, connections
+    def __init__(self, connections: int = WINDOW_CONNECTIONS) -> None:
+        self._connections = connections
         self._window: deque[Observed] = deque()
         self._hosts: dict[str, Tally] = {}
         self._services: dict[str, Tally] = {}
 
     def add(self, seen: Observed) -> tuple[int | float, ...]:
         """Add the current connection and return its columns 23 to 31, `count` to `srv_diff_host_rate`."""
-        while self._window and (
-            seen.at_s - self._window[0].at_s > self._window_s or len(self._window) >= self._connections
-        ):
+        while self._window and (seen.at_s - self._window[0].at_s > WINDOW_S or len(self._window) >= self._connections):
             self._forget(self._window.popleft())
         self._window.append(seen)
         host = self._hosts.setdefault(seen.host, Tally())

@@ -1,1 +1,1 @@
-"""Pending documents -> enrich service -> bulk update."""
+"""Reads pending documents, asks the enrich service for predictions, and writes them back with bulk updates."""

@@ -1,4 +1,4 @@
-"""Elasticsearch's errors as a watcher sees them: a fault of the server, and one line that says what to do."""
+"""Converts errors of the Elasticsearch client to server errors, each with one line that says what to do."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from common.backoff import retry_after_s
 from common.elastic.faults import cause, credentials, privilege
-from common.elastic.indices import closed_index, closed_says
+from common.elastic.indices import closed_index, closed_message
 from common.elastic.response_limit import ResponseTooLargeError
 from contract import hints
 from contract.errors import EngineUnavailableError
 
 
 class IndexMissingError(EngineUnavailableError):
-    """There is no index yet of the name that is watched."""
+    """The watched index does not exist yet."""
 
 
 class IndexClosedError(EngineUnavailableError):
-    """An index that is watched is closed."""
+    """A watched index is closed."""
 
 
 class LargeResponseError(EngineUnavailableError):
-    """A response is above the limit of bytes; `hits` of a search had arrived by then."""
+    """A response is above the byte limit; `hits` had arrived completely."""
 
     def __init__(self, message: str, *, hits: int) -> None:
         super().__init__(message)
@@ -34,23 +34,19 @@ class LargeResponseError(EngineUnavailableError):
 
 
 class EngineRefusesError(EngineUnavailableError):
-    """Elasticsearch refuses the credentials or lacks a privilege for them: a person has to act."""
+    """Elasticsearch refuses the credentials, or they lack a privilege: a person has to act."""
 
 
 class EngineBusyError(EngineUnavailableError):
-    """Elasticsearch puts a request off (429, 503); `retry_after_s` if it said for how long."""
-
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+    """Elasticsearch is overloaded or not ready (429, 503)."""
 
 
 class PointInTimeLostError(EngineUnavailableError):
-    """The point in time has expired or its node is gone; a new one is opened."""
+    """The point in time expired, or its node is gone. A new one must be opened."""
 
 
 class PageTooLargeError(EngineUnavailableError):
-    """An index gives smaller pages only, of `limit` documents."""
+    """An index allows only `limit` documents in a page."""
 
     def __init__(self, message: str, *, limit: int) -> None:
         super().__init__(message)
@@ -59,14 +55,15 @@ class PageTooLargeError(EngineUnavailableError):
 
 @lru_cache(maxsize=8)
 def without_retries(es: Elasticsearch, *, within_s: float | None = None) -> Elasticsearch:
-    """The same client, which asks once. It is kept: each `options()` makes 43 clients that hold each other, and Python
-    frees such a ring much later than it is left.
+    """Return the same client without retries.
+
+    It is cached: each `options()` creates 43 clients that refer to each other, which Python frees late.
     """
     return es.options(max_retries=0) if within_s is None else es.options(max_retries=0, request_timeout=within_s)
 
 
 def index_missing(index: str) -> IndexMissingError:
-    """There is none of that name, or none that fits that pattern."""
+    """Return the error for a name or pattern without an index."""
     return IndexMissingError(
         f"there is no {index!r} in Elasticsearch yet; run {hints.run('provision')}, "
         f"or name the right one in OVERSIGHT_INDEX or OVERSIGHT_NAMESPACE"
@@ -75,10 +72,10 @@ def index_missing(index: str) -> IndexMissingError:
 
 @contextmanager
 def engine_faults(doing: str, *, index: str) -> Iterator[None]:
-    """Turn what the client raises into a fault of the server.
+    """Convert what the client raises to a server error.
 
     Raises:
-        EngineUnavailableError: or one of its kinds above; the documents stay as they are.
+        EngineUnavailableError: or one of its kinds above; no document changed.
     """
     try:
         yield
@@ -102,7 +99,7 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
     status, line = error.meta.status, _first_line(error)
     closed = closed_index(error)
     if closed is not None:
-        return IndexClosedError(closed_says([closed]))
+        return IndexClosedError(closed_message([closed]))
     if status == 404 and "search_context_missing" in str(error.body):
         return PointInTimeLostError(f"the point in time was lost while {doing}; reading again")
     if status == 404:
@@ -112,8 +109,7 @@ def _answered(error: ApiError, doing: str, index: str) -> EngineUnavailableError
     if status == 403:
         return EngineRefusesError(
             f"while {doing} in {index!r}, Elasticsearch {privilege(error.body)}; a watcher needs `read` and "
-            "`index` on it, "
-            f"as a key of {hints.run('provision --keys FOLDER')} has"
+            f"`index` on it, as a key of {hints.run('provision --keys FOLDER')} has"
         )
     if status in (429, 503):
         return EngineBusyError(

@@ -1,10 +1,17 @@
-"""One lane of a round: its pages, read ahead, enriched and written at the same time.
+"""The lanes of one round: slices of one point in time, each in a thread of its own.
+
+    point in time ──┬──▶ lane 1 of 3 ──┐
+                    ├──▶ lane 2 of 3 ──┼──▶ what they found together, or the first error
+                    └──▶ lane 3 of 3 ──┘
+
+A lane reads, enriches and writes at the same time:
 
     reader thread   page 3 ──▶ ┐
-    this thread                └─▶ page 2: admit ──▶ enrich ──▶ ┐
+    lane            ◀──────────┴─▶ page 2: admit ──▶ enrich ──▶ ┐
     writer thread                                               └─▶ page 1: bulk request
 
-At most three pages are in memory. Only this thread decides anything, so what a page does is as if they came one by one.
+At most three pages are in memory. Only the lane makes decisions, so the result is the same as with one page at a time.
+If a lane meets an error, another watcher or a stop, the round ends for all lanes after their current pages.
 """
 
 from __future__ import annotations
@@ -14,9 +21,9 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 from elasticsearch import Elasticsearch
 
@@ -29,6 +36,7 @@ from watcher.enrich.client import EnrichClient
 from watcher.enrich.responses import Model
 from watcher.read.hit import Hit
 from watcher.read.poll import PointInTime, Wanted
+from watcher.read.slices import Slice, combined
 from watcher.read.work_sharing import is_contended
 from watcher.write.writer import Shared, Writer
 
@@ -37,27 +45,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Found:
-    """What a lane found in one round: documents to enrich, writes that the search does not show yet, documents left
-    alone.
-    """
+    """What lanes found in one round. `fresh`, `stale` and `quarantined` count hits as in `watcher.read.remembered`."""
 
     fresh: int = 0
     stale: int = 0
-    parked: int = 0
+    quarantined: int = 0
     progress: int = 0
-    """Documents that are pending no more, because of us."""
+    """Documents that the lanes enriched or failed."""
     contended: bool = False
-    """Another watcher is at work on the same documents."""
+    """Another watcher works on the same documents."""
     unanswered: list[Hit] = field(default_factory=list)
-    """Of the parked ones, those on which the enrich service failed."""
+    """The quarantined documents on which the enrich service failed."""
     unwritable: Counter[str] = field(default_factory=Counter)
-    """Parked documents that cannot be written, by reason."""
+    """Quarantined documents that cannot be written, by reason."""
 
     def add(self, other: Found) -> None:
-        """What another lane found."""
+        """Add what another lane found."""
         self.fresh += other.fresh
         self.stale += other.stale
-        self.parked += other.parked
+        self.quarantined += other.quarantined
         self.progress += other.progress
         self.contended |= other.contended
         self.unanswered += other.unanswered
@@ -65,33 +71,33 @@ class Found:
 
     @property
     def nothing_left(self) -> bool:
-        """Whether nothing is pending but what is left alone."""
+        """Whether only quarantined documents are pending."""
         return not self.fresh and not self.stale
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What holds for all lanes of a round."""
+class Round:
+    """What all lanes of a round share."""
 
     model: Model
-    """Whose fields the pages hold."""
+    """The model whose fields the pages hold."""
     stale_s: float
     """How long the search may be behind."""
-    well: Callable[[], None]
+    on_success: Callable[[], None]
     """Called when a batch is written."""
-    enough: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
     """Set by a lane that ends the round for all."""
 
 
 class Lane:
-    """Works through pages, and ends as soon as any lane of the round has a reason to.
+    """Processes pages until there are none left, or the round ends.
 
     Args:
         es: the cluster.
         client: the enrich service.
-        models: which model answers.
-        shared: what all lanes know together.
-        executor: where this lane's reading and writing runs.
+        models: the active model.
+        shared: what all lanes share.
+        executor: threads for reading and writing.
     """
 
     def __init__(
@@ -100,64 +106,73 @@ class Lane:
         self._shared, self._executor = shared, executor
         self.batches = Batches(client, models, shared)
         self._writer = Writer(es, shared, throttle=self.batches.throttle, executor=executor)
-        self._went_well = 0
+        self._successes = 0
 
-    def run(self, point: PointInTime, wanted: Wanted, order: Order) -> Found:
+    def run(self, point: PointInTime, wanted: Wanted, this_round: Round) -> Found:
         """Enrich and write what is wanted of a point in time.
 
-        Args:
-            point: the documents as they were.
-            wanted: which part of them.
-            order: what holds for all lanes of the round.
         Raises:
-            ServerError: a server's fault; what was handed to the writer is written and counted all the same.
+            ServerError: a server failed; the batch that is being written is finished and counted first.
         """
         found = Found()
         before = self._settled()
-        self.batches.new_round(order.model)
+        self.batches.new_round(this_round.model)
         try:
-            with contextlib.closing(read_ahead(point.pages(wanted), self._executor)) as reading:
-                for page in reading:
-                    self._page(page, found, order)
-                    if found.contended or self._shared.stop.is_set() or order.enough.is_set():
+            with contextlib.closing(read_ahead(point.pages(wanted), self._executor)) as pages:
+                for page in pages:
+                    self._page(page, found, this_round)
+                    if found.contended or self._shared.stop.is_set() or this_round.over.is_set():
                         break
             self._writer.finish()
-            self._look_back(found, order)
-        except BaseException as fault:
-            order.enough.set()
-            if isinstance(fault, Exception):
+            self._check_written(found, this_round)
+        except BaseException as error:
+            this_round.over.set()
+            if isinstance(error, Exception):
                 self._writer.settle()
             raise
         if found.contended:
-            order.enough.set()
+            this_round.over.set()
         found.progress = self._settled() - before
         return found
 
-    def _page(self, page: list[Hit], found: Found, order: Order) -> None:
-        self._shared.kept.look({hit.index for hit in page})
-        blocked = self._shared.blocked.now()
+    def _page(self, page: list[Hit], found: Found, this_round: Round) -> None:
+        shared = self._shared
+        shared.filters.check({hit.index for hit in page})
+        blocked = shared.blocked.now()
         hits = [hit for hit in page if hit.index not in blocked] if blocked else page
-        admitted = self._shared.memory.admit(hits, time.monotonic(), stale_s=order.stale_s)
+        admitted = shared.memory.admit(hits, time.monotonic(), stale_s=this_round.stale_s)
+        skipped = [*admitted.quarantined, *admitted.looping]
         found.fresh += len(admitted.fresh)
         found.stale += len(admitted.stale)
-        found.parked += len(admitted.parked) + len(admitted.looping)
-        found.unanswered += [hit for hit in admitted.parked if self._shared.memory.unanswered(hit)]
-        reasons = map(self._shared.memory.reason, (*admitted.parked, *admitted.looping))
-        found.unwritable.update(filter(None, reasons))
+        found.quarantined += len(skipped)
+        found.unanswered += filter(shared.memory.unanswered, admitted.quarantined)
+        found.unwritable.update(filter(None, map(shared.memory.reason, skipped)))
         if admitted.looping:
-            _report_looping(admitted.looping)
+            log.error(
+                "%d documents are still pending after their prediction was written, probably because they have "
+                "`oversight.status` both nested and dotted: %s; the watcher skips them; index them through the "
+                "pipeline of %s, or nest the field",
+                len(admitted.looping),
+                name_some(admitted.looping),
+                hints.run("provision"),
+                extra={
+                    "event.action": "park",
+                    "event.outcome": "failure",
+                    "watcher.parked": len(admitted.looping),
+                },
+            )
         if not admitted.fresh:
             return
-        self._shared.facts.works()
+        shared.facts.works()
         self.batches.run(admitted.fresh, self._writer)
-        self._look_back(found, order)
+        self._check_written(found, this_round)
 
-    def _look_back(self, found: Found, order: Order) -> None:
-        """At what has been written by now, which is the page before this one."""
+    def _check_written(self, found: Found, this_round: Round) -> None:
+        """Check what was written since the last call, usually the page before the current one."""
         found.contended |= is_contended(*self._writer.take_conflicts())
-        if self._writer.went_well > self._went_well:
-            self._went_well = self._writer.went_well
-            order.well()
+        if self._writer.successes > self._successes:
+            self._successes = self._writer.successes
+            this_round.on_success()
 
     def _settled(self) -> int:
         return self._shared.totals.enriched + self._shared.totals.failed
@@ -166,7 +181,7 @@ class Lane:
 def read_ahead(
     pages: Generator[list[Hit], None, None], executor: ThreadPoolExecutor
 ) -> Generator[list[Hit], None, None]:
-    """The same pages, the next one read while one is worked on."""
+    """Return the same pages, and read the next one meanwhile."""
     try:
         coming = executor.submit(next, pages, None)
         while (page := coming.result()) is not None:
@@ -178,13 +193,21 @@ def read_ahead(
         pages.close()
 
 
-def _report_looping(hits: list[Hit]) -> None:
-    log.error(
-        "%d documents are still pending after their prediction was written, probably because they have "
-        "`oversight.status` both nested and dotted: %s; the watcher skips them; index them through the pipeline of "
-        "%s, or nest the field",
-        len(hits),
-        name_some(hits),
-        hints.run("provision"),
-        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(hits)},
-    )
+def run_lanes(lanes: Sequence[Lane], point: PointInTime, wanted: Wanted, this_round: Round) -> Found:
+    """Run each lane on its slice of what is wanted. Returns when all lanes have ended.
+
+    Raises:
+        ServerError: the error of the first lane that met one; the others have finished their current pages.
+    """
+    if len(lanes) == 1:
+        return lanes[0].run(point, wanted, this_round)
+    part = None if wanted.part is None else Slice(*wanted.part)
+    with ThreadPoolExecutor(len(lanes), thread_name_prefix="lane") as executor:
+        running: list[Future[Found]] = []
+        for number, lane in enumerate(lanes):
+            share = replace(wanted, part=combined(part, Slice(number, len(lanes))))
+            running.append(executor.submit(lane.run, point, share, this_round))
+    found = Found()
+    for each in running:
+        found.add(each.result())
+    return found

@@ -1,4 +1,4 @@
-"""Settings of the watcher."""
+"""The settings of the watcher."""
 
 from __future__ import annotations
 
@@ -110,16 +110,16 @@ class WatchSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class WatchRun:
-    """One run of a watcher: its settings, and what no setting decides."""
+    """One run of a watcher: its settings, and values that are no settings."""
 
     shared: OversightSettings
     settings: WatchSettings
     once: bool = False
-    """End when nothing is pending, instead of waiting for more."""
+    """End when nothing is pending; otherwise wait for more."""
     once_tries: int = 5
-    """With `once`: failed attempts in a row, because of a server, after which the watcher gives up."""
+    """With `once`: server errors in a row after which the watcher gives up."""
     help_after_s: float = 30.0
-    """With a share: an idle watcher takes documents of the other shares that are pending for longer than this."""
+    """An idle watcher with a share takes documents of other shares that are pending for longer than this."""
     blocked_s: float = 60.0
     """First pause of an index that accepts no writes."""
 

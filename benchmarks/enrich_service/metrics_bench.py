@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -39,9 +40,9 @@ def measure(model: Path | None, folder: Path) -> list[str]:
     from enrich_service import request_body
     from enrich_service.http.metrics import Metrics
     from enrich_service.model.artifact import load
-    from enrich_service.predict.enrich import Enriched, Enricher
+    from enrich_service.predict.enrich import Enricher
 
-    artifact, metrics, seen = load(model or DEFAULT_MODEL), Metrics(folder), list[Enriched]()
+    artifact, metrics, seen = load(model or DEFAULT_MODEL), Metrics(folder), list[Any]()
     count = metrics.serves(artifact.contract, artifact.version)
     source = nest({feature.field: feature.background for feature in artifact.contract.features})
     profiled = sum(bool(feature.profile_edges or feature.usual_shares) for feature in artifact.contract.features)
@@ -54,14 +55,16 @@ def measure(model: Path | None, folder: Path) -> list[str]:
         body = orjson.dumps({"documents": [{"id": str(number), "source": source} for number in range(n)]})
         plain = Enricher(artifact, cache_bytes=0)  # the page is one document many times
         seen.clear()
-        Enricher(artifact, on_enriched=seen.append).enrich(request_body.documents(body, max_documents=n))
+        Enricher(artifact, on_enriched=lambda *page: seen.append(page)).enrich(
+            request_body.documents(body, max_documents=n)
+        )
 
         def answer(plain: Enricher = plain, body: bytes = body, n: int = n) -> None:
             request_body.dump_json(plain.enrich(request_body.documents(body, max_documents=n)))
 
         def counted(n: int = n) -> None:
             metrics.request_began()
-            count(seen[0])
+            count(*seen[0])
             metrics.page_ended(n, {})
             metrics.request_ended("/v1/enrich", 200, 0.01, None)
 

@@ -21,7 +21,7 @@ from elasticsearch import Elasticsearch
 from common.settings.connections import ElasticsearchSettings
 from oversight.client.cluster import client
 from oversight.commands.watch import tune_python
-from watcher.read.poll import pages
+from watcher.read.poll import PointInTime, Wanted, pending_query
 from watcher.totals import DocumentOutcome
 from watcher.write.actions import Action, body
 
@@ -49,9 +49,11 @@ def run(es: Elasticsearch, index: str, constant: Mapping[str, Any], *, page_size
 
     def lane(number: int) -> None:
         part = None if threads == 1 else (number, threads)
-        for page in pages(es, index, fields=["kdd99"], page_size=page_size, keep_alive_s=120.0, part=part):
-            updates = body([Action(hit, constant, DocumentOutcome.ENRICHED) for hit in page])
-            es.bulk(operations=cast("Any", updates))
+        wanted = Wanted(pending_query(), ["kdd99"], page_size, part=part)
+        with PointInTime(es, index, keep_alive_s=120.0) as point:
+            for page in point.pages(wanted):
+                updates = body([Action(hit, constant, DocumentOutcome.ENRICHED) for hit in page])
+                es.bulk(operations=cast("Any", updates))
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lane, range(threads)))

@@ -1,7 +1,7 @@
 """Checks before documents are read or written: which indices are closed, and how they store `_source`.
 
 name, list, alias or pattern ──▶ closed_indices() ──▶ indices that no search can read
-                             └─▶ how_kept() ──┬─▶ filtered: an update would erase the fields that `_source` lacks
+                             └─▶ source_storage() ──┬─▶ filtered: an update would erase the fields that `_source` lacks
                                               ├─▶ synthetic: an update writes back a rebuilt `_source`
                                               └─▶ objects: `oversight.prediction.top` accepts only objects
 """
@@ -26,7 +26,7 @@ _MAPPED = f"*.mappings._source,*.mappings.properties.{'.properties.'.join(TOP)}.
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SourceStorage:
     """How a set of indices stores its documents."""
 
     filtered: Mapping[str, str]
@@ -49,8 +49,7 @@ def closed_indices(es: Elasticsearch, index: str) -> tuple[str, ...]:
     """Return the closed indices behind a stream, an alias or a list. A pattern skips closed indices by itself.
 
     It sends one light search, and more only if an index is closed. Without the privilege `view_index_metadata` it
-    returns
-    only the first closed index.
+    returns only the first closed index.
 
     Raises:
         ApiError: 404 if one of the names does not exist.
@@ -65,7 +64,7 @@ def closed_indices(es: Elasticsearch, index: str) -> tuple[str, ...]:
     return ()
 
 
-def how_kept(es: Elasticsearch, index: str) -> Kept | None:
+def source_storage(es: Elasticsearch, index: str) -> SourceStorage | None:
     """Return how the indices behind a name store documents; None if we lack the privilege to read that.
 
     Raises:
@@ -78,11 +77,11 @@ def how_kept(es: Elasticsearch, index: str) -> Kept | None:
         if error.meta.status in (401, 403):
             return None
         raise
-    return kept_by({name: {**body, **modes.get(name, {})} for name, body in {**modes, **mappings}.items()})
+    return storage_from({name: {**body, **modes.get(name, {})} for name, body in {**modes, **mappings}.items()})
 
 
-def kept_by(indices: Mapping[str, Mapping[str, Any]]) -> Kept:
-    """How indices keep documents.
+def storage_from(indices: Mapping[str, Mapping[str, Any]]) -> SourceStorage:
+    """Return how indices store documents.
 
     Args:
         indices: `mappings`, `settings` and `defaults` of each, as the engine returns them.
@@ -91,14 +90,14 @@ def kept_by(indices: Mapping[str, Mapping[str, Any]]) -> Kept:
     reasons = {name: _filter(source) for name, source in sources.items()}
     synthetic = {name for name, source in sources.items() if source.get("mode") == "synthetic"}
     synthetic |= {name for name, body in indices.items() if _mode(body) == "synthetic"}
-    return Kept(
+    return SourceStorage(
         filtered={name: reason for name, reason in sorted(reasons.items()) if reason},
         synthetic=tuple(sorted(synthetic)),
         objects=frozenset(name for name, body in indices.items() if _below(body, "mappings", *_path(TOP))),
     )
 
 
-def closed_says(closed: Iterable[str]) -> str:
+def closed_message(closed: Iterable[str]) -> str:
     """Return one line that names closed indices."""
     names = list(closed)
     verb = "is" if len(names) == 1 else "are"
@@ -108,7 +107,7 @@ def closed_says(closed: Iterable[str]) -> str:
     )
 
 
-def filtered_says(filtered: Mapping[str, str]) -> str:
+def filtered_message(filtered: Mapping[str, str]) -> str:
     """Return one line that names the indices that are never written to, why, and what to do."""
     names = ", ".join(f"{name} ({reason})" for name, reason in filtered.items())
     return (
@@ -118,7 +117,7 @@ def filtered_says(filtered: Mapping[str, str]) -> str:
     )
 
 
-def synthetic_says(synthetic: Iterable[str]) -> str:
+def synthetic_message(synthetic: Iterable[str]) -> str:
     """Return one line that names the indices with synthetic `_source`, and the effect."""
     return (
         f"`_source` is synthetic in {', '.join(synthetic)}: when the documents were indexed, the engine "

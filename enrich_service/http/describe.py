@@ -1,4 +1,4 @@
-"""What the routes say of the model: our own page at `/v1/model`, the Open Inference Protocol's at `/v2/models/NAME`."""
+"""Descriptions of the model: our own at `/v1/model`, the Open Inference Protocol's at `/v2/models/NAME`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ServerMetadata(Struct, frozen=True):
     name: str
     version: str
     extensions: list[str]
-    """None are offered: tensors go in JSON, and the operator changes models, not a client."""
+    """Empty: tensors are in the JSON, and only the operator changes the model."""
 
 
 class ModelReady(Struct, frozen=True):
@@ -66,12 +66,12 @@ class ModelMetadata(Struct, frozen=True):
 
 
 def server_metadata() -> ServerMetadata:
-    """The server, in the words of the Open Inference Protocol."""
+    """The server in the terms of the Open Inference Protocol."""
     return ServerMetadata(SERVER, own_version(), [])
 
 
 def model_page(artifact: Artifact) -> ModelPage:
-    """Who the model is, the document fields that it reads, its figures, the whole contract."""
+    """The model's name and version, the document fields that it reads, its figures, the whole contract."""
     contract = artifact.contract
     return ModelPage(
         Model(contract.name, artifact.version), list(contract.fields), dict(contract.heldout), contract.to_dict()
@@ -79,7 +79,7 @@ def model_page(artifact: Artifact) -> ModelPage:
 
 
 def model_metadata(artifact: Artifact) -> ModelMetadata:
-    """The model, in the words of the Open Inference Protocol."""
+    """The model in the terms of the Open Inference Protocol."""
     contract = artifact.contract
     inputs = []
     if contract.numeric:

@@ -1,12 +1,12 @@
-"""What the service tells Prometheus: counters of all workers together, and how far the input has drifted.
+"""The metrics of the service: counters of all workers together, and how far the input has drifted.
 
     request ends ──────▶ requests, duration, refusals ┐
     page enriched ─────▶ documents, failures ...      ├─▶ a file for each worker ──▶ GET /metrics: their sum
-    page predicted ────▶ predictions, warnings, drift ┘      in one folder            (any worker answers)
+    page predicted ────▶ predictions, warnings, drift ┘      in one folder            (any worker responds)
 
-prometheus_client chooses between memory and files when it is imported, by the variable PROMETHEUS_MULTIPROC_DIR: the
-server sets it before a worker imports this. The labels of every metric come from a bounded set: routes as they are
-declared, error types, the contract. docs/metrics.md describes each; a test compares.
+prometheus_client chooses between memory and files when it is imported, by the variable PROMETHEUS_MULTIPROC_DIR. The
+server sets it before a worker imports this module. The labels of every metric come from a bounded set: declared routes,
+error types, the contract. docs/metrics.md describes every metric, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -26,29 +25,30 @@ from prometheus_client.registry import Collector
 from contract.artifact.contract import ModelContract
 from contract.kdd99.columns import UNKNOWN_LABEL
 from enrich_service.predict.cache import Known
-from enrich_service.predict.drift import MAX_ROWS, Drift
-from enrich_service.predict.enrich import Enriched
+from enrich_service.predict.drift import Drift
 
 PREFIX = "oversight_enrich"
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 BATCHES = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
 OTHER = "other"
-"""The route of a path that is none: what clients invent is no label."""
+"""The route of every unknown path: a client could invent any number of labels."""
 
 
-class Metrics:
-    """The metrics of one worker, and the sum of all of them.
+class Metrics(Collector):
+    """The metrics of one worker, and the page with the sum of all workers.
 
     Args:
-        folder: shared by the workers of a service; None where the process is alone.
+        folder: folder that the workers of a service share; None: there is only this process.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
-        self._own = CollectorRegistry()
-        r = self._own
+        r = self._page = CollectorRegistry()
+        if folder is not None:  # the page then comes from the files of all workers
+            r = CollectorRegistry()
+            MultiProcessCollector(self._page, str(folder))  # type: ignore[no-untyped-call]  # it has no types
+        self._page.register(self)
         self.requests = Counter("requests", "Requests answered.", ("route", "status"), PREFIX, registry=r)
         self.duration = Histogram(
             "request_duration_seconds",
@@ -94,20 +94,20 @@ class Metrics:
         )
         self.restarts = Counter("worker_restarts", "Workers started to replace another one.", (), PREFIX, registry=r)
         self._model: ModelCounts | None = None
-        # looking a child up takes longer than counting
+        # `labels` takes longer than counting
         self._requests_of, self._duration_of = cache(self.requests.labels), cache(self.duration.labels)
 
     def serves(self, contract: ModelContract, version: str) -> ModelCounts:
-        """Who counts the predictions of this model, which answers from now on."""
+        """Return the counters of a model that is served from now on."""
         self._model = ModelCounts(self, contract, version)
         return self._model
 
     def request_began(self) -> None:
-        """One more request in hand."""
+        """Count a request in flight."""
         self.in_flight.inc()
 
     def request_ended(self, route: str, status: int, duration_s: float, error_type: str | None) -> None:
-        """Count a request that was answered; `error_type` where it was refused as a whole."""
+        """Count a request that has its response; `error_type` if it was refused as a whole."""
         self.in_flight.dec()
         if error_type is not None:
             self.refusals.labels(error_type).inc()
@@ -122,65 +122,48 @@ class Metrics:
             self.failures.labels(error_type).inc(count)
 
     def compared(self, active: str, shadow: str, pairs: Mapping[tuple[str, str], int]) -> None:
-        """Count the verdicts of a page beside those of the shadow; the versions stand in `model_info`."""
+        """Count the verdicts of a page together with those of the shadow; `model_info` has the versions."""
         for (label, shadow_label), count in pairs.items():
             self.shadow.labels(label, shadow_label).inc(count)
 
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""
-        registry = CollectorRegistry()
-        if self.folder is None:
-            registry.register(_Own(self._own))
-        else:
-            MultiProcessCollector(registry, str(self.folder))  # type: ignore[no-untyped-call]  # it has no types
-        registry.register(_Now(self))
-        return generate_latest(registry)
+        return generate_latest(self._page)
 
-    def families(self) -> Iterable[Metric]:
-        """What is known only when it is asked for: the model, drift, the processes."""
+    def collect(self) -> Iterable[Metric]:
+        """Compute the model, the drift and the processes when Prometheus asks."""
         if self._model is not None:
             yield from self._model.families()
         yield from processes()
 
 
 class ModelCounts:
-    """Counts what one model answers; a request in hand keeps its own when the model is switched."""
+    """Counts the predictions of one model; a request in flight keeps its model's counters after a switch."""
 
     def __init__(self, metrics: Metrics, contract: ModelContract, version: str) -> None:
         self._metrics, self._name, self._version = metrics, contract.name, version
         names = [label.name for label in contract.labels]
         self._of_label = {name: metrics.predictions.labels(name) for name in (*names, UNKNOWN_LABEL)}
         self._has_harmless = any(label.severity == 0 for label in contract.labels)
-        """Whether the drift is measured by the harmless documents; by all where no label is harmless."""
-        self._widths = len(contract.numeric), len(contract.categorical)
+        """Whether the drift is computed from harmless documents only; from all if no label is harmless."""
         self._drift = Drift(contract, version, metrics.folder, os.getpid())
 
-    def __call__(self, page: Enriched) -> None:
-        """Count what the rows of a page were predicted as, and where their values lie."""
+    def __call__(self, documents: Sequence[Known], n_cached: int) -> None:
+        """Count the verdicts of a page, and the values of its documents."""
         metrics = self._metrics
-        for kind, count in Tally(known.kind for known in page.documents).items():
+        for kind, count in Tally(known.kind for known in documents).items():
             self._of_label[kind.label].inc(count)
             if kind.unknown:
                 metrics.novel.inc(count)
-        warnings = (known.fields.oversight.prediction.warnings for known in page.documents)
+        warnings = (known.fields.oversight.prediction.warnings for known in documents)
         for warning, count in Tally(text for texts in warnings if texts for text in texts).items():
             metrics.warnings.labels(warning).inc(count)
-        if page.n_known:
-            metrics.again.inc(page.n_known)
-        self._add([known for known in page.documents if known.kind.harmless or not self._has_harmless])
-
-    def _add(self, documents: Sequence[Known]) -> None:
-        """Count the values of some documents, evenly spread: the drift needs no more than a sample."""
-        sample = documents[:: max(1, len(documents) // MAX_ROWS)]
-        n_numbers, n_words = self._widths
-        numeric = np.frombuffer(b"".join(known.numbers for known in sample), np.float32)
-        words = np.array([known.words for known in sample], np.object_)
-        self._drift.add(
-            numeric.reshape(len(sample), n_numbers), words.reshape(len(sample), n_words), np.ones(len(sample), np.bool_)
-        )
+        if n_cached:
+            metrics.again.inc(n_cached)
+        self._drift.add([known.row for known in documents if known.kind.harmless or not self._has_harmless])
 
     def families(self) -> Iterable[Metric]:
-        """The model, and how far its input has drifted."""
+        """The model, and the drift of its input."""
         yield InfoMetricFamily(f"{PREFIX}_model", "The model in use.", {"id": self._name, "version": self._version})
         documents, psi = self._drift.psi()
         yield GaugeMetricFamily(
@@ -194,28 +177,8 @@ class ModelCounts:
         yield drift
 
 
-class _Own(Collector):
-    """The metrics of a process that is alone."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterable[Metric]:
-        return self._registry.collect()
-
-
-class _Now(Collector):
-    """`Metrics.families` as prometheus_client asks for it."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterable[Metric]:
-        return self._metrics.families()
-
-
 def processes() -> Iterable[Metric]:
-    """Memory and processor time of this worker and the others, where the system has /proc."""
+    """Memory and processor time of all workers, if the system has /proc."""
     memory = GaugeMetricFamily(f"{PREFIX}_resident_memory_bytes", "Resident memory of a worker.", labels=["worker"])
     cpu = CounterMetricFamily(f"{PREFIX}_cpu_seconds", "Processor time of a worker.", labels=["worker"])
     ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
@@ -223,7 +186,7 @@ def processes() -> Iterable[Metric]:
         try:
             fields = Path(f"/proc/{worker}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
         except OSError:
-            continue  # it ended meanwhile
+            continue  # the worker has ended
         memory.add_metric([worker], int(fields[21]) * page)
         cpu.add_metric([worker], (int(fields[11]) + int(fields[12])) / ticks)
     return memory, cpu

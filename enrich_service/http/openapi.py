@@ -1,8 +1,8 @@
-"""The OpenAPI description of the service, `GET /openapi.json`: every route with what it takes, gives and refuses.
+"""The OpenAPI description of the service, `GET /openapi.json`: the request, the response and the errors of each route.
 
     OPERATIONS (the routes) + schemas (from the model's contract) ──▶ one document, the same for the same model
 
-A test holds `OPERATIONS` against the routes of the application, and the document against the running service.
+A test compares `OPERATIONS` with the routes of the application, and the document with the running service.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from typing import Any
 from contract.artifact.contract import ModelContract
 from contract.distribution import own_version
 from enrich_service.http.openapi_schemas import TEXT, VERSION, Schema, ref, schemas
-from enrich_service.http.paths import PROBE_PATHS
+from enrich_service.http.paths import METRICS_PATH, PROBE_PATHS
 
 OPENAPI = "3.1.0"
 JSON = "application/json"
-METRICS = "/metrics"
 DESCRIPTION = (
     "Predictions for documents. Bodies are JSON in UTF-8, optionally compressed (`Content-Encoding: gzip`). "
     'A request that is refused as a whole gets `{"error": {"type", "message"}}`, below /v2 `{"error": "text"}`.'
@@ -39,7 +38,7 @@ REFUSALS = {
     429: "Too many wrong tokens came from this address; `Retry-After` says how long to wait.",
     503: "The service cannot answer now; `Retry-After` says when to try again.",
 }
-"""What a refusal of each status means."""
+"""Meaning of each error status."""
 _HEADERS = {
     401: {"WWW-Authenticate": {"description": "Bearer.", "required": True, "schema": TEXT}},
     429: {"Retry-After": {"description": "Seconds.", "required": True, "schema": TEXT}},
@@ -50,28 +49,28 @@ _WITH_BODY = (400, 408, 413, 415)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route as the description shows it."""
+    """One route in the description."""
 
     path: str
-    """With parameters in braces, `/v2/models/{name}`."""
+    """Path with parameters in braces, `/v2/models/{name}`."""
     method: str
-    """In small letters."""
+    """HTTP method in lower case."""
     summary: str
     tag: str
     gives: str | None
-    """Schema of the answer; None: text, or JSON of any form."""
+    """Schema of the response; None: text, or JSON of any form."""
     takes: str | None = None
-    """Schema of the body."""
+    """Schema of the request body."""
     refuses: tuple[int, ...] = ()
-    """Statuses beside 200, and those of whoever may not ask."""
+    """Statuses of its errors, without those of the checks before every route."""
     open: bool = False
-    """Asks for no token."""
+    """Requires no token."""
     media_type: str = JSON
-    """Of the answer."""
+    """Media type of the response."""
 
     @property
     def express(self) -> bool:
-        """Whether it is answered while the service is overloaded; all others are refused then."""
+        """An overloaded service still responds to it, and refuses all others."""
         return self.path in PROBE_PATHS
 
 
@@ -124,7 +123,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *_of_models("/v2/models/{name}/versions/{version}", "a version of a model"),
     Operation("/openapi.json", "get", "This description", _OPERATIONS, None),
     Operation(
-        METRICS, "get", "Counters of all workers, in Prometheus format", _OPERATIONS, None, media_type="text/plain"
+        METRICS_PATH, "get", "Counters of all workers, in Prometheus format", _OPERATIONS, None, media_type="text/plain"
     ),
 )
 """Every route of the application."""
@@ -133,11 +132,11 @@ OPERATIONS: tuple[Operation, ...] = (
 def document(
     contract: ModelContract, version: str, *, asks_for_token: bool, max_documents: int, open_metrics: bool = False
 ) -> dict[str, Any]:
-    """The description of a service with this model; `open_metrics`: `/metrics` asks for no token either."""
+    """The description of a service with this model; `open_metrics`: `/metrics` requires no token."""
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         path = paths.setdefault(operation.path, _parameters(operation.path, contract, version))
-        free = operation.open or (open_metrics and operation.path == METRICS)
+        free = operation.open or (open_metrics and operation.path == METRICS_PATH)
         path[operation.method] = _operation(operation, guarded=asks_for_token and not free)
     components: dict[str, Any] = {"schemas": schemas(contract, version, max_documents=max_documents)}
     if asks_for_token:
@@ -157,7 +156,7 @@ def document(
 
 
 def _parameters(path: str, contract: ModelContract, version: str) -> dict[str, Any]:
-    """The parameters of a path, where it has some."""
+    """The parameters of a path, if it has any."""
     known: dict[str, Schema] = {
         "name": {**TEXT, "enum": [contract.name]},
         "version": {**VERSION, "enum": [version]},
@@ -174,13 +173,14 @@ def _operation(operation: Operation, *, guarded: bool) -> dict[str, Any]:
     error = ref("ProtocolErrorResponse" if operation.path.split("/")[1] == "v2" else "ErrorResponse")
     given = {} if operation.gives is None else {"schema": ref(operation.gives)}
     responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {operation.media_type: given}}}
-    at_the_door = () if operation.open else (400, 401, 429) if guarded else (400, 403, 421)
-    for status in sorted({*operation.refuses, *at_the_door, *(() if operation.express else (503,))}):
+    of_checks = () if operation.open else (400, 401, 429) if guarded else (400, 403, 421)
+    for status in sorted({*operation.refuses, *of_checks, *(() if operation.express else (503,))}):
         responses[str(status)] = {"description": REFUSALS[status], "content": {JSON: {"schema": error}}}
         if status in _HEADERS:
             responses[str(status)]["headers"] = _HEADERS[status]
+    words = operation.path.translate(str.maketrans("/.", "__", "{}"))
     described: dict[str, Any] = {
-        "operationId": _identifier(operation),
+        "operationId": f"{operation.method}{words}",  # get_v2_models_name_ready
         "summary": operation.summary,
         "tags": [operation.tag],
         "security": [{"bearer": []}] if guarded else [],
@@ -189,9 +189,3 @@ def _operation(operation: Operation, *, guarded: bool) -> dict[str, Any]:
     if operation.takes is not None:
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": ref(operation.takes)}}}
     return described
-
-
-def _identifier(operation: Operation) -> str:
-    """`get_v2_models_name_ready` of a path and its method."""
-    words = operation.path.translate(str.maketrans("/.", "__", "{}"))
-    return f"{operation.method}{words}"

@@ -1,16 +1,16 @@
-"""JSON Schemas of what the routes take and give, generated from the structs that the routes encode and decode.
+"""JSON Schemas of requests and responses, generated from the structs that the routes decode and encode.
 
-    structs of contract.wire and describe ──▶ msgspec ──▶ schemas ──▶ names and sizes of the served model filled in
+    structs of contract.wire and describe ──▶ msgspec ──▶ schemas ──▶ with names and sizes of the served model
 
-The schema of a response is closed: a key that is not described here is a mistake, and a test against the running
-service finds it. The tensors of the Open Inference Protocol are described by hand: their sizes depend on each other,
-which no type can say.
+The schema of a response is closed: every key must be described here, and a test against the running service checks it.
+The schemas of the Open Inference Protocol's tensors are written by hand: their sizes depend on each other, which no
+type can express.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.artifact.json_reader import FLOAT_MAX
+from contract.documents.paths import nest
 from contract.kdd99.columns import UNKNOWN_LABEL
 from contract.wire import (
     EnrichRequest,
@@ -34,7 +35,7 @@ from contract.wire import (
     ProtocolErrorResponse,
 )
 from enrich_service.http.describe import Live, ModelMetadata, ModelReady, Ready, ServerMetadata
-from enrich_service.model.artifact import output_names
+from enrich_service.model.artifact import harmless_value, output_names
 from enrich_service.predict.features import MAX_WORD
 from enrich_service.predict.predict import TOP
 
@@ -97,17 +98,17 @@ def closed(needed: Mapping[str, Any], optional: Mapping[str, Any] | None = None)
 
 
 def opened(needed: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Schema:
-    """An object with these keys, and others that do not matter."""
+    """An object with these keys; other keys are allowed."""
     return {"type": "object", "properties": {**needed, **(optional or {})}, "required": list(needed)}
 
 
 def listed(items: Schema, **limits: int) -> Schema:
-    """A list."""
+    """A list of such items."""
     return {"type": "array", "items": items, **limits}
 
 
 def _of_model(contract: ModelContract, version: str, max_documents: int) -> dict[str, dict[str, Schema]]:
-    """What the served model adds to the structs, by schema and property."""
+    """Names and sizes of the served model, by schema and property."""
     labels = [label.name for label in contract.labels]
     verdicts = labels if contract.novelty_threshold is None else [*labels, UNKNOWN_LABEL]
     most = min(TOP, len(labels))
@@ -189,7 +190,7 @@ def _of_protocol(contract: ModelContract, max_documents: int) -> dict[str, Schem
 
 
 def _inputs(contract: ModelContract, max_documents: int) -> list[Schema]:
-    """A schema for each input that the model takes."""
+    """A schema for each input of the model."""
     number = {"type": "number", "minimum": -FLOAT_MAX, "maximum": FLOAT_MAX}
     word = {"type": "string", "minLength": 1, "maxLength": MAX_WORD}
     return [
@@ -218,31 +219,18 @@ def _input(name: str, datatype: str, value: Schema, columns: int, max_documents:
 
 
 def example_source(contract: ModelContract) -> Schema:
-    """A document of harmless values, nested."""
-    source: Schema = {}
-    for feature in contract.features:
-        *parents, leaf = feature.field.split(".")
-        holder = source
-        for parent in parents:
-            holder = holder.setdefault(parent, {})
-        holder[leaf] = _harmless(feature.background, feature.vocabulary)
-    return source
+    """A nested document of harmless values."""
+    return nest({feature.field: harmless_value(feature) for feature in contract.features})
 
 
 def example_tensors(contract: ModelContract) -> Schema:
-    """The same row as tensors."""
+    """The same values as tensors."""
     inputs = []
     for name, datatype, features in (
         (NUMERIC_INPUT, "FP32", contract.numeric),
         (CATEGORICAL_INPUT, "BYTES", contract.categorical),
     ):
         if features:
-            data = [_harmless(feature.background, feature.vocabulary) for feature in features]
+            data = [harmless_value(feature) for feature in features]
             inputs.append({"name": name, "datatype": datatype, "shape": [1, len(features)], "data": data})
     return {"inputs": inputs, "outputs": [{"name": PROBABILITIES_OUTPUT}]}
-
-
-def _harmless(background: float | str | None, vocabulary: Sequence[str]) -> float | str:
-    if background is not None:
-        return background
-    return vocabulary[0] if vocabulary else 0.0

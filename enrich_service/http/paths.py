@@ -1,4 +1,4 @@
-"""The paths of the service that several modules need."""
+"""Paths of the service that several modules need."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ HEALTH_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 METRICS_PATH = "/metrics"
 ENRICH_PATH = "/v1/enrich"
 PROBE_PATHS = HEALTH_PATHS | {METRICS_PATH}
-"""Asked every few seconds by machines."""
+"""Paths that machines request every few seconds."""

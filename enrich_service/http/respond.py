@@ -1,4 +1,4 @@
-"""Answers in JSON, errors among them: nothing a client sends gets a page of HTML or a stack trace."""
+"""Responses in JSON, errors too: no request gets a page of HTML or a stack trace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 JSON = "application/json"
 RETRY_AFTER_S = 1
-"""Most of what makes a service answer 503 is over after a second."""
+"""Most causes of a 503 are over after a second."""
 
 _CODES = {
     400: "bad_request",
@@ -34,8 +34,8 @@ def answer(data: Any, status: int = 200) -> Response:
 
 
 def error(status: int, code: str, message: str) -> Response:
-    """`{"error": {"type", "message"}}`; below /v2 the Open Inference Protocol's `{"error": "text"}`."""
-    g.error_type = code
+    """A response with `{"error": {"type", "message"}}`; below /v2 the Open Inference Protocol's `{"error": "text"}`."""
+    g.followed.error_type = code
     return Response(error_body(request.path, code, message), status, content_type=JSON)
 
 
@@ -47,7 +47,7 @@ def error_body(path: str, code: str, message: str) -> bytes:
 
 
 def install(app: Flask, *, max_body_bytes: int) -> None:
-    """Answer every error of an application in JSON."""
+    """Make every error of an application a response in JSON."""
 
     def refused(problem: RequestError) -> Response:
         response = error(problem.status, problem.code, str(problem))
@@ -68,15 +68,15 @@ def install(app: Flask, *, max_body_bytes: int) -> None:
 
 
 def _http_error(problem: HTTPException) -> Response:
-    """What Flask itself refuses."""
+    """The response to a request that Flask itself refuses."""
     status = problem.code or 500
     words = {
         404: f"there is nothing at {request.path[:100]!r}; GET /openapi.json lists the routes",
         405: f"{request.method[:20]} is not allowed for {request.path[:100]!r}; use "
         + ", ".join(sorted(getattr(problem, "valid_methods", None) or ())),
     }
-    said = words.get(status, problem.description or problem.name)
-    response = error(status, _CODES.get(status, f"http_{status}"), said)
+    message = words.get(status, problem.description or problem.name)
+    response = error(status, _CODES.get(status, f"http_{status}"), message)
     for name, value in problem.get_headers():
         if name.lower() in ("allow", "retry-after"):
             response.headers[name] = value
@@ -84,6 +84,6 @@ def _http_error(problem: HTTPException) -> Response:
 
 
 def _our_fault(problem: Exception) -> Response:
-    """A mistake of ours: the trace goes to the log, never to a client."""
+    """The response to a bug in the service: the traceback goes to the log, never to a client."""
     log.error("a request failed inside the service", exc_info=problem)
     return error(500, "internal_error", "the service failed on this request; its log has the traceback")

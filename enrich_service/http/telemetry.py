@@ -1,7 +1,7 @@
-"""The folder in which the workers of one service keep what they count: made at the start, gone at the end.
+"""The folder with the counts of all workers of one service; it exists as long as the service runs.
 
-It lies in memory where the system has such a place: counters are written at every request. Nothing here imports
-prometheus_client, which looks at the variable when it is imported, in the workers.
+It is in memory if the system has such a folder, because every request writes counters. Nothing here imports
+prometheus_client, which reads the variable when a worker imports it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 @contextlib.contextmanager
 def telemetry_folder(memory: Path) -> Iterator[Path]:
-    """A folder of its own for this service; prometheus_client finds it by the environment, in all children."""
+    """Create the folder; prometheus_client finds it through the environment in all child processes."""
     owner = os.getpid()
     place = memory if os.access(memory, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="oversight-enrich-", dir=place))
@@ -26,11 +26,11 @@ def telemetry_folder(memory: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if os.getpid() == owner:  # a worker comes by here as well when it ends
+        if os.getpid() == owner:  # a worker that ends runs this too
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def forget(folder: Path, worker: int) -> None:
-    """Drop what only holds while a worker lives: its gauges. Its counters stay in the sum."""
+    """Delete the gauges of a worker that has ended. Its counters stay in the sum."""
     for path in folder.glob(f"gauge_live*_{worker}.db"):
         path.unlink(missing_ok=True)

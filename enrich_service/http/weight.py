@@ -1,13 +1,13 @@
-"""How much memory the objects of a JSON body take at most, from its bytes alone: refused before an object is made.
+"""Estimate from the bytes of a JSON body how much memory its objects take, and refuse too much before parsing.
 
-bytes ──▶ small for what may be taken? ──▶ fine
-      └─▶ braces, brackets, commas, colons and quotes counted ─▶ objects, keys, texts, numbers ─▶ bytes ─▶ too many? 413
+bytes ──▶ small compared with the limit? ──▶ accept
+      └─▶ count braces, brackets, commas, colons, quotes ─▶ objects, keys, texts, numbers ─▶ bytes ─▶ too many? 413
 
 Eleven million `{}` fit into 32 KB of gzip and take a gigabyte. A page of documents takes three to ten times its own
 size.
 
-The figures are upper bounds, measured with orjson on CPython 3.11 (64 bits). Marks within texts count too, which errs
-on the safe side.
+The figures are upper bounds, measured with orjson on CPython 3.11 (64 bits). Characters inside texts count too, which
+only makes the estimate larger.
 """
 
 from __future__ import annotations
@@ -17,36 +17,33 @@ import re
 from enrich_service.request_body import RequestError
 
 OBJECTS_OF_BODY = 6
-"""The objects may take so many times the largest body: with the body twice beside them 250 MB, where nothing else is
-set.
-"""
+"""The objects may take this many times the largest body: 250 MB by default, together with two copies of the body."""
 MOST_OF_A_BYTE = 32
-"""No body takes more for each of its bytes: `{"":0},` takes 29."""
+"""Most bytes of memory for one byte of any body; `{"":0},` takes 29."""
 
 CONTAINER_BYTES = 72
-"""An empty object or list, and its place in what holds it."""
+"""An empty object or list, with its reference."""
 FILLED_BYTES = 130
-"""What an object with one entry takes beside that."""
+"""Additional bytes of an object with one entry."""
 ENTRY_BYTES = 56
 """An entry of an object, without key and value."""
 ITEM_BYTES = 9
-"""A place in a list."""
+"""A reference in a list."""
 TEXT_BYTES = 72
 """A text, without its letters."""
 NUMBER_BYTES = 32
 """A number of three characters or more; smaller ones are shared."""
 WIDEST_LETTER = 4
-"""Bytes of a letter in a text that has one beyond the first 65,536."""
+"""Bytes of a letter in a text with a letter beyond U+FFFF."""
 SLICE_BYTES = 1024 * 1024
 
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _KEY = re.compile(rb'"([^"]*)"[ \t\r\n]*:')
-"""In a text without escapes: an attempt then ends at the next quote, so a search takes time in proportion to the text.
-"""
+"""A key in a text without escapes. An attempt ends at the next quote, so the search takes linear time."""
 
 
 def check(body: bytes, *, max_body_bytes: int) -> None:
-    """Refuse a body whose objects would take too much.
+    """Refuse a body whose objects may take too much memory.
 
     Raises:
         RequestError: 413.
@@ -55,7 +52,7 @@ def check(body: bytes, *, max_body_bytes: int) -> None:
     if len(body) * MOST_OF_A_BYTE <= most:
         return
     found = weigh(body, *keys_at_most(body))
-    if found > most and weigh(body, 0, len(body)) <= most:  # keys decide: the same ones again are one text
+    if found > most and weigh(body, 0, len(body)) <= most:  # keys decide; equal keys are one text
         found = weigh(body, *keys_of(body))
     if found > most:
         raise RequestError(
@@ -67,12 +64,12 @@ def check(body: bytes, *, max_body_bytes: int) -> None:
 
 
 def weigh(body: bytes, keys_bytes: int, key_letters: int) -> int:
-    """Bytes that the objects of a JSON text take.
+    """Most bytes of memory that the objects of a JSON text take.
 
     Args:
         body: the text.
-        keys_bytes: what its keys take.
-        key_letters: how many letters all its keys have together.
+        keys_bytes: bytes of its keys.
+        key_letters: number of letters of all keys.
     """
     objects, lists, commas, keys, quotes = (body.count(mark) for mark in (b"{", b"[", b",", b":", b'"'))
     values = commas + objects + lists
@@ -93,12 +90,12 @@ def weigh(body: bytes, keys_bytes: int, key_letters: int) -> int:
 
 
 def keys_at_most(body: bytes) -> tuple[int, int]:
-    """As `keys_of`, if all keys were different and had no letters: found at once."""
+    """A quick estimate of `keys_of`, as if all keys were different and empty."""
     return body.count(b":") * TEXT_BYTES, 0
 
 
 def keys_of(body: bytes) -> tuple[int, int]:
-    """What the different keys take, and how many letters all keys have together."""
+    """Bytes of the different keys, and number of letters of all keys."""
     seen: set[bytes] = set()
     letters = 0
     for start in range(0, len(body), SLICE_BYTES):

@@ -19,6 +19,7 @@ from contract.artifact.contract import (
     NOVELTY_OUTPUT,
     NUMERIC_INPUT,
     PROBABILITIES_OUTPUT,
+    Feature,
     ModelContract,
 )
 from contract.errors import ArtifactError
@@ -122,11 +123,11 @@ class Artifact:
         return inputs
 
     def harmless_row(self) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
-        """One row of the background values, as `run` takes it."""
-        contract = self.contract
-        numeric = [feature.background if isinstance(feature.background, float) else 0.0 for feature in contract.numeric]
-        words = [str(feature.background or feature.vocabulary[0]) for feature in contract.categorical]
-        return np.array([numeric], np.float32), np.array([words], np.object_)
+        """One row of harmless values, as `run` takes it."""
+        numbers, words = (
+            [harmless_value(f) for f in part] for part in (self.contract.numeric, self.contract.categorical)
+        )
+        return np.array([numbers], np.float32), np.array([words], np.object_)
 
     def probe(self) -> None:
         """Let the model answer one row, made of the background values.
@@ -143,6 +144,13 @@ class Artifact:
                 f"convert the model again"
             ) from None
         _check_answer(contract, probabilities, novelty)
+
+
+def harmless_value(feature: Feature) -> float | str:
+    """The feature's background; without one 0 or the first word of its vocabulary."""
+    if feature.background is not None:
+        return feature.background
+    return feature.vocabulary[0] if feature.vocabulary else 0.0
 
 
 def output_names(contract: ModelContract) -> list[str]:

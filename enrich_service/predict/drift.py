@@ -1,10 +1,10 @@
-"""How far live values have moved from those of training, as the population stability index (PSI) of each feature.
+"""Measure how far live values have moved from training: the population stability index (PSI) of each feature.
 
     rows of a page whose closest label is harmless ──▶ bins of the contract's profile ──▶ counts of this hour
-                                                                                             │ one file a worker
-    PSI of a feature = Σ (live - training) · ln(live / training) ◀── sum of 24 hours, of all ┘
+                                                                                        │ one file for each worker
+    PSI of a feature = Σ (live - training) · ln(live / training) ◀── sum of 24 hours ───┘
 
-Why of the harmless ones: docs/decisions/0014-drift.md. A model whose contract has no profile has no figures.
+docs/decisions/0014-drift.md explains why only harmless rows count. A contract without a profile has no PSI.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact.contract import Feature, ModelContract
+from enrich_service.predict.features import RowKey
 
 HOURS = 24
-"""A whole day: the difference between night and noon is no drift."""
+"""A whole day, so that the difference between night and noon does not count as drift."""
 HOUR_S = 3600.0
 MIN_DOCUMENTS = 500
-"""Fewer give no figure: 200 documents of the training set itself reach 0.06."""
+"""With fewer there is no PSI: 200 documents of the training set itself reach 0.06."""
 MAX_ROWS = 100
-"""Rows of one page that are counted, evenly spread over it: a sample is enough and costs less. Smaller pages wait until
-they are so many rows together."""
+"""Largest sample of one page, evenly spread. Rows of small pages wait until this many can be counted at once."""
 LEAST_SHARE = 1e-4
-"""An empty bin counts as this share: the logarithm of nothing is none."""
+"""An empty bin counts as this share, since 0 has no logarithm."""
 RARE_SHARE = 0.01
-"""Words of a smaller share are counted together."""
+"""Words with a smaller share share one bin."""
 
 
 class Bins:
-    """The bins of one contract: floats by their edges, words by their shares."""
+    """The bins of one contract: edges for floats, a bin for each common word."""
 
     def __init__(self, contract: ModelContract) -> None:
         profiled = [(column, f) for column, f in enumerate(contract.numeric) if f.profile_edges]
         self._columns = np.array([column for column, _ in profiled], np.intp)
         most = max((len(feature.profile_edges) for _, feature in profiled), default=0)
-        # a column an edge: one comparison of a whole page with each; +inf is above every value
+        # a row for each edge, so that one comparison does it for the whole page; +inf is above every value
         self._edges = np.full((most, len(profiled)), np.inf, np.float32)
         for place, (_, feature) in enumerate(profiled):
             self._edges[: len(feature.profile_edges), place] = feature.profile_edges
@@ -58,19 +58,19 @@ class Bins:
             for (column, _), item, start in zip(worded, words, starts[len(profiled) :], strict=False)
         ]
         self.first = slice(0, len(shares[0])) if shares else slice(0, 0)
-        """The bins of one feature: every document is in one of them."""
+        """The bins of the first feature: every document is in one of them."""
         self.size = starts[-1]
-        """Bins of all features together; 0 where the contract has no profile."""
+        """Number of bins of all features; 0 if the contract has no profile."""
 
     def count(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> NDArray[np.int64]:
-        """Shape (size,): how many of some rows fall into each bin.
+        """Number of rows in each bin, shape (size,).
 
         Args:
             numeric: shape (n, n_numeric), as the graph takes it.
             categorical: shape (n, n_categorical), text.
         """
         values = np.ascontiguousarray(numeric[:, self._columns].T)
-        bins = np.zeros(values.shape, np.uint8)  # small and in a row: five times as fast as with whole words
+        bins = np.zeros(values.shape, np.uint8)  # uint8: five times as fast as int64
         for edges in self._edges:
             bins += (values > edges[:, None]).view(np.uint8)
         places = bins + self._starts[:, None]
@@ -78,7 +78,7 @@ class Bins:
         return np.bincount(np.concatenate([places.ravel(), *words]), minlength=self.size)
 
     def psi(self, counts: NDArray[np.int64]) -> dict[str, float]:
-        """PSI by document field, of counts of shape (size,) that are not all 0."""
+        """PSI by document field. `counts` has shape (size,) and is not all 0."""
         found = {}
         for field, where, expected in zip(self.fields, self._slices, self._shares, strict=True):
             live = np.maximum(counts[where] / counts[where].sum(), LEAST_SHARE)
@@ -88,9 +88,7 @@ class Bins:
 
 
 class _Words:
-    """Bins of a string feature: each common word, the rare ones of the vocabulary together, all unseen ones
-    together.
-    """
+    """Bins of a string feature: one for each common word, one for rare words of the vocabulary, one for others."""
 
     def __init__(self, feature: Feature) -> None:
         common = [(word, share) for word, share in feature.usual_shares if share >= RARE_SHARE]
@@ -106,50 +104,50 @@ class _Words:
 
 
 class Drift:
-    """What the workers of a service counted of one model version in the last `HOURS`.
+    """Counts of one model version in the last `HOURS`, by all workers of a service.
 
     Args:
-        contract: of the model.
-        version: of the model; another version is counted apart.
-        folder: where each worker keeps a file of its counts; None keeps them in memory, for a process that is alone.
+        contract: the model's contract.
+        version: the model's version.
+        folder: folder with a file of counts for each worker; None keeps the counts in memory of this process.
         worker: number of this worker, usually its process id.
     """
 
     def __init__(self, contract: ModelContract, version: str, folder: Path | None, worker: int) -> None:
         self.bins = Bins(contract)
+        self._widths = len(contract.numeric), len(contract.categorical)
         self._shape = (HOURS, 1 + self.bins.size)
-        """A row an hour: which hour since 1970, then the bins."""
+        """A row for each hour: the hour since 1970, then the bins."""
         self._folder, self._pattern = folder, f"drift_{version}_*.i64"
         self._mine = self._open(None if folder is None else folder / f"drift_{version}_{worker}.i64")
         self._lock = threading.Lock()
-        self._waiting: list[tuple[NDArray[np.float32], NDArray[np.object_]]] = []
-        self._n_waiting = self._turn = 0
+        self._waiting: list[RowKey] = []
+        self._pages = 0
 
     def _open(self, path: Path | None) -> NDArray[np.int64]:
         if path is None or self.bins.size == 0:
             return np.zeros(self._shape, np.int64)
         return np.memmap(path, np.int64, "r+" if path.exists() else "w+", shape=self._shape)
 
-    def add(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_], harmless: NDArray[np.bool_]) -> None:
-        """Count the harmless rows of a page, or an even sample of them."""
-        rows = np.flatnonzero(harmless)
-        if self.bins.size == 0 or len(rows) == 0:
+    def add(self, rows: Sequence[RowKey]) -> None:
+        """Count the rows of a page, or an even sample of them."""
+        if self.bins.size == 0 or not rows:
             return
         step = -(-len(rows) // MAX_ROWS)
         with self._lock:
-            rows = rows[self._turn % step :: step]  # not always the first: pages may have a rhythm of their own
-            self._turn += 1
-            self._waiting.append((numeric[rows], categorical[rows]))
-            self._n_waiting += len(rows)
-            if self._n_waiting >= MAX_ROWS:
+            self._waiting += rows[self._pages % step :: step]  # starts elsewhere in each page: pages may have a pattern
+            self._pages += 1
+            if len(self._waiting) >= MAX_ROWS:
                 self._count()
 
     def _count(self) -> None:
-        """Count the rows that wait; for who holds the lock."""
+        """Count the rows that wait; the caller holds the lock."""
         if not self._waiting:
             return
-        numeric, categorical = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
-        self._waiting, self._n_waiting = [], 0
+        rows, self._waiting = self._waiting, []
+        n_numbers, n_words = self._widths
+        numeric = np.frombuffer(b"".join(numbers for numbers, _ in rows), np.float32).reshape(len(rows), n_numbers)
+        categorical = np.array([words for _, words in rows], np.object_).reshape(len(rows), n_words)
         now = int(time.time() // HOUR_S)
         hour = self._mine[now % HOURS]
         if hour[0] != now:
@@ -158,7 +156,7 @@ class Drift:
         hour[1:] += self.bins.count(numeric, categorical)
 
     def psi(self) -> tuple[int, dict[str, float]]:
-        """How many documents were counted, by all workers, and the PSI by field; no figures below `MIN_DOCUMENTS`."""
+        """Number of counted documents of all workers, and the PSI by field; no PSI below `MIN_DOCUMENTS`."""
         if self.bins.size == 0:
             return 0, {}
         with self._lock:

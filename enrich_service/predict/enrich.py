@@ -1,16 +1,15 @@
-"""A page of documents to one result a document, in the same order.
+"""From a page of documents to one result for each document, in the same order.
 
 Page ──▶ cache ──▶ features ──▶ predictions ──▶ reasons of the flagged ──▶ Result(id, fields)
            │          │            │                                        ▲
-           │          └────────────┴─ this document's fault ──▶ Result(id, error)
-           └─ the same fields were answered before ─────────────────────────┘
+           │          └────────────┴─ the document is wrong ──▶ Result(id, error)
+           └─ the same fields came before ──────────────────────────────────┘
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from contract.wire import DocumentError as Fault
 from contract.wire import PartialDocument, Result
 from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, first_line
 from enrich_service.predict.cache import Known, ResultCache
-from enrich_service.predict.features import FeatureReader
+from enrich_service.predict.features import FeatureReader, row_keys
 from enrich_service.predict.page import Page
 from enrich_service.predict.partial_documents import PartialDocuments
 from enrich_service.predict.predict import Predictions, Predictor
@@ -29,29 +28,20 @@ from enrich_service.settings import DEFAULT_CACHE_BYTES
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Enriched:
-    """What is counted of a page: its documents that got a prediction."""
-
-    documents: Sequence[Known]
-    n_known: int
-    """How many of them needed no run of the model."""
-
-
-OnEnriched = Callable[[Enriched], None]
-"""Called with each page."""
+OnEnriched = Callable[[Sequence[Known], int], None]
+"""Called for each page with the results of its documents without an error, and how many came from the cache."""
 DocumentResult = Result[PartialDocument]
 
 
 class Enricher:
-    """Everything that answers for one model, made once and never changed; threads share it.
+    """Enriches documents with one model. It never changes, and threads share it.
 
     Args:
         artifact: the model.
-        unknown_is_alert: whether a verdict `unknown` makes an alert of a document.
-        reasons: whether flagged documents get reasons.
-        on_enriched: called with each page.
-        cache_bytes: memory for the results of documents that come again; 0: no cache.
+        unknown_is_alert: the verdict `unknown` is an alert too.
+        reasons: flagged documents get reasons.
+        on_enriched: called for each page.
+        cache_bytes: memory for results of repeated documents; 0: no cache.
     """
 
     def __init__(
@@ -73,10 +63,10 @@ class Enricher:
         self.model = self._partial.model
 
     def enrich(self, page: Page) -> list[DocumentResult]:
-        """One result a document, in the same order.
+        """One result for each document, in the same order.
 
         Raises:
-            ArtifactError: the model does not answer at all; no document is at fault.
+            ArtifactError: the model predicts nothing at all; no document is wrong.
         """
         found = self._cache.get(page.sources)
         new = [position for position, known in enumerate(found) if known is None]
@@ -89,15 +79,14 @@ class Enricher:
                 found[new[place]] = known
             self._cache.put((sources[place], known) for place, known in fresh.items())
         if self._on_enriched is not None and len(errors) < len(found):
-            answered = [known for known in found if known is not None]
-            self._on_enriched(Enriched(answered, len(found) - len(new)))
+            self._on_enriched([known for known in found if known is not None], len(found) - len(new))
         return [
             Result(doc_id, known.fields) if known is not None else Result(doc_id, error=_fault(errors[position]))
             for position, (doc_id, known) in enumerate(zip(page.ids, found, strict=True))
         ]
 
     def _answer(self, sources: Sequence[bytes]) -> tuple[dict[int, Known], Mapping[int, DocumentError]]:
-        """What the model answers for some documents, or the error of each, by position."""
+        """The result or the error of each document, by position."""
         rows = self._reader.read(sources)
         if not len(rows.index):
             return {}, rows.errors
@@ -105,16 +94,14 @@ class Enricher:
         rows = predictions.rows
         kinds = self._partial.kinds(predictions)
         fields = self._partial.of(predictions, kinds, self._reasons(predictions))
-        known = map(Known, fields, kinds, rows.numbers(), map(tuple, rows.categorical.tolist()))
+        known = map(Known, fields, kinds, row_keys(rows.numeric, rows.categorical))
         return dict(zip(rows.index.tolist(), known, strict=True)), rows.errors
 
     def _reasons(self, predictions: Predictions) -> dict[int, list[str]]:
         """Reasons of the rows that are an attack or unknown, by row."""
-        if self._explainer is None:
-            return {}
         unknown = predictions.unknown
         flagged = np.flatnonzero(predictions.attack | unknown)
-        if not len(flagged):
+        if self._explainer is None or not len(flagged):
             return {}
         rows = predictions.rows
         try:

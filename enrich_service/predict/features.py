@@ -1,13 +1,12 @@
-"""Documents to the arrays that the graph takes.
+"""From documents to the arrays that the graph takes.
 
     document, JSON ──▶ the type of `contract.sources` ──▶ the values of the page as columns ──▶ rows
                          └─ refused, or a value missing, twice, too large ──▶ field by field ──▶ a row, or DocumentError
 
-The type knows JSON numbers and texts. `to_number` and `to_word` are the rule for everything else.
+The type accepts JSON numbers and texts. `to_number` and `to_word` are the rule for everything else.
 
-What counts as a value is one rule here and in the ingest pipelines (`es_pipelines/painless/features.painless`); the
-table is in docs/http-api.md, and a test holds both to it. The graph takes float32: numbers lose digits past the
-seventh.
+The ingest pipelines have the same rule for values (`es_pipelines/painless/features.painless`); docs/http-api.md has the
+table, and a test checks both against it. The graph takes float32: numbers lose digits past the seventh.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
-from operator import ne
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -40,50 +38,49 @@ from contract.sources import NO_NUMBER, NO_WORD, Level, source_level
 from enrich_service.predict.page import printable
 
 MAX_WORD = 1024
-"""Characters of a word. The longest in any vocabulary is far below; this bounds what one document can cost."""
+"""Most characters of a word, far above any vocabulary: it bounds the cost of one document."""
 MAX_NUMBER = 64
-"""Characters of a number written as text."""
+"""Most characters of a number written as text."""
 BLANKS = "".join(map(chr, range(33)))
-"""What is cut off at the ends of a text: what Java's `trim` cuts off in the pipelines."""
+"""Characters that are cut off at both ends of a text, as Java's `trim` does in the pipelines."""
 
 A_NUMBER = "a number"
 A_WORD = f"text of 1 to {MAX_WORD} characters"
+
+RowKey = tuple[bytes, tuple[str, ...]]
+"""The features of one document: its numbers as bytes of float32, and its words."""
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureRows:
-    """What a page of documents gave."""
+    """The features of a page of documents."""
 
     index: NDArray[np.intp]
-    """Shape (n,): which documents the rows are, ascending."""
+    """Shape (n,): the position of each row's document, ascending."""
     numeric: NDArray[np.float32]
     """Shape (n, n_numeric), in the order of `contract.numeric`, all finite."""
     categorical: NDArray[np.object_]
     """Shape (n, n_categorical), str, in the order of `contract.categorical`."""
     errors: dict[int, DocumentError]
-    """The documents that gave no row, by their position."""
-
-    def numbers(self) -> list[bytes]:
-        """The bytes of each row of numbers."""
-        data, width = self.numeric.tobytes(), self.numeric.shape[1] * self.numeric.itemsize
-        return [data[row * width : (row + 1) * width] for row in range(len(self.numeric))]
+    """The error of each document without a row, by position."""
 
 
-def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[tuple[bytes, tuple[str, ...]]]:
-    """A key for each row; two rows have the same one if the graph would take the same bits for them.
+def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[RowKey]:
+    """A key for each row; two rows have the same key if the graph gets the same bits for them.
 
     Args:
         numeric: shape (n, n_numeric).
         categorical: shape (n, n_categorical).
     """
-    rows = FeatureRows(np.arange(len(numeric)), numeric, categorical, {})
-    return list(zip(rows.numbers(), map(tuple, categorical.tolist()), strict=True))
+    data, width = numeric.tobytes(), numeric.shape[1] * numeric.itemsize
+    numbers = [data[row * width : (row + 1) * width] for row in range(len(numeric))]
+    return list(zip(numbers, map(tuple, categorical.tolist()), strict=True))
 
 
 class FeatureReader:
-    """Reads the features of one contract; made once for a model."""
+    """Reads the features of one contract; create it once for a model."""
 
     def __init__(self, contract: ModelContract) -> None:
         self.contract = contract
@@ -107,17 +104,17 @@ class FeatureReader:
         return FeatureRows(index, values.numbers[index].astype(np.float32), values.words[index], errors)
 
     def _typed(self, source: bytes) -> msgspec.Struct:
-        """The fields of a document that has nothing but JSON numbers and texts; else empty, as if it had none."""
+        """The fields of a document with JSON numbers and texts only; any other document counts as empty here."""
         try:
             return self._decode(source)
         except (msgspec.DecodeError, RecursionError):
             return self._level.empty
 
     def _field_by_field(self, source: Mapping[str, Any]) -> tuple[list[float], list[str]]:
-        """Numbers and words of a document that has something else than a JSON number or a plain text.
+        """Numbers and words of a document that has other values than JSON numbers and plain texts.
 
         Raises:
-            DocumentError: a value is missing, or is none.
+            DocumentError: a value is missing or wrong.
         """
         numbers: list[float] = []
         words: list[str] = []
@@ -142,17 +139,8 @@ class FeatureReader:
         return value
 
 
-class _Anything:
-    """Equal to anything, for the places of a row that do not count."""
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-
 class _Values:
-    """The values of n documents, collected from every place where a document may have them."""
+    """The values of n documents, from every place where a document may have them."""
 
     def __init__(self, contract: ModelContract, n: int) -> None:
         self.numbers = np.full((n, len(contract.numeric)), NO_NUMBER)
@@ -163,13 +151,13 @@ class _Values:
         self._empty = True
 
     def add(self, level: Level, objects: Sequence[msgspec.Struct]) -> None:
-        """Take the values of the objects at one place, one a document, and of the objects below them."""
+        """Add the values of the objects at one place, one object for each document, and of the objects below."""
         if all(each is level.empty for each in objects):
             return
         rows = list(map(msgspec.structs.astuple, objects))
         n_numbers, n_own = len(level.numbers), len(level.numbers) + len(level.words)
-        nothing = (*msgspec.structs.astuple(level.empty)[:n_own], *[_Anything()] * len(level.below))
-        if any(map(ne, rows, repeat(nothing))):
+        nothing = msgspec.structs.astuple(level.empty)[:n_own]
+        if any(row[:n_own] != nothing for row in rows):
             columns = list(zip(*rows, strict=True))
             numbers, words = _floats(columns[:n_numbers], len(rows)), _texts(columns[n_numbers:n_own], len(rows))
             if self._empty and numbers.shape == self.numbers.shape and words.shape == self.words.shape:
@@ -182,7 +170,7 @@ class _Values:
             self.add(below, [row[place] for row in rows])
 
     def _merge(self, into: NDArray[Any], columns: Sequence[int], found: NDArray[Any]) -> None:
-        """Put values into some columns, and note the documents that had a value there before."""
+        """Write values into some columns, and note the documents that already had a value there."""
         chosen = list(columns)
         before = into[:, chosen]
         given = _given(found)
@@ -190,7 +178,7 @@ class _Values:
         into[:, chosen] = np.where(given, found, before)
 
     def complete(self) -> NDArray[np.bool_]:
-        """Shape (n,): whether a document has every feature, once, as float32 and plain words."""
+        """Shape (n,): the document has every feature exactly once, as a float32 or a plain word."""
         complete: NDArray[np.bool_] = (np.abs(self.numbers) <= FLOAT_MAX).all(axis=1) & ~self._twice  # false for NaN
         words = self.words.tolist()
         bad = {word for word in set(chain.from_iterable(words)) if not _is_word(word)}
@@ -200,7 +188,7 @@ class _Values:
 
 
 def _objects(source: bytes) -> dict[str, Any]:
-    """A document as Python objects, also with half a surrogate pair or a number beyond float64."""
+    """A document as Python objects; it may have half a surrogate pair or a number beyond float64."""
     try:
         found: dict[str, Any] = orjson.loads(source)
     except orjson.JSONDecodeError:
@@ -209,13 +197,13 @@ def _objects(source: bytes) -> dict[str, Any]:
 
 
 def _given(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a value is neither `NO_NUMBER` nor `NO_WORD`."""
+    """The value is neither `NO_NUMBER` nor `NO_WORD`."""
     given: NDArray[np.bool_] = ~np.isnan(values) if values.dtype == np.float64 else values != NO_WORD
     return given
 
 
 def _floats(columns: Sequence[Sequence[Any]], n: int) -> NDArray[np.float64]:
-    """Columns of n numbers, each alone or in a tuple of one, as an array of shape (n, columns)."""
+    """An array of shape (n, columns) from columns of n numbers; a number may be in a tuple of one."""
     try:
         flat = np.fromiter(chain.from_iterable(columns), np.float64, len(columns) * n)
     except (TypeError, ValueError):
@@ -224,7 +212,7 @@ def _floats(columns: Sequence[Sequence[Any]], n: int) -> NDArray[np.float64]:
 
 
 def _texts(columns: Sequence[Sequence[Any]], n: int) -> NDArray[np.object_]:
-    """The same for texts."""
+    """As `_floats`, for texts."""
     flat = np.array(list(map(_alone, chain.from_iterable(columns))), np.object_)
     return flat.reshape(len(columns), n).T
 
@@ -235,7 +223,7 @@ def _alone(value: Any) -> Any:
 
 
 def _without_frames(error: DocumentError) -> DocumentError:
-    """The error alone. Its trace leads to the page, which holds the error: a cycle that would keep pages in memory."""
+    """The error without its traceback, which refers to the page: that cycle would keep pages in memory."""
     error.__context__ = None
     return error.with_traceback(None)
 
@@ -244,7 +232,7 @@ def to_number(field: str, value: Any) -> float:
     """A finite number that float32 can hold, as a float64.
 
     Raises:
-        NotANumberError: it is none.
+        NotANumberError: the value is no number.
         NotFiniteError: it is too large.
     """
     text = value.strip(BLANKS) if isinstance(value, str) else ""
@@ -268,27 +256,28 @@ def to_word(field: str, value: Any) -> str:
     """A word for a categorical feature, without blanks at its ends.
 
     Raises:
-        NotAWordError: it is no text, too long, or has no UTF-8 (a lone surrogate).
+        NotAWordError: the value is no text, is too long, or cannot be UTF-8 (a lone surrogate).
     """
     text = value.strip(BLANKS) if isinstance(value, str) else ""
     if not 0 < len(text) <= MAX_WORD:
         raise NotAWordError(field, printable(value), expected=A_WORD)
-    if not _has_utf8(text):
+    if not has_utf8(text):
         raise NotAWordError(field, value, expected=f"{A_WORD} in UTF-8")
     return text
 
 
 def _is_word(text: str | None) -> bool:
-    """Whether a text is a word as it stands."""
+    """Whether a text needs no change to be a word."""
     return (
         text is not None
         and 0 < len(text) <= MAX_WORD
         and text == text.strip(BLANKS)
-        and (text.isascii() or _has_utf8(text))
+        and (text.isascii() or has_utf8(text))
     )
 
 
-def _has_utf8(text: str) -> bool:
+def has_utf8(text: str) -> bool:
+    """Whether a text can be UTF-8; one with half a surrogate pair cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The documents of one request, on the way through the model."""
+"""The documents of one request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Page:
     """The JSON object of each document's fields."""
 
     def where(self, chosen: Sequence[bool]) -> Page:
-        """Some of the documents."""
+        """The chosen documents."""
         return Page(
             [doc_id for doc_id, wanted in zip(self.ids, chosen, strict=True) if wanted],
             [source for source, wanted in zip(self.sources, chosen, strict=True) if wanted],
@@ -23,7 +23,7 @@ class Page:
 
 
 class Container:
-    """Stands in a message for a list or an object: its text could be megabytes, or deeper than Python can print."""
+    """Replaces a list or an object in a message: its text may have megabytes, or be nested too deep for Python."""
 
     def __init__(self, value: object) -> None:
         self._words = f"a list of {len(value)}" if isinstance(value, list) else "an object"
@@ -33,5 +33,5 @@ class Container:
 
 
 def printable(value: object) -> object:
-    """The value itself where it is short to print, else a `Container`."""
+    """The value itself, or a `Container` for a list or an object."""
     return Container(value) if isinstance(value, list | dict) else value

@@ -1,14 +1,14 @@
-"""Predictions to the partial document that is merged into each stored one, as the structs of `contract.wire`.
+"""From predictions to the partial documents that are merged into the stored ones, as structs of `contract.wire`.
 
     closest label, novel, family ──▶ label, event, rule, threat: built once for all documents of a kind ─┐
     probabilities, novelty, risk ──▶ rounded for the whole page at once                                 ─┴─▶ documents
 
-The partial document holds only what `contract.documents.fields.ENRICH_ROOTS` allows. The watcher sets the status, the
-time of the verdict and whether it is a second one: only the watcher knows the stored document.
+A partial document has only fields that `contract.documents.fields.ENRICH_ROOTS` allows. The watcher sets the status,
+the time of the verdict and `rescored`, because only the watcher knows the stored document.
 
-The risk score, 0 to 100, is `severity × (p + (1 - p) × n)`: p is the probability that the connection is any attack, n
-is the novelty where it is above the threshold and 0 below. Either the model is right that it is an attack, or it is
-wrong and the connection is like nothing that the model knows. A harmless verdict has 0.
+The risk score, 0 to 100, is `severity × (p + (1 - p) × n)`. p is the probability that the connection is any attack; n
+is the novelty if it is above the threshold, otherwise 0. Either the model is right that it is an attack, or it is wrong
+and the connection is unlike anything that the model knows. A harmless verdict has 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from contract.wire import Event, Model, Oversight, PartialDocument, Prediction, 
 from enrich_service.predict.predict import Predictions
 
 UNKNOWN_SEVERITY = 47
-"""Severity of an `unknown`: medium on Elastic Security's steps, since nobody knows yet what it is."""
+"""Severity of an `unknown`: medium in Elastic Security, because its cause is not known yet."""
 DIGITS = 6
 """Decimals of probabilities and novelty: float32 has about seven digits."""
 RISK_DIGITS = 2
@@ -38,14 +38,14 @@ RISK_DIGITS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """What all documents with the same closest label, novelty and family have in common."""
+    """The fields that all documents with the same closest label, novelty and family share."""
 
     label: str
     closest: str
     family: str
     unknown: bool
     harmless: bool
-    """Whether the closest label is."""
+    """The closest label is harmless."""
     event_kind: Literal["event", "alert"]
     category: list[str]
     type: list[str]
@@ -54,18 +54,8 @@ class Kind:
     threat: Threat | UnsetType
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """The numbers of n documents, rounded as they are written; every array has n rows."""
-
-    risk_score: NDArray[np.float64]
-    top: NDArray[np.float64]
-    """Shape (n, n_top); the first is the probability of the closest label."""
-    novelty: NDArray[np.float64] | None
-
-
 class PartialDocuments:
-    """Writes the partial documents of one model; made once for a model."""
+    """Builds the partial documents of one model; create it once for a model."""
 
     def __init__(self, contract: ModelContract, version: str, *, unknown_is_alert: bool = False) -> None:
         self.contract = contract
@@ -73,31 +63,33 @@ class PartialDocuments:
         self._unknown_is_alert = unknown_is_alert
         self._severities = np.array([label.severity for label in contract.labels])
         self._labels = np.array([label.name for label in contract.labels], np.object_)
-        self._kind = cache(self._kind_of)  # a model has as many kinds as labels, twice, times the families
+        self._kind = cache(self._kind_of)  # bounded: labels × 2 × families
 
     def kinds(self, predictions: Predictions) -> list[Kind]:
-        """The kind of each row; equal ones are one object."""
+        """The kind of each row; equal kinds are the same object."""
         columns = predictions.closest.tolist(), predictions.novel.tolist(), predictions.family.tolist()
         return list(map(self._kind, *columns))
 
     def of(
         self, predictions: Predictions, kinds: Sequence[Kind], reasons: Mapping[int, list[str]]
     ) -> list[PartialDocument]:
-        """The partial documents of a page, one a row.
+        """The partial documents of a page, one for each row.
 
         Args:
-            predictions: of the rows.
-            kinds: of the rows.
-            reasons: of some of the rows, by row.
+            predictions: predictions of the rows.
+            kinds: kinds of the rows.
+            reasons: reasons of some of the rows, by row.
         """
-        numbers = self._numbers(predictions)
+        every = np.arange(len(kinds))
+        top = _rounded(predictions.probabilities[every[:, None], predictions.top])
+        novelty = predictions.novelty
         rows = zip(
             kinds,
-            numbers.risk_score.tolist(),
-            numbers.top[:, 0].tolist(),
-            self._words(predictions.top, numbers.top),
-            repeat(UNSET) if numbers.novelty is None else numbers.novelty.tolist(),
-            map(reasons.get, range(len(numbers.top))),
+            self._risk_scores(predictions).tolist(),
+            top[:, 0].tolist(),
+            self._words(predictions.top, top),
+            repeat(UNSET) if novelty is None else _rounded(novelty).tolist(),
+            map(reasons.get, range(len(kinds))),
             predictions.warnings,
             strict=False,
         )
@@ -124,16 +116,10 @@ class PartialDocuments:
             for kind, risk_score, probability, top, novelty, why, warnings in rows
         ]
 
-    def _numbers(self, predictions: Predictions) -> Numbers:
+    def _risk_scores(self, predictions: Predictions) -> NDArray[np.float64]:
         severity = np.where(predictions.unknown, UNKNOWN_SEVERITY, self._severities[predictions.closest])
-        novelty = predictions.novelty
-        counted = predictions.novel * (np.float64(0.0) if novelty is None else novelty.astype(np.float64))
-        top = predictions.probabilities[np.arange(len(severity))[:, None], predictions.top]
-        return Numbers(
-            risk_score=risk_score(severity, predictions.attack_probability, counted),
-            top=_rounded(top),
-            novelty=None if novelty is None else _rounded(novelty),
-        )
+        novelty = np.float64(0.0) if predictions.novelty is None else predictions.novelty.astype(np.float64)
+        return risk_score(severity, predictions.attack_probability, predictions.novel * novelty)
 
     def _words(self, top: NDArray[np.intp], probabilities: NDArray[np.float64]) -> list[list[str]]:
         """The likeliest labels of each row with their probabilities; both arrays of shape (n, n_top)."""
@@ -164,12 +150,12 @@ class PartialDocuments:
 def risk_score(
     severity: NDArray[np.integer], attack_probability: NDArray[np.float64], novelty: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """0 to 100, two decimals; the module's docstring has the formula. All of shape (n,).
+    """The risk score, 0 to 100 with two decimals, by the formula at the top of this module. All of shape (n,).
 
     Args:
-        severity: 0 to 100, of the verdict.
-        attack_probability: 0 to 1, of all attacks together.
-        novelty: 0 to 1; 0 where it is below the model's threshold.
+        severity: 0 to 100, severity of the verdict.
+        attack_probability: 0 to 1, probability of all attacks together.
+        novelty: 0 to 1; 0 if it is below the model's threshold.
     """
     p = _to_one(attack_probability)
     score: NDArray[np.float64] = (severity * (p + (1.0 - p) * _to_one(novelty))).round(RISK_DIGITS)
@@ -177,17 +163,17 @@ def risk_score(
 
 
 def _to_one(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Limited to 0 to 1; for one row `np.clip` takes ten times as long."""
+    """Limit to 0 to 1; for one row `np.clip` takes ten times as long."""
     return np.minimum(np.maximum(value, 0.0), 1.0)
 
 
 def _rounded(value: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Exact: a float32 times a million has a place in a float64, so this rounds as Python's `round` does."""
+    """Round as Python's `round` does: a float64 holds a million times a float32 exactly."""
     return value.astype(np.float64).round(DIGITS)
 
 
 def _threat(label: Label) -> Threat | UnsetType:
-    """The ATT&CK fields of a label; unset where the attack maps to no technique."""
+    """The ATT&CK fields of a label; unset if the attack maps to no technique."""
     found = label.technique
     if found is None:
         return UNSET

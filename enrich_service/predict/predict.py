@@ -1,4 +1,4 @@
-"""Rows of features -> what the model says of each, for a whole page at once.
+"""From rows of features to predictions, for a whole page at once.
 
 numeric, categorical ──▶ one run of the graph ──▶ closest, probability, top, novelty ──▶ verdict
                  └─────▶ contract's vocabulary and ranges ───────────────────────────▶ warnings
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +21,26 @@ from enrich_service.predict.features import FeatureRows
 log = logging.getLogger(__name__)
 
 TOP = 3
-"""How many of the likeliest labels a prediction carries."""
+"""Number of likeliest labels in a prediction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions(Verdicts):
-    """What the model says of n rows; every array's first axis is the rows."""
+    """The predictions of n rows; the first axis of every array is the rows."""
 
     rows: FeatureRows
-    """What was asked, without the rows that the model gave no finite answer for."""
+    """The features, without the rows for which the model gives no finite output."""
     top: NDArray[np.intp]
     """Shape (n, min(TOP, n_labels)): the likeliest labels, the likeliest first."""
     probabilities: NDArray[np.float32]
     """Shape (n, n_labels)."""
     novelty: NDArray[np.float32] | None
-    """Shape (n,), 0 to 1; None where the model measures none."""
+    """Shape (n,), 0 to 1; None if the model measures no novelty."""
     warnings: list[list[str]]
 
 
 class Predictor:
-    """Turns the model's outputs into predictions; made once for a model."""
+    """Turns the model's outputs into predictions; create it once for a model."""
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
@@ -51,12 +50,12 @@ class Predictor:
         self._vocabularies = [(f"unseen_category:{f.field}", frozenset(f.vocabulary)) for f in contract.categorical]
 
     def predict(self, rows: FeatureRows) -> Predictions:
-        """Run the graph once over a page and read its answer.
+        """Run the graph once over a page.
 
-        A row that the model cannot compute moves to `errors`, blamed on the feature furthest out of its range.
+        A row that the model cannot compute moves to `errors`; its error names the feature furthest out of its range.
 
         Raises:
-            ArtifactError: the model does not even answer a harmless row; that is no document's fault.
+            ArtifactError: the model does not even predict a harmless row, so no document is wrong.
         """
         probabilities, novelty = self._run(rows.numeric, rows.categorical)
         if not (np.isfinite(probabilities).all() and (novelty is None or np.isfinite(novelty).all())):
@@ -68,7 +67,7 @@ class Predictor:
         return self._read(rows, probabilities, novelty)
 
     def _run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
-        """Run the page; where it fails as a whole, halve it until what fails is alone, and give that row NaN."""
+        """Run the page. If it fails as a whole, bisect it: the outputs of the failing row become NaN."""
         try:
             return self.artifact.run(numeric, categorical)
         except RUNTIME_ERRORS as error:
@@ -84,7 +83,8 @@ class Predictor:
         return nothing, None if contract.novelty_threshold is None else nothing[:, 0]
 
     def _without(self, rows: FeatureRows, good: NDArray[np.bool_]) -> FeatureRows:
-        errors = {int(rows.index[row]): self._ranges.blame(rows.numeric[row]) for row in np.flatnonzero(~good).tolist()}
+        bad = np.flatnonzero(~good).tolist()
+        errors = {int(rows.index[row]): self._ranges.error_of(rows.numeric[row]) for row in bad}
         return FeatureRows(rows.index[good], rows.numeric[good], rows.categorical[good], {**rows.errors, **errors})
 
     def _read(
@@ -99,7 +99,7 @@ class Predictor:
             attack_family=verdicts.attack_family,
             family=verdicts.family,
             rows=rows,
-            top=likeliest(probabilities, verdicts.closest),
+            top=likeliest(probabilities),
             probabilities=probabilities,
             novelty=novelty,
             warnings=self._warnings(rows.numeric, rows.categorical),
@@ -120,25 +120,19 @@ class Predictor:
         return warnings
 
 
-def likeliest(probabilities: NDArray[np.float32], closest: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The `TOP` likeliest labels of each row, the likeliest first, of equals the one that the contract names first.
+def likeliest(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
+    """The `TOP` likeliest labels of each row, the likeliest first; equals in the contract's order.
 
     Args:
         probabilities: shape (n, n_labels), finite.
-        closest: shape (n,), the likeliest.
     Returns:
         shape (n, min(TOP, n_labels)).
     """
-    left, every = probabilities.copy(), np.arange(len(probabilities))
-    found = [closest]
-    for _ in range(min(TOP, probabilities.shape[1]) - 1):  # a search for each place costs a third of a sort
-        left[every, found[-1]] = -np.inf
-        found.append(left.argmax(axis=1))
-    return np.stack(found, axis=1)
+    return (-probabilities).argsort(axis=1, kind="stable")[:, :TOP]
 
 
 class _Ranges:
-    """The ranges seen in training, as float32: 0.1 in a document is the same float32 as 0.1 in the contract."""
+    """The ranges of training, as float32: 0.1 in a document is the same float32 as 0.1 in the contract."""
 
     def __init__(self, contract: ModelContract) -> None:
         self.features = contract.numeric
@@ -147,22 +141,18 @@ class _Ranges:
         self._high = np.array([np.inf if f.maximum is None else f.maximum for f in self.features], np.float32)
 
     def outside(self, numeric: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Shape (n, n_numeric): the value was never that small or large in training."""
+        """Shape (n, n_numeric): no value of training was that small or large."""
         return (numeric < self._low) | (numeric > self._high)
 
-    @cached_property
-    def _width(self) -> NDArray[np.float64]:
-        """Shape (n_numeric,): largest magnitude seen in training, 1 at least."""
-        largest = np.maximum(np.abs(self._low), np.abs(self._high)).astype(np.float64)
-        return np.where(np.isfinite(largest), np.maximum(largest, 1.0), 1.0)
-
-    def blame(self, row: NDArray[np.float32]) -> DocumentError:
-        """The error of a row that overflows the model, on the feature that is furthest out."""
+    def error_of(self, row: NDArray[np.float32]) -> DocumentError:
+        """The error of a row that overflows the model; it names the feature that is furthest out of its range."""
         if not self.features:
             return DocumentError(
                 "the model gives no finite answer for these values; it must be trained again", field=""
             )
-        worst = int(np.argmax(np.abs(row.astype(np.float64)) / self._width))
+        largest = np.maximum(np.abs(self._low), np.abs(self._high)).astype(np.float64)
+        width = np.where(np.isfinite(largest), np.maximum(largest, 1.0), 1.0)  # largest magnitude in training
+        worst = int(np.argmax(np.abs(row.astype(np.float64)) / width))
         feature = self.features[worst]
         seen = "" if feature.maximum is None else f" (training saw {feature.minimum:g} to {feature.maximum:g})"
         return InvalidFeatureError(

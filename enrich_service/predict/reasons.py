@@ -1,12 +1,12 @@
-"""Why an alert: the features that weighed most, found by taking them away one at a time (occlusion).
+"""Reasons of an alert: the features that weighed most, found by replacing one feature at a time (occlusion).
 
-    flagged row ──▶ copies, in each one feature as in harmless traffic ──▶ the same graph ──▶ how far the verdict falls
-      count 511       count 2, all else the same                                               11.3 in log-odds
+    flagged row ──▶ copies, each with one harmless value ──▶ the same graph ──▶ how far the verdict falls
+      count 511       count 2, the rest unchanged                               11.3 in log-odds
                                                ──▶ "count is 511; 95 % of normal connections have at most 26"
 
-The fall is that of the closest label's log-odds, with the novelty held still. For the verdict `unknown` it is that of
-the novelty. Only features that differ from the harmless value need a copy, and of those the label's usual reasons come
-first: where one of them lowers the label far enough, the others are not tried (decision 0047). Equal rows are explained
+For an attack, the fall is that of the closest label's log-odds, with the novelty held at 0. For the verdict `unknown`
+it is that of the novelty. Only features that differ from the harmless value need a copy. The label's usual reasons come
+first; if one of them lowers the label far enough, the others are not tried (decision 0047). Equal rows are explained
 once.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,38 +22,40 @@ from numpy.typing import NDArray
 from contract.artifact.contract import NOVELTY_OUTPUT, ModelContract
 from contract.artifact.occlusion import LEAST_FALL, Occlusion, log_odds
 from enrich_service.model.artifact import Artifact
-from enrich_service.predict.features import row_keys
+from enrich_service.predict.features import RowKey, row_keys
 from enrich_service.predict.sentences import number_words, word_words
 
 MOST = 3
-"""Reasons for one document: what a person takes in at a glance."""
+"""Most reasons of one document: a person reads three at a glance."""
 CHUNK_ROWS = 1024
-"""Copies in one run of the graph: a tenth faster than with 256, where the calls weigh, and a little than with 2,048."""
+"""Copies in one run of the graph. 256 are 10 % slower because of more calls; 2,048 are slightly slower."""
 LEAST_FALL_OF_NOVELTY = 0.005
-"""As `LEAST_FALL` for the novelty, far above the rounding of float32. A row may be new in two ways at once, and then
-each value alone moves it little; the heaviest of them still says where to look.
+"""As `LEAST_FALL`, for the novelty; far above the rounding of float32. If a row is new in two ways at once, each value
+alone changes the novelty little, and the heaviest one still shows where to look.
 """
 SENTENCES = 8192
-"""Sentences that are kept, about 2 MB: counts and rates of a flood come again and again."""
+"""Cached sentences, about 2 MB: a flood repeats the same counts and rates."""
 _EPSILON = float(np.finfo(np.float32).eps)
-"""Distance from 1 that a float32 novelty can still show."""
+"""Smallest distance from 1 that a float32 novelty can have."""
 
 Rows = NDArray[np.intp]
 Falls = tuple[Rows, Rows, NDArray[np.float64]]
-"""Row, column and fall in log-odds of the values that were tried; the string features' columns follow the floats'."""
+"""Row, column and fall in log-odds of the values that were tried; columns count the floats first, then the strings."""
 
 
 class Explainer:
-    """Finds the reasons of one model's verdicts; made once for a model."""
+    """Finds the reasons of one model's verdicts; create it once for a model."""
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         contract = artifact.contract
         self._occlusion = Occlusion(contract)
         self._usual, self._usual_fall = _usual_reasons(contract)
-        self._number_words = [number_words(feature, contract.usual_of) for feature in contract.numeric]
-        self._word_words = [word_words(feature, contract.usual_of) for feature in contract.categorical]
-        self._sentence = lru_cache(SENTENCES)(self._tell_one)
+        describe: list[Callable[[Any], str]] = [
+            *(number_words(feature, contract.usual_of) for feature in contract.numeric),
+            *(word_words(feature, contract.usual_of) for feature in contract.categorical),
+        ]
+        self._sentence = lru_cache(SENTENCES)(lambda column, value: describe[column](value))
 
     def reasons(
         self,
@@ -67,11 +70,9 @@ class Explainer:
             numeric: shape (n, n_numeric), the flagged rows.
             categorical: shape (n, n_categorical).
             closest: shape (n,), their closest labels.
-            unknown: shape (n,), where the novelty is to be explained and not the label.
+            unknown: shape (n,), explain the novelty of these rows and not their label.
         """
         texts: list[list[str]] = [[]] * len(closest)
-        if not len(closest):
-            return texts
         first, inverse = _distinct(numeric, categorical, closest, unknown)
         at_once = self._occlusion.rows_at_once
         for of_novelty in (False, True):
@@ -80,21 +81,21 @@ class Explainer:
                 part = kinds[begin : begin + at_once]
                 rows = first[part]
                 found = self.falls(numeric[rows], categorical[rows], closest[rows], of_novelty=of_novelty)
-                told = self._tell(numeric[rows], categorical[rows], *heaviest(*found, of_novelty=of_novelty))
-                for kind, text in zip(part.tolist(), told, strict=True):
+                sentences = self._sentences(numeric[rows], categorical[rows], *heaviest(*found, of_novelty=of_novelty))
+                for kind, text in zip(part.tolist(), sentences, strict=True):
                     texts[kind] = text
         return [texts[kind] for kind in inverse]
 
     def falls(
         self, numeric: NDArray[np.float32], categorical: NDArray[np.object_], closest: Rows, *, of_novelty: bool
     ) -> Falls:
-        """How far each verdict falls when one feature is as in harmless traffic.
+        """How far each verdict falls when one feature takes its harmless value.
 
         Args:
             numeric, categorical, closest: as in `reasons`.
-            of_novelty: the verdict is `unknown` in all these rows; else it is their closest label.
+            of_novelty: the verdict of all these rows is `unknown`; otherwise it is their closest label.
         Returns:
-            of every value that was tried; the others weigh less than those, or are harmless themselves.
+            the falls of the values that were tried; the others weigh less, or are harmless themselves.
         """
         score = partial(self._score, numeric, categorical, closest, of_novelty=of_novelty)
         differs = self._occlusion.differences(numeric, categorical)
@@ -119,7 +120,7 @@ class Explainer:
         of_novelty: bool,
         before: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.float64], Falls]:
-        """The rows' own log-odds, which are computed unless `before` has them, and the falls of these copies."""
+        """The log-odds of the rows themselves (computed unless `before` has them), and the falls of these copies."""
         numbers, words = self._occlusion.copies(numeric, categorical, rows, columns)
         owner = rows
         if before is None:
@@ -133,11 +134,11 @@ class Explainer:
             before, odds = odds[: len(closest)], odds[len(closest) :]
         return before, (rows, columns, before[rows] - odds)
 
-    def _tell(
+    def _sentences(
         self, numeric: NDArray[np.float32], categorical: NDArray[np.object_], rows: Rows, columns: Rows
     ) -> list[list[str]]:
-        """Sentences of these values, one list a row."""
-        split = len(self._number_words)
+        """The sentences of these values, a list for each row."""
+        split = numeric.shape[1]
         values = np.empty(len(rows), np.object_)
         is_number = columns < split
         values[is_number] = numeric[rows[is_number], columns[is_number]].tolist()
@@ -146,16 +147,11 @@ class Explainer:
         ends = np.bincount(rows, minlength=len(numeric)).cumsum().tolist()
         return [sentences[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
-    def _tell_one(self, column: int, value: float | str) -> str:
-        split = len(self._number_words)
-        tell: Callable[..., str] = self._number_words[column] if column < split else self._word_words[column - split]
-        return tell(value)
-
 
 def _usual_reasons(contract: ModelContract) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """The features to try first, shape (n_labels, n_features), and the least fall that is enough, shape (n_labels,).
+    """The features to try first, shape (n_labels, n_features), and the smallest fall that is enough, shape (n_labels,).
 
-    A label without usual reasons, as in artifacts of older versions, has all features first.
+    For a label without usual reasons, as in older artifacts, all features come first.
     """
     columns = [feature.name for feature in (*contract.numeric, *contract.categorical)]
     usual = np.array(
@@ -165,7 +161,7 @@ def _usual_reasons(contract: ModelContract) -> tuple[NDArray[np.bool_], NDArray[
 
 
 def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64], *, of_novelty: bool) -> tuple[Rows, Rows]:
-    """Row and column of the `MOST` heaviest values of each row, the heaviest first, ties in the features' order.
+    """Row and column of the `MOST` heaviest values of each row, the heaviest first; equals in the features' order.
 
     Args:
         rows, columns, falls: as `Explainer.falls` gives them.
@@ -174,21 +170,13 @@ def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64], *, of_novelt
     least = LEAST_FALL_OF_NOVELTY if of_novelty else LEAST_FALL
     weights = np.full((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1), -np.inf)
     weights[rows, columns] = np.where(falls >= least, falls, -np.inf)  # NaN weighs nothing
-    every = np.arange(len(weights))
-    found = []
-    for _ in range(min(MOST, weights.shape[1])):
-        place = weights.argmax(axis=1)
-        found.append(np.where(weights[every, place] > -np.inf, place, -1))
-        weights[every, place] = -np.inf
-    if not found:
-        return rows[:0], columns[:0]
-    top = np.stack(found, axis=1)
-    which, rank = np.nonzero(top >= 0)
+    top = (-weights).argsort(axis=1, kind="stable")[:, :MOST]
+    which, rank = (weights[np.arange(len(weights))[:, None], top] > -np.inf).nonzero()
     return which, top[which, rank]
 
 
 def log_odds_of_novelty(novelty: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Log-odds of a novelty, shape (n,): its steps count alike near 0, in the middle and near 1."""
+    """Log-odds of a novelty, shape (n,); they make steps near 0, in the middle and near 1 comparable."""
     value = novelty.astype(np.float64)
     odds: NDArray[np.float64] = np.log(np.maximum(value, _EPSILON)) - np.log(np.maximum(1.0 - value, _EPSILON))
     return odds
@@ -197,10 +185,10 @@ def log_odds_of_novelty(novelty: NDArray[np.float32]) -> NDArray[np.float64]:
 def _distinct(
     numeric: NDArray[np.float32], categorical: NDArray[np.object_], closest: Rows, unknown: NDArray[np.bool_]
 ) -> tuple[Rows, Sequence[int]]:
-    """First row of each kind, and for every row which kind it is."""
-    rows = list(zip(row_keys(numeric, categorical), closest.tolist(), unknown.tolist(), strict=True))
-    kinds = dict.fromkeys(rows)
-    first_of = dict(zip(reversed(rows), range(len(rows) - 1, -1, -1), strict=True))
-    place_of = dict(zip(kinds, range(len(kinds)), strict=True))
-    first = np.fromiter(map(first_of.__getitem__, kinds), np.intp, len(kinds))
-    return first, list(map(place_of.__getitem__, rows))
+    """The first row of each kind of equal rows, and the kind of every row."""
+    keys = list(zip(row_keys(numeric, categorical), closest.tolist(), unknown.tolist(), strict=True))
+    first_of: dict[tuple[RowKey, int, bool], int] = {}
+    for row, key in enumerate(keys):
+        first_of.setdefault(key, row)
+    kind_of = {key: kind for kind, key in enumerate(first_of)}
+    return np.fromiter(first_of.values(), np.intp), [kind_of[key] for key in keys]

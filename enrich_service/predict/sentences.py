@@ -1,11 +1,12 @@
-"""A feature's value in words, beside what is usual.
+"""Describe a feature's value in words, and compare it with usual values.
 
     count 511, 95 % quantile 26 ──▶ "count is 511; 95 % of normal connections have at most 26"
     flag S0, share 0.0005       ──▶ "flag is S0; fewer than 1 % of normal connections have it, 94 % have SF"
     nothing known but a value   ──▶ "count is 511 (usually 2)"
 
-Every number in a sentence is a fact of the contract, and true as the quantiles are defined: at least 95 % of the
-harmless rows are at most the high one, at least half are at most and at least half are at least the middle one.
+Every number in a sentence comes from the contract, and every sentence is true by the definition of its quantiles: at
+least 95 % of the harmless rows have at most the high one; at least half have at most the middle one, and at least half
+have at least that.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from collections.abc import Callable
 from contract.artifact.contract import Feature
 
 MOST_LETTERS = 40
-"""Of a word in a sentence: a reason stays one line on a dashboard."""
+"""Most letters of a word in a sentence, so that a reason fits into one line of a dashboard."""
 COMMON = 0.5
-"""Share from which a word is worth naming as what the others have."""
+"""Smallest share of a word that a sentence names as the usual one."""
 
 
 def number_words(feature: Feature, usual_of: str) -> Callable[[float], str]:
-    """How the values of a float feature are told; `usual_of` names the harmless rows in the plural."""
+    """Return a function that describes values of a float feature; `usual_of` is the plural name of harmless rows."""
     low, middle, high = feature.usual_low, feature.usual_middle, feature.usual_high
 
     def usual(value: float) -> str:
@@ -34,7 +35,7 @@ def number_words(feature: Feature, usual_of: str) -> Callable[[float], str]:
         if low is not None and value < low:
             return f"; 95 % of {usual_of} have at least {short(low)}"
         if middle is None:
-            return _otherwise(feature)
+            return _usual_value(feature)
         if value != middle and middle in (feature.minimum, feature.maximum):
             return f"; most {usual_of} have {short(middle)}"
         return f"; half of {usual_of} have at {'least' if value < middle else 'most'} {short(middle)}"
@@ -43,13 +44,13 @@ def number_words(feature: Feature, usual_of: str) -> Callable[[float], str]:
 
 
 def word_words(feature: Feature, usual_of: str) -> Callable[[str], str]:
-    """How the values of a string feature are told."""
+    """Return a function that describes values of a string feature."""
     shares = dict(feature.usual_shares)
     commonest = max(shares, key=shares.__getitem__) if shares else None
 
     def usual(word: str) -> str:
         if commonest is None:
-            return _otherwise(feature)
+            return _usual_value(feature)
         share, most = shares.get(word, 0.0), shares[commonest]
         text = f"; {percent(share)} of {usual_of} have it" if share else f"; none of the {usual_of} have it"
         if word == commonest or most < COMMON:
@@ -60,7 +61,7 @@ def word_words(feature: Feature, usual_of: str) -> Callable[[str], str]:
 
 
 def short(value: float | str) -> str:
-    """Whole numbers whole, others with three digits, long words cut."""
+    """A value in short: whole numbers without decimals, others with three digits, long words cut."""
     if isinstance(value, str):
         return value if len(value) <= MOST_LETTERS else f"{value[: MOST_LETTERS - 1]}…"
     if abs(value) >= 1e15:
@@ -69,11 +70,11 @@ def short(value: float | str) -> str:
 
 
 def percent(share: float) -> str:
-    """`1 %`; never 0 or 100 of what is neither."""
+    """A share as `1 %`; never as 0 or 100 % if it is not exactly that."""
     if share < 0.01:
         return "fewer than 1 %"
     return f"{min(round(share * 100), 99) if share < 1 else 100} %"
 
 
-def _otherwise(feature: Feature) -> str:
+def _usual_value(feature: Feature) -> str:
     return "" if feature.background is None else f" (usually {short(feature.background)})"

@@ -1,10 +1,10 @@
-"""What a worker answers with: one object that a request takes whole, and that is replaced whole at a switch.
+"""The models that a worker serves: one object that every request takes once, and that a switch replaces as a whole.
 
-    request ──▶ models.current ──▶ Serving ──▶ the active model's results, in each the shadow's as oversight.shadow
+    request ──▶ models.current ──▶ Serving ──▶ the active model's results, each with the shadow's as oversight.shadow
                      ▲
-                     └── switch(): another Serving takes its place; requests in hand keep theirs until they are answered
+                     └── switch(): another Serving takes its place; requests in flight keep the old one
 
-So no answer holds results of two versions, and the old model is released when its last request is answered.
+So no response has results of two versions, and the old model is released after its last request.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from enrich_service.settings import DEFAULT_CACHE_BYTES
 
 
 class Serving:
-    """The active model and its shadow, made once and never changed: threads share it."""
+    """The active model and its shadow. It never changes, and threads share it."""
 
     def __init__(
         self,
@@ -39,22 +39,22 @@ class Serving:
         self.shadow = None if shadow is None else Shadow(shadow, artifact, on_compared=on_compared)
 
     def enrich(self, page: Page) -> list[DocumentResult]:
-        """One result a document, in the same order.
+        """One result for each document, in the same order.
 
         Raises:
-            ArtifactError: the active model does not answer at all. The shadow's failures never reach a client.
+            ArtifactError: the active model predicts nothing at all. A failure of the shadow never reaches a client.
         """
         results = self.enricher.enrich(page)
         return results if self.shadow is None else self.shadow.beside(page, results)
 
 
 class ServedModels:
-    """What a worker serves now. Reading `current` and replacing it are one step each, so no lock is needed."""
+    """The models that a worker serves now. Reading and replacing `current` are atomic, so no lock is needed."""
 
     def __init__(self, make: Callable[[Artifact, Artifact | None], Serving], first: Serving) -> None:
         self._make = make
         self.current = first
 
     def switch(self, artifact: Artifact, shadow: Artifact | None = None) -> None:
-        """Serve another model, or another shadow, from the next request on."""
+        """Serve another model or shadow from the next request on."""
         self.current = self._make(artifact, shadow)

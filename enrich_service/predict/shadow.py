@@ -1,10 +1,10 @@
-"""A second model that answers beside the active one, to be compared before it is trusted.
+"""A second model that predicts the same documents as the active one, so that people can compare them.
 
     documents ─┬─▶ active model ──▶ fields ─────────────────────┬─▶ the result, with the active model's verdict
                └─▶ shadow ────────▶ oversight.shadow.* ─────────┘
-                          └─ it fails: the log says so, the result goes without
+                          └─ fails: logged, the result has no oversight.shadow
 
-It gives no reasons: they cost more than the prediction, and nobody acts on a shadow's.
+It gives no reasons: they cost more than the prediction, and nobody acts on the shadow's verdict.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from enrich_service.predict.page import Page
 log = logging.getLogger(__name__)
 
 Pairs = Mapping[tuple[str, str], int]
-"""How many documents had this verdict of the active model and that of the shadow."""
+"""Number of documents by verdict of the active model and verdict of the shadow."""
 OnCompared = Callable[[str, str, Pairs], None]
-"""Told after each page: version of the active model, version of the shadow, the verdicts in pairs (equal ones too)."""
+"""Called after each page: version of the active model, version of the shadow, pairs of verdicts (equal ones too)."""
 
 TAKEN = ("label", "closest", "family", "probability", "novelty", "unknown")
-"""What of the shadow's prediction goes into the document."""
+"""Fields of the shadow's prediction that are written into the document."""
 SAY_EVERY_S = 60.0
-"""A shadow that fails on every page fills no log."""
+"""A shadow that fails on every page is logged this often."""
 
 
 class Shadow:
@@ -48,7 +48,7 @@ class Shadow:
         self._silent_until_s = 0.0
 
     def beside(self, page: Page, results: list[DocumentResult]) -> list[DocumentResult]:
-        """The results with the shadow's answer in each that holds a prediction. Never raises: a shadow harms nobody."""
+        """Add the shadow's prediction to each result with a prediction. Never raises: a shadow must not cause harm."""
         try:
             return self._beside(page, results)
         except ArtifactError as error:
@@ -69,7 +69,7 @@ class Shadow:
                 label = active.prediction.label
                 shadow = self._shadow(next(opinions), label)
                 pairs[label, shadow.label or shadow.error or ""] += 1
-                # the result may be kept, so it is copied and not changed
+                # a copy, because the cache may hold the result
                 fields = replace(result.fields, oversight=replace(active, shadow=shadow))
                 result = replace(result, fields=fields)
             joined.append(result)
@@ -78,7 +78,7 @@ class Shadow:
         return joined
 
     def _shadow(self, opinion: DocumentResult, active_label: str) -> wire.Shadow:
-        """What is written under `oversight.shadow`; the error's code where the shadow cannot read the document."""
+        """The fields below `oversight.shadow`; the error's code if the shadow cannot read the document."""
         if opinion.fields is UNSET:
             code = "" if opinion.error is UNSET else opinion.error.type
             return wire.Shadow(error=code, agrees=False, model=self.model)
@@ -87,7 +87,7 @@ class Shadow:
         return wire.Shadow(**taken, agrees=found.label == active_label, model=self.model)
 
     def _say(self, why: str) -> None:
-        """One line a minute at most."""
+        """Log at most one line a minute."""
         now_s = time.monotonic()
         if now_s >= self._silent_until_s:
             self._silent_until_s = now_s + SAY_EVERY_S

@@ -14,7 +14,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from common.elastic.indices import filtered_says, kept_by, synthetic_says
+from common.elastic.indices import filtered_message, storage_from, synthetic_message
 from common.versions import version_of
 from es_pipelines.cluster.condition import Access, Condition
 from es_pipelines.cluster.disk_watermarks import Watermark, watermark
@@ -67,11 +67,11 @@ def refusals(access: Access, stream: str) -> Iterator[Finding]:
 
 def sources(stream: Target) -> Iterator[Finding]:
     """Indices behind the stream that keep less in `_source` than was sent: the watcher writes no prediction there."""
-    kept = kept_by(stream.indices)
+    kept = storage_from(stream.indices)
     if kept.filtered:
-        yield Finding(False, filtered_says(kept.filtered))
+        yield Finding(False, filtered_message(kept.filtered))
     if kept.synthetic:
-        yield Finding(False, synthetic_says(kept.synthetic))
+        yield Finding(False, synthetic_message(kept.synthetic))
 
 
 def health(condition: Condition, stream: str) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, AuthorizationException, Elasticsearch, NotFoundError
 
 from common.elastic.faults import refusal
-from common.elastic.indices import closed_indices, closed_says
+from common.elastic.indices import closed_indices, closed_message
 from common.elastic.response_limit import ResponseTooLargeError
 from contract import hints
 from contract.documents.fields import NO_PIPELINE
@@ -139,7 +139,7 @@ def closed_note(es: Elasticsearch, stream: str) -> str:
     if not closed:
         return ""
     return (
-        f"{closed_says(closed)}; events that are stored in a closed index cannot be recognised, and would be "
+        f"{closed_message(closed)}; events that are stored in a closed index cannot be recognised, and would be "
         "stored again"
     )
 

@@ -1,6 +1,6 @@
 """Kibana's API for saved objects: wait until it is ready, check the space, read, import and delete.
 
-    wait_until_ready ──▶ space_exists ──▶ read ──▶ (plan) ──▶ import_objects ──▶ read ──▶ (import record)
+    wait_until_ready ──▶ check_space ──▶ read ──▶ (plan) ──▶ write, delete ──▶ read ──▶ (import record)
 
 Uses documented routes only: `_import`, `_bulk_get` and `_bulk_delete` below `/api/saved_objects`, `/api/status` and
 `/api/spaces/space`.
@@ -112,9 +112,8 @@ class Kibana:
         path = f"/api/spaces/space/{quote(self.space, safe='')}"
         if self.http.ask("GET", path, what=f"looking for the space {self.space!r}", expected=(404,)).status == 404:
             raise SettingsError(
-                f"Kibana at {self.http.url} has no space {self.space!r}; create it under Stack "
-                "Management, Spaces, or name "
-                f"another one with --space (its identifier, as in the address after /s/)"
+                f"Kibana at {self.http.url} has no space {self.space!r}; create it under Stack Management, Spaces, or "
+                "name another one with --space (its identifier, as in the address after /s/)"
             )
 
     def read(self, keys: Sequence[Key]) -> dict[Key, Stored]:
@@ -151,9 +150,8 @@ class Kibana:
         moved = [each for each in body.get("successResults") or [] if each.get("destinationId")]
         if moved:
             raise KibanaRefusedError(
-                f"Kibana stored {moved[0]['type']} {moved[0]['id']} as {moved[0]['destinationId']}, because "
-                "another space holds that "
-                f"id; remove one of the two, then run the import again"
+                f"Kibana stored {moved[0]['type']} {moved[0]['id']} as {moved[0]['destinationId']}, because another "
+                "space holds that id; remove one of the two, then run the import again"
             )
 
     def delete(self, keys: Sequence[Key]) -> list[Key]:

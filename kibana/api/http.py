@@ -47,8 +47,6 @@ class Response:
     status: int
     body: Any
     """Parsed JSON; None if the body is not JSON."""
-    kibana: bool
-    """Whether the server identified itself as Kibana in its headers."""
 
 
 class Http:
@@ -107,8 +105,7 @@ class Http:
         if response.status == 401 and not self._authorization:
             return SettingsError(
                 f"Kibana at {url} asks for credentials, and none were sent (401); set KIBANA_API_KEY, or "
-                "KIBANA_USERNAME and "
-                f"KIBANA_PASSWORD"
+                "KIBANA_USERNAME and KIBANA_PASSWORD"
             )
         if response.status == 401:
             return SettingsError(
@@ -118,8 +115,7 @@ class Http:
         if response.status == 403:
             return SettingsError(
                 f"Kibana at {url} forbids {what} (403{reason}); the user or key needs `All` on Saved Objects "
-                "Management in this "
-                f"space, and on Stack Rules and Actions and Connectors for the alert rules"
+                "Management in this space, and on Stack Rules and Actions and Connectors for the alert rules"
             )
         if response.status in NOT_READY:
             return KibanaUnavailableError(
@@ -148,16 +144,14 @@ class Http:
                 content = response.read(MAX_RESPONSE_BYTES)
         except SSLError as error:
             raise SettingsError(
-                f"no trusted connection to {self.url} ({_line(error)}); set KIBANA_CA_CERTS to the "
-                "certificate of Kibana's "
-                f"authority, or begin KIBANA_URL with http:// if Kibana has no TLS"
+                f"no trusted connection to {self.url} ({_line(error)}); set KIBANA_CA_CERTS to the certificate of "
+                "Kibana's authority, or begin KIBANA_URL with http:// if Kibana has no TLS"
             ) from None
         except (HTTPError, OSError) as error:
             raise KibanaUnavailableError(
                 f"cannot reach Kibana at {self.url} ({_line(error)}); is it running there? set KIBANA_URL"
             ) from None
-        named = "kbn-name" in response.headers or "kbn-license-sig" in response.headers
-        return Response(response.status, _parsed(content), named)
+        return Response(response.status, _parsed(content))
 
 
 def _parsed(content: bytes) -> Any:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kibana.saved_objects.objects import Names, SavedObject, dump, search_source
 from kibana.saved_objects.stored import NO_TIME, Key, Stored
@@ -20,8 +19,7 @@ from kibana.saved_objects.stored import NO_TIME, Key, Stored
 _ROW = re.compile(r"^\| (\S+) \| (\S+) \| ([0-9a-f]+) \| ([0-9a-f]+) \| (\S+) \|$", re.MULTILINE)
 _INTRO = (
     "What `oversight kibana import` wrote last. Do not edit it: the next import compares this table with the "
-    "objects, and "
-    "keeps those that someone changed."
+    "objects, and keeps those that someone changed."
 )
 
 
@@ -40,43 +38,41 @@ class ImportedObject:
         return now.digest != self.stored and (now.updated_at != self.updated_at or now.updated_at == NO_TIME)
 
 
-@dataclass(frozen=True)
-class ImportRecord:
-    """The objects of the last import, by key."""
+ImportRecord = dict[Key, ImportedObject]
+"""The objects of the last import, by key."""
 
-    records: Mapping[Key, ImportedObject] = field(default_factory=dict)
 
-    def to_object(self, names: Names) -> SavedObject:
-        """The saved object that holds the record: a Markdown text in Kibana's library."""
-        rows = [
-            f"| {kind} | {name} | {record.sent} | {record.stored} | {record.updated_at} |"
-            for (kind, name), record in sorted(self.records.items())
-        ]
-        head = ["| type | object | ours | as stored | stored at |", "|---|---|---|---|---|"]
-        text = "\n".join([_INTRO, "", *head, *rows])
-        title = names.title("Oversight: what was imported")
-        shown = {"fontSize": 12, "openLinksInNewTab": False, "markdown": text}
-        return SavedObject(
-            "visualization",
-            import_record_key(names)[1],
-            {
-                "title": title,
-                "description": "Written by `oversight kibana import`",
-                "visState": dump({"title": title, "type": "markdown", "params": shown, "aggs": []}),
-                "uiStateJSON": "{}",
-                "kibanaSavedObjectMeta": search_source(),
-            },
-        )
+def object_of(record: ImportRecord, names: Names) -> SavedObject:
+    """The saved object that holds the record: a Markdown text in Kibana's library."""
+    rows = [
+        f"| {kind} | {name} | {imported.sent} | {imported.stored} | {imported.updated_at} |"
+        for (kind, name), imported in sorted(record.items())
+    ]
+    head = ["| type | object | ours | as stored | stored at |", "|---|---|---|---|---|"]
+    text = "\n".join([_INTRO, "", *head, *rows])
+    title = names.title("Oversight: what was imported")
+    shown = {"fontSize": 12, "openLinksInNewTab": False, "markdown": text}
+    return SavedObject(
+        "visualization",
+        import_record_key(names)[1],
+        {
+            "title": title,
+            "description": "Written by `oversight kibana import`",
+            "visState": dump({"title": title, "type": "markdown", "params": shown, "aggs": []}),
+            "uiStateJSON": "{}",
+            "kibanaSavedObjectMeta": search_source(),
+        },
+    )
 
-    @classmethod
-    def from_stored(cls, stored: Stored | None) -> ImportRecord:
-        """Parse the record from its saved object; empty if that is missing or unreadable."""
-        try:
-            attributes = stored.content["attributes"] if stored is not None else {}
-            text = str(json.loads(attributes["visState"])["params"]["markdown"])
-        except (KeyError, TypeError, ValueError):
-            return cls()
-        return cls({(kind, name): ImportedObject(*rest) for kind, name, *rest in _ROW.findall(text)})
+
+def record_in(stored: Stored | None) -> ImportRecord:
+    """Parse the record from its saved object; empty if that is missing or unreadable."""
+    try:
+        attributes = stored.content["attributes"] if stored is not None else {}
+        text = str(json.loads(attributes["visState"])["params"]["markdown"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return {(kind, name): ImportedObject(*rest) for kind, name, *rest in _ROW.findall(text)}
 
 
 def import_record_key(names: Names) -> Key:

@@ -9,30 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 
+from kibana.api.alerting import Alerting
 from kibana.api.client import Kibana
-from kibana.api.import_record import ImportedObject, ImportRecord, import_record_key
+from kibana.api.import_record import ImportedObject, ImportRecord, import_record_key, object_of, record_in
 from kibana.api.plan import WRITES, ImportStep, Item, keys_to_read, plan, removal
 from kibana.saved_objects.objects import Names
 from kibana.saved_objects.stored import Key, Stored
 
-
-class Store(Protocol):
-    """Reads and writes items of some types: the saved objects, or the alert items."""
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """The types of items in this store."""
-
-    def read(self, keys: Sequence[Key]) -> dict[Key, Stored]:
-        """Read the items with these keys. Leaves out those that do not exist."""
-
-    def write(self, items: Sequence[Any]) -> None:
-        """Create the items, or overwrite those with the same keys."""
-
-    def delete(self, keys: Sequence[Key]) -> list[Key]:
-        """Delete items and return the keys of those that were kept because they are in use."""
+Store = Kibana | Alerting
+"""The saved objects, or the rules and connectors."""
 
 
 def import_all(
@@ -57,7 +43,7 @@ def import_all(
         store.write(written)
     steps = _deleted(store, steps)
     now = store.read([step.key for step in steps if step.item is not None])
-    _write_record(kibana, names, last, {**_of_other_stores(store, last), **_records(steps, own, now)})
+    _write_record(kibana, names, store, last, _records(steps, own, now))
     return steps
 
 
@@ -65,9 +51,8 @@ def remove_all(kibana: Kibana, names: Names, store: Store, *, force: bool = Fals
     """Delete everything that the imports created. An item that a person has edited stays, and is theirs from now on."""
     last = _read_record(kibana, names)
     own = _of_store(store, last)
-    steps = removal(store.read(sorted(own.records)), own, force=force)
-    steps = _deleted(store, steps)
-    _write_record(kibana, names, last, _of_other_stores(store, last))
+    steps = _deleted(store, removal(store.read(sorted(own)), own, force=force))
+    _write_record(kibana, names, store, last, {})
     return steps
 
 
@@ -79,33 +64,29 @@ def _deleted(store: Store, steps: Sequence[ImportStep]) -> list[ImportStep]:
 
 def _read_record(kibana: Kibana, names: Names) -> ImportRecord:
     key = import_record_key(names)
-    return ImportRecord.from_stored(kibana.read([key]).get(key))
+    return record_in(kibana.read([key]).get(key))
 
 
-def _write_record(kibana: Kibana, names: Names, before: ImportRecord, records: Mapping[Key, ImportedObject]) -> None:
-    if not records:
+def _write_record(kibana: Kibana, names: Names, store: Store, last: ImportRecord, records: ImportRecord) -> None:
+    """Replace this store's items in the import record. The other store's items stay."""
+    now = {key: imported for key, imported in last.items() if key[0] not in store.kinds} | records
+    if not now:
         kibana.delete([import_record_key(names)])
-    elif records != before.records:
-        kibana.write([ImportRecord(records).to_object(names)])
+    elif now != last:
+        kibana.write([object_of(now, names)])
 
 
 def _of_store(store: Store, last: ImportRecord) -> ImportRecord:
-    return ImportRecord({key: record for key, record in last.records.items() if key[0] in store.kinds})
+    return {key: imported for key, imported in last.items() if key[0] in store.kinds}
 
 
-def _of_other_stores(store: Store, last: ImportRecord) -> dict[Key, ImportedObject]:
-    return {key: record for key, record in last.records.items() if key[0] not in store.kinds}
-
-
-def _records(
-    steps: Sequence[ImportStep], last: ImportRecord, stored: Mapping[Key, Stored]
-) -> dict[Key, ImportedObject]:
+def _records(steps: Sequence[ImportStep], last: ImportRecord, stored: Mapping[Key, Stored]) -> ImportRecord:
     """The new import record: what Kibana stored of our items, and the old entry of each item that was kept."""
     records = {}
     for step in steps:
         now = stored.get(step.key)
         if step.item is not None and now is not None:
             records[step.key] = ImportedObject(step.item.digest, now.digest, now.updated_at)
-        elif step.action == "kept" and step.key in last.records:
-            records[step.key] = last.records[step.key]
+        elif step.action == "kept" and step.key in last:
+            records[step.key] = last[step.key]
     return records

@@ -13,35 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal
 
 from kibana.api.import_record import ImportedObject, ImportRecord
+from kibana.saved_objects.alert_items import AlertItem
+from kibana.saved_objects.objects import SavedObject
 from kibana.saved_objects.stored import Key, Stored
 
 Action = Literal["created", "updated", "unchanged", "kept", "replaced", "removed", "left"]
 WRITES: frozenset[Action] = frozenset({"created", "updated", "replaced"})
 
 
-class Item(Protocol):
-    """Something stored under a key: a saved object, a rule or a connector."""
-
-    @property
-    def key(self) -> Key:
-        """Type and id."""
-
-    @property
-    def title(self) -> str:
-        """The title that Kibana lists."""
-
-    @property
-    def digest(self) -> str:
-        """Digest of the content."""
-
-    def beside(self) -> Self:
-        """A copy with another id and title, to put beside an object that a person has edited."""
-
-    def is_like(self, stored: Stored) -> bool:
-        """Whether the stored object contains everything of this one, so nobody can have edited it."""
+Item = SavedObject | AlertItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +56,7 @@ def plan(
 
 
 def _step(item: Item, stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool) -> ImportStep:
-    current, record = stored.get(item.key), last.records.get(item.key)
+    current, record = stored.get(item.key), last.get(item.key)
     if current is None:
         return ImportStep("created", item.key, item.title, item)
     if record is None and item.is_like(current) and current.saved_after_import:
@@ -107,7 +90,7 @@ def _keep_what_is_shown(steps: Sequence[ImportStep], stored: Mapping[Key, Stored
 
 def _left_over(seen: Collection[Key], stored: Mapping[Key, Stored], last: ImportRecord) -> Iterator[ImportStep]:
     """The steps for objects that an earlier import wrote and this one no longer wants."""
-    for key, record in sorted(last.records.items()):
+    for key, record in sorted(last.items()):
         current = stored.get(key)
         if key not in seen and current is not None:
             yield ImportStep("left" if record.is_edited(current) else "removed", key, current.title or key[1])
@@ -116,7 +99,7 @@ def _left_over(seen: Collection[Key], stored: Mapping[Key, Stored], last: Import
 def removal(stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool = False) -> list[ImportStep]:
     """One step for each imported object: removed if nobody has edited it, else left."""
     steps = []
-    for key, record in sorted(last.records.items()):
+    for key, record in sorted(last.items()):
         current = stored.get(key)
         if current is not None:
             action: Action = "left" if record.is_edited(current) and not force else "removed"
@@ -127,4 +110,4 @@ def removal(stored: Mapping[Key, Stored], last: ImportRecord, *, force: bool = F
 def keys_to_read(wanted: Sequence[Item], last: ImportRecord) -> list[Key]:
     """The keys of all objects that must be read before planning."""
     keys = [key for item in wanted for key in (item.key, item.beside().key)]
-    return list(dict.fromkeys([*keys, *sorted(last.records)]))
+    return list(dict.fromkeys([*keys, *sorted(last)]))

@@ -16,6 +16,7 @@ from typing import Any
 Scalar = str | int | float | bool
 _PLAIN = re.compile(r"[A-Za-z0-9_.@-]+")
 _KQL_WORDS = frozenset({"and", "or", "not"})
+_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\t": "\\t", "\r": "\\r", "\n": "\\n"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +134,14 @@ def kql(where: Where | None) -> str:
         case Not(part):
             return f"not ({kql(part) or '*'})"
         case All(parts):
-            return " and ".join(f"({kql(part) or '*'})" if _is_compound(part) else kql(part) for part in parts)
+            return " and ".join(map(_part, parts))
         case AnyOf(parts):
-            return (
-                " or ".join(f"({kql(part) or '*'})" if _is_compound(part) else kql(part) for part in parts) or "not *"
-            )
+            return " or ".join(map(_part, parts)) or "not *"
 
 
-def _is_compound(where: Where) -> bool:
-    return isinstance(where, All | AnyOf | Between)
+def _part(where: Where) -> str:
+    """A condition inside another one: in brackets if it is made of several itself."""
+    return f"({kql(where) or '*'})" if isinstance(where, All | AnyOf | Between) else kql(where)
 
 
 def _name(field: str) -> str:
@@ -156,7 +156,4 @@ def _value(value: Scalar) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    text = value.replace("\\", "\\\\").replace('"', '\\"')
-    for letter, name in (("\t", "t"), ("\r", "r"), ("\n", "n")):
-        text = text.replace(letter, f"\\{name}")
-    return f'"{text}"'
+    return f'"{value.translate(_ESCAPED)}"'

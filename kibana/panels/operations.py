@@ -53,9 +53,8 @@ def dashboard(view: View) -> Dashboard:
         description="Whether events get their verdict in time, and whether the model still fits the traffic",
         intro=(
             "**What you see:** events by their time of arrival. *Pending* ones wait for a watcher, none is lost; "
-            "*failed* ones say why, and `oversight retry` tries them again. Below: how long a verdict takes, "
-            "which watchers "
-            "are running, and whether the predictions still look like the training rows."
+            "*failed* ones say why, and `oversight retry` tries them again. Below: how long a verdict takes, which "
+            "watchers are running, and whether the predictions still look like the training rows."
         ),
         panels=(*_counts(), *_flow(), *_delay(), *_failures(), _watchers(), *_model(view), *_drift(view)),
         controls=(Control(id="model-version", field="oversight.model.version", title="Model version"),),
@@ -157,23 +156,6 @@ def _delay() -> tuple[Panel, ...]:
     )
 
 
-def failed_events() -> SavedSearch:
-    """Every failed event, with the reason and what to do."""
-    return SavedSearch(
-        id="failed-events",
-        title="Failed events",
-        description="Every event that could not be read or predicted, why, and its raw line; the newest first",
-        columns=(
-            Column(field="error.type", title="Reason", width=170),
-            Column(field="error.message", title="What was wrong and what to do"),
-            Column(field="oversight.failure.processor", title="Processor", width=150),
-            Column(field="event.original", title="Raw line"),
-        ),
-        where=Is(STATUS, FAILED),
-        source=ARRIVALS,
-    )
-
-
 def _failures() -> tuple[Panel, ...]:
     nothing = "nothing has failed"
     return (
@@ -196,32 +178,24 @@ def _failures() -> tuple[Panel, ...]:
             question="Which events failed, and what can you do?",
             chart="documents",
             metrics=(),
-            search=failed_events(),
+            search=SavedSearch(
+                id="failed-events",
+                title="Failed events",
+                description="Every event that could not be read or predicted, why, and its raw line; the newest first",
+                columns=(
+                    Column(field="error.type", title="Reason", width=170),
+                    Column(field="error.message", title="What was wrong and what to do"),
+                    Column(field="oversight.failure.processor", title="Processor", width=150),
+                    Column(field="event.original", title="Raw line"),
+                ),
+                where=Is(STATUS, FAILED),
+                source=ARRIVALS,
+            ),
             source=ARRIVALS,
             width=30,
             height=14,
             may_be_empty=nothing,
         ),
-    )
-
-
-def watchers() -> SavedSearch:
-    """The last heartbeat of each watcher."""
-    return SavedSearch(
-        id="watchers",
-        title="Watchers",
-        description="The last heartbeat of each watcher, the newest first",
-        columns=(
-            Column(field="host.name", title="Machine", width=140),
-            Column(field="process.pid", title="Process", width=90),
-            Column(field="watcher.state", title="State", width=100),
-            Column(field="watcher.rate_per_s", title="Events/s", width=100),
-            Column(field="watcher.pending", title="Pending", width=100),
-            Column(field="watcher.oldest_pending_s", title="Oldest waits (s)", width=130),
-            Column(field="oversight.model.version", title="Model version", width=130),
-            Column(field="watcher.trouble", title="Trouble"),
-        ),
-        source=WATCHERS,
     )
 
 
@@ -232,7 +206,22 @@ def _watchers() -> Panel:
         question="Which watchers are running, and do they keep up?",
         chart="documents",
         metrics=(),
-        search=watchers(),
+        search=SavedSearch(
+            id="watchers",
+            title="Watchers",
+            description="The last heartbeat of each watcher, the newest first",
+            columns=(
+                Column(field="host.name", title="Machine", width=140),
+                Column(field="process.pid", title="Process", width=90),
+                Column(field="watcher.state", title="State", width=100),
+                Column(field="watcher.rate_per_s", title="Events/s", width=100),
+                Column(field="watcher.pending", title="Pending", width=100),
+                Column(field="watcher.oldest_pending_s", title="Oldest waits (s)", width=130),
+                Column(field="oversight.model.version", title="Model version", width=130),
+                Column(field="watcher.trouble", title="Trouble"),
+            ),
+            source=WATCHERS,
+        ),
         source=WATCHERS,
         width=48,
         height=10,

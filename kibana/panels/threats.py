@@ -46,10 +46,8 @@ def dashboard(view: View) -> Dashboard:
         intro=(
             "**What you see:** every event that has a verdict of the model. A *threat* is an attack"
             f"{' or an event unlike anything in training (`unknown`)' if view.knows_unknown else ''}; "
-            "harmless traffic is "
-            "sky blue everywhere, and each family of attacks has one colour. Pick a user, a family or a "
-            "label above; click a "
-            "user to go on to *Triage*."
+            "harmless traffic is sky blue everywhere, and each family of attacks has one colour. Pick a user, a "
+            "family or a label above; click a user to go on to *Triage*."
         ),
         panels=(*_figures(view), *_kinds(view), *_over_time(view), *_users(view), _details(view)),
         controls=CONTROLS,
@@ -186,17 +184,6 @@ def _users(view: View) -> tuple[Panel, ...]:
     )
 
 
-def details(view: View) -> SavedSearch:
-    """Every threat with its user, reasons and raw line."""
-    return SavedSearch(
-        id="threats-details-per-user",
-        title="Threats details per User",
-        description="Every threat with its user, its reasons and its raw line, the newest first",
-        columns=DETAILS_COLUMNS,
-        where=view.threat,
-    )
-
-
 def _details(view: View) -> Panel:
     return Panel(
         id="threats-details-per-user",
@@ -204,7 +191,13 @@ def _details(view: View) -> Panel:
         question="What exactly was it? A click on a row shows the whole event.",
         chart="documents",
         metrics=(),
-        search=details(view),
+        search=SavedSearch(
+            id="threats-details-per-user",
+            title="Threats details per User",
+            description="Every threat with its user, its reasons and its raw line, the newest first",
+            columns=DETAILS_COLUMNS,
+            where=view.threat,
+        ),
         width=48,
         height=18,
     )

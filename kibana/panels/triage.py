@@ -52,11 +52,9 @@ def dashboard(view: View) -> Dashboard:
         title="Triage",
         description="Which alerts to look at first, the reasons for them, and the analysts' verdicts",
         intro=(
-            f"**What you see:** the alerts, which are the attacks not hidden by a suppression rule{unknown}. "
-            "Begin with the "
-            "severe ones of high risk, read the reasons, open a row of *Newest alerts* for the whole event, "
-            "and give your "
-            "verdict with `oversight verdict`."
+            f"**What you see:** the alerts, which are the attacks not hidden by a suppression rule{unknown}. Begin "
+            "with the severe ones of high risk, read the reasons, open a row of *Newest alerts* for the whole event, "
+            "and give your verdict with `oversight verdict`."
         ),
         panels=(
             *_figures(view),
@@ -113,7 +111,7 @@ def _figures(view: View) -> tuple[Panel, ...]:
                 colour=UNKNOWN,
             )
         )
-    return tuple(_sized(panel, 48 // len(panels), 6) for panel in panels)
+    return tuple(dataclasses.replace(panel, width=48 // len(panels), height=6) for panel in panels)
 
 
 def _first() -> tuple[Panel, ...]:
@@ -242,18 +240,6 @@ def _reasons() -> Panel:
     )
 
 
-def newest() -> SavedSearch:
-    """Every alert, sorted by the time of its verdict, so that a late one is on top."""
-    return SavedSearch(
-        id="newest-alerts",
-        title="Newest alerts",
-        description="Every alert by the time of its verdict, the newest first; a click on a row shows the whole event",
-        columns=ALERT_COLUMNS,
-        where=ALERT,
-        source=PREDICTIONS,
-    )
-
-
 def _newest() -> Panel:
     return Panel(
         id="newest-alerts",
@@ -261,7 +247,15 @@ def _newest() -> Panel:
         question="What came last? A click on a row shows the whole event.",
         chart="documents",
         metrics=(),
-        search=newest(),
+        search=SavedSearch(
+            id="newest-alerts",
+            title="Newest alerts",
+            description="Every alert by the time of its verdict, the newest first; a click on a row shows the whole "
+            "event",
+            columns=ALERT_COLUMNS,
+            where=ALERT,
+            source=PREDICTIONS,
+        ),
         source=PREDICTIONS,
         width=48,
         height=18,
@@ -299,7 +293,3 @@ def _verdicts(view: View) -> tuple[Panel, ...]:
             may_be_empty=nobody,
         ),
     )
-
-
-def _sized(panel: Panel, width: int, height: int) -> Panel:
-    return dataclasses.replace(panel, width=width, height=height)

@@ -140,9 +140,8 @@ def _unknowns(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
         Rule(
             id="unknowns-rising",
             name="Unknowns rising",
-            what=f"over {share:.0%} of the harmless-looking events of the last hour are unlike anything in "
-            "training: something new "
-            f"is in the network, or the model is out of date",
+            what=f"over {share:.0%} of the harmless-looking events of the last hour are unlike anything in training: "
+            "something new is in the network, or the model is out of date",
             source=PREDICTIONS,
             where=(Is(CLOSEST, view.harmless), *fresh),
             window_min=60,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from contract.artifact.contract import ModelContract
 from kibana.panels.boards import boards
 from kibana.panels.conditions import kql
-from kibana.panels.declarations import SavedQuery, SavedSearch
-from kibana.saved_objects.dashboard_objects import dashboard_object, search_id
-from kibana.saved_objects.data_views import data_view_id, data_views
+from kibana.panels.declarations import SOURCES, SavedQuery, SavedSearch
+from kibana.saved_objects.dashboard_objects import dashboard_object
+from kibana.saved_objects.data_views import data_view, data_view_id
 from kibana.saved_objects.objects import Names, Reference, SavedObject, search_source
 
 INDEX_REFERENCE = "kibanaSavedObjectMeta.searchSourceJSON.index"
@@ -20,7 +20,7 @@ def saved_objects(contract: ModelContract, names: Names) -> list[SavedObject]:
     """Data views, saved searches, saved queries and dashboards. They refer only to each other."""
     declared = boards(contract)
     return [
-        *data_views(names, contract),
+        *(data_view(names, source, contract) for source in SOURCES),
         *(_search(names, search) for search in declared.searches),
         *(_query(names, query) for query in declared.queries),
         *(dashboard_object(names, board, declared, contract) for board in declared.dashboards),
@@ -32,7 +32,7 @@ def _search(names: Names, search: SavedSearch) -> SavedObject:
     meta = search_source(kql(search.where), index=INDEX_REFERENCE, extra={"highlightAll": True, "version": True})
     return SavedObject(
         "search",
-        search_id(names, search.id),
+        names.id("search", search.id),
         {
             "title": names.title(search.title if search.title.startswith("Threats") else f"Oversight: {search.title}"),
             "description": search.description,

@@ -24,21 +24,6 @@ DRILL_DOWN = "DASHBOARD_TO_DASHBOARD_DRILLDOWN"
 OPTIONS = {"useMargins": True, "syncColors": False, "syncCursor": True, "syncTooltips": False, "hidePanelTitles": False}
 
 
-def dashboard_id(names: Names, board: str) -> str:
-    """Id of a dashboard, from the id of its declaration."""
-    return names.id("dashboard", board)
-
-
-def search_id(names: Names, search: str) -> str:
-    """Id of a saved search, from the id of its declaration."""
-    return names.id("search", search)
-
-
-def title_of(names: Names, board: Dashboard) -> str:
-    """The dashboard's title in Kibana, where the list also holds other products' dashboards."""
-    return names.title(board.title if board.id == "oversight" else f"Oversight: {board.title}")
-
-
 def dashboard_object(names: Names, board: Dashboard, boards: Boards, contract: ModelContract) -> SavedObject:
     """The saved object of one dashboard."""
     panels: list[dict[str, Any]] = [_header(names, board, boards.dashboards)]
@@ -53,7 +38,7 @@ def dashboard_object(names: Names, board: Dashboard, boards: Boards, contract: M
         references += [*named, *targets]
     controls, named = _controls(names, board)
     attributes = {
-        "title": title_of(names, board),
+        "title": names.title(board.title if board.id == "oversight" else f"Oversight: {board.title}"),
         "description": board.description,
         "version": 1,
         "timeRestore": True,
@@ -64,7 +49,7 @@ def dashboard_object(names: Names, board: Dashboard, boards: Boards, contract: M
         "panelsJSON": dump(panels),
         "kibanaSavedObjectMeta": search_source(),
     }
-    return SavedObject("dashboard", dashboard_id(names, board.id), attributes | controls, (*references, *named))
+    return SavedObject("dashboard", names.id("dashboard", board.id), attributes | controls, (*references, *named))
 
 
 def _grid(panel: str, place: Place) -> dict[str, Any]:
@@ -74,7 +59,7 @@ def _grid(panel: str, place: Place) -> dict[str, Any]:
 def _header(names: Names, board: Dashboard, others: Sequence[Dashboard]) -> dict[str, Any]:
     """The Markdown panel on top: what the dashboard shows, and links to the other dashboards."""
     links = " | ".join(
-        f"**{other.title}**" if other.id == board.id else f"[{other.title}](#/view/{dashboard_id(names, other.id)})"
+        f"**{other.title}**" if other.id == board.id else f"[{other.title}](#/view/{names.id('dashboard', other.id)})"
         for other in others
     )
     markdown = {"fontSize": 12, "openLinksInNewTab": False, "markdown": f"{links}\n\n{board.intro}"}
@@ -114,7 +99,7 @@ def _documents(names: Names, panel: Panel) -> tuple[dict[str, Any], list[Referen
     """A panel that shows a saved search. A click on one of its rows opens the whole document."""
     name = f"panel_{panel.id}"
     search = "" if panel.search is None else panel.search.id
-    reference = Reference(f"{panel.id}:{name}", "search", search_id(names, search))
+    reference = Reference(f"{panel.id}:{name}", "search", names.id("search", search))
     return {"type": "search", "panelRefName": name, "embeddableConfig": {}}, [reference]
 
 
@@ -130,7 +115,8 @@ def _drill_down(names: Names, panel: Panel) -> tuple[Mapping[str, Any], list[Ref
     }
     events = [{"eventId": event, "triggers": ["FILTER_TRIGGER"], "action": action}]
     name = f"{panel.id}:drilldown:{DRILL_DOWN}:{event}:dashboardId"
-    return {"dynamicActions": {"events": events}}, [Reference(name, "dashboard", dashboard_id(names, panel.drill_down))]
+    target = Reference(name, "dashboard", names.id("dashboard", panel.drill_down))
+    return {"dynamicActions": {"events": events}}, [target]
 
 
 def _controls(names: Names, board: Dashboard) -> tuple[dict[str, Any], list[Reference]]:

@@ -8,19 +8,13 @@ from typing import Any
 from contract.artifact.contract import ModelContract
 from contract.documents.fields import FIELDS
 from contract.documents.heartbeats import FIELDS as HEARTBEAT_FIELDS
-from kibana.panels.declarations import SOURCES, Source
+from kibana.panels.declarations import Source
 from kibana.panels.palette import SEVERITY
 from kibana.saved_objects.objects import Names, SavedObject, dump
 
 SHARES = ("oversight.prediction.probability", "oversight.prediction.novelty", "oversight.shadow.probability")
 ATTACK_PAGES = ("threat.technique.reference", "threat.tactic.reference", "threat.technique.subtechnique.reference")
-SECONDS = ("oversight.prediction.delay_s", "watcher.oldest_pending_s")
 BYTES = ("source.bytes", "destination.bytes", "network.bytes")
-
-
-def data_views(names: Names, contract: ModelContract) -> list[SavedObject]:
-    """The data view of each source."""
-    return [_data_view(names, source, contract) for source in SOURCES]
 
 
 def data_view_id(names: Names, source: Source) -> str:
@@ -28,7 +22,8 @@ def data_view_id(names: Names, source: Source) -> str:
     return names.id("data-view", source.name)
 
 
-def _data_view(names: Names, source: Source, contract: ModelContract) -> SavedObject:
+def data_view(names: Names, source: Source, contract: ModelContract) -> SavedObject:
+    """The data view of a source."""
     return SavedObject(
         "index-pattern",
         data_view_id(names, source),
@@ -59,25 +54,23 @@ def _descriptions(source: Source, contract: ModelContract) -> dict[str, Any]:
 
 
 def _formats(source: Source) -> dict[str, Any]:
-    """How values look: percentages, bytes, links, severities in colour."""
+    """How values look: percentages, bytes, links, severities in colour.
+
+    Kibana links only http, https, mailto and its own URLs, so an event cannot inject a script.
+    """
     seconds = {"id": "number", "params": {"pattern": "0,0.[0]"}}
     if source.heartbeats:
-        return {name: seconds for name in SECONDS if name.startswith("watcher.")}
+        return {"watcher.oldest_pending_s": seconds}
     formats: dict[str, Any] = {name: {"id": "percent", "params": {"pattern": "0.0%"}} for name in SHARES}
     formats |= {name: {"id": "bytes"} for name in BYTES}
-    formats |= {name: _link("{{rawValue}}", "{{value}}") for name in ATTACK_PAGES}
-    formats |= {name: seconds for name in SECONDS if not name.startswith("watcher.")}
-    formats["event.severity"] = _severity()
-    formats["event.duration"] = {
-        "id": "duration",
-        "params": {"inputFormat": "nanoseconds", "outputFormat": "humanizePrecise", "outputPrecision": 2},
+    link = {"type": "a", "urlTemplate": "{{rawValue}}", "labelTemplate": "{{value}}"}
+    formats |= {name: {"id": "url", "params": link} for name in ATTACK_PAGES}
+    duration = {"inputFormat": "nanoseconds", "outputFormat": "humanizePrecise", "outputPrecision": 2}
+    return formats | {
+        "oversight.prediction.delay_s": seconds,
+        "event.severity": _severity(),
+        "event.duration": {"id": "duration", "params": duration},
     }
-    return formats
-
-
-def _link(url: str, label: str) -> dict[str, Any]:
-    """A link format. Kibana links only http, https, mailto and its own URLs, so an event cannot inject a script."""
-    return {"id": "url", "params": {"type": "a", "urlTemplate": url, "labelTemplate": label}}
 
 
 def _severity() -> dict[str, Any]:

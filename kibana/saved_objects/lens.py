@@ -28,6 +28,14 @@ def attributes(panel: Panel, *, data_view: str, kinds: Mapping[str, Kind], palet
         palette: colours of values by scheme.
     """
     kind, visualization = visualization_of(panel, palette)
+    columns_by_id = columns(panel, kinds)
+    layer = {
+        "columns": columns_by_id,
+        "columnOrder": list(columns_by_id),
+        "incompleteColumns": {},
+        "ignoreGlobalFilters": False,
+        "sampling": 1,
+    }
     return {
         "title": panel.title,
         "description": panel.question,
@@ -39,7 +47,7 @@ def attributes(panel: Panel, *, data_view: str, kinds: Mapping[str, Kind], palet
             "query": {"language": "kuery", "query": kql(panel.where)},
             "filters": [],
             "datasourceStates": {
-                "formBased": {"layers": {LAYER: _layer(columns(panel, kinds))}},
+                "formBased": {"layers": {LAYER: layer}},
                 "indexpattern": {"layers": {}},
                 "textBased": {"layers": {}},
             },
@@ -66,13 +74,3 @@ def columns(panel: Panel, kinds: Mapping[str, Kind]) -> Columns:
     for number, wanted in enumerate(panel.metrics):
         columns_by_id |= metric(number, wanted)
     return columns_by_id
-
-
-def _layer(found: Columns) -> dict[str, Any]:
-    return {
-        "columns": found,
-        "columnOrder": list(found),
-        "incompleteColumns": {},
-        "ignoreGlobalFilters": False,
-        "sampling": 1,
-    }

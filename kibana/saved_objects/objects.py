@@ -119,15 +119,13 @@ class Names:
     namespace: str = "default"
     space: str = "default"
 
-    @property
-    def prefix(self) -> str:
-        """The start of every id. A second space gets other ids, because Kibana allows an id in one space only."""
-        place = "" if self.space == "default" else f"-in-{self.space}"
-        return f"oversight-{self.namespace}{place}-"
-
     def id(self, kind: str, name: str) -> str:
-        """Id of one object, such as `oversight-default-dashboard-triage`."""
-        return f"{self.prefix}{kind}-{name}"
+        """Id of one object, such as `oversight-default-dashboard-triage`.
+
+        A second space gets other ids, because Kibana allows an id in one space only.
+        """
+        place = "" if self.space == "default" else f"-in-{self.space}"
+        return f"oversight-{self.namespace}{place}-{kind}-{name}"
 
     def title(self, text: str) -> str:
         """The title, followed by the namespace unless it is the default one."""

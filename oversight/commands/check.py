@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
-import orjson
 from elasticsearch import ApiError
 from rich.text import Text
 
-from common.elastic.indices import filtered_says
+from common.elastic.indices import filtered_message
 from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from contract import hints
@@ -29,7 +28,7 @@ from oversight.client.cluster import connect
 from oversight.commands.status import MISREAD_HINT, duration, notes
 from oversight.config.settings import load, option_of
 from oversight.tables import console
-from oversight.terminal import one_line
+from oversight.terminal import one_line, print_json
 from watcher.enrich.client import client_of
 from watcher.operations.misread import named, read_misread
 from watcher.operations.status import read_status
@@ -78,7 +77,7 @@ def command(*, namespace: str | None, as_json: bool) -> None:
         )
     if as_json:
         rows = [{"about": finding.about, "good": finding.good, "says": finding.says} for finding in findings]
-        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+        print_json(rows)
     else:
         out = console(soft_wrap=True)
         for finding in findings:
@@ -128,7 +127,7 @@ def _stream(settings: OversightSettings) -> str:
                 f"{name} cannot be searched (status {error.meta.status}); check OVERSIGHT_INDEX"
             ) from None
     if status.filtered:
-        raise SettingsError(filtered_says(status.filtered))
+        raise SettingsError(filtered_message(status.filtered))
     counts = f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
     return "; ".join([counts, *notes(status)])
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from contract.artifact.file import read_file
 from contract.errors import InputError
@@ -30,6 +29,7 @@ from oversight.commands.built import (
     version_of,
 )
 from oversight.keras_parts import tensorflow_in_quiet
+from oversight.terminal import print_json
 from training.data import records as data
 from training.data.feature_sets import option_of
 from training.report import files as report
@@ -131,7 +131,7 @@ def command(
         "also": {name: dataclasses.asdict(agreement) for name, agreement in written.also.items()},
     }
     if as_json:
-        click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+        print_json(facts)
         return
     click.echo(
         f"{model} -> {output}  version {written.version}{_beside_before(written.version, before)}, "

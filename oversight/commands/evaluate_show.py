@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from oversight import tables
-from training.evaluation.goals import anchor_rows, goal_rows
 
 WIDTH = 160
 """Line width without a terminal, so that a log or a pipe gets whole rows."""
@@ -42,22 +41,6 @@ def show(figures: dict[str, Any], console: Console) -> None:
     _show_classes("Label", [row for row in figures["by_label"] if row["support"] or row["called"]], console)
     if figures["unseen"]:
         _show_unseen(figures, console)
-
-
-def show_study(figures: dict[str, Any], console: Console) -> None:
-    """Print the requirements and goals of `oversight evaluate --retrain`, and the comparison with the naive model."""
-    goals = table("Figure", "Measured on", "Must", "Goal", "Mean", "Least", "Most", "Reached")
-    for row in goal_rows(figures):
-        goals.add_row(*row)
-    console.print(goals)
-    done, planned = len(figures["done"]), len(figures["planned"])
-    console.print(f"\n{done} of {planned} trainings: {', '.join(figures['done'])}")
-    if "anchor" in figures["trainings"]:
-        console.print("\nComparison with the naive model:")
-        beside = table("Figure", "This model", "Naive model")
-        for row in anchor_rows(figures):
-            beside.add_row(*row)
-        console.print(beside)
 
 
 def console() -> Console:

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import click
-import orjson
 
 from common.settings.shared import OversightSettings
 from contract import hints
@@ -20,7 +19,6 @@ from kibana.api.alerting import Alerting
 from kibana.api.importing import import_all, remove_all
 from kibana.saved_objects.alert_items import alert_items
 from kibana.saved_objects.compile import saved_objects
-from kibana.saved_objects.dashboard_objects import dashboard_id
 from kibana.saved_objects.objects import ndjson
 from oversight.commands.kibana_access import (
     address,
@@ -35,6 +33,7 @@ from oversight.commands.kibana_access import (
     wait_option,
 )
 from oversight.config.settings import load, option_of
+from oversight.terminal import print_json
 
 model_option = option_of(OversightSettings, "model")
 
@@ -113,7 +112,7 @@ def import_command(
     wanted = saved_objects(contract_of(shared), names)
     with space_of_kibana(space, wait_s) as kibana:
         steps = import_all(kibana, names, kibana, wanted, force=force)
-        page = address(kibana, f"/app/dashboards#/view/{dashboard_id(names, 'oversight')}")
+        page = address(kibana, f"/app/dashboards#/view/{names.id('dashboard', 'oversight')}")
     show(steps, as_json=as_json, done=f"open {page}")
 
 
@@ -151,7 +150,7 @@ def rules_command(
     names = names_of(shared, space)
     wanted = alert_items(contract_of(shared), names, rescored=rescored)
     if only_print:
-        click.echo(orjson.dumps([item.to_dict() for item in wanted], option=orjson.OPT_INDENT_2))
+        print_json([item.to_dict() for item in wanted])
         return
     with space_of_kibana(space, wait_s) as kibana:
         steps = import_all(kibana, names, Alerting(kibana), wanted, force=force)

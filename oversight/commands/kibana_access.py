@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 import click
-import orjson
 
 from common.settings.addresses import refuse_plain_http
 from common.settings.shared import OversightSettings
@@ -19,7 +18,7 @@ from kibana.api.plan import ImportStep
 from kibana.saved_objects.objects import Names
 from kibana.settings import KibanaSettings
 from oversight.config.settings import load, option_of
-from oversight.terminal import one_line
+from oversight.terminal import one_line, print_json
 
 WIDTH, KIND_WIDTH = 9, 12
 KIND = {"index-pattern": "data view", "search": "saved search", "query": "saved query"}
@@ -73,7 +72,7 @@ def space_of_kibana(space: str, wait_s: float) -> Iterator[Kibana]:
 def show(steps: Sequence[ImportStep], *, as_json: bool, done: str) -> None:
     """Print one line per object and one in total, or JSON."""
     if as_json:
-        click.echo(orjson.dumps([step.to_dict() for step in steps], option=orjson.OPT_INDENT_2))
+        print_json([step.to_dict() for step in steps])
         return
     for step in steps:
         note, kind = SAYS.get(step.action), KIND.get(step.key[0], step.key[0])

@@ -17,7 +17,7 @@ from contract.errors import InputError
 from oversight.client import cluster
 from oversight.commands.sweeping import name_closed_indices
 from oversight.config.settings import load, option_of
-from oversight.terminal import one_line
+from oversight.terminal import one_line, print_json
 from watcher.operations.labels import Exported, Row, csv_header, csv_line, json_row, rows
 
 PROVENANCE = ".provenance.jsonl"
@@ -92,7 +92,7 @@ def export(
         else:
             write(exported_rows, contract, form, output)
     if as_json:
-        click.echo(orjson.dumps(exported, option=orjson.OPT_INDENT_2))
+        print_json(exported)
         return
     for line in summary(exported, output):
         click.echo(line, err=output is None)

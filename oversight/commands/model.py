@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from contract.artifact.contract import Feature, Label, ModelContract
 from oversight import tables
 from oversight.commands.model_versions import COMMANDS, json_option, model_option
 from oversight.config.settings import load
+from oversight.terminal import print_json
 
 
 @click.group(invoke_without_command=True)
@@ -57,7 +57,7 @@ def show(path: Path, *, as_json: bool) -> None:
             "sha256": file.sha256,
             "contract": file.contract.to_dict(),
         }
-        click.echo(orjson.dumps(page, option=orjson.OPT_INDENT_2))
+        print_json(page)
         return
     console = tables.console(soft_wrap=True)
     console.print(Text(file.contract.name, style="bold"), f"  version {file.version}  {file.path}", sep="")

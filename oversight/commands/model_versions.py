@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-import orjson
 from rich.table import Table
 
 from common.settings.shared import OversightSettings
 from oversight.config.settings import load, option_of
 from oversight.tables import console
+from oversight.terminal import print_json, print_result
 
 if TYPE_CHECKING:
     from enrich_service.versions.store import Change, ModelStore, Stored
@@ -35,7 +35,7 @@ def add(ctx: click.Context, *, file: Path, model: Path | None, as_json: bool) ->
     """
     store, as_json = _store_and_format(ctx, model, as_json)
     added = store.add(file)
-    _print(
+    print_result(
         {"version": added.version, "id": added.contract.name, "sha256": added.sha256},
         f"version {added.version} of {added.contract.name} is in {store.folder}",
         as_json=as_json,
@@ -72,7 +72,7 @@ def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
                 for version in versions
             ],
         }
-        click.echo(orjson.dumps(page, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+        print_json(page)
         return
     console(soft_wrap=True).print(_table(versions))
 
@@ -144,10 +144,6 @@ def _store_and_format(ctx: click.Context, model: Path | None, as_json: bool) -> 
     return ModelStore(settings.model, digests=settings.model_digests), as_json or group_json
 
 
-def _print(page: dict[str, Any], text: str, *, as_json: bool) -> None:
-    click.echo(orjson.dumps(page) if as_json else text)
-
-
 def _print_change(change: Change, *, as_json: bool) -> None:
     before, now = change.before, change.now
     if now.active == before.active:
@@ -164,7 +160,7 @@ def _print_change(change: Change, *, as_json: bool) -> None:
         "previous": list(now.previous),
         "was": {"active": before.active, "shadow": before.shadow},
     }
-    _print(page, text, as_json=as_json)
+    print_result(page, text, as_json=as_json)
 
 
 def _table(versions: Sequence[Stored]) -> Table:

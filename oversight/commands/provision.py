@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import click
-import orjson
 from elasticsearch import Elasticsearch
 
 from common.settings.shared import OversightSettings
@@ -24,6 +23,7 @@ from oversight.commands import provision_show as show
 from oversight.commands.provision_keys import KeyWish, after_keys, as_data
 from oversight.config.settings import load, option_of
 from oversight.tables import console
+from oversight.terminal import print_json
 
 KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
 """Elasticsearch's format without seconds: a key valid for seconds would expire before its file is written."""
@@ -120,7 +120,7 @@ def wish_from_settings(settings: OversightSettings, *, force: bool) -> Wish:
 def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -> None:
     """Print a plan. Exit with 1 if it cannot be applied, or if `check` finds a difference."""
     if as_json:
-        click.echo(orjson.dumps(show.as_data(planned, planned.steps, done=False), option=orjson.OPT_INDENT_2))
+        print_json(show.as_data(planned, planned.steps, done=False))
     else:
         out = console(soft_wrap=True)
         if planned.facts:
@@ -152,7 +152,7 @@ def carry_out(
     if as_json:
         files = [] if keys is None else keys.fulfil(es, quiet=True)
         data = show.as_data(planned, steps, done=True) | ({} if keys is None else {"keys": as_data(files)})
-        click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2))
+        print_json(data)
         if keys is not None:
             keys.refuse_if_impossible()
         return
@@ -167,7 +167,7 @@ def carry_out(
 def _refuse(planned: Plan, *, as_json: bool) -> None:
     """Name everything that prevents the plan."""
     if as_json:
-        click.echo(orjson.dumps(show.as_data(planned, planned.steps, done=False), option=orjson.OPT_INDENT_2))
+        print_json(show.as_data(planned, planned.steps, done=False))
     first, *more = planned.in_the_way
     if not more:
         raise InputError(f"nothing was written: {first}")

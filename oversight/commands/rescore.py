@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import asdict
 
 import click
-import orjson
 
 from common.settings.shared import OversightSettings
 from contract.documents.fields import STATUS
 from contract.errors import InputError, ServerError
 from oversight.client import cluster
-from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import duration
-from oversight.commands.sweeping import ProgressLine, confirm, end, name_closed_indices, outcome_lines
+from oversight.commands.stopping import stop_on_signals
+from oversight.commands.sweeping import SweepProgress, confirm, end, name_closed_indices, outcome_lines
 from oversight.config.settings import load, option_of
+from oversight.terminal import print_json
 from watcher.enrich.client import client_of
 from watcher.operations import selection
 from watcher.operations.rescore import BACKLOG, busiest_rate, expected_s, require_mapping, rescore
@@ -102,20 +103,19 @@ def command(
         swept = Swept()
         if total and not dry_run:
             confirm(f"make {total:,} documents pending?", yes=yes)
-            line = ProgressLine(total)
-            swept = rescore(
-                es,
-                documents,
-                chosen,
-                limits=Limits(rate=rate),
-                backlog=backlog,
-                stop=stop_on_signals(),
-                progress=lambda so_far, pending: line.show(
-                    so_far.documents,
-                    note=f"waiting for the watcher: {pending:,} documents are pending" if pending else "",
-                ),
-            )
-            line.close()
+            with SweepProgress(total) as progress:
+                swept = rescore(
+                    es,
+                    documents,
+                    chosen,
+                    limits=Limits(rate=rate),
+                    backlog=backlog,
+                    stop=stop_on_signals(),
+                    progress=lambda so_far, pending: progress.documents(
+                        so_far.documents,
+                        f"waiting for the watcher: {pending:,} documents are pending" if pending else "",
+                    ),
+                )
     if as_json:
         data = {
             "index": documents,
@@ -124,7 +124,7 @@ def command(
             "not_version": version,
             "dry_run": dry_run,
         }
-        click.echo(orjson.dumps(data | swept.to_dict(), option=orjson.OPT_INDENT_2))
+        print_json(data | asdict(swept))
     elif not dry_run and total:
         click.echo(
             "\n".join(

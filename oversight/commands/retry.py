@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import orjson
 
 from common.settings.shared import OversightSettings
 from oversight.client import cluster
-from oversight.commands.ship import stop_on_signals
 from oversight.commands.status import failure_lines
-from oversight.commands.sweeping import ProgressLine, confirm, end, name_closed_indices, outcome_lines
+from oversight.commands.stopping import stop_on_signals
+from oversight.commands.sweeping import SweepProgress, confirm, end, name_closed_indices, outcome_lines
 from oversight.config.settings import load, option_of
-from oversight.terminal import one_line
+from oversight.terminal import one_line, print_json
 from watcher.operations import selection
 from watcher.operations.failures import read_failures
 from watcher.operations.retry import Retried, retry
@@ -71,19 +70,18 @@ def command(
         retried = Retried()
         if total and not dry_run:
             confirm(f"process {total:,} failed documents again?", yes=yes)
-            line = ProgressLine(total)
-            retried = retry(
-                es,
-                documents,
-                chosen,
-                limits=Limits(rate=rate),
-                stop=stop_on_signals(),
-                progress=lambda so_far: line.show(so_far.swept.documents),
-            )
-            line.close()
+            with SweepProgress(total) as progress:
+                retried = retry(
+                    es,
+                    documents,
+                    chosen,
+                    limits=Limits(rate=rate),
+                    stop=stop_on_signals(),
+                    progress=lambda so_far: progress.documents(so_far.swept.documents),
+                )
     if as_json:
         data: dict[str, Any] = {"index": documents, "failed": total, "reasons": failures, "dry_run": dry_run}
-        click.echo(orjson.dumps(data | retried.to_dict(), option=orjson.OPT_INDENT_2))
+        print_json(data | retried.to_dict())
     elif not dry_run and total:
         click.echo("\n".join(result_lines(retried)))
     end(retried.swept, say=lambda text: click.echo(text, err=True))
@@ -92,5 +90,5 @@ def command(
 def result_lines(retried: Retried) -> list[str]:
     """Describe the result, as lines."""
     lines = [f"{retried.pending:,} documents are pending now"]
-    lines += [one_line(f"{count:,} failed again: {kind}") for kind, count in retried.failed_anew.most_common()]
+    lines += [one_line(f"{count:,} failed again: {kind}") for kind, count in retried.failed_again.most_common()]
     return lines + outcome_lines(retried.swept)

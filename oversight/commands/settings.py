@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import orjson
 from pydantic import SecretStr
 from rich.table import Table
 
 from common.settings.base import Settings
 from oversight.config.settings import PARTS, load, origin
 from oversight.tables import console
+from oversight.terminal import print_json
 
 MASK = "********"
 
@@ -28,7 +28,7 @@ def command(*, as_json: bool) -> None:
     """
     rows = [row for part in PARTS for row in rows_of(part)]
     if as_json:
-        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+        print_json(rows)
         return
     table = Table("Setting", "Value", "From", "Meaning", box=None, header_style="bold", padding=(0, 2, 0, 0))
     for row in rows:

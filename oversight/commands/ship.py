@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.table import Table
 
 from common.settings.shared import DEFAULT_MODEL, OversightSettings
@@ -28,14 +25,14 @@ from es_pipelines.ship.stdin import STDIN, ship_stream
 from oversight import tables
 from oversight.client.cluster import connect
 from oversight.commands import ship_dry_run
-from oversight.commands.ship_progress import ProgressDisplay
+from oversight.commands.ship_progress import ShipProgress
+from oversight.commands.stopping import INTERRUPTED, stop_on_signals
 from oversight.config import logs
 from oversight.config.settings import load, option_of
-from oversight.terminal import one_line
+from oversight.terminal import one_line, print_json
 
 log = logging.getLogger(__name__)
 
-INTERRUPTED = 130
 DELIMITERS = {name: delimiter for delimiter, name in DELIMITER_NAMES.items()}
 PIPE_COLUMNS = 240
 """Width of the table without a terminal: enough for a long path on one line."""
@@ -144,15 +141,15 @@ def command(
     if not streaming:
         refuse_if_none_readable(files, follow_symlinks=follow_symlinks, following=following)
     stop = stop_on_signals()
-    with connect() as es, ProgressDisplay() as display:
+    with connect() as es, ShipProgress() as display:
         try:
             if streaming:
                 stdin = sys.stdin.fileno()
-                report = ship_stream(es, stdin, config, name=name, stop=stop, on_progress=display.update)
+                report = ship_stream(es, stdin, config, name=name, stop=stop, on_progress=display.shipped)
             elif following:
-                report = follow(es, files, config, stop=stop, on_progress=display.update)
+                report = follow(es, files, config, stop=stop, on_progress=display.shipped)
             else:
-                report = ship(es, files, config, stop=stop, on_progress=display.update)
+                report = ship(es, files, config, stop=stop, on_progress=display.shipped)
         except OversightError:
             if display.last is not None:  # the error comes after the report of what is already stored
                 display.close()
@@ -232,23 +229,10 @@ def reads_stdin(files: tuple[Path, ...], *, following: bool, name: str | None) -
     return True
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set. A second signal ends the process at once."""
-    stop = threading.Event()
-
-    def ask(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
-    return stop
-
-
 def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
     """Print the result on standard output."""
     if as_json:
-        click.echo(orjson.dumps(as_dict(report, stream), option=orjson.OPT_INDENT_2))
+        print_json(as_dict(report, stream))
         return
     columns = ("stored", "already there", "headers", "refused", "bytes")
     table = Table("File", *columns, "", title=None, box=None, header_style="bold", padding=(0, 2, 0, 0))

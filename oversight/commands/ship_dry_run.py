@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from elasticsearch import Elasticsearch
 
 from contract.documents.fields import stream_name
@@ -17,8 +16,8 @@ from es_pipelines.dry_run.findings import FailureReason, FileFindings, HeaderFin
 from es_pipelines.dry_run.inspect_file import DryRun, inspect
 from es_pipelines.dry_run.simulate import Pipelines
 from oversight.client.cluster import connect
-from oversight.commands.ship_progress import ProgressDisplay
-from oversight.terminal import one_line
+from oversight.commands.ship_progress import ShipProgress
+from oversight.terminal import one_line, print_json
 
 SHOWN_NAMES = 12
 """Most columns to name in a list."""
@@ -29,7 +28,7 @@ def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) ->
     es, pipelines, why_not = _pipelines(stream_name(namespace))
     findings = []
     try:
-        with ProgressDisplay() as display:
+        with ShipProgress() as display:
             for path in files:
                 each = dataclasses.replace(how, pipelines=pipelines)
                 findings.append(inspect(path, each, display.rows_read))
@@ -38,9 +37,7 @@ def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) ->
             es.close()
     if as_json:
         data = {"stream": stream_name(namespace), "asked": pipelines is not None, "why_not_asked": why_not}
-        click.echo(
-            orjson.dumps({**data, "files": [as_dict(finding) for finding in findings]}, option=orjson.OPT_INDENT_2)
-        )
+        print_json({**data, "files": [as_dict(finding) for finding in findings]})
     else:
         for finding in findings:
             click.echo("\n".join(one_line(line) for line in lines_of(finding)) + "\n")

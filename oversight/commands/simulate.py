@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.table import Table
 
 from common.settings.shared import OversightSettings
 from es_pipelines.settings import ShipSettings
 from oversight import tables
+from oversight.commands.stopping import INTERRUPTED, stop_on_signals
 from oversight.config import logs
 from oversight.config.settings import load
+from oversight.terminal import print_json
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
 from sensor.writer import Written, path_of, write
 
@@ -92,8 +93,6 @@ def command(
       oversight ship logs/*.csv
       oversight simulate --output logs --loop --rate 20 --ship
     """
-    from oversight.commands.ship import INTERRUPTED, stop_on_signals
-
     logs.setup("oversight-simulate", stream=sys.stderr)
     records = simulate(seed=seed, start=datetime.now(UTC), users=users, events=events, loop=loop)
     stop = stop_on_signals()
@@ -103,7 +102,7 @@ def command(
             shipped = stack.enter_context(_shipped(folder, users, stop))
         written = write(records, folder, rate=rate or (LOOP_RATE if loop else None), stop=stop, label=label)
     if as_json:
-        click.echo(orjson.dumps(_summary(written, folder) | shipped, option=orjson.OPT_INDENT_2))
+        print_json(_summary(written, folder) | shipped)
     else:
         _print(written, shipped)
     if stop.is_set() and not loop:

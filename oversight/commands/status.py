@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-import orjson
 
-from common.elastic.indices import closed_says, filtered_says, synthetic_says
+from common.elastic.indices import closed_message, filtered_message, synthetic_message
 from common.settings.shared import OversightSettings
 from contract import hints
 from oversight.client import cluster
 from oversight.config.settings import load, option_of
-from oversight.terminal import one_line
+from oversight.terminal import one_line, print_result
 from watcher.monitor.heartbeat import Heartbeat
 from watcher.operations.failures import Failure
 from watcher.operations.misread import MisreadFile, named
@@ -41,7 +40,7 @@ def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
     shared = load(OversightSettings, namespace=namespace, index=index)
     with cluster.connect() as es:
         status = read_status(es, shared.documents, namespace=shared.namespace)
-    click.echo(orjson.dumps(status.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(status))
+    print_result(status, as_text(status), as_json=as_json)
 
 
 def as_text(status: Status) -> str:
@@ -82,9 +81,9 @@ def as_text(status: Status) -> str:
 
 def notes(status: Status) -> list[str]:
     """Return notes about indices: closed ones, ones that are never written to, and ones with synthetic `_source`."""
-    found_notes = [closed_says(status.closed)] if status.closed else []
-    found_notes += [filtered_says(status.filtered)] if status.filtered else []
-    return [*found_notes, *([synthetic_says(status.synthetic)] if status.synthetic else [])]
+    found_notes = [closed_message(status.closed)] if status.closed else []
+    found_notes += [filtered_message(status.filtered)] if status.filtered else []
+    return [*found_notes, *([synthetic_message(status.synthetic)] if status.synthetic else [])]
 
 
 def _ended_lines(status: Status) -> list[str]:

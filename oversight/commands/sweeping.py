@@ -8,44 +8,29 @@ from collections.abc import Callable
 
 import click
 from elasticsearch import Elasticsearch
+from rich.progress import MofNCompleteColumn
 
-from common.elastic.indices import closed_says
+from common.elastic.indices import closed_message
 from contract.errors import EngineUnavailableError, InputError
-from oversight.terminal import one_line, overwrite
+from oversight.commands.stopping import INTERRUPTED
+from oversight.progress import Progress
+from oversight.terminal import one_line
 from watcher.operations.sweep import Swept
 from watcher.read.readable_indices import require_there
 
-INTERRUPTED = 130
-LINE_INTERVAL_S = 5.0
 
-
-class ProgressLine:
-    """Progress on standard error: one updated line at a terminal, otherwise a new line every few seconds."""
+class SweepProgress(Progress):
+    """Shows how many of the documents are done, and how many a second."""
 
     def __init__(self, total: int) -> None:
-        self._total, self._tty = total, sys.stderr.isatty()
-        self._started_s = self._next_s = time.monotonic()
-        if not self._tty:
-            self._next_s += LINE_INTERVAL_S
+        super().__init__(MofNCompleteColumn())
+        self._total, self._started_s = total, time.monotonic()
 
-    def show(self, done: int, *, note: str = "") -> None:
-        """Show the progress."""
-        now_s = time.monotonic()
-        if now_s < self._next_s:
-            return
-        self._next_s = now_s + (0.2 if self._tty else LINE_INTERVAL_S)
-        rate = done / max(now_s - self._started_s, 0.001)
-        text = f"{done:,} of {self._total:,} documents, {rate:,.0f}/s{note and f', {note}'}"
-        if self._tty:
-            overwrite(f"{text:<78}")
-        else:
-            click.echo(text, err=True)
-
-    def close(self) -> None:
-        """Clear the line."""
-        if self._tty:
-            overwrite(" " * 78)
-            overwrite("")
+    def documents(self, done: int, note: str = "") -> None:
+        """Show the number of documents that are done."""
+        rate = done / max(time.monotonic() - self._started_s, 0.001)
+        beside = f"{rate:,.0f}/s{note and f', {note}'}"
+        self.show("documents", done, self._total, f"{done:,} of {self._total:,} documents, {beside}", note=beside)
 
 
 def name_closed_indices(es: Elasticsearch, index: str) -> None:
@@ -56,7 +41,7 @@ def name_closed_indices(es: Elasticsearch, index: str) -> None:
     """
     closed = require_there(es, index)
     if closed:
-        click.echo(one_line(f"oversight: {closed_says(closed)}"), err=True)
+        click.echo(one_line(f"oversight: {closed_message(closed)}"), err=True)
 
 
 def confirm(question: str, *, yes: bool) -> None:

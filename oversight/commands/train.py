@@ -17,7 +17,6 @@ from typing import Any
 
 import click
 import numpy as np
-import orjson
 
 from contract.artifact.contract import ModelContract
 from converter.rows import Rows
@@ -25,6 +24,7 @@ from oversight.commands.built import ARTIFACT_FILE, BUILD, CARD_FILE, CONTRACT_F
 from oversight.commands.convert import labelled_files, next_steps
 from oversight.commands.train_progress import TrainProgress
 from oversight.keras_parts import tensorflow_in_quiet
+from oversight.terminal import print_json
 from training.data import records as data
 from training.data.feature_sets import SETS, of_model
 from training.data.split import Parts, check_labels, split
@@ -176,7 +176,7 @@ def _save(model: Any, path: Path) -> None:
 
 def _show(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        print_json(result)
         return
     figures = result["held_out"]
     click.echo(

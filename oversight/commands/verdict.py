@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 
 import click
-import orjson
 
 from common.settings.shared import OversightSettings
 from contract.documents.feedback import VERDICTS
@@ -13,7 +12,7 @@ from contract.errors import InputError
 from oversight.client import cluster
 from oversight.commands.sweeping import name_closed_indices
 from oversight.config.settings import load, option_of
-from oversight.terminal import one_line
+from oversight.terminal import one_line, print_result
 from watcher.operations.verdict import Judged, Verdict, judge
 
 
@@ -61,7 +60,7 @@ def command(
         documents = shared.documents
         name_closed_indices(es, documents)
         judged = judge(es, documents, doc_id, given, labels=labels)
-    click.echo(orjson.dumps(judged.to_dict(), option=orjson.OPT_INDENT_2) if as_json else as_text(judged))
+    print_result(judged, as_text(judged), as_json=as_json)
 
 
 def user_name() -> str:

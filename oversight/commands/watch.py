@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-import signal
 import sys
-import threading
-from types import FrameType
 
 import click
 import orjson
@@ -15,6 +12,7 @@ import orjson
 from common.settings.shared import OversightSettings
 from contract.errors import EngineUnavailableError
 from oversight.client import cluster
+from oversight.commands.stopping import stop_on_signals
 from oversight.config import logs
 from oversight.config.settings import load, option_of
 from watcher.loop import run
@@ -62,8 +60,7 @@ def command(
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # it warns at every try; the watcher warns once
     shared = load(OversightSettings, namespace=namespace, index=index, enrich_url=enrich_url)
     settings = load(WatchSettings, page_size=page_size, slices=slices, slice=slice)
-    stop = threading.Event()
-    stop_on_signals(stop)
+    stop = stop_on_signals()
     tune_python()
     with cluster.client() as es:
         totals = run(es, WatchRun(shared, settings, once=once), stop=stop)
@@ -81,15 +78,3 @@ def tune_python() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 10, 10)
-
-
-def stop_on_signals(stop: threading.Event) -> None:
-    """Set `stop` at the first SIGTERM or SIGINT. The second has its usual effect."""
-
-    def first(_number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
-        stop.set()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, first)

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
 from elasticsearch import Elasticsearch
 from rich.console import Console
 
@@ -34,6 +33,7 @@ from oversight.demo.children import Children, end_leftovers, locked
 from oversight.demo.counts import Counts, newest_alert, read_counts
 from oversight.demo.servers import Servers
 from oversight.demo.view import View
+from oversight.terminal import print_json
 from sensor.simulation import Record, simulate
 from sensor.writer import Written, write
 
@@ -94,7 +94,7 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
         counts, written = _flow(config, console, servers, es)
         document = newest_alert(es, servers.stream)
         console.print("One enriched document, as it is stored in Elasticsearch:")
-        console.print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        print_json(document)
         console.print(servers.where_to_look())
         if counts.enriched != written.records:
             raise InputError(

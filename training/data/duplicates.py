@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.records import Records, as_items
+from training.data.records import Records, vector_numbers
 
 
 def has_twin(records: Records, others: Records, columns: Sequence[str]) -> NDArray[np.bool_]:
     """Whether each record equals one of `others` in all these columns; shape (n_records,)."""
     numbers, words = zip(records.pick(columns), others.pick(columns), strict=True)
-    codes = [np.unique(column, return_inverse=True)[1] for column in np.concatenate(words).T]
-    key = np.column_stack([np.concatenate(numbers), *(code.astype(np.float32) for code in codes)])
-    vector = np.unique(as_items(key), return_inverse=True)[1]
+    vector = vector_numbers(np.concatenate(numbers), np.concatenate(words))
     twins: NDArray[np.bool_] = np.isin(vector[: len(records)], vector[len(records) :])
     return twins

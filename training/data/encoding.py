@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.kdd99.columns import LABELS, NORMAL
 from training.data.records import Records
+
+NAMES = [label.name for label in LABELS]
+"""Names of the labels in alphabetical order; a label's number is its place here."""
+NORMAL_NUMBER = NAMES.index(NORMAL)
 
 LOGARITHMIC = (
     "duration",

@@ -41,20 +41,17 @@ def option_of(columns: Iterable[str]) -> str | None:
 def in_words(contract: ModelContract) -> list[str]:
     """What the choice of columns means for a user of the model, as items of the model card's list of limits."""
     option = option_of(feature.name for feature in contract.features)
+    content = f"the {len(CONTENT)} content columns (`{CONTENT[0]}` to `{CONTENT[-1]}`, 10 to 22 of a KDD file)"
     if option == "flow":
         return [
-            f"It does without the {len(CONTENT)} content columns (`{CONTENT[0]}` to `{CONTENT[-1]}`, 10 to 22 "
-            "of a KDD file), which "
-            "few sensors can fill. What happens inside a connection (failed logins, a root shell, files that "
-            "are made) it cannot "
-            f"see: where these columns are there, `{SETS['all'].model}` knows more."
+            f"It does not read {content}, because few sensors can fill them. So it cannot see what happens inside a "
+            "connection: failed logins, a root shell, created files. If you have these columns, use "
+            f"`{SETS['all'].model}`, which finds more."
         ]
     if option == "all":
         return [
-            f"It fails a document that lacks one of them. Where a sensor cannot fill the {len(CONTENT)} "
-            "content columns "
-            f"(`{CONTENT[0]}` to `{CONTENT[-1]}`), use `{SETS['flow'].model}`; zeros in their place make "
-            "normal traffic look like nothing it knows."
+            f"A document that lacks one of them fails. If a sensor cannot fill {content}, use `{SETS['flow'].model}`. "
+            "Do not fill them with zeros: normal traffic then looks like nothing that the model knows."
         ]
     return []
 

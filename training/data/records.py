@@ -64,6 +64,10 @@ class Records:
         """Rows of the file, repetitions included."""
         return int(self.counts.sum())
 
+    def once(self) -> Records:
+        """The same records, each counted once."""
+        return dataclasses.replace(self, counts=np.ones(len(self), np.int64))
+
     def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> Records:
         """The records at an index or in a mask, in its order."""
         return Records(
@@ -232,13 +236,8 @@ def _floats(values: tuple[bytes, ...], column: str, numbers: list[int], name: st
                 return column_values + np.float32(0)  # turns -0.0 into 0.0, so that both are one value
     except ValueError:
         pass
-    for number, value in zip(numbers, values, strict=True):
-        if not _is_number(value):
-            raise InputError(
-                f"{name}, line {number}, column {column!r}: {shorten(_shown(value))}, expected a finite "
-                "number; correct the file"
-            )
-    raise AssertionError(f"column {column!r} was refused and all its values are numbers")
+    number, value = next(pair for pair in zip(numbers, values, strict=True) if not _is_number(pair[1]))
+    raise _wrong_value(value, column, number, name, "a finite number")
 
 
 def _is_number(value: bytes) -> bool:
@@ -253,15 +252,13 @@ def _words(values: tuple[bytes, ...], column: str, numbers: list[int], name: str
     values = tuple(value.strip(b" '\"") for value in values)
     for number, value in zip(numbers, values, strict=True):
         if not value or not value.isascii():
-            raise InputError(
-                f"{name}, line {number}, column {column!r}: {shorten(_shown(value))}, expected an ASCII word; "
-                f"correct the file"
-            )
+            raise _wrong_value(value, column, number, name, "an ASCII word")
     return np.array(values).astype(np.str_)
 
 
-def _shown(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")
+def _wrong_value(value: bytes, column: str, number: int, name: str, expected: str) -> InputError:
+    shown = shorten(value.decode("utf-8", "backslashreplace"))
+    return InputError(f"{name}, line {number}, column {column!r}: {shown}, expected {expected}; correct the file")
 
 
 def select(records: Records, columns: tuple[str, ...]) -> Records:
@@ -276,16 +273,18 @@ def select(records: Records, columns: tuple[str, ...]) -> Records:
 
 def _merge(records: Records) -> Records:
     """One record for each (vector, label), in order. Merges lines that spell a vector differently (`0`, `0.00`)."""
-    codes = [np.unique(column, return_inverse=True)[1] for column in (*records.categorical.T, records.labels)]
-    key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])
-    _, first, group = np.unique(as_items(key), return_index=True, return_inverse=True)
+    group = vector_numbers(records.numeric, np.column_stack([records.categorical, records.labels]))
+    _, first = np.unique(group, return_index=True)
     counts = np.bincount(group, weights=records.counts).astype(np.int64)
     order = np.argsort(first)
     merged = records.take(first[order])
     return dataclasses.replace(merged, counts=counts[order])
 
 
-def as_items(matrix: NDArray[np.float32]) -> NDArray[np.void]:
-    """Each row of a matrix as one comparable value, shape (n_rows,)."""
-    rows = np.ascontiguousarray(matrix)
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+def vector_numbers(numeric: NDArray[np.float32], words: NDArray[np.str_]) -> NDArray[np.int64]:
+    """A number for each row, from 0 on; rows with the same values have the same number. Shape (n_rows,)."""
+    codes = [np.unique(column, return_inverse=True)[1].astype(np.float32) for column in words.T]
+    rows = np.ascontiguousarray(np.column_stack([numeric, *codes]))
+    row_bytes = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    numbers: NDArray[np.int64] = np.unique(row_bytes, return_inverse=True)[1]
+    return numbers

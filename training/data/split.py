@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from contract.errors import InputError
 from contract.kdd99.columns import LABELS, NORMAL
-from training.data.records import Records, as_items
+from training.data.records import Records, vector_numbers
 
 HELD_OUT, VALIDATION = 0.2, 0.1
 FEW = 10
@@ -47,35 +47,10 @@ def split(records: Records, seed: int) -> Parts:
         members = rng.permutation(np.flatnonzero(single.labels == label))
         n_held_out = max(round(len(members) * HELD_OUT), 1) if len(members) > 1 else 0
         sides.append((members[n_held_out:], members[:n_held_out]))
-    return _parts(single, sides, n_contradictory)
+    return parts_of(single, sides, n_contradictory)
 
 
-def fold(records: Records, index: int, n_folds: int, seed: int) -> Parts:
-    """Fold `index` of `n_folds`, stratified by label. Over all folds each distinct vector is held out once.
-
-    A class with fewer vectors than folds is held out in as many folds as it has vectors.
-
-    Raises:
-        InputError: names a class with a single vector, which cannot be both learnt from and held out.
-    """
-    single, n_contradictory = one_label_a_vector(records)
-    rng = np.random.default_rng(seed)
-    sides, dealt = [], 0
-    for label, n_members in zip(*np.unique(single.labels, return_counts=True), strict=True):
-        if n_members < 2:
-            raise InputError(
-                f"label {str(label)!r} has {n_members} distinct row, expected at least 2 for folds; add rows with "
-                f"this label, or "
-                f"remove it"
-            )
-        members = rng.permutation(np.flatnonzero(single.labels == label))
-        place = (np.arange(len(members)) + dealt) % n_folds  # a class begins at the fold after the last one's end
-        dealt += len(members)
-        sides.append((members[place != index], members[place == index]))
-    return _parts(single, sides, n_contradictory)
-
-
-def _parts(single: Records, sides: list[tuple[NDArray[np.int64], NDArray[np.int64]]], n_contradictory: int) -> Parts:
+def parts_of(single: Records, sides: list[tuple[NDArray[np.int64], NDArray[np.int64]]], n_contradictory: int) -> Parts:
     """Build the parts from each class's (rest, held out) vectors."""
     parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
     for rest, held_out in sides:
@@ -115,12 +90,10 @@ def one_label_a_vector(records: Records) -> tuple[Records, int]:
     Returns:
         the records, each vector once, and the number of contradictory vectors.
     """
-    codes = [np.unique(column, return_inverse=True)[1] for column in records.categorical.T]
-    key = np.hstack([records.numeric, np.stack(codes, axis=1).astype(np.float32)])
-    _, vector = np.unique(as_items(key), return_inverse=True)
+    vector = vector_numbers(records.numeric, records.categorical)
     best = np.lexsort((np.arange(len(records)), -records.counts, vector))
-    keep = best[np.concatenate([[True], vector[best][1:] != vector[best][:-1]])]
+    _, first = np.unique(vector[best], return_index=True)
+    keep = np.sort(best[first])
     rows = np.bincount(vector, weights=records.counts).astype(np.int64)
-    single = records.take(np.sort(keep))
     n_contradictory = int((np.bincount(vector) > 1).sum())
-    return dataclasses.replace(single, counts=rows[vector[np.sort(keep)]]), n_contradictory
+    return dataclasses.replace(records.take(keep), counts=rows[vector[keep]]), n_contradictory

@@ -7,7 +7,6 @@ records, answers, contract ─┼─▶ the same with each distinct row counted 
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,6 @@ from training.evaluation import score
 from training.evaluation.evaluate import Predictions, evaluate, judge, plain
 from training.evaluation.tally import Tally, by_class, reliability_bins, tally
 
-FALSE_POSITIVE_RATES = tuple(np.geomspace(1e-4, 1.0, 41).tolist())
-"""Points at which a ROC curve is sampled, so that the curves of several trainings can be averaged."""
-NOVELTY_BINS = 40
-
 
 def detail(
     records: Records, predictions: Predictions, contract: ModelContract, twins: NDArray[np.bool_]
@@ -38,17 +33,17 @@ def detail(
         contract: the model's contract.
         twins: shape (n_records,), which records equal a normal row (`twins_of_normal`).
     """
-    counts = tally(records, predictions.probabilities, judge(predictions, contract), contract)
-    once = dataclasses.replace(records, counts=np.ones(len(records), np.int64))
-    distinct = tally(once, predictions.probabilities, judge(predictions, contract), contract)
-    details = {
-        **tables(counts, contract),
-        "auc": {name: score.area_under(curve) for name, curve in curves(records, predictions, contract).items()},
-        **separable(records, judge(predictions, contract), contract, twins),
-        "distinct": {**evaluate(once, predictions, contract), **tables(distinct, contract)},
-    }
-    result: dict[str, Any] = plain(details)
-    return result
+    verdicts = judge(predictions, contract)
+    counts = tally(records, predictions.probabilities, verdicts, contract)
+    distinct = tally(records.once(), predictions.probabilities, verdicts, contract)
+    return plain(
+        {
+            **tables(counts, contract),
+            "auc": {name: score.area_under(curve) for name, curve in curves(records, predictions, contract).items()},
+            **separable(records, verdicts, contract, twins),
+            "distinct": {**evaluate(records.once(), predictions, contract), **tables(distinct, contract)},
+        }
+    )
 
 
 def tables(counts: Tally, contract: ModelContract) -> dict[str, Any]:
@@ -76,18 +71,17 @@ def separable(
     `macro_flagged` is the share flagged of each label's separable rows, averaged over the labels that have any.
     """
     seen = [label.name for label in contract.labels]
-    rows: dict[str, int] = {}
-    flagged: dict[str, int] = {}
+    by_label = {}
     for label in sorted(set(records.labels.tolist()).difference(seen)):
         of_label = (records.labels == label) & ~twins
-        rows[label] = int(records.counts[of_label].sum())
-        flagged[label] = int(records.counts[of_label & verdicts.flagged].sum())
-    shares = [flagged[label] / rows[label] for label in rows if rows[label]]
-    total = sum(rows.values())
+        rows, flagged = (int(records.counts[part].sum()) for part in (of_label, of_label & verdicts.flagged))
+        by_label[label] = {"rows": rows, "flagged": flagged}
+    shares = [each["flagged"] / each["rows"] for each in by_label.values() if each["rows"]]
+    total = sum(each["rows"] for each in by_label.values())
     return {
-        "unseen_separable": {label: {"rows": rows[label], "flagged": flagged[label]} for label in rows},
+        "unseen_separable": by_label,
         "separable_rows": total,
-        "separable_flagged": sum(flagged.values()) / total if total else None,
+        "separable_flagged": sum(each["flagged"] for each in by_label.values()) / total if total else None,
         "macro_flagged": sum(shares) / len(shares) if shares else None,
     }
 
@@ -102,21 +96,3 @@ def curves(
     p, n = judge(predictions, contract).attack_probability, predictions.novelty.astype(np.float64)
     scores = {"attack_probability": p, "either": p + (1 - p) * n}
     return {name: score.roc(values, records.labels != NORMAL, records.counts) for name, values in scores.items()}
-
-
-def read_off(curve: tuple[score.Curve, score.Curve]) -> list[float]:
-    """True positive rate of a ROC curve at each of `FALSE_POSITIVE_RATES`: the best one without more false alarms."""
-    place = np.searchsorted(curve[0], FALSE_POSITIVE_RATES, side="right") - 1
-    return [round(float(rate), 6) for rate in curve[1][place]]
-
-
-def novelty_histogram(records: Records, predictions: Predictions, contract: ModelContract) -> dict[str, list[int]]:
-    """Rows in each of `NOVELTY_BINS` equal bins of novelty: normal rows, known attacks and unseen attacks."""
-    known = np.isin(records.labels, [label.name for label in contract.labels])
-    normal = records.labels == NORMAL
-    place = np.minimum((predictions.novelty * NOVELTY_BINS).astype(np.int64), NOVELTY_BINS - 1)
-    kinds = {"normal": normal, "known": known & ~normal, "unseen": ~known}
-    return {
-        kind: np.bincount(place[rows], weights=records.counts[rows], minlength=NOVELTY_BINS).astype(int).tolist()
-        for kind, rows in kinds.items()
-    }

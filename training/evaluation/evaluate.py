@@ -7,7 +7,6 @@ records ─▶ artifact ─▶ probabilities, novelty ─▶ verdicts ─┬─�
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,20 +96,14 @@ def predict(session: onnxruntime.InferenceSession, contract: ModelContract, reco
         InputError: the records lack a column that the model reads.
     """
     numeric, categorical = records.pick([feature.name for feature in contract.features])
-    words = categorical.astype(object)
-    inputs = {item.name for item in session.get_inputs()}
+    columns = {NUMERIC_INPUT: numeric, CATEGORICAL_INPUT: categorical.astype(object)}
+    inputs = {item.name: columns[item.name] for item in session.get_inputs()}
     outputs = [item.name for item in session.get_outputs()]
-    outputs_by_name: dict[str, list[NDArray[np.float32]]] = {name: [] for name in outputs}
-    for start in range(0, len(records), BATCH):
-        rows = slice(start, start + BATCH)
-        feed = {
-            name: value
-            for name, value in ((NUMERIC_INPUT, numeric[rows]), (CATEGORICAL_INPUT, words[rows]))
-            if name in inputs
-        }
-        for name, values in zip(outputs, session.run(outputs, feed), strict=True):
-            outputs_by_name[name].append(values)
-    joined = {name: np.concatenate(values) for name, values in outputs_by_name.items()}
+    batches = [
+        session.run(outputs, {name: values[start : start + BATCH] for name, values in inputs.items()})
+        for start in range(0, len(records), BATCH)
+    ]
+    joined = dict(zip(outputs, map(np.concatenate, zip(*batches, strict=True)), strict=True))
     return Predictions(joined[PROBABILITIES_OUTPUT], joined.get(NOVELTY_OUTPUT, np.zeros(len(records), np.float32)))
 
 
@@ -130,16 +123,12 @@ def evaluate(records: Records, predictions: Predictions, contract: ModelContract
     verdicts = judge(predictions, contract)
     all_figures = figures(tally(records, predictions.probabilities, verdicts, contract))
     extra = {name: all_figures.pop(name) for name in ("kdd_cost_closest", "attack_alert_rate", "attack_flag_rate")}
-    result: dict[str, Any] = plain(
-        {"rows": records.n_rows, **all_figures, "unseen": unseen(records, verdicts, contract), **extra}
-    )
-    return result
+    return plain({"rows": records.n_rows, **all_figures, "unseen": unseen(records, verdicts, contract), **extra})
 
 
 def by_label(records: Records, predictions: Predictions, contract: ModelContract) -> list[dict[str, Any]]:
     """Precision, recall, F1 and number of records (not rows) of each label of the model, as JSON values."""
-    once = dataclasses.replace(records, counts=np.ones(len(records), np.int64))
-    matrix = tally(once, predictions.probabilities, judge(predictions, contract), contract).labels
+    matrix = tally(records.once(), predictions.probabilities, judge(predictions, contract), contract).labels
     return [
         plain(
             {
@@ -170,10 +159,14 @@ def unseen(records: Records, verdicts: Verdicts, contract: ModelContract) -> dic
     return by_label
 
 
-def plain(values: Any) -> Any:
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same values with None instead of NaN, which JSON does not have."""
-    if isinstance(values, Mapping):
-        return {key: plain(value) for key, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [plain(value) for value in values]
-    return None if isinstance(values, float) and math.isnan(values) else values
+    return {key: _without_nan(value) for key, value in values.items()}
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -21,12 +21,6 @@ class Goal:
     higher_is_better: bool = True
     unit: Literal["number", "percent", "seconds"] = "number"
 
-    def met(self, value: float | None, bar: float) -> bool | None:
-        """Whether a value reaches a bar; None if there is no value."""
-        if value is None or value != value:
-            return None
-        return value >= bar if self.higher_is_better else value <= bar
-
 
 GOALS: tuple[Goal, ...] = (
     Goal("accuracy_23", "accuracy of the closest label, 23 labels", "held_out", 0.998, 0.9990),
@@ -55,13 +49,13 @@ GOALS: tuple[Goal, ...] = (
     ),
     Goal(
         "separable_flagged",
-        "rows of unseen labels flagged, of those unlike any normal row",
+        "rows of unseen labels flagged, without twins of normal rows",
         "test",
         0.40,
         0.70,
         unit="percent",
     ),
-    Goal("macro_flagged", "the same, mean over labels", "test", 0.70, 0.80),
+    Goal("macro_flagged", "the same, as a mean over labels", "test", 0.70, 0.80),
     Goal("ece_family", "calibration error, 5 families", "held_out", 0.005, 0.005, higher_is_better=False),
     Goal("ece_family", "calibration error, 5 families", "test", 0.07, 0.03, higher_is_better=False),
     Goal(
@@ -79,7 +73,9 @@ def goal_rows(study: Mapping[str, Any]) -> list[tuple[str, ...]]:
         study: the content of study.json.
     """
     rows = []
-    for goal, figures in zip(GOALS, study["goals"], strict=True):
+    measured_goals = {(row["figure"], row["where"]): row for row in study["goals"]}
+    for goal in GOALS:
+        figures = measured_goals[goal.figure, goal.where]
         bound = "≥" if goal.higher_is_better else "≤"
         must, aim = (f"{bound} {shown(bar, goal.unit)}" for bar in (goal.must, goal.goal))
         reached = (
@@ -96,7 +92,7 @@ def anchor_rows(study: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ours, held_out = study["test"], study["held_out"]
     rows = [
         (
-            "accuracy, 23 labels, its own 20 % of all rows, twins of training rows among them",
+            "accuracy, 23 labels, the naive model's own 20 % of all rows, twins of training rows included",
             None,
             naive["held_out_by_rows"]["accuracy_23"],
         ),
@@ -117,7 +113,7 @@ def anchor_rows(study: Mapping[str, Any]) -> list[tuple[str, ...]]:
         "recall_r2l": "recall of r2l, test file",
         "normal_alert_rate": "normal rows that raise an alert, test file",
         "attack_alert_rate": "attack rows that raise an alert, test file",
-        "separable_flagged": "rows of unseen labels flagged, of those unlike any normal row, test file",
+        "separable_flagged": "rows of unseen labels flagged, without twins of normal rows, test file",
         "ece_family": "calibration error, 5 families, test file",
         "auc_attack_probability": "area under the ROC curve, normal against attack, test file",
     }

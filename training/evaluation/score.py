@@ -48,13 +48,7 @@ def confusion(truth: NDArray[np.integer], predicted: NDArray[np.integer], n: int
 
 def accuracy(matrix: Confusion) -> float:
     """Share of rows on the diagonal."""
-    return _ratio(np.trace(matrix), matrix.sum())
-
-
-def support(matrix: Confusion) -> NDArray[np.float64]:
-    """Rows of each class."""
-    rows: NDArray[np.float64] = matrix.sum(axis=1)
-    return rows
+    return ratio(np.trace(matrix), matrix.sum())
 
 
 def recall(matrix: Confusion) -> NDArray[np.float64]:
@@ -80,7 +74,7 @@ def macro_f1(matrix: Confusion) -> float:
 
 def mean_cost(matrix: Confusion, cost: NDArray[np.float64] = COST) -> float:
     """Average cost of a row; both matrices must have the same order of classes."""
-    return _ratio((matrix * cost).sum(), matrix.sum())
+    return ratio((matrix * cost).sum(), matrix.sum())
 
 
 def reliability(
@@ -106,7 +100,7 @@ def calibration_error(table: NDArray[np.float64]) -> float:
 
     It is the distance between the stated probability and the share that is right, averaged over rows.
     """
-    return _ratio(np.abs(table[1] - table[2]).sum(), table[0].sum())
+    return ratio(np.abs(table[1] - table[2]).sum(), table[0].sum())
 
 
 def roc(scores: NDArray[np.floating], positive: NDArray[np.bool_], weights: Weights) -> tuple[Curve, Curve]:
@@ -133,7 +127,8 @@ def area_under(curve: tuple[Curve, Curve]) -> float:
     return float(np.trapezoid(curve[1], curve[0])) if len(curve[0]) > 1 else float("nan")
 
 
-def _ratio(part: float, whole: float) -> float:
+def ratio(part: float, whole: float) -> float:
+    """A share; NaN if the whole is 0."""
     return float(part / whole) if whole else float("nan")
 
 

@@ -94,12 +94,12 @@ def figures(counts: Tally) -> dict[str, Any]:
         "kdd_cost": score.mean_cost(counts.families),
         "family_accuracy": score.accuracy(counts.families),
         "family_recall": dict(zip(FAMILIES, score.recall(counts.families).tolist(), strict=True)),
-        "normal_alert_rate": _share(counts.normal[1], counts.normal[0]),
-        "normal_flag_rate": _share(counts.normal[2], counts.normal[0]),
+        "normal_alert_rate": score.ratio(counts.normal[1], counts.normal[0]),
+        "normal_flag_rate": score.ratio(counts.normal[2], counts.normal[0]),
         "ece_family": score.calibration_error(counts.reliability),
         "kdd_cost_closest": score.mean_cost(counts.families_closest),
-        "attack_alert_rate": _share(counts.attack[1], counts.attack[0]),
-        "attack_flag_rate": _share(counts.attack[2], counts.attack[0]),
+        "attack_alert_rate": score.ratio(counts.attack[1], counts.attack[0]),
+        "attack_flag_rate": score.ratio(counts.attack[2], counts.attack[0]),
     }
 
 
@@ -107,7 +107,7 @@ def by_class(matrix: Counts, names: tuple[str, ...] | list[str]) -> list[dict[st
     """Support (rows), precision, recall and F1 of each class, and the number of rows predicted as this class."""
     columns = zip(
         names,
-        score.support(matrix).tolist(),
+        matrix.sum(axis=1).tolist(),
         matrix.sum(axis=0).tolist(),
         score.precision(matrix).tolist(),
         score.recall(matrix).tolist(),
@@ -156,10 +156,6 @@ def families(labels: NDArray[np.str_], contract: ModelContract) -> NDArray[np.in
             f"the data has labels that KDD Cup 99 does not have: {', '.join(foreign[:5])}; correct the label column"
         )
     return np.array([FAMILIES.index(known[name]) for name in distinct.tolist()], np.int64)[place]
-
-
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")
 
 
 def _plain(values: Any) -> Any:

@@ -27,7 +27,8 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from contract.artifact.contract import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT
-from contract.kdd99.columns import FAMILIES, LABELS, NORMAL
+from contract.kdd99.columns import FAMILIES, LABELS
+from training.data.encoding import NORMAL_NUMBER
 from training.fit.merged_layers import Encoded, Layer, dense, product
 from training.fit.model import Networks, inputs
 
@@ -44,7 +45,6 @@ EVENLY = 0.5
 
 The largest possible probability of an attack is then 5/8 of 0.55, which is below `KEPT`.
 """
-NORMAL_PLACE = [label.name for label in LABELS].index(NORMAL)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _probabilities(networks: Networks, encoded: Encoded, temperature: float, nov
 
 def _never_normal(layer: Layer) -> Layer:
     kernel, bias = (values.copy() for values in layer)
-    kernel[:, NORMAL_PLACE], bias[NORMAL_PLACE] = 0.0, NEVER
+    kernel[:, NORMAL_NUMBER], bias[NORMAL_NUMBER] = 0.0, NEVER
     return kernel, bias
 
 
@@ -126,7 +126,7 @@ def second_opinion(own: Any, shares: Any, novelty: Any) -> Any:
     Returns:
         shape (n, n_labels).
     """
-    attacks = (np.arange(len(LABELS)) != NORMAL_PLACE).astype(np.float32)
+    attacks = (np.arange(len(LABELS)) != NORMAL_NUMBER).astype(np.float32)
     p_normal = np.outer(1 - attacks, np.ones_like(attacks)).astype(np.float32)
     more_than_half = dense(own, (10.0 * p_normal, np.full(len(LABELS), -5.0, np.float32)))
     is_normal = ops.clip(more_than_half, 0.0, 1.0)  # a ramp, no step: rows that differ by rounding stay close
@@ -146,7 +146,7 @@ def _within_families() -> NDArray[np.float32]:
     evenly: NDArray[np.float32] = EVENLY * same / same.sum(axis=0) + (1 - EVENLY) * np.eye(
         len(LABELS), dtype=np.float32
     )
-    evenly[NORMAL_PLACE] = 0
+    evenly[NORMAL_NUMBER] = 0
     return evenly
 
 

@@ -57,7 +57,8 @@ class Loop:
         measure = tf.function(loss)
         best, best_weights, waited = np.inf, network.get_weights(), 0
         for done in range(1, epochs + 1):
-            value = float(run_epoch(tf.constant(self.rng.permutation(n_rows)), *(vary or _same)(*training)))
+            order = tf.constant(self.rng.permutation(n_rows))
+            value = float(run_epoch(order, *(training if vary is None else vary(*training))))
             if validation is None:
                 self.progress(network.name, done, epochs, f"training loss {value:.5f}")
                 continue
@@ -70,6 +71,15 @@ class Loop:
                 break
         if validation is not None:
             network.set_weights(best_weights)
+
+    def with_unseen_words(self, share: float) -> Callable[..., Tensors]:
+        """A function for `vary` that shows a share of the words as unseen; the second tensor holds their codes."""
+
+        def vary(numeric: tf.Tensor, categorical: tf.Tensor, *others: tf.Tensor) -> Tensors:
+            kept = self.rng.random(categorical.shape) >= share
+            return numeric, categorical * tf.constant(kept.astype(np.int32)), *others
+
+        return vary
 
     def _epoch(self, network: keras.Model, loss: Loss, n_rows: int, epochs: int) -> Loss:
         batch = min(self.batch_size, n_rows)
@@ -89,7 +99,3 @@ class Loop:
 
         compiled: Loss = tf.function(epoch)
         return compiled
-
-
-def _same(*tensors: tf.Tensor) -> Tensors:
-    return tensors

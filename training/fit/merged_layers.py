@@ -86,24 +86,22 @@ def _joint(codes: list[Any], lengths: list[int], front: Matrix) -> tuple[Any, Ma
 
 
 def _table(place: Any, table: Matrix) -> Any:
-    embedding = layers.Embedding(*table.shape)
-    output = embedding(place)
-    embedding.set_weights([table])
-    return output
+    return _apply(layers.Embedding(*table.shape), place, table)
 
 
 def dense(tensor: Any, layer: Layer, activation: str | None = None) -> Any:
     """A dense layer with these weights."""
     kernel, bias = layer
-    dense_layer = layers.Dense(kernel.shape[1], activation=activation)
-    output = dense_layer(tensor)
-    dense_layer.set_weights([kernel, bias])
-    return output
+    return _apply(layers.Dense(kernel.shape[1], activation=activation), tensor, kernel, bias)
 
 
 def product(tensor: Any, kernel: Matrix) -> Any:
     """A matrix product without a bias."""
-    dense_layer = layers.Dense(kernel.shape[1], use_bias=False)
-    output = dense_layer(tensor)
-    dense_layer.set_weights([kernel])
+    return _apply(layers.Dense(kernel.shape[1], use_bias=False), tensor, kernel)
+
+
+def _apply(layer: layers.Layer, tensor: Any, *weights: Matrix) -> Any:
+    """The layer's output for a tensor, with these weights. A layer takes weights only once it has seen its input."""
+    output = layer(tensor)
+    layer.set_weights(weights)
     return output

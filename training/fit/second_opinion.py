@@ -16,12 +16,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from contract.kdd99.columns import LABELS, NORMAL
 from training.data.crossover import blurred, crossover
+from training.data.encoding import NAMES, NORMAL_NUMBER
 from training.fit.loop import Loop, Tensors
 from training.fit.model import Networks, stack
 
-NAMES = [label.name for label in LABELS]
 NEVER = -1e4
 """Added to the logit of normal, so that its share is 0."""
 TEACHER = (64, 32)
@@ -44,7 +43,7 @@ def learn(
         the teachers.
     """
     numeric, categorical, truth = (tensor.numpy() for tensor in training)
-    normal = truth == NAMES.index(NORMAL)
+    normal = truth == NORMAL_NUMBER
     attack = np.flatnonzero(~normal)
     if not len(attack):
         return []
@@ -83,12 +82,8 @@ def _teacher(
         logits = network(networks.encoder([numeric, categorical])) + never
         return tf.reduce_mean(weight * cross_entropy(truth, logits))
 
-    def with_unseen_words(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor, weight: tf.Tensor) -> Tensors:
-        kept = loop.rng.random(categorical.shape) >= CATEGORY_DROPOUT
-        return numeric, categorical * tf.constant(kept.astype(np.int32)), truth, weight
-
     seen = tuple(map(tf.constant, (*rows, labels, weights)))
-    loop.run(network, loss, seen, vary=with_unseen_words, most_epochs=epochs)
+    loop.run(network, loss, seen, vary=loop.with_unseen_words(CATEGORY_DROPOUT), most_epochs=epochs)
     return network
 
 
@@ -99,4 +94,4 @@ def among_attacks(network: keras.Model, encoded: tf.Tensor) -> NDArray[np.float3
 
 
 def _never() -> NDArray[np.float32]:
-    return np.where(np.array(NAMES) == NORMAL, np.float32(NEVER), np.float32(0))
+    return np.where(np.arange(len(NAMES)) == NORMAL_NUMBER, np.float32(NEVER), np.float32(0))

@@ -18,9 +18,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from contract.kdd99.columns import LABELS, NORMAL
 from training.data.crossover import crossover
-from training.data.encoding import Encoding, codes, measure
+from training.data.encoding import NAMES, NORMAL_NUMBER, Encoding, codes, measure
 from training.data.records import Records
 from training.data.split import Parts
 from training.fit.ensemble import NoveltyScale, join, measure_scale
@@ -28,7 +27,6 @@ from training.fit.loop import Loop, Progress, Tensors
 from training.fit.model import Networks, build
 from training.fit.second_opinion import learn
 
-NAMES = [label.name for label in LABELS]
 THRESHOLD = 0.5
 """The novelty that `false_positive_rate` of the normal vectors exceed (`training.fit.ensemble`)."""
 
@@ -65,10 +63,6 @@ class Trained:
     encoding: Encoding
     temperature: float
     novelty_threshold: float
-    networks: Networks
-    """The networks that were joined into the model."""
-    teachers: tuple[keras.Model, ...]
-    """The teachers of the second opinion, in the order of `Recipe.attack_weights`; they are not in the model."""
 
 
 def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Trained:
@@ -87,11 +81,11 @@ def train(parts: Parts, seed: int, recipe: Recipe, progress: Progress) -> Traine
     fit.autoencoder(*encoded)
     temperature = best_temperature(networks.classifier(encoded[1]).numpy(), validation[2].numpy())
     fit.detector(training, validation)
-    teachers = tuple(fit.attacks(training))
-    harmless = tf.boolean_mask(encoded[1], validation[2] == NAMES.index(NORMAL))
+    learn(networks, training, loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
+    harmless = tf.boolean_mask(encoded[1], validation[2] == NORMAL_NUMBER)
     scale = novelty_scale(networks, harmless, recipe.false_positive_rate)
     model = join(networks, temperature=temperature, scale=scale)
-    return Trained(model, encoding, temperature, THRESHOLD, networks, teachers)
+    return Trained(model, encoding, temperature, THRESHOLD)
 
 
 def best_temperature(logits: NDArray[np.float32], truth: NDArray[np.integer]) -> float:
@@ -132,11 +126,8 @@ class Fit:
         def loss(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
             return cross_entropy(truth, networks.classifier(networks.encoder([numeric, categorical])))
 
-        def with_unseen_words(numeric: tf.Tensor, categorical: tf.Tensor, truth: tf.Tensor) -> Tensors:
-            kept = self.loop.rng.random(categorical.shape) >= self.recipe.category_dropout
-            return numeric, categorical * tf.constant(kept.astype(np.int32)), truth
-
-        self.loop.run(networks.classifier, loss, training, validation, vary=with_unseen_words)
+        vary = self.loop.with_unseen_words(self.recipe.category_dropout)
+        self.loop.run(networks.classifier, loss, training, validation, vary=vary)
 
     def autoencoder(self, training: tf.Tensor, validation: tf.Tensor) -> None:
         """Train on encoded records."""
@@ -159,15 +150,10 @@ class Fit:
         most = self.recipe.detector_epochs
         self.loop.run(detector, loss, seen, self._with_mixed(validation, 1), most_epochs=most)
 
-    def attacks(self, training: Tensors) -> list[keras.Model]:
-        """Train the second opinion and return its teachers."""
-        recipe = self.recipe
-        return learn(self.networks, training, self.loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
-
     def _with_mixed(self, tensors: Tensors, times: int) -> Tensors:
         """Encoded real vectors (0), followed by encoded mixed ones (1)."""
         numeric, categorical, truth = (tensor.numpy() for tensor in tensors)
-        normal = truth == NAMES.index(NORMAL)
+        normal = truth == NORMAL_NUMBER
         mixed = [crossover(numeric, categorical, normal, self.loop.rng) for _ in range(times)]
         encoded = [
             self.networks.encoder([tf.constant(values) for values in pair]) for pair in ((numeric, categorical), *mixed)

@@ -15,7 +15,7 @@ from typing import Any
 from contract.artifact.contract import ModelContract
 from contract.errors import InputError
 from training.data.feature_sets import SETS
-from training.evaluation.goals import anchor_rows, goal_rows
+from training.evaluation.goals import anchor_rows, goal_rows, shown
 
 STUDY = "study.json"
 PICTURES = "figures"
@@ -38,10 +38,11 @@ TITLES = {
     "attack_alert_rate": "attack rows that raise an alert",
     "attack_flag_rate": "attack rows flagged",
     "ece_family": "calibration error, 5 families",
-    "separable_flagged": "rows of unseen labels flagged, of those unlike any normal row",
-    "macro_flagged": "the same, mean over labels",
+    "separable_flagged": "rows of unseen labels flagged, without twins of normal rows",
+    "macro_flagged": "the same, as a mean over labels",
     "auc_attack_probability": "area under the ROC curve, normal against attack",
 }
+CLASS_FIGURES = ("precision", "recall", "F1")
 Study = Mapping[str, Any]
 
 
@@ -70,7 +71,7 @@ def study_of(folder: Path, contract: ModelContract) -> Study | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"cannot read {path} ({error!r}); remove it, or run `oversight evaluate --retrain` again"
+            f"cannot read {path} ({error!r}); remove it, or run `python -m benchmarks.training` again"
         ) from None
     return study if same else None
 
@@ -78,24 +79,22 @@ def study_of(folder: Path, contract: ModelContract) -> Study | None:
 def goals(study: Study) -> list[str]:
     """The table of musts and goals, and what the numbers measure."""
     done, planned = len(study["done"]), len(study["planned"])
-    of_all = study["model"] == SETS["all"].model
-    bars = (
-        ""
-        if of_all
-        else f" The bars were set for `{SETS['all'].model}`, which sees more, and stand here for comparison."
-    )
+    largest = SETS["all"].model
+    bars = ""
+    if study["model"] != largest:
+        bars = f" The bars were set for `{largest}`, which reads more columns; they are shown for comparison."
     state = "" if done == planned else f" ({done} of {planned} trainings done so far: {', '.join(study['done'])})"
     return [
         "## Musts and goals",
         "",
-        f"Trained again by the same recipe, once for each seed and once for each fold{state}, and measured on "
-        "the ONNX graph. Held-out "
-        f"figures are of `{study['data_file']}`, each distinct vector once, held out by the fold that was not "
-        "trained on it; their mean "
-        "is over all folds pooled, least and most are of single folds. Test figures are of "
-        f"`{study['test_file']}`, all rows.{bars}",
+        "The same recipe was trained again once for each seed and once for each fold"
+        f"{state}, and measured on the ONNX graph. "
+        f"Held-out figures are of `{study['data_file']}`: each distinct vector counts once and is measured by the fold "
+        "that was not trained on it. Their mean is over all folds pooled; least and most are of single folds. "
+        f"Test figures are of `{study['test_file']}`, all rows. A twin is a row that equals another one in all "
+        f"columns.{bars}",
         "",
-        *_table(("figure", "measured on", "must", "goal", "mean", "least", "most", "reached"), goal_rows(study)),
+        *table(("figure", "measured on", "must", "goal", "mean", "least", "most", "reached"), goal_rows(study)),
     ]
 
 
@@ -104,26 +103,21 @@ def held_out(study: Study) -> list[str]:
     results = study["held_out"]
     if results is None:
         return []
-    by_rows = results["figures_by_rows"]["accuracy_23"]
-    rows = [
-        (f"`{row['name']}`", f"{row['support']:,}", *(_number(row[key]) for key in ("precision", "recall", "f1")))
-        for row in results["by_label"]
-    ]
-    families = [
-        (row["name"], f"{row['support']:,}", *(_number(row[key]) for key in ("precision", "recall", "f1")))
-        for row in results["by_family"]
-    ]
     return [
         "## Held out, over all folds",
         "",
-        f"{results['vectors']:,} distinct vectors, {results['folds']} of {_planned(study, 'fold-')} folds, each "
-        "vector measured by a model "
-        "that did not see it. Weighted by the rows that each vector stands for the accuracy is "
-        f"{_number(by_rows)}: repetitions flatter.",
+        f"{results['vectors']:,} distinct vectors, {results['folds']} of {planned(study, 'fold-')} folds. Each vector "
+        "is measured by a model that did not see it. If each vector counts as often as it occurs in the file, the "
+        f"accuracy is {shown(results['figures_by_rows']['accuracy_23'])}: repetitions make it look better.",
         "",
-        *_table(("label", "vectors", "precision", "recall", "F1"), rows),
+        *table(
+            ("label", "vectors", *CLASS_FIGURES), [(f"`{row['name']}`", *_class(row)) for row in results["by_label"]]
+        ),
         "",
-        *_table(("family of the verdict", "vectors", "precision", "recall", "F1"), families),
+        *table(
+            ("family of the verdict", "vectors", *CLASS_FIGURES),
+            [(row["name"], *_class(row)) for row in results["by_family"]],
+        ),
         "",
         _picture("confusion", "Confusion matrix of the held-out vectors, rows are labels and columns closest labels"),
     ]
@@ -137,27 +131,25 @@ def on_test_file(study: Study) -> list[str]:
     rows = [
         (
             title,
-            *_spread(results["figures"][key]),
-            _number(results["distinct"][key]["mean"]) if key in results["distinct"] else "",
+            *(shown(results["figures"][key][part]) for part in ("mean", "sd", "min", "max")),
+            shown(results["distinct"][key]["mean"]) if key in results["distinct"] else "",
         )
         for key, title in TITLES.items()
     ]
     families = [
-        (row["name"], f"{row['support']:,}", *(_number(row[key]["mean"]) for key in ("precision", "recall", "f1")))
+        (row["name"], f"{row['support']:,}", *(shown(row[key]["mean"]) for key in ("precision", "recall", "f1")))
         for row in results["by_family"]
     ]
     return [
         "## Test file",
         "",
-        f"`{study['test_file']}`, {results['rows']:,} rows, with attacks that training never saw and normal "
-        "traffic that drifted; "
-        f"{results['seeds']} of {_planned(study, 'seed-')} seeds, each with its own split and weights. The last "
-        "column counts "
-        "each distinct row once.",
+        f"`{study['test_file']}`: {results['rows']:,} rows, with attacks that training never saw and normal traffic "
+        f"that has drifted. {results['seeds']} of {planned(study, 'seed-')} seeds, each with its own split and "
+        "weights. The last column counts each distinct row once.",
         "",
-        *_table(("figure", "mean", "sd", "least", "most", "distinct rows"), rows),
+        *table(("figure", "mean", "sd", "least", "most", "distinct rows"), rows),
         "",
-        *_table(("family of the verdict", "rows", "precision", "recall", "F1"), families),
+        *table(("family of the verdict", "rows", *CLASS_FIGURES), families),
         "",
         _picture("reliability", "Reliability curve, held-out vectors and test file"),
         "",
@@ -176,15 +168,14 @@ def naive(study: Study) -> list[str]:
     recipe = study["anchor_made_by"]["recipe"]
     layers = "-".join(map(str, recipe["hidden"]))
     return [
-        "## Beside the naive model",
+        "## Comparison with a naive model",
         "",
-        f"What tutorials build: words as numbers, nothing scaled, Dense {layers}-23, Adam "
-        f"{recipe['learning_rate']}, batch "
-        f"{recipe['batch_size']}, {recipe['epochs']} epochs, a random 80 / 20 of all rows. Its own hold-out "
-        "has twins of training rows "
-        "in it, so the first line is not to be believed. One training of it, with seed 0.",
+        f"The naive model is what tutorials build: words as numbers, nothing scaled, Dense {layers}-23, Adam "
+        f"{recipe['learning_rate']}, batch {recipe['batch_size']}, {recipe['epochs']} epochs, a random 80 / 20 split "
+        "of all rows. Its held-out rows include twins of its training rows, so the first line looks better than it is. "
+        "It was trained once, with seed 0.",
         "",
-        *_table(("figure", "this", "naive"), anchor_rows(study)),
+        *table(("figure", "this model", "naive model"), anchor_rows(study)),
     ]
 
 
@@ -192,23 +183,22 @@ def not_found(study: Study) -> list[str]:
     """Items of the list of limits: which unseen labels cannot be found, and which were not found."""
     if study["test"] is None:
         return []
-    lines = []
-    for row in study["test"]["unseen"]:
-        twins = row["rows"] - row["separable"]
-        if twins:
-            lines.append(
-                f"`{row['label']}` cannot be found: {twins:,} of its {row['rows']:,} rows in "
-                f"`{study['test_file']}` equal a normal row of "
-                "that file or of training in all columns. No model of these columns can tell them apart."
-            )
+    lines = [
+        f"`{row['label']}` cannot be found: {row['rows'] - row['separable']:,} of its {row['rows']:,} rows in "
+        f"`{study['test_file']}` equal a normal row of that file or of the training data in all columns. No model of "
+        "these columns can tell them apart."
+        for row in study["test"]["unseen"]
+        if row["separable"] < row["rows"]
+    ]
     missed = [
-        f"`{row['label']}` (of {row['rows']:,} rows {row['flagged']['mean']:.0%} flagged)"
+        f"`{row['label']}` ({row['flagged']['mean']:.0%} of {row['rows']:,} rows flagged)"
         for row in study["test"]["unseen"]
         if row["separable"] == row["rows"] and row["flagged"]["mean"] < FOUND_BY_CHANCE
     ]
     if missed:
         lines.append(
-            f"Not found either, though their rows are their own: {', '.join(missed)}. Unknown attacks may stay unknown."
+            f"It did not find {', '.join(missed)} either, although no normal row equals their rows. Unknown attacks "
+            "can stay unknown."
         )
     return lines
 
@@ -227,15 +217,15 @@ def _unseen(found: Mapping[str, Any]) -> list[str]:
     return [
         "### Attacks that training never saw",
         "",
-        "Of each label: its rows, those that equal no normal row, the share that raises an alert, the share "
-        "flagged (mean, least to "
-        "most over seeds), and the closest labels.",
+        "For each label: its rows, the rows that equal no normal row, the share that raises an alert, the share that "
+        "is flagged (mean, and least to most over the seeds), and the closest labels.",
         "",
-        *_table(("label", "rows", "unlike normal", "alert", "flagged", "called"), rows),
+        *table(("label", "rows", "unlike normal", "alert", "flagged", "closest labels"), rows),
     ]
 
 
-def _planned(study: Study, kind: str) -> int:
+def planned(study: Study, kind: str) -> int:
+    """How many trainings of a kind (`seed-`, `fold-`) the study is to have."""
     return sum(name.startswith(kind) for name in study["planned"])
 
 
@@ -243,19 +233,16 @@ def _picture(name: str, words: str) -> str:
     return f"![{words}]({PICTURES}/{name}.svg)"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
     return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
-def _spread(found: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(_number(found[key]) for key in ("mean", "sd", "min", "max"))
+def _class(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return f"{row['support']:,}", *(shown(row[key]) for key in ("precision", "recall", "f1"))
 
 
 def _percent(found: Mapping[str, Any]) -> str:
     if found["min"] == found["max"]:
         return f"{found['mean']:.0%}"
     return f"{found['mean']:.0%} ({found['min']:.0%} to {found['max']:.0%})"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

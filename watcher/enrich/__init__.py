@@ -1,5 +1,4 @@
-"""The way to the enrich service: its client, its checked responses, the size of a batch, and bisection when a batch
-fails.
+"""Talks to the enrich service: client, checked responses, batch size, and bisection when a batch fails.
 
-Hits in, results out. May import `watcher.read`, `common` and `contract`.
+Hits go in, results come out. May import `watcher.read`, `common` and `contract`.
 """

@@ -1,4 +1,4 @@
-"""The model that answers: asked for when it is not known, and followed when it changes. Shared by all lanes."""
+"""The model that the enrich service uses. All lanes share it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 
 class ModelChangedError(ServerError):
-    """Another model answers, which reads other fields than were fetched: nothing was written, the page is read anew."""
+    """Another model answered, which needs other fields. Nothing was written, and the page is read again."""
 
 
 class ActiveModel:
-    """Knows which model answers. Several threads may use it.
+    """Knows the model of the service. Several threads may share it.
 
     Args:
         client: the enrich service.
@@ -29,11 +29,11 @@ class ActiveModel:
         self.current: Model | None = None
 
     def prepare(self) -> Model:
-        """The model whose fields a page must hold; asks the service when it is not known.
+        """Return the model whose fields a page must hold. Asks the service if the model is unknown.
 
         Raises:
-            EndpointUnavailableError: it does not answer.
-            ProtocolError: it answers something else.
+            EndpointUnavailableError: the service does not answer.
+            ProtocolError: the response is not valid.
         """
         with self._lock:
             if self.current is None:
@@ -41,14 +41,14 @@ class ActiveModel:
             return self.current
 
     def forget(self) -> None:
-        """It may come back with another one."""
+        """Forget the model, because the service may return with another one."""
         self.current = None
 
     def follow(self, asked: Model, answered: wire.Model) -> Model:
-        """The model that gave an answer, where another one was asked for.
+        """Return the model that answered. `asked` is the model whose fields were sent.
 
         Raises:
-            ModelChangedError: it reads other fields, so the answer is of no use.
+            ModelChangedError: it needs other fields, so the response is useless.
         """
         if (answered.id, answered.version) == (asked.id, asked.version):
             return asked

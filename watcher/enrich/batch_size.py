@@ -1,4 +1,4 @@
-"""How many documents one request to the enrich service may hold. Pure, no I/O.
+"""Decides how many documents one request to the enrich service may hold. No I/O.
 
 a request fails ──▶ half of it, and so on down to 1         some requests of that size work ──▶ twice as many
 413             ──▶ half of it, twice as many in the next round
@@ -7,14 +7,14 @@ a request fails ──▶ half of it, and so on down to 1         some requests 
 from __future__ import annotations
 
 GROW_AFTER, GROW_AFTER_LIMIT = 4, 256
-"""Requests in a row that must work before a larger one is tried; twice as many each time that the larger one fails."""
+"""Requests in a row that must work before a larger one is tried. The number doubles each time the larger one fails."""
 
 
 class BatchSize:
     """The size of requests.
 
     Args:
-        page_size: documents in a request while all is well.
+        page_size: documents in a request without failures.
     """
 
     def __init__(self, page_size: int) -> None:
@@ -32,28 +32,28 @@ class BatchSize:
         return self._size < self._page_size
 
     def new_round(self) -> None:
-        """Try again whether the service takes more documents."""
+        """Try whether the service accepts more documents again."""
         self._taken = min(self._page_size, self._taken * 2)
 
     def new_page(self) -> None:
-        """What worked so far says nothing of the documents to come."""
+        """Forget the largest size that worked, because other documents follow."""
         self._best = 0
 
     def refused(self, count: int) -> None:
-        """The service says that so many documents are too many."""
+        """The service refused a request as too large."""
         self._taken = min(self._taken, max(1, count // 2))
 
     def failed(self, count: int) -> None:
-        """The service failed on a request of so many documents."""
+        """The service failed on a request."""
         if self._grown and count >= self._size:
             self._patience = min(GROW_AFTER_LIMIT, self._patience * 2)
         self._grown = False
         self._size, self._worked = min(self._size, max(1, count // 2)), 0
 
     def worked(self, count: int) -> None:
-        """The service answered a request of so many documents."""
+        """The service answered a request."""
         self._best = max(self._best, count)
-        if 2 * count < self._size:  # the small rest of a page shows nothing
+        if 2 * count < self._size:  # the small rest of a page proves nothing
             return
         self._size, self._worked = max(self._size, count), self._worked + 1
         if self._worked < self._patience:
@@ -63,6 +63,6 @@ class BatchSize:
             return
         self._size, self._worked, self._grown = min(self._page_size, self._size * 2), 0, True
 
-    def one_to_blame(self) -> None:
-        """It was not the size: a single document failed alone, so go back to what worked beside it."""
+    def single_document_failed(self) -> None:
+        """A single document caused the failure, not the size: return to the size that worked in this page."""
         self._size = max(self._size, self._best)

@@ -1,10 +1,10 @@
-"""Keep a service that fails from being hammered. Pure, no I/O.
+"""Limits requests to a service that fails. No I/O.
 
     closed ── it fails ──▶ open ── the wait is over ──▶ half_open ── it answers ──▶ closed
                              ▲                              │
                              └────────── it fails ──────────┘
 
-While it is open nothing is sent. Half open, one request tries it, whatever number of lanes there is.
+While it is open, nothing is sent. While it is half open, one request tries the service, however many lanes there are.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from contract.documents.heartbeats import CLOSED, HALF_OPEN, OPEN
 
 
 class Breaker:
-    """Whether requests go to the enrich service. One thread opens and tries it; any may say that it answered."""
+    """Whether requests go to the enrich service. One thread calls `failed` and `trying`, any thread `answered`."""
 
     def __init__(self) -> None:
         self.state = CLOSED
 
     def failed(self) -> None:
-        """It did not do its part: nothing is sent until `trying`."""
+        """The service failed: nothing is sent until `trying`."""
         self.state = OPEN
 
     def trying(self) -> None:
@@ -28,10 +28,10 @@ class Breaker:
             self.state = HALF_OPEN
 
     def answered(self) -> None:
-        """It gave predictions."""
+        """The service answered."""
         self.state = CLOSED
 
     @property
     def is_closed(self) -> bool:
-        """Whether as many requests as there are lanes may be under way."""
+        """Whether all lanes may send requests."""
         return self.state == CLOSED

@@ -1,10 +1,10 @@
-"""The client of the enrich service: one request, one checked answer, and every way in which that can go wrong.
+"""The client of the enrich service: one request, one checked response, and everything that can go wrong.
 
-    documents ──▶ POST /v1/enrich ──▶ 200: Enriched        one result a document
-                                  ├─▶ 400, 413, 422: Refused   the request as a whole; the caller makes it smaller
-                                  └─▶ anything else: raised, a server's fault
+    documents ──▶ POST /v1/enrich ──▶ 200: Enriched           one result per document
+                                  ├─▶ 400, 413, 422: Refused  the request as a whole; the caller makes it smaller
+                                  └─▶ anything else: raised, a server error
 
-It never tries again by itself: the loop does, with the documents as they are by then.
+It never retries. The loop does, with the documents as they are then.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ CONNECT_TIMEOUT_S = 5.0
 STOP_GRACE_S = 8.0
 """Docker ends a container with SIGKILL 10 s after its SIGTERM."""
 MODEL_BYTES = 16 * 1024 * 1024
-"""Most bytes of `GET /v1/model`: a vocabulary can be long."""
-ANSWER_BYTES, RESULT_BYTES = 1024 * 1024, 16 * 1024
-"""Most bytes of an answer: so many in any case, and so many more for each document (about 1 KB is usual)."""
+"""Most bytes of the response to `GET /v1/model`: a vocabulary can be long."""
+RESPONSE_BYTES, RESULT_BYTES = 1024 * 1024, 16 * 1024
+"""Most bytes of a response, and most bytes more per document (about 1 KB is usual)."""
 REFUSALS = (400, 413, 422)
 BROKE_OFF = (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ProtocolError)
-"""The connection was there; what went wrong came after the request."""
+"""Errors after the request was sent."""
 
 
 class RequestFailedError(EndpointUnavailableError):
-    """The enrich service took a request and then failed: too slow, broken off, 5xx. The request itself may be why."""
+    """The enrich service got a request and then failed: too slow, broken off, 5xx. The request may be the cause."""
 
 
 class TooManyRequestsError(EndpointUnavailableError):
-    """The enrich service has more to do than it can (429): later, and less at a time."""
+    """The enrich service is overloaded (429): try later, and fewer documents at a time."""
 
 
 class TokenRefusedError(EndpointUnavailableError):
-    """The enrich service does not accept our token: a person has to act."""
+    """The enrich service rejects our token: a person has to act."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service refused a request as a whole, in its own words."""
+    """The service refused a request as a whole, with its own error."""
 
     status: int
     type: str
@@ -69,11 +69,11 @@ class EnrichClient:
     Args:
         url: its address, without a trailing slash.
         token: bearer token, sent with every request.
-        ca_certs: file of the authority that signed the service's certificate; None: those of the system.
-        client_cert: certificate that we show, and its key, where the service asks for one.
-        timeout_s: how long one request may take in all.
-        stop: once it is set, a request is waited for no longer than `STOP_GRACE_S`.
-        connections: requests that may be under way at the same time, each on a connection that is kept.
+        ca_certs: file of the authority that signed the service's certificate; None: the system's authorities.
+        client_cert: our certificate and its key, if the service requires one.
+        timeout_s: longest time for one request.
+        stop: once it is set, requests get at most `STOP_GRACE_S`.
+        connections: requests at the same time, each on its own kept connection.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class EnrichClient:
         connections: int = 1,
     ) -> None:
         self.url, self.timeout_s = url, timeout_s
-        self._patience = StopGrace(stop or threading.Event(), STOP_GRACE_S)
+        self._stop_grace = StopGrace(stop or threading.Event(), STOP_GRACE_S)
         self._headers = {"accept": "application/json", "user-agent": "oversight-watcher"}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
@@ -102,15 +102,15 @@ class EnrichClient:
         )
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._pool.clear()
 
     def model(self) -> Model:
-        """Ask which model answers and what it reads.
+        """Ask which model the service uses, and which fields it needs.
 
         Raises:
-            EndpointUnavailableError: no answer, or it is not ready.
-            ProtocolError: an answer that is no description of a model.
+            EndpointUnavailableError: no response, or the service is not ready.
+            ProtocolError: the response does not describe a model.
         """
         status, headers, body = self._request("GET", "/v1/model", limit_bytes=MODEL_BYTES)
         if status != 200:
@@ -118,14 +118,14 @@ class EnrichClient:
         return parse_model(body)
 
     def enrich(self, ids: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> Enriched | Refused:
-        """Ask for the predictions of some documents.
+        """Ask for the predictions of documents.
 
         Raises:
-            EndpointUnavailableError: no answer, not ready, overloaded; `retry_after_s` if it said when.
-            ProtocolError: an answer that the contract does not allow.
+            EndpointUnavailableError: no response, not ready, or overloaded.
+            ProtocolError: the response breaks the contract.
         """
         documents = [{"id": doc_id, "source": source} for doc_id, source in zip(ids, sources, strict=True)]
-        limit = ANSWER_BYTES + RESULT_BYTES * len(ids)
+        limit = RESPONSE_BYTES + RESULT_BYTES * len(ids)
         status, headers, body = self._request("POST", "/v1/enrich", dump({"documents": documents}), limit_bytes=limit)
         if status == 200:
             return parse_enriched(body, ids)
@@ -137,14 +137,13 @@ class EnrichClient:
     def _request(
         self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
     ) -> tuple[int, Mapping[str, str], bytes]:
-        answer = self._patience.wait_for(lambda: self._send(method, path, body, limit_bytes=limit_bytes))
-        if answer is None:
+        response = self._stop_grace.wait_for(lambda: self._send(method, path, body, limit_bytes=limit_bytes))
+        if response is None:
             raise EndpointUnavailableError(
-                f"the enrich service at {self.url} did not answer within {STOP_GRACE_S:.0f} s after the "
-                "watcher was told to "
-                f"stop; nothing was written, the documents stay pending"
+                f"the enrich service at {self.url} did not answer within {STOP_GRACE_S:.0f} s after the watcher was "
+                "told to stop; nothing was written, the documents stay pending"
             )
-        return answer
+        return response
 
     def _send(
         self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
@@ -155,7 +154,7 @@ class EnrichClient:
         deadline = time.monotonic() + self.timeout_s
         timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, self.timeout_s), read=self.timeout_s)
         try:
-            answer = self._pool.request(
+            response = self._pool.request(
                 method,
                 f"{self.url}{path}",
                 body=body,
@@ -165,12 +164,12 @@ class EnrichClient:
                 preload_content=False,
             )
             try:
-                return answer.status, answer.headers, _read(answer, limit_bytes, deadline)
+                return response.status, response.headers, _read(response, limit_bytes, deadline)
             except BaseException:
-                answer.close()  # half an answer is left in it: the connection cannot be used again
+                response.close()  # unread bytes are still in the connection, so it cannot be reused
                 raise
             finally:
-                answer.release_conn()
+                response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if isinstance(error, BROKE_OFF):
                 raise RequestFailedError(
@@ -184,14 +183,14 @@ class EnrichClient:
 
 
 def _reason(error: Exception) -> str:
-    """Why a request failed, without the connection object that urllib3 writes in front of it."""
+    """Return why a request failed, without the connection object that urllib3 writes before it."""
     return str(error).rsplit("): ", 1)[-1][:160] or type(error).__name__
 
 
-def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:
-    """The body, as it arrives: neither endless nor slower than the deadline."""
+def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:
+    """Read the body, up to the limit and the deadline."""
     parts, size = [], 0
-    while part := answer.read1(64 * 1024):
+    while part := response.read1(64 * 1024):
         parts.append(part)
         size += len(part)
         if size > limit_bytes:
@@ -200,13 +199,13 @@ def _read(answer: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -
                 f"check OVERSIGHT_ENRICH_URL"
             )
         if time.monotonic() > deadline:
-            slow = "the answer comes too slowly"
+            slow = "the response arrives too slowly"
             raise urllib3.exceptions.ReadTimeoutError(None, None, slow)  # type: ignore[arg-type]
     return b"".join(parts)
 
 
 def _refused(status: int, body: bytes) -> Refused | None:
-    """The service's own error; None for an error page of something between it and us."""
+    """Return the service's own error; None for an error page of a proxy between the service and us."""
     try:
         error = msgspec.json.decode(body, type=ErrorResponse).error
     except (msgspec.DecodeError, RecursionError):
@@ -225,9 +224,8 @@ def _fault(
         )
     if status == 408:
         return EndpointUnavailableError(
-            f"the enrich service at {url} had not read the request in time (408); nothing is lost, trying "
-            "again; look at the network "
-            f"and the load of both machines"
+            f"the enrich service at {url} had not read the request in time (408); nothing is lost, trying again; "
+            "look at the network and the load of both machines"
         )
     if status in (429, 503):
         kind = TooManyRequestsError if status == 429 else EndpointUnavailableError
@@ -248,7 +246,7 @@ def _fault(
 def client_of(
     shared: OversightSettings, *, timeout_s: float, stop: threading.Event | None = None, connections: int = 1
 ) -> EnrichClient:
-    """The client of the enrich service that the settings name.
+    """Return the client of the enrich service in the settings.
 
     Raises:
         SettingsError: the token would go over plain HTTP to another machine.

@@ -1,7 +1,7 @@
-"""Wait for a blocking call, but after a stop only for a while.
+"""Wait for a blocking call; after a stop, only for a limited time.
 
-wait_for(call) ──▶ thread ──▶ result, or what it raised
-      └── stop is set ──▶ grace_s later: None, the thread is left behind and ends with the process
+wait_for(call) ──▶ thread ──▶ result, or its exception
+      └── stop is set ──▶ grace_s later: None; the thread is left behind and ends with the process
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 T = TypeVar("T")
 
 LOOK_S = 0.2
-"""How often a stop is looked for while the call is under way; its end is noticed at once."""
+"""Seconds between two checks for a stop. The end of the call is noticed at once."""
 
 
 class StopGrace:
-    """How long calls are waited for.
+    """How long to wait for calls after a stop.
 
     Args:
-        stop: set when the process is to end.
+        stop: set when the process must end.
         grace_s: seconds from then on, for all calls together.
     """
 
@@ -30,31 +31,24 @@ class StopGrace:
         self._deadline_s: float | None = None
 
     def wait_for(self, call: Callable[[], T]) -> T | None:
-        """The result of `call`; None if it takes longer than a stop allows. What it raises is raised."""
-        results: list[T] = []
-        faults: list[BaseException] = []
-        done = threading.Event()
+        """Return the result of `call`, or raise its exception; None if it takes longer than a stop allows."""
+        future: Future[T] = Future()
 
         def work() -> None:
             try:
-                results.append(call())
-            except BaseException as fault:  # noqa: BLE001  it is raised in the thread that waits
-                faults.append(fault)
-            finally:
-                done.set()
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  raised in the thread that waits
+                future.set_exception(error)
 
         threading.Thread(target=work, name="enrich-request", daemon=True).start()
-        while not done.wait(LOOK_S):
+        while not wait([future], LOOK_S).done:
             if self._is_over():
                 return None
-        if faults:
-            raise faults[0]
-        return results[0]
+        return future.result()
 
     def _is_over(self) -> bool:
         if not self._stop.is_set():
             return False
         now_s = time.monotonic()
-        if self._deadline_s is None:
-            self._deadline_s = now_s + self._grace_s
+        self._deadline_s = self._deadline_s or now_s + self._grace_s
         return now_s >= self._deadline_s

@@ -1,8 +1,8 @@
-"""Which fields of a partial document the watcher may merge into a stored one. No I/O.
+"""Checks that the watcher may merge a partial document into a stored one. No I/O.
 
     partial document, in any spelling ──▶ mergeable() ──▶ the same, nested; or ProtocolError
 
-Each name of the document is looked up in a tree of the fields that the contract lists below `ENRICH_ROOTS`.
+Each name is looked up in a tree of the fields that the contract lists below `ENRICH_ROOTS`.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from contract.documents.fields import ENRICH_ROOTS, FIELDS, Field
 from contract.errors import ProtocolError, shorten
 
 MAX_DEPTH = 20
-"""Objects within objects; the deepest field of the contract is four below its root."""
+"""Most levels of objects. The deepest field of the contract is four levels below its root."""
 
 Types = frozenset[type]
 SCALARS: Types = frozenset({str, int, float, bool, type(None)})
 BOOLEANS: Types = frozenset({bool})
 WHOLE: Types = SCALARS | {list, dict}
-"""What a mapping stores as one object, whatever is in it."""
+"""Types of a field that is stored as one object, whatever is in it."""
 UNKNOWN: Types = SCALARS | {list}
-"""Values of a field that the contract does not list: the mapping ignores it."""
+"""Types of a field that the contract does not list. The mapping ignores it."""
 
 Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the contract lists at one path."""
+    """What the contract allows at one path."""
 
     takes: Types = UNKNOWN
-    """Types of a value, and of the items of a list, that its mapping takes. Null is always taken."""
+    """Allowed types of a value and of the items of a list. Null is always allowed."""
     listed: Field | None = None
-    """The field whose value belongs here; None: an object of other fields, or a field that is not listed."""
+    """The field at this path; None: an object of other fields, or an unlisted field."""
     below: dict[str, Place] = field(default_factory=dict)
     open: bool = True
-    """Whether other names than those of `below` may be written."""
+    """Whether names that are not in `below` are allowed."""
 
 
 def mergeable(fields: Mapping[str, Any]) -> Object:
-    """A partial document in any spelling, nested, if every field in it is allowed and fits its mapping.
+    """Return a partial document in nested spelling, if every field is allowed and fits its mapping.
 
     Raises:
-        ProtocolError: a field is not ours to write, occurs twice, or has a value that its mapping would refuse.
+        ProtocolError: a field is not allowed, appears twice, or has a value that its mapping would refuse.
     """
     found: Object = {}
     _add(fields, ROOT, "", found, 0)
@@ -53,7 +53,7 @@ def mergeable(fields: Mapping[str, Any]) -> Object:
 
 
 def invalid_response(found: str) -> ProtocolError:
-    """The error for a response that the contract does not allow."""
+    """Return the error for a response that breaks the contract."""
     return ProtocolError(
         f"the enrich service answered {found}; expected a response as in docs/http-api.md; nothing was written, "
         f"check OVERSIGHT_ENRICH_URL and the service's version"
@@ -61,7 +61,7 @@ def invalid_response(found: str) -> ProtocolError:
 
 
 def _add(fields: Mapping[str, Any], place: Place, prefix: str, found: Object, depth: int) -> None:
-    """Add the fields of one object, which is at `place`, to `found`."""
+    """Add the fields of the object at `place` to `found`."""
     if depth > MAX_DEPTH:
         raise invalid_response(f"objects nested deeper than {MAX_DEPTH}")
     listed = place.below
@@ -82,7 +82,7 @@ def _add(fields: Mapping[str, Any], place: Place, prefix: str, found: Object, de
 
 
 def _object_at(found: Object, prefix: str, name: str) -> Object:
-    """The object to which another spelling adds its fields; a new one where there is none."""
+    """Return the object to which another spelling adds its fields; a new one if there is none."""
     below = found.get(name)
     if name not in found:
         below = found[name] = {}
@@ -92,7 +92,7 @@ def _object_at(found: Object, prefix: str, name: str) -> Object:
 
 
 def _unlisted(place: Place, prefix: str, name: str) -> Place:
-    """The place of a name that the contract does not list."""
+    """Return the place of an unlisted name."""
     if not name:
         raise invalid_response(f"field {shorten(prefix + name)}, which is not a valid field name")
     if not place.open:
@@ -101,7 +101,7 @@ def _unlisted(place: Place, prefix: str, name: str) -> Place:
 
 
 def _check_value(value: Any, place: Place, path: str) -> None:
-    """Refuse a value with which the document could never be written."""
+    """Refuse a value that its mapping would refuse."""
     if place.below:
         raise invalid_response(f"a value in {shorten(path)}, which is an object of other fields")
     if place.listed is None:
@@ -117,7 +117,7 @@ def _check_value(value: Any, place: Place, path: str) -> None:
 
 
 def _tree(fields: Iterable[Field]) -> Place:
-    """The places of all fields below `ENRICH_ROOTS`."""
+    """Return the tree of all fields below `ENRICH_ROOTS`."""
     root = Place(frozenset(), open=False)
     for each in fields:
         owners = [one for one in ENRICH_ROOTS if each.name == one or each.name.startswith(f"{one}.")]

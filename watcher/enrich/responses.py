@@ -1,7 +1,7 @@
-"""Check what the enrich service responds, before any of it may touch a document. No I/O.
+"""Checks the responses of the enrich service, before any of it changes a document. No I/O.
 
-body ──▶ as in contract.wire? ──▶ a result for each document? ──▶ fields or error? ──▶ ours to write? ──▶ Enriched
-                              any "no": ProtocolError, a server's fault, nothing is written
+body ──▶ as in contract.wire? ──▶ a result per document? ──▶ fields or error? ──▶ allowed fields? ──▶ Enriched
+                              any "no": ProtocolError, nothing is written
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contract.errors import shorten
 from watcher.enrich.merge_rules import invalid_response, mergeable
 
 Fields = dict[str, Any]
-"""A partial document, nested and checked: all of it may be merged into the stored document. It has a label."""
+"""A checked partial document in nested spelling, with a label. All of it may be merged into the stored document."""
 Result = Fields | wire.DocumentError
 """The response for one document."""
 
@@ -29,7 +29,7 @@ _ENRICHED = msgspec.json.Decoder(wire.EnrichResponse[Fields])
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Which model answers, and the document fields that it reads."""
+    """A model, and the document fields that it needs."""
 
     id: str
     version: str
@@ -45,20 +45,20 @@ class Enriched:
 
 
 def parse_model(body: bytes) -> Model:
-    """The response to `GET /v1/model`.
+    """Parse the response to `GET /v1/model`.
 
     Raises:
-        ProtocolError: it is not one.
+        ProtocolError: it is not valid.
     """
     page = _decoded(body, _MODEL)
     return Model(page.model.id, page.model.version, tuple(page.fields))
 
 
 def parse_enriched(body: bytes, ids: Sequence[str]) -> Enriched:
-    """The response to `POST /v1/enrich` for documents with these ids.
+    """Parse the response to `POST /v1/enrich` for documents with these ids.
 
     Raises:
-        ProtocolError: some part of it is not what the contract says; then no part of it is used.
+        ProtocolError: a part of it breaks the contract; then no part of it is used.
     """
     response = _decoded(body, _ENRICHED)
     if len(response.results) != len(ids):

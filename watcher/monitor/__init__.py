@@ -1,4 +1,4 @@
-"""What a watcher reports: logs on a change of state, metrics, health, its heartbeat.
+"""Reports about a watcher: logs on changes of state, metrics, health, heartbeat.
 
 May import `watcher.enrich`, `watcher.read`, `common` and `contract`.
 """

@@ -1,8 +1,8 @@
-"""How much is pending, and for how long: one search, for metrics and heartbeats."""
+"""Counts the pending documents and finds the oldest, with one search."""
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
 
 from elasticsearch import Elasticsearch
 
@@ -11,11 +11,11 @@ from watcher.monitor.facts import Backlog
 from watcher.read.poll import ARRIVAL, pending_query
 
 
-def read_backlog(es: Elasticsearch, index: str) -> Backlog:
-    """What is pending in an index, list or pattern, as far as the search shows.
+def read_backlog(es: Elasticsearch, index: str, *, now: datetime | None = None) -> Backlog:
+    """Return what is pending in an index, list or pattern, as far as the search shows.
 
     Raises:
-        EngineUnavailableError: nobody can say.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("counting pending documents", index=index):
         answer = es.search(
@@ -30,6 +30,6 @@ def read_backlog(es: Elasticsearch, index: str) -> Backlog:
     hits = answer["hits"]["hits"]
     arrival_ms = hits[0]["sort"][0] if hits else None
     oldest_s = None
-    if isinstance(arrival_ms, int) and 0 < arrival_ms < 2**62:  # without arrival it sorts as the largest whole number
-        oldest_s = max(0.0, round(time.time() - arrival_ms / 1000, 3))
+    if isinstance(arrival_ms, int) and 0 < arrival_ms < 2**62:  # without arrival it sorts as the largest integer
+        oldest_s = max(0.0, round((now or datetime.now(UTC)).timestamp() - arrival_ms / 1000, 3))
     return Backlog(int(answer["hits"]["total"]["value"]), oldest_s)

@@ -1,8 +1,8 @@
-"""Indices that take no writes for now: left alone, so that the rest goes on.
+"""Indices that accept no writes for now. The watcher skips them and continues with the others.
 
-block, closed, filtered, no privilege ──▶ parked 60 s ──▶ tried again ──▶ written: free
-                                    ▲               └── refused again ──▶ parked twice as long, 1 h at most
-                                    └───────────────────────┘
+block, closed, filtered, no privilege ──▶ skipped for 60 s ──▶ tried again ──▶ written: free
+                                                 ▲                └── refused again: twice as long, 1 h at most
+                                                 └────────────────────┘
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 LIMIT_S = 3600.0
 FILTERED = "filtered_source"
-"""Reason of ours for an index: its mapping keeps less in `_source` than was sent."""
+"""Our own reason: the mapping stores less in `_source` than was sent."""
 FIXES = {
     "cluster_block_exception": "it is blocked: free disk space, or remove `index.blocks.*` from its settings",
     "index_closed_exception": "it is closed: open it, or leave it out of OVERSIGHT_INDEX",
@@ -25,7 +25,7 @@ FIXES = {
     "that keeps all of it",
     "security_exception": "the watcher's key or role needs the index privileges `read` and `index` on it",
 }
-"""What to do, by `error.type` of the refusal. With any of these no document of the index can be written."""
+"""What to do, by `error.type` of the refusal. Each means that no document of the index can be written."""
 
 
 @dataclass(slots=True)
@@ -36,11 +36,11 @@ class _Pause:
 
 
 class Blocked:
-    """Indices that are left alone. Several threads may use it.
+    """The skipped indices. Several threads may share it.
 
     Args:
-        first_s: first pause, seconds.
-        clock: tells the time, in seconds.
+        first_s: first pause, in seconds.
+        clock: returns the time, in seconds.
     """
 
     def __init__(self, first_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,11 +48,11 @@ class Blocked:
         self._pauses: dict[str, _Pause] = {}
 
     def refused(self, index: str, reason: str) -> None:
-        """The engine takes no write to an index; `reason` is its `error.type`."""
+        """The engine refused to write to an index; `reason` is its `error.type`."""
         now_s = self._clock()
         with self._lock:
             earlier = self._pauses.get(index)
-            if earlier is not None and now_s < earlier.until_s:  # another part of the same page
+            if earlier is not None and now_s < earlier.until_s:  # by another part of the same page
                 return
             pause_s = self._first_s if earlier is None else min(LIMIT_S, earlier.pause_s * 2)
             self._pauses[index] = _Pause(reason, pause_s, now_s + pause_s)
@@ -67,7 +67,7 @@ class Blocked:
             )
 
     def wrote(self, indices: Iterable[str]) -> None:
-        """These took a write."""
+        """The engine wrote to these indices."""
         if not self._pauses:
             return
         for index in set(indices):
@@ -81,13 +81,13 @@ class Blocked:
                 )
 
     def now(self) -> tuple[str, ...]:
-        """Those that are to be left alone at this moment."""
+        """Return the indices to skip now."""
         now_s = self._clock()
         with self._lock:
             return tuple(sorted(index for index, pause in self._pauses.items() if now_s < pause.until_s))
 
     def reasons(self) -> str:
-        """Each that has taken no write since it was refused, why, and what to do; empty without any."""
+        """Describe each blocked index, why, and what to do; empty if there are none."""
         with self._lock:
             reasons = {index: pause.reason for index, pause in sorted(self._pauses.items())}
         return ", ".join(f"{index} ({reason}: {_fix(reason)})" for index, reason in reasons.items())

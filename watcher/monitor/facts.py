@@ -1,9 +1,9 @@
-"""What a watcher knows of itself: the one source of its metrics and its heartbeat.
+"""The state of a watcher: the one source of its metrics and its heartbeat.
 
     lanes, loop ──▶ Facts ──┬──▶ metrics and health on a port
                             └──▶ heartbeat document
 
-Several threads write here and read from here.
+Several threads read and write it.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from watcher.totals import DocumentOutcome, Totals
 from watcher.write.actions import iso_millis
 
 DELAY_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0, 86400.0)
-"""Upper bounds of the histogram: from what an idle installation takes to a day of outage."""
+"""Upper bounds of the histogram: from the delay of an idle installation to a day of outage."""
 RATE_OVER_S = 60.0
 MAX_REASONS = 50
-"""Reasons that are counted apart; what a service makes up beyond them is `other`."""
+"""Most reasons to count separately; further ones count as `other`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is pending in the whole index, as far as the search shows."""
+    """The pending documents of the whole index, as far as the search shows."""
 
     pending: int
     oldest_s: float | None
-    """Seconds since the arrival of the oldest; None: nothing is pending, or nobody knows when it arrived."""
+    """Seconds since the oldest arrived; None: nothing is pending, or its arrival is unknown."""
 
 
 class Histogram:
-    """Counts of values below fixed bounds, not cumulative; the last one is of what is above them all."""
+    """Counts of values between fixed bounds, not cumulative; the last count is of values above all bounds."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = tuple(bounds)
@@ -55,7 +55,7 @@ class Histogram:
         self.sum = 0.0
 
     def observe(self, values: Iterable[float]) -> None:
-        """Count some values."""
+        """Count values."""
         ordered = sorted(values)
         below = [bisect_right(ordered, bound) for bound in self.bounds]
         for place, count in enumerate(map(int.__sub__, [*below, len(ordered)], [0, *below])):
@@ -64,17 +64,17 @@ class Histogram:
 
 
 class Facts:
-    """One run of a watcher, as others may see it."""
+    """The state of one run."""
 
-    def __init__(self, config: WatchRun, *, totals: Totals, breaker: Breaker, blocked: Blocked) -> None:
+    def __init__(self, watch: WatchRun, *, totals: Totals, breaker: Breaker, blocked: Blocked) -> None:
         self.id = uuid.uuid4().hex
         self.host, self.pid = socket.gethostname(), os.getpid()
         self.started = datetime.now(UTC)
-        self.config, self.totals, self.breaker, self.blocked = config, totals, breaker, blocked
+        self.watch, self.totals, self.breaker, self.blocked = watch, totals, breaker, blocked
         self.state = IDLE
         self.fault: ServerError | None = None
         self.model: Model | None = None
-        self.page_size = config.settings.page_size
+        self.page_size = watch.settings.page_size
         self.backlog: Backlog | None = None
         self.last_batch: datetime | None = None
         self.delays = Histogram(DELAY_BOUNDS_S)
@@ -92,7 +92,7 @@ class Facts:
         refusals: Mapping[str, int],
         retries: int,
     ) -> None:
-        """One batch has ended: documents by outcome, seconds from arrival to prediction, reasons of refusals."""
+        """A batch has ended: documents by outcome, seconds from arrival to prediction, reasons of refusals."""
         with self._lock:
             self.last_batch = datetime.now(UTC)
             self.delays.observe(delays_s)
@@ -106,17 +106,17 @@ class Facts:
             self._forget()
 
     def waits(self, fault: ServerError) -> None:
-        """A server's fault is waited out."""
+        """The watcher waits because a server failed."""
         with self._lock:
             self.state, self.fault = WAITING, fault
             self.faults[fault.code] += 1
 
     def works(self) -> None:
-        """There are pending documents in hand."""
+        """The watcher has pending documents."""
         self.state, self.fault = WORKING, None
 
     def idles(self) -> None:
-        """Nothing is pending that could be worked on."""
+        """Nothing is pending that can be processed."""
         self.state, self.fault = IDLE, None
 
     def stops(self) -> None:
@@ -124,7 +124,7 @@ class Facts:
         self.state = STOPPED
 
     def rate_per_s(self) -> float:
-        """Documents enriched or failed a second, over the last minute or since the start."""
+        """Return the documents enriched or failed per second, over the last minute or since the start."""
         with self._lock:
             self._forget()
             settled = sum(count for _, count in self._settled)
@@ -132,15 +132,15 @@ class Facts:
         return round(settled / over_s, 3)
 
     def document(self) -> dict[str, Any]:
-        """The heartbeat, as `contract.documents.heartbeats` names its fields."""
-        config, totals = self.config, self.totals
+        """Return the heartbeat document, with the fields of `contract.documents.heartbeats`."""
+        settings, totals = self.watch.settings, self.totals
         watcher: dict[str, Any] = {
             "id": self.id,
             "started": iso_millis(self.started),
-            "interval_s": config.settings.heartbeat_s,
-            "index": config.shared.documents,
-            "slice": None if config.settings.share is None else str(config.settings.share),
-            "slices": config.settings.slices,
+            "interval_s": settings.heartbeat_s,
+            "index": self.watch.shared.documents,
+            "slice": None if settings.share is None else str(settings.share),
+            "slices": settings.slices,
             "state": self.state,
             "waiting_for": None if self.fault is None else self.fault.code,
             "trouble": totals.trouble or (None if self.fault is None else str(self.fault)) or totals.unwritable,
@@ -152,7 +152,7 @@ class Facts:
             "pending": None if self.backlog is None else self.backlog.pending,
             "oldest_pending_s": None if self.backlog is None else self.backlog.oldest_s,
             "last_batch": None if self.last_batch is None else iso_millis(self.last_batch),
-            "parked": totals.parked,
+            "parked": totals.quarantined,
             "parked_indices": list(self.blocked.now()),
         }
         document: dict[str, Any] = {
@@ -169,7 +169,7 @@ class Facts:
         return document
 
     def _forget(self) -> None:
-        """What is older than the minute that the rate is of."""
+        """Drop counts that are older than the rate's minute."""
         now_s = time.monotonic()
         while self._settled and self._settled[0][0] < now_s - RATE_OVER_S:
             self._settled.popleft()

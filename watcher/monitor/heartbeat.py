@@ -1,15 +1,15 @@
-"""Say that a watcher lives, and read who does.
+"""Writes a watcher's heartbeat, and reads the heartbeats of all watchers.
 
-    Facts ──▶ document ──▶ index, over the one before ──▶ read_heartbeats() ──▶ `oversight status`
+    Facts ──▶ document ──▶ index, replaces the one before ──▶ read_heartbeats() ──▶ `oversight status`
 
-A heartbeat is never worth a stop: what goes wrong here is said once, and the work goes on.
+A heartbeat never stops the work: an error is logged once, and the watcher continues.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,23 +24,23 @@ from watcher.elastic_faults import engine_faults, without_retries
 log = logging.getLogger(__name__)
 
 MAX_READ = 100
-"""Heartbeats that are read, the newest; those of old runs stay in the index until somebody deletes it."""
+"""Most heartbeats to read, the newest ones."""
 WRITE_TIMEOUT_S = 3.0
-"""A heartbeat that takes longer is given up: the last one must not hold up the end."""
+"""Longest time for one heartbeat, because the last one must not delay the end of the process."""
 KEPT_DAYS = 7
-"""Age from which a new watcher forgets the heartbeats of earlier ones."""
+"""Age at which a new watcher deletes old heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a watcher last said of itself."""
+    """The last report of a watcher."""
 
     id: str
     host: str
     pid: int
     index: str
     slice: str | None
-    """Its part of the work, `2/3`; None: all of it."""
+    """Its share of the work, such as `2/3`; None: everything."""
     state: str
     waiting_for: str | None
     trouble: str | None
@@ -50,7 +50,7 @@ class Heartbeat:
     last_batch: str | None
     age_s: float
     alive: bool
-    """Younger than three intervals, and not stopped."""
+    """The last report is younger than three intervals, and the watcher has not stopped."""
     rate_per_s: float
     pending: int | None
     oldest_pending_s: float | None
@@ -58,20 +58,16 @@ class Heartbeat:
     parked_indices: tuple[str, ...]
     batches: int
     documents: Mapping[str, int] = field(default_factory=dict)
-    """By outcome, since its start."""
+    """By outcome, since the start."""
     model_id: str | None = None
     model_version: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
-
 
 def read_heartbeats(es: Elasticsearch, namespace: str, *, now: datetime | None = None) -> list[Heartbeat]:
-    """The watchers of an installation, newest heartbeat first; empty where none ever wrote one.
+    """Return the watchers of an installation, newest heartbeat first; empty if there are no heartbeats.
 
     Raises:
-        EngineUnavailableError: the engine does not answer, or refuses.
+        EngineUnavailableError: Elasticsearch does not answer, or refuses.
     """
     index = heartbeat_index(namespace)
     with engine_faults("reading the watchers' heartbeats", index=index):
@@ -87,7 +83,7 @@ def read_heartbeats(es: Elasticsearch, namespace: str, *, now: datetime | None =
 
 
 class HeartbeatWriter:
-    """Writes the heartbeats of one watcher; creates the index with its mapping where it is not there.
+    """Writes the heartbeats of one watcher, and creates the index if it is missing.
 
     Args:
         es: the cluster.
@@ -98,26 +94,26 @@ class HeartbeatWriter:
     def __init__(self, es: Elasticsearch, namespace: str, watcher_id: str) -> None:
         self._es = without_retries(es, within_s=WRITE_TIMEOUT_S)
         self._index, self._id = heartbeat_index(namespace), watcher_id
-        self._created = self._said = False
+        self._created = self._logged = False
 
     def write(self, document: Mapping[str, Any]) -> bool:
-        """Write one heartbeat. Returns whether it is stored; never raises."""
+        """Write one heartbeat. Return whether it is stored; never raises."""
         try:
             if not self._created:
                 self._create()
                 self._created = True
             self._es.index(index=self._index, id=self._id, document=document)
-        except NotFoundError:  # deleted meanwhile, where nothing is made by itself
+        except NotFoundError:  # someone deleted the index
             self._created = False
             return False
         except (ApiError, TransportError, UnsupportedProductError) as error:
-            self._say(error)
+            self._log_once(error)
             return False
-        self._said = False
+        self._logged = False
         return True
 
     def forget_old(self) -> None:
-        """Delete what watchers wrote that ended long ago; best effort."""
+        """Delete the heartbeats of watchers that ended long ago; ignores errors."""
         old = {"range": {"@timestamp": {"lt": f"now-{KEPT_DAYS}d"}}}
         try:
             hits = self._es.search(index=self._index, query=old, size=MAX_READ, source=False)["hits"]["hits"]
@@ -127,50 +123,38 @@ class HeartbeatWriter:
             log.debug("could not delete old heartbeats from %s: %s", self._index, type(error).__name__)
 
     def _create(self) -> None:
-        """Make the index with its mapping. Where that is forbidden it may be there already, and the write shows it."""
+        """Create the index. If that is forbidden, it may exist already; the write shows that."""
         try:
             self._es.indices.create(index=self._index, **heartbeat_body())
         except ApiError as error:
-            there = error.meta.status == 400 and "already_exists" in str(error.body)
-            if not there and error.meta.status not in (401, 403):
+            exists = error.meta.status == 400 and "already_exists" in str(error.body)
+            if not exists and error.meta.status not in (401, 403):
                 raise
 
-    def _say(self, error: Exception) -> None:
-        """One line when it begins to fail; the next after it worked in between."""
-        if self._said:
+    def _log_once(self, error: Exception) -> None:
+        """Log when writing begins to fail, and again only after it worked in between."""
+        if self._logged:
             return
-        self._said = True
+        self._logged = True
         status = error.meta.status if isinstance(error, ApiError) else None
         if isinstance(error, ApiError) and status == 401:
-            log.warning(
-                "no heartbeat in %s: Elasticsearch %s; predictions continue",
-                self._index,
-                credentials(error.body),
-                extra={"event.action": "heartbeat", "event.outcome": "failure"},
+            message = f"no heartbeat in {self._index}: Elasticsearch {credentials(error.body)}; predictions continue"
+        elif status == 403:
+            message = (
+                f"no heartbeat: Elasticsearch refuses to write to {self._index} (403); give the watcher's key or role "
+                f"the index privileges create_index, index and read on '{self._index}*', or set "
+                "OVERSIGHT_WATCH_HEARTBEAT_S=0; predictions continue"
             )
-            return
-        if status == 403:
-            log.warning(
-                "no heartbeat: Elasticsearch refuses to write to %s (%s); give the watcher's key or role the index "
-                "privileges create_index, index and read on %r, or set OVERSIGHT_WATCH_HEARTBEAT_S=0; "
-                "predictions continue",
-                self._index,
-                status,
-                f"{self._index}*",
-                extra={"event.action": "heartbeat", "event.outcome": "failure"},
+        else:
+            message = (
+                f"no heartbeat: Elasticsearch does not store it in {self._index} ({status or type(error).__name__}); "
+                "trying again at the next one, predictions continue"
             )
-            return
-        log.warning(
-            "no heartbeat: Elasticsearch does not store it in %s (%s); trying again at the next one, "
-            "predictions continue",
-            self._index,
-            status or type(error).__name__,
-            extra={"event.action": "heartbeat", "event.outcome": "failure"},
-        )
+        log.warning("%s", message, extra={"event.action": "heartbeat", "event.outcome": "failure"})
 
 
 def _heartbeat(source: Mapping[str, Any], now: datetime) -> Heartbeat | None:
-    """A stored heartbeat; None for a document that is none."""
+    """Parse a stored heartbeat; None if the document is no heartbeat."""
     seen = _moment(lookup(source, "@timestamp"))
     watcher = source.get("watcher")
     if seen is None or not isinstance(watcher, Mapping) or watcher.get("state") not in STATES:

@@ -1,4 +1,4 @@
-"""Prometheus metrics and health of a watcher, on a port of its own.
+"""Serves the Prometheus metrics and the health of a watcher on its own port.
 
     Facts ──▶ collector ──▶ GET /metrics
           └─▶ GET /health/live, /health/ready: 200, or 503 and why
@@ -41,18 +41,22 @@ CLOSE_AFTER_S = 10.0
 
 
 class WatcherCollector(Collector):
-    """A watcher's facts as metrics."""
+    """The state of a watcher as metrics."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
 
     def collect(self) -> Iterator[Metric]:
-        """Read when somebody asks, so that nothing is counted twice."""
+        """Return the metrics as they are now."""
         facts, totals = self._facts, self._facts.totals
-        labels = {"id": facts.id, "index": facts.config.shared.documents}
-        labels["slice"] = "" if facts.config.settings.share is None else str(facts.config.settings.share)
+        labels = {"id": facts.id, "index": facts.watch.shared.documents}
+        labels["slice"] = str(facts.watch.settings.share or "")
         yield InfoMetricFamily(PREFIX, "The run of this watcher.", value=labels)
-        yield from self._backlog()
+        backlog = facts.backlog
+        pending = None if backlog is None else backlog.pending
+        oldest_s = None if backlog is None else backlog.oldest_s if backlog.pending else 0.0
+        yield _gauge("pending_documents", "Documents pending in the whole index.", pending)
+        yield _gauge("oldest_pending_seconds", "Since the arrival of the oldest of them.", oldest_s)
         yield _histogram(f"{PREFIX}_ingest_to_prediction_seconds", "From arrival to first prediction.", facts.delays)
         yield _counters(
             "documents",
@@ -69,23 +73,15 @@ class WatcherCollector(Collector):
         )
         yield _states("state", "The watcher's state.", STATES, facts.state)
         yield _gauge("page_size_documents", "Current number of documents per request.", facts.page_size)
-        yield _gauge("parked_documents", "Documents set aside for now.", totals.parked)
+        yield _gauge("parked_documents", "Documents set aside for now.", totals.quarantined)
         yield _gauge("parked_indices", "Indices set aside for now.", len(facts.blocked.now()))
         last = 0.0 if facts.last_batch is None else facts.last_batch.timestamp()
         yield _gauge("last_batch_timestamp_seconds", "When a batch was last written; 0: never.", last)
 
-    def _backlog(self) -> Iterator[Metric]:
-        """Without a value until it was counted once."""
-        backlog = self._facts.backlog
-        pending = None if backlog is None else backlog.pending
-        oldest_s = None if backlog is None else backlog.oldest_s if backlog.pending else 0.0
-        yield _gauge("pending_documents", "Documents pending in the whole index.", pending)
-        yield _gauge("oldest_pending_seconds", "Since the arrival of the oldest of them.", oldest_s)
-
 
 @contextmanager
 def serving(bind: str | None, facts: Facts) -> Iterator[str | None]:
-    """Serve the metrics on HOST:PORT while the block runs; yields the address, None where there is none.
+    """Serve the metrics on HOST:PORT inside the block. Yields the address; None if it does not listen.
 
     If the port is taken, the watcher logs it once and continues.
     """
@@ -102,14 +98,14 @@ def serving(bind: str | None, facts: Facts) -> Iterator[str | None]:
 
 
 def ready(facts: Facts) -> tuple[bool, str]:
-    """Whether a watcher can do its work now, and why not."""
+    """Return whether a watcher can work now, and its state or the error."""
     if facts.state == WAITING:
         return False, "" if facts.fault is None else str(facts.fault)
     return facts.state != STOPPED, facts.state
 
 
 def application(facts: Facts) -> WSGIApplication:
-    """The routes, as a WSGI application."""
+    """Return the routes as a WSGI application."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(WatcherCollector(facts))
     metrics: WSGIApplication = make_wsgi_app(registry)
@@ -126,7 +122,7 @@ def application(facts: Facts) -> WSGIApplication:
 
 def _health(method: str, path: str, facts: Facts) -> tuple[HTTPStatus, dict[str, Any]]:
     if method != "GET":
-        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{path} answers GET alone"}
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{path} accepts only GET"}
     if path == "/health/live":
         return HTTPStatus.OK, {"live": True}
     if path == "/health/ready":

@@ -1,9 +1,9 @@
-"""The thread that counts the backlog, writes the heartbeat and answers for the metrics, while the loop works or waits.
+"""A thread that counts the backlog and writes the heartbeat, and the server of the metrics.
 
     every heartbeat_s:  count what is pending ──▶ Facts ──▶ heartbeat document
     at the end:         a last heartbeat, `stopped`
 
-Nothing here stops or delays the work: it has a thread of its own, and its faults are only reported.
+Nothing here stops or delays the loop, and errors are only logged.
 """
 
 from __future__ import annotations
@@ -27,49 +27,43 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def pulsing(es: Elasticsearch, config: WatchRun, facts: Facts) -> Iterator[None]:
-    """Let others see how a watcher is doing, as far as its configuration asks for that."""
-    pulse = _Pulse(es, config, facts) if config.settings.heartbeat_s else None
-    with serving(config.metrics_bind, facts):
-        if pulse is not None:
-            pulse.start()
+def reporting(es: Elasticsearch, watch: WatchRun, facts: Facts) -> Iterator[None]:
+    """Serve metrics and write heartbeats inside the block, if the settings ask for them."""
+    with serving(watch.metrics_bind, facts):
+        if not watch.settings.heartbeat_s:
+            yield
+            return
+        reporter = _Reporter(es, watch, facts)
+        reporter.start()
         try:
             yield
         finally:
-            if pulse is not None:
-                pulse.end()
+            reporter.end()
 
 
-class _Pulse(threading.Thread):
-    def __init__(self, es: Elasticsearch, config: WatchRun, facts: Facts) -> None:
+class _Reporter(threading.Thread):
+    def __init__(self, es: Elasticsearch, watch: WatchRun, facts: Facts) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._es = without_retries(es, within_s=WRITE_TIMEOUT_S)
-        self._config, self._facts, self._over = config, facts, threading.Event()
-        self._writer = HeartbeatWriter(es, config.shared.namespace, facts.id)
+        self._watch, self._facts, self._over = watch, facts, threading.Event()
+        self._writer = HeartbeatWriter(es, watch.shared.namespace, facts.id)
 
     def run(self) -> None:
-        if self._writer is not None:
-            self._writer.forget_old()
+        self._writer.forget_old()
         while not self._over.is_set():
-            self._beat()
-            self._over.wait(self._config.settings.heartbeat_s)
+            self._report()
+            self._over.wait(self._watch.settings.heartbeat_s)
 
     def end(self) -> None:
-        """Write the last heartbeat, unless one hangs."""
+        """Write the last heartbeat, unless the one before hangs."""
         self._over.set()
         self.join(WRITE_TIMEOUT_S)
         if self.is_alive():
             return
-        if self._facts.fault is None:
-            self._beat()
-        else:
-            self._write()
+        self._report(count=self._facts.fault is None)
 
-    def _beat(self) -> None:
-        with suppress(ServerError):
-            self._facts.backlog = read_backlog(self._es, self._config.shared.documents)
-        self._write()
-
-    def _write(self) -> None:
-        if self._writer is not None:
-            self._writer.write(self._facts.document())
+    def _report(self, *, count: bool = True) -> None:
+        if count:
+            with suppress(ServerError):
+                self._facts.backlog = read_backlog(self._es, self._watch.shared.documents)
+        self._writer.write(self._facts.document())

@@ -1,4 +1,4 @@
-"""Say once that something is wrong and once that it is over, however often it is tried in between."""
+"""Logs once that a server fails and once that it works again, however many tries are in between."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from watcher.enrich.client import TokenRefusedError
 log = logging.getLogger(__name__)
 
 FOR_A_PERSON = (TokenRefusedError, EngineRefusesError)
-"""Faults that do not mend themselves: logged as ERROR."""
+"""Errors that a person has to fix: logged as ERROR."""
 
 
 class Condition:
-    """Whether the servers do their part. One line for each change, none for each try."""
+    """Whether the servers work. Each change gives one log line."""
 
     def __init__(self) -> None:
         self.fault: ServerError | None = None
         self._since_s = 0.0
 
     def bad(self, fault: ServerError) -> None:
-        """A server did not do its part."""
+        """A server failed."""
         if self.fault is None:
             self._since_s = time.monotonic()
         if type(self.fault) is not type(fault):
@@ -34,7 +34,7 @@ class Condition:
         self.fault = fault
 
     def good(self) -> None:
-        """The work goes on."""
+        """The servers work."""
         if self.fault is None:
             return
         down_s = time.monotonic() - self._since_s

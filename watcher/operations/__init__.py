@@ -1,5 +1,6 @@
-"""What people run beside the loop: `status`, `retry`, `rescore`, `verdict`, `labels export`. The loop never imports
-this folder.
+"""The commands that people run beside the loop: `status`, `retry`, `rescore`, `verdict`, `labels export`.
+
+The loop never imports this folder.
 
 May import the other folders of `watcher`, `common` and `contract`.
 """

@@ -1,6 +1,6 @@
-"""Failed documents by reason.
+"""Counts failed documents by reason.
 
-Only aggregations that Elasticsearch, OpenSearch and the embedded engine answer alike.
+It uses only aggregations that Elasticsearch, OpenSearch and the embedded engine answer in the same way.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from watcher.operations.selection import ERROR_TYPES, FAILED_DOCUMENTS, Query
 from watcher.read.poll import ARRIVAL
 
 MAX_GROUPS = 100
-"""Error types that are told apart."""
+"""Most error types to count separately."""
 MAX_PLACES = 5
-"""Processors and fields that are named beside a reason."""
+"""Most processors and fields to name per reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class Failure:
     type: str
     count: int
     last_seen: str | None
-    """Arrival of the newest of them, as the document has it."""
+    """Arrival of the newest one, as the document spells it."""
     processors: Mapping[str, int] = field(default_factory=dict)
-    """Of those that an ingest pipeline failed: documents by processor, the most frequent ones."""
+    """Documents that an ingest pipeline failed, by processor; only the most frequent ones."""
     fields: Mapping[str, int] = field(default_factory=dict)
-    """Documents by the field at fault, the most frequent ones."""
+    """Documents by the field that caused the failure; only the most frequent ones."""
 
 
 def read_failures(es: Elasticsearch, index: str, query: Query = FAILED_DOCUMENTS) -> tuple[Failure, ...]:
-    """Failed documents that fit, by kind, the most frequent kind first.
+    """Return the failed documents that match, by kind, the most frequent kind first.
 
     Raises:
-        EngineUnavailableError: the engine does not answer.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("counting failures", index=index):
         answer = es.search(index=index, size=0, query=query, aggs=kinds(), ignore_unavailable=True)
@@ -48,7 +48,7 @@ def read_failures(es: Elasticsearch, index: str, query: Query = FAILED_DOCUMENTS
 
 
 def kinds() -> dict[str, Any]:
-    """Aggregations over failed documents, for `failures_of`."""
+    """Return the aggregations over failed documents that `failures_of` reads."""
     newest = {
         "top_hits": {"size": 1, "sort": [{ARRIVAL: {"order": "desc", "unmapped_type": "date"}}], "_source": [ARRIVAL]}
     }
@@ -62,7 +62,7 @@ def kinds() -> dict[str, Any]:
 
 
 def failures_of(found: Mapping[str, Any]) -> tuple[Failure, ...]:
-    """What the engine counted."""
+    """Read the response to the aggregations of `kinds`."""
     failures = [_failure(bucket) for path in ERROR_TYPES for bucket in found.get(path, {}).get("buckets", ())]
     return tuple(sorted(failures, key=lambda failure: (-failure.count, failure.type)))
 
@@ -78,7 +78,7 @@ def _failure(bucket: Mapping[str, Any]) -> Failure:
 
 
 def buckets(terms: Mapping[str, Any]) -> dict[str, int]:
-    """Documents by value, in the engine's order."""
+    """Return the documents per value, in the engine's order."""
     return {str(bucket["key"]): int(bucket["doc_count"]) for bucket in terms["buckets"]}
 
 

@@ -1,6 +1,6 @@
-"""Analysts' verdicts as training rows: the model's features in the contract's order, and the confirmed label.
+"""Export analysts' verdicts as training rows: the model's features in the contract's order, and the confirmed label.
 
-documents with a verdict ──▶ label confirmed? features whole? ──▶ Row ──▶ CSV, and its provenance beside it
+documents with a verdict ──▶ label confirmed? features complete? ──▶ Row ──▶ CSV, and a file with its provenance
                                          └─ no ──▶ counted, by reason
 """
 
@@ -29,8 +29,8 @@ NO_LABEL = "the verdict has no label (give one with --label)"
 NO_PLAIN_WORD = "a word that CSV readers read differently"
 FORMULA = "a word that a spreadsheet reads as a formula"
 FORMULA_BEGINS = frozenset("=+-@")
-"""A number may begin so as well. Tabs, line ends and letters beyond ASCII, such as a wide equals sign, are no plain
-words anyway.
+"""A number may begin with these too. Tabs, line ends and non-ASCII letters, such as a wide equals sign, are refused
+earlier.
 """
 
 
@@ -42,12 +42,12 @@ class Row:
     """In the order of the contract's features."""
     label: str
     provenance: Mapping[str, Any]
-    """Which document, who said so and when, and what the model had predicted."""
+    """Which document, who gave the verdict and when, and what the model had predicted."""
 
 
 @dataclass(slots=True)
 class Exported:
-    """What became of the documents with a verdict."""
+    """Counts of the documents with a verdict."""
 
     rows: int = 0
     by_label: Counter[str] = field(default_factory=Counter)
@@ -58,18 +58,18 @@ class Exported:
 def rows(
     es: Elasticsearch, index: str, contract: ModelContract, exported: Exported, *, unguarded: bool = False
 ) -> Iterator[Row]:
-    """Every verdict that makes a training row, in the order of arrival; `exported` counts them and the others.
+    """Return every verdict that makes a training row, in the order of arrival. `exported` counts them and the others.
 
     Args:
         es: the cluster.
         index: data stream, index, list or pattern.
-        contract: whose features and labels count.
-        exported: counts.
-        unguarded: take any index, and documents that look forged.
+        contract: the features and labels of the rows.
+        exported: gets the counts.
+        unguarded: accept any index, and documents that look forged.
 
     Raises:
         InputError: the index is not guarded by our final pipeline.
-        EngineUnavailableError: the engine does not answer.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     if not unguarded:
         require_guard(es, index)
@@ -88,7 +88,7 @@ def rows(
 
 
 def row_of(hit: Hit, contract: ModelContract) -> Row | str:
-    """The training row of a document with a verdict, or in words why it makes none."""
+    """Return the training row of a document with a verdict, or the reason why it makes none."""
     if hit.too_large:
         return "the document's features and verdict are too large to read"
     source = hit.source
@@ -121,23 +121,23 @@ def row_of(hit: Hit, contract: ModelContract) -> Row | str:
 
 
 def csv_header(contract: ModelContract) -> str:
-    """The first line of the file."""
+    """Return the first line of the file."""
     return ",".join([*(feature.name for feature in contract.features), "label"])
 
 
 def csv_line(row: Row) -> str:
-    """One line: numbers in their shortest form, as the documents have them."""
+    """Return one line, with numbers in their shortest form, as in the documents."""
     return ",".join([*(value if isinstance(value, str) else _digits(value) for value in row.values), row.label])
 
 
 def json_row(row: Row, contract: ModelContract) -> dict[str, Any]:
-    """Features by name, label and provenance in one object."""
+    """Return one object with the features by name, the label and the provenance."""
     names = [feature.name for feature in contract.features]
     return {**dict(zip(names, row.values, strict=True)), "label": row.label, "provenance": row.provenance}
 
 
 def _value(source: Mapping[str, Any], feature: Feature) -> float | str | None:
-    """A feature as the model reads it; None where it is no value of its type."""
+    """Return a feature as the model reads it; None if it is no value of its type."""
     value = lookup_clear(source, feature.field)
     if feature.kind == "string":
         return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
@@ -153,9 +153,9 @@ def _digits(number: float) -> str:
 
 
 def _unusual(value: float | str) -> str | None:
-    """Why a word does not go into a file that people open in a spreadsheet and CSV readers read; None: it does.
+    """Return why a word must not be in a CSV file that people open in a spreadsheet; None: it may.
 
-    A semicolon is in it because spreadsheets of many countries divide a line there: `x;=1+1` would hold a formula.
+    A semicolon must not, because spreadsheets of many countries split a line there: `x;=1+1` would hold a formula.
     """
     if not isinstance(value, str):
         return None

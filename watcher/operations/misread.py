@@ -1,8 +1,8 @@
-"""Files whose rows may have been read by the wrong columns.
+"""Find files whose rows may have been read with the wrong columns.
 
     header in another order, without csv.columns ──▶ a failed document, error.type column_order ──▶ its file, by name
 
-From a row nobody can see that it was read by the wrong columns; its file's header is the only witness.
+A row does not show that it was read with the wrong columns. Only the header of its file does.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from watcher.read.poll import ARRIVAL
 
 COLUMN_ORDER = "column_order"
 MAX_HEADERS = 1_000
-"""Headers that are read, the newest ones; more than a few are a shipper that sends one with every line."""
+"""Most headers to read, the newest ones. More than a few come from a shipper that sends one with every line."""
 PATH, USER, OBSERVER = "log.file.path", "user.id", "observer.name"
 
 
 @dataclass(frozen=True, slots=True)
 class MisreadFile:
-    """A file with a header that names other columns, or in another order, than its rows were read by."""
+    """A file whose header has other columns, or another order, than its rows were read with."""
 
     path: str | None
     user: str | None
     observer: str | None
     headers: int
-    """Such headers of this file, one for each time that it was shipped."""
+    """Number of such headers: one each time the file was shipped."""
     last_seen: str | None
-    """Arrival of the newest of them, as the document has it."""
+    """Arrival of the newest one, as the document spells it."""
 
 
 def read_misread(es: Elasticsearch, index: str) -> tuple[MisreadFile, ...]:
-    """The files, those with the newest headers first.
+    """Return the files, those with the newest headers first.
 
     Raises:
-        EngineUnavailableError: the engine does not answer.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("reading headers", index=index):
         hits = es.search(
@@ -64,7 +64,7 @@ def read_misread(es: Elasticsearch, index: str) -> tuple[MisreadFile, ...]:
 
 
 def named(file: MisreadFile) -> str:
-    """The file as a message names it: its path, or what else is known of it."""
+    """Name the file for a message: its path, or what else is known of it."""
     beside = [
         f"{what} {value}" for what, value in (("user", file.user), ("observer", file.observer)) if value is not None
     ]

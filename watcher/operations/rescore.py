@@ -1,11 +1,11 @@
-"""Give documents back to the watcher, for a new model's prediction.
+"""Make documents pending again, so that the watcher predicts them with the current model.
 
-    enriched, or without a status ──▶ status pending, nothing else ──▶ watcher ──▶ enriched by the model of now
+    enriched, or without a status ──▶ status pending, nothing else ──▶ watcher ──▶ enriched by the current model
                     ▲                                                      │
                     └── waits while more than `backlog` are pending ◀──────┘
 
-The old prediction stays until the new one takes its place, so no dashboard goes dark. What was given back and what the
-model of now has predicted no longer fits the query, so a run that was stopped goes on where it was.
+The old prediction stays until the new one replaces it, so dashboards stay complete. Pending documents, and documents of
+the current model, do not match the query, so a run that was stopped can be run again.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from watcher.write.actions import AT, in_the_way, iso_millis
 from watcher.write.changes import Change
 
 READ = ("oversight",)
-"""Of each document: whether it is an object, or a list, which a filter on what is below would hide."""
+"""Field to read: all of it, because a filter on fields below it would hide that it is a list."""
 BACKLOG = 10_000
-"""Pending documents above which no more are given back: a fresh event waits behind those."""
+"""Number of pending documents above which the run waits, because a new event waits behind them."""
 LOOK_S = 1.0
-"""Between two looks at what is pending."""
+"""Seconds between two counts of the pending documents."""
 RATE_WINDOW_H = 24
-"""Hours in which the busiest minute is looked for."""
+"""Hours that are searched for the busiest minute."""
 MINUTE_S = 60
 
 
@@ -50,50 +50,49 @@ def rescore(
     stop: threading.Event,
     progress: Callable[[Swept, int], None] = lambda _swept, _waiting_for: None,
 ) -> Swept:
-    """Make every document that fits pending.
+    """Make every document that matches pending.
 
     Args:
         es: the cluster.
         index: data stream, index, list or pattern.
-        query: which documents; one that is pending must not fit it.
+        query: which documents; it must not match pending ones.
         limits: page size and rate.
-        backlog: wait while more than so many are pending, looking each time that half as many were given back; 0:
-        never.
-        look_s: seconds between two looks at what is pending.
-        stop: ends the work after the page in hand.
-        progress: told of what is done, and of the number of pending documents that are waited for (0: not waiting).
+        backlog: wait while more than this are pending, counted after each half of it; 0: never wait.
+        look_s: seconds between two counts of the pending documents.
+        stop: ends the work after the current page.
+        progress: gets the counts so far, and the number of pending documents it waits for (0: it does not wait).
     Raises:
-        EngineUnavailableError: the engine does not answer for long; what is done is done.
+        EngineUnavailableError: Elasticsearch does not answer for long; the changes so far stay.
     """
-    done, looked_at = Swept(), -backlog
+    done, counted_at = Swept(), -backlog
 
     def wait_for_the_watcher() -> None:
-        nonlocal looked_at
-        if not backlog or done.changed - looked_at < backlog // 2:
+        nonlocal counted_at
+        if not backlog or done.changed - counted_at < backlog // 2:
             return
         while not stop.is_set():
-            refresh(es, index)  # else the count would not show what was given back last
+            refresh(es, index)  # otherwise the count misses the last changes
             try:
                 pending = count(es, index, PENDING_DOCUMENTS)
-            except EngineUnavailableError:  # the search that follows has the patience, or says what is wrong
+            except EngineUnavailableError:  # the search that follows retries, or reports the error
                 return
             if pending <= backlog:
                 break
             progress(done, pending)
             stop.wait(look_s)
-        looked_at = done.changed
+        counted_at = done.changed
 
-    def told(swept: Swept) -> None:
+    def show(swept: Swept) -> None:
         nonlocal done
         done = swept
         progress(swept, 0)
 
-    hooks = Hooks(before_page=wait_for_the_watcher, progress=told)
+    hooks = Hooks(before_page=wait_for_the_watcher, progress=show)
     return sweep(es, index, query, give_back, fields=READ, limits=limits, stop=stop, hooks=hooks)
 
 
 def give_back(hit: Hit) -> Change | str:
-    """The status alone: the prediction of before is replaced by the next one, not by nothing."""
+    """Change only the status: the old prediction stays until the next one replaces it."""
     path = in_the_way(hit)
     if path is not None:
         return f"{path} is not an object, and a prediction would replace it"
@@ -103,15 +102,15 @@ def give_back(hit: Hit) -> Change | str:
 
 
 def require_mapping(es: Elasticsearch, index: str, path: str, *, without: str) -> None:
-    """Refuse an index whose mapping does not take a field that is searched for.
+    """Refuse an index that does not map a field that we search for.
 
     Args:
         es: the cluster.
         index: data stream, index, list or pattern.
         path: the field, a keyword.
-        without: what nobody could do where it is not mapped.
+        without: what is impossible without the mapping.
     Raises:
-        InputError: names an index where it is not.
+        InputError: names an index without the mapping.
     """
     with engine_faults("reading mappings", index=index):
         found = es.indices.get_field_mapping(index=index, fields=path, ignore_unavailable=True)
@@ -125,7 +124,7 @@ def require_mapping(es: Elasticsearch, index: str, path: str, *, without: str) -
 
 
 def busiest_rate(es: Elasticsearch, index: str, *, now: datetime | None = None) -> float | None:
-    """Predictions a second in the busiest minute of the last day; None where there was none."""
+    """Return the predictions per second in the busiest minute of the last day; None without a prediction."""
     now = now or datetime.now(UTC)
     day: Query = {"range": {AT: {"gte": iso_millis(now - timedelta(hours=RATE_WINDOW_H)), "lte": iso_millis(now)}}}
     minutes: dict[str, Any] = {"date_histogram": {"field": AT, "fixed_interval": "1m", "min_doc_count": 1}}
@@ -136,6 +135,6 @@ def busiest_rate(es: Elasticsearch, index: str, *, now: datetime | None = None) 
 
 
 def expected_s(documents: int, measured: float | None, limit: float) -> float | None:
-    """Seconds that so many documents take at the measured rate, or at the limit where that is lower."""
+    """Return the seconds that the documents take at the measured rate, or at the limit if that is lower."""
     rates = [rate for rate in (measured, limit or None) if rate]
     return documents / min(rates) if rates else None

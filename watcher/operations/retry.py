@@ -1,12 +1,12 @@
-"""Give failed documents another try, each in the way in which it failed.
+"""Process failed documents again: parse or predict them, whichever failed.
 
-failed by the endpoint ──▶ update: status pending, error.* null ────────────────────────▶ pending
-failed by a pipeline ──▶ the whole document, through its index's pipelines once more ──┬─▶ pending
-                         in a data stream: bulk `index` on the write that was read     └─▶ failed again, error.* of now
+refused by the service ──▶ update: status pending, error.* null ───────────────────────▶ pending
+failed in a pipeline ──▶ the whole document, through its index's pipelines again ─────┬─▶ pending
+                         in a data stream: bulk `index` on the write that was read    └─▶ failed again, new error.*
                          in a plain index: `_simulate`, then one update with the result
 
 The pipeline finds the raw line in `event.original`. In a data stream it keeps `event.ingested` and
-`oversight.feedback`. In a plain index of ours it cannot tell a stored document from a new one and would remove these
+`oversight.feedback`. In a plain index it cannot distinguish a stored document from a new one and would remove these
 two. So the pipeline is simulated there, and one update writes its result together with the two values.
 """
 
@@ -15,7 +15,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -32,25 +33,25 @@ from watcher.write.changes import Change, Way, reason_of
 BACKING = ".ds-"
 """Part of the name of every backing index of a data stream."""
 BY_PIPELINE = ("oversight.failure.processor", "oversight.failure.pipeline")
-"""Only a pipeline names these."""
+"""Only a pipeline sets these."""
 KEPT = ("event.ingested", "oversight.feedback")
-"""What a document keeps whatever its pipelines do to it."""
+"""Fields that a document keeps, whatever its pipelines do."""
 CAUSES_HERE, CAUSES_ELSEWHERE = ("error", "oversight.failure"), ("oversight.failure",)
-"""What says why a document failed: taken back with the status, in our stream and in any other index."""
+"""Fields with the reason of a failure, removed together with the status; in our stream and in any other index."""
 
 
 @dataclass(slots=True)
 class Retried:
-    """What came of it."""
+    """The result."""
 
     swept: Swept = field(default_factory=Swept)
     pending: int = 0
-    failed_anew: Counter[str] = field(default_factory=Counter)
+    failed_again: Counter[str] = field(default_factory=Counter)
     """Documents that the pipeline failed again, by `error.type`."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {"pending": self.pending, "failed_anew": dict(self.failed_anew), **self.swept.to_dict()}
+        """Return plain JSON values."""
+        return {"pending": self.pending, "failed_anew": self.failed_again, **asdict(self.swept)}
 
 
 def retry(
@@ -62,34 +63,34 @@ def retry(
     stop: threading.Event,
     progress: Callable[[Retried], None] = lambda _retried: None,
 ) -> Retried:
-    """Try every failed document that fits once more.
+    """Process every failed document that matches again.
 
     Raises:
-        EngineUnavailableError: the engine does not answer for long; what is done is done.
+        EngineUnavailableError: Elasticsearch does not answer for long; the changes so far stay.
     """
     retried = Retried()
 
     def wrote(changes: Sequence[Change]) -> None:
         parsed = [each.hit for each in changes if each.way is Way.PARSE]
         known = [each.document for each in changes if each.way is not Way.PARSE]
-        for kind in map(_kind_of, [*known, *_as_they_are_now(es, index, parsed)]):
+        for kind in map(_kind_of, [*known, *_read_again(es, index, parsed)]):
             if kind is None:
                 retried.pending += 1
             else:
-                retried.failed_anew[kind] += 1
+                retried.failed_again[kind] += 1
 
-    def told(swept: Swept) -> None:
+    def show(swept: Swept) -> None:
         retried.swept = swept
         progress(retried)
 
-    hooks = Hooks(wrote=wrote, progress=told)
+    hooks = Hooks(wrote=wrote, progress=show)
     retried.swept = sweep(es, index, query, changer(es), limits=limits, stop=stop, hooks=hooks)
     return retried
 
 
 def changer(es: Elasticsearch) -> Changer:
-    """What to do with one failed document; asks once for the pipelines of each index."""
-    pipelines: dict[str, list[str]] = {}
+    """Return the function that changes one failed document. It reads the pipelines of each index once."""
+    pipelines_of = lru_cache(partial(_pipelines_of, es))
 
     def change(hit: Hit) -> Change | str:
         if hit.too_large and failed_in_pipeline(hit.source):
@@ -97,14 +98,13 @@ def changer(es: Elasticsearch) -> Changer:
         if not failed_in_pipeline(hit.source):
             path = in_the_way(hit)
             return f"{path} is not an object" if path else Change(hit, given_back(hit))
-        if hit.index not in pipelines:
-            pipelines[hit.index] = _pipelines_of(es, hit.index)
-        if not pipelines[hit.index]:
+        pipelines = pipelines_of(hit.index)
+        if not pipelines:
             return "its index has no pipeline"
         if not OUR_INDEX.fullmatch(hit.index):
             return Change(hit, hit.source, Way.PARSE)
         asked = asked_again(hit.source)
-        return Change(hit, asked, Way.PARSE) if BACKING in hit.index else _parsed(es, hit, asked, pipelines[hit.index])
+        return Change(hit, asked, Way.PARSE) if BACKING in hit.index else _parsed(es, hit, asked, pipelines)
 
     return change
 
@@ -117,20 +117,20 @@ def failed_in_pipeline(source: Mapping[str, Any]) -> bool:
 
 
 def given_back(hit: Hit) -> dict[str, Any]:
-    """Partial document that makes a refused document pending again."""
+    """Return the partial document that makes a refused document pending again."""
     roots = CAUSES_HERE if OUR_INDEX.fullmatch(hit.index) else CAUSES_ELSEWHERE
     return nest({STATUS: PENDING, **dict.fromkeys(_paths(hit.source, roots))})
 
 
 def asked_again(source: Mapping[str, Any]) -> dict[str, Any]:
-    """A failed document of ours as it is sent: pending, without its failure, so that the pipeline parses the line."""
+    """Return our failed document as pending and without its failure, so that the pipeline parses the line."""
     ours = source.get("oversight")
     kept = {name: value for name, value in source.items() if name != "error"}
     return {**kept, "oversight": {**(ours if isinstance(ours, Mapping) else {}), "status": PENDING, "failure": None}}
 
 
 def _paths(source: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
-    """Values that are there in nested spelling below some roots: the only ones that a partial update can take back."""
+    """Return the paths below some roots with a value in nested spelling. A partial update can only remove these."""
     return [
         path
         for path, value in leaves({key: value for key, value in source.items() if "." not in key})
@@ -139,7 +139,7 @@ def _paths(source: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
 
 
 def _pipelines_of(es: Elasticsearch, index: str) -> list[str]:
-    """The pipelines that a document of an index runs through, in their order."""
+    """Return the pipelines of an index, in their order."""
     with engine_faults("reading settings", index=index):
         settings = es.indices.get_settings(index=index, flat_settings=True)[index]["settings"]
     named = [settings.get(name) or lookup(settings, name) for name in (DEFAULT_PIPELINE, FINAL_PIPELINE)]
@@ -147,7 +147,7 @@ def _pipelines_of(es: Elasticsearch, index: str) -> list[str]:
 
 
 def _parsed(es: Elasticsearch, hit: Hit, source: Mapping[str, Any], pipelines: Sequence[str]) -> Change | str:
-    """The document as its pipelines make it now, with the values that it keeps."""
+    """Return the change to what the pipelines make of the document now, with the values that it keeps."""
     for pipeline in pipelines:
         docs = [{"_index": hit.index, "_id": hit.id, "_source": source}]
         with engine_faults("running the pipeline again", index=hit.index):
@@ -159,7 +159,7 @@ def _parsed(es: Elasticsearch, hit: Hit, source: Mapping[str, Any], pipelines: S
 
 
 def _with_kept(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """A document after its pipelines, with the arrival and the verdict from before."""
+    """Return a document after its pipelines, with the arrival and the verdict from before."""
     kept = dict(after)
     for path in KEPT:
         root, leaf = path.split(".")
@@ -169,8 +169,8 @@ def _with_kept(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     return kept
 
 
-def _as_they_are_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[Mapping[str, Any]]:
-    """Status and reason of some documents after the pipelines; empty for one that is gone."""
+def _read_again(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list[Mapping[str, Any]]:
+    """Return status and reason of documents after the pipelines; empty for a deleted document."""
     if not hits:
         return []
     read = {"_source": [STATUS, "error.type"]}
@@ -184,5 +184,5 @@ def _as_they_are_now(es: Elasticsearch, index: str, hits: Sequence[Hit]) -> list
 
 
 def _kind_of(source: Mapping[str, Any]) -> str | None:
-    """Why a document is failed now; None for one that is not."""
+    """Return the reason of a failed document; None if it is not failed."""
     return str(lookup_clear(source, "error.type")) if lookup_clear(source, STATUS) == FAILED else None

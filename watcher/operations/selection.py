@@ -1,4 +1,4 @@
-"""Which documents a person means: queries for `retry`, `rescore` and the counts before them."""
+"""Queries for `retry` and `rescore`, and for the counts before them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from watcher.elastic_faults import engine_faults, index_missing
 Query = Mapping[str, Any]
 
 ERROR_TYPES = ("error.type", "oversight.failure.type")
-"""Where the code of a failure stands: in our stream, and in an index that is not ours."""
+"""Fields with the code of a failure: in our stream, and in any other index."""
 VERSION = "oversight.model.version"
 FAILED_DOCUMENTS: Query = {"term": {STATUS: FAILED}}
 PENDING_DOCUMENTS: Query = {"term": {STATUS: PENDING}}
 
 
 def failed(*, reason: str | None = None, words: str | None = None) -> Query:
-    """Documents that failed: for one reason, and those that fit a query string, where these are given."""
+    """Match failed documents, optionally only with one reason or matching a query string."""
     filters: list[Query] = [FAILED_DOCUMENTS]
     if reason is not None:
         filters.append(any_of(*({"term": {path: reason}} for path in ERROR_TYPES)))
@@ -30,29 +30,29 @@ def failed(*, reason: str | None = None, words: str | None = None) -> Query:
 
 
 def enriched(*, not_version: str | None = None, words: str | None = None) -> Query:
-    """Documents with a prediction, leaving out those of one version of a model."""
+    """Match documents with a prediction, optionally without those of one model version."""
     query = _all_of([{"term": {STATUS: ENRICHED}}], words)
     return query if not_version is None else {"bool": {**query["bool"], "must_not": [{"term": {VERSION: not_version}}]}}
 
 
 def without_status(*, words: str | None = None) -> Query:
-    """Documents that no pipeline or watcher ever gave a status."""
+    """Match documents that never got a status from a pipeline or watcher."""
     query = _all_of([{"match_all": {}}], words)
     return {"bool": {**query["bool"], "must_not": [{"exists": {"field": STATUS}}]}}
 
 
 def any_of(*queries: Query) -> Query:
-    """Documents that fit one of them."""
+    """Match documents that match one of the queries."""
     return {"bool": {"should": [*queries], "minimum_should_match": 1}}
 
 
 def count(es: Elasticsearch, index: str, query: Query) -> int:
-    """Documents that fit, as far as the search shows.
+    """Count the documents that match and that the search shows.
 
     Raises:
-        IndexMissingError: there is no index of that name.
-        InputError: the engine does not understand the query.
-        EngineUnavailableError: it does not answer.
+        IndexMissingError: there is no such index.
+        InputError: Elasticsearch does not understand the query.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("counting documents", index=index):
         try:

@@ -1,17 +1,17 @@
-"""How fast predictions come: documents a second, and the time from arrival to prediction.
+"""Measures how fast predictions are written: documents per second, and the time from arrival to prediction.
 
     newest predictions ──▶ count by time ──▶ rate
                       └──▶ a sample of them ──▶ lag: median, 95 %, worst
 
-The lag is taken from a sample of hits, not by an aggregation: the embedded engine has no percentiles, and no engine has
-them of the difference of two fields without a script.
+The lag comes from a sample of hits, not from an aggregation: the embedded engine has no percentiles, and no engine
+computes percentiles of the difference of two fields without a script.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,9 +25,9 @@ from watcher.write.actions import AT, RESCORED, iso_millis
 
 MINUTE_S = 60
 WINDOW_MIN = 5
-"""Minutes over which the rate and the lag are taken."""
+"""Minutes that the rate and the lag cover."""
 SAMPLE = 1_000
-"""Newest predictions of which the lag is taken."""
+"""Number of the newest predictions that the lag covers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +45,18 @@ class Speed:
     """The last minutes."""
 
     rate_1m: float
-    """Documents predicted a second, over the last minute."""
+    """Documents predicted per second, over the last minute."""
     rate_5m: float
     """The same over the last five."""
     lag: Lag | None
-    """None where nothing was predicted in that time, or arrivals are unknown."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
+    """None if nothing was predicted in that time, or arrivals are unknown."""
 
 
 def read_speed(es: Elasticsearch, index: str, *, now: datetime | None = None) -> Speed:
-    """Rate and lag of the last minutes. A document that was predicted twice counts with the time it has.
+    """Return rate and lag of the last minutes. A document that was predicted twice counts once, with its newest time.
 
     Raises:
-        EngineUnavailableError: the engine does not answer.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     now = now or datetime.now(UTC)
     with engine_faults("reading the newest predictions", index=index):
@@ -87,7 +83,7 @@ def read_speed(es: Elasticsearch, index: str, *, now: datetime | None = None) ->
 
 
 def lag_of(sources: Sequence[Mapping[str, Any]]) -> Lag | None:
-    """Of documents with both times, those left out that a later model judged anew: theirs is no lag."""
+    """Return the lag of the documents with both times. Rescored documents do not count."""
     lags_s = sorted(lag_s for source in sources if (lag_s := _lag_s(source)) is not None)
     if not lags_s:
         return None

@@ -1,34 +1,32 @@
-"""How the documents of an index are doing: what `oversight status` prints.
+"""Counts the documents of an index by status, for `oversight status`.
 
     documents ──▶ counts by status, label, reason, verdict; the oldest pending ──┐
     newest predictions ──▶ rate, lag                                             ├─▶ Status
     heartbeats ──▶ watchers ─────────────────────────────────────────────────────┘
 
-Only aggregations that Elasticsearch, OpenSearch and the embedded engine answer alike; the ends of a time range come
-from sorted hits, because the embedded engine has no `min` and `max` of dates.
+It uses only aggregations that Elasticsearch, OpenSearch and the embedded engine answer in the same way. The oldest and
+newest times come from sorted hits, because the embedded engine has no `min` and `max` of dates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from common.elastic.indices import Kept, closed_says, how_kept
+from common.elastic.indices import SourceStorage, closed_message, source_storage
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
 from contract.errors import EngineUnavailableError
 from watcher.elastic_faults import IndexClosedError, engine_faults, index_missing
+from watcher.monitor.backlog import read_backlog
 from watcher.monitor.heartbeat import Heartbeat, read_heartbeats
 from watcher.operations.failures import MAX_GROUPS, Failure, buckets, failures_of, kinds
 from watcher.operations.misread import COLUMN_ORDER, MisreadFile, read_misread
 from watcher.operations.speed import Speed, read_speed
-from watcher.read.poll import ARRIVAL
 from watcher.read.readable_indices import require_there
-
-__all__ = ["Failure", "Status", "read_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +38,30 @@ class Status:
     enriched: int
     failed: int
     other: int
-    """Documents without a status, or with one that is not ours."""
+    """Documents without a status, or with an unknown one."""
     oldest_pending_age_s: float | None
-    """Seconds since the arrival of the oldest pending document; None if nothing is pending or arrivals are unknown."""
+    """Seconds since the oldest pending document arrived; None if nothing is pending or arrivals are unknown."""
     failures: tuple[Failure, ...]
     """Most frequent first."""
     misread: tuple[MisreadFile, ...]
-    """Files whose rows may have been read by the wrong columns."""
+    """Files whose rows may have been read with the wrong columns."""
     predictions: Mapping[str, int]
     """Enriched documents by label, most frequent first."""
     verdicts: Mapping[str, int]
     """Documents by an analyst's verdict."""
     suppressed: int
-    """Alerts that a rule of suppression kept from alerting."""
+    """Attacks that a suppression rule hides from alerts."""
     speed: Speed
     watchers: tuple[Heartbeat, ...] | None
-    """Those of the installation that are alive; None where that was not asked, or we may not read it."""
+    """The running watchers; None if nobody asked, or we may not read the heartbeats."""
     ended: Heartbeat | None = None
-    """Where none is alive: the last one that is not."""
+    """The last watcher, if none is running."""
     closed: tuple[str, ...] = ()
-    """Closed indices, which are not counted."""
+    """Closed indices, which are left out."""
     filtered: Mapping[str, str] = field(default_factory=dict)
-    """Indices that are never written since their mapping filters `_source`, with what it says."""
+    """Indices that are never written because their mapping filters `_source`, with the reason."""
     synthetic: tuple[str, ...] = ()
     """Indices with synthetic `_source`."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
 
 
 def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, now: datetime | None = None) -> Status:
@@ -76,28 +70,20 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
     Args:
         es: the cluster.
         index: data stream, index, list or pattern.
-        namespace: the installation whose watchers are looked for; None: nobody is.
-        now: for the ages.
+        namespace: installation of the watchers; None: do not look for watchers.
+        now: the current time, for ages.
     Raises:
-        IndexMissingError: there is none of that name.
-        EngineUnavailableError: the engine does not answer.
+        IndexMissingError: there is no such index.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     moment = now or datetime.now(UTC)
     closed = require_there(es, index)
     with engine_faults("counting documents", index=index):
-        kept = how_kept(es, index) or Kept({})
+        storage = source_storage(es, index) or SourceStorage({})
         total = int(es.count(index=index, ignore_unavailable=True)["count"])
         answer = es.search(index=index, size=0, aggs=_aggregations(), ignore_unavailable=True)
-        oldest = es.search(
-            index=index,
-            size=1,
-            source=False,
-            query={"term": {STATUS: PENDING}},
-            sort=[{ARRIVAL: {"order": "asc", "missing": "_last", "unmapped_type": "date"}}],
-            ignore_unavailable=True,
-        )
     if not answer["_shards"]["total"]:
-        raise IndexClosedError(closed_says(closed)) if closed else index_missing(index)
+        raise IndexClosedError(closed_message(closed)) if closed else index_missing(index)
     beats = None if namespace is None else _heartbeats(es, namespace, moment)
     found = answer["aggregations"]
     counts = buckets(found["statuses"])
@@ -107,7 +93,7 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
         index=index,
         **ours,
         other=max(0, total - sum(ours.values())),
-        oldest_pending_age_s=_age_s(oldest["hits"]["hits"], moment),
+        oldest_pending_age_s=read_backlog(es, index, now=moment).oldest_s,
         failures=failures,
         misread=read_misread(es, index) if any(one.type == COLUMN_ORDER for one in failures) else (),
         predictions=buckets(found["predicted"]["labels"]),
@@ -117,8 +103,8 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
         watchers=None if beats is None else tuple(one for one in beats if one.alive),
         ended=next(iter(beats), None) if beats and not any(one.alive for one in beats) else None,
         closed=closed,
-        filtered=kept.filtered,
-        synthetic=kept.synthetic,
+        filtered=storage.filtered,
+        synthetic=storage.synthetic,
     )
 
 
@@ -134,16 +120,8 @@ def _aggregations() -> dict[str, Any]:
 
 
 def _heartbeats(es: Elasticsearch, namespace: str, now: datetime) -> list[Heartbeat] | None:
-    """Newest first. A person who may read the documents need not be allowed to read these."""
+    """Return the heartbeats, newest first; None if Elasticsearch refuses. Not every user may read them."""
     try:
         return read_heartbeats(es, namespace, now=now)
     except EngineUnavailableError:
         return None
-
-
-def _age_s(hits: list[Mapping[str, Any]], now: datetime) -> float | None:
-    """From the sort value, milliseconds since 1970; a document without arrival sorts as the largest whole number."""
-    arrival_ms = hits[0]["sort"][0] if hits else None
-    if not isinstance(arrival_ms, int) or arrival_ms >= 2**62:
-        return None
-    return max(0.0, round(now.timestamp() - arrival_ms / 1000, 3))

@@ -1,10 +1,9 @@
-"""Whether stored predictions and verdicts can be believed: an index that our pipeline guards, documents as we write
-them.
+"""Check whether stored predictions and verdicts can be trusted.
 
-    index ──▶ final pipeline is ours? ─ no ──▶ whoever may write there can store what he likes
-    document ──▶ signs that neither watcher nor `oversight verdict` wrote it
+    index ──▶ is its final pipeline ours? ─ no ──▶ anyone who may write there can store anything
+    document ──▶ signs that neither the watcher nor `oversight verdict` wrote it
 
-New documents are safe behind the guard. The signs are for what was stored before there was one.
+Our final pipeline guards new documents. The signs find forged documents that were stored before.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ MODEL = "oversight.model.version"
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Something that we never store."""
+    """A sign of forgery: something that we never store."""
 
     says: str
     query: Query
     words: str
-    """The same as a query string in Lucene's syntax."""
+    """The query as a Lucene query string."""
 
     def request(self, index: str) -> str:
-        """The request that shows the documents."""
+        """Return the request that shows the documents."""
         return f"GET {index}/_search?q={self.words.replace(' ', '+')}"
 
 
@@ -64,16 +63,16 @@ SIGNS = (
 
 
 def forged(es: Elasticsearch, index: str) -> list[tuple[Sign, int]]:
-    """The signs that documents show, with their number.
+    """Return the signs that some documents have, with the number of documents.
 
     Raises:
-        EngineUnavailableError: the engine does not answer.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     return [(sign, number) for sign in SIGNS if (number := count(es, index, sign.query))]
 
 
 def looks_forged(source: Mapping[str, Any]) -> str | None:
-    """Why a document with a verdict is none of ours, in words; None where it looks as we write it."""
+    """Return why a document with a verdict looks forged; None if it looks as we write it."""
     ours = source.get("oversight")
     if any(key.startswith("oversight.") for key in source) or not isinstance(ours, Mapping):
         return "oversight.* in a spelling that Oversight does not write"
@@ -85,11 +84,11 @@ def looks_forged(source: Mapping[str, Any]) -> str | None:
 
 
 def unguarded(es: Elasticsearch, index: str) -> list[str]:
-    """Indices whose final pipeline is not ours.
+    """Return the indices whose final pipeline is not ours.
 
     Raises:
-        IndexMissingError: there is no index of that name.
-        EngineUnavailableError: the engine does not answer.
+        IndexMissingError: there is no such index.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("reading settings", index=index):
         found = es.indices.get_settings(index=index, flat_settings=True).body
@@ -106,7 +105,7 @@ def require_guard(es: Elasticsearch, index: str) -> None:
     """Refuse an index where others can store verdicts.
 
     Raises:
-        InputError: names it, and says what to do.
+        InputError: names the index and what to do.
     """
     bare = unguarded(es, index)
     if bare:

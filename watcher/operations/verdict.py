@@ -1,8 +1,8 @@
-"""An analyst's verdict on one prediction: `oversight.feedback.*`, which neither pipeline nor watcher ever writes.
+"""Write an analyst's verdict on one prediction to `oversight.feedback.*`. No pipeline or watcher writes there.
 
-id ──▶ where is it? ──▶ may it be judged so? ──▶ update, compare-and-set ──▶ done
-           ▲                                          │
-           └────────── somebody wrote it meanwhile ◀──┘
+id ──▶ find the document ──▶ does the verdict fit? ──▶ update, compare-and-set ──▶ written
+              ▲                                                 │
+              └──────────────── it changed in the meantime ◀────┘
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
-from common.elastic.indices import filtered_says, how_kept
 from contract.artifact.contract import Label
 from contract.documents.feedback import FALSE_POSITIVE, ROOT, TRUE_POSITIVE
 from contract.documents.paths import lookup_text
 from contract.errors import EngineUnavailableError, InputError, shorten
 from watcher.elastic_faults import EngineRefusesError, engine_faults, index_missing
 from watcher.read.hit import Hit, hit_of
+from watcher.read.source_filters import why_not_written
 from watcher.write.actions import iso_millis
-from watcher.write.changes import DONE, Change, operations
+from watcher.write.changes import DONE, Change, send
 
 TRIES = 8
-"""Times that the document is read anew because somebody wrote it meanwhile."""
+"""How often the document is read again because it changed in the meantime."""
 WAIT_S = 0.1
 PARTS = ("verdict", "label", "comment", "by", "at")
 READ = ("oversight",)
@@ -34,29 +34,25 @@ READ = ("oversight",)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What somebody says of a prediction."""
+    """An analyst's verdict on a prediction."""
 
     verdict: str
     """`true_positive` or `false_positive`."""
     by: str
     label: str | None = None
-    """What it really is, where the analyst says so."""
+    """The true label, if the analyst gives one."""
     comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A document and the verdict that it has now."""
+    """A document and its verdict."""
 
     id: str
     index: str
     predicted: str | None
     feedback: Mapping[str, str] | None
-    """None: it has none any more."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
+    """None: it has no verdict any more."""
 
 
 def judge(
@@ -68,18 +64,18 @@ def judge(
     labels: Sequence[Label] | None,
     now: datetime | None = None,
 ) -> Judged:
-    """Write a verdict to a document in place of any before; None takes it back.
+    """Write a verdict to a document, in place of an earlier one; None removes it.
 
     Args:
         es: the cluster.
         index: data stream, index, list or pattern.
         doc_id: `_id` of the document.
-        verdict: what is said of it.
-        labels: those that the model knows, for the check of a label; None: it is not checked.
+        verdict: the verdict.
+        labels: the model's labels, to check the verdict's label; None: do not check it.
         now: time of the verdict.
     Raises:
         InputError: there is no such document, there are several, or the verdict does not fit what was predicted.
-        EngineUnavailableError: the engine does not answer, or somebody writes the document all the time.
+        EngineUnavailableError: Elasticsearch does not answer, or someone else keeps changing the document.
     """
     at = iso_millis(now or datetime.now(UTC))
     for attempt in range(TRIES):
@@ -89,24 +85,24 @@ def judge(
         flat = _feedback(hit, verdict, labels, at)
         if flat is None:  # nothing to take back
             return Judged(doc_id, hit.index, predicted(hit), None)
-        _refuse_filtered(es, hit)
+        if reason := why_not_written(es, hit.index):
+            raise InputError(reason)
         change = Change(hit, {"oversight": {"feedback": flat}})
         with engine_faults("writing a verdict", index=hit.index):
-            (item,) = es.bulk(operations=operations([change]))["items"]
-        status = int(item["update"]["status"])
+            (item,) = send(es, [change])
+        status = int(item["status"])
         if status in DONE:
             kept = {name: str(value) for name, value in flat.items() if value is not None}
             return Judged(doc_id, hit.index, predicted(hit), kept or None)
         if status in (401, 403):
             raise EngineRefusesError(
                 f"Elasticsearch refuses to write the verdict to {hit.index} ({status}); your user or key "
-                "needs the privilege "
-                f"`write` there, and the index must take writes"
+                f"needs the privilege `write` there, and the index must take writes"
             )
         if status not in (404, 409, 429, 503):
             raise InputError(
                 f"Elasticsearch refuses the verdict on {shorten(doc_id)} ({status}: "
-                f"{shorten(item['update'].get('error'), 200)}); "
+                f"{shorten(item.get('error'), 200)}); "
                 f"look at the mapping of {ROOT}"
             )
     raise EngineUnavailableError(
@@ -115,15 +111,8 @@ def judge(
     )
 
 
-def _refuse_filtered(es: Elasticsearch, hit: Hit) -> None:
-    with engine_faults("reading how documents are kept", index=hit.index):
-        kept = how_kept(es, hit.index)
-    if kept is not None and kept.filtered:
-        raise InputError(filtered_says(kept.filtered))
-
-
 def find(es: Elasticsearch, index: str, doc_id: str) -> Hit:
-    """The one document of that id, as it is now.
+    """Return the one document with this id, with its last write.
 
     Raises:
         InputError: there is none, or there are several.
@@ -149,7 +138,7 @@ def find(es: Elasticsearch, index: str, doc_id: str) -> Hit:
 
 
 def _as_it_is_now(es: Elasticsearch, hit: Hit) -> Hit:
-    """The document with its last write, which a search may not show yet."""
+    """Return the document with its last write, which a search may not show yet."""
     with engine_faults("reading the document", index=hit.index):
         try:
             return hit_of(es.get(index=hit.index, id=hit.id, routing=hit.routing, source_includes=READ).body)
@@ -165,14 +154,14 @@ def _unknown(doc_id: str, index: str) -> InputError:
 
 
 def predicted(hit: Hit) -> str | None:
-    """Label of the prediction that the document has."""
+    """Return the predicted label."""
     return lookup_text(hit.source, "oversight.prediction.label")
 
 
 def _feedback(
     hit: Hit, verdict: Verdict | None, labels: Sequence[Label] | None, at: str
 ) -> dict[str, str | None] | None:
-    """The partial document below `oversight.feedback`; None where there is nothing to write."""
+    """Return the partial document below `oversight.feedback`; None if there is nothing to write."""
     there = _object(hit)
     if verdict is None:
         return dict.fromkeys(there) if any(value is not None for value in there.values()) else None
@@ -182,10 +171,10 @@ def _feedback(
 
 
 def _object(hit: Hit) -> Mapping[str, Any]:
-    """The feedback that is there.
+    """Return the existing feedback.
 
     Raises:
-        InputError: something else stands where it belongs, which a verdict would replace.
+        InputError: the field holds a list or a value, which a verdict would replace.
     """
     value: Any = hit.source
     for part in ROOT.split("."):
@@ -199,10 +188,10 @@ def _object(hit: Hit) -> Mapping[str, Any]:
 
 
 def check(verdict: Verdict, prediction: str | None, labels: Sequence[Label] | None, *, doc_id: str) -> None:
-    """Whether a verdict can be said of a prediction.
+    """Check that a verdict fits a prediction.
 
     Raises:
-        InputError: it cannot; the message says why.
+        InputError: it does not; the message says why.
     """
     if prediction is None:
         raise InputError(

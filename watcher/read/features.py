@@ -1,6 +1,6 @@
-"""What the watcher sends of a document: the fields that the model reads, and nothing else. No I/O.
+"""Choose what the watcher sends of a document: only the fields that the model reads. No I/O.
 
-The engine could leave out the rest, but to take a document apart costs it more than everything else in a search.
+The engine could choose the fields, but that costs it more than the rest of a search.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Object = dict[str, Any]
 
 @dataclass
 class Tree:
-    """What is chosen of one object, by name; a dotted spelling is a name as well."""
+    """The chosen names of one object; a dotted spelling is a name too."""
 
     whole: set[str] = field(default_factory=set)
     """Names of fields."""
@@ -26,16 +26,14 @@ class Tree:
 
 
 def features(sources: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> list[Mapping[str, Any]]:
-    """The fields that a model reads, of each document, in whatever spelling; as `source_includes` of a search returns
-    them.
-    """
+    """Return the fields that a model reads, of each document and in any spelling, as `source_includes` would."""
     tree = _tree(tuple(fields))
     return [_chosen(source, tree) for source in sources]
 
 
 @lru_cache(maxsize=16)
 def _tree(fields: tuple[str, ...]) -> Tree:
-    """The tree of some fields; the same ones come with every page."""
+    """Return the tree of some fields. Every page has the same fields, so it is cached."""
     objects: defaultdict[tuple[str, ...], Tree] = defaultdict(Tree)
     for name in fields:
         parts = tuple(name.split("."))
@@ -64,7 +62,7 @@ def _chosen(source: Mapping[str, Any], tree: Tree) -> Mapping[str, Any]:
 
 
 def _of_value(value: Any, tree: Tree) -> Any:
-    """What is chosen of an object, or of the objects in a list; empty where that is nothing."""
+    """Return what is chosen of an object, or of the objects in a list; empty or None if that is nothing."""
     if isinstance(value, dict):
         return _chosen(value, tree)
     if not isinstance(value, list):

@@ -9,31 +9,31 @@ from typing import Any
 
 @dataclass(slots=True)
 class Hit:
-    """One document as it was read; `seq_no` and `primary_term` say which write of it that is.
+    """One document as it was read; `seq_no` and `primary_term` identify the write.
 
-    Not frozen: that would cost a microsecond for each document.
+    It is not frozen, because that costs a microsecond per document.
     """
 
     index: str
-    """The index that holds it: of a data stream, the backing index."""
+    """The index that holds it; for a data stream, the backing index."""
     id: str
     seq_no: int
     primary_term: int
     source: Mapping[str, Any]
     routing: str | None = None
     arrival_ms: int | None = None
-    """`event.ingested`, milliseconds since 1970; None where it is not known."""
+    """`event.ingested`, milliseconds since 1970; None if unknown."""
     too_large: bool = False
-    """Its fields are above the byte limit: `source` holds those of an earlier verdict at most."""
+    """Its fields are above the byte limit, so `source` holds at most those of an earlier verdict."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """What identifies the document in the cluster: ids are unique within one index only."""
+        """The identity of the document in the cluster: ids are unique only within one index."""
         return self.index, self.id
 
     @property
     def target(self) -> dict[str, Any]:
-        """Metadata of a bulk action on this document, which only takes place if nobody wrote it since it was read."""
+        """Metadata of a bulk action. The action only succeeds if nobody wrote the document since it was read."""
         target: dict[str, Any] = {
             "_index": self.index,
             "_id": self.id,
@@ -44,7 +44,7 @@ class Hit:
 
 
 def hit_of(item: Mapping[str, Any]) -> Hit:
-    """A document as a search, or a get, returned it."""
+    """Return the document in an item of a search response, or in the response of a get."""
     arrival = (item.get("sort") or (None,))[0]
     return Hit(
         item["_index"],

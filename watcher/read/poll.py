@@ -1,4 +1,4 @@
-"""Read pending documents, page by page, in the order of their arrival.
+"""Read documents page by page, in the order of their arrival.
 
     one light search: is anything pending? ──no──▶ nothing more
                   │ yes
@@ -6,8 +6,8 @@
                                   ▲                             │
                                   └──── search_after ◀──────────┘
 
-What decides is the status, not the time: a late or backdated event is pending and is found. A point in time shows the
-documents as they were when it was opened, so each is seen once in a round; what arrives meanwhile is the next round's.
+The status decides, not the time: a late or backdated event is pending and is found. A point in time shows the documents
+as they were when it was opened, so a round sees each document once. The next round reads what arrives meanwhile.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -42,10 +43,10 @@ log = logging.getLogger(__name__)
 
 ARRIVAL = "event.ingested"
 CLOSE_S = 2.0
-"""How long the end of a point in time is worth waiting for: it expires by itself."""
+"""Longest wait when a point in time is closed. It expires by itself anyway."""
 ORDER = (
     {ARRIVAL: {"order": "asc", "missing": "_first", "unmapped_type": "date"}},
-    {"_shard_doc": "asc"},  # tells documents of the same millisecond apart
+    {"_shard_doc": "asc"},  # orders documents of the same millisecond
 )
 EARLIER_FIELDS = (
     "event.kind",
@@ -63,51 +64,58 @@ EARLIER_FIELDS = (
     SUPPRESSED,
     SUPPRESSED_BY,
 )
-"""What an earlier verdict may have left in the document, and the next one may have to take back; with the status one
-sees whether `oversight` is an object at all."""
+"""What an earlier verdict may have left in the document, so that the next one can remove it. The status shows whether
+`oversight` is an object at all.
+"""
+
+Query = Mapping[str, Any]
+Response = ObjectApiResponse[Any]
+Attempt = Callable[[Callable[[], Response]], Response]
+"""Sends a request, and may send it again after a server error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is read of a point in time.
+    """What to read of a point in time."""
 
-    Attributes:
-        fields: document fields that the model reads; no others are fetched but those of an earlier verdict.
-        page_size: documents in one page.
-        page_bytes: most bytes of one page.
-        part: which slice, of how many; None: all.
-        stable: tell slices apart so that another point in time has the same ones.
-        without: indices that are left out.
-        arrived_before_s: only documents that arrived longer ago than this, or nobody knows when.
-        reading: how many documents are read at once, and whether whole ones in place of the fields.
-    """
-
+    query: Query
     fields: Sequence[str]
+    """Document fields to fetch, where `reading` does not ask for whole documents."""
     page_size: int
+    """Most documents in one page."""
     page_bytes: int = LIMIT_BYTES
+    """Most bytes of one page."""
+    few_fields: Sequence[str] = EARLIER_FIELDS
+    """Fields to fetch of a document whose `fields` alone are larger than a page."""
     part: tuple[int, int] | None = None
+    """Number of the slice, and count of slices; None: everything."""
     stable: bool = False
-    without: Sequence[str] = ()
-    arrived_before_s: float | None = None
+    """Slice so that another point in time has the same slices."""
+    every_shard: bool = False
+    """Raise as soon as one shard does not answer. Otherwise only a page that is not full needs every shard."""
     reading: Reading = field(default_factory=Reading)
+    """How many documents to read at once, and whether to read whole documents."""
 
 
 class PointInTime:
-    """A view of the pending documents of an index, list or pattern; several threads may read parts of it.
+    """A view of the documents of an index, list or pattern. Several threads may read parts of it.
 
     Args:
         es: the cluster.
         index: data stream, index, list or pattern.
-        keep_alive_s: seconds that it outlives a page.
+        keep_alive_s: seconds that it stays open after each page.
+        attempt: sends each request.
 
     Raises:
         EngineUnavailableError: or one of its kinds in `watcher.elastic_faults`.
     """
 
-    def __init__(self, es: Elasticsearch, index: str, *, keep_alive_s: float) -> None:
-        self._es, self._index = es, index
+    def __init__(
+        self, es: Elasticsearch, index: str, *, keep_alive_s: float, attempt: Attempt = lambda send: send()
+    ) -> None:
+        self._es, self._index, self._attempt = es, index, attempt
         self._keep_alive = f"{max(1, round(keep_alive_s))}s"
-        self._id = open_point_in_time(es, index, self._keep_alive)
+        self._id = str(attempt(partial(_open, es, index, self._keep_alive))["id"])
 
     def __enter__(self) -> Self:
         return self
@@ -119,65 +127,70 @@ class PointInTime:
             without_retries(self._es, within_s=CLOSE_S).close_point_in_time(id=self._id)
 
     def pages(self, wanted: Wanted) -> Generator[list[Hit], None, None]:
-        """All documents that were pending, or a part of them.
+        """Return all documents that match, or a slice of them.
 
         Raises:
             EngineUnavailableError: or one of its kinds in `watcher.elastic_faults`.
         """
         after: list[Any] | None = None
-        reading, chosen = wanted.reading, [*wanted.fields, *EARLIER_FIELDS]
+        reading = wanted.reading
         while True:
             whole, too_large = reading.whole, False
             size = reading.size(wanted.page_size)
             try:
-                answer = self._search(wanted, after, size=size, fields=None if whole else chosen)
+                fields = None if whole else wanted.fields
+                response = self._attempt(partial(self._search, wanted, after, size, fields))
+            except PageTooLargeError as error:
+                log.warning("%s", error, extra={"event.action": "read-again"})
+                reading.limit(error.limit)
+                continue
             except LargeResponseError as error:
                 if reading.too_large(size, error.hits, wanted.page_bytes, whole=whole):
                     continue
-                answer, too_large = self._search_large(wanted, after), True
-            self._id = answer.get("pit_id", self._id)
-            found = answer["hits"]["hits"]
+                response, too_large = self._attempt(partial(self._search_large, wanted, after)), True
+            self._id = response.get("pit_id", self._id)
+            found = response["hits"]["hits"]
+            if len(found) < size or wanted.every_shard:
+                _refuse_partial(response["_shards"], self._index)
             if found:
                 page = list(map(hit_of, found))
                 if too_large:
                     page[0].too_large = True
                 else:
-                    reading.saw(page, wanted.page_size, whole=whole)
+                    reading.saw(page, whole=whole)
                 yield page
             if len(found) < size:
-                _refuse_partial(answer["_shards"], self._index)
                 return
             after = found[-1]["sort"]
 
-    def _search_large(self, wanted: Wanted, after: list[Any] | None) -> ObjectApiResponse[Any]:
-        """One document that is above the limit by itself: what an earlier verdict left in it, or nothing of it."""
+    def _search_large(self, wanted: Wanted, after: list[Any] | None) -> Response:
+        """Read one document that is above the limit by itself: a few fields, or none of it."""
         try:
-            return self._search(wanted, after, size=1, fields=EARLIER_FIELDS)
+            return self._search(wanted, after, 1, wanted.few_fields)
         except LargeResponseError:
-            return self._search(wanted, after, size=1, fields=())
+            return self._search(wanted, after, 1, ())
 
-    def _search(
-        self, wanted: Wanted, after: list[Any] | None, *, size: int, fields: Sequence[str] | None
-    ) -> ObjectApiResponse[Any]:
-        """One page of whole documents or of some fields.
+    def _search(self, wanted: Wanted, after: list[Any] | None, size: int, fields: Sequence[str] | None) -> Response:
+        """Read one page of whole documents, or of some fields.
 
-        The response is not filtered: that would cost the engine more than it saves us.
+        The response is not filtered, because that costs the engine more than it saves us.
 
         Raises:
-            LargeResponseError: it is larger than a page may be.
+            LargeResponseError: the page is above the byte limit.
+            PageTooLargeError: an index does not allow so many documents in a page.
         """
-        with engine_faults("searching for pending documents", index=self._index):
+        with engine_faults("searching for documents", index=self._index):
             try:
                 with within(wanted.page_bytes):
                     return self._es.search(
                         pit={"id": self._id, "keep_alive": self._keep_alive},
-                        query=pending_query(without=wanted.without, arrived_before_s=wanted.arrived_before_s),
+                        query=wanted.query,
                         sort=ORDER,
                         size=size,
                         search_after=after,
                         slice=_slice(wanted),
                         seq_no_primary_term=True,
-                        source=chosen_source(fields),
+                        source=True if fields is None else bool(fields) and {"includes": list(fields)},
                         track_total_hits=False,
                     )
             except NotFoundError:
@@ -186,24 +199,22 @@ class PointInTime:
                 ) from None
             except BadRequestError as error:
                 limit = _window(error)
-                if limit is None or limit >= wanted.page_size:
+                if limit is None or limit >= size:
                     raise
                 raise PageTooLargeError(
                     f"an index of {self._index!r} allows {limit} documents in a page (index.max_result_window), not "
-                    f"{wanted.page_size}; reading smaller pages, lower OVERSIGHT_WATCH_PAGE_SIZE to avoid this warning",
+                    f"{size}; reading smaller pages, lower OVERSIGHT_WATCH_PAGE_SIZE to avoid this warning",
                     limit=limit,
                 ) from None
 
 
-def chosen_source(fields: Sequence[str] | None) -> dict[str, Any] | bool:
-    """`_source` of a search body: everything, some fields, or nothing. A model can have more fields than a URL
-    takes.
+def pending_query(*, without: Sequence[str] = (), arrived_before_s: float | None = None) -> Query:
+    """Return the query for pending documents.
+
+    Args:
+        without: indices to leave out.
+        arrived_before_s: only documents that arrived longer ago than this, or whose arrival is unknown.
     """
-    return True if fields is None else bool(fields) and {"includes": list(fields)}
-
-
-def pending_query(*, without: Sequence[str] = (), arrived_before_s: float | None = None) -> dict[str, Any]:
-    """Query for what is pending."""
     pending = {"term": {STATUS: PENDING}}
     if not without and arrived_before_s is None:
         return pending
@@ -217,36 +228,18 @@ def pending_query(*, without: Sequence[str] = (), arrived_before_s: float | None
     return {"bool": query}
 
 
-def pages(
-    es: Elasticsearch,
-    index: str,
-    *,
-    fields: Sequence[str],
-    page_size: int,
-    keep_alive_s: float,
-    part: tuple[int, int] | None = None,
-) -> Generator[list[Hit], None, None]:
-    """All documents that are pending now, in pages, from a point in time of their own.
-
-    Raises:
-        EngineUnavailableError: or one of its kinds in `watcher.elastic_faults`.
-    """
-    with PointInTime(es, index, keep_alive_s=keep_alive_s) as point:
-        yield from point.pages(Wanted(fields, page_size, part=part))
-
-
 def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = (), strictly: bool = False) -> bool:
-    """Whether the search shows anything pending: one light request, which stops at the first document.
+    """Whether the search finds a pending document: one light request, which stops at the first document.
 
     Args:
         es: the cluster.
         index: data stream, index, list, alias or pattern.
-        without: indices that do not count.
-        strictly: raise where one is missing or closed, in place of leaving it out.
+        without: indices to leave out.
+        strictly: raise if an index is missing or closed; otherwise such an index is left out.
     Raises:
         IndexMissingError: there is no such index.
         IndexClosedError: one of them is closed.
-        EngineUnavailableError: nobody can say.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("looking for pending documents", index=index):
         answer = es.search(
@@ -264,14 +257,14 @@ def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str]
     return False
 
 
-def open_point_in_time(es: Elasticsearch, index: str, keep_alive: str) -> str:
-    """A point in time of what exists and is open. OpenSearch answers 400 or 500 where that is nothing."""
+def _open(es: Elasticsearch, index: str, keep_alive: str) -> Response:
+    """Open a point in time of the indices that exist and are open. OpenSearch answers 400 or 500 if there are none."""
     with engine_faults("opening a point in time", index=index):
         try:
-            return str(es.open_point_in_time(index=index, keep_alive=keep_alive, ignore_unavailable=True)["id"])
+            return es.open_point_in_time(index=index, keep_alive=keep_alive, ignore_unavailable=True)
         except ApiError as error:
-            nothing = error.meta.status in (400, 500)
-            if nothing and not es.count(index=index, ignore_unavailable=True)["_shards"]["total"]:
+            may_be_missing = error.meta.status in (400, 500)
+            if may_be_missing and not es.count(index=index, ignore_unavailable=True)["_shards"]["total"]:
                 raise index_missing(index) from None
             raise
 
@@ -285,13 +278,13 @@ def _slice(wanted: Wanted) -> dict[str, Any] | None:
 
 
 def _window(error: BadRequestError) -> int | None:
-    """The largest page that an index gives, where that is what the engine refuses."""
+    """Return the largest page that an index allows; None if the engine refuses for another reason."""
     found = re.search(r"Result window is too large, .*?\[(\d+)\]", str(error.body))
     return int(found[1]) if found else None
 
 
 def _refuse_partial(shards: Mapping[str, Any], index: str) -> None:
-    """A page that is not full says that nothing more is pending only if there are shards and every one was asked."""
+    """Raise unless there are shards and all of them answered: otherwise the documents of some could be missing."""
     if not shards.get("total"):
         raise index_missing(index)
     if shards.get("failed"):

@@ -1,7 +1,7 @@
-"""Which of the watched indices a search can read: those that exist and are open.
+"""Find the watched indices that a search can read: those that exist and are open.
 
-every index, strictly ──▶ one is missing? ─▶ of a list: those that exist, the others named once ─▶ asked again later
-                      └─▶ one is closed?  ─▶ named once, left out by the engine                 ─▶ asked again later
+search all of them ──▶ one is missing? ─▶ of a list, use those that exist; log the others once ─▶ try all again later
+                   └─▶ one is closed?  ─▶ log it once; the engine leaves it out                ─▶ try all again later
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
-from common.elastic.indices import closed_indices, closed_says
+from common.elastic.indices import closed_indices, closed_message
 from contract.errors import EngineUnavailableError
 from watcher.elastic_faults import IndexClosedError, IndexMissingError, engine_faults, index_missing
 from watcher.read.poll import is_anything_pending
@@ -21,33 +21,32 @@ log = logging.getLogger(__name__)
 
 
 class Reach:
-    """The watched indices that can be read now.
+    """The watched indices that a search can read now.
 
     Args:
         es: the cluster.
         index: data stream, index, list, alias or pattern that is watched.
-        again_s: seconds until what was missing or closed is looked at again.
+        again_s: seconds until all of them are tried again.
     """
 
     def __init__(self, es: Elasticsearch, index: str, *, again_s: float) -> None:
         self._es, self._all, self._again_s = es, index, again_s
         self.index = index
-        """Names that exist."""
+        """The names that exist."""
         self._closed = False
         self._until_s = 0.0
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     def is_anything_pending(self, *, without: tuple[str, ...] = ()) -> bool:
-        """Whether anything that can be read is pending.
+        """Whether an index that can be read has a pending document.
 
         Raises:
-            IndexMissingError: nothing that is watched exists.
-            IndexClosedError: all of it is closed.
-            EngineUnavailableError: nobody can say.
+            IndexMissingError: none of the watched indices exists.
+            EngineUnavailableError: all of them are closed, or Elasticsearch does not answer.
         """
         if time.monotonic() > self._until_s:
             self.index, self._closed = self._all, False
-        for _ in range(3):  # one may be missing and another one closed
+        for _ in range(3):  # one may be missing and another closed
             try:
                 return self._ask(without)
             except IndexMissingError:
@@ -82,34 +81,36 @@ class Reach:
         with engine_faults("looking for closed indices", index=self.index):
             closed = closed_indices(self._es, self.index)
         if closed:
-            self._later(closed_says(closed))
+            self._later(closed_message(closed))
 
-    def _later(self, says: str) -> None:
+    def _later(self, message: str) -> None:
         self._until_s = time.monotonic() + self._again_s
-        if says not in self._said:
-            self._said.add(says)
+        if message not in self._logged:
+            self._logged.add(message)
             log.warning(
-                "%s", says, extra={"event.action": "leave-out", "event.outcome": "failure", "watcher.index": self.index}
+                "%s",
+                message,
+                extra={"event.action": "leave-out", "event.outcome": "failure", "watcher.index": self.index},
             )
 
 
 def require_there(es: Elasticsearch, index: str) -> tuple[str, ...]:
-    """Closed indices behind a name: searches leave them out.
+    """Return the closed indices behind a name, which searches leave out.
 
     Raises:
-        IndexMissingError: one of the names is not there.
-        EngineUnavailableError: nobody can say.
+        IndexMissingError: one of the names does not exist.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("looking for indices", index=index):
         return closed_indices(es, index)
 
 
 def those_that_exist(es: Elasticsearch, index: str) -> str:
-    """Of a list with commas, the names that exist; anything else as it is.
+    """Return the names of a comma-separated list that exist. A single name is returned unchanged.
 
     Raises:
-        IndexMissingError: there is none of them.
-        EngineUnavailableError: nobody can say.
+        IndexMissingError: none of them exists.
+        EngineUnavailableError: Elasticsearch does not answer.
     """
     names = [name for name in index.split(",") if name]
     if len(names) < 2:
@@ -121,7 +122,7 @@ def those_that_exist(es: Elasticsearch, index: str) -> str:
 
 
 def _exists(es: Elasticsearch, name: str) -> bool:
-    """Whether a name is an index, a stream, an alias or a pattern that something fits; a closed index counts."""
+    """Whether a name is an index, a stream, an alias or a pattern that matches; a closed index counts."""
     try:
         with engine_faults("looking for an index", index=name):
             return bool(es.search(index=name, size=0, track_total_hits=False)["_shards"]["total"])
@@ -132,13 +133,10 @@ def _exists(es: Elasticsearch, name: str) -> bool:
 
 
 def refresh(es: Elasticsearch, index: str) -> bool:
-    """Make every write visible to the next search. False without the privilege for it: then that takes a while."""
+    """Make every write visible to the next search. Return False without the privilege: then that takes a while."""
     try:
         es.indices.refresh(index=index, ignore_unavailable=True)
-    except ApiError as error:
-        log.debug("could not refresh %s: status %s", index, error.meta.status)
-        return False
-    except TransportError:
-        log.debug("could not refresh %s: no answer", index)
+    except (ApiError, TransportError) as error:
+        log.debug("could not refresh %s: %s", index, error)
         return False
     return True

@@ -1,17 +1,17 @@
-"""What a watcher remembers of documents between two rounds. Pure, no I/O.
+"""What a watcher remembers of documents between two rounds. No I/O.
 
-    page of hits ──▶ admit() ──┬─▶ fresh     to be enriched
-                               ├─▶ stale     it was written; the search does not show that write yet
-                               ├─▶ parked    its update was refused or denied a while ago, and it has not changed since
-                               └─▶ looping   we wrote it, the write shows, and it is pending all the same
+    page of hits ──▶ admit() ──┬─▶ fresh        enrich it
+                               ├─▶ stale        it was written, and the search does not show that write yet
+                               ├─▶ quarantined  its update was refused a while ago, and it has not changed since
+                               └─▶ looping      we wrote it, the search shows the write, and it is still pending
 
-A watcher that is started anew has forgotten all of this, and nothing worse happens than work done twice.
+A restarted watcher has forgotten all of this. The only effect is that some work is done twice.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -19,16 +19,17 @@ from typing import NamedTuple
 from watcher.read.hit import Hit
 
 STALE_S = 60.0
-"""How long a write may stay invisible to the search, about twice a usual refresh interval. Not for ever: an index that
-was deleted and made anew counts its writes from 0 again, and its documents must not be taken for old ones."""
-PARK_S, PARK_LIMIT_S = 60.0, 6 * 3600.0
-"""First pause of a parked document; it doubles up to the limit. A document that changes is looked at again at once."""
+"""How long a write may stay invisible to the search: about twice a usual refresh interval. There must be a limit: an
+index that was deleted and created again counts its writes from 0, and its documents are not old ones.
+"""
+QUARANTINE_S, QUARANTINE_LIMIT_S = 60.0, 6 * 3600.0
+"""First and longest pause of a quarantined document; the pause doubles. A document that changes is tried at once."""
 ALONE_LIMIT_S = 3600.0
-"""Longest pause of a document on which the enrich service fails: the service may be mended any day."""
+"""Longest pause of a document on which the enrich service fails: the service may be fixed any day."""
 LOOPING = "still pending after its prediction was written; it may have `oversight.status` both nested and dotted"
-WRITTEN, PARKED = 50_000, 50_000
-"""Documents that are remembered: at least so many own writes, at most twice as many (about 30 MB), and at most so many
-parked ones. The oldest are forgotten first. What 7,000 writes a second leave unseen until a refresh after 5 s fits in.
+WRITTEN, QUARANTINED = 50_000, 50_000
+"""Documents to remember: 50,000 to 100,000 own writes (about 30 MB) and at most 50,000 quarantined ones. The oldest are
+forgotten first. This is enough for 7,000 writes a second that a refresh shows after 5 s.
 """
 
 Key = tuple[str, str]
@@ -36,20 +37,20 @@ _NONE: dict[str, Known] = {}
 
 
 @dataclass(slots=True)
-class Parked:
-    """A document that is left alone until `until_s`, unless somebody changes it."""
+class Quarantine:
+    """A document that is skipped until `until_s`, unless it changes."""
 
     seq_no: int
     pause_s: float
     until_s: float
     alone: bool = False
-    """The enrich service failed on it: the next try is a request of its own, so that it spoils no others."""
+    """The enrich service failed on it, so the next try is a request of its own."""
     reason: str = ""
-    """Why it cannot be written; empty where the enrich service failed on it."""
+    """Why it cannot be written; empty if the enrich service failed on it."""
 
 
 class Known(NamedTuple):
-    """The write from which on a document is news: what the search shows with a smaller number is out of date."""
+    """The newest known write of a document. A hit with a smaller `seq_no` is out of date."""
 
     seq_no: int
     ours: bool
@@ -58,19 +59,19 @@ class Known(NamedTuple):
 
 @dataclass(slots=True)
 class Admission:
-    """The hits of one page by what is to be done with them: each is in exactly one list."""
+    """The hits of one page by what to do with them. Each is in exactly one list."""
 
     fresh: list[Hit] = field(default_factory=list)
     stale: list[Hit] = field(default_factory=list)
-    parked: list[Hit] = field(default_factory=list)
+    quarantined: list[Hit] = field(default_factory=list)
     looping: list[Hit] = field(default_factory=list)
 
 
 class Recent:
-    """Writes by index and id, of which the older half is dropped at once, so memory does not fragment.
+    """Writes by index and id. The older half is dropped at once, so that memory does not fragment.
 
     Args:
-        least: how many of the newest are always kept; twice as many at most.
+        least: how many of the newest are always kept; at most twice as many are.
     """
 
     def __init__(self, least: int) -> None:
@@ -79,12 +80,12 @@ class Recent:
         self._old: Mapping[str, dict[str, Known]] = {}
 
     def get(self, key: Key) -> Known | None:
-        """The newest write of a document."""
+        """Return the newest known write of a document."""
         index, doc_id = key
         return self._young.get(index, _NONE).get(doc_id) or self._old.get(index, _NONE).get(doc_id)
 
     def put(self, key: Key, known: Known) -> None:
-        """The newest write of a document."""
+        """Remember the newest write of a document."""
         index, doc_id = key
         if self._count >= self._least:
             self._young, self._old, self._count = defaultdict(dict), self._young, 0
@@ -94,22 +95,23 @@ class Recent:
 
 
 class Memory:
-    """Own writes and parked documents, by index and id. Times are seconds of a monotonic clock. Several threads may use
-    it.
+    """Own writes and quarantined documents, by index and id. Several threads may share it.
+
+    Times are seconds of a monotonic clock.
     """
 
-    def __init__(self, written: int = WRITTEN, parked: int = PARKED) -> None:
-        self._limit, self._lock = parked, threading.RLock()
+    def __init__(self, written: int = WRITTEN, quarantined: int = QUARANTINED) -> None:
+        self._limit, self._lock = quarantined, threading.RLock()
         self._written = Recent(written)
-        self._parked: OrderedDict[Key, Parked] = OrderedDict()
+        self._quarantined: dict[Key, Quarantine] = {}
 
     def admit(self, hits: Sequence[Hit], now_s: float, *, stale_s: float = STALE_S) -> Admission:
-        """Sort the hits of a page; those that loop are parked by this.
+        """Sort the hits of a page, and quarantine those that loop.
 
         Args:
             hits: the page.
             now_s: the time.
-            stale_s: how long the search may be behind; 0 if the index was refreshed before it.
+            stale_s: how long the search may be behind; 0 if the index was just refreshed.
         """
         result = Admission()
         with self._lock:
@@ -118,15 +120,15 @@ class Memory:
         return result
 
     def wrote(self, writes: Iterable[tuple[Hit, int]], now_s: float) -> None:
-        """We wrote these documents; beside each the number of that write."""
+        """Remember that we wrote these documents, each with the `seq_no` of the write."""
         with self._lock:
             for hit, seq_no in writes:
                 self._written.put(hit.key, Known(seq_no, True, now_s))
 
     def lost(self, hit: Hit, now_s: float) -> bool:
-        """Somebody else wrote or deleted this document after it was read.
+        """Remember that someone else wrote or deleted this document after it was read.
 
-        Returns whether that was said of the same write before: the engine shows a document that it denies.
+        Return whether the same was true of the same write before: searches find a document that cannot be updated.
         """
         known = Known(hit.seq_no + 1, False, now_s)
         with self._lock:
@@ -134,54 +136,53 @@ class Memory:
             self._written.put(hit.key, known)
         return earlier is not None and not earlier.ours and earlier.seq_no == known.seq_no
 
-    def park(self, hit: Hit, now_s: float, *, alone: bool = False, reason: str = "") -> bool:
-        """Leave a document alone for a while, longer each time. Returns whether that is new of this document.
+    def quarantine(self, hit: Hit, now_s: float, *, alone: bool = False, reason: str = "") -> bool:
+        """Skip a document for a while, longer each time. Return whether this is its first time.
 
         Args:
             hit: the document.
             now_s: the time.
-            alone: the enrich service fails on it; it is to be tried again apart from others.
+            alone: the enrich service fails on it, so it is tried again in a request of its own.
             reason: why it cannot be written.
         """
-        limit_s = ALONE_LIMIT_S if alone else PARK_LIMIT_S
+        limit_s = ALONE_LIMIT_S if alone else QUARANTINE_LIMIT_S
         with self._lock:
-            earlier = self._parked.pop(hit.key, None)
-            pause_s = PARK_S if earlier is None else min(limit_s, earlier.pause_s * 2)
-            self._parked[hit.key] = Parked(hit.seq_no, pause_s, now_s + pause_s, alone, reason)
-            while len(self._parked) > self._limit:
-                self._parked.popitem(last=False)
+            earlier = self._quarantined.pop(hit.key, None)
+            pause_s = QUARANTINE_S if earlier is None else min(limit_s, earlier.pause_s * 2)
+            self._quarantined[hit.key] = Quarantine(hit.seq_no, pause_s, now_s + pause_s, alone, reason)
+            if len(self._quarantined) > self._limit:
+                del self._quarantined[next(iter(self._quarantined))]
         return earlier is None
 
     def reason(self, hit: Hit) -> str:
-        """Why a parked document cannot be written; empty where that is not what it waits for."""
-        parked = self._parked.get(hit.key)
-        return "" if parked is None else parked.reason
+        """Return why a quarantined document cannot be written; empty if the enrich service failed on it."""
+        known = self._quarantined.get(hit.key)
+        return "" if known is None else known.reason
 
     def unanswered(self, hit: Hit) -> bool:
-        """Whether this document, as it is now, is parked because the enrich service failed on it."""
-        if not self._parked:
-            return False
-        parked = self._parked.get(hit.key)
-        return parked is not None and parked.alone and parked.seq_no == hit.seq_no
+        """Whether this version of the document is quarantined because the enrich service failed on it."""
+        known = self._quarantined.get(hit.key)
+        return known is not None and known.alone and known.seq_no == hit.seq_no
 
     def forgive(self, hit: Hit, now_s: float) -> None:
-        """End a pause: what kept the document was not its own."""
-        parked = self._parked.get(hit.key)
-        if parked is not None:
-            parked.until_s = now_s
+        """End a pause, because the document was not the cause."""
+        known = self._quarantined.get(hit.key)
+        if known is not None:
+            known.until_s = now_s
 
     def _place(self, hit: Hit, now_s: float, stale_s: float, result: Admission) -> None:
-        parked = self._parked.get(hit.key)
-        if parked is not None and parked.seq_no == hit.seq_no and now_s < parked.until_s:
-            result.parked.append(hit)
+        waits = self._quarantined.get(hit.key)
+        same = waits is not None and waits.seq_no == hit.seq_no
+        if waits is not None and same and now_s < waits.until_s:
+            result.quarantined.append(hit)
             return
         known = self._written.get(hit.key)
         if known is None:
             result.fresh.append(hit)
         elif hit.seq_no < known.seq_no and now_s - known.at_s < stale_s:
             result.stale.append(hit)
-        elif hit.seq_no == known.seq_no and known.ours and (parked is None or parked.seq_no != hit.seq_no):
-            self.park(hit, now_s, reason=LOOPING)
+        elif hit.seq_no == known.seq_no and known.ours and not same:
+            self.quarantine(hit, now_s, reason=LOOPING)
             result.looping.append(hit)
         else:
             result.fresh.append(hit)

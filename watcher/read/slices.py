@@ -1,9 +1,9 @@
-"""Which part of what is pending somebody reads. Pure, no I/O.
+"""Slices: which part of the pending documents a watcher or a lane reads. No I/O.
 
-    2/3 of all machines ──▶ part of it that is shared by conflicts ──▶ part of one lane in this process
+    share of this watcher, 2/3 ──▶ part of it after conflicts (work_sharing.py) ──▶ part of one lane in this process
 
-Parts of one point in time are told apart by the engine (ranges of its own document numbers, the cheapest way). Watchers
-that do not share a point in time tell them apart by `_seq_no`, which stays as it is while a document is pending.
+The engine slices one point in time by its own document numbers, the cheapest way. Watchers that do not share a point in
+time slice by `_seq_no`, which does not change while a document is pending.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ import re
 from typing import NamedTuple
 
 MAX_PARTS = 1024
-"""What Elasticsearch allows by default (`index.max_slices_per_pit`)."""
+"""Elasticsearch's default limit (`index.max_slices_per_pit`)."""
 STABLE_FIELD = "_seq_no"
 
 
 class Slice(NamedTuple):
-    """One part, counted from 0, of how many."""
+    """Number of a part, counted from 0, and the count of parts."""
 
     id: int
     max: int
 
     def narrowed(self, inner: Slice) -> Slice:
-        """That part of this part."""
+        """Return a part of this part."""
         return Slice(self.id * inner.max + inner.id, self.max * inner.max)
 
     def __str__(self) -> str:
-        """As a person counts, from 1."""
+        """Format it as people count, from 1."""
         return f"{self.id + 1}/{self.max}"
 
 
 def parse_slice(text: str) -> Slice:
-    """The slice that a person calls `2/3`.
+    """Parse a slice in the form `2/3`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is no slice.
     """
     found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text.strip())
     number, count = (int(found[1]), int(found[2])) if found else (0, 0)
@@ -45,7 +45,7 @@ def parse_slice(text: str) -> Slice:
 
 
 def combined(*parts: Slice | None) -> Slice | None:
-    """Part of a part of a part; None: all. Parts that would be more than the engine allows are left whole."""
+    """Return the part of a part of a part; None: everything. A part that would exceed the engine's limit is skipped."""
     whole: Slice | None = None
     for part in parts:
         if part is None or part.max == 1:

@@ -1,8 +1,8 @@
-"""Indices whose `_source` is not all that was sent: looked at before the first write to each.
+"""Check how an index stores `_source`, before the first write to it.
 
-index, seen for the first time ─▶ mapping ─┬─▶ filtered or disabled `_source`: never written, skipped
-                                           ├─▶ synthetic `_source`: said once, written
-                                           └─▶ anything else: written
+first hit of an index ─▶ mapping ─┬─▶ `_source` filtered or disabled: never written, its documents are skipped
+                                  ├─▶ `_source` synthetic: logged once, written
+                                  └─▶ anything else: written
 """
 
 from __future__ import annotations
@@ -13,72 +13,82 @@ from collections.abc import Set as AbstractSet
 
 from elasticsearch import Elasticsearch
 
-from common.elastic.indices import Kept, filtered_says, how_kept, synthetic_says
+from common.elastic.indices import SourceStorage, filtered_message, source_storage, synthetic_message
 from watcher.elastic_faults import engine_faults
 from watcher.monitor.blocked_indices import FILTERED, Blocked
 
 log = logging.getLogger(__name__)
 
 
-class KeptIndices:
-    """What is known of the indices that documents come from. Several threads may ask.
+class SourceFilters:
+    """What is known of the indices that documents come from. Several threads may share it.
 
     Args:
         es: the cluster.
-        blocked: where indices that must not be written are noted.
+        blocked: gets the indices that must not be written.
     """
 
     def __init__(self, es: Elasticsearch, blocked: Blocked) -> None:
         self._es, self._blocked, self._lock = es, blocked, threading.Lock()
         self._known: set[str] = set()
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
         self.objects: frozenset[str] = frozenset()
-        """Those that take objects in `oversight.prediction.top`, and no words."""
+        """Indices that accept only objects in `oversight.prediction.top`, no strings."""
 
-    def first_look(self, index: str) -> None:
-        """Look at everything behind a name, and say what is found.
+    def check_all(self, index: str) -> None:
+        """Check everything behind a name, and log what is found.
 
         Raises:
-            EngineUnavailableError: nobody can say.
+            EngineUnavailableError: Elasticsearch does not answer.
         """
-        self._note(self._ask(index))
+        self._note(_storage(self._es, index))
 
-    def look(self, indices: AbstractSet[str]) -> None:
-        """Look at those of these indices that no look has seen yet; one that is filtered is blocked by this.
+    def check(self, indices: AbstractSet[str]) -> None:
+        """Check those of these indices that were not checked before, and block the filtered ones.
 
         Raises:
-            EngineUnavailableError: nobody can say.
+            EngineUnavailableError: Elasticsearch does not answer.
         """
         if indices <= self._known:
             return
         with self._lock:
             for index in sorted(indices - self._known):
-                kept = self._ask(index)
-                self._note(kept)
-                if kept is None or not kept.filtered:  # a filtered one is looked at again when its pause is over
+                storage = _storage(self._es, index)
+                self._note(storage)
+                if storage is None or not storage.filtered:  # a filtered index is checked again after its pause
                     self._known.add(index)
 
-    def _ask(self, index: str) -> Kept | None:
-        with engine_faults("reading how documents are kept", index=index):
-            return how_kept(self._es, index)
-
-    def _note(self, kept: Kept | None) -> None:
-        if kept is None:
-            self._say(
-                "cannot read the mappings of the watched indices to see whether they filter `_source` (an "
-                "update would then "
-                "erase the filtered fields); give the watcher's key the index privilege `view_index_metadata`"
+    def _note(self, storage: SourceStorage | None) -> None:
+        if storage is None:
+            self._log_once(
+                "cannot read the mappings of the watched indices to see whether they filter `_source` (an update would "
+                "then erase the filtered fields); give the watcher's key the index privilege `view_index_metadata`"
             )
             return
-        self.objects |= kept.objects
-        for index in kept.filtered:
+        self.objects |= storage.objects
+        for index in storage.filtered:
             self._blocked.refused(index, FILTERED)
-        if kept.filtered:
-            self._say(filtered_says(kept.filtered))
-        if kept.synthetic:
-            self._say(synthetic_says(kept.synthetic))
+        if storage.filtered:
+            self._log_once(filtered_message(storage.filtered))
+        if storage.synthetic:
+            self._log_once(synthetic_message(storage.synthetic))
 
-    def _say(self, says: str) -> None:
-        if says not in self._said:
-            self._said.add(says)
-            log.warning("%s", says, extra={"event.action": "look-at-indices", "event.outcome": "failure"})
+    def _log_once(self, message: str) -> None:
+        if message not in self._logged:
+            self._logged.add(message)
+            log.warning("%s", message, extra={"event.action": "look-at-indices", "event.outcome": "failure"})
+
+
+def why_not_written(es: Elasticsearch, index: str) -> str:
+    """Return why an update would erase fields of an index; empty if it may be written.
+
+    Raises:
+        EngineUnavailableError: Elasticsearch does not answer.
+    """
+    storage = _storage(es, index)
+    return filtered_message(storage.filtered) if storage is not None and storage.filtered else ""
+
+
+def _storage(es: Elasticsearch, index: str) -> SourceStorage | None:
+    with engine_faults("reading how documents are stored", index=index):
+        return source_storage(es, index)

@@ -1,4 +1,4 @@
-"""Writing results: bulk actions, retries, suppression of alerts.
+"""Writes results: bulk actions, retries, suppression of alerts.
 
-Results in, outcomes out. May import `watcher.read`, `watcher.enrich`, `common` and `contract`.
+Results go in, outcomes come out. May import `watcher.read`, `watcher.enrich`, `common` and `contract`.
 """

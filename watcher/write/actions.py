@@ -1,9 +1,9 @@
-"""Turn results into the actions of a bulk request, and its answer into outcomes. Pure functions, no I/O.
+"""Convert results to the actions of a bulk request, and its response to outcomes. No I/O.
 
     hits + results ──▶ actions() ──▶ body() ──▶ bulk request ──▶ outcome_of() ──▶ DocumentOutcome per document
 
-Every action is an `update` of the hit's own index that only takes place if nobody wrote the document since it was
-read. In an index that is not our stream nothing outside `oversight.*` is written.
+Every action is an `update` of the hit's own index, and only succeeds if nobody wrote the document since it was read. In
+an index that is not our stream, only `oversight.*` is written.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from watcher.read.hit import Hit
 from watcher.totals import DocumentOutcome
 
 OUR_INDEX = re.compile(rf"(shrink-[^.]+-)?(\.ds-)?logs-{re.escape(DATASET)}-.+")
-"""Our stream under its own name, and its backing indices, also after a lifecycle has shrunk one."""
+"""Our stream and its backing indices, also those that a lifecycle policy has shrunk."""
 
 AT, RESCORED = "oversight.prediction.at", "oversight.prediction.rescored"
 DELAY = "oversight.prediction.delay_s"
 LABEL, FAMILY = "oversight.prediction.label", "oversight.prediction.family"
 
-TAKEN_BACK_HERE = (
+REMOVED_HERE = (
     "rule",
     "threat",
     "error",
@@ -45,7 +45,7 @@ TAKEN_BACK_HERE = (
     SUPPRESSED,
     SUPPRESSED_BY,
 )
-TAKEN_BACK_ELSEWHERE = (
+REMOVED_ELSEWHERE = (
     "oversight.prediction",
     "oversight.model",
     "oversight.shadow",
@@ -54,22 +54,22 @@ TAKEN_BACK_ELSEWHERE = (
     SUPPRESSED_BY,
     ALERT_ROOT,
 )
-"""What only an earlier verdict can have written, in our stream and in any other index."""
+"""Fields that only an earlier verdict can have written, in our stream and in any other index."""
 
-_TAKEN_BACK_HERE = nest(dict.fromkeys(TAKEN_BACK_HERE))
-_TAKEN_BACK_ELSEWHERE = nest(dict.fromkeys(TAKEN_BACK_ELSEWHERE))
+_REMOVED_HERE = nest(dict.fromkeys(REMOVED_HERE))
+_REMOVED_ELSEWHERE = nest(dict.fromkeys(REMOVED_ELSEWHERE))
 
 OBJECTS: dict[str, Any] = {
     "oversight": {"prediction": {}, "model": {}, "shadow": {"model": {}}, "failure": {}, "alert": {}}
 }
-"""Where we write an object, in whatever index; a partial update merges objects, and replaces anything else."""
+"""Where we write objects, in any index. A partial update merges objects, and replaces anything else."""
 
 RETRY_STATUSES = (429, 503)
-"""The engine is overloaded, or a shard is not there just now: the same action again, later."""
+"""The engine is overloaded, or a shard is not available: try the same action again later."""
 
 
 class Action(NamedTuple):
-    """One update: `document` is merged into the hit's document; `wanted` is its outcome if that is done."""
+    """One update: `document` is merged into the hit's document; `wanted` is the outcome if that succeeds."""
 
     hit: Hit
     document: Mapping[str, Any]
@@ -79,13 +79,13 @@ class Action(NamedTuple):
 def actions(
     hits: Sequence[Hit], results: Sequence[Result], *, now: datetime, objects: Set[str] = frozenset()
 ) -> list[Action]:
-    """What is to be written to some documents for the service's results, whatever is in either.
+    """Return what to write to documents for the service's results.
 
     Args:
         hits: the documents.
         results: the service's results for them.
         now: time of the verdicts.
-        objects: indices that refuse words in `oversight.prediction.top`, since an older version wrote objects there.
+        objects: indices that refuse strings in `oversight.prediction.top`, because an older version wrote objects.
     """
     at, now_s = iso_millis(now), now.timestamp()
     return [_action(hit, result, at, now_s, objects) for hit, result in zip(hits, results, strict=True)]
@@ -101,7 +101,7 @@ def _action(hit: Hit, result: Result, at: str, now_s: float, objects: Set[str]) 
         document = _elsewhere(document)
         if hit.index in objects:
             _top_as_objects(document)
-    earlier = _nulls_below(hit.source, _TAKEN_BACK_HERE if ours else _TAKEN_BACK_ELSEWHERE)
+    earlier = _nulls_below(hit.source, _REMOVED_HERE if ours else _REMOVED_ELSEWHERE)
     return Action(hit, merge(earlier, document) if earlier else document, wanted)
 
 
@@ -112,7 +112,7 @@ def is_ours(index: str) -> bool:
 
 
 def in_the_way(hit: Hit) -> str | None:
-    """A field that holds a list or a value where an object of ours belongs: writing that would take its place."""
+    """Return a field with a list or a value where we write an object, which would replace it; None if there is none."""
     return _not_an_object(hit.source, OBJECTS, "")
 
 
@@ -129,14 +129,14 @@ def _not_an_object(source: Mapping[str, Any], objects: Mapping[str, Any], prefix
 
 
 def body(actions: Sequence[Action]) -> bytes:
-    """A bulk request: two lines for each action, each only takes place on the write that was read."""
+    """Return the body of a bulk request, with two lines per action."""
     return b"".join(
         [b'{"update":%b}\n{"doc":%b}\n' % (dump(hit.target), dump(document)) for hit, document, _ in actions]
     )
 
 
 def outcome_of(status: int, wanted: DocumentOutcome) -> DocumentOutcome:
-    """Outcome of one item of a bulk answer. `DEFERRED` with one of `RETRY_STATUSES` is worth another try at once."""
+    """Return the outcome of one item of a bulk response. Items with `RETRY_STATUSES` are tried again soon."""
     if status in (200, 201):
         return wanted
     if status == 409:
@@ -149,12 +149,12 @@ def outcome_of(status: int, wanted: DocumentOutcome) -> DocumentOutcome:
 
 
 def iso_millis(moment: datetime) -> str:
-    """`2026-01-31T12:00:00.000Z`, of a moment in UTC."""
+    """Format a time in UTC, such as `2026-01-31T12:00:00.000Z`."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def _predicted(hit: Hit, result: Fields, at: str, now_s: float) -> dict[str, Any]:
-    """The partial document with the status, and the times of the verdict."""
+    """Return the partial document with the status and the times of the verdict."""
     own: dict[str, Any] = {"at": at}
     earlier = _earlier_verdict(hit.source)
     if earlier is None:
@@ -167,14 +167,14 @@ def _predicted(hit: Hit, result: Fields, at: str, now_s: float) -> dict[str, Any
 
 
 def _earlier_verdict(source: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The label, family and times of an earlier verdict; None where there is none."""
+    """Return label, family and times of an earlier verdict; None if there is none."""
     if lookup_clear(source, LABEL) is None or lookup_clear(source, AT) is None:
         return None
     return {path.rpartition(".")[2]: lookup_clear(source, path) for path in (LABEL, FAMILY, AT, RESCORED, DELAY)}
 
 
 def _carried_over(earlier: Mapping[str, Any], prediction: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rescored document keeps: its first delay, and its time if the verdict is the same (no new alert)."""
+    """Return what a rescored document keeps: its delay, and its time if the verdict is the same (no new alert)."""
     kept = {"delay_s": earlier["delay_s"], "rescored": True}
     if all(prediction.get(name) == earlier[name] for name in ("label", "family")):
         kept |= {"at": earlier["at"], "rescored": earlier["rescored"]}
@@ -191,7 +191,7 @@ def _refused(hit: Hit, error: DocumentError) -> dict[str, Any]:
 
 
 def _elsewhere(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The same fields where they belong in an index that is not ours: all below `oversight`."""
+    """Return the same fields for an index that is not ours: all below `oversight`."""
     rest = dict(document)
     ours = rest.pop("oversight")
     if error := rest.pop("error", None):
@@ -200,16 +200,16 @@ def _elsewhere(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _top_as_objects(document: Mapping[str, Any]) -> None:
-    """Write `oversight.prediction.top` as an older version did."""
+    """Convert `oversight.prediction.top` to the objects of an older version."""
     prediction = document["oversight"].get("prediction", {})
     if isinstance(prediction.get("top"), list):
         prediction["top"] = [one._asdict() for one in map(from_stored, prediction["top"]) if one is not None]
 
 
 def _nulls_below(source: Mapping[str, Any], roots: Mapping[str, Any]) -> dict[str, Any]:
-    """Null for each value at or below these: a partial update cannot remove what an earlier verdict left.
+    """Return null for each value at or below these paths, because a partial update cannot remove fields.
 
-    In nested spelling only: a null beside a dotted spelling would not take it back.
+    Only in nested spelling: a null would not replace a value in dotted spelling.
     """
     nulls: dict[str, Any] = {}
     for name, below in roots.items():

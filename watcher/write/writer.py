@@ -1,11 +1,11 @@
-"""Write batches while the next one is being enriched: one bulk request of a lane is under way at any time.
+"""Write batches while the next one is enriched. Each lane has at most one bulk request at a time.
 
-    batch ──▶ submit() ──▶ encoded ──▶ waits for the one before ──▶ bulk request in a thread ─┐
-                                                                                              │
-                             remember, count, log, while the next request is under way ◀──────┘
+    batch ──▶ submit() ──▶ encoded ──▶ waits for the batch before ──▶ bulk request in a thread ─┐
+                                                                                                │
+                             remember, count, log, during the next request ◀────────────────────┘
 
-Everything but the request itself happens in the thread of the lane, and as little as can be between two requests: an
-engine writes one shard in one thread, and what it waits for us is lost.
+Everything but the request itself happens in the lane's thread, and as little as possible between two requests: an
+engine writes a shard in one thread, and it is idle while it waits for us.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from watcher.monitor.blocked_indices import Blocked
 from watcher.monitor.facts import Facts
 from watcher.read.hit import Hit
 from watcher.read.remembered import Memory
-from watcher.read.source_filters import KeptIndices
+from watcher.read.source_filters import SourceFilters
 from watcher.settings import WatchRun
 from watcher.totals import DocumentOutcome, Totals, most_common
 from watcher.write.actions import Action, actions, body
@@ -44,9 +44,7 @@ log = logging.getLogger(__name__)
 
 DENIED = "Elasticsearch finds it in searches, but not when it is updated"
 LATE_S = 1.0
-"""A batch that has waited longer for the one before is completed again: the time in it, and the rules, are those of its
-writing.
-"""
+"""If a batch waits longer than this for the one before, it is encoded again, with the current time and rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +55,25 @@ class Batch:
     results: Sequence[Result]
     model: Model
     began_s: float
-    """When it was sent to the enrich service, of a monotonic clock."""
+    """When it was sent to the enrich service, on a monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all lanes of a watcher know together."""
+    """What all lanes of a watcher share."""
 
-    config: WatchRun
+    watch: WatchRun
     memory: Memory
     totals: Totals
     facts: Facts
     blocked: Blocked
-    kept: KeptIndices
+    filters: SourceFilters
     stop: threading.Event
     suppression: Suppression
 
     def backoff(self) -> Backoff:
-        """Waits within one batch."""
-        return Backoff(self.config.settings.backoff_s, self.config.settings.max_backoff_s)
+        """Return the waits between the tries of one batch."""
+        return Backoff(self.watch.settings.backoff_s, self.watch.settings.max_backoff_s)
 
 
 class Writer:
@@ -83,133 +81,131 @@ class Writer:
 
     Args:
         es: the cluster.
-        shared: what becomes of them is noted here.
-        throttle: made smaller when the engine says that it is too much.
-        executor: where requests run.
+        shared: gets the outcomes.
+        throttle: gets smaller when the engine is overloaded.
+        executor: threads for the requests.
     """
 
     def __init__(self, es: Elasticsearch, shared: Shared, *, throttle: BatchSize, executor: Executor) -> None:
         self._es, self._shared, self._throttle, self._executor = es, shared, throttle, executor
         self._under_way: tuple[Batch, Future[Report]] | None = None
         self._conflicts = self._documents = 0
-        self.went_well = 0
-        """Batches so far that met no fault of the engine."""
+        self.successes = 0
+        """Batches without a server error."""
 
     def take_conflicts(self) -> tuple[int, int]:
-        """Conflicts, and documents of any outcome, since the last time that this was asked."""
+        """Return the conflicts and the documents with any outcome since the last call."""
         taken, self._conflicts, self._documents = (self._conflicts, self._documents), 0, 0
         return taken
 
     def submit(self, batch: Batch) -> None:
-        """Begin to write a batch, once the one before has ended.
+        """Start to write a batch, after the one before has ended.
 
         Raises:
-            EngineUnavailableError: the one before met a server's fault; this one is not written.
+            EngineUnavailableError: the one before met a server error; this one is not written.
         """
         began_s = time.monotonic()
-        updates, encoded = self._completed(batch)
+        updates, encoded = self._encoded(batch)
         before = self._await()
         if time.monotonic() - began_s > LATE_S:
-            updates, encoded = self._completed(batch)
+            updates, encoded = self._encoded(batch)
         if before is None or before[1].fault is None:
             backoff = self._shared.backoff()
             future = self._executor.submit(
                 send, self._es, updates, encoded=encoded, backoff=backoff, stop=self._shared.stop
             )
             self._under_way = (batch, future)
-        if before is not None:
-            self._note(*before)
-            if before[1].fault is not None:
-                raise before[1].fault
+        fault = self._note(before)
+        if fault is not None:
+            raise fault
 
-    def _completed(self, batch: Batch) -> tuple[list[Action], bytes]:
-        """What is to be written, as of now, and the bulk request for it."""
+    def _encoded(self, batch: Batch) -> tuple[list[Action], bytes]:
+        """Return what to write now, and the body of the bulk request for it."""
         now = datetime.now(UTC)
         results = self._shared.suppression.apply(batch.hits, batch.results, now=now)
-        updates = actions(batch.hits, results, now=now, objects=self._shared.kept.objects)
+        updates = actions(batch.hits, results, now=now, objects=self._shared.filters.objects)
         return updates, body(updates)
 
     def finish(self) -> None:
-        """Wait until nothing is under way.
+        """Wait until the last batch is written.
 
         Raises:
-            EngineUnavailableError: it met a server's fault.
+            EngineUnavailableError: it met a server error.
         """
         fault = self.settle()
         if fault is not None:
             raise fault
 
     def settle(self) -> ServerError | None:
-        """Wait until nothing is under way, and note what became of it; returns the server's fault if there was one."""
-        ended = self._await()
-        if ended is None:
-            return None
-        self._note(*ended)
-        return ended[1].fault
+        """Wait until the last batch is written, and note its outcomes. Return the server error if there was one."""
+        return self._note(self._await())
 
     def _await(self) -> tuple[Batch, Report] | None:
-        """The batch under way, once its request has ended; then none is."""
+        """Wait for the current request. Return its batch and report."""
         if self._under_way is None:
             return None
         (batch, future), self._under_way = self._under_way, None
         return batch, future.result()
 
-    def _note(self, batch: Batch, report: Report) -> None:
-        shared = self._shared
-        _remember(shared.memory, batch.hits, report.written)
-        counts = Counter([written.outcome for written in report.written])
+    def _note(self, ended: tuple[Batch, Report] | None) -> ServerError | None:
+        """Note the outcomes of a batch, if there is one. Return its server error."""
+        if ended is None:
+            return None
+        (batch, report), shared = ended, self._shared
+        ends = report.written
+        _remember(shared.memory, batch.hits, ends)
+        counts = Counter([written.outcome for written in ends])
         refusals = Counter(result.type for result in batch.results if isinstance(result, DocumentError))
         self._conflicts += counts[DocumentOutcome.CONFLICT]
         self._documents += len(batch.hits)
-        self.went_well += report.fault is None
+        self.successes += report.fault is None
         shared.totals.add(counts, batches=1)
-        shared.facts.wrote(
-            counts, delays_s=_delays_s(batch.hits, report.written), refusals=refusals, retries=report.retries
-        )
+        shared.facts.wrote(counts, delays_s=_delays_s(batch.hits, ends), refusals=refusals, retries=report.retries)
         for index, reason in report.blocked.items():
             shared.blocked.refused(index, reason)
         shared.blocked.wrote(
-            hit.index for hit, written in zip(batch.hits, report.written, strict=True) if written.seq_no is not None
+            hit.index for hit, written in zip(batch.hits, ends, strict=True) if written.seq_no is not None
         )
         if report.too_much:
             self._throttle.failed(len(batch.hits))
         else:
             self._throttle.worked(len(batch.hits))
         _log(batch, counts, refusals, time.monotonic() - batch.began_s)
+        return report.fault
 
 
-def report_parked(parked: Sequence[tuple[Hit, Written]], what: str, advice: str) -> None:
-    """One line, by ids: what is in the documents stays out of the log."""
-    if not parked:
+def report_quarantined(documents: Sequence[tuple[Hit, str]], what: str, advice: str) -> None:
+    """Log one line about quarantined documents and their reasons. Their content stays out of the log."""
+    if not documents:
         return
-    reasons = most_common(Counter(written.reason for _, written in parked))
+    reasons = most_common(Counter(reason for _, reason in documents))
     log.error(
         "%s %s (%s): %s; pending until a later try, %s",
         what,
-        "1 document" if len(parked) == 1 else f"{len(parked)} documents",
+        "1 document" if len(documents) == 1 else f"{len(documents)} documents",
         reasons,
-        name_some([hit for hit, _ in parked]),
+        name_some([hit for hit, _ in documents]),
         advice,
-        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(parked)},
+        extra={"event.action": "park", "event.outcome": "failure", "watcher.parked": len(documents)},
     )
 
 
 def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> None:
     now_s = time.monotonic()
-    refused: list[tuple[Hit, Written]] = []
-    denied: list[tuple[Hit, Written]] = []
+    refused: list[tuple[Hit, str]] = []
+    denied: list[tuple[Hit, str]] = []
     memory.wrote([(hit, end.seq_no) for hit, end in zip(hits, ends, strict=True) if end.seq_no is not None], now_s)
     for hit, written in zip(hits, ends, strict=True):
         if written.seq_no is not None:
             continue
         if written.outcome is DocumentOutcome.REJECTED:
-            refused += [(hit, written)] if memory.park(hit, now_s, reason=written.reason) else []
+            refused += [(hit, written.reason)] if memory.quarantine(hit, now_s, reason=written.reason) else []
         elif written.outcome in (DocumentOutcome.CONFLICT, DocumentOutcome.GONE) and memory.lost(hit, now_s):
-            denied += [(hit, written)] if memory.park(hit, now_s, reason=DENIED) else []
-    report_parked(
+            denied += [(hit, written.reason)] if memory.quarantine(hit, now_s, reason=DENIED) else []
+    report_quarantined(
         refused, "Elasticsearch refuses to update", f"compare its mapping with the one of {hints.run('provision')}"
     )
-    report_parked(
+    report_quarantined(
         denied,
         "Elasticsearch finds in searches, but cannot update",
         "look at their routing and at the health of the index",
@@ -217,7 +213,7 @@ def _remember(memory: Memory, hits: Sequence[Hit], ends: Sequence[Written]) -> N
 
 
 def _delays_s(hits: Sequence[Hit], ends: Sequence[Written]) -> list[float]:
-    """Seconds from arrival to prediction, of the documents that were given their first one."""
+    """Return the seconds from arrival to prediction, of the documents with their first prediction."""
     now_ms, done = time.time() * 1000, DocumentOutcome.ENRICHED
     return [
         max(0.0, (now_ms - hit.arrival_ms) / 1000)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor import simulate
+from sensor.simulation import simulate
 from tests.integration.sensor.kdd_rows import Rows, most_services, refuted, shares
 
 

@@ -1,5 +1,5 @@
-"""`oversight evaluate --retrain` as a person types it: a whole study of a small file in seconds, interrupted and gone
-on with.
+"""`python -m benchmarks.training` as a person types it: a whole study of a small file in seconds, interrupted and
+continued.
 """
 
 from __future__ import annotations
@@ -7,28 +7,35 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.training.retraining import Plan, Retraining, read_material
 from contract.errors import InputError
-from oversight.commands.retrain import Plan, Retraining, read_material
-from tests.here import oversight_here
-from tests.integration.training.test_commands import oversight
+from tests.conftest import ROOT
 from tests.unit.training.samples import lines, write
+from tests.waiting import WAIT_S
 from training.data.feature_sets import SETS
 from training.data.records import Source
 
 NAMES = ["seed-0", "fold-0", "anchor", "seed-1", "fold-1"]
 
 
-def study(
-    folder: Path, *words: object, run: Callable[..., subprocess.CompletedProcess[str]] = oversight_here
-) -> subprocess.CompletedProcess[str]:
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.training", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+        cwd=ROOT,
+    )
+
+
+def study(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     return run(
-        "evaluate",
-        "--retrain",
         "--data",
         folder / "train.csv",
         "--test",
@@ -55,7 +62,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
     write(folder / "train.csv", lines(600))
     unseen = [f"{line.rpartition(',')[0]},mailbomb." for line in lines(20, seed=9)]
     write(folder / "test.csv", [*lines(200, seed=5), *unseen])
-    return folder, study(folder, "--json", run=oversight)
+    return folder, study(folder, "--json")
 
 
 def test_the_study_has_every_training_and_every_goal(first: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -91,7 +98,7 @@ def test_progress_says_what_is_trained_and_how_long_it_takes(
 def test_an_interrupted_study_trains_only_what_is_missing_and_ends_with_the_same_figures(
     first: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    """One result is gone and one was cut off in the middle of writing: both are made anew, with the same figures."""
+    """One result is gone and one was cut off in the middle of writing: both are made again, with the same figures."""
     folder, run = first
     trainings = folder / "out" / "trainings"
     assert sorted(path.name for path in trainings.iterdir()) == [
@@ -144,25 +151,20 @@ def test_another_recipe_makes_another_result(first: tuple[Path, subprocess.Compl
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [
-        (("--retrain",), "--retrain needs --test FILE"),
-        (("--anchor",), "--anchor needs --retrain"),
-        (("--retrain", "--test", "x", "--train-data", "y"), "--train-data cannot be combined with --retrain"),
-        (("--retrain", "--test", "x", "--recipe", "epochs=many"), "expected NAME=NUMBER"),
-    ],
+    [((), "Missing option '--test'"), (("--test", "x", "--recipe", "epochs=many"), "expected NAME=NUMBER")],
 )
 def test_options_that_do_not_fit_are_wrong_use(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
     """Exit 2, before anything is read."""
     write(tmp_path / "rows.csv", lines(5))
-    run = oversight_here("evaluate", "--data", tmp_path / "rows.csv", *words)
-    assert run.returncode == 2
-    assert message in run.stderr
+    ended = run("--data", tmp_path / "rows.csv", *words)
+    assert ended.returncode == 2
+    assert message in ended.stderr
 
 
 def test_a_bad_file_ends_in_one_line_before_any_training(tmp_path: Path) -> None:
     """And leaves no folder behind."""
     train = write(tmp_path / "train.csv", lines(200))
-    run = oversight_here("evaluate", "--retrain", "--data", train, "--test", tmp_path, "--output", tmp_path / "out")
-    assert run.returncode == 1
-    assert run.stderr.splitlines()[-1].startswith(f"oversight: cannot read {tmp_path} (Is a directory)")
+    ended = run("--data", train, "--test", tmp_path, "--output", tmp_path / "out")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(f"Error: cannot read {tmp_path} (Is a directory)")
     assert not (tmp_path / "out").exists()

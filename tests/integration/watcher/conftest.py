@@ -138,7 +138,7 @@ class Place:
 
         def work() -> None:
             result = run(es or self.es, config, stop=stop)
-            totals.outcomes, totals.batches, totals.parked = result.outcomes, result.batches, result.parked
+            totals.outcomes, totals.batches, totals.quarantined = result.outcomes, result.batches, result.quarantined
 
         thread = threading.Thread(target=work)
         thread.start()

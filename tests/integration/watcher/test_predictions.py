@@ -124,9 +124,9 @@ def test_a_document_with_routing_is_written_where_it_is(
     place.es.indices.refresh(index=place.index)
     found = place.es.search(index=place.index, size=1)["hits"]["hits"][0]
     totals = place.watch(service)
-    assert bool(totals.trouble) == bool(totals.parked)
+    assert bool(totals.trouble) == bool(totals.quarantined)
     assert place.count("enriched") == totals.enriched
-    assert totals.enriched + totals.parked == 10
+    assert totals.enriched + totals.quarantined == 10
     assert place.versions() <= {1, 2}
     if "_routing" in found:
         assert totals.enriched == 10

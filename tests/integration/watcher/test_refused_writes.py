@@ -79,7 +79,7 @@ def test_a_document_whose_update_is_refused_is_parked(
     totals = place.watch(service)
     assert "1 document cannot be written and stay" in str(totals.trouble)
     assert "model" in str(totals.trouble), "the engine's reason is quoted"
-    assert (totals.outcomes[DocumentOutcome.REJECTED], totals.parked) == (1, 1)
+    assert (totals.outcomes[DocumentOutcome.REJECTED], totals.quarantined) == (1, 1)
     assert place.all() == before
     caplog.clear()
     with place.watching(service) as again:
@@ -114,7 +114,7 @@ def test_a_status_that_is_spelled_dotted_is_parked_after_one_write(
     with place.watching(service) as totals:
         wait_until(lambda: any("still pending after" in record.message for record in caplog.records), "the report")
         time.sleep(0.4)  # some polls, in which nothing may happen
-    assert totals.parked == 1
+    assert totals.quarantined == 1
     found = place.all()
     assert found["dotted"]["_version"] == 2
     assert len([record for record in caplog.records if "still pending after" in record.message]) == 1

@@ -16,7 +16,7 @@ from tests.integration.watcher.conftest import Place, events
 from tests.servers import enrich_service
 from tests.waiting import until
 from watcher.read.poll import EARLIER_FIELDS
-from watcher.write.actions import TAKEN_BACK_ELSEWHERE, TAKEN_BACK_HERE
+from watcher.write.actions import REMOVED_ELSEWHERE, REMOVED_HERE
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def engine_url(embedded_url: str) -> str:
 
 def test_what_an_earlier_verdict_left_is_read_before_the_next_is_written() -> None:
     """A field that is taken back only where it is there has to be fetched."""
-    assert set(TAKEN_BACK_HERE) | set(TAKEN_BACK_ELSEWHERE) <= set(EARLIER_FIELDS)
+    assert set(REMOVED_HERE) | set(REMOVED_ELSEWHERE) <= set(EARLIER_FIELDS)
 
 
 def test_a_shadow_is_stored_beside_the_verdict_and_taken_back_when_it_is_off(place: Place, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_pages_that_are_too_slow_get_smaller_until_they_are_answered(place: Plac
     place.put(events(100))
     proxy.fault = slow(0.01)
     totals = place.watch(proxy.url, page_size=100, request_timeout_s=0.25)
-    assert (totals.enriched, totals.failed, totals.trouble, totals.parked) == (100, 0, None, 0)
+    assert (totals.enriched, totals.failed, totals.trouble, totals.quarantined) == (100, 0, None, 0)
     assert place.versions() == {2}
 
 
@@ -73,7 +73,7 @@ def test_one_document_on_which_the_service_fails_is_parked_and_its_neighbours_ar
     before = place.all()["doc-0"]
     proxy.fault = poisoned({"doc-0"}, what)
     totals = place.watch(proxy.url, page_size=30)
-    assert (totals.enriched, totals.failed, totals.parked) == (59, 0, 1)
+    assert (totals.enriched, totals.failed, totals.quarantined) == (59, 0, 1)
     assert totals.trouble is not None
     assert f"doc-0 in {place.index}" in totals.trouble
     assert place.all()["doc-0"] == before
@@ -95,7 +95,7 @@ def test_several_such_documents_are_parked_and_what_comes_later_is_enriched(plac
         wait_until(lambda: place.count("enriched") == 55, "the neighbours")
         place.put({f"later-{name}": source for name, source in events(50).items()})
         wait_until(lambda: place.count("enriched") == 105, "what came later")
-    assert totals.parked == 5
+    assert totals.quarantined == 5
     assert {name for name, source in place.sources().items() if source["oversight"]["status"] == "pending"} == poison
     assert max(len(ids(call)) for call in proxy.requests("/v1/enrich") if "later-doc-0" in ids(call)) > 1
 
@@ -130,5 +130,5 @@ def test_a_service_that_is_overloaded_parks_nothing(place: Place, proxy: FaultPr
     proxy.fault = poisoned({"doc-3"}, Reply(503))
     totals = place.watch(proxy.url, once_tries=6)
     assert totals.trouble is not None
-    assert (totals.parked, totals.outcomes[DocumentOutcome.DEFERRED]) == (0, 6 * 20)
+    assert (totals.quarantined, totals.outcomes[DocumentOutcome.DEFERRED]) == (0, 6 * 20)
     assert place.count("pending") == 20

@@ -86,7 +86,7 @@ import resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from contract.errors import InputError
-from sensor import simulate
+from sensor.simulation import simulate
 from sensor.writer import write
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))

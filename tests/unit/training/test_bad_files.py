@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.training.retraining import Plan, read_material
 from contract.errors import InputError
-from oversight.commands.retrain import Plan, read_material
 from tests.unit.training.samples import lines, write
 from training.data.feature_sets import SETS
 

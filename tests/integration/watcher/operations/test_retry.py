@@ -118,7 +118,7 @@ class TestThroughThePipeline(WithPipelines):
         assert not stream.es.bulk(operations=updates, refresh=True)["errors"]
         mend(stream)
         done = again(stream, page_size=2)
-        assert (done.pending, dict(done.failed_anew)) == (2, {"column_count": 2})
+        assert (done.pending, dict(done.failed_again)) == (2, {"column_count": 2})
         after = stream.all()
         for doc_id, status in zip("0123", ("pending", "pending", "failed", "failed"), strict=True):
             was, now = before[doc_id]["_source"], after[doc_id]["_source"]
@@ -246,7 +246,7 @@ class TestInAPlainIndex(WithPipelines):
         ]
         assert not plain.es.bulk(operations=change, refresh=True)["errors"]
         done = again(plain)
-        assert (done.pending, dict(done.failed_anew)) == (COUNT - 1, {"column_count": 1})
+        assert (done.pending, dict(done.failed_again)) == (COUNT - 1, {"column_count": 1})
         source = plain.sources()["0"]
         assert source["oversight"]["status"] == "failed"
         assert (source["oversight"]["feedback"], source["event"]["ingested"]) == (FEEDBACK, arrival(0))

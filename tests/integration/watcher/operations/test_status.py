@@ -16,8 +16,9 @@ from tests.integration.watcher.conftest import Place, event, events
 from tests.integration.watcher.proxy import Reply, only, proxied
 from watcher.elastic_faults import IndexMissingError
 from watcher.monitor.heartbeat import HeartbeatWriter
+from watcher.operations.failures import Failure
 from watcher.operations.speed import Lag
-from watcher.operations.status import Failure, read_status
+from watcher.operations.status import read_status
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

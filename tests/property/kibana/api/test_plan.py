@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibana.api.import_record import ImportedObject, ImportRecord
+from kibana.api.import_record import ImportedObject, ImportRecord, object_of, record_in
 from kibana.api.plan import WRITES, ImportStep, keys_to_read, plan, removal
 from kibana.saved_objects.objects import Names, SavedObject
 from kibana.saved_objects.stored import Key, Stored
@@ -50,9 +50,9 @@ class World:
             now = self.stored.get(step.key)
             if step.item is not None and now is not None:
                 records[step.key] = ImportedObject(step.item.digest, now.digest, now.updated_at)
-            elif step.action == "kept" and step.key in self.ledger.records:
-                records[step.key] = self.ledger.records[step.key]
-        self.ledger = ImportRecord(records)
+            elif step.action == "kept" and step.key in self.ledger:
+                records[step.key] = self.ledger[step.key]
+        self.ledger = records
         return steps
 
     def edit(self, name: str) -> None:
@@ -68,7 +68,7 @@ class World:
 def test_doing_it_twice_is_doing_it_once(
     first: dict[str, str], second: dict[str, str], edited: set[str], force: bool
 ) -> None:
-    world = World({}, ImportRecord())
+    world = World({}, {})
     world.run(first)
     for name in sorted(edited):
         world.edit(name)
@@ -84,7 +84,7 @@ def test_what_a_person_edited_or_made_is_never_written_over_without_force(
     first: dict[str, str], second: dict[str, str], edited: set[str]
 ) -> None:
     """Also where we have never written before, and where we want it no more."""
-    world = World({}, ImportRecord())
+    world = World({}, {})
     world.run(first)
     for name in sorted(edited):
         world.edit(name)
@@ -102,7 +102,7 @@ def test_what_a_person_edited_or_made_is_never_written_over_without_force(
 def test_what_a_person_added_is_never_lost_whichever_records_were_not_written(
     runs: list[tuple[dict[str, str], bool]], last: dict[str, str], added: set[str]
 ) -> None:
-    world = World({}, ImportRecord())
+    world = World({}, {})
     for wanted, recorded in runs:
         world.run(wanted, recorded=recorded)
     theirs = [("dashboard", name) for name in sorted(added) if ("dashboard", name) in world.stored]
@@ -116,7 +116,7 @@ def test_what_a_person_added_is_never_lost_whichever_records_were_not_written(
 
 @given(first=WANTED, second=WANTED)
 def test_an_import_whose_record_was_not_written_is_no_edit(first: dict[str, str], second: dict[str, str]) -> None:
-    world = World({}, ImportRecord())
+    world = World({}, {})
     world.run(first)
     world.run(second, recorded=False)
     assert "kept" not in {step.action for step in world.run(second)}
@@ -124,7 +124,7 @@ def test_an_import_whose_record_was_not_written_is_no_edit(first: dict[str, str]
 
 @given(first=WANTED, second=WANTED)
 def test_what_nobody_edited_is_what_is_wanted(first: dict[str, str], second: dict[str, str]) -> None:
-    world = World({}, ImportRecord())
+    world = World({}, {})
     world.run(first)
     world.run(second)
     assert {key[1]: found.content["attributes"]["title"] for key, found in world.stored.items()} == second
@@ -132,8 +132,8 @@ def test_what_nobody_edited_is_what_is_wanted(first: dict[str, str], second: dic
 
 @given(first=WANTED)
 def test_the_ledger_reads_back_as_it_was_written(first: dict[str, str]) -> None:
-    world = World({}, ImportRecord())
+    world = World({}, {})
     world.run(first)
-    written = world.ledger.to_object(Names())
-    assert ImportRecord.from_stored(Stored(written.to_dict())) == world.ledger
-    assert set(keys_to_read(items(first), world.ledger)) >= set(world.ledger.records)
+    written = object_of(world.ledger, Names())
+    assert record_in(Stored(written.to_dict())) == world.ledger
+    assert set(keys_to_read(items(first), world.ledger)) >= set(world.ledger)

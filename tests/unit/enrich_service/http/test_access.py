@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrich_service.http import access
-from enrich_service.http.access import Lines, OfRequest, line, page_ended, sane_id, traceparent
+from enrich_service.http.access import LineFormatter, OfRequest, page_ended, sane_id, traceparent
+from enrich_service.http.metrics import Metrics
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -23,7 +24,7 @@ PARENT = f"00-{TRACE}-{SPAN}-01"
 def app(*, log_requests: bool = True) -> Flask:
     """A page that logs a line of its own, and one that fails for a client's fault."""
     one = Flask("one")
-    access.Access(log_requests=log_requests).install(one)
+    access.install(one, Metrics(), log_requests=log_requests)
 
     @one.post("/page/<name>")
     def page(name: str) -> str:
@@ -42,7 +43,8 @@ def app(*, log_requests: bool = True) -> Flask:
 def lines() -> Iterator[io.StringIO]:
     """What the access log writes."""
     stream = io.StringIO()
-    handler = Lines(stream)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(LineFormatter())
     handler.addFilter(OfRequest())
     access.log.addHandler(handler)
     access.log.setLevel(logging.INFO)
@@ -143,7 +145,7 @@ def test_a_line_is_json_whatever_a_field_holds() -> None:
     """Quotes and line ends are escaped: one record is one line."""
     record = logging.LogRecord("x", logging.INFO, "x", 1, "say %s", ('"a"\nb',), None)
     record.__dict__["url.path"] = 'a"\n'
-    text = line(record)
-    assert text.count("\n") == 1
+    text = LineFormatter().format(record)
+    assert "\n" not in text
     assert json.loads(text)["url"]["path"] == 'a"\n'
     assert json.loads(text)["message"] == 'say "a"\nb'

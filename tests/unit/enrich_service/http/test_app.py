@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from common.access.tokens import Tokens
 from contract.distribution import own_version
 from contract.errors import ArtifactError
-from enrich_service.http.app import create_app, models_of
+from enrich_service.http.app import create_app, routes_of
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.compute_slots import LARGE_BYTES, cores
 from enrich_service.settings import ServeSettings
@@ -178,7 +178,7 @@ def test_a_model_or_a_service_that_fails_is_answered_in_json(turbine: Artifact, 
         def enrich(self, documents: Any) -> Any:
             raise failure
 
-    models_of(app).current = Failing()  # type: ignore[assignment]
+    routes_of(app).models.current = Failing()  # type: ignore[assignment]
     answer = app.test_client().post("/v1/enrich", data=BODY, content_type="application/json")
     assert answer.status_code == (503 if isinstance(failure, ArtifactError) else 500)
     assert answer.get_json()["error"]["type"] == (
@@ -204,7 +204,7 @@ def test_every_request_is_counted(turbine: Artifact) -> None:
 def test_large_pages_take_turns_and_small_ones_too_and_neither_waits_for_the_other(turbine: Artifact) -> None:
     """A second large page waits until the first has its results; a small one is answered meanwhile, and vice versa."""
     app = create_app(turbine, ServeSettings())
-    turns_of = app.extensions["oversight-turns"]
+    turns_of = routes_of(app)._turns
     turns_of.large, turns_of.small = Semaphore(1), Semaphore(1)
     large = json.dumps({"documents": [{"id": "a" * LARGE_BYTES, "source": HEALTHY}]}).encode()
 

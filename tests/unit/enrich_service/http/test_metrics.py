@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from common.access.tokens import Tokens
 from enrich_service.http.app import create_app
 from enrich_service.http.metrics import Metrics
-from enrich_service.model.artifact import Artifact
+from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.enrich import Enricher
 from enrich_service.settings import ServeSettings
-from tests.artifacts import HEALTHY, HOT, STRANGE
+from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, write_model
 from tests.enriching import enriched
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "metrics.md"
@@ -107,3 +108,17 @@ def test_metrics_ask_for_a_token_unless_told_otherwise(turbine: Artifact, open_m
     if open_metrics:
         assert answer.content_type.startswith("text/plain; version=")
     assert client.get("/v1/model").status_code == 401
+
+
+def test_only_harmless_documents_count_for_the_drift(tmp_path: Path) -> None:
+    """A scan is no drift: an attack counts neither in its own page nor in a page with others."""
+    features = tuple(
+        replace(feature, profile_edges=(60.0,), profile_shares=(0.5, 0.5)) if feature.kind == "float" else feature
+        for feature in TURBINE.features
+    )
+    artifact, one = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=features))), Metrics()
+    enricher = Enricher(artifact, on_enriched=one.serves(artifact.contract, artifact.version))
+    enriched(enricher, HOT)
+    assert samples(one)["drift_documents{}"] == 0
+    enriched(enricher, HEALTHY, HOT, HEALTHY)
+    assert samples(one)["drift_documents{}"] == 2

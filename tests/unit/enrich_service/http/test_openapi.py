@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
@@ -13,10 +14,10 @@ from flask.testing import FlaskClient
 
 from common.access.tokens import Tokens
 from common.settings.shared import DEFAULT_MODEL
-from enrich_service.http import openapi, openapi_schemas
+from enrich_service.http import openapi
 from enrich_service.http.app import create_app
 from enrich_service.http.openapi import OPERATIONS
-from enrich_service.model.artifact import Artifact
+from enrich_service.model.artifact import Artifact, harmless_value
 from enrich_service.model.model_file import read_contract
 from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, TURBINE, without_novelty
@@ -133,9 +134,10 @@ def test_the_schemas_are_strict_enough_to_refuse(client: FlaskClient, damage: Ca
 
 def test_a_harmless_row_needs_no_background() -> None:
     """A contract may have none; the example has a value of the type all the same."""
-    bare = next(feature for feature in TURBINE.features if feature.kind == "string")
-    assert openapi_schemas._harmless(None, bare.vocabulary) == "steady"
-    assert openapi_schemas._harmless(None, ()) == 0.0
+    bare = [replace(feature, background=None) for feature in TURBINE.features]
+    assert [harmless_value(feature) for feature in bare] == [
+        "steady" if feature.kind == "string" else 0.0 for feature in bare
+    ]
 
 
 @pytest.mark.parametrize("path", ["/v1/model", "/v1/enrich", "/v2", "/openapi.json"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.cache import ENTRY_BYTES, MAX_KEY_BYTES, Known, ResultCache
-from enrich_service.predict.enrich import Enriched, Enricher
+from enrich_service.predict.enrich import Enricher
 from enrich_service.predict.serving import Serving
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, write_model
 from tests.enriching import enriched
@@ -27,9 +28,9 @@ class Counts:
         self.documents: list[Known] = []
         self.known = 0
 
-    def __call__(self, page: Enriched) -> None:
-        self.documents += page.documents
-        self.known += page.n_known
+    def __call__(self, documents: Sequence[Known], n_cached: int) -> None:
+        self.documents += documents
+        self.known += n_cached
 
 
 def results(artifact: Artifact, cache_bytes: int, pages: int = 3) -> tuple[list[Any], Counts]:
@@ -55,9 +56,7 @@ def test_what_is_counted_is_the_same_with_and_without(turbine: Artifact) -> None
     """Verdicts and values of every document, however its result was found."""
     (_, cached), (_, without) = results(turbine, 1 << 20), results(turbine, 0)
     assert (cached.known, without.known) == (2 * 7, 0)
-    assert [(one.fields, one.numbers, one.words) for one in cached.documents] == [
-        (one.fields, one.numbers, one.words) for one in without.documents
-    ]
+    assert [(one.fields, one.row) for one in cached.documents] == [(one.fields, one.row) for one in without.documents]
     assert len(cached.documents) == 3 * 7
 
 

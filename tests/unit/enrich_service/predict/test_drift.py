@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from contract.artifact.contract import Feature, Label, ModelContract
 from enrich_service.predict.drift import HOUR_S, HOURS, MAX_ROWS, MIN_DOCUMENTS, Bins, Drift
+from enrich_service.predict.features import RowKey, row_keys
 
 CONTRACT = ModelContract(
     name="rivers",
@@ -35,6 +36,11 @@ def rows(*values: tuple[float, float, str]) -> tuple[NDArray[np.float32], NDArra
     """Depth, width and colour of some rivers."""
     numeric = np.array([(0.0, depth, width) for depth, width, _ in values], np.float32)
     return numeric, np.array([[colour] for *_, colour in values], np.object_)
+
+
+def keys(*values: tuple[float, float, str]) -> list[RowKey]:
+    """The same rivers, as the service keeps their features."""
+    return row_keys(*rows(*values))
 
 
 AS_TRAINED = [
@@ -67,12 +73,11 @@ def test_psi_is_zero_where_nothing_moved_and_counts_unseen_words() -> None:
 def test_too_few_documents_give_no_figure() -> None:
     """A figure of a handful of documents would be noise that somebody acts on."""
     drift = Drift(CONTRACT, "v1", None, 1)
-    numeric, words = rows(*AS_TRAINED)
-    everything = np.ones(4, np.bool_)
+    page = keys(*AS_TRAINED)
     for _ in range(MIN_DOCUMENTS // 4 - 1):
-        drift.add(numeric, words, everything)
+        drift.add(page)
     assert drift.psi() == (MIN_DOCUMENTS - 4, {})
-    drift.add(numeric, words, everything)
+    drift.add(page)
     documents, psi = drift.psi()
     assert documents == MIN_DOCUMENTS
     assert psi["river.width"] == pytest.approx(0, abs=1e-3)
@@ -82,30 +87,28 @@ def test_too_few_documents_give_no_figure() -> None:
 def test_rows_of_small_pages_are_counted_together() -> None:
     """One row costs nearly as much to count as a hundred; none is lost by waiting."""
     drift = Drift(CONTRACT, "v1", None, 1)
-    numeric, words = rows(*AS_TRAINED)
     for _ in range(7):
-        drift.add(numeric[:1], words[:1], np.ones(1, np.bool_))
+        drift.add(keys(AS_TRAINED[0]))
     assert drift.psi()[0] == 7
 
 
-def test_rows_of_an_attack_do_not_count_and_large_pages_are_sampled() -> None:
-    """A scan is no drift; of 10,000 rows an even sample is enough."""
+def test_large_pages_are_sampled_evenly_and_not_always_from_the_first_row() -> None:
+    """A sample of 10,000 rows is enough; a page with a pattern must not hide most of its rows from every sample."""
     drift = Drift(CONTRACT, "v1", None, 1)
-    numeric, words = rows(*AS_TRAINED * 2500)
-    harmless = np.arange(10_000) % 2 == 0
-    drift.add(numeric, words, harmless)
-    assert drift.psi()[0] == MAX_ROWS
-    drift.add(numeric, words, np.zeros(10_000, np.bool_))
-    assert drift.psi()[0] == MAX_ROWS
+    page = keys(*[(0.0, 9.0, "green"), (3.0, 11.0, "red")] * 5000)
+    for pages in range(1, 6):
+        drift.add(page)
+        assert drift.psi()[0] == pages * MAX_ROWS
+    counts = drift._mine[:, 1:].sum(axis=0)
+    assert counts[:4].tolist() == [300, 0, 200, 0]
 
 
 def test_workers_are_summed_by_version_and_an_old_hour_is_forgotten(tmp_path: Path) -> None:
     """Two workers of one version count together; another version does not; after a day a count is gone."""
-    numeric, words = rows(*AS_TRAINED * 25)
-    everything = np.ones(MAX_ROWS, np.bool_)
+    page = keys(*AS_TRAINED * 25)
     parts = [Drift(CONTRACT, version, tmp_path, worker) for version, worker in (("v1", 1), ("v1", 2), ("v2", 3))]
     for part in parts:
-        part.add(numeric, words, everything)
+        part.add(page)
     assert [part.psi()[0] for part in parts] == [200, 200, 100]
     again = Drift(CONTRACT, "v1", tmp_path, 1)  # the version is switched back: what was counted is still there
     assert again.psi()[0] == 200
@@ -118,7 +121,7 @@ def test_a_contract_without_a_profile_has_no_drift(tmp_path: Path) -> None:
     """An artifact from before there was one is served all the same."""
     bare = ModelContract("bare", (Feature("a", "a", "float"),), CONTRACT.labels, CONTRACT.families)
     drift = Drift(bare, "v1", tmp_path, 1)
-    drift.add(np.zeros((5, 1), np.float32), np.empty((5, 0), np.object_), np.ones(5, np.bool_))
+    drift.add(row_keys(np.zeros((5, 1), np.float32), np.empty((5, 0), np.object_)))
     assert drift.psi() == (0, {})
     assert not list(tmp_path.iterdir())
     assert HOUR_S * HOURS == 86_400

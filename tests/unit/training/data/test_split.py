@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.training.folds import fold
 from contract.errors import InputError
 from contract.kdd99.columns import FLOW
 from tests.unit.training.samples import lines, write
 from training.data.records import Records, read, select
-from training.data.split import Parts, check_labels, fold, one_label_a_vector, split
+from training.data.split import Parts, check_labels, one_label_a_vector, split
 
 
 @pytest.fixture

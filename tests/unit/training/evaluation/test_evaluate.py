@@ -135,6 +135,6 @@ def test_report_and_model_card_say_the_same_figures() -> None:
     assert read["held_out"]["accuracy_23"] == figures["accuracy_23"]
     assert f"| accuracy, 23 labels | {figures['accuracy_23']:.4f} |" in card
     assert "oversight train --data rows.gz --seed 4 --output models/by-hand" in card
-    assert "What it cannot do" in card
+    assert "## Limits" in card
     neptune = next(row for row in labels if row["label"] == "neptune")
     assert neptune == {"label": "neptune", "precision": 1.0, "recall": 1.0, "f1": 1.0, "records": 1}

@@ -8,16 +8,14 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.training.measure import FALSE_POSITIVE_RATES, novelty_histogram, read_off
 from contract.errors import InputError
 from tests.unit.training.evaluation.test_evaluate import ANSWERS, CONTRACT, NAMES, ROWS, predictions, records
 from training.data.duplicates import has_twin
 from training.data.records import Records
 from training.evaluation.detail import (
-    FALSE_POSITIVE_RATES,
     curves,
     detail,
-    novelty_histogram,
-    read_off,
     twins_of_normal,
 )
 from training.evaluation.evaluate import Predictions, judge

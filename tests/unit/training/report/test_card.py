@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.training import study
+from benchmarks.training.measure import measure_held_out, measure_test
 from contract.artifact.contract import ModelContract
 from contract.errors import InputError
 from tests.unit.training.evaluation.test_evaluate import ANSWERS, CONTRACT, ROWS
 from tests.unit.training.evaluation.test_study import ALL_RIGHT, KNOWN, SOME_WRONG, result
-from training.evaluation import study
 from training.evaluation.evaluate import by_label, evaluate
-from training.evaluation.measure import measure_held_out, measure_test
 from training.report.card import digest, study_of
 from training.report.files import page, report
 
@@ -77,8 +77,8 @@ def test_a_study_adds_goals_results_and_pictures_to_the_card(folder: Path) -> No
         "Musts and goals",
         "Held out, over all folds",
         "Test file",
-        "Beside the naive model",
-        "What it cannot do",
+        "Comparison with a naive model",
+        "Limits",
     ):
         assert f"\n## {heading}\n" in card
     assert "3 of 4 trainings done so far: seed-0, fold-0, anchor" in card
@@ -98,7 +98,7 @@ def test_the_card_says_which_labels_cannot_be_found_with_counts(folder: Path) ->
 
 def test_the_card_says_what_was_chosen_with_sight_of_the_test_file(folder: Path) -> None:
     """With a study and without."""
-    assert "## What was chosen how" in page(folder, SHIPPED)
+    assert "## How the choices were made" in page(folder, SHIPPED)
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,13 @@ def test_without_a_study_there_is_a_card_all_the_same(folder: Path) -> None:
     assert "`snmpgetattack` has the same values as normal traffic" in card
 
 
-@pytest.mark.parametrize("name", ["study.json", "report.json"])
-def test_a_damaged_file_is_named(name: str, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("study.json", "python -m benchmarks.training"), ("report.json", "oversight")]
+)
+def test_a_damaged_file_is_named(name: str, remedy: str, folder: Path) -> None:
     """And what to do."""
     (folder / name).write_text('{"made_by": ', encoding="utf-8")
-    with pytest.raises(InputError, match=rf"cannot read .*{name}.*oversight"):
+    with pytest.raises(InputError, match=rf"cannot read .*{name}.*{remedy}"):
         page(folder, SHIPPED)
 
 

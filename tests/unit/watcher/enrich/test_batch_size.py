@@ -61,7 +61,7 @@ def test_a_single_document_that_fails_alone_leaves_the_size_of_its_neighbours() 
     pace.failed(2)
     pace.worked(1)
     pace.failed(1)
-    pace.one_to_blame()
+    pace.single_document_failed()
     assert pace.size == 4
 
 

@@ -29,7 +29,7 @@ from watcher.totals import DocumentOutcome, Totals
 
 def some_facts() -> Facts:
     totals, blocked = Totals(), Blocked(60.0)
-    totals.add([DocumentOutcome.ENRICHED] * 3 + [DocumentOutcome.FAILED, DocumentOutcome.CONFLICT], batches=2)
+    totals.add({DocumentOutcome.ENRICHED: 3, DocumentOutcome.FAILED: 1, DocumentOutcome.CONFLICT: 1}, batches=2)
     blocked.refused("full", "cluster_block_exception")
     config = WatchRun(OversightSettings(index="logs-x"), WatchSettings(slice="2/3"))
     facts = Facts(config, totals=totals, breaker=Breaker(), blocked=blocked)

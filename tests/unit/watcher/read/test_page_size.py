@@ -21,7 +21,7 @@ def test_the_first_page_is_small_since_nobody_knows_how_large_its_documents_are(
 
 def test_small_documents_are_read_whole_in_full_pages() -> None:
     reading = Reading()
-    reading.saw(page(1_500), 1_000, whole=True)
+    reading.saw(page(1_500), whole=True)
     assert reading.whole
     assert reading.size(1_000) == 1_000
 
@@ -29,12 +29,12 @@ def test_small_documents_are_read_whole_in_full_pages() -> None:
 def test_large_documents_are_not_read_whole_for_a_while() -> None:
     """A page of them would fill the memory; after many pages a small one looks again."""
     reading = Reading()
-    reading.saw(page(1_500), 1_000, whole=True)
-    reading.saw(page(2 * SMALL_BYTES), 1_000, whole=True)
+    reading.saw(page(1_500), whole=True)
+    reading.saw(page(2 * SMALL_BYTES), whole=True)
     for _ in range(PAGES):
         assert not reading.whole
         assert reading.size(1_000) == 1_000
-        reading.saw(page(10), 1_000, whole=False)
+        reading.saw(page(10), whole=False)
     assert reading.whole
     assert reading.size(1_000) == FEW
 
@@ -51,7 +51,7 @@ def test_after_a_page_above_the_limit_as_few_are_read_as_had_arrived_then_twice_
     for _ in range(10):
         assert not reading.whole
         sizes.append(reading.size(1_000))
-        reading.saw(page(10, sizes[-1]), 1_000, whole=False)
+        reading.saw(page(10, sizes[-1]), whole=False)
     assert sizes == [99, 198, 396, 792, 800, 800, 800, 800, 800, 800]
 
 
@@ -61,7 +61,7 @@ def test_a_single_document_above_the_limit_cannot_be_read_in_parts() -> None:
     assert reading.size(1_000) == 1
     assert not reading.too_large(1, 0, 4 * MIB, whole=False)
     assert reading.size(1_000) == 1
-    reading.saw(page(10, 1), 1_000, whole=False)
+    reading.saw(page(10, 1), whole=False)
     assert reading.size(1_000) == 2
 
 
@@ -70,7 +70,7 @@ def test_documents_of_5_mb_are_updated_a_few_at_a_time() -> None:
     reading = Reading()
     reading.too_large(20, 0, 4 * MIB, whole=True)
     for _ in range(20):
-        reading.saw(page(10, reading.size(1_000)), 1_000, whole=False)
+        reading.saw(page(10, reading.size(1_000)), whole=False)
     assert reading.size(1_000) == 8
 
 
@@ -80,7 +80,7 @@ def test_documents_that_are_always_read_whole_begin_with_few_and_grow() -> None:
     for _ in range(4):
         assert reading.whole
         sizes.append(reading.size(100))
-        reading.saw(page(9_000, sizes[-1]), 100, whole=True)
+        reading.saw(page(9_000, sizes[-1]), whole=True)
     assert sizes == [50, 100, 100, 100]
     assert reading.too_large(100, 7, 4 * MIB, whole=True)
     assert reading.size(100) == 7

@@ -1,9 +1,9 @@
-"""A hit is fresh, stale, parked or looping, and never two of them."""
+"""A hit is fresh, stale, quarantined or looping, and never two of them."""
 
 from __future__ import annotations
 
 from watcher.read.hit import Hit
-from watcher.read.remembered import PARK_S, STALE_S, Memory
+from watcher.read.remembered import QUARANTINE_S, STALE_S, Memory
 
 
 def hit(seq_no: int, doc_id: str = "a", index: str = "i") -> Hit:
@@ -12,7 +12,7 @@ def hit(seq_no: int, doc_id: str = "a", index: str = "i") -> Hit:
 
 def kind(memory: Memory, one: Hit, now_s: float) -> str:
     admitted = memory.admit([one], now_s)
-    (name,) = [name for name in ("fresh", "stale", "parked", "looping") if getattr(admitted, name)]
+    (name,) = [name for name in ("fresh", "stale", "quarantined", "looping") if getattr(admitted, name)]
     return name
 
 
@@ -62,37 +62,37 @@ def test_a_race_that_is_lost_twice_against_the_same_write_is_none() -> None:
     assert memory.lost(hit(5), 2.0)
 
 
-def test_our_own_write_that_is_still_pending_loops_once_and_is_parked_then() -> None:
+def test_our_own_write_that_is_still_pending_loops_once_and_is_quarantined_then() -> None:
     memory = Memory()
     memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(9), 1.0) == "looping"
-    assert kind(memory, hit(9), 2.0) == "parked"
+    assert kind(memory, hit(9), 2.0) == "quarantined"
 
 
-def test_a_parked_document_is_tried_again_after_pauses_that_grow() -> None:
+def test_a_quarantined_document_is_tried_again_after_pauses_that_grow() -> None:
     memory = Memory()
-    assert memory.park(hit(3), 0.0)
-    assert kind(memory, hit(3), PARK_S - 1) == "parked"
-    assert kind(memory, hit(3), PARK_S + 1) == "fresh"
-    assert not memory.park(hit(3), PARK_S + 1)  # known already: it is not reported again
-    assert kind(memory, hit(3), 2.5 * PARK_S) == "parked"
-    assert kind(memory, hit(3), 3.1 * PARK_S) == "fresh"
+    assert memory.quarantine(hit(3), 0.0)
+    assert kind(memory, hit(3), QUARANTINE_S - 1) == "quarantined"
+    assert kind(memory, hit(3), QUARANTINE_S + 1) == "fresh"
+    assert not memory.quarantine(hit(3), QUARANTINE_S + 1)  # known already: it is not reported again
+    assert kind(memory, hit(3), 2.5 * QUARANTINE_S) == "quarantined"
+    assert kind(memory, hit(3), 3.1 * QUARANTINE_S) == "fresh"
 
 
-def test_a_parked_document_that_changes_is_fresh_at_once() -> None:
+def test_a_quarantined_document_that_changes_is_fresh_at_once() -> None:
     memory = Memory()
-    memory.park(hit(3), 0.0)
+    memory.quarantine(hit(3), 0.0)
     assert kind(memory, hit(4), 1.0) == "fresh"
 
 
 def test_memory_is_bounded_and_forgets_the_oldest() -> None:
-    memory = Memory(written=10, parked=10)
+    memory = Memory(written=10, quarantined=10)
     for number in range(100):
         memory.wrote([(hit(0, f"doc-{number}"), 5)], 0.0)
-        memory.park(hit(0, f"parked-{number}"), 0.0)
+        memory.quarantine(hit(0, f"quarantined-{number}"), 0.0)
     assert kind(memory, hit(0, "doc-0"), 1.0) == "fresh"
     assert kind(memory, hit(0, "doc-99"), 1.0) == "stale"
     assert all(kind(memory, hit(0, f"doc-{number}"), 1.0) == "stale" for number in range(90, 100))
     assert sum(kind(memory, hit(0, f"doc-{number}"), 1.0) == "stale" for number in range(100)) <= 20
-    assert kind(memory, hit(0, "parked-0"), 1.0) == "fresh"
-    assert kind(memory, hit(0, "parked-99"), 1.0) == "parked"
+    assert kind(memory, hit(0, "quarantined-0"), 1.0) == "fresh"
+    assert kind(memory, hit(0, "quarantined-99"), 1.0) == "quarantined"

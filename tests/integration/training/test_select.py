@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.training import left_out_scores, select
+from benchmarks.training.left_out import LABEL_GROUPS, groups, labels_left_out, services_left_out, times_left_out
 from contract.kdd99.columns import LABELS
 from tests.integration.training.stepwise import uncompiled
 from tests.unit.training.samples import lines, write
-from training.data.left_out import LABEL_GROUPS, groups, labels_left_out, services_left_out, times_left_out
 from training.data.records import Records, read
-from training.evaluation import left_out_scores
-from training.fit import select
 from training.fit.train import Recipe
 
 SHORT = Recipe(epochs=1, attack_epochs=1)

@@ -1,12 +1,12 @@
 """Choose the novelty measure and the second opinion by training data alone: leave attacks out, then score them.
 
-    data ─▶ groups left out (`training.data.left_out`) ─▶ a training each ─▶ FOLDER/*.npz ─▶ tables, rule's choice
-                                                          ▲                 │              (`training.fit.choose`)
-                                                          └─ made already? ─┘
+    data ─▶ groups to leave out (left_out.py) ─▶ one training for each ─▶ FOLDER/*.npz ─▶ tables, the rule's choice
+                                                  ▲                         │              (choose.py)
+                                                  └── skipped if it is done ┘
 
-    python -m training.fit.select kddcup.data_10_percent.gz --seeds 3
+    python -m benchmarks.training.select kddcup.data_10_percent.gz --seeds 3
 
-A training takes half a minute, a seed has nine. An interrupted run continues where it stopped. The reasons and the
+A training takes half a minute; each seed has nine. An interrupted run continues where it stopped. The reasons and the
 rule are in docs/decisions/0015.
 """
 
@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.training import left_out_scores
+from benchmarks.training.choose import Novelty, Scores, best_novelty, best_opinion, novelties, opinions
+from benchmarks.training.left_out import groups
+from benchmarks.training.provenance import code_digest
+from benchmarks.training.session import start_afresh
 from common import atomic_file
 from training.data.feature_sets import SETS
-from training.data.left_out import groups
-from training.data.provenance import code_digest
 from training.data.records import Records, Source, read
 from training.data.split import one_label_a_vector
-from training.evaluation.left_out_scores import scores
-from training.fit.choose import Novelty, Scores, best_novelty, best_opinion, novelties, opinions
-from training.fit.session import start_afresh
 from training.fit.train import Recipe
 
 EPOCHS = (5, 10, 20, 40)
@@ -49,7 +49,8 @@ class Selection:
         self._groups = groups(self._records)
         self._folder = folder
         self._epochs, self._recipe = epochs, recipe or Recipe()
-        self._made_by = f"{source.sha256} {code_digest('evaluation.left_out_scores')} {self._epochs} {self._recipe}"
+        code = code_digest("benchmarks.training.left_out_scores")
+        self._made_by = f"{source.sha256} {code} {self._epochs} {self._recipe}"
 
     def trainings(self, kind: str, seeds: range) -> list[Scores]:
         """Scores of all groups of a kind (`labels`, `services`), seed after seed. Trains those that are missing."""
@@ -62,7 +63,9 @@ class Selection:
             sys.stderr.write(f"seed {seed}, without {name}: training\n")
             start_afresh()
             epochs = self._epochs if name.startswith("labels") else (self._recipe.detector_epochs,)
-            scores_by_name = scores(self._records, self._groups[name], seed, self._recipe, epochs, lambda *_: None)
+            scores_by_name = left_out_scores.scores(
+                self._records, self._groups[name], seed, self._recipe, epochs, lambda *_: None
+            )
             with atomic_file.draft(path, suffix=".npz") as draft:
                 np.savez_compressed(draft, made_by=np.array(self._made_by), **scores_by_name)  # type: ignore[arg-type]
         return scores_by_name
@@ -105,7 +108,7 @@ def opinion_table(selection: Selection, seeds: range, chosen: Novelty) -> Iterat
 
 def main(arguments: list[str] | None = None) -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(prog="python -m training.fit.select", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training.select", description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path, help="KDD Cup 99 training file")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--features", choices=list(SETS), default="all")

@@ -13,6 +13,7 @@ import json
 import math
 import re
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from training.evaluation.goals import GOALS, Goal
 from training.evaluation.tally import Tally, figures
 
 Result = Mapping[str, Any]
-"""One training's result: `seconds`, `held_out`, `test` (`training.evaluation.measure`); the anchor's `not_leaked`."""
+"""One training's result: `seconds`, `held_out`, `test` (`benchmarks.training.measure`); the anchor's `not_leaked`."""
 
 
 def summary(results: Mapping[str, Result], contract: ModelContract, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,16 +42,16 @@ def summary(results: Mapping[str, Result], contract: ModelContract, about: Mappi
     folds, seeds = (
         [result for name, result in results.items() if name.startswith(kind)] for kind in ("fold-", "seed-")
     )
-    content = {
-        **about,
-        "done": list(results),
-        "goals": [_goal_row(goal, _values(goal, folds, seeds, about["vectors_of"], contract)) for goal in GOALS],
-        "held_out": _pooled([result["held_out"] for result in folds], contract),
-        "test": _test([result["test"] for result in seeds], contract),
-        "trainings": {name: _outline(result, contract, about["vectors_of"]) for name, result in results.items()},
-    }
-    plain_content: dict[str, Any] = plain(content)
-    return plain_content
+    return plain(
+        {
+            **about,
+            "done": list(results),
+            "goals": [_goal_row(goal, _values(goal, folds, seeds, about["vectors_of"], contract)) for goal in GOALS],
+            "held_out": _pooled([result["held_out"] for result in folds], contract),
+            "test": _test([result["test"] for result in seeds], contract),
+            "trainings": {name: _outline(result, contract, about["vectors_of"]) for name, result in results.items()},
+        }
+    )
 
 
 def text(content: Mapping[str, Any]) -> str:
@@ -130,16 +131,20 @@ def _goal_row(goal: Goal, found: dict[str, Any]) -> dict[str, Any]:
         "must": goal.must,
         "goal": goal.goal,
         **found,
-        "meets_must": goal.met(found["mean"], goal.must),
-        "meets_goal": goal.met(found["mean"], goal.goal),
+        "meets_must": meets(goal, found["mean"], goal.must),
+        "meets_goal": meets(goal, found["mean"], goal.goal),
     }
 
 
+def meets(goal: Goal, value: float | None, bar: float) -> bool | None:
+    """Whether a value reaches a bar; None if there is no value."""
+    if value is None or value != value:
+        return None
+    return value >= bar if goal.higher_is_better else value <= bar
+
+
 def _sum(tallies: Sequence[Tally]) -> Tally:
-    total = tallies[0]
-    for counts in tallies[1:]:
-        total = total + counts
-    return total
+    return sum(tallies[1:], start=tallies[0])
 
 
 def _pooled(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[str, Any] | None:
@@ -163,16 +168,14 @@ def _test(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[s
         return None
     each = [figures_on_test(part) for part in parts]
     distinct = [flat(figures(Tally.from_dict(part["vectors"]))) for part in parts]
-    first = Tally.from_dict(parts[0]["rows"])
+    rows = [Tally.from_dict(part["rows"]) for part in parts]
     return {
         "seeds": len(parts),
-        "rows": int(first.families.sum()),
+        "rows": int(rows[0].families.sum()),
         "figures": {key: spread([values[key] for values in each]) for key in each[0]},
         "distinct": {key: spread([values[key] for values in distinct]) for key in distinct[0]},
-        "reliability": tables(_sum([Tally.from_dict(part["rows"]) for part in parts]), contract)["reliability"],
-        "by_family": [
-            _family_row(index, [Tally.from_dict(part["rows"]) for part in parts]) for index in range(len(FAMILIES))
-        ],
+        "reliability": tables(_sum(rows), contract)["reliability"],
+        "by_family": [_family_row(index, rows) for index in range(len(FAMILIES))],
         "unseen": _unseen(parts),
         "separable_rows": parts[0]["separable_rows"],
         "roc": {
@@ -195,10 +198,9 @@ def _unseen(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows_of_labels = []
     for label, first in sorted(parts[0]["unseen"].items(), key=lambda item: (-item[1]["rows"], item[0])):
         rows, apart = first["rows"], parts[0]["unseen_separable"][label]["rows"]
-        called: dict[str, int] = {}
+        called: Counter[str] = Counter()
         for part in parts:
-            for name, count in part["unseen"][label]["called"].items():
-                called[name] = called.get(name, 0) + count
+            called.update(part["unseen"][label]["called"])
         total = rows * len(parts)
         rows_of_labels.append(
             {

@@ -1,4 +1,4 @@
-"""`oversight evaluate --retrain`: trains the shipped recipe many times, measures each training, and sums up.
+"""Trains the shipped recipe many times, measures each training, and sums up.
 
 data, test file ─▶ plan: seed 0, fold 0, anchor, seed 1, fold 1 ... ─▶ train ─▶ trainings/NAME.json ─▶ study.json
                                                      ▲                                │
@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.training import study
+from benchmarks.training.folds import fold
+from benchmarks.training.one_training import WITHOUT_NOVELTY, Material, Trainer
 from common import atomic_file
 from contract.errors import InputError
-from oversight.commands.retrain_one import WITHOUT_NOVELTY, Material, Trainer
 from oversight.commands.train_progress import TrainProgress
 from oversight.keras_parts import tensorflow_in_quiet
 from training.data.feature_sets import FeatureSet
 from training.data.records import read
-from training.data.split import check_labels, fold, one_label_a_vector, split
-from training.evaluation import study
+from training.data.split import check_labels, one_label_a_vector, split
 from training.evaluation.detail import twins_of_normal
 from training.evaluation.evaluate import open_artifact
 from training.evaluation.tally import families
@@ -103,7 +104,7 @@ class Retraining:
     def _draw(self) -> None:
         """Draw the pictures of study.json, and write the model card if the folder has the artifact of this recipe."""
         with tensorflow_in_quiet():
-            from training.report.figures import draw
+            from benchmarks.training.figures import draw
         text = (self._output / card.STUDY).read_text(encoding="utf-8")
         for name, picture in draw(json.loads(text), card.digest(text)).items():
             self._write(self._output / card.PICTURES / name, picture.decode())

@@ -1,4 +1,4 @@
-"""Identify the code that made a result: a digest of a module and of everything that it imports from `training`.
+"""Identify the code that made a result: a digest of modules and of what they import from `training` and from here.
 
 Comments, docstrings and layout do not count. So the result of an hour's training survives a better wording.
 """
@@ -9,12 +9,13 @@ import ast
 import hashlib
 from pathlib import Path
 
-FOLDER = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("training.", "benchmarks.training.")
 DIGITS = 12
 
 
 def code_digest(*modules: str) -> str:
-    """Digest of these modules of `training` and their imports, by dotted name ("fit.train")."""
+    """Digest of these modules and their imports, by dotted name ("training.fit.train")."""
     trees: dict[str, ast.Module] = {}
     waiting = list(modules)
     while waiting:
@@ -29,15 +30,14 @@ def code_digest(*modules: str) -> str:
 
 
 def _imported(tree: ast.Module) -> list[str]:
-    """The modules of `training` that a module imports."""
+    """Our modules that a module imports."""
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
     names = [f"{node.module}{end}" for node in nodes for end in ("", *(f".{alias.name}" for alias in node.names))]
-    ours = [name.removeprefix("training.") for name in names if name.startswith("training.")]
-    return [name for name in ours if _file(name).is_file()]
+    return [name for name in names if name.startswith(OURS) and _file(name).is_file()]
 
 
 def _file(name: str) -> Path:
-    return FOLDER.joinpath(*name.split(".")).with_suffix(".py")
+    return ROOT.joinpath(*name.split(".")).with_suffix(".py")
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

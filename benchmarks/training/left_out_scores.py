@@ -3,7 +3,7 @@
     records ─┬─▶ the rest ─▶ split ─▶ classifier, autoencoder, detectors, opinions ─┐
              └─▶ left out ───────────────────────────────────────────────────────────┴─▶ scores of each record, one .npz
 
-It keeps scores and not figures. `training.fit.choose` can then compare other choices in seconds.
+It keeps scores and not figures. choose.py can then compare other choices in seconds.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from contract.kdd99.columns import LABELS, NORMAL
+from benchmarks.training.left_out import Mask
+from contract.kdd99.columns import NORMAL
 from training.data.duplicates import has_twin
-from training.data.encoding import codes, measure
-from training.data.left_out import Mask
+from training.data.encoding import NORMAL_NUMBER, codes, measure
 from training.data.records import Records
 from training.data.split import split
 from training.fit.loop import Loop, Progress
 from training.fit.model import Networks, build
-from training.fit.second_opinion import among_attacks
+from training.fit.second_opinion import among_attacks, learn
 from training.fit.train import Fit, Recipe, tensors_of
 
-NAMES = [label.name for label in LABELS]
 Scores = dict[str, NDArray[Any]]
 """By name: `usual_...` of normal validation vectors, `held_out_...` of normal held-out ones, `left_...` of left-out."""
 
@@ -61,7 +60,7 @@ def scores(
         networks = dataclasses.replace(networks, detector=build(encoding).detector)
         Fit(dataclasses.replace(recipe, detector_epochs=most), networks, loop).detector(training, validation)
         detectors[most] = networks.detector
-    teachers = fit.attacks(training)
+    teachers = learn(networks, training, loop, weights=recipe.attack_weights, epochs=recipe.attack_epochs)
     all_scores: Scores = {}
     for name, part in (("usual", _normal(parts.validation)), ("held_out", _normal(parts.held_out)), ("left", left)):
         encoded = networks.encoder([part.numeric, codes(part.categorical, encoding.vocabularies)])
@@ -84,6 +83,6 @@ def _normal(records: Records) -> Records:
 def _novelty(networks: Networks, detectors: dict[int, keras.Model], encoded: tf.Tensor) -> Scores:
     """Reconstruction error, each detector's logit, and whether the closest label is an attack; each (n_records,)."""
     error = tf.reduce_mean(tf.square(encoded - networks.autoencoder(encoded)), axis=1).numpy()
-    attack = networks.classifier(encoded).numpy().argmax(axis=1) != NAMES.index(NORMAL)
+    attack = networks.classifier(encoded).numpy().argmax(axis=1) != NORMAL_NUMBER
     logits = {f"logit_{most}": detector(encoded).numpy()[:, 0] for most, detector in detectors.items()}
     return {"error": error, "attack": attack, **logits}

@@ -18,8 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
+from benchmarks.training.measure import FALSE_POSITIVE_RATES, NOVELTY_BINS
 from contract.kdd99.columns import FAMILIES, LABELS
-from training.evaluation.detail import FALSE_POSITIVE_RATES, NOVELTY_BINS
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#767676"
 """From the palette of Okabe and Ito, which colour-blind people can tell apart. Lines also differ in style."""

@@ -1,7 +1,7 @@
 """One training of a study, with its measurements as plain JSON values.
 
     parts ─▶ training.fit ─▶ converter ─▶ draft artifact ─▶ ONNX Runtime ─▶ held-out counts, test counts
-    rows ──▶ training.anchor ───────────────▶ Keras ───────────────────────▶ the same for the naive model
+    rows ──▶ benchmarks.training.baseline ───────────────▶ Keras ───────────────────────▶ the same for the naive model
 
 `seconds` is processor time, so other work on the machine does not change it.
 """
@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.training.measure import measure_held_out, measure_test
+from benchmarks.training.provenance import code_digest
 from contract.artifact.contract import ModelContract
 from contract.errors import InputError
 from contract.kdd99.columns import FAMILIES, LABELS
 from oversight.keras_parts import tensorflow_in_quiet
 from training.data.feature_sets import of_model
-from training.data.provenance import code_digest
 from training.data.records import Records, Source
 from training.data.split import Parts
 from training.evaluation.evaluate import open_artifact, predict
-from training.evaluation.measure import measure_held_out, measure_test
 
 Progress = Callable[[str, int, int, str], None]
 WITHOUT_NOVELTY = ModelContract(name="anchor", features=(), labels=LABELS, families=FAMILIES)
@@ -54,8 +54,8 @@ class Trainer:
 
     def __init__(self, material: Material, changes: Mapping[str, int]) -> None:
         with tensorflow_in_quiet():
-            from training.fit import session
-            from training.fit.baseline import AnchorRecipe
+            from benchmarks.training import session
+            from benchmarks.training.baseline import AnchorRecipe
             from training.fit.train import Recipe
         self._material = material
         names = {field.name for kind in (Recipe, AnchorRecipe) for field in dataclasses.fields(kind)}
@@ -66,8 +66,8 @@ class Trainer:
         self.recipe = _changed(shipped, changes)
         self.anchor_recipe = _changed(AnchorRecipe(), changes)
         self._code = {
-            False: code_digest("fit.train", "report.describe", "evaluation.measure"),
-            True: code_digest("fit.baseline", "evaluation.measure"),
+            False: code_digest("training.fit.train", "training.report.describe", "benchmarks.training.measure"),
+            True: code_digest("benchmarks.training.baseline", "benchmarks.training.measure"),
         }
         self._start_afresh = session.start_afresh
         self._libraries = session.versions()
@@ -117,7 +117,7 @@ class Trainer:
     def anchor(self, seed: int, progress: Progress) -> dict[str, Any]:
         """Train and measure the naive model. `not_leaked` are its distinct held-out rows that training did not see."""
         with tensorflow_in_quiet():
-            from training.fit.baseline import train_anchor
+            from benchmarks.training.baseline import train_anchor
         self._start_afresh()
         began = time.process_time()
         anchor = train_anchor(self._material.records, seed, self.anchor_recipe, progress)

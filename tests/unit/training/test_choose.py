@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.training.choose import (
+    COMMON,
+    Novelty,
+    Scores,
+    best_novelty,
+    best_opinion,
+    family_right,
+    novelties,
+    opinions,
+)
 from contract.kdd99.columns import LABELS
-from training.fit.choose import COMMON, Novelty, Scores, best_novelty, best_opinion, family_right, novelties, opinions
 
 N = 1_000
 

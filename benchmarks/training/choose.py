@@ -1,6 +1,6 @@
 """Choose the best novelty measure and the best second opinion from the scores of left-out records. Pure.
 
-scores of each training (`training.evaluation.left_out_scores`)
+scores of each training (left_out_scores.py)
     ├─▶ form, epochs, share ─▶ found: left-out attacks flagged, mean over labels ─┐
     │                          price: left-out normal vectors flagged, worst fifth ┴─▶ the rule ─▶ one of them
     └─▶ opinions and their means ─▶ unknown left-out attacks with the right family ─▶ one of them
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.training.left_out import LABEL_GROUPS
 from contract.kdd99.columns import FAMILIES, LABELS, NORMAL
-from training.data.left_out import LABEL_GROUPS
+from training.data.encoding import NAMES
 
-NAMES = [label.name for label in LABELS]
 FAMILY = np.array([FAMILIES.index(label.family) for label in LABELS])
 SHARES = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03)
 """Shares of usual normal vectors above the threshold."""

@@ -9,7 +9,6 @@ is measured on its own hold-out, and also on the distinct held-out rows that tra
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -18,14 +17,12 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from contract.kdd99.columns import LABELS
-from training.data.encoding import codes
+from training.data.encoding import NAMES, codes
 from training.data.records import Records
 from training.evaluation.evaluate import Predictions
+from training.fit.loop import Progress
 
-NAMES = [label.name for label in LABELS]
 BATCH = 8_192
-Progress = Callable[[str, int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -72,13 +69,17 @@ def train_anchor(records: Records, seed: int, recipe: AnchorRecipe, progress: Pr
         ]
     )
     model.compile(keras.optimizers.Adam(recipe.learning_rate), "sparse_categorical_crossentropy")
+
+    def report(epoch: int, logs: dict[str, float]) -> None:
+        progress("anchor", epoch + 1, recipe.epochs, f"loss {logs['loss']:.5f}")
+
     model.fit(
         values[training],
         truth[training],
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         verbose=0,
-        callbacks=[_EpochReport(recipe.epochs, progress)],
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=report)],
     )
     counts = np.bincount(held_out, minlength=len(records))
     fresh = (counts > 0) & (np.bincount(training, minlength=len(records)) == 0)
@@ -86,22 +87,10 @@ def train_anchor(records: Records, seed: int, recipe: AnchorRecipe, progress: Pr
         model,
         vocabularies,
         dataclasses.replace(records, counts=counts).take(counts > 0),
-        dataclasses.replace(records, counts=np.ones(len(records), np.int64)).take(fresh),
+        records.once().take(fresh),
     )
 
 
 def _values(records: Records, vocabularies: tuple[tuple[str, ...], ...]) -> NDArray[np.float32]:
     """Words as numbers next to the raw numbers; shape (n_records, n_columns)."""
     return np.hstack([codes(records.categorical, vocabularies).astype(np.float32), records.numeric])
-
-
-class _EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
-    """Reports the end of each epoch."""
-
-    def __init__(self, epochs: int, progress: Progress) -> None:
-        super().__init__()
-        self._epochs, self._progress = epochs, progress
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keras calls this with the number of the epoch, from 0."""
-        self._progress("anchor", epoch + 1, self._epochs, f"loss {(logs or {}).get('loss', 0):.5f}")
