@@ -1,6 +1,6 @@
 """Check that ONNX gives the same predictions as Keras: run the same rows through both and compare.
 
-rows ─┬─▶ codes (in NumPy) ─▶ Keras ────────────┐
+rows ─┬─▶ inputs (in NumPy) ─▶ Keras ───────────┐
       └─▶ words ─▶ ONNX Runtime, one graph ─────┴─▶ labels equal, probabilities within 1e-5, novelty within 1e-4,
                                                     values and scores within 1e-5 of their spread
 """
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import tensorflow as tf
-from numpy.typing import NDArray
 
 from contract.artifact.contract import (
     NOVELTY_OUTPUT,
@@ -33,7 +31,7 @@ from converter.onnx_run import (
     run_onnx,
 )
 from converter.rows import Rows
-from converter.signature import Signature
+from converter.wired import Wired
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,13 @@ class Agreement:
         )
 
 
-def agreement(signature: Signature, model: onnx.ModelProto, contract: ModelContract, rows: Rows) -> Agreement:
+def agreement(wired: Wired, model: onnx.ModelProto, contract: ModelContract, rows: Rows) -> Agreement:
     """Run the rows through Keras and through ONNX Runtime, and compare.
 
     Raises:
         ConversionError: an output is not what the contract says, or the two differ by more than rounding.
     """
-    keras_outputs = run_keras(signature, contract, rows)
+    keras_outputs = run_keras(wired, contract, rows)
     check_meaning(keras_outputs, contract)
     session = open_session(model)
     onnx_outputs = run_onnx(session, rows)
@@ -90,23 +88,9 @@ def _differences(result: Agreement) -> list[str]:
     return words
 
 
-def run_keras(signature: Signature, contract: ModelContract, rows: Rows) -> Outputs:
-    """The outputs of the Keras model. NumPy encodes the words here, independently of the graph."""
-
-    def run(part: Rows) -> Outputs:
-        tensors = [tf.constant(part.numeric)] if contract.numeric else []
-        if contract.categorical:
-            tensors.append(tf.constant(codes(part.categorical, contract)))
-        return {name: tensor.numpy() for name, tensor in signature(*tensors).items()}
-
-    return in_batches(rows, run)
-
-
-def codes(words: NDArray[np.object_], contract: ModelContract) -> NDArray[np.int32]:
-    """Codes of words: place in the vocabulary plus 1, 0 for any other; shape (n_rows, n_categorical) in and out."""
-    tables = [{word: code for code, word in enumerate(item.vocabulary, 1)} for item in contract.categorical]
-    rows_of_codes = [[table.get(word, 0) for table, word in zip(tables, row, strict=True)] for row in words]
-    return np.array(rows_of_codes, np.int32).reshape(words.shape)
+def run_keras(wired: Wired, contract: ModelContract, rows: Rows) -> Outputs:
+    """The outputs of the Keras model. NumPy prepares its inputs here, independently of the graph."""
+    return in_batches(rows, lambda part: wired.run(part, contract))
 
 
 def _compare(keras_outputs: Outputs, onnx_outputs: Outputs, n_rows: int) -> Agreement:

@@ -1,7 +1,7 @@
 """Convert a Keras model and a contract to a checked artifact on disk.
 
-Keras model ─▶ signature ─▶ graph ─▶ agreement on rows ─▶ usual reasons ─▶ temporary file ─▶ model.onnx, atomic
-                   └── contract ──┘
+Keras model ─▶ wired model ─▶ graph ─▶ agreement on rows ─▶ usual reasons ─▶ temporary file ─▶ model.onnx, atomic
+                  └── contract ────┘
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from contract.artifact.file import of_bytes
 from converter.check import Agreement, agreement
 from converter.contract_file import write
 from converter.graph import export
+from converter.inputs.preprocess import Preprocess
+from converter.inputs.wiring import Choices
 from converter.rows import Rows, made_from, with_unseen_words
-from converter.signature import signature_of
+from converter.tensor_model import TensorModel
 from converter.usual_reasons import with_usual_reasons
+from converter.wired import wire
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Converted:
 
 
 def convert(
-    model: keras.Model,
+    model: keras.Model | TensorModel,
     contract: ModelContract,
     output: Path,
     rows: Rows | None = None,
@@ -48,17 +51,21 @@ def convert(
     also: Mapping[str, Rows] | None = None,
     usual: Rows | None = None,
     head: str | None = None,
+    choices: Choices = Choices(),  # noqa: B008 - it is frozen
+    preprocess: Preprocess | None = None,
 ) -> Converted:
     """Write the artifact of a model, or nothing.
 
     Args:
-        model: a tabular model as `converter.signature` describes.
+        model: a tabular model; `converter.inputs.wiring` says which inputs it may have.
         contract: features, labels and thresholds. The versions of the libraries used here are added to it.
         output: the file to write; replaces an existing one atomically.
         rows: real rows to check with; without them, rows are made from the contract.
         also: further rows to check with, such as whole files, each by a name.
         head: which of several outputs of the model to take, by name.
         usual: real rows in which to find each label's usual reasons, unless the contract has them.
+        choices: what the model alone does not show: the features of an input, the first code of a word.
+        preprocess: a graph between the features and the model.
     Raises:
         ArtifactError: the contract's parts do not fit together.
         ConversionError: model and contract do not fit, or ONNX gives other outputs than Keras.
@@ -66,11 +73,11 @@ def convert(
     """
     contract.check()
     contract = dataclasses.replace(contract, libraries={**contract.libraries, **versions()})
-    signature = signature_of(model, contract, head)
-    graph = export(signature, contract)
+    wired = wire(model, contract, choices, preprocess, head=head)
+    graph = export(wired, contract)
     tried = with_unseen_words(made_from(contract) if rows is None else rows)
-    result = agreement(signature, graph, contract, tried)
-    more = {name: agreement(signature, graph, contract, further) for name, further in (also or {}).items()}
+    result = agreement(wired, graph, contract, tried)
+    more = {name: agreement(wired, graph, contract, further) for name, further in (also or {}).items()}
     if usual is not None and contract.task == "classification" and not contract.several_labels:
         contract = with_usual_reasons(contract, graph, usual)
         helper.set_model_props(graph, {METADATA_KEY: contract.to_json()})

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from contract.errors import ConversionError
+from converter.onnx_graph import ML_OPSET
 
 Shape = tuple[int | None, ...]
 """None is an axis of any length, such as the rows."""
@@ -69,7 +70,8 @@ class _View:
 
 
 def _shapes(graph: onnx.GraphProto, opset: int) -> dict[str, Shape]:
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    imports = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    model = helper.make_model(graph, opset_imports=imports)
     try:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     except onnx.shape_inference.InferenceError as error:

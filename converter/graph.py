@@ -1,8 +1,8 @@
-"""Build one ONNX graph from a signature: look-ups for words in front, the contract in the metadata.
+"""Build one ONNX graph: the artifact's inputs in front of the exported model, the contract in the metadata.
 
-    categorical string (n, k) ─▶ by column: LabelEncoder ─▶ codes int32 (n, k) ─┐
-                                                                                ├─▶ exported Keras model ─▶ outputs
-    numeric float32 (n, m) ─────────────────────────────────────────────────────┘
+    categorical string (n, k) ─┐
+                               ├─▶ front ─▶ preprocessing, if any ─▶ exported model ─▶ outputs
+    numeric float32 (n, m) ────┘
 
 tf2onnx numbers its names differently with each call. So all names are assigned again here, and the same model gives
 the same bytes. Recurrent layers are the exception: tf2onnx writes their loops in another order each time.
@@ -11,14 +11,11 @@ the same bytes. Recurrent layers are the exception: tf2onnx writes their loops i
 from __future__ import annotations
 
 import itertools
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import onnx
-import tensorflow as tf
-import tf2onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from contract.artifact.contract import (
     CATEGORICAL_INPUT,
@@ -29,7 +26,7 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.errors import ConversionError
-from converter.fuse import fuse
+from converter.inputs.front import Front
 from converter.onnx_graph import (
     BATCH,
     IR_VERSION,
@@ -41,27 +38,26 @@ from converter.onnx_graph import (
     inner_graphs,
     nodes_of,
 )
-from converter.rewrite import rewrite
-from converter.signature import Signature, specs
-
-CODES = "codes"
+from converter.wired import Wired
 
 
-def export(signature: Signature, contract: ModelContract) -> onnx.ModelProto:
+def export(wired: Wired, contract: ModelContract) -> onnx.ModelProto:
     """Build the whole graph and run ONNX's own checker on it.
 
     Raises:
-        ConversionError: the model uses an operation that ONNX does not have.
+        ConversionError: the graph has operators that are not standard.
     """
-    core = _from_tensorflow(signature, contract)
-    rename(core)
-    front = _look_ups(contract)
+    front = Front(wired.wiring, contract)
+    core = onnx.GraphProto()
+    core.CopyFrom(wired.core)
+    middle, tensors = _middle(wired, front)
+    rename(core, tensors)
     graph = helper.make_graph(
-        [*front, *core.node],
+        [*front.nodes, *middle.node, *core.node],
         "oversight",
         _inputs(contract),
         _outputs(contract, core),
-        initializer=list(core.initializer),
+        initializer=[*front.initializers, *middle.initializer, *core.initializer],
     )
     model = helper.make_model(
         graph,
@@ -85,31 +81,26 @@ def export(signature: Signature, contract: ModelContract) -> onnx.ModelProto:
     return model
 
 
-def _from_tensorflow(signature: Signature, contract: ModelContract) -> onnx.GraphProto:
-    """The Keras model alone, as tf2onnx writes it. Adds the constants that tf2onnx mistakes for inputs."""
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # our error message contains its warnings
-    concrete = signature.get_concrete_function()  # type: ignore[attr-defined]
-    exported, _ = tf2onnx.convert.from_function(signature, input_signature=specs(contract), opset=OPSET)
-    graph: onnx.GraphProto = exported.graph
-    rewrite(graph)
-    known = {schema.name for schema in onnx.defs.get_all_schemas()}
-    missing = sorted({node.op_type for node in nodes_of(graph) if node.op_type not in known})
-    if missing:
-        raise ConversionError(
-            f"the model uses operations that ONNX does not have: {', '.join(missing)}; replace them with other "
-            f"operations"
-        )
-    for outside, inside in concrete.graph.captures:
-        if outside.dtype != tf.resource:
-            graph.initializer.append(numpy_helper.from_array(outside.numpy(), inside.name))
-    fuse(graph, OPSET)
-    return graph
+def _middle(wired: Wired, front: Front) -> tuple[onnx.GraphProto, list[str]]:
+    """The preprocessing with its inputs connected, and the tensor for each input of the model."""
+    middle = onnx.GraphProto()
+    if wired.preprocess is None:
+        return middle, front.tensors
+    middle.CopyFrom(wired.preprocess.graph)
+    given = {item.name: tensor for item, tensor in zip(middle.input, front.tensors, strict=True)}
+    for node in nodes_of(middle):
+        node.input[:] = [given.get(name, name) for name in node.input]
+    return middle, [middle.output[place].name for place in wired.preprocess.order]
 
 
-def rename(graph: onnx.GraphProto) -> None:
-    """Number all nodes and tensors in their order. The inputs and outputs of the graph keep the artifact's names."""
+def rename(graph: onnx.GraphProto, tensors: Sequence[str]) -> None:
+    """Number all nodes and tensors in their order. The outputs of the graph keep the artifact's names.
+
+    Args:
+        tensors: the tensor that replaces each of the inputs `input_0`, `input_1` and so on.
+    """
     sort(graph)
-    names = {NUMERIC_INPUT: NUMERIC_INPUT, CATEGORICAL_INPUT: CODES}
+    names = {f"input_{place}": tensor for place, tensor in enumerate(tensors)}
     names |= {output.name: output.name for output in graph.output}
     _rename(graph, names, itertools.count())
 
@@ -164,33 +155,6 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str], number: Iterator[int]
                 item.name = own[item.name]
             del inner.value_info[:]
         node.output[:] = [names.setdefault(name, f"tensor_{next(number)}") if name else "" for name in node.output]
-
-
-def _look_ups(contract: ModelContract) -> list[Any]:
-    """Nodes that turn words into codes: place in the vocabulary plus 1, 0 for any other word."""
-    if not contract.categorical:
-        return []
-    words = [f"words_{index}" for index in range(len(contract.categorical))]
-    nodes = [helper.make_node("Split", [CATEGORICAL_INPUT], words, "split_words", axis=1, num_outputs=len(words))]
-    columns = []
-    for index, feature in enumerate(contract.categorical):
-        column = f"codes_{index}"
-        nodes.append(
-            helper.make_node(
-                "LabelEncoder",
-                [words[index]],
-                [column],
-                f"look_up_{index}",
-                domain=ML_DOMAIN,
-                keys_strings=list(feature.vocabulary),
-                values_int64s=list(range(1, len(feature.vocabulary) + 1)),
-                default_int64=0,
-            )
-        )
-        columns.append(column)
-    nodes.append(helper.make_node("Concat", columns, ["codes_int64"], "join_codes", axis=1))
-    nodes.append(helper.make_node("Cast", ["codes_int64"], [CODES], "cast_codes", to=TensorProto.INT32))
-    return nodes
 
 
 def _inputs(contract: ModelContract) -> list[Any]:

@@ -6,8 +6,10 @@ model.keras (zip) ─▶ search config.json for what cannot be exported ─▶ k
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,23 +18,43 @@ import keras
 
 from common import atomic_file
 from contract.errors import ConversionError, InputError
+from converter.files.half_precision import in_single_precision
 
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+CONFIG, METADATA = "config.json", "metadata.json"
 LAMBDA_LAYER, LAMBDA = "Lambda", "__lambda__"
 """Objects that contain Python code. Only Python could run it, and loading it would run anyone's code."""
 
 
-def load(path: Path) -> keras.Model:
+def load(path: Path, custom: Mapping[str, Any] | None = None) -> keras.Model:
     """Load the model from a file.
 
+    Args:
+        path: a `.keras` file.
+        custom: the author's own classes and functions, by the names that the file uses.
     Raises:
         InputError: the file cannot be read.
         ConversionError: it is no Keras 3 model, or has layers that cannot be loaded safely (names them).
     """
-    refuse_code(read_config(path), path)
+    config = read_config(path)
+    refuse_code(config, path, custom or {})
+    with _with_config(path, in_single_precision(config)) as readable:
+        return load_with_keras(readable, path, custom)
+
+
+def load_with_keras(readable: Path, path: Path, custom: Mapping[str, Any] | None) -> keras.Model:
+    """Let Keras load a file that was searched for code.
+
+    Args:
+        readable: the file to load, perhaps a changed copy.
+        path: the file that the message names.
+        custom: the author's own classes and functions.
+    Raises:
+        ConversionError: Keras cannot load it.
+    """
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        with keras.saving.custom_object_scope(dict(custom or {})):
+            model = keras.saving.load_model(readable, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, ImportError, RuntimeError) as error:
         raise ConversionError(
             f"{path} cannot be loaded by Keras {keras.__version__} ({first_line(error)}); save it again with "
             "that version"
@@ -40,6 +62,21 @@ def load(path: Path) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise ConversionError(f"{path} contains a {type(model).__name__}, expected a Keras model")
     return model
+
+
+@contextmanager
+def _with_config(path: Path, config: Any | None) -> Iterator[Path]:
+    """The file itself, or a copy of it with another configuration."""
+    if config is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="oversight-convert-") as folder:
+        copy = Path(folder) / "model.keras"
+        with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
+            for item in source.infolist():
+                content = json.dumps(config).encode() if item.filename == CONFIG else source.read(item)
+                target.writestr(item.filename, content)
+        yield copy
 
 
 def save(model: keras.Model, path: Path) -> None:
@@ -58,24 +95,29 @@ def save(model: keras.Model, path: Path) -> None:
 def read_config(path: Path) -> Any:
     """The model's architecture as the file describes it, read without Keras."""
     try:
-        with path.open("rb") as raw:
-            if raw.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
-                raise ConversionError(
-                    f"{path} is HDF5, a format that can contain code; load it where it was created and save it as a "
-                    f".keras file"
-                )
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))
+            names = archive.namelist()
+            metadata = json.loads(archive.read(METADATA)) if METADATA in names else {}
+            config = json.loads(archive.read(CONFIG))
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error}); name a .keras file") from None
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, NotImplementedError) as error:
         raise ConversionError(
             f"{path} is not a Keras model ({error}); expected a .keras file written by model.save()"
         ) from None
+    version = str(metadata.get("keras_version", "")) if isinstance(metadata, dict) else ""
+    if version.startswith("2."):
+        raise ConversionError(
+            f"{path} was saved by Keras {version}, whose .keras files Keras 3 cannot load; write it again with "
+            f'`pip install tf_keras` and `python -c "import tf_keras; '
+            f'tf_keras.models.load_model({path.name!r}, compile=False).save({path.stem + ".h5"!r})"` '
+            f"(with .export({path.stem!r}) if it has look-up layers), and convert that"
+        )
+    return config
 
 
-def refuse_code(config: Any, path: Path) -> None:
-    """Refuse layers that are code, and classes that the file does not contain.
+def refuse_code(config: Any, path: Path, custom: Mapping[str, Any]) -> None:
+    """Refuse layers that are code, and classes that neither the file nor the author's modules contain.
 
     Raises:
         ConversionError: names the layers or classes.
@@ -88,11 +130,12 @@ def refuse_code(config: Any, path: Path) -> None:
             f"{path} has Lambda layers ({', '.join(code)}), which are Python code and cannot become ONNX; "
             f"replace them with Keras layers or keras.ops and save the model again"
         )
-    custom = sorted({item.name if item.kind == "function" else item.kind for item in objects if item.custom})
-    if custom:
+    own = {item.name if item.kind == "function" else item.kind for item in objects if item.custom}
+    unknown = sorted(own - custom.keys())
+    if unknown:
         raise ConversionError(
-            f"{path} uses custom code ({', '.join(custom)}), which is not in the file; "
-            f"replace it with Keras layers or keras.ops and save the model again"
+            f"{path} uses custom code ({', '.join(unknown)}), which is not in the file; name your module that has it "
+            f"with --import MODULE, or replace it with Keras layers or keras.ops and save the model again"
         )
 
 

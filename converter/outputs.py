@@ -37,17 +37,10 @@ class Head:
     """One output of a model."""
 
     name: str
-    tensor: Any
-
-    @property
-    def shape(self) -> Shape:
-        """Shape, None for the rows."""
-        return tuple(self.tensor.shape)
-
-    @property
-    def activation(self) -> str | None:
-        """`softmax`, `sigmoid` or `linear`; None if it is something else."""
-        return _activation(self.tensor)
+    shape: Shape
+    """None for the rows."""
+    activation: str | None
+    """`softmax`, `sigmoid` or `linear`; None if it is something else."""
 
 
 def with_compared_layer(model: keras.Model, contract: ModelContract) -> keras.Model:
@@ -71,17 +64,16 @@ def with_compared_layer(model: keras.Model, contract: ModelContract) -> keras.Mo
     return keras.Model(inputs, {"answer": structure, "compared": compared})
 
 
-def collector(model: keras.Model, contract: ModelContract, head: str | None = None) -> Collect:
+def collector(heads: list[Head], contract: ModelContract, head: str | None = None) -> Collect:
     """How to make the artifact's outputs from the answer of the model itself, without `with_compared_layer`.
 
     Args:
-        model: the model.
+        heads: the model's outputs.
         contract: names the task.
         head: which of several outputs to take, by name.
     Raises:
         ConversionError: the model's outputs do not fit the task; names both.
     """
-    heads = _heads(model)
     if head is not None and head not in [each.name for each in heads]:
         raise ConversionError(f"the model has no output {head!r}; choose one of {_names(heads)}")
     if contract.task == "classification" and head is None:
@@ -100,12 +92,15 @@ def collector(model: keras.Model, contract: ModelContract, head: str | None = No
     return lambda _, answer: {name: tf.reshape(tf.cast(_flat(answer)[place], tf.float32), [-1])}
 
 
-def _heads(model: keras.Model) -> list[Head]:
+def heads_of(model: keras.Model) -> list[Head]:
+    """The outputs of a Keras model."""
     structure = model.outputs if isinstance(model, keras.Sequential) else model.output
     if isinstance(structure, dict):
-        return [Head(name, tensor) for name, tensor in structure.items()]
-    names = [PROBABILITIES_OUTPUT] if len(model.outputs) == 1 else list(model.output_names)
-    return [Head(name, tensor) for name, tensor in zip(names, model.outputs, strict=True)]
+        named = list(structure.items())
+    else:
+        names = [PROBABILITIES_OUTPUT] if len(model.outputs) == 1 else list(model.output_names)
+        named = list(zip(names, model.outputs, strict=True))
+    return [Head(name, tuple(tensor.shape), _activation(tensor)) for name, tensor in named]
 
 
 def _flat(answer: Any) -> list[tf.Tensor]:

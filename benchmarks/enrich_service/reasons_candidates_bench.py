@@ -26,10 +26,11 @@ from benchmarks.enrich_service.reasons_bench import without_usual_reasons
 from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.occlusion import LEAST_FALL
 from contract.kdd99.columns import NORMAL
-from converter.check import codes
+from converter import rows as converter_rows
+from converter.inputs.feed import feed
 from converter.keras_file import load as load_keras
-from converter.signature import signature_of
 from converter.usual_reasons import MOST
+from converter.wired import wire
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.reasons import Explainer
 from training.data.records import read
@@ -153,13 +154,13 @@ class Gradient:
 
     def __init__(self, artifact: Artifact, folder: Path, steps: tuple[float, ...]) -> None:
         self.contract = artifact.contract
-        self._signature = signature_of(load_keras(folder / "model.keras"), self.contract)
+        self._wired = wire(load_keras(folder / "model.keras"), self.contract)
         self._steps = steps
 
     def __call__(self, rows: Rows) -> NDArray[np.bool_]:
         """The numbers with the highest product; words have no gradient, so they are always chosen."""
         harmless = np.array([feature.background for feature in self.contract.numeric], np.float32)
-        words = codes(rows.categorical, self.contract)
+        _, words = feed(converter_rows.Rows(rows.numeric, rows.categorical), self._wired.wiring, self.contract)
         distance = rows.numeric - harmless
         gradients = [self._gradient(harmless + step * distance, words, rows.closest) for step in self._steps]
         scores = np.concatenate([np.mean(gradients, axis=0) * distance, np.full(words.shape, np.inf)], axis=1)
@@ -169,7 +170,7 @@ class Gradient:
         inputs = tf.constant(numeric, tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            probabilities = self._signature(inputs, tf.constant(words))["probabilities"]
+            probabilities = self._wired.function(inputs, tf.constant(words))["probabilities"]
             mine = tf.one_hot(label, probabilities.shape[1])
             of_label, others = (tf.reduce_sum(probabilities * part, 1) + LEAST_PROBABILITY for part in (mine, 1 - mine))
             odds = tf.math.log(of_label) - tf.math.log(others)

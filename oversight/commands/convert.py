@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--model", type=click.Path(path_type=Path), help="Keras file; default: the newest trained model in build/."
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Keras file (.keras, .h5) or SavedModel folder; default: the newest trained model in build/.",
 )
 @click.option(
     "--contract",
@@ -71,6 +73,36 @@ if TYPE_CHECKING:
     "file also gives the usual reasons of each label.",
 )
 @click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=FEATURE,FEATURE",
+    help="Features that an input of the model takes, in the order of its columns. Needed where names and types leave a "
+    "choice. May be repeated.",
+)
+@click.option(
+    "--codes-from",
+    type=click.IntRange(0, 1),
+    default=1,
+    show_default=True,
+    help="Code of the first word of a vocabulary in training. From 1, code 0 is for words that the vocabulary lacks; "
+    "from 0, these get the code of the feature's background.",
+)
+@click.option(
+    "--preprocess",
+    "preprocess_path",
+    type=click.Path(path_type=Path),
+    help="ONNX file between the features and the model, such as a scikit-learn transformer exported by skl2onnx.",
+)
+@click.option(
+    "--import",
+    "modules",
+    multiple=True,
+    metavar="MODULE",
+    help="Your Python module with the layers that the model uses. It is imported; code in the model file never is. May "
+    "be repeated.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print what was written, and how well ONNX and Keras agree, as JSON."
 )
 def command(
@@ -81,6 +113,10 @@ def command(
     rows_path: Path | None,
     head: str | None,
     checked: tuple[Path, ...],
+    inputs: tuple[str, ...],
+    codes_from: int,
+    preprocess_path: Path | None,
+    modules: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Convert a Keras model into one ONNX artifact, and check that both give the same predictions.
@@ -89,20 +125,24 @@ def command(
     writes to models/ only if --output says so. Contract, report and model card of `oversight train` beside the artifact
     are updated.
 
-    The contract (docs/bring-your-own-model.md) lists features, labels and families. The model has two inputs,
-    `numeric` and `categorical`, or one input with a column per feature in the contract's order. A word is encoded as
-    its position in the vocabulary plus 1; 0 means that the vocabulary lacks the word. The model returns probabilities
-    and, if the contract has a novelty threshold, a novelty from 0 to 1.
+    The contract (docs/bring-your-own-model.md) lists features, labels and families. Inputs of the model are matched by
+    name: an input per feature; `numeric` and `categorical`; or one input with a column per feature in the contract's
+    order. An input of text gets the words; elsewhere a word is encoded as its position in the vocabulary plus 1, and 0
+    means that the vocabulary lacks the word. The model returns probabilities and, if the contract has a novelty
+    threshold, a novelty from 0 to 1.
 
     \b
     Example:
       oversight convert
       oversight convert --model mine.keras --contract contract.json --output models/mine/model.onnx --rows sample.csv
+      oversight convert --model saved/ --contract contract.json --input numbers=depth_m,flow --input words=colour
     """
     with tensorflow_in_quiet():
         from converter.contract_file import read_contract
         from converter.convert import convert
-        from converter.keras_file import load
+        from converter.files.load import load
+        from converter.inputs.preprocess import read_preprocess
+        from converter.inputs.wiring import Choices
     if model is None:
         trained = newest_trained()
         model = trained.folder / KERAS_FILE
@@ -119,7 +159,17 @@ def command(
         )
     files = labelled_files(checked, columns)
     usual = next(iter(files.values()), None) if rows is None else rows
-    written = convert(load(model), contract, output, rows, also=files, usual=usual, head=head)
+    written = convert(
+        load(model, modules),
+        contract,
+        output,
+        rows,
+        also=files,
+        usual=usual,
+        head=head,
+        choices=Choices(inputs=_inputs(inputs), codes_from=codes_from),
+        preprocess=None if preprocess_path is None else read_preprocess(preprocess_path),
+    )
     _update_report(written)
     facts = {
         "model": str(model),
@@ -159,6 +209,24 @@ def _update_report(written: Converted) -> None:
     write(folder / REPORT_FILE, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
     write(folder / CONTRACT_FILE, contract.to_json().encode())
     write(folder / CARD_FILE, report.page(folder, contract).encode())
+
+
+def _inputs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The features of each input, from `NAME=FEATURE,FEATURE`.
+
+    Raises:
+        InputError: a text has another form, or an input occurs twice.
+    """
+    inputs: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        name, equals, features = text.rpartition("=")
+        names = tuple(part.strip() for part in features.split(","))
+        if not equals or not name or not all(names):
+            raise InputError(f"--input {text}: expected NAME=FEATURE,FEATURE, such as numbers=depth_m,flow")
+        if name in inputs:
+            raise InputError(f"--input {text}: the input {name!r} occurs twice; write all its features in one option")
+        inputs[name] = names
+    return inputs
 
 
 def beside(model: Path) -> Path:

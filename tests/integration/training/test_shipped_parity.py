@@ -17,7 +17,7 @@ from converter.contract_file import read_contract
 from converter.convert import convert
 from converter.keras_file import load
 from converter.rows import Rows
-from converter.signature import signature_of
+from converter.wired import wire
 from training.data.feature_sets import SETS
 from training.data.records import Records, Source, read, select
 from training.data.split import split
@@ -65,10 +65,10 @@ def test_keras_and_onnx_agree_on_every_vector_of_training_and_test_file(
     """All labels equal, probabilities and novelty within rounding: `agreement` raises where they are not."""
     folder = folder_of(name)
     contract = read_contract(folder / "contract.json")
-    signature, graph = signature_of(load(folder / "model.keras"), contract), onnx.load(folder / "model.onnx")
+    wired, graph = wire(load(folder / "model.keras"), contract), onnx.load(folder / "model.onnx")
     for whole in (training[0], tested):
         records = select(whole, tuple(feature.name for feature in contract.features))
-        found = agreement(signature, graph, contract, Rows(records.numeric, records.categorical.astype(object)))
+        found = agreement(wired, graph, contract, Rows(records.numeric, records.categorical.astype(object)))
         assert found.rows == len(records)
         assert found.labels_that_differ == 0
 

@@ -1,0 +1,1 @@
+"""Read model files of several forms, without running code from them."""

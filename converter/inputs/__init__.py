@@ -1,0 +1,1 @@
+"""Bring the features of a contract to the inputs of a model."""

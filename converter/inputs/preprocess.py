@@ -1,0 +1,159 @@
+"""A preprocessing that somebody exported to ONNX, such as scikit-learn's encoders and scalers with skl2onnx.
+
+    features ─▶ pre.onnx ─▶ the Keras model's inputs
+
+It is merged with the model into one graph. The rows of the check run through the file as it is, then through Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import compose, helper, version_converter
+
+from contract.errors import ConversionError, InputError
+from contract.onnx.session import closed, first_line
+from converter.onnx_graph import ML_OPSET, OPSET, STANDARD_DOMAINS, nodes_of
+from converter.outputs import Shape
+from converter.tensor_model import Port
+
+PREFIX = "pre_"
+RECIPE = f"export it with skl2onnx.to_onnx(..., target_opset={{'': {OPSET}, 'ai.onnx.ml': {ML_OPSET}}})"
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """A graph from features to the inputs of a model."""
+
+    path: Path
+    graph: onnx.GraphProto
+    """Names begin with `PREFIX`; the operator set is that of the artifact."""
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    _session: onnxruntime.InferenceSession
+    order: list[int]
+    """For each input of the model: the place of the output that it takes. Set by `check_outputs`."""
+
+    def check_outputs(self, ports: Sequence[Port]) -> None:
+        """Match the outputs with the inputs of the model.
+
+        Raises:
+            ConversionError: they do not fit; names both.
+        """
+        names = [port.name for port in self.outputs]
+        if len(ports) == len(names) == 1:
+            self.order[:] = [0]
+        elif all(port.name in names for port in ports):
+            self.order[:] = [names.index(port.name) for port in ports]
+        else:
+            raise ConversionError(
+                f"{self.path} has the outputs {', '.join(names)}, and the model the inputs "
+                f"{', '.join(port.name for port in ports)}; give each output the name of the input that takes it"
+            )
+        for port, place in zip(ports, self.order, strict=True):
+            found = self.outputs[place]
+            if len(found.shape) != len(port.shape) or not _fits(found.shape, port.shape):
+                raise ConversionError(
+                    f"{self.path}: output {found} does not fit the model's input {port}; use the preprocessing of the "
+                    f"model's training"
+                )
+
+    def run(self, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """The arrays for the inputs of the model, in its order."""
+        feed = {item.name: array for item, array in zip(self._session.get_inputs(), arrays, strict=True)}
+        answers = self._session.run(None, feed)
+        return [np.asarray(answers[place]) for place in self.order]
+
+
+def _fits(found: Shape, wanted: Shape) -> bool:
+    return all(a is None or b is None or a == b for a, b in zip(found[1:], wanted[1:], strict=True))
+
+
+def read_preprocess(path: Path) -> Preprocess:
+    """Read the file and bring it to the artifact's operator set.
+
+    Raises:
+        InputError: the file cannot be read.
+        ConversionError: it is no ONNX graph that can be merged.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path} ({error.strerror or error}); name an ONNX file with --preprocess"
+        ) from None
+    model = _parsed(content, path)
+    _refuse(model, path)
+    try:
+        session = onnxruntime.InferenceSession(content, _options(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions have no common base class
+        raise ConversionError(f"{path}: ONNX Runtime cannot load it ({first_line(error)}); {RECIPE}") from None
+    graph = _of_opset(model, path).graph
+    renamed = compose.add_prefix_graph(graph, PREFIX)
+    return Preprocess(path, renamed, _ports(graph.input, path), _ports(graph.output, path), session, [])
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options: onnxruntime.SessionOptions = closed(onnxruntime.SessionOptions())
+    options.log_severity_level = 4  # its errors come as exceptions
+    return options
+
+
+def _parsed(content: bytes, path: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load_model_from_string(content)
+        onnx.checker.check_model(model)
+    except Exception as error:  # noqa: BLE001 - protobuf's exceptions are several too
+        raise ConversionError(f"{path} is not an ONNX model ({_short(error)}); {RECIPE}") from None
+    return model
+
+
+def _refuse(model: onnx.ModelProto, path: Path) -> None:
+    foreign = sorted(
+        {f"{node.domain}::{node.op_type}" for node in nodes_of(model.graph) if node.domain not in STANDARD_DOMAINS}
+    )
+    if foreign or model.functions:
+        raise ConversionError(
+            f"{path} uses operators that are not part of standard ONNX ({', '.join(foreign) or 'functions'}); {RECIPE}"
+        )
+    if any(tensor.external_data for tensor in model.graph.initializer):
+        raise ConversionError(f"{path} keeps its weights in another file; save it as one file")
+    newest = {item.domain: item.version for item in model.opset_import}
+    if newest.get("ai.onnx.ml", 1) > ML_OPSET or newest.get("", 1) > OPSET:
+        raise ConversionError(f"{path} uses newer operators than the artifact; {RECIPE}")
+
+
+def _of_opset(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    version = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), OPSET)
+    if version == OPSET:
+        return model
+    try:
+        return version_converter.convert_version(model, OPSET)
+    except RuntimeError as error:
+        raise ConversionError(f"{path} has operator set {version} ({_short(error)}); {RECIPE}") from None
+
+
+def _short(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
+def _ports(values: Sequence[onnx.ValueInfoProto], path: Path) -> tuple[Port, ...]:
+    ports = []
+    for item in values:
+        if not item.type.HasField("tensor_type"):
+            raise ConversionError(
+                f"{path}: {item.name!r} is no tensor; export the transformer alone, without a classifier"
+            )
+        tensor = item.type.tensor_type
+        sizes = [axis.dim_value if axis.HasField("dim_value") else None for axis in tensor.shape.dim]
+        name = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
+        dtype = "string" if tensor.elem_type == onnx.TensorProto.STRING else name
+        ports.append(Port(item.name, dtype, (None, *sizes[1:])))
+    return tuple(ports)

@@ -1,0 +1,91 @@
+"""A model as the converter sees it, whatever file it comes from: named inputs, named outputs, one function.
+
+Keras model ─▶ of_keras ─┐
+                         ├─▶ TensorModel ─▶ traced ─▶ a `tf.function` of input_0, input_1, ...
+SavedModel ──────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from contract.artifact.contract import ModelContract
+from contract.errors import ConversionError
+from converter.outputs import Head, Shape, collector, heads_of, shape_in_words, with_compared_layer
+
+Tensors = Sequence[tf.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One input of a model, or one output of a preprocessing."""
+
+    name: str
+    dtype: str
+    """As NumPy names it, or `string`."""
+    shape: Shape
+    reader: str = ""
+    """The layer that reads an input first, such as `LSTM 'memory'`."""
+
+    def __str__(self) -> str:
+        return f"{self.name!r} {shape_in_words(self.shape)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorModel:
+    """A model with the names that its author gave to inputs and outputs."""
+
+    inputs: tuple[Port, ...]
+    heads: list[Head]
+    call: Callable[[Tensors], tuple[Any, Any]]
+    """Takes a tensor for each input; returns the inputs as the model takes them, and its answer."""
+
+    def traced(self, contract: ModelContract, head: str | None) -> Any:
+        """A `tf.function` with a positional argument for each input, and the artifact's outputs.
+
+        Raises:
+            ConversionError: the model's outputs do not fit the task.
+        """
+        collect = collector(self.heads, contract, head)
+        specs = [tf.TensorSpec(port.shape, port.dtype, name=f"input_{place}") for place, port in enumerate(self.inputs)]
+
+        def answer(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+            return collect(*self.call(tensors))
+
+        return tf.function(answer, input_signature=specs, autograph=False)
+
+
+def of_keras(model: keras.Model, contract: ModelContract) -> TensorModel:
+    """A Keras model. Inputs have the names of their `Input` layers, which Keras also wants as keys of a dictionary.
+
+    Raises:
+        ConversionError: the model has no inputs of a known shape, or lacks the layer that the contract names.
+    """
+    tensors = getattr(model, "inputs", None)
+    if not tensors:
+        raise ConversionError(
+            "the model has no inputs of a known shape; build it with keras.Input layers, call it once and save it again"
+        )
+    whole = with_compared_layer(model, contract)
+
+    def call(given: Tensors) -> tuple[Any, Any]:
+        sequential = isinstance(model, keras.Sequential)
+        inputs = given[0] if sequential else keras.tree.pack_sequence_as(model.input, list(given))
+        return inputs, whole(inputs, training=False)
+
+    ports = [Port(item.name, str(item.dtype), tuple(item.shape), _reader(model, item)) for item in tensors]
+    return TensorModel(tuple(ports), heads_of(model), call)
+
+
+def _reader(model: keras.Model, tensor: Any) -> str:
+    """The first layer of the model that takes this input."""
+    for layer in model.layers:
+        for node in layer._inbound_nodes:
+            if any(item is tensor for item in node.input_tensors):
+                return f"{type(layer).__name__} {layer.name!r}"
+    return ""
