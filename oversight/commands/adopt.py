@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from oversight.commands.built import ARTIFACT_FILE, BUILD, version_of
 from oversight.commands.trial import TrialOptions, trial_lines, trial_options
+from oversight.terminal import print_json
 
 
 @click.command()
@@ -44,7 +44,7 @@ def command(
     Example:
       oversight adopt forest.onnx --contract contract.json --rows test.csv --label class
     """
-    from converter.adopt import adopt
+    from converter.adopt.adopt import adopt
     from converter.contract_file import read_contract
 
     contract = read_contract(contract_path)
@@ -62,7 +62,7 @@ def command(
             "proof": made.contract.proof,
             "proved": dict(made.contract.proved),
         }
-        click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+        print_json(facts)
         return
     click.echo(f"{model} -> {made.path}  version {made.version}, {made.size_bytes:,} bytes")
     for line in trial_lines(made, trial):

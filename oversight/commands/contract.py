@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -18,8 +18,9 @@ from contract.errors import ArtifactError, InputError
 from converter.describe.describe import Described, Wishes, describe
 from oversight.client.cluster import connect
 from oversight.client.documents import documents
-from oversight.commands.file_progress import FileProgress
+from oversight.commands.file_progress import shown
 from oversight.config.settings import load
+from oversight.terminal import print_json
 
 NAME = "contract.json"
 
@@ -117,14 +118,15 @@ def init(
         quantile=quantile,
         own_fields=index is not None,
     )
-    described = describe(_file(data) if data is not None else _documents(str(index), most), wishes)
+    described = describe(shown(open_table(data)) if data is not None else _documents(str(index), most), wishes)
     try:
         atomic_file.write(output, orjson.dumps(described.contract.to_dict(), option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise InputError(f"cannot write {output} ({error.strerror or error}); choose another path") from None
-    click.echo(
-        orjson.dumps(_facts(described, output), option=orjson.OPT_INDENT_2) if as_json else _text(described, output)
-    )
+    if as_json:
+        print_json(_facts(described, output))
+    else:
+        click.echo(_text(described, output))
 
 
 @command.command()
@@ -151,14 +153,6 @@ def check(path: Path) -> None:
 def _as_name(source: str) -> str:
     kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in source)
     return kept.lower().strip("._-")[:100] or "model"
-
-
-def _file(path: Path) -> Iterable[Batch]:
-    table = open_table(path)
-    with FileProgress(str(path), table.size_bytes) as progress:
-        for batch in table.batches(on_bytes=progress.bytes):
-            yield batch
-            progress.rows(batch.size)
 
 
 def _documents(index: str, most: int) -> Iterator[Batch]:

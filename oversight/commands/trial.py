@@ -11,9 +11,10 @@ import click
 
 from common.tables.open_table import open_table
 from contract.artifact.contract import ModelContract
-from converter.expected import read_expected
-from converter.finish import Finished, Trial
-from converter.labelled_rows import labelled_rows
+from converter.proof.expected import read_expected
+from converter.proof.finish import Finished, Trial
+from converter.proof.labelled_rows import labelled_rows
+from oversight.commands.file_progress import shown
 
 
 def trial_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,7 +72,7 @@ class TrialOptions:
             return Trial(force=self.force)
         if self.expect_accuracy is not None and self.label is None:
             raise click.UsageError("--expect-accuracy needs the truth; name its column with --label")
-        labelled = labelled_rows(open_table(self.rows_path).batches(), contract, label=self.label)
+        labelled = labelled_rows(shown(open_table(self.rows_path)), contract, label=self.label)
         expected = None
         if self.expected_path is not None:
             expected = read_expected(open_table(self.expected_path).batches(), contract, labelled)

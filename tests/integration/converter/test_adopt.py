@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from contract.artifact.contract import Feature, Label, ModelContract, ScoreOutput, ValueOutput
 from contract.artifact.file import read_file
 from contract.errors import ConversionError, InputError
-from converter.adopt import adopt
+from converter.adopt.adopt import adopt
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(300, 3)).astype(np.float32)

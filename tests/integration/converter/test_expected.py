@@ -18,10 +18,10 @@ from common.tables.batch import Batch
 from contract.artifact.contract import Feature, Label, ModelContract, ValueOutput
 from contract.artifact.file import read_file
 from contract.errors import ConversionError, InputError
-from converter.adopt import adopt
-from converter.expected import read_expected
-from converter.finish import Trial
-from converter.labelled_rows import LabelledRows, labelled_rows
+from converter.adopt.adopt import adopt
+from converter.proof.expected import read_expected
+from converter.proof.finish import Trial
+from converter.proof.labelled_rows import LabelledRows, labelled_rows
 
 RNG = np.random.default_rng(2)
 N = 120

@@ -12,8 +12,8 @@ from sklearn import metrics
 from common.tables.batch import Batch
 from contract.artifact.contract import Feature, Label, ModelContract, ScoreOutput
 from contract.errors import ConversionError, InputError
-from converter.labelled_rows import LabelledRows, labelled_rows
-from converter.proof import prove, require
+from converter.proof.figures import prove, require
+from converter.proof.labelled_rows import LabelledRows, labelled_rows
 
 FEATURES = (
     Feature("depth", "river.depth", "float"),

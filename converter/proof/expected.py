@@ -15,9 +15,9 @@ from common.tables.batch import Batch
 from contract.artifact.contract import PROBABILITIES_OUTPUT, SCORE_OUTPUT, VALUE_OUTPUT, ModelContract
 from contract.errors import DocumentError, InputError
 from contract.values import to_number
-from converter.labelled_rows import LabelledRows
 from converter.onnx_run import Outputs
-from converter.proof import label_places
+from converter.proof.figures import label_places
+from converter.proof.labelled_rows import LabelledRows
 
 TOLERANCE = 1e-4
 """Largest difference that counts as equal: of probabilities as they are, of other numbers as a share of the spread."""

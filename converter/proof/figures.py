@@ -17,8 +17,8 @@ from contract.artifact.contract import SCORE_OUTPUT, VALUE_OUTPUT, ModelContract
 from contract.artifact.verdict import VerdictRule
 from contract.errors import ConversionError, DocumentError, InputError, shorten
 from contract.values import is_missing, to_number
-from converter.labelled_rows import LabelledRows
 from converter.onnx_run import Outputs
+from converter.proof.labelled_rows import LabelledRows
 
 SLACK = 0.02
 """By how much accuracy may stay below what the user expects."""

@@ -1,7 +1,7 @@
 """Turn an ONNX model of another tool into an artifact: its own graph, with the artifact's inputs and outputs around it.
 
 numeric, categorical ─▶ columns, casts, codes ─▶ the model's graph ─▶ task's outputs
-                        converter.onnx_inputs                        converter.onnx_outputs
+                        converter.adopt.inputs                        converter.adopt.outputs
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from onnx import checker, external_data_helper, helper, shape_inference
 from contract.artifact.contract import ModelContract
 from contract.errors import ConversionError, InputError
 from contract.onnx.reader import MAX_MODEL_BYTES
-from converter.finish import Finished, Trial, finish
+from converter.adopt.inputs import add_inputs
+from converter.adopt.outputs import add_outputs
 from converter.onnx_graph import IR_VERSION, ML_DOMAIN, ML_OPSET, PRODUCER, STANDARD_DOMAINS, nodes_of
-from converter.onnx_inputs import add_inputs
-from converter.onnx_outputs import add_outputs
 from converter.onnx_run import check_independence, check_meaning, open_session, run_onnx
+from converter.proof.finish import Finished, Trial, finish
 from converter.rows import made_from, with_unseen_words
 
 OLDEST_OPSET = 13

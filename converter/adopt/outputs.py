@@ -25,8 +25,8 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.errors import ConversionError, shorten
+from converter.adopt.inputs import MODEL_PREFIX, PREFIX
 from converter.onnx_graph import BATCH
-from converter.onnx_inputs import MODEL_PREFIX, PREFIX
 
 PROBABILITY_NODES = ("Softmax", "Sigmoid", "Normalizer", "TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier")
 PASSING = ("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "ZipMap", "ArrayFeatureExtractor")

@@ -18,11 +18,11 @@ from contract.artifact.file import of_bytes
 from contract.artifact.statistics import shortest
 from contract.errors import ConversionError
 from converter.contract_file import write
-from converter.diagnose import Answer, diagnose
-from converter.expected import TOLERANCE, Expected, difference, of_outputs
-from converter.labelled_rows import LabelledRows
 from converter.onnx_run import Outputs, open_session, run_onnx
-from converter.proof import Proof, prove, require
+from converter.proof.diagnose import Answer, diagnose
+from converter.proof.expected import TOLERANCE, Expected, difference, of_outputs
+from converter.proof.figures import Proof, prove, require
+from converter.proof.labelled_rows import LabelledRows
 
 NO_CAUSE = (
     "no other order of labels, words or features that was tried makes them equal: compare the rows' columns and the "

@@ -19,9 +19,9 @@ from scipy.optimize import linear_sum_assignment
 
 from contract.artifact.contract import Feature, ModelContract
 from contract.errors import ConversionError
-from converter.expected import Expected, Numbers, difference, of_outputs
-from converter.labelled_rows import LabelledRows
 from converter.onnx_run import Outputs
+from converter.proof.expected import Expected, Numbers, difference, of_outputs
+from converter.proof.labelled_rows import LabelledRows
 from converter.rows import Rows
 
 MOST_S = 60.0
