@@ -149,17 +149,14 @@ def carry_out(
     if planned.facts and not as_json:
         console(soft_wrap=True).print(show.cluster_line(planned))
     steps = tuple(apply(es, planned, installation, None if as_json else _print_step))
+    if not as_json:
+        for line in show.notes(planned):
+            console(soft_wrap=True).print(line)
+    files = [] if keys is None else keys.fulfil(es, quiet=as_json)
     if as_json:
-        files = [] if keys is None else keys.fulfil(es, quiet=True)
-        data = show.as_data(planned, steps, done=True) | ({} if keys is None else {"keys": as_data(files)})
-        print_json(data)
-        if keys is not None:
-            keys.refuse_if_impossible()
-        return
-    for line in show.notes(planned):
-        console(soft_wrap=True).print(line)
-    files = [] if keys is None else keys.fulfil(es, quiet=False)
-    click.echo(f"{show.summary(steps, done=True)}{next_step}{after_keys(files)}")
+        print_json(show.as_data(planned, steps, done=True) | ({} if keys is None else {"keys": as_data(files)}))
+    else:
+        click.echo(f"{show.summary(steps, done=True)}{next_step}{after_keys(files)}")
     if keys is not None:
         keys.refuse_if_impossible()
 
