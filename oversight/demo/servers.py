@@ -54,8 +54,8 @@ class Servers:
         enrich = self._http_server("enrich", "serve", "/v2/health/ready")
         console = self._http_server("console", "console", "/health/live")
         with Elasticsearch(self.engine_url, request_timeout=30) as es:
-            report = provision(es, read_contract(DEFAULT_MODEL), namespace=NAMESPACE)
-            self._say(f"pipelines       {len(report.steps)} resources for {self.stream}")
+            steps = provision(es, read_contract(DEFAULT_MODEL), namespace=NAMESPACE)
+            self._say(f"pipelines       {len(steps)} resources for {self.stream}")
             self.enrich_url = self._ready("enrich service", enrich, log="enrich")
             self._say(f"enrich service  {self.enrich_url}")
             self._running["watcher"] = self._command("watcher", "watch", "--enrich-url", self.enrich_url)
