@@ -31,6 +31,7 @@ from elasticsearch import Elasticsearch
 from werkzeug.datastructures import MultiDict
 
 from benchmarks.console.made import beat, documents, heartbeat, load
+from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from console.panels.board import page
 from console.panels.indices import Place
@@ -39,7 +40,7 @@ from console.panels.scope import asked
 from console.panels.searches import Engine, Search, SearchResponse
 from contract.documents.fields import stream_name
 from enrich_service.model.model_file import read_contract
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from oversight.client import cluster
 from oversight.demo.ports import free_port
 

@@ -26,9 +26,10 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read_contract
-from es_pipelines.provision.apply import Wish, plan, remove
+from es_pipelines.provision.apply import plan
 from oversight.demo import embedded
 from oversight.demo.children import Children
 
@@ -78,7 +79,7 @@ def measure(url: str, runs: int, folder: Path) -> float:
                 second.append(timed(["provision"], environment, folder))
                 alone.append(timed(["provision", "--help"], environment, folder)[0])
             es.requests = 0
-            planned, _, _ = plan(es, Wish(read_contract(DEFAULT_MODEL), namespace))
+            planned, _, _ = plan(es, read_contract(DEFAULT_MODEL), namespace=namespace)
             requests = es.requests
             if planned.writes:
                 raise SystemExit(

@@ -32,12 +32,13 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
 from benchmarks.es_pipelines.pipeline_bench import raw_lines, without_short_way
+from benchmarks.es_pipelines.removal import remove
 from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from enrich_service.model.model_file import read_contract
 from es_pipelines.definition.parameters import pipeline_id
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from es_pipelines.reading.lines import Line
 from es_pipelines.ship.events import Identity, event_of
 from oversight.client.cluster import client

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.training import study
+from benchmarks.training import card, study
 from benchmarks.training.folds import fold
 from benchmarks.training.one_training import WITHOUT_NOVELTY, Material, Trainer
 from common import atomic_file
@@ -29,8 +29,6 @@ from training.data.split import check_labels, one_label_a_vector, split
 from training.evaluation.detail import twins_of_normal
 from training.evaluation.evaluate import open_artifact
 from training.evaluation.tally import families
-from training.report import card
-from training.report import files as report
 
 FOLD_SEED = 0
 """Seed of the folds, and of the weights trained on them."""
@@ -110,7 +108,7 @@ class Retraining:
             self._write(self._output / card.PICTURES / name, picture.decode())
         model = self._output / "model.onnx"
         if model.is_file():
-            self._write(self._output / "MODEL_CARD.md", report.page(self._output, open_artifact(model)[1]))
+            self._write(self._output / "MODEL_CARD.md", card.page(self._output, open_artifact(model)[1]))
 
     def finished(self) -> dict[str, Any]:
         """Return the results of earlier runs with the same data, recipe and code, by name."""

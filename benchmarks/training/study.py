@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.training.goals import GOALS, Goal
 from contract.artifact.contract import ModelContract
 from contract.kdd99.columns import FAMILIES
 from training.evaluation import score
 from training.evaluation.detail import tables
 from training.evaluation.evaluate import plain
-from training.evaluation.goals import GOALS, Goal
 from training.evaluation.tally import Tally, figures
 
 Result = Mapping[str, Any]

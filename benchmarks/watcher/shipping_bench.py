@@ -28,6 +28,7 @@ import psutil
 from elasticsearch import Elasticsearch
 
 from benchmarks.es_pipelines.pipeline_bench import raw_lines
+from benchmarks.es_pipelines.removal import remove
 from benchmarks.watcher.engines import engine_at
 from benchmarks.watcher.latency_bench import watching
 from benchmarks.watcher.programs import clean_environment, served
@@ -39,7 +40,7 @@ from enrich_service.model.artifact import load
 from enrich_service.model.model_file import read_contract
 from enrich_service.predict.enrich import Enricher
 from enrich_service.predict.page import Page
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from oversight.client.cluster import client
 
 LOOK_S = 0.1

@@ -5,16 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_PIECES = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>[^*]+)\*|`(?P<code>[^`]+)`")
+_PIECES = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>[^*]+)\*|`(?P<code>[^`]+)`|(?P<text>[^*`]+|[*`])")
 
 
 def pieces(markdown: str) -> Iterator[tuple[str, str]]:
-    """Yield pairs of an element's name (empty: none) and its text. The template escapes the text."""
-    end = 0
+    """Yield pairs of an element's name (`text`: none) and its text. The template escapes the text."""
     for match in _PIECES.finditer(markdown):
-        if match.start() > end:
-            yield "", markdown[end : match.start()]
-        yield match.lastgroup or "", match[match.lastgroup or 0]
-        end = match.end()
-    if end < len(markdown):
-        yield "", markdown[end:]
+        name = match.lastgroup or "text"
+        yield name, match[name]

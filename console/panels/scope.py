@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
 
 from console.panels.time_range import TimeRange, parse, parse_range
 from contract.errors import InputError
@@ -18,13 +20,6 @@ ALL_TIME = "all"
 """Start of the time range that means the first event."""
 MOST_VALUES, LONGEST_VALUE = 50, 8_191
 """Limits of one filter. No person picks more values, and no field has longer ones."""
-
-
-class Arguments(Protocol):
-    """The arguments of a URL. Each can occur several times."""
-
-    def getlist(self, key: str) -> Sequence[str]:
-        """Return all values of one argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,7 @@ class Asked:
         return self.start == ALL_TIME
 
 
-def asked(arguments: Arguments, board: Dashboard) -> Asked:
+def asked(arguments: MultiDict[str, str], board: Dashboard) -> Asked:
     """Read the arguments of a URL.
 
     Raises:
@@ -66,7 +61,7 @@ def asked(arguments: Arguments, board: Dashboard) -> Asked:
     return Asked(start, end, picked)
 
 
-def _one(arguments: Arguments, name: str, default: str) -> str:
+def _one(arguments: MultiDict[str, str], name: str, default: str) -> str:
     values = [value for value in arguments.getlist(name) if value]
     return values[-1] if values else default
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,8 +23,6 @@ FAULTS = (ApiError, TransportError, UnsupportedProductError)
 PAGE_BYTES = 16 * MIB
 """Largest response of Elasticsearch for one page."""
 TOO_LARGE = "response_too_large"
-MISSING_KEPT_S = 60.0
-"""How long the list of unmapped fields is cached."""
 
 
 class Engine:
@@ -43,7 +40,6 @@ class Engine:
         self._connect, self._explain, self._timeout_s = connect, explain, timeout_s
         self._client: Elasticsearch | None = None
         self._lock = threading.Lock()
-        self._missing: dict[str, tuple[float, frozenset[str]]] = {}
         self.percentiles = True
         """Whether the engine has this aggregation. True until it refuses one."""
 
@@ -81,21 +77,13 @@ class Engine:
     def missing(self, index: str, fields: Iterable[str]) -> frozenset[str]:
         """Return the fields that no mapping of an index has; empty if that cannot be read."""
         wanted = frozenset(fields)
-        key = f"{index}|{','.join(sorted(wanted))}"
-        before = self._missing.get(key)
-        if before is not None and time.monotonic() - before[0] < MISSING_KEPT_S:
-            return before[1]
+        roots = sorted({field.split(".")[0] for field in wanted})
+        asked = [name for root in roots for name in (root, f"{root}.*")]  # short: some engines take it only in the URL
         try:
-            roots = sorted(
-                {field.split(".")[0] for field in wanted}
-            )  # some engines accept the list only in the URL: keep it short
-            asked = [name for root in roots for name in (root, f"{root}.*")]
             response = self._ready().field_caps(index=index, fields=asked, ignore_unavailable=True)
-            lacking = wanted - set(response["fields"]) if response.get("indices") else frozenset()
         except (*FAULTS, OversightError):
-            lacking = frozenset()
-        self._missing = {**self._missing, key: (time.monotonic(), lacking)} if len(self._missing) < 500 else {}
-        return lacking
+            return frozenset()
+        return wanted - set(response["fields"]) if response.get("indices") else frozenset()
 
     def _ready(self) -> Elasticsearch:
         """Return the client. It is created late: each process needs its own, and the page can show a wrong setting."""
@@ -122,10 +110,8 @@ def is_too_large(answer: SearchResponse) -> bool:
 def problem_of(answer: SearchResponse) -> str | None:
     """Return why one search failed, in one line; None if it did not fail."""
     error = answer.get("error")
-    if is_too_large(answer):
-        return (
-            f"The newest document is too large to show here: {error['reason']}" if isinstance(error, Mapping) else None
-        )
+    if error is not None and is_too_large(answer):
+        return f"The newest document is too large to show here: {error['reason']}"
     if error is not None:
         causes = error.get("root_cause") or [error] if isinstance(error, Mapping) else [{"reason": str(error)}]
         reason = str(causes[0].get("reason") or causes[0].get("type") or "no reason given")

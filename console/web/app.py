@@ -58,21 +58,12 @@ class Console:
         shared: the installation to show, and the folder of the chart script.
         backend: connects to Elasticsearch and reads the model.
         local: only this machine can reach the console.
-        make_charts_now: build the chart script now, not at the first request for it.
     Raises:
         ArtifactError: the model's contract cannot be read.
         SettingsError: the package of the charts is not installed.
     """
 
-    def __init__(
-        self,
-        settings: ConsoleSettings,
-        shared: OversightSettings,
-        backend: Backend,
-        *,
-        local: bool,
-        make_charts_now: bool = True,
-    ) -> None:
+    def __init__(self, settings: ConsoleSettings, shared: OversightSettings, backend: Backend, *, local: bool) -> None:
         self._settings = settings
         self._engine = Engine(backend.connect, backend.explain, timeout_s=backend.timeout_s)
         self._models = DashboardCache(backend.contract)
@@ -82,8 +73,6 @@ class Console:
         self._bundle = Bundle(shared.state / "console")
         self._files = files.Files(self._bundle.version)
         self._local = local
-        if make_charts_now:
-            self._bundle.make_soon()
 
     def app(self) -> Flask:
         """Return the WSGI application."""

@@ -8,7 +8,6 @@ It never uses the network. To run it by hand: python -m console.web.bundle FILE
 from __future__ import annotations
 
 import gzip
-import logging
 import subprocess
 import sys
 import threading
@@ -21,8 +20,6 @@ from typing import Any
 from common import atomic_file
 from contract.distribution import install_command
 from contract.errors import SettingsError
-
-log = logging.getLogger(__name__)
 
 PACKAGE, MODULE = "vl-convert-python", "vl_convert"
 WAIT_S = 60.0
@@ -58,12 +55,8 @@ class Bundle:
         self._lock = threading.Lock()
         self._script: Script | None = None
 
-    def make_soon(self) -> None:
-        """Start to build it in a thread, so that it is ready for the first page."""
-        threading.Thread(target=self._try, name="charts", daemon=True).start()
-
     def script(self) -> Script:
-        """Return the script. The first call waits about a second.
+        """Return the script. The first call on a machine builds it, which takes about a second.
 
         Raises:
             SettingsError: the script cannot be built.
@@ -73,12 +66,6 @@ class Bundle:
                 plain = self._kept() or self._made()
                 self._script = Script(plain, gzip.compress(plain, 6, mtime=0))
             return self._script
-
-    def _try(self) -> None:
-        try:
-            self.script()
-        except SettingsError as error:
-            log.error("%s", error)
 
     def _kept(self) -> bytes | None:
         try:

@@ -37,17 +37,14 @@ SPARE_S = 30.0
 """Extra time after Elasticsearch's timeout, before a stuck worker is replaced."""
 
 
-def serve(
-    settings: ConsoleSettings, shared: OversightSettings, backend: Backend, *, make_charts_now: bool = True
-) -> None:
+def serve(settings: ConsoleSettings, shared: OversightSettings, backend: Backend) -> None:
     """Serve until SIGTERM or SIGINT, then exit with 0.
 
     Args:
-        settings, shared, backend, make_charts_now: as for `Console`.
+        settings, shared, backend: as for `Console`.
     Raises:
         SettingsError: the address is not valid, or other machines can reach it and the token is missing or too short;
-        the
-            certificate is not valid; the package of the charts is not installed.
+            the certificate is not valid; the package of the charts is not installed.
         ArtifactError: the model's contract cannot be read.
         EndpointUnavailableError: the port is in use, or the address is not on this machine.
     """
@@ -66,7 +63,7 @@ def serve(
         """Create the routes after the fork, because clients and threads do not survive a fork."""
         from console.web.app import Console
 
-        return Console(settings, shared, backend, local=local, make_charts_now=make_charts_now).app()
+        return Console(settings, shared, backend, local=local).app()
 
     Server(make, listener, tls, threads=settings.threads, timeout_s=int(backend.timeout_s + SPARE_S)).run()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from benchmarks.training import card
 from common.settings.base import Settings
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import FIELDS
@@ -20,7 +21,6 @@ from docs.generate.panels_page import panels_page
 from docs.generate.privileges_page import privileges_page
 from oversight.config.settings import PARTS, default_of
 from training.evaluation.evaluate import open_artifact
-from training.report import files as report
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILY_MEANING = {
@@ -143,7 +143,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def card_page(model: Path) -> str:
     """Return MODEL_CARD.md of a shipped artifact, from its report.json and study.json."""
-    return report.page(model.parent, open_artifact(model)[1])
+    return card.page(model.parent, open_artifact(model)[1])
 
 
 def dashboards_page() -> str:

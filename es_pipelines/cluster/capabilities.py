@@ -1,4 +1,4 @@
-"""What the engine can do. It is asked; its name says nothing."""
+"""What the engine can do. We ask the engine, and do not rely on its name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Omission:
 
     what: str
     cost: str
-    """What the user has to do without."""
+    """What the user loses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Capabilities:
     """Data streams begin a new index and delete an old one by themselves."""
     failure_store: bool = False
     pipeline_meta: bool = False
-    """Pipelines may have `_meta`; without, our label is at the end of their description."""
+    """Pipelines may have `_meta`. Otherwise our label is at the end of their description."""
     security: bool = False
     roles: bool = False
     """We may write roles."""
 
     def omissions(self, retention: str | None = None) -> list[Omission]:
-        """What this engine lacks, and what the user has to do without."""
+        """What this engine lacks, and what the user loses by it."""
         wanted = {
             "data stream": (
                 self.data_streams,
@@ -80,18 +80,18 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         {"template": {"data_stream_options": {"failure_store": {"enabled": True}}}, "data_stream": {}},
     ),
 }
-"""What an index template may hold: the key that it then gives an index, and a template that holds it. Elasticsearch got
-them in this order, so an engine that lacks one lacks those after it.
+"""Features of index templates: the key that an index gets, and a template with the feature. Elasticsearch added them in
+this order, so an engine that lacks one lacks those after it.
 """
 
 
 def template_features(es: Elasticsearch, known: Mapping[str, bool], *, data_streams: bool) -> set[str]:
-    """Which of these features the engine takes; nothing is written.
+    """Which of these features the engine accepts. Nothing is written.
 
     Args:
         es: a client of the cluster.
         known: features that need no request.
-        data_streams: whether the engine has them; without, only `index_mode` means anything.
+        data_streams: whether the engine has them; without them, only `index_mode` matters.
     """
     found: set[str] = set()
     for feature in FEATURES if data_streams else ("index_mode",):
@@ -102,7 +102,7 @@ def template_features(es: Elasticsearch, known: Mapping[str, bool], *, data_stre
 
 
 def takes(es: Elasticsearch, feature: str) -> bool:
-    """Whether a template may hold a feature: some engines refuse it, others accept it and forget it."""
+    """Whether a template may have a feature. Some engines refuse it, others accept and ignore it."""
     key, template = FEATURES[feature]
     body = {"index_patterns": [PROBE], "priority": 500, **template}
     answer = call(es, "POST", "/_index_template/_simulate", body, allow=(400,))

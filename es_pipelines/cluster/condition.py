@@ -1,4 +1,4 @@
-"""The cluster before anything else is read: what it is, what we may do there, and what could stop us.
+"""The first look at the cluster: its version, our privileges, and what could stop us.
 
 GET /, _license, _has_privileges ──▶ Access
 _cluster/health, _cluster/settings, _cat/allocation, _nodes/ingest ──▶ Condition
@@ -20,11 +20,11 @@ MANAGE_SECURITY = "manage_security"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What the cluster is and what we may do."""
+    """The version of the cluster and our privileges."""
 
     version: str
     licence: str
-    """Its type; empty where the engine has none."""
+    """Its type; empty if the engine has none."""
     privileges: Mapping[str, Any] | None
     """The response of `_has_privileges`; None: the engine has no security, or it is off."""
 
@@ -34,7 +34,7 @@ class Access:
         return self.privileges is not None and self.has(MANAGE_SECURITY)
 
     def has(self, privilege: str, index: str = "") -> bool:
-        """Whether we hold a privilege on an index, or on the cluster; always where there is no security."""
+        """Whether we have a privilege on an index, or on the cluster; always true without security."""
         if self.privileges is None:
             return True
         held = self.privileges.get("index", {}).get(index, {}) if index else self.privileges.get("cluster", {})
@@ -46,9 +46,9 @@ class Condition:
     """One look at the cluster."""
 
     health: Mapping[str, Any]
-    """With the health of each index where the cluster is red."""
+    """With the health of each index if the cluster is red."""
     settings: Mapping[str, Any]
-    """Of disk watermarks and blocks: flat, defaults included."""
+    """Settings of disk watermarks and blocks: flat, with defaults."""
     disks: Sequence[Mapping[str, Any]]
     """A row for each node; unassigned shards have a row too, without a disk."""
     nodes: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Condition:
 
 
 def read_access(es: Elasticsearch, asked: Mapping[str, Collection[str]]) -> Access:
-    """Ask the cluster what it is and what we may do.
+    """Ask the cluster for its version and our privileges.
 
     Args:
         es: a client of the cluster.
@@ -74,7 +74,7 @@ def read_access(es: Elasticsearch, asked: Mapping[str, Collection[str]]) -> Acce
 
 
 def read_condition(es: Elasticsearch) -> Condition:
-    """Read it; nothing is written."""
+    """Read the condition. Nothing is written."""
     health = call(es, "GET", "/_cluster/health", allow=(408,)).body
     if health.get("status") == "red":
         health = call(es, "GET", "/_cluster/health", params={"level": "indices"}, allow=(408,)).body

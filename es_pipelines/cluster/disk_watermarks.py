@@ -5,37 +5,26 @@ space.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40, "pb": 2**50}
 
 
-@dataclass(frozen=True, slots=True)
-class Watermark:
-    """How much of a disk must stay free."""
+def free_bytes(watermark: str, headroom: str | None, total: int) -> float:
+    """How many bytes must stay free on a disk, so that it is not past a watermark; 0 if the watermark is unreadable.
 
-    text: str
-    share: float
-    """Share of the disk, 0 to 1; 0 if the watermark is in bytes."""
-    least_bytes: int
-    """0 if the watermark is a share."""
-    headroom_bytes: int | None
-    """The most that a share asks for, so that large disks may fill up further."""
-
-    def free_bytes(self, total: int) -> float:
-        """A disk of `total` bytes with fewer free bytes is past the watermark."""
-        free = max(self.share * total, self.least_bytes)
-        return free if self.headroom_bytes is None else min(free, self.headroom_bytes)
-
-
-def watermark(text: str, headroom: str | None = None) -> Watermark:
-    """Read a watermark; one that cannot be read asks for no free space."""
-    limit = size_bytes(str(headroom)) if headroom not in (None, "-1") else None
-    if match := re.fullmatch(r"([\d.]+)%", text):
-        return Watermark(text, 1 - float(match[1]) / 100, 0, limit)
-    if re.fullmatch(r"[01](\.\d+)?", text):
-        return Watermark(text, 1 - float(text), 0, limit)
-    return Watermark(text, 0.0, size_bytes(text) or 0, None)
+    Args:
+        watermark: a share of the disk, or bytes.
+        headroom: the most that a share asks for, so that large disks may fill up further; None or `-1`: no such limit.
+        total: size of the disk in bytes.
+    """
+    if match := re.fullmatch(r"([\d.]+)%", watermark):
+        free = total * (1 - float(match[1]) / 100)
+    elif re.fullmatch(r"[01](\.\d+)?", watermark):
+        free = total * (1 - float(watermark))
+    else:
+        return size_bytes(watermark) or 0
+    limit = size_bytes(str(headroom))
+    return free if limit is None else min(free, limit)
 
 
 def size_bytes(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""One form for what we want and for what an engine returns, so that both can be compared, hashed and shown.
+"""One normal form for wanted bodies and those that an engine returns, so that both can be compared, hashed and shown.
 
     {"index": {"number_of_shards": 1}}      ┐
     {"index.number_of_shards": "1"}         ┴─▶ {"index.number_of_shards": 1}
@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from contract.documents.paths import leaves
 from es_pipelines.cluster.ownership import undescribe
 
 _PIPELINE_KEYS = ("processors", "on_failure", "version")
@@ -59,12 +60,7 @@ def template(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def settings(body: Mapping[str, Any]) -> dict[str, Any]:
     """Index settings, flat, each name with its `index.` prefix."""
-    flat: dict[str, Any] = {}
-    for key, value in body.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{key}.{name.removeprefix('index.')}": leaf for name, leaf in settings(value).items()}
-        elif value is not None:
-            flat[key] = plain(value)
+    flat = {path: plain(value) for path, value in leaves(body) if value not in (None, {})}
     return {name if name.startswith("index.") else f"index.{name}": value for name, value in flat.items()}
 
 

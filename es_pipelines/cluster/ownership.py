@@ -1,10 +1,10 @@
-"""The label on a resource: which installation owns it, and a hash that shows whether somebody edited it.
+"""The label on a resource: which installation owns it, and a hash that shows whether someone edited it.
 
     content ──▶ normal form ──▶ SHA-256 ──┐
     namespace, version of Oversight ──────┴─▶ Mark ──▶ `_meta`, or the end of a pipeline's `description`
 
-The hash is over the normal form (`es_pipelines.cluster.normal`), because engines write back something else than they
-were given.
+The hash is over the normal form (`es_pipelines.cluster.normal`), because an engine returns a body in another form than
+it got.
 """
 
 from __future__ import annotations
@@ -24,18 +24,16 @@ _AT_THE_END = re.compile(r" ?\[oversight sha256=([0-9a-f]{16}) namespace=(\S+) v
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What Oversight notes on a resource."""
+    """The label that Oversight writes on a resource."""
 
     namespace: str
-    """The installation; empty for an index of any."""
+    """The installation; empty if the label names none."""
     sha256: str
     """Of the content that Oversight wrote: the first 16 hex digits; empty if none was noted."""
     version: str
     """The version of Oversight that wrote it."""
     name: str = ""
-    """Of the resource that it was written on: a copy that a person made has the mark as well. Empty where none was
-    noted.
-    """
+    """Name of the resource when it was labelled: a copy that someone made has it too. Empty if none was noted."""
 
     def is_newer_than(self, other: str) -> bool:
         """Whether a newer Oversight than `other` wrote it."""
@@ -48,7 +46,7 @@ def digest(normal: Any) -> str:
 
 
 def meta(mark: Mark) -> dict[str, Any]:
-    """The label as `_meta`; Kibana warns before somebody edits what is `managed`."""
+    """The label as `_meta`; Kibana warns users before they edit what is `managed`."""
     own = {"namespace": mark.namespace, "sha256": mark.sha256, "version": mark.version}
     own |= {"name": mark.name} if mark.name else {}
     return {"managed": True, "managed_by": MANAGED_BY, MANAGED_BY: own}
@@ -60,7 +58,7 @@ def index_meta(namespace: str) -> dict[str, Any]:
 
 
 def from_meta(found: Any) -> Mark | None:
-    """The label in a `_meta`; None without one."""
+    """The label in a `_meta`; None if there is none."""
     if not isinstance(found, Mapping) or found.get("managed_by") != MANAGED_BY:
         return None
     own = found.get(MANAGED_BY)
@@ -76,7 +74,7 @@ def describe(description: str, mark: Mark) -> str:
 
 
 def from_description(description: Any) -> Mark | None:
-    """The label at the end of a description; None without one."""
+    """The label at the end of a description; None if there is none."""
     found = _AT_THE_END.search(description) if isinstance(description, str) else None
     return Mark(found[2], found[1], found[3], found[4] or "") if found else None
 

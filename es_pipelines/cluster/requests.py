@@ -1,4 +1,4 @@
-"""Sends one request of the provisioner, and explains a refusal.
+"""Send one request of the provisioner, and explain a refusal.
 
 Every request goes through `call`, so that a missing privilege is named with the request that needs it.
 """
@@ -16,7 +16,7 @@ from contract.errors import SettingsError
 NO_ROUTE = (400, 404, 405)
 """Status codes of engines that do not have a route."""
 NO_SECURITY = (*NO_ROUTE, 500, 501)
-"""Status codes of the routes of security where there is none, or where it is off."""
+"""Status codes of the security routes if there is no security, or if it is off."""
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 
 
@@ -70,7 +70,7 @@ def forbidden(method: str, path: str, error: ApiError) -> str:
 
 
 def error_of(body: Any) -> tuple[str, str]:
-    """Type and reason of an error response; empty where there is none."""
+    """Type and reason of an error response; empty if it is none."""
     error = body.get("error") if isinstance(body, Mapping) else None
     if isinstance(error, Mapping):
         return str(error.get("type", "")), " ".join(str(error.get("reason", "")).split())[:300]

@@ -1,9 +1,9 @@
 """The documents that would be lost with a stream or an index, those in its failure store included.
 
     _refresh ──▶ _count ──────────────┐
-    _data_stream ──▶ ::failures/_count ┴─▶ why it stays; empty where it holds nothing
+    _data_stream ──▶ ::failures/_count ┴─▶ why it stays; empty if it has no document
 
-A stream that cannot be counted counts as not empty: a shard does not answer, or we may not read the failure store.
+A stream that cannot be counted counts as not empty: a shard does not respond, or we may not read the failure store.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Each field is defined once. To add one, change `contract/documents/fields.py` or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
@@ -134,7 +134,8 @@ DIGITS = tuple("0123456789")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """In syslog's spelling."""
 
-PIPELINES = ("router", "parse", "line", "csv", "json", "features", "document", "failure")
+PIPELINES = ("document", "failure", "features", "json", "line", "csv", "parse", "router")
+"""Each after those that it calls."""
 
 
 def pipeline_id(name: str, namespace: str) -> str:
@@ -313,10 +314,6 @@ def column_names(columns: Columns, *, difficulty: bool) -> dict[str, str]:
     return known
 
 
-def _place(name: str, names: tuple[str, ...]) -> int:
-    return names.index(name) if name in names else -1
-
-
 def _feature(feature: Feature, columns: Columns) -> dict[str, Any]:
     """A feature for the typing script; `parent` is empty unless the field is `object.name`."""
     parent, _, leaf = feature.field.rpartition(".")
@@ -326,7 +323,7 @@ def _feature(feature: Feature, columns: Columns) -> dict[str, Any]:
         "field": feature.field,
         "kind": feature.kind,
         "optional": feature.field not in columns.needed,
-        "place": _place(feature.name, columns.short) + 1,
+        "place": columns.short.index(feature.name) + 1 if feature.name in columns.short else 0,
         **split,
     }
 
@@ -338,12 +335,3 @@ def parents(paths: Iterable[str]) -> set[str]:
         parts = path.split(".")
         objects |= {".".join(parts[:count]) for count in range(1, len(parts))}
     return objects
-
-
-def tags(processors: Iterable[Mapping[str, Any] | str]) -> list[str]:
-    """Tags of the processors in a list, including those of their `on_failure`."""
-    names: list[str] = []
-    for processor in processors:
-        for options in processor.values() if isinstance(processor, Mapping) else ():  # otherwise a `$name`
-            names += [options["tag"], *tags(options.get("on_failure", []))]
-    return names

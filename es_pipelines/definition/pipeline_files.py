@@ -5,14 +5,14 @@ A value `$name` stands for the parameter with that name, `$painless.name` for th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
 from contract.errors import InputError
-from es_pipelines.definition.parameters import PIPELINES, pipeline_id, tags
+from es_pipelines.definition.parameters import PIPELINES, pipeline_id
 
 _HERE = files("es_pipelines")
 
@@ -26,13 +26,20 @@ def pipelines(parameters: Mapping[str, Any], namespace: str) -> dict[str, dict[s
     """The body of every ingest pipeline by its id, each after the pipelines that it calls."""
     raw = {name: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
     owner = {
-        tag: pipeline_id(name, namespace)
-        for name, body in raw.items()
-        for tag in tags([*body["processors"], *body.get("on_failure", [])])
+        options["tag"]: pipeline_id(name, namespace) for name, body in raw.items() for _, options in processors_of(body)
     }
     known = {**parameters, "processor_pipelines": owner}
-    callees_first = ("document", "failure", "features", "json", "line", "csv", "parse", "router")
-    return {pipeline_id(name, namespace): fill(raw[name], known) for name in callees_first}
+    return {pipeline_id(name, namespace): fill(body, known) for name, body in raw.items()}
+
+
+def processors_of(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Kind and options of every processor of a pipeline, including those in `on_failure` and in `foreach`."""
+    for processor in [*(body.get("processors") or []), *(body.get("on_failure") or [])]:
+        for kind, options in processor.items() if isinstance(processor, Mapping) else ():  # otherwise a `$name`
+            if isinstance(options, Mapping):
+                yield kind, options
+                inner = options.get("processor")
+                yield from processors_of({**options, "processors": [inner] if inner else []})
 
 
 def fill(value: Any, parameters: Mapping[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from contract.documents.fields import DATASET, FIELDS
+from contract.documents.paths import merge, nest
 from contract.kdd99 import columns as kdd99
 from es_pipelines.definition.columns import Columns
 
@@ -108,19 +109,8 @@ def envelope(metadata: Iterable[str], names: Iterable[str]) -> dict[str, Any]:
     """
     known: dict[str, Any] = {name: {} for name in names}
     known |= {field.name.partition(".")[0]: {} for field in FIELDS}
-    for path in SHIPPED:
-        *objects, leaf = path.split(".")
-        level = known
-        for name in objects:
-            level = level.setdefault(name, {})
-        level[leaf] = VALUE
-    for path in SHIPPED_LISTS:
-        root, _, leaf = path.partition(".")
-        if leaf:
-            known[root][leaf] = VALUES
-        else:
-            known[root] = VALUES
-    return {**known, **dict.fromkeys((*metadata, *HANDLED), HANDLED_BY_SCRIPT)}
+    sent = nest({**dict.fromkeys(SHIPPED, VALUE), **dict.fromkeys(SHIPPED_LISTS, VALUES)})
+    return {**merge(known, sent), **dict.fromkeys((*metadata, *HANDLED), HANDLED_BY_SCRIPT)}
 
 
 def clock() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,7 +120,6 @@ class FileFindings:
 
 def header_finding(header: Header, line: int, known: KnownColumns) -> HeaderFinding:
     """How the columns of a header map to the model's features."""
-    uses = Counter(use_of(role, known) for role in header.roles(known))
     named = list(zip(header.names, header.roles(known), strict=True))
 
     def of(use: str) -> list[str]:
@@ -134,7 +132,7 @@ def header_finding(header: Header, line: int, known: KnownColumns) -> HeaderFind
         label=next(iter(of("label")), ""),
         difficulty=next(iter(of("difficulty")), ""),
         beside=of("beside"),
-        without_name=uses["dropped"],
+        without_name=len(of("dropped")),
         missing=[name for name in known.columns if name.lower() not in {role for _, role in named}],
         sent_as_columns=not header.in_order(known),
     )

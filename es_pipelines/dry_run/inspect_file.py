@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from contract.documents.paths import lookup
-from contract.errors import AmbiguousFieldError, UnreadableFileError
+from contract.documents.paths import lookup_clear
+from contract.errors import UnreadableFileError
 from es_pipelines.dry_run.findings import FileFindings, FilePosition, header_finding
 from es_pipelines.dry_run.simulate import Pipelines, SimulatedResult
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, KnownColumns, cells
@@ -29,7 +29,7 @@ from es_pipelines.reading.shape import Shape
 from es_pipelines.ship.events import Event, Identity, event_of, path_text, text_of
 
 CSV = "CSV"
-BATCH_ROWS, BATCH_BYTES, ALONE_BYTES = 500, 2 * 1024 * 1024, 512 * 1024
+BATCH_ROWS, BATCH_BYTES = 500, 2 * 1024 * 1024
 """Limits of one request. A simulation returns whole documents, which are several times as large as the rows."""
 
 
@@ -49,7 +49,6 @@ class DryRun:
 class _Numbered(NamedTuple):
     place: FilePosition
     event: Event
-    header_at: int | None
     width: int | None
     """Number of columns in the header."""
 
@@ -97,7 +96,6 @@ class _Inspection:
             lambda numbered: len(numbered.event.source),
             max_count=BATCH_ROWS,
             max_bytes=BATCH_BYTES,
-            alone_bytes=ALONE_BYTES,
         )
         try:
             for batch in sized:
@@ -117,7 +115,7 @@ class _Inspection:
             if row.kind is LineKind.EVENT:
                 header = self._rows.header
                 width = None if header is None else len(header.names)
-                yield _Numbered(place, event_of(self._identity, line, row), self._rows.label_at, width)
+                yield _Numbered(place, event_of(self._identity, line, row), width)
             elif row.kind is LineKind.BLANK:
                 self._findings.blank += 1
             else:
@@ -145,16 +143,11 @@ class _Inspection:
         if self._label_place is None and findings.format == CSV and numbered.width is None:
             self._label_place = self._how.known.label_places.get(len(self._cells(content)))
         if numbered.event.row.label is not None:
-            findings.odd(numbered.event.row.label, self._label_text(numbered), numbered.place)
+            findings.odd(numbered.event.row.label, numbered.event.row.label_text, numbered.place)
         if result.error:
             findings.fail(result.error, result.message, numbered.place)
         elif not result.dropped and not findings.first_row:
             findings.first_row = self._features(numbered, result)
-
-    def _label_text(self, numbered: _Numbered) -> str:
-        row = self._cells(numbered.event.line.content)
-        at = self._how.known.label_places.get(len(row)) if numbered.header_at is None else numbered.header_at
-        return row[at] if at is not None and at < len(row) else ""
 
     def _cells(self, content: bytes) -> list[str]:
         return cells(text_of(content)[0], self._rows.delimiter or ",")
@@ -179,9 +172,8 @@ class _Inspection:
     def _features(self, numbered: _Numbered, result: SimulatedResult) -> dict[str, Any]:
         known = self._how.known
         if result.document:
-            return {
-                name: _value(result.document, field) for name, field in zip(known.columns, known.fields, strict=True)
-            }
+            pairs = zip(known.columns, known.fields, strict=True)
+            return {name: lookup_clear(result.document, field) for name, field in pairs}
         content = numbered.event.line.content
         if content.startswith(JSON):
             return _of_json(content, known)
@@ -208,13 +200,6 @@ def _format(shape: Shape, content: bytes) -> str:
     return "JSON lines" if content.startswith(JSON) else CSV
 
 
-def _value(document: dict[str, Any], field: str) -> Any:
-    try:
-        return lookup(document, field)
-    except AmbiguousFieldError:
-        return None
-
-
 def _of_json(content: bytes, known: KnownColumns) -> dict[str, Any]:
     try:
         document = orjson.loads(content)
@@ -223,7 +208,7 @@ def _of_json(content: bytes, known: KnownColumns) -> dict[str, Any]:
     if not isinstance(document, dict):
         return {}
     values = {
-        name: _value(document, field) if name not in document else document[name]
+        name: lookup_clear(document, field) if name not in document else document[name]
         for name, field in zip(known.columns, known.fields, strict=True)
     }
     return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Bring an installation to what this version and this model want, or remove it.
+"""Bring an installation to the state that this version and this model need.
 
     read_access ──▶ refusals
     read_condition, read_stored ──▶ preflight, make_plan ──▶ Plan ──▶ apply
@@ -11,19 +11,18 @@ plan from what is there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from elasticsearch import Elasticsearch
 
 from contract.artifact.contract import ModelContract
 from contract.distribution import own_version
 from contract.documents.fields import stream_name
-from contract.errors import InputError
 from es_pipelines.cluster.capabilities import Capabilities
 from es_pipelines.cluster.condition import Access, read_access, read_condition
 from es_pipelines.provision.plan import Finding, Plan, apply, every, make_plan, survey
 from es_pipelines.provision.preflight import asked, preflight, refusals
-from es_pipelines.provision.removal import keep_used, plan_removal
+from es_pipelines.provision.removal import keep_used
 from es_pipelines.provision.upgrade import notes
 from es_pipelines.resources.desired import resources
 from es_pipelines.resources.kind import Change, Installation
@@ -36,49 +35,30 @@ NO_ROLES = (
 NOT_ASKED = Capabilities(data_streams=False, index_mode=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the user wants."""
-
-    contract: ModelContract
-    """The model whose features the events hold."""
-    namespace: str
-    retention: str | None = None
-    """How long events are kept, as Elasticsearch writes it (`30d`); None: for ever."""
-    force: bool = False
-    """Overwrite what a person edited."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a run did."""
-
-    engine: Capabilities
-    steps: list[Change]
-
-
-def plan(es: Elasticsearch, wish: Wish) -> tuple[Plan, Installation, Capabilities]:
-    """What `provision` would do; nothing is written."""
-    stream = stream_name(wish.namespace)
+def plan(
+    es: Elasticsearch, contract: ModelContract, *, namespace: str, retention: str | None = None, force: bool = False
+) -> tuple[Plan, Installation, Capabilities]:
+    """What `provision` would do, with the same arguments; nothing is written."""
+    stream = stream_name(namespace)
     access = read_access(es, asked(stream))
     empty = Plan(stream, (), facts={"version": access.version, "licence": access.licence})
     refused = tuple(refusals(access, stream))
     if refused:  # other requests could fail
-        return replace(empty, findings=refused), _installation(wish, NOT_ASKED), NOT_ASKED
+        return replace(empty, findings=refused), Installation(namespace, own_version()), NOT_ASKED
 
     condition = read_condition(es)
-    stored, engine = _read(es, wish.namespace, access)
-    installation = _installation(wish, engine)
-    wanted = resources(wish.contract, wish.namespace, engine, retention=wish.retention)
+    stored, engine = _read(es, namespace, access)
+    installation = Installation(namespace, own_version(), force, engine.pipeline_meta)
+    wanted = resources(contract, namespace, engine, retention=retention)
     findings = preflight(condition, stored, wanted, stream)
     if any(finding.stops for finding in findings):
         return replace(empty, findings=tuple(findings)), installation, engine
 
     stands = survey(stored, wanted)
     steps = keep_used(es, make_plan(wanted, stands, installation))
-    findings += [Finding(False, note) for note in notes((one for _, one in every(stands)), wish.namespace)]
+    findings += [Finding(False, note) for note in notes((one for _, one in every(stands)), namespace)]
     findings += [Finding(False, NO_ROLES)] if engine.security and not engine.roles else []
-    omissions = tuple(engine.omissions(wish.retention))
+    omissions = tuple(engine.omissions(retention))
     return replace(empty, steps=tuple(steps), omissions=omissions, findings=tuple(findings)), installation, engine
 
 
@@ -89,10 +69,6 @@ def _read(es: Elasticsearch, namespace: str, access: Access) -> tuple[Stored, Ca
     return stored, read_capabilities(es, access, stored, stream)
 
 
-def _installation(wish: Wish, engine: Capabilities) -> Installation:
-    return Installation(wish.namespace, own_version(), wish.force, engine.pipeline_meta)
-
-
 def provision(
     es: Elasticsearch,
     contract: ModelContract,
@@ -101,7 +77,7 @@ def provision(
     retention: str | None = None,
     force: bool = False,
     on_step: Callable[[Change], None] | None = None,
-) -> Report:
+) -> list[Change]:
     """Bring an installation to the state of this version; a second run writes nothing.
 
     Args:
@@ -109,32 +85,15 @@ def provision(
         contract: the model whose features the events hold.
         namespace: the installation.
         retention: how long events are kept (`30d`); None: for ever.
-        force: overwrite what a person edited.
+        force: overwrite what someone edited.
         on_step: gets each step as soon as it is done.
+    Returns:
+        the steps as they were done.
     Raises:
         InputError: something is in the way; nothing was written.
     """
-    wish = Wish(contract, namespace, retention, force)
-    planned, installation, engine = plan(es, wish)
-    return carry_out(es, planned, installation, engine, on_step=on_step)
-
-
-def carry_out(
-    es: Elasticsearch,
-    planned: Plan,
-    installation: Installation,
-    engine: Capabilities,
-    *,
-    on_step: Callable[[Change], None] | None = None,
-) -> Report:
-    """Apply a plan.
-
-    Raises:
-        InputError: something is in the way; nothing was written.
-    """
-    if planned.in_the_way:
-        raise InputError(f"nothing was written: {'; '.join(planned.in_the_way)}")
-    return Report(engine, apply(es, planned, installation, on_step))
+    planned, installation, _ = plan(es, contract, namespace=namespace, retention=retention, force=force)
+    return apply(es, planned, installation, on_step)
 
 
 def outdated(
@@ -143,11 +102,6 @@ def outdated(
     """Steps for what is not as this version and this model want it; empty if everything is."""
     stored, engine = _read(es, namespace, read_access(es, {}))
     wanted = resources(contract, namespace, engine, retention=retention)
-    steps = make_plan(wanted, survey(stored, wanted), _installation(Wish(contract, namespace), engine))
+    installation = Installation(namespace, own_version(), pipeline_meta=engine.pipeline_meta)
+    steps = make_plan(wanted, survey(stored, wanted), installation)
     return Plan(stream_name(namespace), tuple(steps)).drift
-
-
-def remove(es: Elasticsearch, namespace: str) -> None:
-    """Delete an installation with its events and with what people edited, without a question."""
-    planned, installation = plan_removal(es, namespace, with_data=True, force=True)
-    apply(es, planned, installation)

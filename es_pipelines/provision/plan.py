@@ -3,8 +3,8 @@
     wanted  ┐
     stands  ┴─▶ make_plan() ──▶ Plan(steps, findings, omissions) ──▶ printed | exit code | apply()
 
-One step in the way (a resource of somebody else or of a newer Oversight) or one finding that stops, and nothing is
-written at all: no cluster is half provisioned on purpose.
+If one step is in the way (a resource of someone else or of a newer Oversight) or one finding stops the run, nothing is
+written at all. So no plan leaves a cluster half provisioned.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from contract.errors import InputError
 from es_pipelines.cluster.capabilities import Omission
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.kind import IN_THE_WAY, WRITES, Action, Change, Installation, Resource, Standing
@@ -26,7 +27,7 @@ Survey = Mapping[str, Mapping[str, Standing]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about the cluster that the user should know."""
+    """A fact about the cluster that the user should know."""
 
     stops: bool
     """Nothing can be provisioned before this is fixed."""
@@ -51,7 +52,7 @@ class Plan:
 
     @property
     def in_the_way(self) -> list[str]:
-        """Why nothing can be written; empty where it can."""
+        """Why nothing can be written; empty if the plan can be applied."""
         steps = [f"{step.kind} {step.name}: {step.reason}" for step in self.steps if step.action in IN_THE_WAY]
         return [finding.says for finding in self.findings if finding.stops] + steps
 
@@ -59,10 +60,6 @@ class Plan:
     def drift(self) -> list[Change]:
         """The steps whose resource is not as it should be."""
         return [step for step in self.steps if step.action not in (Action.UNCHANGED, Action.IGNORE)]
-
-    def count(self, *actions: Action) -> int:
-        """Number of steps with one of these actions."""
-        return sum(step.action in actions for step in self.steps)
 
 
 def survey(stored: Stored, wanted: Collection[Resource]) -> dict[str, dict[str, Standing]]:
@@ -152,13 +149,19 @@ def users_first(kind: str, found: list[Standing]) -> list[Standing]:
 def apply(
     es: Elasticsearch, plan: Plan, installation: Installation, on_step: Callable[[Change], None] | None = None
 ) -> list[Change]:
-    """Apply the plan step by step, and return the steps as they were done. `on_step` gets each of them."""
+    """Apply the plan step by step, and return the steps as they were done. `on_step` gets each of them.
+
+    Raises:
+        InputError: something is in the way; nothing was written.
+    """
+    if plan.in_the_way:
+        raise InputError(f"nothing was written: {'; '.join(plan.in_the_way)}")
     done = []
     for step in plan.steps:
         if step.action == Action.REMOVE:
             KINDS[step.kind].delete(es, step, installation)
-        elif step.action in WRITES:
-            step = KINDS[step.kind].write(es, step, installation)
+        elif step.action in WRITES and step.wanted is not None:
+            step = KINDS[step.kind].write(es, step, step.wanted, installation)
         done.append(step)
         if on_step is not None:
             on_step(step)

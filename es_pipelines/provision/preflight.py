@@ -9,16 +9,17 @@ licence) is no finding.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 from packaging.version import Version
 
 from common.elastic.indices import filtered_message, storage_from, synthetic_message
 from common.versions import version_of
 from es_pipelines.cluster.condition import Access, Condition
-from es_pipelines.cluster.disk_watermarks import Watermark, watermark
+from es_pipelines.cluster.disk_watermarks import free_bytes
 from es_pipelines.cluster.stored_documents import is_backing
+from es_pipelines.definition.pipeline_files import processors_of
 from es_pipelines.provision.plan import Finding
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.kind import Need, Resource
@@ -27,8 +28,37 @@ from es_pipelines.resources.stored import INDEX_TEMPLATES, Bodies, Stored, Targe
 OLDEST = Version("8.15")
 """Of Elasticsearch."""
 KINDS_NEEDED = ("pipeline", "component template", "index template", "data stream")
-"""Without these nothing works; roles and the lifecycle are left out where we may not write them."""
+"""Nothing works without these. Roles and the lifecycle are left out if we may not write them."""
 NEEDS = (Need("monitor", "GET _cluster/health"), *(need for name in KINDS_NEEDED for need in KINDS[name].needs))
+
+
+class Watermark(NamedTuple):
+    """How full a disk may be."""
+
+    setting: str
+    default: str
+    name: str
+    effect: str
+    stops: bool
+
+
+WATERMARKS = (
+    Watermark(
+        "flood_stage",
+        "95%",
+        "the flood stage",
+        "Elasticsearch refuses events there; free disk space, then run it again",
+        stops=True,
+    ),
+    Watermark(
+        "high",
+        "90%",
+        "the high watermark",
+        "Elasticsearch moves shards away; free disk space before it is full",
+        stops=False,
+    ),
+)
+"""The most serious one first."""
 
 
 def asked(stream: str) -> dict[str, set[str]]:
@@ -66,7 +96,7 @@ def refusals(access: Access, stream: str) -> Iterator[Finding]:
 
 
 def sources(stream: Target) -> Iterator[Finding]:
-    """Indices behind the stream that keep less in `_source` than was sent: the watcher writes no prediction there."""
+    """Indices behind the stream whose `_source` lacks fields that were sent. The watcher writes no prediction there."""
     kept = storage_from(stream.indices)
     if kept.filtered:
         yield Finding(False, filtered_message(kept.filtered))
@@ -99,40 +129,21 @@ def disk(condition: Condition) -> Iterator[Finding]:
     prefix = "cluster.routing.allocation.disk."
     if str(settings.get(f"{prefix}threshold_enabled", "true")) == "false":
         return
-    marks = {
-        stage: watermark(
-            str(settings.get(f"{prefix}watermark.{stage}") or default),
-            settings.get(f"{prefix}watermark.{stage}.max_headroom"),
-        )
-        for stage, default in (("flood_stage", "95%"), ("high", "90%"))
-    }
     for row in condition.disks:
-        if not int(row.get("disk.total") or 0):
+        total = int(row.get("disk.total") or 0)
+        if not total:
             continue  # shards without a node, or a disk whose size the system does not tell
-        finding = _past(str(row["node"]), int(row["disk.avail"]), int(row["disk.total"]), marks)
-        if finding is not None:
-            yield finding
-
-
-def _past(node: str, free: int, total: int, marks: Mapping[str, Watermark]) -> Finding | None:
-    used = f"{100 * (1 - free / total):.0f} % of its disk in use"
-    if free < marks["flood_stage"].free_bytes(total):
-        return Finding(
-            True,
-            f"node {node} has {used}, past the flood stage ({marks['flood_stage'].text}): Elasticsearch refuses events "
-            f"there; free disk space, then run it again",
-        )
-    if free < marks["high"].free_bytes(total):
-        return Finding(
-            False,
-            f"node {node} has {used}, past the high watermark ({marks['high'].text}): Elasticsearch moves shards away; "
-            f"free disk space before it is full",
-        )
-    return None
+        free = int(row["disk.avail"])
+        for mark in WATERMARKS:
+            text = str(settings.get(f"{prefix}watermark.{mark.setting}") or mark.default)
+            if free < free_bytes(text, settings.get(f"{prefix}watermark.{mark.setting}.max_headroom"), total):
+                used = f"{100 * (1 - free / total):.0f} % of its disk in use"
+                yield Finding(mark.stops, f"node {row['node']} has {used}, past {mark.name} ({text}): {mark.effect}")
+                break
 
 
 def blocks(condition: Condition) -> Iterator[Finding]:
-    """A cluster that somebody, or a full disk, made read-only."""
+    """A cluster that is read-only, because of a person or a full disk."""
     for block in ("read_only", "read_only_allow_delete"):
         if str(condition.settings.get(f"cluster.blocks.{block}", "false")) == "true":
             yield Finding(
@@ -145,7 +156,8 @@ def blocks(condition: Condition) -> Iterator[Finding]:
 
 def processors(condition: Condition, wanted: Collection[Resource]) -> Iterator[Finding]:
     """Kinds of processors that our pipelines use and some node does not have."""
-    used = {kind for resource in wanted if resource.kind == "pipeline" for kind in _kinds_in(resource.body)}
+    pipelines = [resource.body for resource in wanted if resource.kind == "pipeline"]
+    used = {kind for body in pipelines for kind, _ in processors_of(body)}
     for node in condition.nodes.values():
         there = {processor["type"] for processor in node.get("ingest", {}).get("processors", [])}
         if missing := sorted(used - there):
@@ -157,15 +169,8 @@ def processors(condition: Condition, wanted: Collection[Resource]) -> Iterator[F
             return
 
 
-def _kinds_in(body: Mapping[str, Any]) -> Iterator[str]:
-    for processor in [*body.get("processors", []), *body.get("on_failure", [])]:
-        for kind, options in processor.items():
-            yield kind
-            yield from _kinds_in({"processors": options.get("on_failure", [])})
-
-
 def shadows(templates: Bodies, wanted: Collection[Resource]) -> Iterator[Finding]:
-    """Index templates of others that would give our indices their settings in place of ours."""
+    """Index templates of others that would override ours for our indices."""
     ours = [resource for resource in wanted if resource.kind == "index template"]
     names = {resource.name for resource in ours}
     for name, other in templates.items():

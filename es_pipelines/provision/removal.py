@@ -1,9 +1,9 @@
-"""What `oversight provision --remove` deletes, and what stays because somebody still needs it.
+"""What `oversight provision --remove` deletes, and what stays because something still needs it.
 
-    ours that is there ──▶ holds events? edited? used by others? ──▶ these stay, and all that they refer to
-                                     └──▶ the rest goes: stream, index templates, component templates, pipelines
+    our resources ──▶ hold events? edited? used by others? ──▶ these stay, and everything that they refer to
+                                 └──▶ the rest is deleted: stream, index templates, component templates, pipelines
 
-The order is that of creation backwards, so an interrupted removal leaves nothing that refers to something gone.
+The order is that of creation reversed, so after an interrupted removal nothing refers to a deleted resource.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from es_pipelines.cluster.stored_documents import held, is_backing
 from es_pipelines.provision.plan import Plan, every
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.kind import WRITES, Action, Change, Installation, Standing
-from es_pipelines.resources.labelled import IndexTemplate, Marked
+from es_pipelines.resources.labelled import IndexTemplate, Pipeline, Template
 from es_pipelines.resources.stored import Stored, bodies, read_stored
 from es_pipelines.resources.stream import DataStream, Live, PlainIndex
 
@@ -108,14 +108,14 @@ def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Ins
     if not any(name == stream_name(installation.namespace) for _, name in reasons):
         # Heartbeats describe the watchers of the stream, which goes.
         reasons.pop((PlainIndex.name, heartbeat_index(installation.namespace)), None)
-    referable = {standing.name: kind for kind, standing in ours if isinstance(KINDS[kind], Marked)}
+    referable = {standing.name: kind for kind, standing in ours if isinstance(KINDS[kind], Pipeline | Template)}
     for name, user in users(es, set(referable), {standing.name for _, standing in ours}):
         reasons.setdefault((referable[name], name), f"{user} needs it")
     return _with_needed(ours, referable, reasons)
 
 
 def _with_needed(ours: list[tuple[str, Standing]], referable: Mapping[str, str], reasons: Reasons) -> Reasons:
-    """The same reasons, and one for everything that a resource that stays refers to."""
+    """The reasons, with one more for each resource that another resource which stays refers to."""
     bodies = {(kind, standing.name): standing.body for kind, standing in ours}
     queue = list(reasons)
     while queue:
@@ -129,9 +129,12 @@ def _with_needed(ours: list[tuple[str, Standing]], referable: Mapping[str, str],
 
 
 def users(es: Elasticsearch, ours: set[str], known: set[str]) -> Iterator[tuple[str, str]]:
-    """Each name of ours that somebody else refers to, and who; what is `known` is nobody else's. Nothing is written."""
+    """Each of our names that a resource of someone else refers to, and that resource. Names in `known` are ours.
+
+    Nothing is written.
+    """
     for kind in KINDS.values():
-        if not isinstance(kind, Marked):
+        if not isinstance(kind, Pipeline | Template):
             continue
         for name, body in bodies(es, kind.path).items():
             if name not in known:
@@ -158,7 +161,7 @@ def _values(body: Mapping[str, Any]) -> set[str]:
 
 
 def keep_used(es: Elasticsearch, steps: list[Change]) -> list[Change]:
-    """The same steps, without the removal of what is needed afterwards, by us or by somebody else."""
+    """The same steps, without the removal of what is still needed, by us or by someone else."""
     names = {step.name for step in steps if step.action == Action.REMOVE}
     if not names:
         return steps

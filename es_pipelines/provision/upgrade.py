@@ -1,4 +1,4 @@
-"""What people have to do after an upgrade, beside what `provision` changes by itself.
+"""What users must do after an upgrade, besides what `provision` changes by itself.
 
     labels on what is there ──▶ the version that provisioned last ──▶ notes of every later version
 

@@ -102,9 +102,9 @@ class Header:
         return {**columns, **delimiter_fields(self.delimiter)} or None
 
 
-def delimiter_fields(delimiter: str) -> dict[str, Any]:
-    """The fields that describe a delimiter; empty for a comma, which is the default."""
-    return {} if delimiter == "," else {"delimiter": delimiter}
+def delimiter_fields(delimiter: str | None) -> dict[str, Any]:
+    """The fields that describe a delimiter; empty for a comma, which is the default, and for one that is not known."""
+    return {} if delimiter in (None, ",") else {"delimiter": delimiter}
 
 
 def header_of(text: str, offset: int, known: KnownColumns, delimiters: tuple[str, ...] = DELIMITERS) -> Header | None:

@@ -125,26 +125,22 @@ def skip_line_end(following: bytes) -> int | None:
 
 
 def batches(
-    items: Iterable[_Item], size_of: Callable[[_Item], int], *, max_count: int, max_bytes: int, alone_bytes: int
+    items: Iterable[_Item], size_of: Callable[[_Item], int], *, max_count: int, max_bytes: int
 ) -> Iterator[list[_Item]]:
     """Items in their order, in lists of at most `max_count` items and `max_bytes` bytes.
 
-    An item of at least `alone_bytes` (or more than `max_bytes`) is alone in its list.
+    An item of more than `max_bytes` is alone in its list.
     """
     batch: list[_Item] = []
     total = 0
     try:
         for item in items:
             size = size_of(item)
-            alone = size >= alone_bytes
-            if batch and (alone or len(batch) == max_count or total + size > max_bytes):
+            if batch and (len(batch) == max_count or total + size > max_bytes):
                 yield batch
                 batch, total = [], 0
             batch.append(item)
             total += size
-            if alone:
-                yield batch
-                batch, total = [], 0
     except InputError:
         if batch:  # keep the items before the error
             yield batch

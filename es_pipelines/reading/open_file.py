@@ -1,6 +1,6 @@
 """An open file whose lines are read. It stays the same file even if its path later leads to another one.
 
-path ──▶ opening ──▶ descriptor ──▶ Content (plain, gzip) ──▶ shape ──▶ Lines | Elements
+path ──▶ opening ──▶ descriptor ──▶ bytes, unpacked if it is gzip ──▶ shape ──▶ Lines | Elements
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ from contract.errors import UnreadableFileError
 from es_pipelines.reading.json_array import Elements
 from es_pipelines.reading.lines import Line, Lines, split
 from es_pipelines.reading.opening import RefusedError, open_regular
-from es_pipelines.reading.packed import GZIP, Content, Gzip, Plain
+from es_pipelines.reading.packed import GZIP, Gzip
 from es_pipelines.reading.shape import SNIFFED_BYTES, Shape, shape_of
 from es_pipelines.ship.events import path_text
 
@@ -48,7 +49,7 @@ class OpenFile:
         except UnreadableFileError:
             self.close()
             raise
-        self._content: Content = Gzip(self.descriptor) if self.packed else Plain(self.descriptor)
+        self._pread = Gzip(self.descriptor).pread if self.packed else partial(os.pread, self.descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +113,7 @@ class OpenFile:
     def pread(self, count: int, offset: int) -> bytes:
         """Bytes of the text from an offset; fewer only at the end."""
         with self._named():
-            return self._content.pread(count, offset)
+            return self._pread(count, offset)
 
     def shape(self) -> Shape:
         """The shape of the file: how it holds its events.

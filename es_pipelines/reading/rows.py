@@ -54,6 +54,7 @@ class Row(NamedTuple):
     header: int = NO_HEADER
     """Where the current header line begins; `NO_HEADER` if there is none, or in an ARFF file."""
     label: Label | None = None
+    label_text: str = ""
 
 
 class Rows:
@@ -72,7 +73,7 @@ class Rows:
         self._place = NO_HEADER
         self.label_at: int | None = None
         """The label's column according to the header, counted from 0."""
-        self._csv_fields = self._delimiter_fields()
+        self._csv_fields = delimiter_fields(self.delimiter) or None
         self._attributes: list[str] | None = [] if shape is Shape.ARFF else None
         """The attributes of an ARFF file, until its data begins."""
         self._arff = shape is Shape.ARFF
@@ -116,7 +117,8 @@ class Rows:
         self._fresh = False
         if self.delimiter is None:
             self._recognise(content)
-        return Row(line, LineKind.EVENT, self._csv_fields, self._place, self._label(content))
+        text = self._label_text(content)
+        return Row(line, LineKind.EVENT, self._csv_fields, self._place, label_kind(text, self._known), text)
 
     @property
     def _delimiters(self) -> tuple[str, ...]:
@@ -137,9 +139,6 @@ class Rows:
         self._place = NO_HEADER if self._arff else header.offset
         self.label_at = header.label_at(self._known)
 
-    def _delimiter_fields(self) -> dict[str, Any] | None:
-        return None if self.delimiter is None else delimiter_fields(self.delimiter) or None
-
     def _declaration(self, line: Line, text: str, attributes: list[str]) -> Row:
         """A line of an ARFF file before its data."""
         if attribute := _ATTRIBUTE.match(text):
@@ -153,13 +152,13 @@ class Rows:
         for delimiter in DELIMITERS:
             if content.count(delimiter.encode()) + 1 in self._known.lengths:
                 self.delimiter = delimiter
-                self._csv_fields = self._delimiter_fields()
+                self._csv_fields = delimiter_fields(self.delimiter) or None
                 return
 
-    def _label(self, content: bytes) -> Label | None:
-        """What is odd about the label of a row; None if there is no label, or no row."""
+    def _label_text(self, content: bytes) -> str:
+        """The label of a row; empty if there is none."""
         if self.delimiter is None:
-            return None
+            return ""
         delimiter = self.delimiter.encode()
         if b'"' in content:
             row: list[str] = cells(content.decode(errors="replace"), self.delimiter)
@@ -168,12 +167,11 @@ class Rows:
             row, count = [], content.count(delimiter) + 1
         at = self._label_at(count)
         if at is None:
-            return None
+            return ""
         if row:
-            return label_kind(row[at], self._known)
+            return row[at]
         behind = count - at  # from the end, where the label usually is
-        text = content.rsplit(delimiter, behind)[-behind].decode(errors="replace").strip().strip("'")
-        return label_kind(text, self._known)
+        return content.rsplit(delimiter, behind)[-behind].decode(errors="replace").strip().strip("'")
 
     def _label_at(self, count: int) -> int | None:
         if self.header is None:

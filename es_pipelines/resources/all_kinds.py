@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from es_pipelines.resources.kind import Kind
-from es_pipelines.resources.labelled import ComponentTemplate, IndexTemplate, Pipeline
+from es_pipelines.resources.labelled import ComponentTemplate, IndexTemplate, Pipeline, Role
 from es_pipelines.resources.lifecycle import StreamLifecycle, StreamOptions
-from es_pipelines.resources.security import ApiKey, Role
+from es_pipelines.resources.security import ApiKey
 from es_pipelines.resources.stream import DataStream, PlainIndex
 
 KINDS: dict[str, Kind] = {

@@ -1,4 +1,4 @@
-"""Everything that one installation needs in Elasticsearch, as plain data; nothing here sends a request.
+"""Everything that one installation needs in Elasticsearch, as plain data. Nothing here sends a request.
 
 pipelines/*.yml, painless/*           ──┐
 templates/*.yml                         ├─▶ resources() ──▶ [Resource, ...] in the order of creation
@@ -14,6 +14,7 @@ from contract.artifact.contract import ModelContract
 from contract.documents.alerts import alerts_body, alerts_index
 from contract.documents.fields import FIELDS, NO_PIPELINE, Field, properties, stream_name
 from contract.documents.heartbeats import heartbeat_body, heartbeat_index
+from contract.documents.paths import merge
 from es_pipelines.cluster.capabilities import Capabilities
 from es_pipelines.cluster.ownership import index_meta
 from es_pipelines.definition.columns import columns_of
@@ -25,6 +26,8 @@ from es_pipelines.security.roles import PARTS, role_body, role_name
 TEMPLATES = ("settings", "fields", "model")
 PRIORITY = 500
 """Of our index templates: higher than those that Elasticsearch has (`logs-*-*` has 100)."""
+OPTIONS = {"failure_store": {"enabled": True}}
+"""Of the data stream."""
 
 
 def resources(
@@ -72,7 +75,7 @@ def _index_templates(
     if not engine.data_streams:
         del stream["data_stream"]
     template = {"lifecycle": _lifecycle(retention)} if engine.lifecycle else {}
-    template |= {"data_stream_options": _options()} if engine.failure_store else {}
+    template |= {"data_stream_options": OPTIONS} if engine.failure_store else {}
     stream |= {"template": template} if template else {}
     found = [Resource("index template", f"oversight-stream-{namespace}", stream)]
     for name, body in (
@@ -88,23 +91,19 @@ def _index_templates(
 def _stream(
     contract: ModelContract, namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
 ) -> list[Resource]:
-    """Templates count for new indices only; the index that is written to now must have the same."""
+    """Templates apply to new indices only, so the current write index needs the same settings and mapping."""
     name = stream_name(namespace)
     body = {
         "settings": {"index": {"default_pipeline": NO_PIPELINE, "final_pipeline": known["pipeline.router"]}},
-        "mappings": {"properties": _merged(_fields(), properties(model_fields(contract)))},
+        "mappings": {"properties": merge(_fields(), properties(model_fields(contract)))},
     }
     found = [Resource("data stream lifecycle", name, _lifecycle(retention))] if engine.lifecycle else []
-    found += [Resource("data stream options", name, _options())] if engine.failure_store else []
+    found += [Resource("data stream options", name, OPTIONS)] if engine.failure_store else []
     return [*found, Resource("data stream" if engine.data_streams else "index", name, body)]
 
 
 def _lifecycle(retention: str | None) -> dict[str, Any]:
     return {"enabled": True, "data_retention": retention} if retention else {"enabled": True}
-
-
-def _options() -> dict[str, Any]:
-    return {"failure_store": {"enabled": True}}
 
 
 def _fields() -> dict[str, Any]:
@@ -118,11 +117,3 @@ def model_fields(contract: ModelContract) -> list[Field]:
         Field(feature.field, "float" if feature.kind == "float" else "keyword", f"feature {feature.name}")
         for feature in columns_of(contract).features
     ]
-
-
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Both mappings in one, object by object."""
-    both = dict(one)
-    for name, value in other.items():
-        both[name] = _merged(both[name], value) if isinstance(both.get(name), Mapping) else value
-    return both

@@ -1,9 +1,9 @@
-"""The kinds of resources under our names, and how each kind is found, judged, written and deleted.
+"""The kinds of resources under our names, and how each kind is found, compared, written and deleted.
 
     Stored ──▶ Kind.find ──▶ Standing (what is there) ┐
                              Resource (what we want)  ┴─▶ Kind.judge ──▶ Change ──▶ Kind.write | Kind.delete
 
-To add a kind, write a class of these five methods and put it into `KINDS` of `es_pipelines.resources.all_kinds`; plan,
+To add a kind, write a class with these methods and put it into `KINDS` of `es_pipelines.resources.all_kinds`; plan,
 apply, check and remove know no kind by its name.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from elasticsearch import Elasticsearch
 
 from es_pipelines.cluster.ownership import Mark, digest
+from es_pipelines.cluster.requests import call
 from es_pipelines.resources.difference import diff
 from es_pipelines.resources.stored import Stored
 
@@ -30,7 +31,7 @@ class Action(StrEnum):
     ROLL_OVER = "roll over"
     UNCHANGED = "unchanged"
     KEEP = "keep"
-    """A person edited it, so it stays as it is."""
+    """Someone edited it, so it stays as it is."""
     FOREIGN = "foreign"
     """Not ours: it is never touched, and nothing can be written."""
     NEWER = "newer"
@@ -65,7 +66,7 @@ IN_THE_WAY = frozenset({Action.FOREIGN, Action.NEWER, Action.BLOCKED})
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that Oversight wants under one of its names."""
+    """One resource that Oversight needs under one of its names."""
 
     kind: str
     name: str
@@ -75,14 +76,14 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One thing that is in the engine."""
+    """One resource in the engine."""
 
     kind: str
     name: str
     body: Mapping[str, Any]
     """In the kind's normal form."""
     mark: Mark | None
-    """Our label; None where it has none."""
+    """Our label; None if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,11 @@ class Change:
     name: str
     action: Action
     reason: str = ""
-    """Why, in one line; empty where the action is clear."""
+    """Why, in one line; empty if the action needs no reason."""
     changes: tuple[Mapping[str, Any], Mapping[str, Any]] | None = field(default=None, repr=False)
-    """What is there and what is wanted, where they differ."""
+    """The present and the wanted body, if they differ."""
     wanted: Resource | None = field(default=None, repr=False)
     standing: Standing | None = field(default=None, repr=False)
-    answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """The response to the write, where somebody needs it (the secret of a new API key)."""
 
     @property
     def diff(self) -> tuple[str, ...]:
@@ -119,7 +118,7 @@ class Installation:
     version: str
     """The version of this Oversight."""
     force: bool = False
-    """Overwrite or remove what a person edited."""
+    """Overwrite or remove what someone edited."""
     pipeline_meta: bool = False
     """Whether pipelines may have `_meta`."""
     with_data: bool = False
@@ -140,33 +139,35 @@ class Kind(ABC):
     """One kind of resource; it holds no state."""
 
     name: ClassVar[str]
+    path: ClassVar[str] = ""
+    """The path of a resource, without its name."""
     needs: ClassVar[tuple[Need, ...]] = ()
     part_of: ClassVar[str] = ""
-    """The kind that it belongs to: it is created and deleted with that one, and is no step of a removal."""
+    """The kind that it belongs to: it is created and deleted together with it, and is no step of a removal."""
 
     @abstractmethod
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
-        """What is there under these names, and everything else of this kind whose name has our form."""
+        """The resources with these names, and all others of this kind whose name has our form."""
 
     @abstractmethod
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The normal form of a wanted body."""
 
     @abstractmethod
-    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
+    def write(self, es: Elasticsearch, step: Change, wanted: Resource, installation: Installation) -> Change:
         """Create, update or roll over; returns the step as it was done."""
 
-    @abstractmethod
     def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
         """Delete it; no error if it is not there."""
+        call(es, "DELETE", self.location(step.name), allow=(404,))
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
         """Names of the resources that a body (in normal form) needs."""
         return set()
 
-    def how_to_look(self, name: str) -> str:
-        """The request that shows it."""
-        return name
+    def location(self, name: str) -> str:
+        """The path of the requests that read, write or delete it."""
+        return f"{self.path}/{name}"
 
     def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Change:
         """Decide what to do with one resource."""
@@ -191,7 +192,7 @@ class Kind(ABC):
     def stranger(self, standing: Standing, installation: Installation) -> str:
         """Why it is not ours, and what to do; empty if it is ours."""
         mark = standing.mark
-        look = self.how_to_look(standing.name)
+        look = self.location(standing.name)[1:]  # as Kibana's console takes it
         if mark is None:
             return (
                 f"it has no mark of Oversight, so someone else created it; look at it (GET {look}), then delete it "
@@ -208,7 +209,7 @@ class Kind(ABC):
         return ""
 
     def edited(self, standing: Standing) -> str:
-        """That a person edited it; empty if the content matches the hash in our label."""
+        """That someone edited it; empty if the content matches the hash in our label."""
         if standing.mark is None or standing.mark.sha256 in ("", digest(standing.body)):
             return ""
         return "a person edited it: its content is not what Oversight wrote"

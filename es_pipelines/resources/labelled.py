@@ -1,8 +1,11 @@
-"""Pipelines and templates: they carry our label in their body, and are overwritten as a whole."""
+"""Pipelines, templates and roles: they carry our label in their body, and are overwritten as a whole.
+
+Someone who may not manage security sees no roles here: then they are left out, and `provision` says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,17 +15,14 @@ from contract.documents.fields import DEFAULT_PIPELINE, FINAL_PIPELINE
 from es_pipelines.cluster import normal
 from es_pipelines.cluster.ownership import Mark, describe, digest, from_description, from_meta, meta
 from es_pipelines.cluster.requests import call
-from es_pipelines.resources.kind import Change, Installation, Kind, Need, Standing
-from es_pipelines.resources.stored import COMPONENT_TEMPLATES, INDEX_TEMPLATES, PIPELINES, Stored
-
-NOT_FOUND = (404,)
+from es_pipelines.definition.pipeline_files import processors_of
+from es_pipelines.resources.kind import Change, Installation, Kind, Need, Resource, Standing
+from es_pipelines.resources.stored import COMPONENT_TEMPLATES, INDEX_TEMPLATES, PIPELINES, ROLES, Stored
+from es_pipelines.security.roles import normal_privileges
 
 
 class Marked(Kind):
-    """A resource that is read, written and deleted under one path."""
-
-    path: str
-    normal_form: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """A resource that is overwritten as a whole, with our label."""
 
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
         """Everything whose name has our form; `names` always have it."""
@@ -34,19 +34,16 @@ class Marked(Kind):
         ]
 
     def _standing(self, name: str, body: Mapping[str, Any]) -> Standing:
-        mark = from_meta(body.get("_meta")) or from_description(body.get("description"))
-        return Standing(self.name, name, self.normal(body), mark)
+        return Standing(self.name, name, self.normal(body), self.label(body))
 
-    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Without our label and the engine's own keys."""
-        return type(self).normal_form(body)
+    def label(self, body: Mapping[str, Any]) -> Mark | None:
+        """The label in a body that the engine returned."""
+        return from_meta(body.get("_meta")) or from_description(body.get("description"))
 
-    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
+    def write(self, es: Elasticsearch, step: Change, wanted: Resource, installation: Installation) -> Change:
         """Overwrite the whole."""
-        if step.wanted is not None:
-            body = step.wanted.body
-            mark = Mark(installation.namespace, digest(self.normal(body)), installation.version, step.name)
-            call(es, "PUT", f"{self.path}/{step.name}", self.marked(body, mark, installation))
+        mark = Mark(installation.namespace, digest(self.normal(wanted.body)), installation.version, wanted.name)
+        call(es, "PUT", self.location(wanted.name), self.marked(wanted.body, mark, installation))
         return step
 
     def marked(self, body: dict[str, Any], mark: Mark, installation: Installation) -> dict[str, Any]:
@@ -54,17 +51,9 @@ class Marked(Kind):
         return {**body, "_meta": {**body.get("_meta", {}), **meta(mark)}}
 
     def stranger(self, standing: Standing, installation: Installation) -> str:
-        """Our label names the installation; anybody may write `managed_by` alone."""
+        """Our label names the installation. `managed_by` alone is no proof, because anyone may write it."""
         named = standing.mark is not None and standing.mark.namespace
         return super().stranger(standing if named else replace(standing, mark=None), installation)
-
-    def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
-        """Delete it."""
-        call(es, "DELETE", f"{self.path}/{step.name}", allow=NOT_FOUND)
-
-    def how_to_look(self, name: str) -> str:
-        """Its path without the first slash, as Kibana's console takes it."""
-        return f"{self.path[1:]}/{name}"
 
 
 class Pipeline(Marked):
@@ -72,61 +61,73 @@ class Pipeline(Marked):
 
     name = "pipeline"
     path = PIPELINES
-    normal_form = staticmethod(normal.pipeline)
     needs = (Need("manage_ingest_pipelines", "PUT _ingest/pipeline/*"),)
 
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Without our label and the engine's own keys."""
+        return normal.pipeline(body)
+
     def marked(self, body: dict[str, Any], mark: Mark, installation: Installation) -> dict[str, Any]:
-        """In `_meta` where the engine accepts it, else at the end of the description."""
+        """The label is in `_meta` if the engine accepts it there, otherwise at the end of the description."""
         if installation.pipeline_meta:
             return super().marked(body, mark, installation)
         return {**body, "description": describe(body["description"], mark)}
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
         """The pipelines that it calls."""
-        found: set[str] = set()
-        for options in _processors([*body.get("processors", []), *body.get("on_failure", [])]):
-            found |= {str(options["pipeline"]["name"])} if "name" in (options.get("pipeline") or {}) else set()
-        return found
+        calls = [options for kind, options in processors_of(body) if kind == "pipeline"]
+        return {str(options["name"]) for options in calls if "name" in options}
 
 
-def _processors(listed: Collection[Any]) -> Iterator[Mapping[str, Any]]:
-    """Every processor below a list, each as `{kind: options}`."""
-    for processor in listed:
-        if isinstance(processor, Mapping):
-            yield processor
-            for options in processor.values():
-                if isinstance(options, Mapping):
-                    yield from _processors(options.get("on_failure") or [])
-                    inner = options.get("processor")
-                    yield from _processors([inner] if inner else [])
+class Template(Marked):
+    """What new indices get."""
+
+    def references(self, body: Mapping[str, Any]) -> set[str]:
+        """The component templates that it is made of, and the pipelines of its indices."""
+        settings = (body.get("template") or {}).get("settings") or {}
+        pipelines = {str(settings[key]) for key in (DEFAULT_PIPELINE, FINAL_PIPELINE) if key in settings}
+        return {*map(str, body.get("composed_of", [])), *pipelines}
 
 
-class ComponentTemplate(Marked):
+class ComponentTemplate(Template):
     """A component template."""
 
     name = "component template"
     path = COMPONENT_TEMPLATES
-    normal_form = staticmethod(normal.component_template)
     needs = (Need("manage_index_templates", "PUT _component_template/*"),)
 
-    def references(self, body: Mapping[str, Any]) -> set[str]:
-        """The pipelines of its indices."""
-        return _pipelines_of(body)
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Without our label and the engine's own keys."""
+        return normal.component_template(body)
 
 
-class IndexTemplate(Marked):
+class IndexTemplate(Template):
     """An index template."""
 
     name = "index template"
     path = INDEX_TEMPLATES
-    normal_form = staticmethod(normal.index_template)
     needs = (Need("manage_index_templates", "PUT _index_template/*"),)
 
-    def references(self, body: Mapping[str, Any]) -> set[str]:
-        """The component templates that it is made of, and the pipelines of its indices."""
-        return {*map(str, body.get("composed_of", [])), *_pipelines_of(body)}
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Without our label and the engine's own keys."""
+        return normal.index_template(body)
 
 
-def _pipelines_of(body: Mapping[str, Any]) -> set[str]:
-    settings = (body.get("template") or {}).get("settings") or {}
-    return {str(settings[key]) for key in (DEFAULT_PIPELINE, FINAL_PIPELINE) if key in settings}
+class Role(Marked):
+    """What one part may do (`es_pipelines.security.roles`), for people and for Kibana."""
+
+    name = "role"
+    path = ROLES
+    needs = (Need("manage_security", "PUT _security/role/*"),)
+
+    def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What it allows, and its description."""
+        return {"description": body.get("description", ""), **normal_privileges(dict(body))}
+
+    def label(self, body: Mapping[str, Any]) -> Mark | None:
+        """Elasticsearch keeps notes on a role in `metadata`."""
+        return from_meta(body.get("metadata"))
+
+    def marked(self, body: dict[str, Any], mark: Mark, installation: Installation) -> dict[str, Any]:
+        """The body as it is written."""
+        return {**body, "metadata": meta(mark)}

@@ -3,7 +3,7 @@
     index template ──▶ counts for a new stream
     _data_stream/<name>/_lifecycle, _options ──▶ the stream that is there
 
-Neither can be labelled. If the value on the stream equals that of our template, we treat it as ours. Otherwise somebody
+Neither can be labelled. If the value on the stream equals that of our template, we treat it as ours. Otherwise someone
 changed it, perhaps in Kibana, and we keep it. So the stream is written before the template.
 """
 
@@ -26,12 +26,12 @@ from es_pipelines.resources.stored import INDEX_TEMPLATES, Stored, Target
 class PartOfStream(Kind):
     """A property of the data stream that has a route of its own."""
 
-    part_of: ClassVar[str] = "data stream"
+    part_of = "data stream"
     route: ClassVar[str]
     template_key: ClassVar[str]
 
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
-        """What the stream has, labelled with the hash of what its template says; nothing where there is no stream."""
+        """What the stream has, labelled with the hash of its template's value; nothing if there is no stream."""
         template = self.normal(stored.template(INDEX_TEMPLATES, "stream").get(self.template_key, {}))
         mark = Mark(stored.namespace, digest(template), "0")
         streams = [target for name in names if (target := stored.targets[name]).stream]
@@ -41,18 +41,17 @@ class PartOfStream(Kind):
     def body(self, target: Target) -> Mapping[str, Any]:
         """What the stream has, as the engine returns it."""
 
-    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
+    def location(self, name: str) -> str:
+        """Below its stream."""
+        return f"/_data_stream/{name}/{self.route}"
+
+    def write(self, es: Elasticsearch, step: Change, wanted: Resource, installation: Installation) -> Change:
         """Set it on the stream."""
-        if step.wanted is not None:
-            call(es, "PUT", f"/_data_stream/{step.name}/{self.route}", step.wanted.body)
+        call(es, "PUT", self.location(wanted.name), wanted.body)
         return step
 
     def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
         """It is deleted with the stream."""
-
-    def how_to_look(self, name: str) -> str:
-        """The request that shows it."""
-        return f"_data_stream/{name}/{self.route}"
 
 
 class StreamLifecycle(PartOfStream):
@@ -63,7 +62,7 @@ class StreamLifecycle(PartOfStream):
     needs = (Need("manage_data_stream_lifecycle", "PUT _data_stream/*/_lifecycle", index="$stream"),)
 
     def body(self, target: Target) -> Mapping[str, Any]:
-        """The data stream holds it."""
+        """The lifecycle of the data stream."""
         return (target.stream or {}).get("lifecycle") or {}
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +84,7 @@ class StreamOptions(PartOfStream):
     route, template_key = "_options", "data_stream_options"
 
     def body(self, target: Target) -> Mapping[str, Any]:
-        """They were read beside the data stream."""
+        """The options of the data stream."""
         return target.options
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:

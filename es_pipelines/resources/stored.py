@@ -1,4 +1,4 @@
-"""What is in the cluster under the names of one installation, as the engine returns it.
+"""What the cluster has under the names of one installation, as the engine returns it.
 
 _index_template, _component_template, _ingest/pipeline ──┐
 _data_stream/NAME, NAME (every index behind it) ─────────┼─▶ Stored ──▶ Kind.find: the resources of one kind
@@ -23,17 +23,18 @@ from es_pipelines.security.keys import Key, valid_keys
 Bodies = Mapping[str, Mapping[str, Any]]
 """Bodies by name."""
 PIPELINES, COMPONENT_TEMPLATES, INDEX_TEMPLATES = "/_ingest/pipeline", "/_component_template", "/_index_template"
+ROLES = "/_security/role"
 OF_AN_INDEX = "*.aliases,*.settings,*.mappings,*.defaults.index.mapping.source.mode,*.defaults.index.mode"
 """The parts of an index that are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What has a name that events are written to: a data stream, an index, an alias, or nothing."""
+    """A name that events are written to: a data stream, an index, an alias, or nothing."""
 
     name: str
     stream: Mapping[str, Any] | None
-    """The data stream; empty: this name is none; None: the engine has no data streams."""
+    """The data stream; empty if the name is no data stream; None if the engine has no data streams."""
     indices: Bodies
     """The indices behind the name."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -41,7 +42,7 @@ class Target:
 
     @property
     def kind(self) -> str:
-        """What it is; empty where there is nothing."""
+        """What it is; empty if nothing has the name."""
         if self.stream:
             return "data stream"
         if self.name in self.indices:
@@ -51,19 +52,19 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is there."""
+    """The resources of one installation in the cluster."""
 
     namespace: str
     labelled: Mapping[str, Bodies]
-    """Pipelines and templates by their path: those whose names have our form, and everyone's index templates."""
+    """Pipelines, templates and roles by their path: those whose names have our form, and everyone's index templates and
+    roles. No roles where we may not see them.
+    """
     targets: Mapping[str, Target]
-    roles: Bodies
-    """Everyone's; none where we may not look."""
     keys: Mapping[str, Collection[Key]]
     """Valid API keys of the installation, by part."""
 
     def template(self, path: str, name: str) -> dict[str, Any]:
-        """What a template of ours says of its indices, in normal form."""
+        """What one of our templates gives its indices, in normal form."""
         body = self.labelled[path].get(f"oversight-{name}-{self.namespace}", {})
         return normal.template(body.get("template") or {})
 
@@ -71,7 +72,7 @@ class Stored:
 def read_stored(
     es: Elasticsearch, namespace: str, targets: Collection[str], *, roles: bool, keys: bool = False
 ) -> Stored:
-    """Read it; nothing is written.
+    """Read the resources of an installation. Nothing is written.
 
     Args:
         es: a client of the cluster.
@@ -87,9 +88,9 @@ def read_stored(
             PIPELINES: bodies(es, PIPELINES, ours),
             COMPONENT_TEMPLATES: bodies(es, COMPONENT_TEMPLATES, ours),
             INDEX_TEMPLATES: bodies(es, INDEX_TEMPLATES),
+            ROLES: _get(es, ROLES, allow=(*NO_SECURITY, 403)) if roles else {},
         },
         {name: _target(es, name) for name in targets},
-        _get(es, "/_security/role", allow=(*NO_SECURITY, 403)) if roles else {},
         valid_keys(es, namespace) if keys else {},
     )
 
@@ -104,12 +105,12 @@ def bodies(es: Elasticsearch, path: str, names: str = "") -> Bodies:
 
 
 def read_capabilities(es: Elasticsearch, access: Access, stored: Stored, stream: str) -> Capabilities:
-    """Which features the engine has: what it holds shows most of them, and it is asked for the rest.
+    """Which features the engine has. Most are visible in the stored resources; the engine is asked for the rest.
 
     Args:
         es: a client of the cluster.
-        access: what we may do.
-        stored: what is there.
+        access: our privileges.
+        stored: the resources of the installation.
         stream: name of the data stream.
     """
     target = stored.targets[stream]
@@ -127,7 +128,7 @@ def read_capabilities(es: Elasticsearch, access: Access, stored: Stored, stream:
 
 
 def _known(stored: Stored, target: Target) -> dict[str, bool]:
-    """The features of templates that what is there shows: an index names its mode wherever there are modes."""
+    """The features of templates that the stored resources show. Every index names its mode if the engine has modes."""
     template = stored.template(INDEX_TEMPLATES, "stream")
     known = {"lifecycle": True} if "lifecycle" in template else {}
     known |= {"failure_store": True} if "data_stream_options" in template else {}
@@ -144,7 +145,7 @@ def _pipeline_meta(es: Elasticsearch, pipelines: Bodies) -> bool:
 
 
 def _target(es: Elasticsearch, name: str) -> Target:
-    """The stream is read before its indices: one that it begins in between is among them."""
+    """Reads the stream before its indices, so that an index of a rollover in between is among them."""
     stream = _data_stream(es, name)
     indices = _get(es, f"/{name}", params={"include_defaults": "true", "filter_path": OF_AN_INDEX})
     return Target(name, stream, indices, _options(es, name, stream or {}))
@@ -159,7 +160,7 @@ def _data_stream(es: Elasticsearch, name: str) -> Mapping[str, Any] | None:
 
 
 def _options(es: Elasticsearch, name: str, stream: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Options of a data stream. Where its failure store is off, they say whether somebody switched it off."""
+    """Options of a data stream. If its failure store is off, they show whether someone switched it off."""
     store = stream.get("failure_store")
     if store is None or store.get("enabled"):
         return {} if store is None else {"failure_store": {"enabled": True}}
@@ -170,6 +171,6 @@ def _options(es: Elasticsearch, name: str, stream: Mapping[str, Any]) -> Mapping
 def _get(
     es: Elasticsearch, path: str, *, params: Mapping[str, str] | None = None, allow: Collection[int] = (404,)
 ) -> Mapping[str, Any]:
-    """The response to a GET; empty where there is nothing."""
+    """The response to a GET; empty if there is nothing."""
     answer = call(es, "GET", path, params=params, allow=allow)
     return dict(answer.body) if answer.status == 200 else {}

@@ -1,16 +1,17 @@
-"""What holds events: the data stream, or a plain index where the engine has no data streams.
+"""The data stream that holds the events, or a plain index if the engine has no data streams.
 
     Target: data stream | index | alias ──▶ template, pipelines and mapping of the index that is written to
 
-Templates count for new indices only, so the index that is written to now is compared by itself. A field that its
-mapping lacks is added in place. A field of another type cannot be changed: the data stream continues in a new index.
+Templates apply to new indices only, so the current write index is compared by itself. A missing field is added to its
+mapping in place. The type of a field cannot change, so then the data stream continues in a new index.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
@@ -36,10 +37,13 @@ IN_PLACE = ("ignore_above", "ignore_malformed")
 
 
 class Live(Kind):
-    """Something with a name that documents are written to."""
+    """A data stream or an index that documents are written to."""
+
+    mapping_options: ClassVar[Mapping[str, str] | None] = None
+    """Query parameters of a change of the mapping."""
 
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
-        """Everything that has these names, of this kind or not."""
+        """Everything with these names, also if it is of another kind."""
         return [self._standing(stored.targets[name], stored.namespace) for name in names if stored.targets[name].kind]
 
     def _standing(self, target: Target, namespace: str) -> Standing:
@@ -65,14 +69,14 @@ class Live(Kind):
         return Standing(self.name, target.name, body, mark)
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings flat, mapping plain."""
+        """Flat settings, and the mapping in plain values."""
         return {
             "settings": normal.settings(body["settings"]),
             "mappings": {"properties": normal.plain(body["mappings"]["properties"])},
         }
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
-        """The template that it was made from, and its pipeline."""
+        """The template that it was created from, and its pipelines."""
         pipelines = [body.get("settings", {}).get(name) for name in PIPELINES]
         return {str(name) for name in (body.get("template"), *pipelines) if name not in NONE}
 
@@ -97,7 +101,7 @@ class Live(Kind):
         return super().stranger(standing, installation)
 
     def judge(self, wanted: Resource, standing: Standing | None, installation: Installation) -> Change:
-        """As for any kind; then whether the mapping can be changed in place."""
+        """Decide as for any kind, and whether the mapping can change in place."""
         step = Change(wanted.kind, wanted.name, Action.CREATE, wanted=wanted, standing=standing)
         if standing is None:
             return step
@@ -123,38 +127,40 @@ class Live(Kind):
             return replace(step, action=Action.KEEP, reason=reason)
         fixed = sorted(immovable(stands.get("mappings", {}).get("properties", {}), target["mappings"]["properties"]))
         if fixed:
-            return self.unchangeable(step, fixed)
+            return self.unchangeable(step, _few(fixed))
         return replace(step, action=Action.UPDATE)
 
-    def unchangeable(self, step: Change, fields: list[str]) -> Change:
-        """What to do if the type of a field cannot change."""
-        raise NotImplementedError
+    @abstractmethod
+    def unchangeable(self, step: Change, fields: str) -> Change:
+        """What to do if the type of these fields cannot change."""
 
-    def write(self, es: Elasticsearch, step: Change, installation: Installation) -> Change:
-        """Create it, or change the index that is written to as the templates are now."""
-        if step.wanted is None:
-            return step
+    def write(self, es: Elasticsearch, step: Change, wanted: Resource, installation: Installation) -> Change:
+        """Create it, or bring the current write index to the state of the templates."""
         if step.action == Action.CREATE:
-            self.create(es, step.name)
+            self._create(es, step.name)
             return step
-        target, standing = self.normal(step.wanted.body), step.standing
+        target, standing = self.normal(wanted.body), step.standing
         stands = _projected(standing.body, target) if standing is not None else {}
         if stands.get("settings") != target["settings"] or (standing and _without_guard(standing, target["settings"])):
             call(es, "PUT", f"/{step.name}/_settings", target["settings"])
         if step.action == Action.ROLL_OVER:
             return self.roll_over(es, step)
         try:
-            call(es, "PUT", f"/{step.name}/_mapping", target["mappings"], params=self.mapping_options())
+            call(es, "PUT", f"/{step.name}/_mapping", target["mappings"], params=self.mapping_options)
         except BadRequestError as error:
             return self.roll_over(es, step.because(Action.ROLL_OVER, error_of(error.body)[1]))
         return step
 
-    def create(self, es: Elasticsearch, name: str) -> None:
-        """Create it; settings and mapping come from the templates."""
-        raise NotImplementedError
+    def _create(self, es: Elasticsearch, name: str) -> None:
+        """Create it from the templates, before the first event; no error if someone else did so at this moment."""
+        try:
+            call(es, "PUT", self.location(name))
+        except BadRequestError as error:
+            if error_of(error.body)[0] != "resource_already_exists_exception":
+                raise
 
     def delete(self, es: Elasticsearch, step: Change, installation: Installation) -> None:
-        """Delete it with its documents. They are counted again, because some may have come after the plan.
+        """Delete it with its documents. Counts them again, because some may have arrived after the plan.
 
         Raises:
             InputError: it holds documents now, and `--with-data` was not given.
@@ -169,44 +175,29 @@ class Live(Kind):
                 raise InputError(
                     f"{step.kind} {step.name} was empty and is no longer: {reason}; run it again to see what stays"
                 )
-        call(es, "DELETE", self.delete_path(step.name), allow=(404,))
+        super().delete(es, step, installation)
 
-    def delete_path(self, name: str) -> str:
-        """The path of the request that deletes it."""
-        return f"/{name}"
-
-    def mapping_options(self) -> Mapping[str, str] | None:
-        """Query parameters of a change of the mapping."""
-        return None
-
+    @abstractmethod
     def roll_over(self, es: Elasticsearch, step: Change) -> Change:
         """Continue in a new index."""
-        raise NotImplementedError
 
 
 class DataStream(Live):
     """The data stream of an installation."""
 
     name = "data stream"
+    path = "/_data_stream"
+    mapping_options: ClassVar = {"write_index_only": "true"}  # older indices keep their mapping
     needs = (
         Need("create_index", "PUT _data_stream/*", index="$stream"),
         Need("view_index_metadata", "GET _data_stream/*", index="$stream"),
         Need("manage", "PUT */_mapping, PUT */_settings, POST */_rollover", index="$stream"),
     )
 
-    def create(self, es: Elasticsearch, name: str) -> None:
-        """Before the first event, so that no other template creates it."""
-        _make(es, f"/_data_stream/{name}")
-
-    def mapping_options(self) -> Mapping[str, str] | None:
-        """Older indices keep their mapping."""
-        return {"write_index_only": "true"}
-
-    def unchangeable(self, step: Change, fields: list[str]) -> Change:
+    def unchangeable(self, step: Change, fields: str) -> Change:
         """The stream continues in a new index, and older events stay searchable."""
         reason = (
-            f"{_few(fields)} cannot change in place: the stream continues in a new index, and older events "
-            "stay as they are"
+            f"{fields} cannot change in place: the stream continues in a new index, and older events stay as they are"
         )
         return replace(step, action=Action.ROLL_OVER, reason=reason)
 
@@ -214,14 +205,6 @@ class DataStream(Live):
         """Continue in a new index."""
         call(es, "POST", f"/{step.name}/_rollover")
         return step
-
-    def delete_path(self, name: str) -> str:
-        """The stream, with the indices behind it."""
-        return f"/_data_stream/{name}"
-
-    def how_to_look(self, name: str) -> str:
-        """The request that shows it."""
-        return f"_data_stream/{name}"
 
 
 class PlainIndex(Live):
@@ -233,14 +216,10 @@ class PlainIndex(Live):
         Need("manage", "PUT */_mapping, PUT */_settings", index="$stream"),
     )
 
-    def create(self, es: Elasticsearch, name: str) -> None:
-        """From the templates."""
-        _make(es, f"/{name}")
-
-    def unchangeable(self, step: Change, fields: list[str]) -> Change:
-        """A plain index would have to be created again."""
+    def unchangeable(self, step: Change, fields: str) -> Change:
+        """A plain index would have to be created again, so the run stops."""
         reason = (
-            f"{_few(fields)} cannot change in place, and a plain index cannot roll over; "
+            f"{fields} cannot change in place, and a plain index cannot roll over; "
             f"choose another OVERSIGHT_NAMESPACE, or delete the index ({hints.run('provision --remove --with-data')})"
         )
         return replace(step, action=Action.BLOCKED, reason=reason)
@@ -264,7 +243,7 @@ def _pipelines_of(index: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_guard(standing: Standing, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Older indices of a stream whose pipelines are not those wanted: updates run through them."""
+    """Older indices of a stream that have other pipelines than wanted: updates there run through them."""
     older = standing.body.get("older", {})
     return {
         index: found for index, found in older.items() if any(found.get(name) != wanted.get(name) for name in PIPELINES)
@@ -272,19 +251,10 @@ def _without_guard(standing: Standing, wanted: Mapping[str, Any]) -> dict[str, A
 
 
 def _is_edited(stands: Any, wanted: Any, target: Mapping[str, Any]) -> bool:
-    """Whether a person gave a setting its value: it is neither what is wanted, nor unset, nor what Oversight wrote
+    """Whether someone changed a setting: its value is not the wanted one, not unset, and not what Oversight wrote
     before.
     """
     return stands not in (wanted, None, target["settings"].get(FINAL_PIPELINE))
-
-
-def _make(es: Elasticsearch, path: str) -> None:
-    """Create it; no error if somebody else did so at this moment."""
-    try:
-        call(es, "PUT", path)
-    except BadRequestError as error:
-        if error_of(error.body)[0] != "resource_already_exists_exception":
-            raise
 
 
 def immovable(stands: Mapping[str, Any], wanted: Mapping[str, Any], above: str = "") -> Iterator[str]:
@@ -306,7 +276,7 @@ def _fixed(field: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _projected(stands: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of what is there that has wanted names; the options of a field are compared as a whole."""
+    """The part of a body with the wanted names. The options of a field are compared as a whole."""
     return {
         key: _projected(stands[key], value) if isinstance(value, Mapping) and not _is_field(value) else stands[key]
         for key, value in wanted.items()

@@ -8,14 +8,14 @@ A key or a user needs no privilege to ask about itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from es_pipelines.cluster.requests import NO_SECURITY, call
-from es_pipelines.security.roles import PARTS, Part, normal_privileges, privileges
+from es_pipelines.security.roles import PARTS, normal_privileges, privileges
 
 _UNLIMITED = {"unlimited": ["everything that its owner may do"]}
 """A key without `role_descriptors`."""
@@ -41,9 +41,11 @@ def own_privileges(es: Elasticsearch, namespace: str) -> OwnPrivileges | None:
     held = _of_key(es, response.body["api_key"]["id"]) if "api_key" in response.body else _of_user(es)
     if held is None:
         return None
-    excess = {name: _excess(part, namespace, held) for name, part in PARTS.items()}
-    nearest = min(excess, key=lambda name: (len(excess[name]), -_share(PARTS[name], namespace, held)))
-    return OwnPrivileges(_who(response.body), nearest, tuple(excess[nearest]))
+    ours = [privilege for role in held for privilege in _listed(role)]
+    needed = {name: set(_listed(normal_privileges(privileges(part, namespace)))) for name, part in PARTS.items()}
+    more = {name: dict.fromkeys(one for one in ours if one not in needed[name]) for name in PARTS}
+    nearest = min(PARTS, key=lambda name: (len(more[name]), -sum(one in needed[name] for one in ours)))
+    return OwnPrivileges(_who(response.body), nearest, tuple(more[nearest]))
 
 
 def _who(body: Mapping[str, Any]) -> str:
@@ -63,22 +65,6 @@ def _of_key(es: Elasticsearch, key_id: str) -> list[dict[str, Any]] | None:
 def _of_user(es: Elasticsearch) -> list[dict[str, Any]] | None:
     response = call(es, "GET", "/_security/user/_privileges", allow=(*NO_SECURITY, 403))
     return [normal_privileges(response.body)] if response.status == 200 else None
-
-
-def _excess(part: Part, namespace: str, held: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The privileges that we have but the part does not need, each once."""
-    wanted = normal_privileges(privileges(part, namespace))
-    return list(
-        dict.fromkeys(
-            privilege for role in held for privilege in _listed(role) if privilege not in set(_listed(wanted))
-        )
-    )
-
-
-def _share(part: Part, namespace: str, held: Iterable[Mapping[str, Any]]) -> int:
-    """How many of our privileges a part needs."""
-    wanted = set(_listed(normal_privileges(privileges(part, namespace))))
-    return sum(privilege in wanted for role in held for privilege in _listed(role))
 
 
 def _listed(role: Mapping[str, Any]) -> list[str]:

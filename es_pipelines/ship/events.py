@@ -70,8 +70,7 @@ def _id(of_file: Any, line: Line) -> str:
     digest = of_file.copy()
     digest.update(b"%d:" % line.offset)
     digest.update(line.content)
-    text: str = digest.hexdigest()
-    return text
+    return str(digest.hexdigest())
 
 
 def checksum(ids: Iterable[str], start: int = 0) -> int:

@@ -9,15 +9,16 @@ path ──▶ OpenFile ──▶ place ──▶ Entry + offset
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from es_pipelines.reading.lines import skip_line_end
 from es_pipelines.reading.open_file import OpenFile
 from es_pipelines.ship.events import Event, Identity, checksum
-from es_pipelines.ship.registry import Entry, Fingerprint, Registry
+from es_pipelines.ship.registry import SPAN_BYTES, Entry, Registry, head_digest, matches, tail_digest
 
 SAME_LINES = 8
 """Distinct lines that must match before content proves that a file moved from another path.
@@ -46,8 +47,8 @@ def place(
         the entry, and whether it was known before.
     """
     entry = registry.of_inode(file.device, file.inode, file.path_text, observer)
-    if entry is not None and Fingerprint.matches(file.pread, entry):
-        here = dataclasses.replace(entry.moved(file.path_text), device=file.device)
+    if entry is not None and matches(file.pread, entry):
+        here = msgspec.structs.replace(entry.moved(file.path_text), device=file.device)
         return registry.replace(entry, here), True
     if entry is not None:
         registry.retire(entry)
@@ -56,7 +57,7 @@ def place(
     for other in registry.candidates(file.path_text, observer_name, name):
         is_copy = other.path == file.path_text and not was_rotated(file, registry)
         if not is_alive(other) and begins_with_lines_of(file, other, distinct_lines=0 if is_copy else SAME_LINES):
-            here = dataclasses.replace(other.moved(file.path_text), device=file.device, inode=file.inode)
+            here = msgspec.structs.replace(other.moved(file.path_text), device=file.device, inode=file.inode)
             return registry.replace(other, here), True
     generation = next_generation(observer_name, name)
     entry = Entry(
@@ -89,12 +90,14 @@ def start_of(file: OpenFile, entry: Entry) -> int:
 def advanced(file: OpenFile, entry: Entry, batch: Sequence[Event], events: int) -> Entry:
     """The entry after a batch is acknowledged; `events` counts its lines without headers."""
     last = batch[-1].line
-    return dataclasses.replace(
+    # A gzip file is unpacked again to read its first bytes, so they are read only until their digest is final.
+    head = entry.head if entry.offset >= SPAN_BYTES else head_digest(file.pread, last.end)
+    return msgspec.structs.replace(
         entry,
         offset=last.end,
         open_line=-1 if last.terminated else last.offset,
-        head=Fingerprint.head(file.pread, last.end),
-        tail=Fingerprint.tail(file.pread, last.end),
+        head=head,
+        tail=tail_digest(file.pread, last.end),
         checksum=checksum((event.id for event in batch), entry.checksum),
         events=entry.events + events,
         header=batch[-1].row.header,
@@ -114,7 +117,7 @@ def renamed_file(file: OpenFile, registry: Registry, observer: str | None) -> Op
         return None
     for path in paths_of_inode(before):
         other = file.other(path)
-        if Fingerprint.matches(other.pread, before):
+        if matches(other.pread, before):
             return other
         other.close()
     return None

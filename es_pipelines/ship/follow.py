@@ -130,7 +130,7 @@ class Follower:
             if file.has_a_name:
                 self._shipper.held.add(file.key)
         try:
-            self._open[path] = file = self._shipper.open(path)
+            self._open[path] = file = OpenFile(path, follow_symlinks=self._shipper.config.follow_symlinks)
         except UnreadableFileError:
             if path.exists() or path.is_symlink():
                 raise

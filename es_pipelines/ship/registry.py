@@ -11,7 +11,6 @@ that was moved or renamed since, such as by a rotation, is not recognised and is
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import hashlib
 import logging
@@ -20,9 +19,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated
 
-import orjson
+import msgspec
 
 from common import atomic_file
 from contract.errors import InputError
@@ -31,6 +30,8 @@ log = logging.getLogger(__name__)
 
 FORMAT = 2
 """Format 1 lacks the keys `header` and, at first, `earlier`; it is read as well."""
+SPAN_BYTES = 1024
+"""Length of the first and of the last bytes whose digests identify a file."""
 MAX_ENTRIES = 10_000
 """Maximum number of entries. Older ones are deleted, so that writing the registry stays fast (about 3 MB)."""
 MAX_EARLIER = 8
@@ -41,8 +42,7 @@ GONE = -1
 """Device and inode of an entry whose file has new content. The entry only reserves its generation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is known about one file, or about one generation of it."""
 
     device: int
@@ -77,7 +77,7 @@ class Entry:
         if path == self.path:
             return self
         earlier = tuple(dict.fromkeys((*self.earlier, self.path)))
-        return dataclasses.replace(self, path=path, earlier=(*earlier[:1], *earlier[1:][-MAX_EARLIER:]))
+        return msgspec.structs.replace(self, path=path, earlier=(*earlier[:1], *earlier[1:][-MAX_EARLIER:]))
 
 
 @dataclass(slots=True)
@@ -143,53 +143,56 @@ class Registry:
 
     def retire(self, entry: Entry) -> None:
         """Record that a file's content was replaced."""
-        self.replace(entry, dataclasses.replace(entry, device=GONE, inode=GONE))
+        self.replace(entry, msgspec.structs.replace(entry, device=GONE, inode=GONE))
 
     def reset_offsets(self) -> None:
         """Start every file again in its generation, because the stream was recreated."""
         self.entries = [
-            dataclasses.replace(entry, offset=0, open_line=-1, head="", tail="", checksum=0, events=0, header=-1)
+            msgspec.structs.replace(entry, offset=0, open_line=-1, head="", tail="", checksum=0, events=0, header=-1)
             for entry in self.entries
         ]
 
     def save(self) -> None:
         """Write the file atomically: after a kill at any moment there is the old file or the new one."""
         del self.entries[:-MAX_ENTRIES]
-        content = {
-            "format": FORMAT,
-            "index_uuid": self.index_uuid,
-            "index_number": self.index_number,
-            "files": [dataclasses.asdict(entry) for entry in self.entries],
-        }
-        atomic_file.write(self.path, orjson.dumps(content), durable=False)  # lines in doubt are looked up
+        content = _Content(FORMAT, self.index_uuid, self.index_number, self.entries)
+        atomic_file.write(self.path, msgspec.json.encode(content), durable=False)  # lines in doubt are looked up
 
 
-class Fingerprint:
-    """Digests of the first and last acknowledged bytes, which identify a file."""
+class _Format(msgspec.Struct):
+    """The part of the file that every format has."""
 
-    SPAN_BYTES: ClassVar[int] = 1024
+    format: Annotated[int, msgspec.Meta(ge=1)]
 
-    @classmethod
-    def head(cls, pread: Pread, offset: int) -> str:
-        """Digest of the first bytes, at most up to `offset`."""
-        return cls._digest(pread(min(cls.SPAN_BYTES, offset), 0))
 
-    @classmethod
-    def tail(cls, pread: Pread, offset: int) -> str:
-        """Digest of the last bytes before `offset`."""
-        start = max(0, offset - cls.SPAN_BYTES)
-        return cls._digest(pread(offset - start, start))
+class _Content(_Format):
+    """The file."""
 
-    @classmethod
-    def matches(cls, pread: Pread, entry: Entry) -> bool:
-        """Whether a file still has the acknowledged bytes: it was neither cut nor overwritten."""
-        if entry.offset == 0:
-            return True
-        return (entry.head, entry.tail) == (cls.head(pread, entry.offset), cls.tail(pread, entry.offset))
+    index_uuid: str
+    index_number: int
+    files: list[Entry]
 
-    @staticmethod
-    def _digest(content: bytes) -> str:
-        return hashlib.sha256(content).hexdigest()[:32]
+
+def head_digest(pread: Pread, offset: int) -> str:
+    """Digest of a file's first bytes, at most up to `offset`."""
+    return _digest(pread(min(SPAN_BYTES, offset), 0))
+
+
+def tail_digest(pread: Pread, offset: int) -> str:
+    """Digest of a file's last bytes before `offset`."""
+    start = max(0, offset - SPAN_BYTES)
+    return _digest(pread(offset - start, start))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def matches(pread: Pread, entry: Entry) -> bool:
+    """Whether a file still has the acknowledged bytes: it was neither cut nor overwritten."""
+    if entry.offset == 0:
+        return True
+    return (entry.head, entry.tail) == (head_digest(pread, entry.offset), tail_digest(pread, entry.offset))
 
 
 @contextlib.contextmanager
@@ -242,8 +245,8 @@ def load(path: Path) -> Registry:
     except OSError as error:
         raise InputError(f"the registry {path} cannot be read ({error.strerror}); correct its permissions") from None
     try:
-        registry = _parse(path, orjson.loads(content))
-    except (ValueError, TypeError, KeyError) as error:
+        registry = _parse(path, content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         aside = path.with_suffix(".damaged")
         path.replace(aside)
         log.warning(
@@ -257,42 +260,13 @@ def load(path: Path) -> Registry:
     return registry
 
 
-def _parse(path: Path, content: Any) -> Registry:
-    written = content.get("format") if isinstance(content, dict) else None
-    if type(written) is int and written > FORMAT:
+def _parse(path: Path, content: bytes) -> Registry:
+    written = msgspec.json.decode(content, type=_Format).format
+    if written > FORMAT:
         raise InputError(
             f"a newer Oversight wrote the registry {path} (format {written}, this one reads {FORMAT}), and it "
-            "was left as it "
-            "is; ship with the newer Oversight, or give this one another OVERSIGHT_STATE, where Oversight "
-            "asks the stream"
+            "was left as it is; ship with the newer Oversight, or give this one another OVERSIGHT_STATE, where "
+            "Oversight asks the stream"
         )
-    if written not in range(1, FORMAT + 1):
-        raise ValueError(f"expected an object of format 1 to {FORMAT}")
-    registry = Registry(path, [_entry(raw) for raw in content["files"]])
-    registry.index_uuid = _typed(content, "index_uuid", str)
-    registry.index_number = _typed(content, "index_number", int)
-    return registry
-
-
-_OF_LATER_FORMATS: dict[str, Any] = {"earlier": [], "header": -1}
-"""Keys that a registry of an older Oversight lacks."""
-_TYPES: dict[str, type] = {"int": int, "str": str, "bool": bool}
-
-
-def _entry(raw: Any) -> Entry:
-    raw = {**_OF_LATER_FORMATS, **raw}
-    fields = [item for item in dataclasses.fields(Entry) if item.name != "earlier"]
-    if set(raw) - {"earlier"} != {item.name for item in fields}:
-        raise ValueError("a file's entry has other keys than expected")
-    earlier = raw["earlier"]
-    if not isinstance(earlier, list) or not all(isinstance(path, str) for path in earlier):
-        raise ValueError("earlier is not a list of texts")
-    known = {item.name: _typed(raw, item.name, _TYPES[str(item.type)]) for item in fields}
-    return Entry(**known, earlier=tuple(earlier))
-
-
-def _typed(raw: dict[str, Any], name: str, kind: type) -> Any:
-    value = raw[name]
-    if type(value) is not kind:
-        raise ValueError(f"{name} is not of type {kind.__name__}")
-    return value
+    known = msgspec.json.decode(content, type=_Content)
+    return Registry(path, known.files, known.index_uuid, known.index_number)

@@ -58,19 +58,15 @@ class FileReport:
 
     def add(self, outcomes: Sequence[EventOutcome], batch: Sequence[Event]) -> None:
         """Add a settled batch."""
-        self.count(outcomes)
-        self.bytes += batch[-1].line.end - batch[0].line.offset
-        odd = Counter(event.row.label for event in batch)
-        self.unknown_labels += odd[Label.UNKNOWN]
-        self.number_labels += odd[Label.NOT_A_WORD]
-
-    def count(self, outcomes: Sequence[EventOutcome]) -> None:
-        """Add the outcomes of one batch."""
         self.blank += outcomes.count(EventOutcome.BLANK)
         self.stored += outcomes.count(EventOutcome.STORED)
         self.already_there += outcomes.count(EventOutcome.ALREADY_THERE)
         self.headers += outcomes.count(EventOutcome.HEADER)
         self.refused += outcomes.count(EventOutcome.REFUSED)
+        self.bytes += batch[-1].line.end - batch[0].line.offset
+        odd = Counter(event.row.label for event in batch)
+        self.unknown_labels += odd[Label.UNKNOWN]
+        self.number_labels += odd[Label.NOT_A_WORD]
 
 
 @dataclass(slots=True)

@@ -35,14 +35,7 @@ RETRY_STATUSES = frozenset({429, 502, 503, 504})
 FAULT = 500
 MAX_FAULTS = 5
 """How often an event may get 500 before the event itself counts as the cause."""
-BULK_FIELDS = (
-    "items.*.status",
-    "items.*.result",
-    "items.*._index",
-    "items.*._id",
-    "items.*.error.type",
-    "items.*.error.reason",
-)
+BULK_FIELDS = ("items.*.status", "items.*.result", "items.*._id", "items.*.error.type", "items.*.error.reason")
 
 _Response = TypeVar("_Response")
 
@@ -53,7 +46,6 @@ class ItemResponse:
 
     status: int
     result: str
-    index: str
     error: str
 
     @classmethod
@@ -65,7 +57,6 @@ class ItemResponse:
         return cls(
             int(item_fields["status"]),
             str(item_fields.get("result", "")),
-            str(item_fields.get("_index", "")),
             reason[:500],
         )
 
@@ -88,28 +79,24 @@ class Sender:
             OversightError: an event cannot be settled; names it and the reason. Other events may be stored.
             Stopped: asked to stop while Elasticsearch was unavailable.
         """
-        outcomes, refused, conflicts = {}, {}, {}
+        outcomes, refused, conflicts = {}, {}, list[int]()
         for position, response in self._bulk_until_settled(events, identity).items():
             if response is None:
                 outcomes[position] = EventOutcome.STORED
             elif response.status < 300:
                 outcomes[position] = EventOutcome.HEADER if response.result == "noop" else EventOutcome.STORED
             elif response.status == 409:
-                conflicts[position] = response
+                conflicts.append(position)
             else:
                 refused[position] = response
         for position, response in refused.items():
             last = self._store_failed(events[position], identity, response)
             outcomes[position] = EventOutcome.REFUSED
             if last is not None and last.status == 409:
-                conflicts[position] = last
+                conflicts.append(position)
         if conflicts:
-            ours = self._are_ours([events[at] for at in conflicts], list(conflicts.values()), identity)
-            outcomes |= dict.fromkeys(conflicts, EventOutcome.ALREADY_THERE)
-            foreign = [at for at, is_ours in zip(conflicts, ours, strict=True) if not is_ours]
-            if foreign:
-                apart = [with_own_id(events[at], identity) for at in foreign]
-                outcomes |= zip(foreign, self.deliver(apart, identity), strict=True)
+            settled = self._settle_conflicts([events[at] for at in conflicts], identity)
+            outcomes |= zip(conflicts, settled, strict=True)
         return [outcomes[position] for position in range(len(events))]
 
     def find_stored(self, events: Sequence[Event], identity: Identity) -> list[tuple[Event, bool]]:
@@ -130,6 +117,11 @@ class Sender:
             for at, located in zip(foreign, apart, strict=True):
                 checked[at] = located
         return checked
+
+    def deliver_missing(self, checked: Sequence[tuple[Event, bool]], identity: Identity) -> list[EventOutcome]:
+        """Send the events that the stream does not have. Takes what `find_stored` returns, and raises as `deliver`."""
+        sent = iter(self.deliver([event for event, is_there in checked if not is_there], identity))
+        return [EventOutcome.ALREADY_THERE if is_there else next(sent) for _, is_there in checked]
 
     def retry(self, call: Callable[[], _Response], *, at_start: bool = False) -> _Response:
         """Repeat a request until Elasticsearch responds. The request must be safe to repeat.
@@ -237,19 +229,18 @@ class Sender:
             "from this line"
         )
 
-    def _are_ours(self, events: list[Event], responses: list[ItemResponse], identity: Identity) -> list[bool]:
+    def _settle_conflicts(self, events: list[Event], identity: Identity) -> list[EventOutcome]:
+        """The outcome of events whose id Elasticsearch refused because it is taken (409)."""
         if not self.may_read:
-            return [True] * len(events)
-        places = [(response.index or self.stream, event.id) for event, response in zip(events, responses, strict=True)]
-        stored = self.retry(lambda: ship_target.stored_at(self.es, places))
-        for event in events:
-            if event.id not in stored:
+            return [EventOutcome.ALREADY_THERE] * len(events)
+        checked = self.find_stored(events, identity)
+        for event, (found, is_there) in zip(events, checked, strict=True):
+            if found.id == event.id and not is_there:
                 raise EngineUnavailableError(
                     f"{identity.path}: the line at byte {event.line.offset} was refused as already stored "
-                    "(409), but it is not stored; "
-                    f"someone may be deleting documents; ship again"
+                    "(409), but it is not stored; someone may be deleting documents; ship again"
                 )
-        return [_is_ours(event, [stored[event.id]], identity) for event in events]
+        return self.deliver_missing(checked, identity)
 
 
 def _is_ours(event: Event, found: Iterable[ship_target.StoredLine], identity: Identity) -> bool:

@@ -53,8 +53,6 @@ from es_pipelines.ship.usable_rows import UsableFiles
 
 __all__ = ["FileReport", "Progress", "ShipConfig", "ShipReport", "Shipper", "session", "ship"]
 
-ALONE_BYTES = 1024 * 1024
-"""A document of this size is sent in its own request."""
 DOUBT_LINES = 10_000
 """Lines after a start that a killed process may have sent: the largest batch, or all batches in flight."""
 NOT_SENT = {LineKind.HEADER: EventOutcome.HEADER, LineKind.BLANK: EventOutcome.BLANK}
@@ -77,7 +75,7 @@ def ship(
     """Ship everything new in some files. Can be called repeatedly while they grow.
 
     Args:
-        es: client of the cluster; uses only `bulk`, `search`, `mget` and index metadata.
+        es: client of the cluster; uses only `bulk`, `search` and index metadata.
         files: regular files of lines, all checked before the first is shipped. The report names unreadable ones.
         config: what to ship, under which names, and how.
         on_progress: called after each batch.
@@ -192,27 +190,21 @@ class Shipper:
         self.report.files.append(report)
         self._doubt[key] = float("inf") if in_doubt else 0
 
-    def count(self, report: FileReport, outcomes: list[EventOutcome], batch: list[Event]) -> None:
-        """Add a settled batch to the report, and report progress."""
+    def count(
+        self, report: FileReport, outcomes: list[EventOutcome], batch: list[Event], *, offset: int, size: int
+    ) -> None:
+        """Add a settled batch to the report, and report the progress: the offset, and the size (0: unknown)."""
         self.report.seconds = time.monotonic() - self._began
         report.add(outcomes, batch)
         if self._on_progress is not None:
-            self._on_progress(Progress(report.path, report.bytes, 0, self.report))
+            self._on_progress(Progress(report.path, offset, size, self.report))
 
     def ship_path(self, path: Path) -> None:
         """Ship everything new in a file, after the rest of the file that it replaced."""
-        with self.report.noting(path), self.open(path) as file:
+        with self.report.noting(path), OpenFile(path, follow_symlinks=self.config.follow_symlinks) as file:
             with self.report.noting(path):
                 self.ship_before(file)
             self.ship_file(file, complete=self.config.complete)
-
-    def open(self, path: Path) -> OpenFile:
-        """Open a file to ship.
-
-        Raises:
-            UnreadableFileError: it cannot be read, or is no regular file.
-        """
-        return OpenFile(path, follow_symlinks=self.config.follow_symlinks)
 
     def ship_before(self, file: OpenFile) -> None:
         """Ship the rest of the file that had this path before it was renamed."""
@@ -240,11 +232,10 @@ class Shipper:
         for batch, outcomes in self.settled(rows, identity, file.key):
             events_in = len(outcomes) - outcomes.count(EventOutcome.HEADER) - outcomes.count(EventOutcome.BLANK)
             entry = self.registry.replace(entry, advanced(file, entry, batch, events_in))
-            self._acknowledge(report, outcomes, batch)
+            self._save_registry()
+            self.count(report, outcomes, batch, offset=entry.offset, size=file.length)
             if complete:
                 self.usable_files.check(file.key, batch, outcomes)
-            if self._on_progress is not None:
-                self._on_progress(Progress(file.path_text, entry.offset, file.length, self.report))
         if self.stopped:
             return
         report.note = note(report, empty=file.is_empty, remarks=self._remarks.get(file.key, ()))
@@ -308,7 +299,6 @@ class Shipper:
             lambda event: len(event.source) + len(event.id) + 40,
             max_count=count,
             max_bytes=config.settings.batch_bytes,
-            alone_bytes=ALONE_BYTES,
         )
         marked = ((batch, self._in_doubt(key, len(batch))) for batch in batches_of_events)
         limit = max(1, min(config.settings.in_flight, DOUBT_LINES // count))
@@ -331,21 +321,18 @@ class Shipper:
         if not self.sender.may_read:
             batch = [with_own_id(event, identity) for event in batch]
         events = [event for event in batch if event.row.kind is LineKind.EVENT]
-        checked = (
-            self.sender.find_stored(events, identity) if in_doubt and events else [(event, False) for event in events]
-        )
-        fresh = [event for event, known in checked if not known]
-        sent = iter(self.sender.deliver(fresh, identity) if fresh else [])
-        of_events = iter([EventOutcome.ALREADY_THERE if known else next(sent) for _, known in checked])
+        if in_doubt and events:
+            outcomes = self.sender.deliver_missing(self.sender.find_stored(events, identity), identity)
+        else:
+            outcomes = self.sender.deliver(events, identity)
+        of_events = iter(outcomes)
         return [NOT_SENT.get(event.row.kind) or next(of_events) for event in batch]
 
-    def _acknowledge(self, report: FileReport, outcomes: list[EventOutcome], batch: list[Event]) -> None:
+    def _save_registry(self) -> None:
         if not self.registry.index_uuid:  # the first events created the stream
             target = self.sender.retry(lambda: ship_target.find(self.sender.es, self.config.stream))
             self.registry.index_uuid, self.registry.index_number = target.index_uuid, target.index_number
         self.registry.save()
-        self.report.seconds = time.monotonic() - self._began
-        report.add(outcomes, batch)
 
     def _generation(self, file: OpenFile, observer: str, name: str) -> int:
         """The generation under which the stream has a file's first lines; otherwise the first unused one.

@@ -15,7 +15,7 @@ import select
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
@@ -23,13 +23,13 @@ from elasticsearch import Elasticsearch
 from common.retry_wait import Stopped
 from contract.errors import InputError, UnreadableFileError
 from es_pipelines.reading.json_array import Elements
-from es_pipelines.reading.lines import Line, Lines, Splitter
+from es_pipelines.reading.lines import Lines, Splitter
 from es_pipelines.reading.packed import GZIP
 from es_pipelines.reading.rows import Row, Rows
 from es_pipelines.reading.shape import Shape, is_undecided, shape_of
 from es_pipelines.ship.events import Identity
 from es_pipelines.ship.report import FileReport, note
-from es_pipelines.ship.shipper import Progress, ShipConfig, Shipper, ShipReport, session
+from es_pipelines.ship.shipper import Progress, ShipConfig, ShipReport, session
 
 STDIN = "-"
 """Name of standard input in a list of files."""
@@ -66,18 +66,20 @@ def ship_stream(
     """
     source = name or f"stdin-{uuid.uuid4().hex[:12]}"
     observer = config.observer or Path(name or "stdin").stem
-    report, bytes_read = FileReport(STDIN), _BytesRead()
+    report = FileReport(STDIN)
     with session(es, config, on_progress=on_progress, stop=stop, registered=False) as shipper:
         identity = Identity(observer, config.user or observer, source, f"stdin:{source}", 0, shipper.host)
         shipper.begin(KEY, report, in_doubt=name is not None)
+        arriving = ArrivingRows(descriptor, config, lambda: shipper.stopped)
         try:
-            for rows in arriving(descriptor, lambda: shipper.stopped, bytes_read, partial(_rows, config)):
-                _send(shipper, rows, identity, report)
+            for rows in arriving:
+                for batch, outcomes in shipper.settled(rows, identity, KEY, whole=True):
+                    shipper.count(report, outcomes, batch, offset=batch[-1].line.end, size=0)
+                    shipper.usable_files.check(KEY, batch, outcomes)
         except Stopped:
             raise InputError(
-                f"stopped while Elasticsearch was unavailable: {bytes_read.bytes - report.bytes} bytes of standard "
-                "input were read and are "
-                f"not stored; send them again from byte {report.bytes} on"
+                f"stopped while Elasticsearch was unavailable: {arriving.bytes_read - report.bytes} bytes of standard "
+                f"input were read and are not stored; send them again from byte {report.bytes} on"
             ) from None
         report.note = note(report, empty=not report.bytes)
         if not shipper.stopped:
@@ -85,77 +87,64 @@ def ship_stream(
         return shipper.report
 
 
-def _rows(config: ShipConfig, shape: Shape) -> Rows:
-    return Rows(shape, config.known, config.delimiter)
+class ArrivingRows:
+    """The rows of standard input as they arrive, in lists of those available together.
 
-
-def _send(shipper: Shipper, rows: list[Row], identity: Identity, report: FileReport) -> None:
-    for batch, outcomes in shipper.settled(rows, identity, KEY, whole=True):
-        shipper.count(report, outcomes, batch)
-        shipper.usable_files.check(KEY, batch, outcomes)
-
-
-class _BytesRead:
-    """Number of bytes read so far."""
-
-    bytes = 0
-
-
-def arriving(
-    descriptor: int, stopped: Callable[[], bool], bytes_read: _BytesRead, rows_of: Callable[[Shape], Rows]
-) -> Iterator[list[Row]]:
-    """Whole lines as they arrive, in lists of those available together. The last line needs no line end.
-
-    Raises:
-        UnreadableFileError: the data is not lines of text.
+    Args:
+        descriptor: open for reading.
+        config: the columns and the delimiter.
+        stopped: checked before each read.
     """
-    start, reader = b"", None
-    while not stopped():
-        if not select.select([descriptor], [], [], STOP_CHECK_S)[0]:
-            continue
-        chunk = _available_bytes(descriptor)
-        bytes_read.bytes += len(chunk)
-        if reader is None:
-            start += chunk
-            if chunk and is_undecided(start):
+
+    def __init__(self, descriptor: int, config: ShipConfig, stopped: Callable[[], bool]) -> None:
+        self._descriptor, self._config, self._stopped = descriptor, config, stopped
+        self.bytes_read = 0
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        """All rows. The last line needs no line end.
+
+        Raises:
+            UnreadableFileError: the data is not lines of text.
+        """
+        unread, source = b"", None
+        while not self._stopped():
+            if not select.select([self._descriptor], [], [], STOP_CHECK_S)[0]:
                 continue
-            reader, piece = _Reader(start, rows_of), start
-        else:
-            piece = chunk
-        yield from reader.read(piece, ended=not chunk)
-        if not chunk:
-            return
+            chunk = _available_bytes(self._descriptor)
+            self.bytes_read += len(chunk)
+            unread += chunk
+            if source is None:
+                if chunk and is_undecided(unread):
+                    continue
+                source = self._source(unread)
+            yield from _complete_rows(*source, unread, ended=not chunk)
+            unread = b""
+            if not chunk:
+                return
 
-
-class _Reader:
-    """Turns bytes into rows, in the shape that the first bytes show."""
-
-    def __init__(self, start: bytes, rows_of: Callable[[Shape], Rows]) -> None:
+    def _source(self, start: bytes) -> tuple[Splitter, Rows]:
+        """How to read the input, from its first bytes."""
         if start.startswith(GZIP):
             raise UnreadableFileError(
                 f"{HERE} is compressed with gzip; unpack it on its way: zcat FILE | oversight ship -"
             )
         shape = shape_of(start, HERE, "FILE")
-        self._splitter: Splitter = Elements() if shape is Shape.ARRAY else Lines()
-        self._rows = rows_of(shape)
+        splitter = Elements() if shape is Shape.ARRAY else Lines()
+        return splitter, Rows(shape, self._config.known, self._config.delimiter)
 
-    def read(self, piece: bytes, *, ended: bool) -> Iterator[list[Row]]:
-        """The rows that are now complete. Returns those before an error."""
-        rows, error = [], None
-        try:
-            for line in self._lines(piece, ended=ended):
-                rows.append(self._rows.take(line))  # noqa: PERF401  rows before an error count
-        except UnreadableFileError as problem:
-            error = UnreadableFileError(f"{HERE}: {problem}")
-        if rows:
-            yield rows
-        if error is not None:
-            raise error
 
-    def _lines(self, piece: bytes, *, ended: bool) -> Iterator[Line]:
-        yield from self._splitter.feed(piece)
-        if ended:
-            yield from self._splitter.close(complete=True)
+def _complete_rows(splitter: Splitter, rows: Rows, piece: bytes, *, ended: bool) -> Iterator[list[Row]]:
+    """The rows that are now complete in one list. Returns those before an error."""
+    complete: list[Row] = []
+    try:
+        for line in chain(splitter.feed(piece), splitter.close(complete=True) if ended else ()):
+            complete.append(rows.take(line))  # noqa: PERF401  rows before an error count
+    except UnreadableFileError as problem:
+        if complete:
+            yield complete
+        raise UnreadableFileError(f"{HERE}: {problem}") from None
+    if complete:
+        yield complete
 
 
 def _available_bytes(descriptor: int) -> bytes:

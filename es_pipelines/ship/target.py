@@ -20,8 +20,8 @@ from common.elastic.indices import closed_indices, closed_message
 from common.elastic.response_limit import ResponseTooLargeError
 from contract import hints
 from contract.documents.fields import NO_PIPELINE
-from contract.documents.paths import lookup
-from contract.errors import AmbiguousFieldError, EngineUnavailableError, InputError, SettingsError
+from contract.documents.paths import lookup_clear
+from contract.errors import EngineUnavailableError, InputError, SettingsError
 from es_pipelines.ship.registry import Registry
 
 PIPELINE_NAME_PART = "oversight"
@@ -95,8 +95,7 @@ def _settings_of_template(es: Elasticsearch, stream: str) -> dict[str, Any]:
         template = es.indices.simulate_index_template(name=stream).get("template", {})
     except AuthorizationException:
         return {}
-    settings: dict[str, Any] = template.get("settings", {})
-    return settings
+    return dict(template.get("settings", {}))
 
 
 def _required_pipeline(settings: dict[str, Any], stream: str) -> str:
@@ -203,28 +202,10 @@ def _hits(es: Elasticsearch, stream: str, ids: Sequence[str]) -> list[dict[str, 
             raise
         half = len(ids) // 2
         return _hits(es, stream, ids[:half]) + _hits(es, stream, ids[half:])
-    hits: list[dict[str, Any]] = response["hits"]["hits"]
-    return hits
-
-
-def stored_at(es: Elasticsearch, places: Sequence[tuple[str, str]]) -> dict[str, StoredLine]:
-    """The documents at (backing index, id) at this moment. Splits the request in two if the response is too large."""
-    try:
-        response = es.mget(
-            docs=[{"_index": index, "_id": doc_id, "_source": ORIGIN_FIELDS} for index, doc_id in places]
-        )
-    except ResponseTooLargeError:
-        if len(places) == 1:
-            raise
-        half = len(places) // 2
-        return stored_at(es, places[:half]) | stored_at(es, places[half:])
-    return {str(doc["_id"]): _origin_of(doc.get("_source", {})) for doc in response["docs"] if doc.get("found")}
+    return list(response["hits"]["hits"])
 
 
 def _origin_of(source: dict[str, Any]) -> StoredLine:
-    try:
-        original = lookup(source, "event.original")
-        line = lookup(source, "message") if original is None else original
-        return StoredLine(line, lookup(source, "log.file.path"), lookup(source, "host.name"))
-    except AmbiguousFieldError:
-        return StoredLine(None, None)
+    original = lookup_clear(source, "event.original")
+    line = lookup_clear(source, "message") if original is None else original
+    return StoredLine(line, lookup_clear(source, "log.file.path"), lookup_clear(source, "host.name"))

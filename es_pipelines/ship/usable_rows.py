@@ -14,8 +14,7 @@ from elasticsearch import ApiError, AuthorizationException, Elasticsearch
 
 from contract import hints
 from contract.documents.fields import FAILED
-from contract.documents.paths import lookup
-from contract.errors import AmbiguousFieldError
+from contract.documents.paths import lookup_clear
 from es_pipelines.ship.events import Event
 from es_pipelines.ship.report import EventOutcome, FileReport
 
@@ -79,10 +78,7 @@ def reason_of_failure(es: Elasticsearch, stream: str, ids: Sequence[str]) -> str
         return None
     if failed is None:  # someone deleted them meanwhile
         return None
-    try:
-        return f"{lookup(failed, 'error.type')}: {lookup(failed, 'error.message')}"
-    except AmbiguousFieldError:
-        return "an unknown reason"
+    return f"{lookup_clear(failed, 'error.type')}: {lookup_clear(failed, 'error.message')}"
 
 
 def _first(es: Elasticsearch, stream: str, query: dict[str, Any]) -> dict[str, Any] | None:

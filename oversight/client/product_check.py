@@ -35,8 +35,8 @@ class WatchfulTransport(Transport):
             if self._known and not is_ours:
                 raise TransportError(
                     "another server responded, without the header X-Elastic-Product; check the proxies and gateways "
-                    "between this "
-                    "machine and Elasticsearch"
+                    "between this machine "
+                    "and Elasticsearch"
                 )
             self._known = self._known or is_ours
             problem = problem_of(method, target, answer.body) if is_ours else None
@@ -44,7 +44,6 @@ class WatchfulTransport(Transport):
                 path = target.partition("?")[0]
                 raise TransportError(
                     f"the response to {method} {path} is not from Elasticsearch ({problem}); check the proxies and "
-                    f"gateways between "
-                    f"this machine and Elasticsearch"
+                    "gateways between this machine and Elasticsearch"
                 )
         return answer

@@ -19,11 +19,8 @@ from oversight.config.settings import load, option_of
 @option_of(OversightSettings, "namespace")
 @option_of(OversightSettings, "index")
 @option_of(OversightSettings, "model")
-@click.option("--lazy", is_flag=True, help="Build the chart script when the first page needs it, not at the start.")
 @click.option("--verbose", is_flag=True, help="Log debug messages too.")
-def command(
-    *, bind: str | None, namespace: str | None, index: str | None, model: Path | None, lazy: bool, verbose: bool
-) -> None:
+def command(*, bind: str | None, namespace: str | None, index: str | None, model: Path | None, verbose: bool) -> None:
     """Show the dashboards in a browser, live and read-only, until SIGTERM or Ctrl-C. You need no Kibana and no
     internet.
 
@@ -52,4 +49,4 @@ def command(
         contract=lambda: read_contract(shared.model),
         timeout_s=elasticsearch.timeout_s,
     )
-    serve(settings, shared, backend, make_charts_now=not lazy)
+    serve(settings, shared, backend)

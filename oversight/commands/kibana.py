@@ -15,6 +15,7 @@ from common.settings.shared import OversightSettings
 from contract import hints
 from contract.documents.alerts import alerts_index
 from contract.errors import InputError
+from enrich_service.model.model_file import read_contract
 from kibana.api.alerting import Alerting
 from kibana.api.importing import import_all, remove_all
 from kibana.saved_objects.alert_items import alert_items
@@ -22,7 +23,6 @@ from kibana.saved_objects.compile import saved_objects
 from kibana.saved_objects.objects import ndjson
 from oversight.commands.kibana_access import (
     address,
-    contract_of,
     force_option,
     json_option,
     names_of,
@@ -66,7 +66,7 @@ def export_command(*, output: str, namespace: str | None, space: str, model: Pat
       oversight kibana export --namespace lab --output - | jq .attributes.title
     """
     shared = load(OversightSettings, namespace=namespace, model=model)
-    objects = saved_objects(contract_of(shared), names_of(shared, space))
+    objects = saved_objects(read_contract(shared.model), names_of(shared, space))
     content = ndjson(objects)
     if output == "-":
         sys.stdout.buffer.write(content)
@@ -109,7 +109,7 @@ def import_command(
     """
     shared = load(OversightSettings, namespace=namespace, model=model)
     names = names_of(shared, space)
-    wanted = saved_objects(contract_of(shared), names)
+    wanted = saved_objects(read_contract(shared.model), names)
     with space_of_kibana(space, wait_s) as kibana:
         steps = import_all(kibana, names, kibana, wanted, force=force)
         page = address(kibana, f"/app/dashboards#/view/{names.id('dashboard', 'oversight')}")
@@ -148,7 +148,7 @@ def rules_command(
     """
     shared = load(OversightSettings, namespace=namespace, model=model)
     names = names_of(shared, space)
-    wanted = alert_items(contract_of(shared), names, rescored=rescored)
+    wanted = alert_items(read_contract(shared.model), names, rescored=rescored)
     if only_print:
         print_json([item.to_dict() for item in wanted])
         return

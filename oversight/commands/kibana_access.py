@@ -10,7 +10,6 @@ import click
 
 from common.settings.addresses import refuse_plain_http
 from common.settings.shared import OversightSettings
-from contract.artifact.contract import ModelContract
 from contract.errors import SettingsError
 from kibana.api.client import DEFAULT_SPACE, Kibana
 from kibana.api.http import Http
@@ -24,13 +23,6 @@ WIDTH, KIND_WIDTH = 9, 12
 KIND = {"index-pattern": "data view", "search": "saved search", "query": "saved query"}
 """The names on Kibana's pages for types whose API names are older."""
 SAYS = {"kept": "someone edited it", "left": "not deleted, because someone edited or uses it"}
-
-
-def contract_of(shared: OversightSettings) -> ModelContract:
-    """Return the contract of the artifact."""
-    from enrich_service.model.artifact import read_contract
-
-    return read_contract(shared.model)
 
 
 def names_of(shared: OversightSettings, space: str) -> Names:

@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 from common.settings.shared import OversightSettings
 from contract import hints
 from contract.errors import InputError
-from es_pipelines.provision.apply import Wish, plan
+from es_pipelines.provision.apply import plan
 from es_pipelines.provision.plan import Plan, apply
 from es_pipelines.provision.removal import plan_removal
 from es_pipelines.resources.kind import Action, Change, Installation
@@ -96,25 +96,23 @@ def command(
         raise click.UsageError(
             f"--key-expiry={key_expiry} is not a duration; expected days, hours or minutes such as 90d, 12h or 30m"
         )
+    from enrich_service.model.artifact import read_contract
+
     settings = load(OversightSettings, namespace=namespace, model=model)
     with connect() if remove else client() as es:  # a plan begins with a request of its own
         if remove:
             planned, installation = plan_removal(es, settings.namespace, with_data=with_data, force=force)
             key_wish = None
         else:
-            planned, installation, engine = plan(es, wish_from_settings(settings, force=force))
+            retention = load(ProvisionSettings).retention
+            planned, installation, engine = plan(
+                es, read_contract(settings.model), namespace=settings.namespace, retention=retention, force=force
+            )
             key_wish = None if keys is None else KeyWish(keys, settings.namespace, engine, rotate_keys, key_expiry)
         if plan_only or check:
             show_plan(planned, as_json=as_json, check=check, next_command=_without_plan(click.get_current_context()))
         else:
             carry_out(es, planned, installation, key_wish, as_json=as_json, next_step=_after(planned, remove=remove))
-
-
-def wish_from_settings(settings: OversightSettings, *, force: bool) -> Wish:
-    """Return what to provision, from the settings."""
-    from enrich_service.model.artifact import read_contract
-
-    return Wish(read_contract(settings.model), settings.namespace, load(ProvisionSettings).retention, force)
 
 
 def show_plan(planned: Plan, *, as_json: bool, check: bool, next_command: str) -> None:
@@ -149,17 +147,14 @@ def carry_out(
     if planned.facts and not as_json:
         console(soft_wrap=True).print(show.cluster_line(planned))
     steps = tuple(apply(es, planned, installation, None if as_json else _print_step))
+    if not as_json:
+        for line in show.notes(planned):
+            console(soft_wrap=True).print(line)
+    files = [] if keys is None else keys.fulfil(es, quiet=as_json)
     if as_json:
-        files = [] if keys is None else keys.fulfil(es, quiet=True)
-        data = show.as_data(planned, steps, done=True) | ({} if keys is None else {"keys": as_data(files)})
-        print_json(data)
-        if keys is not None:
-            keys.refuse_if_impossible()
-        return
-    for line in show.notes(planned):
-        console(soft_wrap=True).print(line)
-    files = [] if keys is None else keys.fulfil(es, quiet=False)
-    click.echo(f"{show.summary(steps, done=True)}{next_step}{after_keys(files)}")
+        print_json(show.as_data(planned, steps, done=True) | ({} if keys is None else {"keys": as_data(files)}))
+    else:
+        click.echo(f"{show.summary(steps, done=True)}{next_step}{after_keys(files)}")
     if keys is not None:
         keys.refuse_if_impossible()
 

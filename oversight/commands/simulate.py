@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,10 +97,7 @@ def command(
     logs.setup("oversight-simulate", stream=sys.stderr)
     records = simulate(seed=seed, start=datetime.now(UTC), users=users, events=events, loop=loop)
     stop = stop_on_signals()
-    shipped: dict[str, int] = {}
-    with ExitStack() as stack:
-        if shipping:
-            shipped = stack.enter_context(_shipped(folder, users, stop))
+    with _shipped(folder, users, stop) if shipping else nullcontext(Counter[str]()) as shipped:
         written = write(records, folder, rate=rate or (LOOP_RATE if loop else None), stop=stop, label=label)
     if as_json:
         print_json(_summary(written, folder) | shipped)
@@ -111,19 +109,16 @@ def command(
 
 
 @contextmanager
-def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Iterator[dict[str, int]]:
-    """Ship while the block writes. The dictionary has the numbers after the block."""
+def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Iterator[Counter[str]]:
+    """Ship while the block writes. Yields what was shipped."""
     from es_pipelines.ship.shipper import ShipConfig
     from oversight.client.cluster import connect
-    from oversight.commands.simulate_ship import Shipping
+    from oversight.commands.simulate_ship import shipping
 
     shared = load(OversightSettings)
     config = ShipConfig(stream=shared.stream, state=shared.state, settings=load(ShipSettings), complete=False)
-    counts = {"stored": 0, "refused": 0}
-    with connect() as es:
-        with Shipping(es, [path_of(folder, user) for user in users], config, stop=stop) as shipping:
-            yield counts
-        counts.update(stored=shipping.stored, refused=shipping.refused)
+    with connect() as es, shipping(es, [path_of(folder, user) for user in users], config, stop=stop) as counts:
+        yield counts
 
 
 def _summary(written: Written, folder: Path) -> dict[str, Any]:
@@ -141,7 +136,7 @@ def _summary(written: Written, folder: Path) -> dict[str, Any]:
     }
 
 
-def _print(written: Written, shipped: dict[str, int]) -> None:
+def _print(written: Written, shipped: Counter[str]) -> None:
     table = Table("Scenario", "Label", box=None, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("Events", justify="right")
     for (scenario, label), number in written.scenarios.most_common():

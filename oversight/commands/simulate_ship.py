@@ -8,10 +8,11 @@ An error in the thread stops the writing, and is raised where the simulation was
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from elasticsearch import Elasticsearch
 
@@ -21,52 +22,45 @@ from es_pipelines.ship.shipper import ShipConfig, ship
 INTERVAL_S = 1.0
 
 
-class Shipping:
-    """Ships files until the end of the block, then ships the rest.
+@contextmanager
+def shipping(
+    es: Elasticsearch, files: Sequence[Path], config: ShipConfig, *, stop: threading.Event
+) -> Iterator[Counter[str]]:
+    """Ship files until the end of the block, then ship the rest. Yields the numbers of `stored` and `refused` lines.
 
     Args:
         es: client of a provisioned cluster.
         files: files to ship; missing ones are shipped once they exist.
         config: how to ship them.
-        stop: set by the thread if shipping fails, so that the writing stops too.
+        stop: set if shipping fails, so that the writing stops too.
     Raises:
         InputError: at the start, if the stream is not provisioned or another process ships there.
         EngineUnavailableError: at the end, if Elasticsearch refused lines.
     """
+    counts: Counter[str] = Counter(stored=0, refused=0)
+    written = threading.Event()
 
-    def __init__(self, es: Elasticsearch, files: Sequence[Path], config: ShipConfig, *, stop: threading.Event) -> None:
-        self.stored = self.refused = 0
-        self._es, self._files, self._config, self._stop = es, files, config, stop
-        self._done = threading.Event()
-        self._error: OversightError | None = None
-        self._thread = threading.Thread(target=self._follow, name="ship", daemon=True)
-
-    def __enter__(self) -> Self:
-        ship(self._es, [], self._config)  # checks that the stream exists and sends nothing
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        self._ship()
-
-    def _follow(self) -> None:
-        try:
-            while not self._done.wait(INTERVAL_S):
-                self._ship()
-        except OversightError as error:
-            self._error = error
-            self._stop.set()
-
-    def _ship(self) -> None:
-        report = ship(self._es, [path for path in self._files if path.exists()], self._config)
-        self.stored += report.stored
-        self.refused += report.refused
+    def ship_new_lines() -> None:
+        report = ship(es, [path for path in files if path.exists()], config)
+        counts.update(stored=report.stored, refused=report.refused)
         for file in report.files:
             if file.problem:
                 raise InputError(file.problem)
+
+    def follow() -> None:
+        try:
+            while not written.wait(INTERVAL_S):
+                ship_new_lines()
+        except OversightError:
+            stop.set()
+            raise
+
+    ship(es, [], config)  # checks that the stream exists and sends nothing
+    with ThreadPoolExecutor(1, "ship") as pool:
+        following = pool.submit(follow)
+        try:
+            yield counts
+        finally:
+            written.set()
+    following.result()
+    ship_new_lines()

@@ -19,16 +19,22 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from contract.errors import InputError
+from oversight.demo.ports import free_port
 
 NOTES = "processes.json"
 STOP_WAIT_S = 10.0
 """Time for a process to end after SIGTERM: gunicorn and the watcher finish the current batch."""
+
+START_WAIT_S = 60.0
+"""Longest time for a start. It usually takes a second; a busy machine needs more."""
+TRIES = 3
+"""Number of ports to try, because another program may take a free port before the server binds it."""
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
@@ -142,14 +148,40 @@ def end_leftovers(folder: Path) -> int:
     return len(left)
 
 
-def answers(url: str, process: psutil.Popen, *, within_s: float) -> bool:
-    """Whether our server answers a GET with success within the time limit and before its process ends."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310
-            return True
-        time.sleep(0.05)
-    return False
+class HttpServer:
+    """A server of this run on a free port.
+
+    Args:
+        children: the processes of the run.
+        start: starts it on a port.
+        path: path that the server answers with success once it is ready.
+    """
+
+    def __init__(self, children: Children, start: Callable[[int], psutil.Popen], path: str) -> None:
+        self._children, self._start, self._path = children, start, path
+        self._begin()
+
+    def _begin(self) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.process = self._start(port)
+
+    def wait(self) -> bool:
+        """Wait until it is ready, and return whether it is. If another program took the port, it tries another one."""
+        for _ in range(TRIES - 1):
+            if self._is_ready():
+                return True
+            self._children.stop(self.process)
+            self._begin()
+        return self._is_ready()
+
+    def _is_ready(self) -> bool:
+        deadline = time.monotonic() + START_WAIT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(OSError), urllib.request.urlopen(self.url + self._path, timeout=2):  # noqa: S310
+                return True
+            time.sleep(0.05)
+        return False
 
 
 def end(processes: Sequence[psutil.Process]) -> None:

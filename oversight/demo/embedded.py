@@ -15,13 +15,7 @@ import psutil
 
 from contract.distribution import install_command
 from contract.errors import EngineUnavailableError, SettingsError
-from oversight.demo.children import Children, answers
-from oversight.demo.ports import free_port
-
-START_WAIT_S = 60.0
-"""Longest time for a start. It usually takes a second; a busy machine needs more."""
-TRIES = 3
-"""Number of ports to try, because another program may take a free port before the engine binds it."""
+from oversight.demo.children import Children, HttpServer
 
 
 def binary() -> Path:
@@ -47,13 +41,13 @@ def start(children: Children) -> tuple[psutil.Popen, str]:
     """
     log, folder = children.folder / "engine.log", children.folder / "engine"
     folder.mkdir(exist_ok=True)
-    for _ in range(TRIES):
-        port = free_port()
+
+    def on_port(port: int) -> psutil.Popen:
         confined = [sys.executable, "-m", "oversight.demo.confined", str(port), str(folder)]
         serve = ["start", "--only", "elasticsearch", "--host", "127.0.0.1", "--elasticsearch-port", str(port)]
-        engine = children.start([*confined, str(binary()), *serve, "--data-dir", str(folder)], log=log)
-        url = f"http://127.0.0.1:{port}"
-        if answers(url, engine, within_s=START_WAIT_S):
-            return engine, url
-        children.stop(engine)
-    raise EngineUnavailableError(f"the embedded engine does not start; see its log {log}")
+        return children.start([*confined, str(binary()), *serve, "--data-dir", str(folder)], log=log)
+
+    engine = HttpServer(children, on_port, "/")
+    if not engine.wait():
+        raise EngineUnavailableError(f"the embedded engine does not start; see its log {log}")
+    return engine.process, engine.url

@@ -18,12 +18,9 @@ from contract.errors import EndpointUnavailableError
 from enrich_service.model.model_file import read_contract
 from es_pipelines.provision.apply import provision
 from oversight.demo import embedded
-from oversight.demo.children import Children, answers
-from oversight.demo.ports import free_port
+from oversight.demo.children import Children, HttpServer
 
 NAMESPACE = "default"
-START_WAIT_S = 60.0
-TRIES = 3
 SINCE = "from=now-15m"
 """Time range of the dashboards: the demo's traffic covers minutes, not days."""
 OTHERS = ("ELASTICSEARCH_", "KIBANA_", "OVERSIGHT_")
@@ -54,55 +51,34 @@ class Servers:
         self._say(
             f"engine          {self.engine_url}  (noida-db, a small in-memory engine for the demo; not for production)"
         )
-        enrich, console = self._start_enrich(), self._start_console()
+        enrich = self._http_server("enrich", "serve", "/v2/health/ready")
+        console = self._http_server("console", "console", "/health/live")
         with Elasticsearch(self.engine_url, request_timeout=30) as es:
-            report = provision(es, read_contract(DEFAULT_MODEL), namespace=NAMESPACE)
-            self._say(f"pipelines       {len(report.steps)} resources for {self.stream}")
-            self._wait_for_enrich(enrich)
+            steps = provision(es, read_contract(DEFAULT_MODEL), namespace=NAMESPACE)
+            self._say(f"pipelines       {len(steps)} resources for {self.stream}")
+            self.enrich_url = self._ready("enrich service", enrich, log="enrich")
             self._say(f"enrich service  {self.enrich_url}")
-            self._running["watcher"] = self._command("watcher", "watch")
+            self._running["watcher"] = self._command("watcher", "watch", "--enrich-url", self.enrich_url)
             self._say("watcher         adds predictions to pending documents")
-            self._wait_for_console(console)
+            self.console_url = self._ready("console", console, log="console")
             self._say(f"console         {self.console_url}/?{SINCE}  (the dashboards, live)")
             yield es
 
-    def _start_enrich(self) -> psutil.Popen:
-        port = free_port()
-        self.enrich_url = f"http://127.0.0.1:{port}"
-        self._running["enrich service"] = self._command("enrich", "serve", "--bind", f"127.0.0.1:{port}")
-        return self._running["enrich service"]
+    def _http_server(self, log: str, command: str, path: str) -> HttpServer:
+        return HttpServer(self._children, lambda port: self._command(log, command, "--bind", f"127.0.0.1:{port}"), path)
 
-    def _wait_for_enrich(self, enrich: psutil.Popen) -> None:
-        """Wait until the model has predicted a row. If another program took the port, try another port."""
-        for _ in range(TRIES):
-            if answers(f"{self.enrich_url}/v2/health/ready", enrich, within_s=START_WAIT_S):
-                return
-            self._children.stop(enrich)
-            enrich = self._start_enrich()
-        raise EndpointUnavailableError(f"the enrich service does not start; see its log {self._log('enrich')}")
-
-    def _start_console(self) -> psutil.Popen:
-        """Start the dashboards. The chart script is built at the first request, which takes a second."""
-        port = free_port()
-        self.console_url = f"http://127.0.0.1:{port}"
-        self._running["console"] = self._command("console", "console", "--lazy", "--bind", f"127.0.0.1:{port}")
-        return self._running["console"]
-
-    def _wait_for_console(self, console: psutil.Popen) -> None:
-        """Wait for the console, as for the enrich service."""
-        for _ in range(TRIES):
-            if answers(f"{self.console_url}/health/live", console, within_s=START_WAIT_S):
-                return
-            self._children.stop(console)
-            console = self._start_console()
-        raise EndpointUnavailableError(f"the console does not start; see its log {self._log('console')}")
+    def _ready(self, name: str, server: HttpServer, *, log: str) -> str:
+        """Wait until a server is ready. Return its address."""
+        if not server.wait():
+            raise EndpointUnavailableError(f"the {name} does not start; see its log {self._log(log)}")
+        self._running[name] = server.process
+        return server.url
 
     def _command(self, log: str, *arguments: str) -> psutil.Popen:
         """Start one of our own commands, as a user would."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
         environment |= {
             "ELASTICSEARCH_URL": self.engine_url,
-            "OVERSIGHT_ENRICH_URL": self.enrich_url,
             "OVERSIGHT_NAMESPACE": NAMESPACE,
             "OVERSIGHT_STATE": str(self.folder / "console"),
             "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.5",

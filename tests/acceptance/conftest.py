@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
-from es_pipelines.provision.apply import remove
+from benchmarks.es_pipelines.removal import remove
 from tests.acceptance.commands import Desk
 
 

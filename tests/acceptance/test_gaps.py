@@ -12,10 +12,10 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
+from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
-from es_pipelines.provision.apply import remove
 from tests.acceptance.commands import Desk
 from tests.integration.enrich_service.requests import ask
 from tests.pipelines import EMPTIED, LINE, SHORT

@@ -64,7 +64,7 @@ def test_shipping_again_after_a_rollover_adds_none_even_without_the_registry(
     opensearch_url: str, namespace: str, shared_data: Path, tmp_path: Path
 ) -> None:
     """Ids are unique within one backing index only, so the stream itself is asked."""
-    from es_pipelines.provision.apply import remove
+    from benchmarks.es_pipelines.removal import remove
 
     desk = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
     log, stream = shared_data / "sensor-logs" / "delta.csv", stream_name(namespace)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import FIELDS, properties, stream_name
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from tests.artifacts import TURBINE
 from tests.faults.ledger import Ledger
 from tests.faults.processes import Watcher

@@ -12,7 +12,8 @@ from functools import cache
 import pytest
 from elasticsearch import Elasticsearch
 
-from es_pipelines.provision.apply import provision, remove
+from benchmarks.es_pipelines.removal import remove
+from es_pipelines.provision.apply import provision
 from tests.pipelines import FLOW, KDD99
 from tests.waiting import WAIT_S
 

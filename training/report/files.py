@@ -1,21 +1,19 @@
 """Write the files next to an artifact: `report.json` for scripts and `MODEL_CARD.md` for people, from the same figures.
 
-A study (`benchmarks.training`) adds to the card what one training cannot show: the spread over trainings, and
-figures on a test file.
+`benchmarks.training.card` writes the cards of the shipped models. It adds what one training cannot show: the spread
+over trainings, and figures on a test file.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from contract.artifact.contract import ModelContract
 from contract.errors import InputError
 from training.data.feature_sets import command_options, in_words
-from training.evaluation.goals import shown
-from training.report import card
 
 HELD_OUT_FIGURES = {
     "accuracy_23": "accuracy, 23 labels",
@@ -73,48 +71,62 @@ def report(
 
 
 def model_card(
-    contract: ModelContract,
-    held_out: Mapping[str, Any],
-    labels: list[dict[str, Any]],
-    artifact: Mapping[str, Any],
-    study: card.Study | None = None,
+    contract: ModelContract, held_out: Mapping[str, Any], labels: list[dict[str, Any]], artifact: Mapping[str, Any]
 ) -> str:
-    """The text of MODEL_CARD.md, from the arguments of `report` and, if there is one, a study of the same recipe."""
-    sections = [
+    """The text of MODEL_CARD.md, from the same arguments as `report`."""
+    return joined(
         [
-            f"# Model card: {contract.name}",
-            "",
-            f"`model.onnx`, version `{artifact['version']}`, {artifact['size_bytes']:,} bytes. `oversight train` "
-            "writes this page from `report.json` and, if there is one, `study.json`. Do not edit it by hand.",
-        ],
-        _what_it_is(contract),
-        [] if study is None else card.goals(study),
-        _training_data(contract.training),
-        _held_out(contract.training, held_out, labels, brief=study is not None and study["held_out"] is not None),
-        *([] if study is None else (card.held_out(study), card.on_test_file(study), card.naive(study))),
-        _limits(contract, labels, [] if study is None else card.not_found(study)),
-        ["## How the choices were made", "", *(f"- {line}" for line in CHOICES)],
-        _commands(contract, study),
-    ]
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+            title(contract, artifact),
+            what_it_is(contract),
+            training_data(contract.training),
+            [*held_out_figures(contract.training, held_out), "", *label_table(labels)],
+            limits(contract, labels, [TWINS]),
+            choices(),
+            commands(contract, []),
+        ]
+    )
 
 
 def page(folder: Path, contract: ModelContract) -> str:
-    """The card of an artifact from the files next to it, without training anything.
+    """The card of an artifact from the report next to it, without training anything.
 
     Raises:
-        InputError: report.json or study.json exists but cannot be read.
+        InputError: report.json cannot be read.
+    """
+    return model_card(contract, *read_report(folder))
+
+
+def read_report(folder: Path) -> tuple[Mapping[str, Any], list[dict[str, Any]], Mapping[str, Any]]:
+    """The arguments of `model_card` after the contract, from the report.json next to an artifact.
+
+    Raises:
+        InputError: it cannot be read.
     """
     path = folder / "report.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        parts = content["held_out"], content["labels"], content["artifact"]
+        return content["held_out"], content["labels"], content["artifact"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"cannot read {path} ({error!r}); create it with `oversight train`") from None
-    return model_card(contract, *parts, card.study_of(folder, contract))
 
 
-def _what_it_is(contract: ModelContract) -> list[str]:
+def joined(sections: Sequence[Sequence[str]]) -> str:
+    """The sections that are not empty as one text."""
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def title(contract: ModelContract, artifact: Mapping[str, Any]) -> list[str]:
+    """The heading, and which file the card describes."""
+    return [
+        f"# Model card: {contract.name}",
+        "",
+        f"`model.onnx`, version `{artifact['version']}`, {artifact['size_bytes']:,} bytes. This page is generated from "
+        "`report.json` and, if there is one, `study.json`. Do not edit it by hand.",
+    ]
+
+
+def what_it_is(contract: ModelContract) -> list[str]:
+    """Inputs and outputs, and how the outputs are computed."""
     n_attacks = sum(label.severity > 0 for label in contract.labels)
     share = f"{100 * contract.training['recipe']['false_positive_rate']:g} %"
     return [
@@ -139,7 +151,8 @@ def _what_it_is(contract: ModelContract) -> list[str]:
     ]
 
 
-def _training_data(training: Mapping[str, Any]) -> list[str]:
+def training_data(training: Mapping[str, Any]) -> list[str]:
+    """The file, its split and the recipe."""
     return [
         "## Training data",
         "",
@@ -156,26 +169,30 @@ def _training_data(training: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _held_out(
-    training: Mapping[str, Any], held_out: Mapping[str, Any], labels: list[dict[str, Any]], *, brief: bool
-) -> list[str]:
-    rows = [(title, shown(held_out[key])) for key, title in HELD_OUT_FIGURES.items()]
-    recalls = [(f"recall of {family}", shown(value)) for family, value in held_out["family_recall"].items()]
-    by_label = [
-        (f"`{row['label']}`", f"{row['records']:,}", *(shown(row[key]) for key in ("precision", "recall", "f1")))
-        for row in labels
-    ]
+def held_out_figures(training: Mapping[str, Any], held_out: Mapping[str, Any]) -> list[str]:
+    """The artifact's own results on held-out vectors."""
+    rows = [(name, number(held_out[key])) for key, name in HELD_OUT_FIGURES.items()]
+    recalls = [(f"recall of {family}", number(value)) for family, value in held_out["family_recall"].items()]
     return [
         "## The artifact's own held-out results",
         "",
         f"Measured on the ONNX artifact with the {training['held_out_vectors']:,} held-out vectors, each counted once:",
         "",
-        *card.table(("figure", "value"), [*rows, *recalls]),
-        *([] if brief else ["", *card.table(("label", "held-out vectors", *card.CLASS_FIGURES), by_label)]),
+        *table(("figure", "value"), [*rows, *recalls]),
     ]
 
 
-def _limits(contract: ModelContract, labels: list[dict[str, Any]], not_found: list[str]) -> list[str]:
+def label_table(labels: list[dict[str, Any]]) -> list[str]:
+    """The same results for each label."""
+    rows = [
+        (f"`{row['label']}`", f"{row['records']:,}", *(number(row[key]) for key in ("precision", "recall", "f1")))
+        for row in labels
+    ]
+    return table(("label", "held-out vectors", "precision", "recall", "F1"), rows)
+
+
+def limits(contract: ModelContract, labels: list[dict[str, Any]], not_found: list[str]) -> list[str]:
+    """What the model cannot do; `not_found` are the attacks that it cannot find."""
     few = [f"`{row['label']}`" for row in labels if row["records"] < 10]
     return [
         "## Limits",
@@ -185,7 +202,7 @@ def _limits(contract: ModelContract, labels: list[dict[str, Any]], not_found: li
         f"- Fewer than ten vectors were held out of {', '.join(few)}, so their figures above mean little.",
         "- On the labelled test set of the contest, which has 17 attacks that training never saw and normal traffic "
         "that has drifted, it does markedly worse than on held-out vectors. `oversight evaluate --data` measures it.",
-        *(f"- {line}" for line in not_found or [TWINS]),
+        *(f"- {line}" for line in not_found),
         "- The probabilities are calibrated for data like the training data. On other data they are too high where "
         "nothing is novel, and a guess where something is.",
         f"- It needs all {len(contract.features)} features; 9 of them are counted over the last two seconds and 10 "
@@ -194,29 +211,36 @@ def _limits(contract: ModelContract, labels: list[dict[str, Any]], not_found: li
     ]
 
 
-def _commands(contract: ModelContract, study: card.Study | None) -> list[str]:
+def choices() -> list[str]:
+    """How the recipe was chosen."""
+    return ["## How the choices were made", "", *(f"- {line}" for line in CHOICES)]
+
+
+def commands(contract: ModelContract, more: list[str]) -> list[str]:
+    """The commands that make the artifact again, and `more`."""
     training, options = contract.training, command_options(contract)
-    retrain = []
-    if study is not None:
-        seeds, folds = (card.planned(study, kind) for kind in ("seed-", "fold-"))
-        anchor = " --anchor" if "anchor" in study["planned"] else ""
-        retrain = [
-            f"python -m benchmarks.training --data {study['data_file']} --test {study['test_file']} --seeds {seeds} "
-            f"--folds {folds}{options}{anchor}"
-        ]
+    libraries = ", ".join(f"{name} {version}" for name, version in sorted(contract.libraries.items()))
     return [
         "## Commands that make it again",
         "",
         "```",
         f"oversight train --data {training['data']} --seed {training['seed']}{options} --output models/{contract.name}",
         "oversight evaluate --data FILE",
-        *retrain,
+        *more,
         "```",
         "",
         "The same data, seed, machine and library versions give the same file, byte for byte. Another processor or "
         "another version of TensorFlow gives other weights, but the same figures, except for rare labels.",
         "",
-        "Library versions: "
-        + ", ".join(f"{name} {version}" for name, version in sorted(contract.libraries.items()))
-        + ".",
+        f"Library versions: {libraries}.",
     ]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def number(value: float | None) -> str:
+    """A figure with four decimals; a dash if there is none."""
+    return "-" if value is None else f"{value:.4f}"

@@ -49,6 +49,7 @@ class _Reporter(threading.Thread):
         self._writer = HeartbeatWriter(es, watch.shared.namespace, facts.id)
 
     def run(self) -> None:
+        self._report(count=False)  # before the searches, so that this watcher is seen at once
         self._writer.forget_old()
         while not self._over.is_set():
             self._report()

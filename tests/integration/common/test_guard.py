@@ -67,7 +67,7 @@ def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Both servers, each with a token on all addresses."""
     folder = tmp_path_factory.mktemp("server")
     if request.param == "console":
-        with console(folder, "--lazy", "--bind", f"{ALL}:0", OVERSIGHT_CONSOLE_TOKEN=TOKEN, **NOBODY) as found:
+        with console(folder, "--bind", f"{ALL}:0", OVERSIGHT_CONSOLE_TOKEN=TOKEN, **NOBODY) as found:
             yield Guarded(found.url, found.log, "/api/pages/oversight", 503)
         return
     with running(write_model(folder / "model.onnx"), token=TOKEN, host=ALL) as service:

@@ -46,7 +46,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         "OVERSIGHT_CONSOLE_HOSTS": "soc.example",
         "ELASTICSEARCH_URL": "http://127.0.0.1:9",
     }
-    with console(tmp_path_factory.mktemp("console"), "--lazy", **settings) as found:
+    with console(tmp_path_factory.mktemp("console"), **settings) as found:
         yield found
 
 

@@ -70,7 +70,7 @@ def enrich(folder: Path, *, encrypted: bool) -> Iterator[Target]:
 @contextlib.contextmanager
 def board(folder: Path, *, encrypted: bool) -> Iterator[Target]:
     env, tls = secured(folder, "CONSOLE") if encrypted else ({}, None)
-    with console(folder, "--lazy", ELASTICSEARCH_URL="http://127.0.0.1:9", **env) as found:
+    with console(folder, ELASTICSEARCH_URL="http://127.0.0.1:9", **env) as found:
         yield Target(found.url, found.process.children()[0], "/health/live", "/", None, tls)
 
 

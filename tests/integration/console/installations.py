@@ -18,11 +18,12 @@ import psutil
 from elasticsearch import Elasticsearch
 
 from benchmarks.console.made import beat, documents, heartbeat, load
+from benchmarks.es_pipelines.removal import remove
 from console.panels.indices import Indices
 from console.panels.searches import Engine
 from contract.documents.fields import FIELDS, properties
 from contract.documents.heartbeats import heartbeat_body, heartbeat_index
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from es_pipelines.resources.desired import model_fields
 from oversight.client import cluster
 from tests.servers import stop

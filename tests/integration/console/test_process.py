@@ -26,7 +26,7 @@ NOBODY = {"ELASTICSEARCH_URL": "http://127.0.0.1:9"}
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A console without an Elasticsearch."""
-    with console(tmp_path_factory.mktemp("console"), "--lazy", **NOBODY) as found:
+    with console(tmp_path_factory.mktemp("console"), **NOBODY) as found:
         yield found
 
 
@@ -119,9 +119,7 @@ def test_what_would_be_unsafe_or_wrong_is_said_before_the_start(
 
 def test_with_a_token_it_listens_for_others_and_a_signal_ends_it_in_peace(tmp_path: Path) -> None:
     """It warns that plain HTTP carries the token openly; it ends with 0, and nothing is left behind."""
-    with console(
-        tmp_path, "--bind", "0.0.0.0:0", "--lazy", OVERSIGHT_CONSOLE_TOKEN="sixteen-letters!", **NOBODY
-    ) as found:
+    with console(tmp_path, "--bind", "0.0.0.0:0", OVERSIGHT_CONSOLE_TOKEN="sixteen-letters!", **NOBODY) as found:
         assert "plain HTTP to other machines" in found.log.read_text(encoding="utf-8")
         workers = found.process.children()
         found.process.send_signal(signal.SIGTERM)
@@ -139,7 +137,7 @@ def test_over_tls_the_cookie_is_for_tls_alone_and_plain_http_gets_nothing(tmp_pa
         "OVERSIGHT_CONSOLE_TOKEN": "hush-hush-hush-hush",
     }
     trust = ssl.create_default_context(cafile=certificate)
-    with console(tmp_path, "--bind", "0.0.0.0:0", "--lazy", **settings, **NOBODY) as found:
+    with console(tmp_path, "--bind", "0.0.0.0:0", **settings, **NOBODY) as found:
         assert "plain HTTP" not in found.log.read_text(encoding="utf-8")
         parts = urlsplit(found.url)
         assert parts.scheme == "https"

@@ -17,8 +17,9 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser, expect
 
+from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from oversight.demo.ports import free_port
 from sensor.simulation import simulate
 from sensor.writer import write

@@ -19,8 +19,8 @@ import psutil
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
-from es_pipelines.provision.apply import remove
 from oversight.demo.ports import free_port
 from tests.compose import mounts, read
 from tests.conftest import PASSWORD, ROOT

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from tests.pipelines import KDD99, LINE, creations, simulate
 from tests.waiting import WAIT_S
 

@@ -16,9 +16,10 @@ import pytest
 from elastic_transport import ConnectionError as TransportConnectionError
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.artifact.contract import Feature
 from contract.documents.fields import stream_name
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from es_pipelines.provision.plan import apply
 from es_pipelines.provision.removal import plan_removal
 from es_pipelines.resources.kind import Action
@@ -70,7 +71,7 @@ def test_provisioning_is_finished_after_every_single_write(embedded_url: str, na
             if not cut:
                 break
         assert n > len(whole["pipelines"]) + len(whole["component templates"])
-        assert {step.action for step in provision(es, KDD99, namespace=namespace).steps} == {Action.UNCHANGED}
+        assert {step.action for step in provision(es, KDD99, namespace=namespace)} == {Action.UNCHANGED}
         remove(es, namespace)
 
 
@@ -159,7 +160,7 @@ def test_a_process_that_is_killed_between_two_writes_leaves_work_for_the_next(
         with Elasticsearch(embedded_url) as es:
             assert state(es, namespace)["index templates"] == []
             provision(es, KDD99, namespace=namespace)
-            assert {step.action for step in provision(es, KDD99, namespace=namespace).steps} == {Action.UNCHANGED}
+            assert {step.action for step in provision(es, KDD99, namespace=namespace)} == {Action.UNCHANGED}
             remove(es, namespace)
     finally:
         proxy.close()

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from common.elastic.key_text import read_key
-from es_pipelines.provision.apply import remove
 from es_pipelines.security.roles import PARTS, role_name
 from oversight.commands.provision import command
 from tests.conftest import PASSWORD

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.distribution import own_version
 from contract.documents.alerts import alerts_index
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 from es_pipelines.cluster.capabilities import Capabilities, takes
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from es_pipelines.provision.plan import Plan, apply, make_plan, survey
 from es_pipelines.provision.removal import plan_removal
 from es_pipelines.resources.all_kinds import KINDS
@@ -272,19 +273,19 @@ def test_what_this_version_does_without_goes_unless_somebody_uses_it(es: Elastic
     engine = Installation(installation, "0.0.1")
     body: dict[str, Any] = {"description": "of before", "processors": []}
     for name in (old, used):
-        step = pipeline.judge(Resource("pipeline", name, body), None, engine)
-        pipeline.write(es, step, engine)
+        wanted = Resource("pipeline", name, body)
+        pipeline.write(es, pipeline.judge(wanted, None, engine), wanted, engine)
     es.ingest.put_pipeline(id=f"theirs-{installation}", processors=[{"pipeline": {"name": used}}])
     try:
-        steps = {step.name: step for step in provision(es, KDD99, namespace=installation).steps}
+        steps = {step.name: step for step in provision(es, KDD99, namespace=installation)}
         assert steps[old].action == Action.REMOVE
         assert steps[used].action == Action.KEEP
         assert f"theirs-{installation} needs it" in steps[used].reason
     finally:
         es.ingest.delete_pipeline(id=f"theirs-{installation}")
-    assert {
-        step.name for step in provision(es, KDD99, namespace=installation).steps if step.action == Action.REMOVE
-    } == {used}
+    assert {step.name for step in provision(es, KDD99, namespace=installation) if step.action == Action.REMOVE} == {
+        used
+    }
 
 
 def test_heartbeats_and_alerts_get_their_mapping_from_a_template(es: Elasticsearch, installation: str) -> None:

@@ -12,11 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.errors import InputError, SettingsError
 from enrich_service.model.artifact import read_contract
-from es_pipelines.provision.apply import Wish, carry_out, plan, remove
+from es_pipelines.provision.apply import plan
+from es_pipelines.provision.plan import apply
 from es_pipelines.provision.upgrade import NOTES
 from oversight.commands.provision import command
 from tests.pipelines import LINE, creations
@@ -113,9 +115,8 @@ def test_an_upgrade_names_what_people_have_to_do(es: Elasticsearch, provision: T
     """Somebody with a short token learns it from the plan, and not from a service that does not start; once is
     enough.
     """
-    wish = Wish(read_contract(DEFAULT_MODEL), installation)
-    planned, of_now, engine = plan(es, wish)
-    carry_out(es, planned, dataclasses.replace(of_now, version="0.1.0"), engine)
+    planned, of_now, _ = plan(es, read_contract(DEFAULT_MODEL), namespace=installation)
+    apply(es, planned, dataclasses.replace(of_now, version="0.1.0"))
     es.ingest.delete_pipeline(id=f"oversight-json-{installation}")  # a later version changes something
     before = state(es, installation)
     for words in (("--plan",), ()):

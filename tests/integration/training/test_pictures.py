@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.training import study
+from benchmarks.training.card import digest
 from benchmarks.training.figures import draw
 from tests.unit.training.report.test_card import content
-from training.report.card import digest
 
 
 def test_pictures_are_the_same_bytes_each_time_and_name_their_study() -> None:

@@ -88,7 +88,7 @@ def test_the_held_out_figures_can_be_measured_again_from_the_data(training: tupl
 
 @pytest.mark.data
 def test_the_shipped_artifact_holds_all_musts_on_the_test_file_together(tested: Records) -> None:
-    """On attacks that training never saw too; `training.evaluation.goals` has the table."""
+    """On attacks that training never saw too; `benchmarks.training.goals` has the table."""
     predictions = predict(SESSION, CONTRACT, tested)
     details = detail(tested, predictions, CONTRACT, twins_of_normal(tested))
     figures = evaluate(tested, predictions, CONTRACT) | details

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import OversightSettings
 from contract.documents.fields import FIELDS, properties, stream_name
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from tests.artifacts import HEALTHY, HOT, TURBINE, WORN, write_model
 from tests.integration.watcher.proxy import FaultProxy, proxied
 from tests.servers import enrich_service

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from contract.errors import InputError
 from es_pipelines.definition.parameters import PIPELINES, pipeline_id
-from es_pipelines.provision.apply import Wish, plan, provision, remove
+from es_pipelines.provision.apply import plan, provision
 from es_pipelines.resources.kind import Action
 from tests.artifacts import TURBINE
 from tests.integration.watcher.conftest import Place, WithPipelines
@@ -286,7 +287,7 @@ class TestDataStream:
                     headers={"accept": "application/json", "content-type": "application/json"},
                 )
             assert stream.sources()[doc_id] == original
-            assert plan(es, Wish(TURBINE, namespace))[0].writes == []
+            assert plan(es, TURBINE, namespace=namespace)[0].writes == []
             require_guard(es, stream.index)
         finally:
             es.indices.delete(index=old, ignore_unavailable=True)
@@ -303,7 +304,7 @@ class TestDataStream:
                 index=stream, settings={"index.default_pipeline": "_none", "index.final_pipeline": router}
             )
             es.indices.put_settings(index=indices, settings=earlier)
-            (step,) = [one for one in plan(es, Wish(TURBINE, namespace))[0].steps if one.kind == "data stream"]
+            (step,) = [one for one in plan(es, TURBINE, namespace=namespace)[0].steps if one.kind == "data stream"]
             assert step.action == Action.UPDATE
             assert any(line.startswith("+") and router in line for line in step.diff), step.diff
             provision(es, TURBINE, namespace=namespace)
@@ -313,7 +314,7 @@ class TestDataStream:
                 assert body["settings"]["index.default_pipeline"] == "_none"
                 assert body["settings"]["index.final_pipeline"] == router
         es.indices.put_settings(index=stream, settings={"index.final_pipeline": "_none"})
-        (step,) = [one for one in plan(es, Wish(TURBINE, namespace))[0].steps if one.kind == "data stream"]
+        (step,) = [one for one in plan(es, TURBINE, namespace=namespace)[0].steps if one.kind == "data stream"]
         assert (step.action, "index.final_pipeline" in step.reason) == (Action.KEEP, True)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from es_pipelines.definition.parameters import pipeline_id
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from tests.artifacts import TURBINE
 from tests.integration.watcher.conftest import Place
 from watcher.operations.status import read_status

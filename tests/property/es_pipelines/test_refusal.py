@@ -12,9 +12,10 @@ from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import FIELDS, stream_name
 from contract.kdd99 import columns as kdd99
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from tests.pipelines import KDD99, LINE, creations
 from tests.waiting import WAIT_S
 

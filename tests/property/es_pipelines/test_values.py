@@ -22,7 +22,8 @@ from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from es_pipelines.provision.apply import provision, remove
+from benchmarks.es_pipelines.removal import remove
+from es_pipelines.provision.apply import provision
 from tests.artifacts import TURBINE, write_model
 from tests.pipelines import simulate
 from tests.servers import enrich_service

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.distribution import own_version
-from es_pipelines.provision.apply import remove
 from tests.provisioning import state
 from tests.wheels import ROOT, build, copy_sources
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from contract.errors import InputError, SettingsError
 from es_pipelines.cluster.condition import read_access
 from es_pipelines.cluster.requests import call
-from es_pipelines.provision.apply import Wish, plan, provision, remove
+from es_pipelines.provision.apply import plan, provision
 from es_pipelines.provision.plan import Plan
 from es_pipelines.provision.preflight import asked, refusals
 from es_pipelines.resources.kind import Action
@@ -58,7 +59,7 @@ def planned(proxy: FaultProxy, answers: Mapping[str, tuple[int, Any]]) -> Plan:
     """The plan where the cluster answers so; nothing may have been written for it."""
     proxy.fault = answering(answers)
     with WritesCounted(proxy.url) as es:
-        found, _, _ = plan(es, Wish(KDD99, MINE))
+        found, _, _ = plan(es, KDD99, namespace=MINE)
         assert es.writes == []
     return found
 
@@ -208,7 +209,7 @@ def test_every_missing_privilege_is_named_with_the_request_that_needs_it(secured
         admin.security.put_user(username=name, password=PASSWORD, roles=[name], refresh="wait_for")
         try:
             with Elasticsearch(secured_url, basic_auth=(name, PASSWORD)) as es:
-                findings = plan(es, Wish(KDD99, namespace))[0].findings
+                findings = plan(es, KDD99, namespace=namespace)[0].findings
                 assert all(finding.stops for finding in findings)
                 said = [finding.says for finding in findings]
                 on = f"on index {stream!r}"
@@ -328,7 +329,7 @@ def test_what_a_newer_oversight_wrote_is_not_downgraded(es: Elasticsearch, engin
     stored = dict(es.cluster.get_component_template(name=name)["component_templates"][0]["component_template"])
     stored["_meta"]["oversight"]["version"] = "99.0.0"
     es.cluster.put_component_template(name=name, **_arguments(stored))
-    assert {step.action for step in provision(es, KDD99, namespace=installation).steps} == {Action.UNCHANGED}
+    assert {step.action for step in provision(es, KDD99, namespace=installation)} == {Action.UNCHANGED}
     del stored["template"]["mappings"]["properties"]["tags"]
     es.cluster.put_component_template(name=name, **_arguments(stored))
     assert f"{name}: Oversight 99.0.0 wrote it and this is" in refused(engine_url, installation)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from contract.errors import InputError
-from es_pipelines.cluster.capabilities import Capabilities
-from es_pipelines.provision.apply import carry_out, provision, remove
+from es_pipelines.provision.apply import provision
 from es_pipelines.provision.plan import apply
 from es_pipelines.provision.removal import plan_removal
 from es_pipelines.resources.kind import Action, Change
@@ -201,7 +201,7 @@ def test_what_a_newer_oversight_wrote_is_removed_by_that_one_or_by_force(es: Ela
     planned, asked = plan_removal(es, installation, with_data=True)
     assert len(planned.in_the_way) == 1
     with pytest.raises(InputError, match=f"^nothing was written: component template {name}: Oversight 99.0.0 wrote it"):
-        carry_out(es, planned, asked, Capabilities(data_streams=False, index_mode=False))
+        apply(es, planned, asked)
     assert es.indices.exists(index=stream_name(installation))
     forced, _ = plan_removal(es, installation, with_data=True, force=True)
     assert {step.action for step in forced.steps} == {Action.REMOVE}

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from es_pipelines.cluster.condition import Access
-from es_pipelines.provision.apply import remove
 from es_pipelines.resources.stored import (
     COMPONENT_TEMPLATES,
     INDEX_TEMPLATES,
@@ -74,13 +74,13 @@ def test_what_our_templates_hold_is_not_asked_again(elasticsearch_url: str, name
     pipelines = {f"oversight-csv-{namespace}": {"_meta": {"managed_by": "oversight"}}}
     targets = {stream: Target(stream, {}, {})}
     labelled = {PIPELINES: pipelines, COMPONENT_TEMPLATES: {}, INDEX_TEMPLATES: {}}
-    first = Stored(namespace, labelled, targets, {}, {})
+    first = Stored(namespace, labelled, targets, {})
     held: dict[str, Bodies] = {
         PIPELINES: pipelines,
         COMPONENT_TEMPLATES: {f"oversight-settings-{namespace}": settings},
         INDEX_TEMPLATES: {f"oversight-stream-{namespace}": {"template": template}},
     }
-    second, access = Stored(namespace, held, targets, {}, {}), Access("8.19.0", "basic", None)
+    second, access = Stored(namespace, held, targets, {}), Access("8.19.0", "basic", None)
     with WritesCounted(elasticsearch_url) as es:
         found = read_capabilities(es, access, first, stream)
         assert (found.index_mode, found.lifecycle, found.failure_store) == (True, True, True)

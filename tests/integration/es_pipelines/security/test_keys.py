@@ -16,7 +16,8 @@ from common.settings.connections import ElasticsearchSettings
 from contract.errors import InputError, SettingsError
 from es_pipelines.provision.plan import make_plan, survey
 from es_pipelines.resources.kind import Action, Installation, Resource
-from es_pipelines.resources.security import ApiKey, Role
+from es_pipelines.resources.labelled import Role
+from es_pipelines.resources.security import ApiKey
 from es_pipelines.resources.stored import read_stored
 from es_pipelines.security.key_files import FILE, KeyFile, KeyOutcome, write_keys
 from es_pipelines.security.keys import make_key, valid_keys
@@ -182,8 +183,8 @@ def test_roles_are_planned_compared_kept_and_removed_like_the_rest(admin: Elasti
 
     plan = make_plan(wanted, survey(read_stored(admin, namespace, (), roles=True), wanted), installation)
     assert {step.action for step in plan} == {Action.CREATE}
-    for step in plan:
-        Role().write(admin, step, installation)
+    for step, resource in zip(plan, wanted, strict=True):
+        Role().write(admin, step, resource, installation)
     assert actions() == [Action.UNCHANGED] * len(PARTS)
     edited = role_name("dashboards", namespace)
     stored = admin.security.get_role(name=edited)[edited]

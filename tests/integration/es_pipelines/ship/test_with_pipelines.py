@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from benchmarks.es_pipelines.removal import remove
 from contract.artifact.contract import Feature, ModelContract
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import CATEGORICAL, COLUMNS, FAMILIES, LABELS, field_of
-from es_pipelines.provision.apply import provision, remove
+from es_pipelines.provision.apply import provision
 from es_pipelines.ship.shipper import ShipConfig, ship
 from tests.integration.es_pipelines.ship.conftest import place_of, stored
 from tests.waiting import WAIT_S

@@ -10,11 +10,17 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.documents.fields import properties
+from contract.documents.fields import properties, stream_name
 from contract.documents.heartbeats import FIELDS, WORKING, heartbeat_index
-from tests.integration.watcher.proxy import Reply, only, proxied
-from tests.waiting import WAIT_S
+from tests.integration.watcher.conftest import watch_run
+from tests.integration.watcher.proxy import Call, FaultProxy, Reply, only, proxied
+from tests.waiting import WAIT_S, wait_until
+from watcher.enrich.circuit_breaker import Breaker
+from watcher.monitor.blocked_indices import Blocked
+from watcher.monitor.facts import Facts
 from watcher.monitor.heartbeat import HeartbeatWriter, read_heartbeats
+from watcher.monitor.reporter import reporting
+from watcher.totals import Totals
 
 
 @pytest.fixture
@@ -52,6 +58,21 @@ def test_a_watcher_is_alive_for_three_intervals_unless_it_said_that_it_stops(es:
     assert {name: one.alive for name, one in found.items()} == {"new": True, "old": False, "ended": False}
     assert found["old"].age_s == pytest.approx(31, abs=0.01)
     assert (found["new"].host, found["new"].pid) == ("here", 17)
+
+
+def test_a_watcher_is_seen_before_it_counts_what_is_pending(engine_url: str, beats: str) -> None:
+    """On a busy engine a search takes seconds, in which `oversight status` would show no watcher."""
+    config = watch_run(stream_name(beats), "http://127.0.0.1:9", once=False, namespace=beats, heartbeat_s=10.0)
+    facts = Facts(config, totals=Totals(), breaker=Breaker(), blocked=Blocked(60.0))
+    heartbeat = f"/{heartbeat_index(beats)}/_doc/{facts.id}"
+    with proxied(engine_url) as proxy, Elasticsearch(proxy.url) as watchers_client:
+        with reporting(watchers_client, config, facts):
+            wait_until(lambda: bool(proxy.requests(heartbeat) and _searches(proxy)), "a heartbeat and a search")
+        assert proxy.calls.index(proxy.requests(heartbeat)[0]) < proxy.calls.index(_searches(proxy)[0])
+
+
+def _searches(proxy: FaultProxy) -> list[Call]:
+    return [call for call in proxy.calls if "/_search" in call.path]
 
 
 def test_one_watcher_has_one_document_in_an_index_with_the_mapping_of_the_contract(

@@ -98,12 +98,11 @@ def test_any_bytes_become_text_and_valid_ones_stay_what_they_are(content: bytes)
 
 @given(st.lists(st.integers(0, 120)), st.integers(1, 5), st.integers(1, 100))
 def test_batches_keep_every_item_in_order_within_the_bounds(items: list[int], max_count: int, max_bytes: int) -> None:
-    found = list(batches(items, int, max_count=max_count, max_bytes=max_bytes, alone_bytes=80))
+    found = list(batches(items, int, max_count=max_count, max_bytes=max_bytes))
     assert [item for batch in found for item in batch] == items
     for batch in found:
         assert 1 <= len(batch) <= max_count
         assert sum(batch) <= max_bytes or len(batch) == 1
-        assert max(batch) < 80 or len(batch) == 1
 
 
 @given(st.lists(ENTRIES, max_size=5), NAMES, NUMBERS)

@@ -33,7 +33,7 @@ def client(tmp_path: Path, *, token: str | None = None, local: bool = True, host
     if token is not None:  # copied in, because the settings refuse some tokens that are tried here
         settings = settings.model_copy(update={"token": SecretStr(token)})
     shared = OversightSettings(state=tmp_path)
-    return Console(settings, shared, backend, local=local, make_charts_now=False).app().test_client()
+    return Console(settings, shared, backend, local=local).app().test_client()
 
 
 @pytest.mark.parametrize("path", ["/", "/triage", "/operations", "/events"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from es_pipelines.cluster import normal
-from es_pipelines.cluster.disk_watermarks import watermark
+from es_pipelines.cluster.disk_watermarks import free_bytes
 from es_pipelines.resources.difference import diff
-from es_pipelines.resources.retention import parse_retention
+from es_pipelines.settings import parse_retention
 
 GB = 2**30
 
@@ -98,7 +98,7 @@ def test_a_watermark_says_how_much_must_stay_free(
     text: str, headroom: str | None, total_gb: int, free_gb: float
 ) -> None:
     """A share of the disk, but no more than the headroom; or bytes."""
-    assert watermark(text, headroom).free_bytes(total_gb * GB) == pytest.approx(free_gb * GB)
+    assert free_bytes(text, headroom, total_gb * GB) == pytest.approx(free_gb * GB)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UnreadableFileError
-from es_pipelines.reading.lines import Line
+from es_pipelines.reading import packed
+from es_pipelines.reading.lines import Line, batches
 from es_pipelines.reading.open_file import OpenFile, check
+from es_pipelines.ship.events import Identity, event_of
+from es_pipelines.ship.files import advanced
+from es_pipelines.ship.registry import Entry, matches
 
 LINES = b"".join(b"line %d\n" % number for number in range(400_000))
 
@@ -114,6 +118,28 @@ def test_gzip_is_read_by_the_offsets_of_the_text(tmp_path: Path) -> None:
         for offset in (half + 5, 3, len(LINES) - 4):
             assert file.pread(10, offset) == LINES[offset : offset + 10]
     assert "ship it without --follow" in problem(path, growing=True)
+
+
+def test_a_gzip_file_is_unpacked_once_while_it_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each batch the registry needs the last bytes, and the first ones only until there are enough of them."""
+    path = tmp_path / "alpha.csv.gz"
+    path.write_bytes(gzip.compress(LINES))
+    monkeypatch.setattr(packed, "KEPT_BYTES", packed.PIECE_BYTES)
+    begins = []
+    begin = packed.Gzip._begin
+
+    def counted(file: packed.Gzip) -> None:
+        begins.append(file)
+        begin(file)
+
+    monkeypatch.setattr(packed.Gzip, "_begin", counted)
+    entry, identity = Entry(1, 1, str(path), "alpha", path.name, 0), Identity("alpha", "alpha", path.name, str(path), 0)
+    with OpenFile(path) as file:
+        for batch in batches(file.lines(0, complete=True), lambda line: 1, max_count=20_000, max_bytes=len(LINES)):
+            entry = advanced(file, entry, [event_of(identity, batch[-1])], len(batch))
+        assert len(begins) == 1
+        assert entry.offset == len(LINES)
+        assert matches(file.pread, entry)
 
 
 def test_a_cut_gzip_file_gives_its_whole_lines_and_then_says_so(tmp_path: Path) -> None:

@@ -48,18 +48,18 @@ def test_what_comes_after_a_last_line_without_a_line_end(following: bytes, skipp
 
 def test_batches_are_bounded_by_count_and_by_bytes() -> None:
     items = [3, 3, 3, 1, 1, 1, 1]
-    found = list(batches(items, int, max_count=3, max_bytes=7, alone_bytes=100))
+    found = list(batches(items, int, max_count=3, max_bytes=7))
     assert found == [[3, 3], [3, 1, 1], [1, 1]]
 
 
 def test_a_large_item_stands_alone() -> None:
-    found = list(batches([1, 50, 1, 1000, 1], int, max_count=10, max_bytes=100, alone_bytes=50))
-    assert found == [[1], [50], [1], [1000], [1]]
+    found = list(batches([1, 50, 1, 1000, 1], int, max_count=10, max_bytes=100))
+    assert found == [[1, 50, 1], [1000], [1]]
 
 
 def test_what_came_before_an_error_is_still_a_batch() -> None:
     lines = split(io.BytesIO(b"a\nbbbbbbb").read, Lines(0, max_line_bytes=4), chunk_bytes=2)
-    found = batches(lines, lambda line: 1, max_count=9, max_bytes=9, alone_bytes=9)
+    found = batches(lines, lambda line: 1, max_count=9, max_bytes=9)
     assert [line.content for line in next(found)] == [b"a"]
     with pytest.raises(InputError):
         next(found)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from contract.errors import InputError
-from es_pipelines.reading.packed import Plain
-from es_pipelines.ship.registry import GONE, Entry, Fingerprint, Registry, load, opened
+from es_pipelines.ship.registry import GONE, Entry, Registry, head_digest, load, matches, opened, tail_digest
 from es_pipelines.ship.target import Target
 
 
 def entry(**changes: Any) -> Entry:
     known = Entry(device=1, inode=10, path="/a.csv", observer="a", name="a.csv", generation=0)
-    return dataclasses.replace(known, **changes)
+    return msgspec.structs.replace(known, **changes)
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_a_fingerprint_notices_a_cut_and_a_change_at_either_end(tmp_path: Path) 
     content = bytes(range(256)) * 20
     path.write_bytes(content)
     with path.open("rb") as file:
-        pread = Plain(file.fileno()).pread
-        known = entry(offset=4000, head=Fingerprint.head(pread, 4000), tail=Fingerprint.tail(pread, 4000))
-        assert Fingerprint.matches(pread, known)
+        pread = partial(os.pread, file.fileno())
+        known = entry(offset=4000, head=head_digest(pread, 4000), tail=tail_digest(pread, 4000))
+        assert matches(pread, known)
         path.write_bytes(content + b"more")
-        assert Fingerprint.matches(pread, known)
+        assert matches(pread, known)
         for changed in (b"X" + content[1:], content[:3999] + b"X" + content[4000:], content[:3999]):
             path.write_bytes(changed)
-            assert not Fingerprint.matches(pread, known)
+            assert not matches(pread, known)
 
 
 @pytest.mark.parametrize(

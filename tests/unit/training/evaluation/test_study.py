@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks.training import study
+from benchmarks.training.goals import GOALS, Goal, anchor_rows, goal_rows
 from benchmarks.training.measure import measure_held_out, measure_test
 from benchmarks.training.provenance import code_digest
 from tests.unit.training.evaluation.test_evaluate import ANSWERS, CONTRACT, ROWS, predictions, records
 from training.evaluation.evaluate import evaluate
-from training.evaluation.goals import GOALS, Goal, anchor_rows, goal_rows
 
 NO_TWINS = np.zeros(len(ROWS), bool)
 KNOWN = ROWS.take(ROWS.labels != "mailbomb")

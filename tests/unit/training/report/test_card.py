@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from benchmarks.training import study
+from benchmarks.training.card import digest, page, study_of
 from benchmarks.training.measure import measure_held_out, measure_test
 from contract.artifact.contract import ModelContract
 from contract.errors import InputError
 from tests.unit.training.evaluation.test_evaluate import ANSWERS, CONTRACT, ROWS
 from tests.unit.training.evaluation.test_study import ALL_RIGHT, KNOWN, SOME_WRONG, result
 from training.evaluation.evaluate import by_label, evaluate
-from training.report.card import digest, study_of
-from training.report.files import page, report
+from training.report.files import report
 
 TRAINING: dict[str, Any] = {
     "data": "rows.gz",

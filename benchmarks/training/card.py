@@ -1,4 +1,4 @@
-"""The sections that a study adds to a model card: musts and goals, results, pictures, the naive model, limits.
+"""The model card with a study: adds musts and goals, results, pictures, the naive model and limits.
 
 model.onnx, report.json ─┬─▶ page() ─▶ MODEL_CARD.md
 study.json, pictures ────┘
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.training.goals import anchor_rows, goal_rows
 from contract.artifact.contract import ModelContract
 from contract.errors import InputError
-from training.data.feature_sets import SETS
-from training.evaluation.goals import anchor_rows, goal_rows, shown
+from training.data.feature_sets import SETS, command_options
+from training.report import files
+from training.report.files import number, table
 
 STUDY = "study.json"
 PICTURES = "figures"
@@ -76,6 +78,34 @@ def study_of(folder: Path, contract: ModelContract) -> Study | None:
     return study if same else None
 
 
+def page(folder: Path, contract: ModelContract) -> str:
+    """The card of an artifact from the report and the study next to it; without a study, from the report alone.
+
+    Raises:
+        InputError: report.json or study.json exists but cannot be read.
+    """
+    study = study_of(folder, contract)
+    if study is None:
+        return files.page(folder, contract)
+    figures, labels, artifact = files.read_report(folder)
+    return files.joined(
+        [
+            files.title(contract, artifact),
+            files.what_it_is(contract),
+            goals(study),
+            files.training_data(contract.training),
+            files.held_out_figures(contract.training, figures),
+            [] if study["held_out"] is not None else files.label_table(labels),
+            held_out(study),
+            on_test_file(study),
+            naive(study),
+            files.limits(contract, labels, not_found(study) or [files.TWINS]),
+            files.choices(),
+            files.commands(contract, [_command(study, contract)]),
+        ]
+    )
+
+
 def goals(study: Study) -> list[str]:
     """The table of musts and goals, and what the numbers measure."""
     done, planned = len(study["done"]), len(study["planned"])
@@ -106,9 +136,9 @@ def held_out(study: Study) -> list[str]:
     return [
         "## Held out, over all folds",
         "",
-        f"{results['vectors']:,} distinct vectors, {results['folds']} of {planned(study, 'fold-')} folds. Each vector "
+        f"{results['vectors']:,} distinct vectors, {results['folds']} of {_planned(study, 'fold-')} folds. Each vector "
         "is measured by a model that did not see it. If each vector counts as often as it occurs in the file, the "
-        f"accuracy is {shown(results['figures_by_rows']['accuracy_23'])}: repetitions make it look better.",
+        f"accuracy is {number(results['figures_by_rows']['accuracy_23'])}: repetitions make it look better.",
         "",
         *table(
             ("label", "vectors", *CLASS_FIGURES), [(f"`{row['name']}`", *_class(row)) for row in results["by_label"]]
@@ -131,20 +161,20 @@ def on_test_file(study: Study) -> list[str]:
     rows = [
         (
             title,
-            *(shown(results["figures"][key][part]) for part in ("mean", "sd", "min", "max")),
-            shown(results["distinct"][key]["mean"]) if key in results["distinct"] else "",
+            *(number(results["figures"][key][part]) for part in ("mean", "sd", "min", "max")),
+            number(results["distinct"][key]["mean"]) if key in results["distinct"] else "",
         )
         for key, title in TITLES.items()
     ]
     families = [
-        (row["name"], f"{row['support']:,}", *(shown(row[key]["mean"]) for key in ("precision", "recall", "f1")))
+        (row["name"], f"{row['support']:,}", *(number(row[key]["mean"]) for key in ("precision", "recall", "f1")))
         for row in results["by_family"]
     ]
     return [
         "## Test file",
         "",
         f"`{study['test_file']}`: {results['rows']:,} rows, with attacks that training never saw and normal traffic "
-        f"that has drifted. {results['seeds']} of {planned(study, 'seed-')} seeds, each with its own split and "
+        f"that has drifted. {results['seeds']} of {_planned(study, 'seed-')} seeds, each with its own split and "
         "weights. The last column counts each distinct row once.",
         "",
         *table(("figure", "mean", "sd", "least", "most", "distinct rows"), rows),
@@ -224,7 +254,17 @@ def _unseen(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def planned(study: Study, kind: str) -> int:
+def _command(study: Study, contract: ModelContract) -> str:
+    """The command that makes the study again."""
+    seeds, folds = (_planned(study, kind) for kind in ("seed-", "fold-"))
+    anchor = " --anchor" if "anchor" in study["planned"] else ""
+    return (
+        f"python -m benchmarks.training --data {study['data_file']} --test {study['test_file']} --seeds {seeds} "
+        f"--folds {folds}{command_options(contract)}{anchor}"
+    )
+
+
+def _planned(study: Study, kind: str) -> int:
     """How many trainings of a kind (`seed-`, `fold-`) the study is to have."""
     return sum(name.startswith(kind) for name in study["planned"])
 
@@ -233,13 +273,8 @@ def _picture(name: str, words: str) -> str:
     return f"![{words}]({PICTURES}/{name}.svg)"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table."""
-    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
-
-
 def _class(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return f"{row['support']:,}", *(shown(row[key]) for key in ("precision", "recall", "f1"))
+    return f"{row['support']:,}", *(number(row[key]) for key in ("precision", "recall", "f1"))
 
 
 def _percent(found: Mapping[str, Any]) -> str:

@@ -1,0 +1,14 @@
+"""Remove an installation after a benchmark or a test."""
+
+from __future__ import annotations
+
+from elasticsearch import Elasticsearch
+
+from es_pipelines.provision.plan import apply
+from es_pipelines.provision.removal import plan_removal
+
+
+def remove(es: Elasticsearch, namespace: str) -> None:
+    """Delete an installation with its events and with what people edited, without a question."""
+    planned, installation = plan_removal(es, namespace, with_data=True, force=True)
+    apply(es, planned, installation)
