@@ -76,7 +76,7 @@ def feature_value(feature: Feature, value: Any, *, model_id: str) -> float | str
     """
     if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], list):
         value = value[0]
-    if is_missing(value):
+    if is_missing(value) and not (feature.missing == "error" and isinstance(value, float)):  # NaN is no number then
         return missing_value(feature, model_id=model_id)
     if feature.kind == "string":
         return to_word(feature.field, value, whole_numbers=words_are_numbers(feature))

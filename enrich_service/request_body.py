@@ -16,8 +16,9 @@ import orjson
 from msgspec import UNSET
 
 from contract.errors import shorten
+from contract.values import printable
 from contract.wire import Document, EnrichRequest
-from enrich_service.predict.page import Page, printable
+from enrich_service.predict.page import Page
 
 _decode_request = msgspec.json.Decoder(EnrichRequest).decode
 _encode = msgspec.json.Encoder().encode

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact.occlusion import log_odds
+from contract.artifact.contract import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT
+from contract.artifact.occlusion import LEAST_FALL, log_odds
 from contract.kdd99.columns import NORMAL, UNKNOWN_LABEL
 from enrich_service.model.artifact import Artifact
-from enrich_service.predict.reasons import Explainer, heaviest, log_odds_of_novelty
+from enrich_service.predict.reasons import LEAST_FALL_OF_NOVELTY, Explainer, heaviest, log_odds_of_novelty
 from training.data.records import Records
 
 N_ROWS = 500
@@ -95,7 +96,8 @@ def _answers(
     threshold = artifact.contract.novelty_threshold
     for begin in range(0, len(numeric), BATCH):
         part = slice(begin, begin + BATCH)
-        probabilities, novelty = artifact.run(numeric[part], categorical[part])
+        outputs = artifact.run(numeric[part], categorical[part])
+        probabilities, novelty = outputs[PROBABILITIES_OUTPUT], outputs.get(NOVELTY_OUTPUT)
         closest.append(probabilities.argmax(axis=1))
         known = np.zeros(len(probabilities), np.bool_)
         novel.append(known if novelty is None or threshold is None else novelty > threshold)
@@ -150,7 +152,7 @@ def first_reasons(
 ) -> NDArray[np.intp]:
     """Column of each row's first reason, the words' columns after the numbers'; -1 where there is none."""
     found = Explainer(artifact).falls(numeric, categorical, closest, of_novelty=of_novelty)
-    which, columns = heaviest(*found, of_novelty=of_novelty)
+    which, columns = heaviest(*found, least=LEAST_FALL_OF_NOVELTY if of_novelty else LEAST_FALL)
     first = np.full(len(closest), -1)
     owners, places = np.unique(which, return_index=True)
     first[owners] = columns[places]
@@ -188,6 +190,7 @@ def _falls(
 def _score(
     artifact: Artifact, rows: _Rows, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
 ) -> NDArray[np.float64]:
-    probabilities, novelty = artifact.run(numeric, categorical)
+    outputs = artifact.run(numeric, categorical)
+    probabilities, novelty = outputs[PROBABILITIES_OUTPUT], outputs.get(NOVELTY_OUTPUT)
     odds = log_odds(probabilities, rows.closest)
     return odds if novelty is None else np.where(rows.unknown, log_odds_of_novelty(novelty), odds)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 import training.fit.model  # noqa: F401  (registers the layers of the shipped models)
 from benchmarks.enrich_service.reasons_bench import without_usual_reasons
 from common.settings.shared import DEFAULT_MODEL
+from contract.artifact.contract import PROBABILITIES_OUTPUT
 from contract.artifact.occlusion import LEAST_FALL
 from contract.kdd99.columns import NORMAL
 from converter import rows as converter_rows
@@ -98,7 +99,7 @@ def rows_of(artifact: Artifact, path: Path) -> Rows:
     columns = tuple(feature.name for feature in (*contract.numeric, *contract.categorical))
     numeric, words = read(path)[0].pick(list(columns))
     answers = [
-        artifact.run(numeric[at : at + BATCH], words[at : at + BATCH].astype(object))[0]
+        artifact.run(numeric[at : at + BATCH], words[at : at + BATCH].astype(object))[PROBABILITIES_OUTPUT]
         for at in range(0, len(numeric), BATCH)
     ]
     closest = np.concatenate(answers).argmax(axis=1)

@@ -1,4 +1,4 @@
 """Turn ONNX models of other tools into artifacts.
 
-May import onnx, ONNX Runtime, `common` and `contract`, no TensorFlow. In: an ONNX file and a contract. Out: an artifact.
+May import onnx, ONNX Runtime, `common` and `contract`. In: an ONNX file and a contract. Out: an artifact.
 """

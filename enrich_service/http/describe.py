@@ -6,10 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from contract.artifact.contract import CATEGORICAL_INPUT, NOVELTY_OUTPUT, NUMERIC_INPUT, PROBABILITIES_OUTPUT
+from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT
 from contract.distribution import own_version
 from contract.wire import Model, ModelPage
-from enrich_service.model.artifact import Artifact
+from enrich_service.model.artifact import Artifact, output_shapes
 
 SERVER = "oversight-enrich"
 PLATFORM = "onnx_onnxruntime"
@@ -86,7 +86,8 @@ def model_metadata(artifact: Artifact) -> ModelMetadata:
         inputs.append(TensorMetadata(NUMERIC_INPUT, "FP32", [ANY, len(contract.numeric)]))
     if contract.categorical:
         inputs.append(TensorMetadata(CATEGORICAL_INPUT, "BYTES", [ANY, len(contract.categorical)]))
-    outputs = [TensorMetadata(PROBABILITIES_OUTPUT, "FP32", [ANY, len(contract.labels)])]
-    if contract.novelty_threshold is not None:
-        outputs.append(TensorMetadata(NOVELTY_OUTPUT, "FP32", [ANY]))
+    shapes = output_shapes(contract)
+    outputs = [
+        TensorMetadata(name, "FP32", [ANY, *(size or ANY for size in shapes[name][1:])]) for name in contract.outputs
+    ]
     return ModelMetadata(contract.name, [artifact.version], PLATFORM, inputs, outputs)

@@ -26,6 +26,7 @@ from contract.artifact.contract import (
 from contract.artifact.json_reader import FLOAT_MAX
 from contract.documents.paths import nest
 from contract.kdd99.columns import UNKNOWN_LABEL
+from contract.values import MAX_WORD
 from contract.wire import (
     EnrichRequest,
     EnrichResponse,
@@ -35,8 +36,7 @@ from contract.wire import (
     ProtocolErrorResponse,
 )
 from enrich_service.http.describe import Live, ModelMetadata, ModelReady, Ready, ServerMetadata
-from enrich_service.model.artifact import harmless_value, output_names
-from enrich_service.predict.features import MAX_WORD
+from enrich_service.model.artifact import harmless_value
 from enrich_service.predict.predict import TOP
 
 Schema = dict[str, Any]
@@ -66,15 +66,24 @@ def schemas(contract: ModelContract, version: str, *, max_documents: int) -> dic
     for name, properties in _of_model(contract, version, max_documents).items():
         for key, schema in properties.items():
             found[name]["properties"][key] |= schema
-    if contract.novelty_threshold is None:
-        del found["Prediction"]["properties"]["novelty"]
-    else:
-        found["Prediction"]["required"].append("novelty")
+    _only_of_task(found["Prediction"], contract)
     found["DocumentError"]["required"].append("field")
     found["Document"]["oneOf"] = [{"required": ["source"]}, {"required": ["fields"]}]
     found["Result"]["oneOf"] = [{"required": ["fields"]}, {"required": ["error"]}]
     found["EnrichRequest"]["examples"] = [{"documents": [{"id": "1", "source": example_source(contract)}]}]
     return found | _of_protocol(contract, max_documents)
+
+
+def _only_of_task(prediction: Schema, contract: ModelContract) -> None:
+    """Make the properties of the model's task required, and drop those of the others."""
+    task = {"classification": ["probability", "top"], "regression": ["value"], "anomaly": ["score"]}[contract.task]
+    task += ["novelty"] if contract.novelty_threshold is not None else []
+    task += ["labels"] if contract.several_labels else []
+    for name in ("probability", "top", "novelty", "labels", "value", "score"):
+        if name in task:
+            prediction["required"].append(name)
+        else:
+            del prediction["properties"][name]
 
 
 def _generated(*types: Any) -> dict[str, Schema]:
@@ -152,7 +161,7 @@ def _subclasses(kind: type[errors.DocumentError]) -> list[type[errors.DocumentEr
 
 def _of_protocol(contract: ModelContract, max_documents: int) -> dict[str, Schema]:
     """The tensors of the Open Inference Protocol."""
-    outputs = {"enum": output_names(contract)}
+    outputs = {"enum": list(contract.outputs)}
     inputs = _inputs(contract, max_documents)
     return {
         "InferRequest": {

@@ -16,9 +16,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from contract.artifact.contract import (
     CATEGORICAL_INPUT,
+    DEVIATIONS_OUTPUT,
     NOVELTY_OUTPUT,
     NUMERIC_INPUT,
     PROBABILITIES_OUTPUT,
+    SCORE_OUTPUT,
+    VALUE_OUTPUT,
     Feature,
     ModelContract,
 )
@@ -61,9 +64,17 @@ PROVIDERS = ["CPUExecutionProvider"]
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of one row may be from 1 together: 23 float32 of a softmax stay below 1e-5."""
 
-Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]
-"""Probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none."""
+Outputs = dict[str, NDArray[np.float32]]
+"""By name; the first axis is the rows. `contract.artifact.contract` has the shapes."""
 
+_SHARES = (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)
+_ARTICLES = {
+    PROBABILITIES_OUTPUT: "a probability that is",
+    NOVELTY_OUTPUT: "a novelty that is",
+    VALUE_OUTPUT: "a value that is",
+    SCORE_OUTPUT: "a score that is",
+    DEVIATIONS_OUTPUT: "a deviation that is",
+}
 LABEL_PART = "label"
 """Key of the part that gives the probabilities with the novelty held at 0."""
 
@@ -81,6 +92,12 @@ class Artifact:
     parts: Mapping[str, onnxruntime.InferenceSession] = field(default_factory=dict)
     """By output, a session of the nodes that it needs, where the graph has others too; and `LABEL_PART`."""
 
+    @property
+    def outputs(self) -> list[str]:
+        """The outputs that are used: those that the contract needs, and the deviations if the graph gives them."""
+        deviates = any(output.name == DEVIATIONS_OUTPUT for output in self.session.get_outputs())
+        return [*self.contract.outputs, *([DEVIATIONS_OUTPUT] if deviates and self.contract.task == "anomaly" else [])]
+
     def run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
         """Run the graph once. Safe to call from several threads.
 
@@ -88,10 +105,9 @@ class Artifact:
             numeric: shape (n, n_numeric), float32.
             categorical: shape (n, n_categorical), text.
         Returns:
-            probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none.
+            every output by its name.
         """
-        outputs = self.session.run(output_names(self.contract), self._inputs(numeric, categorical))
-        return outputs[0], outputs[1] if len(outputs) > 1 else None
+        return dict(zip(self.outputs, self.session.run(self.outputs, self._inputs(numeric, categorical)), strict=True))
 
     def run_one(
         self, output: str, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
@@ -133,17 +149,17 @@ class Artifact:
         """Let the model answer one row, made of the background values.
 
         Raises:
-            ArtifactError: it does not answer, or not with probabilities.
+            ArtifactError: it does not answer, or not with what the contract says.
         """
         contract = self.contract
         try:
-            probabilities, novelty = self.run(*self.harmless_row())
+            outputs = self.run(*self.harmless_row())
         except RUNTIME_ERRORS as error:
             raise ArtifactError(
                 f"model {contract.name!r} does not answer a row of harmless values ({first_line(error)}); "
                 f"convert the model again"
             ) from None
-        _check_answer(contract, probabilities, novelty)
+        _check_answer(contract, outputs)
 
 
 def harmless_value(feature: Feature) -> float | str:
@@ -151,11 +167,6 @@ def harmless_value(feature: Feature) -> float | str:
     if feature.background is not None:
         return feature.background
     return feature.vocabulary[0] if feature.vocabulary else 0.0
-
-
-def output_names(contract: ModelContract) -> list[str]:
-    """Outputs of a model, in the order in which they are answered."""
-    return [PROBABILITIES_OUTPUT, *([] if contract.novelty_threshold is None else [NOVELTY_OUTPUT])]
 
 
 def load(path: Path, *, intra_op_threads: int = 1) -> Artifact:
@@ -237,11 +248,11 @@ def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) 
         takes[NUMERIC_INPUT] = ("tensor(float)", (None, len(contract.numeric)))
     if contract.categorical:
         takes[CATEGORICAL_INPUT] = ("tensor(string)", (None, len(contract.categorical)))
-    gives: dict[str, tuple[str, _DIM]] = {PROBABILITIES_OUTPUT: ("tensor(float)", (None, len(contract.labels)))}
-    if contract.novelty_threshold is not None:
-        gives[NOVELTY_OUTPUT] = ("tensor(float)", (None,))
+    gives = {name: ("tensor(float)", shape) for name, shape in output_shapes(contract).items()}
     graph_inputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_inputs()}
     graph_outputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_outputs()}
+    if DEVIATIONS_OUTPUT not in graph_outputs:
+        gives.pop(DEVIATIONS_OUTPUT, None)
     return [
         *(
             f"the graph needs an input {name!r} that the contract does not have"
@@ -279,18 +290,31 @@ def _fits(found: tuple[int | str | None, ...], expected: _DIM) -> bool:
     )
 
 
-def _check_answer(
-    contract: ModelContract, probabilities: NDArray[np.float32], novelty: NDArray[np.float32] | None
-) -> None:
+def output_shapes(contract: ModelContract) -> dict[str, _DIM]:
+    """The shape of each output, None for the rows; the deviations may be absent."""
+    shapes: dict[str, _DIM] = dict.fromkeys(contract.outputs, (None,))
+    if contract.task == "classification":
+        shapes[PROBABILITIES_OUTPUT] = (None, len(contract.labels))
+    if contract.task == "anomaly":
+        shapes[DEVIATIONS_OUTPUT] = (None, len(contract.numeric))
+    return shapes
+
+
+def _check_answer(contract: ModelContract, outputs: Outputs) -> None:
+    shapes = output_shapes(contract)
     problem = None
-    if probabilities.shape != (1, len(contract.labels)):
-        problem = f"probabilities of shape {probabilities.shape} instead of (1, {len(contract.labels)})"
-    elif not np.isfinite(probabilities).all() or (probabilities < 0).any():
-        problem = "probabilities that are not numbers from 0 to 1"
-    elif abs(float(probabilities.sum()) - 1.0) > SUM_TOLERANCE:
-        problem = f"probabilities that sum to {float(probabilities.sum()):.4f} instead of 1"
-    elif novelty is not None and (novelty.shape != (1,) or not 0.0 <= float(novelty[0]) <= 1.0):
-        problem = "a novelty that is not a number from 0 to 1"
+    for name, values in outputs.items():
+        expected = (1, *shapes.get(name, values.shape)[1:])
+        if values.shape != expected:
+            problem = problem or f"{name} of shape {values.shape} instead of {expected}"
+        elif not np.isfinite(values).all():
+            problem = problem or f"{_ARTICLES[name]} not a number"
+        elif name in _SHARES and not ((values >= 0) & (values <= 1 + SUM_TOLERANCE)).all():
+            problem = problem or f"{_ARTICLES[name]} not a number from 0 to 1"
+        elif name == PROBABILITIES_OUTPUT and not contract.several_labels:
+            total = float(values.sum())
+            if abs(total - 1.0) > SUM_TOLERANCE:
+                problem = problem or f"probabilities that sum to {total:.4f} instead of 1"
     if problem:
         raise ArtifactError(
             f"model {contract.name!r} answers a row of harmless values with {problem}; convert the model again"

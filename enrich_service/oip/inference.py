@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 
 from contract.artifact.contract import (
     CATEGORICAL_INPUT,
-    NOVELTY_OUTPUT,
     NUMERIC_INPUT,
-    PROBABILITIES_OUTPUT,
     ModelContract,
 )
 from contract.errors import shorten
-from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, output_names
+from contract.values import printable
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, output_shapes
 from enrich_service.oip.tensors import Tensor, invalid, numbers, parameters, tensor, words
-from enrich_service.predict.page import printable
 
 BINARY_HEADER = "Inference-Header-Content-Length"
 """Header of the binary-data extension: JSON first, raw tensors behind it."""
@@ -119,7 +117,7 @@ def _outputs(items: Any, contract: ModelContract) -> list[str]:
     """Names of the outputs that a request selects; all of them where it selects none."""
     if not isinstance(items, list):
         raise invalid(f"outputs is {shorten(printable(items))}, expected a list")
-    known = output_names(contract)
+    known = list(contract.outputs)
     wanted: list[str] = []
     for position, item in enumerate(items):
         path = f"outputs[{position}]"
@@ -166,20 +164,20 @@ def infer(artifact: Artifact, asked: Request) -> dict[str, Any]:
 def _run(artifact: Artifact, asked: Request) -> dict[str, Output]:
     """The outputs that are asked for, by name."""
     if not len(asked.numeric):  # no graph is asked what it makes of nothing
-        empty = {PROBABILITIES_OUTPUT: (0, len(artifact.contract.labels)), NOVELTY_OUTPUT: (0,)}
-        return {name: np.empty(empty[name], np.float32) for name in asked.outputs}
+        shapes = output_shapes(artifact.contract)
+        return {name: np.empty((0, *(size or 0 for size in shapes[name][1:])), np.float32) for name in asked.outputs}
     try:
         if len(asked.outputs) == 1:
             (name,) = asked.outputs
             return {name: artifact.run_one(name, asked.numeric, asked.categorical)}
-        probabilities, novelty = artifact.run(asked.numeric, asked.categorical)
+        outputs = artifact.run(asked.numeric, asked.categorical)
+        return {name: outputs[name] for name in asked.outputs}
     except RUNTIME_ERRORS:
         artifact.probe()
         raise invalid(
             "the model fails on some of these values; send fewer rows at once to find which, "
             "or use /v1/enrich, which reports an error for each document"
         ) from None
-    return {PROBABILITIES_OUTPUT: probabilities} | ({} if novelty is None else {NOVELTY_OUTPUT: novelty})
 
 
 def dump(answer: dict[str, Any]) -> bytes:

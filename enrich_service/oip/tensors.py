@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from contract.artifact.json_reader import FLOAT_MAX
 from contract.errors import shorten
-from enrich_service.predict.features import A_WORD, MAX_WORD
-from enrich_service.predict.page import printable
+from contract.values import A_WORD, MAX_WORD, printable
 from enrich_service.request_body import RequestError
 
 INVALID = "invalid_tensor"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from contract.artifact.contract import DEVIATIONS_OUTPUT
 from contract.errors import DocumentError
 from contract.wire import DocumentError as Fault
 from contract.wire import PartialDocument, Result
@@ -103,10 +104,14 @@ class Enricher:
         flagged = np.flatnonzero(predictions.attack | unknown)
         if self._explainer is None or not len(flagged):
             return {}
-        rows = predictions.rows
+        rows, deviations = predictions.rows, predictions.outputs.get(DEVIATIONS_OUTPUT)
         try:
             texts = self._explainer.reasons(
-                rows.numeric[flagged], rows.categorical[flagged], predictions.closest[flagged], unknown[flagged]
+                rows.numeric[flagged],
+                rows.categorical[flagged],
+                predictions.closest[flagged],
+                unknown[flagged],
+                None if deviations is None else deviations[flagged],
             )
         except RUNTIME_ERRORS as error:
             log.warning(

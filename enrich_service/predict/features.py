@@ -3,7 +3,7 @@
     document, JSON ──▶ the type of `contract.sources` ──▶ the values of the page as columns ──▶ rows
                          └─ refused, or a value missing, twice, too large ──▶ field by field ──▶ a row, or DocumentError
 
-The type accepts JSON numbers and texts. `to_number` and `to_word` are the rule for everything else.
+The type accepts JSON numbers and texts. `contract.values` is the rule for everything else.
 
 The ingest pipelines have the same rule for values (`es_pipelines/painless/features.painless`); docs/http-api.md has the
 table, and a test checks both against it. The graph takes float32: numbers lose digits past the seventh.
@@ -12,8 +12,6 @@ table, and a test checks both against it. The graph takes float32: numbers lose 
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -27,30 +25,12 @@ from numpy.typing import NDArray
 from contract.artifact.contract import Feature, ModelContract
 from contract.artifact.json_reader import FLOAT_MAX
 from contract.documents.paths import lookup
-from contract.errors import (
-    DocumentError,
-    MissingFeatureError,
-    NotANumberError,
-    NotAWordError,
-    NotFiniteError,
-)
+from contract.errors import DocumentError
 from contract.sources import NO_NUMBER, NO_WORD, Level, source_level
-from enrich_service.predict.page import printable
-
-MAX_WORD = 1024
-"""Most characters of a word, far above any vocabulary: it bounds the cost of one document."""
-MAX_NUMBER = 64
-"""Most characters of a number written as text."""
-BLANKS = "".join(map(chr, range(33)))
-"""Characters that are cut off at both ends of a text, as Java's `trim` does in the pipelines."""
-
-A_NUMBER = "a number"
-A_WORD = f"text of 1 to {MAX_WORD} characters"
+from contract.values import A_WORD, BLANKS, MAX_WORD, feature_value, has_utf8, words_are_numbers
 
 RowKey = tuple[bytes, tuple[str, ...]]
 """The features of one document: its numbers as bytes of float32, and its words."""
-
-_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +64,20 @@ class FeatureReader:
 
     def __init__(self, contract: ModelContract) -> None:
         self.contract = contract
-        self._level = source_level(contract)
-        self._decode = msgspec.json.Decoder(self._level.type).decode
+        self._level = source_level(contract) if all(map(_is_plain, contract.features)) else None
+        """None: some features are read field by field."""
+        self._decode = msgspec.json.Decoder(Any if self._level is None else self._level.type).decode
 
     def read(self, sources: Sequence[bytes]) -> FeatureRows:
         """Read the fields of some documents, each a JSON object."""
         values = _Values(self.contract, len(sources))
-        values.add(self._level, list(map(self._typed, sources)))
-        complete = values.complete()
+        if self._level is None:
+            complete = np.zeros(len(sources), np.bool_)
+        else:
+            typed = list(map(self._typed, sources))
+            values.add(self._level, [self._level.empty if each is None else each for each in typed])
+            complete = values.complete() & np.array([each is not None for each in typed], np.bool_)
+            self._fill(values, complete)
         errors: dict[int, DocumentError] = {}
         for position in [] if complete.all() else np.flatnonzero(~complete).tolist():
             try:
@@ -103,12 +89,13 @@ class FeatureReader:
         index = np.flatnonzero(complete)
         return FeatureRows(index, values.numbers[index].astype(np.float32), values.words[index], errors)
 
-    def _typed(self, source: bytes) -> msgspec.Struct:
-        """The fields of a document with JSON numbers and texts only; any other document counts as empty here."""
+    def _typed(self, source: bytes) -> msgspec.Struct | None:
+        """The fields of a document with JSON numbers and texts only; None for any other."""
         try:
-            return self._decode(source)
+            found: msgspec.Struct = self._decode(source)
         except (msgspec.DecodeError, RecursionError):
-            return self._level.empty
+            return None
+        return found
 
     def _field_by_field(self, source: Mapping[str, Any]) -> tuple[list[float], list[str]]:
         """Numbers and words of a document that has other values than JSON numbers and plain texts.
@@ -119,24 +106,22 @@ class FeatureReader:
         numbers: list[float] = []
         words: list[str] = []
         for feature in self.contract.features:
-            value = self._value(source, feature)
-            if feature.kind == "float":
-                numbers.append(to_number(feature.field, value))
+            value = feature_value(feature, lookup(source, feature.field), model_id=self.contract.name)
+            if isinstance(value, str):
+                words.append(value)
             else:
-                words.append(to_word(feature.field, value))
+                numbers.append(value)
         return numbers, words
 
-    def _value(self, source: Mapping[str, Any], feature: Feature) -> Any:
-        value = lookup(source, feature.field)
-        if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], list):
-            value = value[0]
-        if (
-            value is None
-            or (isinstance(value, list) and not value)
-            or (isinstance(value, str) and not value.strip(BLANKS))
-        ):
-            raise MissingFeatureError(feature.field, model_id=self.contract.name)
-        return value
+    def _fill(self, values: _Values, read: NDArray[np.bool_]) -> None:
+        """Put what stands for a missing value into the documents that could be read."""
+        for column, feature in enumerate(self.contract.numeric):
+            if feature.missing == "value" and feature.missing_value is not None:
+                gaps = read & np.isnan(values.numbers[:, column])
+                values.numbers[gaps, column] = feature.missing_value
+        for column, feature in enumerate(self.contract.categorical):
+            if feature.missing == "value":
+                values.words[read & ~_given(values.words[:, column]), column] = feature.missing_value
 
 
 class _Values:
@@ -149,6 +134,8 @@ class _Values:
         """Shape (n, n_categorical)."""
         self._twice = np.zeros(n, np.bool_)
         self._empty = True
+        self._may_miss = np.array([feature.missing != "error" for feature in contract.numeric], np.bool_)
+        self._words_may_miss = np.array([feature.missing != "error" for feature in contract.categorical], np.bool_)
 
     def add(self, level: Level, objects: Sequence[msgspec.Struct]) -> None:
         """Add the values of the objects at one place, one object for each document, and of the objects below."""
@@ -178,13 +165,24 @@ class _Values:
         into[:, chosen] = np.where(given, found, before)
 
     def complete(self) -> NDArray[np.bool_]:
-        """Shape (n,): the document has every feature exactly once, as a float32 or a plain word."""
-        complete: NDArray[np.bool_] = (np.abs(self.numbers) <= FLOAT_MAX).all(axis=1) & ~self._twice  # false for NaN
-        words = self.words.tolist()
+        """Shape (n,): the document has every feature that may not miss, once, as a float32 or a plain word."""
+        fine = np.abs(self.numbers) <= FLOAT_MAX  # false for NaN
+        if self._may_miss.any():
+            fine |= np.isnan(self.numbers) & self._may_miss
+        complete: NDArray[np.bool_] = fine.all(axis=1) & ~self._twice
+        found = self.words
+        if self._words_may_miss.any():
+            found = np.where(~_given(found) & self._words_may_miss, A_WORD, found)
+        words = found.tolist()
         bad = {word for word in set(chain.from_iterable(words)) if not _is_word(word)}
         if bad:
             complete &= np.array(list(map(bad.isdisjoint, words)))
         return complete
+
+
+def _is_plain(feature: Feature) -> bool:
+    """Whether a feature is a JSON number or a text, and no date, boolean or number that is a word."""
+    return not words_are_numbers(feature) if feature.kind == "string" else feature.reads == "number"
 
 
 def _objects(source: bytes) -> dict[str, Any]:
@@ -228,44 +226,6 @@ def _without_frames(error: DocumentError) -> DocumentError:
     return error.with_traceback(None)
 
 
-def to_number(field: str, value: Any) -> float:
-    """A finite number that float32 can hold, as a float64.
-
-    Raises:
-        NotANumberError: the value is no number.
-        NotFiniteError: it is too large.
-    """
-    text = value.strip(BLANKS) if isinstance(value, str) else ""
-    if text and len(text) <= MAX_NUMBER and _DECIMAL.fullmatch(text):
-        number = float(text)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-    else:
-        raise NotANumberError(field, printable(value), expected=A_NUMBER)
-    if math.isnan(number):
-        raise NotANumberError(field, value, expected=A_NUMBER)
-    if abs(number) > FLOAT_MAX:
-        raise NotFiniteError(field, number, expected=f"{A_NUMBER} of at most {FLOAT_MAX:.3g} (float32)")
-    return number
-
-
-def to_word(field: str, value: Any) -> str:
-    """A word for a categorical feature, without blanks at its ends.
-
-    Raises:
-        NotAWordError: the value is no text, is too long, or cannot be UTF-8 (a lone surrogate).
-    """
-    text = value.strip(BLANKS) if isinstance(value, str) else ""
-    if not 0 < len(text) <= MAX_WORD:
-        raise NotAWordError(field, printable(value), expected=A_WORD)
-    if not has_utf8(text):
-        raise NotAWordError(field, value, expected=f"{A_WORD} in UTF-8")
-    return text
-
-
 def _is_word(text: str | None) -> bool:
     """Whether a text needs no change to be a word."""
     return (
@@ -274,12 +234,3 @@ def _is_word(text: str | None) -> bool:
         and text == text.strip(BLANKS)
         and (text.isascii() or has_utf8(text))
     )
-
-
-def has_utf8(text: str) -> bool:
-    """Whether a text can be UTF-8; one with half a surrogate pair cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

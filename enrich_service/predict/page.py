@@ -20,18 +20,3 @@ class Page:
             [doc_id for doc_id, wanted in zip(self.ids, chosen, strict=True) if wanted],
             [source for source, wanted in zip(self.sources, chosen, strict=True) if wanted],
         )
-
-
-class Container:
-    """Replaces a list or an object in a message: its text may have megabytes, or be nested too deep for Python."""
-
-    def __init__(self, value: object) -> None:
-        self._words = f"a list of {len(value)}" if isinstance(value, list) else "an object"
-
-    def __repr__(self) -> str:
-        return self._words
-
-
-def printable(value: object) -> object:
-    """The value itself, or a `Container` for a list or an object."""
-    return Container(value) if isinstance(value, list | dict) else value

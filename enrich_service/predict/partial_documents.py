@@ -13,7 +13,7 @@ and the connection is unlike anything that the model knows. A harmless verdict h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
@@ -23,11 +23,11 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
-from contract.artifact.contract import Label, ModelContract
+from contract.artifact.contract import PROBABILITIES_OUTPUT, SCORE_OUTPUT, VALUE_OUTPUT, Label, ModelContract
 from contract.documents.top_labels import as_word
 from contract.kdd99.columns import UNKNOWN_LABEL
 from contract.wire import Event, Model, Oversight, PartialDocument, Prediction, Rule, Tactic, Technique, Threat
-from enrich_service.predict.predict import Predictions
+from enrich_service.predict.predict import Predictions, likeliest
 
 UNKNOWN_SEVERITY = 47
 """Severity of an `unknown`: medium in Elastic Security, because its cause is not known yet."""
@@ -80,14 +80,16 @@ class PartialDocuments:
             kinds: kinds of the rows.
             reasons: reasons of some of the rows, by row.
         """
-        every = np.arange(len(kinds))
-        top = _rounded(predictions.probabilities[every[:, None], predictions.top])
         novelty = predictions.novelty
+        probability, top, labels = self._probabilities(predictions)
         rows = zip(
             kinds,
             self._risk_scores(predictions).tolist(),
-            top[:, 0].tolist(),
-            self._words(predictions.top, top),
+            probability,
+            top,
+            labels,
+            _numbers(predictions.outputs.get(VALUE_OUTPUT)),
+            _numbers(predictions.outputs.get(SCORE_OUTPUT)),
             repeat(UNSET) if novelty is None else _rounded(novelty).tolist(),
             map(reasons.get, range(len(kinds))),
             predictions.warnings,
@@ -105,6 +107,9 @@ class PartialDocuments:
                         novelty=novelty,
                         probability=probability,
                         top=top,
+                        labels=labels,
+                        value=value,
+                        score=score,
                         reasons=why or UNSET,
                         warnings=warnings or UNSET,
                     ),
@@ -113,8 +118,24 @@ class PartialDocuments:
                 kind.rule,
                 kind.threat,
             )
-            for kind, risk_score, probability, top, novelty, why, warnings in rows
+            for kind, risk_score, probability, top, labels, value, score, novelty, why, warnings in rows
         ]
+
+    def _probabilities(
+        self, predictions: Predictions
+    ) -> tuple[Iterable[float | UnsetType], Iterable[list[str] | UnsetType], Iterable[list[str] | UnsetType]]:
+        """Of each row: the probability of its closest label, its likeliest labels, and those that hold."""
+        found = predictions.outputs.get(PROBABILITIES_OUTPUT)
+        if found is None:
+            return repeat(UNSET), repeat(UNSET), repeat(UNSET)
+        every = np.arange(len(found))
+        likely = likeliest(found)
+        held = predictions.held
+        return (
+            _rounded(found[every, predictions.closest]).tolist(),
+            self._words(likely, _rounded(found[every[:, None], likely])),
+            repeat(UNSET) if held is None else [self._labels[row].tolist() for row in held],
+        )
 
     def _risk_scores(self, predictions: Predictions) -> NDArray[np.float64]:
         severity = np.where(predictions.unknown, UNKNOWN_SEVERITY, self._severities[predictions.closest])
@@ -131,6 +152,7 @@ class PartialDocuments:
         attack = label.severity > 0
         unknown = novel and not attack
         alert = attack or (unknown and self._unknown_is_alert)
+        words = self.contract.event
         verdict, name = UNKNOWN_LABEL if unknown else label.name, self.contract.families[family]
         return Kind(
             label=verdict,
@@ -139,12 +161,17 @@ class PartialDocuments:
             unknown=novel,
             harmless=not attack,
             event_kind="alert" if alert else "event",
-            category=["network", "intrusion_detection"] if alert else ["network"],
-            type=["connection", "info"] if alert else ["connection"],
+            category=list(words.alert_category if alert else words.category),
+            type=list(words.alert_type if alert else words.type),
             severity=UNKNOWN_SEVERITY if unknown else label.severity,
             rule=Rule(verdict, name, "oversight") if alert else UNSET,
             threat=_threat(label) if alert and attack else UNSET,
         )
+
+
+def _numbers(values: NDArray[np.float32] | None) -> Iterable[float | UnsetType]:
+    """Values or scores as they are written: with the digits that a float32 has."""
+    return repeat(UNSET) if values is None else [float(f"{value:.7g}") for value in values.tolist()]
 
 
 def risk_score(

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact.contract import ModelContract
+from contract.artifact.contract import NOVELTY_OUTPUT, Feature, ModelContract
 from contract.artifact.verdict import VerdictRule, Verdicts
 from contract.errors import DocumentError, InvalidFeatureError
-from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, Outputs, first_line
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, Outputs, first_line, output_shapes
 from enrich_service.predict.features import FeatureRows
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,14 @@ class Predictions(Verdicts):
 
     rows: FeatureRows
     """The features, without the rows for which the model gives no finite output."""
-    top: NDArray[np.intp]
-    """Shape (n, min(TOP, n_labels)): the likeliest labels, the likeliest first."""
-    probabilities: NDArray[np.float32]
-    """Shape (n, n_labels)."""
-    novelty: NDArray[np.float32] | None
-    """Shape (n,), 0 to 1; None if the model measures no novelty."""
+    outputs: Outputs
+    """What the graph gives, by name."""
     warnings: list[list[str]]
+
+    @property
+    def novelty(self) -> NDArray[np.float32] | None:
+        """Shape (n,), 0 to 1; None if the model measures no novelty."""
+        return self.outputs.get(NOVELTY_OUTPUT)
 
 
 class Predictor:
@@ -47,7 +48,7 @@ class Predictor:
         contract = artifact.contract
         self._verdicts = VerdictRule(contract)
         self._ranges = _Ranges(contract)
-        self._vocabularies = [(f"unseen_category:{f.field}", frozenset(f.vocabulary)) for f in contract.categorical]
+        self._vocabularies = [(f"unseen_category:{f.field}", _known_words(f)) for f in contract.categorical]
 
     def predict(self, rows: FeatureRows) -> Predictions:
         """Run the graph once over a page.
@@ -57,14 +58,13 @@ class Predictor:
         Raises:
             ArtifactError: the model does not even predict a harmless row, so no document is wrong.
         """
-        probabilities, novelty = self._run(rows.numeric, rows.categorical)
-        if not (np.isfinite(probabilities).all() and (novelty is None or np.isfinite(novelty).all())):
-            good = np.asarray(np.isfinite(probabilities).all(axis=1))
-            if novelty is not None:
-                good = good & np.isfinite(novelty)
+        outputs = self._run(rows.numeric, rows.categorical)
+        if not all(np.isfinite(values).all() for values in outputs.values()):
+            each = [np.isfinite(values).reshape(len(values), -1).all(axis=1) for values in outputs.values()]
+            good = np.logical_and.reduce(each)
             rows = self._without(rows, good)
-            probabilities, novelty = probabilities[good], None if novelty is None else novelty[good]
-        return self._read(rows, probabilities, novelty)
+            outputs = {name: values[good] for name, values in outputs.items()}
+        return self._read(rows, outputs)
 
     def _run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
         """Run the page. If it fails as a whole, bisect it: the outputs of the failing row become NaN."""
@@ -76,21 +76,17 @@ class Predictor:
         if len(numeric) > 1:
             cut = len(numeric) // 2
             left, right = self._run(numeric[:cut], categorical[:cut]), self._run(numeric[cut:], categorical[cut:])
-            novelty = None if left[1] is None or right[1] is None else np.concatenate([left[1], right[1]])
-            return np.concatenate([left[0], right[0]]), novelty
-        contract = self.artifact.contract
-        nothing = np.full((1, len(contract.labels)), np.nan, np.float32)
-        return nothing, None if contract.novelty_threshold is None else nothing[:, 0]
+            return {name: np.concatenate([values, right[name]]) for name, values in left.items()}
+        shapes = output_shapes(self.artifact.contract)
+        return {name: np.full((1, *shapes[name][1:]), np.nan, np.float32) for name in self.artifact.outputs}  # type: ignore[arg-type]
 
     def _without(self, rows: FeatureRows, good: NDArray[np.bool_]) -> FeatureRows:
         bad = np.flatnonzero(~good).tolist()
         errors = {int(rows.index[row]): self._ranges.error_of(rows.numeric[row]) for row in bad}
         return FeatureRows(rows.index[good], rows.numeric[good], rows.categorical[good], {**rows.errors, **errors})
 
-    def _read(
-        self, rows: FeatureRows, probabilities: NDArray[np.float32], novelty: NDArray[np.float32] | None
-    ) -> Predictions:
-        verdicts = self._verdicts(probabilities, novelty)
+    def _read(self, rows: FeatureRows, outputs: Outputs) -> Predictions:
+        verdicts = self._verdicts.of(outputs)
         return Predictions(
             closest=verdicts.closest,
             attack=verdicts.attack,
@@ -98,10 +94,9 @@ class Predictor:
             attack_probability=verdicts.attack_probability,
             attack_family=verdicts.attack_family,
             family=verdicts.family,
+            held=verdicts.held,
             rows=rows,
-            top=likeliest(probabilities),
-            probabilities=probabilities,
-            novelty=novelty,
+            outputs=outputs,
             warnings=self._warnings(rows.numeric, rows.categorical),
         )
 
@@ -118,6 +113,11 @@ class Predictor:
             for row, column in np.argwhere(outside).tolist():
                 warnings[row].append(self._ranges.warnings[column])
         return warnings
+
+
+def _known_words(feature: Feature) -> frozenset[str]:
+    """The words that need no warning; what stands for a missing word is one of them."""
+    return frozenset(feature.vocabulary) | ({str(feature.missing_value)} if feature.missing == "value" else set())
 
 
 def likeliest(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -5,9 +5,10 @@
                                                ──▶ "count is 511; 95 % of normal connections have at most 26"
 
 For an attack, the fall is that of the closest label's log-odds, with the novelty held at 0. For the verdict `unknown`
-it is that of the novelty. Only features that differ from the harmless value need a copy. The label's usual reasons come
-first; if one of them lowers the label far enough, the others are not tried (decision 0047). Equal rows are explained
-once.
+it is that of the novelty. For a value or a score it is the share by which it comes back, and if the graph gives the
+deviation of each number, the reasons are the numbers that deviate most. Only features that differ from the harmless
+value need a copy. The label's usual reasons come first; if one of them lowers the label far enough, the others are not
+tried (decision 0047). Equal rows are explained once.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ LEAST_FALL_OF_NOVELTY = 0.005
 """As `LEAST_FALL`, for the novelty; far above the rounding of float32. If a row is new in two ways at once, each value
 alone changes the novelty little, and the heaviest one still shows where to look.
 """
+LEAST_SHARE = 0.05
+"""As `LEAST_FALL`, for values and scores: the share of the way back to the bound."""
 SENTENCES = 8192
 """Cached sentences, about 2 MB: a flood repeats the same counts and rates."""
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -51,6 +54,8 @@ class Explainer:
         contract = artifact.contract
         self._occlusion = Occlusion(contract)
         self._usual, self._usual_fall = _usual_reasons(contract)
+        self._is_of_labels = contract.task == "classification"
+        self._run = artifact.run_label if self._is_of_labels else partial(artifact.run_one, contract.outputs[0])
         describe: list[Callable[[Any], str]] = [
             *(number_words(feature, contract.usual_of) for feature in contract.numeric),
             *(word_words(feature, contract.usual_of) for feature in contract.categorical),
@@ -63,6 +68,7 @@ class Explainer:
         categorical: NDArray[np.object_],
         closest: Rows,
         unknown: NDArray[np.bool_],
+        deviations: NDArray[np.float32] | None = None,
     ) -> list[list[str]]:
         """The features that weighed most in each verdict, as text, the heaviest first.
 
@@ -71,7 +77,12 @@ class Explainer:
             categorical: shape (n, n_categorical).
             closest: shape (n,), their closest labels.
             unknown: shape (n,), explain the novelty of these rows and not their label.
+            deviations: shape (n, n_numeric), how far each number is from what the model expects.
         """
+        if deviations is not None:
+            rows, columns = np.indices(deviations.shape).reshape(2, -1)
+            weights = deviations.astype(np.float64).ravel()
+            return self._sentences(numeric, categorical, *heaviest(rows, columns, weights, least=_EPSILON))
         texts: list[list[str]] = [[]] * len(closest)
         first, inverse = _distinct(numeric, categorical, closest, unknown)
         at_once = self._occlusion.rows_at_once
@@ -81,7 +92,8 @@ class Explainer:
                 part = kinds[begin : begin + at_once]
                 rows = first[part]
                 found = self.falls(numeric[rows], categorical[rows], closest[rows], of_novelty=of_novelty)
-                sentences = self._sentences(numeric[rows], categorical[rows], *heaviest(*found, of_novelty=of_novelty))
+                heavy = heaviest(*found, least=self._least(of_novelty))
+                sentences = self._sentences(numeric[rows], categorical[rows], *heavy)
                 for kind, text in zip(part.tolist(), sentences, strict=True):
                     texts[kind] = text
         return [texts[kind] for kind in inverse]
@@ -126,13 +138,29 @@ class Explainer:
         if before is None:
             numbers, words = np.concatenate([numeric, numbers]), np.concatenate([categorical, words])
             owner = np.concatenate([np.arange(len(closest)), rows])
-        run = partial(self.artifact.run_one, NOVELTY_OUTPUT) if of_novelty else self.artifact.run_label
+        run = partial(self.artifact.run_one, NOVELTY_OUTPUT) if of_novelty else self._run
         parts = [slice(begin, begin + CHUNK_ROWS) for begin in range(0, len(owner), CHUNK_ROWS)]
         answer = np.concatenate([run(numbers[part], words[part]) for part in parts])
-        odds = log_odds_of_novelty(answer) if of_novelty else log_odds(answer, closest[owner])
+        odds = log_odds_of_novelty(answer) if of_novelty else self._strength(answer, closest[owner])
         if before is None:
             before, odds = odds[: len(closest)], odds[len(closest) :]
-        return before, (rows, columns, before[rows] - odds)
+        falls = before[rows] - odds
+        return before, (rows, columns, falls if self._is_of_labels else falls / _beyond_0(before)[rows])
+
+    def _strength(self, answer: NDArray[np.float32], label: Rows) -> NDArray[np.float64]:
+        """How strong the verdict is on rows with these closest labels, shape (n,)."""
+        contract = self.artifact.contract
+        if contract.several_labels:
+            return log_odds_of_novelty(answer[np.arange(len(label)), label])
+        if self._is_of_labels:
+            return log_odds(answer, label)
+        return how_far(answer, contract)
+
+    def _least(self, of_novelty: bool) -> float:
+        """The smallest fall that is a reason."""
+        if of_novelty:
+            return LEAST_FALL_OF_NOVELTY
+        return LEAST_FALL if self._is_of_labels else LEAST_SHARE
 
     def _sentences(
         self, numeric: NDArray[np.float32], categorical: NDArray[np.object_], rows: Rows, columns: Rows
@@ -148,6 +176,22 @@ class Explainer:
         return [sentences[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
+def how_far(answer: NDArray[np.float32], contract: ModelContract) -> NDArray[np.float64]:
+    """How far values or scores are beyond the contract's bounds, shape (n,); below 0 within them."""
+    found = answer.astype(np.float64)
+    if contract.score is not None:
+        threshold = contract.score.threshold or 0.0
+        return found - threshold if contract.score.alerts == "above" else threshold - found
+    value = contract.value
+    above = found - (np.inf if value is None or value.high is None else value.high)
+    below = (-np.inf if value is None or value.low is None else value.low) - found
+    return np.maximum(above, below)
+
+
+def _beyond_0(far: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(far, _EPSILON)
+
+
 def _usual_reasons(contract: ModelContract) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """The features to try first, shape (n_labels, n_features), and the smallest fall that is enough, shape (n_labels,).
 
@@ -160,14 +204,13 @@ def _usual_reasons(contract: ModelContract) -> tuple[NDArray[np.bool_], NDArray[
     return usual, np.array([label.usual_fall or 0.0 for label in contract.labels])
 
 
-def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64], *, of_novelty: bool) -> tuple[Rows, Rows]:
+def heaviest(rows: Rows, columns: Rows, falls: NDArray[np.float64], *, least: float) -> tuple[Rows, Rows]:
     """Row and column of the `MOST` heaviest values of each row, the heaviest first; equals in the features' order.
 
     Args:
         rows, columns, falls: as `Explainer.falls` gives them.
-        of_novelty: the falls are the novelty's.
+        least: a smaller fall is no reason.
     """
-    least = LEAST_FALL_OF_NOVELTY if of_novelty else LEAST_FALL
     weights = np.full((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1), -np.inf)
     weights[rows, columns] = np.where(falls >= least, falls, -np.inf)  # NaN weighs nothing
     top = (-weights).argsort(axis=1, kind="stable")[:, :MOST]

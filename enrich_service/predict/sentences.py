@@ -11,6 +11,7 @@ have at least that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from contract.artifact.contract import Feature
@@ -40,7 +41,11 @@ def number_words(feature: Feature, usual_of: str) -> Callable[[float], str]:
             return f"; most {usual_of} have {short(middle)}"
         return f"; half of {usual_of} have at {'least' if value < middle else 'most'} {short(middle)}"
 
-    return lambda value: f"{feature.name} is {short(value)}{usual(value)}"
+    return lambda value: (
+        f"{feature.name} is missing{_usual_value(feature)}"
+        if math.isnan(value)
+        else f"{feature.name} is {short(value)}{usual(value)}"
+    )
 
 
 def word_words(feature: Feature, usual_of: str) -> Callable[[str], str]:

@@ -53,7 +53,9 @@ def served(path: Path, numeric: Sequence[Sequence[float]], text: Sequence[Sequen
     artifact = open_artifact(path)
     n = max(len(numeric), len(text))
     numbers = np.array(numeric, np.float32).reshape(n, len(artifact.contract.numeric))
-    return artifact.run(numbers, np.array(text, object).reshape(n, len(artifact.contract.categorical)))[0]
+    return artifact.run(numbers, np.array(text, object).reshape(n, len(artifact.contract.categorical)))[
+        artifact.outputs[0]
+    ]
 
 
 def by_keras(model: keras.Model, given: Any) -> NDArray[np.float32]:

@@ -59,7 +59,7 @@ def test_the_usual_reasons_give_the_first_reason_of_all_features(
     numeric, words = records.pick([feature.name for feature in artifact.contract.features])
     some = np.random.default_rng(0).choice(np.flatnonzero(records.labels != NORMAL), N_ATTACKS, replace=False)
     rows = numeric[some], words[some].astype(object)
-    closest = artifact.run(*rows)[0].argmax(axis=1)
+    closest = artifact.run(*rows)["probabilities"].argmax(axis=1)
     attacks = closest != [label.name for label in artifact.contract.labels].index(NORMAL)
     rows, closest = (rows[0][attacks], rows[1][attacks]), closest[attacks]
     usual, every = (

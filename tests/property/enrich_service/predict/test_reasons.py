@@ -91,17 +91,17 @@ def with_usual(artifact: Artifact, names: tuple[str, ...], fall: float) -> Artif
 
 
 def told(artifact: Artifact, rows: Rows) -> list[list[str]]:
-    closest = artifact.run(*rows)[0].argmax(axis=1)
+    closest = artifact.run(*rows)["probabilities"].argmax(axis=1)
     return Explainer(artifact).reasons(*rows, closest, np.zeros(len(closest), np.bool_))
 
 
 def first_falls(artifact: Artifact, rows: Rows) -> NDArray[np.float64]:
     """The fall of each row's first reason, -inf where there is none."""
-    closest = artifact.run(*rows)[0].argmax(axis=1)
+    closest = artifact.run(*rows)["probabilities"].argmax(axis=1)
     places = Explainer(artifact).falls(*rows, closest, of_novelty=False)
     falls = np.full((len(closest), len(artifact.contract.features)), -np.inf)
     falls[places[0], places[1]] = places[2]
-    which, columns = heaviest(*places, of_novelty=False)
+    which, columns = heaviest(*places, least=LEAST_FALL)
     owners, at = np.unique(which, return_index=True)
     found = np.full(len(closest), -np.inf)
     found[owners] = falls[owners, columns[at]]

@@ -40,7 +40,8 @@ def test_a_part_answers_what_the_shipped_graph_answers() -> None:
     rng = np.random.default_rng(0)
     numeric = rng.exponential(100.0, (300, len(contract.numeric))).astype(np.float32)
     words = np.array([[rng.choice(feature.vocabulary) for feature in contract.categorical] for _ in numeric], object)
-    probabilities, novelty = artifact.run(numeric, words)
+    outputs = artifact.run(numeric, words)
+    probabilities, novelty = outputs["probabilities"], outputs["novelty"]
     assert set(artifact.parts) == {PROBABILITIES_OUTPUT, NOVELTY_OUTPUT, LABEL_PART}
     np.testing.assert_array_equal(artifact.run_one(PROBABILITIES_OUTPUT, numeric, words), probabilities)
     assert novelty is not None
@@ -54,7 +55,8 @@ def test_the_part_for_labels_gives_the_probabilities_of_rows_that_are_not_novel(
     rng = np.random.default_rng(1)
     numeric = rng.exponential(100.0, (300, len(contract.numeric))).astype(np.float32)
     words = np.array([[rng.choice(feature.vocabulary) for feature in contract.categorical] for _ in numeric], object)
-    probabilities, novelty = artifact.run(numeric, words)
+    outputs = artifact.run(numeric, words)
+    probabilities, novelty = outputs["probabilities"], outputs["novelty"]
     assert novelty is not None
     label = artifact.run_label(numeric, words)
     known = novelty < 0.5

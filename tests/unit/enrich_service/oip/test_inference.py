@@ -59,9 +59,9 @@ def test_the_outputs_are_those_of_the_graph(client: FlaskClient, turbine: Artifa
     body = answer.get_json()
     assert (body["model_name"], body["model_version"], body["id"]) == ("turbine", turbine.version, "a-1")
     assert [one["name"] for one in body["outputs"]] == ["probabilities", "novelty"]
-    probabilities, novelty = turbine.run(np.array(NUMERIC, np.float32), np.array(CATEGORICAL, np.object_))
-    np.testing.assert_array_equal(arrays(body)["probabilities"], probabilities)
-    np.testing.assert_array_equal(arrays(body)["novelty"], novelty)
+    outputs = turbine.run(np.array(NUMERIC, np.float32), np.array(CATEGORICAL, np.object_))
+    np.testing.assert_array_equal(arrays(body)["probabilities"], outputs["probabilities"])
+    np.testing.assert_array_equal(arrays(body)["novelty"], outputs["novelty"])
 
 
 def test_flat_and_nested_data_mean_the_same(client: FlaskClient) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from contract.errors import AmbiguousFieldError, DocumentError, InvalidFeatureError, MissingFeatureError
-from enrich_service.predict.features import MAX_WORD, FeatureReader, FeatureRows
+from contract.values import MAX_WORD
+from enrich_service.predict.features import FeatureReader, FeatureRows
 from tests.artifacts import HEALTHY, TURBINE
 
 READER = FeatureReader(TURBINE)

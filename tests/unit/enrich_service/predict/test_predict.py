@@ -12,7 +12,7 @@ import pytest
 from contract.errors import InvalidFeatureError
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.features import FeatureReader
-from enrich_service.predict.predict import Predictions, Predictor
+from enrich_service.predict.predict import Predictions, Predictor, likeliest
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, without_novelty, write_model
 from tests.enriching import page_of
 
@@ -33,22 +33,24 @@ def test_a_page_is_read_row_by_row(turbine: Artifact) -> None:
 def test_the_top_three_are_in_order_and_begin_with_the_closest(turbine: Artifact) -> None:
     """A reader takes the first of them for the answer."""
     found = predict(turbine, HEALTHY, HOT)
-    assert found.top[:, 0].tolist() == found.closest.tolist()
-    ordered = np.take_along_axis(found.probabilities, found.top, axis=1)
+    probabilities = found.outputs["probabilities"]
+    top = likeliest(probabilities)
+    assert top[:, 0].tolist() == found.closest.tolist()
+    ordered = np.take_along_axis(probabilities, top, axis=1)
     assert (np.diff(ordered, axis=1) <= 0).all()
 
 
 def test_an_unknown_has_the_likeliest_family_that_is_an_attack(turbine: Artifact) -> None:
     """The harmless family is never the answer, even where it is the likeliest."""
     found = predict(turbine, STRANGE)
-    by_family = {"heat": found.probabilities[0, 2], "wear": found.probabilities[0, 0]}
+    by_family = {"heat": found.outputs["probabilities"][0, 2], "wear": found.outputs["probabilities"][0, 0]}
     assert TURBINE.families[found.attack_family[0]] == max(by_family, key=lambda family: by_family[family])
 
 
 def test_the_attack_probability_is_that_of_all_attacks_together(turbine: Artifact) -> None:
     """Two attacks that cannot be told apart are an attack all the same."""
     found = predict(turbine, HEALTHY)
-    assert found.attack_probability[0] == pytest.approx(1 - found.probabilities[0, 1], abs=1e-6)
+    assert found.attack_probability[0] == pytest.approx(1 - found.outputs["probabilities"][0, 1], abs=1e-6)
 
 
 def test_an_unseen_word_and_a_value_out_of_range_are_warnings(turbine: Artifact) -> None:

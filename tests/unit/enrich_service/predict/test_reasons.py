@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.artifact.occlusion import MOST_ROWS, log_odds
+from contract.artifact.occlusion import LEAST_FALL, MOST_ROWS, log_odds
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.enrich import Enricher
-from enrich_service.predict.reasons import Explainer, heaviest, log_odds_of_novelty
+from enrich_service.predict.reasons import LEAST_FALL_OF_NOVELTY, Explainer, heaviest, log_odds_of_novelty
 from tests.artifacts import HEALTHY, STRANGE, TURBINE, write_model
 from tests.artifacts import HOT as HOT_DOCUMENT
 from tests.enriching import enriched
@@ -24,7 +24,7 @@ def reasons(
     artifact: Artifact, rows: list[list[float]], *, unknown: bool = False, mode: str = "steady"
 ) -> list[list[str]]:
     numeric, words = np.array(rows, np.float32), np.full((len(rows), 1), mode, np.object_)
-    closest = artifact.run(numeric, words)[0].argmax(axis=1)
+    closest = artifact.run(numeric, words)["probabilities"].argmax(axis=1)
     return Explainer(artifact).reasons(numeric, words, closest, np.full(len(rows), unknown))
 
 
@@ -152,14 +152,16 @@ def test_the_heaviest_three_of_each_row_are_kept_ties_in_the_features_order() ->
     """Below the least weight nothing is a reason, nor where the model gave no number."""
     rows, columns = np.array([0, 0, 0, 0, 2, 2, 2, 3]), np.array([0, 1, 2, 3, 0, 1, 2, 0])
     falls = np.array([1.0, 4.0, 1.0, 2.0, 0.001, np.nan, 0.5, 0.05])
-    of_label, of_novelty = (heaviest(rows, columns, falls, of_novelty=of_novelty) for of_novelty in (False, True))
+    of_label, of_novelty = (
+        heaviest(rows, columns, falls, least=least) for least in (LEAST_FALL, LEAST_FALL_OF_NOVELTY)
+    )
     assert pairs(of_label) == [(0, 1), (0, 3), (0, 0), (2, 2)]
     assert pairs(of_novelty) == [(0, 1), (0, 3), (0, 0), (2, 2), (3, 0)]
 
 
 def test_nothing_that_differs_gives_nothing() -> None:
     none = np.zeros(0, np.intp)
-    assert pairs(heaviest(none, none, np.zeros(0), of_novelty=False)) == []
+    assert pairs(heaviest(none, none, np.zeros(0), least=LEAST_FALL)) == []
 
 
 def pairs(found: tuple[Any, Any]) -> list[tuple[int, int]]:
