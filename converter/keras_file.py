@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,7 +53,8 @@ def load_with_keras(readable: Path, path: Path, custom: Mapping[str, Any] | None
         ConversionError: Keras cannot load it.
     """
     try:
-        with keras.saving.custom_object_scope(dict(custom or {})):
+        with keras.saving.custom_object_scope(dict(custom or {})), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about arguments of older versions, which still work
             model = keras.saving.load_model(readable, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, AttributeError, OSError, ImportError, RuntimeError) as error:
         raise ConversionError(
@@ -131,7 +133,7 @@ def refuse_code(config: Any, path: Path, custom: Mapping[str, Any]) -> None:
             f"replace them with Keras layers or keras.ops and save the model again"
         )
     own = {item.name if item.kind == "function" else item.kind for item in objects if item.custom}
-    unknown = sorted(own - custom.keys())
+    unknown = sorted({name.rpartition(">")[2] for name in own} - custom.keys())
     if unknown:
         raise ConversionError(
             f"{path} uses custom code ({', '.join(unknown)}), which is not in the file; name your module that has it "

@@ -100,29 +100,38 @@ def wire(
         inputs, graph = preprocess.inputs, preprocess.graph
     else:
         wiring_of(inputs, [None] * len(inputs), contract, choices)  # before the export, which takes seconds
-    core = _exported(function)
+    core = exported(function)
     uses = uses_of(core if graph is None else graph)
     names = [f"input_{place}" for place in range(len(inputs))] if graph is None else [item.name for item in graph.input]
     wiring = wiring_of(inputs, [uses.get(name) for name in names], contract, choices)
     return Wired(function, core, wiring, preprocess)
 
 
-def _exported(function: Any) -> onnx.GraphProto:
-    """The model alone, as tf2onnx writes it, with the constants that tf2onnx mistakes for inputs."""
+def exported(function: Any) -> onnx.GraphProto:
+    """The model alone, as tf2onnx writes it, with the constants that tf2onnx mistakes for inputs.
+
+    Args:
+        function: a `tf.function` whose inputs are named `input_0`, `input_1` and so on.
+    Raises:
+        ConversionError: the model cannot be called, or uses what ONNX does not have.
+    """
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # our error message contains its warnings
     try:
         concrete = function.get_concrete_function()
     except CANNOT_RUN as error:
         raise ConversionError(f"the model cannot be called with its own inputs ({first_line(error)})") from None
     captured = Captured.of(concrete)
-    exported, _ = tf2onnx.convert.from_function(
+    converted, _ = tf2onnx.convert.from_function(
         function,
         input_signature=function.input_signature,
         opset=OPSET,
         extra_opset=[helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
         custom_rewriter=[rewriter(captured)],
     )
-    graph: onnx.GraphProto = exported.graph
+    graph: onnx.GraphProto = converted.graph
+    inputs = [item for item in graph.input if item.name.startswith("input_")]  # the others are constants
+    del graph.input[:]
+    graph.input.extend(inputs)
     rewrite(graph)
     _refuse_missing(graph)
     used = {name for node in nodes_of(graph) for name in node.input}

@@ -37,7 +37,7 @@ _NUMBERS = """
     Select SelectV2 ClipByValue IsNan IsInf IsFinite BitwiseAnd BitwiseOr BitwiseXor Invert LeftShift RightShift Xdivy
     Xlogy Xlog1py Sum Mean Prod Max Min All Any EuclideanNorm ArgMax ArgMin TopKV2 SegmentSum SegmentMean SegmentMax
     SegmentMin SegmentProd UnsortedSegmentSum UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd Bucketize
-    Bincount DenseBincount SearchSorted LowerBound UpperBound InTopKV2 Betainc Igamma Igammac Zeta Polygamma
+    Bincount DenseBincount LowerBound UpperBound InTopKV2 Betainc Igamma Igammac Zeta Polygamma
 """
 _LAYERS = """
     MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum BiasAdd BiasAddV1 Relu Relu6 LeakyRelu Elu Selu Softplus
