@@ -100,6 +100,8 @@ def _options(name: str) -> set[str]:
 
 
 PLAIN = (
+    "benchmarks/kibana",
+    "benchmarks/training",
     "common",
     "console",
     "contract",
@@ -110,6 +112,15 @@ PLAIN = (
     "kibana",
     "oversight",
     "sensor",
+    "tests/integration/kibana",
+    "tests/integration/sensor",
+    "tests/integration/training",
+    "tests/property/kibana",
+    "tests/property/sensor",
+    "tests/property/training",
+    "tests/unit/kibana",
+    "tests/unit/sensor",
+    "tests/unit/training",
     "training",
 )
 """Folders whose names, comments, docstrings and messages are in plain English; add each folder that is finished."""

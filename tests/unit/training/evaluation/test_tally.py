@@ -1,4 +1,4 @@
-"""Counts behind the figures: they add up, they survive JSON, and what is counted on distinct rows and twins."""
+"""The counts behind the figures: addition, JSON, distinct rows and twins."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_distinct_figures_count_each_record_once() -> None:
 
 
 def test_classes_have_support_precision_recall_and_f1() -> None:
-    """Of a class that neither is nor was called the three are None."""
+    """For a class that neither occurs nor was predicted, the three are None."""
     found = detail(ROWS, ANSWERS, CONTRACT, np.zeros(len(ROWS), bool))
     assert [row["name"] for row in found["by_label"]] == NAMES
     by_name = {row["name"]: row for row in found["by_label"]}
@@ -109,7 +109,7 @@ def test_the_histogram_counts_every_row_once() -> None:
 
 
 def test_a_label_of_another_data_set_is_named() -> None:
-    """Figures about families would be nonsense."""
+    """The figures by family would be wrong."""
     with pytest.raises(InputError, match="that KDD Cup 99 does not have: DDoS"):
         count(records(("DDoS", 1)), predictions(("normal", 1.0, 0.0)))
 
