@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.training.measure import FALSE_POSITIVE_RATES, novelty_histogram, read_off
+from benchmarks.training.tallies import PARTS, from_json, to_json
 from contract.errors import InputError
 from tests.unit.training.evaluation.test_evaluate import ANSWERS, CONTRACT, NAMES, ROWS, predictions, records
 from training.data.duplicates import has_twin
@@ -19,7 +20,7 @@ from training.evaluation.detail import (
     twins_of_normal,
 )
 from training.evaluation.evaluate import Predictions, judge
-from training.evaluation.tally import PARTS, Tally, figures, tally
+from training.evaluation.tally import Tally, figures, tally
 
 
 def count(rows: Records, answers: Predictions) -> Tally:
@@ -44,7 +45,7 @@ def test_a_tally_survives_json() -> None:
     """The sums of probabilities too, to the last digit."""
     answers = predictions(*[("normal", probability, 0.3) for probability in np.linspace(0.51, 0.99, 7)])
     found = count(ROWS, answers)
-    again = Tally.from_dict(json.loads(json.dumps(found.to_dict())))
+    again = from_json(json.loads(json.dumps(to_json(found))))
     assert all(np.array_equal(getattr(found, part), getattr(again, part)) for part in PARTS)
 
 
