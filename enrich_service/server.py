@@ -123,6 +123,7 @@ class Server(Application):
         from enrich_service.http.app import create_app
         from enrich_service.model.artifact import open_model
 
+        self.tokens.quiet = False  # this process is a worker, which logs changes of the file
         chosen = self.switch.chosen
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
         access.to_handlers_of("enrich_service")
@@ -130,7 +131,7 @@ class Server(Application):
         application = create_app(
             open_model(chosen.active),
             self.config,
-            tokens=self.tokens.inherited(),
+            tokens=self.tokens,
             shadow=shadow,
             local=self.local,
             metrics_folder=self.telemetry,
@@ -175,7 +176,7 @@ class Parent(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def manage_workers(self) -> None:
         """Keep their number, what they serve, and the tokens that the next of them begins with."""
-        self.app.tokens.look()
+        self.app.tokens.digests()
         super().manage_workers()
         self.app.switch.step([worker.line for worker in self.WORKERS.values()])
 

@@ -149,9 +149,10 @@ class _Watcher:
         self._breaker.trying()
         model = self._models.prepare()
         self._facts.model = model
-        refreshed = (self._watch.once or part is not None) and refresh(self._es, self._reach.index)
+        refreshed = (self._watch.once or part is not None) and refresh(self._es, self._index)
         without = self._blocked.now()
-        done = Found()
+        settled_before = self._totals.settled
+        this_round = Round(model, 0.0 if refreshed else STALE_S, self._succeeded)
         if self._reach.is_anything_pending(without=without):
             wanted = Wanted(
                 pending_query(without=without),
@@ -162,29 +163,29 @@ class _Watcher:
                 stable=self._settings.share is not None,
                 reading=self._reading,
             )
-            stale_s = 0.0 if refreshed else STALE_S
-            with PointInTime(self._es, self._reach.index, keep_alive_s=self._settings.pit_keep_alive_s) as point:
-                done = self._read(point, wanted, Round(model, stale_s, self._succeeded))
+            with PointInTime(self._es, self._index, keep_alive_s=self._settings.pit_keep_alive_s) as point:
+                self._read(point, wanted, this_round)
         else:
             self._share.whole()
             self._breaker.answered()  # it answered which model it has, and there is nothing else to ask
+        done = this_round.found
+        done.progress = self._totals.settled - settled_before
         if part is None and not done.contended:
             self._totals.quarantined = done.quarantined
             self._totals.unwritable = _unwritable(done.unwritable)
         return done
 
-    def _read(self, point: PointInTime, wanted: Wanted, this_round: Round) -> Found:
+    def _read(self, point: PointInTime, wanted: Wanted, this_round: Round) -> None:
         """Run the lanes. A watcher with a share and nothing to do then helps with late documents of other shares."""
         lanes = self._lanes
         if not self._breaker.is_closed:  # one request tries the service; if it answers, all lanes continue
             lanes = lanes[:1]
             this_round = replace(this_round, on_success=lambda: self._recovered(this_round.over))
-        done = run_lanes(lanes, point, wanted, this_round)
-        idle = not done.fresh and not self._watch.once and not self._stop.is_set()
+        run_lanes(lanes, point, wanted, this_round)
+        idle = not this_round.found.fresh and not self._watch.once and not self._stop.is_set()
         if self._settings.share is not None and idle:
             late = pending_query(without=self._blocked.now(), arrived_before_s=self._watch.help_after_s)
-            done.add(run_lanes(lanes[:1], point, replace(wanted, query=late, part=None), this_round))
-        return done
+            run_lanes(lanes[:1], point, replace(wanted, query=late, part=None), this_round)
 
     def _recovered(self, over: threading.Event) -> None:
         self._succeeded()
@@ -216,7 +217,7 @@ class _Watcher:
     def _may_anything_be_pending(self) -> bool:
         """Whether something is pending; True if Elasticsearch does not answer."""
         try:
-            return is_anything_pending(self._es, self._reach.index)
+            return is_anything_pending(self._es, self._index)
         except ServerError:
             return True
 

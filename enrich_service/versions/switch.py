@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.changed_files import file_state
 from contract import hints
 from contract.errors import ArtifactError
 from enrich_service.model.model_file import (
@@ -255,8 +256,4 @@ def _no_shadow(why: str) -> None:
 
 def _signature(path: Path) -> Signature:
     """What tells one pointer from the next; of a plain artifact nothing: it is looked at when that is asked for."""
-    try:
-        found = (path / POINTER).stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return file_state(path / POINTER)

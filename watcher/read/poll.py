@@ -228,17 +228,15 @@ def pending_query(*, without: Sequence[str] = (), arrived_before_s: float | None
     return {"bool": query}
 
 
-def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = (), strictly: bool = False) -> bool:
+def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = ()) -> bool:
     """Whether the search finds a pending document: one light request, which stops at the first document.
 
     Args:
         es: the cluster.
         index: data stream, index, list, alias or pattern.
         without: indices to leave out.
-        strictly: raise if an index is missing or closed; otherwise such an index is left out.
     Raises:
-        IndexMissingError: there is no such index.
-        IndexClosedError: one of them is closed.
+        IndexMissingError: none of the indices exists and is open.
         EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("looking for pending documents", index=index):
@@ -249,7 +247,7 @@ def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str]
             source=False,
             track_total_hits=False,
             terminate_after=1,
-            ignore_unavailable=not strictly,
+            ignore_unavailable=True,
         )
     if answer.get("hits", {}).get("hits"):
         return True
