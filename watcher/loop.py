@@ -11,14 +11,12 @@ It can be killed at any moment. The pending documents are in Elasticsearch, and 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from elasticsearch import Elasticsearch
@@ -60,8 +58,12 @@ def run(es: Elasticsearch, watch: WatchRun, *, stop: threading.Event, rng: rando
     """
     settings = watch.settings
     client = client_of(watch.shared, timeout_s=settings.request_timeout_s, stop=stop, connections=settings.slices)
-    with closing(client), _executor(settings.slices) as executor:
-        return _Watcher(es, watch, client, executor, stop=stop, rng=rng).run()
+    executor = ThreadPoolExecutor(2 * settings.slices, thread_name_prefix="elasticsearch")  # to read and to write
+    try:
+        with closing(client):
+            return _Watcher(es, watch, client, executor, stop=stop, rng=rng).run()
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)  # it does not wait for a request that hangs
 
 
 class _Watcher:
@@ -106,7 +108,7 @@ class _Watcher:
             },
         )
         with reporting(self._es, self._watch, self._facts):
-            with contextlib.suppress(ServerError):  # each index is checked before a write; this reports problems early
+            with suppress(ServerError):  # each index is checked before a write; this reports problems early
                 self._filters.check_all(self._index)
             while not self._stop.is_set() and self._next():
                 pass
@@ -237,16 +239,6 @@ class _Watcher:
             self._totals.quarantined,
             extra={"event.action": "end", "watcher.total.parked": self._totals.quarantined, **counts},
         )
-
-
-@contextmanager
-def _executor(lanes: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads for reading and writing, two per lane. At the end it does not wait for a request that hangs."""
-    executor = ThreadPoolExecutor(2 * lanes, thread_name_prefix="elasticsearch")
-    try:
-        yield executor
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _unwritable(reasons: Counter[str]) -> str | None:

@@ -88,8 +88,7 @@ def context(files: TlsFiles) -> ssl.SSLContext:
 
 def _readable(name: str, path: Path) -> None:
     try:
-        with path.open("rb"):
-            pass
+        path.read_bytes()
     except OSError as error:
         raise SettingsError(
             f"{name}={path} cannot be read ({(error.strerror or str(error)).lower()}); name a PEM file that "

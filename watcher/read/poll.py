@@ -228,15 +228,17 @@ def pending_query(*, without: Sequence[str] = (), arrived_before_s: float | None
     return {"bool": query}
 
 
-def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = ()) -> bool:
+def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str] = (), strictly: bool = False) -> bool:
     """Whether the search finds a pending document: one light request, which stops at the first document.
 
     Args:
         es: the cluster.
         index: data stream, index, list, alias or pattern.
         without: indices to leave out.
+        strictly: raise if an index is missing or closed; otherwise it is left out.
     Raises:
-        IndexMissingError: none of the indices exists and is open.
+        IndexMissingError: there is no such index, or none that is open.
+        IndexClosedError: one of them is closed.
         EngineUnavailableError: Elasticsearch does not answer.
     """
     with engine_faults("looking for pending documents", index=index):
@@ -247,7 +249,7 @@ def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str]
             source=False,
             track_total_hits=False,
             terminate_after=1,
-            ignore_unavailable=True,
+            ignore_unavailable=not strictly,
         )
     if answer.get("hits", {}).get("hits"):
         return True

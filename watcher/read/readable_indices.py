@@ -1,8 +1,6 @@
 """Find the watched indices that a search can read: those that exist and are open.
 
-every `again_s`: all names ──▶ some are missing? ─▶ log them once
-                           └─▶ some are closed?  ─▶ log them once
-each search: the engine leaves out what is missing or closed
+search all of them ──▶ one is missing or closed? ─▶ log it once ─▶ for `again_s`, let the engine leave it out
 """
 
 from __future__ import annotations
@@ -27,13 +25,13 @@ class Reach:
     Args:
         es: the cluster.
         index: data stream, index, list, alias or pattern that is watched.
-        again_s: seconds between two checks for missing and closed indices.
+        again_s: seconds until an index that was missing or closed is looked for again.
     """
 
     def __init__(self, es: Elasticsearch, index: str, *, again_s: float) -> None:
         self._es, self._index, self._again_s = es, index, again_s
         self._closed: tuple[str, ...] = ()
-        self._next_look_s = 0.0
+        self._lenient_until_s = 0.0
         self._logged: set[str] = set()
 
     def is_anything_pending(self, *, without: tuple[str, ...] = ()) -> bool:
@@ -43,8 +41,11 @@ class Reach:
             IndexMissingError: none of the watched indices exists.
             EngineUnavailableError: all of them are closed, or Elasticsearch does not answer.
         """
-        if time.monotonic() > self._next_look_s:
-            self._look()
+        if time.monotonic() > self._lenient_until_s:
+            try:
+                return is_anything_pending(self._es, self._index, without=without, strictly=True)
+            except (IndexMissingError, IndexClosedError):
+                self._log_what_is_left_out()
         try:
             return is_anything_pending(self._es, self._index, without=without)
         except IndexMissingError:
@@ -55,7 +56,7 @@ class Reach:
                 "in OVERSIGHT_INDEX"
             ) from None
 
-    def _look(self) -> None:
+    def _log_what_is_left_out(self) -> None:
         """Log which indices are missing or closed."""
         existing = those_that_exist(self._es, self._index)
         if existing != self._index:
@@ -66,7 +67,7 @@ class Reach:
         self._closed = require_there(self._es, existing)
         if self._closed:
             self._log_once(closed_message(self._closed))
-        self._next_look_s = time.monotonic() + self._again_s
+        self._lenient_until_s = time.monotonic() + self._again_s
 
     def _log_once(self, message: str) -> None:
         if message not in self._logged:
