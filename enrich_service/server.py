@@ -144,6 +144,7 @@ class Server(Application):
         Parent(self).run()
 
     def _worker_ended(self, _parent: object, worker: Worker) -> None:
+        worker.line.channel.close()
         forget(self.telemetry, worker.pid)
 
     def _worker_is_ready(self, worker: Worker) -> None:

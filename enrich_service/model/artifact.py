@@ -1,6 +1,6 @@
-"""Opening the artifact: one file that is checked before it answers anything.
+"""Open an artifact, and check it before it predicts anything.
 
-ModelFile ──▶ ONNX Runtime ──▶ graph like contract? ──▶ one row answered? ──▶ Artifact
+ModelFile ──▶ ONNX Runtime ──▶ graph fits contract? ──▶ predicts one row? ──▶ Artifact
 """
 
 from __future__ import annotations
@@ -22,22 +22,11 @@ from contract.artifact.contract import (
     Feature,
     ModelContract,
 )
+from contract.artifact.file import ModelFile
 from contract.errors import ArtifactError
 from contract.onnx.session import closed, first_line, refusal
-from enrich_service.model.model_file import ModelFile, read, read_contract
+from enrich_service.model.model_file import read
 from enrich_service.model.onnx_part import part_for
-
-__all__ = [
-    "RUNTIME_ERRORS",
-    "Artifact",
-    "ModelFile",
-    "Outputs",
-    "first_line",
-    "load",
-    "open_model",
-    "read",
-    "read_contract",
-]
 
 RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     ort_state.EPFail,
@@ -54,32 +43,32 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     ort_state.RuntimeException,
     UnicodeDecodeError,
 )
-"""What ONNX Runtime raises; its classes share no base. A reason that is not UTF-8 comes as UnicodeDecodeError."""
+"""Exceptions of ONNX Runtime, which have no common base class. A reason that is not UTF-8 is a UnicodeDecodeError."""
 
 PROVIDERS = ["CPUExecutionProvider"]
 
 SUM_TOLERANCE = 1e-3
-"""How far the probabilities of one row may be from 1 together: 23 float32 of a softmax stay below 1e-5."""
+"""Largest distance of the sum of probabilities from 1; a softmax of 23 float32 stays below 1e-5."""
 
 Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]
-"""Probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none."""
+"""Probabilities, shape (n, n_labels); novelty, shape (n,), None if the model measures no novelty."""
 
 LABEL_PART = "label"
-"""Key of the part that gives the probabilities with the novelty held at 0."""
+"""Key of the part that computes the probabilities with the novelty held at 0."""
 
 _DIM = tuple[int | None, ...]
-"""A shape, where None is any number."""
+"""A shape; None is any number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A model that has answered a row."""
+    """An open model that has predicted a row."""
 
     contract: ModelContract
     version: str
     session: onnxruntime.InferenceSession
     parts: Mapping[str, onnxruntime.InferenceSession] = field(default_factory=dict)
-    """By output, a session of the nodes that it needs, where the graph has others too; and `LABEL_PART`."""
+    """Sessions with the nodes of one output each, by output, and `LABEL_PART`; empty if the graph has one output."""
 
     def run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
         """Run the graph once. Safe to call from several threads.
@@ -88,7 +77,7 @@ class Artifact:
             numeric: shape (n, n_numeric), float32.
             categorical: shape (n, n_categorical), text.
         Returns:
-            probabilities, shape (n, n_labels); novelty, shape (n,), None where the model measures none.
+            probabilities, shape (n, n_labels); novelty, shape (n,), None if the model measures no novelty.
         """
         outputs = self.session.run(output_names(self.contract), self._inputs(numeric, categorical))
         return outputs[0], outputs[1] if len(outputs) > 1 else None
@@ -96,15 +85,15 @@ class Artifact:
     def run_one(
         self, output: str, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
     ) -> NDArray[np.float32]:
-        """One output alone, without computing what only the other one needs; the same numbers as `run` gives."""
+        """One output, without the nodes that only the other output needs; the same numbers as from `run`."""
         session = self.parts.get(output, self.session)
         answer: NDArray[np.float32] = session.run([output], self._inputs(numeric, categorical))[0]
         return answer
 
     def run_label(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> NDArray[np.float32]:
-        """Probabilities as they would be of rows that are not novel at all: what a label rests on, without the novelty.
+        """The probabilities as if no row were novel, to explain a label without the novelty.
 
-        A graph may let the novelty take from P(normal); which attack a row is closest to never depends on it.
+        In a graph the novelty may lower P(normal); the closest attack of a row never depends on it.
         """
         session = self.parts.get(LABEL_PART)
         if session is None:
@@ -130,10 +119,10 @@ class Artifact:
         return np.array([numbers], np.float32), np.array([words], np.object_)
 
     def probe(self) -> None:
-        """Let the model answer one row, made of the background values.
+        """Let the model predict one harmless row.
 
         Raises:
-            ArtifactError: it does not answer, or not with probabilities.
+            ArtifactError: it fails, or its outputs are no probabilities.
         """
         contract = self.contract
         try:
@@ -154,33 +143,29 @@ def harmless_value(feature: Feature) -> float | str:
 
 
 def output_names(contract: ModelContract) -> list[str]:
-    """Outputs of a model, in the order in which they are answered."""
+    """Names of a model's outputs, in the order of `Artifact.run`."""
     return [PROBABILITIES_OUTPUT, *([] if contract.novelty_threshold is None else [NOVELTY_OUTPUT])]
 
 
-def load(path: Path, *, intra_op_threads: int = 1) -> Artifact:
-    """Read, check and open an artifact; it has answered a row when this returns.
+def load(path: Path) -> Artifact:
+    """Read, check and open an artifact.
 
-    Args:
-        path: the file.
-        intra_op_threads: processor cores for one run of the graph. One is best for small models: requests already
-            run beside each other in several threads and processes.
     Raises:
         ArtifactError: says in one line what is wrong with the file and what to do.
     """
-    return open_model(read(path), intra_op_threads=intra_op_threads)
+    return open_model(read(path))
 
 
-def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
-    """Hand the bytes to ONNX Runtime and check that graph and contract fit together.
+def open_model(model: ModelFile) -> Artifact:
+    """Open a model with ONNX Runtime, and check that graph and contract fit and that it predicts a row.
 
     Raises:
-        ArtifactError: the graph is refused, does not match the contract, or does not answer.
+        ArtifactError: the graph is refused, does not fit the contract, or predicts nothing.
     """
     options = closed(onnxruntime.SessionOptions())
-    options.intra_op_num_threads = intra_op_threads
+    options.intra_op_num_threads = 1  # requests already run in parallel, in threads and processes
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what it has to say comes as an exception, and that is said once
+    options.log_severity_level = 4  # errors are raised too, so they need no log line
     try:
         session = onnxruntime.InferenceSession(model.data, options, providers=PROVIDERS, enable_fallback=False)
     except RUNTIME_ERRORS as error:
@@ -199,22 +184,18 @@ def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
 
 
 def _without_what_fails(artifact: Artifact) -> Artifact:
-    """A graph may not take one zero in the place of a novelty a row: then its labels are explained by the whole
-    part.
-    """
+    """Without `LABEL_PART` if the graph does not accept a single 0 in place of the novelty of several rows."""
     numeric, categorical = artifact.harmless_row()
     try:
-        whole = artifact.run_label(numeric.repeat(2, axis=0), categorical.repeat(2, axis=0)).shape == (
-            2,
-            len(artifact.contract.labels),
-        )
+        shape = artifact.run_label(numeric.repeat(2, axis=0), categorical.repeat(2, axis=0)).shape
     except RUNTIME_ERRORS:
-        whole = False
-    return artifact if whole else replace(artifact, parts={k: v for k, v in artifact.parts.items() if k != LABEL_PART})
+        shape = ()
+    works = shape == (2, len(artifact.contract.labels))
+    return artifact if works else replace(artifact, parts={k: v for k, v in artifact.parts.items() if k != LABEL_PART})
 
 
 def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, onnxruntime.InferenceSession]:
-    """A session of each output's part of the graph; none where there is one output only."""
+    """A session for the part of the graph of each output; none if there is only one output."""
     if model.contract.novelty_threshold is None:
         return {}
     parts = {output: part_for(model.data, output) for output in (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)}
@@ -231,7 +212,7 @@ def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, o
 
 
 def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:
-    """What the contract promises and the graph does not hold, or the other way round."""
+    """Inputs and outputs that differ between contract and graph."""
     takes: dict[str, tuple[str, _DIM]] = {}
     if contract.numeric:
         takes[NUMERIC_INPUT] = ("tensor(float)", (None, len(contract.numeric)))
@@ -270,7 +251,7 @@ def _unlike(
 
 
 def _fits(found: tuple[int | str | None, ...], expected: _DIM) -> bool:
-    """Whether a shape can hold the expected one; the rows must be free, a name or None is any number."""
+    """Whether a shape accepts the expected one. A name or None is any number; the number of rows must be that."""
     if len(found) != len(expected):
         return False
     return all(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from contract.artifact.contract import ModelContract
 from contract.artifact.verdict import VerdictRule, Verdicts
 from contract.errors import DocumentError, InvalidFeatureError
-from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, Outputs, first_line
+from contract.onnx.session import first_line
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, Outputs
 from enrich_service.predict.features import FeatureRows
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from contract import hints
 from contract.artifact.contract import ModelContract
+from contract.artifact.file import ModelFile
 from contract.errors import ArtifactError
 from enrich_service.model.model_file import (
-    ModelFile,
     difference,
     read,
     read_version,
