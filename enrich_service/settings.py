@@ -77,7 +77,7 @@ class ServeSettings(ServerSettings):
         return not sys.stdout.isatty() if self.access_log is None else self.access_log
 
     def limits(self, probes: frozenset[str]) -> Limits:
-        """What one worker accepts; `probes` are the paths of health and metrics."""
+        """Limits of one worker; `probes` are the paths of health and metrics."""
         return Limits(
             queue=self.queue,
             queue_timeout_s=self.queue_timeout_s,

@@ -108,6 +108,7 @@ PLAIN = (
     "converter",
     "docker",
     "docs/generate",
+    "enrich_service",
     "es_pipelines",
     "kibana",
     "oversight",
