@@ -72,8 +72,7 @@ def serve(settings: ServeSettings, shared: OversightSettings) -> None:
     if not local and tls is None:
         warn_of_plain_http(settings, what="tokens and documents")
     with telemetry_folder(MEMORY_FOLDER) as folder:
-        server = Server(settings, switch, listener, tls=tls, tokens=tokens, telemetry=folder, local=local)
-        server.run()
+        Parent(Server(settings, switch, listener, tls=tls, tokens=tokens, telemetry=folder, local=local)).run()
 
 
 class Server(Application):
@@ -136,10 +135,6 @@ class Server(Application):
         )
         settle()
         return application
-
-    def run(self) -> None:
-        """Start the workers, and replace them until the end."""
-        Parent(self).run()
 
     def _worker_ended(self, _parent: object, worker: Worker) -> None:
         worker.line.channel.close()

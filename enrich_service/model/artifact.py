@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -56,7 +57,7 @@ Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 LABEL_PART = "label"
 """Key of the part that computes the probabilities with the novelty held at 0."""
 
-_DIM = tuple[int | None, ...]
+Shape = tuple[int | None, ...]
 """A shape; None is any number."""
 
 
@@ -79,7 +80,7 @@ class Artifact:
         Returns:
             probabilities, shape (n, n_labels); novelty, shape (n,), None if the model measures no novelty.
         """
-        outputs = self.session.run(output_names(self.contract), self._inputs(numeric, categorical))
+        outputs = self.session.run(list(outputs_of(self.contract)), self._inputs(numeric, categorical))
         return outputs[0], outputs[1] if len(outputs) > 1 else None
 
     def run_one(
@@ -87,29 +88,29 @@ class Artifact:
     ) -> NDArray[np.float32]:
         """One output, without the nodes that only the other output needs; the same numbers as from `run`."""
         session = self.parts.get(output, self.session)
-        answer: NDArray[np.float32] = session.run([output], self._inputs(numeric, categorical))[0]
-        return answer
+        return self._output(session, output, numeric, categorical)
 
     def run_label(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> NDArray[np.float32]:
         """The probabilities as if no row were novel, to explain a label without the novelty.
 
         In a graph the novelty may lower P(normal); the closest attack of a row never depends on it.
         """
-        session = self.parts.get(LABEL_PART)
-        if session is None:
-            return self.run_one(PROBABILITIES_OUTPUT, numeric, categorical)
-        answer: NDArray[np.float32] = session.run([PROBABILITIES_OUTPUT], self._inputs(numeric, categorical))[0]
-        return answer
+        session = self.parts.get(LABEL_PART) or self.parts.get(PROBABILITIES_OUTPUT, self.session)
+        return self._output(session, PROBABILITIES_OUTPUT, numeric, categorical)
 
-    def _inputs(
-        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
-    ) -> dict[str, NDArray[np.float32] | NDArray[np.object_]]:
-        inputs: dict[str, NDArray[np.float32] | NDArray[np.object_]] = {}
-        if self.contract.numeric:
-            inputs[NUMERIC_INPUT] = numeric
-        if self.contract.categorical:
-            inputs[CATEGORICAL_INPUT] = categorical
-        return inputs
+    def _output(
+        self,
+        session: onnxruntime.InferenceSession,
+        output: str,
+        numeric: NDArray[np.float32],
+        categorical: NDArray[np.object_],
+    ) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = session.run([output], self._inputs(numeric, categorical))[0]
+        return found
+
+    def _inputs(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {NUMERIC_INPUT: numeric, CATEGORICAL_INPUT: categorical}
+        return {name: arrays[name] for name in inputs_of(self.contract)}
 
     def harmless_row(self) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
         """One row of harmless values, as `run` takes it."""
@@ -142,9 +143,18 @@ def harmless_value(feature: Feature) -> float | str:
     return feature.vocabulary[0] if feature.vocabulary else 0.0
 
 
-def output_names(contract: ModelContract) -> list[str]:
-    """Names of a model's outputs, in the order of `Artifact.run`."""
-    return [PROBABILITIES_OUTPUT, *([] if contract.novelty_threshold is None else [NOVELTY_OUTPUT])]
+def inputs_of(contract: ModelContract) -> dict[str, tuple[Feature, ...]]:
+    """The features of each input of a model, by input; a model has only inputs with features."""
+    inputs = {NUMERIC_INPUT: contract.numeric, CATEGORICAL_INPUT: contract.categorical}
+    return {name: features for name, features in inputs.items() if features}
+
+
+def outputs_of(contract: ModelContract) -> dict[str, Shape]:
+    """The shape of each output of a model, by output, in the order of `Artifact.run`."""
+    outputs: dict[str, Shape] = {PROBABILITIES_OUTPUT: (None, len(contract.labels))}
+    if contract.novelty_threshold is not None:
+        outputs[NOVELTY_OUTPUT] = (None,)
+    return outputs
 
 
 def load(path: Path) -> Artifact:
@@ -213,29 +223,26 @@ def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, o
 
 def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:
     """Inputs and outputs that differ between contract and graph."""
-    takes: dict[str, tuple[str, _DIM]] = {}
-    if contract.numeric:
-        takes[NUMERIC_INPUT] = ("tensor(float)", (None, len(contract.numeric)))
-    if contract.categorical:
-        takes[CATEGORICAL_INPUT] = ("tensor(string)", (None, len(contract.categorical)))
-    gives: dict[str, tuple[str, _DIM]] = {PROBABILITIES_OUTPUT: ("tensor(float)", (None, len(contract.labels)))}
-    if contract.novelty_threshold is not None:
-        gives[NOVELTY_OUTPUT] = ("tensor(float)", (None,))
+    types = {NUMERIC_INPUT: "tensor(float)", CATEGORICAL_INPUT: "tensor(string)"}
+    inputs: dict[str, tuple[str, Shape]] = {
+        name: (types[name], (None, len(features))) for name, features in inputs_of(contract).items()
+    }
+    outputs = {name: ("tensor(float)", shape) for name, shape in outputs_of(contract).items()}
     graph_inputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_inputs()}
     graph_outputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_outputs()}
     return [
         *(
             f"the graph needs an input {name!r} that the contract does not have"
             for name in graph_inputs
-            if name not in takes
+            if name not in inputs
         ),
-        *_unlike("input", takes, graph_inputs),
-        *_unlike("output", gives, graph_outputs),
+        *_unlike("input", inputs, graph_inputs),
+        *_unlike("output", outputs, graph_outputs),
     ]
 
 
 def _unlike(
-    what: str, expected: dict[str, tuple[str, _DIM]], found: dict[str, tuple[str, tuple[int | str | None, ...]]]
+    what: str, expected: dict[str, tuple[str, Shape]], found: dict[str, tuple[str, tuple[int | str | None, ...]]]
 ) -> Sequence[str]:
     problems = []
     for name, (kind, shape) in expected.items():
@@ -250,7 +257,7 @@ def _unlike(
     return problems
 
 
-def _fits(found: tuple[int | str | None, ...], expected: _DIM) -> bool:
+def _fits(found: tuple[int | str | None, ...], expected: Shape) -> bool:
     """Whether a shape accepts the expected one. A name or None is any number; the number of rows must be that."""
     if len(found) != len(expected):
         return False

@@ -26,14 +26,12 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.errors import shorten
-from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, output_names
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, inputs_of, outputs_of
 from enrich_service.oip.tensors import Tensor, invalid, numbers, parameters, tensor, words
 from enrich_service.predict.page import printable
 
 BINARY_HEADER = "Inference-Header-Content-Length"
 """Header of the binary-data extension: the body is JSON, followed by raw tensors."""
-
-Output = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +75,16 @@ def parse(data: Any, contract: ModelContract, *, max_rows: int) -> Request:
     outputs = _outputs(data.get("outputs", []), contract)
     sent = _inputs(data, contract)
     n_numeric, n_categorical = len(contract.numeric), len(contract.categorical)
-    numeric, categorical = np.empty((0, 0), np.float32), np.empty((0, 0), np.object_)
+    numeric = categorical = None
     if n_numeric:
         numeric = numbers(sent[NUMERIC_INPUT], columns=n_numeric, max_rows=max_rows)
     if n_categorical:
         categorical = words(sent[CATEGORICAL_INPUT], columns=n_categorical, max_rows=max_rows)
-    if n_numeric and n_categorical and len(numeric) != len(categorical):
+    if numeric is None:
+        numeric = np.empty((0 if categorical is None else len(categorical), 0), np.float32)
+    if categorical is None:
+        categorical = np.empty((len(numeric), 0), np.object_)
+    if len(numeric) != len(categorical):
         raise invalid(
             f"{NUMERIC_INPUT!r} has {len(numeric)} rows and {CATEGORICAL_INPUT!r} has {len(categorical)}; "
             f"expected the same number in both"
@@ -95,7 +97,7 @@ def _inputs(data: dict[str, Any], contract: ModelContract) -> dict[str, Tensor]:
     items = data.get("inputs")
     if not isinstance(items, list):
         raise invalid(f"inputs is {shorten(printable(items)) if 'inputs' in data else 'missing'}, expected a list")
-    known = [NUMERIC_INPUT] * bool(contract.numeric) + [CATEGORICAL_INPUT] * bool(contract.categorical)
+    known = list(inputs_of(contract))
     sent: dict[str, Tensor] = {}
     for position, item in enumerate(items):
         one = tensor(position, item)
@@ -114,7 +116,7 @@ def _outputs(items: Any, contract: ModelContract) -> list[str]:
     """Names of the outputs that a request selects; all if it selects none."""
     if not isinstance(items, list):
         raise invalid(f"outputs is {shorten(printable(items))}, expected a list")
-    known = output_names(contract)
+    known = list(outputs_of(contract))
     wanted: list[str] = []
     for position, item in enumerate(items):
         path = f"outputs[{position}]"
@@ -158,11 +160,11 @@ def infer(artifact: Artifact, asked: Request) -> dict[str, Any]:
     return answer
 
 
-def _run(artifact: Artifact, asked: Request) -> dict[str, Output]:
+def _run(artifact: Artifact, asked: Request) -> dict[str, NDArray[np.float32]]:
     """The requested outputs, by name."""
-    if not len(asked.numeric) and not len(asked.categorical):  # a graph may fail on no rows
-        empty = {PROBABILITIES_OUTPUT: (0, len(artifact.contract.labels)), NOVELTY_OUTPUT: (0,)}
-        return {name: np.empty(empty[name], np.float32) for name in asked.outputs}
+    if not len(asked.numeric):  # a graph may fail on no rows
+        shapes = outputs_of(artifact.contract)
+        return {name: np.empty([size or 0 for size in shapes[name]], np.float32) for name in asked.outputs}
     try:
         if len(asked.outputs) == 1:
             (name,) = asked.outputs

@@ -147,18 +147,14 @@ class Drift:
             return 0, {}
         with self._lock:
             self._count()
-        counts = sum((self._recent(part) for part in self._parts()), np.zeros(self._n_bins, np.int64))
+        hours = np.concatenate(self._parts())
+        counts: NDArray[np.int64] = hours[hours[:, 0] > int(time.time() // HOUR_S) - HOURS, 1:].sum(axis=0)
         documents = int(counts[: self.bins.sizes[0]].sum())  # every document is in one bin of each feature
         return documents, self.bins.psi(counts) if documents >= MIN_DOCUMENTS else {}
 
     def _parts(self) -> list[NDArray[np.int64]]:
+        """The counts of each worker."""
         if self._folder is None:
             return [self._mine]
         found = [np.fromfile(path, np.int64) for path in sorted(self._folder.glob(self._pattern))]
         return [part.reshape(self._shape) for part in found if part.size == self._shape[0] * self._shape[1]]
-
-    @staticmethod
-    def _recent(part: NDArray[np.int64]) -> NDArray[np.int64]:
-        oldest = int(time.time() // HOUR_S) - HOURS
-        recent: NDArray[np.int64] = part[part[:, 0] > oldest, 1:].sum(axis=0)
-        return recent

@@ -32,7 +32,7 @@ class Predictions(Verdicts):
     rows: FeatureRows
     """The features, without the rows for which the model gives no finite output."""
     top: NDArray[np.intp]
-    """Shape (n, min(TOP, n_labels)): the likeliest labels, the likeliest first."""
+    """Shape (n, min(TOP, n_labels)): the likeliest labels, the likeliest first; equals in the contract's order."""
     probabilities: NDArray[np.float32]
     """Shape (n, n_labels)."""
     novelty: NDArray[np.float32] | None
@@ -100,7 +100,7 @@ class Predictor:
             attack_family=verdicts.attack_family,
             family=verdicts.family,
             rows=rows,
-            top=likeliest(probabilities),
+            top=(-probabilities).argsort(axis=1, kind="stable")[:, :TOP],
             probabilities=probabilities,
             novelty=novelty,
             warnings=self._warnings(rows.numeric, rows.categorical),
@@ -119,17 +119,6 @@ class Predictor:
             for row, column in np.argwhere(outside).tolist():
                 warnings[row].append(self._ranges.warnings[column])
         return warnings
-
-
-def likeliest(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The `TOP` likeliest labels of each row, the likeliest first; equals in the contract's order.
-
-    Args:
-        probabilities: shape (n, n_labels), finite.
-    Returns:
-        shape (n, min(TOP, n_labels)).
-    """
-    return (-probabilities).argsort(axis=1, kind="stable")[:, :TOP]
 
 
 class _Ranges:

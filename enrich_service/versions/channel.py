@@ -66,8 +66,13 @@ class Channel:
             OSError: the message cannot be sent, or there is no space for the bytes.
         """
         message = {"round": number, "models": [[str(model.path), model.sha256] for model in chosen.models]}
-        with contextlib.ExitStack() as files:
-            descriptors = [files.enter_context(_nameless(model.data)) for model in chosen.models]
+        with contextlib.ExitStack() as stack:
+            descriptors = []
+            for model in chosen.models:
+                file = stack.enter_context(tempfile.TemporaryFile())
+                file.write(model.data)
+                file.flush()
+                descriptors.append(file.fileno())
             socket.send_fds(self._line, [json.dumps(message).encode()], descriptors, socket.MSG_DONTWAIT)
 
     def told(self, *, wait_s: float | None = None) -> tuple[Chosen, int] | None:
@@ -99,15 +104,6 @@ class Channel:
         with contextlib.suppress(OSError):
             while data := self._line.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT):
                 yield int(data)
-
-
-@contextlib.contextmanager
-def _nameless(data: bytes) -> Iterator[int]:
-    """The descriptor of a file with these bytes and without a name."""
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        yield file.fileno()
 
 
 def _model(path: Path, sha256: str, file: BinaryIO) -> ModelFile:

@@ -20,9 +20,8 @@ from enrich_service.versions.tryout import reason
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 5.0
-RELEASE_S = 5.0
-"""After this time the last requests of the old model have their responses."""
+AGAIN_S = 5.0
+"""After this time a failed switch is tried again, or the last requests of the old model have their responses."""
 
 
 class Follower(threading.Thread):
@@ -46,12 +45,9 @@ class Follower(threading.Thread):
                 continue
             wanted = told or wanted
             gc.collect()  # the old model and its caches are a cycle; this frees its sessions now
-            if wanted is None:
-                wait_s = None
-            elif self._serve(*wanted):
-                wanted, wait_s = None, RELEASE_S
-            else:
-                wait_s = RETRY_S
+            wait_s = None if wanted is None else AGAIN_S
+            if wanted is not None and self._serve(*wanted):
+                wanted = None
 
     def _serve(self, chosen: Chosen, number: int) -> bool:
         """Open and serve models; returns whether that worked."""

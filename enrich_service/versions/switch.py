@@ -9,6 +9,7 @@ worker that starts later opens what is `chosen` then, so it never brings back an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Collection, Iterable
@@ -50,15 +51,6 @@ class Line:
     """The round that it serves, as it reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """Models that are being tried."""
-
-    chosen: Chosen
-    process: TryOut
-    began_s: float
-
-
 class Switch:
     """Chooses the models that all workers serve."""
 
@@ -76,9 +68,9 @@ class Switch:
         self._began_s: float | None = None
         """Start of a switch that some workers have not done yet."""
         self._late = self._asked = False
-        self._trial: _Trial | None = None
-        with TryOut(self.chosen.models, limit_s=limit_s) as process:
-            self.chosen = self._tried(self.chosen, process.wait())
+        self._trial: TryOut | None = None
+        with contextlib.closing(TryOut(self.chosen.models, limit_s=limit_s)) as trial:
+            self.chosen = self._tried(self.chosen, trial.wait())
 
     def look(self) -> None:
         """Look for another model in the next step, even if the pointer has not changed (SIGHUP)."""
@@ -104,25 +96,25 @@ class Switch:
     def close(self) -> None:
         """End a trial that still runs."""
         if self._trial is not None:
-            self._trial.process.close()
+            self._trial.close()
             self._trial = None
 
     def _begin(self) -> None:
         asked, self._asked = self._asked, False
-        began_s, self._seen = time.monotonic(), _signature(self._path)
+        self._seen = _signature(self._path)
         pointer = self._pointer()
         chosen = self._read(pointer)
         self._refuse_foreign(chosen.active, allowed=pointer is not None and pointer.foreign)
         if chosen.versions != self.chosen.versions:
-            self._trial = _Trial(chosen, TryOut(chosen.models, limit_s=self._limit_s), began_s)
+            self._trial = TryOut(chosen.models, limit_s=self._limit_s)
         elif asked:
             log.info("looked for a new model: version %s is already served", chosen.active.version)
 
-    def _continue(self, trial: _Trial) -> None:
-        problems = trial.process.poll()
+    def _continue(self, trial: TryOut) -> None:
+        problems = trial.poll()
         if problems is None:
             return
-        chosen = self._tried(trial.chosen, problems)
+        chosen = self._tried(Chosen(*trial.models), problems)
         self.close()
         if chosen.versions != self.chosen.versions:
             self._before, self.chosen, self._began_s, self._late = self.chosen, chosen, trial.began_s, False
@@ -155,9 +147,7 @@ class Switch:
 
     def _pointer(self) -> Pointer | None:
         """The pointer of the model folder; None if the path is an artifact."""
-        if not is_model_folder(self._path):
-            return None
-        return active_pointer(self._path)
+        return active_pointer(self._path) if is_model_folder(self._path) else None
 
     def _read(self, pointer: Pointer | None) -> Chosen:
         """The artifact, or the versions that the pointer names."""

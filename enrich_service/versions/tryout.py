@@ -36,7 +36,7 @@ def try_out(*models: ModelFile, limit_s: float = LIMIT_S) -> None:
     Raises:
         ArtifactError: a model cannot be served, crashes ONNX Runtime, or takes longer than `limit_s`.
     """
-    with TryOut(models, limit_s=limit_s) as trial:
+    with contextlib.closing(TryOut(models, limit_s=limit_s)) as trial:
         problems = trial.wait()
     for problem in problems:
         if problem is not None:
@@ -48,19 +48,14 @@ class TryOut:
 
     def __init__(self, models: Sequence[ModelFile], *, limit_s: float = LIMIT_S) -> None:
         self.models, self.limit_s = models, limit_s
-        self._deadline_s = time.monotonic() + limit_s
+        self.began_s = time.monotonic()
+        self._deadline_s = self.began_s + limit_s
         self._answer, self._over = b"", False
         self._pipe, of_child = os.pipe()
         self._child = os.fork()
         if self._child == 0:
             _answer(models, of_child, limit_s)
         os.close(of_child)
-
-    def __enter__(self) -> TryOut:
-        return self
-
-    def __exit__(self, *_of_error: object) -> None:
-        self.close()
 
     def wait(self) -> list[str | None]:
         """As `poll`, but wait until the trial has ended."""
