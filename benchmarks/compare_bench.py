@@ -34,9 +34,9 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks.common.server_bench import peak_mb
-from benchmarks.enrich_service.load import Connection, closed, paced, request
-from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, serving
-from benchmarks.enrich_service.traffic import rows_of, traffic
+from benchmarks.enrich_service.load.clients import Connection, closed, paced, request
+from benchmarks.enrich_service.load.processes import ROOT, Server, keep_off_the_servers, serving
+from benchmarks.enrich_service.load.traffic import rows_of, traffic
 from benchmarks.watcher.engines import engine_at
 from benchmarks.watcher.indices import cloned, kdd_rows, loaded
 from benchmarks.watcher.programs import watched

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from common.backoff import Backoff
 from contract.errors import EngineUnavailableError
@@ -21,23 +19,26 @@ class Stopped(Exception):  # noqa: N818  no error: the user ended the work
     """The work was asked to stop while it waited for Elasticsearch."""
 
 
-@dataclass(slots=True)
 class RetryWait:
-    """Backoff between retries: doubles, with jitter, until `timeout_s` passes without a success. Thread-safe."""
+    """Backoff between retries: doubles, with jitter, until the timeout passes without a success. Thread-safe.
 
-    first_s: float = 0.5
-    longest_s: float = 30.0
-    timeout_s: float | None = None
-    """None means no limit."""
-    stop: threading.Event = field(default_factory=threading.Event)
-    on_wait: Callable[[str], None] = log.warning
-    _backoff: Backoff = field(init=False)
-    _since: float = 0.0
-    _ended: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    Args:
+        first_s: bound of the first wait.
+        longest_s: highest bound.
+        timeout_s: longest time without a success; None: no limit.
+        stop: ends the wait.
+    """
 
-    def __post_init__(self) -> None:
-        self._backoff = Backoff(self.first_s, self.longest_s)
+    def __init__(
+        self,
+        first_s: float = 0.5,
+        longest_s: float = 30.0,
+        timeout_s: float | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._backoff = Backoff(first_s, longest_s)
+        self._timeout_s, self.stop = timeout_s, stop or threading.Event()
+        self._since, self._ended, self._lock = 0.0, False, threading.Lock()
 
     def succeeded(self) -> None:
         """Start the next backoff with the shortest wait."""
@@ -56,7 +57,7 @@ class RetryWait:
         """
         with self._lock:
             pause_s = self._next_pause_s(reason)
-        self.on_wait(f"{reason}; trying again in {pause_s:.1f} s, nothing is lost")
+        log.warning("%s; trying again in %.1f s, nothing is lost", reason, pause_s)
         until = time.monotonic() + pause_s
         while (left := until - time.monotonic()) > 0:
             if self.stop.wait(min(left, CHECK_INTERVAL_S)) or self._ended:
@@ -65,12 +66,12 @@ class RetryWait:
     def _next_pause_s(self, reason: str) -> float:
         now = time.monotonic()
         self._since = now if self._backoff.tries == 0 else self._since
-        if self.timeout_s is not None and now - self._since >= self.timeout_s:
+        if self._timeout_s is not None and now - self._since >= self._timeout_s:
             raise EngineUnavailableError(
-                f"{reason}, for {self.timeout_s:g} s now; nothing is lost: run the same command again later, "
+                f"{reason}, for {self._timeout_s:g} s now; nothing is lost: run the same command again later, "
                 "it continues from here"
             )
         pause_s = self._backoff.next_s()
-        if self.timeout_s is not None:
-            pause_s = min(pause_s, max(0.01, self._since + self.timeout_s - now))
+        if self._timeout_s is not None:
+            pause_s = min(pause_s, max(0.01, self._since + self._timeout_s - now))
         return pause_s

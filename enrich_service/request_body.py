@@ -1,4 +1,4 @@
-"""The bytes of a request to documents, or a `RequestError`; and responses to bytes. Nothing here knows Flask.
+"""From the bytes of a request to documents, and from responses to bytes. Nothing here imports Flask.
 
 body ──▶ inflate ──▶ documents() ──▶ Page: the id of each document, and its fields as JSON that is not decoded yet
           415, 413     400 (no JSON), 413 (too many), 422 (wrong shape)
@@ -24,11 +24,11 @@ _decode_request = msgspec.json.Decoder(EnrichRequest).decode
 _encode = msgspec.json.Encoder().encode
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
-"""Tells zlib to expect gzip's header."""
+"""Makes zlib expect the header of gzip."""
 
 
 class RequestError(Exception):
-    """A request that cannot be answered as it is; becomes `{"error": {"type", "message"}}` with its status."""
+    """A request that is refused as a whole; becomes `{"error": {"type", "message"}}` with its status."""
 
     def __init__(self, status: int, code: str, message: str, *, retry_after_s: int | None = None) -> None:
         self.status, self.code, self.retry_after_s = status, code, retry_after_s
@@ -36,7 +36,7 @@ class RequestError(Exception):
 
 
 def too_large(limit_bytes: int) -> RequestError:
-    """413 of a body, packed or unpacked, over the limit."""
+    """The error 413 for a body over the limit, packed or unpacked."""
     return RequestError(
         413,
         "request_too_large",
@@ -49,7 +49,7 @@ def inflate(body: bytes, encoding: str, *, max_bytes: int) -> bytes:
     """The body without its Content-Encoding.
 
     Raises:
-        RequestError: 415 another encoding than gzip, 400 damaged, 413 larger than `max_bytes` when unpacked.
+        RequestError: 415 another encoding than gzip, 400 damaged, 413 unpacked larger than `max_bytes`.
     """
     if encoding in ("", "identity"):
         return body
@@ -70,14 +70,14 @@ def inflate(body: bytes, encoding: str, *, max_bytes: int) -> bytes:
 
 
 PATIENT_BYTES = 4 * 1024 * 1024
-"""Longest body that Python's own parser reads: it takes up to eight bytes for each of the body, orjson much less."""
+"""Longest body for Python's own parser, which takes up to eight bytes for each byte of the body; orjson far less."""
 
 
 def parse_json(body: bytes) -> Any:
-    """The body's JSON. Half a surrogate pair or a number beyond float64 is taken here: it is one document's fault.
+    """The body's JSON. It may have half a surrogate pair or a number beyond float64: only that document is wrong.
 
     Raises:
-        RequestError: 400, saying where it goes wrong.
+        RequestError: 400 with the place of the error.
     """
     try:
         return orjson.loads(body)
@@ -89,21 +89,21 @@ def parse_json(body: bytes) -> Any:
 
 
 def _no_constant(name: str) -> Any:
-    """Python's own parser would take NaN and Infinity, which are no JSON."""
+    """Refuse NaN and Infinity, which Python's own parser accepts and which are no JSON."""
     raise ValueError(name)
 
 
 def documents(body: bytes, *, max_documents: int) -> Page:
     """The documents of `{"documents": [{"id": "...", "source": {...}}, ...]}`; other keys are ignored.
 
-    In place of `source` a document may have `fields`, as the search API gives them: each value in a list.
+    Instead of `source` a document may have `fields`, as the search API returns them: each value in a list.
 
     Raises:
-        RequestError: 400 the body is no JSON, 413 too many documents, 422 names the path that has the wrong shape.
+        RequestError: 400 the body is no JSON, 413 too many documents, 422 names the path with the wrong shape.
     """
     try:
         if not body.isascii():
-            str(body, "utf-8")  # the decoder does not look into the texts that it skips
+            str(body, "utf-8")  # the decoder does not check texts that it skips
         found = _decode_request(body).documents
         _limit(len(found), max_documents)
         return Page([document.id for document in found], list(map(_source_of, found)))
@@ -115,7 +115,7 @@ def _source_of(document: Document) -> bytes:
     """The JSON of a document's fields.
 
     Raises:
-        ValidationError: there is none, or two, or it is no object.
+        ValidationError: the document has neither `source` nor `fields`, or both, or no object there.
     """
     source, fields = document.source, document.fields
     if source is UNSET:
@@ -136,9 +136,9 @@ def _limit(n: int, max_documents: int) -> None:
 
 
 def _page(data: Any, max_documents: int) -> Page:
-    """The page of a body that the decoder refuses: it says where the shape is wrong.
+    """The page of a body that the decoder refuses; an error names the path with the wrong shape.
 
-    What only Python's own parser takes, half a surrogate pair or a number beyond float64, is one document's fault.
+    A value that only Python's own parser accepts (half a surrogate pair, a number beyond float64) fails one document.
     """
     if not isinstance(data, dict):
         raise _shape("the body", data, 'an object {"documents": [...]}')
@@ -175,7 +175,7 @@ def _document(item: Any, path: str) -> tuple[str, dict[str, Any]]:
 
 
 def dump_json(data: Any) -> bytes:
-    """JSON of structs or plain values; half a surrogate pair, which an id may hold, goes escaped as it came."""
+    """JSON of structs or plain values; half a surrogate pair in an id stays escaped."""
     try:
         return _encode(data)
     except UnicodeEncodeError:

@@ -1,12 +1,12 @@
-"""gunicorn, started from code: one parent that holds the socket and the model's bytes, workers that answer.
+"""Start gunicorn from code: a parent with the socket and the model's bytes, and workers that handle requests.
 
-    serve() ─▶ artifact read, answers a row ─▶ socket bound ─┬─▶ worker: ONNX Runtime, its own session, threads
-               (any failure: one line, nothing started)      └─▶ worker ...      ▲ replaced if it dies or hangs
+    serve() ─▶ read the artifact, predict a row ─▶ bind the socket ─┬─▶ worker: ONNX Runtime, its own session, threads
+               (a failure: one line, nothing started)               └─▶ worker ...    ▲ replaced if it dies or hangs
 
-ONNX Runtime does not survive a fork: importing it starts a thread, and a forked child waits for that thread for ever
-when it ends. So this process never imports it: the model is tried in a process of its own, and each worker imports it
-after the fork. All workers open the bytes that the parent read: a file that is replaced meanwhile never leaves two
-versions answering beside each other. `switch` says how another version takes the place of the first while they answer.
+ONNX Runtime does not survive a fork: its import starts a thread, and a forked child waits forever for that thread when
+it ends. So this process never imports it: a process of its own tries the model, and each worker imports it after the
+fork. All workers open the bytes that the parent has read, so a replaced file never leads to two versions at once.
+`versions.switch` explains how a running service changes to another version.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import WSGIApplication
 
 from gunicorn.arbiter import Arbiter
 
@@ -33,27 +34,24 @@ from enrich_service.settings import ServeSettings
 from enrich_service.versions.channel import Channel
 from enrich_service.versions.switch import Switch, facts
 
-if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
-
 log = logging.getLogger(__name__)
 
 AGAIN_S = 5
-"""Seconds until another worker is tried in the place of one that could not start."""
+"""Seconds until the next attempt after a worker could not start."""
 LOOK_S = 0.5
-"""Seconds between two looks at the model folder and at the workers."""
+"""Seconds between two checks of the model folder and the workers."""
 
 
 def serve(settings: ServeSettings, shared: OversightSettings) -> None:
-    """Answer until SIGTERM or SIGINT; ends the process with 0 then. Requests in hand are finished first.
+    """Serve until SIGTERM or SIGINT, finish the requests in flight, and end the process with 0.
 
     Args:
-        settings: of the service.
-        shared: which model is served, and the token that clients send.
+        settings: settings of the service.
+        shared: the model's path, and the token of the clients.
     Raises:
         ArtifactError: the model cannot be served.
-        SettingsError: the address is none, or is open to other machines without a token; tokens or certificate are bad.
-        EndpointUnavailableError: the port is taken, or the address is not this machine's.
+        SettingsError: bad address, tokens or certificate; or other machines could connect without a token.
+        EndpointUnavailableError: the port is in use, or this machine does not have the address.
     """
     files = settings.tls_files(settings.tls_client_ca)
     tls = None if files is None else Contexts(files)
@@ -74,12 +72,11 @@ def serve(settings: ServeSettings, shared: OversightSettings) -> None:
     if not local and tls is None:
         warn_of_plain_http(settings, what="tokens and documents")
     with telemetry_folder(MEMORY_FOLDER) as folder:
-        server = Server(settings, switch, listener, tls=tls, tokens=tokens, telemetry=folder, local=local)
-        server.run()
+        Parent(Server(settings, switch, listener, tls=tls, tokens=tokens, telemetry=folder, local=local)).run()
 
 
 class Server(Application):
-    """The application as gunicorn wants it: settings, and the WSGI callable of one worker."""
+    """The application for gunicorn: settings, and the WSGI callable of one worker."""
 
     def __init__(
         self,
@@ -97,7 +94,7 @@ class Server(Application):
         super().__init__(listener, config.limits(PROBE_PATHS), tls)
 
     def settings(self) -> dict[str, Any]:
-        """What is set for this server alone, by gunicorn's names."""
+        """Settings of this server alone, by gunicorn's names."""
         return {
             "workers": self.config.workers,
             "threads": self.config.threads,
@@ -111,18 +108,19 @@ class Server(Application):
         }
 
     def error_body(self, path: str, code: str, message: str) -> bytes:
-        """As the routes answer an error; called in a worker alone."""
+        """An error as the routes respond to it; only a worker calls this."""
         from enrich_service.http.respond import error_body
 
         return error_body(path, code, message)
 
     def load(self) -> WSGIApplication:
-        """The routes of one worker, with sessions of its own; runs after the fork."""
+        """Create the routes of one worker, with its own sessions, after the fork."""
         from enrich_service.garbage import settle
         from enrich_service.http import access
         from enrich_service.http.app import create_app
         from enrich_service.model.artifact import open_model
 
+        self.tokens.quiet = False  # this process is a worker, which logs changes of the file
         chosen = self.switch.chosen
         shadow = None if chosen.shadow is None else open_model(chosen.shadow)
         access.to_handlers_of("enrich_service")
@@ -130,7 +128,7 @@ class Server(Application):
         application = create_app(
             open_model(chosen.active),
             self.config,
-            tokens=self.tokens.inherited(),
+            tokens=self.tokens,
             shadow=shadow,
             local=self.local,
             metrics_folder=self.telemetry,
@@ -138,11 +136,8 @@ class Server(Application):
         settle()
         return application
 
-    def run(self) -> None:
-        """Start the workers and watch over them until the end."""
-        Parent(self).run()
-
     def _worker_ended(self, _parent: object, worker: Worker) -> None:
+        worker.line.channel.close()
         forget(self.telemetry, worker.pid)
 
     def _worker_is_ready(self, worker: Worker) -> None:
@@ -162,25 +157,25 @@ class Server(Application):
 
 
 class Parent(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's loop over its workers, with a look at the model in each round."""
+    """gunicorn's loop over its workers; each round also checks for a new model."""
 
     def handle_hup(self) -> None:
-        """SIGHUP: look at the model now. The workers stay, and so does every connection."""
+        """SIGHUP: look for a new model now. Workers and connections stay."""
         self.app.switch.look()
 
     def wait_for_signals(self, timeout: float = LOOK_S) -> list[int]:
-        """Sleep until a signal comes, or until the next look is due."""
+        """Sleep until a signal comes, or until the next check."""
         signals: list[int] = super().wait_for_signals(min(timeout, LOOK_S))
         return signals
 
     def manage_workers(self) -> None:
-        """Keep their number, what they serve, and the tokens that the next of them begins with."""
-        self.app.tokens.look()
+        """Keep the number of workers, their models, and the tokens for the next worker."""
+        self.app.tokens.digests()
         super().manage_workers()
         self.app.switch.step([worker.line for worker in self.WORKERS.values()])
 
     def spawn_worker(self) -> int:
-        """Fork a worker; this returns in the parent alone, which then needs the worker's end of the line no more."""
+        """Fork a worker, and close its end of the channel in the parent; the child never returns from here."""
         pid: int = super().spawn_worker()
         self.WORKERS[pid].channel.close()
         return pid
@@ -195,13 +190,13 @@ class Worker(worker.Worker):
     """A worker that follows the model."""
 
     def __init__(self, age: int, ppid: int, sockets: list[Any], app: Server, *rest: Any) -> None:
-        """Made by the parent just before the fork."""
+        """Create the worker in the parent, just before the fork."""
         super().__init__(age, ppid, sockets, app, *rest)
         end, self.channel = Channel.pair()
         self.line = app.switch.line(end)
 
     def load_wsgi(self) -> None:
-        """Make the routes; told to stop meanwhile, end in peace: an import cut short fails in its own ways."""
+        """Create the routes. If the worker must stop meanwhile, exit quietly: a stopped import may raise anything."""
         try:
             super().load_wsgi()
         except Exception as error:
@@ -211,4 +206,4 @@ class Worker(worker.Worker):
                 raise
             log.error("a new worker cannot start (%s: %s); trying again in %d s", type(error).__name__, error, AGAIN_S)
             time.sleep(AGAIN_S)
-            sys.exit(1)  # with gunicorn's own number for this, the whole service would end
+            sys.exit(1)  # with gunicorn's own exit code for this, the whole service would end

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from common.server.limits import Limits
 from common.settings.servers import ServerSettings
 
+DEFAULT_LIMITS = Limits()
 DEFAULT_CACHE_BYTES = 16 * 1024 * 1024
 
 
@@ -35,11 +36,16 @@ class ServeSettings(ServerSettings):
     timeout_s: int = Field(30, ge=1, le=3600, description="Seconds after which a stuck worker process is replaced.")
     unknown_is_alert: bool = Field(False, description="Alert on documents with the verdict `unknown` too.")
     queue: int = Field(
-        64, ge=1, le=500, description="Requests that may wait for a thread of a worker; the next one gets 503."
+        DEFAULT_LIMITS.queue,
+        ge=1,
+        le=500,
+        description="Requests that may wait for a thread of a worker; the next one gets 503.",
     )
-    queue_timeout_s: float = Field(10.0, gt=0, le=3600, description="Seconds after which a waiting request gets 503.")
+    queue_timeout_s: float = Field(
+        DEFAULT_LIMITS.queue_timeout_s, gt=0, le=3600, description="Seconds after which a waiting request gets 503."
+    )
     read_timeout_s: float = Field(
-        20.0,
+        DEFAULT_LIMITS.read_timeout_s,
         ge=1,
         le=3600,
         description="Seconds within which a client must send its whole request; otherwise it gets 408.",
@@ -71,13 +77,13 @@ class ServeSettings(ServerSettings):
         return not sys.stdout.isatty() if self.access_log is None else self.access_log
 
     def limits(self, probes: frozenset[str]) -> Limits:
-        """What one worker accepts; `probes` are the paths of health and metrics."""
+        """Limits of one worker; `probes` are the paths of health and metrics."""
         return Limits(
             queue=self.queue,
             queue_timeout_s=self.queue_timeout_s,
             read_timeout_s=self.read_timeout_s,
             max_body_bytes=self.max_body_bytes,
-            held_bytes=max(Limits().held_bytes, 2 * self.max_body_bytes),
+            held_bytes=max(DEFAULT_LIMITS.held_bytes, 2 * self.max_body_bytes),
             probes=probes,
         )
 

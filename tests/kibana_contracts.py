@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import Feature, Label, ModelContract, Tactic, Technique
 from contract.kdd99.columns import UNKNOWN_LABEL
-from enrich_service.model.artifact import read_contract
+from enrich_service.model.model_file import read_contract
 
 __all__ = ["CONTRACTS", "SHIPPED_MODEL", "shipped_contract"]
 

@@ -26,7 +26,7 @@ LONG = (
     "tests/integration/training/test_shipped_parity.py",
     "tests/acceptance/test_any_file.py",
     "tests/integration/console/test_browser.py",
-    "tests/integration/enrich_service/test_swap.py",
+    "tests/integration/enrich_service/versions/test_switch.py",
     "tests/acceptance/test_demo.py",
     "tests/integration/console/test_pictures.py",
     "tests/integration/training/test_commands.py",

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Found:
-    """What lanes found in one round. `fresh`, `stale` and `quarantined` count hits as in `watcher.read.remembered`."""
+    """What the lanes of one round found. The first three count hits, as in `watcher.read.remembered`."""
 
     fresh: int = 0
     stale: int = 0
@@ -58,16 +58,6 @@ class Found:
     """The quarantined documents on which the enrich service failed."""
     unwritable: Counter[str] = field(default_factory=Counter)
     """Quarantined documents that cannot be written, by reason."""
-
-    def add(self, other: Found) -> None:
-        """Add what another lane found."""
-        self.fresh += other.fresh
-        self.stale += other.stale
-        self.quarantined += other.quarantined
-        self.progress += other.progress
-        self.contended |= other.contended
-        self.unanswered += other.unanswered
-        self.unwritable += other.unwritable
 
     @property
     def nothing_left(self) -> bool:
@@ -87,6 +77,9 @@ class Round:
     """Called when a batch is written."""
     over: threading.Event = field(default_factory=threading.Event)
     """Set by a lane that ends the round for all."""
+    found: Found = field(default_factory=Found)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a lane changes `found`."""
 
 
 class Lane:
@@ -108,45 +101,41 @@ class Lane:
         self._writer = Writer(es, shared, throttle=self.batches.throttle, executor=executor)
         self._successes = 0
 
-    def run(self, point: PointInTime, wanted: Wanted, this_round: Round) -> Found:
+    def run(self, point: PointInTime, wanted: Wanted, this_round: Round) -> None:
         """Enrich and write what is wanted of a point in time.
 
         Raises:
             ServerError: a server failed; the batch that is being written is finished and counted first.
         """
-        found = Found()
-        before = self._settled()
         self.batches.new_round(this_round.model)
         try:
             with contextlib.closing(read_ahead(point.pages(wanted), self._executor)) as pages:
                 for page in pages:
-                    self._page(page, found, this_round)
-                    if found.contended or self._shared.stop.is_set() or this_round.over.is_set():
+                    self._page(page, this_round)
+                    if self._shared.stop.is_set() or this_round.over.is_set():
                         break
             self._writer.finish()
-            self._check_written(found, this_round)
+            self._check_written(this_round)
         except BaseException as error:
             this_round.over.set()
             if isinstance(error, Exception):
                 self._writer.settle()
             raise
-        if found.contended:
-            this_round.over.set()
-        found.progress = self._settled() - before
-        return found
 
-    def _page(self, page: list[Hit], found: Found, this_round: Round) -> None:
+    def _page(self, page: list[Hit], this_round: Round) -> None:
         shared = self._shared
         shared.filters.check({hit.index for hit in page})
         blocked = shared.blocked.now()
         hits = [hit for hit in page if hit.index not in blocked] if blocked else page
         admitted = shared.memory.admit(hits, time.monotonic(), stale_s=this_round.stale_s)
         skipped = [*admitted.quarantined, *admitted.looping]
-        found.fresh += len(admitted.fresh)
-        found.stale += len(admitted.stale)
-        found.quarantined += len(skipped)
-        found.unanswered += filter(shared.memory.unanswered, admitted.quarantined)
-        found.unwritable.update(filter(None, map(shared.memory.reason, skipped)))
+        with this_round.lock:
+            found = this_round.found
+            found.fresh += len(admitted.fresh)
+            found.stale += len(admitted.stale)
+            found.quarantined += len(skipped)
+            found.unanswered += filter(shared.memory.unanswered, admitted.quarantined)
+            found.unwritable.update(filter(None, map(shared.memory.reason, skipped)))
         if admitted.looping:
             log.error(
                 "%d documents are still pending after their prediction was written, probably because they have "
@@ -165,17 +154,16 @@ class Lane:
             return
         shared.facts.works()
         self.batches.run(admitted.fresh, self._writer)
-        self._check_written(found, this_round)
+        self._check_written(this_round)
 
-    def _check_written(self, found: Found, this_round: Round) -> None:
+    def _check_written(self, this_round: Round) -> None:
         """Check what was written since the last call, usually the page before the current one."""
-        found.contended |= is_contended(*self._writer.take_conflicts())
+        if is_contended(*self._writer.take_conflicts()):
+            this_round.found.contended = True
+            this_round.over.set()
         if self._writer.successes > self._successes:
             self._successes = self._writer.successes
             this_round.on_success()
-
-    def _settled(self) -> int:
-        return self._shared.totals.enriched + self._shared.totals.failed
 
 
 def read_ahead(
@@ -193,21 +181,20 @@ def read_ahead(
         pages.close()
 
 
-def run_lanes(lanes: Sequence[Lane], point: PointInTime, wanted: Wanted, this_round: Round) -> Found:
+def run_lanes(lanes: Sequence[Lane], point: PointInTime, wanted: Wanted, this_round: Round) -> None:
     """Run each lane on its slice of what is wanted. Returns when all lanes have ended.
 
     Raises:
         ServerError: the error of the first lane that met one; the others have finished their current pages.
     """
     if len(lanes) == 1:
-        return lanes[0].run(point, wanted, this_round)
+        lanes[0].run(point, wanted, this_round)
+        return
     part = None if wanted.part is None else Slice(*wanted.part)
     with ThreadPoolExecutor(len(lanes), thread_name_prefix="lane") as executor:
-        running: list[Future[Found]] = []
+        running: list[Future[None]] = []
         for number, lane in enumerate(lanes):
             share = replace(wanted, part=combined(part, Slice(number, len(lanes))))
             running.append(executor.submit(lane.run, point, share, this_round))
-    found = Found()
     for each in running:
-        found.add(each.result())
-    return found
+        each.result()

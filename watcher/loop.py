@@ -11,14 +11,12 @@ It can be killed at any moment. The pending documents are in Elasticsearch, and 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from elasticsearch import Elasticsearch
@@ -60,8 +58,12 @@ def run(es: Elasticsearch, watch: WatchRun, *, stop: threading.Event, rng: rando
     """
     settings = watch.settings
     client = client_of(watch.shared, timeout_s=settings.request_timeout_s, stop=stop, connections=settings.slices)
-    with closing(client), _executor(settings.slices) as executor:
-        return _Watcher(es, watch, client, executor, stop=stop, rng=rng).run()
+    executor = ThreadPoolExecutor(2 * settings.slices, thread_name_prefix="elasticsearch")  # to read and to write
+    try:
+        with closing(client):
+            return _Watcher(es, watch, client, executor, stop=stop, rng=rng).run()
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)  # it does not wait for a request that hangs
 
 
 class _Watcher:
@@ -106,7 +108,7 @@ class _Watcher:
             },
         )
         with reporting(self._es, self._watch, self._facts):
-            with contextlib.suppress(ServerError):  # each index is checked before a write; this reports problems early
+            with suppress(ServerError):  # each index is checked before a write; this reports problems early
                 self._filters.check_all(self._index)
             while not self._stop.is_set() and self._next():
                 pass
@@ -149,9 +151,10 @@ class _Watcher:
         self._breaker.trying()
         model = self._models.prepare()
         self._facts.model = model
-        refreshed = (self._watch.once or part is not None) and refresh(self._es, self._reach.index)
+        refreshed = (self._watch.once or part is not None) and refresh(self._es, self._index)
         without = self._blocked.now()
-        done = Found()
+        settled_before = self._totals.settled
+        this_round = Round(model, 0.0 if refreshed else STALE_S, self._succeeded)
         if self._reach.is_anything_pending(without=without):
             wanted = Wanted(
                 pending_query(without=without),
@@ -162,29 +165,29 @@ class _Watcher:
                 stable=self._settings.share is not None,
                 reading=self._reading,
             )
-            stale_s = 0.0 if refreshed else STALE_S
-            with PointInTime(self._es, self._reach.index, keep_alive_s=self._settings.pit_keep_alive_s) as point:
-                done = self._read(point, wanted, Round(model, stale_s, self._succeeded))
+            with PointInTime(self._es, self._index, keep_alive_s=self._settings.pit_keep_alive_s) as point:
+                self._read(point, wanted, this_round)
         else:
             self._share.whole()
             self._breaker.answered()  # it answered which model it has, and there is nothing else to ask
+        done = this_round.found
+        done.progress = self._totals.settled - settled_before
         if part is None and not done.contended:
             self._totals.quarantined = done.quarantined
             self._totals.unwritable = _unwritable(done.unwritable)
         return done
 
-    def _read(self, point: PointInTime, wanted: Wanted, this_round: Round) -> Found:
+    def _read(self, point: PointInTime, wanted: Wanted, this_round: Round) -> None:
         """Run the lanes. A watcher with a share and nothing to do then helps with late documents of other shares."""
         lanes = self._lanes
         if not self._breaker.is_closed:  # one request tries the service; if it answers, all lanes continue
             lanes = lanes[:1]
             this_round = replace(this_round, on_success=lambda: self._recovered(this_round.over))
-        done = run_lanes(lanes, point, wanted, this_round)
-        idle = not done.fresh and not self._watch.once and not self._stop.is_set()
+        run_lanes(lanes, point, wanted, this_round)
+        idle = not this_round.found.fresh and not self._watch.once and not self._stop.is_set()
         if self._settings.share is not None and idle:
             late = pending_query(without=self._blocked.now(), arrived_before_s=self._watch.help_after_s)
-            done.add(run_lanes(lanes[:1], point, replace(wanted, query=late, part=None), this_round))
-        return done
+            run_lanes(lanes[:1], point, replace(wanted, query=late, part=None), this_round)
 
     def _recovered(self, over: threading.Event) -> None:
         self._succeeded()
@@ -216,7 +219,7 @@ class _Watcher:
     def _may_anything_be_pending(self) -> bool:
         """Whether something is pending; True if Elasticsearch does not answer."""
         try:
-            return is_anything_pending(self._es, self._reach.index)
+            return is_anything_pending(self._es, self._index)
         except ServerError:
             return True
 
@@ -236,16 +239,6 @@ class _Watcher:
             self._totals.quarantined,
             extra={"event.action": "end", "watcher.total.parked": self._totals.quarantined, **counts},
         )
-
-
-@contextmanager
-def _executor(lanes: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads for reading and writing, two per lane. At the end it does not wait for a request that hangs."""
-    executor = ThreadPoolExecutor(2 * lanes, thread_name_prefix="elasticsearch")
-    try:
-        yield executor
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _unwritable(reasons: Counter[str]) -> str | None:

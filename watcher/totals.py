@@ -67,6 +67,11 @@ class Totals:
         return {**counts, "parked": self.quarantined, "batches": self.batches}
 
     @property
+    def settled(self) -> int:
+        """Documents that are not pending any more because of this watcher."""
+        return self.enriched + self.failed
+
+    @property
     def enriched(self) -> int:
         """Documents that got a prediction."""
         return self.outcomes[DocumentOutcome.ENRICHED]

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common.silent import silent_clients
-from benchmarks.enrich_service.load import compared, in_turn, paced, request
-from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, serving
-from benchmarks.enrich_service.traffic import rows_of, traffic
+from benchmarks.enrich_service.load.clients import compared, in_turn, paced, request
+from benchmarks.enrich_service.load.processes import ROOT, Server, keep_off_the_servers, serving
+from benchmarks.enrich_service.load.traffic import rows_of, traffic
 from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
 

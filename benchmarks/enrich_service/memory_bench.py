@@ -19,9 +19,9 @@ from pathlib import Path
 import orjson
 import psutil
 
-from benchmarks.enrich_service.load import Connection, request
-from benchmarks.enrich_service.processes import Server, keep_off_the_servers, serving
-from benchmarks.enrich_service.traffic import rows_of, traffic
+from benchmarks.enrich_service.load.clients import Connection, request
+from benchmarks.enrich_service.load.processes import Server, keep_off_the_servers, serving
+from benchmarks.enrich_service.load.traffic import rows_of, traffic
 from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
 

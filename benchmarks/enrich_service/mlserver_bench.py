@@ -35,9 +35,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from benchmarks.enrich_service.load import Rate, ask, compared, in_turn, request
-from benchmarks.enrich_service.processes import ROOT, Server, keep_off_the_servers, program, serving
-from benchmarks.enrich_service.traffic import MIXES, PAGE, body, draw, rows_of, sources
+from benchmarks.enrich_service.load.clients import Rate, ask, compared, in_turn, request
+from benchmarks.enrich_service.load.processes import ROOT, Server, keep_off_the_servers, program, serving
+from benchmarks.enrich_service.load.traffic import MIXES, PAGE, body, draw, rows_of, sources
 from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT, Feature, ModelContract
 from enrich_service.model.model_file import read

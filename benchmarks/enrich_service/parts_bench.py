@@ -23,7 +23,7 @@ from typing import Any
 
 from flask import Flask
 
-from benchmarks.enrich_service.traffic import rows_of, traffic
+from benchmarks.enrich_service.load.traffic import rows_of, traffic
 from common.settings.shared import DEFAULT_MODEL
 from contract.wire import EnrichResponse, Result
 from enrich_service import garbage, request_body

@@ -24,7 +24,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from benchmarks.enrich_service.faithful import measure
-from benchmarks.enrich_service.traffic import simulated
+from benchmarks.enrich_service.load.traffic import simulated
 from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import NORMAL, ROOT
 from enrich_service.model.artifact import Artifact, load

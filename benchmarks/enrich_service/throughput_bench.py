@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from benchmarks.enrich_service.load import ask, compared, in_turn, paced, request
-from benchmarks.enrich_service.processes import Server, flask, keep_off_the_servers, server_core, serving
-from benchmarks.enrich_service.traffic import MIXES, PAGE, Traffic, rows_of, traffic
+from benchmarks.enrich_service.load.clients import ask, compared, in_turn, paced, request
+from benchmarks.enrich_service.load.processes import Server, flask, keep_off_the_servers, server_core, serving
+from benchmarks.enrich_service.load.traffic import MIXES, PAGE, Traffic, rows_of, traffic
 from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
 

@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from common.settings.shared import DEFAULT_MODEL
-from enrich_service.model.artifact import read_contract
+from enrich_service.model.model_file import read_contract
 from kibana.saved_objects.compile import saved_objects
 from kibana.saved_objects.objects import Names, ndjson
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.training.tallies import to_json
 from contract.artifact.contract import ModelContract
 from contract.kdd99.columns import NORMAL
 from training.data.records import Records
@@ -25,7 +26,7 @@ def measure_held_out(records: Records, predictions: Predictions, contract: Model
     verdicts = judge(predictions, contract)
     rows = tally(records, predictions.probabilities, verdicts, contract)
     vectors = tally(records.once(), predictions.probabilities, verdicts, contract)
-    return {"vectors": vectors.to_dict(), "rows": rows.to_dict()}
+    return {"vectors": to_json(vectors), "rows": to_json(rows)}
 
 
 def measure_test(

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.training.goals import GOALS, Goal
+from benchmarks.training.tallies import from_json, to_json, total
 from contract.artifact.contract import ModelContract
 from contract.kdd99.columns import FAMILIES
 from training.evaluation import score
@@ -78,7 +79,7 @@ def figures_on_test(test: Mapping[str, Any]) -> dict[str, float]:
     """All figures of one training on the test file."""
     more = {key: test[key] for key in ("separable_flagged", "macro_flagged")}
     areas = {f"auc_{name}": area for name, area in test["auc"].items()}
-    return {**flat(figures(Tally.from_dict(test["rows"]))), **more, **areas}
+    return {**flat(figures(from_json(test["rows"]))), **more, **areas}
 
 
 def held_out_figures(counts: Tally, vectors_of: Mapping[str, int], contract: ModelContract) -> dict[str, float]:
@@ -116,10 +117,10 @@ def _values(
         return spread([result["seconds"] for result in seeds])
     if goal.where == "test":
         return spread([figures_on_test(result["test"])[goal.figure] for result in seeds])
-    tallies = [Tally.from_dict(result["held_out"]["vectors"]) for result in folds]
+    tallies = [from_json(result["held_out"]["vectors"]) for result in folds]
     values = spread([held_out_figures(counts, vectors_of, contract)[goal.figure] for counts in tallies])
     if tallies:
-        values["mean"] = held_out_figures(_sum(tallies), vectors_of, contract)[goal.figure]
+        values["mean"] = held_out_figures(total(tallies), vectors_of, contract)[goal.figure]
     return values
 
 
@@ -143,21 +144,17 @@ def meets(goal: Goal, value: float | None, bar: float) -> bool | None:
     return value >= bar if goal.higher_is_better else value <= bar
 
 
-def _sum(tallies: Sequence[Tally]) -> Tally:
-    return sum(tallies[1:], start=tallies[0])
-
-
 def _pooled(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[str, Any] | None:
     """Held-out figures over all finished folds together; None before the first."""
     if not parts:
         return None
-    vectors, rows = (_sum([Tally.from_dict(part[kind]) for part in parts]) for kind in ("vectors", "rows"))
+    vectors, rows = (total([from_json(part[kind]) for part in parts]) for kind in ("vectors", "rows"))
     return {
         "folds": len(parts),
         "vectors": int(vectors.labels.sum()),
         "figures": flat(figures(vectors)),
         "figures_by_rows": flat(figures(rows)),
-        "confusion": vectors.to_dict()["labels"],
+        "confusion": to_json(vectors)["labels"],
         **tables(vectors, contract),
     }
 
@@ -167,14 +164,14 @@ def _test(parts: Sequence[Mapping[str, Any]], contract: ModelContract) -> dict[s
     if not parts:
         return None
     each = [figures_on_test(part) for part in parts]
-    distinct = [flat(figures(Tally.from_dict(part["vectors"]))) for part in parts]
-    rows = [Tally.from_dict(part["rows"]) for part in parts]
+    distinct = [flat(figures(from_json(part["vectors"]))) for part in parts]
+    rows = [from_json(part["rows"]) for part in parts]
     return {
         "seeds": len(parts),
         "rows": int(rows[0].families.sum()),
         "figures": {key: spread([values[key] for values in each]) for key in each[0]},
         "distinct": {key: spread([values[key] for values in distinct]) for key in distinct[0]},
-        "reliability": tables(_sum(rows), contract)["reliability"],
+        "reliability": tables(total(rows), contract)["reliability"],
         "by_family": [_family_row(index, rows) for index in range(len(FAMILIES))],
         "unseen": _unseen(parts),
         "separable_rows": parts[0]["separable_rows"],
@@ -223,9 +220,9 @@ def _outline(result: Result, contract: ModelContract, vectors_of: Mapping[str, i
     outline: dict[str, Any] = {"seconds": result["seconds"]}
     for part in ("held_out", "not_leaked"):
         if part in result:
-            vectors = Tally.from_dict(result[part]["vectors"])
+            vectors = from_json(result[part]["vectors"])
             outline[part] = held_out_figures(vectors, vectors_of, contract)
-            outline[f"{part}_by_rows"] = {"accuracy_23": score.accuracy(Tally.from_dict(result[part]["rows"]).labels)}
+            outline[f"{part}_by_rows"] = {"accuracy_23": score.accuracy(from_json(result[part]["rows"]).labels)}
     outline["test"] = figures_on_test(result["test"])
     if "not_leaked" in result:
         outline["roc"] = result["test"]["roc"]["attack_probability"]

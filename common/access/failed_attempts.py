@@ -46,10 +46,9 @@ class FailedAttempts:
         """Count a wrong token. Return the seconds that the address must wait; None: it may try again now."""
         name, now_s = network_of(address), time.monotonic()
         with self._lock:
-            tried = self._by_address.pop(name, None)
-            before = 0 if tried is None else tried.times
-            fresh = tried is None or now_s - tried.since_s >= WINDOW_S
-            if tried is None or fresh:
+            tried = self._by_address.pop(name, _Tried(now_s - WINDOW_S))
+            before, fresh = tried.times, now_s - tried.since_s >= WINDOW_S
+            if fresh:
                 tried = _Tried(now_s)
             tried.times += 1
             self._by_address[name] = tried

@@ -13,6 +13,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from common.access.client_addresses import parse_address
 from contract.errors import shorten
 
 if TYPE_CHECKING:
@@ -71,22 +72,10 @@ class Forwarded:
             environ["wsgi.url_scheme"] = "https" if any(secure.values()) else "http"
         for address in reversed(str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")):
             if not self._trusts(address.strip()):
-                if _is_address(address.strip()):
+                if parse_address(address.strip()) is not None:
                     environ["REMOTE_ADDR"] = address.strip()
                 return
 
-    def _trusts(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address.split("%")[0])
-        except ValueError:
-            return False
-        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-        return any((mapped or parsed) in network for network in self._trusted)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    def _trusts(self, text: str) -> bool:
+        address = parse_address(text.split("%")[0])
+        return address is not None and any(address in network for network in self._trusted)

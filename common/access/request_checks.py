@@ -9,11 +9,11 @@ choose `Host` or `Origin`, so these two headers give it away.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from common.access.client_addresses import parse_address
 from common.access.failed_attempts import FailedAttempts
 from common.access.forwarded import PROBLEM
 from common.access.tokens import Tokens
@@ -130,8 +130,4 @@ def is_our_host(header: str, *, hosts: frozenset[str], local: bool) -> bool:
         return False
     if is_loopback(name) or name.rstrip(".") in hosts:
         return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return not local
+    return not local and parse_address(name) is not None

@@ -14,20 +14,18 @@ starts while the file is invalid would fail, and end the whole service.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import hmac
 import logging
 import stat
-import threading
-import time
+from functools import partial
 from pathlib import Path
 
+from common.changed_files import ChangedFiles
 from contract.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
 LEAST_LETTERS = 16
 """Minimum length of a token that other machines can try: 64 bits even in hex digits, which nobody can guess."""
 
@@ -43,8 +41,7 @@ class Tokens:
         quiet: do not log changes of the file; the workers do that.
     Raises:
         SettingsError: a token is too short; or the file cannot be read, has no token, or has a token that HTTP headers
-        do
-            not allow.
+            do not allow.
     """
 
     def __init__(
@@ -57,15 +54,19 @@ class Tokens:
         open_to_others: bool = False,
         quiet: bool = False,
     ) -> None:
-        self._least = LEAST_LETTERS if open_to_others else 1
-        if fixed is not None and len(fixed) < self._least:
+        least = LEAST_LETTERS if open_to_others else 1
+        if fixed is not None and len(fixed) < least:
             raise SettingsError(f"{setting} {_too_short(len(fixed))}")
         self._fixed = () if fixed is None else (_digest(fixed.encode()),)
-        self._file, self._file_setting, self._quiet = file, file_setting, quiet
-        self._looked_s = time.monotonic()
-        self._lock = threading.Lock()
-        self._seen = None if file is None else _state(file)
-        self._from_file = () if file is None else self._read(file)
+        self._file: ChangedFiles[tuple[bytes, ...]] | None = None
+        if file is not None:
+            self._file = ChangedFiles(
+                [file],
+                partial(read_tokens, file, setting=file_setting, least=least),
+                log_change=self._log_change,
+                log_error=self._log_error,
+            )
+        self.quiet = quiet
 
     @property
     def required(self) -> bool:
@@ -74,44 +75,24 @@ class Tokens:
 
     def allow(self, sent: bytes) -> bool:
         """Whether the client's token is valid. The time this takes does not show how much of the token was right."""
-        self.look()
         digest, allowed = _digest(sent), False
-        for token in (*self._fixed, *self._from_file):
+        for token in self.digests():
             allowed |= hmac.compare_digest(digest, token)
         return allowed
 
-    def inherited(self) -> Tokens:
-        """Return a copy for a new worker, which logs changes of the file."""
-        copied = copy.copy(self)
-        copied._quiet, copied._lock = False, threading.Lock()
-        return copied
+    def digests(self) -> tuple[bytes, ...]:
+        """Return the digests of the tokens that are valid now."""
+        return self._fixed if self._file is None else (*self._fixed, *self._file.content())
 
-    def look(self) -> None:
-        """Read the file again if it changed. One thread reads; the others use the current tokens meanwhile."""
-        if self._file is None or time.monotonic() - self._looked_s < LOOK_EVERY_S or not self._lock.acquire(False):
-            return
-        try:
-            self._looked_s = time.monotonic()
-            state = _state(self._file)
-            if state == self._seen:
-                return
-            self._seen = state
-            self._from_file = self._read(self._file)
-            if self._quiet:
-                return
+    def _log_change(self, tokens: tuple[bytes, ...]) -> None:
+        if not self.quiet:
             log.info(
-                "the tokens file changed: %d tokens are valid now",
-                len(self._from_file),
-                extra={"event.action": "tokens-read"},
+                "the tokens file changed: %d tokens are valid now", len(tokens), extra={"event.action": "tokens-read"}
             )
-        except SettingsError as error:
-            if not self._quiet:
-                log.error("%s; the previous tokens stay valid", error, extra={"event.action": "tokens-refused"})
-        finally:
-            self._lock.release()
 
-    def _read(self, path: Path) -> tuple[bytes, ...]:
-        return read_tokens(path, setting=self._file_setting, least=self._least)
+    def _log_error(self, error: SettingsError, _tokens: tuple[bytes, ...]) -> None:
+        if not self.quiet:
+            log.error("%s; the previous tokens stay valid", error, extra={"event.action": "tokens-refused"})
 
 
 def read_tokens(path: Path, *, setting: str, least: int = 1) -> tuple[bytes, ...]:
@@ -159,15 +140,6 @@ def warn_if_open(path: Path, *, setting: str) -> None:
     """Log a warning if every user of this machine may read the tokens file."""
     if path.stat().st_mode & stat.S_IROTH:
         log.warning("%s=%s can be read by every user of this machine; run `chmod 600` on it", setting, path)
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    """Return values that change when the file is written or replaced; None if there is no file."""
-    try:
-        info = path.stat()
-    except OSError:
-        return None
-    return info.st_mtime_ns, info.st_size, info.st_ino
 
 
 def _digest(token: bytes) -> bytes:

@@ -15,13 +15,14 @@ from typing import Any
 from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
 from common.elastic.faults import first_cause
+from contract.documents.paths import lookup
 
 CLOSED = "index_closed_exception"
 VERIFIED = "index.verified_before_close"
 """Setting that Elasticsearch adds to an index when it closes the index."""
 MODE = "index.mapping.source.mode"
-TOP = ("oversight", "prediction", "top")
-_MAPPED = f"*.mappings._source,*.mappings.properties.{'.properties.'.join(TOP)}.properties"
+TOP_MAPPING = "mappings.properties.oversight.properties.prediction.properties.top.properties"
+_MAPPED = f"*.mappings._source,*.{TOP_MAPPING}"
 """The parts of a mapping that are read. Their size does not grow with the model."""
 
 
@@ -86,14 +87,14 @@ def storage_from(indices: Mapping[str, Mapping[str, Any]]) -> SourceStorage:
     Args:
         indices: `mappings`, `settings` and `defaults` of each, as the engine returns them.
     """
-    sources = {name: _below(body, "mappings", "_source") for name, body in indices.items()}
+    sources = {name: lookup(body, "mappings._source", {}) for name, body in indices.items()}
     reasons = {name: _filter(source) for name, source in sources.items()}
     synthetic = {name for name, source in sources.items() if source.get("mode") == "synthetic"}
     synthetic |= {name for name, body in indices.items() if _mode(body) == "synthetic"}
     return SourceStorage(
         filtered={name: reason for name, reason in sorted(reasons.items()) if reason},
         synthetic=tuple(sorted(synthetic)),
-        objects=frozenset(name for name, body in indices.items() if _below(body, "mappings", *_path(TOP))),
+        objects=frozenset(name for name, body in indices.items() if lookup(body, TOP_MAPPING)),
     )
 
 
@@ -144,16 +145,4 @@ def _filter(source: Mapping[str, Any]) -> str:
 
 
 def _mode(body: Mapping[str, Any]) -> str:
-    *above, last = MODE.split(".")
-    mode = _below(body, "settings", *above).get(last) or _below(body, "defaults", *above).get(last) or ""
-    return str(mode).lower()
-
-
-def _path(names: Iterable[str]) -> list[str]:
-    return [part for name in names for part in ("properties", name)] + ["properties"]
-
-
-def _below(value: Any, *keys: str) -> Mapping[str, Any]:
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+    return str(lookup(body, f"settings.{MODE}") or lookup(body, f"defaults.{MODE}") or "").lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -25,7 +26,7 @@ class Admission:
         self.on_change: Callable[[int], None] | None = None
         """Called with the new number of waiting requests."""
         self._lock = threading.Lock()
-        self._terms = _Terms()
+        self._refusal: ContextVar[NotAdmitted | None] = ContextVar("refusal", default=None)
 
     def arrived(self, most: int) -> bool:
         """Add a waiting request; False if `most` are waiting already."""
@@ -49,20 +50,16 @@ class Admission:
     @contextlib.contextmanager
     def refusing(self, refusal: NotAdmitted | None) -> Iterator[None]:
         """Refuse the request of this thread inside the block; None: handle it."""
-        self._terms.refusal = refusal
+        token = self._refusal.set(refusal)
         try:
             yield
         finally:
-            self._terms.refusal = None
+            self._refusal.reset(token)
 
     @property
     def refusal(self) -> NotAdmitted | None:
         """Why the request of this thread is refused; None: handle it."""
-        return self._terms.refusal
-
-
-class _Terms(threading.local):
-    refusal: NotAdmitted | None = None
+        return self._refusal.get()
 
 
 admission = Admission()

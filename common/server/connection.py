@@ -221,11 +221,6 @@ class OutgoingResponse:
         else:
             del self._pieces[0]
 
-    def clear(self) -> None:
-        """Drop what was written, because an error response replaces it."""
-        self._pieces.clear()
-        self.size = 0
-
     def shutdown(self, _how: int) -> None:
         """gunicorn calls this when a response fails in the middle. Nothing of it was sent yet.
 

@@ -68,7 +68,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def tls_context(self) -> ssl.SSLContext | None:
         """Return the TLS context of the next connection; None: plain HTTP."""
-        return None if self._tls is None else self._tls.current()
+        return None if self._tls is None else self._tls.content()
 
     def error_body(self, path: str, code: str, message: str) -> bytes:
         """Return the JSON of an error that the server answers without the routes; `path` is empty if none was read."""

@@ -230,6 +230,3 @@ class Chunks:
         length = int(size, 16)
         self._in_trailers = length == 0
         self.missing = length + 2 if length else 0
-
-
-__all__ = ["BadChunksError", "Chunks", "Incoming", "ParseException", "Sized"]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import ssl
-import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from common.changed_files import ChangedFiles
 from contract.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class TlsFiles:
     """Clients must send a certificate that one of these authorities signed."""
 
 
-class Contexts:
+class Contexts(ChangedFiles[ssl.SSLContext]):
     """The TLS context of the current files. Threads share it.
 
     Raises:
@@ -39,32 +40,21 @@ class Contexts:
 
     def __init__(self, files: TlsFiles) -> None:
         self.files = files
-        self._lock = threading.Lock()
-        self._seen = self._state()
-        self._context = context(files)
+        super().__init__(
+            [files.cert, files.key, files.client_ca],
+            partial(context, files),
+            log_change=_log_change,
+            log_error=_log_error,
+            look_every_s=0.0,
+        )
 
-    def current(self) -> ssl.SSLContext:
-        """Return the TLS context for the next connection."""
-        state = self._state()
-        with self._lock:
-            if state != self._seen:
-                self._seen = state
-                try:
-                    self._context = context(self.files)
-                    log.info("the certificate changed; the new one is in use", extra={"event.action": "tls-read"})
-                except SettingsError as error:
-                    log.error("%s; the previous certificate stays in use", error, extra={"event.action": "tls-refused"})
-            return self._context
 
-    def _state(self) -> list[tuple[int, int] | None]:
-        states: list[tuple[int, int] | None] = []
-        for path in (self.files.cert, self.files.key, self.files.client_ca):
-            try:
-                state = None if path is None else path.stat()
-            except OSError:
-                state = None
-            states.append(None if state is None else (state.st_mtime_ns, state.st_ino))
-        return states
+def _log_change(_context: ssl.SSLContext) -> None:
+    log.info("the certificate changed; the new one is in use", extra={"event.action": "tls-read"})
+
+
+def _log_error(error: SettingsError, _context: ssl.SSLContext) -> None:
+    log.error("%s; the previous certificate stays in use", error, extra={"event.action": "tls-refused"})
 
 
 def context(files: TlsFiles) -> ssl.SSLContext:
@@ -98,8 +88,7 @@ def context(files: TlsFiles) -> ssl.SSLContext:
 
 def _readable(name: str, path: Path) -> None:
     try:
-        with path.open("rb"):
-            pass
+        path.read_bytes()
     except OSError as error:
         raise SettingsError(
             f"{name}={path} cannot be read ({(error.strerror or str(error)).lower()}); name a PEM file that "

@@ -18,6 +18,7 @@ import resource
 import select
 import selectors
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -222,8 +223,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _answered(self, conn: Connection, done: Future[bool]) -> None:
         """A thread has finished; runs on the main loop."""
+        self._after(conn, done.result)
+
+    def _after(self, conn: Connection, send: Callable[[], bool]) -> None:
+        """Wait for the client, after the response was sent or a part of it."""
         try:
-            if done.result():
+            if send():
                 self._sent(conn)
             else:
                 self._wait(conn, selectors.EVENT_WRITE)
@@ -248,13 +253,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._wait_no_more(conn)
         request = conn.incoming.request
         self._write(conn, status, code, message, "" if request is None else request.path)
-        try:
-            if conn.send():
-                self._sent(conn)
-            else:
-                self._wait(conn, selectors.EVENT_WRITE)
-        except Closed:
-            self._close(conn)
+        self._after(conn, conn.send)
 
     def _write(self, conn: Connection, status: str, code: str, message: str, path: str) -> None:
         body = self.app.error_body(path, code, message)

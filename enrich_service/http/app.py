@@ -139,7 +139,7 @@ class Routes:
         failures = Counter(result.error.type for result in results if result.error is not UNSET)
         self.metrics.page_ended(len(results), failures)
         access.page_ended(len(results), failures.total())
-        return answer(EnrichResponse(serving.model, results))
+        return answer(EnrichResponse(serving.enricher.model, results))
 
     def model(self) -> Response:
         """Respond with the model, and the document fields that a client must send."""

@@ -9,10 +9,12 @@ from msgspec import Meta, Struct
 from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT
 from contract.distribution import own_version
 from contract.wire import Model, ModelPage
-from enrich_service.model.artifact import Artifact, output_shapes
+from enrich_service.model.artifact import Artifact, inputs_of, outputs_of
 
 SERVER = "oversight-enrich"
 PLATFORM = "onnx_onnxruntime"
+DATATYPES = {NUMERIC_INPUT: "FP32", CATEGORICAL_INPUT: "BYTES"}
+"""Datatype of each input, in the Open Inference Protocol."""
 ANY = -1
 """A dimension of any size, in the Open Inference Protocol."""
 
@@ -81,13 +83,11 @@ def model_page(artifact: Artifact) -> ModelPage:
 def model_metadata(artifact: Artifact) -> ModelMetadata:
     """The model in the terms of the Open Inference Protocol."""
     contract = artifact.contract
-    inputs = []
-    if contract.numeric:
-        inputs.append(TensorMetadata(NUMERIC_INPUT, "FP32", [ANY, len(contract.numeric)]))
-    if contract.categorical:
-        inputs.append(TensorMetadata(CATEGORICAL_INPUT, "BYTES", [ANY, len(contract.categorical)]))
-    shapes = output_shapes(contract)
+    inputs = [
+        TensorMetadata(name, DATATYPES[name], [ANY, len(features)]) for name, features in inputs_of(contract).items()
+    ]
     outputs = [
-        TensorMetadata(name, "FP32", [ANY, *(size or ANY for size in shapes[name][1:])]) for name in contract.outputs
+        TensorMetadata(name, "FP32", [ANY if size is None else size for size in shape])
+        for name, shape in outputs_of(contract).items()
     ]
     return ModelMetadata(contract.name, [artifact.version], PLATFORM, inputs, outputs)

@@ -121,7 +121,7 @@ class Metrics(Collector):
         for error_type, count in failures.items():
             self.failures.labels(error_type).inc(count)
 
-    def compared(self, active: str, shadow: str, pairs: Mapping[tuple[str, str], int]) -> None:
+    def compared(self, pairs: Mapping[tuple[str, str], int]) -> None:
         """Count the verdicts of a page together with those of the shadow; `model_info` has the versions."""
         for (label, shadow_label), count in pairs.items():
             self.shadow.labels(label, shadow_label).inc(count)

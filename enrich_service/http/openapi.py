@@ -68,11 +68,6 @@ class Operation:
     media_type: str = JSON
     """Media type of the response."""
 
-    @property
-    def express(self) -> bool:
-        """An overloaded service still responds to it, and refuses all others."""
-        return self.path in PROBE_PATHS
-
 
 def _of_models(path: str, of_which: str) -> tuple[Operation, ...]:
     return (
@@ -174,7 +169,8 @@ def _operation(operation: Operation, *, guarded: bool) -> dict[str, Any]:
     given = {} if operation.gives is None else {"schema": ref(operation.gives)}
     responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {operation.media_type: given}}}
     of_checks = () if operation.open else (400, 401, 429) if guarded else (400, 403, 421)
-    for status in sorted({*operation.refuses, *of_checks, *(() if operation.express else (503,))}):
+    overloaded = () if operation.path in PROBE_PATHS else (503,)
+    for status in sorted({*operation.refuses, *of_checks, *overloaded}):
         responses[str(status)] = {"description": REFUSALS[status], "content": {JSON: {"schema": error}}}
         if status in _HEADERS:
             responses[str(status)]["headers"] = _HEADERS[status]

@@ -35,18 +35,16 @@ from contract.wire import (
     PartialDocument,
     ProtocolErrorResponse,
 )
-from enrich_service.http.describe import Live, ModelMetadata, ModelReady, Ready, ServerMetadata
-from enrich_service.model.artifact import harmless_value
+from enrich_service.http.describe import DATATYPES, Live, ModelMetadata, ModelReady, Ready, ServerMetadata
+from enrich_service.model.artifact import harmless_value, inputs_of, outputs_of
 from enrich_service.predict.predict import TOP
 
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "number"}
 OBJECT: Schema = {"type": "object"}
 PARAMETERS: Schema = {"type": "object", "description": "Accepted and ignored."}
 VERSION: Schema = {"type": "string", "pattern": f"^[0-9a-f]{{{VERSION_DIGITS}}}$"}
-REQUESTS = (EnrichRequest,)
 RESPONSES = (
     EnrichResponse[PartialDocument],
     ErrorResponse,
@@ -62,7 +60,7 @@ RESPONSES = (
 
 def schemas(contract: ModelContract, version: str, *, max_documents: int) -> dict[str, Schema]:
     """The schemas by name, for `components`."""
-    found = {**_generated(*REQUESTS), **{name: _closed(one) for name, one in _generated(*RESPONSES).items()}}
+    found = {**_generated(EnrichRequest), **{name: _closed(one) for name, one in _generated(*RESPONSES).items()}}
     for name, properties in _of_model(contract, version, max_documents).items():
         for key, schema in properties.items():
             found[name]["properties"][key] |= schema
@@ -161,7 +159,7 @@ def _subclasses(kind: type[errors.DocumentError]) -> list[type[errors.DocumentEr
 
 def _of_protocol(contract: ModelContract, max_documents: int) -> dict[str, Schema]:
     """The tensors of the Open Inference Protocol."""
-    outputs = {"enum": list(contract.outputs)}
+    outputs = {"enum": list(outputs_of(contract))}
     inputs = _inputs(contract, max_documents)
     return {
         "InferRequest": {
@@ -187,7 +185,7 @@ def _of_protocol(contract: ModelContract, max_documents: int) -> dict[str, Schem
                             "name": outputs,
                             "datatype": {"const": "FP32"},
                             "shape": listed({"type": "integer", "minimum": 0}),
-                            "data": listed(NUMBER),
+                            "data": listed({"type": "number"}),
                         }
                     ),
                     minItems=1,
@@ -202,24 +200,18 @@ def _inputs(contract: ModelContract, max_documents: int) -> list[Schema]:
     """A schema for each input of the model."""
     number = {"type": "number", "minimum": -FLOAT_MAX, "maximum": FLOAT_MAX}
     word = {"type": "string", "minLength": 1, "maxLength": MAX_WORD}
-    return [
-        _input(name, datatype, value, columns, max_documents)
-        for name, datatype, value, columns in (
-            (NUMERIC_INPUT, "FP32", number, len(contract.numeric)),
-            (CATEGORICAL_INPUT, "BYTES", word, len(contract.categorical)),
-        )
-        if columns
-    ]
+    values = {NUMERIC_INPUT: number, CATEGORICAL_INPUT: word}
+    return [_input(name, values[name], len(features), max_documents) for name, features in inputs_of(contract).items()]
 
 
-def _input(name: str, datatype: str, value: Schema, columns: int, max_documents: int) -> Schema:
+def _input(name: str, value: Schema, columns: int, max_documents: int) -> Schema:
     rows = {"type": "integer", "minimum": 0, "maximum": max_documents}
     shape = {"type": "array", "prefixItems": [rows, {"const": columns}], "minItems": 2, "maxItems": 2}
     row = listed(value, minItems=columns, maxItems=columns)
     return opened(
         {
             "name": {"const": name},
-            "datatype": {"const": datatype},
+            "datatype": {"const": DATATYPES[name]},
             "shape": shape,
             "data": {"description": "Row by row, flat or nested.", "anyOf": [listed(value), listed(row)]},
         },
@@ -235,11 +227,7 @@ def example_source(contract: ModelContract) -> Schema:
 def example_tensors(contract: ModelContract) -> Schema:
     """The same values as tensors."""
     inputs = []
-    for name, datatype, features in (
-        (NUMERIC_INPUT, "FP32", contract.numeric),
-        (CATEGORICAL_INPUT, "BYTES", contract.categorical),
-    ):
-        if features:
-            data = [harmless_value(feature) for feature in features]
-            inputs.append({"name": name, "datatype": datatype, "shape": [1, len(features)], "data": data})
+    for name, features in inputs_of(contract).items():
+        data = [harmless_value(feature) for feature in features]
+        inputs.append({"name": name, "datatype": DATATYPES[name], "shape": [1, len(features)], "data": data})
     return {"inputs": inputs, "outputs": [{"name": PROBABILITIES_OUTPUT}]}

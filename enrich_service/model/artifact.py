@@ -1,6 +1,6 @@
-"""Opening the artifact: one file that is checked before it answers anything.
+"""Open an artifact, and check it before it predicts anything.
 
-ModelFile ──▶ ONNX Runtime ──▶ graph like contract? ──▶ one row answered? ──▶ Artifact
+ModelFile ──▶ ONNX Runtime ──▶ graph fits contract? ──▶ predicts one row? ──▶ Artifact
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -25,22 +26,11 @@ from contract.artifact.contract import (
     Feature,
     ModelContract,
 )
+from contract.artifact.file import ModelFile
 from contract.errors import ArtifactError
 from contract.onnx.session import closed, first_line, refusal
-from enrich_service.model.model_file import ModelFile, read, read_contract
+from enrich_service.model.model_file import read
 from enrich_service.model.onnx_part import part_for
-
-__all__ = [
-    "RUNTIME_ERRORS",
-    "Artifact",
-    "ModelFile",
-    "Outputs",
-    "first_line",
-    "load",
-    "open_model",
-    "read",
-    "read_contract",
-]
 
 RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     ort_state.EPFail,
@@ -57,40 +47,41 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     ort_state.RuntimeException,
     UnicodeDecodeError,
 )
-"""What ONNX Runtime raises; its classes share no base. A reason that is not UTF-8 comes as UnicodeDecodeError."""
+"""Exceptions of ONNX Runtime, which have no common base class. A reason that is not UTF-8 is a UnicodeDecodeError."""
 
 PROVIDERS = ["CPUExecutionProvider"]
 
 SUM_TOLERANCE = 1e-3
-"""How far the probabilities of one row may be from 1 together: 23 float32 of a softmax stay below 1e-5."""
+"""Largest distance of the sum of probabilities from 1; a softmax of 23 float32 stays below 1e-5."""
 
 Outputs = dict[str, NDArray[np.float32]]
 """By name; the first axis is the rows. `contract.artifact.contract` has the shapes."""
 
 _SHARES = (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)
 _ARTICLES = {
-    PROBABILITIES_OUTPUT: "a probability that is",
+    PROBABILITIES_OUTPUT: "probabilities that are",
     NOVELTY_OUTPUT: "a novelty that is",
     VALUE_OUTPUT: "a value that is",
     SCORE_OUTPUT: "a score that is",
     DEVIATIONS_OUTPUT: "a deviation that is",
 }
+_NUMBER = ("not a number", "not numbers")
 LABEL_PART = "label"
-"""Key of the part that gives the probabilities with the novelty held at 0."""
+"""Key of the part that computes the probabilities with the novelty held at 0."""
 
-_DIM = tuple[int | None, ...]
-"""A shape, where None is any number."""
+Shape = tuple[int | None, ...]
+"""A shape; None is any number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A model that has answered a row."""
+    """An open model that has predicted a row."""
 
     contract: ModelContract
     version: str
     session: onnxruntime.InferenceSession
     parts: Mapping[str, onnxruntime.InferenceSession] = field(default_factory=dict)
-    """By output, a session of the nodes that it needs, where the graph has others too; and `LABEL_PART`."""
+    """Sessions with the nodes of one output each, by output, and `LABEL_PART`; empty if the graph has one output."""
 
     @property
     def outputs(self) -> list[str]:
@@ -112,31 +103,31 @@ class Artifact:
     def run_one(
         self, output: str, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
     ) -> NDArray[np.float32]:
-        """One output alone, without computing what only the other one needs; the same numbers as `run` gives."""
+        """One output, without the nodes that only the other output needs; the same numbers as from `run`."""
         session = self.parts.get(output, self.session)
-        answer: NDArray[np.float32] = session.run([output], self._inputs(numeric, categorical))[0]
-        return answer
+        return self._output(session, output, numeric, categorical)
 
     def run_label(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> NDArray[np.float32]:
-        """Probabilities as they would be of rows that are not novel at all: what a label rests on, without the novelty.
+        """The probabilities as if no row were novel, to explain a label without the novelty.
 
-        A graph may let the novelty take from P(normal); which attack a row is closest to never depends on it.
+        In a graph the novelty may lower P(normal); the closest attack of a row never depends on it.
         """
-        session = self.parts.get(LABEL_PART)
-        if session is None:
-            return self.run_one(PROBABILITIES_OUTPUT, numeric, categorical)
-        answer: NDArray[np.float32] = session.run([PROBABILITIES_OUTPUT], self._inputs(numeric, categorical))[0]
-        return answer
+        session = self.parts.get(LABEL_PART) or self.parts.get(PROBABILITIES_OUTPUT, self.session)
+        return self._output(session, PROBABILITIES_OUTPUT, numeric, categorical)
 
-    def _inputs(
-        self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
-    ) -> dict[str, NDArray[np.float32] | NDArray[np.object_]]:
-        inputs: dict[str, NDArray[np.float32] | NDArray[np.object_]] = {}
-        if self.contract.numeric:
-            inputs[NUMERIC_INPUT] = numeric
-        if self.contract.categorical:
-            inputs[CATEGORICAL_INPUT] = categorical
-        return inputs
+    def _output(
+        self,
+        session: onnxruntime.InferenceSession,
+        output: str,
+        numeric: NDArray[np.float32],
+        categorical: NDArray[np.object_],
+    ) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = session.run([output], self._inputs(numeric, categorical))[0]
+        return found
+
+    def _inputs(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {NUMERIC_INPUT: numeric, CATEGORICAL_INPUT: categorical}
+        return {name: arrays[name] for name in inputs_of(self.contract)}
 
     def harmless_row(self) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
         """One row of harmless values, as `run` takes it."""
@@ -146,10 +137,10 @@ class Artifact:
         return np.array([numbers], np.float32), np.array([words], np.object_)
 
     def probe(self) -> None:
-        """Let the model answer one row, made of the background values.
+        """Let the model predict one harmless row.
 
         Raises:
-            ArtifactError: it does not answer, or not with what the contract says.
+            ArtifactError: it fails, or its outputs are not what the contract says.
         """
         contract = self.contract
         try:
@@ -169,29 +160,39 @@ def harmless_value(feature: Feature) -> float | str:
     return feature.vocabulary[0] if feature.vocabulary else 0.0
 
 
-def load(path: Path, *, intra_op_threads: int = 1) -> Artifact:
-    """Read, check and open an artifact; it has answered a row when this returns.
+def inputs_of(contract: ModelContract) -> dict[str, tuple[Feature, ...]]:
+    """The features of each input of a model, by input; a model has only inputs with features."""
+    inputs = {NUMERIC_INPUT: contract.numeric, CATEGORICAL_INPUT: contract.categorical}
+    return {name: features for name, features in inputs.items() if features}
 
-    Args:
-        path: the file.
-        intra_op_threads: processor cores for one run of the graph. One is best for small models: requests already
-            run beside each other in several threads and processes.
+
+def outputs_of(contract: ModelContract) -> dict[str, Shape]:
+    """The shape of each output of a model, by output, in the order of `Artifact.run`."""
+    outputs: dict[str, Shape] = dict.fromkeys(contract.outputs, (None,))
+    if contract.task == "classification":
+        outputs[PROBABILITIES_OUTPUT] = (None, len(contract.labels))
+    return outputs
+
+
+def load(path: Path) -> Artifact:
+    """Read, check and open an artifact.
+
     Raises:
         ArtifactError: says in one line what is wrong with the file and what to do.
     """
-    return open_model(read(path), intra_op_threads=intra_op_threads)
+    return open_model(read(path))
 
 
-def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
-    """Hand the bytes to ONNX Runtime and check that graph and contract fit together.
+def open_model(model: ModelFile) -> Artifact:
+    """Open a model with ONNX Runtime, and check that graph and contract fit and that it predicts a row.
 
     Raises:
-        ArtifactError: the graph is refused, does not match the contract, or does not answer.
+        ArtifactError: the graph is refused, does not fit the contract, or predicts nothing.
     """
     options = closed(onnxruntime.SessionOptions())
-    options.intra_op_num_threads = intra_op_threads
+    options.intra_op_num_threads = 1  # requests already run in parallel, in threads and processes
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what it has to say comes as an exception, and that is said once
+    options.log_severity_level = 4  # errors are raised too, so they need no log line
     try:
         session = onnxruntime.InferenceSession(model.data, options, providers=PROVIDERS, enable_fallback=False)
     except RUNTIME_ERRORS as error:
@@ -210,22 +211,18 @@ def open_model(model: ModelFile, *, intra_op_threads: int = 1) -> Artifact:
 
 
 def _without_what_fails(artifact: Artifact) -> Artifact:
-    """A graph may not take one zero in the place of a novelty a row: then its labels are explained by the whole
-    part.
-    """
+    """Without `LABEL_PART` if the graph does not accept a single 0 in place of the novelty of several rows."""
     numeric, categorical = artifact.harmless_row()
     try:
-        whole = artifact.run_label(numeric.repeat(2, axis=0), categorical.repeat(2, axis=0)).shape == (
-            2,
-            len(artifact.contract.labels),
-        )
+        shape = artifact.run_label(numeric.repeat(2, axis=0), categorical.repeat(2, axis=0)).shape
     except RUNTIME_ERRORS:
-        whole = False
-    return artifact if whole else replace(artifact, parts={k: v for k, v in artifact.parts.items() if k != LABEL_PART})
+        shape = ()
+    works = shape == (2, len(artifact.contract.labels))
+    return artifact if works else replace(artifact, parts={k: v for k, v in artifact.parts.items() if k != LABEL_PART})
 
 
 def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, onnxruntime.InferenceSession]:
-    """A session of each output's part of the graph; none where there is one output only."""
+    """A session for the part of the graph of each output; none if there is only one output."""
     if model.contract.novelty_threshold is None:
         return {}
     parts = {output: part_for(model.data, output) for output in (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)}
@@ -242,30 +239,29 @@ def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, o
 
 
 def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:
-    """What the contract promises and the graph does not hold, or the other way round."""
-    takes: dict[str, tuple[str, _DIM]] = {}
-    if contract.numeric:
-        takes[NUMERIC_INPUT] = ("tensor(float)", (None, len(contract.numeric)))
-    if contract.categorical:
-        takes[CATEGORICAL_INPUT] = ("tensor(string)", (None, len(contract.categorical)))
-    gives = {name: ("tensor(float)", shape) for name, shape in output_shapes(contract).items()}
+    """Inputs and outputs that differ between contract and graph."""
+    types = {NUMERIC_INPUT: "tensor(float)", CATEGORICAL_INPUT: "tensor(string)"}
+    inputs: dict[str, tuple[str, Shape]] = {
+        name: (types[name], (None, len(features))) for name, features in inputs_of(contract).items()
+    }
+    outputs = {name: ("tensor(float)", shape) for name, shape in outputs_of(contract).items()}
     graph_inputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_inputs()}
     graph_outputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_outputs()}
-    if DEVIATIONS_OUTPUT not in graph_outputs:
-        gives.pop(DEVIATIONS_OUTPUT, None)
+    if DEVIATIONS_OUTPUT in graph_outputs and contract.task == "anomaly":
+        outputs[DEVIATIONS_OUTPUT] = ("tensor(float)", (None, len(contract.numeric)))
     return [
         *(
             f"the graph needs an input {name!r} that the contract does not have"
             for name in graph_inputs
-            if name not in takes
+            if name not in inputs
         ),
-        *_unlike("input", takes, graph_inputs),
-        *_unlike("output", gives, graph_outputs),
+        *_unlike("input", inputs, graph_inputs),
+        *_unlike("output", outputs, graph_outputs),
     ]
 
 
 def _unlike(
-    what: str, expected: dict[str, tuple[str, _DIM]], found: dict[str, tuple[str, tuple[int | str | None, ...]]]
+    what: str, expected: dict[str, tuple[str, Shape]], found: dict[str, tuple[str, tuple[int | str | None, ...]]]
 ) -> Sequence[str]:
     problems = []
     for name, (kind, shape) in expected.items():
@@ -280,8 +276,8 @@ def _unlike(
     return problems
 
 
-def _fits(found: tuple[int | str | None, ...], expected: _DIM) -> bool:
-    """Whether a shape can hold the expected one; the rows must be free, a name or None is any number."""
+def _fits(found: tuple[int | str | None, ...], expected: Shape) -> bool:
+    """Whether a shape accepts the expected one. A name or None is any number; the number of rows must be that."""
     if len(found) != len(expected):
         return False
     return all(
@@ -290,27 +286,17 @@ def _fits(found: tuple[int | str | None, ...], expected: _DIM) -> bool:
     )
 
 
-def output_shapes(contract: ModelContract) -> dict[str, _DIM]:
-    """The shape of each output, None for the rows; the deviations may be absent."""
-    shapes: dict[str, _DIM] = dict.fromkeys(contract.outputs, (None,))
-    if contract.task == "classification":
-        shapes[PROBABILITIES_OUTPUT] = (None, len(contract.labels))
-    if contract.task == "anomaly":
-        shapes[DEVIATIONS_OUTPUT] = (None, len(contract.numeric))
-    return shapes
-
-
 def _check_answer(contract: ModelContract, outputs: Outputs) -> None:
-    shapes = output_shapes(contract)
+    shapes = outputs_of(contract)
     problem = None
     for name, values in outputs.items():
         expected = (1, *shapes.get(name, values.shape)[1:])
         if values.shape != expected:
             problem = problem or f"{name} of shape {values.shape} instead of {expected}"
         elif not np.isfinite(values).all():
-            problem = problem or f"{_ARTICLES[name]} not a number"
+            problem = problem or f"{_ARTICLES[name]} {_NUMBER[name == PROBABILITIES_OUTPUT]}"
         elif name in _SHARES and not ((values >= 0) & (values <= 1 + SUM_TOLERANCE)).all():
-            problem = problem or f"{_ARTICLES[name]} not a number from 0 to 1"
+            problem = problem or f"{_ARTICLES[name]} {_NUMBER[name == PROBABILITIES_OUTPUT]} from 0 to 1"
         elif name == PROBABILITIES_OUTPUT and not contract.several_labels:
             total = float(values.sum())
             if abs(total - 1.0) > SUM_TOLERANCE:

@@ -1,4 +1,4 @@
-"""The artifact of a path, which is a file or a model folder; and whether one model can take the place of another."""
+"""Read the artifact of a path, which is a file or a model folder; check whether a model can replace another."""
 
 from __future__ import annotations
 
@@ -6,21 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from contract.artifact.contract import ModelContract
-from contract.artifact.file import ModelFile, of_bytes, read_file
+from contract.artifact.file import ModelFile, read_file
 from contract.errors import ArtifactError
 from enrich_service.model.pointer import active_version, is_model_folder, unknown_version, version_path, versions_in
-
-__all__ = [
-    "ModelFile",
-    "difference",
-    "not_that_version",
-    "of_bytes",
-    "read",
-    "read_contract",
-    "read_version",
-    "refuse_unpinned",
-    "unreadable_beside",
-]
 
 
 def read_contract(path: Path) -> ModelContract:
@@ -33,10 +21,10 @@ def read_contract(path: Path) -> ModelContract:
 
 
 def read(path: Path) -> ModelFile:
-    """Read an artifact's bytes and contract, without running it; of a model folder the active version's.
+    """Read an artifact's bytes and contract without running it; in a model folder, of the active version.
 
     Raises:
-        ArtifactError: no such file, not an artifact, a damaged contract, or a file in the place of another version.
+        ArtifactError: no such file, not an artifact, a damaged contract, or the file of another version.
     """
     if is_model_folder(path):
         return read_version(path, active_version(path))
@@ -44,10 +32,10 @@ def read(path: Path) -> ModelFile:
 
 
 def read_version(folder: Path, version: str) -> ModelFile:
-    """Read a version that a model folder holds.
+    """Read a version of a model folder.
 
     Raises:
-        ArtifactError: it is not there, or the file in its place is another one or none at all.
+        ArtifactError: the folder does not have it, or its file is damaged or of another version.
     """
     path = version_path(folder, version)
     if version not in versions_in(folder):
@@ -59,7 +47,7 @@ def read_version(folder: Path, version: str) -> ModelFile:
 
 
 def not_that_version(model: ModelFile, version: str) -> ArtifactError:
-    """The file of a version holds other bytes."""
+    """The error for a file of a version that has other bytes."""
     return ArtifactError(
         f"{model.path} holds version {model.version} instead of {version}: it was changed after it was added; "
         f"remove it and add the artifact again with `oversight model add FILE`"
@@ -67,7 +55,7 @@ def not_that_version(model: ModelFile, version: str) -> ArtifactError:
 
 
 def refuse_unpinned(model: ModelFile, digests: Collection[str]) -> None:
-    """Refuse an artifact that OVERSIGHT_MODEL_SHA256 does not name; no digest at all pins nothing.
+    """Refuse an artifact that OVERSIGHT_MODEL_SHA256 does not name; without digests, accept any.
 
     Raises:
         ArtifactError: names both.
@@ -81,9 +69,9 @@ def refuse_unpinned(model: ModelFile, digests: Collection[str]) -> None:
 
 
 def difference(new: ModelContract, old: ModelContract) -> str | None:
-    """Why a model cannot take another's place without a word of its operator; None where it can.
+    """Why a model cannot replace another one unless the operator allows it; None: it can.
 
-    What clients send and what the pipelines make is the old model's: another name or other fields need both changed.
+    Clients and pipelines produce the fields of the old model; another name or other fields require changes there.
     """
     if new.name != old.name:
         return f"is the model {new.name!r}, and {old.name!r} is active"
@@ -99,7 +87,7 @@ def difference(new: ModelContract, old: ModelContract) -> str | None:
 
 
 def unreadable_beside(shadow: ModelContract, active: ModelContract) -> str | None:
-    """Why a model cannot be the shadow of another; None where it can. Clients send the active model's fields only."""
+    """Why a model cannot be the shadow of another; None: it can. Clients send only the fields of the active model."""
     lacking = sorted(set(shadow.fields) - set(active.fields))
     if not lacking:
         return None

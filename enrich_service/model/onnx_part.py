@@ -1,10 +1,10 @@
-"""The part of an ONNX graph that one output needs.
+"""Cut the part out of an ONNX graph that one output needs.
 
     nodes   a ─▶ b ─▶ c ─▶ probabilities         part_for("probabilities")   a ─▶ b ─▶ c
                  └──▶ d ─▶ novelty                                                (d is left out, and its weights)
 
-ONNX Runtime computes every node of a graph, whichever outputs are asked for. Reasons ask for one output of many rows,
-so they run its part alone. Nothing is written anew but the list of nodes: what stays, stays byte for byte.
+ONNX Runtime computes every node of a graph, whichever outputs are requested. Reasons need one output of many rows, so
+they run only its part. All bytes of the nodes and weights that stay are unchanged.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from collections.abc import Iterator
 from contract.onnx.reader import LENGTH, MAX_DEPTH, NotOnnxError, fields, segments, text
 
 MODEL_GRAPH = 7
-"""Field of a model."""
+"""Field number of the graph in a model."""
 _NODE, _INITIALIZER, _OUTPUT, _VALUE_INFO, _SPARSE_INITIALIZER = 1, 5, 12, 13, 15
-"""Fields of a graph; `value_info` only repeats shapes that ONNX Runtime infers."""
+"""Field numbers of a graph; `value_info` only repeats shapes that ONNX Runtime infers."""
 _NODE_INPUT, _NODE_OUTPUT, _NODE_ATTRIBUTE = 1, 2, 5
 _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS = 6, 11
 _TENSOR_NAME, _TENSOR_RAW_DATA, _VALUE_NAME = 8, 9, 1
 _ONE_FLOAT = bytes([1 << 3, 1, 2 << 3, 1])
-"""Of a tensor: `dims` 1 and `data_type` FLOAT, as varints."""
+"""Start of a tensor: `dims` 1 and `data_type` FLOAT, as varints."""
 
 
 def part_for(data: bytes, output: str, *, held_at_zero: str | None = None) -> bytes:
-    """The model with this one output, and without the nodes that only the others need.
+    """The model with one output, without the nodes that only the others need.
 
     Args:
         data: the model.
-        output: the one that stays.
-        held_at_zero: a value that the part takes as zero, shape (1,), in place of computing it.
+        output: the output.
+        held_at_zero: a value that becomes a constant zero of shape (1,) and is not computed.
     Raises:
         NotOnnxError: the bytes are no ONNX model, or it has no such output.
     """
@@ -47,7 +47,7 @@ def _part_of_graph(graph: memoryview, output: str, held_at_zero: str | None) -> 
     found = list(segments(graph))
     nodes = [(value, raw) for number, value, raw in found if number == _NODE and isinstance(value, memoryview)]
     needed, kept = {output}, []
-    for node, raw in reversed(nodes):  # a node stands after those that it needs
+    for node, raw in reversed(nodes):  # a node comes after those that it needs
         gives = _names(node, _NODE_OUTPUT)
         if held_at_zero not in gives and needed.intersection(gives):
             needed.update(_used(node, MAX_DEPTH))
@@ -75,7 +75,7 @@ def _zero(name: str) -> bytes:
 
 
 def _used(node: memoryview, depth: int) -> Iterator[str]:
-    """Names that a node reads; the graphs in its attributes may read the outer graph's values too."""
+    """Names that a node reads; graphs in its attributes may read values of the outer graph too."""
     if depth == 0:
         raise NotOnnxError(f"its graphs are nested more than {MAX_DEPTH} deep")
     yield from _names(node, _NODE_INPUT)
@@ -100,7 +100,7 @@ def _message(number: int, content: bytes) -> bytes:
 
 
 def _number(value: int) -> bytes:
-    """A number of 7 bits a byte, the lowest first; every byte but the last has its highest bit set."""
+    """A number with 7 bits in each byte, the lowest first; every byte except the last has its highest bit set."""
     digits = bytearray()
     while value > 0x7F:
         digits.append(value & 0x7F | 0x80)

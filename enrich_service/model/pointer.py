@@ -1,12 +1,12 @@
-"""A model folder: versions of a model, and a small file that says which of them answers.
+"""A model folder: versions of a model, and a small file (the pointer) that names the active one.
 
     FOLDER/
       active.json               {"format": 1, "active": "4324a78c35e4", "previous": ["0a…"], "shadow": null, ...}
       versions/
-        4324a78c35e4.onnx       named by the first 12 hex digits of its SHA-256, never written again
+        4324a78c35e4.onnx       named after the first 12 hex digits of its SHA-256, never changed
         0a1b2c3d4e5f.onnx
 
-The pointer is replaced in one step (written beside, synced, renamed): whoever reads it sees the old or the new one.
+The pointer is replaced atomically, so a reader sees the old or the new one.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from contract.files import open_regular
 
 POINTER, VERSIONS = "active.json", "versions"
 FORMAT = 1
-"""Raised when an older reader could misread a newer pointer; another number is refused."""
+"""Increased when an older version could misread a newer pointer; readers refuse other numbers."""
 MAX_PREVIOUS = 20
-"""How many activations a rollback can go back."""
+"""Number of activations that can be rolled back."""
 MAX_POINTER_BYTES = 64 * 1024
 
 _VERSION = re.compile(rf"[0-9a-f]{{{VERSION_DIGITS}}}")
-"""A version becomes the name of a file, so nothing else may stand there."""
+"""A version becomes the name of a file, so it can be nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What a model folder's `active.json` says."""
+    """Content of a model folder's `active.json`."""
 
     active: str | None = None
-    """Version that answers; None: none was activated yet."""
+    """Version that predicts; None: no version has been activated."""
     previous: tuple[str, ...] = ()
-    """Versions that were active before, the latest first."""
+    """Earlier active versions, the latest first."""
     shadow: str | None = None
-    """Version that answers beside the active one."""
+    """Version of the shadow."""
     foreign: bool = False
-    """The step to `active` may change the model's name or the fields that it reads."""
+    """The active version may have another name or read other fields than the one before."""
 
 
 def is_model_folder(path: Path) -> bool:
-    """Whether a path is a folder that holds versions, and that may be looked into."""
+    """Whether a path is a readable folder with versions."""
     try:
         return path.is_dir() and ((path / POINTER).exists() or (path / VERSIONS).is_dir())
     except OSError:
@@ -60,12 +60,12 @@ def is_model_folder(path: Path) -> bool:
 
 
 def version_path(folder: Path, version: str) -> Path:
-    """Where a version's file stands."""
+    """Path of a version's file."""
     return folder / VERSIONS / f"{version}.onnx"
 
 
 def artifact_path(path: Path) -> Path:
-    """The file that a path stands for: itself, or the active version's of a model folder.
+    """The artifact of a path: the file itself, or the active version of a model folder.
 
     Raises:
         ArtifactError: the pointer is damaged, or names no version.
@@ -74,13 +74,13 @@ def artifact_path(path: Path) -> Path:
 
 
 def versions_in(folder: Path) -> list[str]:
-    """The versions that are there, the one added last first."""
+    """The versions in a model folder, the newest first."""
     found = [path for path in (folder / VERSIONS).glob("*.onnx") if _VERSION.fullmatch(path.stem)]
     return [path.stem for path in sorted(found, key=lambda path: (-_changed_ns(path), path.name))]
 
 
 def _changed_ns(path: Path) -> int:
-    """When a file changed; 0 where it is gone meanwhile."""
+    """Time of the last change of a file; 0 if it has just been deleted."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -88,27 +88,27 @@ def _changed_ns(path: Path) -> int:
 
 
 def active_version(folder: Path) -> str:
-    """The version that answers.
+    """The active version; raises as `active_pointer`."""
+    return str(active_pointer(folder).active)
+
+
+def active_pointer(folder: Path) -> Pointer:
+    """The pointer of a folder with an active version.
 
     Raises:
-        ArtifactError: the pointer is damaged, or names none.
+        ArtifactError: the pointer is damaged, or names no version.
     """
-    version = read_pointer(folder).active
-    if version is None:
-        raise no_active_version(folder)
-    return version
-
-
-def no_active_version(folder: Path) -> ArtifactError:
-    """A model folder's pointer names none."""
-    return ArtifactError(
-        f"no version is active in the model folder {folder} (there: {_listed(folder)}); "
-        f"choose one with `oversight model activate VERSION`, or a file with `oversight model activate FILE`"
-    )
+    pointer = read_pointer(folder)
+    if pointer.active is None:
+        raise ArtifactError(
+            f"no version is active in the model folder {folder} (there: {_listed(folder)}); "
+            f"choose one with `oversight model activate VERSION`, or a file with `oversight model activate FILE`"
+        )
+    return pointer
 
 
 def unknown_version(folder: Path, version: str) -> ArtifactError:
-    """A model folder does not hold that version."""
+    """The error for a version that a model folder does not have."""
     return ArtifactError(
         f"the model folder {folder} has no version {version} (there: {_listed(folder)}); "
         f"name one of those, or add it with `oversight model add FILE`"
@@ -121,10 +121,10 @@ def _listed(folder: Path) -> str:
 
 
 def read_pointer(folder: Path) -> Pointer:
-    """What the pointer says; an empty one where there is none yet.
+    """The pointer of a folder; an empty one if there is no file yet.
 
     Raises:
-        ArtifactError: it cannot be read, or is no pointer.
+        ArtifactError: the file cannot be read, or is no pointer.
     """
     path = folder / POINTER
     try:
@@ -140,7 +140,7 @@ def read_pointer(folder: Path) -> Pointer:
 
 
 def write_pointer(folder: Path, pointer: Pointer) -> None:
-    """Replace the pointer in one step; it is on the disk when this returns.
+    """Replace the pointer atomically; it is on disk when this returns.
 
     Raises:
         ArtifactError: the folder cannot be written.
@@ -156,13 +156,13 @@ def write_pointer(folder: Path, pointer: Pointer) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that nobody ever sees half of it, and a power cut leaves the old or the new one.
+    """Write a file atomically; a power cut leaves the old or the new one.
 
     Raises:
         ArtifactError: it cannot be written.
     """
     try:
-        atomic_file.write(path, data)  # readable for all: the service may run as another user
+        atomic_file.write(path, data)  # everyone may read it: the service may run as another user
     except OSError as error:
         raise ArtifactError(
             f"{path} cannot be written ({error.strerror}); check the permissions of the model folder and the "
@@ -172,7 +172,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let one command at a time change a model folder.
+    """Lock a model folder, so that only one command at a time changes it.
 
     Raises:
         ArtifactError: there is no such folder, or it cannot be opened.

@@ -1,11 +1,10 @@
-"""Inference by the Open Inference Protocol, version 2, with JSON tensors: the raw inputs of the graph in, its outputs
-out.
+"""Inference by the Open Inference Protocol, version 2, with JSON tensors: raw inputs of the graph in, outputs out.
 
     {"inputs": [numeric, categorical], "outputs"?, "id"?} ──▶ Request ──▶ one run of the graph ──▶ {"outputs": [...]}
-                       400, 413                                  503, or 400 where the values are at fault
+                       400, 413                                  503, or 400 if the values are wrong
 
-One artifact answers the whole request: its name and version stand beside its outputs. Here a bad row fails its request,
-as a tensor has no place for a row's error; `/v1/enrich` is for those who want one. Pure: nothing here knows Flask.
+One artifact computes the whole response, which has its name and version. A bad row fails the whole request, because a
+tensor has no place for the error of a row; `/v1/enrich` has one. Nothing here imports Flask.
 """
 
 from __future__ import annotations
@@ -26,18 +25,16 @@ from contract.artifact.contract import (
 )
 from contract.errors import shorten
 from contract.values import printable
-from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, output_shapes
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, inputs_of, outputs_of
 from enrich_service.oip.tensors import Tensor, invalid, numbers, parameters, tensor, words
 
 BINARY_HEADER = "Inference-Header-Content-Length"
-"""Header of the binary-data extension: JSON first, raw tensors behind it."""
-
-Output = NDArray[np.float32]
+"""Header of the binary-data extension: the body is JSON, followed by raw tensors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks of the graph."""
+    """An inference request."""
 
     id: str | None
     numeric: NDArray[np.float32]
@@ -45,11 +42,11 @@ class Request:
     categorical: NDArray[np.object_]
     """Shape (n, n_categorical), text."""
     outputs: Sequence[str]
-    """In the order in which they are wanted."""
+    """In the order of the response."""
 
 
 def refuse_binary(header: str | None) -> None:
-    """Refuse the binary-data extension, which puts raw bytes behind the JSON.
+    """Refuse the binary-data extension, which appends raw bytes to the JSON.
 
     Raises:
         RequestError: 400, the request uses it.
@@ -63,10 +60,10 @@ def refuse_binary(header: str | None) -> None:
 
 
 def parse(data: Any, contract: ModelContract, *, max_rows: int) -> Request:
-    """Read the JSON of an inference request; keys that the protocol does not know are ignored.
+    """Read the JSON of an inference request; unknown keys are ignored.
 
     Raises:
-        RequestError: 400 names the place that is wrong; 413 more rows than `max_rows`.
+        RequestError: 400 names the wrong place; 413 more rows than `max_rows`.
     """
     if not isinstance(data, dict):
         raise invalid(f"the body is {shorten(printable(data))}, expected an object with inputs")
@@ -94,11 +91,11 @@ def parse(data: Any, contract: ModelContract, *, max_rows: int) -> Request:
 
 
 def _inputs(data: dict[str, Any], contract: ModelContract) -> dict[str, Tensor]:
-    """The input tensors by name: every one that the model takes, once, and no other."""
+    """The input tensors by name: each input of the model once, and no other."""
     items = data.get("inputs")
     if not isinstance(items, list):
         raise invalid(f"inputs is {shorten(printable(items)) if 'inputs' in data else 'missing'}, expected a list")
-    known = [NUMERIC_INPUT] * bool(contract.numeric) + [CATEGORICAL_INPUT] * bool(contract.categorical)
+    known = list(inputs_of(contract))
     sent: dict[str, Tensor] = {}
     for position, item in enumerate(items):
         one = tensor(position, item)
@@ -114,10 +111,10 @@ def _inputs(data: dict[str, Any], contract: ModelContract) -> dict[str, Tensor]:
 
 
 def _outputs(items: Any, contract: ModelContract) -> list[str]:
-    """Names of the outputs that a request selects; all of them where it selects none."""
+    """Names of the outputs that a request selects; all if it selects none."""
     if not isinstance(items, list):
         raise invalid(f"outputs is {shorten(printable(items))}, expected a list")
-    known = list(contract.outputs)
+    known = list(outputs_of(contract))
     wanted: list[str] = []
     for position, item in enumerate(items):
         path = f"outputs[{position}]"
@@ -137,11 +134,11 @@ def _outputs(items: Any, contract: ModelContract) -> list[str]:
 
 
 def infer(artifact: Artifact, asked: Request) -> dict[str, Any]:
-    """Run the graph once and answer in the protocol's words; tensors are arrays still, for `dump`.
+    """Run the graph once, and return the protocol's response; its tensors are still arrays, for `dump`.
 
     Raises:
-        RequestError: 400, the graph has no finite answer for some row.
-        ArtifactError: the model does not even answer a harmless row.
+        RequestError: 400, an output of some row is not finite.
+        ArtifactError: the model does not even predict a harmless row.
     """
     arrays = _run(artifact, asked)
     for name, array in arrays.items():
@@ -161,11 +158,11 @@ def infer(artifact: Artifact, asked: Request) -> dict[str, Any]:
     return answer
 
 
-def _run(artifact: Artifact, asked: Request) -> dict[str, Output]:
-    """The outputs that are asked for, by name."""
-    if not len(asked.numeric):  # no graph is asked what it makes of nothing
-        shapes = output_shapes(artifact.contract)
-        return {name: np.empty((0, *(size or 0 for size in shapes[name][1:])), np.float32) for name in asked.outputs}
+def _run(artifact: Artifact, asked: Request) -> dict[str, NDArray[np.float32]]:
+    """The requested outputs, by name."""
+    if not len(asked.numeric):  # a graph may fail on no rows
+        shapes = outputs_of(artifact.contract)
+        return {name: np.empty([size or 0 for size in shapes[name]], np.float32) for name in asked.outputs}
     try:
         if len(asked.outputs) == 1:
             (name,) = asked.outputs
@@ -181,10 +178,10 @@ def _run(artifact: Artifact, asked: Request) -> dict[str, Output]:
 
 
 def dump(answer: dict[str, Any]) -> bytes:
-    """JSON of an answer; a float32 has the fewest digits that read back as the same float32."""
+    """JSON of a response; a float32 has the fewest digits that read back as the same float32."""
     try:
         return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-    except orjson.JSONEncodeError:  # an id with half a surrogate pair, which goes escaped as it came
+    except orjson.JSONEncodeError:  # an id with half a surrogate pair stays escaped
         return json.dumps(answer, default=np.ndarray.tolist).encode("ascii")
 
 

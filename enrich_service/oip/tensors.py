@@ -1,10 +1,10 @@
-"""Input tensors of the Open Inference Protocol -> the arrays that the graph takes, or the reason why they are none.
+"""From input tensors of the Open Inference Protocol to the arrays that the graph takes.
 
     {"name", "shape", "datatype", "data"} ──▶ Tensor ──▶ shape [n, columns]? ──▶ flat data ──▶ float32 or text
                                                 400           400, 413              400            400
 
-Pure: nothing here knows Flask. A value counts as in a document, but for one thing: text that holds a number is no
-number, since a program wrote the tensor and not a shipper.
+Nothing here imports Flask. The rules for values are those of documents, with one exception: a text with a number is no
+number here, because a program wrote the tensor and not a shipper.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from contract.artifact.json_reader import FLOAT_MAX
 from contract.errors import shorten
-from contract.values import A_WORD, MAX_WORD, printable
+from contract.values import A_WORD, MAX_WORD, has_utf8, printable
 from enrich_service.request_body import RequestError
 
 INVALID = "invalid_tensor"
-"""Code of every refusal here; the protocol's answers do not carry it."""
+"""Code of every error here; it appears in metrics and logs, the protocol's responses have no place for it."""
 MAX_SHOWN_DIMENSIONS = 8
-"""Of a shape in a message."""
+"""Most dimensions of a shape in a message."""
 NOT_OFFERED = ("binary_data_size", "shared_memory_region")
-"""Parameters of an input that say that its data stands somewhere else than in the JSON."""
+"""Parameters of an input whose data is not in the JSON."""
 
 _NUMBERS = frozenset({int, float})
 
@@ -37,7 +37,7 @@ class Tensor:
     """One input as a client sends it."""
 
     path: str
-    """Where it stands in the request, `inputs[0]`."""
+    """Its place in the request, `inputs[0]`."""
     name: str
     shape: Any
     datatype: Any
@@ -45,15 +45,15 @@ class Tensor:
 
 
 def invalid(message: str) -> RequestError:
-    """A request that says something else than the protocol allows."""
+    """The error for a request that the protocol does not allow."""
     return RequestError(400, INVALID, message)
 
 
 def tensor(position: int, item: Any) -> Tensor:
-    """The tensor that stands at a place of `inputs`.
+    """The tensor at a place of `inputs`.
 
     Raises:
-        RequestError: 400, it is none, or its data is not in the JSON.
+        RequestError: 400, it is no tensor, or its data is not in the JSON.
     """
     path = f"inputs[{position}]"
     if not isinstance(item, dict):
@@ -74,7 +74,7 @@ def tensor(position: int, item: Any) -> Tensor:
 
 
 def parameters(path: str, holder: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameters of a request, an input or an output; none is like an empty object.
+    """The parameters of a request, an input or an output; empty if it has none.
 
     Raises:
         RequestError: 400, they are no object.
@@ -87,7 +87,7 @@ def parameters(path: str, holder: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def numbers(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.float32]:
-    """The numeric input, shape (n, columns), all finite; float64 of the JSON loses digits past the seventh.
+    """The numeric input, shape (n, columns), all finite; float32 keeps about seven digits.
 
     Raises:
         RequestError: 400 another shape, datatype or value; 413 more rows than `max_rows`.
@@ -115,7 +115,7 @@ def words(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.object_]:
         RequestError: 400 another shape, datatype or value; 413 more rows than `max_rows`.
     """
     flat = _flat(sent, columns=columns, datatype="BYTES", max_rows=max_rows)
-    if {*map(type, flat)} != {str} or not all(map(_is_word, {*flat})):  # few are different: each once
+    if {*map(type, flat)} != {str} or not all(map(_is_word, {*flat})):  # checks each different word once
         for position, value in enumerate(flat):
             if not _is_word(value):
                 raise _wrong_value(sent, position, value, columns, f"{A_WORD} in UTF-8")
@@ -123,17 +123,11 @@ def words(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.object_]:
 
 
 def _is_word(value: Any) -> bool:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_WORD:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half a surrogate pair
-        return False
-    return True
+    return isinstance(value, str) and 0 < len(value) <= MAX_WORD and has_utf8(value)
 
 
 def _flat(sent: Tensor, *, columns: int, datatype: str, max_rows: int) -> list[Any]:
-    """The data, row by row, however it is nested; of the length that the shape says."""
+    """The data in one list, row by row; it may be nested, and has the length of the shape."""
     if sent.datatype != datatype:
         raise invalid(
             f"{sent.path}.datatype is {shorten(printable(sent.datatype))}, expected {datatype!r} for {sent.name!r}"

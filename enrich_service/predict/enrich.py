@@ -15,9 +15,10 @@ import numpy as np
 
 from contract.artifact.contract import DEVIATIONS_OUTPUT
 from contract.errors import DocumentError
+from contract.onnx.session import first_line
 from contract.wire import DocumentError as Fault
 from contract.wire import PartialDocument, Result
-from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, first_line
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact
 from enrich_service.predict.cache import Known, ResultCache
 from enrich_service.predict.features import FeatureReader, row_keys
 from enrich_service.predict.page import Page

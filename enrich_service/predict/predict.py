@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact.contract import NOVELTY_OUTPUT, Feature, ModelContract
+from contract.artifact.contract import DEVIATIONS_OUTPUT, NOVELTY_OUTPUT, Feature, ModelContract
 from contract.artifact.verdict import VerdictRule, Verdicts
 from contract.errors import DocumentError, InvalidFeatureError
-from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, Outputs, first_line, output_shapes
+from contract.onnx.session import first_line
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, Outputs, outputs_of
 from enrich_service.predict.features import FeatureRows
 
 log = logging.getLogger(__name__)
@@ -77,8 +78,11 @@ class Predictor:
             cut = len(numeric) // 2
             left, right = self._run(numeric[:cut], categorical[:cut]), self._run(numeric[cut:], categorical[cut:])
             return {name: np.concatenate([values, right[name]]) for name, values in left.items()}
-        shapes = output_shapes(self.artifact.contract)
-        return {name: np.full((1, *shapes[name][1:]), np.nan, np.float32) for name in self.artifact.outputs}  # type: ignore[arg-type]
+        shapes = outputs_of(self.artifact.contract) | {DEVIATIONS_OUTPUT: (None, numeric.shape[1])}
+        return {
+            name: np.full((1, *(size or 1 for size in shapes[name][1:])), np.nan, np.float32)
+            for name in self.artifact.outputs
+        }
 
     def _without(self, rows: FeatureRows, good: NDArray[np.bool_]) -> FeatureRows:
         bad = np.flatnonzero(~good).tolist()

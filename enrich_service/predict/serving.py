@@ -35,8 +35,7 @@ class Serving:
         self.enricher = Enricher(
             artifact, unknown_is_alert=unknown_is_alert, on_enriched=on_enriched, cache_bytes=cache_bytes
         )
-        self.model = self.enricher.model
-        self.shadow = None if shadow is None else Shadow(shadow, artifact, on_compared=on_compared)
+        self.shadow = None if shadow is None else Shadow(shadow, on_compared=on_compared)
 
     def enrich(self, page: Page) -> list[DocumentResult]:
         """One result for each document, in the same order.

@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 
 Pairs = Mapping[tuple[str, str], int]
 """Number of documents by verdict of the active model and verdict of the shadow."""
-OnCompared = Callable[[str, str, Pairs], None]
-"""Called after each page: version of the active model, version of the shadow, pairs of verdicts (equal ones too)."""
+OnCompared = Callable[[Pairs], None]
+"""Called after each page with the pairs of verdicts, equal ones too."""
 
 TAKEN = ("label", "closest", "family", "probability", "novelty", "unknown")
 """Fields of the shadow's prediction that are written into the document."""
@@ -39,12 +40,11 @@ SAY_EVERY_S = 60.0
 class Shadow:
     """The shadow of one active model."""
 
-    def __init__(self, artifact: Artifact, active: Artifact, *, on_compared: OnCompared | None = None) -> None:
+    def __init__(self, artifact: Artifact, *, on_compared: OnCompared | None = None) -> None:
         self.artifact = artifact
-        self.model = wire.Model(artifact.contract.name, artifact.version)
-        self._active_version = active.version
         self._on_compared = on_compared
         self._enricher = Enricher(artifact, reasons=False, cache_bytes=0)
+        self.model = self._enricher.model
         self._silent_until_s = 0.0
 
     def beside(self, page: Page, results: list[DocumentResult]) -> list[DocumentResult]:
@@ -59,8 +59,9 @@ class Shadow:
         return results
 
     def _beside(self, page: Page, results: Sequence[DocumentResult]) -> list[DocumentResult]:
-        answered = page.where([result.fields is not UNSET for result in results])
-        opinions = iter(self._enricher.enrich(answered))
+        predicted = [result.fields is not UNSET for result in results]
+        chosen = Page(list(compress(page.ids, predicted)), list(compress(page.sources, predicted)))
+        opinions = iter(self._enricher.enrich(chosen))
         pairs: Counter[tuple[str, str]] = Counter()
         joined = []
         for result in results:
@@ -74,7 +75,7 @@ class Shadow:
                 result = replace(result, fields=fields)
             joined.append(result)
         if self._on_compared is not None:
-            self._on_compared(self._active_version, self.model.version, pairs)
+            self._on_compared(pairs)
         return joined
 
     def _shadow(self, opinion: DocumentResult, active_label: str) -> wire.Shadow:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
+from contract.artifact.file import ModelFile
 from contract.errors import ArtifactError
 from enrich_service.http.describe import model_metadata, model_page
 from enrich_service.http.metrics import Metrics
 from enrich_service.http.openapi_schemas import example_source
 from enrich_service.model.artifact import open_model
-from enrich_service.model.model_file import ModelFile
 from enrich_service.predict.page import Page
 from enrich_service.predict.serving import Serving
 from enrich_service.request_body import dump_json

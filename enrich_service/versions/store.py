@@ -1,9 +1,9 @@
-"""What a person does with a model folder: add, list, activate, go back, put a shadow beside.
+"""Changes of a model folder by commands: add, list, activate, roll back, set a shadow.
 
     FILE ──add──▶ tried, stored under its version ──activate──▶ active.json ──▶ every running service follows it
                                                   ◀─rollback──
 
-Each change is one replacement of the pointer, under a lock, so two commands at once do not undo each other.
+Each command replaces the pointer once, under a lock, so two commands at once do not undo each other.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 
 from contract import hints
 from contract.artifact.contract import ModelContract
+from contract.artifact.file import ModelFile
 from contract.errors import ArtifactError
 from enrich_service.model.model_file import (
-    ModelFile,
     difference,
     read,
     read_version,
@@ -39,16 +39,16 @@ from enrich_service.model.pointer import (
 from enrich_service.versions.tryout import try_out
 
 MIN_DIGITS = 4
-"""Of a version that is named by its beginning."""
+"""Fewest digits of a version that is given by its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One version as a list shows it."""
+    """One version in a list."""
 
     version: str
     id: str | None
-    """Name of the model; None where the file is no artifact any more."""
+    """Name of the model; None if the file is no artifact any more."""
     size_bytes: int
     added: datetime
     role: str
@@ -57,7 +57,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a command did to the pointer."""
+    """The pointer before and after a command."""
 
     before: Pointer
     now: Pointer
@@ -67,10 +67,10 @@ class ModelStore:
     """A model folder.
 
     Args:
-        folder: an existing one, or where one is to be made.
-        digests: SHA-256 that artifacts must have; none: any may be used.
+        folder: path of the folder, which may not exist yet.
+        digests: allowed SHA-256 of artifacts; empty: all are allowed.
     Raises:
-        ArtifactError: there is a file, or a folder of something else.
+        ArtifactError: the path is a file.
     """
 
     def __init__(self, folder: Path, *, digests: Collection[str] = ()) -> None:
@@ -82,10 +82,10 @@ class ModelStore:
         self.folder, self._digests = folder, digests
 
     def add(self, file: Path) -> ModelFile:
-        """Check and try an artifact, and store it under its version; one that is there already stays as it is.
+        """Check and try an artifact, and store it under its version; the same version is not written again.
 
         Raises:
-            ArtifactError: it cannot be served, or not be written.
+            ArtifactError: it cannot be served, or cannot be written.
         """
         model = read(file)
         refuse_unpinned(model, self._digests)
@@ -96,7 +96,7 @@ class ModelStore:
         return model
 
     def versions(self) -> list[Stored]:
-        """The versions that are there, the one added last first.
+        """The versions in the folder, the newest first.
 
         Raises:
             ArtifactError: there is no model folder, or its pointer is damaged.
@@ -105,7 +105,7 @@ class ModelStore:
         return [self._stored(version, pointer) for version in versions_in(self.folder)]
 
     def pointer(self) -> Pointer:
-        """Which version is active, which beside it.
+        """The pointer of the folder.
 
         Raises:
             ArtifactError: as for `versions`.
@@ -118,13 +118,13 @@ class ModelStore:
         return read_pointer(self.folder)
 
     def activate(self, name: str, *, foreign: bool = False) -> Change:
-        """Let a version answer: one that is there, or a file, which is added first.
+        """Make a version active; an artifact that is given as a file is added first.
 
         Args:
             name: a version, its first digits, or the path of an artifact.
-            foreign: it may be another model, or read other fields than the active one.
+            foreign: allow another model, or one that reads other fields than the active one.
         Raises:
-            ArtifactError: no such version, it cannot be served, or it is foreign and that is not allowed.
+            ArtifactError: no such version, it cannot be served, or it is foreign without permission.
         """
         model = self._named(name)
         with locked(self.folder):
@@ -142,12 +142,12 @@ class ModelStore:
             return self._point(pointer, self._with_fitting_shadow(now, model))
 
     def rollback(self) -> Change:
-        """Let the version answer that did before the active one.
+        """Switch back to the version that was active before.
 
         Raises:
-            ArtifactError: there was none, or it cannot be served any more.
+            ArtifactError: there is none, or it cannot be read any more.
         """
-        pointer = self.pointer()
+        self.pointer()
         with locked(self.folder):
             pointer = read_pointer(self.folder)
             if not pointer.previous:
@@ -162,7 +162,7 @@ class ModelStore:
             return self._point(pointer, self._with_fitting_shadow(now, model))
 
     def shadow(self, name: str | None) -> Change:
-        """Put a version, or a file, beside the active one; None takes it away.
+        """Make a version, or a file, the shadow of the active version; None removes the shadow.
 
         Raises:
             ArtifactError: no such version, it is the active one, or it reads fields that the active one does not.
@@ -187,7 +187,7 @@ class ModelStore:
             return self._point(pointer, replace(pointer, shadow=model.version))
 
     def _named(self, name: str) -> ModelFile:
-        """The artifact of a version, of the beginning of one, or of a file."""
+        """The artifact of a version, of the beginning of a version, or of a file."""
         there = versions_in(self.folder)
         found = [version for version in there if len(name) >= MIN_DIGITS and version.startswith(name)]
         if len(found) == 1:
@@ -202,19 +202,19 @@ class ModelStore:
         raise unknown_version(self.folder, name)
 
     def _difference(self, model: ModelFile, active: str | None) -> str | None:
-        """Why a model is foreign to the active one; None as well where nothing is known of that one any more."""
+        """Why a model is foreign to the active one; None also if that one cannot be read any more."""
         contract = self._contract(active)
         return None if contract is None else difference(model.contract, contract)
 
     def _with_fitting_shadow(self, pointer: Pointer, active: ModelFile) -> Pointer:
-        """Without the shadow that is active itself now, or that needs more fields than are sent from now on."""
+        """The pointer without its shadow if that is now active, or reads fields that clients do not send any more."""
         contract = self._contract(pointer.shadow)
         if contract is None or pointer.shadow == active.version or unreadable_beside(contract, active.contract):
             return replace(pointer, shadow=None)
         return pointer
 
     def _contract(self, version: str | None) -> ModelContract | None:
-        """The contract of a version; None where it is gone or damaged."""
+        """The contract of a version; None if its file is missing or damaged."""
         if version is None:
             return None
         try:

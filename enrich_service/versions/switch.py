@@ -1,157 +1,140 @@
-"""The parent's part in a switch of the model: look, read, try out, tell the workers, see that all of them serve it.
+"""The parent's part in a switch of the model: look, read, try out, tell the workers, check that all of them serve it.
 
-    active.json changed, or SIGHUP ─▶ read ─▶ pinned? ours? ─▶ tried in a process of its own ─▶ chosen ─▶ every worker
-                                        └────────┴──── no ─────────────┴─▶ one ERROR line, the old one stays
+    active.json changed, or SIGHUP ─▶ read ─▶ pinned? same fields? ─▶ tried in its own process ─▶ chosen ─▶ all workers
+                                        └───────────┴──── no ────────────────┴─▶ one ERROR line, the old model stays
 
-It is a step of gunicorn's own loop and has no thread: a fork while another thread holds a lock never ends well. A
-worker that is forked later opens what is `chosen` then, so it never brings an older version back.
+This is a step of gunicorn's own loop and not a thread, because a fork while another thread holds a lock can deadlock. A
+worker that starts later opens what is `chosen` then, so it never brings back an older version.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.changed_files import file_state
 from contract import hints
+from contract.artifact.file import ModelFile
 from contract.errors import ArtifactError
 from enrich_service.model.model_file import (
-    ModelFile,
     difference,
     read,
     read_version,
     refuse_unpinned,
     unreadable_beside,
 )
-from enrich_service.model.pointer import POINTER, Pointer, is_model_folder, no_active_version, read_pointer
+from enrich_service.model.pointer import POINTER, Pointer, active_pointer, is_model_folder
 from enrich_service.versions.channel import Channel, Chosen
-from enrich_service.versions.tryout import TryOut
+from enrich_service.versions.tryout import TryOut, reason
 
 log = logging.getLogger(__name__)
 
 LATE_S = 30.0
-"""After so long somebody should look why a worker still serves the version before."""
+"""After this time a warning says that a worker still serves the version before."""
 
 Signature = tuple[int, int, int] | None
-"""Inode, time of the last change and size of the pointer; None where there is none."""
+"""Inode, time of the last change and size of the pointer; None if there is no pointer."""
 
 
 @dataclass(slots=True)
 class Line:
-    """What the parent knows of one worker."""
+    """State of one worker in the parent."""
 
     channel: Channel
     told: int
-    """The round that it was told of last, or was forked with."""
+    """The last round that was sent to it, or with which it started."""
     serves: int
-    """The round that it serves, by its own word."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """Models that are being opened for a try."""
-
-    chosen: Chosen
-    process: TryOut
-    began_s: float
+    """The round that it serves, as it reported."""
 
 
 class Switch:
-    """What all workers are to serve, and how that changes."""
+    """Chooses the models that all workers serve."""
 
     def __init__(self, path: Path, *, digests: Collection[str] = (), limit_s: float = 60.0) -> None:
-        """Read and try the model that the path stands for.
+        """Read and try the model of a path.
 
         Raises:
-            ArtifactError: it cannot be served. A shadow that cannot be is said in the log, and left out.
+            ArtifactError: the model cannot be served. A shadow that cannot be served is logged and left out.
         """
         self._path, self._digests, self._limit_s = path, digests, limit_s
         self._seen = _signature(path)
         self.chosen = self._read(self._pointer())
         self.round = 0
-        self._began_s = 0.0
-        self._before, self._settled, self._late = self.chosen, True, False
-        self._trial: _Trial | None = None
-        self._asked = False
-        self._lines: list[Line] = []
-        with TryOut(self.chosen.models, limit_s=limit_s) as process:
-            self.chosen = self._tried(self.chosen, process.wait())
+        self._before = self.chosen
+        self._began_s: float | None = None
+        """Start of a switch that some workers have not done yet."""
+        self._late = self._asked = False
+        self._trial: TryOut | None = None
+        with contextlib.closing(TryOut(self.chosen.models, limit_s=limit_s)) as trial:
+            self.chosen = self._tried(self.chosen, trial.wait())
 
     def look(self) -> None:
-        """Look at the next step whether there is another model, also where the pointer is as it was: SIGHUP."""
+        """Look for another model in the next step, even if the pointer has not changed (SIGHUP)."""
         self._asked = True
 
     def line(self, channel: Channel) -> Line:
-        """The record of a worker that is forked now."""
+        """The state of a worker that starts now."""
         return Line(channel, told=self.round, serves=self.round)
 
     def step(self, lines: Iterable[Line]) -> None:
-        """Do what can be done without waiting; called about twice a second with the workers that there are."""
-        if self._trial is not None:
-            self._go_on(self._trial)
-        elif self._asked or _signature(self._path) != self._seen:
-            self._begin()
-        self._keep_up(list(lines))
+        """Do everything that needs no waiting; called about twice a second with the present workers."""
+        try:
+            if self._trial is not None:
+                self._continue(self._trial)
+            elif self._asked or _signature(self._path) != self._seen:
+                self._begin()
+        except Exception as error:  # noqa: BLE001  whatever is in the folder, this process and its workers continue
+            self.close()
+            hint = "" if isinstance(error, ArtifactError) else "; send the service a SIGHUP to try again"
+            self._refused(f"{reason(error)}{hint}")
+        self._update(list(lines))
 
     def close(self) -> None:
-        """End what still runs."""
+        """End a trial that still runs."""
         if self._trial is not None:
-            self._trial.process.close()
+            self._trial.close()
             self._trial = None
 
     def _begin(self) -> None:
         asked, self._asked = self._asked, False
-        began_s, self._seen = time.monotonic(), _signature(self._path)
-        try:
-            pointer = self._pointer()
-            chosen = self._read(pointer)
-            self._refuse_foreign(chosen.active, allowed=pointer is not None and pointer.foreign)
-            if chosen.versions != self.chosen.versions:
-                self._trial = _Trial(chosen, TryOut(chosen.models, limit_s=self._limit_s), began_s)
-            elif asked:
-                log.info("looked for a new model: version %s is already served", chosen.active.version)
-        except Exception as error:  # noqa: BLE001  whatever is in the folder, this process and its workers go on
-            self._refused(_reason(error))
+        self._seen = _signature(self._path)
+        pointer = self._pointer()
+        chosen = self._read(pointer)
+        self._refuse_foreign(chosen.active, allowed=pointer is not None and pointer.foreign)
+        if chosen.versions != self.chosen.versions:
+            self._trial = TryOut(chosen.models, limit_s=self._limit_s)
+        elif asked:
+            log.info("looked for a new model: version %s is already served", chosen.active.version)
 
-    def _go_on(self, trial: _Trial) -> None:
-        try:
-            problems = trial.process.poll()
-            if problems is None:
-                return
-            chosen = self._tried(trial.chosen, problems)
-        except Exception as error:  # noqa: BLE001  as above
-            self.close()
-            self._refused(_reason(error))
+    def _continue(self, trial: TryOut) -> None:
+        problems = trial.poll()
+        if problems is None:
             return
+        chosen = self._tried(Chosen(*trial.models), problems)
         self.close()
         if chosen.versions != self.chosen.versions:
-            self._before, self.chosen, self._settled, self._late = self.chosen, chosen, False, False
+            self._before, self.chosen, self._began_s, self._late = self.chosen, chosen, trial.began_s, False
             self.round += 1
-            self._began_s = trial.began_s
 
-    def _keep_up(self, lines: list[Line]) -> None:
-        """Tell the workers that are behind, and say when none is any more."""
-        for gone in [line for line in self._lines if line not in lines]:
-            gone.channel.close()
-        self._lines = lines
+    def _update(self, lines: list[Line]) -> None:
+        """Send the models to workers that do not have them yet, and log when all workers serve them."""
         for line in lines:
-            for report in line.channel.reports():
-                if report.problem is None:
-                    line.serves = max(line.serves, report.round)
+            line.serves = max(line.serves, *line.channel.reports(), line.serves)
             if line.told < self.round:
                 try:
                     line.channel.tell(self.chosen, self.round)
                     line.told = self.round
                 except OSError as error:
                     log.warning("could not tell a worker about the new model (%s); trying again", error.strerror)
-        if self._settled or not lines:
+        if self._began_s is None or not lines:
             return
         behind = sum(line.serves != self.round for line in lines)
         if not behind:
-            self._settled = True
-            self._switched()
+            self._switched(time.monotonic() - self._began_s)
         elif not self._late and time.monotonic() - self._began_s > LATE_S:
             self._late = True
             log.warning(
@@ -163,23 +146,14 @@ class Switch:
             )
 
     def _pointer(self) -> Pointer | None:
-        """What the model folder says; None where the path is an artifact."""
-        if not is_model_folder(self._path):
-            return None
-        pointer = read_pointer(self._path)
-        if pointer.active is None:
-            raise no_active_version(self._path)
-        return pointer
+        """The pointer of the model folder; None if the path is an artifact."""
+        return active_pointer(self._path) if is_model_folder(self._path) else None
 
     def _read(self, pointer: Pointer | None) -> Chosen:
-        """The artifact, or what the pointer names."""
-        if pointer is None or pointer.active is None:
-            active = read(self._path)
-            refuse_unpinned(active, self._digests)
-            return Chosen(active)
-        active = read_version(self._path, pointer.active)
+        """The artifact, or the versions that the pointer names."""
+        active = read(self._path) if pointer is None else read_version(self._path, str(pointer.active))
         refuse_unpinned(active, self._digests)
-        if pointer.shadow in (None, active.version):
+        if pointer is None or pointer.shadow in (None, active.version):
             return Chosen(active)
         try:
             shadow = read_version(self._path, str(pointer.shadow))
@@ -218,8 +192,8 @@ class Switch:
             extra={"event.action": "model-refused", "event.outcome": "failure", **facts(self.chosen)},
         )
 
-    def _switched(self) -> None:
-        (active, shadow), took_s = self.chosen.versions, time.monotonic() - self._began_s
+    def _switched(self, took_s: float) -> None:
+        active, shadow = self.chosen.versions
         was = "" if active == self._before.active.version else f" in place of {self._before.active.version}"
         log.info(
             "serving version %s of %s%s%s; all workers switched after %.1f s",
@@ -230,11 +204,11 @@ class Switch:
             took_s,
             extra={"event.action": "model-switched", "event.duration": int(took_s * 1e9), **facts(self.chosen)},
         )
-        self._before = self.chosen
+        self._before, self._began_s = self.chosen, None
 
 
 def facts(chosen: Chosen) -> dict[str, str]:
-    """What a log line says of the models."""
+    """Fields of a log line about the models."""
     active, shadow = chosen.active, chosen.shadow
     said = {"oversight.model.id": active.contract.name, "oversight.model.version": active.version}
     if shadow is not None:
@@ -242,21 +216,10 @@ def facts(chosen: Chosen) -> dict[str, str]:
     return said
 
 
-def _reason(error: Exception) -> str:
-    """Why a model is refused; a fault that no artifact should cause is named by its type as well."""
-    if isinstance(error, ArtifactError):
-        return str(error)
-    return f"{type(error).__name__}: {str(error)[:200]}; send the service a SIGHUP to try again"
-
-
 def _no_shadow(why: str) -> None:
     log.error("no shadow runs beside the active model: %s", why, extra={"event.action": "shadow-refused"})
 
 
 def _signature(path: Path) -> Signature:
-    """What tells one pointer from the next; of a plain artifact nothing: it is looked at when that is asked for."""
-    try:
-        found = (path / POINTER).stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    """Shows that the pointer has changed; None for a plain artifact, which is read again only after SIGHUP."""
+    return file_state(path / POINTER)

@@ -1,11 +1,11 @@
-"""Opening models in a process of their own, before anything answers with them.
+"""Open models in a process of their own before anything predicts with them.
 
-    TryOut(models) ── fork ──▶ child: ONNX Runtime, one document answered by each ──▶ pipe ──▶ what is wrong with each
-                                  └─ crashes, or takes too long: nothing comes through the pipe, and that is the answer
+    TryOut(models) ── fork ──▶ child: ONNX Runtime, each predicts one document ──▶ pipe ──▶ what is wrong with each
+                                  └─ crashes, or takes too long: nothing comes through the pipe
 
 ONNX Runtime does not survive a fork, so the process that forks the workers never imports it. The child ends itself
-when its time is over, also if its parent is gone by then. gunicorn collects every child of its parent process, so how
-the child ended is read from the pipe alone.
+when its time is over, even if its parent has ended. gunicorn waits for every child of its process, so only the pipe
+shows how the child ended.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
+from contract.artifact.file import ModelFile
 from contract.distribution import DISTRIBUTION
 from contract.errors import ArtifactError
-from enrich_service.model.model_file import ModelFile
 
 LIMIT_S = 60.0
-"""Seconds that opening a model may take where nobody says otherwise."""
+"""Default seconds for opening a model."""
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_REASON = 200
-"""Characters of an exception that fit into a message."""
+"""Most characters of an exception in a message."""
 INSTALL_AGAIN = f"install it again with its packages (pip install --upgrade {DISTRIBUTION})"
 
 
 def try_out(*models: ModelFile, limit_s: float = LIMIT_S) -> None:
-    """Open each once, and wait for it.
+    """Open each model once, and wait until it is done.
 
     Raises:
-        ArtifactError: one cannot be served, ONNX Runtime crashes on it, or it takes longer than that.
+        ArtifactError: a model cannot be served, crashes ONNX Runtime, or takes longer than `limit_s`.
     """
-    with TryOut(models, limit_s=limit_s) as trial:
+    with contextlib.closing(TryOut(models, limit_s=limit_s)) as trial:
         problems = trial.wait()
     for problem in problems:
         if problem is not None:
@@ -48,7 +48,8 @@ class TryOut:
 
     def __init__(self, models: Sequence[ModelFile], *, limit_s: float = LIMIT_S) -> None:
         self.models, self.limit_s = models, limit_s
-        self._deadline_s = time.monotonic() + limit_s
+        self.began_s = time.monotonic()
+        self._deadline_s = self.began_s + limit_s
         self._answer, self._over = b"", False
         self._pipe, of_child = os.pipe()
         self._child = os.fork()
@@ -56,20 +57,14 @@ class TryOut:
             _answer(models, of_child, limit_s)
         os.close(of_child)
 
-    def __enter__(self) -> TryOut:
-        return self
-
-    def __exit__(self, *_of_error: object) -> None:
-        self.close()
-
     def wait(self) -> list[str | None]:
-        """As `poll`, once it is over."""
+        """As `poll`, but wait until the trial has ended."""
         while (problems := self.poll(wait_s=1.0)) is None:
             pass
         return problems
 
     def poll(self, *, wait_s: float = 0.0) -> list[str | None] | None:
-        """For each model what is wrong with it, None where nothing is; None as a whole while it still runs."""
+        """The problem of each model, None for a good one; None as a whole while the trial runs."""
         while select.select([self._pipe], [], [], max(min(wait_s, self._deadline_s - time.monotonic()), 0.0))[0]:
             part = os.read(self._pipe, MAX_ANSWER_BYTES)
             if not part:
@@ -85,12 +80,12 @@ class TryOut:
         ]
 
     def close(self) -> None:
-        """End the child, if it still runs, and give its place in the process table back."""
+        """End the child if it still runs, and remove it from the process table."""
         if self._pipe < 0:
             return
         os.close(self._pipe)
         self._pipe = -1
-        if not self._over:  # it holds the other end, so the number is still its own
+        if not self._over:  # its end of the pipe is open, so the process id is still its own
             os.kill(self._child, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):  # gunicorn was faster
             os.waitpid(self._child, 0)
@@ -108,9 +103,7 @@ class TryOut:
 
 
 def _answer(models: Sequence[ModelFile], pipe: int, limit_s: float) -> None:
-    """The child's whole life. It leaves without the parent's clean-up, and always with 0: gunicorn reads more into
-    it.
-    """
+    """Run the child. It ends without the parent's clean-up, and always with 0: gunicorn acts on other exit codes."""
     try:
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             with contextlib.suppress(OSError, ValueError):
@@ -126,7 +119,7 @@ def _answer(models: Sequence[ModelFile], pipe: int, limit_s: float) -> None:
 def _problems_of(models: Sequence[ModelFile]) -> list[str | None]:
     try:
         from enrich_service.versions.rehearsal import rehearse
-    except Exception as error:  # noqa: BLE001  an installed package that does not fit may raise anything at its import
+    except Exception as error:  # noqa: BLE001  importing an installed package that does not fit may raise anything
         fault = f"{reason(error)}: an installed package does not fit this version of Oversight"
         return [f"{model.path}: no model can be opened ({fault}); {INSTALL_AGAIN}" for model in models]
     return [_problem(model, rehearse) for model in models]
@@ -137,12 +130,14 @@ def _problem(model: ModelFile, rehearse: Callable[[ModelFile], None]) -> str | N
         rehearse(model)
     except ArtifactError as error:
         return str(error)
-    except BaseException as error:  # noqa: BLE001  whatever it is, it would happen in every worker
+    except BaseException as error:  # noqa: BLE001  whatever happens here would happen in every worker
         return f"{model.path}: it cannot be served ({reason(error)}); convert the model again"
     return None
 
 
 def reason(error: BaseException) -> str:
-    """An exception in one line."""
+    """An exception in one line; of an `ArtifactError` its whole message."""
+    if isinstance(error, ArtifactError):
+        return str(error)
     text = " ".join(str(error).split())[:MAX_REASON]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

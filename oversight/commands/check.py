@@ -14,11 +14,12 @@ from common.elastic.indices import filtered_message
 from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from contract import hints
+from contract.artifact.file import ModelFile
 from contract.documents.fields import FINAL_PIPELINE
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
 from enrich_service.model.artifact import open_model
-from enrich_service.model.model_file import ModelFile, refuse_unpinned
 from enrich_service.model.model_file import read as read_artifact
+from enrich_service.model.model_file import refuse_unpinned
 from es_pipelines.provision.apply import outdated
 from es_pipelines.resources.kind import Action
 from es_pipelines.security.own_privileges import own_privileges

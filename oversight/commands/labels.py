@@ -75,7 +75,7 @@ def export(
       oversight labels export --output verdicts.csv
       oversight labels export --format jsonl > verdicts.jsonl
     """
-    from enrich_service.model.artifact import read_contract
+    from enrich_service.model.model_file import read_contract
 
     if as_json and output is None:
         raise click.UsageError("--json needs --output, because without it the rows go to standard output")

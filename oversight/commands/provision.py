@@ -96,7 +96,7 @@ def command(
         raise click.UsageError(
             f"--key-expiry={key_expiry} is not a duration; expected days, hours or minutes such as 90d, 12h or 30m"
         )
-    from enrich_service.model.artifact import read_contract
+    from enrich_service.model.model_file import read_contract
 
     settings = load(OversightSettings, namespace=namespace, model=model)
     with connect() if remove else client() as es:  # a plan begins with a request of its own

@@ -183,7 +183,7 @@ def known(model: Path) -> KnownColumns:
     """Return the columns and labels of the model, or KDD's if it is the shipped model or cannot be read here."""
     if model == DEFAULT_MODEL:
         return KDD
-    from enrich_service.model.artifact import read_contract
+    from enrich_service.model.model_file import read_contract
 
     try:
         contract = read_contract(model)

@@ -49,7 +49,7 @@ def command(
       oversight verdict 3f8a91c0 false_positive --label normal --comment "the backup at night"
       oversight verdict 3f8a91c0 --clear
     """
-    from enrich_service.model.artifact import read_contract
+    from enrich_service.model.model_file import read_contract
 
     if clear == (verdict is not None) or (clear and (label or comment or by)):
         raise click.UsageError(f"give a verdict ({' or '.join(VERDICTS)}), or --clear without other options")

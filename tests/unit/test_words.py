@@ -100,17 +100,30 @@ def _options(name: str) -> set[str]:
 
 
 PLAIN = (
+    "benchmarks/kibana",
+    "benchmarks/training",
     "common",
     "console",
     "contract",
     "converter",
     "docker",
     "docs/generate",
+    "enrich_service",
     "es_pipelines",
     "kibana",
     "oversight",
     "sensor",
+    "tests/integration/kibana",
+    "tests/integration/sensor",
+    "tests/integration/training",
+    "tests/property/kibana",
+    "tests/property/sensor",
+    "tests/property/training",
+    "tests/unit/kibana",
+    "tests/unit/sensor",
+    "tests/unit/training",
     "training",
+    "watcher",
 )
 """Folders whose names, comments, docstrings and messages are in plain English; add each folder that is finished."""
 TIRING = {
@@ -127,7 +140,9 @@ TIRING = {
     "stands in": "is in",
     "told by": "shown by, or measured by",
 }
-"""Words that make a reader stop, and what to write instead. `watcher.parked` is the name of a field and stays."""
+"""Words that make a reader stop, and what to write instead."""
+FIELD_NAME = re.compile(r'"parked"|\bparked(: int$|=int\()')
+"""`parked` is the name of a field in the heartbeat and in the JSON of `watch` and `status`, and stays."""
 
 
 def test_a_finished_folder_is_in_plain_english() -> None:
@@ -137,7 +152,7 @@ def test_a_finished_folder_is_in_plain_english() -> None:
         for path in _texts()
         if (name := path.relative_to(ROOT).as_posix()).startswith(tuple(f"{folder}/" for folder in PLAIN))
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        for match in words.finditer(line)
+        for match in words.finditer(FIELD_NAME.sub("", line))
     ]
     assert found == []
     assert all((ROOT / folder).is_dir() for folder in PLAIN)

@@ -1,4 +1,4 @@
-"""Score an artifact, and summarise many trainings in a study.
+"""Score an artifact on labelled records.
 
 May import `training.data` and `contract`.
 """

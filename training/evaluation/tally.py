@@ -1,12 +1,10 @@
-"""Count how a model's predictions compare with the labels. Tallies add up: two files joined give the sum of theirs.
+"""Count how a model's predictions compare with the labels.
 
-records, answers ─▶ verdicts (`contract.artifact.verdict`) ─▶ Tally ─▶ figures
-                                                      + Tally of another fold ─▶ pooled figures
+records, predictions ─▶ verdicts (`contract.artifact.verdict`) ─▶ Tally ─▶ figures
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,25 +37,6 @@ class Tally:
     """Shape (3,): normal rows, those that alert, those that are flagged."""
     attack: Counts
     """Shape (3,): attack rows, those that alert, those that are flagged."""
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(**{name: getattr(self, name) + getattr(other, name) for name in PARTS})
-
-    def to_dict(self) -> dict[str, Any]:
-        """The tally as JSON values. Counts become whole numbers; sums of probabilities do not."""
-        return {name: _plain(getattr(self, name).tolist()) for name in PARTS}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Tally:
-        """Rebuild a tally from `to_dict`'s values.
-
-        Raises:
-            KeyError, TypeError, ValueError: the values are something else.
-        """
-        return cls(**{name: np.array(values[name], np.float64) for name in PARTS})
-
-
-PARTS = tuple(field.name for field in dataclasses.fields(Tally))
 
 
 def tally(records: Records, probabilities: NDArray[np.float32], verdicts: Verdicts, contract: ModelContract) -> Tally:
@@ -156,10 +135,3 @@ def families(labels: NDArray[np.str_], contract: ModelContract) -> NDArray[np.in
             f"the data has labels that KDD Cup 99 does not have: {', '.join(foreign[:5])}; correct the label column"
         )
     return np.array([FAMILIES.index(known[name]) for name in distinct.tolist()], np.int64)[place]
-
-
-def _plain(values: Any) -> Any:
-    """Nested lists with whole numbers as int."""
-    if isinstance(values, list):
-        return [_plain(value) for value in values]
-    return int(values) if values.is_integer() else values

@@ -1,4 +1,4 @@
 """Train the networks and join them into the model that is shipped.
 
-Arrays in, a Keras model out. May import `training.data`, `training.evaluation` and `contract`.
+Arrays in, a Keras model out. May import `training.data` and `contract`.
 """

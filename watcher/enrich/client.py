@@ -136,7 +136,7 @@ class EnrichClient:
 
     def _request(
         self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[int, Mapping[str, str], bytearray]:
         response = self._stop_grace.wait_for(lambda: self._send(method, path, body, limit_bytes=limit_bytes))
         if response is None:
             raise EndpointUnavailableError(
@@ -147,7 +147,7 @@ class EnrichClient:
 
     def _send(
         self, method: str, path: str, body: bytes | None = None, *, limit_bytes: int
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[int, Mapping[str, str], bytearray]:
         headers = {**self._headers, "x-request-id": secrets.token_hex(16)}
         if body is not None:
             headers["content-type"] = "application/json"
@@ -187,13 +187,12 @@ def _reason(error: Exception) -> str:
     return str(error).rsplit("): ", 1)[-1][:160] or type(error).__name__
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytes:
+def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float) -> bytearray:
     """Read the body, up to the limit and the deadline."""
-    parts, size = [], 0
+    body = bytearray()
     while part := response.read1(64 * 1024):
-        parts.append(part)
-        size += len(part)
-        if size > limit_bytes:
+        body += part
+        if len(body) > limit_bytes:
             raise ProtocolError(
                 f"the enrich service sends more than {limit_bytes} bytes for one request; nothing was written, "
                 f"check OVERSIGHT_ENRICH_URL"
@@ -201,10 +200,10 @@ def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int, deadline: float)
         if time.monotonic() > deadline:
             slow = "the response arrives too slowly"
             raise urllib3.exceptions.ReadTimeoutError(None, None, slow)  # type: ignore[arg-type]
-    return b"".join(parts)
+    return body
 
 
-def _refused(status: int, body: bytes) -> Refused | None:
+def _refused(status: int, body: bytearray) -> Refused | None:
     """Return the service's own error; None for an error page of a proxy between the service and us."""
     try:
         error = msgspec.json.decode(body, type=ErrorResponse).error

@@ -44,7 +44,7 @@ class Enriched:
     results: tuple[Result, ...]
 
 
-def parse_model(body: bytes) -> Model:
+def parse_model(body: bytes | bytearray) -> Model:
     """Parse the response to `GET /v1/model`.
 
     Raises:
@@ -54,7 +54,7 @@ def parse_model(body: bytes) -> Model:
     return Model(page.model.id, page.model.version, tuple(page.fields))
 
 
-def parse_enriched(body: bytes, ids: Sequence[str]) -> Enriched:
+def parse_enriched(body: bytes | bytearray, ids: Sequence[str]) -> Enriched:
     """Parse the response to `POST /v1/enrich` for documents with these ids.
 
     Raises:
@@ -66,7 +66,7 @@ def parse_enriched(body: bytes, ids: Sequence[str]) -> Enriched:
     return Enriched(response.model, tuple(map(_checked, response.results, ids)))
 
 
-def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+def _decoded(body: bytes | bytearray, decoder: msgspec.json.Decoder[T]) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:

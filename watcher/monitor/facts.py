@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import uuid
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,11 +56,9 @@ class Histogram:
 
     def observe(self, values: Iterable[float]) -> None:
         """Count values."""
-        ordered = sorted(values)
-        below = [bisect_right(ordered, bound) for bound in self.bounds]
-        for place, count in enumerate(map(int.__sub__, [*below, len(ordered)], [0, *below])):
-            self.counts[place] += count
-        self.sum += sum(ordered)
+        for value in values:
+            self.counts[bisect_left(self.bounds, value)] += 1
+            self.sum += value
 
 
 class Facts:

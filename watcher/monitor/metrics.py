@@ -97,13 +97,6 @@ def serving(bind: str | None, facts: Facts) -> Iterator[str | None]:
         server.server_close()
 
 
-def ready(facts: Facts) -> tuple[bool, str]:
-    """Return whether a watcher can work now, and its state or the error."""
-    if facts.state == WAITING:
-        return False, "" if facts.fault is None else str(facts.fault)
-    return facts.state != STOPPED, facts.state
-
-
 def application(facts: Facts) -> WSGIApplication:
     """Return the routes as a WSGI application."""
     registry = CollectorRegistry(auto_describe=False)
@@ -126,8 +119,9 @@ def _health(method: str, path: str, facts: Facts) -> tuple[HTTPStatus, dict[str,
     if path == "/health/live":
         return HTTPStatus.OK, {"live": True}
     if path == "/health/ready":
-        is_ready, state = ready(facts)
-        return HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": is_ready, "state": state}
+        ready = facts.state not in (WAITING, STOPPED)
+        state = str(facts.fault or "") if facts.state == WAITING else facts.state
+        return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready, "state": state}
     return HTTPStatus.NOT_FOUND, {"error": "not found; there are /metrics, /health/live and /health/ready"}
 
 

@@ -141,11 +141,7 @@ def _value(source: Mapping[str, Any], feature: Feature) -> float | str | None:
     value = lookup_clear(source, feature.field)
     if feature.kind == "string":
         return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-    try:
-        number = float(value) if isinstance(value, str | int | float) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    return _finite(value) if isinstance(value, str | int | float) else None
 
 
 def _digits(number: float) -> str:
@@ -161,11 +157,13 @@ def _unusual(value: float | str) -> str | None:
         return None
     if not value or not value.isascii() or not value.isprintable() or set(value) & set(',";') or value != value.strip():
         return NO_PLAIN_WORD
-    return FORMULA if value[0] in FORMULA_BEGINS and not _is_number(value) else None
+    return FORMULA if value[0] in FORMULA_BEGINS and _finite(value) is None else None
 
 
-def _is_number(word: str) -> bool:
+def _finite(value: float | str) -> float | None:
+    """Return a value as a finite number; None if it is none."""
     try:
-        return math.isfinite(float(word))
-    except ValueError:
-        return False
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -60,25 +60,20 @@ def read_speed(es: Elasticsearch, index: str, *, now: datetime | None = None) ->
     """
     now = now or datetime.now(UTC)
     with engine_faults("reading the newest predictions", index=index):
-        counts = [
-            int(es.count(index=index, query=_since(now, minutes), ignore_unavailable=True)["count"])
-            for minutes in (1, WINDOW_MIN)
-        ]
-        hits: list[Mapping[str, Any]] = []
-        if counts[-1]:
-            hits = es.search(
-                index=index,
-                size=SAMPLE,
-                query=_since(now, WINDOW_MIN),
-                source={"includes": [AT, RESCORED, ARRIVAL]},
-                sort=[{AT: {"order": "desc", "unmapped_type": "date"}}],
-                track_total_hits=False,
-                ignore_unavailable=True,
-            )["hits"]["hits"]
+        last_minute = int(es.count(index=index, query=_since(now, 1), ignore_unavailable=True)["count"])
+        newest = es.search(
+            index=index,
+            size=SAMPLE,
+            query=_since(now, WINDOW_MIN),
+            source={"includes": [AT, RESCORED, ARRIVAL]},
+            sort=[{AT: {"order": "desc", "unmapped_type": "date"}}],
+            track_total_hits=True,
+            ignore_unavailable=True,
+        )["hits"]
     return Speed(
-        rate_1m=round(counts[0] / MINUTE_S, 3),
-        rate_5m=round(counts[1] / (WINDOW_MIN * MINUTE_S), 3),
-        lag=lag_of([hit.get("_source") or {} for hit in hits]),
+        rate_1m=round(last_minute / MINUTE_S, 3),
+        rate_5m=round(int(newest["total"]["value"]) / (WINDOW_MIN * MINUTE_S), 3),
+        lag=lag_of([hit.get("_source") or {} for hit in newest["hits"]]),
     )
 
 

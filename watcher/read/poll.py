@@ -235,9 +235,9 @@ def is_anything_pending(es: Elasticsearch, index: str, *, without: Sequence[str]
         es: the cluster.
         index: data stream, index, list, alias or pattern.
         without: indices to leave out.
-        strictly: raise if an index is missing or closed; otherwise such an index is left out.
+        strictly: raise if an index is missing or closed; otherwise it is left out.
     Raises:
-        IndexMissingError: there is no such index.
+        IndexMissingError: there is no such index, or none that is open.
         IndexClosedError: one of them is closed.
         EngineUnavailableError: Elasticsearch does not answer.
     """

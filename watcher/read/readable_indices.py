@@ -1,7 +1,6 @@
 """Find the watched indices that a search can read: those that exist and are open.
 
-search all of them ──▶ one is missing? ─▶ of a list, use those that exist; log the others once ─▶ try all again later
-                   └─▶ one is closed?  ─▶ log it once; the engine leaves it out                ─▶ try all again later
+search all of them ──▶ one is missing or closed? ─▶ log it once ─▶ for `again_s`, let the engine leave it out
 """
 
 from __future__ import annotations
@@ -21,20 +20,18 @@ log = logging.getLogger(__name__)
 
 
 class Reach:
-    """The watched indices that a search can read now.
+    """The watched indices, as far as a search can read them.
 
     Args:
         es: the cluster.
         index: data stream, index, list, alias or pattern that is watched.
-        again_s: seconds until all of them are tried again.
+        again_s: seconds until an index that was missing or closed is looked for again.
     """
 
     def __init__(self, es: Elasticsearch, index: str, *, again_s: float) -> None:
-        self._es, self._all, self._again_s = es, index, again_s
-        self.index = index
-        """The names that exist."""
-        self._closed = False
-        self._until_s = 0.0
+        self._es, self._index, self._again_s = es, index, again_s
+        self._closed: tuple[str, ...] = ()
+        self._lenient_until_s = 0.0
         self._logged: set[str] = set()
 
     def is_anything_pending(self, *, without: tuple[str, ...] = ()) -> bool:
@@ -44,54 +41,39 @@ class Reach:
             IndexMissingError: none of the watched indices exists.
             EngineUnavailableError: all of them are closed, or Elasticsearch does not answer.
         """
-        if time.monotonic() > self._until_s:
-            self.index, self._closed = self._all, False
-        for _ in range(3):  # one may be missing and another closed
+        if time.monotonic() > self._lenient_until_s:
             try:
-                return self._ask(without)
-            except IndexMissingError:
-                self._leave_out_missing()
-            except IndexClosedError:
-                self._leave_out_closed()
-        return self._ask(without)
-
-    def _ask(self, without: tuple[str, ...]) -> bool:
+                return is_anything_pending(self._es, self._index, without=without, strictly=True)
+            except (IndexMissingError, IndexClosedError):
+                self._log_what_is_left_out()
         try:
-            return is_anything_pending(self._es, self.index, without=without, strictly=not self._closed)
+            return is_anything_pending(self._es, self._index, without=without)
         except IndexMissingError:
-            if self._closed:
-                raise EngineUnavailableError(
-                    f"every index of {self._all!r} is closed; open one with `POST /{self._all}/_open`, or "
-                    "name others in OVERSIGHT_INDEX"
-                ) from None
-            raise
+            if not self._closed:
+                raise
+            raise EngineUnavailableError(
+                f"every index of {self._index!r} is closed; open one with `POST /{self._index}/_open`, or name others "
+                "in OVERSIGHT_INDEX"
+            ) from None
 
-    def _leave_out_missing(self) -> None:
-        there = those_that_exist(self._es, self._all)
-        if there == self.index:
-            raise index_missing(self._all)
-        self.index = there
-        self._later(
-            f"of the indices {self._all} only {there} exist; continuing with these, looking for the others again in "
-            f"{self._again_s:.0f} s"
-        )
+    def _log_what_is_left_out(self) -> None:
+        """Log which indices are missing or closed."""
+        existing = those_that_exist(self._es, self._index)
+        if existing != self._index:
+            self._log_once(
+                f"of the indices {self._index} only {existing} exist; continuing with these, looking for the others "
+                f"again in {self._again_s:.0f} s"
+            )
+        self._closed = require_there(self._es, existing)
+        if self._closed:
+            self._log_once(closed_message(self._closed))
+        self._lenient_until_s = time.monotonic() + self._again_s
 
-    def _leave_out_closed(self) -> None:
-        self._closed = True
-        with engine_faults("looking for closed indices", index=self.index):
-            closed = closed_indices(self._es, self.index)
-        if closed:
-            self._later(closed_message(closed))
-
-    def _later(self, message: str) -> None:
-        self._until_s = time.monotonic() + self._again_s
+    def _log_once(self, message: str) -> None:
         if message not in self._logged:
             self._logged.add(message)
-            log.warning(
-                "%s",
-                message,
-                extra={"event.action": "leave-out", "event.outcome": "failure", "watcher.index": self.index},
-            )
+            extra = {"event.action": "leave-out", "event.outcome": "failure", "watcher.index": self._index}
+            log.warning("%s", message, extra=extra)
 
 
 def require_there(es: Elasticsearch, index: str) -> tuple[str, ...]:

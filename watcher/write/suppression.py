@@ -1,10 +1,10 @@
-"""Alerts that somebody expects: they are kept with their whole prediction, and do not alert.
+"""Suppression rules: expected attacks keep their prediction, and do not alert.
 
     file ──▶ parse() ──▶ rules ──┐
-      ▲ read anew when changed   ├──▶ apply() ──▶ event.kind stays `event`, oversight.suppressed says by which rule
+      ▲ read again after changes ├──▶ apply() ──▶ event.kind stays `event`, oversight.suppressed_by names the rule
     documents, predictions ──────┘
 
-A line of the file is a rule; a document must meet all of its conditions, and one of the values of each:
+Each line of the file is a rule. A document must match all of its conditions, and one value of each condition:
 
     source.ip: 10.1.0.0/16, 10.2.0.7; family: probe; until: 2026-12-31   # the vulnerability scanner
     user.id: alice; name: load test
@@ -13,15 +13,16 @@ A line of the file is a rule; a document must meet all of its conditions, and on
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
+from common.access.client_addresses import parse_address
+from common.changed_files import LOOK_EVERY_S, ChangedFiles
 from contract.documents.fields import SUPPRESSED, SUPPRESSED_BY
 from contract.documents.paths import lookup_clear, merge, nest
 from contract.errors import SettingsError, shorten
@@ -34,12 +35,10 @@ log = logging.getLogger(__name__)
 ADDRESSES = ("source.ip", "destination.ip")
 WORDS = ("user.id", "user.name", "host.name", "observer.name")
 SUPPRESS_FIELDS = (*ADDRESSES, *WORDS)
-"""Fields of the document by which a rule may choose it."""
+"""Document fields that conditions may use."""
 VERDICTS = ("label", "family")
 OTHERS = ("until", "name")
 KEYS = (*SUPPRESS_FIELDS, *VERDICTS, *OTHERS)
-LOOK_S = 1.0
-"""Between two looks at the file."""
 
 Network = IPv4Network | IPv6Network
 
@@ -49,16 +48,16 @@ class Rule:
     """One line of the file."""
 
     name: str
-    """What `oversight.suppressed_by` says: the name given, else the conditions as they are written."""
+    """The value of `oversight.suppressed_by`: the given name, otherwise the conditions as written."""
     networks: Mapping[str, tuple[Network, ...]]
     words: Mapping[str, frozenset[str]]
     verdicts: Mapping[str, frozenset[str]]
-    """Labels and families of the prediction."""
+    """Predicted labels and families."""
     until: date | None = None
-    """Last day, in UTC, on which it counts."""
+    """Last day of the rule, in UTC."""
 
     def fits(self, source: Mapping[str, Any], prediction: Mapping[str, Any], today: date) -> bool:
-        """Whether an alert is one that this rule expects."""
+        """Whether an alert matches this rule."""
         return (
             (self.until is None or today <= self.until)
             and all(prediction.get(key) in wanted for key, wanted in self.verdicts.items())
@@ -68,73 +67,57 @@ class Rule:
 
 
 class Suppression:
-    """The rules of a file, as they are now; several threads may ask.
+    """The current rules of a file. Several threads may share it.
 
     Args:
         path: the file; None: nothing is suppressed.
-        look_s: seconds between two looks at it.
+        look_s: seconds between two checks of the file.
     Raises:
-        SettingsError: it cannot be read, or a line is no rule.
+        SettingsError: the file cannot be read, or a line is no rule.
     """
 
-    def __init__(self, path: Path | None, *, look_s: float = LOOK_S) -> None:
-        self._path, self._look_s = path, look_s
-        self._lock = threading.Lock()
-        self._state = _state(path)
-        self._rules: tuple[Rule, ...] = () if path is None else read(path)
-        self._next_look_s = time.monotonic() + look_s
+    def __init__(self, path: Path | None, *, look_s: float = LOOK_EVERY_S) -> None:
+        self._path = path
+        self._file: ChangedFiles[tuple[Rule, ...]] | None = None
         if path is not None:
-            log.info("suppression rules in %s: %d", path, len(self._rules), extra={"event.action": "read-suppression"})
+            self._file = ChangedFiles(
+                [path], partial(read, path), log_change=self._log_change, log_error=_log_error, look_every_s=look_s
+            )
+            rules = len(self._file.content())
+            log.info("suppression rules in %s: %d", path, rules, extra={"event.action": "read-suppression"})
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Document fields that must be fetched."""
-        return () if self._path is None else SUPPRESS_FIELDS
+        """Document fields to fetch."""
+        return () if self._file is None else SUPPRESS_FIELDS
 
     def apply(self, hits: Sequence[Hit], results: Sequence[Result], *, now: datetime | None = None) -> Sequence[Result]:
-        """The results, with the alerts among them that a rule expects turned into events."""
-        if self._path is None:
+        """Return the results, with the alerts that match a rule turned into events."""
+        if self._file is None:
             return results
-        rules, today = self._current(), (now or datetime.now(UTC)).date()
+        rules, today = self._file.content(), (now or datetime.now(UTC)).date()
         return [_applied(rules, hit, result, today) for hit, result in zip(hits, results, strict=True)]
 
-    def _current(self) -> tuple[Rule, ...]:
-        with self._lock:
-            now_s = time.monotonic()
-            if now_s >= self._next_look_s:
-                self._next_look_s = now_s + self._look_s
-                self._look()
-            return self._rules
-
-    def _look(self) -> None:
-        """Read the file again where it changed; one that cannot be read leaves the rules as they were."""
-        state = _state(self._path)
-        if self._path is None or state == self._state:
-            return
-        self._state = state
-        try:
-            self._rules = read(self._path)
-        except SettingsError as error:
-            log.error(
-                "%s; the previous rules stay active (%d)",
-                error,
-                len(self._rules),
-                extra={"event.action": "read-suppression", "event.outcome": "failure"},
-            )
-            return
+    def _log_change(self, rules: tuple[Rule, ...]) -> None:
         log.info(
-            "suppression rules changed in %s: %d",
-            self._path,
-            len(self._rules),
-            extra={"event.action": "read-suppression"},
+            "suppression rules changed in %s: %d", self._path, len(rules), extra={"event.action": "read-suppression"}
         )
 
 
+def _log_error(error: SettingsError, rules: tuple[Rule, ...]) -> None:
+    log.error(
+        "%s; the previous rules stay active (%d)",
+        error,
+        len(rules),
+        extra={"event.action": "read-suppression", "event.outcome": "failure"},
+    )
+
+
 def read(path: Path) -> tuple[Rule, ...]:
-    """The rules of a file.
+    """Read the rules of a file.
 
     Raises:
-        SettingsError: it cannot be read, or a line is no rule.
+        SettingsError: the file cannot be read, or a line is no rule.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -147,10 +130,10 @@ def read(path: Path) -> tuple[Rule, ...]:
 
 
 def parse(text: str, name: str) -> tuple[Rule, ...]:
-    """The rules of a text; empty lines and what stands behind a `#` do not count.
+    """Parse the rules of a text. Empty lines and text after ` #` are ignored.
 
     Raises:
-        SettingsError: names the line, what it says and what is expected.
+        SettingsError: names the line, what it contains and what is expected.
     """
     rules = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -218,31 +201,11 @@ def _applied(rules: Sequence[Rule], hit: Hit, result: Result, today: date) -> Re
 
 
 def _texts(source: Mapping[str, Any], path: str) -> list[str]:
-    """Every value of a field, as text; none where two spellings contradict each other."""
+    """Return every value of a field as text; none if the document has two spellings of the field."""
     value = lookup_clear(source, path)
     return [str(each) for each in (value if isinstance(value, list) else [value]) if isinstance(each, str | int)]
 
 
 def _is_in(networks: Sequence[Network], texts: Sequence[str]) -> bool:
-    addresses = [address for address in map(_address, texts) if address is not None]
+    addresses = [address for address in map(parse_address, texts) if address is not None]
     return any(address in network for address in addresses for network in networks)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
-
-
-def _state(path: Path | None) -> tuple[int, int, int] | None:
-    """What changes when a file does; None where there is none."""
-    if path is None:
-        return None
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ArtifactError
-from enrich_service.model.artifact import read
+from enrich_service.model.model_file import read
 from tests.artifacts import HEALTHY, without_novelty, write_model
 from tests.integration.enrich_service.requests import ask, connect
 from tests.servers import Service, running

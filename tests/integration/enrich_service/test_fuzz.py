@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.enrich_service import fuzz
+from benchmarks.enrich_service.fuzz import service as fuzz
 from enrich_service.http.openapi_schemas import example_source, example_tensors
 from tests.artifacts import TURBINE
 from tests.integration.enrich_service.requests import ask

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.enrich_service import fuzz, fuzz_tls
+from benchmarks.enrich_service.fuzz import service as fuzz
+from benchmarks.enrich_service.fuzz import tls as fuzz_tls
 from contract.errors import EndpointUnavailableError
 from tests.artifacts import HEALTHY, TURBINE
 from tests.certificates import certify, needs_openssl

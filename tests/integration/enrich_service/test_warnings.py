@@ -11,7 +11,7 @@ import pytest
 
 from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import ModelContract
-from enrich_service.model.artifact import read_contract
+from enrich_service.model.model_file import read_contract
 from tests.conftest import ROOT
 from tests.integration.enrich_service.requests import ask
 from tests.servers import enrich_service

@@ -16,7 +16,7 @@ from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.errors import InputError, SettingsError
-from enrich_service.model.artifact import read_contract
+from enrich_service.model.model_file import read_contract
 from es_pipelines.provision.apply import plan
 from es_pipelines.provision.plan import apply
 from es_pipelines.provision.upgrade import NOTES

@@ -1,4 +1,4 @@
-"""A server that stands in for Kibana, and the command as a user types it."""
+"""A replacement server for Kibana, and the command as a user types it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kibana_server import FakeKibana, fake_kibana
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command has done."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -29,7 +29,7 @@ class Ran:
 
     @property
     def line(self) -> str:
-        """The one line of an error; more of them is a fault."""
+        """The single line of an error; fails if there are more."""
         lines = [line for line in self.err.splitlines() if not line.startswith("waiting: ")]
         assert len(lines) == 1, self.err
         return lines[0]
@@ -37,7 +37,7 @@ class Ran:
 
 @pytest.fixture
 def kibana() -> Iterator[FakeKibana]:
-    """Of this test alone."""
+    """A server for this test only."""
     with fake_kibana() as server:
         yield server
 

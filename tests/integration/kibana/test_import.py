@@ -1,4 +1,4 @@
-"""`oversight kibana import` and `remove` against a server of ours that follows Kibana's documented routes; no Kibana
+"""`oversight kibana import` and `remove` against our own server, which follows Kibana's documented routes; no Kibana
 runs here.
 """
 
@@ -73,7 +73,7 @@ def test_force_writes_over_what_a_person_edited_and_tidies_up(kibana: FakeKibana
 
 
 def test_an_upgrade_of_kibana_is_no_edit(kibana: FakeKibana, run: Run) -> None:
-    """It gives stored objects a new form and keeps their dates."""
+    """An upgrade changes the form of stored objects and keeps their dates."""
     run("import")
     kibana.upgrade()
     assert set(actions(run("import", "--json")).values()) == {"unchanged"}
@@ -92,7 +92,7 @@ def test_an_object_that_was_deleted_comes_back(kibana: FakeKibana, run: Run) -> 
 
 
 def test_objects_that_were_imported_by_hand_are_taken_over(kibana: FakeKibana, run: Run) -> None:
-    """Without a record the contents tell: ours as we would write them are ours, anything else is somebody's."""
+    """Without a record the content decides: what equals ours is ours, anything else belongs to someone else."""
     run("import")
     objects = kibana.spaces["default"].objects
     del objects[LEDGER]
@@ -104,7 +104,7 @@ def test_objects_that_were_imported_by_hand_are_taken_over(kibana: FakeKibana, r
 
 
 def test_another_model_updates_what_nobody_edited(kibana: FakeKibana, run: Run, other_model: str) -> None:
-    """A model of other labels has other colours; what shows no label stays as it is."""
+    """A model with other labels has other colours; objects that show no label do not change."""
     run("import")
     found = actions(run("import", "--json", "--model", other_model))
     assert found[TRIAGE[1]] == "updated"
@@ -119,7 +119,7 @@ def test_a_damaged_record_is_as_none(kibana: FakeKibana, run: Run) -> None:
 
 
 def test_removing_takes_ours_and_leaves_what_a_person_edited_or_made(kibana: FakeKibana, run: Run) -> None:
-    """With the data views and searches without which an edited dashboard would show nothing."""
+    """The data views and searches that an edited dashboard needs stay too."""
     run("import")
     kibana.edit(TRIAGE, retitled)
     theirs: Key = ("dashboard", "their-own")
@@ -153,7 +153,7 @@ def test_two_spaces_and_two_installations_do_not_touch_each_other(kibana: FakeKi
 
 
 def test_a_space_that_is_not_there_is_named(kibana: FakeKibana, run: Run) -> None:
-    """Kibana itself would write into it, where nobody sees it."""
+    """Kibana itself would import into it, and nobody would see the objects."""
     ran = run("import", "--space", "sco")
     assert ran.code == 64
     assert "has no space 'sco'" in ran.line
@@ -250,7 +250,7 @@ def test_an_object_type_that_this_kibana_lacks_is_named(kibana: FakeKibana, run:
 
 
 def test_an_import_that_ended_halfway_is_no_edit(kibana: FakeKibana, run: Run, other_model: str) -> None:
-    """Kibana has written what it takes, and no record says so: the next import goes on from there."""
+    """Kibana has written the objects that it accepts, but there is no record. The next import continues from there."""
     run("import")
     types = kibana.known_types
     kibana.known_types = types - {"query"}
@@ -262,7 +262,7 @@ def test_an_import_that_ended_halfway_is_no_edit(kibana: FakeKibana, run: Run, o
 
 
 def test_what_a_person_added_is_kept_also_without_a_record(kibana: FakeKibana, run: Run, other_model: str) -> None:
-    """It says all that ours says, and more."""
+    """It contains every key of our object, and more."""
     run("import")
     del kibana.spaces["default"].objects[LEDGER]
     field = '{"hour":{"type":"long","script":{"source":"emit(1)"}}}'
@@ -318,7 +318,7 @@ def test_an_old_kibana_is_noted(kibana: FakeKibana, run: Run) -> None:
 
 
 def test_the_exported_file_is_what_a_hand_imports(kibana: FakeKibana, run: Run, tmp_path: Any) -> None:
-    """The objects of the file, stored by hand, are taken over by the command."""
+    """The command takes over objects that were imported from the file by hand."""
     file = tmp_path / "oversight.ndjson"
     assert f"{OBJECTS} objects written to" in run("export", "--output", str(file)).out
     assert len(file.read_bytes().splitlines()) == OBJECTS

@@ -1,4 +1,4 @@
-"""The queries of the alert rules, run as Kibana runs them on data at which they must fire and must not."""
+"""The queries of the alert rules, run as Kibana runs them: on data at which they must fire, and must not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pending(minutes_ago: float) -> dict[str, Any]:
 
 
 def given_back(minutes_ago: float) -> dict[str, Any]:
-    """As `oversight rescore` leaves a document to the watcher: with the verdict of before."""
+    """A document that `oversight rescore` gave back to the watcher; it still has its old verdict."""
     document = verdict(minutes_ago)
     document["oversight"]["status"] = "pending"
     return document
@@ -60,7 +60,7 @@ def failed(minutes_ago: float, kind: str = "pipeline_error") -> dict[str, Any]:
 
 
 Documents = Callable[[], list[dict[str, Any]]]
-"""Made when the case runs: their times are told from then."""
+"""Built when the case runs, because their times are relative to now."""
 Case = tuple[str, str, Documents, dict[str, float]]
 CASES: list[Case] = [
     ("severe-attack", "high", lambda: [verdict(1, severity=73), verdict(2)], {ALL: 1}),
@@ -115,7 +115,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
 
 @pytest.fixture(scope="module")
 def installation(engine: Elasticsearch) -> Iterator[str]:
-    """A namespace whose stream is a plain index."""
+    """A namespace with a plain index instead of a stream."""
     namespace = f"rules{datetime.now(UTC).strftime('%H%M%S%f')}"
     index = stream_name(namespace)
     body: dict[str, Any] = {
@@ -128,7 +128,7 @@ def installation(engine: Elasticsearch) -> Iterator[str]:
 
 
 def fired(es: Elasticsearch, namespace: str, rule: str, documents: Documents) -> dict[str, float]:
-    """The groups for which a rule fires over these documents alone."""
+    """The groups for which a rule fires if the index holds only these documents."""
     index = stream_name(namespace)
     before = es.search(index=index, size=1_000, source=False)["hits"][
         "hits"
@@ -165,7 +165,7 @@ def test_unknowns_are_rising_by_their_share(
     documents: Documents,
     expected: dict[str, float],
 ) -> None:
-    """An average of truth values, which the embedded engine does not have."""
+    """The average of a boolean, which the embedded engine does not support."""
     assert fired(engine, installation, rule, documents) == pytest.approx(expected)
 
 

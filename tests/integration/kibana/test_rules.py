@@ -1,4 +1,4 @@
-"""`oversight kibana rules` against a server of ours that follows Kibana's documented routes; no Kibana runs here."""
+"""`oversight kibana rules` against our own server, which follows Kibana's documented routes; no Kibana runs here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def actions(ran: Ran) -> dict[str, str]:
 
 
 def edit(kibana: FakeKibana, change: Callable[[dict[str, Any]], None]) -> None:
-    """As if a person changed the rule and saved it."""
+    """Change the rule and save it, as a person does."""
     rule = kibana.spaces["default"].rules[SEVERE]
     change(rule)
     rule["updated_at"] = kibana.now()
@@ -75,7 +75,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_a_person_sets_of_a_rule_is_kept(kibana: FakeKibana, run: Run, change: str) -> None:
-    """Also what ours does not say: an update would take it away."""
+    """Also settings that ours does not have: an update would delete them."""
     run("rules")
     edit(kibana, CHANGES[change])
     theirs = copy.deepcopy(kibana.spaces["default"].rules[SEVERE])
@@ -104,7 +104,7 @@ def test_dashboards_and_rules_have_one_record_and_do_not_touch_each_other(kibana
 
 
 def test_a_connector_that_an_edited_rule_uses_is_left(kibana: FakeKibana, run: Run) -> None:
-    """Without it the rule that somebody made theirs would fire into nothing."""
+    """Without it the rule that someone edited could not send its alerts."""
     run("rules")
     edit(kibana, lambda rule: rule.update(name="Ours"))
     removed = actions(run("remove", "--json"))
@@ -114,7 +114,7 @@ def test_a_connector_that_an_edited_rule_uses_is_left(kibana: FakeKibana, run: R
 
 
 def test_removing_without_rules_asks_nothing_of_alerting(kibana: FakeKibana, run: Run) -> None:
-    """A user who may only import dashboards may remove them."""
+    """A user who may only import dashboards can still remove them."""
     run("import")
     kibana.failing["/api/alerting"] = failure(403, "Unauthorized")
     kibana.failing["/api/actions"] = failure(403, "Unauthorized")
@@ -149,7 +149,7 @@ def test_printing_asks_no_server(kibana: FakeKibana, run: Run) -> None:
 
 
 def test_ids_are_uuids_that_do_not_change() -> None:
-    """Kibana takes no others for what it encrypts; changed ids would orphan rules."""
+    """Kibana accepts only such ids for items that it encrypts. If the ids changed, old rules would stay behind."""
     assert SEVERE == "d3600a5d-1d70-43a3-8310-b8bf0203da75"
     ids = [item.id for item in alert_items(shipped_contract(), Names())]
     assert all(
@@ -159,7 +159,7 @@ def test_ids_are_uuids_that_do_not_change() -> None:
 
 
 def test_what_the_rules_write_is_in_the_mapping_of_the_alerts_index() -> None:
-    """A field that no mapping has is lost without a word."""
+    """A field without a mapping would be lost silently."""
     known = {field.name for field in ALERT_FIELDS}
     for item in alert_items(shipped_contract(), Names()):
         for action in item.body.get("actions", ()):

@@ -17,7 +17,7 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 that signs itself, its key beside it."""
+    """A self-signed certificate for 127.0.0.1, with its key next to it."""
     return certify(tmp_path, "kibana")
 
 

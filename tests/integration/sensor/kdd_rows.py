@@ -20,9 +20,9 @@ from sensor.connection import REJECT_ERRORS, SYN_ERRORS
 
 Rates = tuple[tuple[str, str], ...]
 HALF = 0.005 + 1e-9
-"""A rate of two decimals lies that close to the share it was rounded from."""
+"""Largest distance between a rate of two decimals and the share that it was rounded from."""
 EXACT = 100
-"""Below that denominator a rate of two decimals tells the numerator."""
+"""Below this denominator the numerator follows from a rate of two decimals."""
 DENOMINATORS: Rates = (
     *((rate, "count") for rate in ("serror_rate", "rerror_rate", "same_srv_rate", "diff_srv_rate")),
     *((rate, "srv_count") for rate in ("srv_serror_rate", "srv_rerror_rate", "srv_diff_host_rate")),
@@ -78,7 +78,7 @@ def shares(rows: Rows) -> dict[str, float]:
 
 
 def refuted(rows: Rows) -> dict[str, float]:
-    """Share of rows that obey rules which are often written down and are not KDD's, where they can be told apart."""
+    """Share of rows that obey rules which are often cited but are not KDD's, among rows that tell them apart."""
     mixed = rows["same_srv_rate"] < 1
     elsewhere = rows["srv_count"] > rows.parts("same_srv_rate", "count")
     others = (rows["srv_count"] - rows.parts("same_srv_rate", "count")) / rows["srv_count"]
@@ -136,7 +136,7 @@ def _full_host(rows: Rows) -> float:
 
 
 def _different(rows: Rows, rate: str, whole: str, same: str) -> float:
-    """0 where the current key is the only one, else from 2 to one for it and one for each other connection."""
+    """0 if the current key is the only one, else from 2 to one for each connection."""
     exact = rows[whole] < EXACT
     keys, own = rows.parts(rate, whole), rows.parts(same, whole)
     obeys = np.where(own == rows[whole], keys == 0, (keys >= 2) & (keys <= rows[whole] - own + 1))
@@ -144,7 +144,7 @@ def _different(rows: Rows, rate: str, whole: str, same: str) -> float:
 
 
 def _error_classes(rows: Rows) -> float:
-    """Where a connection is alone in the two seconds, its own class is all that its error rates show."""
+    """If a connection is alone in the two seconds, its error rates show only its own class."""
     alone = (rows["count"] == 1) & (rows["srv_count"] == 1)
     syn, reject = np.isin(rows.flag, list(SYN_ERRORS)), np.isin(rows.flag, list(REJECT_ERRORS))
     obeys = (rows["serror_rate"] == syn) & (rows["srv_serror_rate"] == syn)

@@ -19,7 +19,7 @@ def real(shared_data: Path) -> Rows:
 
 @pytest.mark.data
 def test_every_real_row_obeys_the_rules_that_the_sensor_computes_by(real: Rows) -> None:
-    """Not most of them: all. A rule with one exception would be another rule."""
+    """All rows, not most: a rule with an exception would be a different rule."""
     assert {name: share for name, share in shares(real).items() if share != 1.0} == {}
 
 
@@ -34,7 +34,7 @@ def test_rules_often_written_down_do_not_hold(real: Rows) -> None:
 
 @pytest.mark.data
 def test_unnamed_ports_are_services_of_their_own(real: Rows) -> None:
-    """A window holds several times more services than there are names."""
+    """A window contains several times more services than there are names."""
     most, names = most_services(real)
     assert most > 3 * names
 

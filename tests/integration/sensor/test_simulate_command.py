@@ -1,4 +1,4 @@
-"""`oversight simulate` as a user types it; in a process of its own where signals, settings or another run matter."""
+"""`oversight simulate` as a user types it; in its own process if signals, settings or another run matter."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.Com
 
 
 def test_the_command_writes_one_csv_a_user_and_says_what_is_in_them(tmp_path: Path) -> None:
-    """Every line has the 41 columns; the summary's numbers are those of the files."""
+    """Every line has the 41 columns, and the summary agrees with the files."""
     ended = run("--output", tmp_path, "--events", 300, "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
     said = json.loads(ended.stdout)
@@ -70,7 +70,7 @@ def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
     tmp_path: Path, endless: tuple[str, ...], code: int
 ) -> None:
-    """It is how a loop ends and cuts a single round short; both leave whole lines behind."""
+    """Ctrl-C ends a loop and cuts a single round short; both leave only whole lines."""
     with subprocess.Popen(
         [*COMMAND, "--output", tmp_path, "--rate", "200", "--json", *endless], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -92,7 +92,7 @@ def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
     ],
 )
 def test_wrong_use_is_said_in_a_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
-    """Nothing is written then."""
+    """Nothing is written."""
     ended = oversight_here("simulate", "--output", tmp_path / "logs", *arguments)
     assert (ended.returncode, (tmp_path / "logs").exists()) == (code, False)
     assert message in ended.stderr
@@ -100,7 +100,7 @@ def test_wrong_use_is_said_in_a_line(tmp_path: Path, arguments: tuple[str, ...],
 
 @pytest.fixture
 def stream(es: Elasticsearch, namespace: str) -> Iterator[str]:
-    """A stream whose pipeline keeps the line and drops headers, which is all that shipping asks of it."""
+    """A stream with a pipeline that keeps the line and drops headers; shipping needs nothing else."""
     name = stream_name(namespace)
     processors: list[dict[str, Any]] = [
         {"drop": {"if": "ctx.message != null && ctx.message.startsWith('duration,')"}},
@@ -129,7 +129,7 @@ def stream(es: Elasticsearch, namespace: str) -> Iterator[str]:
 def test_lines_are_shipped_while_they_are_written_each_once(
     es: Elasticsearch, engine_url: str, namespace: str, stream: str, tmp_path: Path
 ) -> None:
-    """Shipping begins long before the writing ends, and in the end the stream holds what the files hold."""
+    """Shipping begins long before the writing ends; at the end the stream has the same lines as the files."""
     folder = tmp_path / "logs"
     env = {
         **os.environ,
@@ -157,7 +157,7 @@ def test_lines_are_shipped_while_they_are_written_each_once(
 
 
 def test_without_a_stream_nothing_is_written(engine_url: str, namespace: str, tmp_path: Path) -> None:
-    """Shipping asks first, so that a missing stream is no surprise after an hour of writing."""
+    """Shipping checks first, so a missing stream is reported before any line is written."""
     env = {
         "ELASTICSEARCH_URL": engine_url,
         "OVERSIGHT_NAMESPACE": namespace,

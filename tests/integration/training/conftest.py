@@ -1,4 +1,4 @@
-"""Keras's own warnings, which are no fault of ours: everything else stays an error."""
+"""Keras's own warnings are ignored, because we cannot fix them; every other warning stays an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KERAS_ARRAY = "ignore:__array__ implementation doesn't accept a copy keyword:Dep
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of this folder pass over them."""
+    """Ignore them in the tests of this folder."""
     for item in items:
         if FOLDER in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings(KERAS_ARRAY))

@@ -12,7 +12,7 @@ from training.data.records import Records
 
 @dataclass(frozen=True)
 class Answer:
-    """What is expected of one row."""
+    """The expected result for one row."""
 
     label: str
     probability: float

@@ -1,4 +1,4 @@
-"""Training without the compiling of its loops, which costs most of the time on a few rows."""
+"""Training without compiling its loops: compiling takes most of the time if there are few rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 @contextlib.contextmanager
 def uncompiled() -> Iterator[None]:
-    """Run TensorFlow's functions step by step: the same steps, quicker where there are only a few."""
+    """Run TensorFlow's functions step by step: the same steps, but faster if there are few."""
     tf.config.run_functions_eagerly(True)
     try:
         yield

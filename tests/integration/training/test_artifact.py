@@ -1,4 +1,4 @@
-"""The artifact that is shipped: what it holds, that it is one plain file, and that its answers do not drift."""
+"""The shipped artifact: its content, its form as one plain file, and its predictions, which must not change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOLDER = DEFAULT_MODEL.parent
 
 
 def test_the_contract_is_that_of_kdd_cup_99() -> None:
-    """Features, fields and labels in the order that every other part counts on."""
+    """Features, fields and labels in the order that every other part relies on."""
     assert CONTRACT.name == "kdd99-mlp"
     assert [feature.name for feature in CONTRACT.features] == list(COLUMNS)
     assert CONTRACT.fields == tuple(field_of(column) for column in COLUMNS)
@@ -55,7 +55,7 @@ def test_it_says_where_it_comes_from_and_nothing_of_the_machine_or_the_time() ->
 
 
 def test_it_is_one_small_file_of_standard_operators() -> None:
-    """Nothing beside it is needed to serve it, and any ONNX Runtime can."""
+    """Any ONNX Runtime can serve it, without other files."""
     model = onnx.load(DEFAULT_MODEL, load_external_data=False)
     assert DEFAULT_MODEL.stat().st_size < 1_000_000
     assert {item.domain for item in model.opset_import} == {"", "ai.onnx.ml"}
@@ -76,7 +76,7 @@ def test_inputs_and_outputs_are_as_the_contract_describes_them() -> None:
 
 
 def test_its_answers_to_rows_written_by_hand_are_those_it_was_shipped_with() -> None:
-    """A new artifact changes tests/integration/training/golden.py, and the diff is seen in the review."""
+    """A new artifact changes tests/integration/training/golden.py, so the review shows the difference."""
     found = predict(SESSION, CONTRACT, records())
     names = np.array([label.name for label in CONTRACT.labels])
     assert names[found.probabilities.argmax(axis=1)].tolist() == [answer.label for answer in ANSWERS]
@@ -85,7 +85,7 @@ def test_its_answers_to_rows_written_by_hand_are_those_it_was_shipped_with() -> 
 
 
 def test_a_batch_is_its_rows() -> None:
-    """No row's answer depends on its neighbours, and no row at all is no error."""
+    """No row's result depends on other rows, and an empty batch is no error."""
     rows = records()
     whole = predict(SESSION, CONTRACT, rows)
     for index in range(len(rows)):
@@ -96,7 +96,7 @@ def test_a_batch_is_its_rows() -> None:
 
 
 def test_report_and_card_belong_to_this_file() -> None:
-    """They are written together; one that is stale would lie."""
+    """They are written together, so none of them can be out of date."""
     report = json.loads((FOLDER / "report.json").read_text(encoding="utf-8"))
     card = (FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8")
     version = hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest()[:12]

@@ -46,7 +46,7 @@ def test_the_artifact_reads_28_features_and_says_so(model: Path) -> None:
 
 
 def test_a_file_is_scored_alike_whatever_stands_in_the_content_columns(model: Path, tmp_path: Path) -> None:
-    """Full, emptied or left out: the columns are found by name."""
+    """Filled, empty or missing: the columns are found by name."""
     rows = lines(300, seed=1)
     short = [",".join([*text.split(",")[:9], *text.split(",")[22:]]) for text in rows]
     figures = []
@@ -72,7 +72,7 @@ def test_a_column_that_it_reads_must_be_there(model: Path, tmp_path: Path) -> No
 
 
 def test_a_choice_of_features_that_is_none_is_wrong_use(tmp_path: Path) -> None:
-    """With the choices that there are; nothing is read or written."""
+    """The error lists the choices; nothing is read or written."""
     run = oversight_here("train", "--features", "nonsense", "--data", tmp_path / "none", "--output", tmp_path / "out")
     assert run.returncode == 2
     assert "'nonsense' is not one of 'all', 'flow'" in run.stderr

@@ -1,4 +1,4 @@
-"""Training that is stopped half-way: what was there before stays, byte for byte."""
+"""If training is stopped half-way, the earlier files stay, byte for byte."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BEFORE = {"model.onnx": b"an earlier artifact", "report.json": b"{}", "MODEL_CAR
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_training_leaves_the_earlier_artifact_untouched(stop: signal.Signals, tmp_path: Path) -> None:
-    """Whether asked to end or killed; the new files are put in place only once all is trained and checked."""
+    """Terminated or killed: the new files replace the old ones only after everything is trained and checked."""
     data = write(tmp_path / "small.csv", lines(1_200))
     folder = tmp_path / "model"
     folder.mkdir()

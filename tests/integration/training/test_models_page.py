@@ -1,4 +1,4 @@
-"""docs/models.md says what the shipped artifacts do; whoever ships another one makes the page again."""
+"""docs/models.md has the figures of the shipped artifacts; a new artifact needs a new page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_page_has_the_figures_that_are_measured_now(shared_data: Path) -> No
 
 
 def test_a_page_that_says_otherwise_is_noticed(tmp_path: Path) -> None:
-    """Another file has other figures; the message is the command that writes the page."""
+    """Another file has other figures; the message names the command that writes the page."""
     rows = ["0,tcp,http,SF,181,5450,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,8,8,0,0,0,0,1,0,0,9,9,1,0,0.11,0,0,0,0,0,normal."]
     (tmp_path / "other.csv").write_text("\n".join(rows), encoding="ascii")
     before = PAGE.read_bytes()

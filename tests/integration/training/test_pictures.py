@@ -9,7 +9,7 @@ from tests.unit.training.report.test_card import content
 
 
 def test_pictures_are_the_same_bytes_each_time_and_name_their_study() -> None:
-    """So a stale picture can be told from its study, and a new drawing of the same is no change."""
+    """So an outdated picture can be recognised, and drawing the same study again changes nothing."""
     found = content()
     key = digest(study.text(found))
     pictures = draw(found, key)

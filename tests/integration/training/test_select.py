@@ -1,4 +1,4 @@
-"""What is left out of training to choose by, and that a selection is trained once and goes on where it was."""
+"""Which records a selection leaves out of training, and that an interrupted selection continues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHORT = Recipe(epochs=1, attack_epochs=1)
 
 
 def records_of(folder: Path) -> Records:
-    """Made rows; a few of the guesses on another service."""
+    """Generated rows; a few of the password guesses use another service."""
     rows = lines(1_500)
     guesses = [row for row in rows if row.endswith("guess_passwd.")]
     moved = [row.replace("telnet", "pop_3") for row in guesses[:5]]
@@ -38,7 +38,7 @@ def test_each_attack_is_left_out_once_and_a_normal_row_never(tmp_path: Path) -> 
 
 
 def test_each_normal_row_is_left_out_once_in_a_run_of_the_file(tmp_path: Path) -> None:
-    """Time drifts; a random fifth would not."""
+    """Traffic drifts with time; a random fifth would not show that."""
     records = records_of(tmp_path)
     normal = records.labels == "normal"
     masks = times_left_out(records)
@@ -75,7 +75,7 @@ def test_a_training_without_a_group_scores_every_record_that_was_left_out(tmp_pa
 
 
 def test_a_selection_goes_on_where_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Scores that are there are read; of other data they are made anew."""
+    """Finished scores are read from their files; those of other data are computed again."""
     records, source = read(write(tmp_path / "data.csv", lines(1_500)))
     for _ in range(2):
         selection = select.Selection(records, source, tmp_path / "scores", epochs=(1,), recipe=SHORT)

@@ -51,7 +51,7 @@ def folder_of(name: str) -> Path:
 
 @pytest.mark.parametrize("name", [found.model for found in SETS.values()])
 def test_the_shipped_keras_model_converts_to_the_shipped_bytes(name: str, tmp_path: Path) -> None:
-    """Anyone can make the artifact again from what lies beside it."""
+    """Anyone can build the artifact again from the files next to it."""
     folder = folder_of(name)
     made = convert(load(folder / "model.keras"), read_contract(folder / "contract.json"), tmp_path / "model.onnx")
     assert made.path.read_bytes() == (folder / "model.onnx").read_bytes()
@@ -75,7 +75,7 @@ def test_keras_and_onnx_agree_on_every_vector_of_training_and_test_file(
 
 @pytest.mark.data
 def test_the_held_out_figures_can_be_measured_again_from_the_data(training: tuple[Records, Source]) -> None:
-    """The split is made anew from the seed in the contract; the artifact's answers give the artifact's figures."""
+    """The split is repeated with the contract's seed; the artifact's predictions give the contract's figures."""
     data, source = training
     assert source.sha256 == CONTRACT.training["sha256"]
     held_out = split(data, CONTRACT.training["seed"]).held_out

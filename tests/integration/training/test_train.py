@@ -1,4 +1,4 @@
-"""A model is trained on a few hundred made rows: what comes out, and that the same seed gives the same."""
+"""A model is trained on a few hundred generated rows: its quality, and that the same seed gives the same model."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained: T
 
 
 def test_any_finite_input_gives_a_finite_answer(trained: Trained) -> None:
-    """Also values far beyond training and negative ones: a bad sensor is no reason for NaN.
+    """Also values far beyond training and negative ones: a bad sensor must not cause NaN.
 
     Codes are what the graph's look-up gives: 0 for any word that training never saw, or one of the vocabulary's.
     """
@@ -93,7 +93,7 @@ def test_an_unseen_word_alone_does_not_turn_a_usual_row_into_a_sure_attack(train
 
 
 def test_each_epoch_is_told_and_the_patience_ends_training(parts: Parts) -> None:
-    """So that a person sees that it lives."""
+    """So a user sees that it is running."""
     told: list[tuple[str, int, int, str]] = []
     with uncompiled():
         train(parts, 0, Recipe(epochs=3, patience=1, learning_rate=0.0), lambda *what: told.append(what))
@@ -105,7 +105,7 @@ def test_each_epoch_is_told_and_the_patience_ends_training(parts: Parts) -> None
 
 
 def test_a_guess_on_another_service_is_given_to_the_right_family(trained: Trained, parts: Parts) -> None:
-    """Where normal is likelier, what is left goes to the attack that the other values speak for, not to any."""
+    """If normal is likeliest, the rest goes to the attack that the other values support."""
     names = np.array([label.name for label in LABELS])
     guesses = parts.held_out.take(parts.held_out.labels == "guess_passwd")
     numeric = guesses.numeric.copy()

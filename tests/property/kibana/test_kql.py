@@ -1,4 +1,4 @@
-"""A label or a field may hold anything; in KQL it stays one value, and nothing of it becomes an operator."""
+"""A label or a field name can contain any text. In KQL it stays one value, and no part of it becomes an operator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kibana.panels.conditions import All, Exists, Is, Not, kql
 
 ANYTHING = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
 STRING = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
-"""A quoted text in KQL's grammar: every quote and backslash inside of it stands behind a backslash."""
+"""A quoted text in KQL's grammar: a backslash precedes every quote and backslash inside it."""
 ESCAPES = {"\\t": "\t", "\\r": "\r", "\\n": "\n"}
 
 
@@ -37,7 +37,7 @@ def test_several_values_are_told_apart(values: list[str]) -> None:
 
 @given(name=st.text('abAND or:(){}<>"*\\.', min_size=1, max_size=12))
 def test_a_field_of_any_name_stays_one_field(name: str) -> None:
-    """In quotes where it holds more than letters: Kibana's grammar takes a quoted field."""
+    """Quoted if it has other characters than letters; Kibana's grammar accepts quoted field names."""
     field, separator, rest = kql(All((Exists(name), Exists("b")))).partition(": * and b: *")
     assert (separator, rest) == (": * and b: *", "")
     if field.startswith('"'):

@@ -1,4 +1,4 @@
-"""Any model's contract makes dashboards of its own."""
+"""Every model's contract gives complete dashboards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The incremental windows against the definitions, written down again as slow and plain as they read."""
+"""The incremental windows compared with the definitions, which are computed here slowly and plainly."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def by_definition(past: list[Connection], *, recent: int, history: int) -> Colum
 @settings(max_examples=150, deadline=None)
 @given(traffic(), st.integers(1, 12), st.integers(1, 12))
 def test_incremental_windows_equal_the_definitions(connections: list[Connection], recent: int, history: int) -> None:
-    """Counting in and out gives what looking at every earlier connection gives, for windows of any size."""
+    """Adding and removing counts gives the same as looking at every earlier connection, for windows of any size."""
     extractor = FeatureExtractor(recent_connections=recent, history_connections=history)
     for index, connection in enumerate(connections):
         expected = by_definition(connections[: index + 1], recent=recent, history=history)
@@ -107,7 +107,7 @@ def test_full_size_windows_equal_the_definitions(connections: list[Connection]) 
 @settings(max_examples=50, deadline=None)
 @given(traffic())
 def test_rates_are_shares_with_two_decimals_that_agree_with_their_counts(connections: list[Connection]) -> None:
-    """Rates lie in [0, 1] on the grid of hundredths; a count holds the connection itself; shares of services agree."""
+    """Rates are whole hundredths in [0, 1], a count includes the connection itself, and shares of services agree."""
     extractor = FeatureExtractor()
     for connection in connections:
         row = dict(zip(COLUMNS, extractor.observe(connection), strict=True))

@@ -8,11 +8,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.training.tallies import PARTS, total
 from contract.kdd99.columns import FAMILIES, TEST_ONLY_FAMILIES
 from tests.unit.training.evaluation.test_evaluate import CONTRACT, NAMES, records
 from training.data.records import Records
 from training.evaluation.evaluate import Predictions, judge
-from training.evaluation.tally import PARTS, Tally, families, figures, tally
+from training.evaluation.tally import Tally, families, figures, tally
 
 LABELS = [*NAMES, *TEST_ONLY_FAMILIES]
 ROW = st.tuples(st.sampled_from(LABELS), st.integers(1, 5), st.integers(0, 2**32 - 1))
@@ -47,7 +48,7 @@ def test_the_sum_of_two_tallies_is_the_tally_of_both_joined(case: tuple[Records,
         count(rows.take(side), Predictions(answers.probabilities[side], answers.novelty[side]))
         for side in (first, ~first)
     ]
-    assert same(parts[0] + parts[1], count(rows, answers))
+    assert same(total(parts), count(rows, answers))
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,9 +11,9 @@ from random import Random
 
 import pytest
 
-from benchmarks.enrich_service.fuzz import Kind, Report, clients, log_problems, problem_of, table
-from benchmarks.enrich_service.fuzz_bodies import MAKERS, valid
-from benchmarks.enrich_service.fuzz_sockets import CLIENTS, Answer, answers, exchange, head_of
+from benchmarks.enrich_service.fuzz.bodies import MAKERS, valid
+from benchmarks.enrich_service.fuzz.service import Kind, Report, clients, log_problems, problem_of, table
+from benchmarks.enrich_service.fuzz.sockets import CLIENTS, Answer, answers, exchange, head_of
 from contract.artifact.contract import ModelContract
 from enrich_service.garbage import COLLECT_BYTES, after_request
 from tests.artifacts import TURBINE

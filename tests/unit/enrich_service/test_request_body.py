@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from enrich_service.http.weight import TEXT_BYTES, check, keys_of
-from enrich_service.predict.page import Page
 from enrich_service.request_body import (
     PATIENT_BYTES,
     RequestError,
@@ -60,12 +59,6 @@ def test_an_item_may_hold_more_and_may_hold_fields() -> None:
     """The search API's `fields` stand in place of `source`; other keys of a hit do no harm."""
     items = [{"id": "a", "source": {"x": 1}, "sort": [1]}, {"id": "b", "fields": {"x": [1]}}]
     assert found({"documents": items}, max_documents=2) == [("a", {"x": 1}), ("b", {"x": [1]})]
-
-
-def test_a_page_is_cut_by_a_mask() -> None:
-    """For the shadow, which is asked for some of the documents."""
-    page = documents(bodies({"documents": [{"id": name, "source": {}} for name in "abc"]})[0], max_documents=3)
-    assert page.where([True, False, True]) == Page(["a", "c"], [b"{}", b"{}"])
 
 
 @pytest.mark.parametrize("depth", [900, 960, 985, 1000, 1020, 1500])

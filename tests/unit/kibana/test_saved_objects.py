@@ -208,7 +208,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_checker_sees_what_kibana_would_refuse(name: str) -> None:
-    """Otherwise its silence would prove nothing."""
+    """Otherwise a clean result of the checker would prove nothing."""
     change, said = BROKEN[name]
     objects = copy.deepcopy(lines(built()))
     change(objects)

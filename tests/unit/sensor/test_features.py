@@ -1,4 +1,4 @@
-"""Windows computed by hand."""
+"""The two windows, with expected values computed by hand."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ BY_HAND = """
 
 
 def test_a_dozen_connections_have_the_windows_computed_by_hand() -> None:
-    """Two hosts that fail in different ways, a third above them: every rule of the two windows occurs once."""
+    """Two hosts that fail in different ways and a third above them: each rule of the two windows applies once."""
     extractor = FeatureExtractor()
     assert [csv_line(extractor.observe(connection)[22:]) for connection in DOZEN] == BY_HAND
 
 
 @pytest.mark.parametrize("age_s", [2.0, 2.001])
 def test_a_connection_leaves_the_first_window_after_two_seconds(age_s: float) -> None:
-    """At two seconds it still counts, a millisecond later it does not; the other window keeps it."""
+    """After two seconds it still counts, a millisecond later it does not. The other window keeps it."""
     extractor = FeatureExtractor()
     extractor.observe(to(A, 0.0))
     row = dict(zip(COLUMNS, extractor.observe(to(A, age_s)), strict=True))
@@ -79,7 +79,7 @@ def test_a_connection_leaves_the_first_window_after_two_seconds(age_s: float) ->
 
 
 def test_a_flood_stops_at_511_and_255() -> None:
-    """Both windows are bounded by a number of connections as well, the current one included."""
+    """Both windows also have a limit on the number of connections, the current one included."""
     extractor = FeatureExtractor()
     counts = [extractor.observe(to(A, index / 1000)) for index in range(600)]
     by_name = [dict(zip(COLUMNS, columns, strict=True)) for columns in counts]
@@ -124,7 +124,7 @@ def test_each_connection_state_counts_in_the_rate_that_kdd_counts_it_in(flag: st
 
 
 def test_unnamed_ports_are_services_of_their_own() -> None:
-    """A scan over 30 unnamed ports is 30 services, though KDD prints one name for all of them."""
+    """A scan of 30 unnamed ports counts as 30 services, although KDD has one name for all of them."""
     extractor = FeatureExtractor()
     row: dict[str, str | int | float] = {}
     for port in range(600, 630):
@@ -142,7 +142,7 @@ def test_a_host_that_calls_its_own_port_is_a_land_attack() -> None:
 
 
 def test_a_connection_out_of_order_is_refused() -> None:
-    """Windows over unordered connections would be wrong in silence."""
+    """With unordered connections the windows would be silently wrong."""
     extractor = FeatureExtractor()
     extractor.observe(to(A, 5.0))
     with pytest.raises(InputError, match=r"second 4\.0 came after one of second 5\.0; sort"):
@@ -155,7 +155,7 @@ def test_rates_are_printed_as_c_prints_them() -> None:
 
 
 def test_the_host_that_was_silent_longest_is_forgotten_first() -> None:
-    """Memory is bounded by a number of hosts; a forgotten one starts anew."""
+    """The number of hosts is limited; a host that was dropped starts again."""
     history = HostHistory(max_hosts=2)
 
     def count(host: str) -> int | float:

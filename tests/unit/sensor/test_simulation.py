@@ -1,4 +1,4 @@
-"""What the simulator promises of its records."""
+"""The properties of simulated records."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def test_attacks_cover_all_four_families_under_names_that_the_model_can_know() -
 
 
 def test_each_attack_gets_its_share_whatever_the_size_of_the_round() -> None:
-    """A small round scales the plan down and leaves nothing out."""
+    """A small round has fewer connections of each scenario, but all scenarios."""
     found = Counter(record.scenario for record in play(events=200))
     assert {name: found[name] for name in sizes(200)} == sizes(200)
     assert sum(found.values()) == 200
 
 
 def test_the_same_seed_gives_the_same_records_and_another_seed_others() -> None:
-    """Demos and tests can be repeated."""
+    """So demos and tests are repeatable."""
     assert play(seed=3) == play(seed=3)
     assert [record.csv_line() for record in play(seed=3)] != [record.csv_line() for record in play(seed=4)]
 
 
 def test_records_come_in_order_of_time_from_the_start_on(a_day: list[Record]) -> None:
-    """All users are merged on one clock; the warm-up lies before the start."""
+    """All users share one clock; the warm-up is before the start."""
     times = [record.started_at for record in a_day]
     assert all(earlier <= later for earlier, later in pairwise(times))
     assert START <= times[0] < START + timedelta(minutes=2)
@@ -88,13 +88,13 @@ def test_lines_parse_back_to_the_same_columns(a_day: list[Record]) -> None:
 
 
 def test_the_label_is_appended_only_on_request(a_day: list[Record]) -> None:
-    """The raw line does not tell; with the option it ends as KDD's labelled files do."""
+    """The raw line has no label; with the option it ends as in KDD's labelled files."""
     record = a_day[-1]
     assert record.csv_line(label=True) == f"{record.csv_line()},{record.label}."
 
 
 def test_warm_up_fills_the_host_window_and_writes_nothing() -> None:
-    """Without it the first record stands alone; with it the sensor knows the hosts already."""
+    """Without it the windows of the first record are empty; with it the sensor already knows the hosts."""
     cold, warm = (next(simulate(seed=7, start=START, warm_up=number)) for number in (0, 2000))
     position = COLUMNS.index("dst_host_count")
     assert (cold.columns[position], warm.started_at >= START) == (1, True)
@@ -102,7 +102,7 @@ def test_warm_up_fills_the_host_window_and_writes_nothing() -> None:
 
 
 def test_a_loop_plays_the_attacks_again_on_other_segments() -> None:
-    """Rounds go on without end, the clock and the windows too."""
+    """Rounds continue without end, and so do the clock and the windows."""
     records = list(islice(simulate(seed=7, start=START, events=200, warm_up=0, loop=True), 1000))
     assert all(earlier.started_at <= later.started_at for earlier, later in pairwise(records))
     hit = {record.user for record in records if record.scenario == "smurf"}
@@ -132,6 +132,6 @@ def test_the_windows_mix_all_users() -> None:
     ],
 )
 def test_wrong_arguments_are_refused_before_the_first_record(arguments: dict[str, Any], message: str) -> None:
-    """The message says what was found and what is expected."""
+    """The message contains what was found and what is expected."""
     with pytest.raises(InputError, match=message):
         simulate(**{"seed": 1, "start": START, **arguments})

@@ -1,4 +1,4 @@
-"""One growing file a user."""
+"""One growing file for each user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def some(number: int) -> list[Record]:
 
 
 def test_each_user_gets_a_file_with_a_header_and_his_lines_in_order(tmp_path: Path) -> None:
-    """What the files hold together is what was simulated."""
+    """All files together contain the simulated records."""
     records = some(200)
     written = write(records, tmp_path / "new" / "folder")
     assert set(written.files) == {record.user for record in records}
@@ -47,7 +47,7 @@ def test_labels_are_written_with_a_header_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_second_run_goes_on_in_the_same_files(tmp_path: Path) -> None:
-    """As a log does: one header, all lines of both runs."""
+    """Like a log: one header, then the lines of both runs."""
     records = some(60)
     write(records, tmp_path)
     write(records, tmp_path)
@@ -65,7 +65,7 @@ def test_a_line_left_without_its_end_is_ended_first(tmp_path: Path) -> None:
 
 
 def test_a_file_with_another_header_is_left_alone(tmp_path: Path) -> None:
-    """Labelled lines below an unlabelled header would be failures later on."""
+    """Labelled lines below an unlabelled header would fail later."""
     records = some(50)
     write(records, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.glob("*.csv")}
@@ -100,7 +100,7 @@ except InputError as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
 def test_a_file_that_can_grow_no_further_ends_in_a_whole_line(tmp_path: Path) -> None:
-    """The system takes half a line and then refuses: the half is taken back and the error says what to do."""
+    """The system writes half a line and then fails: that half is removed, and the error says what to do."""
     ended = subprocess.run([sys.executable, "-c", LIMITED, tmp_path], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert re.search(r"cannot write .*\.csv \(File too large\); free disk space", ended.stderr)
@@ -118,7 +118,7 @@ def test_the_pace_is_kept(tmp_path: Path) -> None:
 
 
 def test_stop_cuts_a_wait_short_and_leaves_whole_lines(tmp_path: Path) -> None:
-    """An endless writing at a record in a hundred seconds ends at once when asked to."""
+    """Endless writing at one record in 100 seconds stops at once when asked to."""
     stop = threading.Event()
     endless = simulate(seed=5, start=START, events=200, warm_up=0, loop=True)
     timer = threading.Timer(0.05, stop.set)

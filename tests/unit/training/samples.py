@@ -1,4 +1,4 @@
-"""KDD-like rows made by code: plausible values of a few labels that a small network can tell apart."""
+"""Generated rows like KDD's: plausible values of a few labels that a small network can tell apart."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_training_data_with_labels_that_cannot_be_learnt_is_refused(
 
 
 def test_a_label_of_another_data_set_in_the_test_file_is_refused(tmp_path: Path) -> None:
-    """A label of the test set of the contest is not."""
+    """A label that only the contest's test set has is no foreign label."""
     train = write(tmp_path / "train.csv", lines(200))
     with pytest.raises(InputError, match="that KDD Cup 99 does not have: DDoS"):
         read_material(train, unknown_label(tmp_path), PLAN)

@@ -21,7 +21,7 @@ N = 1_000
 
 
 def training(normal_shift: float, **left: float) -> Scores:
-    """Usual errors and logits from 0 to 1; left-out normal vectors are shifted, attacks lie at the given place."""
+    """Usual errors and logits from 0 to 1. Left-out normal vectors are shifted; attacks have the given error."""
     usual = np.linspace(0, 1, N)
     labels = np.array(["normal"] * N + [label for label in left for _ in range(COMMON)])
     error = np.concatenate([usual + normal_shift, np.repeat(list(left.values()), COMMON)])
@@ -58,7 +58,7 @@ def test_what_is_found_is_a_mean_over_labels_and_the_price_is_that_of_the_worst_
 
 
 def test_attacks_that_equal_a_normal_vector_do_not_count() -> None:
-    """Nobody could find them."""
+    """No model could find them."""
     scores = dict(training(0.0, smurf=2.0, pod=0.5))
     scores["left_twins"] = scores["left_labels"] == "pod"
     found = novelties([scores], (3,))
@@ -79,7 +79,7 @@ def novelty(found: float, price: float, form: str = "larger") -> Novelty:
 
 
 def test_of_those_within_the_budget_the_one_that_finds_most_and_of_equals_the_cheapest() -> None:
-    """None where nothing keeps the budget."""
+    """None if nothing is within the budget."""
     assert best_novelty([novelty(0.9, 0.04), novelty(0.95, 0.051), novelty(0.8, 0.01)]) == novelty(0.9, 0.04)
     assert best_novelty([novelty(0.9, 0.04), novelty(0.9, 0.02)]) == novelty(0.9, 0.02)
     assert best_novelty([novelty(0.9, 0.06)]) is None
@@ -94,7 +94,7 @@ def test_an_opinion_is_judged_on_the_unknown_attacks_alone() -> None:
 
 
 def test_of_opinions_that_are_equally_good_the_simplest() -> None:
-    """Half a hundredth decides nothing."""
+    """A difference below 0.005 decides nothing."""
     assert best_opinion({("a",): 0.8, ("b",): 0.803, ("a", "b"): 0.804}) == ("b",)
     assert best_opinion({("a",): 0.8, ("a", "b"): 0.81}) == ("a", "b")
 

@@ -1,4 +1,4 @@
-"""The model that is shipped against the networks it is made of."""
+"""The joined model compared with the networks that it consists of."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.fit.ensemble import DOUBT, KEPT, NoveltyScale, join, measure_scale
 from training.fit.model import Networks, build
 
 TEMPERATURE = 0.02
-"""Untrained networks are unsure; divided by this their answers are of every kind."""
+"""Untrained networks are unsure. Divided by this, their logits give unsure and sure results."""
 SCALE = NoveltyScale(error=0.7, logit=0.05, ratio=1.3)
 FAMILY = np.array([FAMILIES.index(label.family) for label in LABELS])
 NORMAL = [label.name for label in LABELS].index("normal")
@@ -56,7 +56,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def test_the_closest_label_and_the_probability_of_normal_are_the_classifiers(case: Case) -> None:
-    """The second opinion shares out what is left and decides nothing."""
+    """The second opinion divides the rest and never changes the closest label."""
     own = softmax(case.networks.classifier.predict(case.encoded, verbose=0) / TEMPERATURE)
     second, first = np.sort(own, axis=1)[:, -2:].T
     clear = first - second > 1e-5  # the row at the median has two that are equal
@@ -72,7 +72,7 @@ def test_the_closest_label_and_the_probability_of_normal_are_the_classifiers(cas
 
 
 def test_where_normal_has_most_of_it_the_rest_is_shared_out_by_the_second_opinion(case: Case) -> None:
-    """Families as its own softmax has them, a family's labels half by that and half evenly."""
+    """Each family has the share of its own softmax; its labels get half of it by that softmax, and half evenly."""
     own = softmax(case.networks.classifier.predict(case.encoded, verbose=0) / TEMPERATURE)
     rows = own[:, NORMAL] > 0.601
     logits = case.networks.attacks.predict(case.encoded, verbose=0)
@@ -86,7 +86,7 @@ def test_where_normal_has_most_of_it_the_rest_is_shared_out_by_the_second_opinio
 
 
 def test_the_closest_label_is_the_classifiers_whatever_the_second_opinion_says() -> None:
-    """Each attack in turn has all that normal leaves, by both opinions. P(normal) falls with the novelty to a floor."""
+    """One attack at a time gets the whole rest, by both opinions. P(normal) falls with the novelty to a floor."""
     n = len(FAMILY)
     attacks = np.delete(np.arange(n), NORMAL)
     grid = [(p, r, attack) for p in (0.501, 0.55, 0.6, 0.7, 1.0) for r in (0, 0.5, 0.65, 0.8, 1) for attack in attacks]

@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 
 from common.settings.shared import DEFAULT_MODEL
 from contract.kdd99.columns import CATEGORICAL, COLUMNS
-from enrich_service.model.artifact import read_contract
+from enrich_service.model.model_file import read_contract
 from oversight.commands.labels import write
 from training.data.records import read
 from watcher.operations.labels import FORMULA, NO_PLAIN_WORD, Exported, rows

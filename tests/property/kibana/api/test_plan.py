@@ -1,4 +1,4 @@
-"""Laws of an import: what a person edited is never written over, and doing it twice is doing it once."""
+"""Laws of an import: it never overwrites what a person edited, and a second import changes nothing."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def items(wanted: dict[str, str]) -> list[SavedObject]:
 
 @dataclass
 class World:
-    """A space of a Kibana, which adds a key of its own to all that is stored, and its ledger."""
+    """A space of a Kibana that adds a key to everything it stores, and the import record."""
 
     stored: dict[Key, Stored]
     ledger: ImportRecord
     clock: int = 0
 
     def put(self, key: Key, attributes: dict[str, object], *, created: str | None = None) -> None:
-        """Write under a key, as an import does; a person's saving keeps the time at which it was created."""
+        """Store under a key, as an import does. When a person saves, the time of creation stays."""
         self.clock += 1
         now = f"t{self.clock}"
         self.stored[key] = Stored({"attributes": {**attributes, "added": 1}, "references": []}, now, created or now)
 
     def run(self, wanted: dict[str, str], *, force: bool = False, recorded: bool = True) -> list[ImportStep]:
-        """As kibana/api/importing.py does it; not recorded: it ended before its record was written."""
+        """As kibana/api/importing.py does it. Not recorded means that it ended before it wrote its record."""
         steps = plan(items(wanted), self.stored, self.ledger, force=force)
         for step in steps:
             if step.action in WRITES:
@@ -59,7 +59,7 @@ class World:
         self.put(("dashboard", name), {"title": f"edited {self.clock}"}, created="before")
 
     def add_to(self, name: str) -> None:
-        """A person adds to what stands there, and changes nothing of it."""
+        """A person adds to the stored object and changes nothing else."""
         found = self.stored["dashboard", name]
         self.put(("dashboard", name), {**found.content["attributes"], "theirs": self.clock}, created=found.created_at)
 
@@ -83,7 +83,7 @@ def test_doing_it_twice_is_doing_it_once(
 def test_what_a_person_edited_or_made_is_never_written_over_without_force(
     first: dict[str, str], second: dict[str, str], edited: set[str]
 ) -> None:
-    """Also where we have never written before, and where we want it no more."""
+    """Also an item that we never wrote, or no longer want."""
     world = World({}, {})
     world.run(first)
     for name in sorted(edited):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from common.access import tokens
 from common.access.tokens import Tokens, warn_if_open
 from contract.errors import SettingsError
 
@@ -42,7 +41,8 @@ def said() -> Iterator[Said]:
 
 def look_now(some: Tokens) -> None:
     """As if the second between two looks were over."""
-    some._looked_s -= tokens.LOOK_EVERY_S
+    assert some._file is not None
+    some._file.next_look_s = 0.0
 
 
 def test_every_token_of_the_file_and_the_fixed_one_are_let_in(file: Path) -> None:

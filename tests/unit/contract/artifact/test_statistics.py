@@ -1,4 +1,4 @@
-"""A profile tells how the normal rows spread over a column: bins that a shift of traffic moves between."""
+"""A profile describes how the normal rows spread over a column, so that a shift of the traffic shows in its bins."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def of(values: list[float], counts: list[int], seen: list[float] | None = None) 
 
 
 def test_the_commonest_value_has_a_bin_of_its_own() -> None:
-    """0 in 95 rows of 100: one bin holds it alone, the five others are parted as far as one row in a hundred each."""
+    """0 in 95 rows of 100: one bin holds only that value. The other five rows get bins of 1 % of all rows each."""
     edges, shares = of([0, 10, 20, 30, 40, 50], [95, 1, 1, 1, 1, 1])
     assert edges == [0, 10, 20, 30, 40]
     assert shares == [0.95, 0.01, 0.01, 0.01, 0.01, 0.01]
 
 
 def test_a_common_value_in_the_middle_is_closed_on_both_sides() -> None:
-    """(1, 2] holds 2 alone, because 1 is the next smaller value anywhere in training."""
+    """(1, 2] holds only 2, because 1 is the next smaller value anywhere in training."""
     edges, shares = of([0, 2, 3], [1, 98, 1], seen=[0, 1, 2, 3, 9])
     assert edges == [0, 1, 2]
     assert shares == [0.01, 0.0, 0.98, 0.01]

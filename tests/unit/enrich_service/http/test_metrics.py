@@ -44,7 +44,7 @@ def metrics(turbine: Artifact) -> Metrics:
     one.request_began()
     one.request_ended("/v1/enrich", 200, 0.02, None)
     one.page_ended(len(results), failures)
-    one.compared("a", "b", {("healthy", "healthy"): 2, ("healthy", "overheating"): 1})
+    one.compared({("healthy", "healthy"): 2, ("healthy", "overheating"): 1})
     one.request_began()
     one.request_ended("other", 404, 0.001, "not_found")
     return one

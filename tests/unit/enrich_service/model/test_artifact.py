@@ -17,7 +17,8 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from contract.artifact.contract import METADATA_KEY, Feature
 from contract.errors import ArtifactError
-from enrich_service.model.artifact import Artifact, load, read_contract
+from enrich_service.model.artifact import Artifact, load
+from enrich_service.model.model_file import read_contract
 from tests.artifacts import TURBINE, turbine_graph, without_novelty, write_model
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_a_model_that_answers_passes(turbine_model: Path) -> None:
 def test_each_of_several_models_is_judged_on_its_own(turbine_model: Path, tmp_path: Path) -> None:
     """The shadow's fault is not the active model's."""
     other = write_model(tmp_path / "other.onnx", replace(TURBINE, labels=TURBINE.labels[:2]))
-    with TryOut([read(turbine_model), read(other)]) as trial:
+    with closing(TryOut([read(turbine_model), read(other)])) as trial:
         fine, bad = trial.wait()
     assert fine is None
     assert "graph and contract do not fit" in str(bad)
@@ -82,7 +83,7 @@ def test_a_killed_trial_is_a_refusal(tmp_path: Path) -> None:
     """As the kernel does it where memory runs out."""
     path = write_model(tmp_path / "endless.onnx", graph=endless_graph())
     before = set(psutil.Process().children())
-    with TryOut([read(path)]) as trial:
+    with closing(TryOut([read(path)])) as trial:
         (child,) = set(psutil.Process().children()) - before
         child.kill()
         (problem,) = trial.wait()

@@ -1,4 +1,4 @@
-"""The dashboards as they are declared: every field exists, every panel answers, names are those of the first system."""
+"""The declared dashboards: every field exists, every panel asks a question, and the names are the promised ones."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ SHAPE = {
     "heat_map": ((2, 2), (1, 1)),
     "documents": ((0, 0), (0, 0)),
 }
-"""Chart: least and most breakdowns, least and most metrics."""
+"""For each chart: minimum and maximum number of breakdowns, and of metrics."""
 
 
 @pytest.fixture(params=CONTRACTS, ids=str)
 def contract(request: pytest.FixtureRequest) -> ModelContract:
-    """The shipped model's and another one's."""
+    """The contracts of the shipped model and of another one."""
     return CONTRACTS[request.param]
 
 
@@ -72,7 +72,7 @@ def test_every_field_of_a_panel_is_in_a_mapping(contract: ModelContract) -> None
     ],
 )
 def test_a_panel_with_a_field_that_no_mapping_has_is_named(changed: dict[str, Any]) -> None:
-    """A misspelt field makes an empty panel, which nobody would notice."""
+    """With a misspelt field the panel stays empty, and nobody would notice."""
     found = boards(SHIPPED)
     board = found.dashboards[0]
     panel = dataclasses.replace(board.panels[4], **changed)
@@ -83,7 +83,7 @@ def test_a_panel_with_a_field_that_no_mapping_has_is_named(changed: dict[str, An
 
 
 def test_panels_count_and_measure_only_what_an_engine_can(contract: ModelContract) -> None:
-    """A field that is not indexed makes no buckets, and words have no average."""
+    """A field that is not indexed cannot be split into buckets, and words have no average."""
     for _, panel in panels(contract):
         kinds = known_fields(contract, panel.source)
         unindexed = {field.name for field in FIELDS if not field.indexed or field.kind == "object"}
@@ -152,7 +152,7 @@ def test_panels_stand_on_the_grid_and_never_on_each_other(contract: ModelContrac
 
 
 def test_a_model_without_novelty_or_attack_has_no_panels_for_them() -> None:
-    """A panel that can never show anything is worse than none."""
+    """A panel that is always empty is worse than no panel."""
     labels = tuple(dataclasses.replace(label, technique=None) for label in TURBINE.labels)
     plain = dataclasses.replace(TURBINE, novelty_threshold=None, labels=labels)
     gone = {panel.id for _, panel in panels(TURBINE)} - {panel.id for _, panel in panels(plain)}
@@ -170,7 +170,7 @@ def test_another_model_brings_its_own_labels() -> None:
 
 
 def test_the_share_that_training_had_stands_beside_each_label() -> None:
-    """Of the shipped model by the data set's digest, of any other where its contract says so."""
+    """The shipped model's come from the digest of its data set, another model's from its contract."""
     table = next(panel for _, panel in panels(SHIPPED) if panel.id == "predictions-by-label")
     assert "against the training rows" in table.title
     cases = {case.title: case.expected for case in cases_of(table)}

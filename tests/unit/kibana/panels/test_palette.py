@@ -1,4 +1,4 @@
-"""Colours are told apart by people with any kind of colour blindness, and mean the same everywhere."""
+"""People with any kind of colour blindness can tell the colours apart, and a colour means the same everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixed vectors: every value is from training, the combination is not."""
+"""Mixed vectors: every value occurs in training, but the combination does not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NORMAL = np.arange(4_000) < 3_000
 
 
 def test_each_mixed_vector_has_values_of_a_normal_one_and_of_one_other_in_their_columns() -> None:
-    """All values here are different, so each tells which vector it is from."""
+    """All values here are different, so each shows which vector it comes from."""
     numeric, codes = crossover(NUMERIC, CODES, NORMAL, RNG)
     origins = np.concatenate([numeric // 38, codes // 3], axis=1).astype(int)
     assert all(len(set(row)) == 2 for row in origins.tolist())
@@ -24,7 +24,7 @@ def test_each_mixed_vector_has_values_of_a_normal_one_and_of_one_other_in_their_
 
 
 def test_the_share_of_exchanged_columns_is_spread_between_its_bounds() -> None:
-    """Few columns are hard to tell from real, half of them easy; the detector needs both."""
+    """Few exchanged columns are hard to recognise, half of the columns are easy. The detector needs both."""
     numeric, codes = crossover(NUMERIC, CODES, NORMAL, RNG)
     origins = np.concatenate([numeric // 38, codes // 3], axis=1).astype(int)
     exchanged = np.array([1 - np.bincount(row).max() / 41 for row in origins])
@@ -33,14 +33,14 @@ def test_the_share_of_exchanged_columns_is_spread_between_its_bounds() -> None:
 
 
 def test_vectors_that_came_out_unchanged_are_left_out() -> None:
-    """A copy of a real vector under the name of a mixed one would teach nonsense."""
+    """A copy of a real vector that is labelled as mixed would be a wrong example."""
     same = np.ones((500, 38), np.float32)
     numeric, codes = crossover(same, np.ones((500, 3), np.int32), np.ones(500, bool), RNG)
     assert len(numeric) == len(codes) == 0
 
 
 def test_a_blurred_attack_keeps_most_of_its_own_values_and_takes_the_others_from_one_normal_vector() -> None:
-    """So that its label still holds."""
+    """So its label is still true."""
     attack, normal = np.flatnonzero(~NORMAL), np.flatnonzero(NORMAL)
     numeric, codes = blurred(NUMERIC, CODES, attack, normal, RNG)
     origins = np.concatenate([numeric // 38, codes // 3], axis=1).astype(int)

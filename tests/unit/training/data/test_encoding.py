@@ -25,7 +25,7 @@ def test_scaled_training_values_have_mean_zero_and_variance_one(tmp_path: Path) 
 
 
 def test_only_counts_and_bytes_go_through_the_logarithm() -> None:
-    """Rates stay rates; a negative count counts as none."""
+    """Rates stay as they are; a negative count is treated as 0."""
     values = np.full((2, 38), 0.5)
     values[1] = -3.0
     result = logarithm(values, NUMERIC)

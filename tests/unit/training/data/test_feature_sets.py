@@ -1,4 +1,4 @@
-"""The two choices of columns, and what the card says of each."""
+"""The two choices of columns, and what the model card says about each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.data.feature_sets import SETS, command_options, in_words, option_o
 
 
 def test_each_choice_is_known_by_its_columns_in_any_order() -> None:
-    """The contract says which model it is; no name has to be compared."""
+    """The columns in the contract identify the model; its name does not matter."""
     for option, found in SETS.items():
         assert option_of(reversed(found.columns)) == option
     assert option_of(kdd99.CONTENT) is None
@@ -26,13 +26,13 @@ def test_the_two_models_have_names_and_folders_of_their_own() -> None:
 
 @pytest.mark.parametrize(("contract", "other"), [(KDD99, "kdd99-flow"), (FLOW, "kdd99-mlp")])
 def test_the_card_of_each_names_the_other(contract: ModelContract, other: str) -> None:
-    """A person who reads one must learn when to take the other."""
+    """Whoever reads one card must learn when to use the other model."""
     (line,) = in_words(contract)
     assert other in line
     assert "13 content columns (`hot` to `is_guest_login`" in line
 
 
 def test_the_command_that_makes_a_model_again_names_its_columns() -> None:
-    """Else it would make the other one."""
+    """Otherwise it would make the other model."""
     assert [command_options(contract) for contract in (KDD99, FLOW, TURBINE)] == ["", " --features flow", ""]
     assert in_words(TURBINE) == []

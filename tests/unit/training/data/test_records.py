@@ -1,4 +1,4 @@
-"""Reading KDD files: every form that they come in, and a clear line for every way to be wrong."""
+"""Reading KDD files: every format that exists, and a clear message for every mistake."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def changed(text: str, column: str, value: str) -> str:
 
 
 def test_values_stand_in_the_columns_of_the_contract_and_the_label_loses_its_full_stop(tmp_path: Path) -> None:
-    """Column names decide, not places in the file's order."""
+    """Columns are found by name, not by position."""
     text = changed(changed(line("normal", random.Random(1)), "src_bytes", "181"), "service", "domain_u")
     records, source = read(write(tmp_path / "one.csv", [text]))
     assert records.labels.tolist() == ["normal"]
@@ -37,7 +37,7 @@ def test_values_stand_in_the_columns_of_the_contract_and_the_label_loses_its_ful
 
 
 def test_repeated_lines_become_one_record_with_their_count(tmp_path: Path) -> None:
-    """Counting must lose no row."""
+    """Counting loses no row."""
     made = lines(50)
     records, _ = read(write(tmp_path / "data.csv", made * 3 + made[:7]))
     assert len(records) == len(set(made))
@@ -46,7 +46,7 @@ def test_repeated_lines_become_one_record_with_their_count(tmp_path: Path) -> No
 
 
 def test_one_vector_in_two_spellings_is_one_record(tmp_path: Path) -> None:
-    """0, 0.00 and -0.0 are one number to the model, so they may not land in two parts of the split."""
+    """0, 0.00 and -0.0 are the same number to the model, so they must not be in two parts of the split."""
     text = line("neptune", random.Random(2))
     spelled = [text, changed(text, "land", "0.00"), changed(text, "urgent", "-0.0")]
     records, _ = read(write(tmp_path / "data.csv", spelled))
@@ -55,7 +55,7 @@ def test_one_vector_in_two_spellings_is_one_record(tmp_path: Path) -> None:
 
 
 def test_plain_and_gzip_and_a_header_and_windows_line_ends_read_alike(tmp_path: Path) -> None:
-    """The name's ending decides nothing, the content does."""
+    """The content decides, not the file's name."""
     made = lines(20)
     plain, _ = read(write(tmp_path / "plain", made))
     packed = tmp_path / "packed.csv"
@@ -69,7 +69,7 @@ def test_plain_and_gzip_and_a_header_and_windows_line_ends_read_alike(tmp_path: 
 
 
 def test_the_digest_is_that_of_the_file_as_it_lies_there(tmp_path: Path) -> None:
-    """So that `sha256sum` on a shell gives the same."""
+    """So `sha256sum` gives the same digest."""
     path = tmp_path / "data.gz"
     path.write_bytes(gzip.compress(lines(1)[0].encode()))
     assert read(path)[1].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -91,7 +91,7 @@ def test_the_digest_is_that_of_the_file_as_it_lies_there(tmp_path: Path) -> None
 def test_a_wrong_value_is_named_with_its_line_column_and_content(
     tmp_path: Path, column: str, value: str, shown: str
 ) -> None:
-    """One line, from which the place in the file is found at once."""
+    """One line that names the place in the file."""
     made = lines(5)
     made[3] = changed(made[3], column, value)
     path = tmp_path / "bad.csv"
@@ -104,7 +104,7 @@ def test_a_wrong_value_is_named_with_its_line_column_and_content(
 
 
 def test_nsl_kdd_is_read_as_text_as_arff_and_with_a_header_in_any_order(tmp_path: Path) -> None:
-    """The same records in each form give the same arrays; the difficulty is passed over."""
+    """The same records in each format give the same arrays; the difficulty is ignored."""
     made = [text.rstrip(".") for text in lines(30)]
     expected = read(write(tmp_path / "data.csv", made))[0]
     words = {
@@ -194,7 +194,7 @@ def test_without_data_and_without_a_network_the_option_is_named(
 
 
 def test_records_that_differ_in_left_out_columns_alone_become_one(tmp_path: Path) -> None:
-    """Distinct means distinct to the model: a twin in these columns may not land in two parts of the split."""
+    """Distinct means distinct to the model: twins in these columns must not be in two parts of the split."""
     text = line("normal", random.Random(3))
     others = [changed(text, "hot", str(number)) for number in range(4)]
     whole, _ = read(write(tmp_path / "data.csv", [*others, others[0], line("smurf", random.Random(4))]))
@@ -230,7 +230,7 @@ def test_content_and_flow_columns_are_all_columns_once() -> None:
 
 
 def test_columns_that_do_not_count_may_hold_anything_or_nothing(tmp_path: Path) -> None:
-    """A sensor that cannot fill them leaves them empty, or writes its own sign for that."""
+    """A sensor that cannot fill them leaves them empty, or writes its own mark."""
     made = lines(20)
     gaps = []
     for text in made:
@@ -246,7 +246,7 @@ def test_columns_that_do_not_count_may_hold_anything_or_nothing(tmp_path: Path) 
 
 
 def test_a_file_of_the_counting_columns_alone_reads_as_the_whole_one(tmp_path: Path) -> None:
-    """What `--features flow` learnt can be measured on what a sensor without content columns writes."""
+    """A model of `--features flow` can be measured on a file from a sensor without content columns."""
     made = lines(20)
     short = [",".join([*text.split(",")[:9], *text.split(",")[22:]]) for text in made]
     header = ",".join((*FLOW, "label"))
@@ -269,7 +269,7 @@ def test_a_file_of_the_counting_columns_alone_reads_as_the_whole_one(tmp_path: P
 def test_all_lines_of_a_file_have_the_columns_of_the_first(
     tmp_path: Path, first: int, second: int, message: str
 ) -> None:
-    """Two layouts in one file are two files."""
+    """A file has one layout."""
     values = line("normal", random.Random(5)).split(",")
     path = write(tmp_path / "data.csv", [",".join(values[-length:]) for length in (first, second)])
     with pytest.raises(InputError, match=message):
@@ -277,7 +277,7 @@ def test_all_lines_of_a_file_have_the_columns_of_the_first(
 
 
 def test_forty_columns_and_a_label_are_a_whole_line_without_one(tmp_path: Path) -> None:
-    """They cannot be told apart, and the likelier mistake is the missing label."""
+    """The two cannot be told apart, and a missing label is the likelier mistake."""
     unlabelled = line("normal", random.Random(6)).rsplit(",", 1)[0]
     with pytest.raises(InputError, match=r"41 columns, expected 42 \(41 features and the label\) or 43"):
         read(write(tmp_path / "data.csv", [unlabelled]), COLUMNS[1:])

@@ -1,4 +1,4 @@
-"""The split: no vector in two parts, every class where it can be, the same with the same seed."""
+"""The split: no vector is in two parts, each class is in every part if possible, one seed gives one split."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def parts_of(parts: Parts) -> tuple[Records, Records, Records]:
 
 
 def test_no_vector_is_in_two_parts_and_none_is_lost(records: Records) -> None:
-    """Else the held-out figures would be those of rows that training knew."""
+    """Otherwise the held-out figures would include rows that training saw."""
     parts = split(records, 0)
     sets = [vectors(part) for part in parts_of(parts)]
     assert sum(map(len, sets)) == len(set.union(*sets)) == len(vectors(records))
@@ -72,7 +72,7 @@ def test_over_all_folds_each_vector_is_held_out_once(records: Records) -> None:
 
 
 def test_folds_are_the_same_with_the_same_seed(records: Records) -> None:
-    """So an interrupted study goes on where it was."""
+    """So an interrupted study can continue."""
     first, again, other = (fold(records, 1, 4, seed).held_out.numeric for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -81,7 +81,7 @@ def test_folds_are_the_same_with_the_same_seed(records: Records) -> None:
 def test_a_class_with_fewer_vectors_than_folds_is_held_out_once_a_vector_and_one_with_a_single_vector_is_refused() -> (
     None
 ):
-    """Held out, it would be measured on a model that cannot know it."""
+    """If it were held out, the model could not know its label."""
     labels = np.array(["normal"] * 20 + ["spy"] * 2 + ["perl"])
     numeric = np.arange(23, dtype=np.float32)[:, None] * np.ones((1, 38), np.float32)
     records = Records(numeric, np.full((23, 3), "tcp"), labels, np.ones(23, np.int64))
@@ -93,14 +93,14 @@ def test_a_class_with_fewer_vectors_than_folds_is_held_out_once_a_vector_and_one
 
 
 def test_the_seed_decides(records: Records) -> None:
-    """Same seed, same parts; another seed, others."""
+    """The same seed gives the same parts, another seed gives others."""
     first, again, other = (split(records, seed).held_out.numeric for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_a_vector_with_two_labels_keeps_the_one_with_more_rows_and_all_its_rows() -> None:
-    """Order in the file decides between equals."""
+    """Between equal counts the order in the file decides."""
     numeric = np.array([[1.0], [2.0], [1.0], [3.0], [3.0]], np.float32) * np.ones((1, 38), np.float32)
     labels = np.array(["ipsweep", "normal", "nmap", "satan", "saint"])
     records = Records(numeric, np.full((5, 3), "tcp"), labels, np.array([2, 1, 5, 4, 4]))
@@ -123,13 +123,13 @@ def test_vectors_that_fewer_columns_cannot_tell_apart_are_contradictory(records:
 
 
 def test_a_label_of_the_test_set_is_refused_for_training(records: Records) -> None:
-    """Its number would be that of another label."""
+    """Its number would be the number of another label."""
     foreign = Records(records.numeric, records.categorical, np.full(len(records), "mailbomb"), records.counts)
     with pytest.raises(InputError, match=r"1 labels.*mailbomb.*train on kddcup\.data"):
         check_labels(split(foreign, 0))
 
 
 def test_data_without_normal_vectors_is_refused_for_training(records: Records) -> None:
-    """The novelty is measured from what is usual."""
+    """Novelty is measured against normal vectors."""
     with pytest.raises(InputError, match="0 distinct normal rows"):
         check_labels(split(records.take(records.labels != "normal"), 0))

@@ -1,4 +1,4 @@
-"""Figures of predictions that are written down here, so that each can be worked out by hand."""
+"""Figures of a few predictions, which can be computed by hand."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_each_figure_by_hand() -> None:
 
 
 def test_the_keys_are_those_that_scripts_use() -> None:
-    """Their names never change; others follow them."""
+    """Scripts read them, so their names never change. Other figures come after them."""
     assert list(evaluate(ROWS, ANSWERS, CONTRACT))[:10] == [
         "rows",
         "accuracy_23",
@@ -91,13 +91,13 @@ def test_the_keys_are_those_that_scripts_use() -> None:
 
 
 def test_without_a_threshold_nothing_is_unknown() -> None:
-    """A model without novelty flags what it alerts."""
+    """A model without novelty flags only its alerts."""
     figures = evaluate(ROWS, ANSWERS, dataclasses.replace(CONTRACT, novelty_threshold=None))
     assert figures["normal_flag_rate"] == figures["normal_alert_rate"]
 
 
 def test_rows_of_unseen_labels_only_give_figures_or_none_and_valid_json() -> None:
-    """NaN is no JSON."""
+    """JSON has no NaN."""
     figures = evaluate(records(("worm", 2)), predictions(("normal", 1.0, 0.0)), CONTRACT)
     assert figures["accuracy_23"] is None
     assert figures["normal_alert_rate"] is None
@@ -106,7 +106,7 @@ def test_rows_of_unseen_labels_only_give_figures_or_none_and_valid_json() -> Non
 
 
 def test_a_label_of_no_family_is_named() -> None:
-    """A file of another data set, or a wrong last column."""
+    """The file is of another data set, or its last column is not the label."""
     with pytest.raises(InputError, match=r"that KDD Cup 99 does not have: BENIGN"):
         evaluate(records(("BENIGN", 1)), predictions(("normal", 1.0, 0.0)), CONTRACT)
 

@@ -1,4 +1,4 @@
-"""The figures, against scikit-learn where it has them and against numbers worked out by hand where not."""
+"""The figures, compared with scikit-learn if it has them, else with numbers computed by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_accuracy_precision_recall_and_f1_are_those_of_scikit_learn() -> None:
 
 
 def test_macro_f1_leaves_out_a_class_that_neither_is_nor_was_called() -> None:
-    """As scikit-learn does without a list of labels; a class that was only called counts as 0."""
+    """As scikit-learn does without a list of labels; a class that was only predicted counts as 0."""
     truth, predicted = np.array([0, 0, 1, 1]), np.array([0, 2, 1, 1])
     matrix = score.confusion(truth, predicted, 5, np.ones(4))
     assert score.macro_f1(matrix) == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0))
@@ -49,7 +49,7 @@ def test_the_cost_of_the_contest_by_hand() -> None:
 
 
 def test_the_calibration_error_by_hand() -> None:
-    """Four answers at 0.9 of which two are right: 0.4 apart; weighted by their rows with one perfect bin."""
+    """Four answers at 0.9, two of them right: 0.4 apart, weighted by their rows together with one perfect bin."""
     probabilities = np.array([[0.9, 0.1]] * 4 + [[1.0, 0.0]] * 4)
     truth = np.array([0, 0, 1, -1, 0, 0, 0, 0])
     even, uneven = (score.reliability(probabilities, truth, np.repeat(rows, 4)) for rows in ([1, 1], [1, 3]))
@@ -81,7 +81,7 @@ def test_the_area_by_hand() -> None:
 
 
 def test_no_rows_give_no_number() -> None:
-    """Not zero, which would read as a result."""
+    """Not zero, which would look like a result."""
     empty = score.confusion(np.array([], int), np.array([], int), 3, np.array([]))
     assert np.isnan(score.accuracy(empty))
     assert np.isnan(score.macro_f1(empty))

@@ -1,4 +1,4 @@
-"""Results of trainings summed up: pooled, averaged, compared with the goals. Results are written down here."""
+"""The summary of several trainings: pooled, averaged and compared with the goals."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_recall_of_labels_that_are_not_rare_leaves_the_others_out() -> None:
 
 
 def test_figures_on_the_test_file_are_those_of_evaluate_with_mean_and_spread_over_seeds() -> None:
-    """Of equal trainings the mean is each and the deviation nothing."""
+    """If all trainings are equal, the mean is their value and the deviation is 0."""
     found = study.summary({"seed-0": result(ALL_RIGHT, 8.0), "seed-1": result(ALL_RIGHT, 12.0)}, CONTRACT, ABOUT)
     figures = evaluate(ROWS, ANSWERS, CONTRACT)
     for key in ("kdd_cost", "family_accuracy", "normal_alert_rate", "normal_flag_rate", "ece_family"):
@@ -73,7 +73,7 @@ def test_figures_on_the_test_file_are_those_of_evaluate_with_mean_and_spread_ove
 
 
 def test_a_study_that_has_just_begun_is_a_table_with_dashes_and_valid_json() -> None:
-    """What is not measured is neither met nor missed."""
+    """A goal that was not measured is neither met nor missed."""
     found = study.summary({}, CONTRACT, ABOUT)
     assert all(row["meets_must"] is None for row in found["goals"])
     assert {row[-1] for row in goal_rows(found)} == {"-"}
@@ -109,7 +109,7 @@ def test_the_table_has_a_row_for_each_goal_with_its_bars() -> None:
 
 
 def test_the_naive_model_stands_beside_ours() -> None:
-    """Its own hold-out first, then what it does on vectors that training did not see."""
+    """Its own held-out rows first, then vectors that its training did not see."""
     naive = {**result(SOME_WRONG), "not_leaked": measure_held_out(KNOWN, SOME_WRONG, CONTRACT)}
     results = {"seed-0": result(ALL_RIGHT), "fold-0": result(ALL_RIGHT), "anchor": naive}
     rows = anchor_rows(study.summary(results, CONTRACT, ABOUT))
@@ -119,14 +119,14 @@ def test_the_naive_model_stands_beside_ours() -> None:
 
 
 def test_the_text_has_six_decimals_and_a_list_of_numbers_on_one_line() -> None:
-    """So that a change can be read."""
+    """So a diff is readable."""
     text = study.text({"a": [1, 2.00000049, None], "b": {"c": [[1, 2], [3, 4]]}})
     assert '"a": [1, 2.0, null]' in text
     assert json.loads(text) == {"a": [1, 2.0, None], "b": {"c": [[1, 2], [3, 4]]}}
 
 
 def test_the_spread_leaves_out_what_is_no_number() -> None:
-    """A figure without rows in one training is no zero."""
+    """A figure that one training does not have does not count as 0."""
     found = {"n": 2, "mean": 2.0, "min": 1.0, "max": 3.0, "sd": pytest.approx(2**0.5)}
     assert study.spread([1.0, float("nan"), None, 3.0]) == found
     assert study.spread([2.0])["sd"] is None

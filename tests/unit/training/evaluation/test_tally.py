@@ -1,4 +1,4 @@
-"""Counts behind the figures: they add up, they survive JSON, and what is counted on distinct rows and twins."""
+"""The counts behind the figures: addition, JSON, distinct rows and twins."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.training.measure import FALSE_POSITIVE_RATES, novelty_histogram, read_off
+from benchmarks.training.tallies import PARTS, from_json, to_json
 from contract.errors import InputError
 from tests.unit.training.evaluation.test_evaluate import ANSWERS, CONTRACT, NAMES, ROWS, predictions, records
 from training.data.duplicates import has_twin
@@ -19,7 +20,7 @@ from training.evaluation.detail import (
     twins_of_normal,
 )
 from training.evaluation.evaluate import Predictions, judge
-from training.evaluation.tally import PARTS, Tally, figures, tally
+from training.evaluation.tally import Tally, figures, tally
 
 
 def count(rows: Records, answers: Predictions) -> Tally:
@@ -44,7 +45,7 @@ def test_a_tally_survives_json() -> None:
     """The sums of probabilities too, to the last digit."""
     answers = predictions(*[("normal", probability, 0.3) for probability in np.linspace(0.51, 0.99, 7)])
     found = count(ROWS, answers)
-    again = Tally.from_dict(json.loads(json.dumps(found.to_dict())))
+    again = from_json(json.loads(json.dumps(to_json(found))))
     assert all(np.array_equal(getattr(found, part), getattr(again, part)) for part in PARTS)
 
 
@@ -57,7 +58,7 @@ def test_distinct_figures_count_each_record_once() -> None:
 
 
 def test_classes_have_support_precision_recall_and_f1() -> None:
-    """Of a class that neither is nor was called the three are None."""
+    """For a class that neither occurs nor was predicted, the three are None."""
     found = detail(ROWS, ANSWERS, CONTRACT, np.zeros(len(ROWS), bool))
     assert [row["name"] for row in found["by_label"]] == NAMES
     by_name = {row["name"]: row for row in found["by_label"]}
@@ -109,7 +110,7 @@ def test_the_histogram_counts_every_row_once() -> None:
 
 
 def test_a_label_of_another_data_set_is_named() -> None:
-    """Figures about families would be nonsense."""
+    """The figures by family would be wrong."""
     with pytest.raises(InputError, match="that KDD Cup 99 does not have: DDoS"):
         count(records(("DDoS", 1)), predictions(("normal", 1.0, 0.0)))
 

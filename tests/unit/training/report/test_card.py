@@ -70,7 +70,7 @@ def write_study(folder: Path, found: dict[str, Any]) -> str:
 
 
 def test_a_study_adds_goals_results_and_pictures_to_the_card(folder: Path) -> None:
-    """What is not trained yet is said."""
+    """It also names the trainings that are not done yet."""
     write_study(folder, content())
     card = page(folder, SHIPPED)
     for heading in (
@@ -110,7 +110,7 @@ def test_the_card_says_what_was_chosen_with_sight_of_the_test_file(folder: Path)
     ],
 )
 def test_a_study_of_another_recipe_data_or_model_is_not_on_the_card(changes: dict[str, Any], folder: Path) -> None:
-    """Its figures would be those of something else."""
+    """Its figures belong to another model."""
     write_study(folder, content(**changes))
     assert study_of(folder, SHIPPED) is None
     card = page(folder, SHIPPED)
@@ -129,14 +129,14 @@ def test_without_a_study_there_is_a_card_all_the_same(folder: Path) -> None:
     ("name", "remedy"), [("study.json", "python -m benchmarks.training"), ("report.json", "oversight")]
 )
 def test_a_damaged_file_is_named(name: str, remedy: str, folder: Path) -> None:
-    """And what to do."""
+    """The message also says what to do."""
     (folder / name).write_text('{"made_by": ', encoding="utf-8")
     with pytest.raises(InputError, match=rf"cannot read .*{name}.*{remedy}"):
         page(folder, SHIPPED)
 
 
 def test_shipped_pictures_belong_to_the_shipped_study() -> None:
-    """Of each model that is shipped with a study."""
+    """For each model that is shipped with a study."""
     for path in (Path(__file__).parents[4] / "models").glob("*/study.json"):
         found = json.loads(path.read_text(encoding="utf-8"))
         key = digest(path.read_text(encoding="utf-8"))

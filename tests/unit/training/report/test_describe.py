@@ -1,4 +1,4 @@
-"""What a contract says of a feature is counted from the training records, normal ones where it is what is usual."""
+"""The contract's facts about each feature: ranges of all training records, usual values of the normal ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.report.describe import features
 
 
 def line(label: str, **values: object) -> str:
-    """A record, 0 where nothing is said."""
+    """A record; every column that is not named is 0."""
     usual: dict[str, object] = {"protocol_type": "tcp", "service": "http", "flag": "SF"}
     return ",".join([*(str({**usual, **values}.get(column, 0)) for column in COLUMNS), f"{label}."])
 
@@ -31,7 +31,7 @@ def described(tmp_path: Path) -> dict[str, Feature]:
 
 
 def test_what_is_usual_is_told_by_the_normal_rows_repetitions_included(described: dict[str, Feature]) -> None:
-    """Quantiles of 200 rows: the 10th smallest, the 100th, the 190th; an attack's 511 is in the range alone."""
+    """Quantiles of 200 rows: the 10th smallest, the 100th, the 190th. An attack's 511 is only in the range."""
     count = described["count"]
     assert (count.usual_low, count.usual_middle, count.usual_high) == (10, 100, 100)
     assert (count.minimum, count.maximum) == (1, 511)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import urlsplit
 
-from benchmarks.enrich_service.fuzz_bodies import ENRICH, dump, valid
+from benchmarks.enrich_service.fuzz.bodies import ENRICH, dump, valid
 from contract.artifact.contract import ModelContract
 
 TIMEOUT_S = 30.0

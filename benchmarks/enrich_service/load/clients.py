@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.enrich_service.processes import Server
+from benchmarks.enrich_service.load.processes import Server
 
 BUFFER_BYTES = 1 << 20
 WARM_S = 0.5

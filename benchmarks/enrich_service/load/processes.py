@@ -23,7 +23,7 @@ import psutil
 
 from oversight.demo.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 READY_WAIT_S = 60.0
 STOP_WAIT_S = 15.0
 THREADS = 4
@@ -83,7 +83,7 @@ def serving(
 
 @contextlib.contextmanager
 def flask(rival: str, answer: bytes) -> Iterator[Server]:
-    """A rival of `benchmarks.enrich_service.rivals` in gunicorn, which answers these bytes."""
+    """A rival of `benchmarks.enrich_service.load.rivals` in gunicorn, which answers these bytes."""
     port = free_port()
     with tempfile.NamedTemporaryFile() as file:
         file.write(answer)
@@ -104,7 +104,7 @@ def flask(rival: str, answer: bytes) -> Iterator[Server]:
             "error",
             "--bind",
             f"127.0.0.1:{port}",
-            f"benchmarks.enrich_service.rivals:{rival}({file.name!r})",
+            f"benchmarks.enrich_service.load.rivals:{rival}({file.name!r})",
         ]
         with program(command, port, name=f"Flask, {rival}", ready="/") as server:
             yield server

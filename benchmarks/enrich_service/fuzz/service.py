@@ -2,10 +2,10 @@
 
     python -m benchmarks.enrich_service.fuzz [--rounds 200] [--seed 1] [--model FILE]
 
-    bodies (fuzz_bodies) ──┐
-                           ├──▶ oversight serve, a real gunicorn ──▶ answers ──▶ faults: a 5xx, no JSON, a trace, a hang
-    clients (fuzz_sockets) ┘             └─ workers, memory, log: before and after
-    clients (fuzz_tls) ───────▶ the same with a certificate
+    bodies ──────────┐
+                     ├──▶ oversight serve, a real gunicorn ──▶ responses ──▶ faults: a 5xx, no JSON, a traceback, a hang
+    sockets: clients ┘             └─ workers, memory, log: before and after
+    tls: clients ──────▶ the same with a certificate
 
 Exit 1 where there is a fault, a worker was replaced or its memory grew.
 """
@@ -30,8 +30,8 @@ from random import Random
 
 import psutil
 
-from benchmarks.enrich_service import fuzz_bodies, fuzz_sockets, fuzz_tls
-from benchmarks.enrich_service.fuzz_sockets import Answer, Hung, Sent
+from benchmarks.enrich_service.fuzz import bodies, sockets, tls
+from benchmarks.enrich_service.fuzz.sockets import Answer, Hung, Sent
 from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import ModelContract
 from enrich_service.model.model_file import read
@@ -85,17 +85,17 @@ class Report:
 
 def clients() -> Kinds:
     """Every kind by its name, of bodies and of clients without TLS."""
-    kinds: Kinds = {name: (_sender(make), False) for name, make in fuzz_bodies.MAKERS.items()}
-    kinds |= {name: (client, False) for name, client in fuzz_sockets.CLIENTS.items()}
-    kinds |= {name: (_sender(make), True) for name, make in fuzz_bodies.HEAVY.items()}
-    return kinds | {name: (client, True) for name, client in fuzz_sockets.HEAVY.items()}
+    kinds: Kinds = {name: (_sender(make), False) for name, make in bodies.MAKERS.items()}
+    kinds |= {name: (client, False) for name, client in sockets.CLIENTS.items()}
+    kinds |= {name: (_sender(make), True) for name, make in bodies.HEAVY.items()}
+    return kinds | {name: (client, True) for name, client in sockets.HEAVY.items()}
 
 
-def _sender(make: Callable[[ModelContract, Random], fuzz_bodies.Body]) -> Client:
+def _sender(make: Callable[[ModelContract, Random], bodies.Body]) -> Client:
     def send(url: str, contract: ModelContract, random: Random) -> Sent:
         body = make(contract, random)
-        head = fuzz_sockets.head_of(body.path, len(body.data), body.headers)
-        return 1, fuzz_sockets.exchange(url, head + body.data)
+        head = sockets.head_of(body.path, len(body.data), body.headers)
+        return 1, sockets.exchange(url, head + body.data)
 
     return send
 
@@ -132,7 +132,7 @@ def run(
 def _all_kinds(
     url: str, contract: ModelContract, kinds: Kinds, report: Report, *, rounds: int, seed: int, threads: int
 ) -> None:
-    with ThreadPoolExecutor(threads) as pool, fuzz_sockets.silent_clients(url, 2):
+    with ThreadPoolExecutor(threads) as pool, sockets.silent_clients(url, 2):
         for name, (client, heavy) in kinds.items():
             kind = report.kinds.setdefault(name, Kind())
             times = -(-rounds // HEAVY_EVERY) if heavy else rounds
@@ -243,7 +243,7 @@ def main() -> None:
 
 
 def _over_tls(model: Path, openssl: str, *, rounds: int, seed: int) -> Report:
-    """What came of the clients of `fuzz_tls`, at a service that has a certificate."""
+    """What came of the clients of `tls`, at a service that has a certificate."""
     with tempfile.TemporaryDirectory() as folder:
         cert, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
         subprocess.run(
@@ -272,8 +272,8 @@ def _over_tls(model: Path, openssl: str, *, rounds: int, seed: int) -> Report:
             timeout=20,
         )
         env = {"OVERSIGHT_SERVE_TLS_CERT": str(cert), "OVERSIGHT_SERVE_TLS_KEY": str(key)}
-        tls = ssl.create_default_context(cafile=cert)
-        with running(model, env=env, tls=tls, options=["--workers", "2"]) as service:
+        context = ssl.create_default_context(cafile=cert)
+        with running(model, env=env, tls=context, options=["--workers", "2"]) as service:
             return run(
                 service.url,
                 service.workers,
@@ -282,9 +282,5 @@ def _over_tls(model: Path, openssl: str, *, rounds: int, seed: int) -> Report:
                 warm_rounds=WARM_ROUNDS,
                 seed=seed,
                 contract=read(model).contract,
-                kinds=fuzz_tls.clients(tls),
+                kinds=tls.clients(context),
             )
-
-
-if __name__ == "__main__":
-    main()

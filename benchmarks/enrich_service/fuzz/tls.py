@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from benchmarks.enrich_service.fuzz_bodies import dump, valid
-from benchmarks.enrich_service.fuzz_sockets import Sent, answers, connect, head_of, read_all
+from benchmarks.enrich_service.fuzz.bodies import dump, valid
+from benchmarks.enrich_service.fuzz.sockets import Sent, answers, connect, head_of, read_all
 from contract.artifact.contract import ModelContract
 
 HELLO = bytes.fromhex("160301020001fc0303") + bytes(range(256)) + bytes(252)

@@ -1,0 +1,1 @@
+"""Fuzzing of the enrich service: bodies and connections that no sane client sends."""

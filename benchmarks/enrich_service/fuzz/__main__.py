@@ -1,0 +1,7 @@
+"""`python -m benchmarks.enrich_service.fuzz`."""
+
+from __future__ import annotations
+
+from benchmarks.enrich_service.fuzz.service import main
+
+main()

@@ -1,0 +1,1 @@
+"""Load for the enrich service and its rivals: documents, client connections, server processes."""
