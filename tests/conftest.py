@@ -22,6 +22,7 @@ from oversight.demo import embedded
 from oversight.demo.children import Children
 from oversight.demo.ports import free_port
 from tests import guardian, transport, warm
+from tests.garbage import pytest_collection  # noqa: F401  a hook of pytest
 from tests.guarded import (  # noqa: F401  hooks of pytest
     pytest_configure,
     pytest_runtest_teardown,
