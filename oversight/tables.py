@@ -31,16 +31,17 @@ def console(*, stderr: bool = False, file: TextIO | None = None, **options: Any)
     return VisibleConsole(file=stream, **{"markup": False, "emoji": False, "highlight": False, **options})
 
 
-def table(*columns: str, right: Collection[str] = ()) -> Table:
+def table(*columns: str, right: Collection[str] = (), uncut: str | None = None) -> Table:
     """Return an empty table in the style of the commands.
 
     Args:
         columns: their titles.
         right: the columns of numbers.
+        uncut: a column that is never cut.
     """
     made = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for name in columns:
-        made.add_column(name, justify="right" if name in right else "left")
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name == uncut)
     return made
 
 

@@ -131,8 +131,7 @@ def _attack(label: Label) -> str:
 
 def _table(*columns: str) -> Table:
     """Return a table whose first column is never cut."""
-    table = tables.table(*columns)
+    table = tables.table(*columns, uncut=columns[0])
     for column in table.columns:
         column.overflow = "fold"
-    table.columns[0].no_wrap = True
     return table

@@ -164,8 +164,7 @@ def _print_change(change: Change, *, as_json: bool) -> None:
 
 
 def _table(versions: Sequence[Stored]) -> Table:
-    listed = table("Version", "Model", "Size", "Added", "Role")
-    listed.columns[0].no_wrap = True
+    listed = table("Version", "Model", "Size", "Added", "Role", uncut="Version")
     for version in versions:
         size, added = f"{version.size_bytes / 1024:.0f} KiB", f"{version.added:%Y-%m-%d %H:%M} UTC"
         listed.add_row(version.version, version.id or "damaged", size, added, version.role)
