@@ -6,13 +6,14 @@ Other output bypasses live displays and bars, because rich would change its colo
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from oversight.terminal import raw, visible
@@ -28,6 +29,20 @@ def console(*, stderr: bool = False, file: TextIO | None = None, **options: Any)
     """
     stream = raw(file or (sys.stderr if stderr else sys.stdout))
     return VisibleConsole(file=stream, **{"markup": False, "emoji": False, "highlight": False, **options})
+
+
+def table(*columns: str, right: Collection[str] = (), uncut: str | None = None) -> Table:
+    """Return an empty table in the style of the commands.
+
+    Args:
+        columns: their titles.
+        right: the columns of numbers.
+        uncut: a column that is never cut.
+    """
+    made = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name == uncut)
+    return made
 
 
 def progress_bars(*columns: ProgressColumn) -> Progress:

@@ -21,7 +21,8 @@ from contract import hints
 from oversight.demo import embedded
 from oversight.demo.children import Children
 from oversight.demo.ports import free_port
-from tests import guardian, warm
+from tests import guardian, transport, warm
+from tests.garbage import pytest_collection  # noqa: F401  a hook of pytest
 from tests.guarded import (  # noqa: F401  hooks of pytest
     pytest_configure,
     pytest_runtest_teardown,
@@ -38,8 +39,11 @@ REAL_ENGINE = SHARED / "realengine"
 JAVA_NEEDED = 21
 PASSWORD = "not-the-default-1"
 """Password of the user `elastic` on the engine with security."""
-QUICK_JAVA = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
-"""For engines that run for minutes: the second compiler takes half of their processor time and never pays off."""
+QUICK_JAVA = {
+    "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+}
+"""For engines that run for minutes: the second compiler takes half of their processor time and never pays off.
+Verifying the bytecode of released packages takes a twelfth of a start."""
 RUN_FOLDER = guardian.MARK
 """Environment variable: a folder that all processes of this test run share (pytest-xdist starts several)."""
 
@@ -86,12 +90,13 @@ def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _real_engine(engine: str) -> str:
     """Return the address of this test run's real engine. The first process that asks starts it."""
     already = os.environ.get(f"OVERSIGHT_TEST_{engine.upper()}_URL")
-    if already:  # the developer's own engine, started by hand
-        return already
-    reason = why_no_real_engine()
-    if reason:
+    return already or _own_engine(engine)  # the developer's own engine, started by hand
+
+
+def _own_engine(engine: str) -> str:
+    if reason := why_no_real_engine():
         pytest.skip(reason)
-    folder = Path(os.environ[RUN_FOLDER]) / engine
+    folder = _folder_of(engine)
     with FileLock(folder.with_suffix(".lock")):
         address = folder / "address"
         if not address.exists():
@@ -100,11 +105,16 @@ def _real_engine(engine: str) -> str:
         return address.read_text(encoding="utf-8")
 
 
+def _folder_of(engine: str) -> Path:
+    return Path(os.environ[RUN_FOLDER]) / engine
+
+
 def _start_real_engine(folder: Path, engine: str) -> str:
     port = free_port()
     environment = {**QUICK_JAVA, **os.environ, guardian.OWNER: guardian.RUN, "ENGINE": engine, "HEAP": "2g"}
     if engine == "secured":
         environment |= {"ENGINE": "elasticsearch", "SECURITY": "1", "ELASTIC_PASSWORD": PASSWORD, "HEAP": "1g"}
+        environment["NODE_SETTINGS"] = transport.prepare_node(folder)
     started = subprocess.run(
         [REAL_ENGINE / "start.sh", str(port), folder], env=environment, capture_output=True, text=True, check=False
     )
@@ -143,6 +153,13 @@ def elasticsearch_url() -> str:
 def secured_url() -> str:
     """Address of a real Elasticsearch 8.19 with security; the password of `elastic` is PASSWORD."""
     return _real_engine("secured")
+
+
+@pytest.fixture(scope="session")
+def secured_folder() -> Path:
+    """Folder of this test run's own Elasticsearch with security, also where the developer has another one."""
+    _own_engine("secured")
+    return _folder_of("secured")
 
 
 @pytest.fixture(params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])

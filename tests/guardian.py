@@ -84,17 +84,32 @@ class Guardian:
                 self._owners[pid] = psutil.Process(pid)
             except psutil.NoSuchProcess:  # it ended before it was registered
                 _kill(self._of(pid))
-        for pid, owner in sorted(self._owners.items(), key=lambda item: item[1] != self._pytest):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                self._family |= dict.fromkeys(owner.children(recursive=True), pid)
-        not_tests = {os.getpid(), *self._owners}
-        self._family = {
-            process: pid
-            for process, pid in self._family.items()
-            if process.pid not in not_tests and _is_running(process)
-        }
+        seen = self._descendants()
+        earlier = {process: pid for process, pid in self._family.items() if process not in seen}
+        self._family = seen | {process: pid for process, pid in earlier.items() if _is_running(process)}
         for file in new:
             file.unlink()
+
+    def _descendants(self) -> dict[psutil.Process, int]:
+        """Return the descendants of pytest except the owners, each with the owner that is nearest above it.
+
+        Reads the machine's list of processes once for all owners: this runs every LOOK_S, so it costs seconds per run.
+        """
+        parents: dict[int, int] = {}
+        found: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found = self._pytest.children(recursive=True)
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                parents[process.pid] = process.ppid()
+
+        def owner_of(pid: int) -> int:
+            while pid in parents and pid not in self._owners:
+                pid = parents[pid]
+            return pid if pid in self._owners else self._pytest.pid
+
+        not_tests = {os.getpid(), *self._owners}
+        return {process: owner_of(process.pid) for process in found if process.pid not in not_tests}
 
     def _of(self, pid: int) -> list[psutil.Process]:
         """Return the processes of an owner: its descendants, and those marked with its pid."""

@@ -34,7 +34,7 @@ from benchmarks.console.made import beat, documents, heartbeat, load
 from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from console.panels.board import page
-from console.panels.indices import Place
+from console.panels.indices import Indices
 from console.panels.models import show
 from console.panels.scope import asked
 from console.panels.searches import Engine, Search, SearchResponse
@@ -127,7 +127,12 @@ def _search(url: str, namespace: str, name: str) -> Callable[[float], float]:
         wanted = asked(MultiDict([("from", f"now-{int(hours * 60)}m")]), board)
         began = time.perf_counter()
         page(
-            engine, board, wanted, place=Place(namespace), colours=shown.boards.colours, now_ms=time.time_ns() // 10**6
+            engine,
+            board,
+            wanted,
+            indices=Indices(namespace),
+            colours=shown.boards.colours,
+            now_ms=time.time_ns() // 10**6,
         )
         return time.perf_counter() - began
 

@@ -17,8 +17,9 @@ import click
 from benchmarks.training.goals import anchor_rows, goal_rows
 from benchmarks.training.retraining import Plan, Retraining, read_material
 from contract.errors import OversightError
-from oversight.commands.evaluate_show import console, table
+from oversight.commands.evaluate_show import console
 from oversight.commands.train_progress import TrainProgress
+from oversight.tables import table
 from oversight.terminal import print_json
 from training.data.feature_sets import SETS
 

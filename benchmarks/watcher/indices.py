@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
-from benchmarks.enrich_service.reasons_bench import documents, simulated
+from benchmarks.enrich_service.load.traffic import simulated
+from benchmarks.enrich_service.reasons_bench import documents
 from common.json_bytes import dump
 from contract.documents.fields import DATASET, ECS_VERSION, FIELDS, PENDING, STATUS, properties, stream_name
 

@@ -1,11 +1,12 @@
 """Does the watcher slow down, or grow? Cost of a document and memory, stretch by stretch, over a million pending
 documents.
 
-python -m benchmarks.watcher.million_bench --url URL [--documents 1000000] [--slices 1]
+python -m benchmarks.watcher.million_bench --url URL [--other FOLDER] [--documents 1000000] [--slices 1]
 
     documents loaded, already parsed ──▶ `oversight watch --once` ──▶ at each stretch: seconds, processor time, memory
 
-Cost is seconds a document, of the clock and of all processors. An index of its own, deleted at the end.
+Cost is seconds a document, of the clock and of all processors. With --other the programs of another checkout do the
+same afterwards, with this one's packages and on a clone of the same index. Both indices are deleted at the end.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 import psutil
 
+from benchmarks.enrich_service.processes import Server, serving
 from benchmarks.watcher.engines import Engine, engine_at
-from benchmarks.watcher.indices import kdd_rows, loaded
-from benchmarks.watcher.programs import Service, clean_environment, served
+from benchmarks.watcher.indices import cloned, kdd_rows, loaded
+from benchmarks.watcher.programs import ROOT, clean_environment
 from common.settings.connections import ElasticsearchSettings
+from common.settings.shared import DEFAULT_MODEL
 from oversight.client.cluster import client
 
 ROWS = 10_000
@@ -44,9 +48,10 @@ class Mark:
 
 
 def main() -> None:
-    """Print the table, one line a stretch."""
+    """Print a table for each checkout, one line a stretch."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", help="an engine")
+    parser.add_argument("--other", type=Path, help="folder of another checkout, for a comparison")
     parser.add_argument("--documents", type=int, default=1_000_000)
     parser.add_argument("--stretches", type=int, default=10)
     parser.add_argument("--slices", type=int, default=1)
@@ -56,28 +61,45 @@ def main() -> None:
         sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but an own index is touched)\n")
         return
     begin_s = time.perf_counter()
-    with client(ElasticsearchSettings(url=arguments.url)) as es, served() as service:
+    with client(ElasticsearchSettings(url=arguments.url)) as es:
         engine = engine_at(es, arguments.url)
         with loaded(es, kdd_rows(ROWS), arguments.documents) as index:
             sys.stdout.write(
                 f"{engine.name}, {arguments.documents} documents loaded in {time.perf_counter() - begin_s:.0f} s, "
-                f"{arguments.slices} slices, load {os.getloadavg()[0]:.1f}\n\n"
-                "| documents | documents/s | engine, µs | service, µs | watcher, µs | watcher's memory, MB "
-                "|\n|---|---|---|---|---|---|\n"
+                f"{arguments.slices} slices\n"
             )
-            marks = []
-            for mark in _marks(arguments, engine, service, index):
-                marks.append(mark)
-                if len(marks) > 1:
-                    sys.stdout.write(_line(marks[-2], mark))
-                    sys.stdout.flush()
-            _conclude(marks)
+            tables = []
+            for checkout in (ROOT, arguments.other.resolve()) if arguments.other else (ROOT,):
+                model = checkout / DEFAULT_MODEL.relative_to(ROOT)
+                with cloned(es, index) as clone, serving(model, folder=checkout, pinned=False) as service:
+                    tables.append(_table(arguments, engine, service, clone, checkout))
+    if arguments.other:
+        _compare(*tables)
 
 
-def _marks(arguments: argparse.Namespace, engine: Engine, service: Service, index: str) -> Iterator[Mark]:
+def _table(arguments: argparse.Namespace, engine: Engine, service: Server, index: str, checkout: Path) -> list[Mark]:
+    sys.stdout.write(
+        f"\n{checkout.name}, load {os.getloadavg()[0]:.1f}\n\n"
+        "| documents | documents/s | engine, µs | service, µs | watcher, µs | watcher's memory, MB |\n"
+        "|---|---|---|---|---|---|\n"
+    )
+    marks: list[Mark] = []
+    for mark in _marks(arguments, engine, service, index, checkout):
+        marks.append(mark)
+        if len(marks) > 1:
+            sys.stdout.write(_line(marks[-2], mark))
+            sys.stdout.flush()
+    _conclude(marks)
+    return marks
+
+
+def _marks(
+    arguments: argparse.Namespace, engine: Engine, service: Server, index: str, checkout: Path
+) -> Iterator[Mark]:
     environment = clean_environment(
+        checkout,
         ELASTICSEARCH_URL=arguments.url,
-        OVERSIGHT_ENRICH_URL=service.url,
+        OVERSIGHT_ENRICH_URL=f"http://127.0.0.1:{service.port}",
         OVERSIGHT_INDEX=index,
         OVERSIGHT_WATCH_PAGE_SIZE=str(arguments.page_size),
         OVERSIGHT_WATCH_HEARTBEAT_S="0",
@@ -131,6 +153,16 @@ def _conclude(marks: list[Mark]) -> None:
         f"{last[1] / first[1]:.2f} of "
         f"all processors; the watcher's memory at most {max(mark.rss_mb for mark in marks):.0f} MB\n"
     )
+
+
+def _compare(here: list[Mark], there: list[Mark]) -> None:
+    """The first mark is of the first page, so the memory of a run begins with the second."""
+    sys.stdout.write("\n| watcher's memory, MB | here | there | ratio |\n|---|---|---|---|\n")
+    for what, place in (("after the first stretch", 1), ("at the end", -1)):
+        mine, other = here[place].rss_mb, there[place].rss_mb
+        sys.stdout.write(f"| {what} | {mine:.1f} | {other:.1f} | {mine / other:.3f} |\n")
+    mine, other = (max(mark.rss_mb for mark in marks) for marks in (here, there))
+    sys.stdout.write(f"| the most | {mine:.1f} | {other:.1f} | {mine / other:.3f} |\n")
 
 
 if __name__ == "__main__":

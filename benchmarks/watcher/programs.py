@@ -23,11 +23,9 @@ import orjson
 import psutil
 
 from common.settings.shared import DEFAULT_MODEL
-from oversight.demo.children import Children, answers
-from oversight.demo.ports import free_port
+from oversight.demo.children import Children, HttpServer
 
 ROOT = Path(__file__).resolve().parents[2]
-START_WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -63,23 +61,18 @@ def clean_environment(folder: Path = ROOT, **more: str) -> dict[str, str]:
 def served() -> Iterator[Service]:
     """An enrich service with the shipped model."""
     with tempfile.TemporaryDirectory() as folder:
-        children, port = Children(Path(folder)), free_port()
-        url, log = f"http://127.0.0.1:{port}", Path(folder) / "serve.log"
-        command = [
-            sys.executable,
-            "-m",
-            "oversight",
-            "serve",
-            "--bind",
-            f"127.0.0.1:{port}",
-            "--model",
-            str(DEFAULT_MODEL),
-        ]
-        child = children.start(command, log=log, env=clean_environment())
+        children, log = Children(Path(folder)), Path(folder) / "serve.log"
+
+        def start(port: int) -> psutil.Popen:
+            bind = f"127.0.0.1:{port}"
+            command = [sys.executable, "-m", "oversight", "serve", "--bind", bind, "--model", str(DEFAULT_MODEL)]
+            return children.start(command, log=log, env=clean_environment())
+
+        server = HttpServer(children, start, "/v2/health/ready")
         try:
-            if not answers(f"{url}/v2/health/ready", child, within_s=START_WAIT_S):
+            if not server.wait():
                 raise SystemExit(log.read_text(encoding="utf-8")[-2000:])
-            yield Service(url, child)
+            yield Service(server.url, server.process)
         finally:
             children.stop_all()
 

@@ -190,8 +190,16 @@ def _objects(source: bytes) -> dict[str, Any]:
     try:
         found: dict[str, Any] = orjson.loads(source)
     except orjson.JSONDecodeError:
-        found = json.loads(source)
+        found = json.loads(source, parse_int=_integer)
     return found
+
+
+def _integer(digits: str) -> int | float:
+    """Python refuses to make an integer of more than 4,300 digits. A float that large is infinite, so no feature."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 def _given(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 
 import click
-from elasticsearch import ApiError
+from elasticsearch import ApiError, Elasticsearch
 from rich.text import Text
 
 from common.elastic.indices import filtered_message
@@ -65,20 +66,9 @@ def command(*, namespace: str | None, as_json: bool) -> None:
       oversight check
       oversight check --json
     """
-    settings = load(OversightSettings, namespace=namespace)
-    findings: list[Finding] = []
-    for about, question in QUESTIONS.items():
-        down = (
-            about in ("privileges", "stream", "pending", "columns", "pipelines", "documents") and not findings[0].good
-        )
-        findings.append(
-            Finding(about, False, "not checked, because Elasticsearch cannot be reached")
-            if down
-            else _ask(about, question, settings)
-        )
+    findings = list(_findings(load(OversightSettings, namespace=namespace)))
     if as_json:
-        rows = [{"about": finding.about, "good": finding.good, "says": finding.says} for finding in findings]
-        print_json(rows)
+        print_json([asdict(finding) for finding in findings])
     else:
         out = console(soft_wrap=True)
         for finding in findings:
@@ -88,22 +78,33 @@ def command(*, namespace: str | None, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _ask(about: str, question: Callable[[OversightSettings], str], settings: OversightSettings) -> Finding:
+def _findings(settings: OversightSettings) -> Iterator[Finding]:
+    """Ask every question. Without Elasticsearch, the questions about it are not asked."""
     try:
-        return Finding(about, True, question(settings))
+        es = connect()
+    except OversightError as error:
+        yield Finding("Elasticsearch", False, str(error))
+        for about in OF_THE_CLUSTER:
+            yield Finding(about, False, "not checked, because Elasticsearch cannot be reached")
+    else:
+        with es:
+            version = es.info()["version"]["number"]
+            yield Finding("Elasticsearch", True, f"{version} at {load(ElasticsearchSettings).url}")
+            for about, question in OF_THE_CLUSTER.items():
+                yield _ask(about, partial(question, es, settings))
+    yield _ask("artifact", partial(_artifact, settings))
+    yield _ask("enrich service", partial(_enrich_service, settings))
+
+
+def _ask(about: str, question: Callable[[], str]) -> Finding:
+    try:
+        return Finding(about, True, question())
     except OversightError as error:
         return Finding(about, False, str(error))
 
 
-def _elasticsearch(_: OversightSettings) -> str:
-    address = load(ElasticsearchSettings).url
-    with connect() as es:
-        return f"{es.info()['version']['number']} at {address}"
-
-
-def _privileges(settings: OversightSettings) -> str:
-    with connect() as es:
-        own = own_privileges(es, settings.namespace)
+def _privileges(es: Elasticsearch, settings: OversightSettings) -> str:
+    own = own_privileges(es, settings.namespace)
     if own is None:
         return "not checked, because security is off in Elasticsearch"
     if not own.more:
@@ -116,27 +117,22 @@ def _privileges(settings: OversightSettings) -> str:
     )
 
 
-def _stream(settings: OversightSettings) -> str:
+def _stream(es: Elasticsearch, settings: OversightSettings) -> str:
     name = settings.documents
-    with connect() as es:
-        if settings.index is None:
-            find(es, name)
-        try:
-            status = read_status(es, name)
-        except ApiError as error:
-            raise SettingsError(
-                f"{name} cannot be searched (status {error.meta.status}); check OVERSIGHT_INDEX"
-            ) from None
+    if settings.index is None:
+        find(es, name)
+    try:
+        status = read_status(es, name)
+    except ApiError as error:
+        raise SettingsError(f"{name} cannot be searched (status {error.meta.status}); check OVERSIGHT_INDEX") from None
     if status.filtered:
         raise SettingsError(filtered_message(status.filtered))
     counts = f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
     return "; ".join([counts, *notes(status)])
 
 
-def _pending(settings: OversightSettings) -> str:
-    name = settings.documents
-    with connect() as es:
-        status = read_status(es, name, namespace=settings.namespace)
+def _pending(es: Elasticsearch, settings: OversightSettings) -> str:
+    status = read_status(es, settings.documents, namespace=settings.namespace)
     age_s = status.oldest_pending_age_s
     if not status.pending or age_s is None:
         return f"{status.pending:,} documents are pending"
@@ -154,10 +150,8 @@ def _pending(settings: OversightSettings) -> str:
     raise SettingsError(f"{counts}, and no watcher is running; start one with {hints.run('watch')}")
 
 
-def _columns(settings: OversightSettings) -> str:
-    name = settings.documents
-    with connect() as es:
-        files = read_misread(es, name)
+def _columns(es: Elasticsearch, settings: OversightSettings) -> str:
+    files = read_misread(es, settings.documents)
     if files:
         more = " and others" if len(files) > SHOWN_FILES else ""
         raise InputError(
@@ -167,22 +161,19 @@ def _columns(settings: OversightSettings) -> str:
     return "no file header differs from the columns that rows were read with"
 
 
-def _pipelines(settings: OversightSettings) -> str:
+def _pipelines(es: Elasticsearch, settings: OversightSettings) -> str:
     if settings.index is not None:
         return f"not checked, because OVERSIGHT_INDEX={settings.index} is not the installation's stream"
     model = _readable(settings)
     if model is None:
         raise SettingsError("not checked, because the model artifact cannot be read")
     contract = model.contract
-    with connect() as es:
-        other = outdated(es, contract, namespace=settings.namespace, retention=load(ProvisionSettings).retention)
+    other = outdated(es, contract, namespace=settings.namespace, retention=load(ProvisionSettings).retention)
     if any(step.action == Action.KEEP and FINAL_PIPELINE in step.reason for step in other):
         raise SettingsError(
-            f"someone changed the final pipeline of {settings.stream}, so every writer can store "
-            f"predictions and "
+            f"someone changed the final pipeline of {settings.stream}, so every writer can store predictions and "
             f"verdicts there; if a `_reindex` is done, run the last step of {RECIPE!r} in docs/provisioning.md, "
-            f"otherwise run "
-            f"{hints.run('provision --force')}"
+            f"otherwise run {hints.run('provision --force')}"
         )
     edited = [step.name for step in other if step.action == Action.KEEP]
     if edited and len(edited) == len(other):
@@ -193,8 +184,7 @@ def _pipelines(settings: OversightSettings) -> str:
     if other:
         raise SettingsError(
             f"{', '.join(resource.name for resource in other)} does not match {contract.name} and this version of "
-            f"Oversight; "
-            f"run {hints.run('provision')}"
+            f"Oversight; run {hints.run('provision')}"
         )
     return f"match {contract.name} and this version of Oversight"
 
@@ -227,24 +217,20 @@ def _enrich_service(settings: OversightSettings) -> str:
     if (served.id, served.version) != (artifact.contract.name, artifact.version):
         raise SettingsError(
             f"{settings.enrich_url} serves {served.id} {served.version}, but OVERSIGHT_MODEL is "
-            f"{artifact.contract.name} "
-            f"{artifact.version}; restart `oversight serve` (its log says if it refused that model), or set "
-            f"OVERSIGHT_MODEL to the "
-            f"model that it serves"
+            f"{artifact.contract.name} {artifact.version}; restart `oversight serve` (its log says if it refused that "
+            f"model), or set OVERSIGHT_MODEL to the model that it serves"
         )
     return f"{served.id} {served.version} at {settings.enrich_url}"
 
 
-def _documents(settings: OversightSettings) -> str:
+def _documents(es: Elasticsearch, settings: OversightSettings) -> str:
     name = settings.documents
-    with connect() as es:
-        signs = forged(es, name)
+    signs = forged(es, name)
     if signs:
         listed = "; ".join(f"{number:,} {sign.says} ({sign.request(name)})" for sign, number in signs)
         raise SettingsError(
             f"documents in {name} look forged, because Oversight never stores such documents: {listed}; find out who "
-            f"wrote them, and "
-            f"delete them"
+            f"wrote them, and delete them"
         )
     return (
         f"none looks forged. Before you copy documents into the stream with _reindex, read {RECIPE!r} in "
@@ -252,14 +238,12 @@ def _documents(settings: OversightSettings) -> str:
     )
 
 
-QUESTIONS: dict[str, Callable[[OversightSettings], str]] = {
-    "Elasticsearch": _elasticsearch,
+OF_THE_CLUSTER: dict[str, Callable[[Elasticsearch, OversightSettings], str]] = {
     "privileges": _privileges,
     "stream": _stream,
     "pending": _pending,
     "columns": _columns,
     "pipelines": _pipelines,
     "documents": _documents,
-    "artifact": _artifact,
-    "enrich service": _enrich_service,
 }
+"""The questions that need Elasticsearch, in the order of the output."""

@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from oversight import tables
+from oversight.tables import table
 
 WIDTH = 160
 """Line width without a terminal, so that a log or a pipe gets whole rows."""
@@ -46,11 +46,6 @@ def show(figures: dict[str, Any], console: Console) -> None:
 def console() -> Console:
     """Return a console for standard output, as wide as the terminal if there is one."""
     return tables.console(width=None if sys.stdout.isatty() else WIDTH)
-
-
-def table(*columns: str) -> Table:
-    """Return an empty table in the style of the commands."""
-    return Table(*columns, box=None, header_style="bold", padding=(0, 2, 0, 0))
 
 
 def number(value: float | None) -> str:

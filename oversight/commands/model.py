@@ -131,7 +131,7 @@ def _attack(label: Label) -> str:
 
 def _table(*columns: str) -> Table:
     """Return a table whose first column is never cut."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for position, name in enumerate(columns):
-        table.add_column(name, no_wrap=position == 0, overflow="fold")
+    table = tables.table(*columns, uncut=columns[0])
+    for column in table.columns:
+        column.overflow = "fold"
     return table

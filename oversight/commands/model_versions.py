@@ -11,7 +11,7 @@ from rich.table import Table
 
 from common.settings.shared import OversightSettings
 from oversight.config.settings import load, option_of
-from oversight.tables import console
+from oversight.tables import console, table
 from oversight.terminal import print_json, print_result
 
 if TYPE_CHECKING:
@@ -164,10 +164,8 @@ def _print_change(change: Change, *, as_json: bool) -> None:
 
 
 def _table(versions: Sequence[Stored]) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for position, name in enumerate(("Version", "Model", "Size", "Added", "Role")):
-        table.add_column(name, no_wrap=position == 0)
+    listed = table("Version", "Model", "Size", "Added", "Role", uncut="Version")
     for version in versions:
         size, added = f"{version.size_bytes / 1024:.0f} KiB", f"{version.added:%Y-%m-%d %H:%M} UTC"
-        table.add_row(version.version, version.id or "damaged", size, added, version.role)
-    return table
+        listed.add_row(version.version, version.id or "damaged", size, added, version.role)
+    return listed

@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 from pydantic import SecretStr
-from rich.table import Table
 
 from common.settings.base import Settings
 from oversight.config.settings import PARTS, load, origin
-from oversight.tables import console
+from oversight.tables import console, table
 from oversight.terminal import print_json
 
 MASK = "********"
@@ -30,11 +29,11 @@ def command(*, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("Setting", "Value", "From", "Meaning", box=None, header_style="bold", padding=(0, 2, 0, 0))
+    listed = table("Setting", "Value", "From", "Meaning")
     for row in rows:
         shown = "-" if row["value"] is None else str(row["value"])
-        table.add_row(row["setting"], shown, row["from"], row["meaning"])
-    console(soft_wrap=True).print(table)
+        listed.add_row(row["setting"], shown, row["from"], row["meaning"])
+    console(soft_wrap=True).print(listed)
 
 
 def rows_of(part: type[Settings]) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from common.settings.shared import DEFAULT_MODEL, OversightSettings
 from contract import hints
@@ -235,9 +234,7 @@ def show(report: ShipReport, stream: str, *, as_json: bool) -> None:
         print_json(as_dict(report, stream))
         return
     columns = ("stored", "already there", "headers", "refused", "bytes")
-    table = Table("File", *columns, "", title=None, box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in table.columns[1:-1]:
-        column.justify = "right"
+    table = tables.table("File", *columns, "", right=columns)
     for file in report.files:
         numbers = (file.stored, file.already_there, file.headers, file.refused, file.bytes)
         table.add_row(one_line(file.path), *(str(number) for number in numbers), one_line(file.note))

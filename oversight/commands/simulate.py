@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from common.settings.shared import OversightSettings
 from es_pipelines.settings import ShipSettings
@@ -137,8 +136,7 @@ def _summary(written: Written, folder: Path) -> dict[str, Any]:
 
 
 def _print(written: Written, shipped: Counter[str]) -> None:
-    table = Table("Scenario", "Label", box=None, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("Events", justify="right")
+    table = tables.table("Scenario", "Label", "Events", right=["Events"])
     for (scenario, label), number in written.scenarios.most_common():
         table.add_row(scenario, label, str(number))
     console = tables.console(soft_wrap=True)

@@ -39,8 +39,8 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`oversight`, installed with the packages of `make demo` and nothing else."""
     environment = tmp_path_factory.mktemp("environment") / "venv"
     python = environment / "bin" / "python"
-    run(sys.executable, "-m", "venv", environment, cwd=ROOT)
-    pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=ROOT)
+    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet")
     run(*pip, "--require-hashes", "-r", "requirements/demo.txt", cwd=ROOT)
     run(*pip, "--no-deps", wheel, cwd=ROOT)
     return python.with_name("oversight")

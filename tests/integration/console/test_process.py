@@ -6,8 +6,6 @@ import http.client
 import json
 import signal
 import ssl
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import warm
 from tests.certificates import certify, needs_openssl
 from tests.integration.console.installations import Console, console, environment
 from tests.waiting import WAIT_S
@@ -103,15 +102,7 @@ def test_what_would_be_unsafe_or_wrong_is_said_before_the_start(
     tmp_path: Path, options: tuple[str, ...], settings: dict[str, str], words: str
 ) -> None:
     """One line, exit 64."""
-    done = subprocess.run(
-        [sys.executable, "-m", "oversight", "console", *options],
-        env=environment(tmp_path, {**NOBODY, **settings}),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WAIT_S,
-    )
+    done = warm.run("console", *options, env=environment(tmp_path, {**NOBODY, **settings}), cwd=tmp_path)
     assert done.returncode == 64, done.stderr
     assert words in done.stderr
     assert done.stderr.count("\n") == 1

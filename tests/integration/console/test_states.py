@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,12 +21,12 @@ from es_pipelines.provision.apply import provision
 from oversight.demo.ports import free_port
 from sensor.simulation import simulate
 from sensor.writer import write
+from tests import warm
 from tests.browser import visit
 from tests.integration.console.audit import DRAWN
 from tests.integration.console.installations import Installation, console, environment
 from tests.servers import enrich_service
 from tests.unit.console.panel_samples import contract
-from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.browser
 
@@ -142,16 +140,7 @@ def test_what_pipeline_service_and_watcher_made_is_drawn(
             provision(es, contract(), namespace=namespace)
             files = [str(path) for path in sorted(traffic.glob("*.csv"))]
             for words in (["ship", *files], ["watch", "--once", "--enrich-url", address]):
-                command = [sys.executable, "-m", "oversight", *words]
-                done = subprocess.run(
-                    command,
-                    env=environment(tmp_path, settings),
-                    cwd=tmp_path,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    timeout=WAIT_S,
-                )
+                done = warm.run(*words, env=environment(tmp_path, settings), cwd=tmp_path)
                 assert done.returncode == 0, done.stderr + done.stdout
             with console(tmp_path, **settings) as shown, visit(browser) as visitor:
                 for path in ("/", "/triage", "/operations"):

@@ -6,22 +6,17 @@ container.
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from oversight.demo.ports import free_port
-from tests.compose import read
-from tests.conftest import PASSWORD, QUICK_JAVA, REAL_ENGINE, ROOT, why_no_real_engine
+from tests.compose import ROOT
+from tests.transport import address_of, create_certificates
 from tests.waiting import WAIT_S
 
-SECRETS = ("ELASTIC_PASSWORD", "KIBANA_SYSTEM_PASSWORD", "KIBANA_ENCRYPTION_KEY", "ENRICH_TOKEN", "CONSOLE_TOKEN")
-SERVICES = read(dict.fromkeys(SECRETS, "secret-of-the-test"))["services"]
 PING = b"ES\xff\xff\xff\xff"
 """Elasticsearch's transport protocol: a header that says length -1; a node that takes the peer sends it back."""
 OTHERS = ["kibana", "enrich", "console"]
@@ -30,54 +25,12 @@ OTHERS = ["kibana", "enrich", "console"]
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of all containers, made by the command of the compose file."""
-    folder = tmp_path_factory.mktemp("certificates")
-    _, _, *names = SERVICES["certificates"]["entrypoint"]
-    subprocess.run([ROOT / "docker" / "certificates.sh", folder, *names], check=True, capture_output=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def transport(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    """Host and port of the transport layer of a node that the compose file's settings made."""
-    if why_no_real_engine():
-        pytest.skip(why_no_real_engine())
-    folder = tmp_path_factory.mktemp("node")
-    (folder / "config").mkdir()
-    (folder / "config" / "certs").symlink_to(certificates / "elasticsearch")
-    lines = [
-        f'{name}: "{value}"'
-        for name, value in SERVICES["elasticsearch"]["environment"].items()
-        if name.startswith(("transport.", "xpack.security.transport."))
-    ]
-    environment = {
-        **QUICK_JAVA,
-        **os.environ,
-        "ENGINE": "elasticsearch",
-        "SECURITY": "1",
-        "ELASTIC_PASSWORD": PASSWORD,
-        "HEAP": "512m",
-        "NODE_SETTINGS": "\n".join(lines),
-    }
-    try:
-        done = subprocess.run(
-            [REAL_ENGINE / "start.sh", str(free_port()), folder],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=WAIT_S,
-        )
-        assert "READY" in done.stdout, done.stderr[-3000:]
-        host, _, port = (folder / "logs" / "transport.ports").read_text(encoding="utf-8").split()[0].rpartition(":")
-        yield host.strip("[]"), int(port)
-    finally:
-        subprocess.run([REAL_ENGINE / "stop.sh", folder], check=False, capture_output=True)
+    return create_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.mark.elasticsearch
-def test_the_transport_layer_takes_the_nodes_own_certificate_and_no_other(
-    transport: tuple[str, int], certificates: Path
-) -> None:
+def test_the_transport_layer_takes_the_nodes_own_certificate_and_no_other(secured_folder: Path) -> None:
+    transport, certificates = address_of(secured_folder), secured_folder / "certificates"
     own = certificates / "elasticsearch"
     assert is_taken(transport, own / "transport.crt", own / "transport.key"), "the probe itself works"
     for name in OTHERS:
@@ -87,8 +40,8 @@ def test_the_transport_layer_takes_the_nodes_own_certificate_and_no_other(
 
 
 @pytest.mark.elasticsearch
-def test_the_transport_layer_listens_on_loopback_alone(transport: tuple[str, int]) -> None:
-    assert transport[0] in ("127.0.0.1", "::1")
+def test_the_transport_layer_listens_on_loopback_alone(secured_folder: Path) -> None:
+    assert address_of(secured_folder)[0] in ("127.0.0.1", "::1")
 
 
 def is_taken(address: tuple[str, int], certificate: Path | None, key: Path | None) -> bool:

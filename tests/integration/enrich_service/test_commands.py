@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +11,13 @@ import orjson
 
 from contract.kdd99.columns import COLUMNS
 from enrich_service.model.model_file import read
+from tests import warm
 from tests.artifacts import TURBINE, write_model
-from tests.waiting import WAIT_S
 
 
 def oversight(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "oversight", *words],
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-        check=False,
-    )
+    return warm.run(*words, env={**clean, **environment}, cwd=Path.cwd())
 
 
 def test_the_model_is_told_to_a_script_whole(turbine_model: Path) -> None:

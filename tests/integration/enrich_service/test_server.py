@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oversight.demo.ports import free_port
+from tests import warm
 from tests.artifacts import HEALTHY, HOT, STRANGE, write_model
 from tests.integration.enrich_service.requests import JSON, ask, connect, send_raw
 from tests.servers import Service, running
@@ -32,14 +32,7 @@ MAX_WORKER_BYTES = 200 * 1024 * 1024
 def start(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`oversight serve` where it is expected to end by itself."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "oversight", "serve", *options],
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-        check=False,
-    )
+    return warm.run("serve", *options, env={**clean, **environment}, cwd=Path.cwd())
 
 
 def cpu_s(service: Service) -> float:

@@ -12,6 +12,7 @@ from elasticsearch import Elasticsearch
 
 from contract.documents.fields import FIELDS, properties, stream_name
 from kibana.saved_objects.alert_items import alert_items, item_id
+from kibana.saved_objects.alert_rules import alert_rules
 from kibana.saved_objects.objects import Names
 from tests.artifacts import TURBINE
 from tests.kibana_contracts import shipped_contract
@@ -169,6 +170,11 @@ def test_unknowns_are_rising_by_their_share(
     assert fired(engine, installation, rule, documents) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("rule", [rule.id for rule in alert_rules(SHIPPED)])
+def test_every_rule_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(rule: str) -> None:
+    assert {bool(fires) for name, _, _, fires in (*CASES, *UNKNOWN_CASES) if name == rule} == {True, False}
+
+
 def test_rescored_documents_fire_where_they_are_asked_for() -> None:
     names = Names("nowhere")
     (params,) = (
@@ -183,5 +189,6 @@ def test_a_model_without_novelty_has_no_rule_for_unknowns() -> None:
     names = Names()
     plain = dataclasses.replace(TURBINE, novelty_threshold=None)
     made = {item.id for item in alert_items(plain, names)}
-    assert item_id(names, "rule", "unknowns-rising") not in made
-    assert len(made) == 2 + 4
+    every = {item.id for item in alert_items(TURBINE, names)}
+    assert every - made == {item_id(names, "rule", "unknowns-rising")}
+    assert not made - every

@@ -12,6 +12,7 @@ import pytest
 from contract.documents.alerts import FIELDS as ALERT_FIELDS
 from contract.documents.paths import leaves
 from kibana.saved_objects.alert_items import alert_items, item_id
+from kibana.saved_objects.alert_rules import alert_rules
 from kibana.saved_objects.objects import Names
 from tests.integration.kibana.conftest import Ran
 from tests.kibana_contracts import shipped_contract
@@ -20,7 +21,8 @@ from tests.kibana_server import FakeKibana, failure
 Run = Callable[..., Ran]
 SEVERE = item_id(Names(), "rule", "severe-attack")
 INDEX = item_id(Names(), "connector", "alerts-index")
-ITEMS = 2 + 5
+RULES = len(alert_rules(shipped_contract()))
+ITEMS = 2 + RULES
 
 
 def actions(ran: Ran) -> dict[str, str]:
@@ -41,7 +43,7 @@ def test_rules_and_connectors_are_made_and_again_nothing_changes(kibana: FakeKib
     assert f"{ITEMS} created; open {kibana.url}/app/management/" in first.out
     assert "alerts are written to oversight-alerts-default" in first.out
     space = kibana.spaces["default"]
-    assert len(space.rules) == 5
+    assert len(space.rules) == RULES
     assert space.connectors[INDEX]["config"]["index"] == "oversight-alerts-default"
     kibana.requests.clear()
     assert set(actions(run("rules", "--json")).values()) == {"unchanged"}
@@ -125,7 +127,7 @@ def test_a_rule_in_another_space_has_another_id(kibana: FakeKibana, run: Run) ->
     run("rules", "--space", "soc")
     assert not kibana.spaces["default"].rules
     assert SEVERE not in kibana.spaces["soc"].rules
-    assert len(kibana.spaces["soc"].rules) == 5
+    assert len(kibana.spaces["soc"].rules) == RULES
 
 
 def test_a_refused_rule_is_named(kibana: FakeKibana, run: Run) -> None:
@@ -142,7 +144,7 @@ def test_a_refused_rule_is_named(kibana: FakeKibana, run: Run) -> None:
 
 def test_printing_asks_no_server(kibana: FakeKibana, run: Run) -> None:
     printed = run("rules", "--print", "--namespace", "lab").json
-    assert [each["type"] for each in printed] == ["connector", "connector", *["rule"] * 5]
+    assert [each["type"] for each in printed] == ["connector", "connector", *["rule"] * RULES]
     assert kibana.requests == []
     assert printed[2]["params"]["timeField"] == "oversight.prediction.at"
     assert printed[0]["config"]["index"] == "oversight-alerts-lab"

@@ -20,6 +20,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import COLUMNS, LABELS
+from tests import warm
 from tests.here import oversight_here
 from tests.waiting import WAIT_S, until
 
@@ -27,10 +28,7 @@ COMMAND = (sys.executable, "-c", "from oversight.cli import main; main()", "simu
 
 
 def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    words = [*COMMAND, *(str(argument) for argument in arguments)]
-    return subprocess.run(
-        words, capture_output=True, text=True, check=False, timeout=WAIT_S, env={**os.environ, **(env or {})}
-    )
+    return warm.run("simulate", *map(str, arguments), env={**os.environ, **(env or {})}, cwd=Path.cwd())
 
 
 def test_the_command_writes_one_csv_a_user_and_says_what_is_in_them(tmp_path: Path) -> None:

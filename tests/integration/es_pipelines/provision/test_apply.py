@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from es_pipelines.definition.parameters import PIPELINES, pipeline_id
 from es_pipelines.provision.apply import outdated, provision
 from es_pipelines.resources.desired import model_fields
 from es_pipelines.resources.kind import Action, Change
+from tests import warm
 from tests.artifacts import HOT, TURBINE
 from tests.golden.test_pipelines import INPUTS, event
 from tests.pipelines import FLOW, KDD99, LINE, creations, simulate
@@ -192,8 +191,10 @@ def test_the_command_says_what_it_did_and_what_comes_next(
 ) -> None:
     """A line for each resource, then what to do next; a script reads the JSON of a second run."""
     environment = {**os.environ, "ELASTICSEARCH_URL": engine_url}
-    command = [sys.executable, "-m", "oversight", "provision", "--namespace", installation]
-    said = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ("provision", "--namespace", installation)
+    done = warm.run(*command, env=environment, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
     assert ["created", "pipeline", f"oversight-router-{installation}"] in [line.split() for line in said.splitlines()]
     next_steps = (
         "`oversight serve`",
@@ -201,7 +202,8 @@ def test_the_command_says_what_it_did_and_what_comes_next(
         f"`oversight ship FILE... --namespace {installation}`",
     )
     assert [step for step in next_steps if step not in said.splitlines()[-1]] == []
-    again = subprocess.run([*command, "--json"], env=environment, cwd=ROOT, capture_output=True, check=True).stdout
-    report = json.loads(again)
+    again = warm.run(*command, "--json", env=environment, cwd=ROOT)
+    assert again.returncode == 0, again.stderr
+    report = json.loads(again.stdout)
     assert report["stream"] == stream_name(installation)
     assert {step["action"] for step in report["steps"]} == {"unchanged"}

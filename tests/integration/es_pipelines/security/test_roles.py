@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +26,7 @@ from es_pipelines.security.keys import make_key, missing_privileges, valid_keys
 from es_pipelines.security.own_privileges import own_privileges
 from es_pipelines.security.roles import MAIN, PARTS, privileges, role_body, role_name
 from es_pipelines.ship.shipper import ShipConfig, ship
+from tests import warm
 from tests.artifacts import write_model
 from tests.conftest import PASSWORD
 from tests.integration.watcher.conftest import Place, events, watch_run
@@ -173,14 +172,8 @@ def test_a_key_says_what_it_may_do_beyond_its_part(
             own = own_privileges(es, NAMESPACE)
         assert own is not None
         assert (own.part, own.more) == ("shipper", more)
-    done = subprocess.run(
-        [sys.executable, "-m", "oversight", "check", "--namespace", NAMESPACE, "--json"],
-        env={**os.environ, "ELASTICSEARCH_URL": secured_url, "ELASTICSEARCH_API_KEY": key["encoded"]},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WAIT_S,
-    )
+    environment = {**os.environ, "ELASTICSEARCH_URL": secured_url, "ELASTICSEARCH_API_KEY": key["encoded"]}
+    done = warm.run("check", "--namespace", NAMESPACE, "--json", env=environment, cwd=Path.cwd())
     (said,) = (one for one in json.loads(done.stdout) if one["about"] == "privileges")
     assert (
         "API key roles-more has more privileges than the shipper needs: everything that its owner may do"

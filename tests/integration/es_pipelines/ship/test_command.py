@@ -15,6 +15,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from es_pipelines.ship.shipper import ShipConfig, ship
+from tests import warm
 from tests.integration.es_pipelines.ship.conftest import originals
 from tests.integration.es_pipelines.ship.test_follow import lines_of
 from tests.integration.es_pipelines.ship.wire import Proxy
@@ -77,9 +78,8 @@ def start(
 
 def run(environment: dict[str, str], *words: str | Path, **more: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    with start(environment, *words, **more) as process:
-        output, errors = process.communicate(timeout=WAIT_S)
-        return process.returncode, output, errors
+    done = warm.run("ship", *words, env={**environment, **more}, cwd=Path.cwd())
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_the_result_is_a_table_or_json_and_a_second_run_adds_nothing(

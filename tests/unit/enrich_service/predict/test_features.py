@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.errors import AmbiguousFieldError, DocumentError, InvalidFeatureError, MissingFeatureError
+from contract.errors import AmbiguousFieldError, DocumentError, InvalidFeatureError, MissingFeatureError, NotFiniteError
 from contract.values import MAX_WORD
 from enrich_service.predict.features import FeatureReader, FeatureRows
 from tests.artifacts import HEALTHY, TURBINE
@@ -130,6 +130,15 @@ def test_what_is_no_number(value: Any) -> None:
     assert isinstance(error, InvalidFeatureError)
     assert error.field == "turbine.temperature_c"
     assert "expected a number" in str(error)
+
+
+@pytest.mark.parametrize("digits", [400, 5_000, 100_000])
+def test_a_number_of_any_length_is_the_fault_of_its_document(digits: int) -> None:
+    """Python's own parser refuses integers of more than 4,300 digits."""
+    source = json.dumps(document(temperature_c=0)).replace('"temperature_c": 0', f'"temperature_c": {"9" * digits}')
+    rows = READER.read([source.encode(), json.dumps(HEALTHY).encode()])
+    assert rows.index.tolist() == [1]
+    assert isinstance(rows.errors[0], NotFiniteError)
 
 
 @pytest.mark.parametrize("value", [6, 6.0, True, {}, ["tcp", "udp"], [6], "x" * (MAX_WORD + 1), "\ud800"])
