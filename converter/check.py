@@ -18,6 +18,7 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.errors import ConversionError
+from converter.export.wired import Wired
 from converter.onnx_run import (
     NOVELTY_TOLERANCE,
     NUMBER_TOLERANCE,
@@ -31,7 +32,6 @@ from converter.onnx_run import (
     run_onnx,
 )
 from converter.rows import Rows
-from converter.wired import Wired
 
 
 @dataclass(frozen=True)

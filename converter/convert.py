@@ -20,13 +20,13 @@ from contract.artifact.contract import METADATA_KEY, ModelContract
 from contract.artifact.file import of_bytes
 from converter.check import Agreement, agreement
 from converter.contract_file import write
-from converter.graph import export
+from converter.export.graph import export
+from converter.export.tensor_model import TensorModel
+from converter.export.wired import wire
 from converter.inputs.preprocess import Preprocess
 from converter.inputs.wiring import Choices
 from converter.rows import Rows, made_from, with_unseen_words
-from converter.tensor_model import TensorModel
 from converter.usual_reasons import with_usual_reasons
-from converter.wired import wire
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,10 @@ from contract.errors import InputError, shorten
 UNSEEN_WORD = "\N{REPLACEMENT CHARACTER}unseen"
 """A word that no sensible vocabulary contains; has a character beyond ASCII on purpose."""
 N_MADE = 2_000
+MISSING_EVERY = 10
+"""One row in ten lacks a feature that may be missing."""
+HELD_SHARE = 1e-6
+"""Share of a feature's spread by which float32 may change its values."""
 N_MOST = 50_000
 """Rows of a file that are used. More rows find no more errors, and cost time."""
 
@@ -65,6 +69,8 @@ def made_from(contract: ModelContract, *, n_rows: int = N_MADE, seed: int = 0) -
     numeric = np.zeros((n_rows, len(contract.numeric)), np.float32)
     for index, feature in enumerate(contract.numeric):
         numeric[:, index] = _numbers(feature, rng, n_rows)
+        if feature.missing == "flag":
+            numeric[1::MISSING_EVERY, index] = np.nan  # a missing one, as the service gives it to the graph
     categorical = np.empty((n_rows, len(contract.categorical)), object)
     for index, feature in enumerate(contract.categorical):
         categorical[:, index] = rng.choice(np.array(feature.vocabulary, object), n_rows)
@@ -123,7 +129,27 @@ def _rows(lines: Iterator[list[str]], path: Path, contract: ModelContract) -> Ro
     if not numeric:
         raise InputError(f"{path} has no rows after its header; add rows to check the conversion with")
     words = np.array(categorical, object).reshape(len(categorical), len(contract.categorical))
-    return Rows(np.array(numeric, np.float32).reshape(len(words), len(contract.numeric)), words)
+    return Rows(as_float32(np.array(numeric, float).reshape(len(words), len(contract.numeric)), contract), words)
+
+
+def as_float32(numbers: NDArray[np.float64], contract: ModelContract) -> NDArray[np.float32]:
+    """The numbers as the graph takes them.
+
+    Raises:
+        InputError: float32 changes a feature's values by more than `HELD_SHARE` of their spread; says what to do.
+    """
+    held = numbers.astype(np.float32)
+    for column, feature in enumerate(contract.numeric):
+        values = numbers[:, column][np.isfinite(numbers[:, column])]
+        spread = float(np.ptp(values)) if len(values) else 0.0
+        off = float(np.abs(values - values.astype(np.float32)).max()) if len(values) else 0.0
+        if off > HELD_SHARE * spread > 0:
+            raise InputError(
+                f"feature {feature.name!r}: float32 changes its values, {values.min():.10g} to {values.max():.10g}, "
+                f"by up to {off:.2g}; subtract a fixed number in training and in the documents, read a date with "
+                f'"reads": "seconds" and an `origin`, or write an identifier as "kind": "string"'
+            )
+    return held
 
 
 def _number(text: str, column: str, number: int, path: Path) -> float:

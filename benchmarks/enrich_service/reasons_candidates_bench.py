@@ -28,10 +28,10 @@ from contract.artifact.contract import PROBABILITIES_OUTPUT
 from contract.artifact.occlusion import LEAST_FALL
 from contract.kdd99.columns import NORMAL
 from converter import rows as converter_rows
+from converter.export.wired import wire
 from converter.inputs.feed import feed
 from converter.keras_file import load as load_keras
 from converter.usual_reasons import MOST
-from converter.wired import wire
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.reasons import Explainer
 from training.data.records import read

@@ -1,1 +1,4 @@
-"""Read model files of several forms, without running code from them."""
+"""Read model files of every form, without running code from them.
+
+May import Keras, TensorFlow, `common` and `contract`. In: a file or folder. Out: a Keras model, or a `TensorModel`.
+"""

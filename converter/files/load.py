@@ -12,9 +12,9 @@ import keras
 
 from contract.errors import ConversionError, InputError
 from converter import keras_file
+from converter.export.tensor_model import TensorModel
 from converter.files import hdf5, saved_model
 from converter.files.custom_code import custom_objects
-from converter.tensor_model import TensorModel
 
 
 def load(path: Path, modules: Sequence[str] = ()) -> keras.Model | TensorModel:

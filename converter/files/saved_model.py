@@ -19,9 +19,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from contract.artifact.contract import PROBABILITIES_OUTPUT
 from contract.errors import ConversionError, InputError
+from converter.export.outputs import Head
+from converter.export.tensor_model import TensorModel, Tensors
 from converter.files.pure_operations import PURE
-from converter.outputs import Head
-from converter.tensor_model import Port, TensorModel, Tensors
+from converter.inputs.port import Port
 
 FILE = "saved_model.pb"
 SIGNATURES = ("serving_default", "serve")

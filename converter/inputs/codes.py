@@ -14,8 +14,8 @@ import onnx
 
 from contract.artifact.contract import Feature, ModelContract
 from contract.errors import ConversionError
+from converter.inputs.port import Port
 from converter.inputs.wiring import Choices, WiredInput, Wiring, columns_of
-from converter.tensor_model import Port
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _PASSED = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")

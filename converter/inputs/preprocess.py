@@ -20,9 +20,8 @@ from onnx import compose, helper, version_converter
 
 from contract.errors import ConversionError, InputError
 from contract.onnx.session import closed, first_line
+from converter.inputs.port import Port, Shape
 from converter.onnx_graph import ML_OPSET, OPSET, STANDARD_DOMAINS, nodes_of
-from converter.outputs import Shape
-from converter.tensor_model import Port
 
 PREFIX = "pre_"
 RECIPE = f"export it with skl2onnx.to_onnx(..., target_opset={{'': {OPSET}, 'ai.onnx.ml': {ML_OPSET}}})"

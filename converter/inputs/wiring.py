@@ -24,8 +24,7 @@ from dataclasses import dataclass, field
 
 from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT, Feature, ModelContract
 from contract.errors import ConversionError
-from converter.outputs import shape_in_words
-from converter.tensor_model import Port
+from converter.inputs.port import Port, shape_in_words
 
 MISSING_SUFFIX = "_missing"
 

@@ -12,7 +12,7 @@ from common.tables.batch import Batch
 from contract.artifact.contract import Feature, ModelContract
 from contract.errors import DocumentError, InputError
 from contract.values import feature_value
-from converter.rows import N_MOST, Rows
+from converter.rows import N_MOST, Rows, as_float32
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def labelled_rows(
     n = len(numbers)
     return LabelledRows(
         Rows(
-            np.array(numeric, np.float32).reshape(n, len(contract.numeric)),
+            as_float32(np.array(numeric, float).reshape(n, len(contract.numeric)), contract),
             np.array(words, object).reshape(n, len(contract.categorical)),
         ),
         truth if label is not None else None,

@@ -202,32 +202,59 @@ def integers(*vocabulary: int, **more: Any) -> keras.Model:
 
 REFUSED: dict[str, tuple[Any, tuple[Any, ...], Choices, str]] = {
     "a feature without an input": (
-        lambda: named("depth_m"), (DEPTH, FLOW), Choices(), "no input for flow of the contract",
+        lambda: named("depth_m"),
+        (DEPTH, FLOW),
+        Choices(),
+        "no input for flow of the contract",
     ),
     "an input without a feature": (
-        lambda: named("depth_m", "flow"), (DEPTH,), Choices(), r"no feature of the contract is left .*'flow' \(n, 1\)",
+        lambda: named("depth_m", "flow"),
+        (DEPTH,),
+        Choices(),
+        r"no feature of the contract is left .*'flow' \(n, 1\)",
     ),
     "inputs of unknown names": (
-        lambda: named("a", "b"), (DEPTH, FLOW), Choices(), r"which features .*--input a=depth_m --input b=flow",
+        lambda: named("a", "b"),
+        (DEPTH, FLOW),
+        Choices(),
+        r"which features .*--input a=depth_m --input b=flow",
     ),
     "--input of no input": (
-        lambda: named("a", "b"), (DEPTH, FLOW), Choices(inputs={"c": ("flow",)}), "--input names 'c'; .* a, b",
+        lambda: named("a", "b"),
+        (DEPTH, FLOW),
+        Choices(inputs={"c": ("flow",)}),
+        "--input names 'c'; .* a, b",
     ),
     "--input of no feature": (
-        lambda: named("a", "b"), (DEPTH, FLOW), Choices(inputs={"a": ("depth",)}), "'depth' is no feature .*depth_m",
+        lambda: named("a", "b"),
+        (DEPTH, FLOW),
+        Choices(inputs={"a": ("depth",)}),
+        "'depth' is no feature .*depth_m",
     ),
     "a number for text": (
-        lambda: of_text(vocabulary=["red"]), (number("colour"),), Choices(), r'takes text.*"kind": "string"',
+        lambda: of_text(vocabulary=["red"]),
+        (number("colour"),),
+        Choices(),
+        r'takes text.*"kind": "string"',
     ),
     "another feature's words": (
-        lambda: of_text(vocabulary=["tcp", "udp"]), (COLOUR,), Choices(), "looks up 'tcp', 'udp'.*'colour' has none",
+        lambda: of_text(vocabulary=["tcp", "udp"]),
+        (COLOUR,),
+        Choices(),
+        "looks up 'tcp', 'udp'.*'colour' has none",
     ),
     "words for integers": (
-        lambda: integers(22, 80), (words("port", "http"),), Choices(), "looks up integers, and 'http'.*'port' is none",
+        lambda: integers(22, 80),
+        (words("port", "http"),),
+        Choices(),
+        "looks up integers, and 'http'.*'port' is none",
     ),
     "other integers": (lambda: integers(22, 80), (words("port", "1", "2"),), Choices(), "'port' has none of these"),
     "several buckets of integers for words": (
-        lambda: integers(22, 80, num_oov_indices=3), (PORT,), Choices(), "several numbers for unknown.*float",
+        lambda: integers(22, 80, num_oov_indices=3),
+        (PORT,),
+        Choices(),
+        "several numbers for unknown.*float",
     ),
     "a window over several documents": (
         lambda: keras.Model(w := keras.Input((10, 2), name="w"), ending([layers.LSTM(3, name="memory")(w)])),
@@ -235,7 +262,7 @@ REFUSED: dict[str, tuple[Any, tuple[Any, ...], Choices, str]] = {
         Choices(),
         r"'w' has the shape \(n, 10, 2\), a window of 10 steps.* LSTM 'memory'.*\(20 in all\)",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

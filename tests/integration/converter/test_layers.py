@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from contract.errors import ConversionError
+from converter.export.wired import exported, wire
 from converter.onnx_graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET
-from converter.wired import exported, wire
 from tests.integration.converter.serving import contract, number, words
 
 Case = tuple[layers.Layer, NDArray[Any]]

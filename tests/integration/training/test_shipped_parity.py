@@ -15,9 +15,9 @@ from common.settings.shared import DEFAULT_MODEL
 from converter.check import agreement
 from converter.contract_file import read_contract
 from converter.convert import convert
+from converter.export.wired import wire
 from converter.keras_file import load
 from converter.rows import Rows
-from converter.wired import wire
 from training.data.feature_sets import SETS
 from training.data.records import Records, Source, read, select
 from training.data.split import split

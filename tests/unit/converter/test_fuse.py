@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from converter.fuse import fuse
+from converter.export.fuse import fuse
 
 OPSET = 18
 RNG = np.random.default_rng(0)

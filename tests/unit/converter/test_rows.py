@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from contract.artifact.contract import Feature, Label, ModelContract
 from contract.errors import InputError
-from converter.rows import UNSEEN_WORD, made_from, read_csv, with_unseen_words
+from converter.rows import UNSEEN_WORD, as_float32, made_from, read_csv, with_unseen_words
 
 CONTRACT = ModelContract(
     name="doors",
@@ -87,3 +88,20 @@ def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> N
         read_csv(tmp_path / "binary", CONTRACT)
     with pytest.raises(InputError, match="--rows"):
         read_csv(tmp_path / "none", CONTRACT)
+
+
+def test_numbers_that_float32_does_not_hold_are_refused_with_what_to_do() -> None:
+    """Seconds since 1970 lose a minute; large whole numbers with a large spread lose nothing that matters."""
+    heavy = np.array([[1_790_000_000.5, 1.0], [1_790_003_600.25, 2.0]])
+    said = r"'weight_kg': float32 changes its values, .*by up to \d+.*\"reads\": \"seconds\""
+    with pytest.raises(InputError, match=said):
+        as_float32(heavy, CONTRACT)
+    fine = np.array([[0.0, 1.0], [1_790_003_601.0, 2.0], [np.nan, 5.0]])
+    assert np.array_equal(as_float32(fine, CONTRACT), fine.astype(np.float32), equal_nan=True)
+
+
+def test_made_rows_lack_a_feature_that_may_be_missing() -> None:
+    flagged = dataclasses.replace(CONTRACT.features[0], missing="flag", missing_value=0.0)
+    rows = made_from(dataclasses.replace(CONTRACT, features=(flagged, *CONTRACT.features[1:])), n_rows=50)
+    assert np.isnan(rows.numeric[:, 0]).sum() == 5
+    assert not np.isnan(rows.numeric[:, 1]).any()

@@ -16,24 +16,10 @@ import tensorflow as tf
 
 from contract.artifact.contract import ModelContract
 from contract.errors import ConversionError
-from converter.outputs import Head, Shape, collector, heads_of, shape_in_words, with_compared_layer
+from converter.export.outputs import Head, collector, heads_of, with_compared_layer
+from converter.inputs.port import Port
 
 Tensors = Sequence[tf.Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One input of a model, or one output of a preprocessing."""
-
-    name: str
-    dtype: str
-    """As NumPy names it, or `string`."""
-    shape: Shape
-    reader: str = ""
-    """The layer that reads an input first, such as `LSTM 'memory'`."""
-
-    def __str__(self) -> str:
-        return f"{self.name!r} {shape_in_words(self.shape)}"
 
 
 @dataclass(frozen=True, slots=True)

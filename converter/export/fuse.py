@@ -26,7 +26,7 @@ Shape = tuple[int | None, ...]
 
 
 def fuse(graph: onnx.GraphProto, opset: int) -> None:
-    """Replace these patterns of the outer graph in place. `converter.graph.sort` later drops the nodes without a use.
+    """Replace these patterns of the outer graph in place. `export.graph.sort` later drops the nodes without a use.
 
     Raises:
         ConversionError: ONNX cannot infer the graph's shapes.

@@ -22,21 +22,28 @@ from onnx import helper, numpy_helper
 
 from contract.artifact.contract import ModelContract
 from contract.errors import ConversionError
-from converter.fuse import fuse
+from converter.export.fuse import fuse
+from converter.export.layers import FOREIGN, refuse_layers
+from converter.export.rewrite import rewrite
+from converter.export.tensor_model import TensorModel, of_keras
+from converter.export.tensorflow_operations import Captured, rewriter
 from converter.inputs.codes import uses_of, wiring_of
 from converter.inputs.feed import feed
 from converter.inputs.preprocess import Preprocess
 from converter.inputs.wiring import Choices, Wiring
-from converter.layers import FOREIGN, refuse_layers
 from converter.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET, nodes_of
-from converter.rewrite import rewrite
 from converter.rows import Rows
-from converter.tensor_model import TensorModel, of_keras
-from converter.tensorflow_operations import Captured, rewriter
 
 CANNOT_RUN = (
-    tf.errors.OpError, ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError, RuntimeError,
-)  # fmt: skip
+    tf.errors.OpError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    NotImplementedError,
+    RuntimeError,
+)
 """What Keras and TensorFlow raise where a model does not run; their own classes derive from these."""
 
 

@@ -26,6 +26,7 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.errors import ConversionError
+from converter.export.wired import Wired
 from converter.inputs.front import Front
 from converter.onnx_graph import (
     BATCH,
@@ -38,7 +39,6 @@ from converter.onnx_graph import (
     inner_graphs,
     nodes_of,
 )
-from converter.wired import Wired
 
 
 def export(wired: Wired, contract: ModelContract) -> onnx.ModelProto:

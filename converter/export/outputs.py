@@ -24,8 +24,8 @@ from contract.artifact.contract import (
     ScoreOutput,
 )
 from contract.errors import ConversionError
+from converter.inputs.port import Shape, shape_in_words
 
-Shape = tuple[int | None, ...]
 Collect = Callable[[Any, Any], dict[str, tf.Tensor]]
 """Makes the artifact's outputs from the inputs that the model got and its answer."""
 PASSING = ("Activation", "Identity", "Dropout", "Reshape", "Flatten")
@@ -246,8 +246,3 @@ def _activation(tensor: Any) -> str | None:
 
 def _names(heads: list[Head]) -> str:
     return ", ".join(head.name for head in heads)
-
-
-def shape_in_words(shape: Shape) -> str:
-    """A shape for a message, `n` for the rows."""
-    return f"({', '.join('n' if size is None else str(size) for size in shape)})"
