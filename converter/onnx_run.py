@@ -111,8 +111,7 @@ def check_meaning(outputs: Outputs, contract: ModelContract) -> None:
         if not np.isfinite(values).all():
             n_bad = int((~np.isfinite(values)).reshape(len(values), -1).any(axis=1).sum())
             raise ConversionError(
-                f"the model's {name} are not finite on {n_bad} of {len(values)} rows; a weight or a scaling "
-                "constant is damaged"
+                f"the model's {name} are not finite on {n_bad} of {len(values)} rows; {_cause(contract)}"
             )
         if name in SHARES and (values.min() < -PROBABILITY_TOLERANCE or values.max() > 1 + PROBABILITY_TOLERANCE):
             raise ConversionError(
@@ -127,3 +126,14 @@ def check_meaning(outputs: Outputs, contract: ModelContract) -> None:
         raise ConversionError(
             f"a row's {len(contract.labels)} probabilities sum to {worst:.4g}, expected 1; end the model with a softmax"
         )
+
+
+def _cause(contract: ModelContract) -> str:
+    """Why an output may not be finite."""
+    may_be_nan = [item.name for item in contract.numeric if item.missing == "value" and item.missing_value is None]
+    if may_be_nan:
+        return (
+            f"it gets NaN where {', '.join(may_be_nan[:5])} is missing, which only some models take; write a "
+            f"`missing_value` into the contract"
+        )
+    return "a weight or a scaling constant is damaged"

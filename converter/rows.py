@@ -69,7 +69,7 @@ def made_from(contract: ModelContract, *, n_rows: int = N_MADE, seed: int = 0) -
     numeric = np.zeros((n_rows, len(contract.numeric)), np.float32)
     for index, feature in enumerate(contract.numeric):
         numeric[:, index] = _numbers(feature, rng, n_rows)
-        if feature.missing == "flag":
+        if feature.missing == "flag" or (feature.missing == "value" and feature.missing_value is None):
             numeric[1::MISSING_EVERY, index] = np.nan  # a missing one, as the service gives it to the graph
     categorical = np.empty((n_rows, len(contract.categorical)), object)
     for index, feature in enumerate(contract.categorical):

@@ -57,7 +57,7 @@ def _of_look_up(layer: Any) -> Iterator[str]:
     if layer.invert:
         yield "it turns numbers into words; remove it from the end of the model, the contract has the labels"
     elif layer.vocabulary_size() <= layer._token_start_index():
-        yield "it has no vocabulary; call adapt() with the training rows, and train again"
+        yield "it has no vocabulary; save the model as .keras, because HDF5 does not keep what adapt() found"
     elif layer.num_oov_indices == 0:
         yield "num_oov_indices=0 fails on a word that it does not know; write num_oov_indices=1, and train again"
     elif layer.num_oov_indices > 1 and (isinstance(layer, layers.StringLookup) or layer.oov_method == "farmhash"):

@@ -100,6 +100,11 @@ def wire(
     if not isinstance(model, TensorModel):
         refuse_layers(model)
         model = of_keras(model, contract)
+    elif contract.score is not None and contract.score.measure != "score" and contract.score.compared_with != "raw":
+        raise ConversionError(
+            f"`score.compared_with` is {contract.score.compared_with!r}, and a SavedModel has no layers by name; "
+            f"convert the .keras file, or write `raw`"
+        )
     function = model.traced(contract, head)
     inputs, graph = model.inputs, None
     if preprocess is not None:

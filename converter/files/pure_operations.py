@@ -59,6 +59,12 @@ _RANDOM = """
     StatelessTruncatedNormalV2 StatelessRandomGetKeyCounter StatelessRandomGetAlg StatelessRandomUniformIntV2
     StatelessMultinomial
 """
+_ADAPT = """
+    IteratorGetNext
+"""
+"""Keras 2 saves how a layer was adapted. It reads an iterator, and no operation that makes one is in the list."""
 
-PURE = frozenset(" ".join((_STRUCTURE, _VARIABLES, _TABLES, _SHAPES, _NUMBERS, _LAYERS, _TEXT, _RANDOM)).split())
+PURE = frozenset(
+    " ".join((_STRUCTURE, _VARIABLES, _TABLES, _SHAPES, _NUMBERS, _LAYERS, _TEXT, _RANDOM, _ADAPT)).split()
+)
 """The names of the operations."""

@@ -40,7 +40,7 @@ def load(folder: Path) -> TensorModel:
     refuse_operations(folder)
     try:
         loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError, tf.errors.OpError) as error:
+    except Exception as error:  # noqa: BLE001 - of a damaged checkpoint TensorFlow raises errors of every class
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         raise ConversionError(f"{folder} cannot be loaded ({reason}); export the model again") from None
     name = next((name for name in SIGNATURES if name in loaded.signatures), None)
@@ -81,7 +81,7 @@ def refuse_operations(folder: Path) -> None:
         )
     raise ConversionError(
         f"{folder} has operations that may do more than compute: {', '.join(impure[:10])}; it was not loaded. Save the "
-        f"model as a .keras file, or remove the layers that use them"
+        f"model as a .keras file or with model.export(), or remove the layers that use them"
     )
 
 
@@ -130,7 +130,8 @@ def _called(values: Iterable[Any]) -> Iterator[str]:
 def _of_signature(keeper: Any, name: str, folder: Path) -> TensorModel:
     """One signature as a model. `keeper` is the loaded object, which must live as long as its tables are used."""
     function = keeper.signatures[name]
-    specs, outputs = function.structured_input_signature[1], function.structured_outputs
+    specs = dict(sorted(function.structured_input_signature[1].items()))  # TensorFlow's order differs between loads
+    outputs = sorted(function.structured_outputs)
     unknown = [name for name, spec in specs.items() if spec.shape.rank is None]
     if unknown or not specs:
         raise ConversionError(
@@ -140,7 +141,7 @@ def _of_signature(keeper: Any, name: str, folder: Path) -> TensorModel:
 
     def call(tensors: Tensors) -> tuple[Any, Any]:
         answer = keeper.signatures[name](**dict(zip(specs, tensors, strict=True)))
-        return list(tensors), {output: answer[output] for output in sorted(outputs)}
+        return list(tensors), {output: answer[output] for output in outputs}
 
     return TensorModel(_ports(specs), _heads(function), call)
 

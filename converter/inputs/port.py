@@ -24,5 +24,6 @@ class Port:
 
 
 def shape_in_words(shape: Shape) -> str:
-    """A shape for a message, `n` for the rows."""
-    return f"({', '.join('n' if size is None else str(size) for size in shape)})"
+    """A shape for a message: `n` for the rows, `any` for another axis of any length."""
+    sizes = ["any" if size is None else str(size) for size in shape[1:]]
+    return f"({', '.join(['n', *sizes])}{'' if sizes else ','})"

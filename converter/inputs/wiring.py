@@ -213,6 +213,8 @@ def _check_width(item: WiredInput) -> None:
     what = (
         f"{kinds.pop()} features" if len(kinds) == 1 and port.name in (NUMERIC_INPUT, CATEGORICAL_INPUT) else "features"
     )
+    if any(column.missing for column in item.columns):
+        what += " and flags for missing values"
     message = (
         f"the model's input {port.name!r} has the shape {shape_in_words(port.shape)}, the contract has {count} {what}: "
         f"expected (n, {count}); convert with the contract that belongs to this model"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from contract.artifact.contract import ModelContract
+from contract.artifact.contract import ModelContract, ScoreOutput
 from contract.errors import ConversionError, InputError
 from converter.files.load import load
 from converter.files.pure_operations import PURE
@@ -73,6 +74,21 @@ def test_a_file_of_keras_2(form: str, tmp_path: Path, tf_keras: Any) -> None:
     made = converted(path, rivers(), tmp_path)
     expected = np.asarray(model([tf.constant(GIVEN[name]) for name in ("port", "depth_m", "colour")]))
     assert np.allclose(served(made, NUMBERS, TEXT), expected, atol=TOLERANCE, rtol=0)
+
+
+def test_a_saved_model_of_keras_2_whose_layers_were_adapted(tmp_path: Path, tf_keras: Any) -> None:
+    """The file also has the functions that adapted them."""
+    of = tf_keras.layers
+    scale, look_up = of.Normalization(), of.StringLookup(output_mode="multi_hot")
+    scale.adapt(np.array([[1.0], [5.0]], np.float32))
+    look_up.adapt(np.array([["red"], ["green"], ["red"]]))
+    depth, colour = tf_keras.Input((1,), name="depth_m"), tf_keras.Input((1,), name="colour", dtype="string")
+    hidden = of.Concatenate()([scale(depth), look_up(colour)])
+    model = tf_keras.Model([depth, colour], of.Dense(2, activation="softmax")(hidden))
+    model.save(tmp_path / "saved", save_format="tf")
+    made = converted(tmp_path / "saved", contract(words("colour", "green", "red"), number("depth_m")), tmp_path)
+    expected = np.asarray(model([tf.constant(GIVEN["depth_m"]), tf.constant(GIVEN["colour"])]))
+    assert np.allclose(served(made, NUMBERS, [row[:1] for row in TEXT]), expected, atol=TOLERANCE, rtol=0)
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
@@ -159,6 +175,17 @@ def test_a_saved_model_whose_inputs_have_no_feature_names_is_never_wired_by_posi
         ConversionError, match=r"which features do the inputs .*--input left=depth_m --input right=flow"
     ):
         converted(tmp_path / "saved", contract(number("depth_m"), number("flow")), tmp_path)
+
+
+def test_a_saved_model_has_no_layer_to_compare_a_reconstruction_with(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((1,)), layers.Rescaling(0.5, name="scaled"), layers.Dense(1)]).export(
+        tmp_path / "saved", verbose=False
+    )
+    anomaly = dataclasses.replace(
+        contract(number("depth_m")), task="anomaly", score=ScoreOutput(0.3, measure="mse", compared_with="scaled")
+    )
+    with pytest.raises(ConversionError, match=r"`score\.compared_with` is 'scaled', and a SavedModel has no layers"):
+        converted(tmp_path / "saved", anomaly, tmp_path)
 
 
 def test_mixed_precision_is_computed_in_float32_with_the_same_weights(tmp_path: Path) -> None:
@@ -274,6 +301,13 @@ def of_tensorflow_1(path: Path) -> Path:
     return path
 
 
+def without_variables(path: Path) -> Path:
+    keras.Sequential([keras.Input((2,)), layers.Dense(2)]).export(path, verbose=False)
+    data = next((path / "variables").glob("*.data*"))
+    data.write_bytes(data.read_bytes()[:10])
+    return path
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "a link to another file": (linked, r"refers to data outside of the file \(/model_weights\)"),
     "data in another file": (outside, r"refers to data outside of the file \(/w\)"),
@@ -282,6 +316,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a pickle": (pickled, "is a pickle, which runs code"),
     "an empty folder": (empty_folder, "is a folder without saved_model.pb"),
     "a damaged folder": (damaged_folder, r"saved_model\.pb is damaged"),
+    "a damaged checkpoint": (without_variables, "cannot be loaded .*export the model again"),
     "TensorFlow 1": (of_tensorflow_1, "is a SavedModel of TensorFlow 1"),
 }
 
