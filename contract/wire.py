@@ -68,6 +68,10 @@ class ModelPage(ServedModel, frozen=True):
 
     heldout: dict[str, Any]
     contract: dict[str, Any]
+    proof: Literal["none", "labels", "outputs"]
+    """What the converted model was compared with."""
+    proof_in_words: Text
+    """The same with its figures, in one line."""
 
 
 class Document(Struct, frozen=True, gc=False):

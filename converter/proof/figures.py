@@ -49,11 +49,6 @@ class Proof:
         """Whether the model knows more than the most frequent label, the mean, or a coin."""
         return bool(self.figures[self.measure] > self.figures[f"guessing_{self.measure}"])
 
-    def in_words(self) -> str:
-        """The figures in one line."""
-        shown = [f"{name.replace('_', ' ')} {value}" for name, value in self.figures.items() if name != "confusion"]
-        return f"on {self.rows:,} labelled rows: {', '.join(shown)}"
-
 
 def prove(outputs: Outputs, contract: ModelContract, labelled: LabelledRows) -> Proof:
     """Compare the graph's outputs with the truth.

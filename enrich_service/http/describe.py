@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT
+from contract.artifact.proof import proof_in_words
 from contract.distribution import own_version
 from contract.wire import Model, ModelPage
 from enrich_service.model.artifact import Artifact, inputs_of, outputs_of
@@ -73,10 +74,15 @@ def server_metadata() -> ServerMetadata:
 
 
 def model_page(artifact: Artifact) -> ModelPage:
-    """The model's name and version, the document fields that it reads, its figures, the whole contract."""
+    """The model's name and version, the document fields that it reads, its figures, the whole contract, its proof."""
     contract = artifact.contract
     return ModelPage(
-        Model(contract.name, artifact.version), list(contract.fields), dict(contract.heldout), contract.to_dict()
+        Model(contract.name, artifact.version),
+        list(contract.fields),
+        dict(contract.heldout),
+        contract.to_dict(),
+        contract.proof,
+        proof_in_words(contract),
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from contract import hints
 from contract.artifact.contract import ModelContract
 from contract.artifact.file import ModelFile
+from contract.artifact.proof import proof_in_words
 from contract.errors import ArtifactError
 from enrich_service.model.model_file import (
     difference,
@@ -53,6 +54,8 @@ class Stored:
     added: datetime
     role: str
     """`active`, `shadow`, `previous` or nothing."""
+    proof: str | None
+    """What the converted model was compared with, and the figures, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,4 +242,5 @@ class ModelStore:
             status.st_size,
             datetime.fromtimestamp(status.st_mtime, UTC),
             role,
+            None if contract is None else proof_in_words(contract),
         )

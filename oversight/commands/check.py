@@ -16,6 +16,7 @@ from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from contract import hints
 from contract.artifact.file import ModelFile
+from contract.artifact.proof import proof_in_words
 from contract.documents.fields import FINAL_PIPELINE
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
 from enrich_service.model.artifact import open_model
@@ -193,7 +194,9 @@ def _artifact(settings: OversightSettings) -> str:
     model = read_artifact(settings.model)
     refuse_unpinned(model, settings.model_digests)
     artifact = open_model(model)
-    return f"{artifact.contract.name} {artifact.version}, {len(artifact.contract.labels)} labels, {settings.model}"
+    contract = artifact.contract
+    what = f"{contract.name} {artifact.version}, {len(contract.labels)} labels, {settings.model}"
+    return f"{what}; proof: {proof_in_words(contract)}"
 
 
 def _readable(settings: OversightSettings) -> ModelFile | None:

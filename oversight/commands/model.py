@@ -12,6 +12,7 @@ from rich.text import Text
 
 from common.settings.shared import OversightSettings
 from contract.artifact.contract import Feature, Label, ModelContract
+from contract.artifact.proof import proof_in_words
 from oversight import tables
 from oversight.commands.model_versions import COMMANDS, json_option, model_option
 from oversight.config.settings import load
@@ -56,11 +57,13 @@ def show(path: Path, *, as_json: bool) -> None:
             "version": file.version,
             "sha256": file.sha256,
             "contract": file.contract.to_dict(),
+            "proof": proof_in_words(file.contract),
         }
         print_json(page)
         return
     console = tables.console(soft_wrap=True)
     console.print(Text(file.contract.name, style="bold"), f"  version {file.version}  {file.path}", sep="")
+    console.print(Text(f"proof: {proof_in_words(file.contract)}"), soft_wrap=False)
     for table in (features_table(file.contract), labels_table(file.contract), figures_table(file.contract)):
         console.print()
         console.print(table)

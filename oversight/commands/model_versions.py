@@ -68,6 +68,7 @@ def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
                     "size_bytes": version.size_bytes,
                     "added": version.added,
                     "role": version.role,
+                    "proof": version.proof,
                 }
                 for version in versions
             ],
@@ -164,8 +165,8 @@ def _print_change(change: Change, *, as_json: bool) -> None:
 
 
 def _table(versions: Sequence[Stored]) -> Table:
-    listed = table("Version", "Model", "Size", "Added", "Role", uncut="Version")
+    listed = table("Version", "Model", "Size", "Added", "Role", "Proof", uncut="Version")
     for version in versions:
         size, added = f"{version.size_bytes / 1024:.0f} KiB", f"{version.added:%Y-%m-%d %H:%M} UTC"
-        listed.add_row(version.version, version.id or "damaged", size, added, version.role)
+        listed.add_row(version.version, version.id or "damaged", size, added, version.role, version.proof or "")
     return listed

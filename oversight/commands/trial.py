@@ -11,6 +11,7 @@ import click
 
 from common.tables.open_table import open_table
 from contract.artifact.contract import ModelContract
+from contract.artifact.proof import proof_in_words
 from converter.proof.expected import read_expected
 from converter.proof.finish import Finished, Trial
 from converter.proof.labelled_rows import labelled_rows
@@ -87,10 +88,6 @@ def trial_lines(finished: Finished, trial: Trial) -> list[str]:
     score = finished.contract.score
     if score is not None and score.quantile is not None:
         lines.append(f"threshold {score.threshold:g}: {1 - score.quantile:.3%} of these rows alert")
-    if finished.contract.proof == "outputs" and trial.labelled is not None:
-        lines.append(f"proof: outputs, equal to the expected ones on {len(trial.labelled.rows):,} rows")
-    if finished.proof is not None:
-        lines.append(f"proof: labels, {finished.proof.in_words()}")
-    if finished.contract.proof == "none":
-        lines.append("proof: none; measure it with --rows FILE --label COLUMN, or --rows FILE --expected FILE")
+    unproved = "; measure it with --rows FILE --label COLUMN, or --rows FILE --expected FILE"
+    lines.append(f"proof: {proof_in_words(finished.contract)}{unproved if finished.contract.proof == 'none' else ''}")
     return lines

@@ -5,6 +5,7 @@ it.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ def test_check_says_that_a_model_is_newer_than_onnx_runtime(tmp_path: Path, monk
     assert "has the IR version 99" in str(found["artifact"]["says"])
     assert "update ONNX Runtime" in str(found["artifact"]["says"])
     assert path.name not in str(found["pipelines"]["says"])
+
+
+@pytest.mark.usefixtures("settings")
+def test_check_says_what_a_model_was_compared_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind of proof and its figures, beside the artifact."""
+    path = write_model(tmp_path / "m.onnx", replace(TURBINE, proof="labels", proved={"rows": 50, "accuracy": 0.98}))
+    found = check(path, monkeypatch, tmp_path)
+    assert found["artifact"]["good"]
+    assert str(found["artifact"]["says"]).endswith("; proof: labels, accuracy 0.98 on 50 rows with known labels")
 
 
 def test_a_contract_with_forged_fields_stops_every_command_with_one_line(embedded_url: str, tmp_path: Path) -> None:

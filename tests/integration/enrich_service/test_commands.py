@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 
+from contract.artifact.proof import proof_in_words
 from contract.kdd99.columns import COLUMNS
 from enrich_service.model.model_file import read
 from tests import warm
@@ -31,6 +32,7 @@ def test_the_model_is_told_to_a_script_whole(turbine_model: Path) -> None:
         "version": file.version,
         "sha256": file.sha256,
         "contract": TURBINE.to_dict(),
+        "proof": proof_in_words(TURBINE),
     }
 
 
@@ -70,7 +72,9 @@ def test_help_has_an_example() -> None:
 
 def test_versions_are_added_activated_listed_and_rolled_back(tmp_path: Path, turbine_model: Path) -> None:
     """The commands of a day with two versions, and what each prints for a script."""
-    other = write_model(tmp_path / "other.onnx", replace(TURBINE, heldout={"accuracy": 0.98}))
+    other = write_model(
+        tmp_path / "other.onnx", replace(TURBINE, proof="labels", proved={"rows": 50, "accuracy": 0.98})
+    )
     first, second = read(turbine_model).version, read(other).version
     env = {"OVERSIGHT_MODEL": str(tmp_path / "live")}
     assert oversight("model", "add", str(turbine_model), **env).stdout.startswith(f"version {first} of turbine is in ")
@@ -81,6 +85,12 @@ def test_versions_are_added_activated_listed_and_rolled_back(tmp_path: Path, tur
     page = orjson.loads(oversight("model", "list", "--json", **env).stdout)
     assert (page["active"], page["previous"]) == (second, [first])
     assert {one["version"]: one["role"] for one in page["versions"]} == {first: "previous", second: "active"}
+    proofs = {one["version"]: one["proof"].split(",")[0] for one in page["versions"]}
+    assert proofs == {first: "none", second: "labels"}
+    shown = oversight("model", "list", COLUMNS="200", **env).stdout
+    assert "labels, accuracy 0.98 on 50 rows with known labels" in shown
+    shown = oversight("model", **env).stdout
+    assert "proof: labels, accuracy 0.98 on 50 rows with known labels\n" in shown
     ended = oversight("model", "rollback", "--json", **env)
     assert orjson.loads(ended.stdout)["active"] == first
     assert orjson.loads(oversight("model", "--json", **env).stdout)["version"] == first

@@ -30,8 +30,9 @@ CONTRACTS: dict[str, ModelContract] = {
 
 def digests(contract: ModelContract) -> dict[str, str]:
     """Digest of each saved object, connector and rule, by type and id."""
-    items = [*saved_objects(contract, Names("lab")), *alert_items(contract, Names("lab"))]
-    return {" ".join(item.key): item.digest for item in items}
+    objects = {each.key: each.digest for each in saved_objects(contract, Names("lab"))}
+    items = {each.key: each.digest for each in alert_items(contract, Names("lab"))}
+    return {" ".join(key): digest for key, digest in {**objects, **items}.items()}
 
 
 @pytest.mark.parametrize("name", CONTRACTS)

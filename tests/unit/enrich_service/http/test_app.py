@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from onnx import TensorProto, helper, numpy_helper
 
 from common.access.tokens import Tokens
+from contract.artifact.proof import proof_in_words
 from contract.distribution import own_version
 from contract.errors import ArtifactError
 from enrich_service.http.app import create_app, routes_of
@@ -107,6 +108,8 @@ def test_the_model_page_says_what_to_send(client: FlaskClient) -> None:
     assert page["fields"] == ["turbine.temperature_c", "turbine.state.mode", "turbine.vibration_mm_s"]
     assert page["heldout"] == {"rows": 30, "accuracy": 0.97}
     assert page["contract"] == TURBINE.to_dict()
+    assert page["proof"] == "none"
+    assert page["proof_in_words"] == proof_in_words(TURBINE)
 
 
 def test_the_open_inference_protocol_describes_the_model(client: FlaskClient, turbine: Artifact) -> None:
