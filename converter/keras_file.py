@@ -5,6 +5,7 @@ model.keras (zip) ─▶ search config.json for what cannot be exported ─▶ k
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import warnings
@@ -15,12 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
 from common import atomic_file
 from contract.errors import ConversionError, InputError
+from contract.onnx.reader import MAX_MODEL_BYTES
 from converter.files.half_precision import in_single_precision
+from converter.files.outside_data import refuse_outside_data
 
+MOST_BYTES = 4 * MAX_MODEL_BYTES
+"""The optimizer's state takes up to three times as much as the weights, and is not served."""
 CONFIG, METADATA = "config.json", "metadata.json"
 LAMBDA_LAYER, LAMBDA = "Lambda", "__lambda__"
 """Objects that contain Python code. Only Python could run it, and loading it would run anyone's code."""
@@ -101,6 +107,7 @@ def read_config(path: Path) -> Any:
             names = archive.namelist()
             metadata = json.loads(archive.read(METADATA)) if METADATA in names else {}
             config = json.loads(archive.read(CONFIG))
+            _check_weights(archive, path)
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error}); name a .keras file") from None
     except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, NotImplementedError) as error:
@@ -116,6 +123,17 @@ def read_config(path: Path) -> Any:
             f"(with .export({path.stem!r}) if it has look-up layers), and convert that"
         )
     return config
+
+
+def _check_weights(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse weights that are too large to be served, or outside of the file."""
+    total = sum(item.file_size for item in archive.infolist())
+    if total > MOST_BYTES:
+        raise ConversionError(f"{path} unpacks to {total:,} bytes, expected {MOST_BYTES:,} at most")
+    for name in archive.namelist():
+        if name.endswith(".h5"):
+            with h5py.File(io.BytesIO(archive.read(name)), "r") as weights:
+                refuse_outside_data(weights, path)
 
 
 def refuse_code(config: Any, path: Path, custom: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import keras
 
 from contract.errors import ConversionError
 from converter.files.half_precision import in_single_precision
+from converter.files.outside_data import refuse_outside_data
 from converter.keras_file import load_with_keras, refuse_code
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -44,34 +45,16 @@ def load(path: Path, custom: Mapping[str, Any] | None = None) -> keras.Model:
 def _config(path: Path) -> Any:
     try:
         with h5py.File(path, "r") as file:
-            outside = next(_outside(file), None)
+            refuse_outside_data(file, path)
             text = file.attrs.get(CONFIG)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise ConversionError(f"{path} is a damaged HDF5 file ({_line(error)}); save the model again") from None
-    if outside is not None:
-        raise ConversionError(
-            f"{path} refers to data outside of the file ({outside}); save the model again with model.save()"
-        )
     if text is None:
         raise ConversionError(f"{path} has weights without a model; save the whole model with model.save()")
     try:
         return json.loads(text)
     except ValueError as error:
         raise ConversionError(f"{path}: {CONFIG} is not JSON ({error}); save the model again") from None
-
-
-def _outside(group: h5py.Group, place: str = "") -> Iterator[str]:
-    """The links of a file and the data that lies outside of it. No link is followed."""
-    for name in group:
-        link, here = group.get(name, getlink=True), f"{place}/{name}"
-        if not isinstance(link, h5py.HardLink):
-            yield here
-            continue
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            yield from _outside(item, here)
-        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            yield here
 
 
 def _line(error: Exception) -> str:

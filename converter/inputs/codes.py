@@ -18,6 +18,7 @@ from converter.inputs.port import Port
 from converter.inputs.wiring import Choices, WiredInput, Wiring, columns_of
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+LARGEST_WHOLE = 2**24
 _PASSED = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 """Operations that leave the values of an input as they are."""
 
@@ -89,6 +90,7 @@ def wiring_of(ports: Sequence[Port], uses: Sequence[Use | None], contract: Model
         for column in item.columns:
             feature = column.feature
             if column.is_number:
+                _check_held(feature, item, keys)
                 continue
             if use is not None and any(isinstance(key, int) for key in keys):
                 _refuse_several(feature, item, use)
@@ -137,6 +139,16 @@ def _refuse_several(feature: Feature, item: WiredInput, use: Use) -> None:
         raise ConversionError(
             f"the model's input {item.port.name!r} looks up integers with several numbers for unknown ones, which a "
             f'word cannot have; write "kind": "float" for {feature.name!r}, or train with num_oov_indices=1'
+        )
+
+
+def _check_held(feature: Feature, item: WiredInput, keys: Sequence[str | int]) -> None:
+    """A float feature reaches the graph as float32, which holds whole numbers up to 2 to the 24th."""
+    large = [key for key in keys if isinstance(key, int) and abs(key) > LARGEST_WHOLE]
+    if large:
+        raise ConversionError(
+            f"the model's input {item.port.name!r} looks up {large[0]}, and {feature.name!r} is a float, which holds "
+            f'whole numbers up to {LARGEST_WHOLE} only; write "kind": "string" with the integers as its vocabulary'
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,49 @@ def outside(path: Path) -> Path:
     return path
 
 
+def outside_of_a_zip(path: Path) -> Path:
+    """The same in the weights of a `.keras` file."""
+    keras.Sequential([keras.Input((2,)), layers.Dense(2)]).save(path.with_suffix(".keras"))
+    with zipfile.ZipFile(path.with_suffix(".keras")) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            weights = linked(path.with_suffix(".weights")).read_bytes()
+            target.writestr(name, weights if name.endswith(".h5") else source.read(name))
+    return path
+
+
+class Filling(tf.lookup.KeyValueTensorInitializer):  # type: ignore[misc]
+    """A table that writes a file when it fills itself, which is when the model is loaded."""
+
+    def initialize(self, table: Any) -> Any:
+        with tf.control_dependencies([tf.io.write_file("written-by-a-table.txt", "written")]):
+            return super().initialize(table)
+
+
+class WithTable(tf.Module):  # type: ignore[misc]
+    """A model that looks its rows up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        words = Filling(tf.constant(["red"]), tf.constant([1], tf.int64))
+        self.table = tf.lookup.StaticHashTable(words, 0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.string, name="colour")])  # type: ignore[untyped-decorator]
+    def __call__(self, colour: tf.Tensor) -> tf.Tensor:
+        return tf.one_hot(self.table.lookup(colour)[:, 0], 2)
+
+
+def test_a_saved_model_whose_table_would_write_a_file_is_refused_unloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = WithTable()
+    tf.saved_model.save(module, "saved", signatures=module.__call__.get_concrete_function())
+    (tmp_path / "written-by-a-table.txt").unlink(missing_ok=True)
+    with pytest.raises(ConversionError, match="WriteFile; it was not loaded"):
+        load(tmp_path / "saved")
+    assert not (tmp_path / "written-by-a-table.txt").exists()
+
+
 def weights_only(path: Path) -> Path:
     with h5py.File(path, "w") as file:
         file.create_group("model_weights")
@@ -312,6 +356,7 @@ def without_variables(path: Path) -> Path:
 REFUSED: dict[str, tuple[Any, str]] = {
     "a link to another file": (linked, r"refers to data outside of the file \(/model_weights\)"),
     "data in another file": (outside, r"refers to data outside of the file \(/w\)"),
+    "a link in the weights of a zip": (outside_of_a_zip, r"refers to data outside of the file \(/model_weights\)"),
     "weights only": (weights_only, "has weights without a model; save the whole model"),
     "a Lambda layer": (lambda_layer, r"Lambda layers \(double\)"),
     "a pickle": (pickled, "is a pickle, which runs code"),

@@ -250,6 +250,12 @@ REFUSED: dict[str, tuple[Any, tuple[Any, ...], Choices, str]] = {
         "looks up integers, and 'http'.*'port' is none",
     ),
     "other integers": (lambda: integers(22, 80), (words("port", "1", "2"),), Choices(), "'port' has none of these"),
+    "integers that float32 does not hold": (
+        lambda: integers(22, 4_000_000_001),
+        (number("port"),),
+        Choices(),
+        'looks up 4000000001, and .port. is a float.*"kind": "string"',
+    ),
     "several buckets of integers for words": (
         lambda: integers(22, 80, num_oov_indices=3),
         (PORT,),
