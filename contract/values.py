@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from contract.artifact.contract import Feature
@@ -33,9 +34,18 @@ BLANKS = "".join(map(chr, range(33)))
 A_NUMBER = "a number"
 A_WORD = f"text of 1 to {MAX_WORD} characters"
 A_DATE = "a date in ISO 8601 such as 2026-03-04T05:06:07Z, or milliseconds since 1970"
+FIRST_MS, END_MS = -30_610_224_000_000, 253_370_764_800_000
+"""The years 1000 to 9998 in UTC, in milliseconds since 1970: they stay in range in every time zone."""
+LARGEST_WHOLE = 2**53
+"""Largest whole number that counts as a word: up to it a float64 is exact."""
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"-?\d+", re.ASCII)
+_DATE = re.compile(
+    r"(?P<year>[1-9]\d{3})-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)?)?", re.ASCII
+)
+_MILLISECONDS = re.compile(r"\d{12,13}", re.ASCII)
+"""From 1973 on: a shorter text of digits is more likely a date such as 20260304."""
 _TRUTHS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 
 
@@ -97,9 +107,12 @@ def missing_value(feature: Feature, *, model_id: str) -> float | str:
         raise MissingFeatureError(feature.field, model_id=model_id)
     if feature.kind == "string":
         return str(feature.missing_value or "")
-    if feature.missing == "flag" or not isinstance(feature.missing_value, float):
-        return math.nan
-    return feature.missing_value
+    return math.nan if may_be_nan(feature) or feature.missing_value is None else float(feature.missing_value)
+
+
+def may_be_nan(feature: Feature) -> bool:
+    """Whether the graph may get NaN in place of a number."""
+    return feature.missing == "flag" or (feature.missing == "value" and feature.missing_value is None)
 
 
 def words_are_numbers(feature: Feature) -> bool:
@@ -141,7 +154,7 @@ def to_word(field: str, value: Any, *, whole_numbers: bool = False) -> str:
     Raises:
         NotAWordError: it is no text, too long, or has no UTF-8 (a lone surrogate).
     """
-    if whole_numbers and isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
+    if whole_numbers and _is_whole(value) and abs(value) <= LARGEST_WHOLE:
         value = str(int(value))
     text = value.strip(BLANKS) if isinstance(value, str) else ""
     if not 0 < len(text) <= MAX_WORD:
@@ -166,7 +179,9 @@ def to_boolean(field: str, value: Any) -> float:
     Raises:
         NotABooleanError: it is neither.
     """
-    text = str(value).strip(BLANKS).lower() if isinstance(value, str | bool | int) else ""
+    text = value.strip(BLANKS).lower() if isinstance(value, str) else ""
+    if isinstance(value, bool) or (isinstance(value, int | float) and value in (0, 1)):
+        return float(value)
     if text not in _TRUTHS:
         raise NotABooleanError(field, printable(value), expected="true or false")
     return _TRUTHS[text]
@@ -178,18 +193,30 @@ def to_date(field: str, value: Any) -> datetime:
     Raises:
         NotADateError: it is none.
     """
+    text = value.strip(BLANKS) if isinstance(value, str) and len(value) <= MAX_NUMBER else ""
     try:
-        if isinstance(value, str) and len(value) <= MAX_NUMBER:
-            date = datetime.fromisoformat(value.strip(BLANKS).replace(",", "."))
-        elif isinstance(value, datetime):
+        if isinstance(value, datetime):
             date = value
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            date = datetime.fromtimestamp(value / 1000, UTC)
+        elif (match := _DATE.fullmatch(text)) and match["year"] != "9999":
+            date = datetime.fromisoformat(text.replace(",", "."))
+        elif _is_whole(value) or _MILLISECONDS.fullmatch(text):
+            date = _of_milliseconds(int(text or value))
         else:
             raise NotADateError(field, printable(value), expected=A_DATE)
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError):
         raise NotADateError(field, value, expected=A_DATE) from None
+
+
+def _of_milliseconds(since_1970: int) -> datetime:
+    if not FIRST_MS <= since_1970 < END_MS:
+        raise ValueError
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=since_1970)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a number without decimals; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
 
 
 def date_part(feature: Feature, date: datetime) -> float:
@@ -198,4 +225,9 @@ def date_part(feature: Feature, date: datetime) -> float:
         return float(date.hour)
     if feature.reads == "weekday":
         return float(date.weekday())
-    return (date - to_date("origin", feature.origin)).total_seconds()
+    return (date - _origin(feature.origin)).total_seconds()
+
+
+@lru_cache(maxsize=64)
+def _origin(date: str) -> datetime:
+    return to_date("origin", date)

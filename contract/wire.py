@@ -172,6 +172,8 @@ class Shadow(Struct, frozen=True, gc=False, kw_only=True):
     family: str | UnsetType = UNSET
     probability: Share | UnsetType = UNSET
     novelty: Share | UnsetType = UNSET
+    value: float | UnsetType = UNSET
+    score: float | UnsetType = UNSET
     unknown: bool | UnsetType = UNSET
     error: Text | UnsetType = UNSET
     agrees: bool

@@ -208,8 +208,8 @@ class ModelContract:
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
-        """Document fields that the model reads, in the features' order."""
-        return tuple(feature.field for feature in self.features)
+        """Document fields that the model reads, in the features' order; several features may read one date."""
+        return tuple(dict.fromkeys(feature.field for feature in self.features))
 
     def to_dict(self) -> dict[str, Any]:
         """The contract as plain JSON values, in the lowest format that can express it."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING
+
+from contract.errors import DocumentError
 
 if TYPE_CHECKING:
     from contract.artifact.contract import Feature, ModelContract
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 DATE_PARTS = ("hour", "weekday", "seconds")
 """Ways to read a number from a date."""
 _DATASET = re.compile(r"[a-z0-9_.]{1,80}")
+_ECS_WORD = re.compile(r"[a-z][a-z_]{0,49}")
 
 
 def task_problems(contract: ModelContract) -> Iterator[str]:
@@ -22,6 +24,7 @@ def task_problems(contract: ModelContract) -> Iterator[str]:
             f"`dataset` is {contract.dataset!r}, and becomes part of the data stream's name; write at most 80 "
             "lower-case letters, digits, `_` and `.`"
         )
+    yield from _event_problems(contract)
     for key, task in (("value", "regression"), ("score", "anomaly")):
         if getattr(contract, key) is not None and contract.task != task:
             yield f"`{key}` belongs to the task {task!r}, and `task` is {contract.task!r}; leave it out"
@@ -39,6 +42,17 @@ def task_problems(contract: ModelContract) -> Iterator[str]:
             "severity 0, and what one is called that does; write them so, or leave `labels` out"
         )
     yield from _bound_problems(contract)
+
+
+def _event_problems(contract: ModelContract) -> Iterator[str]:
+    """The words become literals of the pipelines' scripts, so nothing else may be in them."""
+    for key in ("category", "type", "alert_category", "alert_type"):
+        for word in getattr(contract.event, key):
+            if not _ECS_WORD.fullmatch(word):
+                yield (
+                    f"`event.{key}` names {word!r}; write words of ECS, of lower-case letters and `_`, "
+                    "such as host or intrusion_detection"
+                )
 
 
 def _bound_problems(contract: ModelContract) -> Iterator[str]:
@@ -92,13 +106,15 @@ def input_problems(feature: Feature) -> Iterator[str]:
         yield '`missing_value` has no effect with "missing": "error"; write "missing": "value"'
     if (feature.reads == "seconds") != bool(feature.origin):
         yield '`origin` and "reads": "seconds" belong together; write both, or neither'
-    elif feature.origin and _date(feature.origin) is None:
+    elif feature.origin and not _is_date_with_zone(feature.origin):
         yield f"`origin` is {feature.origin!r}; write a date with its zone, such as 2026-01-01T00:00:00Z"
 
 
-def _date(text: str) -> datetime | None:
+def _is_date_with_zone(text: str) -> bool:
+    from contract.values import to_date  # here: a circular import at the top
+
     try:
-        date = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return date if date.tzinfo is not None else None
+        to_date("origin", text)
+    except DocumentError:
+        return False
+    return any(mark in text.strip()[10:] for mark in "Z+-")

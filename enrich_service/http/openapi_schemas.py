@@ -19,14 +19,15 @@ from contract import errors
 from contract.artifact.contract import (
     CATEGORICAL_INPUT,
     NUMERIC_INPUT,
-    PROBABILITIES_OUTPUT,
     VERSION_DIGITS,
+    Feature,
     ModelContract,
 )
 from contract.artifact.json_reader import FLOAT_MAX
+from contract.artifact.task_rules import DATE_PARTS
 from contract.documents.paths import nest
 from contract.kdd99.columns import UNKNOWN_LABEL
-from contract.values import MAX_WORD
+from contract.values import MAX_WORD, may_be_nan
 from contract.wire import (
     EnrichRequest,
     EnrichResponse,
@@ -43,6 +44,7 @@ Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
 OBJECT: Schema = {"type": "object"}
+EXAMPLE_DATE = "2026-03-04T05:06:07Z"
 PARAMETERS: Schema = {"type": "object", "description": "Accepted and ignored."}
 VERSION: Schema = {"type": "string", "pattern": f"^[0-9a-f]{{{VERSION_DIGITS}}}$"}
 RESPONSES = (
@@ -198,7 +200,9 @@ def _of_protocol(contract: ModelContract, max_documents: int) -> dict[str, Schem
 
 def _inputs(contract: ModelContract, max_documents: int) -> list[Schema]:
     """A schema for each input of the model."""
-    number = {"type": "number", "minimum": -FLOAT_MAX, "maximum": FLOAT_MAX}
+    number: Schema = {"type": "number", "minimum": -FLOAT_MAX, "maximum": FLOAT_MAX}
+    if any(map(may_be_nan, contract.numeric)):
+        number |= {"type": ["number", "null"], "description": "Null: the value is missing, if its feature may be."}
     word = {"type": "string", "minLength": 1, "maxLength": MAX_WORD}
     values = {NUMERIC_INPUT: number, CATEGORICAL_INPUT: word}
     return [_input(name, values[name], len(features), max_documents) for name, features in inputs_of(contract).items()]
@@ -221,7 +225,15 @@ def _input(name: str, value: Schema, columns: int, max_documents: int) -> Schema
 
 def example_source(contract: ModelContract) -> Schema:
     """A nested document of harmless values."""
-    return nest({feature.field: harmless_value(feature) for feature in contract.features})
+    return nest({feature.field: _example_value(feature) for feature in contract.features})
+
+
+def _example_value(feature: Feature) -> bool | float | str:
+    """A harmless value as a document has it; any date, because several features may take it apart."""
+    value = harmless_value(feature)
+    if feature.reads in DATE_PARTS:
+        return EXAMPLE_DATE
+    return bool(value) if feature.reads == "boolean" else value
 
 
 def example_tensors(contract: ModelContract) -> Schema:
@@ -230,4 +242,4 @@ def example_tensors(contract: ModelContract) -> Schema:
     for name, features in inputs_of(contract).items():
         data = [harmless_value(feature) for feature in features]
         inputs.append({"name": name, "datatype": DATATYPES[name], "shape": [1, len(features)], "data": data})
-    return {"inputs": inputs, "outputs": [{"name": PROBABILITIES_OUTPUT}]}
+    return {"inputs": inputs, "outputs": [{"name": contract.outputs[0]}]}

@@ -24,7 +24,7 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.errors import shorten
-from contract.values import printable
+from contract.values import may_be_nan, printable
 from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact, inputs_of, outputs_of
 from enrich_service.oip.tensors import Tensor, invalid, numbers, parameters, tensor, words
 
@@ -75,7 +75,8 @@ def parse(data: Any, contract: ModelContract, *, max_rows: int) -> Request:
     n_numeric, n_categorical = len(contract.numeric), len(contract.categorical)
     numeric = categorical = None
     if n_numeric:
-        numeric = numbers(sent[NUMERIC_INPUT], columns=n_numeric, max_rows=max_rows)
+        gaps = {column for column, feature in enumerate(contract.numeric) if may_be_nan(feature)}
+        numeric = numbers(sent[NUMERIC_INPUT], columns=n_numeric, max_rows=max_rows, may_miss=gaps)
     if n_categorical:
         categorical = words(sent[CATEGORICAL_INPUT], columns=n_categorical, max_rows=max_rows)
     if numeric is None:

@@ -9,7 +9,7 @@ number here, because a program wrote the tensor and not a shipper.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -86,13 +86,26 @@ def parameters(path: str, holder: Mapping[str, Any]) -> Mapping[str, Any]:
     return given
 
 
-def numbers(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.float32]:
+def numbers(
+    sent: Tensor, *, columns: int, max_rows: int, may_miss: Collection[int] = frozenset()
+) -> NDArray[np.float32]:
     """The numeric input, shape (n, columns), all finite; float32 keeps about seven digits.
+
+    Args:
+        sent: the tensor.
+        columns: its number of columns.
+        max_rows: the most rows that are accepted.
+        may_miss: columns that accept null, which the graph gets as NaN.
 
     Raises:
         RequestError: 400 another shape, datatype or value; 413 more rows than `max_rows`.
     """
     flat = _flat(sent, columns=columns, datatype="FP32", max_rows=max_rows)
+    missing = [place for place, value in enumerate(flat) if value is None and place % columns in may_miss]
+    if missing:
+        flat = list(flat)
+        for place in missing:
+            flat[place] = 0.0
     if not _NUMBERS.issuperset(map(type, flat)):
         position = next(i for i, value in enumerate(flat) if type(value) not in _NUMBERS)
         raise _wrong_value(sent, position, flat[position], columns, "a number")
@@ -105,6 +118,7 @@ def numbers(sent: Tensor, *, columns: int, max_rows: int) -> NDArray[np.float32]
         position = int(np.argmin(good))
         expected = f"a finite number of at most {FLOAT_MAX:.3g} (float32)"
         raise _wrong_value(sent, position, flat[position], columns, expected)
+    wide[missing] = np.nan
     return wide.astype(np.float32).reshape(-1, columns)
 
 

@@ -4,7 +4,8 @@
                                                                                         │ one file for each worker
     PSI of a feature = Σ (live - training) · ln(live / training) ◀── sum of 24 hours ───┘
 
-docs/decisions/0014-drift.md explains why only harmless rows count. A contract without a profile has no PSI.
+docs/decisions/0014-drift.md explains why only harmless rows count. A contract without a profile has no PSI. A missing
+value (NaN) is in no bin: the profile has only values that were there.
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ class Bins:
             numeric: shape (n, n_numeric), as the graph takes it.
             categorical: shape (n, n_categorical), text.
         """
-        places = [edges.searchsorted(numeric[:, column]) for column, edges in self._edges]
+        places = []
+        for column, edges in self._edges:
+            values = numeric[:, column]
+            places.append(edges.searchsorted(values[~np.isnan(values)]))
         for column, place_of in self._words:
             unseen = max(place_of.values()) + 1
             places.append(np.array([place_of.get(word, unseen) for word in categorical[:, column].tolist()], np.intp))
@@ -61,10 +65,12 @@ class Bins:
         return np.concatenate(counts)
 
     def psi(self, counts: NDArray[np.int64]) -> dict[str, float]:
-        """PSI by document field; `counts` as from `count`, not all 0."""
+        """PSI by document field; `counts` as from `count`. A feature with fewer than `MIN_DOCUMENTS` has none."""
         found = {}
         parts = np.split(counts, np.cumsum(self.sizes)[:-1])
         for (field, shares), part in zip(self._shares.items(), parts, strict=True):
+            if part.sum() < MIN_DOCUMENTS:  # the value is missing in the others
+                continue
             live = np.maximum(part / part.sum(), LEAST_SHARE)
             training = np.maximum(shares, LEAST_SHARE)
             found[field] = float(((live - training) * np.log(live / training)).sum())
@@ -102,8 +108,8 @@ class Drift:
         self.bins = Bins(contract)
         self._widths = len(contract.numeric), len(contract.categorical)
         self._n_bins = sum(self.bins.sizes)
-        self._shape = (HOURS, 1 + self._n_bins)
-        """A row for each hour: the hour since 1970, then the bins."""
+        self._shape = (HOURS, 2 + self._n_bins)
+        """A row for each hour: the hour since 1970, the number of documents, then the bins."""
         self._folder, self._pattern = folder, f"drift_{version}_*.i64"
         self._mine = self._open(None if folder is None else folder / f"drift_{version}_{worker}.i64")
         self._lock = threading.Lock()
@@ -139,7 +145,8 @@ class Drift:
         if hour[0] != now:
             hour[:] = 0
             hour[0] = now
-        hour[1:] += self.bins.count(numeric, categorical)
+        hour[1] += len(rows)
+        hour[2:] += self.bins.count(numeric, categorical)
 
     def psi(self) -> tuple[int, dict[str, float]]:
         """Number of counted documents of all workers, and the PSI by field; no PSI below `MIN_DOCUMENTS`."""
@@ -149,8 +156,8 @@ class Drift:
             self._count()
         hours = np.concatenate(self._parts())
         counts: NDArray[np.int64] = hours[hours[:, 0] > int(time.time() // HOUR_S) - HOURS, 1:].sum(axis=0)
-        documents = int(counts[: self.bins.sizes[0]].sum())  # every document is in one bin of each feature
-        return documents, self.bins.psi(counts) if documents >= MIN_DOCUMENTS else {}
+        documents = int(counts[0])
+        return documents, self.bins.psi(counts[1:]) if documents >= MIN_DOCUMENTS else {}
 
     def _parts(self) -> list[NDArray[np.int64]]:
         """The counts of each worker."""

@@ -156,7 +156,7 @@ class _Ranges:
             )
         largest = np.maximum(np.abs(self._low), np.abs(self._high)).astype(np.float64)
         width = np.where(np.isfinite(largest), np.maximum(largest, 1.0), 1.0)  # largest magnitude in training
-        worst = int(np.argmax(np.abs(row.astype(np.float64)) / width))
+        worst = int(np.argmax(np.nan_to_num(np.abs(row.astype(np.float64)) / width)))  # NaN is a missing value
         feature = self.features[worst]
         seen = "" if feature.maximum is None else f" (training saw {feature.minimum:g} to {feature.maximum:g})"
         return InvalidFeatureError(

@@ -25,12 +25,15 @@ COMMON = 0.5
 def number_words(feature: Feature, usual_of: str) -> Callable[[float], str]:
     """Return a function that describes values of a float feature; `usual_of` is the plural name of harmless rows."""
     low, middle, high = feature.usual_low, feature.usual_middle, feature.usual_high
+    shown = _truth if feature.reads == "boolean" else short
 
     def usual(value: float) -> str:
         if low is not None and low == high:
             if value != low:
-                return f"; at least 90 % of {usual_of} have {short(low)}"
+                return f"; at least 90 % of {usual_of} have {shown(low)}"
             return f", as in at least 90 % of {usual_of}"
+        if feature.reads == "boolean":
+            return _usual_value(feature)
         if high is not None and value > high:
             return f"; 95 % of {usual_of} have at most {short(high)}"
         if low is not None and value < low:
@@ -44,7 +47,7 @@ def number_words(feature: Feature, usual_of: str) -> Callable[[float], str]:
     return lambda value: (
         f"{feature.name} is missing{_usual_value(feature)}"
         if math.isnan(value)
-        else f"{feature.name} is {short(value)}{usual(value)}"
+        else f"{feature.name} is {shown(value)}{usual(value)}"
     )
 
 
@@ -74,6 +77,10 @@ def short(value: float | str) -> str:
     return f"{value:.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.3g}"
 
 
+def _truth(value: float | str) -> str:
+    return "true" if value else "false"
+
+
 def percent(share: float) -> str:
     """A share as `1 %`; never as 0 or 100 % if it is not exactly that."""
     if share < 0.01:
@@ -82,4 +89,7 @@ def percent(share: float) -> str:
 
 
 def _usual_value(feature: Feature) -> str:
-    return "" if feature.background is None else f" (usually {short(feature.background)})"
+    if feature.background is None:
+        return ""
+    shown = _truth if feature.reads == "boolean" else short
+    return f" (usually {shown(feature.background)})"

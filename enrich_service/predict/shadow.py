@@ -31,7 +31,7 @@ Pairs = Mapping[tuple[str, str], int]
 OnCompared = Callable[[Pairs], None]
 """Called after each page with the pairs of verdicts, equal ones too."""
 
-TAKEN = ("label", "closest", "family", "probability", "novelty", "unknown")
+TAKEN = ("label", "closest", "family", "probability", "novelty", "value", "score", "unknown")
 """Fields of the shadow's prediction that are written into the document."""
 SAY_EVERY_S = 60.0
 """A shadow that fails on every page is logged this often."""

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from contract.documents.paths import leaves, nest
 from contract.documents.top_labels import as_word, from_stored
 from contract.errors import DocumentError
+from contract.values import BLANKS
 from enrich_service.predict.enrich import Enricher
-from enrich_service.predict.features import BLANKS, FeatureReader
+from enrich_service.predict.features import FeatureReader
 from tests.artifacts import TURBINE
 from tests.enriching import enriched
 

@@ -98,7 +98,7 @@ def test_large_pages_are_sampled_evenly_and_not_always_from_the_first_row() -> N
     for pages in range(1, 6):
         drift.add(page)
         assert drift.psi()[0] == pages * MAX_ROWS
-    counts = drift._mine[:, 1:].sum(axis=0)
+    counts = drift._mine[:, 2:].sum(axis=0)
     assert counts[:4].tolist() == [300, 0, 200, 0]
 
 
@@ -111,9 +111,32 @@ def test_workers_are_summed_by_version_and_an_old_hour_is_forgotten(tmp_path: Pa
     assert [part.psi()[0] for part in parts] == [200, 200, 100]
     again = Drift(CONTRACT, "v1", tmp_path, 1)  # the version is switched back: what was counted is still there
     assert again.psi()[0] == 200
-    hours = np.memmap(tmp_path / "drift_v1_1.i64", np.int64, "r+", shape=(HOURS, 1 + SIZE))
+    hours = np.memmap(tmp_path / "drift_v1_1.i64", np.int64, "r+", shape=(HOURS, 2 + SIZE))
     hours[hours[:, 0] > 0, 0] -= HOURS
     assert parts[1].psi()[0] == 100
+
+
+def test_a_missing_value_is_in_no_bin() -> None:
+    """NaN sorts behind every edge, and would count as the largest value."""
+    drift = Drift(CONTRACT, "v1", None, 1)
+    for _ in range(MIN_DOCUMENTS // MAX_ROWS):
+        drift.add(keys(*AS_TRAINED * (MAX_ROWS // 4)))
+    before = drift.psi()
+    drift.add(keys((np.nan, 9.0, "green"), (np.nan, 11.0, "red")))
+    documents, after = drift.psi()
+    assert documents == before[0] + 2
+    assert after["river.depth"] == before[1]["river.depth"]
+    assert after["river.colour"] != before[1]["river.colour"]
+
+
+def test_a_value_that_is_missing_in_most_rows_has_no_figure() -> None:
+    """As too few documents: a handful of values says nothing about the others."""
+    drift = Drift(CONTRACT, "v1", None, 1)
+    for _ in range(MIN_DOCUMENTS // MAX_ROWS):
+        drift.add(keys(*[(np.nan, 9.0, "green")] * MAX_ROWS))
+    documents, psi = drift.psi()
+    assert documents == MIN_DOCUMENTS
+    assert set(psi) == {"river.width", "river.colour"}
 
 
 def test_a_contract_without_a_profile_has_no_drift(tmp_path: Path) -> None:
