@@ -12,6 +12,7 @@ Tests that start a command and keep it running use `python -m oversight`, as doe
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -181,5 +182,6 @@ if __name__ == "__main__":
         sys.exit(
             "tests/warm.py: a package of IMPORTED starts a thread; a fork would wait for it without end: take it out"
         )
+    gc.freeze()  # a collection in a child would write to, and so copy, the memory that it shares with its parent
     with socket.socket(fileno=int(sys.argv[1])) as here:
         serve(here)

@@ -39,26 +39,29 @@ class ResultCache:
 
     def __init__(self, max_bytes: int = DEFAULT_CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._known: dict[bytes, Known] = {}
+        self._young: dict[bytes, Known] = {}
+        self._old: dict[bytes, Known] = {}
         self._bytes = 0
+        """Of the young entries."""
 
     def get(self, sources: Sequence[bytes]) -> list[Known | None]:
         """The result of each document, None if it is not known."""
-        return list(map(self._known.get, sources))
+        found = list(map(self._young.get, sources))
+        if self._old:
+            old = self._old.get
+            found = [known or old(source) for known, source in zip(found, sources, strict=True)]
+        return found
 
     def put(self, entries: Iterable[tuple[bytes, Known]]) -> None:
-        """Keep the results of some documents."""
+        """Keep the results of some documents. Young entries that take half of the memory replace the old ones."""
         for source, known in entries:
             size = len(source) + ENTRY_BYTES
             if len(source) > MAX_KEY_BYTES or size > self._max_bytes:
                 continue
-            if self._bytes + size > self._max_bytes:
-                left = list(self._known.items())
-                left = left[len(left) // 2 :]
-                self._known = dict(left)
-                self._bytes = sum(len(kept) + ENTRY_BYTES for kept, _ in left)
-            self._known[source] = known
+            if self._bytes + size > self._max_bytes // 2:
+                self._old, self._young, self._bytes = self._young, {}, 0
+            self._young[source] = known
             self._bytes += size
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._young.keys() | self._old.keys())

@@ -24,7 +24,7 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from contract.artifact.contract import PROBABILITIES_OUTPUT, SCORE_OUTPUT, VALUE_OUTPUT, Label, ModelContract
-from contract.documents.top_labels import as_word
+from contract.documents.top_labels import as_words, words_of
 from contract.kdd99.columns import UNKNOWN_LABEL
 from contract.wire import Event, Model, Oversight, PartialDocument, Prediction, Rule, Tactic, Technique, Threat
 from enrich_service.predict.predict import Predictions, likeliest
@@ -62,7 +62,8 @@ class PartialDocuments:
         self.model = Model(contract.name, version)
         self._unknown_is_alert = unknown_is_alert
         self._severities = np.array([label.severity for label in contract.labels])
-        self._labels = np.array([label.name for label in contract.labels], np.object_)
+        self._names = np.array([label.name for label in contract.labels], np.object_)
+        self._labels = words_of(self._names.tolist())
         self._kind = cache(self._kind_of)  # bounded: labels × 2 × families
 
     def kinds(self, predictions: Predictions) -> list[Kind]:
@@ -133,19 +134,14 @@ class PartialDocuments:
         held = predictions.held
         return (
             _rounded(found[every, predictions.closest]).tolist(),
-            self._words(likely, _rounded(found[every[:, None], likely])),
-            repeat(UNSET) if held is None else [self._labels[row].tolist() for row in held],
+            as_words(self._labels[likely], _rounded(found[every[:, None], likely])).tolist(),
+            repeat(UNSET) if held is None else [self._names[row].tolist() for row in held],
         )
 
     def _risk_scores(self, predictions: Predictions) -> NDArray[np.float64]:
         severity = np.where(predictions.unknown, UNKNOWN_SEVERITY, self._severities[predictions.closest])
         novelty = np.float64(0.0) if predictions.novelty is None else predictions.novelty.astype(np.float64)
         return risk_score(severity, predictions.attack_probability, predictions.novel * novelty)
-
-    def _words(self, top: NDArray[np.intp], probabilities: NDArray[np.float64]) -> list[list[str]]:
-        """The likeliest labels of each row with their probabilities; both arrays of shape (n, n_top)."""
-        labels = self._labels[top].tolist()
-        return [list(map(as_word, *row)) for row in zip(labels, probabilities.tolist(), strict=True)]
 
     def _kind_of(self, closest: int, novel: bool, family: int) -> Kind:
         label = self.contract.labels[closest]
