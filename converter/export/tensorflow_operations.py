@@ -53,7 +53,8 @@ def _tables(concrete: Any, captures: Mapping[str, tf.Tensor]) -> dict[str, tuple
         kinds = {"Tkeys": operation.get_attr("Tin"), "Tvalues": operation.get_attr("Tout")}
         if table.name in captures and kinds["Tvalues"] == tf.int64:
             keys, values = tf.raw_ops.LookupTableExportV2(table_handle=captures[table.name], **kinds)
-            tables[table.name] = (keys.numpy().tolist(), values.numpy().tolist())
+            rows = sorted(zip(values.numpy().tolist(), keys.numpy().tolist(), strict=True))  # a table has no order
+            tables[table.name] = ([key for _, key in rows], [value for value, _ in rows])
     return tables
 
 

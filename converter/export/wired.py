@@ -8,7 +8,8 @@ contract, --input, --codes-from ────────────────
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,19 +128,19 @@ def exported(function: Any) -> onnx.GraphProto:
     Raises:
         ConversionError: the model cannot be called, or uses what ONNX does not have.
     """
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # our error message contains its warnings
-    try:
-        concrete = function.get_concrete_function()
-    except CANNOT_RUN as error:
-        raise ConversionError(f"the model cannot be called with its own inputs ({first_line(error)})") from None
-    captured = Captured.of(concrete)
-    converted, _ = tf2onnx.convert.from_function(
-        function,
-        input_signature=function.input_signature,
-        opset=OPSET,
-        extra_opset=[helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
-        custom_rewriter=[rewriter(captured)],
-    )
+    with _in_quiet():
+        try:
+            concrete = function.get_concrete_function()
+        except CANNOT_RUN as error:
+            raise ConversionError(f"the model cannot be called with its own inputs ({first_line(error)})") from None
+        captured = Captured.of(concrete)
+        converted, _ = tf2onnx.convert.from_function(
+            function,
+            input_signature=function.input_signature,
+            opset=OPSET,
+            extra_opset=[helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
+            custom_rewriter=[rewriter(captured)],
+        )
     graph: onnx.GraphProto = converted.graph
     inputs = [item for item in graph.input if item.name.startswith("input_")]  # the others are constants
     del graph.input[:]
@@ -152,6 +153,20 @@ def exported(function: Any) -> onnx.GraphProto:
             graph.initializer.append(numpy_helper.from_array(_plain(value), name))
     fuse(graph, OPSET)
     return graph
+
+
+@contextmanager
+def _in_quiet() -> Iterator[None]:
+    """Silence what the libraries log. Our error message contains the warnings of tf2onnx."""
+    levels = {"tf2onnx": logging.CRITICAL, "tensorflow": logging.ERROR}
+    before = {name: logging.getLogger(name).level for name in levels}
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _plain(value: NDArray[Any]) -> NDArray[Any]:

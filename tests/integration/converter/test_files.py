@@ -64,6 +64,16 @@ def test_a_file_of_keras_3(form: str, tmp_path: Path) -> None:
     assert np.allclose(served(made, NUMBERS, TEXT), expected, atol=TOLERANCE, rtol=0)
 
 
+def test_the_same_model_gives_the_same_bytes_from_both_kinds_of_file(tmp_path: Path) -> None:
+    """A look-up table has no order of its own."""
+    model = named(keras)
+    contents = set()
+    for name in ("mine.keras", "mine.h5"):
+        model.save(tmp_path / name)
+        contents.add(converted(tmp_path / name, rivers(), tmp_path).read_bytes())
+    assert len(contents) == 1
+
+
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
 @pytest.mark.parametrize("form", ["h5", "folder", "export"])
 def test_a_file_of_keras_2(form: str, tmp_path: Path, tf_keras: Any) -> None:
