@@ -1,4 +1,4 @@
-"""Commands for messages, with the option for the installation that this process works on.
+"""Commands for messages, with the options for the installation that this process works on.
 
     >>> installation("lab")
     >>> run("provision")
@@ -10,21 +10,27 @@ Without the option, a person who follows the hint would change another installat
 from __future__ import annotations
 
 DEFAULT_NAMESPACE = "default"
-_chosen = [DEFAULT_NAMESPACE]
-"""One for each process: a command works on one installation."""
+_chosen = {"namespace": DEFAULT_NAMESPACE, "dataset": ""}
+"""One for each process: a command works on one dataset of one installation."""
 
 
-def installation(namespace: str) -> None:
-    """Set the installation that this process works on. Called when the settings are loaded."""
-    _chosen[0] = namespace
+def installation(namespace: str, dataset: str = "") -> None:
+    """Set what this process works on; called when the settings are loaded.
+
+    Args:
+        namespace: the installation.
+        dataset: empty if every command takes the same one without `--dataset`.
+    """
+    _chosen.update(namespace=namespace, dataset=dataset)
 
 
 def run(command: str) -> str:
-    """A command in backticks, with `--namespace` unless the installation is the default one.
+    """A command in backticks, with `--namespace` and `--dataset` unless they are the default.
 
     Args:
         command: subcommand and options, such as `provision --plan`; a subcommand that takes `--namespace`.
     """
-    namespace = _chosen[0]
-    option = "" if namespace == DEFAULT_NAMESPACE else f" --namespace {namespace}"
-    return f"`oversight {command}{option}`"
+    namespace, dataset = _chosen["namespace"], _chosen["dataset"]
+    options = "" if namespace == DEFAULT_NAMESPACE else f" --namespace {namespace}"
+    options += f" --dataset {dataset}" if dataset else ""
+    return f"`oversight {command}{options}`"

@@ -142,7 +142,7 @@ def variants(es: Elasticsearch) -> Iterator[dict[str, str]]:
     """Id of the pipeline of each variant; all are deleted at the end."""
     namespace = f"bench{uuid.uuid4().hex[:8]}"
     contract = read_contract(DEFAULT_MODEL)
-    ours = pipelines(parameters(contract, namespace, data_streams=True), namespace)
+    ours = pipelines(parameters(contract, namespace, data_streams=True))
     long = f"{namespace}long"
     ours |= without_short_way(pipelines(parameters(contract, long, data_streams=True), long))
     compared = {

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from common.settings.addresses import check_url
 from common.settings.base import Settings
 from contract import hints
+from contract.documents.datasets import CONNECTION, DATASET_RULE, is_dataset
 from contract.documents.fields import stream_name
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[2] / "models" / "kdd99-mlp" / "model.onnx"
@@ -25,6 +26,9 @@ class OversightSettings(Settings):
 
     namespace: str = Field(
         hints.DEFAULT_NAMESPACE, description="Name of this installation; several installations can share a cluster."
+    )
+    dataset: str | None = Field(
+        None, description="Dataset of the installation, one for each model; unset: the dataset of the model's contract."
     )
     index: str | None = Field(
         None, description="Index, list or pattern to use instead of the installation's data stream."
@@ -69,9 +73,14 @@ class OversightSettings(Settings):
     )
 
     @property
+    def chosen_dataset(self) -> str:
+        """The dataset; `oversight.config.settings.load_installation` fills in that of the model."""
+        return self.dataset or CONNECTION
+
+    @property
     def stream(self) -> str:
-        """The installation's data stream."""
-        return stream_name(self.namespace)
+        """The data stream of the installation's dataset."""
+        return stream_name(self.namespace, self.chosen_dataset)
 
     @property
     def documents(self) -> str:
@@ -98,6 +107,13 @@ class OversightSettings(Settings):
                 "`-` is not allowed, because it separates the parts of a stream's name"
             )
         return value
+
+    @field_validator("dataset")
+    @classmethod
+    def _is_a_dataset(cls, value: str | None) -> str | None:
+        if value and not is_dataset(value):
+            raise ValueError(f"a dataset has {DATASET_RULE}; `-` separates the parts of a stream's name")
+        return value or None
 
     @field_validator("model_sha256")
     @classmethod

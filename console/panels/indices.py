@@ -1,9 +1,10 @@
-"""The indices of an installation."""
+"""The indices of one dataset of an installation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contract.documents.datasets import CONNECTION
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 from kibana.panels.declarations import Source
@@ -15,11 +16,12 @@ class Indices:
 
     namespace: str
     index: str | None = None
+    dataset: str = CONNECTION
 
     @property
     def events(self) -> str:
         """The index or stream of the events."""
-        return self.index or stream_name(self.namespace)
+        return self.index or stream_name(self.namespace, self.dataset)
 
     def of(self, source: Source) -> str:
         """Return the index of the documents of a source."""

@@ -67,7 +67,7 @@ class Console:
         self._settings = settings
         self._engine = Engine(backend.connect, backend.explain, timeout_s=backend.timeout_s)
         self._models = DashboardCache(backend.contract)
-        self._indices = Indices(shared.namespace, shared.index)
+        self._indices = Indices(shared.namespace, shared.index, shared.chosen_dataset)
         token = revealed(settings.token)
         self._tokens, self._sessions = Tokens(token), Sessions(token)
         self._bundle = Bundle(shared.state / "console")

@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 from contract.artifact.json_reader import parse, raise_problems
 from contract.artifact.rules import contract_problems, new_contract_problems
+from contract.documents.datasets import CONNECTION
 
 METADATA_KEY = "oversight.contract"
 FORMATS = (1, 2)
@@ -173,7 +174,7 @@ class ModelContract:
     heldout: Mapping[str, Any] = field(default_factory=dict)
     """Figures measured on rows that training never saw."""
     task: Task = "classification"
-    dataset: str = "connection"
+    dataset: str = CONNECTION
     """The documents are in the data stream `logs-oversight.DATASET-NAMESPACE`."""
     event: EventWords = EventWords()
     several_labels: bool = False

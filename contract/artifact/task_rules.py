@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from contract.documents.datasets import DATASET_RULE, is_dataset
 from contract.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -13,17 +14,13 @@ if TYPE_CHECKING:
 
 DATE_PARTS = ("hour", "weekday", "seconds")
 """Ways to read a number from a date."""
-_DATASET = re.compile(r"[a-z0-9_.]{1,80}")
 _ECS_WORD = re.compile(r"[a-z][a-z_]{0,49}")
 
 
 def task_problems(contract: ModelContract) -> Iterator[str]:
     """The problems of a task's labels and outputs."""
-    if not _DATASET.fullmatch(contract.dataset):
-        yield (
-            f"`dataset` is {contract.dataset!r}, and becomes part of the data stream's name; write at most 80 "
-            "lower-case letters, digits, `_` and `.`"
-        )
+    if not is_dataset(contract.dataset):
+        yield f"`dataset` is {contract.dataset!r}, and becomes part of the data stream's name; write {DATASET_RULE}"
     yield from _event_problems(contract)
     for key, task in (("value", "regression"), ("score", "anomaly")):
         if getattr(contract, key) is not None and contract.task != task:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from contract.documents.datasets import CONNECTION, event_dataset
+
 Kind = Literal["keyword", "long", "float", "date", "ip", "boolean", "object"]
 """`object` is stored but not indexed (`enabled: false`)."""
 
@@ -18,7 +20,6 @@ STATUS = "oversight.status"
 
 SUPPRESSED, SUPPRESSED_BY = "oversight.suppressed", "oversight.suppressed_by"
 
-DATASET = "oversight.connection"
 ECS_VERSION = "8.17.0"
 """Version of the Elastic Common Schema that each document states."""
 IGNORE_ABOVE = 8191
@@ -239,6 +240,6 @@ def properties(fields: Iterable[Field]) -> dict[str, Any]:
     return root
 
 
-def stream_name(namespace: str) -> str:
-    """Name of an installation's data stream."""
-    return f"logs-{DATASET}-{namespace}"
+def stream_name(namespace: str, dataset: str = CONNECTION) -> str:
+    """Name of a dataset's data stream."""
+    return f"logs-{event_dataset(dataset)}-{namespace}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from contract.documents.datasets import CONNECTION
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.kind import Need
 from es_pipelines.security.roles import PARTS, Part, role_name
@@ -32,8 +33,8 @@ def _part(part: Part) -> list[str]:
     return lines + [f"| `{name}` | Kibana's default space | viewing dashboards |" for name in part.kibana]
 
 
-def _index(name: Callable[[str], str]) -> str:
-    return name(NAMESPACE)
+def _index(name: Callable[[str, str], str]) -> str:
+    return name(NAMESPACE, CONNECTION)
 
 
 def _need(need: Need) -> str:

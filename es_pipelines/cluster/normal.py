@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract.documents.paths import leaves
+from contract.model_summary import MODEL_META
 from es_pipelines.cluster.ownership import undescribe
 
 _PIPELINE_KEYS = ("processors", "on_failure", "version")
@@ -34,14 +35,15 @@ def component_template(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def index_template(body: Mapping[str, Any]) -> dict[str, Any]:
-    """An index template without its label; `data_stream` keeps only the options that are true."""
+    """An index template without its label but with its model; `data_stream` keeps only the options that are true."""
     kept = {key: plain(body.get(key)) for key in _INDEX_TEMPLATE_KEYS}
     kept["template"] = template(body.get("template") or {})
     found = _without_empty(kept)
     if "data_stream" in body:
         options = plain(body["data_stream"] or {})
         found["data_stream"] = {key: value for key, value in options.items() if value is True}
-    return found
+    model = (body.get("_meta") or {}).get(MODEL_META)
+    return {**found, "_meta": {MODEL_META: plain(model)}} if model else found
 
 
 def template(body: Mapping[str, Any]) -> dict[str, Any]:

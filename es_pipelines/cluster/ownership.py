@@ -1,7 +1,7 @@
-"""The label on a resource: which installation owns it, and a hash that shows whether someone edited it.
+"""The label on a resource: which installation and dataset own it, and a hash that shows whether someone edited it.
 
     content ──▶ normal form ──▶ SHA-256 ──┐
-    namespace, version of Oversight ──────┴─▶ Mark ──▶ `_meta`, or the end of a pipeline's `description`
+    namespace, dataset, version ───────────┴─▶ Mark ──▶ `_meta`, or the end of a pipeline's `description`
 
 The hash is over the normal form (`es_pipelines.cluster.normal`), because an engine returns a body in another form than
 it got.
@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.versions import version_of
+from contract.documents.datasets import CONNECTION
 
 MANAGED_BY = "oversight"
-_AT_THE_END = re.compile(r" ?\[oversight sha256=([0-9a-f]{16}) namespace=(\S+) version=(\S+?)(?: name=(\S+))?\]$")
+_AT_THE_END = re.compile(
+    r" ?\[oversight sha256=([0-9a-f]{16}) namespace=(\S+) version=(\S+?)(?: name=(\S+))?(?: dataset=(\S+))?\]$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Mark:
     """The version of Oversight that wrote it."""
     name: str = ""
     """Name of the resource when it was labelled: a copy that someone made has it too. Empty if none was noted."""
+    dataset: str = CONNECTION
+    """The dataset that owns it. The label does not name `connection`, and what all datasets share has no other."""
 
     def is_newer_than(self, other: str) -> bool:
         """Whether a newer Oversight than `other` wrote it."""
@@ -49,12 +54,14 @@ def meta(mark: Mark) -> dict[str, Any]:
     """The label as `_meta`; Kibana warns users before they edit what is `managed`."""
     own = {"namespace": mark.namespace, "sha256": mark.sha256, "version": mark.version}
     own |= {"name": mark.name} if mark.name else {}
+    own |= {"dataset": mark.dataset} if mark.dataset != CONNECTION else {}
     return {"managed": True, "managed_by": MANAGED_BY, MANAGED_BY: own}
 
 
-def index_meta(namespace: str) -> dict[str, Any]:
-    """`_meta` of an index's mapping: the installation that owns it."""
-    return {"managed_by": MANAGED_BY, MANAGED_BY: {"namespace": namespace}}
+def index_meta(namespace: str, dataset: str = CONNECTION) -> dict[str, Any]:
+    """`_meta` of an index's mapping: the installation and the dataset that own it."""
+    own = {"namespace": namespace, **({"dataset": dataset} if dataset != CONNECTION else {})}
+    return {"managed_by": MANAGED_BY, MANAGED_BY: own}
 
 
 def from_meta(found: Any) -> Mark | None:
@@ -64,19 +71,21 @@ def from_meta(found: Any) -> Mark | None:
     own = found.get(MANAGED_BY)
     own = own if isinstance(own, Mapping) else {}
     version, name = str(own.get("version", "0")), str(own.get("name", ""))
-    return Mark(str(own.get("namespace", "")), str(own.get("sha256", "")), version, name)
+    dataset = str(own.get("dataset", CONNECTION))
+    return Mark(str(own.get("namespace", "")), str(own.get("sha256", "")), version, name, dataset)
 
 
 def describe(description: str, mark: Mark) -> str:
     """A description with the label at its end, for an engine that accepts no `_meta`."""
     name = f" name={mark.name}" if mark.name else ""
+    name += f" dataset={mark.dataset}" if mark.dataset != CONNECTION else ""
     return f"{description} [oversight sha256={mark.sha256} namespace={mark.namespace} version={mark.version}{name}]"
 
 
 def from_description(description: Any) -> Mark | None:
     """The label at the end of a description; None if there is none."""
     found = _AT_THE_END.search(description) if isinstance(description, str) else None
-    return Mark(found[2], found[1], found[3], found[4] or "") if found else None
+    return Mark(found[2], found[1], found[3], found[4] or "", found[5] or CONNECTION) if found else None
 
 
 def undescribe(description: Any) -> Any:

@@ -15,7 +15,8 @@ from typing import Any
 
 from contract.artifact.contract import Feature, ModelContract
 from contract.artifact.json_reader import FLOAT_MAX
-from contract.documents.fields import ALERT_ROOT, DATASET, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
+from contract.documents.datasets import CONNECTION, event_dataset, resource_name
+from contract.documents.fields import ALERT_ROOT, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
 from contract.kdd99.columns import COLUMNS, field_of
 from contract.kdd99.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, LABEL_NAMES, known_labels
 from es_pipelines.definition.columns import Columns, columns_of
@@ -138,30 +139,31 @@ PIPELINES = ("document", "failure", "features", "json", "line", "csv", "parse", 
 """Each after those that it calls."""
 
 
-def pipeline_id(name: str, namespace: str) -> str:
-    """Id of one of our pipelines in an installation."""
-    return f"oversight-{name}-{namespace}"
+def pipeline_id(name: str, namespace: str, dataset: str = CONNECTION) -> str:
+    """Id of one of a dataset's pipelines."""
+    return resource_name(name, namespace, dataset)
 
 
 def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -> dict[str, Any]:
     """The value of every `$name` in the pipeline files, except `$painless.*` and `$processor_pipelines`.
 
     Args:
-        contract: the model whose features the events hold.
+        contract: the model whose features the events hold, and its dataset.
         namespace: the installation.
         data_streams: whether the engine has data streams. There, a document that names a backing index was stored
             before. On other engines every write through a pipeline counts as a new document.
     """
     columns = columns_of(contract)
+    stream, dataset = stream_name(namespace, contract.dataset), event_dataset(contract.dataset)
     fields = [feature.field for feature in columns.features]
     kdd = set(fields) >= {field_of(column) for column in COLUMNS}
     labels = path_set(known_labels(contract))
-    backing = f"ds-{stream_name(namespace)}-" if data_streams else ""
+    backing = f"ds-{stream}-" if data_streams else ""
     constants = {
         "event.module": "oversight",
-        "event.dataset": DATASET,
+        "event.dataset": dataset,
         "data_stream.type": "logs",
-        "data_stream.dataset": DATASET,
+        "data_stream.dataset": dataset,
         "data_stream.namespace": namespace,
     }
     mapped = {field.name for field in FIELDS if field.kind != "object"} | set(fields)
@@ -187,17 +189,22 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "seconds_below": 1e11,
             "largest": 9.2e18,
         },
-        "stream": stream_name(namespace),
+        "stream": stream,
         "backing": backing,
         "namespace": namespace,
-        "dataset": DATASET,
+        "dataset": dataset,
         "ecs_version": ECS_VERSION,
         "metadata": path_set(METADATA),
         "plain_dotted": dotted_removal(),
         "failure_codes": OF_PROCESSOR,
         "plain_row": {
             **plain_row(
-                columns, namespace=namespace, metadata=METADATA, numbers=NUMBERS, labels=known_labels(contract)
+                columns,
+                dataset=dataset,
+                namespace=namespace,
+                metadata=METADATA,
+                numbers=NUMBERS,
+                labels=known_labels(contract),
             ),
             "ecs_version": ECS_VERSION,
             "unusual": ['"', "\n", "\r", *(mark for mark in DELIMITERS if mark != ",")],
@@ -233,7 +240,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "max_line_fields": MAX_LINE_FIELDS,
             "half": _half(columns),
         },
-    } | {f"pipeline.{name}": pipeline_id(name, namespace) for name in PIPELINES}
+    } | {f"pipeline.{name}": pipeline_id(name, namespace, contract.dataset) for name in PIPELINES}
 
 
 def _names(columns: Columns) -> str:

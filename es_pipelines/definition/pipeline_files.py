@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from contract.errors import InputError
-from es_pipelines.definition.parameters import PIPELINES, pipeline_id
+from es_pipelines.definition.parameters import PIPELINES
 
 _HERE = files("es_pipelines")
 
@@ -22,14 +22,12 @@ def read_yaml(name: str) -> Any:
     return yaml.safe_load(_HERE.joinpath(name).read_text(encoding="utf-8"))
 
 
-def pipelines(parameters: Mapping[str, Any], namespace: str) -> dict[str, dict[str, Any]]:
+def pipelines(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The body of every ingest pipeline by its id, each after the pipelines that it calls."""
-    raw = {name: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
-    owner = {
-        options["tag"]: pipeline_id(name, namespace) for name, body in raw.items() for _, options in processors_of(body)
-    }
+    raw = {parameters[f"pipeline.{name}"]: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
+    owner = {options["tag"]: name for name, body in raw.items() for _, options in processors_of(body)}
     known = {**parameters, "processor_pipelines": owner}
-    return {pipeline_id(name, namespace): fill(body, known) for name, body in raw.items()}
+    return {name: fill(body, known) for name, body in raw.items()}
 
 
 def processors_of(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

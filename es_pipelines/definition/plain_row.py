@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from contract.documents.fields import DATASET, FIELDS
+from contract.documents.fields import FIELDS
 from contract.documents.paths import merge, nest
 from contract.kdd99 import columns as kdd99
 from es_pipelines.definition.columns import Columns
@@ -68,12 +68,19 @@ MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def plain_row(
-    columns: Columns, *, namespace: str, metadata: Iterable[str], numbers: Iterable[str], labels: Iterable[str]
+    columns: Columns,
+    *,
+    dataset: str,
+    namespace: str,
+    metadata: Iterable[str],
+    numbers: Iterable[str],
+    labels: Iterable[str],
 ) -> dict[str, Any]:
     """The script's parameters. If the model's features are not all in one object, `names` is empty and it does nothing.
 
     Args:
         columns: the columns of a line.
+        dataset: what the documents have in `data_stream.dataset`.
         namespace: the installation.
         metadata: keys of an ingest context that are no fields.
         numbers: spellings in most columns of most events.
@@ -94,7 +101,7 @@ def plain_row(
         "numbers": {text: float(text) for text in numbers},
         "labels": dict.fromkeys(labels, True),
         "known": {**known, root: {}} if root else known,
-        "stream": {"type": "logs", "dataset": DATASET, "namespace": namespace},
+        "stream": {"type": "logs", "dataset": dataset, "namespace": namespace},
         "module": "oversight",
         "clock": dict.fromkeys(clock(), True),
     }

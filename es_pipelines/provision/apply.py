@@ -1,4 +1,4 @@
-"""Bring an installation to the state that this version and this model need.
+"""Bring one dataset of an installation to the state that this version and this model need.
 
     read_access ──▶ refusals
     read_condition, read_stored ──▶ preflight, make_plan ──▶ Plan ──▶ apply
@@ -39,16 +39,16 @@ def plan(
     es: Elasticsearch, contract: ModelContract, *, namespace: str, retention: str | None = None, force: bool = False
 ) -> tuple[Plan, Installation, Capabilities]:
     """What `provision` would do, with the same arguments; nothing is written."""
-    stream = stream_name(namespace)
+    stream, dataset = stream_name(namespace, contract.dataset), contract.dataset
     access = read_access(es, asked(stream))
     empty = Plan(stream, (), facts={"version": access.version, "licence": access.licence})
     refused = tuple(refusals(access, stream))
     if refused:  # other requests could fail
-        return replace(empty, findings=refused), Installation(namespace, own_version()), NOT_ASKED
+        return replace(empty, findings=refused), Installation(namespace, own_version(), dataset=dataset), NOT_ASKED
 
     condition = read_condition(es)
-    stored, engine = _read(es, namespace, access)
-    installation = Installation(namespace, own_version(), force, engine.pipeline_meta)
+    stored, engine = _read(es, namespace, dataset, access)
+    installation = Installation(namespace, own_version(), force, engine.pipeline_meta, dataset=dataset)
     wanted = resources(contract, namespace, engine, retention=retention)
     findings = preflight(condition, stored, wanted, stream)
     if any(finding.stops for finding in findings):
@@ -62,10 +62,10 @@ def plan(
     return replace(empty, steps=tuple(steps), omissions=omissions, findings=tuple(findings)), installation, engine
 
 
-def _read(es: Elasticsearch, namespace: str, access: Access) -> tuple[Stored, Capabilities]:
-    """What the installation has in the cluster, and which features the engine has."""
-    stream = stream_name(namespace)
-    stored = read_stored(es, namespace, [stream], roles=access.may_manage_security)
+def _read(es: Elasticsearch, namespace: str, dataset: str, access: Access) -> tuple[Stored, Capabilities]:
+    """What the dataset has in the cluster, and which features the engine has."""
+    stream = stream_name(namespace, dataset)
+    stored = read_stored(es, namespace, [stream], dataset=dataset, roles=access.may_manage_security)
     return stored, read_capabilities(es, access, stored, stream)
 
 
@@ -78,11 +78,11 @@ def provision(
     force: bool = False,
     on_step: Callable[[Change], None] | None = None,
 ) -> list[Change]:
-    """Bring an installation to the state of this version; a second run writes nothing.
+    """Bring one dataset of an installation to the state of this version; a second run writes nothing.
 
     Args:
         es: a client of the cluster.
-        contract: the model whose features the events hold.
+        contract: the model whose features the events hold. Only its dataset is touched.
         namespace: the installation.
         retention: how long events are kept (`30d`); None: for ever.
         force: overwrite what someone edited.
@@ -100,8 +100,8 @@ def outdated(
     es: Elasticsearch, contract: ModelContract, *, namespace: str, retention: str | None = None
 ) -> list[Change]:
     """Steps for what is not as this version and this model want it; empty if everything is."""
-    stored, engine = _read(es, namespace, read_access(es, {}))
+    stored, engine = _read(es, namespace, contract.dataset, read_access(es, {}))
     wanted = resources(contract, namespace, engine, retention=retention)
-    installation = Installation(namespace, own_version(), pipeline_meta=engine.pipeline_meta)
+    installation = Installation(namespace, own_version(), pipeline_meta=engine.pipeline_meta, dataset=contract.dataset)
     steps = make_plan(wanted, survey(stored, wanted), installation)
-    return Plan(stream_name(namespace), tuple(steps)).drift
+    return Plan(stream_name(namespace, contract.dataset), tuple(steps)).drift

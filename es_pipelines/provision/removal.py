@@ -15,15 +15,16 @@ from typing import Any
 from elasticsearch import Elasticsearch, ElasticsearchWarning
 
 from contract.distribution import own_version
-from contract.documents.alerts import alerts_index
+from contract.documents.datasets import CONNECTION, resource_name
 from contract.documents.fields import DEFAULT_PIPELINE, FINAL_PIPELINE, stream_name
 from contract.documents.heartbeats import heartbeat_index
 from es_pipelines.cluster import normal
+from es_pipelines.cluster.ownership import from_meta
 from es_pipelines.cluster.requests import NO_ROUTE, call
 from es_pipelines.cluster.stored_documents import held, is_backing
 from es_pipelines.provision.plan import Plan, every
 from es_pipelines.resources.all_kinds import KINDS
-from es_pipelines.resources.kind import WRITES, Action, Change, Installation, Standing
+from es_pipelines.resources.kind import WRITES, Action, Change, Installation, Standing, shared_names
 from es_pipelines.resources.labelled import IndexTemplate, Pipeline, Template
 from es_pipelines.resources.stored import Stored, bodies, read_stored
 from es_pipelines.resources.stream import DataStream, Live, PlainIndex
@@ -35,19 +36,20 @@ Reasons = dict[Key, str]
 
 
 def plan_removal(
-    es: Elasticsearch, namespace: str, *, with_data: bool = False, force: bool = False
+    es: Elasticsearch, namespace: str, *, dataset: str = CONNECTION, with_data: bool = False, force: bool = False
 ) -> tuple[Plan, Installation]:
     """What a removal would do. Nothing is written; indices are refreshed, so that every document is counted.
 
     Args:
         es: a client of the cluster.
         namespace: the installation.
+        dataset: the dataset to remove. What it shares with other datasets stays while there is another one.
         with_data: delete the events, heartbeats and alerts too.
         force: delete what a person edited too.
     """
-    installation = Installation(namespace, own_version(), force, with_data=with_data)
-    targets = (stream_name(namespace), heartbeat_index(namespace), alerts_index(namespace))
-    stored = read_stored(es, namespace, targets, roles=True, keys=True)
+    installation = Installation(namespace, own_version(), force, with_data=with_data, dataset=dataset)
+    targets = (stream_name(namespace, dataset), *shared_names(namespace))
+    stored = read_stored(es, namespace, targets, dataset=dataset, roles=True, keys=True)
     stands = _standing(stored)
     found = [(kind, standing, KINDS[kind].stranger(standing, installation)) for kind, standing in every(stands)]
     foreign = {standing.name for kind, standing, stranger in found if stranger and kind == IndexTemplate.name}
@@ -62,12 +64,12 @@ def plan_removal(
         for kind, standing, stranger in found
     ]
     ours = [(kind, standing) for kind, standing, stranger in found if not stranger]
-    reasons = _kept(es, ours, installation)
+    reasons = _kept(es, ours, installation, _other_datasets(stored))
     steps = [
         _step(kind, standing, stranger, reasons.get((kind, standing.name), ""), installation)
         for kind, standing, stranger in found
     ]
-    return Plan(stream_name(namespace), tuple(steps)), installation
+    return Plan(stream_name(namespace, dataset), tuple(steps)), installation
 
 
 def _step(kind: str, standing: Standing, stranger: str, reason: str, installation: Installation) -> Change:
@@ -95,8 +97,22 @@ def _standing(stored: Stored) -> dict[str, dict[str, Standing]]:
     return found
 
 
-def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Installation) -> Reasons:
-    """Why each resource stays."""
+def _other_datasets(stored: Stored) -> list[str]:
+    """The other datasets of the namespace that are provisioned."""
+    marks = {name: from_meta(body.get("_meta")) for name, body in stored.labelled[IndexTemplate.path].items()}
+    return sorted(
+        mark.dataset
+        for name, mark in marks.items()
+        if mark is not None
+        and (mark.namespace, name) == (stored.namespace, resource_name("stream", stored.namespace, mark.dataset))
+        and mark.dataset != stored.dataset
+    )
+
+
+def _kept(
+    es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Installation, others: list[str]
+) -> Reasons:
+    """Why each resource stays. `others` are the namespace's other datasets."""
     reasons: Reasons = {}
     for kind, standing in ours:
         if isinstance(KINDS[kind], Live) and not installation.with_data:
@@ -105,9 +121,13 @@ def _kept(es: Elasticsearch, ours: list[tuple[str, Standing]], installation: Ins
         edited = KINDS[kind].edited(standing)
         if edited and not installation.force:
             reasons[kind, standing.name] = f"{edited}; --force removes it"
-    if not any(name == stream_name(installation.namespace) for _, name in reasons):
+    if not any(name == stream_name(installation.namespace, installation.dataset) for _, name in reasons):
         # Heartbeats describe the watchers of the stream, which goes.
         reasons.pop((PlainIndex.name, heartbeat_index(installation.namespace)), None)
+    if others:
+        uses = f"shared with other datasets of this namespace: {', '.join(others)}"
+        shared = shared_names(installation.namespace)
+        reasons |= {(kind, standing.name): uses for kind, standing in ours if standing.name in shared}
     referable = {standing.name: kind for kind, standing in ours if isinstance(KINDS[kind], Pipeline | Template)}
     for name, user in users(es, set(referable), {standing.name for _, standing in ours}):
         reasons.setdefault((referable[name], name), f"{user} needs it")

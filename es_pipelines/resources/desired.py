@@ -1,4 +1,4 @@
-"""Everything that one installation needs in Elasticsearch, as plain data. Nothing here sends a request.
+"""Everything that one dataset of an installation needs in Elasticsearch, as plain data. Nothing here sends a request.
 
 pipelines/*.yml, painless/*           ──┐
 templates/*.yml                         ├─▶ resources() ──▶ [Resource, ...] in the order of creation
@@ -12,13 +12,15 @@ from typing import Any
 
 from contract.artifact.contract import ModelContract
 from contract.documents.alerts import alerts_body, alerts_index
+from contract.documents.datasets import resource_name
 from contract.documents.fields import FIELDS, NO_PIPELINE, Field, properties, stream_name
 from contract.documents.heartbeats import heartbeat_body, heartbeat_index
 from contract.documents.paths import merge
+from contract.model_summary import MODEL_META, ModelSummary
 from es_pipelines.cluster.capabilities import Capabilities
 from es_pipelines.cluster.ownership import index_meta
 from es_pipelines.definition.columns import columns_of
-from es_pipelines.definition.parameters import parameters, pipeline_id
+from es_pipelines.definition.parameters import parameters
 from es_pipelines.definition.pipeline_files import fill, pipelines, read_yaml
 from es_pipelines.resources.kind import Resource
 from es_pipelines.security.roles import PARTS, role_body, role_name
@@ -33,22 +35,29 @@ OPTIONS = {"failure_store": {"enabled": True}}
 def resources(
     contract: ModelContract, namespace: str, engine: Capabilities, *, retention: str | None = None
 ) -> list[Resource]:
-    """What an installation needs in the engine, in the order in which it can be created.
+    """What a dataset of an installation needs in the engine, in the order in which it can be created.
 
     Args:
-        contract: the model whose features the events hold.
+        contract: the model whose features the events hold, and its dataset.
         namespace: the installation.
         engine: the features that it has.
         retention: how long events are kept, as Elasticsearch writes it (`30d`); None: for ever.
     """
     known = parameters(contract, namespace, data_streams=engine.data_streams)
-    known |= {f"template.{name}": pipeline_id(name, namespace) for name in TEMPLATES}
-    found = [Resource("pipeline", name, body) for name, body in pipelines(known, namespace).items()]
+    dataset = contract.dataset
+    known |= {f"template.{name}": resource_name(name, namespace, dataset) for name in TEMPLATES}
+    found = [Resource("pipeline", name, body) for name, body in pipelines(known).items()]
     found += _components(contract, namespace, engine, known)
-    found += _index_templates(namespace, engine, known, retention)
+    found += _index_templates(contract, namespace, engine, known, retention)
     found += _stream(contract, namespace, engine, known, retention)
     roles = PARTS.values() if engine.roles else ()
-    return [*found, *(Resource("role", role_name(part.name, namespace), role_body(part, namespace)) for part in roles)]
+    return [
+        *found,
+        *(
+            Resource("role", role_name(part.name, namespace, dataset), role_body(part, namespace, dataset))
+            for part in roles
+        ),
+    ]
 
 
 def _components(
@@ -57,7 +66,7 @@ def _components(
     settings = fill(read_yaml("templates/settings.yml"), known)
     if engine.index_mode:
         settings["index"]["mode"] = "standard"
-    fields = {"dynamic": False, "_meta": index_meta(namespace), "properties": _fields()}
+    fields = {"dynamic": False, "_meta": index_meta(namespace, contract.dataset), "properties": _fields()}
     bodies: dict[str, dict[str, Any]] = {
         "settings": {"settings": settings},
         "fields": {"mappings": fields},
@@ -69,7 +78,7 @@ def _components(
 
 
 def _index_templates(
-    namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
+    contract: ModelContract, namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
 ) -> list[Resource]:
     stream = fill(read_yaml("templates/stream.yml"), known)
     if not engine.data_streams:
@@ -77,7 +86,8 @@ def _index_templates(
     template = {"lifecycle": _lifecycle(retention)} if engine.lifecycle else {}
     template |= {"data_stream_options": OPTIONS} if engine.failure_store else {}
     stream |= {"template": template} if template else {}
-    found = [Resource("index template", f"oversight-stream-{namespace}", stream)]
+    stream["_meta"] = {MODEL_META: ModelSummary.of(contract).to_dict()}
+    found = [Resource("index template", resource_name("stream", namespace, contract.dataset), stream)]
     for name, body in (
         (heartbeat_index(namespace), heartbeat_body()),
         (alerts_index(namespace), alerts_body()),
@@ -92,7 +102,7 @@ def _stream(
     contract: ModelContract, namespace: str, engine: Capabilities, known: Mapping[str, Any], retention: str | None
 ) -> list[Resource]:
     """Templates apply to new indices only, so the current write index needs the same settings and mapping."""
-    name = stream_name(namespace)
+    name = stream_name(namespace, contract.dataset)
     body = {
         "settings": {"index": {"default_pipeline": NO_PIPELINE, "final_pipeline": known["pipeline.router"]}},
         "mappings": {"properties": merge(_fields(), properties(model_fields(contract)))},

@@ -17,6 +17,9 @@ from typing import Any, ClassVar
 
 from elasticsearch import Elasticsearch
 
+from contract.documents.alerts import alerts_index
+from contract.documents.datasets import CONNECTION
+from contract.documents.heartbeats import heartbeat_index
 from es_pipelines.cluster.ownership import Mark, digest
 from es_pipelines.cluster.requests import call
 from es_pipelines.resources.difference import diff
@@ -123,6 +126,18 @@ class Installation:
     """Whether pipelines may have `_meta`."""
     with_data: bool = False
     """Delete data too."""
+    dataset: str = CONNECTION
+    """The only dataset that the run touches."""
+
+    def mark(self, name: str, sha256: str) -> Mark:
+        """The label of a resource that this run writes."""
+        dataset = CONNECTION if name in shared_names(self.namespace) else self.dataset
+        return Mark(self.namespace, sha256, self.version, name, dataset)
+
+
+def shared_names(namespace: str) -> tuple[str, ...]:
+    """The indices that all datasets of a namespace share; their templates have the same names."""
+    return heartbeat_index(namespace), alerts_index(namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +221,8 @@ class Kind(ABC):
             )
         if mark.namespace not in ("", installation.namespace):
             return f"it belongs to the installation {mark.namespace!r}; choose another OVERSIGHT_NAMESPACE"
+        if mark.dataset != installation.dataset and standing.name not in shared_names(installation.namespace):
+            return f"it belongs to the dataset {mark.dataset!r}; choose another OVERSIGHT_DATASET"
         return ""
 
     def edited(self, standing: Standing) -> str:

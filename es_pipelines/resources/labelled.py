@@ -11,12 +11,13 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from contract.documents.datasets import suffix
 from contract.documents.fields import DEFAULT_PIPELINE, FINAL_PIPELINE
 from es_pipelines.cluster import normal
 from es_pipelines.cluster.ownership import Mark, describe, digest, from_description, from_meta, meta
 from es_pipelines.cluster.requests import call
 from es_pipelines.definition.pipeline_files import processors_of
-from es_pipelines.resources.kind import Change, Installation, Kind, Need, Resource, Standing
+from es_pipelines.resources.kind import Change, Installation, Kind, Need, Resource, Standing, shared_names
 from es_pipelines.resources.stored import COMPONENT_TEMPLATES, INDEX_TEMPLATES, PIPELINES, ROLES, Stored
 from es_pipelines.security.roles import normal_privileges
 
@@ -25,13 +26,18 @@ class Marked(Kind):
     """A resource that is overwritten as a whole, with our label."""
 
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
-        """Everything whose name has our form; `names` always have it."""
-        end = f"-{stored.namespace}"
-        return [
+        """Everything with these names, and what else has our form without another dataset's label."""
+        end, shared = f"-{suffix(stored.namespace, stored.dataset)}", shared_names(stored.namespace)
+        found = [
             self._standing(name, body)
             for name, body in stored.labelled[self.path].items()
-            if name.startswith("oversight-") and name.endswith(end)
+            if name in shared or (name.startswith("oversight-") and name.endswith(end))
         ]
+        return [one for one in found if one.name in (*names, *shared) or self._is_of(one.mark, stored.dataset)]
+
+    def _is_of(self, mark: Mark | None, dataset: str) -> bool:
+        """Whether a label does not name another dataset: `oversight-router-river-lab` ends like those of `lab`."""
+        return mark is None or mark.dataset == dataset
 
     def _standing(self, name: str, body: Mapping[str, Any]) -> Standing:
         return Standing(self.name, name, self.normal(body), self.label(body))
@@ -42,7 +48,7 @@ class Marked(Kind):
 
     def write(self, es: Elasticsearch, step: Change, wanted: Resource, installation: Installation) -> Change:
         """Overwrite the whole."""
-        mark = Mark(installation.namespace, digest(self.normal(wanted.body)), installation.version, wanted.name)
+        mark = installation.mark(wanted.name, digest(self.normal(wanted.body)))
         call(es, "PUT", self.location(wanted.name), self.marked(wanted.body, mark, installation))
         return step
 

@@ -33,7 +33,7 @@ class PartOfStream(Kind):
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
         """What the stream has, labelled with the hash of its template's value; nothing if there is no stream."""
         template = self.normal(stored.template(INDEX_TEMPLATES, "stream").get(self.template_key, {}))
-        mark = Mark(stored.namespace, digest(template), "0")
+        mark = Mark(stored.namespace, digest(template), "0", dataset=stored.dataset)
         streams = [target for name in names if (target := stored.targets[name]).stream]
         return [Standing(self.name, target.name, self.normal(self.body(target)), mark) for target in streams]
 

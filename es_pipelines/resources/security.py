@@ -17,15 +17,15 @@ from es_pipelines.security.roles import normal_privileges, role_name
 
 
 class ApiKey(Kind):
-    """A valid API key of the installation; it is named by its part and its id."""
+    """A valid API key of the dataset; it is named by its part and its id."""
 
     name = "API key"
 
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
-        """Every valid key of the installation, whoever holds it."""
-        mark = Mark(stored.namespace, "", "0")
+        """Every valid key of the dataset, whoever holds it."""
+        mark = Mark(stored.namespace, "", "0", dataset=stored.dataset)
         return [
-            Standing(self.name, f"{role_name(part, stored.namespace)} {key.id}", key.privileges, mark)
+            Standing(self.name, f"{role_name(part, stored.namespace, stored.dataset)} {key.id}", key.privileges, mark)
             for part, keys in stored.keys.items()
             for key in keys
         ]

@@ -1,4 +1,4 @@
-"""What the cluster has under the names of one installation, as the engine returns it.
+"""What the cluster has under the names of one dataset, as the engine returns it.
 
 _index_template, _component_template, _ingest/pipeline ──┐
 _data_stream/NAME, NAME (every index behind it) ─────────┼─▶ Stored ──▶ Kind.find: the resources of one kind
@@ -13,6 +13,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from contract.documents.datasets import CONNECTION, resource_name
 from es_pipelines.cluster import normal
 from es_pipelines.cluster.capabilities import Capabilities, takes_pipeline_meta, template_features
 from es_pipelines.cluster.condition import Access
@@ -52,7 +53,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The resources of one installation in the cluster."""
+    """The resources of one dataset of an installation in the cluster."""
 
     namespace: str
     labelled: Mapping[str, Bodies]
@@ -61,27 +62,35 @@ class Stored:
     """
     targets: Mapping[str, Target]
     keys: Mapping[str, Collection[Key]]
-    """Valid API keys of the installation, by part."""
+    """Valid API keys of the dataset, by part."""
+    dataset: str = CONNECTION
 
     def template(self, path: str, name: str) -> dict[str, Any]:
         """What one of our templates gives its indices, in normal form."""
-        body = self.labelled[path].get(f"oversight-{name}-{self.namespace}", {})
+        body = self.labelled[path].get(resource_name(name, self.namespace, self.dataset), {})
         return normal.template(body.get("template") or {})
 
 
 def read_stored(
-    es: Elasticsearch, namespace: str, targets: Collection[str], *, roles: bool, keys: bool = False
+    es: Elasticsearch,
+    namespace: str,
+    targets: Collection[str],
+    *,
+    dataset: str = CONNECTION,
+    roles: bool,
+    keys: bool = False,
 ) -> Stored:
-    """Read the resources of an installation. Nothing is written.
+    """Read the resources of a dataset. Nothing is written.
 
     Args:
         es: a client of the cluster.
         namespace: the installation.
+        dataset: one of its datasets.
         targets: names that events, heartbeats or alerts are written to.
         roles: read the roles too.
         keys: read the API keys too.
     """
-    ours = f"/oversight-*-{namespace}"
+    ours = f"/{resource_name('*', namespace, dataset)}"
     return Stored(
         namespace,
         {
@@ -91,7 +100,8 @@ def read_stored(
             ROLES: _get(es, ROLES, allow=(*NO_SECURITY, 403)) if roles else {},
         },
         {name: _target(es, name) for name in targets},
-        valid_keys(es, namespace) if keys else {},
+        valid_keys(es, namespace, dataset) if keys else {},
+        dataset,
     )
 
 

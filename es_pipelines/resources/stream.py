@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from contract import hints
+from contract.documents.datasets import resource_name
 from contract.documents.fields import DEFAULT_PIPELINE, FINAL_PIPELINE, NO_PIPELINE
 from contract.documents.heartbeats import heartbeat_index
 from contract.errors import InputError
@@ -44,18 +45,18 @@ class Live(Kind):
 
     def find(self, stored: Stored, names: Collection[str]) -> list[Standing]:
         """Everything with these names, also if it is of another kind."""
-        return [self._standing(stored.targets[name], stored.namespace) for name in names if stored.targets[name].kind]
+        return [self._standing(stored.targets[name], stored) for name in names if stored.targets[name].kind]
 
-    def _standing(self, target: Target, namespace: str) -> Standing:
+    def _standing(self, target: Target, stored: Stored) -> Standing:
         if target.stream:
-            return self._stream(target, target.stream, namespace)
+            return self._stream(target, target.stream, stored)
         if target.kind == "index":
             body = target.indices[target.name]
             mark = from_meta(body.get("mappings", {}).get("_meta"))
             return Standing(self.name, target.name, _body("index", body), mark)
         return Standing(self.name, target.name, {"is": "alias"}, None)
 
-    def _stream(self, target: Target, stream: Mapping[str, Any], namespace: str) -> Standing:
+    def _stream(self, target: Target, stream: Mapping[str, Any], stored: Stored) -> Standing:
         *before, index = [str(index["index_name"]) for index in stream["indices"]]
         template = stream.get("template")
         failures = (stream.get("failure_store") or {}).get("indices", [])
@@ -65,7 +66,8 @@ class Live(Kind):
             "failures": [str(one["index_name"]) for one in failures],
             "older": {name: _pipelines_of(target.indices[name]) for name in before if name in target.indices},
         }
-        mark = Mark(namespace, "", "") if template == f"oversight-stream-{namespace}" else None
+        ours = resource_name("stream", stored.namespace, stored.dataset)
+        mark = Mark(stored.namespace, "", "", dataset=stored.dataset) if template == ours else None
         return Standing(self.name, target.name, body, mark)
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:

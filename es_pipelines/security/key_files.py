@@ -1,6 +1,6 @@
 """Write the files with the API keys' secrets: one for each part, to be copied only to that part's machine.
 
-    FOLDER/shipper/key.env   FOLDER/watcher/key.env   ...      each readable by its owner only (0600)
+    FOLDER/shipper/key.env   FOLDER/DATASET/shipper/key.env   ...      each readable by its owner only (0600)
 
     file ──▶ does not exist: create a key, and write the file before reporting it
          ──▶ has a key that Elasticsearch knows: keep it, and update its privileges to this version's
@@ -23,9 +23,10 @@ from elasticsearch import Elasticsearch
 
 from common import atomic_file
 from common.elastic.key_text import VARIABLE, id_of, read_key
+from contract.documents.datasets import CONNECTION
 from contract.errors import InputError
 from es_pipelines.security.keys import Key, Secret, invalidate, make_key, update_privileges, valid_keys
-from es_pipelines.security.roles import PARTS
+from es_pipelines.security.roles import PARTS, installation_text
 
 FILE = "key.env"
 
@@ -57,6 +58,7 @@ def write_keys(
     es: Elasticsearch,
     folder: Path,
     namespace: str,
+    dataset: str = CONNECTION,
     *,
     rotate: bool = False,
     expiration: str | None = None,
@@ -68,6 +70,7 @@ def write_keys(
         es: a client whose user may create keys.
         folder: where the files are. Creates it and the parts' folders if they are missing.
         namespace: the installation.
+        dataset: its dataset; the files of any but `connection` are in a folder of that name.
         rotate: create new keys, and invalidate all others of these parts once the new ones are in their files.
         expiration: validity of new keys in Elasticsearch's notation (`90d`).
         on_file: called for each file as soon as it is done.
@@ -75,16 +78,17 @@ def write_keys(
         InputError: a file has no valid key, or cannot be read or written.
         SettingsError: the user may not do this.
     """
-    valid = valid_keys(es, namespace)
+    folder = folder if dataset == CONNECTION else folder / dataset
+    valid = valid_keys(es, namespace, dataset)
     plans = {part: None if rotate else _existing_key(folder / part / FILE, part, valid[part]) for part in PARTS}
     done, old = [], list[str]()
     for part, key in plans.items():
         path = folder / part / FILE
         if key is not None:
-            outcome = KeyOutcome.UPDATED if update_privileges(es, key, namespace) else KeyOutcome.KEPT
+            outcome = KeyOutcome.UPDATED if update_privileges(es, key, namespace, dataset) else KeyOutcome.KEPT
         else:
             outcome = KeyOutcome.ROTATED if path.exists() else KeyOutcome.MADE
-            key = _new(es, path, part, namespace, expiration)
+            key = _new(es, path, part, (namespace, dataset), expiration)
         others = [other.id for other in valid[part] if other.id != key.id]
         if rotate:
             old, others = [*old, *others], []
@@ -121,13 +125,13 @@ def _existing_key(path: Path, part: str, valid: Sequence[Key]) -> Key | None:
     )
 
 
-def _new(es: Elasticsearch, path: Path, part: str, namespace: str, expiration: str | None) -> Key:
-    """Create a key and write it to its file. If that fails, invalidate the key."""
+def _new(es: Elasticsearch, path: Path, part: str, owner: tuple[str, str], expiration: str | None) -> Key:
+    """Create a key for a namespace and dataset, and write it to its file. If that fails, invalidate the key."""
     _prepare(path)
-    secret = make_key(es, PARTS[part], namespace, expiration=expiration)
+    secret = make_key(es, PARTS[part], *owner, expiration=expiration)
     try:
-        key = {key.id: key for key in valid_keys(es, namespace)[part]}[secret.id]
-        atomic_file.write(path, _text(secret, key, namespace).encode(), mode=atomic_file.PRIVATE)
+        key = {key.id: key for key in valid_keys(es, *owner)[part]}[secret.id]
+        atomic_file.write(path, _text(secret, key, installation_text(*owner)).encode(), mode=atomic_file.PRIVATE)
     except OSError as error:
         invalidate(es, [secret.id])
         raise InputError(
@@ -155,9 +159,9 @@ def _prepare(path: Path) -> None:
         ) from None
 
 
-def _text(secret: Secret, key: Key, namespace: str) -> str:
+def _text(secret: Secret, key: Key, installation: str) -> str:
     return (
-        f"# API key of the {key.part} of Oversight's installation {namespace}, made "
+        f"# API key of the {key.part} of Oversight's {installation}, made "
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, "
         f"{key.until}.\n"
         f"# For `.env`, or: ELASTICSEARCH_API_KEY_FILE=this file. Its id: {secret.id}\n"

@@ -14,6 +14,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from contract.documents.datasets import CONNECTION
 from es_pipelines.cluster.requests import NO_SECURITY, call
 from es_pipelines.security.roles import PARTS, normal_privileges, privileges
 
@@ -33,7 +34,7 @@ class OwnPrivileges:
     """Privileges that this part does not need, each with its place."""
 
 
-def own_privileges(es: Elasticsearch, namespace: str) -> OwnPrivileges | None:
+def own_privileges(es: Elasticsearch, namespace: str, dataset: str = CONNECTION) -> OwnPrivileges | None:
     """Our privileges, compared with the part that fits best; None if the engine has no security or does not say."""
     response = call(es, "GET", "/_security/_authenticate", allow=(*NO_SECURITY, 401, 403))
     if response.status != 200:
@@ -42,7 +43,9 @@ def own_privileges(es: Elasticsearch, namespace: str) -> OwnPrivileges | None:
     if held is None:
         return None
     ours = [privilege for role in held for privilege in _listed(role)]
-    needed = {name: set(_listed(normal_privileges(privileges(part, namespace)))) for name, part in PARTS.items()}
+    needed = {
+        name: set(_listed(normal_privileges(privileges(part, namespace, dataset)))) for name, part in PARTS.items()
+    }
     more = {name: dict.fromkeys(one for one in ours if one not in needed[name]) for name in PARTS}
     nearest = min(PARTS, key=lambda name: (len(more[name]), -sum(one in needed[name] for one in ours)))
     return OwnPrivileges(_who(response.body), nearest, tuple(more[nearest]))

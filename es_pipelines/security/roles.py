@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.documents.alerts import alerts_index
+from contract.documents.datasets import CONNECTION, resource_name
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 
@@ -24,12 +25,22 @@ KIBANA = "kibana-.kibana"
 """The application name of Kibana's own privileges in Elasticsearch."""
 
 
+def heartbeats(namespace: str, _dataset: str) -> str:
+    """The watchers' heartbeats, which the datasets share."""
+    return heartbeat_index(namespace)
+
+
+def alerts(namespace: str, _dataset: str) -> str:
+    """The alerts, which the datasets share."""
+    return alerts_index(namespace)
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Privileges on one of an installation's indices, with the calls that need them."""
 
-    index: Callable[[str], str]
-    """Its name, from the namespace."""
+    index: Callable[[str, str], str]
+    """Its name, from namespace and dataset."""
     privileges: dict[str, str]
     """What the part does with each privilege."""
 
@@ -93,7 +104,7 @@ PARTS: dict[str, Part] = {
                     },
                 ),
                 Grant(
-                    heartbeat_index,
+                    heartbeats,
                     {
                         "create_index": "the first heartbeat",
                         "index": "heartbeats",
@@ -108,7 +119,7 @@ PARTS: dict[str, Part] = {
             "dashboards",
             "Reads Oversight's events, alerts and watchers in Kibana",
             "every event, alert and heartbeat of the installation",
-            (Grant(stream_name, _LOOKS), Grant(heartbeat_index, _LOOKS), Grant(alerts_index, _LOOKS)),
+            (Grant(stream_name, _LOOKS), Grant(heartbeats, _LOOKS), Grant(alerts, _LOOKS)),
             {},
             ("space_read",),
         ),
@@ -116,24 +127,25 @@ PARTS: dict[str, Part] = {
             "console",
             "Reads Oversight's events, alerts and watchers for its own console",
             "every event, alert and heartbeat of the installation",
-            (Grant(stream_name, _LOOKS), Grant(heartbeat_index, _LOOKS), Grant(alerts_index, _LOOKS)),
+            (Grant(stream_name, _LOOKS), Grant(heartbeats, _LOOKS), Grant(alerts, _LOOKS)),
             {},
         ),
     )
 }
 
 
-def role_name(part: str, namespace: str) -> str:
+def role_name(part: str, namespace: str, dataset: str = CONNECTION) -> str:
     """Name of a part's role, and of its API keys."""
-    return f"oversight-{part}-{namespace}"
+    return resource_name(part, namespace, dataset)
 
 
-def privileges(part: Part, namespace: str) -> dict[str, Any]:
+def privileges(part: Part, namespace: str, dataset: str = CONNECTION) -> dict[str, Any]:
     """A part's privileges, in the form of a role and of an API key's `role_descriptors`."""
     body: dict[str, Any] = {
         "cluster": sorted(part.cluster),
         "indices": [
-            {"names": [grant.index(namespace)], "privileges": sorted(grant.privileges)} for grant in part.grants
+            {"names": [grant.index(namespace, dataset)], "privileges": sorted(grant.privileges)}
+            for grant in part.grants
         ],
     }
     if part.kibana:
@@ -143,9 +155,15 @@ def privileges(part: Part, namespace: str) -> dict[str, Any]:
     return body
 
 
-def role_body(part: Part, namespace: str) -> dict[str, Any]:
+def role_body(part: Part, namespace: str, dataset: str = CONNECTION) -> dict[str, Any]:
     """A part's role."""
-    return {"description": f"{part.does} (installation {namespace})", **privileges(part, namespace)}
+    which = installation_text(namespace, dataset)
+    return {"description": f"{part.does} ({which})", **privileges(part, namespace, dataset)}
+
+
+def installation_text(namespace: str, dataset: str) -> str:
+    """Which installation it is, in words; with its dataset unless that is `connection`."""
+    return f"installation {namespace}" + ("" if dataset == CONNECTION else f", dataset {dataset}")
 
 
 def normal_privileges(body: dict[str, Any]) -> dict[str, Any]:

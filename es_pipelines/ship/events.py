@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from contract.documents.fields import DATASET, FAILED
+from contract.documents.datasets import CONNECTION, event_dataset
+from contract.documents.fields import FAILED
 from es_pipelines.reading.lines import Line
 from es_pipelines.reading.rows import LineKind, Row
 
-MODULE = DATASET.split(".")[0]
+MODULE = "oversight"
 REFUSED = "refused_by_elasticsearch"
 """`error.type` of an event that Elasticsearch answered with 400 and that is stored as failed."""
 
@@ -112,7 +113,13 @@ def text_of(content: bytes) -> tuple[str, bool]:
 
 
 def failed_documents(
-    identity: Identity, line: Line, *, reason: str, now: str, csv: dict[str, Any] | None = None
+    identity: Identity,
+    line: Line,
+    *,
+    reason: str,
+    now: str,
+    dataset: str = CONNECTION,
+    csv: dict[str, Any] | None = None,
 ) -> Iterator[bytes]:
     """The documents to store instead of a refused event, fullest first: each next one has fewer fields to refuse.
 
@@ -129,7 +136,13 @@ def failed_documents(
         "oversight": {"status": FAILED},
     }
     full = {**least, **_where_from(identity, line)}
-    full["event"] = {**event, "module": MODULE, "dataset": DATASET, "category": ["network"], "type": ["connection"]}
+    full["event"] = {
+        **event,
+        "module": MODULE,
+        "dataset": event_dataset(dataset),
+        "category": ["network"],
+        "type": ["connection"],
+    }
     if not is_text:
         full["oversight"] = {"status": FAILED, **_raw_bytes(line)}
     if csv is not None:

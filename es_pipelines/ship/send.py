@@ -24,6 +24,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from common.retry_wait import RetryWait
 from contract import hints
+from contract.documents.datasets import CONNECTION, dataset_of
 from contract.documents.fields import NO_PIPELINE
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from es_pipelines.ship import target as ship_target
@@ -219,7 +220,10 @@ class Sender:
         """Store a refused event as failed. Returns the response to that, which can be 409 if the id is taken."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         response: ItemResponse | None = refusal
-        for source in failed_documents(identity, event.line, reason=refusal.error, now=now, csv=event.row.csv_fields):
+        dataset, _ = dataset_of(self.stream) or (CONNECTION, "")
+        for source in failed_documents(
+            identity, event.line, reason=refusal.error, now=now, dataset=dataset, csv=event.row.csv_fields
+        ):
             response = self._bulk_until_settled([event._replace(source=source)], identity, NO_PIPELINE)[0]
             if response is None or response.status < 300 or response.status == 409:
                 return response

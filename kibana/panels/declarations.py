@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from contract.documents.datasets import CONNECTION
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 from kibana.panels.conditions import Where, fields
@@ -44,9 +45,9 @@ class Source:
     time_field: str
     heartbeats: bool = False
 
-    def index(self, namespace: str) -> str:
+    def index(self, namespace: str, dataset: str = CONNECTION) -> str:
         """The data stream or index that holds them."""
-        return heartbeat_index(namespace) if self.heartbeats else stream_name(namespace)
+        return heartbeat_index(namespace) if self.heartbeats else stream_name(namespace, dataset)
 
 
 EVENTS = Source("events", "Oversight events", "@timestamp")

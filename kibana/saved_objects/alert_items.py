@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from contract.artifact.contract import ModelContract
 from contract.documents.alerts import alerts_index
+from contract.documents.datasets import CONNECTION
 from contract.documents.fields import ECS_VERSION
 from kibana.saved_objects.alert_rules import Rule, alert_rules
 from kibana.saved_objects.objects import Names, holds
@@ -136,7 +137,7 @@ def _rule(names: Names, rule: Rule) -> AlertItem:
     group = {"groupBy": "all"} if rule.by is None else {"groupBy": "top", "termField": rule.by, "termSize": MAX_GROUPS}
     params = {
         "searchType": "esQuery",
-        "index": [rule.source.index(names.namespace)],
+        "index": [rule.source.index(names.namespace, names.dataset)],
         "timeField": rule.source.time_field,
         "esQuery": json.dumps({"query": rule.query}, separators=(",", ":")),
         "size": 10,
@@ -153,7 +154,7 @@ def _rule(names: Names, rule: Rule) -> AlertItem:
         "rule_type_id": ".es-query",
         "consumer": "stackAlerts",
         "enabled": True,
-        "tags": ["oversight", names.namespace],
+        "tags": ["oversight", names.namespace, *([] if names.dataset == CONNECTION else [names.dataset])],
         "schedule": {"interval": f"{rule.every_min}m"},
         "params": params,
         "actions": _actions(names, rule),

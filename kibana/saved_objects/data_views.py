@@ -28,7 +28,7 @@ def data_view(names: Names, source: Source, contract: ModelContract) -> SavedObj
         "index-pattern",
         data_view_id(names, source),
         {
-            "title": source.index(names.namespace),
+            "title": source.index(names.namespace, names.dataset),
             "name": names.title(source.title),
             "timeFieldName": source.time_field,
             "allowHidden": False,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from contract.documents.datasets import CONNECTION, suffix
 from kibana.saved_objects.stored import Stored, digest
 
 ObjectType = Literal["index-pattern", "search", "query", "dashboard", "visualization"]
@@ -114,10 +115,11 @@ def ndjson(objects: Iterable[SavedObject]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Stable, readable ids and titles for the objects of one installation in one space."""
+    """Stable, readable ids and titles for the objects of one dataset of an installation in one space."""
 
     namespace: str = "default"
     space: str = "default"
+    dataset: str = CONNECTION
 
     def id(self, kind: str, name: str) -> str:
         """Id of one object, such as `oversight-default-dashboard-triage`.
@@ -125,11 +127,14 @@ class Names:
         A second space gets other ids, because Kibana allows an id in one space only.
         """
         place = "" if self.space == "default" else f"-in-{self.space}"
-        return f"oversight-{self.namespace}{place}-{kind}-{name}"
+        return f"oversight-{suffix(self.namespace, self.dataset)}{place}-{kind}-{name}"
 
     def title(self, text: str) -> str:
-        """The title, followed by the namespace unless it is the default one."""
-        return text if self.namespace == "default" else f"{text} ({self.namespace})"
+        """The title, followed by dataset and namespace where they are not the default ones."""
+        dataset = [] if self.dataset == CONNECTION else [self.dataset]
+        namespace = [] if self.namespace == "default" else [self.namespace]
+        which = ", ".join([*dataset, *namespace])
+        return f"{text} ({which})" if which else text
 
 
 def search_source(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import click
@@ -17,6 +17,7 @@ from common.settings.shared import OversightSettings
 from contract import hints
 from contract.artifact.file import ModelFile
 from contract.artifact.proof import proof_in_words
+from contract.documents.datasets import CONNECTION
 from contract.documents.fields import FINAL_PIPELINE
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
 from enrich_service.model.artifact import open_model
@@ -29,7 +30,7 @@ from es_pipelines.settings import ProvisionSettings
 from es_pipelines.ship.target import find
 from oversight.client.cluster import connect
 from oversight.commands.status import MISREAD_HINT, duration, notes
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load, load_installation, option_of
 from oversight.tables import console
 from oversight.terminal import one_line, print_json
 from watcher.enrich.client import client_of
@@ -57,8 +58,9 @@ class Finding:
 
 @click.command()
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON: about, good, says.")
-def command(*, namespace: str | None, as_json: bool) -> None:
+def command(*, namespace: str | None, dataset: str | None, as_json: bool) -> None:
     """Check that cluster, stream, pipelines, model artifact and enrich service are there and work together. The exit
     code is 1 if not.
 
@@ -67,7 +69,10 @@ def command(*, namespace: str | None, as_json: bool) -> None:
       oversight check
       oversight check --json
     """
-    findings = list(_findings(load(OversightSettings, namespace=namespace)))
+    shared = load(OversightSettings, namespace=namespace, dataset=dataset)
+    if shared.dataset is None and _readable(shared) is None:  # the check of the artifact reports why
+        dataset = CONNECTION
+    findings = list(_findings(load_installation(namespace=namespace, dataset=dataset)))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -105,7 +110,7 @@ def _ask(about: str, question: Callable[[], str]) -> Finding:
 
 
 def _privileges(es: Elasticsearch, settings: OversightSettings) -> str:
-    own = own_privileges(es, settings.namespace)
+    own = own_privileges(es, settings.namespace, settings.chosen_dataset)
     if own is None:
         return "not checked, because security is off in Elasticsearch"
     if not own.more:
@@ -168,7 +173,7 @@ def _pipelines(es: Elasticsearch, settings: OversightSettings) -> str:
     model = _readable(settings)
     if model is None:
         raise SettingsError("not checked, because the model artifact cannot be read")
-    contract = model.contract
+    contract = replace(model.contract, dataset=settings.chosen_dataset)
     other = outdated(es, contract, namespace=settings.namespace, retention=load(ProvisionSettings).retention)
     if any(step.action == Action.KEEP and FINAL_PIPELINE in step.reason for step in other):
         raise SettingsError(

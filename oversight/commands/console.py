@@ -11,16 +11,25 @@ from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from console.web.settings import ConsoleSettings
 from oversight.config.logs import setup
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load, load_installation, option_of
 
 
 @click.command()
 @option_of(ConsoleSettings, "bind", metavar="HOST:PORT")
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @option_of(OversightSettings, "index")
 @option_of(OversightSettings, "model")
 @click.option("--verbose", is_flag=True, help="Log debug messages too.")
-def command(*, bind: str | None, namespace: str | None, index: str | None, model: Path | None, verbose: bool) -> None:
+def command(
+    *,
+    bind: str | None,
+    namespace: str | None,
+    dataset: str | None,
+    index: str | None,
+    model: Path | None,
+    verbose: bool,
+) -> None:
     """Show the dashboards in a browser, live and read-only, until SIGTERM or Ctrl-C. You need no Kibana and no
     internet.
 
@@ -37,7 +46,7 @@ def command(*, bind: str | None, namespace: str | None, index: str | None, model
     from enrich_service.model.model_file import read_contract
     from oversight.client import cluster
 
-    shared = load(OversightSettings, namespace=namespace, index=index, model=model)
+    shared = load_installation(namespace=namespace, dataset=dataset, index=index, model=model)
     settings = load(ConsoleSettings, bind=bind)
     elasticsearch = load(ElasticsearchSettings)
     setup("oversight-console", verbose=verbose)

@@ -23,6 +23,7 @@ from kibana.saved_objects.compile import saved_objects
 from kibana.saved_objects.objects import ndjson
 from oversight.commands.kibana_access import (
     address,
+    dataset_option,
     force_option,
     json_option,
     names_of,
@@ -32,7 +33,7 @@ from oversight.commands.kibana_access import (
     space_option,
     wait_option,
 )
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load_installation, option_of
 from oversight.terminal import print_json
 
 model_option = option_of(OversightSettings, "model")
@@ -53,9 +54,10 @@ def command() -> None:
 @command.command("export")
 @click.option("--output", required=True, metavar="FILE", help="File to write, ending in .ndjson; `-` is stdout.")
 @namespace_option
+@dataset_option
 @space_option
 @model_option
-def export_command(*, output: str, namespace: str | None, space: str, model: Path | None) -> None:
+def export_command(*, output: str, namespace: str | None, dataset: str | None, space: str, model: Path | None) -> None:
     """Write data views, saved searches, saved queries and dashboards to a file that Kibana imports.
 
     The same model and namespace give the same bytes. The command contacts no server.
@@ -65,7 +67,7 @@ def export_command(*, output: str, namespace: str | None, space: str, model: Pat
       oversight kibana export --output oversight.ndjson
       oversight kibana export --namespace lab --output - | jq .attributes.title
     """
-    shared = load(OversightSettings, namespace=namespace, model=model)
+    shared = load_installation(namespace=namespace, dataset=dataset, model=model)
     objects = saved_objects(read_contract(shared.model), names_of(shared, space))
     content = ndjson(objects)
     if output == "-":
@@ -89,13 +91,21 @@ def export_command(*, output: str, namespace: str | None, space: str, model: Pat
 
 @command.command("import")
 @namespace_option
+@dataset_option
 @space_option
 @model_option
 @wait_option
 @force_option
 @json_option
 def import_command(
-    *, namespace: str | None, space: str, model: Path | None, wait_s: float, force: bool, as_json: bool
+    *,
+    namespace: str | None,
+    dataset: str | None,
+    space: str,
+    model: Path | None,
+    wait_s: float,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Import the dashboards into a Kibana space. You can run it again at any time.
 
@@ -107,7 +117,7 @@ def import_command(
       KIBANA_URL=https://kibana.example:5601 KIBANA_API_KEY=... oversight kibana import
       oversight kibana import --space soc --json
     """
-    shared = load(OversightSettings, namespace=namespace, model=model)
+    shared = load_installation(namespace=namespace, dataset=dataset, model=model)
     names = names_of(shared, space)
     wanted = saved_objects(read_contract(shared.model), names)
     with space_of_kibana(space, wait_s) as kibana:
@@ -118,6 +128,7 @@ def import_command(
 
 @command.command("rules")
 @namespace_option
+@dataset_option
 @space_option
 @model_option
 @wait_option
@@ -128,6 +139,7 @@ def import_command(
 def rules_command(
     *,
     namespace: str | None,
+    dataset: str | None,
     space: str,
     model: Path | None,
     wait_s: float,
@@ -146,7 +158,7 @@ def rules_command(
       oversight kibana rules
       oversight kibana rules --print | jq '.[] | {name, params}'
     """
-    shared = load(OversightSettings, namespace=namespace, model=model)
+    shared = load_installation(namespace=namespace, dataset=dataset, model=model)
     names = names_of(shared, space)
     wanted = alert_items(read_contract(shared.model), names, rescored=rescored)
     if only_print:
@@ -160,11 +172,14 @@ def rules_command(
 
 @command.command("remove")
 @namespace_option
+@dataset_option
 @space_option
 @wait_option
 @force_option
 @json_option
-def remove_command(*, namespace: str | None, space: str, wait_s: float, force: bool, as_json: bool) -> None:
+def remove_command(
+    *, namespace: str | None, dataset: str | None, space: str, wait_s: float, force: bool, as_json: bool
+) -> None:
     """Delete what `oversight kibana import` and `rules` created; without --force, what someone edited stays.
 
     \b
@@ -172,7 +187,7 @@ def remove_command(*, namespace: str | None, space: str, wait_s: float, force: b
       oversight kibana remove
       oversight kibana remove --space soc --force
     """
-    shared = load(OversightSettings, namespace=namespace)
+    shared = load_installation(namespace=namespace, dataset=dataset)
     names = names_of(shared, space)
     with space_of_kibana(space, wait_s) as kibana:
         steps = remove_all(kibana, names, Alerting(kibana), force=force)

@@ -37,7 +37,7 @@ def names_of(shared: OversightSettings, space: str) -> Names:
             f"lower-case "
             f"letters, digits, `_` and `-`"
         )
-    return Names(shared.namespace, space)
+    return Names(shared.namespace, space, shared.chosen_dataset)
 
 
 @contextlib.contextmanager
@@ -84,6 +84,7 @@ def address(kibana: Kibana, path: str) -> str:
 
 
 namespace_option = option_of(OversightSettings, "namespace")
+dataset_option = option_of(OversightSettings, "dataset")
 space_option = click.option("--space", default=DEFAULT_SPACE, show_default=True, help="Identifier of the Kibana space.")
 wait_option = click.option(
     "--wait",

@@ -16,7 +16,7 @@ from contract.artifact.contract import ModelContract
 from contract.errors import InputError
 from oversight.client import cluster
 from oversight.commands.sweeping import name_closed_indices
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load_installation, option_of
 from oversight.terminal import one_line, print_json
 from watcher.operations.labels import Exported, Row, csv_header, csv_line, json_row, rows
 
@@ -42,6 +42,7 @@ def command() -> None:
 )
 @option_of(OversightSettings, "model")
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @option_of(OversightSettings, "index")
 @click.option(
     "--unguarded",
@@ -56,6 +57,7 @@ def export(
     form: str,
     model: Path | None,
     namespace: str | None,
+    dataset: str | None,
     index: str | None,
     unguarded: bool,
     as_json: bool,
@@ -79,7 +81,7 @@ def export(
 
     if as_json and output is None:
         raise click.UsageError("--json needs --output, because without it the rows go to standard output")
-    shared = load(OversightSettings, namespace=namespace, index=index, model=model)
+    shared = load_installation(namespace=namespace, dataset=dataset, index=index, model=model)
     contract = read_contract(shared.model)
     exported = Exported()
     with cluster.connect() as es:

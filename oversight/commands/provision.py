@@ -1,7 +1,8 @@
-"""`oversight provision`: applies a plan for the pipelines, templates and stream of one installation."""
+"""`oversight provision`: applies a plan for the pipelines, templates and stream of one dataset."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import sys
@@ -21,7 +22,7 @@ from es_pipelines.settings import ProvisionSettings
 from oversight.client.cluster import client, connect
 from oversight.commands import provision_show as show
 from oversight.commands.provision_keys import KeyWish, after_keys, as_data
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load, load_installation, option_of
 from oversight.tables import console
 from oversight.terminal import print_json
 
@@ -47,13 +48,15 @@ KEY_EXPIRY = re.compile(r"[1-9][0-9]{0,4}[dhm]")
     "--keys",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Create an API key for each part in FOLDER/PART/key.env (mode 0600); an existing file is kept.",
+    help="Create an API key for each part in FOLDER/PART/key.env (mode 0600), or in FOLDER/DATASET/PART/key.env if the "
+    "dataset is not `connection`; an existing file is kept.",
 )
 @click.option(
     "--rotate-keys", is_flag=True, help="With --keys: create new keys for all parts and invalidate the old ones."
 )
 @click.option("--key-expiry", metavar="TIME", help="With --keys: how long a new key is valid, such as 90d.")
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @option_of(OversightSettings, "model")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or report as JSON.")
 def command(
@@ -67,10 +70,13 @@ def command(
     rotate_keys: bool,
     key_expiry: str | None,
     namespace: str | None,
+    dataset: str | None,
     model: Path | None,
     as_json: bool,
 ) -> None:
     """Create or update pipelines, templates and the stream in Elasticsearch. You can run it again at any time.
+
+    It only touches one dataset: that of the model, or of --dataset.
 
     \b
     Example:
@@ -98,17 +104,24 @@ def command(
         )
     from enrich_service.model.model_file import read_contract
 
-    settings = load(OversightSettings, namespace=namespace, model=model)
+    settings = load_installation(namespace=namespace, dataset=dataset, model=model)
     with connect() if remove else client() as es:  # a plan begins with a request of its own
         if remove:
-            planned, installation = plan_removal(es, settings.namespace, with_data=with_data, force=force)
+            planned, installation = plan_removal(
+                es, settings.namespace, dataset=settings.chosen_dataset, with_data=with_data, force=force
+            )
             key_wish = None
         else:
             retention = load(ProvisionSettings).retention
             planned, installation, engine = plan(
-                es, read_contract(settings.model), namespace=settings.namespace, retention=retention, force=force
+                es,
+                dataclasses.replace(read_contract(settings.model), dataset=settings.chosen_dataset),
+                namespace=settings.namespace,
+                retention=retention,
+                force=force,
             )
-            key_wish = None if keys is None else KeyWish(keys, settings.namespace, engine, rotate_keys, key_expiry)
+            owner = (settings.namespace, settings.chosen_dataset)
+            key_wish = None if keys is None else KeyWish(keys, *owner, engine, rotate_keys, key_expiry)
         if plan_only or check:
             show_plan(planned, as_json=as_json, check=check, next_command=_without_plan(click.get_current_context()))
         else:

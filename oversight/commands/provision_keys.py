@@ -23,6 +23,7 @@ class KeyWish:
 
     folder: Path
     namespace: str
+    dataset: str
     engine: Capabilities
     rotate: bool = False
     expiration: str | None = None
@@ -38,6 +39,7 @@ class KeyWish:
             es,
             self.folder,
             self.namespace,
+            self.dataset,
             rotate=self.rotate,
             expiration=self.expiration,
             on_file=None if quiet else _print_file,

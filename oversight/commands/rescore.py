@@ -14,7 +14,7 @@ from oversight.client import cluster
 from oversight.commands.status import duration
 from oversight.commands.stopping import stop_on_signals
 from oversight.commands.sweeping import SweepProgress, confirm, end, name_closed_indices, outcome_lines
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load, load_installation, option_of
 from oversight.terminal import print_json
 from watcher.enrich.client import client_of
 from watcher.operations import selection
@@ -52,6 +52,7 @@ CURRENT = "current"
 @click.option("--dry-run", is_flag=True, help="Show the count and the expected time, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @option_of(OversightSettings, "index")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -65,6 +66,7 @@ def command(
     dry_run: bool,
     yes: bool,
     namespace: str | None,
+    dataset: str | None,
     index: str | None,
     as_json: bool,
 ) -> None:
@@ -80,7 +82,7 @@ def command(
       oversight rescore --query 'oversight.prediction.family:probe' --rate 500
       oversight rescore --index 'flows-*' --missing --yes --json
     """
-    shared = load(OversightSettings, namespace=namespace, index=index)
+    shared = load_installation(namespace=namespace, dataset=dataset, index=index)
     documents = shared.documents
     version = None if missing or everything else current_version() if not_version == CURRENT else not_version
     chosen = selection.without_status(words=query) if missing else selection.enriched(not_version=version, words=query)

@@ -11,7 +11,7 @@ from oversight.client import cluster
 from oversight.commands.status import failure_lines
 from oversight.commands.stopping import stop_on_signals
 from oversight.commands.sweeping import SweepProgress, confirm, end, name_closed_indices, outcome_lines
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load_installation, option_of
 from oversight.terminal import one_line, print_json
 from watcher.operations import selection
 from watcher.operations.failures import read_failures
@@ -32,6 +32,7 @@ from watcher.operations.sweep import Limits
 @click.option("--dry-run", is_flag=True, help="Show the counts by reason and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @option_of(OversightSettings, "index")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -42,6 +43,7 @@ def command(
     dry_run: bool,
     yes: bool,
     namespace: str | None,
+    dataset: str | None,
     index: str | None,
     as_json: bool,
 ) -> None:
@@ -57,7 +59,7 @@ def command(
       oversight retry --reason missing_feature
       oversight retry --query 'user.id:alice AND error.type:column_count' --yes --json
     """
-    shared = load(OversightSettings, namespace=namespace, index=index)
+    shared = load_installation(namespace=namespace, dataset=dataset, index=index)
     documents = shared.documents
     chosen = selection.failed(reason=reason, words=query)
     with cluster.connect() as es:

@@ -27,7 +27,7 @@ from oversight.commands import ship_dry_run
 from oversight.commands.ship_progress import ShipProgress
 from oversight.commands.stopping import INTERRUPTED, stop_on_signals
 from oversight.config import logs
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load, load_installation, option_of
 from oversight.terminal import one_line, print_json
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ PIPE_COLUMNS = 240
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @click.option("--user", help="Owner of the traffic (user.id); default: the file's name without its extension.")
 @click.option(
     "--observer", help="Sensor that recorded it (observer.name); default: the file's name without its extension."
@@ -83,6 +84,7 @@ def command(
     *,
     files: tuple[Path, ...],
     namespace: str | None,
+    dataset: str | None,
     user: str | None,
     observer: str | None,
     following: bool,
@@ -118,12 +120,12 @@ def command(
     streaming = reads_stdin(files, following=following, name=name)
     check_dry_run_options(dry_run=dry_run, endless=streaming or following, limit=limit)
     logs.setup("oversight-ship", stream=sys.stderr)
-    shared = load(OversightSettings, namespace=namespace)
+    shared = load_installation(namespace=namespace, dataset=dataset)
     settings = load(ShipSettings, batch_size=batch_size)
     separator, model = None if delimiter is None else DELIMITERS[delimiter], known(shared.model)
     if dry_run:
         how = DryRun(model, separator, follow_symlinks, limit)
-        sys.exit(ship_dry_run.run(files, how, shared.namespace, as_json=as_json))
+        sys.exit(ship_dry_run.run(files, how, shared.stream, as_json=as_json))
     config = ShipConfig(
         stream=shared.stream,
         state=shared.state,

@@ -10,7 +10,6 @@ from typing import Any
 import click
 from elasticsearch import Elasticsearch
 
-from contract.documents.fields import stream_name
 from contract.errors import OversightError
 from es_pipelines.dry_run.findings import FailureReason, FileFindings, HeaderFinding
 from es_pipelines.dry_run.inspect_file import DryRun, inspect
@@ -23,9 +22,9 @@ SHOWN_NAMES = 12
 """Most columns to name in a list."""
 
 
-def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) -> int:
+def run(files: Sequence[Path], how: DryRun, stream: str, *, as_json: bool) -> int:
     """Inspect files and print the findings. Return the exit code."""
-    es, pipelines, why_not = _pipelines(stream_name(namespace))
+    es, pipelines, why_not = _pipelines(stream)
     findings = []
     try:
         with ShipProgress() as display:
@@ -36,12 +35,12 @@ def run(files: Sequence[Path], how: DryRun, namespace: str, *, as_json: bool) ->
         if es is not None:
             es.close()
     if as_json:
-        data = {"stream": stream_name(namespace), "asked": pipelines is not None, "why_not_asked": why_not}
+        data = {"stream": stream, "asked": pipelines is not None, "why_not_asked": why_not}
         print_json({**data, "files": [as_dict(finding) for finding in findings]})
     else:
         for finding in findings:
             click.echo("\n".join(one_line(line) for line in lines_of(finding)) + "\n")
-        click.echo(_who_answered(stream_name(namespace), why_not))
+        click.echo(_who_answered(stream, why_not))
     for finding in findings:
         if finding.problem:
             click.echo(f"oversight: {one_line(finding.problem)}", err=True)

@@ -13,12 +13,11 @@ from typing import Any
 
 import click
 
-from common.settings.shared import OversightSettings
 from es_pipelines.settings import ShipSettings
 from oversight import tables
 from oversight.commands.stopping import INTERRUPTED, stop_on_signals
 from oversight.config import logs
-from oversight.config.settings import load
+from oversight.config.settings import load, load_installation
 from oversight.terminal import print_json
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
 from sensor.writer import Written, path_of, write
@@ -114,7 +113,7 @@ def _shipped(folder: Path, users: Sequence[str], stop: threading.Event) -> Itera
     from oversight.client.cluster import connect
     from oversight.commands.simulate_ship import shipping
 
-    shared = load(OversightSettings)
+    shared = load_installation()
     config = ShipConfig(stream=shared.stream, state=shared.state, settings=load(ShipSettings), complete=False)
     with connect() as es, shipping(es, [path_of(folder, user) for user in users], config, stop=stop) as counts:
         yield counts

@@ -10,7 +10,7 @@ from common.elastic.indices import closed_message, filtered_message, synthetic_m
 from common.settings.shared import OversightSettings
 from contract import hints
 from oversight.client import cluster
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load_installation, option_of
 from oversight.terminal import one_line, print_result
 from watcher.monitor.heartbeat import Heartbeat
 from watcher.operations.failures import Failure
@@ -26,9 +26,10 @@ MISREAD_HINT = (
 
 @click.command()
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @option_of(OversightSettings, "index")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
+def command(*, namespace: str | None, dataset: str | None, index: str | None, as_json: bool) -> None:
     """Show how many documents are pending, enriched and failed, why they failed, how fast predictions are written, and
     which watchers run.
 
@@ -37,7 +38,7 @@ def command(*, namespace: str | None, index: str | None, as_json: bool) -> None:
       oversight status
       oversight status --json
     """
-    shared = load(OversightSettings, namespace=namespace, index=index)
+    shared = load_installation(namespace=namespace, dataset=dataset, index=index)
     with cluster.connect() as es:
         status = read_status(es, shared.documents, namespace=shared.namespace)
     print_result(status, as_text(status), as_json=as_json)

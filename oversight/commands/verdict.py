@@ -11,7 +11,7 @@ from contract.documents.feedback import VERDICTS
 from contract.errors import InputError
 from oversight.client import cluster
 from oversight.commands.sweeping import name_closed_indices
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load_installation, option_of
 from oversight.terminal import one_line, print_result
 from watcher.operations.verdict import Judged, Verdict, judge
 
@@ -24,6 +24,7 @@ from watcher.operations.verdict import Judged, Verdict, judge
 @click.option("--by", help="Who gives the verdict; default: your user name.")
 @click.option("--clear", is_flag=True, help="Remove the verdict.")
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @option_of(OversightSettings, "index")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -35,6 +36,7 @@ def command(
     by: str | None,
     clear: bool,
     namespace: str | None,
+    dataset: str | None,
     index: str | None,
     as_json: bool,
 ) -> None:
@@ -53,7 +55,7 @@ def command(
 
     if clear == (verdict is not None) or (clear and (label or comment or by)):
         raise click.UsageError(f"give a verdict ({' or '.join(VERDICTS)}), or --clear without other options")
-    shared = load(OversightSettings, namespace=namespace, index=index)
+    shared = load_installation(namespace=namespace, dataset=dataset, index=index)
     labels = read_contract(shared.model).labels if label is not None else None
     given = None if verdict is None else Verdict(verdict, by or user_name(), label=label, comment=comment)
     with cluster.connect() as es:

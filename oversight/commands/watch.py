@@ -14,7 +14,7 @@ from contract.errors import EngineUnavailableError
 from oversight.client import cluster
 from oversight.commands.stopping import stop_on_signals
 from oversight.config import logs
-from oversight.config.settings import load, option_of
+from oversight.config.settings import load, load_installation, option_of
 from watcher.loop import run
 from watcher.settings import WatchRun, WatchSettings
 
@@ -24,6 +24,7 @@ SERVICE = "oversight-watcher"
 @click.command()
 @click.option("--once", is_flag=True, help="Stop when nothing is pending; without it, keep waiting for new documents.")
 @option_of(OversightSettings, "namespace")
+@option_of(OversightSettings, "dataset")
 @option_of(OversightSettings, "index")
 @option_of(OversightSettings, "enrich_url")
 @option_of(WatchSettings, "page_size")
@@ -35,6 +36,7 @@ def command(
     *,
     once: bool,
     namespace: str | None,
+    dataset: str | None,
     index: str | None,
     enrich_url: str | None,
     page_size: int | None,
@@ -58,7 +60,7 @@ def command(
     """
     logs.setup(SERVICE, stream=sys.stderr if as_json else sys.stdout, verbose=verbose)
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # it warns at every try; the watcher warns once
-    shared = load(OversightSettings, namespace=namespace, index=index, enrich_url=enrich_url)
+    shared = load_installation(namespace=namespace, dataset=dataset, index=index, enrich_url=enrich_url)
     settings = load(WatchSettings, page_size=page_size, slices=slices, slice=slice)
     stop = stop_on_signals()
     tune_python()

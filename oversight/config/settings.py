@@ -20,7 +20,8 @@ from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import DEFAULT_MODEL, OversightSettings
 from console.web.settings import ConsoleSettings
 from contract import hints
-from contract.errors import SettingsError
+from contract.documents.datasets import CONNECTION
+from contract.errors import ArtifactError, SettingsError
 from enrich_service.settings import ServeSettings
 from es_pipelines.settings import ProvisionSettings, ShipSettings
 from kibana.settings import KibanaSettings
@@ -61,9 +62,37 @@ def load(part: type[_Part], **given: Any) -> _Part:
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(part, problem) for problem in error.errors())) from None
     _refuse_mixed(part, given)
-    if isinstance(settings, OversightSettings) and "namespace" in given:  # otherwise it is loaded for another purpose
-        hints.installation(settings.namespace)
     return settings
+
+
+def load_installation(**given: Any) -> OversightSettings:
+    """Return the settings of a command that works on one dataset of an installation; `given` as for `load`.
+
+    Without `--dataset` and OVERSIGHT_DATASET it is the dataset of the model's contract.
+
+    Raises:
+        SettingsError: as `load`, or the model cannot be read.
+    """
+    settings = load(OversightSettings, **given)
+    if settings.dataset is None:
+        settings = settings.model_copy(update={"dataset": _dataset_of(settings.model)})
+    explicit = given.get("dataset") is not None or settings.dataset != CONNECTION
+    hints.installation(settings.namespace, settings.chosen_dataset if explicit else "")
+    return settings
+
+
+def _dataset_of(model: Path) -> str:
+    if model == DEFAULT_MODEL:  # every command would read the file for nothing
+        return CONNECTION
+    from enrich_service.model.model_file import read_contract
+
+    try:
+        return read_contract(model).dataset
+    except ArtifactError as error:
+        raise SettingsError(
+            f"{error}; a command that needs no model runs without it if you name the dataset in OVERSIGHT_DATASET or "
+            "with --dataset"
+        ) from None
 
 
 def origin(part: type[Settings], name: str) -> str:

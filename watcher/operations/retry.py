@@ -27,7 +27,7 @@ from watcher.elastic_faults import engine_faults
 from watcher.operations.selection import Query
 from watcher.operations.sweep import Changer, Hooks, Limits, Swept, sweep
 from watcher.read.hit import Hit
-from watcher.write.actions import OUR_INDEX, in_the_way
+from watcher.write.actions import in_the_way, is_ours
 from watcher.write.changes import Change, Way, reason_of
 
 BACKING = ".ds-"
@@ -101,7 +101,7 @@ def changer(es: Elasticsearch) -> Changer:
         pipelines = pipelines_of(hit.index)
         if not pipelines:
             return "its index has no pipeline"
-        if not OUR_INDEX.fullmatch(hit.index):
+        if not is_ours(hit.index):
             return Change(hit, hit.source, Way.PARSE)
         asked = asked_again(hit.source)
         return Change(hit, asked, Way.PARSE) if BACKING in hit.index else _parsed(es, hit, asked, pipelines)
@@ -118,7 +118,7 @@ def failed_in_pipeline(source: Mapping[str, Any]) -> bool:
 
 def given_back(hit: Hit) -> dict[str, Any]:
     """Return the partial document that makes a refused document pending again."""
-    roots = CAUSES_HERE if OUR_INDEX.fullmatch(hit.index) else CAUSES_ELSEWHERE
+    roots = CAUSES_HERE if is_ours(hit.index) else CAUSES_ELSEWHERE
     return nest({STATUS: PENDING, **dict.fromkeys(_paths(hit.source, roots))})
 
 

@@ -8,7 +8,6 @@ an index that is not our stream, only `oversight.*` is written.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from functools import lru_cache
@@ -17,16 +16,14 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from common.json_bytes import dump
-from contract.documents.fields import ALERT_ROOT, DATASET, ENRICHED, FAILED, STATUS, SUPPRESSED, SUPPRESSED_BY
+from contract.documents.datasets import OUR_INDEX
+from contract.documents.fields import ALERT_ROOT, ENRICHED, FAILED, STATUS, SUPPRESSED, SUPPRESSED_BY
 from contract.documents.paths import lookup_clear, merge, nest
 from contract.documents.top_labels import from_stored
 from contract.wire import DocumentError
 from watcher.enrich.responses import Fields, Result
 from watcher.read.hit import Hit
 from watcher.totals import DocumentOutcome
-
-OUR_INDEX = re.compile(rf"(shrink-[^.]+-)?(\.ds-)?logs-{re.escape(DATASET)}-.+")
-"""Our stream and its backing indices, also those that a lifecycle policy has shrunk."""
 
 AT, RESCORED = "oversight.prediction.at", "oversight.prediction.rescored"
 DELAY = "oversight.prediction.delay_s"
@@ -107,7 +104,7 @@ def _action(hit: Hit, result: Result, at: str, now_s: float, objects: Set[str]) 
 
 @lru_cache(maxsize=256)
 def is_ours(index: str) -> bool:
-    """Whether this is a backing index of our stream."""
+    """Whether this is a backing index of one of our streams."""
     return OUR_INDEX.fullmatch(index) is not None
 
 

@@ -178,7 +178,7 @@ def test_a_change_of_retention_that_is_cut_off_is_no_edit(
     assert template["index_template"]["template"]["lifecycle"]["data_retention"] == "7d"
 
 
-def _removal(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Change]:
+def _removal(es: Elasticsearch, namespace: str, **options: Any) -> dict[str, Change]:
     planned, installation = plan_removal(es, namespace, **options)
     apply(es, planned, installation)
     return {f"{step.kind} {step.name}": step for step in planned.steps}

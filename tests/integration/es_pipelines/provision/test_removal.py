@@ -49,7 +49,7 @@ def streams(opensearch_url: str, standing: str) -> Iterator[Elasticsearch]:
         remove(es, standing)
 
 
-def _planned(es: Elasticsearch, namespace: str, **options: bool) -> dict[str, Change]:
+def _planned(es: Elasticsearch, namespace: str, **options: Any) -> dict[str, Change]:
     return {f"{step.kind} {step.name}": step for step in plan_removal(es, namespace, **options)[0].steps}
 
 

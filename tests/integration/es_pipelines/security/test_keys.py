@@ -7,6 +7,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elasticsearch import AuthenticationException, Elasticsearch
@@ -173,7 +174,7 @@ def test_roles_are_planned_compared_kept_and_removed_like_the_rest(admin: Elasti
     installation = Installation(namespace, "1.0")
     wanted = [Resource("role", role_name(name, namespace), role_body(part, namespace)) for name, part in PARTS.items()]
 
-    def actions(**more: bool) -> list[Action]:
+    def actions(**more: Any) -> list[Action]:
         plan = make_plan(
             wanted,
             survey(read_stored(admin, namespace, (), roles=True), wanted),

@@ -19,6 +19,7 @@ from console.panels.indices import Indices
 from console.panels.scope import asked
 from console.panels.searches import Engine
 from contract.documents.alerts import alerts_body, alerts_index
+from contract.documents.datasets import CONNECTION
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 from contract.errors import InputError, SettingsError
@@ -321,7 +322,9 @@ def test_a_missing_privilege_is_named_with_the_call_that_needs_it(
         said = missing_privileges(es, PARTS[part], NAMESPACE)
     expected = [f"{name} ({does})" for name, does in PARTS[part].cluster.items()]
     for grant in PARTS[part].grants:
-        expected += [f"{name} on {grant.index(NAMESPACE)} ({does})" for name, does in grant.privileges.items()]
+        expected += [
+            f"{name} on {grant.index(NAMESPACE, CONNECTION)} ({does})" for name, does in grant.privileges.items()
+        ]
     assert said == expected
 
 
@@ -351,5 +354,7 @@ def test_the_roles_are_taken_by_elasticsearch_and_give_what_the_keys_have(admin:
         stored = admin.security.get_role(name=role)[role]
         admin.security.delete_role(name=role)
         assert stored["cluster"] == sorted(part.cluster)
-        assert [grant["names"] for grant in stored["indices"]] == [[grant.index(NAMESPACE)] for grant in part.grants]
+        assert [grant["names"] for grant in stored["indices"]] == [
+            [grant.index(NAMESPACE, CONNECTION)] for grant in part.grants
+        ]
         assert not [name for grant in stored["indices"] for name in grant["names"] if "*" in name]

@@ -152,7 +152,7 @@ def es(opensearch_url: str) -> Iterator[Elasticsearch]:
                 known = parameters(contract, namespace, data_streams=True)
                 if base == LONG:
                     known["plain_row"] |= {"names": []}
-                for name, body in pipelines(known, namespace).items():
+                for name, body in pipelines(known).items():
                     client.ingest.put_pipeline(id=name, body=body)
                     made.append(name)
         yield client
@@ -181,7 +181,7 @@ def short_alone(opensearch_url: str) -> Iterator[str]:
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as client:
         router, parse = pipeline_id("router", namespace), pipeline_id("parse", namespace)
         client.ingest.put_pipeline(id=parse, processors=[{"set": {"field": "way", "value": "long"}}])
-        client.ingest.put_pipeline(id=router, processors=pipelines(known, namespace)[router]["processors"])
+        client.ingest.put_pipeline(id=router, processors=pipelines(known)[router]["processors"])
         yield namespace
         client.ingest.delete_pipeline(id=router)
         client.ingest.delete_pipeline(id=parse)

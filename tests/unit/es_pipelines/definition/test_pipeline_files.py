@@ -28,7 +28,7 @@ SCRIPTS = {
     if item.name.endswith(".painless")
 }
 SOURCES = {name: read_yaml(f"pipelines/{name}.yml") for name in PIPELINES}
-FILLED = pipelines(parameters(KDD99, "unit", data_streams=True), "unit")
+FILLED = pipelines(parameters(KDD99, "unit", data_streams=True))
 ELASTICSEARCH = Capabilities(
     data_streams=True,
     index_mode=True,
@@ -86,7 +86,7 @@ def test_every_field_that_a_script_names_is_in_the_field_list() -> None:
 def test_every_parameter_is_known_and_every_script_is_used() -> None:
     """A place that stays `$name` would reach the engine as a text."""
     for contract in (KDD99, FLOW, TURBINE):
-        bodies = pipelines(parameters(contract, "unit", data_streams=True), "unit")
+        bodies = pipelines(parameters(contract, "unit", data_streams=True))
         assert "'$" not in str(bodies)
     used = set(re.findall(r"\$painless\.(\w+)", str(SOURCES)))
     assert {f"{name}.painless" for name in used} == set(SCRIPTS)
