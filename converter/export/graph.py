@@ -50,14 +50,19 @@ def export(wired: Wired, contract: ModelContract) -> onnx.ModelProto:
     front = Front(wired.wiring, contract)
     core = onnx.GraphProto()
     core.CopyFrom(wired.core)
-    middle, tensors = _middle(wired, front)
+    tensors = front.tensors
+    middle: list[onnx.NodeProto] = []
+    constants: list[onnx.TensorProto] = []
+    if wired.preprocess is not None:
+        middle, tensors = wired.preprocess.connected(front.tensors)
+        constants = list(wired.preprocess.graph.initializer)
     rename(core, tensors)
     graph = helper.make_graph(
-        [*front.nodes, *middle.node, *core.node],
+        [*front.nodes, *middle, *core.node],
         "oversight",
         _inputs(contract),
         _outputs(contract, core),
-        initializer=[*front.initializers, *middle.initializer, *core.initializer],
+        initializer=[*front.initializers, *constants, *core.initializer],
     )
     model = helper.make_model(
         graph,
@@ -79,18 +84,6 @@ def export(wired: Wired, contract: ModelContract) -> onnx.ModelProto:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"the exported graph is not valid ONNX ({str(error).splitlines()[0]})") from None
     return model
-
-
-def _middle(wired: Wired, front: Front) -> tuple[onnx.GraphProto, list[str]]:
-    """The preprocessing with its inputs connected, and the tensor for each input of the model."""
-    middle = onnx.GraphProto()
-    if wired.preprocess is None:
-        return middle, front.tensors
-    middle.CopyFrom(wired.preprocess.graph)
-    given = {item.name: tensor for item, tensor in zip(middle.input, front.tensors, strict=True)}
-    for node in nodes_of(middle):
-        node.input[:] = [given.get(name, name) for name in node.input]
-    return middle, [middle.output[place].name for place in wired.preprocess.order]
 
 
 def rename(graph: onnx.GraphProto, tensors: Sequence[str]) -> None:

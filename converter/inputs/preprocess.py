@@ -21,7 +21,8 @@ from onnx import compose, helper, version_converter
 from contract.errors import ConversionError, InputError
 from contract.onnx.session import closed, first_line
 from converter.inputs.port import Port, Shape
-from converter.onnx_graph import ML_OPSET, OPSET, STANDARD_DOMAINS, nodes_of
+from converter.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET, STANDARD_DOMAINS, nodes_of
+from converter.onnx_run import CANNOT_RUN
 
 PREFIX = "pre_"
 RECIPE = f"export it with skl2onnx.to_onnx(..., target_opset={{'': {OPSET}, 'ai.onnx.ml': {ML_OPSET}}})"
@@ -37,8 +38,8 @@ class Preprocess:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     _session: onnxruntime.InferenceSession
-    order: list[int]
-    """For each input of the model: the place of the output that it takes. Set by `check_outputs`."""
+    taken: list[tuple[int, str]]
+    """For each input of the model: the place of the output that it takes, and its type. Set by `check_outputs`."""
 
     def check_outputs(self, ports: Sequence[Port]) -> None:
         """Match the outputs with the inputs of the model.
@@ -48,15 +49,16 @@ class Preprocess:
         """
         names = [port.name for port in self.outputs]
         if len(ports) == len(names) == 1:
-            self.order[:] = [0]
+            places = [0]
         elif all(port.name in names for port in ports):
-            self.order[:] = [names.index(port.name) for port in ports]
+            places = [names.index(port.name) for port in ports]
         else:
             raise ConversionError(
                 f"{self.path} has the outputs {', '.join(names)}, and the model the inputs "
                 f"{', '.join(port.name for port in ports)}; give each output the name of the input that takes it"
             )
-        for port, place in zip(ports, self.order, strict=True):
+        self.taken[:] = [(place, port.dtype) for port, place in zip(ports, places, strict=True)]
+        for port, place in zip(ports, places, strict=True):
             found = self.outputs[place]
             if len(found.shape) != len(port.shape) or not _fits(found.shape, port.shape):
                 raise ConversionError(
@@ -67,8 +69,35 @@ class Preprocess:
     def run(self, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """The arrays for the inputs of the model, in its order."""
         feed = {item.name: array for item, array in zip(self._session.get_inputs(), arrays, strict=True)}
-        answers = self._session.run(None, feed)
-        return [np.asarray(answers[place]) for place in self.order]
+        try:
+            answers = self._session.run(None, feed)
+        except CANNOT_RUN as error:
+            raise ConversionError(
+                f"{self.path} fails on these rows ({first_line(error)}); a document can hold a word that the training "
+                f"lacked, so train encoders with handle_unknown='ignore'"
+            ) from None
+        return [np.asarray(answers[place]).astype(_numpy(dtype)) for place, dtype in self.taken]
+
+    def connected(self, tensors: Sequence[str]) -> tuple[list[onnx.NodeProto], list[str]]:
+        """The nodes with their inputs connected to these tensors, and the tensor for each input of the model."""
+        given = {item.name: tensor for item, tensor in zip(self.graph.input, tensors, strict=True)}
+        graph = onnx.GraphProto()
+        graph.CopyFrom(self.graph)
+        for node in nodes_of(graph):
+            node.input[:] = [given.get(name, name) for name in node.input]
+        nodes, found = list(graph.node), []
+        for place, dtype in self.taken:
+            name = graph.output[place].name
+            if dtype != self.outputs[place].dtype:
+                wanted = helper.np_dtype_to_tensor_dtype(np.dtype(_numpy(dtype)))
+                nodes.append(helper.make_node("Cast", [name], [f"{name}_{dtype}"], to=wanted))
+                name = f"{name}_{dtype}"
+            found.append(name)
+        return nodes, found
+
+
+def _numpy(dtype: str) -> Any:
+    return object if dtype == "string" else dtype
 
 
 def _fits(found: Shape, wanted: Shape) -> bool:
@@ -124,8 +153,7 @@ def _refuse(model: onnx.ModelProto, path: Path) -> None:
         )
     if any(tensor.external_data for tensor in model.graph.initializer):
         raise ConversionError(f"{path} keeps its weights in another file; save it as one file")
-    newest = {item.domain: item.version for item in model.opset_import}
-    if newest.get("ai.onnx.ml", 1) > ML_OPSET or newest.get("", 1) > OPSET:
+    if any(item.domain == ML_DOMAIN and item.version > ML_OPSET for item in model.opset_import):
         raise ConversionError(f"{path} uses newer operators than the artifact; {RECIPE}")
 
 

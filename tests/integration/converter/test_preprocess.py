@@ -16,7 +16,7 @@ from converter.inputs.preprocess import read_preprocess
 from tests.integration.converter.serving import by_keras, contract, converted, number, served, words
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx exports scikit-learn: pip install skl2onnx")
-from skl2onnx.common.data_types import FloatTensorType, StringTensorType  # noqa: E402
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
@@ -36,14 +36,17 @@ def saved(transformer: Any, path: Path, types: Any, target: Any = TARGET) -> Pat
     return path
 
 
-@pytest.mark.parametrize("target", [TARGET, {"": 13, "ai.onnx.ml": 2}], ids=["today's operators", "older ones"])
-def test_a_scaler_of_one_matrix(target: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("opset", [13, 18, 21])
+@pytest.mark.parametrize("kind", [FloatTensorType, DoubleTensorType, Int64TensorType])
+def test_a_scaler_of_one_matrix(opset: int, kind: Any, tmp_path: Path) -> None:
+    """Exported for older and newer operators, and for other types of numbers."""
     scaler = StandardScaler().fit(NUMBERS)
-    pre = saved(scaler, tmp_path / "pre.onnx", [("rows", FloatTensorType([None, 2]))], target)
+    pre = saved(scaler, tmp_path / "pre.onnx", [("rows", kind([None, 2]))], {"": opset, "ai.onnx.ml": 3})
     keras_model = model(2)
     features = contract(number("depth_m"), number("flow"))
     path = converted(keras_model, features, tmp_path, preprocess=read_preprocess(pre))
-    expected = by_keras(keras_model, scaler.transform(NUMBERS).astype(np.float32))
+    given = NUMBERS.astype(np.int64) if kind is Int64TensorType else NUMBERS
+    expected = by_keras(keras_model, scaler.transform(given).astype(np.float32))
     assert np.allclose(served(path, NUMBERS.tolist()), expected, atol=1e-6)
 
 
@@ -82,10 +85,14 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--preprocess"):
         read_preprocess(tmp_path / "none.onnx")
     newer = onnx.load(pre)
-    newer.opset_import[0].version = 21
+    newer.opset_import.append(onnx.helper.make_opsetid("ai.onnx.ml", 5))
     onnx.save(newer, tmp_path / "newer.onnx")
     with pytest.raises(ConversionError, match=r"newer operators.*target_opset"):
         read_preprocess(tmp_path / "newer.onnx")
+    strict = OneHotEncoder(sparse_output=False).fit(COLOURS)
+    pre = saved(strict, tmp_path / "strict.onnx", [("colour", StringTensorType([None, 1]))])
+    with pytest.raises(ConversionError, match=r"fails on these rows .*handle_unknown='ignore'"):
+        converted(model(2), contract(words("colour", "green", "red")), tmp_path, preprocess=read_preprocess(pre))
     whole = LogisticRegression().fit(NUMBERS, [0, 1, 0, 1])
     pre = saved(whole, tmp_path / "whole.onnx", [("rows", FloatTensorType([None, 2]))])
     with pytest.raises(ConversionError, match=r"is no tensor; export the transformer alone"):
