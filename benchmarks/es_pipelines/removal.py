@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from elasticsearch import Elasticsearch
 
+from contract.documents.datasets import CONNECTION
 from es_pipelines.provision.plan import apply
 from es_pipelines.provision.removal import plan_removal
 
 
-def remove(es: Elasticsearch, namespace: str) -> None:
-    """Delete an installation with its events and with what people edited, without a question."""
-    planned, installation = plan_removal(es, namespace, with_data=True, force=True)
+def remove(es: Elasticsearch, namespace: str, dataset: str = CONNECTION) -> None:
+    """Delete a dataset of an installation with its events and with what people edited, without a question."""
+    planned, installation = plan_removal(es, namespace, dataset=dataset, with_data=True, force=True)
     apply(es, planned, installation)

@@ -46,7 +46,7 @@ def page(
     return {
         "at": now_ms,
         "range": {"from": scope.time.start_ms, "to": scope.time.end_ms - 1, "interval": scope.time.interval_ms},
-        "header": header(answers[:above], now_ms=now_ms),
+        "header": header(answers[:above], events=indices.events, now_ms=now_ms),
         "choices": {control.id: _values(answers[above], control.id) for control in board.controls},
         "panels": [
             panel_data(panel, answer, scope, colours, missing=lacking & set(panel.fields())) | _ways(panel, board)

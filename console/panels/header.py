@@ -11,6 +11,7 @@ from typing import Any
 from console.panels.indices import Indices
 from console.panels.searches import Search, SearchResponse, problem_of
 from console.panels.time_range import parse
+from contract.documents.datasets import works_on
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
 from contract.documents.heartbeats import MISSED, STOPPED
 from contract.documents.paths import lookup_clear
@@ -52,12 +53,12 @@ def edge_ms(answer: SearchResponse) -> int | None:
 
 def _watchers() -> dict[str, Any]:
     order = [{"@timestamp": {"order": "desc", "unmapped_type": "date"}}]
-    wanted = ["@timestamp", "watcher.state", "watcher.interval_s", "watcher.trouble"]
+    wanted = ["@timestamp", "watcher.state", "watcher.interval_s", "watcher.trouble", "watcher.index"]
     return {"size": 50, "sort": order, "_source": wanted}
 
 
-def header(answers: Sequence[SearchResponse], *, now_ms: int) -> dict[str, Any]:
-    """Return the state of the installation, from the responses to `header_searches`."""
+def header(answers: Sequence[SearchResponse], *, events: str, now_ms: int) -> dict[str, Any]:
+    """Return the state of the dataset whose events are in `events`, from the responses to `header_searches`."""
     counts, last, waiting, watchers = answers
     aggregations = counts.get("aggregations") or {}
     by_status = {
@@ -67,6 +68,7 @@ def header(answers: Sequence[SearchResponse], *, now_ms: int) -> dict[str, Any]:
     known = {name: by_status.get(name, 0) for name in (PENDING, ENRICHED, FAILED)}
     since = edge_ms(waiting) if known[PENDING] else None
     beats = [hit.get("_source") or {} for hit in (watchers.get("hits") or {}).get("hits") or []]
+    beats = [beat for beat in beats if works_on(str(lookup_clear(beat, "watcher.index") or events), events)]
     return {
         "there": bool((counts.get("_shards") or {}).get("total", 0)),
         "problem": problem_of(counts),

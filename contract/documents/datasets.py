@@ -15,7 +15,7 @@ CONNECTION = "connection"
 """The dataset of the shipped models. It is left out of all names but that of the stream."""
 DATASET_RULE = "1 to 80 characters out of a-z, 0-9, `_` and `.`, not beginning with `.`"
 _DATASET = r"[a-z0-9_][a-z0-9_.]{0,79}"
-_STREAM = re.compile(rf"logs-oversight\.({_DATASET})-([^-]+)")
+_STREAM = re.compile(rf"logs-oversight\.({_DATASET})-([a-z0-9][a-z0-9_.]*)")
 OUR_INDEX = re.compile(rf"(shrink-[^.]+-)?(\.ds-)?logs-oversight\.{_DATASET}-.+")
 """One of our streams or its backing indices, also those that a lifecycle policy has shrunk."""
 
@@ -34,6 +34,11 @@ def dataset_of(stream: str) -> tuple[str, str] | None:
     """Dataset and namespace of one of our streams; None for any other index, list or pattern."""
     found = _STREAM.fullmatch(stream)
     return None if found is None else (found[1], found[2])
+
+
+def works_on(watched: str, index: str) -> bool:
+    """Whether a watcher of one index may work on another: not if both are streams, each of a dataset of its own."""
+    return watched == index or dataset_of(watched) is None or dataset_of(index) is None
 
 
 def suffix(namespace: str, dataset: str = CONNECTION) -> str:

@@ -9,6 +9,7 @@ import click
 from common.elastic.indices import closed_message, filtered_message, synthetic_message
 from common.settings.shared import OversightSettings
 from contract import hints
+from contract.model_summary import ModelSummary
 from oversight.client import cluster
 from oversight.config.settings import load_installation, option_of
 from oversight.terminal import one_line, print_result
@@ -58,6 +59,7 @@ def as_text(status: Status) -> str:
         remedy = f"stored without Oversight's pipeline; {hints.run('rescore --missing')} makes them pending"
         lines.append(f"  no status {status.other:>10,}  ({remedy})")
     lines += ["", *_speed_lines(status), *watcher_lines(status.watchers), *_ended_lines(status)]
+    lines += _dataset_lines(status.datasets)
     lines += [f"note      {note}" for note in notes(status)]
     if status.predictions:
         lines += [
@@ -92,6 +94,14 @@ def _ended_lines(status: Status) -> list[str]:
     if status.ended is None or status.ended.trouble is None or not status.pending:
         return []
     return [f"  the last watcher, seen {status.ended.last_seen}, reported: {status.ended.trouble}"]
+
+
+def _dataset_lines(datasets: Sequence[ModelSummary]) -> list[str]:
+    """Return each dataset of the namespace with its model, if there are several."""
+    if len(datasets) < 2:
+        return []
+    lines = [f"  {each.dataset}: {each.name}, {each.task}, {len(each.features):,} features" for each in datasets]
+    return ["datasets  --dataset shows another one", *map(one_line, lines)]
 
 
 def _speed_lines(status: Status) -> list[str]:

@@ -17,9 +17,12 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from common.elastic.datasets import read_datasets
 from common.elastic.indices import SourceStorage, closed_message, source_storage
+from contract.documents.datasets import works_on
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
 from contract.errors import EngineUnavailableError
+from contract.model_summary import ModelSummary
 from watcher.elastic_faults import IndexClosedError, engine_faults, index_missing
 from watcher.monitor.backlog import read_backlog
 from watcher.monitor.heartbeat import Heartbeat, read_heartbeats
@@ -62,6 +65,8 @@ class Status:
     """Indices that are never written because their mapping filters `_source`, with the reason."""
     synthetic: tuple[str, ...] = ()
     """Indices with synthetic `_source`."""
+    datasets: tuple[ModelSummary, ...] = ()
+    """The provisioned datasets of the namespace, each with its model."""
 
 
 def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, now: datetime | None = None) -> Status:
@@ -84,7 +89,7 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
         answer = es.search(index=index, size=0, aggs=_aggregations(), ignore_unavailable=True)
     if not answer["_shards"]["total"]:
         raise IndexClosedError(closed_message(closed)) if closed else index_missing(index)
-    beats = None if namespace is None else _heartbeats(es, namespace, moment)
+    beats = None if namespace is None else _heartbeats(es, namespace, index, moment)
     found = answer["aggregations"]
     counts = buckets(found["statuses"])
     ours = {status: counts.get(status, 0) for status in (PENDING, ENRICHED, FAILED)}
@@ -105,6 +110,7 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
         closed=closed,
         filtered=storage.filtered,
         synthetic=storage.synthetic,
+        datasets=() if namespace is None else tuple(read_datasets(es, namespace)),
     )
 
 
@@ -119,9 +125,11 @@ def _aggregations() -> dict[str, Any]:
     }
 
 
-def _heartbeats(es: Elasticsearch, namespace: str, now: datetime) -> list[Heartbeat] | None:
-    """Return the heartbeats, newest first; None if Elasticsearch refuses. Not every user may read them."""
+def _heartbeats(es: Elasticsearch, namespace: str, index: str, now: datetime) -> list[Heartbeat] | None:
+    """Return the heartbeats without those of other datasets, newest first; None if Elasticsearch refuses. Not every
+    user may read them.
+    """
     try:
-        return read_heartbeats(es, namespace, now=now)
+        return [one for one in read_heartbeats(es, namespace, now=now) if works_on(one.index, index)]
     except EngineUnavailableError:
         return None

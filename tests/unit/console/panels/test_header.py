@@ -9,6 +9,7 @@ import pytest
 from console.panels.header import header, is_alive
 from console.panels.searches import problem_of
 
+EVENTS = "logs-oversight.connection-lab"
 NOW_MS = 1_795_600_000_000
 
 
@@ -37,7 +38,9 @@ def beat(**more: Any) -> dict[str, Any]:
 def test_counts_are_those_of_the_statuses() -> None:
     """What has none of them is counted as other."""
     found = header(
-        answers({"enriched": 5, "pending": 2}, total=9, since_ms=NOW_MS - 90_000, beats=(beat(),)), now_ms=NOW_MS
+        answers({"enriched": 5, "pending": 2}, total=9, since_ms=NOW_MS - 90_000, beats=(beat(),)),
+        events=EVENTS,
+        now_ms=NOW_MS,
     )
     assert (found["pending"], found["enriched"], found["failed"], found["other"]) == (2, 5, 0, 2)
     assert found["oldest_pending_s"] == 90.0
@@ -45,16 +48,25 @@ def test_counts_are_those_of_the_statuses() -> None:
     assert found["watchers"] == 1
 
 
+def test_watchers_of_another_dataset_are_not_counted() -> None:
+    """They write their heartbeats into the same index."""
+    beats = (beat(index=EVENTS), beat(index="logs-oversight.river-lab"), beat(index="other-*"))
+    assert header(answers({}, total=0, beats=beats), events=EVENTS, now_ms=NOW_MS)["watchers"] == 2
+
+
 def test_a_document_without_arrival_is_no_age() -> None:
     """It sorts as the largest whole number."""
-    assert header(answers({"pending": 2}, total=2, since_ms=2**63 - 1), now_ms=NOW_MS)["oldest_pending_s"] is None
+    assert (
+        header(answers({"pending": 2}, total=2, since_ms=2**63 - 1), events=EVENTS, now_ms=NOW_MS)["oldest_pending_s"]
+        is None
+    )
 
 
 def test_heartbeats_that_may_not_be_read_are_not_no_watchers() -> None:
     """Unknown is not nought."""
     found = answers({}, total=0)
     found[3] = {"error": {"type": "security_exception", "reason": "no"}, "status": 403}
-    assert header(found, now_ms=NOW_MS)["watchers"] is None
+    assert header(found, events=EVENTS, now_ms=NOW_MS)["watchers"] is None
 
 
 @pytest.mark.parametrize(

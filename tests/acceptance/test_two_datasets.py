@@ -1,0 +1,170 @@
+"""Two models in one namespace: each is provisioned, shipped, predicted and removed, and the other is not touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from benchmarks.es_pipelines.removal import remove
+from common.settings.shared import DEFAULT_MODEL
+from contract.documents.alerts import alerts_index
+from contract.documents.fields import stream_name
+from contract.documents.heartbeats import heartbeat_index
+from tests.acceptance.commands import Desk
+from tests.acceptance.test_bad_input import GOOD
+from tests.servers import enrich_service
+from tests.tasks import ONE_SIGMOID, write_task
+
+DATASET = "pump.room_2"
+PUMPS = [{"pressure": 4.0, "noise": 30.0}, {"pump": {"pressure": 12.0, "noise": 30.0}}]
+
+
+@pytest.fixture(scope="module")
+def pump(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A small model with a dataset of its own, and a service that answers for it."""
+    model = write_task(tmp_path_factory.mktemp("pump"), "one sigmoid", replace(ONE_SIGMOID, dataset=DATASET))
+    with enrich_service(model) as url:
+        yield model, url
+
+
+@pytest.fixture
+def both(
+    desk: Desk, es: Elasticsearch, namespace: str, pump: tuple[Path, str], tmp_path: Path
+) -> Iterator[tuple[Desk, Desk]]:
+    """A terminal for the shipped model, and one for the other model, in the same namespace."""
+    model, url = pump
+    yield desk, Desk(tmp_path, {**desk.settings, "OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url})
+    remove(es, namespace, DATASET)
+
+
+def test_each_is_provisioned_shipped_predicted_and_removed_and_the_other_is_not_touched(
+    both: tuple[Desk, Desk], es: Elasticsearch, namespace: str
+) -> None:
+    kdd, pumps = both
+    first, second = stream_name(namespace), stream_name(namespace, DATASET)
+
+    assert kdd.type("provision").returncode == 0
+    before = _state(es, namespace)
+    assert pumps.type("provision", "--check").returncode == 1
+    assert pumps.type("provision").returncode == 0
+    after = _state(es, namespace)
+    assert {name: after[name] for name in before} == before, "the other dataset was touched"
+    added = set(after) - set(before)
+    assert {name.rpartition(" ")[2] for name in added if "stream" not in name} >= {
+        f"oversight-router-{DATASET}-{namespace}",
+        f"oversight-fields-{DATASET}-{namespace}",
+    }
+    assert all(name.endswith(f"{DATASET}-{namespace}") for name in added)
+    for desk in both:
+        assert desk.type("provision", "--check").returncode == 0
+        assert set(_actions(desk.json("provision"))) == {"unchanged"}
+
+    (kdd.folder / "kdd.csv").write_text(GOOD, encoding="utf-8")
+    (kdd.folder / "pumps.json").write_text("\n".join(map(json.dumps, PUMPS)), encoding="utf-8")
+    assert kdd.json("ship", "kdd.csv")["stored"] == len(GOOD.splitlines())
+    assert pumps.json("ship", "pumps.json")["stored"] == len(PUMPS)
+    assert pumps.type("watch", "--once").returncode == 0
+    assert [status["pending"] for status in (kdd.json("status"), pumps.json("status"))] == [len(GOOD.splitlines()), 0]
+    with enrich_service(DEFAULT_MODEL) as url:
+        done = kdd.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
+        assert done.returncode == 0, done.stderr
+    quiet, bursting = _documents(es, second)
+    assert [one["oversight"]["prediction"]["label"] for one in (quiet, bursting)] == ["normal", "burst"]
+    assert [one["data_stream"]["dataset"] for one in (quiet, bursting)] == [f"oversight.{DATASET}"] * 2
+    assert bursting["event"]["dataset"] == f"oversight.{DATASET}"
+    assert bursting["event"]["kind"] == "alert", "the watcher takes the stream for an index of somebody else"
+    assert all(one["oversight"]["model"]["id"] == "kdd99-mlp" for one in _documents(es, first))
+
+    status = kdd.json("status")
+    assert [(one["dataset"], one["name"]) for one in status["datasets"]] == [
+        ("connection", "kdd99-mlp"),
+        (DATASET, ONE_SIGMOID.name),
+    ]
+    assert len(status["datasets"][1]["features"]) == len(ONE_SIGMOID.features)
+    text = kdd.type("status", "--dataset", DATASET).stdout
+    assert second in text
+    assert f"  {DATASET}: {ONE_SIGMOID.name}" in text
+
+    here = _state(es, namespace)
+    assert pumps.type("provision", "--remove", "--with-data").returncode == 0
+    left = _state(es, namespace)
+    assert left == {name: here[name] for name in here if DATASET not in name}
+    assert kdd.type("provision", "--check").returncode == 0
+    assert len(_documents(es, first)) == len(GOOD.splitlines())
+    assert [one["dataset"] for one in kdd.json("status")["datasets"]] == ["connection"]
+
+    assert kdd.type("provision", "--remove", "--with-data").returncode == 0
+    assert _state(es, namespace) == {}
+
+
+def test_what_they_share_stays_until_the_last_one_goes(
+    both: tuple[Desk, Desk], es: Elasticsearch, namespace: str
+) -> None:
+    kdd, pumps = both
+    for desk in both:
+        assert desk.type("provision").returncode == 0
+    shared = {heartbeat_index(namespace), alerts_index(namespace)}
+    stayed = {
+        step["name"]: step["reason"]
+        for step in kdd.json("provision", "--remove", "--with-data")["steps"]
+        if step["action"] == "stayed"
+    }
+    assert stayed == dict.fromkeys(shared, f"shared with other datasets of this namespace: {DATASET}")
+    assert pumps.type("provision", "--check").returncode == 0
+    steps = pumps.json("provision", "--remove", "--with-data")["steps"]
+    assert shared <= {step["name"] for step in steps if step["action"] == "removed"}
+    assert _state(es, namespace) == {}
+
+
+def test_the_dataset_can_be_named_where_the_contract_names_another_one(
+    desk: Desk, es: Elasticsearch, namespace: str
+) -> None:
+    """Artifacts of format 1 name none; their dataset is `connection` unless a person names another one."""
+    try:
+        steps = desk.json("provision", "--dataset", DATASET)
+        assert steps["stream"] == stream_name(namespace, DATASET)
+        assert desk.type("provision", "--check", OVERSIGHT_DATASET=DATASET).returncode == 0
+        assert desk.type("provision", "--check").returncode == 1, "the dataset of the model is another one"
+        (desk.folder / "kdd.csv").write_text(GOOD, encoding="utf-8")
+        hint = desk.type("ship", "kdd.csv", "--dataset", "nothing")
+        assert f"`oversight provision --namespace {namespace} --dataset nothing`" in hint.stderr
+    finally:
+        remove(es, namespace, DATASET)
+
+
+@pytest.mark.parametrize("wrong", ["Pump", "pump-room", "..", "x" * 81])
+def test_a_name_that_no_stream_can_have_is_refused(wrong: str, tmp_path: Path) -> None:
+    done = Desk(tmp_path, {}).type("provision", "--plan", "--dataset", wrong)
+    assert (done.returncode, done.stderr.count("\n")) == (64, 1)
+    assert f"OVERSIGHT_DATASET={wrong}: a dataset has 1 to 80 characters" in done.stderr
+
+
+def _actions(report: Any) -> list[str]:
+    return [step["action"] for step in report["steps"]]
+
+
+def _state(es: Elasticsearch, namespace: str) -> dict[str, Any]:
+    """Pipelines, templates and streams with the namespace at their end, by kind and name."""
+    found = {f"pipeline {name}": body for name, body in es.ingest.get_pipeline().body.items()}
+    for kind, listed in (
+        ("component template", es.cluster.get_component_template().body["component_templates"]),
+        ("index template", es.indices.get_index_template().body["index_templates"]),
+    ):
+        found |= {f"{kind} {one['name']}": one for one in listed}
+    for name in es.indices.get(index=f"logs-oversight.*-{namespace}", expand_wildcards="all").body:
+        stream = name.removeprefix(".ds-").partition(f"-{namespace}")[0]
+        found[f"stream {stream}-{namespace}"] = name
+    return {name: body for name, body in found.items() if name.endswith(f"-{namespace}")}
+
+
+def _documents(es: Elasticsearch, stream: str) -> list[dict[str, Any]]:
+    """The documents of a stream in the order of their lines."""
+    es.indices.refresh(index=stream)
+    return sorted((hit["_source"] for hit in scan(es, index=stream)), key=lambda one: int(one["log"]["offset"]))
