@@ -74,7 +74,7 @@ def wired(source: onnx.ModelProto, contract: ModelContract, head: str | None) ->
     graph = onnx.GraphProto()
     graph.CopyFrom(source.graph)
     opset = _opset(source)
-    add_inputs(graph, contract)
+    add_inputs(graph, contract, opset=opset)
     add_outputs(graph, contract, opset=opset, head=head)
     return helper.make_model(
         graph,

@@ -59,6 +59,8 @@ def _look_up(node: onnx.NodeProto) -> Use:
     attributes = {item.name: item for item in node.attribute}
     if "keys_strings" in attributes:
         return Use(tuple(word.decode() for word in attributes["keys_strings"].strings))
+    if "keys_int64s" not in attributes:
+        return Use()
     default = attributes.get("default_int64")
     return Use(tuple(attributes["keys_int64s"].ints), several_unknown=default is not None and default.i == -1)
 
@@ -96,8 +98,9 @@ def wiring_of(ports: Sequence[Port], uses: Sequence[Use | None], contract: Model
                 _refuse_several(feature, item, use)
                 found = _integers(feature, item, keys)
             else:
-                found = _places(feature, choices.codes_from)
-                _check_rows(feature, item, None if use is None else use.rows, choices.codes_from)
+                rows = None if use is None else use.rows
+                found = _places(feature, choices.codes_from, choices.unseen if rows is None else None)
+                _check_rows(feature, item, rows, choices.codes_from)
             if codes.setdefault(feature.name, found[0]) != found[0]:
                 raise ConversionError(
                     f"feature {feature.name!r} goes to two inputs that take different numbers for its words; give each "
@@ -107,11 +110,11 @@ def wiring_of(ports: Sequence[Port], uses: Sequence[Use | None], contract: Model
     return Wiring(inputs, codes, unseen)
 
 
-def _places(feature: Feature, first: int) -> tuple[dict[str, int], int]:
+def _places(feature: Feature, first: int, unseen: int | None) -> tuple[dict[str, int], int]:
     """Each word's place in the vocabulary. Counted from 0, an unseen word gets the code of the harmless word."""
     codes = {word: code for code, word in enumerate(feature.vocabulary, first)}
-    if first:
-        return codes, 0
+    if first or unseen is not None:
+        return codes, 0 if unseen is None else unseen
     if feature.background not in codes:
         raise ConversionError(
             f"feature {feature.name!r}: codes from 0 leave none for a word that the vocabulary lacks; write the "

@@ -18,9 +18,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT, ModelContract
 from converter.inputs.wiring import Column, WiredInput, Wiring
-from converter.onnx_graph import ML_DOMAIN
+from converter.onnx_graph import ML_DOMAIN, OPSET
 
 CODES = "codes"
+SPLIT_COUNTS = 18
+"""From this operator set on, Split wants the number of its outputs."""
 NUMBERS, FLAGS = "numbers", "flags"
 """The numbers with values for the missing ones, and 1 where a value was missing."""
 _TYPES = {"bool": TensorProto.BOOL, "string": TensorProto.STRING, "bfloat16": TensorProto.BFLOAT16}
@@ -29,10 +31,10 @@ _TYPES = {"bool": TensorProto.BOOL, "string": TensorProto.STRING, "bfloat16": Te
 class Front:
     """The nodes in front of a model. `tensors` has a name for each input of the model, in its order."""
 
-    def __init__(self, wiring: Wiring, contract: ModelContract) -> None:
+    def __init__(self, wiring: Wiring, contract: ModelContract, *, opset: int = OPSET) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
-        self._wiring, self._contract = wiring, contract
+        self._wiring, self._contract, self._opset = wiring, contract, opset
         self._numbers = NUMERIC_INPUT
         self._coded: dict[str, str] = {}
         self._fill_in()
@@ -59,8 +61,8 @@ class Front:
         features = self._contract.categorical
         names = [f"words_{index}" for index in range(len(features))]
         if names:
-            node = helper.make_node("Split", [CATEGORICAL_INPUT], names, "split_words", axis=1, num_outputs=len(names))
-            self.nodes.append(node)
+            number: dict[str, Any] = {"num_outputs": len(names)} if self._opset >= SPLIT_COUNTS else {}
+            self.nodes.append(helper.make_node("Split", [CATEGORICAL_INPUT], names, "split_words", axis=1, **number))
         return {feature.name: name for feature, name in zip(features, names, strict=True)}
 
     def _encode(self) -> None:

@@ -20,7 +20,7 @@ from onnx import compose, helper, version_converter
 
 from contract.errors import ConversionError, InputError
 from contract.onnx.session import closed, first_line
-from converter.inputs.port import Port, Shape
+from converter.inputs.port import Port, Shape, ports_of
 from converter.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET, STANDARD_DOMAINS, nodes_of
 from converter.onnx_run import CANNOT_RUN
 
@@ -125,7 +125,7 @@ def read_preprocess(path: Path) -> Preprocess:
         raise ConversionError(f"{path}: ONNX Runtime cannot load it ({first_line(error)}); {RECIPE}") from None
     graph = _of_opset(model, path).graph
     renamed = compose.add_prefix_graph(graph, PREFIX)
-    return Preprocess(path, renamed, _ports(graph.input, path), _ports(graph.output, path), session, [])
+    return Preprocess(path, renamed, *_ports(graph, path), session, [])
 
 
 def _options() -> onnxruntime.SessionOptions:
@@ -171,16 +171,8 @@ def _short(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
-def _ports(values: Sequence[onnx.ValueInfoProto], path: Path) -> tuple[Port, ...]:
-    ports = []
-    for item in values:
-        if not item.type.HasField("tensor_type"):
-            raise ConversionError(
-                f"{path}: {item.name!r} is no tensor; export the transformer alone, without a classifier"
-            )
-        tensor = item.type.tensor_type
-        sizes = [axis.dim_value if axis.HasField("dim_value") else None for axis in tensor.shape.dim]
-        name = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
-        dtype = "string" if tensor.elem_type == onnx.TensorProto.STRING else name
-        ports.append(Port(item.name, dtype, (None, *sizes[1:])))
-    return tuple(ports)
+def _ports(graph: onnx.GraphProto, path: Path) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    try:
+        return ports_of(graph.input), ports_of(graph.output)
+    except ConversionError as error:
+        raise ConversionError(f"{path}: {error}") from None

@@ -79,6 +79,8 @@ class Choices:
     """By input: the features in the order of its columns."""
     codes_from: int = 1
     """Code of the first word of a vocabulary. From 1, code 0 is for unseen words."""
+    unseen: int | None = None
+    """Code of an unseen word where codes are from 0, for models that take any number; None: that of the background."""
 
 
 def columns_of(ports: Sequence[Port], contract: ModelContract, choices: Choices) -> tuple[WiredInput, ...]:
@@ -125,7 +127,7 @@ def _chosen(
 
 def _by_name(port: Port, every: Mapping[str, Column]) -> Column | None:
     """The column of the same name, for an input of one value; else the only one of the same letters and digits."""
-    if _width(port.shape) != 1:
+    if _width(port.shape) not in (1, None):
         return None
     if port.name in every:
         return every[port.name]
@@ -168,11 +170,16 @@ def _by_kind(ports: Sequence[Port], numbers: tuple[Column, ...], words: tuple[Co
     ways = [
         (first, second)
         for first, second in (tuple(ports), tuple(reversed(ports)))
-        if _width(first.shape) == len(numbers) and _width(second.shape) == len(words) and first.dtype != "string"
+        if _takes(first, len(numbers)) and _takes(second, len(words)) and first.dtype != "string"
     ]
     if len(ways) == 2:
         ways = [(first, second) for first, second in ways if _is_float(first) and not _is_float(second)]
     return ways[0] if len(ways) == 1 else None
+
+
+def _takes(port: Port, count: int) -> bool:
+    """Whether an input can take so many columns. An open number of columns takes any."""
+    return _width(port.shape) == count or (len(port.shape) == 2 and port.shape[1] is None)
 
 
 def _is_float(port: Port) -> bool:
@@ -207,7 +214,7 @@ def _width(shape: Sequence[int | None]) -> int | None:
 
 def _check_width(item: WiredInput) -> None:
     port, count = item.port, len(item.columns)
-    if _width(port.shape) == count:
+    if _takes(port, count):
         return
     kinds = {column.feature.kind for column in item.columns}
     what = (

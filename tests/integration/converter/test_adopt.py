@@ -97,6 +97,25 @@ def test_codes_of_words_in_one_matrix_count_from_0(sk: Any, tmp_path: Path) -> N
     np.testing.assert_allclose(found, model.predict_proba(matrix), atol=1e-6)
 
 
+def test_a_missing_number_becomes_its_value_and_a_flag_in_an_imputer_s_order(sk: Any, tmp_path: Path) -> None:
+    """As SimpleImputer(add_indicator=True) does: the flags follow all features. Unseen words are -1."""
+    from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.tree import DecisionTreeClassifier
+
+    gaps = RNG.random(300) < 0.3
+    numeric = np.where(gaps[:, None] & [False, True, False], np.nan, X).astype(np.float32)
+    words = np.where(gaps, "violet", COLOUR).astype(object)[:, None]
+    codes = np.where(gaps, -1, np.searchsorted(["blue", "green", "red"], COLOUR.astype(str)))
+    matrix = np.column_stack([X[:, 0], codes, np.where(gaps, 9.0, X[:, 1]), X[:, 2], gaps]).astype(np.float32)
+    model = DecisionTreeClassifier(max_depth=5).fit(matrix, Y)
+    a, colour, b, c = COLOURED.features
+    flagged = replace(COLOURED, features=(a, colour, replace(b, missing="flag", missing_value=9.0), c))
+    path = sk(model, tmp_path / "m.onnx", [("X", FloatTensorType([None, 5]))])
+    made = adopt(path, flagged, tmp_path / "out.onnx")
+    found = answers(made.path, numeric, words)["probabilities"]
+    np.testing.assert_allclose(found, model.predict_proba(matrix), atol=1e-6)
+
+
 def test_a_regression_and_an_isolation_forest(sk: Any, tmp_path: Path) -> None:
     from sklearn.ensemble import GradientBoostingRegressor, IsolationForest
 
@@ -210,7 +229,7 @@ def test_weights_elsewhere_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("build", "contract", "says"),
     [
-        ({"width": 4}, RIVERS, "input 'input' has 4 columns, and the contract has 3 features"),
+        ({"width": 4}, RIVERS, "input 'input' has the shape (n, 4), the contract has 3 features: expected (n, 3)"),
         ({"outputs": 2}, RIVERS, "output 'output' has 2 columns, and the contract has 3 labels"),
         ({}, replace(RIVERS, task="regression", labels=LABELS[:2]), "needs one number a row"),
         ({"node": "Exp"}, RIVERS, "expected 0 to 1"),
