@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from contract.artifact.contract import ModelContract
+from contract.artifact.contract import Feature, ModelContract
 from contract.documents.fields import FIELDS, Kind
 from contract.documents.heartbeats import FIELDS as HEARTBEAT_FIELDS
 from kibana.panels import operations, threats, triage
@@ -29,7 +29,12 @@ def known_fields(contract: ModelContract, source: Source) -> Mapping[str, Kind]:
     """The type of every field in a source's mapping, by field name."""
     if source.heartbeats:
         return {field.name: field.kind for field in HEARTBEAT_FIELDS}
-    model: dict[str, Kind] = {
-        feature.field: "float" if feature.kind == "float" else "keyword" for feature in contract.features
-    }
+    model = {feature.field: _kind_of(feature) for feature in contract.features}
     return model | {field.name: field.kind for field in FIELDS}
+
+
+def _kind_of(feature: Feature) -> Kind:
+    """The type of a feature's field. Hours, weekdays and seconds are read from a date."""
+    if feature.kind == "string":
+        return "keyword"
+    return "float" if feature.reads == "number" else "boolean" if feature.reads == "boolean" else "date"

@@ -49,6 +49,14 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class Begins:
+    """The field has a value that begins with this text. Only a whole case of `Cases`: KQL cannot express it."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """The part does not hold."""
 
@@ -69,7 +77,7 @@ class AnyOf:
     parts: tuple[Where, ...]
 
 
-Where = Is | Exists | Between | Not | All | AnyOf
+Where = Is | Exists | Between | Begins | Not | All | AnyOf
 
 
 def all_of(*parts: Where | None) -> Where | None:
@@ -80,7 +88,7 @@ def all_of(*parts: Where | None) -> Where | None:
 
 def fields(where: Where | None) -> Iterator[str]:
     """Every field that a condition names."""
-    if isinstance(where, Is | Exists | Between):
+    if isinstance(where, Is | Exists | Between | Begins):
         yield where.field
     elif isinstance(where, Not):
         yield from fields(where.part)
@@ -103,6 +111,8 @@ def query(where: Where | None) -> dict[str, Any]:
         case Between(field, low, high):
             bounds = {"gte": low, "lt": high}
             return {"range": {field: {name: bound for name, bound in bounds.items() if bound is not None}}}
+        case Begins(field, text):
+            return {"prefix": {field: {"value": text}}}
         case Not(part):
             return {"bool": {"must_not": [query(part)]}}
         case All(parts):
@@ -131,12 +141,20 @@ def kql(where: Where | None) -> str:
             bounds = ((">=", low), ("<", high))
             parts = [f"{_name(field)} {sign} {bound}" for sign, bound in bounds if bound is not None]
             return " and ".join(parts) if parts else f"{_name(field)}: *"
+        case Begins(field):
+            raise ValueError(f"KQL cannot ask for a beginning with blanks, as of {field}; use lucene()")
         case Not(part):
             return f"not ({kql(part) or '*'})"
         case All(parts):
             return " and ".join(map(_part, parts))
         case AnyOf(parts):
             return " or ".join(map(_part, parts)) or "not *"
+
+
+def lucene(where: Begins) -> str:
+    """The condition in Lucene's query syntax, where a backslash escapes any character."""
+    text = "".join(each if each.isalnum() else f"\\{each}" for each in where.text)
+    return f"{where.field}:{text}*"
 
 
 def _part(where: Where) -> str:

@@ -17,19 +17,21 @@ from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 from kibana.panels.conditions import Where, fields
 
-Chart = Literal["metric", "bar", "time_bar", "time_line", "donut", "table", "heat_map", "documents"]
+Chart = Literal["metric", "bar", "histogram", "time_bar", "time_line", "donut", "table", "heat_map", "documents"]
 """How a panel is drawn, and what its `by` holds:
 
     metric      one number                                      by: nothing
     bar         horizontal bars, stacked by the second          by: categories[, stacks]
+    histogram   a column for each range of numbers, stacked  by: Numbers[, stacks]
+                by the second
     time_bar    columns over time, stacked by the second        by: Times[, stacks]
     time_line   lines over time, one for each metric or series  by: Times[, series]
     donut       a ring for each breakdown, inner first          by: one or two
     table       a row for each bucket                           by: the columns left of the metrics
     heat_map    a cell for each pair                            by: x, y
-    documents   the newest documents, one in each row           by: nothing; `search` says which
+    documents   documents, one in each row                      by: nothing; `search` says which
 """
-MetricKind = Literal["count", "unique_count", "average", "max", "percentile", "ratio", "share"]
+MetricKind = Literal["count", "unique_count", "average", "min", "max", "percentile", "ratio", "share"]
 Format = Literal["number", "percent", "seconds"]
 Scheme = Literal["label", "family", "severity", "status", "verdict"]
 """Which palette colours a breakdown (`kibana.panels.palette`). Without one the chart assigns colours in order."""
@@ -68,7 +70,7 @@ class Metric:
     kind: MetricKind = "count"
     title: str = "Events"
     field: str | None = None
-    """The field for `unique_count`, `average`, `max` and `percentile`."""
+    """The field for `unique_count`, `average`, `min`, `max` and `percentile`."""
     percent: float | None = None
     """For `percentile`: which one, from 0 to 100."""
     part: Where | None = None
@@ -123,9 +125,27 @@ class Cases:
 
     title: str
     cases: tuple[Case, ...]
+    ranked: bool = False
+    """Of a table: the largest first."""
 
 
-Breakdown = Times | Terms | Cases
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """One bucket for each range of a numeric field. Whoever draws the chart picks the ranges from the values."""
+
+    field: str
+    title: str
+
+
+Breakdown = Times | Terms | Cases | Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A constant that a chart over time shows as a line of its own, such as a threshold."""
+
+    title: str
+    value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +160,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedSearch:
-    """Documents as rows, newest first. A click on a row shows the whole document."""
+    """Documents as rows. A click on a row shows the whole document."""
 
     id: str
     title: str
@@ -149,6 +169,14 @@ class SavedSearch:
     """In addition to the time, which is always the first column."""
     where: Where | None = None
     source: Source = EVENTS
+    order_by: str | None = None
+    """The field to sort by. None: the time, newest first."""
+    ascending: bool = False
+
+    @property
+    def order(self) -> tuple[str, Literal["asc", "desc"]]:
+        """The field to sort by, and the direction."""
+        return self.order_by or self.source.time_field, "asc" if self.ascending else "desc"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +207,8 @@ class Panel:
     source: Source = EVENTS
     search: SavedSearch | None = None
     """For `documents`: the saved search to show."""
+    lines: tuple[Line, ...] = ()
+    """Of a `time_line`: constants to compare the metrics with."""
     colour: str | None = None
     """The colour of a `metric`, or of a chart whose breakdown has no colours of its own."""
     width: int = 24
@@ -204,13 +234,14 @@ class Panel:
             yield from fields(metric.part)
             yield from fields(metric.whole)
         for each in self.by:
-            if isinstance(each, Terms):
+            if isinstance(each, Terms | Numbers):
                 yield each.field
             elif isinstance(each, Cases):
                 yield from (name for case in each.cases for name in fields(case.where))
         if self.search is not None:
             yield from (column.field for column in self.search.columns)
             yield from fields(self.search.where)
+            yield self.search.order[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,17 +5,21 @@ ModelContract ──▶ harmless labels, families, unknown or not, ATT&CK or not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from contract.artifact.contract import ModelContract
 from contract.kdd99.columns import TRAINING_ROWS, TRAINING_SHA256, UNKNOWN_LABEL
-from kibana.panels.conditions import All, Between, Exists, Is, Not, Where
-from kibana.panels.declarations import Case, Cases, Scheme
+from kibana.panels.conditions import All, Begins, Between, Exists, Is, Not, Where
+from kibana.panels.declarations import Case, Cases, Column, Control, Line, Scheme
 from kibana.panels.palette import SEVERITY, UNKNOWN, colours
+from kibana.panels.words import Who, Words, is_about_network, who_of, words_of
 
-LABEL, FAMILY, USER = "oversight.prediction.label", "oversight.prediction.family", "user.id"
+LABEL, FAMILY = "oversight.prediction.label", "oversight.prediction.family"
+LABELS, REASONS = "oversight.prediction.labels", "oversight.prediction.reasons"
+PROBABILITY = Column(field="oversight.prediction.probability", title="Probability", width=100)
 SEVERITY_FIELD = "event.severity"
 ALERT = Is("event.kind", "alert")
 LABEL_ROWS = "label_rows"
@@ -23,6 +27,12 @@ LABEL_ROWS = "label_rows"
 
 MOST_BUCKETS = 50
 """Maximum number of stacks in a bar or slices in a ring: beyond it a chart is unreadable."""
+
+MOST_FEATURES = 200
+"""Maximum number of features that one search counts by name."""
+
+SEVERE = 73
+"""From this severity on, Elastic Security calls an alert high or critical."""
 
 SEVERITY_CASES = Cases(
     title="Severity",
@@ -34,11 +44,107 @@ SEVERITY_CASES = Cases(
 """Elastic Security's severity levels, highest first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What a model of numbers answers: the value of a regression, or the score of an anomaly detector."""
+
+    field: str
+    name: str
+    """`value` or `score`."""
+    title: str
+    """With its unit, for columns and axes."""
+    lines: tuple[Line, ...]
+    """The bounds, or the threshold."""
+    worst_is_low: bool = False
+    """Low scores alert."""
+
+    @property
+    def decimals(self) -> int:
+        """Decimals that show about four digits of a bound."""
+        largest = max((abs(line.value) for line in self.lines), default=1.0)
+        return min(6, max(0, 3 - math.floor(math.log10(largest)))) if largest else 4
+
+
 @dataclass(frozen=True)
 class View:
     """A model as the dashboards see it."""
 
     contract: ModelContract
+
+    @cached_property
+    def words(self) -> Words:
+        """What the texts call the events and the verdicts that alert."""
+        return words_of(self.contract)
+
+    @cached_property
+    def who(self) -> Who:
+        """Whom the events are about."""
+        return who_of(self.contract)
+
+    @cached_property
+    def is_about_network(self) -> bool:
+        """Whether the documents are about connections in a network."""
+        return is_about_network(self.contract)
+
+    @cached_property
+    def measure(self) -> Measure | None:
+        """The number that the model answers; None if it is a classification."""
+        value, score = self.contract.value, self.contract.score
+        if self.contract.task == "regression":
+            unit = value.unit if value is not None else ""
+            bounds = () if value is None else (("lower bound", value.low), ("upper bound", value.high))
+            return Measure(
+                field="oversight.prediction.value",
+                name="value",
+                title=f"Value ({unit})" if unit else "Value",
+                lines=tuple(Line(title, bound) for title, bound in bounds if bound is not None),
+            )
+        if score is None:
+            return None
+        return Measure(
+            field="oversight.prediction.score",
+            name="score",
+            title="Score",
+            lines=() if score.threshold is None else (Line("threshold", score.threshold),),
+            worst_is_low=score.alerts == "below",
+        )
+
+    @cached_property
+    def severe(self) -> int:
+        """Severity from which a single alert is reported. A model outside of networks always has such a label."""
+        highest = max((label.severity for label in self.contract.labels), default=0)
+        return SEVERE if self.is_about_network and self.measure is None else min(SEVERE, max(1, highest))
+
+    @cached_property
+    def certainty(self) -> Column:
+        """The column of a table of documents that shows how far or how sure the verdict is."""
+        measure = self.measure
+        return PROBABILITY if measure is None else Column(field=measure.field, title=measure.title, width=100)
+
+    @cached_property
+    def holding(self) -> tuple[Column, ...]:
+        """The column of a table of documents with all labels that hold; empty if only one can."""
+        return (Column(field=LABELS, title="All labels", width=150),) if self.contract.several_labels else ()
+
+    @cached_property
+    def controls(self) -> tuple[Control, ...]:
+        """The filters above the dashboards."""
+        all_labels = (Control(id="labels", field=LABELS, title="One of all labels"),)
+        return (
+            Control(id=self.who.id, field=self.who.field, title=self.who.title),
+            Control(id="family", field=FAMILY, title="Family"),
+            Control(id="label", field=LABEL, title="Label"),
+            *(all_labels if self.contract.several_labels else ()),
+        )
+
+    @cached_property
+    def deviating(self) -> Cases | None:
+        """One bucket for each feature that a reason names; None if there are too many features."""
+        names = [feature.name for feature in self.contract.features]
+        if len(names) > MOST_FEATURES:
+            return None
+        cases = tuple(Case(name, Begins(REASONS, f"{name} is ")) for name in names)
+        return Cases(title="Feature", cases=cases, ranked=True)
 
     @cached_property
     def harmless(self) -> tuple[str, ...]:
@@ -57,7 +163,7 @@ class View:
 
     @cached_property
     def threat(self) -> Where:
-        """Matches verdicts that are an attack or `unknown`."""
+        """Matches verdicts that are not harmless, such as an attack or `unknown`."""
         known = Exists(LABEL)
         return known if self.is_harmless is None else All((known, Not(self.is_harmless)))
 

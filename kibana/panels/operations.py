@@ -1,4 +1,4 @@
-"""The dashboard *Operations*: do events get their verdict in time, and does the model still fit the traffic?"""
+"""The dashboard *Operations*: do events get their verdict in time, and does the model still fit them?"""
 
 from __future__ import annotations
 
@@ -47,10 +47,11 @@ STATUS_CASES = Cases(
 
 def dashboard(view: View) -> Dashboard:
     """The dashboard of one installation."""
+    events = view.words.events
     return Dashboard(
         id="operations",
         title="Operations",
-        description="Whether events get their verdict in time, and whether the model still fits the traffic",
+        description=f"Whether events get their verdict in time, and whether the model still fits the {events}",
         intro=(
             "**What you see:** events by their time of arrival. *Pending* ones wait for a watcher, none is lost; "
             "*failed* ones say why, and `oversight retry` tries them again. Below: how long a verdict takes, which "
@@ -274,7 +275,7 @@ def _drift(view: View) -> tuple[Panel, ...]:
     novelty = Panel(
         id="novelty",
         title="Drift: novelty and share of unknowns",
-        question="Does the traffic move away from the training rows?",
+        question=view.words.moves_away,
         chart="time_line",
         by=(Times("When it was predicted"),),
         metrics=(

@@ -1,12 +1,17 @@
-"""The dashboard *Oversight*: which threats the model finds, of which kind, when, and in whose traffic."""
+"""The dashboard *Oversight*: which threats the model finds, of which kind, when, and in whose traffic.
+
+A model of numbers has its own panels below the figures (kibana/panels/numbers.py).
+"""
 
 from __future__ import annotations
 
+import dataclasses
+
+from kibana.panels import numbers
 from kibana.panels.conditions import All, Exists, Not, Where
 from kibana.panels.declarations import (
     PREDICTIONS,
     Column,
-    Control,
     Dashboard,
     Metric,
     Panel,
@@ -15,51 +20,46 @@ from kibana.panels.declarations import (
     Terms,
     Times,
 )
-from kibana.panels.model_view import FAMILY, LABEL, USER, View
+from kibana.panels.model_view import FAMILY, LABEL, LABELS, REASONS, View
 from kibana.panels.palette import VERMILLION
 
 LAST_DAYS = "now-7d"
 
-CONTROLS = (
-    Control(id="user", field=USER, title="User"),
-    Control(id="family", field=FAMILY, title="Family"),
-    Control(id="label", field=LABEL, title="Label"),
-)
-
-DETAILS_COLUMNS = (
-    Column(field=USER, title="User", width=110),
-    Column(field=LABEL, title="Label", width=130),
-    Column(field=FAMILY, title="Family", width=90),
-    Column(field="oversight.prediction.probability", title="Probability", width=100),
-    Column(field="event.severity", title="Severity", width=90),
-    Column(field="oversight.prediction.reasons", title="Reasons"),
-    Column(field="event.original", title="Raw line"),
-)
-
 
 def dashboard(view: View) -> Dashboard:
     """The dashboard of one model."""
+    words, who, events = view.words, view.who.one, view.words.events
+    unknown = " or an event unlike anything in training (`unknown`)" if view.knows_unknown else ""
     return Dashboard(
         id="oversight",
         title="Oversight",
-        description="Threats that the model finds in the traffic: which, when, and in whose traffic",
+        description=f"{words.title} that the model finds in the {events}: which, when, and in whose {events}",
         intro=(
-            "**What you see:** every event that has a verdict of the model. A *threat* is an attack"
-            f"{' or an event unlike anything in training (`unknown`)' if view.knows_unknown else ''}; "
-            "harmless traffic is sky blue everywhere, and each family of attacks has one colour. Pick a user, a "
-            "family or a label above; click a user to go on to *Triage*."
+            "**What you see:** every event that has a verdict of the model. "
+            f"A *{words.one}* is {words.meaning}{unknown}; {words.are_harmless} sky blue everywhere, "
+            f"and each family of {words.attacks} has one colour. "
+            f"Pick a {who}, a family or a label above; click a {who} to go on to *Triage*."
         ),
-        panels=(*_figures(view), *_kinds(view), *_over_time(view), *_users(view), _details(view)),
-        controls=CONTROLS,
+        panels=_panels(view),
+        controls=view.controls,
     )
 
 
+def _panels(view: View) -> tuple[Panel, ...]:
+    if view.measure is None:
+        return (*_figures(view), *_kinds(view), *_holding(view), *_over_time(view), *_users(view), _details(view))
+    if not view.measure.lines:
+        return numbers.without_bounds(view, view.measure)
+    return (*_figures(view), *numbers.panels(view, view.measure), _details(view))
+
+
 def _figures(view: View) -> tuple[Panel, ...]:
+    words, who = view.words, view.who
     return (
         Panel(
             id="predicted",
             title="Events with a verdict",
-            question="How much traffic was judged?",
+            question=words.judged,
             chart="metric",
             metrics=(Metric(title="Events"),),
             where=Exists(LABEL),
@@ -68,10 +68,10 @@ def _figures(view: View) -> tuple[Panel, ...]:
         ),
         Panel(
             id="threats",
-            title="Threats",
-            question="How many events are attacks or unknown?",
+            title=words.title,
+            question=words.how_many,
             chart="metric",
-            metrics=(Metric(title="Threats"),),
+            metrics=(Metric(title=words.title),),
             where=view.threat,
             colour=VERMILLION,
             width=12,
@@ -79,8 +79,8 @@ def _figures(view: View) -> tuple[Panel, ...]:
         ),
         Panel(
             id="threat-share",
-            title="Share of threats",
-            question="How much of the traffic is a threat?",
+            title=f"Share of {words.many}",
+            question=words.how_much,
             chart="metric",
             metrics=(Metric(kind="ratio", title="Of all events", part=view.threat, format="percent", decimals=1),),
             where=Exists(LABEL),
@@ -89,10 +89,10 @@ def _figures(view: View) -> tuple[Panel, ...]:
         ),
         Panel(
             id="users-with-threats",
-            title="Users with threats",
-            question="How many users are affected?",
+            title=f"{who.titles} with {words.many}",
+            question=f"How many {who.many} are affected?",
             chart="metric",
-            metrics=(Metric(kind="unique_count", title="Users", field=USER),),
+            metrics=(Metric(kind="unique_count", title=who.titles, field=who.field),),
             where=view.threat,
             width=12,
             height=6,
@@ -101,11 +101,12 @@ def _figures(view: View) -> tuple[Panel, ...]:
 
 
 def _kinds(view: View) -> tuple[Panel, ...]:
+    words, who = view.words, view.who
     return (
         Panel(
             id="threats-bar",
-            title="Threats Bar",
-            question="Which threats are there, and how many of each?",
+            title=f"{words.title} Bar",
+            question=f"Which {words.many} are there, and how many of each?",
             chart="bar",
             by=(Terms(field=LABEL, title="Label", size=view.n_labels, colours="label"),),
             where=view.threat,
@@ -113,8 +114,8 @@ def _kinds(view: View) -> tuple[Panel, ...]:
         ),
         Panel(
             id="threats-pie",
-            title="Threats Pie",
-            question="What share of the traffic is harmless, and what share is which family and label?",
+            title=f"{words.title} Pie",
+            question=f"What share of the {words.events} is harmless, and what share is which family and label?",
             chart="donut",
             by=(
                 Terms(field=FAMILY, title="Family", size=view.n_families, colours="family"),
@@ -126,12 +127,40 @@ def _kinds(view: View) -> tuple[Panel, ...]:
     )
 
 
+def _holding(view: View) -> tuple[Panel, ...]:
+    """Panels of a model of which several labels may hold for one event."""
+    if not view.contract.several_labels:
+        return ()
+    label = Terms(field=LABELS, title="Label", size=view.n_labels, colours="label")
+    return (
+        Panel(
+            id="labels-that-hold",
+            title="All labels that hold",
+            question="How often does each label hold, alone or beside others?",
+            chart="bar",
+            by=(label,),
+            where=Exists(LABELS),
+            height=14,
+        ),
+        Panel(
+            id="labels-together",
+            title="Labels that hold together",
+            question="Which labels hold for the same event, and how often?",
+            chart="heat_map",
+            by=(label, dataclasses.replace(label, title="Beside")),
+            where=Exists(LABELS),
+            height=14,
+        ),
+    )
+
+
 def _over_time(view: View) -> tuple[Panel, ...]:
+    words, who = view.words, view.who
     return (
         Panel(
             id="threats-timestamps",
-            title="Threats Timestamps",
-            question="When did the threats happen?",
+            title=f"{words.title} Timestamps",
+            question=f"When did the {words.many} happen?",
             chart="time_bar",
             by=(Times("When it happened"), Terms(field=LABEL, title="Label", size=view.n_labels, colours="label")),
             where=view.threat,
@@ -139,7 +168,7 @@ def _over_time(view: View) -> tuple[Panel, ...]:
         ),
         Panel(
             id="threats-detection-timeline",
-            title="Threats Detection Timeline",
+            title=f"{words.title} Detection Timeline",
             question="When did the model find them?",
             chart="time_bar",
             by=(
@@ -154,14 +183,15 @@ def _over_time(view: View) -> tuple[Panel, ...]:
 
 
 def _users(view: View) -> tuple[Panel, ...]:
+    words, who = view.words, view.who
     return (
         Panel(
             id="threats-per-user",
-            title="Threats Per User",
-            question="Whose traffic holds the most threats, and which?",
+            title=f"{words.title} Per {who.title}",
+            question=f"{words.whose_hold} the most {words.many}, and which?",
             chart="bar",
             by=(
-                Terms(field=USER, title="User", size=10),
+                Terms(field=who.field, title=who.title, size=10),
                 Terms(field=LABEL, title="Label", size=view.n_labels, colours="label"),
             ),
             where=view.threat,
@@ -170,11 +200,12 @@ def _users(view: View) -> tuple[Panel, ...]:
         ),
         Panel(
             id="threats-pie-per-user",
-            title="Threats Pie Per User",
-            question="How are the threats distributed over the users, and each user's threats over the families?",
+            title=f"{words.title} Pie Per {who.title}",
+            question=f"How are the {words.many} distributed over the {who.many}, and each {who.one}'s {words.many} over "
+            "the families?",
             chart="donut",
             by=(
-                Terms(field=USER, title="User", size=10, others=True),
+                Terms(field=who.field, title=who.title, size=10, others=True),
                 Terms(field=FAMILY, title="Family", size=view.n_families, colours="family"),
             ),
             where=view.threat,
@@ -185,17 +216,19 @@ def _users(view: View) -> tuple[Panel, ...]:
 
 
 def _details(view: View) -> Panel:
+    words, who = view.words, view.who
+    title = f"{words.title} details per {who.title}"
     return Panel(
         id="threats-details-per-user",
-        title="Threats details per User",
+        title=title,
         question="What exactly was it? A click on a row shows the whole event.",
         chart="documents",
         metrics=(),
         search=SavedSearch(
             id="threats-details-per-user",
-            title="Threats details per User",
-            description="Every threat with its user, its reasons and its raw line, the newest first",
-            columns=DETAILS_COLUMNS,
+            title=title,
+            description=f"Every {words.one} with its {who.one}, its reasons and its raw line, the newest first",
+            columns=details_columns(view),
             where=view.threat,
         ),
         width=48,
@@ -203,22 +236,38 @@ def _details(view: View) -> Panel:
     )
 
 
+def details_columns(view: View) -> tuple[Column, ...]:
+    """The columns of the first dashboard's table of events."""
+    return (
+        Column(field=view.who.field, title=view.who.title, width=110),
+        Column(field=LABEL, title="Label", width=130),
+        *view.holding,
+        Column(field=FAMILY, title="Family", width=90),
+        view.certainty,
+        Column(field="event.severity", title="Severity", width=90),
+        Column(field=REASONS, title="Reasons"),
+        Column(field="event.original", title="Raw line"),
+    )
+
+
 def queries(view: View) -> tuple[SavedQuery, ...]:
-    """Saved queries over the last seven days: one user, and one user without the harmless traffic."""
-    replace = f'put the user\'s name in place of the star, as in {USER}: "alice"'
-    not_normal: Where = Exists(USER) if view.is_harmless is None else All((Exists(USER), Not(view.is_harmless)))
+    """Saved queries over the last seven days: one user, and one user without the harmless events."""
+    who = view.who
+    known = Exists(who.field)
+    replace = f'put the {who.one}\'s name in place of the star, as in {who.field}: "{who.example}"'
+    not_normal: Where = known if view.is_harmless is None else All((known, Not(view.is_harmless)))
     return (
         SavedQuery(
             id="one-user",
-            title="One user, last seven days",
-            description=f"All events of one user: {replace}",
-            where=Exists(USER),
+            title=f"One {who.one}, last seven days",
+            description=f"All events of one {who.one}: {replace}",
+            where=known,
             time_from=LAST_DAYS,
         ),
         SavedQuery(
             id="one-user-not-normal",
-            title="One user and not normal, last seven days",
-            description=f"Events of one user that are not harmless: {replace}",
+            title=f"One {who.one} and not normal, last seven days",
+            description=f"Events of one {who.one} that are not harmless: {replace}",
             where=not_normal,
             time_from=LAST_DAYS,
         ),

@@ -18,9 +18,9 @@ from kibana.panels.declarations import (
     Terms,
     Times,
 )
-from kibana.panels.model_view import ALERT, FAMILY, LABEL, SEVERITY_CASES, SEVERITY_FIELD, USER, View
+from kibana.panels.model_view import ALERT, FAMILY, LABEL, REASONS, SEVERITY_CASES, SEVERITY_FIELD, View
 from kibana.panels.palette import UNKNOWN, VERMILLION
-from kibana.panels.threats import CONTROLS
+from kibana.panels.words import MACHINES, USERS
 
 VERDICT = f"{ROOT}.verdict"
 RISK = "event.risk_score"
@@ -31,17 +31,22 @@ RISK_CASES = Cases(
     ),
 )
 
-ALERT_COLUMNS = (
-    Column(field=SEVERITY_FIELD, title="Severity", width=90),
-    Column(field=RISK, title="Risk", width=80),
-    Column(field=USER, title="User", width=110),
-    Column(field=LABEL, title="Label", width=130),
-    Column(field="oversight.prediction.probability", title="Probability", width=100),
-    Column(field="threat.technique.id", title="ATT&CK", width=90),
-    Column(field="oversight.prediction.reasons", title="Reasons"),
-    Column(field=VERDICT, title="Verdict", width=120),
-    Column(field="event.original", title="Raw line"),
-)
+
+def alert_columns(view: View) -> tuple[Column, ...]:
+    """The columns of the list of alerts."""
+    attack = (Column(field="threat.technique.id", title="ATT&CK", width=90),)
+    return (
+        Column(field=SEVERITY_FIELD, title="Severity", width=90),
+        Column(field=RISK, title="Risk", width=80),
+        Column(field=view.who.field, title=view.who.title, width=110),
+        Column(field=LABEL, title="Label", width=130),
+        *view.holding,
+        view.certainty,
+        *(attack if view.is_about_network or view.maps_attack else ()),
+        Column(field=REASONS, title="Reasons"),
+        Column(field=VERDICT, title="Verdict", width=120),
+        Column(field="event.original", title="Raw line"),
+    )
 
 
 def dashboard(view: View) -> Dashboard:
@@ -52,21 +57,21 @@ def dashboard(view: View) -> Dashboard:
         title="Triage",
         description="Which alerts to look at first, the reasons for them, and the analysts' verdicts",
         intro=(
-            f"**What you see:** the alerts, which are the attacks not hidden by a suppression rule{unknown}. Begin "
+            f"**What you see:** the alerts, which are the {view.words.attacks} not hidden by a suppression rule{unknown}. Begin "
             "with the severe ones of high risk, read the reasons, open a row of *Newest alerts* for the whole event, "
             "and give your verdict with `oversight verdict`."
         ),
         panels=(
             *_figures(view),
-            *_first(),
+            *_first(view),
             *_unknowns(view),
             *_attack(view),
-            *_who(),
+            *_who(view),
             _reasons(),
-            _newest(),
+            _newest(view),
             *_verdicts(view),
         ),
-        controls=CONTROLS,
+        controls=view.controls,
     )
 
 
@@ -114,8 +119,8 @@ def _figures(view: View) -> tuple[Panel, ...]:
     return tuple(dataclasses.replace(panel, width=48 // len(panels), height=6) for panel in panels)
 
 
-def _first() -> tuple[Panel, ...]:
-    return (
+def _first(view: View) -> tuple[Panel, ...]:
+    panels = (
         Panel(
             id="alerts-by-severity",
             title="Alerts by severity",
@@ -135,6 +140,9 @@ def _first() -> tuple[Panel, ...]:
             width=18,
         ),
     )
+    if view.measure is None:
+        return panels
+    return (dataclasses.replace(panels[0], width=48),)  # with one label that alerts, every risk score is the same
 
 
 def _unknowns(view: View) -> tuple[Panel, ...]:
@@ -144,7 +152,8 @@ def _unknowns(view: View) -> tuple[Panel, ...]:
         Panel(
             id="unknowns-over-time",
             title="Unknowns over time",
-            question="Is there something new, and which attack family is it most like?",
+            question=f"Is there something new, and which {'attack ' if view.is_about_network else ''}family is it most "
+            "like?",
             chart="time_bar",
             by=(
                 Times("When it happened"),
@@ -155,10 +164,10 @@ def _unknowns(view: View) -> tuple[Panel, ...]:
         ),
         Panel(
             id="unknowns-by-user",
-            title="Unknowns by user",
-            question="Whose traffic is it?",
+            title=f"Unknowns by {view.who.one}",
+            question=view.words.whose_is_it,
             chart="bar",
-            by=(Terms(field=USER, title="User", size=10),),
+            by=(Terms(field=view.who.field, title=view.who.title, size=10),),
             where=view.unknown,
             colour=UNKNOWN,
             width=18,
@@ -180,30 +189,32 @@ def _attack(view: View) -> tuple[Panel, ...]:
                 Terms(field="threat.technique.name", title="Technique", size=1),
                 Terms(field="threat.tactic.name", title="Tactic", size=1),
             ),
-            metrics=(Metric(title="Alerts"), Metric(kind="unique_count", title="Users", field=USER)),
+            metrics=(Metric(title="Alerts"), Metric(kind="unique_count", title=view.who.titles, field=view.who.field)),
             where=All((ALERT, Exists("threat.technique.id"))),
             width=48,
         ),
     )
 
 
-def _who() -> tuple[Panel, ...]:
+def _who(view: View) -> tuple[Panel, ...]:
+    who = view.who
+    by_who = Terms(field=who.field, title=who.title, size=10)
     return (
         Panel(
             id="top-users",
-            title="Top users",
-            question="Whose traffic alerts most, and how severely?",
+            title=f"Top {who.many}",
+            question=f"{view.words.whose_alert} most, and how severely?",
             chart="bar",
-            by=(Terms(field=USER, title="User", size=10), SEVERITY_CASES),
+            by=(by_who, SEVERITY_CASES),
             where=ALERT,
             width=16,
         ),
         Panel(
             id="users-over-time",
-            title="When each user alerts",
-            question="Is it a burst or a steady trickle, and do several users alert at the same time?",
+            title=f"When each {who.one} alerts",
+            question=f"Is it a burst or a steady trickle, and do several {who.many} alert at the same time?",
             chart="heat_map",
-            by=(Times("When it happened"), Terms(field=USER, title="User", size=10)),
+            by=(Times("When it happened"), by_who),
             where=ALERT,
             width=32,
         ),
@@ -216,7 +227,13 @@ def _who() -> tuple[Panel, ...]:
             where=ALERT,
             may_be_empty="no alert has observer.name; `oversight ship` writes it, configure other shippers to send it",
         ),
-        Panel(
+        _hosts(view),
+    )
+
+
+def _hosts(view: View) -> Panel:
+    if view.is_about_network:
+        return Panel(
             id="top-hosts",
             title="Top hosts",
             question="Which machines are attacked?",
@@ -224,7 +241,16 @@ def _who() -> tuple[Panel, ...]:
             by=(Terms(field="destination.ip", title="Attacked host", size=10), SEVERITY_CASES),
             where=ALERT,
             may_be_empty="no alert has destination.ip; KDD's lines have no addresses, Zeek's logs and ECS documents do",
-        ),
+        )
+    other = USERS if view.who is MACHINES else MACHINES
+    return Panel(
+        id="top-hosts",
+        title=f"Top {other.many}",
+        question=f"Which {other.many} do the alerts belong to?",
+        chart="bar",
+        by=(Terms(field=other.field, title=other.title, size=10), SEVERITY_CASES),
+        where=ALERT,
+        may_be_empty=f"no alert has {other.field}; configure the shipper to send it",
     )
 
 
@@ -234,13 +260,13 @@ def _reasons() -> Panel:
         title="Reasons",
         question="Which reasons do verdicts give most often?",
         chart="bar",
-        by=(Terms(field="oversight.prediction.reasons", title="Reason", size=12),),
+        by=(Terms(field=REASONS, title="Reason", size=12),),
         where=ALERT,
         width=48,
     )
 
 
-def _newest() -> Panel:
+def _newest(view: View) -> Panel:
     return Panel(
         id="newest-alerts",
         title="Newest alerts",
@@ -252,7 +278,7 @@ def _newest() -> Panel:
             title="Newest alerts",
             description="Every alert by the time of its verdict, the newest first; a click on a row shows the whole "
             "event",
-            columns=ALERT_COLUMNS,
+            columns=alert_columns(view),
             where=ALERT,
             source=PREDICTIONS,
         ),

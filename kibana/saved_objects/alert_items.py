@@ -205,6 +205,7 @@ def _document(rule: Rule, reason: str) -> dict[str, Any]:
         "rule": {"id": "{{rule.id}}", "name": "{{rule.name}}", "ruleset": "oversight"},
         "oversight": {"alert": {measure: "{{context.value}}", "threshold": rule.above}},
     }
-    if rule.by == "user.id":
-        document["user"] = {"id": "{{alert.id}}"}
+    if rule.by is not None:
+        root, name = rule.by.split(".")
+        document[root] = {name: "{{alert.id}}"}
     return document

@@ -17,7 +17,7 @@ from contract.artifact.contract import ModelContract
 from contract.documents.fields import FAILED, PENDING, STATUS
 from kibana.panels.conditions import Between, Exists, Is, Not, Where, query
 from kibana.panels.declarations import ARRIVALS, PREDICTIONS, Source
-from kibana.panels.model_view import ALERT, USER, View
+from kibana.panels.model_view import ALERT, View
 
 RESCORED = Is("oversight.prediction.rescored", True)
 UNKNOWN_FLAG = "oversight.prediction.unknown"
@@ -76,28 +76,7 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
     fresh = () if rescored else (Not(RESCORED),)
     view = View(contract)
     rules = [
-        Rule(
-            id="severe-attack",
-            name="Attack of high severity",
-            what="an attack of high or critical severity was found; look at it in the dashboard Triage",
-            source=PREDICTIONS,
-            where=(ALERT, Between("event.severity", 73), *fresh),
-            # Kibana skips events that it has already reported, so a long window finds late writes without repeating
-            # alerts.
-            window_min=60,
-        ),
-        Rule(
-            id="many-alerts-of-a-user",
-            name="Many alerts of one user",
-            what="one user has more than 20 alerts in five minutes: a scan, a flood, or a model that is wrong "
-            "about them",
-            source=PREDICTIONS,
-            where=(ALERT, *fresh),
-            window_min=5,
-            above=20,
-            by=USER,
-            lasting=True,
-        ),
+        *_alerts(view, fresh),
         *_unknowns(view, fresh),
         Rule(
             id="watcher-behind",
@@ -131,6 +110,36 @@ def alert_rules(contract: ModelContract, *, rescored: bool = False) -> tuple[Rul
     return tuple(rules)
 
 
+def _alerts(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
+    """The rules about alerts; none for a regression without bounds, which has no alerts."""
+    if view.measure is not None and not view.measure.lines:
+        return ()
+    words, who = view.words, view.who
+    return (
+        Rule(
+            id="severe-attack",
+            name=words.severe,
+            what=f"{words.severe_one} was found; look at it in the dashboard Triage",
+            source=PREDICTIONS,
+            where=(ALERT, Between("event.severity", view.severe), *fresh),
+            # Kibana skips events that it has already reported, so a long window finds late writes without repeating
+            # alerts.
+            window_min=60,
+        ),
+        Rule(
+            id=f"many-alerts-of-a-{who.one}",
+            name=f"Many alerts of one {who.one}",
+            what=f"one {who.one} has more than 20 alerts in five minutes: {words.many_alerts}",
+            source=PREDICTIONS,
+            where=(ALERT, *fresh),
+            window_min=5,
+            above=20,
+            by=who.field,
+            lasting=True,
+        ),
+    )
+
+
 def _unknowns(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
     """The rule about the share of unknowns among harmless-looking events; none if the model has no novelty."""
     if not view.knows_unknown or not view.harmless:
@@ -141,7 +150,7 @@ def _unknowns(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
             id="unknowns-rising",
             name="Unknowns rising",
             what=f"over {share:.0%} of the harmless-looking events of the last hour are unlike anything in training: "
-            "something new is in the network, or the model is out of date",
+            f"{view.words.something_new}, or the model is out of date",
             source=PREDICTIONS,
             where=(Is(CLOSEST, view.harmless), *fresh),
             window_min=60,

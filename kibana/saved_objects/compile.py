@@ -37,7 +37,7 @@ def _search(names: Names, search: SavedSearch) -> SavedObject:
             "title": names.title(search.title if search.title.startswith("Threats") else f"Oversight: {search.title}"),
             "description": search.description,
             "columns": [column.field for column in search.columns],
-            "sort": [[search.source.time_field, "desc"]],
+            "sort": [list(search.order)],
             "grid": {"columns": widths},
             "hideChart": False,
             "isTextBasedQuery": False,

@@ -90,9 +90,9 @@ def _chart(
     data_view = data_view_id(names, panel.source)
     kinds = known_fields(contract, panel.source)
     chart = lens.attributes(panel, data_view=data_view, kinds=kinds, palette=boards.colours)
-    inner = lens.layer_reference(data_view)
-    outer = Reference(f"{panel.id}:{inner.name}", inner.type, inner.id)
-    return {"type": "lens", "embeddableConfig": {"attributes": chart}}, [outer]
+    inner = lens.layer_references(panel, data_view)
+    outer = [Reference(f"{panel.id}:{each.name}", each.type, each.id) for each in inner]
+    return {"type": "lens", "embeddableConfig": {"attributes": chart}}, outer
 
 
 def _documents(names: Names, panel: Panel) -> tuple[dict[str, Any], list[Reference]]:

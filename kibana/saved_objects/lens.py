@@ -11,11 +11,19 @@ from typing import Any
 from contract.documents.fields import Kind
 from kibana.panels.conditions import kql
 from kibana.panels.declarations import Panel, Times
-from kibana.saved_objects.lens_charts import COLOURS_BY, LAYER, Palette, needs_colours_by, visualization_of
-from kibana.saved_objects.lens_columns import Columns, bucket, bucket_id, metric, metric_id
+from kibana.saved_objects.lens_charts import (
+    COLOURS_BY,
+    LAYER,
+    LINES,
+    Palette,
+    line_id,
+    needs_colours_by,
+    visualization_of,
+)
+from kibana.saved_objects.lens_columns import Columns, bucket, bucket_id, constant, metric, metric_id
 from kibana.saved_objects.objects import Reference
 
-LAYER_REFERENCE = f"indexpattern-datasource-layer-{LAYER}"
+LAYER_REFERENCE = "indexpattern-datasource-layer-"
 
 
 def attributes(panel: Panel, *, data_view: str, kinds: Mapping[str, Kind], palette: Palette) -> dict[str, Any]:
@@ -29,25 +37,21 @@ def attributes(panel: Panel, *, data_view: str, kinds: Mapping[str, Kind], palet
     """
     kind, visualization = visualization_of(panel, palette)
     columns_by_id = columns(panel, kinds)
-    layer = {
-        "columns": columns_by_id,
-        "columnOrder": list(columns_by_id),
-        "incompleteColumns": {},
-        "ignoreGlobalFilters": False,
-        "sampling": 1,
-    }
+    layers = {LAYER: _layer(columns_by_id)}
+    if panel.lines:
+        layers[LINES] = _layer({line_id(number): constant(line) for number, line in enumerate(panel.lines)})
     return {
         "title": panel.title,
         "description": panel.question,
         "type": "lens",
         "visualizationType": kind,
-        "references": [layer_reference(data_view).to_dict()],
+        "references": [each.to_dict() for each in layer_references(panel, data_view)],
         "state": {
             "visualization": visualization,
             "query": {"language": "kuery", "query": kql(panel.where)},
             "filters": [],
             "datasourceStates": {
-                "formBased": {"layers": {LAYER: layer}},
+                "formBased": {"layers": layers},
                 "indexpattern": {"layers": {}},
                 "textBased": {"layers": {}},
             },
@@ -57,9 +61,20 @@ def attributes(panel: Panel, *, data_view: str, kinds: Mapping[str, Kind], palet
     }
 
 
-def layer_reference(data_view: str) -> Reference:
-    """The reference from the layer to its data view."""
-    return Reference(LAYER_REFERENCE, "index-pattern", data_view)
+def _layer(columns_by_id: Columns) -> dict[str, Any]:
+    return {
+        "columns": columns_by_id,
+        "columnOrder": list(columns_by_id),
+        "incompleteColumns": {},
+        "ignoreGlobalFilters": False,
+        "sampling": 1,
+    }
+
+
+def layer_references(panel: Panel, data_view: str) -> list[Reference]:
+    """The reference from each layer of a chart to its data view."""
+    layers = (LAYER, LINES) if panel.lines else (LAYER,)
+    return [Reference(f"{LAYER_REFERENCE}{layer}", "index-pattern", data_view) for layer in layers]
 
 
 def columns(panel: Panel, kinds: Mapping[str, Kind]) -> Columns:

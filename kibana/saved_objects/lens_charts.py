@@ -12,6 +12,9 @@ from kibana.panels.declarations import Breakdown, Cases, Panel, Scheme, Terms
 from kibana.saved_objects.lens_columns import bucket_id, case_label, metric_id
 
 LAYER = "layer"
+LINES = "lines"
+"""The layer of constants, such as a threshold."""
+LINE_COLOUR = "#D55E00"
 COLOURS_BY = "c0"
 """A second column with the first breakdown: Lens colours bars only by a split."""
 PALETTE = "eui_amsterdam_color_blind"
@@ -32,9 +35,8 @@ def visualization_of(panel: Panel, palette: Palette) -> tuple[str, dict[str, Any
             return "lnsPie", {"shape": "donut", "layers": [layer | _donut(panel, metrics[0], buckets, palette)]}
         case "table":
             columns = [{"columnId": each, "isTransposed": False} for each in (*buckets, *metrics)]
-            sorted_by = (
-                {} if isinstance(panel.by[0], Cases) else {"sorting": {"columnId": metrics[0], "direction": "desc"}}
-            )
+            is_fixed = isinstance(panel.by[0], Cases) and not panel.by[0].ranked
+            sorted_by = {} if is_fixed else {"sorting": {"columnId": metrics[0], "direction": "desc"}}
             return "lnsDatatable", layer | {"columns": columns, "paging": {"size": 30, "enabled": True}} | sorted_by
         case "heat_map":
             axes = {"xAccessor": buckets[0], "yAccessor": buckets[1], "valueAccessor": metrics[0]}
@@ -80,7 +82,7 @@ def _donut(panel: Panel, metric: str, buckets: list[str], palette: Palette) -> d
 
 
 def _xy(panel: Panel, metrics: list[str], buckets: list[str], palette: Palette) -> dict[str, Any]:
-    series = {"bar": "bar_horizontal_stacked", "time_bar": "bar_stacked", "time_line": "line"}[panel.chart]
+    series = _SERIES[panel.chart]
     layer: dict[str, Any] = {
         "layerId": LAYER,
         "layerType": "data",
@@ -106,7 +108,27 @@ def _xy(panel: Panel, metrics: list[str], buckets: list[str], palette: Palette) 
         "labelsOrientation": {"x": 0, "yLeft": 0, "yRight": 0},
         "gridlinesVisibilitySettings": _SHOWN,
         "preferredSeriesType": series,
-        "layers": [layer],
+        "layers": [layer, *([_lines(panel)] if panel.lines else [])],
+    }
+
+
+_SERIES = {"bar": "bar_horizontal_stacked", "histogram": "bar_stacked", "time_bar": "bar_stacked", "time_line": "line"}
+
+
+def line_id(number: int) -> str:
+    """Id of a constant's column."""
+    return f"l{number}"
+
+
+def _lines(panel: Panel) -> dict[str, Any]:
+    """The layer of a chart's constants."""
+    ids = [line_id(number) for number in range(len(panel.lines))]
+    look = {"axisMode": "left", "color": LINE_COLOUR, "lineWidth": 2, "lineStyle": "dashed", "textVisibility": True}
+    return {
+        "layerId": LINES,
+        "layerType": "referenceLine",
+        "accessors": ids,
+        "yConfig": [{"forAccessor": each, **look} for each in ids],
     }
 
 

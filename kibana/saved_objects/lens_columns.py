@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract.documents.fields import Kind
-from kibana.panels.conditions import Where, kql
-from kibana.panels.declarations import Breakdown, Cases, Metric, Terms, Times
+from kibana.panels.conditions import Begins, Where, kql, lucene
+from kibana.panels.declarations import Breakdown, Cases, Line, Metric, Numbers, Terms, Times
 
 RECORDS = "___records___"
 DATA_TYPE: Mapping[Kind, str] = {
@@ -63,6 +63,15 @@ def bucket(breakdown: Breakdown, *, time_field: str, kinds: Mapping[str, Kind], 
                 "scale": "ordinal",
                 "operationType": "filters",
                 "params": {"filters": filters},
+            }
+        case Numbers():
+            ranges = {"type": "histogram", "ranges": [{"from": 0, "to": 1000, "label": ""}], "maxBars": "auto"}
+            return common | {
+                "dataType": "number",
+                "scale": "interval",
+                "operationType": "range",
+                "sourceField": breakdown.field,
+                "params": ranges,
             }
         case Terms():
             return common | {
@@ -166,5 +175,19 @@ def _format(wanted: Metric) -> dict[str, Any]:
     return {"id": "number", "params": {"decimals": wanted.decimals}}
 
 
+def constant(line: Line) -> dict[str, Any]:
+    """The column of a line at a constant value."""
+    return NUMBER | {
+        "label": line.title,
+        "customLabel": True,
+        "operationType": "static_value",
+        "isStaticValue": True,
+        "params": {"value": repr(line.value)},
+        "references": [],
+    }
+
+
 def _kuery(where: Where | None) -> dict[str, str]:
+    if isinstance(where, Begins):
+        return {"language": "lucene", "query": lucene(where)}
     return {"language": "kuery", "query": kql(where)}
