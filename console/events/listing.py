@@ -13,17 +13,9 @@ from console.panels.searches import Engine, is_too_large
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
 from kibana.panels.conditions import Is
 from kibana.panels.declarations import ARRIVALS, Case, Cases, Column, Control, Dashboard, Panel, SavedSearch, Times
+from kibana.panels.model_view import FAMILY, LABEL, View
 from kibana.panels.palette import STATUS as STATUS_COLOURS
 
-_COLUMNS = (
-    Column(field=STATUS, title="Status", width=90),
-    Column(field="user.id", title="User", width=110),
-    Column(field="oversight.prediction.label", title="Label", width=130),
-    Column(field="oversight.prediction.family", title="Family", width=90),
-    Column(field="oversight.prediction.probability", title="Probability", width=100),
-    Column(field="error.message", title="Error"),
-    Column(field="event.original", title="Raw line"),
-)
 OF_A_LARGE_ONE = {
     "includes": [
         "@timestamp",
@@ -47,17 +39,23 @@ _STATUSES = Cases(
 )
 
 
-def board(controls: tuple[Control, ...]) -> Dashboard:
-    """Return the page of the events.
-
-    Args:
-        controls: the filters of the dashboards; a filter by status is added.
-    """
+def board(view: View) -> Dashboard:
+    """Return the page of the events of a model. It has the filters of the dashboards, and one by status."""
+    columns = (
+        Column(field=STATUS, title="Status", width=90),
+        Column(field=view.who.field, title=view.who.title, width=110),
+        Column(field=LABEL, title="Label", width=130),
+        *view.holding,
+        Column(field=FAMILY, title="Family", width=90),
+        view.certainty,
+        Column(field="error.message", title="Error"),
+        Column(field="event.original", title="Raw line"),
+    )
     newest = SavedSearch(
         id="events",
         title="Events",
         description="All events by arrival time, newest first",
-        columns=_COLUMNS,
+        columns=columns,
         source=ARRIVALS,
     )
     return Dashboard(
@@ -89,7 +87,7 @@ def board(controls: tuple[Control, ...]) -> Dashboard:
                 height=26,
             ),
         ),
-        controls=(Control(id="status", field=STATUS, title="Status"), *controls),
+        controls=(Control(id="status", field=STATUS, title="Status"), *view.controls),
     )
 
 

@@ -16,6 +16,8 @@ from contract.documents.fields import ALERT_ROOT, FIELDS
 from contract.documents.paths import leaves, lookup_clear, lookup_text
 from contract.documents.top_labels import from_stored
 from contract.kdd99.columns import UNKNOWN_LABEL
+from kibana.panels.model_view import LABELS, View
+from kibana.panels.words import who_of
 
 ATTACK_PAGES = "https://attack.mitre.org/"
 """Only links that begin with this are shown as links; other text stays text."""
@@ -40,7 +42,7 @@ def story(hit: Mapping[str, Any], contract: ModelContract, colours: Colours) -> 
         "id": hit["_id"],
         "happened": moment(lookup_clear(source, "@timestamp")),
         "status": lookup_text(source, "oversight.status"),
-        "user": visible((lookup_text(source, "user.id") or "")[:400]),
+        "who": _who(source, contract),
         "raw": None if raw is None else visible_lines(raw[:LONGEST_RAW]),
         "raw_cut": raw is not None and len(raw) > LONGEST_RAW,
         "verdict": verdict(source, contract, colours),
@@ -76,13 +78,25 @@ def verdict(source: Mapping[str, Any], contract: ModelContract, colours: Colours
         if severity is None
         else next(word for least, word in STEPS if severity >= least or not least),
         "risk": _number(_ecs(source, "event.risk_score")),
+        "labels": _texts(source, LABELS),
         "probability": _number(lookup_clear(source, "oversight.prediction.probability")),
+        "measured": measured(source, contract),
         "novelty": _number(lookup_clear(source, "oversight.prediction.novelty")),
         "threshold": contract.novelty_threshold,
         "alert": _ecs(source, "event.kind") == "alert",
         "suppressed_by": lookup_text(source, "oversight.suppressed_by"),
         "rescored": lookup_clear(source, "oversight.prediction.rescored") is True,
     }
+
+
+def measured(source: Mapping[str, Any], contract: ModelContract) -> list[str] | None:
+    """Return name, number and bounds of a value or score, in words; None if the model gives neither."""
+    measure = View(contract).measure
+    found = None if measure is None else _number(lookup_clear(source, measure.field))
+    if measure is None or found is None:
+        return None
+    bounds = [f"{line.title} {line.value:g}" for line in measure.lines]
+    return [visible(measure.title), ", ".join([f"{found:,.6g}", *bounds])]
 
 
 def attack(source: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -126,7 +140,7 @@ def _feature(feature: Feature, value: Any) -> dict[str, Any]:
 
 
 def usual(feature: Feature) -> str:
-    """Describe the values of this feature in harmless traffic."""
+    """Describe the values of this feature in harmless rows."""
     if feature.kind == "string":
         return ", ".join(f"{word} {share * 100:.0f} %" for word, share in feature.usual_shares[:3] if share >= 0.005)
     low, middle, high = feature.usual_low, feature.usual_middle, feature.usual_high
@@ -148,7 +162,7 @@ def seen(feature: Feature) -> str:
 
 
 def _warnings_of(feature: Feature, value: Any) -> str | None:
-    """Classify a value: `unseen` in training, or `unusual` for harmless traffic."""
+    """Classify a value: `unseen` in training, or `unusual` for harmless rows."""
     if value is None:
         return "missing"
     if feature.kind == "string":
@@ -209,7 +223,7 @@ def _times(source: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def _facts(source: Mapping[str, Any], contract: ModelContract) -> Iterator[list[str]]:
-    """Yield every other field with a value: first the mapped fields of the connection, then the rest by name."""
+    """Yield every other field with a value: first the mapped fields, then the rest by name."""
     apart = set(contract.fields) | {"@timestamp", "event.ingested"}
     order = {field.name: number for number, field in enumerate(FIELDS)}
     values = {name: value for name, value in leaves(source) if value is not None and value != {}}
@@ -223,6 +237,12 @@ def _document(hit: Mapping[str, Any]) -> str:
     shown = {"_index": hit["_index"], "_id": hit["_id"], "_source": hit.get("_source")}
     text = json_text(shown, indent=2)
     return visible_lines(text if len(text) <= LONGEST_DOCUMENT else f"{text[:LONGEST_DOCUMENT]}\n… cut here")
+
+
+def _who(source: Mapping[str, Any], contract: ModelContract) -> list[str]:
+    """Return the title of whom the event is about, and the name."""
+    who = who_of(contract)
+    return [who.title, visible((lookup_text(source, who.field) or "")[:400])]
 
 
 def visible_lines(text: str) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 from console.panels.chart import Colours, chart, draws
 from console.panels.header import edge, edge_ms, header, header_searches
 from console.panels.indices import Indices
+from console.panels.number_ranges import with_ranges
 from console.panels.query import body
-from console.panels.rows import rows_of
+from console.panels.rows import is_full, rows_of
 from console.panels.scope import Asked, Scope, scope_of
 from console.panels.searches import Engine, Search, SearchResponse, lacks_percentiles, problem_of
 from console.panels.tables import documents_of, number, summary, table_of
@@ -38,11 +39,12 @@ def page(
     scope = scope_of(asked, now_ms=now_ms, first_ms=_first_ms(engine, indices) if asked.is_open else None)
     searches: list[Search] = header_searches(indices)
     above = len(searches)
+    panels = with_ranges(engine, board.panels, scope, indices)
     searches.append((indices.events, _choices(board, scope)))
-    searches += _panel_searches(board.panels, scope, indices, percentiles=engine.percentiles)
+    searches += _panel_searches(panels, scope, indices, percentiles=engine.percentiles)
     answers = engine.msearch(searches)
-    panel_answers = _retried(engine, board.panels, answers[above + 1 :], scope, indices)
-    lacking = _lacking(engine, board.panels, panel_answers, indices)
+    panel_answers = _retried(engine, panels, answers[above + 1 :], scope, indices)
+    lacking = _lacking(engine, panels, panel_answers, indices)
     return {
         "at": now_ms,
         "range": {"from": scope.time.start_ms, "to": scope.time.end_ms - 1, "interval": scope.time.interval_ms},
@@ -50,7 +52,7 @@ def page(
         "choices": {control.id: _values(answers[above], control.id) for control in board.controls},
         "panels": [
             panel_data(panel, answer, scope, colours, missing=lacking & set(panel.fields())) | _ways(panel, board)
-            for panel, answer in zip(board.panels, panel_answers, strict=True)
+            for panel, answer in zip(panels, panel_answers, strict=True)
         ],
     }
 
@@ -126,7 +128,7 @@ def panel_data(
     if panel.chart == "metric":
         value = rows[0].values[0]
         return data | {"value": number(value, panel.metrics[0]), "nothing": value is None, **_lacks(missing)}
-    full = any(any(row.values) for row in rows)
+    full = any(is_full(panel.metrics, row) for row in rows)
     data |= {"table": table_of(panel, rows), "summary": summary(panel, rows), **_emptiness(panel, full, missing)}
     if draws(panel) and full:
         spec, flat = chart(panel, rows, scope, colours)

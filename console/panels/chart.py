@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.events.safe_text import label
-from console.panels.rows import OTHERS, Row
+from console.panels.rows import MEASURED, OTHERS, Row
 from console.panels.scope import Scope
 from console.panels.time_range import DAY, HOUR, MINUTE
+from kibana.panels.conditions import Between
 from kibana.panels.declarations import Breakdown, Cases, Metric, Panel, Scheme, Terms, Times
 
 Colours = Mapping[Scheme, Mapping[str, str]]
@@ -24,6 +25,8 @@ Spec = dict[str, Any]
 NEUTRAL = ("#4C78A8", "#9D755D", "#6B8E9B", "#B0A27A", "#7A6F9B", "#8FA68E", "#5F6B7A", "#C2A5A0")
 """Colours of values that have none of their own: muted, so that they do not look like a family of attacks."""
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+CONSTANT = "#D55E00"
+"""Colour of bounds and thresholds."""
 OTHER = "#9AA3AD"
 """Colour of the bucket with all values beyond the most frequent ones."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -87,6 +90,24 @@ def _long(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str,
         for metric, value in zip(panel.metrics, row.values, strict=True):
             name = label(row.keys[1]) if len(row.keys) > 1 else metric.title
             yield {"t": int(row.keys[0]) + scope.time.interval_ms // 2, "series": name, "m0": value}
+    buckets = scope.time.buckets()
+    for line in panel.lines:
+        for moment in (buckets[0], buckets[-1] + buckets.step):
+            yield {"t": moment, "series": label(line.title), "m0": line.value}
+
+
+def _ranged(panel: Panel, rows: Sequence[Row], scope: Scope) -> Iterator[dict[str, Any]]:
+    """Yield one object per row, with the ends of its range of numbers."""
+    ends: dict[str, tuple[float | None, float | None]] = {}
+    if isinstance(panel.by[0], Cases):
+        ends = {
+            case.title: (case.where.low, case.where.high)
+            for case in panel.by[0].cases
+            if isinstance(case.where, Between)
+        }
+    for row, flat in zip(rows, _flat(panel, rows, scope), strict=True):
+        low, high = ends.get(str(row.keys[0]), (0.0, 0.0))
+        yield flat | {"low": low, "high": high}
 
 
 def _bar(drawing: Drawing) -> Spec:
@@ -107,6 +128,22 @@ def _bar(drawing: Drawing) -> Spec:
         encoding["order"] = {"field": "rank", "type": "quantitative"}
         _rank(drawing, "by1")
     return {"mark": {"type": "bar", "cornerRadiusEnd": 0 if stacked else 2}, "encoding": encoding}
+
+
+def _histogram(drawing: Drawing) -> Spec:
+    stacked = len(drawing.panel.by) > 1
+    axis = {"title": None, "grid": False, "labelOverlap": True, "format": ",~f", "tickCount": 8}
+    encoding = {
+        "x": {"field": "low", "type": "quantitative", "bin": "binned", "axis": axis},
+        "x2": {"field": "high"},
+        "y": _amount(drawing, zero=True),
+        "color": _colour(drawing, 1 if stacked else 0, legend=stacked),
+        "tooltip": _tooltip(drawing),
+    }
+    if stacked:
+        encoding["order"] = {"field": "rank", "type": "quantitative"}
+        _rank(drawing, "by1")
+    return {"mark": {"type": "bar"}, "encoding": encoding}
 
 
 def _room(panel: Panel) -> int:
@@ -143,13 +180,15 @@ def _column(scope: Scope) -> str:
 
 def _time_line(drawing: Drawing) -> Spec:
     metric, names = drawing.panel.metrics[0], drawing.values("series")
-    shown = {name: LINES[number % len(LINES)] for number, name in enumerate(names)}
+    constants = [label(line.title) for line in drawing.panel.lines]
+    free = [colour for colour in LINES if colour != CONSTANT or not constants]
+    shown = {name: free[number % len(free)] for number, name in enumerate(names)} | dict.fromkeys(constants, CONSTANT)
     if len(drawing.panel.by) > 1:
         shown = colours_of(drawing.panel.by[1], names, drawing.colours, None)
     series = {"field": "series", "type": "nominal", "title": None}
     encoding = {
         "x": _time_axis("t", drawing.scope),
-        "y": _amount(drawing, zero=metric.format != "seconds"),
+        "y": _amount(drawing, zero=metric.format == "percent" or metric.kind not in MEASURED),
         "color": {**series, "scale": _scale(shown), "legend": {"orient": "top"}},
         "strokeDash": {**series, "sort": names, "legend": None},
         "tooltip": [
@@ -313,6 +352,7 @@ _Draw = Callable[[Drawing], Spec]
 _Flat = Callable[[Panel, Sequence[Row], Scope], Iterator[dict[str, Any]]]
 _CHARTS: dict[str, tuple[_Draw, _Flat]] = {
     "bar": (_bar, _flat),
+    "histogram": (_histogram, _ranged),
     "time_bar": (_time_bar, _flat),
     "time_line": (_time_line, _long),
     "donut": (_donut, _flat),

@@ -12,7 +12,8 @@ from console.events import listing as events
 from contract.artifact.contract import ModelContract
 from contract.errors import OversightError
 from kibana.panels.boards import boards
-from kibana.panels.declarations import Boards, Control, Dashboard
+from kibana.panels.declarations import Boards, Dashboard
+from kibana.panels.model_view import View
 
 log = logging.getLogger(__name__)
 
@@ -71,5 +72,4 @@ class DashboardCache:
 def show(contract: ModelContract) -> Shown:
     """Return all pages of a model."""
     built = boards(contract)
-    filters: tuple[Control, ...] = built.dashboard(FIRST).controls
-    return Shown(contract, built, (*built.dashboards, events.board(filters)))
+    return Shown(contract, built, (*built.dashboards, events.board(View(contract))))

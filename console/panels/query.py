@@ -18,11 +18,11 @@ from typing import Any
 from console.panels.scope import Scope
 from contract.documents.fields import STATUS
 from kibana.panels.conditions import query
-from kibana.panels.declarations import Breakdown, Cases, Metric, Panel, SavedSearch, Terms, Times
+from kibana.panels.declarations import Breakdown, Cases, Metric, Numbers, Panel, SavedSearch, Terms, Times
 
 ALL = "all"
 """Time buckets over all series together, if a chart shows the values beyond the most frequent ones."""
-NEWEST = 50
+MOST_LISTED = 50
 """Rows of a table of documents."""
 EDGES = tuple(round(step * 10.0**power, 4) for power in range(-2, 7) for step in (1, 1.5, 2, 3, 5, 7))
 """Edges of the ranges for estimated percentiles, from 0.01 to millions. An estimate is off by a third at most."""
@@ -44,7 +44,7 @@ def body(panel: Panel, scope: Scope, *, percentiles: bool = True) -> dict[str, A
         percentiles: whether the engine has this aggregation.
     """
     if panel.search is not None:
-        return newest(panel.search, scope.query(panel), panel.time_field)
+        return listed(panel.search, scope.query(panel))
     compiler = _Compiler(panel, scope, percentiles)
     aggs = compiler.nested(levels(panel))
     if has_others_over_time(panel):
@@ -59,11 +59,12 @@ def has_others_over_time(panel: Panel) -> bool:
     return over_time and any(isinstance(breakdown, Terms) and breakdown.others for breakdown in panel.by)
 
 
-def newest(search: SavedSearch, condition: dict[str, Any], time_field: str) -> dict[str, Any]:
-    """Return the search for the newest documents of a saved search, with only its columns."""
-    order = [{time_field: {"order": "desc", "unmapped_type": "date"}}]
+def listed(search: SavedSearch, condition: dict[str, Any]) -> dict[str, Any]:
+    """Return the search for the first documents of a saved search, with only its columns."""
+    time_field, (field, direction) = search.source.time_field, search.order
+    order = [{field: {"order": direction, "unmapped_type": "date" if field == time_field else "float"}}]
     wanted = [time_field, STATUS, *(column.field for column in search.columns)]
-    return {"size": NEWEST, "track_total_hits": True, "query": condition, "sort": order, "_source": wanted}
+    return {"size": MOST_LISTED, "track_total_hits": True, "query": condition, "sort": order, "_source": wanted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,12 @@ class _Compiler:
             return {"date_histogram": {"field": self.panel.time_field, "fixed_interval": width, "min_doc_count": 1}}
         if isinstance(each, Cases):
             return {"filters": {"filters": {str(number): query(case.where) for number, case in enumerate(each.cases)}}}
+        if isinstance(each, Numbers):
+            raise TypeError(f"{self.panel.id}: with_ranges() must replace the numbers of {each.field} first")
         terms: dict[str, Any] = {"field": each.field, "size": each.size}
         if each.by_name:
             terms["order"] = {"_key": "asc"}
-        elif self.panel.metrics and self.panel.metrics[0].kind in ("unique_count", "average", "max"):
+        elif self.panel.metrics and self.panel.metrics[0].kind in ("unique_count", "average", "min", "max"):
             terms["order"] = {"m0": "desc"}
         return {"terms": terms}
 
@@ -105,8 +108,8 @@ class _Compiler:
         match metric.kind:
             case "unique_count":
                 return {name: {"cardinality": {"field": metric.field}}}
-            case "average" | "max":
-                return {name: {"avg" if metric.kind == "average" else "max": {"field": metric.field}}}
+            case "average" | "min" | "max":
+                return {name: {"avg" if metric.kind == "average" else metric.kind: {"field": metric.field}}}
             case "percentile" if self.percentiles:
                 return {name: {"percentiles": {"field": metric.field, "percents": [metric.percent]}}}
             case "percentile":

@@ -14,6 +14,8 @@ from console.panels.query import ALL, EDGES, has_others_over_time, levels
 from console.panels.scope import Scope
 from kibana.panels.declarations import Breakdown, Cases, Metric, Panel, Terms, Times
 
+MEASURED = ("average", "min", "max", "percentile")
+"""Metrics of a bucket that have no value without events, and for which 0 is a value like any other."""
 OTHERS = "others"
 """Name of the bucket with all values beyond the most frequent ones."""
 
@@ -65,14 +67,27 @@ def _walk(by: Sequence[Breakdown], metrics: Sequence[Metric], holder: Bucket, ab
 def _ordered(each: Breakdown, metrics: Sequence[Metric], breakdown: Bucket) -> list[tuple[Key, Bucket]]:
     if isinstance(each, Cases):
         named: Mapping[str, Bucket] = breakdown.get("buckets") or {}
-        return [(case.title, named.get(str(number), {"doc_count": 0})) for number, case in enumerate(each.cases)]
+        cases: list[tuple[Key, Bucket]] = [
+            (case.title, named.get(str(number), {"doc_count": 0})) for number, case in enumerate(each.cases)
+        ]
+        if not each.ranked:
+            return cases
+        return sorted((case for case in cases if case[1]["doc_count"]), key=lambda case: -case[1]["doc_count"])
     buckets: Sequence[Bucket] = breakdown.get("buckets") or []
     if isinstance(each, Times):
         return [(int(bucket["key"]), bucket) for bucket in buckets]
     keyed: list[tuple[Key, Bucket]] = [(str(bucket.get("key_as_string", bucket["key"])), bucket) for bucket in buckets]
-    if each.by_name or not metrics:
+    if (isinstance(each, Terms) and each.by_name) or not metrics:
         return sorted(keyed, key=lambda pair: pair[0])
     return sorted(keyed, key=lambda pair: (-(_value("m0", metrics[0], pair[1]) or 0.0), pair[0]))
+
+
+def is_full(metrics: Sequence[Metric], row: Row) -> bool:
+    """Whether a row shows anything: a count above 0, or a measured number, which may be 0."""
+    return any(
+        value is not None if metric.kind in MEASURED else value
+        for metric, value in zip(metrics, row.values, strict=True)
+    )
 
 
 def _values(metrics: Sequence[Metric], bucket: Bucket) -> tuple[float | None, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.events.safe_text import label, moment, plain, visible
-from console.panels.rows import Row
+from console.panels.rows import Row, is_full
 from contract.documents.paths import lookup_clear
 from kibana.panels.declarations import Cases, Column, Metric, Panel, SavedSearch, Times
 
@@ -28,7 +28,7 @@ def table_of(panel: Panel, rows: Sequence[Row]) -> dict[str, Any]:
     expected = expectations(panel)
     if expected:
         columns.append({"title": "Expected", "kind": "number"})
-    full = [row for row in rows if panel.chart == "table" or any(row.values)]
+    full = [row for row in rows if panel.chart == "table" or is_full(panel.metrics, row)]
     cells = []
     for row in full[:MOST_ROWS]:
         values = [number(value, metric) for value, metric in zip(row.values, panel.metrics, strict=True)]
@@ -65,7 +65,7 @@ def duration(seconds: float) -> str:
 
 
 def documents_of(search: SavedSearch, answer: Mapping[str, Any], time_field: str) -> dict[str, Any]:
-    """Return columns, cells and ids of the newest documents."""
+    """Return columns, cells and ids of the listed documents."""
     hits = (answer.get("hits") or {}).get("hits") or []
     total = ((answer.get("hits") or {}).get("total") or {}).get("value", len(hits))
     columns: list[dict[str, Any]] = [{"title": "Time", "kind": "time"}]
@@ -79,6 +79,7 @@ def documents_of(search: SavedSearch, answer: Mapping[str, Any], time_field: str
         "rows": rows,
         "left_out": max(0, total - len(hits)),
         "opens": not search.source.heartbeats,
+        "by_time": search.order[0] == time_field,
     }
 
 
@@ -108,7 +109,7 @@ def cell(value: Any, field: str = "") -> str:
 
 def summary(panel: Panel, rows: Sequence[Row]) -> str:
     """Describe a chart in one sentence, for people who cannot see it."""
-    full = [row for row in rows if any(row.values)]
+    full = [row for row in rows if is_full(panel.metrics, row)]
     if not full:
         return f"{panel.question} Nothing in this time range."
     if panel.by and isinstance(panel.by[0], Times):

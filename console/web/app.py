@@ -40,6 +40,7 @@ from console.web.backend import Backend
 from console.web.bundle import Bundle
 from console.web.sessions import COOKIE, LASTS_S, Sessions
 from console.web.settings import ConsoleSettings
+from contract.artifact.proof import proof_in_words
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from kibana.panels.declarations import Dashboard
 
@@ -130,6 +131,8 @@ class Console:
             modules=self._files.names(".js"),
             charts=CHARTS,
             facts=self._facts(board),
+            model=shown.contract,
+            proof=proof_in_words(shown.contract),
         )
 
     def _facts(self, board: Dashboard) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def _figures(view: View) -> tuple[Panel, ...]:
 
 
 def _kinds(view: View) -> tuple[Panel, ...]:
-    words, who = view.words, view.who
+    words = view.words
     return (
         Panel(
             id="threats-bar",
@@ -155,7 +155,7 @@ def _holding(view: View) -> tuple[Panel, ...]:
 
 
 def _over_time(view: View) -> tuple[Panel, ...]:
-    words, who = view.words, view.who
+    words = view.words
     return (
         Panel(
             id="threats-timestamps",
@@ -201,8 +201,8 @@ def _users(view: View) -> tuple[Panel, ...]:
         Panel(
             id="threats-pie-per-user",
             title=f"{words.title} Pie Per {who.title}",
-            question=f"How are the {words.many} distributed over the {who.many}, and each {who.one}'s {words.many} over "
-            "the families?",
+            question=f"How are the {words.many} distributed over the {who.many}, "
+            f"and each {who.one}'s {words.many} over the families?",
             chart="donut",
             by=(
                 Terms(field=who.field, title=who.title, size=10, others=True),

@@ -57,9 +57,9 @@ def dashboard(view: View) -> Dashboard:
         title="Triage",
         description="Which alerts to look at first, the reasons for them, and the analysts' verdicts",
         intro=(
-            f"**What you see:** the alerts, which are the {view.words.attacks} not hidden by a suppression rule{unknown}. Begin "
-            "with the severe ones of high risk, read the reasons, open a row of *Newest alerts* for the whole event, "
-            "and give your verdict with `oversight verdict`."
+            f"**What you see:** the alerts, which are the {view.words.attacks} not hidden by a suppression rule"
+            f"{unknown}. Begin with the severe ones of high risk, read the reasons, open a row of *Newest alerts* for "
+            "the whole event, and give your verdict with `oversight verdict`."
         ),
         panels=(
             *_figures(view),

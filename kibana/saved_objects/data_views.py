@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract.artifact.contract import ModelContract
-from contract.documents.fields import FIELDS
 from contract.documents.heartbeats import FIELDS as HEARTBEAT_FIELDS
 from kibana.panels.declarations import Source
+from kibana.panels.meanings import meanings_of
+from kibana.panels.model_view import View
 from kibana.panels.palette import SEVERITY
 from kibana.saved_objects.objects import Names, SavedObject, dump
 
@@ -35,7 +36,7 @@ def data_view(names: Names, source: Source, contract: ModelContract) -> SavedObj
             "allowNoIndex": True,
             "fieldAttrs": dump(_descriptions(source, contract)),
             "fields": "[]",
-            "fieldFormatMap": dump(_formats(source)),
+            "fieldFormatMap": dump(_formats(source, contract)),
             "runtimeFieldMap": "{}",
             "sourceFilters": "[]",
         },
@@ -44,16 +45,15 @@ def data_view(names: Names, source: Source, contract: ModelContract) -> SavedObj
 
 def _descriptions(source: Source, contract: ModelContract) -> dict[str, Any]:
     """The description that Kibana shows beside each field: the meaning that the contract gives it."""
-    fields = HEARTBEAT_FIELDS if source.heartbeats else FIELDS
-    descriptions = {field.name: {"customDescription": field.meaning} for field in fields if field.kind != "object"}
-    if not source.heartbeats:
-        descriptions |= {
-            each.field: {"customDescription": f"the model's input {each.name}"} for each in contract.features
-        }
-    return descriptions
+    if source.heartbeats:
+        return {each.name: {"customDescription": each.meaning} for each in HEARTBEAT_FIELDS if each.kind != "object"}
+    descriptions = {name: {"customDescription": meaning} for name, meaning in meanings_of(contract).items()}
+    return descriptions | {
+        each.field: {"customDescription": f"the model's input {each.name}"} for each in contract.features
+    }
 
 
-def _formats(source: Source) -> dict[str, Any]:
+def _formats(source: Source, contract: ModelContract) -> dict[str, Any]:
     """How values look: percentages, bytes, links, severities in colour.
 
     Kibana links only http, https, mailto and its own URLs, so an event cannot inject a script.
@@ -65,6 +65,10 @@ def _formats(source: Source) -> dict[str, Any]:
     formats |= {name: {"id": "bytes"} for name in BYTES}
     link = {"type": "a", "urlTemplate": "{{rawValue}}", "labelTemplate": "{{value}}"}
     formats |= {name: {"id": "url", "params": link} for name in ATTACK_PAGES}
+    measure = View(contract).measure
+    if measure is not None:
+        digits = f".[{'0' * measure.decimals}]" if measure.decimals else ""
+        formats[measure.field] = {"id": "number", "params": {"pattern": f"0,0{digits}"}}
     duration = {"inputFormat": "nanoseconds", "outputFormat": "humanizePrecise", "outputPrecision": 2}
     return formats | {
         "oversight.prediction.delay_s": seconds,

@@ -50,7 +50,7 @@ function closed() {
 function show(details) {
   const verdict = details.verdict;
   const what = verdict ? verdict.label : (details.status ?? "Event");
-  byId("story-title").textContent = details.user ? `${what} · ${details.user}` : what;
+  byId("story-title").textContent = details.who[1] ? `${what} · ${details.who[1]}` : what;
   byId("story-content").replaceChildren(
     ...[
       lead(details), failure(details.failure), likelihood(details), reasons(details), attack(details.attack), feedback(details), raw(details),
@@ -81,13 +81,15 @@ function lead(details) {
   const numbers = verdict === null ? [] : [
     ["Label", swatched(verdict.label, verdict.colour)],
     ["Closest label", verdict.closest === verdict.label ? null : verdict.closest],
+    ["All labels", verdict.labels.join(", ")],
     ["Family", verdict.family],
+    verdict.measured ?? ["", null],
     ["Probability", verdict.probability === null ? null : `${percent(verdict.probability)} of the closest label`],
     ["Novelty", novelty(verdict)],
     ["Risk score", verdict.risk === null ? null : `${verdict.risk.toFixed(0)} of 100`],
     ["Severity", verdict.severity === null ? null : `${verdict.severity_word} (${verdict.severity})`],
   ];
-  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([["User", details.user], ...numbers, ...times, ["Model", model(details.model)]]));
+  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([details.who, ...numbers, ...times, ["Model", model(details.model)]]));
 }
 
 function novelty(verdict) {
@@ -122,7 +124,7 @@ function likelihood(details) {
     if (label.colour) bar.style.background = label.colour;
     return make("tr", {}, make("th", { scope: "row", text: label.label, dir: "auto" }), make("td", { class: "number", text: percent(label.probability) }), make("td", { class: "wide", "aria-hidden": "true" }, bar));
   });
-  return section("The three most likely labels", make("table", { class: "top3" },
+  return section("The most likely labels", make("table", { class: "top3" },
     make("thead", { class: "hidden" }, make("tr", {}, make("th", { scope: "col", text: "Label" }), make("th", { scope: "col", text: "Probability" }), make("th", { scope: "col", text: "Bar" }))),
     make("tbody", {}, ...rows)));
 }

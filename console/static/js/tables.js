@@ -88,5 +88,5 @@ function frame(table, caption, rows) {
 }
 
 function leftOut(table) {
-  return table.left_out ? make("p", { class: "left-out", text: `${count(table.left_out)} older events are not listed` }) : null;
+  return table.left_out ? make("p", { class: "left-out", text: `${count(table.left_out)} ${table.by_time ? "older" : "more"} events are not listed` }) : null;
 }

@@ -132,7 +132,7 @@ def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, lively
     story = page.get_by_role("dialog")
     expect(story.get_by_role("heading", name="Raw line")).to_be_visible()
     for part in (
-        "The three most likely labels",
+        "The most likely labels",
         "Reasons",
         "MITRE ATT&CK",
         "Analyst's verdict",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.panels.query import EDGES, NEWEST, body
+from console.panels.query import EDGES, MOST_LISTED, body
 from contract.documents.fields import FIELDS
 from kibana.panels.declarations import Dashboard, Metric, Panel, Terms, Times
 from tests.unit.console.panel_samples import SCOPE, all_panels
@@ -31,7 +31,7 @@ def test_no_panel_loads_documents_but_the_newest_few(page: Dashboard, panel: Pan
         assert found["size"] == 0
         assert not panel.by or {kind for kind, _ in aggregations(found["aggs"])} <= KNOWN
     else:
-        assert found["size"] == NEWEST
+        assert found["size"] == MOST_LISTED
         assert set(found["_source"]) >= {column.field for column in panel.search.columns}
     assert {
         "range": {panel.time_field: {"gte": SCOPE.time.start_ms, "lt": SCOPE.time.end_ms, "format": "epoch_millis"}}
