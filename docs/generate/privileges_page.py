@@ -48,10 +48,14 @@ for each part:
 
 ```
 oversight provision --keys keys                  # write keys/PART/key.env (private), keep existing files
+oversight provision --keys keys --dataset river  # write keys/river/PART/key.env
 oversight provision --keys keys --key-expiry 90d # new keys expire after 90 days
 oversight provision --keys keys --rotate-keys    # create new keys for all parts, then invalidate the old ones
 oversight provision --remove                     # delete roles and keys with everything else
 ```
+
+A role or key reaches one dataset. The names below are those of the dataset `connection`; any other has `DATASET-`
+in front of `NAMESPACE`.
 
 Copy each part's file to its machine. Set `ELASTICSEARCH_API_KEY_FILE` to the file, or copy its line into `.env`.
 Filebeat and Logstash need the key decoded, as `id:secret`.

@@ -13,6 +13,7 @@ import pytest
 
 from contract.artifact.contract import ModelContract
 from kibana.panels.boards import boards
+from kibana.saved_objects.alert_items import alert_items
 from kibana.saved_objects.compile import saved_objects
 from kibana.saved_objects.objects import Names, ndjson
 from tests.artifacts import TURBINE
@@ -55,6 +56,25 @@ def test_installations_are_told_apart_by_their_titles() -> None:
     assert titles["oversight-lab-search-threats-details-per-user"] == "Threats details per User (lab)"
     assert titles["oversight-lab-data-view-events"] == "logs-oversight.connection-lab"
     assert titles["oversight-lab-data-view-watchers"] == "oversight-watchers-lab"
+
+
+def test_a_dataset_other_than_connection_has_objects_of_its_own() -> None:
+    """A namespace with the name of a dataset has other ids, and two datasets of one namespace too."""
+    titles = {each["id"]: each["attributes"]["title"] for each in lines(built(names=Names("default", dataset="river")))}
+    assert titles["oversight-river-default-dashboard-oversight"] == "Oversight (river)"
+    assert titles["oversight-river-default-data-view-events"] == "logs-oversight.river-default"
+    assert titles["oversight-river-default-data-view-watchers"] == "oversight-watchers-default"
+    for other in (Names(), Names("river"), Names("lab", dataset="river")):
+        assert not set(titles) & {each["id"] for each in lines(built(names=other))}
+    assert Names("lab", "soc", "river").id("dashboard", "triage") == "oversight-river-lab-in-soc-dashboard-triage"
+    assert Names("lab", dataset="river").title("Oversight") == "Oversight (river, lab)"
+
+
+def test_a_rule_of_a_dataset_searches_its_stream_and_says_so() -> None:
+    rules = [each for each in alert_items(SHIPPED, Names("lab", dataset="river")) if each.kind == "rule"]
+    assert {each.body["params"]["index"][0] for each in rules} <= {"logs-oversight.river-lab", "oversight-watchers-lab"}
+    assert all(each.body["tags"] == ["oversight", "lab", "river"] for each in rules)
+    assert not {each.key for each in rules} & {each.key for each in alert_items(SHIPPED, Names("lab"))}
 
 
 def dashboard(name: str, contract: ModelContract = SHIPPED) -> dict[str, Any]:

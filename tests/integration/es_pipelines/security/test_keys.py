@@ -14,6 +14,7 @@ from elasticsearch import AuthenticationException, Elasticsearch
 
 from common.elastic.key_text import id_of, read_key
 from common.settings.connections import ElasticsearchSettings
+from contract.documents.fields import stream_name
 from contract.errors import InputError, SettingsError
 from es_pipelines.provision.plan import make_plan, survey
 from es_pipelines.resources.kind import Action, Installation, Resource
@@ -22,6 +23,7 @@ from es_pipelines.resources.security import ApiKey
 from es_pipelines.resources.stored import read_stored
 from es_pipelines.security.key_files import FILE, KeyFile, KeyOutcome, write_keys
 from es_pipelines.security.keys import make_key, valid_keys
+from es_pipelines.security.own_privileges import own_privileges
 from es_pipelines.security.roles import PARTS, role_body, role_name
 from tests.conftest import PASSWORD
 from tests.waiting import WAIT_S
@@ -218,3 +220,33 @@ def test_an_installations_removal_ends_its_keys(
         assert step.action == Action.REMOVE
         ApiKey().delete(admin, step, Installation(namespace, "1.0"))
     assert not _signs_in(secured_url, read_key(made["shipper"].path))
+
+
+def test_the_keys_of_a_dataset_have_files_of_their_own_and_reach_no_other_dataset(
+    made: dict[str, KeyFile], admin: Elasticsearch, namespace: str, secured_url: str, tmp_path: Path
+) -> None:
+    river = {file.part: file for file in write_keys(admin, tmp_path / "keys", namespace, "river")}
+    try:
+        assert all(file.path == tmp_path / "keys" / "river" / part / FILE for part, file in river.items())
+        assert {file.id for file in river.values()}.isdisjoint(file.id for file in made.values())
+        again = write_keys(admin, tmp_path / "keys", namespace)
+        assert [(file.outcome, file.others) for file in again] == [(KeyOutcome.KEPT, ())] * len(PARTS)
+
+        own, other = stream_name(namespace, "river"), stream_name(namespace)
+        encoded = read_key(river["shipper"].path)
+        with Elasticsearch(secured_url, api_key=encoded, request_timeout=WAIT_S) as es:
+            wanted = [{"names": [own, other], "privileges": ["create_doc", "read"]}]
+            held = es.security.has_privileges(index=wanted)["index"]
+            assert held == {own: {"create_doc": True, "read": True}, other: {"create_doc": False, "read": False}}
+            found = own_privileges(es, namespace, "river")
+            assert found is not None
+            assert (found.part, found.more) == ("shipper", ())
+
+        standing = ApiKey().find(read_stored(admin, namespace, (), dataset="river", roles=False, keys=True), [])
+        assert {one.name.rpartition(" ")[2] for one in standing} == {file.id for file in river.values()}
+        assert {one.name.partition(" ")[0] for one in standing} == {
+            f"oversight-{part}-river-{namespace}" for part in PARTS
+        }
+    finally:
+        admin.security.invalidate_api_key(ids=[file.id for file in river.values()])
+    assert _signs_in(secured_url, read_key(made["shipper"].path)), "the keys of the other dataset were ended"

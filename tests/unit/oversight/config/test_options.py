@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from common.settings.base import Settings
 from common.settings.shared import OversightSettings
 from enrich_service.settings import ServeSettings
+from oversight.cli import app
 from oversight.config.settings import PARTS, load, option_of
 from watcher.settings import WatchSettings
 
@@ -64,3 +66,25 @@ def test_every_setting_has_help(part: type[Settings]) -> None:
 def test_no_two_settings_share_a_variable() -> None:
     variables = [part.variable(name) for part in PARTS for name in part.model_fields]
     assert len(variables) == len(set(variables))
+
+
+def test_every_command_for_one_installation_can_name_its_dataset() -> None:
+    """Without the option it would work on the stream of another model."""
+    checked = 0
+    for path, each in _commands(app, ()):
+        names = {option for one in each.params for option in one.opts}
+        if "--namespace" in names:
+            checked += 1
+            assert "--dataset" in names, path
+    assert checked >= 14
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(command)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _commands(below, (*path, name))
+    else:
+        yield path, command

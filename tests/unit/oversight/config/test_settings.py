@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,14 @@ import pytest
 from common.settings.addresses import refuse_plain_http
 from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
+from contract import hints
 from contract.errors import SettingsError
 from docs.generate.__main__ import PAGES, ROOT
 from enrich_service.settings import ServeSettings
 from oversight.commands.settings import MASK, rows_of
-from oversight.config.settings import load
+from oversight.config.settings import load, load_installation
+from tests.artifacts import write_model
+from tests.tasks import ONE_SIGMOID, one_sigmoid
 from watcher.settings import WatchSettings
 
 
@@ -59,6 +63,42 @@ def test_an_option_of_the_command_line_wins_over_both(monkeypatch: pytest.Monkey
 def test_a_namespace_that_no_data_stream_takes_is_refused(value: str) -> None:
     with pytest.raises(SettingsError, match="OVERSIGHT_NAMESPACE"):
         load(OversightSettings, namespace=value)
+
+
+def test_the_dataset_is_that_of_the_model_unless_a_person_names_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = write_model(tmp_path / "model.onnx", replace(ONE_SIGMOID, dataset="river"), graph=one_sigmoid())
+    assert load_installation().stream == "logs-oversight.connection-default"
+    monkeypatch.setenv("OVERSIGHT_MODEL", str(model))
+    assert load_installation(namespace="lab").stream == "logs-oversight.river-lab"
+    monkeypatch.setenv("OVERSIGHT_DATASET", "lake")
+    assert load_installation().stream == "logs-oversight.lake-default"
+    assert load_installation(dataset="connection").stream == "logs-oversight.connection-default"
+
+
+def test_a_model_that_cannot_be_read_does_not_send_events_to_another_stream(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OVERSIGHT_MODEL", str(tmp_path / "none.onnx"))
+    with pytest.raises(SettingsError, match=r"there is no model at .*OVERSIGHT_DATASET or with --dataset"):
+        load_installation()
+    assert load_installation(dataset="river").stream == "logs-oversight.river-default"
+
+
+def test_a_hint_names_the_dataset_unless_every_command_would_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_installation()
+    assert hints.run("watch") == "`oversight watch`"
+    load_installation(dataset="connection")
+    assert hints.run("watch") == "`oversight watch --dataset connection`"
+    load_installation(namespace="lab", dataset="river")
+    assert hints.run("watch") == "`oversight watch --namespace lab --dataset river`"
+
+
+@pytest.mark.parametrize("value", ["with-dash", "Upper", "a" * 81, "a b", "..", ".a"])
+def test_a_dataset_that_no_data_stream_takes_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"OVERSIGHT_DATASET=.*: a dataset has 1 to 80 characters"):
+        load_installation(dataset=value)
 
 
 @pytest.mark.parametrize(("given", "held"), [("", None), ("  ", None), (" abc ", "abc")])
