@@ -305,7 +305,7 @@ class WithTable(tf.Module):  # type: ignore[misc]
         words = Filling(tf.constant(["red"]), tf.constant([1], tf.int64))
         self.table = tf.lookup.StaticHashTable(words, 0)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.string, name="colour")])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.string, "colour")])  # type: ignore[untyped-decorator]
     def __call__(self, colour: tf.Tensor) -> tf.Tensor:
         return tf.one_hot(self.table.lookup(colour)[:, 0], 2)
 

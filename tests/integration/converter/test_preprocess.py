@@ -16,7 +16,7 @@ from converter.inputs.preprocess import read_preprocess
 from tests.integration.converter.serving import by_keras, contract, converted, number, served, words
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx exports scikit-learn: pip install skl2onnx")
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType  # noqa: E402
+from skl2onnx.common import data_types  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
@@ -37,7 +37,7 @@ def saved(transformer: Any, path: Path, types: Any, target: Any = TARGET) -> Pat
 
 
 @pytest.mark.parametrize("opset", [13, 18, 21])
-@pytest.mark.parametrize("kind", [FloatTensorType, DoubleTensorType, Int64TensorType])
+@pytest.mark.parametrize("kind", [data_types.FloatTensorType, data_types.DoubleTensorType, data_types.Int64TensorType])
 def test_a_scaler_of_one_matrix(opset: int, kind: Any, tmp_path: Path) -> None:
     """Exported for older and newer operators, and for other types of numbers."""
     scaler = StandardScaler().fit(NUMBERS)
@@ -45,7 +45,7 @@ def test_a_scaler_of_one_matrix(opset: int, kind: Any, tmp_path: Path) -> None:
     keras_model = model(2)
     features = contract(number("depth_m"), number("flow"))
     path = converted(keras_model, features, tmp_path, preprocess=read_preprocess(pre))
-    given = NUMBERS.astype(np.int64) if kind is Int64TensorType else NUMBERS
+    given = NUMBERS.astype(np.int64) if kind is data_types.Int64TensorType else NUMBERS
     expected = by_keras(keras_model, scaler.transform(given).astype(np.float32))
     assert np.allclose(served(path, NUMBERS.tolist()), expected, atol=1e-6)
 
@@ -59,9 +59,9 @@ def test_an_encoder_of_words_beside_a_scaler_by_the_names_of_the_columns(tmp_pat
         ]
     ).fit(np.hstack([NUMBERS.astype(object), COLOURS]))
     types = [
-        ("depth_m", FloatTensorType([None, 1])),
-        ("flow", FloatTensorType([None, 1])),
-        ("colour", StringTensorType([None, 1])),
+        ("depth_m", data_types.FloatTensorType([None, 1])),
+        ("flow", data_types.FloatTensorType([None, 1])),
+        ("colour", data_types.StringTensorType([None, 1])),
     ]
     pre = saved(columns, tmp_path / "pre.onnx", types)
     keras_model = model(4)
@@ -76,7 +76,7 @@ def test_an_encoder_of_words_beside_a_scaler_by_the_names_of_the_columns(tmp_pat
 def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     """Another width, a classifier, newer operators, no ONNX, no file."""
     scaler = StandardScaler().fit(NUMBERS)
-    pre = saved(scaler, tmp_path / "pre.onnx", [("rows", FloatTensorType([None, 2]))])
+    pre = saved(scaler, tmp_path / "pre.onnx", [("rows", data_types.FloatTensorType([None, 2]))])
     with pytest.raises(ConversionError, match=r"output 'variable' \(n, 2\) does not fit the model's input .* \(n, 3\)"):
         converted(model(3), contract(number("depth_m"), number("flow")), tmp_path, preprocess=read_preprocess(pre))
     (tmp_path / "text.onnx").write_text("no model", encoding="utf-8")
@@ -90,10 +90,10 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match=r"newer operators.*target_opset"):
         read_preprocess(tmp_path / "newer.onnx")
     strict = OneHotEncoder(sparse_output=False).fit(COLOURS)
-    pre = saved(strict, tmp_path / "strict.onnx", [("colour", StringTensorType([None, 1]))])
+    pre = saved(strict, tmp_path / "strict.onnx", [("colour", data_types.StringTensorType([None, 1]))])
     with pytest.raises(ConversionError, match=r"fails on these rows .*handle_unknown='ignore'"):
         converted(model(2), contract(words("colour", "green", "red")), tmp_path, preprocess=read_preprocess(pre))
     whole = LogisticRegression().fit(NUMBERS, [0, 1, 0, 1])
-    pre = saved(whole, tmp_path / "whole.onnx", [("rows", FloatTensorType([None, 2]))])
+    pre = saved(whole, tmp_path / "whole.onnx", [("rows", data_types.FloatTensorType([None, 2]))])
     with pytest.raises(ConversionError, match=r"is no tensor; export the transformer alone"):
         read_preprocess(pre)
