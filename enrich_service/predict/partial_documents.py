@@ -24,7 +24,7 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from contract.artifact.contract import Label, ModelContract
-from contract.documents.top_labels import as_words, words_of
+from contract.documents.top_labels import SHARES, STEPS
 from contract.kdd99.columns import UNKNOWN_LABEL
 from contract.wire import Event, Model, Oversight, PartialDocument, Prediction, Rule, Tactic, Technique, Threat
 from enrich_service.predict.predict import Predictions
@@ -34,6 +34,7 @@ UNKNOWN_SEVERITY = 47
 DIGITS = 6
 """Decimals of probabilities and novelty: float32 has about seven digits."""
 RISK_DIGITS = 2
+_SHARES = np.array(SHARES, np.object_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +63,7 @@ class PartialDocuments:
         self.model = Model(contract.name, version)
         self._unknown_is_alert = unknown_is_alert
         self._severities = np.array([label.severity for label in contract.labels])
-        self._labels = words_of([label.name for label in contract.labels])
+        self._labels = np.array([f"{label.name} " for label in contract.labels], np.object_)
         self._kind = cache(self._kind_of)  # bounded: labels × 2 × families
 
     def kinds(self, predictions: Predictions) -> list[Kind]:
@@ -87,7 +88,7 @@ class PartialDocuments:
             kinds,
             self._risk_scores(predictions).tolist(),
             top[:, 0].tolist(),
-            as_words(self._labels[predictions.top], top).tolist(),
+            _as_words(self._labels[predictions.top], top),
             repeat(UNSET) if novelty is None else _rounded(novelty).tolist(),
             map(reasons.get, range(len(kinds))),
             predictions.warnings,
@@ -140,6 +141,17 @@ class PartialDocuments:
             rule=Rule(verdict, name, "oversight") if alert else UNSET,
             threat=_threat(label) if alert and attack else UNSET,
         )
+
+
+def _as_words(labels: NDArray[np.object_], probabilities: NDArray[np.float64]) -> list[list[str]]:
+    """As `contract.documents.top_labels.as_word`, for a page at once: a call for each label takes eight times as long.
+
+    Args:
+        labels: shape (n, n_top), each with a blank behind it.
+        probabilities: shape (n, n_top).
+    """
+    words: list[list[str]] = (labels + _SHARES[np.rint(probabilities * STEPS).clip(0, STEPS).astype(np.intp)]).tolist()
+    return words
 
 
 def risk_score(
