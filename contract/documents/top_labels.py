@@ -7,14 +7,11 @@ separately sorted lists. A word that contains both is correct in any order.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 STEPS = 1_000
-_SHARES = np.array([f"{step / STEPS:.3f}" for step in range(STEPS + 1)], np.object_)
+SHARES = tuple(f"{step / STEPS:.3f}" for step in range(STEPS + 1))
 """Every probability as text, with three decimals. `oversight.prediction.probability` has all digits."""
 
 
@@ -27,19 +24,7 @@ class Likely(NamedTuple):
 
 def as_word(label: str, probability: float) -> str:
     """The word for a label and its probability: `neptune 0.931`."""
-    return str(as_words(words_of([label]), np.array([probability]))[0])
-
-
-def words_of(labels: Sequence[str]) -> NDArray[np.object_]:
-    """Labels as `as_words` takes them, shape (n_labels,)."""
-    return np.array([f"{label} " for label in labels], np.object_)
-
-
-def as_words(labels: NDArray[np.object_], probabilities: NDArray[np.float64]) -> NDArray[np.object_]:
-    """The words for many labels (of `words_of`) and their probabilities, all of the same shape."""
-    steps = np.rint(probabilities * STEPS).clip(0, STEPS).astype(np.intp)
-    words: NDArray[np.object_] = labels + _SHARES[steps]
-    return words
+    return f"{label} {SHARES[min(STEPS, max(0, round(probability * STEPS)))]}"
 
 
 def from_stored(value: Any) -> Likely | None:

@@ -24,7 +24,7 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from contract.artifact.contract import PROBABILITIES_OUTPUT, SCORE_OUTPUT, VALUE_OUTPUT, Label, ModelContract
-from contract.documents.top_labels import as_words, words_of
+from contract.documents.top_labels import SHARES, STEPS
 from contract.kdd99.columns import UNKNOWN_LABEL
 from contract.wire import Event, Model, Oversight, PartialDocument, Prediction, Rule, Tactic, Technique, Threat
 from enrich_service.predict.predict import Predictions, likeliest
@@ -34,6 +34,7 @@ UNKNOWN_SEVERITY = 47
 DIGITS = 6
 """Decimals of probabilities and novelty: float32 has about seven digits."""
 RISK_DIGITS = 2
+_SHARES = np.array(SHARES, np.object_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +64,7 @@ class PartialDocuments:
         self._unknown_is_alert = unknown_is_alert
         self._severities = np.array([label.severity for label in contract.labels])
         self._names = np.array([label.name for label in contract.labels], np.object_)
-        self._labels = words_of(self._names.tolist())
+        self._labels = np.array([f"{name} " for name in self._names], np.object_)
         self._kind = cache(self._kind_of)  # bounded: labels × 2 × families
 
     def kinds(self, predictions: Predictions) -> list[Kind]:
@@ -134,7 +135,7 @@ class PartialDocuments:
         held = predictions.held
         return (
             _rounded(found[every, predictions.closest]).tolist(),
-            as_words(self._labels[likely], _rounded(found[every[:, None], likely])).tolist(),
+            _as_words(self._labels[likely], _rounded(found[every[:, None], likely])),
             repeat(UNSET) if held is None else [self._names[row].tolist() for row in held],
         )
 
@@ -168,6 +169,17 @@ class PartialDocuments:
 def _numbers(values: NDArray[np.float32] | None) -> Iterable[float | UnsetType]:
     """Values or scores as they are written: with the digits that a float32 has."""
     return repeat(UNSET) if values is None else [float(f"{value:.7g}") for value in values.tolist()]
+
+
+def _as_words(labels: NDArray[np.object_], probabilities: NDArray[np.float64]) -> list[list[str]]:
+    """As `contract.documents.top_labels.as_word`, for a page at once: a call for each label takes eight times as long.
+
+    Args:
+        labels: shape (n, n_top), each with a blank behind it.
+        probabilities: shape (n, n_top).
+    """
+    words: list[list[str]] = (labels + _SHARES[np.rint(probabilities * STEPS).clip(0, STEPS).astype(np.intp)]).tolist()
+    return words
 
 
 def risk_score(

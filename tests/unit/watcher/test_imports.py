@@ -1,0 +1,16 @@
+"""What a watcher loads: it runs for months beside other programs, so its memory counts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_a_watcher_loads_no_numpy() -> None:
+    """NumPy takes 11 MB; only the enrich service computes. The Elasticsearch client loads pyarrow where it is there."""
+    code = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "import oversight.commands.watch, watcher.loop; print('numpy' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
