@@ -1,4 +1,4 @@
-"""Rows for checking a conversion: real ones of a file (converter.proof.labelled_rows), or rows made from the contract's features.
+"""Rows for checking a conversion: those of a file (`converter.proof`), or rows made from the contract's features.
 
 Rows with words that no vocabulary contains are added to each set.
 """
