@@ -184,7 +184,7 @@ def test_what_an_engine_lacks_is_left_out_and_told() -> None:
 
 def scripts_of(contract: ModelContract) -> dict[str, str]:
     """Every script of the pipelines of a contract, by the processor's tag."""
-    bodies = pipelines(parameters(contract, "unit", data_streams=True), "unit")
+    bodies = pipelines(parameters(contract, "unit", data_streams=True))
     return {
         options["tag"]: options["source"]
         for body in bodies.values()
