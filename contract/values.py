@@ -50,7 +50,7 @@ _TRUTHS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 
 
 class Container:
-    """Stands in a message for a list or an object: its text could be megabytes, or deeper than Python can print."""
+    """Replaces a list or an object in a message: its text could be megabytes, or deeper than Python can print."""
 
     def __init__(self, value: object) -> None:
         self._words = f"a list of {len(value)}" if isinstance(value, list) else "an object"
@@ -89,7 +89,7 @@ def feature_value(feature: Feature, value: Any, *, model_id: str) -> float | str
     if is_missing(value) and not (feature.missing == "error" and isinstance(value, float)):  # NaN is no number then
         return missing_value(feature, model_id=model_id)
     if feature.kind == "string":
-        return to_word(feature.field, value, whole_numbers=words_are_numbers(feature))
+        return to_word(feature.field, value, whole_numbers=_is_whole(value) and words_are_numbers(feature))
     if feature.reads == "number":
         return to_number(feature.field, value)
     if feature.reads == "boolean":
@@ -117,7 +117,7 @@ def may_be_nan(feature: Feature) -> bool:
 
 def words_are_numbers(feature: Feature) -> bool:
     """Whether all words of a feature are whole numbers: then a number of a document is a word."""
-    return all(_WHOLE.fullmatch(word) for word in feature.vocabulary)
+    return bool(feature.vocabulary) and all(_WHOLE.fullmatch(word) for word in feature.vocabulary)
 
 
 def to_number(field: str, value: Any) -> float:
@@ -150,11 +150,11 @@ def to_word(field: str, value: Any, *, whole_numbers: bool = False) -> str:
     Args:
         field: where it stands.
         value: the value.
-        whole_numbers: a whole number is a word as well.
+        whole_numbers: it is a whole number, which is a word as well.
     Raises:
         NotAWordError: it is no text, too long, or has no UTF-8 (a lone surrogate).
     """
-    if whole_numbers and _is_whole(value) and abs(value) <= LARGEST_WHOLE:
+    if whole_numbers and abs(value) <= LARGEST_WHOLE:
         value = str(int(value))
     text = value.strip(BLANKS) if isinstance(value, str) else ""
     if not 0 < len(text) <= MAX_WORD:
@@ -193,7 +193,7 @@ def to_date(field: str, value: Any) -> datetime:
     Raises:
         NotADateError: it is none.
     """
-    text = value.strip(BLANKS) if isinstance(value, str) and len(value) <= MAX_NUMBER else ""
+    text = value.strip(BLANKS) if isinstance(value, str) else ""
     try:
         if isinstance(value, datetime):
             date = value

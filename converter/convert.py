@@ -1,6 +1,6 @@
 """Convert a Keras model and a contract to a checked artifact on disk.
 
-Keras model ─▶ wired model ─▶ graph ─▶ agreement on rows ─▶ usual reasons ─▶ temporary file ─▶ model.onnx, atomic
+Keras model ─▶ wired model ─▶ graph ─▶ agreement on rows ─▶ usual reasons ─▶ threshold, proof ─▶ model.onnx, atomic
                   └── contract ────┘
 """
 
@@ -14,29 +14,23 @@ import keras
 import onnx
 import tensorflow
 import tf2onnx
-from onnx import helper
 
-from contract.artifact.contract import METADATA_KEY, ModelContract
-from contract.artifact.file import of_bytes
+from contract.artifact.contract import ModelContract
 from converter.check import Agreement, agreement
-from converter.contract_file import write
 from converter.export.graph import export
 from converter.export.tensor_model import TensorModel
 from converter.export.wired import wire
 from converter.inputs.preprocess import Preprocess
 from converter.inputs.wiring import Choices
+from converter.proof.finish import Finished, Trial, finish
 from converter.rows import Rows, made_from, with_unseen_words
 from converter.usual_reasons import with_usual_reasons
 
 
 @dataclasses.dataclass(frozen=True)
-class Converted:
+class Converted(Finished):
     """The artifact that was written."""
 
-    path: Path
-    size_bytes: int
-    version: str
-    """The value of `oversight.model.version`."""
     agreement: Agreement
     also: Mapping[str, Agreement]
     """The agreement on each further set of rows, by its name."""
@@ -53,6 +47,7 @@ def convert(
     head: str | None = None,
     choices: Choices = Choices(),  # noqa: B008 - it is frozen
     preprocess: Preprocess | None = None,
+    trial: Trial | None = None,
 ) -> Converted:
     """Write the artifact of a model, or nothing.
 
@@ -66,25 +61,25 @@ def convert(
         usual: real rows in which to find each label's usual reasons, unless the contract has them.
         choices: what the model alone does not show: the features of an input, the first code of a word.
         preprocess: a graph between the features and the model.
+        trial: the author's own rows to measure it with, in place of `rows`.
     Raises:
         ArtifactError: the contract's parts do not fit together.
-        ConversionError: model and contract do not fit, or ONNX gives other outputs than Keras.
+        ConversionError: model and contract do not fit, ONNX gives other outputs than Keras, or the trial fails.
         InputError: the file cannot be written.
     """
     contract.check()
     contract = dataclasses.replace(contract, libraries={**contract.libraries, **versions()})
     wired = wire(model, contract, choices, preprocess, head=head)
     graph = export(wired, contract)
+    trial = trial or Trial()
+    rows = rows if trial.labelled is None else trial.labelled.rows
     tried = with_unseen_words(made_from(contract) if rows is None else rows)
     result = agreement(wired, graph, contract, tried)
     more = {name: agreement(wired, graph, contract, further) for name, further in (also or {}).items()}
     if usual is not None and contract.task == "classification" and not contract.several_labels:
         contract = with_usual_reasons(contract, graph, usual)
-        helper.set_model_props(graph, {METADATA_KEY: contract.to_json()})
-    content = graph.SerializeToString(deterministic=True)
-    artifact = of_bytes(output, content)  # read it as the service will
-    write(output, content)
-    return Converted(output, len(content), artifact.version, result, more)
+    made = finish(graph, contract, output, trial, lambda other, some: wired.rewired(other).run(some, other))
+    return Converted(made.path, made.size_bytes, made.version, made.contract, result, more)
 
 
 def versions() -> dict[str, str]:

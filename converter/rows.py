@@ -1,21 +1,18 @@
-"""Rows for checking a conversion: real ones from a CSV file, or rows made from the contract's features.
+"""Rows for checking a conversion: those of a file (`converter.proof`), or rows made from the contract's features.
 
 Rows with words that no vocabulary contains are added to each set.
 """
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact.contract import Feature, ModelContract
-from contract.errors import InputError, shorten
+from contract.errors import InputError
 
 UNSEEN_WORD = "\N{REPLACEMENT CHARACTER}unseen"
 """A word that no sensible vocabulary contains; has a character beyond ASCII on purpose."""
@@ -91,47 +88,6 @@ def _numbers(feature: Feature, rng: np.random.Generator, n_rows: int) -> NDArray
     return values
 
 
-def read_csv(path: Path, contract: ModelContract) -> Rows:
-    """Read rows from a CSV file whose header names the features, in any order. Ignores other columns.
-
-    Raises:
-        InputError: the file cannot be read, a feature has no column, or a value is no number (names the line).
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return _rows(csv.reader(stream), path, contract)
-    except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror or error}); name a CSV file with --rows") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not a CSV file in UTF-8 ({error}); correct the file") from None
-
-
-def _rows(lines: Iterator[list[str]], path: Path, contract: ModelContract) -> Rows:
-    header = [name.strip() for name in next(lines, [])]
-    missing = [feature.name for feature in contract.features if feature.name not in header]
-    if missing:
-        raise InputError(
-            f"the header of {path} lacks {', '.join(missing[:5])}; expected a header line that names all "
-            f"{len(contract.features)} features"
-        )
-    places = {name: index for index, name in enumerate(header)}
-    numeric: list[list[float]] = []
-    categorical: list[list[str]] = []
-    for number, line in enumerate(lines, 2):
-        if not line:
-            continue
-        if len(line) != len(header):
-            raise InputError(f"{path}, line {number}: {len(line)} columns, expected {len(header)} as in the header")
-        numeric.append([_number(line[places[item.name]], item.name, number, path) for item in contract.numeric])
-        categorical.append([line[places[item.name]] for item in contract.categorical])
-        if len(numeric) == N_MOST:
-            break
-    if not numeric:
-        raise InputError(f"{path} has no rows after its header; add rows to check the conversion with")
-    words = np.array(categorical, object).reshape(len(categorical), len(contract.categorical))
-    return Rows(as_float32(np.array(numeric, float).reshape(len(words), len(contract.numeric)), contract), words)
-
-
 def as_float32(numbers: NDArray[np.float64], contract: ModelContract) -> NDArray[np.float32]:
     """The numbers as the graph takes them.
 
@@ -150,13 +106,3 @@ def as_float32(numbers: NDArray[np.float64], contract: ModelContract) -> NDArray
                 f'"reads": "seconds" and an `origin`, or write an identifier as "kind": "string"'
             )
     return held
-
-
-def _number(text: str, column: str, number: int, path: Path) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{path}, line {number}, column {column!r}: {shorten(text)}, expected a finite number")
-    return value

@@ -144,7 +144,7 @@ def _probability_maker(head: Head, contract: ModelContract) -> Callable[[tf.Tens
             raise _misfit(head, contract, f"(n, {n - 1}), or (n, {n}) where it has an output for the last label too")
         return lambda output: _several(_through(output, head, tf.math.sigmoid), add_last=width == n - 1)
     if n == 2 and (width == 1 or len(head.shape) == 1):
-        return lambda output: _two(tf.reshape(_through(output, head, tf.math.sigmoid), [-1, 1]))
+        return lambda output: _two(output, head)
     if width != n:
         raise _misfit(head, contract, f"(n, {n})")
     if head.activation == "sigmoid":
@@ -168,8 +168,26 @@ def _through(output: tf.Tensor, head: Head, function: Callable[[tf.Tensor], tf.T
     return function(numbers) if head.activation == "linear" else numbers
 
 
-def _two(positive: tf.Tensor) -> tf.Tensor:
-    return tf.concat([1.0 - positive, positive], axis=1)
+def _two(output: tf.Tensor, head: Head) -> tf.Tensor:
+    """Probabilities of both labels from one sigmoid or its logit.
+
+    `1 - p` has no digits left where p rounds to 1, and reasons need them. So both come from the logit where it is
+    known; a softmax of (0, logit) is the same function.
+    """
+    logit = output if head.activation == "linear" else _before_sigmoid(output)
+    if logit is None:
+        positive = tf.reshape(tf.cast(output, tf.float32), [-1, 1])
+        return tf.concat([1.0 - positive, positive], axis=1)
+    column = tf.reshape(tf.cast(logit, tf.float32), [-1, 1])
+    return tf.nn.softmax(tf.pad(column, [[0, 0], [1, 0]]))
+
+
+def _before_sigmoid(output: tf.Tensor) -> tf.Tensor | None:
+    """What a sigmoid got, if the output comes from one in the graph that is being traced."""
+    operation = getattr(output, "op", None)
+    while operation is not None and operation.type in ("Identity", "Reshape", "Squeeze", "Cast"):
+        operation = operation.inputs[0].op
+    return operation.inputs[0] if operation is not None and operation.type == "Sigmoid" else None
 
 
 def _several(probabilities: tf.Tensor, *, add_last: bool) -> tf.Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -56,9 +56,19 @@ class Wired:
     """The model itself. It takes a tensor for each of its inputs."""
     core: onnx.GraphProto
     """The model alone; its inputs are `input_0`, `input_1` and so on."""
+    wiring_of: Callable[[ModelContract], Wiring]
+    """The wiring of the model's inputs, or of the preprocessing's where there is one, for a contract."""
     wiring: Wiring
-    """Of the model's inputs, or of the preprocessing's where there is one."""
+    """For the contract that the model was exported with."""
     preprocess: Preprocess | None = None
+
+    def rewired(self, contract: ModelContract) -> Wired:
+        """The same model for a contract with features or words in another order.
+
+        Raises:
+            ConversionError: it does not fit.
+        """
+        return replace(self, wiring=self.wiring_of(contract))
 
     def run(self, rows: Rows, contract: ModelContract) -> dict[str, NDArray[Any]]:
         """The outputs of the model itself for these rows.
@@ -116,8 +126,11 @@ def wire(
     core = exported(function)
     uses = uses_of(core if graph is None else graph)
     names = [f"input_{place}" for place in range(len(inputs))] if graph is None else [item.name for item in graph.input]
-    wiring = wiring_of(inputs, [uses.get(name) for name in names], contract, choices)
-    return Wired(function, core, wiring, preprocess)
+
+    def of_contract(wanted: ModelContract) -> Wiring:
+        return wiring_of(inputs, [uses.get(name) for name in names], wanted, choices)
+
+    return Wired(function, core, of_contract, of_contract(contract), preprocess)
 
 
 def exported(function: Any) -> onnx.GraphProto:

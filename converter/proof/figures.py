@@ -64,7 +64,7 @@ def prove(outputs: Outputs, contract: ModelContract, labelled: LabelledRows) -> 
     if contract.task == "regression":
         return _of_values(outputs[VALUE_OUTPUT].astype(np.float64), _numbers(truth, labelled), len(truth))
     if contract.task == "anomaly":
-        return _of_scores(outputs[SCORE_OUTPUT].astype(np.float64), _is_odd(truth, contract), contract, len(truth))
+        return _of_scores(outputs[SCORE_OUTPUT].astype(np.float64), is_odd(truth, contract), contract, len(truth))
     return _of_labels(VerdictRule(contract).of(outputs).closest, _places(truth, contract, labelled), contract)
 
 
@@ -212,7 +212,8 @@ def _auc(score: NDArray[np.float64], odd: NDArray[np.bool_]) -> float:
     return float((ranks[which][odd].sum() - n_odd * (n_odd + 1) / 2) / (n_odd * (len(odd) - n_odd)))
 
 
-def _is_odd(truth: Sequence[Any], contract: ModelContract) -> NDArray[np.bool_]:
+def is_odd(truth: Sequence[Any], contract: ModelContract) -> NDArray[np.bool_]:
+    """Which rows the truth calls an anomaly, shape (n,)."""
     harmless = {contract.labels[0].name.lower(), "normal", "benign", "ok", "0", "false", ""}
     return np.array([label_word(value).lower() not in harmless for value in truth])
 

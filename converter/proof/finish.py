@@ -21,7 +21,7 @@ from converter.contract_file import write
 from converter.onnx_run import Outputs, open_session, run_onnx
 from converter.proof.diagnose import Answer, diagnose
 from converter.proof.expected import TOLERANCE, Expected, difference, of_outputs
-from converter.proof.figures import prove, require
+from converter.proof.figures import is_odd, prove, require
 from converter.proof.labelled_rows import LabelledRows
 
 NO_CAUSE = (
@@ -77,7 +77,7 @@ def finish(
         raise ConversionError("`score` has a `quantile` and no `threshold`; give real rows with --rows FILE to find it")
     if labelled is not None:
         outputs = run_onnx(open_session(model), labelled.rows)
-        contract = _with_threshold(contract, outputs.get(SCORE_OUTPUT))
+        contract = _with_threshold(contract, outputs.get(SCORE_OUTPUT), labelled)
         if labelled.truth is not None:
             proof = prove(outputs, contract, labelled)
             if not trial.force:
@@ -112,11 +112,15 @@ def _equal(
     )
 
 
-def _with_threshold(contract: ModelContract, score: NDArray[np.float32] | None) -> ModelContract:
-    """The contract with the threshold beyond which the wanted share of these rows lies."""
+def _with_threshold(
+    contract: ModelContract, score: NDArray[np.float32] | None, labelled: LabelledRows
+) -> ModelContract:
+    """The contract with the threshold beyond which the wanted share of these rows lies: of harmless ones, if known."""
     wanted = contract.score
     if wanted is None or wanted.threshold is not None or wanted.quantile is None or score is None:
         return contract
+    if labelled.truth is not None:
+        score = score[~is_odd(labelled.truth, contract)]
     share = wanted.quantile if wanted.alerts == "above" else 1 - wanted.quantile
     if len(score) * (1 - wanted.quantile) < FEWEST_ABOVE:
         raise ConversionError(

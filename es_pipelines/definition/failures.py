@@ -20,6 +20,8 @@ CODES: dict[str, str] = {
     "not_a_number": "a feature that must be a number is something else",
     "not_finite": "a number is infinite, or too large for 32 bits",
     "not_a_word": "a feature that must be a word is a number, a list or an object, or the word is too long",
+    "not_a_boolean": "a feature that must be true or false is something else",
+    "not_a_date": "a feature that is taken from a date is something else",
     "too_many_fields": "the document has so many fields or list items that the engine stops reading them",
     "pipeline_error": "a processor failed unexpectedly; `oversight.failure.processor` names it",
 }

@@ -19,7 +19,8 @@ from contract.documents.datasets import CONNECTION, event_dataset, resource_name
 from contract.documents.fields import ALERT_ROOT, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
 from contract.kdd99.columns import COLUMNS, field_of
 from contract.kdd99.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, LABEL_NAMES, known_labels
-from es_pipelines.definition.columns import Columns, columns_of
+from contract.values import END_MS, FIRST_MS, LARGEST_WHOLE
+from es_pipelines.definition.columns import Columns, columns_of, kind_of
 from es_pipelines.definition.failures import OF_PROCESSOR
 from es_pipelines.definition.plain_row import plain_row
 
@@ -132,6 +133,15 @@ ZONES = {
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DIGITS = tuple("0123456789")
 
+OTHER_KINDS = frozenset({"boolean", "date", "whole"})
+"""Kinds of columns that not every model has; only then the scripts can read them."""
+_OF_OTHER_KINDS = {
+    "digits": DIGITS,
+    "month_days": "312831303130313130313031",
+    "first_ms": FIRST_MS,
+    "end_ms": END_MS,
+    "largest_whole": LARGEST_WHOLE,
+}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """In syslog's spelling."""
 
@@ -155,6 +165,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
     """
     columns = columns_of(contract)
     stream, dataset = stream_name(namespace, contract.dataset), event_dataset(contract.dataset)
+    kinds = {kind_of(column) for column in columns.features}
     fields = [feature.field for feature in columns.features]
     kdd = set(fields) >= {field_of(column) for column in COLUMNS}
     labels = path_set(known_labels(contract))
@@ -178,7 +189,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "metadata": path_set(METADATA),
             "roots": path_set({field.partition(".")[0] for field in fields}),
             "names": _names(columns),
-            "half": _half(columns),
+            "half": _half(columns, of_line=False),
             "texts": LINE_TEXTS,
             "times": WRAPPER_TIMES,
         },
@@ -218,7 +229,13 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "float_max": FLOAT_MAX,
             "max_word": MAX_WORD,
             "max_number": MAX_NUMBER,
+            **(_OF_OTHER_KINDS if kinds & OTHER_KINDS else {}),
         },
+        "other_kinds": sorted(kinds & OTHER_KINDS) or None,
+        "gaps": any(column.missing != "error" for column in columns.features) or None,
+        "booleans": [column.field for column in columns.features if kind_of(column) == "boolean"] or None,
+        "event_category": contract.event.category,
+        "event_type": contract.event.type,
         "gather": {
             "metadata": path_set(METADATA),
             "leaves": path_set([*mapped, "message"]),  # a line has no parts: what is below it is no field
@@ -238,13 +255,15 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "shipped_fields": path_set(SHIPPED_FIELDS),
             "max_depth": MAX_DEPTH,
             "max_line_fields": MAX_LINE_FIELDS,
-            "half": _half(columns),
+            "half": _half(columns, of_line=False),
         },
     } | {f"pipeline.{name}": pipeline_id(name, namespace, contract.dataset) for name in PIPELINES}
 
 
 def _names(columns: Columns) -> str:
-    return path_set(f"{feature.name}={feature.field}" for feature in columns.features)
+    names = {feature.name: feature.field for feature in columns.features}
+    names |= {alias: names[name] for alias, name in columns.aliases}
+    return path_set(f"{name}={field}" for name, field in names.items())
 
 
 def dotted_removal() -> list[dict[str, Any]]:
@@ -266,9 +285,15 @@ def dotted_removal() -> list[dict[str, Any]]:
     return processors
 
 
-def _half(columns: Columns) -> int:
-    """How many of the model's features must be present by their bare names. Otherwise a stray `service` would count."""
-    return (len(columns.needed) + 1) // 2
+def _half(columns: Columns, *, of_line: bool) -> int:
+    """How many of the model's features must be present by their bare names. Otherwise a stray `service` would count.
+
+    Args:
+        columns: the columns of a line.
+        of_line: of a header, which has the columns whose values may be missing too.
+    """
+    gaps = 0 if of_line else sum(feature.missing != "error" for feature in columns.features)
+    return max(1, (len(columns.needed) - gaps + 1) // 2)
 
 
 def _csv(columns: Columns, *, difficulty: bool) -> dict[str, Any]:
@@ -302,7 +327,7 @@ def _csv(columns: Columns, *, difficulty: bool) -> dict[str, Any]:
         "order": "KDD" if difficulty else "the model",
         "features": path_set(feature.name for feature in columns.features),
         "needed": path_set(feature.name for feature in columns.features if feature.field in columns.needed),
-        "half": _half(columns),
+        "half": _half(columns, of_line=True),
         "most": MAX_COLUMNS,
         "label": LABEL,
         "difficulty": DIFFICULTY if difficulty else "",
@@ -318,7 +343,7 @@ def column_names(columns: Columns, *, difficulty: bool) -> dict[str, str]:
         known |= dict.fromkeys((*DIFFICULTY_NAMES, DIFFICULTY), DIFFICULTY)
     for feature in columns.features:
         known |= {feature.field.lower(): feature.name, feature.name.lower(): feature.name}
-    return known
+    return {alias.lower(): name for alias, name in columns.aliases} | known
 
 
 def _feature(feature: Feature, columns: Columns) -> dict[str, Any]:
@@ -328,10 +353,11 @@ def _feature(feature: Feature, columns: Columns) -> dict[str, Any]:
     return {
         "name": feature.name,
         "field": feature.field,
-        "kind": feature.kind,
+        "kind": kind_of(feature),
         "optional": feature.field not in columns.needed,
         "place": columns.short.index(feature.name) + 1 if feature.name in columns.short else 0,
         **split,
+        **({} if feature.missing == "error" else {"may_miss": True}),
     }
 
 

@@ -1,10 +1,15 @@
 """Read `pipelines/*.yml`, and insert the scripts of `painless/` and the parameters.
 
-A value `$name` stands for the parameter with that name, `$painless.name` for the text of `painless/name.painless`.
+A value `$name` stands for the parameter with that name, `$painless.name` for the text of `painless/name.painless`. A
+parameter that is None is left out. In a script,
+
+    $list.name              stands for the parameter, a tuple of words, as a list of Painless
+    // if $name ... // end  is left out if the parameter is None
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
@@ -15,6 +20,8 @@ from contract.errors import InputError
 from es_pipelines.definition.parameters import PIPELINES
 
 _HERE = files("es_pipelines")
+_LIST = re.compile(r"\$list\.([a-z_.]+)")
+_BLOCK = re.compile(r" *// if \$([a-z_]+)\n(.*?) *// end\n", re.DOTALL)
 
 
 def read_yaml(name: str) -> Any:
@@ -47,7 +54,8 @@ def fill(value: Any, parameters: Mapping[str, Any]) -> Any:
         InputError: a name is no parameter.
     """
     if isinstance(value, Mapping):
-        return {key: fill(child, parameters) for key, child in value.items()}
+        filled = {key: fill(child, parameters) for key, child in value.items()}
+        return {key: child for key, child in filled.items() if child is not None or value[key] is None}
     if isinstance(value, list):
         return [item for child in value for item in _filled(child, parameters)]
     if not isinstance(value, str) or not value.startswith("$"):
@@ -55,10 +63,27 @@ def fill(value: Any, parameters: Mapping[str, Any]) -> Any:
     name = value[1:]
     if name.startswith("painless."):
         script = name.removeprefix("painless.")
-        return _HERE.joinpath(f"painless/{script}.painless").read_text(encoding="utf-8")
+        return _script(_HERE.joinpath(f"painless/{script}.painless").read_text(encoding="utf-8"), parameters)
+    return _parameter(name, parameters)
+
+
+def _parameter(name: str, parameters: Mapping[str, Any]) -> Any:
     if name not in parameters:
-        raise InputError(f"a file of es_pipelines names {value!r}, expected one of {sorted(parameters)}; correct it")
+        raise InputError(f"a file of es_pipelines names '${name}', expected one of {sorted(parameters)}; correct it")
     return parameters[name]
+
+
+def _script(text: str, parameters: Mapping[str, Any]) -> str:
+    """The text of a script, with its lists, and without the blocks whose parameter is None."""
+
+    def words(match: re.Match[str]) -> str:
+        quoted = ", ".join(f"'{word}'" for word in _parameter(match[1], parameters))
+        return f"[{quoted}]"
+
+    def block(match: re.Match[str]) -> str:
+        return "" if _parameter(match[1], parameters) is None else match[2]
+
+    return _LIST.sub(words, _BLOCK.sub(block, text))
 
 
 def _filled(child: Any, parameters: Mapping[str, Any]) -> list[Any]:

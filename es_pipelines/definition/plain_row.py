@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from contract.artifact.contract import Feature
 from contract.documents.fields import FIELDS
 from contract.documents.paths import merge, nest
 from contract.kdd99 import columns as kdd99
-from es_pipelines.definition.columns import Columns
+from es_pipelines.definition.columns import Columns, kind_of
 
 HANDLED_BY_SCRIPT, VALUE, VALUES = 0, 1, 2
 """What a key of the envelope holds: something the script handles itself; a single value; a value or a list of texts."""
@@ -76,7 +77,9 @@ def plain_row(
     numbers: Iterable[str],
     labels: Iterable[str],
 ) -> dict[str, Any]:
-    """The script's parameters. If the model's features are not all in one object, `names` is empty and it does nothing.
+    """The script's parameters.
+
+    If the features are not all numbers and words in one object, `names` is empty and the script does nothing.
 
     Args:
         columns: the columns of a line.
@@ -89,13 +92,14 @@ def plain_row(
     roots = {feature.field.rpartition(".")[0] for feature in columns.features}
     root = roots.pop() if len(roots) == 1 else ""
     known = envelope(metadata, (feature.name for feature in columns.features))
-    if not root or "." in root or (root in known and root != kdd99.ROOT):
+    others = any(kind_of(feature) in ("boolean", "date") for feature in columns.features)
+    if not root or "." in root or (root in known and root != kdd99.ROOT) or others:
         columns, root = Columns((), frozenset(), ()), ""
     return {
         "root": root,
         "names": [feature.field.rpartition(".")[2] for feature in columns.features],
         "kinds": [
-            f"{'number' if feature.kind == 'float' else 'word'}{'' if feature.field in columns.needed else '?'}"
+            f"{'number' if feature.kind == 'float' else 'word'}{'?' if _may_miss(feature, columns) else ''}"
             for feature in columns.features
         ],
         "numbers": {text: float(text) for text in numbers},
@@ -105,6 +109,10 @@ def plain_row(
         "module": "oversight",
         "clock": dict.fromkeys(clock(), True),
     }
+
+
+def _may_miss(feature: Feature, columns: Columns) -> bool:
+    return feature.field not in columns.needed or feature.missing != "error"
 
 
 def envelope(metadata: Iterable[str], names: Iterable[str]) -> dict[str, Any]:

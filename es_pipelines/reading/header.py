@@ -27,6 +27,8 @@ class KnownColumns:
     fields: tuple[str, ...] = tuple(map(kdd99.field_of, kdd99.COLUMNS))
     """The document field of each column."""
     labels: frozenset[str] = frozenset({label.name for label in kdd99.LABELS} | kdd99.TEST_ONLY_FAMILIES.keys())
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Further names of a column, each with the column's name."""
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -39,6 +41,7 @@ class KnownColumns:
         own = {field.lower(): name.lower() for name, field in zip(self.columns, self.fields, strict=True)}
         own |= {name: name for name in self.names}
         aliases = {**dict.fromkeys(LABEL_NAMES, LABEL), **dict.fromkeys(DIFFICULTY_NAMES, DIFFICULTY_NAMES[0])}
+        aliases |= {alias.lower(): name.lower() for alias, name in self.aliases}
         return {**aliases, **own}
 
     @cached_property

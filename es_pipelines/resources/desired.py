@@ -13,13 +13,13 @@ from typing import Any
 from contract.artifact.contract import ModelContract
 from contract.documents.alerts import alerts_body, alerts_index
 from contract.documents.datasets import resource_name
-from contract.documents.fields import FIELDS, NO_PIPELINE, Field, properties, stream_name
+from contract.documents.fields import FIELDS, NO_PIPELINE, Field, Kind, properties, stream_name
 from contract.documents.heartbeats import heartbeat_body, heartbeat_index
 from contract.documents.paths import merge
 from contract.model_summary import MODEL_META, ModelSummary
 from es_pipelines.cluster.capabilities import Capabilities
 from es_pipelines.cluster.ownership import index_meta
-from es_pipelines.definition.columns import columns_of
+from es_pipelines.definition.columns import columns_of, kind_of
 from es_pipelines.definition.parameters import parameters
 from es_pipelines.definition.pipeline_files import fill, pipelines, read_yaml
 from es_pipelines.resources.kind import Resource
@@ -121,9 +121,19 @@ def _fields() -> dict[str, Any]:
     return {**properties(FIELDS), "@timestamp": {"type": "date"}}
 
 
+_KINDS: dict[str, Kind] = {
+    "float": "float",
+    "string": "keyword",
+    "whole": "keyword",
+    "boolean": "boolean",
+    "date": "date",
+}
+"""The mapping of a column by how it is typed."""
+
+
 def model_fields(contract: ModelContract) -> list[Field]:
     """The columns of the model's events as fields of the document."""
     return [
-        Field(feature.field, "float" if feature.kind == "float" else "keyword", f"feature {feature.name}")
+        Field(feature.field, _KINDS[kind_of(feature)], f"feature {feature.name}")
         for feature in columns_of(contract).features
     ]

@@ -11,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from contract.artifact.file import read_file
 from contract.errors import InputError
-from converter.rows import Rows, read_csv
+from converter.rows import Rows
 from oversight.commands.built import (
     ARTIFACT_FILE,
     BUILD,
@@ -28,6 +28,7 @@ from oversight.commands.built import (
     newest_trained,
     version_of,
 )
+from oversight.commands.trial import TrialOptions, trial_lines, trial_options
 from oversight.keras_parts import tensorflow_in_quiet
 from oversight.terminal import print_json
 from training.data import records as data
@@ -56,13 +57,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Artifact to write; default: build/MODEL/model.onnx, where MODEL is the model's name.",
 )
-@click.option(
-    "--rows",
-    "rows_path",
-    type=click.Path(path_type=Path),
-    help="CSV file with a header: real rows for the check that ONNX and Keras agree, and for the usual reasons of each "
-    "label.",
-)
+@trial_options
 @click.option("--head", metavar="NAME", help="Which output to take, for a model that has several.")
 @click.option(
     "--check-data",
@@ -110,7 +105,6 @@ def command(
     model: Path | None,
     contract_path: Path | None,
     output: Path | None,
-    rows_path: Path | None,
     head: str | None,
     checked: tuple[Path, ...],
     inputs: tuple[str, ...],
@@ -118,6 +112,7 @@ def command(
     preprocess_path: Path | None,
     modules: tuple[str, ...],
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Convert a Keras model into one ONNX artifact, and check that both give the same predictions.
 
@@ -134,7 +129,7 @@ def command(
     \b
     Example:
       oversight convert
-      oversight convert --model mine.keras --contract contract.json --output models/mine/model.onnx --rows sample.csv
+      oversight convert --model mine.keras --contract contract.json --output model.onnx --rows test.csv --label class
       oversight convert --model saved/ --contract contract.json --input numbers=depth_m,flow --input words=colour
     """
     with tensorflow_in_quiet():
@@ -150,7 +145,9 @@ def command(
             click.echo(trained.note, err=True)
     contract = read_contract(contract_path or beside(model))
     output = output or BUILD / contract.name / ARTIFACT_FILE
-    rows = None if rows_path is None else read_csv(rows_path, contract)
+    options = TrialOptions(**given)
+    trial = options.trial(contract)
+    rows = None if trial.labelled is None else trial.labelled.rows
     before = version_of(output)
     columns = tuple(feature.name for feature in contract.features)
     if checked and option_of(columns) is None:
@@ -163,12 +160,12 @@ def command(
         load(model, modules),
         contract,
         output,
-        rows,
         also=files,
         usual=usual,
         head=head,
         choices=Choices(inputs=_inputs(inputs), codes_from=codes_from),
         preprocess=None if preprocess_path is None else read_preprocess(preprocess_path),
+        trial=trial,
     )
     _update_report(written)
     facts = {
@@ -178,6 +175,8 @@ def command(
         "version_before": before,
         "size_bytes": written.size_bytes,
         "agreement": dataclasses.asdict(written.agreement),
+        "proof": written.contract.proof,
+        "proved": dict(written.contract.proved),
         "also": {name: dataclasses.asdict(agreement) for name, agreement in written.also.items()},
     }
     if as_json:
@@ -187,9 +186,11 @@ def command(
         f"{model} -> {output}  version {written.version}{_beside_before(written.version, before)}, "
         f"{written.size_bytes:,} bytes"
     )
-    click.echo(in_words(written.agreement, "generated rows" if rows is None else f"rows of {rows_path}"))
+    click.echo(in_words(written.agreement, "generated rows" if rows is None else f"rows of {options.rows_path}"))
     for name, agreement in written.also.items():
         click.echo(in_words(agreement, f"distinct rows of {name}"))
+    for line in trial_lines(written, trial):
+        click.echo(line)
     click.echo(next_steps(output, contract.name, reads_kdd=option_of(columns) is not None))
 
 

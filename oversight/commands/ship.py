@@ -14,6 +14,7 @@ from common.settings.shared import DEFAULT_MODEL, OversightSettings
 from contract import hints
 from contract.errors import ArtifactError, OversightError
 from contract.kdd99.labels import known_labels
+from es_pipelines.definition.columns import columns_of
 from es_pipelines.dry_run.inspect_file import DryRun
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, KnownColumns
 from es_pipelines.reading.open_file import check
@@ -194,9 +195,12 @@ def known(model: Path) -> KnownColumns:
     labels = frozenset(known_labels(contract))
     if {feature.field for feature in contract.features} <= set(KDD.fields):
         return KnownColumns(labels=labels)
-    features = contract.features
+    columns = columns_of(contract)
     return KnownColumns(
-        tuple(feature.name for feature in features), tuple(feature.field for feature in features), labels
+        tuple(column.name for column in columns.features),
+        tuple(column.field for column in columns.features),
+        labels,
+        columns.aliases,
     )
 
 

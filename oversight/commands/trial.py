@@ -86,8 +86,9 @@ def trial_lines(finished: Finished, trial: Trial) -> list[str]:
     if trial.labelled is not None and trial.labelled.refused:
         lines.append(f"{trial.labelled.refused:,} rows cannot be read as the contract says: {trial.labelled.why}")
     score = finished.contract.score
-    if score is not None and score.quantile is not None:
-        lines.append(f"threshold {score.threshold:g}: {1 - score.quantile:.3%} of these rows alert")
+    if score is not None and score.quantile is not None and trial.labelled is not None:
+        which = "these rows" if trial.labelled.truth is None else "the harmless rows"
+        lines.append(f"threshold {score.threshold:.4g}: {1 - score.quantile:.3g} of {which} alert")
     unproved = "; measure it with --rows FILE --label COLUMN, or --rows FILE --expected FILE"
     lines.append(f"proof: {proof_in_words(finished.contract)}{unproved if finished.contract.proof == 'none' else ''}")
     return lines

@@ -58,6 +58,17 @@ def test_one_sigmoid_gives_two_labels(tmp_path: Path) -> None:
     assert read_file(made.path).contract.labels[1].threshold == 0.3
 
 
+def test_one_sigmoid_keeps_the_small_probability_where_the_large_one_rounds_to_1(tmp_path: Path) -> None:
+    """Reasons are found from the odds: with `1 - p` as float32 a certain alert has none."""
+    model = ending_in(layers.Dense(1, activation="sigmoid", bias_initializer=keras.initializers.Constant(40.0)))
+    both = outputs(convert(model, PUMPS, tmp_path / "m.onnx").path)["probabilities"]
+    logits = np.log(both[:, 1].astype(np.float64)) - np.log(both[:, 0].astype(np.float64))
+    assert (both[:, 1] == 1).all()
+    bare = keras.Model(model.input, model.layers[-1].input)
+    kernel, bias = (np.asarray(weight) for weight in model.layers[-1].weights)
+    np.testing.assert_allclose(logits, (np.asarray(bare(ROWS)) @ kernel + bias)[:, 0], rtol=1e-4)
+
+
 @pytest.mark.parametrize("end", ["logit", "float32"], ids=["a logit", "a logit behind a layer that casts"])
 def test_one_logit_gets_its_sigmoid(end: str, tmp_path: Path) -> None:
     stack = [layers.Dense(1)] + ([layers.Activation("linear", dtype="float32")] if end == "float32" else [])

@@ -23,13 +23,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.es_pipelines.removal import remove
+from contract.values import is_missing
 from es_pipelines.provision.apply import provision
 from tests.artifacts import TURBINE, write_model
 from tests.pipelines import simulate
 from tests.servers import enrich_service
+from tests.tasks import MIXED, MIXED_QUIET, write_task
 from tests.waiting import WAIT_S
 
 NAMESPACE = f"values{uuid.uuid4().hex[:8]}"
+PUMPS = f"pumps{uuid.uuid4().hex[:8]}"
 ODD: tuple[Any, ...] = (
     None,
     True,
@@ -82,6 +85,73 @@ ODD: tuple[Any, ...] = (
 )
 """Values that people send where a number or a word belongs."""
 
+ODDER: tuple[Any, ...] = (
+    *ODD,
+    1.0,
+    0.0,
+    2,
+    443.0,
+    -22,
+    2**53,
+    2**53 + 2,
+    1e300,
+    "TRUE",
+    "False",
+    "1",
+    "0",
+    "yes",
+    "443",
+    "022",
+    "2026-03-04",
+    "2026-03-04T05:06:07Z",
+    "2026-03-04T05:06",
+    "2026-03-04 05:06:07,5",
+    "2026-03-04T05:06:07.123456789+01:00",
+    " 2024-02-29T05:06:07-0130 ",
+    "2026-03-04T05:06:07+14",
+    "2026-03-04T05:06:07+15",
+    "2026-03-04T05:06:07+01:60",
+    "2026-03-04T05:06:07.1234567890Z",
+    "2026-03-04T05:06:07z",
+    "2026-03-04t05:06:07Z",
+    "2026-03-04T05:06:07 Z",
+    "2026-03-04Z",
+    "2026-03-04T",
+    "2026-03-04T05",
+    "2026-03-04T05:06:",
+    "2026-03-04T05:06:07.",
+    "2026-03-04T24:00",
+    "2026-03-04T05:60",
+    "2026-03-04T05:06:60",
+    "2026-02-29",
+    "2100-02-29",
+    "2000-02-29",
+    "2026-00-10",
+    "2026-13-10",
+    "2026-04-31",
+    "2026-04-00",
+    "0999-12-31",
+    "1000-01-01",
+    "9998-12-31T23:59:59-14:00",
+    "9999-01-01",
+    "2026-3-4",
+    "2026-03-04T5:06",
+    "20260304",
+    "2026-W10-3",
+    "17726003470",
+    "177260034700",
+    "1772600347000",
+    "17726003470000",
+    "-177260034700",
+    1_772_600_347_000,
+    1_772_600_347_000.5,
+    -30_610_224_000_000,
+    -30_610_224_000_001,
+    253_370_764_799_999,
+    253_370_764_800_000,
+)
+"""And where a boolean, a date or a word that is a whole number belongs."""
+
 scalars = st.one_of(
     st.sampled_from(ODD),
     st.booleans(),
@@ -106,6 +176,25 @@ EACH: list[dict[str, Any]] = [
 ]
 
 
+SHIFT = "2026-03-04T12:00:00Z"
+PUMP = MIXED_QUIET["pump"]
+OTHER_KINDS = ("open", "at", "port")
+dates = st.builds(
+    lambda date, middle, clock, zone: f"{date}{middle}{clock}{zone}",
+    st.sampled_from(["2026-03-04", "2024-02-29", "1999-12-31", "0001-01-01", "2026-02-30"]),
+    st.sampled_from(["", "T", " ", "t", "  "]),
+    st.sampled_from(["", "00:00", "23:59:59", "05:06:07.1", "05:06:07,123456", "24:00", "5:6"]),
+    st.sampled_from(["", "Z", "+01:00", "-0530", "+14", "+15", "z", "+1", " +01:00"]),
+)
+odder = st.integers(0, len(ODDER) - 1).map(ODDER.__getitem__) | dates
+pumps = st.builds(lambda name, value: PUMP | {name: value}, st.sampled_from(sorted(PUMP)), odder)
+GAPS: tuple[Any, ...] = (None, "", " ", [], [None], {}, {"x": 1}, "x", 1, [1], True, 1e39)
+EACH_PUMP: list[dict[str, Any]] = [
+    *(PUMP | {name: value} for value in (*ODDER, [True], ["1", "0"], [443], ["2026-03-04"]) for name in OTHER_KINDS),
+    *(PUMP | {name: value} for value in GAPS for name in ("pressure", "mode", "noise")),
+]
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real enrich service."""
@@ -117,9 +206,18 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def engine(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
     """An engine with the pipelines of that model."""
     with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=WAIT_S) as es:
-        provision(es, TURBINE, namespace=NAMESPACE)
+        for contract, namespace in ((TURBINE, NAMESPACE), (MIXED, PUMPS)):
+            provision(es, contract, namespace=namespace)
         yield es
-        remove(es, NAMESPACE)
+        for namespace in (NAMESPACE, PUMPS):
+            remove(es, namespace)
+
+
+@pytest.fixture(scope="module")
+def pump_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service whose model reads dates, booleans, whole numbers as words, and documents with gaps."""
+    with enrich_service(write_task(tmp_path_factory.mktemp("pump"), "mixed")) as url:
+        yield url
 
 
 def enriched(url: str, sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -155,3 +253,33 @@ def test_every_kind_of_verdict_is_among_the_examples(service: str) -> None:
     """Otherwise the comparison above could hold for one kind alone."""
     codes = {result.get("error", {}).get("type") for result in enriched(service, EACH)}
     assert codes == {None, "missing_feature", "not_a_number", "not_finite", "not_a_word"}
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(batch=st.lists(pumps, min_size=1, max_size=20))
+@example(batch=EACH_PUMP)
+def test_both_agree_on_dates_booleans_whole_numbers_and_gaps(
+    engine: Elasticsearch, pump_service: str, batch: list[dict[str, Any]]
+) -> None:
+    """As above; a document without any value is no event to the pipelines, so it is left out."""
+    batch = [pump for pump in batch if not all(is_missing(value) for value in pump.values())]
+    stored = [document or {} for document in simulate(engine, PUMPS, [{"pump": pump} for pump in batch])]
+    of_stored = enriched(pump_service, [{"pump": document.get("pump", {}), "@timestamp": SHIFT} for document in stored])
+    sent = enriched(pump_service, [{"pump": pump, "@timestamp": SHIFT} for pump in batch])
+    for pump, document, asked, again in zip(batch, stored, sent, of_stored, strict=True):
+        code = document.get("error", {}).get("type")
+        assert code == asked.get("error", {}).get("type"), (pump, document.get("error"), asked)
+        if code is None:
+            assert asked["fields"] == again["fields"], (pump, document["pump"])
+            assert type(document["pump"]["open"]) is bool
+        assert type(document["pump"].get("open")) in (bool, type(None)) or document["pump"]["open"] in ("true", "false")
+
+
+def test_every_kind_of_value_is_among_the_pumps(pump_service: str) -> None:
+    """Otherwise the comparison above could hold for one kind alone."""
+    results = enriched(pump_service, [{"pump": pump, "@timestamp": SHIFT} for pump in EACH_PUMP])
+    codes = {result.get("error", {}).get("type") for result in results}
+    expected = {"missing_feature", "not_a_number", "not_finite", "not_a_word", "not_a_boolean", "not_a_date"}
+    assert codes == {None, *expected}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from contract.artifact.contract import Feature, Label, ModelContract
 from contract.errors import InputError
-from converter.rows import UNSEEN_WORD, as_float32, made_from, read_csv, with_unseen_words
+from converter.rows import UNSEEN_WORD, as_float32, made_from, with_unseen_words
 
 CONTRACT = ModelContract(
     name="doors",
@@ -47,47 +46,6 @@ def test_rows_with_unseen_words_follow_one_column_at_a_time_and_then_all() -> No
     assert unseen[10:20].tolist() == [[False, True]] * 10
     assert unseen[20:].all()
     assert np.array_equal(more.numeric[20:30], rows.numeric)
-
-
-def test_a_csv_file_may_have_its_columns_in_any_order_and_others_beside(tmp_path: Path) -> None:
-    """The header decides."""
-    path = tmp_path / "doors.csv"
-    path.write_text('side,angle,note,wood,weight_kg\nleft,90,"a, b",oak,12.5\n\nright,0,,teak,7\n', encoding="utf-8")
-    rows = read_csv(path, CONTRACT)
-    assert rows.numeric.tolist() == [[12.5, 90.0], [7.0, 0.0]]
-    assert rows.categorical.tolist() == [["oak", "left"], ["teak", "right"]]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "lacks weight_kg, wood, angle, side"),
-        ("weight_kg,wood,angle\n1,oak,2\n", "the header of .* lacks side"),
-        ("weight_kg,wood,angle,side\n", "no rows after its header"),
-        (
-            "weight_kg,wood,angle,side\n1,oak,2,left\nx,oak,2,left\n",
-            r"line 3, column 'weight_kg': 'x', expected a finite number",
-        ),
-        ("weight_kg,wood,angle,side\n1,oak,nan,left\n", r"line 2, column 'angle': 'nan'"),
-        ("weight_kg,wood,angle,side\n1,oak,2\n", "line 2: 3 columns, expected 4"),
-    ],
-)
-def test_a_csv_file_that_does_not_fit_is_refused_with_its_place(tmp_path: Path, text: str, words: str) -> None:
-    """One line that leads to the mistake."""
-    path = tmp_path / "doors.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=words) as raised:
-        read_csv(path, CONTRACT)
-    assert "\n" not in str(raised.value)
-
-
-def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
-    """As every file that a person names."""
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not a CSV file in UTF-8"):
-        read_csv(tmp_path / "binary", CONTRACT)
-    with pytest.raises(InputError, match="--rows"):
-        read_csv(tmp_path / "none", CONTRACT)
 
 
 def test_numbers_that_float32_does_not_hold_are_refused_with_what_to_do() -> None:

@@ -7,9 +7,11 @@ import dataclasses
 from contract.artifact.contract import Feature, ModelContract
 from contract.kdd99 import columns as kdd99
 from es_pipelines.definition.columns import columns_of
+from es_pipelines.definition.parameters import column_names
 from es_pipelines.resources.desired import model_fields
 from tests.artifacts import TURBINE
 from tests.pipelines import FLOW, KDD99
+from tests.tasks import MIXED
 
 
 def reading(*names: str) -> ModelContract:
@@ -60,3 +62,52 @@ def test_a_model_with_a_feature_of_its_own_gets_lines_of_its_features() -> None:
         assert columns.features == contract.features
         assert columns.needed == set(contract.fields)
         assert columns.short == ()
+
+
+def test_a_date_is_one_column_for_all_features_that_read_it() -> None:
+    """Of two readers it has the last part of the field's name, of one the feature's; a file may use either."""
+    columns = columns_of(MIXED)
+    assert names(columns.features) == ["pressure", "at", "mode", "open", "age_s", "port", "noise"]
+    assert columns.aliases == (("built", "age_s"),)
+    roles = column_names(columns, difficulty=False)
+    assert {name: roles[name] for name in ("at", "pump.at", "built", "pump.built", "age_s")} == {
+        "at": "at",
+        "pump.at": "at",
+        "built": "age_s",
+        "pump.built": "age_s",
+        "age_s": "age_s",
+    }
+
+
+def test_a_date_that_every_document_has_is_no_column() -> None:
+    """The pipelines read `@timestamp` from the line, its wrapper or the shipper's fields, whatever the model is."""
+    assert "@timestamp" in MIXED.fields
+    assert "@timestamp" not in columns_of(MIXED).needed
+
+
+def test_a_date_may_be_missing_if_all_its_readers_allow_it() -> None:
+    hour, weekday = (feature for feature in MIXED.features if feature.field == "pump.at")
+    optional = dataclasses.replace(hour, missing="value", missing_value=12.0)
+    for second, expected in ((weekday, "error"), (dataclasses.replace(weekday, missing="value"), "value")):
+        (column,) = columns_of(dataclasses.replace(MIXED, features=(optional, second))).features
+        assert column.missing == expected
+
+
+def test_a_column_whose_name_is_taken_has_the_name_of_its_field() -> None:
+    features = (*MIXED.features, Feature("at", "other.at", "float"))
+    found = names(columns_of(dataclasses.replace(MIXED, features=features)).features)
+    assert found == ["pressure", "pump.at", "mode", "open", "age_s", "port", "noise", "at"]
+
+
+def test_each_kind_of_column_has_its_mapping() -> None:
+    kinds = {field.name: field.kind for field in model_fields(MIXED)}
+    assert kinds == {
+        "pump.pressure": "float",
+        "pump.at": "date",
+        "pump.mode": "keyword",
+        "pump.open": "boolean",
+        "pump.built": "date",
+        "pump.port": "keyword",
+        "pump.noise": "float",
+    }
+    assert {field.kind for field in model_fields(TURBINE)} == {"float", "keyword"}

@@ -4,6 +4,7 @@ portable.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from contract.artifact.contract import EventWords, ModelContract
 from contract.documents.fields import BY_NAME
-from contract.errors import InputError
+from contract.errors import ArtifactError, InputError
 from es_pipelines.cluster.capabilities import Capabilities
 from es_pipelines.definition.failures import CODES, OF_PROCESSOR
 from es_pipelines.definition.parameters import PIPELINES, dotted_removal, parameters, pipeline_id
@@ -20,6 +22,7 @@ from es_pipelines.definition.pipeline_files import fill, pipelines, read_yaml
 from es_pipelines.resources.desired import model_fields, resources
 from tests.artifacts import TURBINE
 from tests.pipelines import FLOW, KDD99
+from tests.tasks import MIXED
 
 FOLDER = files("es_pipelines")
 SCRIPTS = {
@@ -177,3 +180,62 @@ def test_what_an_engine_lacks_is_left_out_and_told() -> None:
     assert "'mode': 'standard'" not in str(resources(KDD99, "unit", bare))
     assert [bool(omission.cost) for omission in bare.omissions("30d")] == [True] * 5
     assert ELASTICSEARCH.omissions("30d") == []
+
+
+def scripts_of(contract: ModelContract) -> dict[str, str]:
+    """Every script of the pipelines of a contract, by the processor's tag."""
+    bodies = pipelines(parameters(contract, "unit", data_streams=True))
+    return {
+        options["tag"]: options["source"]
+        for body in bodies.values()
+        for kind, options in processors([*body["processors"], *body.get("on_failure", [])])
+        if kind == "script"
+    }
+
+
+def test_a_contract_of_numbers_and_words_has_no_script_for_other_kinds() -> None:
+    """Its pipelines stay as they were before there were other kinds, and as short."""
+    plain, mixed = scripts_of(TURBINE), scripts_of(MIXED)
+    for word in ("not_a_boolean", "not_a_date", "may_miss", "// if", "// end", "booleans"):
+        assert word not in "".join(plain.values())
+    assert {tag for tag in plain if plain[tag] != mixed[tag]} == {
+        "features",
+        "failure-note",
+        "plain-row",
+        "derive-ecs",
+    }
+    assert "// if" not in "".join(mixed.values())
+    assert "not_a_boolean" in mixed["features"]
+    assert "may_miss" in mixed["features"]
+    only_gaps = scripts_of(
+        dataclasses.replace(
+            TURBINE,
+            features=(
+                dataclasses.replace(TURBINE.features[0], missing="value", missing_value=60.0),
+                *TURBINE.features[1:],
+            ),
+        )
+    )
+    assert {tag for tag in plain if plain[tag] != only_gaps[tag]} == {"features"}
+
+
+def test_the_words_of_ecs_are_those_of_the_contract() -> None:
+    """In each script that writes them, as lists of Painless."""
+    for contract, category, kind in ((TURBINE, "['network']", "['connection']"), (MIXED, "['host']", "['info']")):
+        found = scripts_of(contract)
+        assert f"event['category'] = {category};\nevent['type'] = {kind};" in found["plain-row"]
+        assert f"ecs['event.category'] = {category};\necs['event.type'] = {kind};" in found["derive-ecs"]
+        assert f"flat['event.category'] = {category};\nflat['event.type'] = {kind};" in found["failure-note"]
+    several = dataclasses.replace(MIXED, event=EventWords(("host", "process"), ()))
+    assert "event['category'] = ['host', 'process'];\nevent['type'] = [];" in scripts_of(several)["plain-row"]
+
+
+def test_a_word_of_ecs_cannot_be_code() -> None:
+    with pytest.raises(ArtifactError, match=r"`event.category` names .*; write words of ECS"):
+        dataclasses.replace(MIXED, event=EventWords(("host']; ctx.remove('x'); def y = ['",))).check()
+
+
+def test_half_of_the_columns_that_must_be_there_make_an_event() -> None:
+    """A JSON line may lack what the contract allows; a header names every column."""
+    known = parameters(MIXED, "unit", data_streams=True)
+    assert (known["gather"]["half"], known["unwrap"]["half"], known["csv"]["half"]) == (2, 2, 4)
