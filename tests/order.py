@@ -31,6 +31,7 @@ LONG = (
     "tests/integration/console/test_pictures.py",
     "tests/integration/training/test_commands.py",
     "tests/integration/training/test_train.py",
+    "tests/integration/converter/test_files.py",
 )
 """By measured time, the longest first. `--no-loadscope-reorder` keeps pytest-xdist from reordering the files."""
 

@@ -31,7 +31,7 @@ from converter.export.tensorflow_operations import Captured, rewriter
 from converter.inputs.codes import uses_of, wiring_of
 from converter.inputs.feed import feed
 from converter.inputs.preprocess import Preprocess
-from converter.inputs.wiring import Choices, Wiring
+from converter.inputs.wiring import Choices, Wiring, columns_of
 from converter.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET, nodes_of
 from converter.rows import Rows
 
@@ -122,7 +122,7 @@ def wire(
         preprocess.check_outputs(model.inputs)
         inputs, graph = preprocess.inputs, preprocess.graph
     else:
-        wiring_of(inputs, [None] * len(inputs), contract, choices)  # before the export, which takes seconds
+        columns_of(inputs, contract, choices)  # before the export, which takes seconds
     core = exported(function)
     uses = uses_of(core if graph is None else graph)
     names = [f"input_{place}" for place in range(len(inputs))] if graph is None else [item.name for item in graph.input]

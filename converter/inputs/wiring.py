@@ -109,6 +109,13 @@ def columns_of(ports: Sequence[Port], contract: ModelContract, choices: Choices)
 def _columns(contract: ModelContract) -> list[Column]:
     """One column for each feature in the contract's order, then those of the flags."""
     flags = [Column(feature, missing=True) for feature in contract.features if feature.missing == "flag"]
+    names = {feature.name for feature in contract.features}
+    for flag in flags:
+        if flag.name in names:
+            raise ConversionError(
+                f"feature {flag.name!r} has the name of the flag of {flag.feature.name!r}; give it another name, or "
+                f'write "missing": "value" for {flag.feature.name!r}'
+            )
     return [*map(Column, contract.features), *flags]
 
 
@@ -142,6 +149,11 @@ def _plain(name: str) -> str:
 def _the_rest(ports: Sequence[Port], columns: Sequence[Column]) -> dict[str, tuple[Column, ...]]:
     if not ports and not columns:
         return {}
+    if not ports and all(column.missing for column in columns):
+        raise ConversionError(
+            f"the model has no input for {_list([column.name for column in columns])}, which is 1 where the feature is "
+            f'missing; write "missing": "value" into the contract, or train the model with this input'
+        )
     if not ports:
         raise ConversionError(
             f"the model has no input for {_list([column.name for column in columns])} of the contract; leave them out "

@@ -20,6 +20,7 @@ from converter.inputs.wiring import Choices
 from tests.integration.converter.serving import TOLERANCE, by_keras, contract, converted, number, served, words
 
 DEPTH, FLOW = number("depth_m"), number("flow")
+FLAGGED = dataclasses.replace(FLOW, missing="flag", missing_value=0.5)
 COLOUR, PORT = words("colour", "green", "red"), words("port", "22", "80", "443")
 NUMBERS = [[1.5, -2.0], [0.25, 4.0], [-1.0, 0.0]]
 TEXT = [["red", "443"], ["green", "22"], ["violet", "8080"]]
@@ -155,16 +156,15 @@ def test_words_coded_from_0_and_an_embedding_that_is_too_small_for_codes_from_1(
 
 def test_a_missing_number_becomes_its_value_and_a_flag(tmp_path: Path) -> None:
     """The flags follow the features in a matrix, and have an input FEATURE_missing of their own by name."""
-    flagged = dataclasses.replace(FLOW, missing="flag", missing_value=0.5)
     given = [[1.5, float("nan")], [0.25, 4.0], [-1.0, 0.0]]
     filled = np.array([[1.5, 0.5, 1], [0.25, 4, 0], [-1, 0, 0]], np.float32)
     matrix = keras.Sequential([keras.Input((3,)), layers.Dense(4, "relu"), layers.Dense(2, "softmax")])
-    path = converted(matrix, contract(flagged, DEPTH), tmp_path)
+    path = converted(matrix, contract(FLAGGED, DEPTH), tmp_path)
     expected = by_keras(matrix, filled[:, [1, 0, 2]].copy())
     assert np.allclose(served(path, [row[::-1] for row in given]), expected, atol=TOLERANCE, rtol=0)
     inputs = {name: keras.Input((1,), name=name) for name in ("flow_missing", "depth_m", "flow")}
     named = keras.Model(inputs, ending(list(inputs.values())))
-    path = converted(named, contract(DEPTH, flagged), tmp_path)
+    path = converted(named, contract(DEPTH, FLAGGED), tmp_path)
     by_name = {"flow_missing": filled[:, 2:], "depth_m": filled[:, :1], "flow": filled[:, 1:2]}
     assert np.allclose(served(path, given), by_keras(named, by_name), atol=TOLERANCE, rtol=0)
 
@@ -206,6 +206,18 @@ REFUSED: dict[str, tuple[Any, tuple[Any, ...], Choices, str]] = {
         (DEPTH, FLOW),
         Choices(),
         "no input for flow of the contract",
+    ),
+    "a flag without an input": (
+        lambda: named("depth_m", "flow"),
+        (DEPTH, FLAGGED),
+        Choices(),
+        'no input for flow_missing, .*"missing": "value"',
+    ),
+    "a feature with the name of a flag": (
+        lambda: named("flow", "flow_missing"),
+        (FLAGGED, number("flow_missing")),
+        Choices(),
+        "'flow_missing' has the name of the flag of 'flow'; give it another name",
     ),
     "an input without a feature": (
         lambda: named("depth_m", "flow"),
