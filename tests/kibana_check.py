@@ -51,7 +51,10 @@ COLUMN_PARAMS = {
     "count": {"emptyAsNull"},
     "unique_count": {"emptyAsNull"},
     "average": set(),
+    "min": set(),
     "max": set(),
+    "range": {"type", "ranges", "maxBars"},
+    "static_value": {"value"},
     "percentile": {"percentile"},
     "terms": {"size", "orderBy", "orderDirection"},
     "date_histogram": {"interval"},
@@ -60,7 +63,7 @@ COLUMN_PARAMS = {
     "math": {"tinymathAst"},
     "overall_sum": set(),
 }
-NO_FIELD = {"filters", "formula", "math", "overall_sum"}
+NO_FIELD = {"filters", "formula", "math", "overall_sum", "static_value"}
 VISUALIZATIONS = {
     "lnsXY": {"preferredSeriesType", "legend", "layers", "valueLabels"},
     "lnsPie": {"shape", "layers"},
@@ -318,6 +321,9 @@ def _visualization_faults(kind: str, body: Mapping[str, Any], layers: Mapping[st
             yield f"names {named}, the layer has {sorted(columns)}"
         elif hidden := [name for name in named if "X" in name]:
             yield f"shows {hidden}, which is inside of a formula"
+        if part["layerType"] == "referenceLine":
+            yield from _line_faults(part, columns)
+            continue
         if part["layerType"] != "data":
             yield f"layerType is {part['layerType']}"
         if kind == "lnsXY" and part["seriesType"] not in SERIES:
@@ -326,6 +332,15 @@ def _visualization_faults(kind: str, body: Mapping[str, Any], layers: Mapping[st
             yield f"the donut lacks {sorted(PIE_LAYER - set(part))}"
         if "colorMapping" in part:
             yield from _colour_faults(kind, part)
+
+
+def _line_faults(part: Mapping[str, Any], columns: Mapping[str, Any]) -> Iterator[str]:
+    if [each["forAccessor"] for each in part["yConfig"]] != part["accessors"]:
+        yield f"the lines {part['accessors']} have no look"
+    for name in part["accessors"]:
+        column = columns.get(name, {})
+        if column.get("operationType") != "static_value" or column.get("isStaticValue") is not True:
+            yield f"the line {name} is no constant"
 
 
 def _accessors(kind: str, part: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from kibana.panels.words import Who, Words, is_about_network, who_of, words_of
 
 LABEL, FAMILY = "oversight.prediction.label", "oversight.prediction.family"
 LABELS, REASONS = "oversight.prediction.labels", "oversight.prediction.reasons"
+LOWER, UPPER = "lower bound", "upper bound"
 PROBABILITY = Column(field="oversight.prediction.probability", title="Probability", width=100)
 SEVERITY_FIELD = "event.severity"
 ALERT = Is("event.kind", "alert")
@@ -55,6 +56,8 @@ class Measure:
     """With its unit, for columns and axes."""
     lines: tuple[Line, ...]
     """The bounds, or the threshold."""
+    unit: str = ""
+    """To follow a number: with a space in front, or empty."""
     worst_is_low: bool = False
     """Low scores alert."""
 
@@ -92,11 +95,12 @@ class View:
         value, score = self.contract.value, self.contract.score
         if self.contract.task == "regression":
             unit = value.unit if value is not None else ""
-            bounds = () if value is None else (("lower bound", value.low), ("upper bound", value.high))
+            bounds = () if value is None else ((LOWER, value.low), (UPPER, value.high))
             return Measure(
                 field="oversight.prediction.value",
                 name="value",
                 title=f"Value ({unit})" if unit else "Value",
+                unit=f" {unit}" if unit else "",
                 lines=tuple(Line(title, bound) for title, bound in bounds if bound is not None),
             )
         if score is None:

@@ -18,10 +18,33 @@ from kibana.panels.declarations import (
     Terms,
     Times,
 )
-from kibana.panels.model_view import LABEL, REASONS, Measure, View
+from kibana.panels.model_view import LABEL, LOWER, REASONS, Measure, View
 from kibana.panels.palette import VERMILLION
 
 WIDE = 48
+
+
+def intro(view: View, measure: Measure) -> str:
+    """What the dashboard shows."""
+    who = view.who.one
+    if not measure.lines:
+        pick = f"Pick a {who} above."
+    else:
+        pick = f"Pick a {who} above; click a {who} to go on to *Triage*."
+    return f"**What you see:** every event that has a {measure.name} of the model. {_meaning(measure)} {pick}"
+
+
+def _meaning(measure: Measure) -> str:
+    """Which values or scores alert."""
+    if not measure.lines:
+        return f"The contract names no bounds, so no {measure.name} alerts."
+    if measure.name == "score":
+        side = "below" if measure.worst_is_low else "above"
+        return f"An *anomaly* is an event with a score {side} {measure.lines[0].value:g}."
+    bounds = " or ".join(
+        f"{'below' if line.title == LOWER else 'above'} {line.value:g}{measure.unit}" for line in measure.lines
+    )
+    return f"A value {bounds} is *out of bounds*, and alerts."
 
 
 def panels(view: View, measure: Measure) -> tuple[Panel, ...]:

@@ -28,20 +28,25 @@ LAST_DAYS = "now-7d"
 
 def dashboard(view: View) -> Dashboard:
     """The dashboard of one model."""
-    words, who, events = view.words, view.who.one, view.words.events
-    unknown = " or an event unlike anything in training (`unknown`)" if view.knows_unknown else ""
+    words, events = view.words, view.words.events
     return Dashboard(
         id="oversight",
         title="Oversight",
         description=f"{words.title} that the model finds in the {events}: which, when, and in whose {events}",
-        intro=(
-            "**What you see:** every event that has a verdict of the model. "
-            f"A *{words.one}* is {words.meaning}{unknown}; {words.are_harmless} sky blue everywhere, "
-            f"and each family of {words.attacks} has one colour. "
-            f"Pick a {who}, a family or a label above; click a {who} to go on to *Triage*."
-        ),
+        intro=_intro(view) if view.measure is None else numbers.intro(view, view.measure),
         panels=_panels(view),
         controls=view.controls,
+    )
+
+
+def _intro(view: View) -> str:
+    words, who = view.words, view.who.one
+    unknown = " or an event unlike anything in training (`unknown`)" if view.knows_unknown else ""
+    return (
+        "**What you see:** every event that has a verdict of the model. "
+        f"A *{words.one}* is {words.meaning}{unknown}; {words.are_harmless} sky blue everywhere, "
+        f"and each family of {words.attacks} has one colour. "
+        f"Pick a {who}, a family or a label above; click a {who} to go on to *Triage*."
     )
 
 

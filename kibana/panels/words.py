@@ -44,8 +44,8 @@ class Words:
     many: str
     attacks: str
     """The verdicts of a label that alerts; `many` can include unknown ones too."""
-    meaning: str
-    """What `one` is, to follow "is"."""
+    meaning: str = ""
+    """Of a classification: what `one` is, to follow "is"."""
     events: str = "events"
     whose_hold: str = "Whose events hold"
     whose_alert: str = "Whose events alert"
@@ -102,7 +102,6 @@ ANOMALIES = Words(
     one="anomaly",
     many="anomalies",
     attacks="anomalies",
-    meaning="an event whose score is on the side of the threshold that alerts",
     how_many="How many scores are on the side of the threshold that alerts?",
     how_much="What share of the events is an anomaly?",
     severe="Anomaly",
@@ -113,7 +112,6 @@ OUT_OF_BOUNDS = Words(
     one="value out of bounds",
     many="values out of bounds",
     attacks="values out of bounds",
-    meaning="a value below the lower or above the upper bound",
     how_many="How many values are below the lower or above the upper bound?",
     how_much="What share of the values is out of bounds?",
     severe="Value out of bounds",

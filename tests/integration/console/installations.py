@@ -21,11 +21,13 @@ from benchmarks.console.made import beat, documents, heartbeat, load
 from benchmarks.es_pipelines.removal import remove
 from console.panels.indices import Indices
 from console.panels.searches import Engine
+from contract.artifact.contract import ModelContract
 from contract.documents.fields import FIELDS, properties
 from contract.documents.heartbeats import heartbeat_body, heartbeat_index
 from es_pipelines.provision.apply import provision
 from es_pipelines.resources.desired import model_fields
 from oversight.client import cluster
+from tests import task_documents
 from tests.servers import stop
 from tests.unit.console.panel_samples import contract
 from tests.waiting import WAIT_S, until
@@ -68,7 +70,14 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installation(url: str, *, hostile: bool = False, n: int = DOCUMENTS, stream: bool = True) -> Iterator[Installation]:
+def installation(
+    url: str,
+    *,
+    hostile: bool = False,
+    n: int = DOCUMENTS,
+    stream: bool = True,
+    model: ModelContract | None = None,
+) -> Iterator[Installation]:
     """An installation of its own with made documents, taken away afterwards.
 
     Args:
@@ -77,17 +86,23 @@ def installation(url: str, *, hostile: bool = False, n: int = DOCUMENTS, stream:
         n: how many documents.
         stream: provisioned as a user does it; else a plain index with the same mapping, for an engine without
         pipelines.
+        model: one of another task, with documents of its own; None: the shipped one.
     """
     namespace, end = f"c{uuid.uuid4().hex[:12]}", datetime.now(UTC)
     index = None if stream else f"console-test-{namespace}"
-    made = tuple(documents(n, end=end, hours=HOURS, hostile=hostile))
+    reads = contract() if model is None else model
+    made = tuple(
+        documents(n, end=end, hours=HOURS, hostile=hostile)
+        if model is None
+        else task_documents.documents(model, n, end=end, hours=HOURS)
+    )
     found = Installation(url, namespace, index, end, made)
     with Elasticsearch(url, request_timeout=WAIT_S) as es:
         try:
             if stream:
-                provision(es, contract(), namespace=namespace)
+                provision(es, reads, namespace=namespace)
             else:
-                fields = properties([*FIELDS, *model_fields(contract())])
+                fields = properties([*FIELDS, *model_fields(reads)])
                 es.indices.create(index=found.place.events, mappings={"dynamic": False, "properties": fields})
                 es.indices.create(index=heartbeat_index(namespace), **heartbeat_body())
             assert load(es, iter(made), found.place.events) == n

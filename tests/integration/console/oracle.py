@@ -10,7 +10,7 @@ from typing import Any
 from console.panels.rows import Row
 from console.panels.scope import Scope
 from contract.documents.paths import lookup_clear
-from kibana.panels.conditions import All, AnyOf, Between, Exists, Is, Not, Where
+from kibana.panels.conditions import All, AnyOf, Begins, Between, Exists, Is, Not, Where
 from kibana.panels.declarations import Cases, Panel, Terms, Times
 
 Document = Mapping[str, Any]
@@ -28,6 +28,8 @@ def holds(where: Where | None, document: Document) -> bool:
         case Between(field, low, high):
             found = [value for value in values(document, field) if isinstance(value, int | float)]
             return any((low is None or value >= low) and (high is None or value < high) for value in found)
+        case Begins(field, text):
+            return any(str(value).startswith(text) for value in values(document, field))
         case Not(part):
             return not holds(part, document)
         case All(parts):

@@ -1,0 +1,135 @@
+"""Every panel of every page, for a model of each task, asked from each engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from console.panels.board import page
+from console.panels.chart import draws
+from console.panels.models import Shown, show
+from console.panels.number_ranges import with_ranges
+from console.panels.query import body
+from console.panels.rows import rows_of
+from console.panels.scope import asked, scope_of
+from contract.artifact.contract import ModelContract
+from kibana.panels.declarations import Dashboard, Terms
+from tests.integration.console import oracle
+from tests.integration.console.installations import Installation, installation
+from tests.task_documents import TASKS
+
+ENGINES = [
+    "embedded",
+    pytest.param("opensearch", marks=pytest.mark.opensearch),
+    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
+]
+N = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Filled:
+    """An installation of one task, and its pages."""
+
+    installation: Installation
+    contract: ModelContract
+    shown: Shown
+
+    def page(self, board: Dashboard) -> dict[str, dict[str, object]]:
+        """What a page shows over all documents, by panel."""
+        found = page(
+            self.installation.engine(),
+            board,
+            asked(MultiDict([("from", "now-2d")]), board),
+            indices=self.installation.place,
+            colours=self.shown.boards.colours,
+            now_ms=self.installation.now_ms,
+        )
+        return {panel["id"]: panel for panel in found["panels"]}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def url(request: pytest.FixtureRequest) -> str:
+    """Address of each engine in turn."""
+    address: str = request.getfixturevalue(f"{request.param}_url")
+    return address
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def filled(request: pytest.FixtureRequest, url: str) -> Iterator[Filled]:
+    """Documents of each task in a plain index, which every engine has."""
+    contract = TASKS[request.param]
+    with installation(url, n=N, stream=False, model=contract) as found:
+        yield Filled(found, contract, show(contract))
+
+
+def test_every_panel_of_every_page_is_answered(filled: Filled) -> None:
+    """No engine refuses a search, and no panel is empty for which there are documents."""
+    for board in filled.shown.pages:
+        panels = filled.page(board)
+        assert {key: panel["problem"] for key, panel in panels.items() if panel["problem"]} == {}
+        empty = {key for key, panel in panels.items() if panel["state"] != "ok"}
+        quiet = filled.contract.task == "regression" and filled.contract.value is None  # it has no bounds: no alerts
+        assert not empty or (quiet and board.id == "triage"), empty
+        for panel in board.panels:
+            assert panel.id in empty or not draws(panel) or panels[panel.id]["spec"], panel.id
+
+
+def test_counts_are_those_of_the_documents(filled: Filled) -> None:
+    """Also those of labels of which several hold, of ranges of numbers, and of features that reasons name."""
+    installation, wrong, counted = filled.installation, [], set()
+    for board in filled.shown.pages:
+        scope = scope_of(asked(MultiDict([("from", "now-2d")]), board), now_ms=installation.now_ms)
+        panels = with_ranges(installation.engine(), board.panels, scope, installation.place)
+        panels = [each for each in panels if each.metrics and each.metrics[0].kind == "count"]
+        panels = [each for each in panels if not each.source.heartbeats]
+        searches = [(installation.place.of(each.source), body(each, scope)) for each in panels]
+        for panel, answer in zip(panels, installation.engine().msearch(searches), strict=True):
+            wanted = oracle.counted(panel, scope, installation.documents)
+            found = oracle.shown(panel, rows_of(panel, answer, scope))
+            cut = any(isinstance(each, Terms) and (each.others or each.size < 3) for each in panel.by)
+            if panel.id != "reasons" and not cut and found != +Counter(wanted):
+                wrong.append((board.id, panel.id, wanted - found, found - wanted))
+            counted.add(panel.id)
+    assert wrong == []
+    assert "predicted" in counted
+
+
+def test_averages_and_extremes_are_those_of_the_documents(filled: Filled) -> None:
+    """Of all events together."""
+    measured = [
+        (board, panel)
+        for board in filled.shown.pages
+        for panel in board.panels
+        if panel.id in ("value-over-time", "score-over-time")
+    ]
+    assert bool(measured) == (filled.contract.task != "classification")
+    for board, over_time in measured:
+        panel = dataclasses.replace(over_time, by=())
+        scope = scope_of(asked(MultiDict([("from", "now-2d")]), board), now_ms=filled.installation.now_ms)
+        search = (filled.installation.place.of(panel.source), body(panel, scope))
+        (row,) = rows_of(panel, filled.installation.engine().msearch([search])[0], scope)
+        values = [
+            value
+            for document in filled.installation.documents
+            for value in oracle.values(document, panel.metrics[0].field or "")
+        ]
+        assert row.values == pytest.approx([sum(values) / len(values), min(values), max(values)], rel=1e-5)
+
+
+def test_the_top_anomalies_are_the_farthest_beyond_the_threshold(filled: Filled) -> None:
+    """The worst first, on either side."""
+    if filled.contract.score is None:
+        return
+    board = filled.shown.pages[0]
+    table = filled.page(board)["top-anomalies"]["table"]
+    assert isinstance(table, dict)
+    scores = [float(row["cells"][1]) for row in table["rows"]]
+    threshold = filled.contract.score.threshold or 0.0
+    below = filled.contract.score.alerts == "below"
+    assert scores == sorted(scores, reverse=not below)
+    assert all(score < threshold if below else score > threshold for score in scores)
+    assert len(scores) > 3
