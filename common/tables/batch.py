@@ -6,6 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from common.tables.cells import Cells
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -27,6 +32,10 @@ class Batch:
             return exact
         spelt = {_plain(name): name for name in self.columns}
         return next((spelt[_plain(name)] for name in names if _plain(name) in spelt), None)
+
+    def numbers(self, names: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
+        """Those of some columns that can be read as plain numbers all at once; NaN is a missing one."""
+        return self.columns.numbers(names) if isinstance(self.columns, Cells) else {}
 
     def column(self, name: str) -> Sequence[Any]:
         """The values of a column; None in every row where the batch lacks it."""

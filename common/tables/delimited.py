@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
 from common.tables.batch import Batch
+from common.tables.cells import Cells
 from contract.errors import InputError, shorten
 
 DELIMITERS = ",;\t|"
@@ -24,18 +26,25 @@ def batches(stream: IO[bytes], path: Path, size: int) -> Iterator[Batch]:
         InputError: there is no header, or it names a column twice.
     """
     csv.field_size_limit(MAX_CELL)
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="strict", newline="")
     try:
-        first = text.readline()
+        lines = _lines(stream)
+        first = next(lines, b"").removeprefix(codecs.BOM_UTF8).decode()
         delimiter = delimiter_of(first)
         header = _header(next(csv.reader([first], delimiter=delimiter), []), path)
-        yield from _batches(csv.reader(text, delimiter=delimiter, strict=False), header, size)
+        yield from _batches(lines, delimiter, header, size)
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except csv.Error as error:
         raise InputError(f"{path} is not a CSV file ({error}); look for a quote that is not closed") from None
-    finally:
-        text.detach()  # whoever opened the stream closes it
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Lines with their ends; a carriage return alone ends one too."""
+    for line in stream:
+        if b"\r" in line.rstrip(b"\r\n"):
+            yield from line.splitlines(keepends=True)
+        else:
+            yield line
 
 
 def delimiter_of(line: str) -> str:
@@ -53,8 +62,41 @@ def _header(cells: Sequence[str], path: Path) -> list[str]:
     return names
 
 
-def _batches(reader: Iterator[list[str]], header: list[str], size: int) -> Iterator[Batch]:
-    width, first = len(header), 1
+def _batches(lines: Iterator[bytes], delimiter: str, header: list[str], size: int) -> Iterator[Batch]:
+    """Lines without quotes are read all at once, which is five times as fast; from the first quote on, row by row."""
+    first = 1
+    while block := list(islice(lines, size)):
+        data = b"".join(block)
+        if b'"' in data or max(map(len, block)) > MAX_CELL:
+            texts = map(bytes.decode, chain(block, lines))
+            yield from _parsed(csv.reader(texts, delimiter=delimiter), first, header, size)
+            return
+        data = _plain(data)
+        try:
+            cells = Cells(data, delimiter, header)
+        except UnicodeDecodeError:
+            raise
+        except ValueError:
+            rows = csv.reader(map(bytes.decode, data.splitlines()), delimiter=delimiter)
+            yield from _parsed(rows, first, header, size)
+            first += data.count(b"\n")
+            continue
+        if cells.rows:
+            yield Batch(first, cells.rows, cells)
+        first += cells.rows
+
+
+def _plain(data: bytes) -> bytes:
+    """Lines that end in a line feed alone, the last one too, and no blank ones."""
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if data.startswith(b"\n") or b"\n\n" in data:
+        data = b"".join(line + b"\n" for line in data.split(b"\n") if line)
+    return data if data.endswith(b"\n") or not data else data + b"\n"
+
+
+def _parsed(reader: Iterator[list[str]], first: int, header: list[str], size: int) -> Iterator[Batch]:
+    width = len(header)
     rows: list[list[str] | list[None]] = []
     broken: dict[int, str] = {}
     for row in reader:

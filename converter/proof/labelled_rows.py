@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.tables.batch import Batch
-from contract.artifact.contract import Feature, ModelContract
-from contract.errors import DocumentError, InputError
-from contract.values import feature_value
+from common.tables.features import read_features, require_columns
+from contract.artifact.contract import ModelContract
+from contract.errors import InputError
 from converter.rows import N_MOST, Rows, as_float32
+
+Rows64 = tuple[NDArray[np.float64], NDArray[np.object_]]
+"""Numbers before they become float32, and words."""
 
 
 @dataclass(frozen=True)
@@ -43,43 +47,32 @@ def labelled_rows(
     Raises:
         InputError: a column is missing, or no row can be read.
     """
-    numeric: list[list[float]] = []
-    words: list[list[str]] = []
+    parts: list[Rows64] = []
     truth: list[Any] = []
     numbers: list[int] = []
-    refused, why, checked = 0, "", False
+    refused, why = 0, ""
     for batch in batches:
-        if not checked:
+        if not parts:
             _require(batch, contract, label)
-            checked = True
-        columns = [column_of(batch, feature) for feature in contract.features]
-        labels = batch.column(label) if label is not None else None
-        for place in range(batch.size):
-            try:
-                if place in batch.broken:
-                    raise InputError(batch.broken[place])
-                values = [
-                    feature_value(feature, column[place], model_id=contract.name)
-                    for feature, column in zip(contract.features, columns, strict=True)
-                ]
-            except (DocumentError, InputError) as error:
-                why = why or f"row {batch.first + place}: {error}"
-                refused += 1
-                continue
-            numeric.append([value for value in values if isinstance(value, float)])
-            words.append([value for value in values if isinstance(value, str)])
-            numbers.append(batch.first + place)
-            if labels is not None:
-                truth.append(labels[place])
+        found = read_features(batch, contract)
+        good = found.good
+        parts.append((found.numeric[good], found.words[good]))
+        numbers += (good + batch.first).tolist()
+        refused += len(found.errors)
+        if found.errors and not why:
+            place = min(found.errors)
+            why = f"row {batch.first + place}: {found.errors[place]}"
+        if label is not None:
+            labels = batch.column(label)
+            truth += [labels[place] for place in good.tolist()]
         if len(numbers) >= most:
             break
     if not numbers:
         raise InputError(f"no row can be read as the contract says ({why or 'there are none'}); correct the rows")
-    n = len(numbers)
     return LabelledRows(
         Rows(
-            as_float32(np.array(numeric, float).reshape(n, len(contract.numeric)), contract),
-            np.array(words, object).reshape(n, len(contract.categorical)),
+            as_float32(np.concatenate([numeric for numeric, _ in parts]), contract),
+            np.concatenate([words for _, words in parts]),
         ),
         truth if label is not None else None,
         numbers,
@@ -88,26 +81,7 @@ def labelled_rows(
     )
 
 
-def column_of(batch: Batch, feature: Feature) -> Sequence[Any]:
-    """A feature's column: by its name, else by its field, else by the last part of its field."""
-    name = batch.find(_names(feature))
-    return [None] * batch.size if name is None else batch.column(name)
-
-
-def _names(feature: Feature) -> tuple[str, ...]:
-    return feature.name, feature.field, feature.field.rpartition(".")[2]
-
-
 def _require(batch: Batch, contract: ModelContract, label: str | None) -> None:
-    missing = [
-        feature.name
-        for feature in contract.features
-        if feature.missing == "error" and batch.find(_names(feature)) is None
-    ]
-    if missing:
-        raise InputError(
-            f"the rows have no column {', '.join(missing[:5])}; expected a column for each of the "
-            f"{len(contract.features)} features, and there are {', '.join(list(batch.columns)[:20])}"
-        )
+    require_columns(batch, contract)
     if label is not None and label not in batch.columns:
         raise InputError(f"the rows have no column {label!r} for the truth; there are {', '.join(batch.columns)}")

@@ -8,27 +8,19 @@ Page ──▶ cache ──▶ features ──▶ predictions ──▶ reasons 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from contract.artifact.contract import DEVIATIONS_OUTPUT
 from contract.errors import DocumentError
-from contract.onnx.session import first_line
 from contract.wire import DocumentError as Fault
 from contract.wire import PartialDocument, Result
-from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact
+from enrich_service.model.artifact import Artifact
 from enrich_service.predict.cache import Known, ResultCache
 from enrich_service.predict.features import FeatureReader, row_keys
 from enrich_service.predict.page import Page
 from enrich_service.predict.partial_documents import PartialDocuments
-from enrich_service.predict.predict import Predictions, Predictor
-from enrich_service.predict.reasons import Explainer
+from enrich_service.predict.predict import Predictor
+from enrich_service.predict.reasons import Explainer, flagged_reasons
 from enrich_service.settings import DEFAULT_CACHE_BYTES
-
-log = logging.getLogger(__name__)
-
 
 OnEnriched = Callable[[Sequence[Known], int], None]
 """Called for each page with the results of its documents without an error, and how many came from the cache."""
@@ -95,31 +87,10 @@ class Enricher:
         predictions = self._predictor.predict(rows)
         rows = predictions.rows
         kinds = self._partial.kinds(predictions)
-        fields = self._partial.of(predictions, kinds, self._reasons(predictions))
+        reasons = {} if self._explainer is None else flagged_reasons(self._explainer, predictions)
+        fields = self._partial.of(predictions, kinds, reasons)
         known = map(Known, fields, kinds, row_keys(rows.numeric, rows.categorical))
         return dict(zip(rows.index.tolist(), known, strict=True)), rows.errors
-
-    def _reasons(self, predictions: Predictions) -> dict[int, list[str]]:
-        """Reasons of the rows that are an attack or unknown, by row."""
-        unknown = predictions.unknown
-        flagged = np.flatnonzero(predictions.attack | unknown)
-        if self._explainer is None or not len(flagged):
-            return {}
-        rows, deviations = predictions.rows, predictions.outputs.get(DEVIATIONS_OUTPUT)
-        try:
-            texts = self._explainer.reasons(
-                rows.numeric[flagged],
-                rows.categorical[flagged],
-                predictions.closest[flagged],
-                unknown[flagged],
-                None if deviations is None else deviations[flagged],
-            )
-        except RUNTIME_ERRORS as error:
-            log.warning(
-                "cannot compute reasons for %d rows, their verdicts are kept: %s", len(flagged), first_line(error)
-            )
-            return {}
-        return dict(zip(flagged.tolist(), texts, strict=True))
 
 
 def _fault(error: DocumentError) -> Fault:

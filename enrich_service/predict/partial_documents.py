@@ -90,9 +90,9 @@ class PartialDocuments:
             probability,
             top,
             labels,
-            _numbers(predictions.outputs.get(VALUE_OUTPUT)),
-            _numbers(predictions.outputs.get(SCORE_OUTPUT)),
-            repeat(UNSET) if novelty is None else _rounded(novelty).tolist(),
+            _numbers_or_unset(predictions.outputs.get(VALUE_OUTPUT)),
+            _numbers_or_unset(predictions.outputs.get(SCORE_OUTPUT)),
+            repeat(UNSET) if novelty is None else rounded(novelty).tolist(),
             map(reasons.get, range(len(kinds))),
             predictions.warnings,
             strict=False,
@@ -134,8 +134,8 @@ class PartialDocuments:
         likely = likeliest(found)
         held = predictions.held
         return (
-            _rounded(found[every, predictions.closest]).tolist(),
-            _as_words(self._labels[likely], _rounded(found[every[:, None], likely])),
+            rounded(found[every, predictions.closest]).tolist(),
+            _as_words(self._labels[likely], rounded(found[every[:, None], likely])),
             repeat(UNSET) if held is None else [self._names[row].tolist() for row in held],
         )
 
@@ -166,9 +166,13 @@ class PartialDocuments:
         )
 
 
-def _numbers(values: NDArray[np.float32] | None) -> Iterable[float | UnsetType]:
+def _numbers_or_unset(values: NDArray[np.float32] | None) -> Iterable[float | UnsetType]:
+    return repeat(UNSET) if values is None else numbers(values)
+
+
+def numbers(values: NDArray[np.float32]) -> list[float]:
     """Values or scores as they are written: with the digits that a float32 has."""
-    return repeat(UNSET) if values is None else [float(f"{value:.7g}") for value in values.tolist()]
+    return [float(f"{value:.7g}") for value in values.tolist()]
 
 
 def _as_words(labels: NDArray[np.object_], probabilities: NDArray[np.float64]) -> list[list[str]]:
@@ -202,7 +206,7 @@ def _to_one(value: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.minimum(np.maximum(value, 0.0), 1.0)
 
 
-def _rounded(value: NDArray[np.float32]) -> NDArray[np.float64]:
+def rounded(value: NDArray[np.float32]) -> NDArray[np.float64]:
     """Round as Python's `round` does: a float64 holds a million times a float32 exactly."""
     return value.astype(np.float64).round(DIGITS)
 

@@ -42,10 +42,16 @@ class Predictions(Verdicts):
 
 
 class Predictor:
-    """Turns the model's outputs into predictions; create it once for a model."""
+    """Turns the model's outputs into predictions; create it once for a model.
 
-    def __init__(self, artifact: Artifact) -> None:
+    Args:
+        artifact: the model.
+        warnings: name unseen words and values out of range.
+    """
+
+    def __init__(self, artifact: Artifact, *, warnings: bool = True) -> None:
         self.artifact = artifact
+        self._warns = warnings
         contract = artifact.contract
         self._verdicts = VerdictRule(contract)
         self._ranges = _Ranges(contract)
@@ -101,7 +107,7 @@ class Predictor:
             held=verdicts.held,
             rows=rows,
             outputs=outputs,
-            warnings=self._warnings(rows.numeric, rows.categorical),
+            warnings=self._warnings(rows.numeric, rows.categorical) if self._warns else [],
         )
 
     def _warnings(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> list[list[str]]:

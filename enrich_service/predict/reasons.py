@@ -13,6 +13,7 @@ tried (decision 0047). Equal rows are explained once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -20,11 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact.contract import NOVELTY_OUTPUT, ModelContract
+from contract.artifact.contract import DEVIATIONS_OUTPUT, NOVELTY_OUTPUT, ModelContract
 from contract.artifact.occlusion import LEAST_FALL, Occlusion, log_odds
-from enrich_service.model.artifact import Artifact
+from contract.onnx.session import first_line
+from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact
 from enrich_service.predict.features import RowKey, row_keys
+from enrich_service.predict.predict import Predictions
 from enrich_service.predict.sentences import number_words, word_words
+
+log = logging.getLogger(__name__)
 
 MOST = 3
 """Most reasons of one document: a person reads three at a glance."""
@@ -174,6 +179,27 @@ class Explainer:
         sentences = list(map(self._sentence, columns.tolist(), values.tolist()))
         ends = np.bincount(rows, minlength=len(numeric)).cumsum().tolist()
         return [sentences[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def flagged_reasons(explainer: Explainer, predictions: Predictions) -> dict[int, list[str]]:
+    """Reasons of the rows that are an attack or unknown, by row; none if the model fails on the copies."""
+    unknown = predictions.unknown
+    flagged = np.flatnonzero(predictions.attack | unknown)
+    if not len(flagged):
+        return {}
+    rows, deviations = predictions.rows, predictions.outputs.get(DEVIATIONS_OUTPUT)
+    try:
+        texts = explainer.reasons(
+            rows.numeric[flagged],
+            rows.categorical[flagged],
+            predictions.closest[flagged],
+            unknown[flagged],
+            None if deviations is None else deviations[flagged],
+        )
+    except RUNTIME_ERRORS as error:
+        log.warning("cannot compute reasons for %d rows, their verdicts are kept: %s", len(flagged), first_line(error))
+        return {}
+    return dict(zip(flagged.tolist(), texts, strict=True))
 
 
 def how_far(answer: NDArray[np.float32], contract: ModelContract) -> NDArray[np.float64]:

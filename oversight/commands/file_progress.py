@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from rich.progress import DownloadColumn, TransferSpeedColumn
 
 from common.tables.batch import Batch
-from common.tables.open_table import Table
+from common.tables.open_table import BATCH_ROWS, Table
 from oversight.progress import Progress
 
 
-def shown(table: Table) -> Iterator[Batch]:
-    """The batches of a file; shows after each how much of the file is read."""
+def shown(table: Table, size: int = BATCH_ROWS) -> Iterator[Batch]:
+    """The batches of a file, of `size` rows each; shows after each how much of the file is read."""
     read = 0
 
     def note(offset: int) -> None:
@@ -21,7 +21,7 @@ def shown(table: Table) -> Iterator[Batch]:
 
     rows, name = 0, str(table.path)
     with Progress(DownloadColumn(), TransferSpeedColumn()) as progress:
-        for batch in table.batches(on_bytes=note):
+        for batch in table.batches(size, on_bytes=note):
             yield batch
             rows += batch.size
             share = f"{100 * read // max(1, table.size_bytes)} %"

@@ -116,6 +116,12 @@ def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], deli
     assert read == rows
 
 
+def _as_read(value: Any) -> Any:
+    """An integer beyond 64 bits is a float."""
+    is_large = isinstance(value, int) and not -(2**63) <= value < 2**64
+    return float(value) if is_large else value
+
+
 @given(
     st.lists(st.dictionaries(st.sampled_from("abc"), st.integers() | st.text(max_size=5) | st.booleans(), max_size=3))
 )
@@ -132,4 +138,5 @@ def test_json_lines_are_read_back(rows: list[dict[str, Any]]) -> None:
         if place not in batch.broken
     ]
     assert len(read) == len(rows) - sum(len(batch.broken) for batch in batches)
-    assert all(row in rows for row in read)
+    whole = [{name: _as_read(value) for name, value in row.items()} for row in rows]
+    assert all(row in whole for row in read)

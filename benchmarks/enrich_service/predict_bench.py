@@ -1,0 +1,142 @@
+"""How fast `oversight predict --no-reasons` scores a file, beside pandas and ONNX Runtime one after the other.
+
+    the same CSV file ─┬─▶ oversight predict: in batches, every row checked, an error for each row that is wrong
+                       └─▶ pandas.read_csv ─▶ ONNX Runtime, all rows at once ─▶ DataFrame.to_csv
+
+    python -m benchmarks.enrich_service.predict_bench [--rows N] [--rounds N]
+
+Both take turns in this process, so that what else the machine does slows both. Each uses the threads that it uses by
+default: pandas one, ONNX Runtime as many as there are cores, `predict` what it starts itself. Models: 30 numbers into a
+small network, and the shipped model. Needs pandas: `pip install pandas`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from common.settings.shared import DEFAULT_MODEL
+from common.tables.open_table import open_table
+from contract.artifact.contract import METADATA_KEY, PROBABILITIES_OUTPUT, Feature, Label, ModelContract
+from converter.rows import made_from
+from enrich_service.files.output import Lines, replaced
+from enrich_service.files.score import Scorer
+from enrich_service.model.artifact import load as open_artifact
+from oversight.commands.predict import score
+
+N_NUMBERS, HIDDEN = 30, 32
+
+
+def main() -> None:
+    """Measure and print a table for docs/benchmarks.md."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    import pandas
+
+    sys.stdout.write(f"pandas {pandas.__version__}, ONNX Runtime {onnxruntime.__version__}, {given.rows:,} rows\n\n")
+    sys.stdout.write(
+        "| model | predict, rows/s | pandas and ONNX Runtime, rows/s | ratio of the medians |\n|---|---|---|---|\n"
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for model in (numbers_model(folder / "numbers.onnx"), DEFAULT_MODEL):
+            rows = written(model, folder / f"{model.stem}.csv", given.rows)
+            ways: list[Callable[[Path, Path, Path], None]] = [with_predict, with_pandas]
+            times: list[list[float]] = [[], []]
+            for _ in range(given.rounds):
+                for way, found in zip(ways, times, strict=True):
+                    start_s = time.perf_counter()
+                    way(model, rows, folder / "out.csv")
+                    found.append(time.perf_counter() - start_s)
+            ours, theirs = map(statistics.median, times)
+            name = f"{N_NUMBERS} numbers" if model.parent == folder else model.parent.name
+            sys.stdout.write(
+                f"| {name} | {given.rows / ours:,.0f} | {given.rows / theirs:,.0f} | {theirs / ours:.2f} |\n"
+            )
+
+
+def with_predict(model: Path, rows: Path, output: Path) -> None:
+    """As the command does it."""
+    scorer = Scorer(open_artifact(model), reasons=False)
+    with replaced(output) as file:
+        score(open_table(rows), scorer, Lines("csv", scorer.columns), file)
+
+
+def with_pandas(model: Path, rows: Path, output: Path) -> None:
+    """As a person does it in a notebook."""
+    import pandas
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    contract = ModelContract.from_json(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+    frame = pandas.read_csv(rows)
+    feed: dict[str, Any] = {"numeric": frame[[each.name for each in contract.numeric]].to_numpy(np.float32)}
+    if contract.categorical:
+        feed["categorical"] = frame[[each.name for each in contract.categorical]].to_numpy(object)
+    probabilities, *novelty = session.run(list(contract.outputs), feed)
+    labels = np.array([label.name for label in contract.labels], object)
+    scored = pandas.DataFrame(
+        {"label": labels[probabilities.argmax(axis=1)], "probability": probabilities.max(axis=1).round(6)}
+    )
+    if novelty:
+        scored["novelty"] = novelty[0].round(6)
+        scored["unknown"] = novelty[0] > contract.novelty_threshold
+    scored.to_csv(output, index=False)
+
+
+def numbers_model(path: Path) -> Path:
+    """An artifact that reads numbers alone."""
+    rng = np.random.default_rng(0)
+    features = tuple(
+        Feature(f"n{place}", f"bench.n{place}", "float", minimum=-4.0, maximum=4.0, background=0.0)
+        for place in range(N_NUMBERS)
+    )
+    contract = ModelContract(
+        "numbers", features, (Label("calm", "calm", 0), Label("storm", "storm", 50)), ("calm", "storm"), dataset="bench"
+    )
+    constants = [
+        numpy_helper.from_array(rng.normal(size=(N_NUMBERS, HIDDEN)).astype(np.float32), "first"),
+        numpy_helper.from_array(rng.normal(size=(HIDDEN, 2)).astype(np.float32), "second"),
+    ]
+    nodes = [
+        helper.make_node("MatMul", ["numeric", "first"], ["hidden"]),
+        helper.make_node("Relu", ["hidden"], ["active"]),
+        helper.make_node("MatMul", ["active", "second"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], [PROBABILITIES_OUTPUT], axis=1),
+    ]
+    numeric = helper.make_tensor_value_info("numeric", TensorProto.FLOAT, [None, N_NUMBERS])
+    output = helper.make_tensor_value_info(PROBABILITIES_OUTPUT, TensorProto.FLOAT, [None, 2])
+    graph = helper.make_graph(nodes, "numbers", [numeric], [output], constants)
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 15)])
+    helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
+    onnx.save(model, path)
+    return path
+
+
+def written(model: Path, path: Path, n: int) -> Path:
+    """A CSV file with rows for a model, six digits a number."""
+    contract = open_artifact(model).contract
+    rows = made_from(contract, n_rows=n)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow([feature.name for feature in (*contract.numeric, *contract.categorical)])
+        for numbers, words in zip(rows.numeric.tolist(), rows.categorical.tolist(), strict=True):
+            lines.writerow([*(f"{value:.6g}" for value in numbers), *words])
+    return path
+
+
+if __name__ == "__main__":
+    main()
