@@ -1,4 +1,4 @@
-"""Consecutive lines of a delimited file without quotes, as columns that are cut out only when somebody asks for them.
+"""Consecutive lines of a delimited file without quotes, as columns that are cut out only on demand.
 
 bytes ──▶ where each cell ends, all at once ─┬─▶ a column as texts
                                              └─▶ columns of plain numbers, by a JSON parser: the fastest there is
