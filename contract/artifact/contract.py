@@ -43,6 +43,7 @@ FeatureKind = Literal["float", "string"]
 Task = Literal["classification", "regression", "anomaly"]
 Missing = Literal["error", "value", "flag"]
 Reads = Literal["number", "boolean", "hour", "weekday", "seconds"]
+Measure = Literal["score", "mse", "mae"]
 Proof = Literal["none", "labels", "outputs"]
 
 
@@ -136,7 +137,7 @@ class ScoreOutput:
     """Of an artifact never None: the conversion finds it from `quantile`."""
     alerts: Literal["above", "below"] = "above"
     """Which side of the threshold alerts."""
-    measure: Literal["score", "mse", "mae"] = "score"
+    measure: Measure = "score"
     """The model's own score, or the mean square or absolute difference between its reconstruction and what it saw."""
     compared_with: str = "raw"
     """What a reconstruction is compared with: `raw` features, or the output of the layer of this name."""

@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.tables.batch import Batch
-from contract.artifact.contract import EventWords, Feature, ModelContract, Reads, ScoreOutput, Task, ValueOutput
+from contract.artifact.contract import (
+    EventWords,
+    Feature,
+    Measure,
+    ModelContract,
+    Reads,
+    ScoreOutput,
+    Task,
+    ValueOutput,
+)
 from contract.artifact.from_json import labels_of_task
 from contract.artifact.rules import feature_problem
 from contract.artifact.statistics import profile, quantiles, shortest
@@ -23,6 +32,7 @@ from contract.errors import InputError
 from converter.describe.column import Column, date_of, is_blank, number_of, word_of
 from converter.describe.kinds import Kind, LeftOut, kind_of
 from converter.describe.labels import Labels, labels_of, task_of
+from converter.describe.missing import with_missing
 from converter.describe.sample import Sample
 
 QUANTILE = 0.99
@@ -40,12 +50,21 @@ class Wishes:
     dataset: str | None = None
     label: str | None = None
     harmless: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    """All labels in the order of the model's outputs; empty: in the alphabet's order."""
     task: Task | None = None
     words: tuple[str, ...] = ()
     """Columns whose values are words, even if they look like numbers."""
     leave_out: tuple[str, ...] = ()
     quantile: float | None = None
     """Of an anomaly detector: the share of rows that do not alert."""
+    compared_with: str = "raw"
+    """Of an anomaly detector: what its reconstruction is compared with."""
+    measure: Measure = "mse"
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """By column, what training put in place of a missing value."""
+    flags: tuple[str, ...] = ()
+    """Columns for which the model has a further input, 1 where the value is missing."""
     own_fields: bool = False
     """The columns are fields of documents already; else they get the dataset in front."""
 
@@ -81,7 +100,9 @@ def describe(batches: Iterable[Batch], wishes: Wishes) -> Described:
     _require(columns, wishes)
     label = columns.pop(wishes.label) if wishes.label is not None else None
     task = task_of(label, wishes.task)
-    labels = labels_of(label, wishes.harmless) if label is not None and task == "classification" else None
+    labels = (
+        labels_of(label, wishes.harmless, wishes.labels) if label is not None and task == "classification" else None
+    )
     features, left_out = _features(columns, sample, label, labels, wishes)
     if not features:
         raise InputError(f"no column can be a feature: {'; '.join(f'{each.name}: {each.reason}' for each in left_out)}")
@@ -102,7 +123,13 @@ def _count(columns: dict[str, Column], batch: Batch, rows_before: int) -> None:
 
 
 def _require(columns: Mapping[str, Column], wishes: Wishes) -> None:
-    for option, names in (("--label", (wishes.label,)), ("--words", wishes.words), ("--leave-out", wishes.leave_out)):
+    for option, names in (
+        ("--label", (wishes.label,)),
+        ("--words", wishes.words),
+        ("--leave-out", wishes.leave_out),
+        ("--missing", tuple(wishes.missing)),
+        ("--flag", wishes.flags),
+    ):
         for name in names:
             if name is not None and name not in columns:
                 raise InputError(f"{option} {name}: there is no such column; there are {', '.join(columns)}")
@@ -120,7 +147,10 @@ def _features(
             left_out.append(kind)
             continue
         values, usual = ([row.get(column.name) for row in rows] for rows in (sample.rows, harmless))
-        made = _made(column, kind, _field(column.name, wishes), values, usual)
+        made = [
+            with_missing(feature, wishes.missing.get(column.name), flag=column.name in wishes.flags)
+            for feature in _made(column, kind, _field(column.name, wishes), values, usual)
+        ]
         problem = feature_problem(made[0]) if made else "its dates have all the same hour and weekday"
         if problem is None:
             features += made
@@ -256,9 +286,13 @@ def _contract(
         dataset=_dataset(wishes),
         event=EventWords((), ("info",), (), ("info",)),
         value=ValueOutput() if task == "regression" else None,
-        score=ScoreOutput(measure="mse", quantile=wishes.quantile or QUANTILE) if task == "anomaly" else None,
+        score=_score(wishes) if task == "anomaly" else None,
         **own,
     )
+
+
+def _score(wishes: Wishes) -> ScoreOutput:
+    return ScoreOutput(measure=wishes.measure, compared_with=wishes.compared_with, quantile=wishes.quantile or QUANTILE)
 
 
 def _own_labels(task: Task) -> dict[str, Any]:

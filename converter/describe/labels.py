@@ -62,14 +62,15 @@ def task_of(column: Column | None, task: Task | None) -> Task:
     return "classification"
 
 
-def labels_of(column: Column, harmless: Sequence[str]) -> Labels:
+def labels_of(column: Column, harmless: Sequence[str], order: Sequence[str] = ()) -> Labels:
     """The labels of a column: whole numbers in their order, words in the alphabet's, as most encoders have them.
 
     Args:
         column: the label column.
         harmless: the values that are harmless; empty: those of `HARMLESS` that occur.
+        order: all values in the order of the model's outputs, where it is another one.
     Raises:
-        InputError: there are fewer than two labels, or too many, or none is known to be harmless.
+        InputError: there are fewer than two labels, or too many, none is known to be harmless, or `order` is not all.
     """
     if column.too_many or len(column.words) > MOST_LABELS:
         raise InputError(f"the label {column.name!r} has more than {MOST_LABELS} different values; name another column")
@@ -81,6 +82,8 @@ def labels_of(column: Column, harmless: Sequence[str]) -> Labels:
     values = sorted(
         counts, key=lambda value: (float(value), value) if column.numbers == column.present and value else (0.0, value)
     )
+    if order:
+        values = _ordered(values, order)
     safe = _harmless(values, harmless, column.name)
     words = _spelling(values)
     labels = tuple(
@@ -89,6 +92,12 @@ def labels_of(column: Column, harmless: Sequence[str]) -> Labels:
     )
     families = tuple(dict.fromkeys(label.family for label in sorted(labels, key=lambda label: label.severity > 0)))
     return Labels(labels, families, words, {words[value]: counts[value] for value in values})
+
+
+def _ordered(values: Sequence[str], order: Sequence[str]) -> list[str]:
+    if sorted(values) != sorted(order):
+        raise InputError(f"--labels {','.join(order)}: expected each of {_shown(values)} once")
+    return list(order)
 
 
 def _harmless(values: Sequence[str], given: Sequence[str], column: str) -> set[str]:

@@ -81,6 +81,10 @@ def require(proof: Proof, *, expected_accuracy: float | None = None) -> None:
             f"guessing {figures[f'guessing_{proof.measure}']}; {proof.better_order or _ANOTHER_ORDER}; --force "
             f"writes it all the same"
         )
+    if proof.better_order:
+        raise ConversionError(
+            f"accuracy is {figures['accuracy']}, and {proof.better_order}; --force writes it all the same"
+        )
     accuracy = figures.get("accuracy")
     if expected_accuracy is not None and accuracy is None:
         raise ConversionError("--expect-accuracy is for a classification; leave it out")

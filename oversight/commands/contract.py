@@ -13,9 +13,10 @@ from common import atomic_file
 from common.settings.connections import ElasticsearchSettings
 from common.tables.batch import Batch
 from common.tables.open_table import open_table
-from contract.artifact.contract import ModelContract, Task
+from contract.artifact.contract import Measure, ModelContract, Task
 from contract.errors import ArtifactError, InputError
 from converter.describe.describe import Described, Wishes, describe
+from converter.describe.missing import missing_in_words
 from oversight.client.cluster import connect
 from oversight.client.documents import documents
 from oversight.commands.file_progress import shown
@@ -48,6 +49,12 @@ def command() -> None:
 )
 @click.option("--label", metavar="COLUMN", help="Column of the truth. Without it, the task is to find anomalies.")
 @click.option("--harmless", metavar="LABEL", multiple=True, help="A label that does not alert. May be repeated.")
+@click.option(
+    "--labels",
+    metavar="LABEL,LABEL",
+    default="",
+    help="All labels in the order of the model's outputs; default: sorted, as encoders sort them.",
+)
 @click.option("--task", type=click.Choice(get_args(Task)), help="The task, where the label's column does not show it.")
 @click.option("--name", help="Name of the model; default: the file's or the index's.")
 @click.option("--dataset", help="Dataset of the data stream; default: the name.")
@@ -65,6 +72,29 @@ def command() -> None:
 )
 @click.option("--rows-per-day", type=click.FloatRange(0, min_open=True), help="How many rows a day has.")
 @click.option(
+    "--compared-with",
+    metavar="LAYER",
+    default="raw",
+    show_default=True,
+    help="Anomalies: the layer whose output the model reconstructs, such as its Normalization; raw: its inputs.",
+)
+@click.option(
+    "--measure",
+    type=click.Choice(get_args(Measure)),
+    default="mse",
+    show_default=True,
+    help="Anomalies: how a reconstruction is compared; score: the model gives the score itself.",
+)
+@click.option(
+    "--missing",
+    metavar="COLUMN=VALUE",
+    multiple=True,
+    help="What training put in place of a missing value. May be repeated.",
+)
+@click.option(
+    "--flag", "flags", metavar="COLUMN", multiple=True, help="The model has an input COLUMN_missing. May be repeated."
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path(NAME),
@@ -79,6 +109,7 @@ def init(
     most: int,
     label: str | None,
     harmless: tuple[str, ...],
+    labels: str,
     task: Task | None,
     name: str | None,
     dataset: str | None,
@@ -87,6 +118,10 @@ def init(
     quantile: float | None,
     per_day: float | None,
     rows_per_day: float | None,
+    compared_with: str,
+    measure: Measure,
+    missing: tuple[str, ...],
+    flags: tuple[str, ...],
     output: Path,
     as_json: bool,
 ) -> None:
@@ -98,6 +133,8 @@ def init(
     \b
     Example:
       oversight contract init --data flows.csv.gz --label class --harmless BENIGN --output contract.json
+      oversight contract init --data flows.csv --label class --missing rtt_ms=0 --flag rtt_ms --missing service=none
+      oversight contract init --data metrics.csv --quantile 0.999 --compared-with scaled
       oversight contract init --index metrics-host-default --name hosts --task anomaly
     """
     if (data is None) == (index is None):
@@ -112,10 +149,15 @@ def init(
         dataset=dataset,
         label=label,
         harmless=harmless,
+        labels=tuple(filter(None, map(str.strip, labels.split(",")))),
         task=task,
         words=words,
         leave_out=leave_out,
         quantile=quantile,
+        compared_with=compared_with,
+        measure=measure,
+        missing=dict(map(_pair, missing)),
+        flags=flags,
         own_fields=index is not None,
     )
     described = describe(shown(open_table(data)) if data is not None else _documents(str(index), most), wishes)
@@ -155,6 +197,13 @@ def _as_name(source: str) -> str:
     return kept.lower().strip("._-")[:100] or "model"
 
 
+def _pair(text: str) -> tuple[str, str]:
+    column, equals, value = text.partition("=")
+    if not equals or not column:
+        raise click.UsageError(f"--missing {text}: expected COLUMN=VALUE, such as rtt_ms=0")
+    return column, value
+
+
 def _documents(index: str, most: int) -> Iterator[Batch]:
     settings = load(ElasticsearchSettings)
     yield from documents(connect(settings), index, most=most, url=settings.url)
@@ -186,6 +235,7 @@ def _text(described: Described, output: Path) -> str:
         f"  labels     {', '.join(label.name for label in contract.labels)}; harmless: {', '.join(harmless)}",
         f"  documents  in the data stream logs-oversight.{contract.dataset}-default",
     ]
+    lines += [f"  missing    {words}" for words in map(missing_in_words, contract.features) if words]
     lines += [f"  left out   {each.name}: {each.reason}" for each in described.left_out]
     lines += [f"  label      {word!r} is written {name!r}" for name, word in described.label_words.items()]
     lines.append("Check it before you convert: the order of features and labels must be the model's.")

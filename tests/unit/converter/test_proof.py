@@ -121,6 +121,16 @@ def test_labels_in_another_order_are_no_better_than_guessing() -> None:
         require(prove({"probabilities": shifted}, RIVERS, labelled(truth)))
 
 
+def test_two_labels_that_changed_places_are_named_though_the_rest_beats_guessing() -> None:
+    """Most rows are calm and right, so accuracy and macro-F1 alone would pass."""
+    truth = ["calm"] * 70 + ["flood!"] * 20 + ["dry"] * 10
+    swapped = np.eye(3, dtype=np.float32)[[0] * 70 + [2] * 20 + [1] * 10]
+    proof = prove({"probabilities": swapped}, RIVERS, labelled(truth))
+    assert proof.beats_guessing
+    with pytest.raises(ConversionError, match=r"accuracy is 0\.7, and with the labels in the order calm, dry, flood_ "):
+        require(proof)
+
+
 def test_a_truth_that_is_no_label_is_named() -> None:
     with pytest.raises(InputError, match="row 2: the truth 'storm' is no label of the contract; there are 'calm'"):
         prove({"probabilities": np.eye(3, dtype=np.float32)[:2]}, RIVERS, labelled(["calm", "storm"]))

@@ -76,6 +76,26 @@ def test_a_column_with_gaps_says_what_a_missing_value_gets(gap: Any) -> None:
     assert feature(column("maker", ["acme", "züri", gap] * 100), "maker").missing_value == ""
 
 
+def test_the_user_says_what_training_put_in_place_of_missing_values() -> None:
+    """The value that is found in the rows may be another one, and the model would be wrong on every such row."""
+    gaps = [1.5, None, 2.5, None] * (N // 4)
+    number = feature(column("rtt", gaps, missing={"rtt": "0"}, flags=("rtt",)), "rtt")
+    assert (number.missing, number.missing_value) == ("flag", 0.0)
+    assert feature(column("rtt", gaps, missing={"rtt": "-1"}), "rtt").missing_value == -1.0
+    word = feature(column("maker", ["acme", "", "zinc", ""] * (N // 4), missing={"maker": "none"}), "maker")
+    assert (word.missing, word.missing_value, word.vocabulary) == ("value", "none", ("acme", "none", "zinc"))
+
+
+def test_the_user_says_the_order_of_the_models_labels() -> None:
+    values = ["scan", "benign", "worm", "benign"] * (N // 4)
+    made = column("kind", values, label="kind", labels=("benign", "worm", "scan"))
+    assert [label.name for label in made.contract.labels] == ["benign", "worm", "scan"]
+    with pytest.raises(InputError, match="--labels benign,scan: expected each of 'benign', 'scan', 'worm' once"):
+        column("kind", values, label="kind", labels=("benign", "scan"))
+    with pytest.raises(InputError, match="--flag kind: words have no flag; write --missing kind=WORD"):
+        column("kind", values, flags=("kind",))
+
+
 @pytest.mark.parametrize(
     ("name", "values", "says"),
     [
@@ -169,6 +189,8 @@ def test_what_only_the_user_knows_is_asked(values: list[Any], wishes: dict[str, 
 @pytest.mark.parametrize(
     ("wishes", "says"),
     [
+        ({"missing": {"good": "none"}}, "--missing good=none: expected a number"),
+        ({"missing": {"absent": "0"}}, "--missing absent: there is no such column"),
         ({"label": "lable"}, "--label lable: there is no such column; there are good, load"),
         ({"words": ("port",)}, "--words port: there is no such column"),
         ({"leave_out": ("good", "load")}, "no column can be a feature: good: you asked for it"),
