@@ -90,7 +90,7 @@ def require(proof: Proof, *, expected_accuracy: float | None = None) -> None:
         raise ConversionError("--expect-accuracy is for a classification; leave it out")
     if expected_accuracy is not None and accuracy is not None and accuracy < expected_accuracy - SLACK:
         raise ConversionError(
-            f"accuracy is {accuracy}, and you expect {expected_accuracy}; {proof.better_order or _ANOTHER_ORDER}; "
+            f"accuracy is {accuracy}, and you expect {expected_accuracy}; {_ANOTHER_ORDER}; "
             f"--force writes it all the same"
         )
 
