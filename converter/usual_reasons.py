@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from contract.artifact.contract import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT, Label, ModelContract
-from contract.artifact.occlusion import LEAST_FALL, Occlusion, log_odds
+from contract.occlusion import LEAST_FALL, Occlusion, log_odds
 from converter.onnx_run import open_session, run_onnx
 from converter.rows import Rows
 

@@ -12,7 +12,7 @@ from contract.errors import InputError, shorten
 from converter.describe.column import Column, number_of
 
 HARMLESS = ("normal", "benign", "ok", "0", "false")
-"""Labels that are harmless unless somebody says otherwise, in any spelling of capitals."""
+"""Labels that are harmless unless someone says otherwise, in any spelling of capitals."""
 RESERVED = "unknown"
 """The verdict on rows unlike anything in training: no label may have this name."""
 SEVERITY = 50

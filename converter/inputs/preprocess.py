@@ -1,4 +1,4 @@
-"""A preprocessing that somebody exported to ONNX, such as scikit-learn's encoders and scalers with skl2onnx.
+"""A preprocessing that someone exported to ONNX, such as scikit-learn's encoders and scalers with skl2onnx.
 
     features ─▶ pre.onnx ─▶ the Keras model's inputs
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact.contract import DEVIATIONS_OUTPUT, NOVELTY_OUTPUT, ModelContract
-from contract.artifact.occlusion import LEAST_FALL, Occlusion, log_odds
+from contract.occlusion import LEAST_FALL, Occlusion, log_odds
 from contract.onnx.session import first_line
 from enrich_service.model.artifact import RUNTIME_ERRORS, Artifact
 from enrich_service.predict.features import RowKey, row_keys

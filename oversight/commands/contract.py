@@ -1,4 +1,4 @@
-"""`oversight contract`: writes the contract of somebody's data, and checks one that somebody wrote."""
+"""`oversight contract`: writes the contract of your data, and checks one that someone wrote."""
 
 from __future__ import annotations
 

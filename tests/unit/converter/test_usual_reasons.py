@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from contract.artifact.occlusion import LEAST_FALL
+from contract.occlusion import LEAST_FALL
 from converter.usual_reasons import MOST, enough, most_frequent
 
 NONE = -np.inf

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact.contract import Feature, Label, ModelContract
-from contract.artifact.occlusion import LEAST_FALL
+from contract.occlusion import LEAST_FALL
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.reasons import Explainer, heaviest
 from tests.artifacts import write_model

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.artifact.occlusion import LEAST_FALL, MOST_ROWS, log_odds
+from contract.occlusion import LEAST_FALL, MOST_ROWS, log_odds
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.enrich import Enricher
 from enrich_service.predict.reasons import LEAST_FALL_OF_NOVELTY, Explainer, heaviest, log_odds_of_novelty
