@@ -86,7 +86,7 @@ class _Watcher:
         self._blocked = Blocked(watch.blocked_s)
         self._facts = Facts(watch, totals=self._totals, breaker=self._breaker, blocked=self._blocked)
         self._backoff = Backoff(settings.backoff_s, settings.max_backoff_s, rng=rng)
-        self._share, self._models = Share(rng), ActiveModel(client)
+        self._share, self._models = Share(rng), ActiveModel(client, watch.datasets)
         self._reach = Reach(es, self._index, again_s=watch.blocked_s)
         self._filters = SourceFilters(es, self._blocked)
         self._reading, self._lock = Reading(), threading.Lock()

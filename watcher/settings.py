@@ -120,6 +120,8 @@ class WatchRun:
     """With `once`: server errors in a row after which the watcher gives up."""
     help_after_s: float = 30.0
     """An idle watcher with a share takes documents of other shares that are pending for longer than this."""
+    datasets: frozenset[str] = frozenset()
+    """The datasets that the service's model may have; empty: any."""
     blocked_s: float = 60.0
     """First pause of an index that accepts no writes."""
 

@@ -10,6 +10,7 @@ import click
 import orjson
 
 from common.settings.shared import OversightSettings
+from contract.documents.datasets import CONNECTION
 from contract.errors import EngineUnavailableError
 from oversight.client import cluster
 from oversight.commands.stopping import stop_on_signals
@@ -65,11 +66,22 @@ def command(
     stop = stop_on_signals()
     tune_python()
     with cluster.client() as es:
-        totals = run(es, WatchRun(shared, settings, once=once), stop=stop)
+        totals = run(es, WatchRun(shared, settings, once=once, datasets=_expected(shared, dataset)), stop=stop)
     if as_json:
         click.echo(orjson.dumps(totals.to_dict()))
     if totals.trouble is not None:
         raise EngineUnavailableError(totals.trouble)
+
+
+def _expected(shared: OversightSettings, dataset: str | None) -> frozenset[str]:
+    """Return the datasets that the service's model may have; empty for an index that is not Oversight's.
+
+    A contract of format 1 names none. Such a model serves another dataset than `connection` if a person says so.
+    """
+    if shared.index is not None:
+        return frozenset()
+    named = load(OversightSettings, dataset=dataset).dataset is not None
+    return frozenset({shared.chosen_dataset, *((CONNECTION,) if named else ())})
 
 
 def tune_python() -> None:

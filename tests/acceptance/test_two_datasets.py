@@ -34,6 +34,13 @@ def pump(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
         yield model, url
 
 
+@pytest.fixture(scope="module")
+def shipped_service() -> Iterator[str]:
+    """A service that answers for the shipped model."""
+    with enrich_service(DEFAULT_MODEL) as url:
+        yield url
+
+
 @pytest.fixture
 def both(
     desk: Desk, es: Elasticsearch, namespace: str, pump: tuple[Path, str], tmp_path: Path
@@ -45,7 +52,7 @@ def both(
 
 
 def test_each_is_provisioned_shipped_predicted_and_removed_and_the_other_is_not_touched(
-    both: tuple[Desk, Desk], es: Elasticsearch, namespace: str
+    both: tuple[Desk, Desk], es: Elasticsearch, namespace: str, shipped_service: str
 ) -> None:
     kdd, pumps = both
     first, second = stream_name(namespace), stream_name(namespace, DATASET)
@@ -70,11 +77,14 @@ def test_each_is_provisioned_shipped_predicted_and_removed_and_the_other_is_not_
     (kdd.folder / "pumps.json").write_text("\n".join(map(json.dumps, PUMPS)), encoding="utf-8")
     assert kdd.json("ship", "kdd.csv")["stored"] == len(GOOD.splitlines())
     assert pumps.json("ship", "pumps.json")["stored"] == len(PUMPS)
+    for desk, url in ((kdd, pumps.settings["OVERSIGHT_ENRICH_URL"]), (pumps, shipped_service)):
+        wrong = desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
+        assert wrong.returncode == 1
+        assert "a model of the dataset" in wrong.stderr
     assert pumps.type("watch", "--once").returncode == 0
     assert [status["pending"] for status in (kdd.json("status"), pumps.json("status"))] == [len(GOOD.splitlines()), 0]
-    with enrich_service(DEFAULT_MODEL) as url:
-        done = kdd.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
-        assert done.returncode == 0, done.stderr
+    done = kdd.type("watch", "--once", OVERSIGHT_ENRICH_URL=shipped_service)
+    assert done.returncode == 0, done.stderr
     quiet, bursting = _documents(es, second)
     assert [one["oversight"]["prediction"]["label"] for one in (quiet, bursting)] == ["normal", "burst"]
     assert [one["data_stream"]["dataset"] for one in (quiet, bursting)] == [f"oversight.{DATASET}"] * 2

@@ -1,5 +1,5 @@
-"""Two installations for each engine, in which all golden cases run: those of `flow/` under a model without content
-columns.
+"""Three installations for each engine, in which all golden cases run: those of `flow/` under a model without content
+columns, those of `pump/` under one that reads dates, booleans and gaps.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from benchmarks.es_pipelines.removal import remove
+from contract.artifact.contract import ModelContract
 from es_pipelines.provision.apply import provision
 from tests.pipelines import FLOW, KDD99
+from tests.tasks import MIXED
 from tests.waiting import WAIT_S
 
 GOLDEN_NAMESPACE = f"golden{uuid.uuid4().hex[:8]}"
-FLOW_GROUP = "flow"
+MODELS: dict[str, ModelContract] = {"": KDD99, "flow": FLOW, "pump": MIXED}
+"""The models that golden cases run under; those of the first are in all groups that do not have a model's name."""
 
 
-def namespace_of(group: str, namespace: str) -> str:
+def namespace_of(group: str) -> str:
     """The installation that a group of cases runs in."""
-    return f"{namespace}{FLOW_GROUP}" if group == FLOW_GROUP else namespace
+    return f"{GOLDEN_NAMESPACE}{group}" if group in MODELS else GOLDEN_NAMESPACE
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +37,8 @@ def client_of(embedded_url: str) -> Iterator[Callable[[str], Elasticsearch]]:
         @cache
         def client(url: str) -> Elasticsearch:
             es = at_the_end.enter_context(Elasticsearch(url, request_timeout=WAIT_S))
-            for group, contract in (("", KDD99), (FLOW_GROUP, FLOW)):
-                namespace = namespace_of(group, GOLDEN_NAMESPACE)
+            for group, contract in MODELS.items():
+                namespace = namespace_of(group)
                 at_the_end.callback(remove, es, namespace)
                 provision(es, contract, namespace=namespace)
             return es

@@ -3,7 +3,8 @@
     GROUP/CASE.log             a raw line, shipped as `message`  ┐
     GROUP/CASE.json            a document as a shipper sends it  ┴─▶ GROUP/CASE-expected.json   (null: dropped)
 
-The model reads all 41 columns of KDD, in the group `flow` the 28 without the content columns. What is in `limits` meets
+The model reads all 41 columns of KDD, in the group `flow` the 28 without the content columns, in `pump` dates,
+booleans, words that are whole numbers, and values that may be missing. What is in `limits` meets
 the limits of a real engine, which the embedded one has not; there `{"<repeated>": [value, count]}` stands for a long
 list. In `rewrites` are stored documents that run through again under the name of their backing index. `make golden`
 rewrites what is expected; the diff is the review.
@@ -20,9 +21,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.documents.fields import stream_name
+from contract.documents.paths import lookup
 from es_pipelines.definition.failures import CODES
 from es_pipelines.definition.parameters import pipeline_id
-from tests.golden.conftest import FLOW_GROUP, GOLDEN_NAMESPACE, namespace_of
+from tests.golden.conftest import GOLDEN_NAMESPACE, MODELS, namespace_of
 from tests.pipelines import comparable, creations, simulate
 
 HERE = Path(__file__).parent
@@ -66,9 +68,12 @@ def expected(path: Path) -> Any:
 
 def groups() -> list[tuple[str, list[Path]]]:
     """The installations, each with its cases."""
-    flow = [path for path in INPUTS if path.parent.name == FLOW_GROUP]
-    rest = [path for path in INPUTS if path.parent.name != FLOW_GROUP and path not in [*LIMITS, *REWRITES]]
-    return [(GOLDEN_NAMESPACE, rest), (namespace_of(FLOW_GROUP, GOLDEN_NAMESPACE), flow)]
+    usual = [path for path in INPUTS if path not in [*LIMITS, *REWRITES]]
+    of_each = {
+        namespace_of(group): [path for path in usual if namespace_of(path.parent.name) == namespace_of(group)]
+        for group in MODELS
+    }
+    return list(of_each.items())
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +150,7 @@ def test_a_stored_document_runs_through_again_without_a_change(
 
 
 @pytest.mark.opensearch
-@pytest.mark.parametrize("group", [0, 1], ids=["all", "flow"])
+@pytest.mark.parametrize("group", [0, 1, 2], ids=["all", "flow", "pump"])
 def test_no_event_is_refused_and_all_can_be_found(provisioned_streams: Elasticsearch, group: int) -> None:
     """What the simulation gives is what a data stream stores, and its status, feature and failure are searchable."""
     namespace, paths = groups()[group]
@@ -154,7 +159,8 @@ def test_no_event_is_refused_and_all_can_be_found(provisioned_streams: Elasticse
     items = [item["create"] for item in answer["items"]]
     assert {str(path): item["error"] for path, item in zip(paths, items, strict=True) if "error" in item} == {}
     ids = [item["_id"] for item in items]
-    fields = [{"field": name} for name in ("oversight.status", "error.type", "kdd99.src_bytes", "event.kind")]
+    feature = "pump.port" if group == 2 else "kdd99.src_bytes"
+    fields = [{"field": name} for name in ("oversight.status", "error.type", feature, "event.kind")]
     hits = es.search(index=stream, query={"ids": {"values": ids}}, docvalue_fields=fields, size=len(ids))["hits"][
         "hits"
     ]
@@ -171,7 +177,7 @@ def test_no_event_is_refused_and_all_can_be_found(provisioned_streams: Elasticse
         assert found["event.kind"] == [again["event"]["kind"]], path
         assert found.get("error.type") == ([again["error"]["type"]] if "error" in again else None), path
         if again["oversight"]["status"] == "pending":
-            assert found["kdd99.src_bytes"] == [again["kdd99"]["src_bytes"]], path
+            assert found[feature] == [lookup(again, feature)], path
 
 
 def test_what_our_shippers_send_takes_the_short_way(provisioned: Elasticsearch) -> None:

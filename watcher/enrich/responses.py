@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from contract import wire
+from contract.documents.datasets import CONNECTION
 from contract.errors import shorten
 from watcher.enrich.merge_rules import invalid_response, mergeable
 
@@ -23,7 +24,19 @@ Result = Fields | wire.DocumentError
 """The response for one document."""
 
 T = TypeVar("T")
-_MODEL = msgspec.json.Decoder(wire.ServedModel)
+
+
+class _Contract(msgspec.Struct, frozen=True):
+    """What the watcher reads of a contract."""
+
+    dataset: str = CONNECTION
+
+
+class _ModelPage(wire.ServedModel, frozen=True):
+    contract: _Contract = _Contract()
+
+
+_MODEL = msgspec.json.Decoder(_ModelPage)
 _ENRICHED = msgspec.json.Decoder(wire.EnrichResponse[Fields])
 
 
@@ -34,6 +47,8 @@ class Model:
     id: str
     version: str
     fields: tuple[str, ...] = ()
+    dataset: str = CONNECTION
+    """The dataset of its contract; `connection` if that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ def parse_model(body: bytes | bytearray) -> Model:
         ProtocolError: it is not valid.
     """
     page = _decoded(body, _MODEL)
-    return Model(page.model.id, page.model.version, tuple(page.fields))
+    return Model(page.model.id, page.model.version, tuple(page.fields), page.contract.dataset)
 
 
 def parse_enriched(body: bytes | bytearray, ids: Sequence[str]) -> Enriched:

@@ -7,11 +7,12 @@ import time
 
 from contract.errors import ServerError
 from watcher.elastic_faults import EngineRefusesError
+from watcher.enrich.active_model import WrongDatasetError
 from watcher.enrich.client import TokenRefusedError
 
 log = logging.getLogger(__name__)
 
-FOR_A_PERSON = (TokenRefusedError, EngineRefusesError)
+FOR_A_PERSON = (TokenRefusedError, EngineRefusesError, WrongDatasetError)
 """Errors that a person has to fix: logged as ERROR."""
 
 

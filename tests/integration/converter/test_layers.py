@@ -125,6 +125,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "no vocabulary": (lambda: of_word(layers.StringLookup(name="s")), "'s': it has no vocabulary"),
     "no bins": (lambda: of_word(layers.Discretization(num_bins=3, name="d"), "float32"), "'d': it was never adapted"),
+    "sparse output": (
+        lambda: keras.Model(
+            n := keras.Input((1,), dtype="int64"), layers.CategoryEncoding(4, "multi_hot", sparse=True, name="c")(n)
+        ),
+        "CategoryEncoding 'c': its output is sparse; write sparse=False",
+    ),
     "a memory of earlier rows": (
         lambda: keras.Model(
             w := keras.Input((3, 1), batch_size=1), layers.Dense(2)(layers.LSTM(2, stateful=True, name="m")(w))

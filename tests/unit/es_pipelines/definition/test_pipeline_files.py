@@ -201,6 +201,8 @@ def test_a_contract_of_numbers_and_words_has_no_script_for_other_kinds() -> None
     assert {tag for tag in plain if plain[tag] != mixed[tag]} == {
         "features",
         "failure-note",
+        "failure-gather",
+        "gather",
         "plain-row",
         "derive-ecs",
     }

@@ -106,6 +106,9 @@ def test_keys_that_a_newer_service_adds_are_ignored() -> None:
 def test_the_model_is_known_by_its_page() -> None:
     page = {"model": {"id": "m", "version": "1"}, "fields": ["kdd99.count"], "heldout": {}}
     assert parse_model(json.dumps(page).encode()) == Model("m", "1", ("kdd99.count",))
+    named = {**page, "contract": {"format": 2, "dataset": "river"}}
+    assert parse_model(json.dumps(named).encode()).dataset == "river"
+    assert parse_model(json.dumps({**page, "contract": {"format": 1}}).encode()).dataset == "connection"
     for fields in ([], [1], [""], "kdd99.count", None):
         with pytest.raises(ProtocolError, match=r"`\$\.fields"):
             parse_model(json.dumps({**page, "fields": fields}).encode())
