@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact.contract import NOVELTY_OUTPUT, PROBABILITIES_OUTPUT
-from contract.occlusion import LEAST_FALL, log_odds
 from contract.kdd99.columns import NORMAL, UNKNOWN_LABEL
+from contract.occlusion import LEAST_FALL, log_odds
 from enrich_service.model.artifact import Artifact
 from enrich_service.predict.reasons import LEAST_FALL_OF_NOVELTY, Explainer, heaviest, log_odds_of_novelty
 from training.data.records import Records

@@ -25,8 +25,8 @@ import training.fit.model  # noqa: F401  (registers the layers of the shipped mo
 from benchmarks.enrich_service.reasons_bench import without_usual_reasons
 from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import PROBABILITIES_OUTPUT
-from contract.occlusion import LEAST_FALL
 from contract.kdd99.columns import NORMAL
+from contract.occlusion import LEAST_FALL
 from converter import rows as converter_rows
 from converter.export.wired import wire
 from converter.inputs.feed import feed

@@ -30,7 +30,6 @@ from console.events import listing as events
 from console.events.story import story
 from console.panels.board import page
 from console.panels.indices import Indices
-from console.panels.introduction import pieces
 from console.panels.models import FIRST, DashboardCache
 from console.panels.scope import asked
 from console.panels.searches import Engine
@@ -38,6 +37,7 @@ from console.web import access, files
 from console.web.access import AccessError
 from console.web.backend import Backend
 from console.web.bundle import Bundle
+from console.web.introduction import pieces
 from console.web.sessions import COOKIE, LASTS_S, Sessions
 from console.web.settings import ConsoleSettings
 from contract.artifact.proof import proof_in_words

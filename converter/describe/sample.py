@@ -15,7 +15,7 @@ ROWS = 50_000
 
 
 class Sample:
-    """At most `most` rows of all that were added, each with the same chance. The same rows give the same sample."""
+    """At most `most` of the added rows, each with the same chance. The same rows give the same sample."""
 
     def __init__(self, most: int = ROWS, seed: int = 0) -> None:
         self.rows: list[dict[str, Any]] = []

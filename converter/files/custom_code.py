@@ -14,7 +14,7 @@ from contract.errors import InputError
 
 
 def custom_objects(modules: Sequence[str]) -> dict[str, Any]:
-    """The classes and functions of these modules, and all that they register with Keras.
+    """The classes and functions of these modules, and what they register with Keras.
 
     A model file never says which module to import; only the person at the command line does.
 

@@ -20,7 +20,7 @@ OUTSIDE_OF_NETWORKS = {
     "event.duration": "how long it took, in nanoseconds",
     "event.severity": "0 for a harmless verdict, else up to 100",
     "observer.name": "sensor that saw it",
-    "user.id": "whom the event is about; the file's stem with `oversight ship`",
+    "user.id": "whom the event is about; the file's stem if `ship` sent it",
 }
 """Meanings in place of those that speak of connections."""
 

@@ -30,7 +30,7 @@ def documents(es: Elasticsearch, index: str, *, most: int, url: str) -> Iterator
     """
     try:
         if not es.indices.exists(index=index):
-            raise InputError(f"there is no index {index!r}; correct the name, or list those that exist with GET _cat/indices")
+            raise InputError(f"there is no index {index!r}; correct the name, or list them with GET _cat/indices")
         point = es.open_point_in_time(index=index, keep_alive=KEEP_ALIVE)["id"]
         try:
             yield from _pages(es, point, most)
