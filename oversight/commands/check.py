@@ -17,6 +17,7 @@ from common.settings.shared import OversightSettings
 from contract import hints
 from contract.artifact.file import ModelFile
 from contract.artifact.proof import proof_in_words
+from contract.artifact.task_words import task_in_words
 from contract.documents.datasets import CONNECTION
 from contract.documents.fields import FINAL_PIPELINE
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
@@ -201,7 +202,7 @@ def _artifact(settings: OversightSettings) -> str:
     artifact = open_model(model)
     contract = artifact.contract
     what = f"{contract.name} {artifact.version}, {len(contract.labels)} labels, {settings.model}"
-    return f"{what}; proof: {proof_in_words(contract)}"
+    return f"{what}; task: {task_in_words(contract)}; proof: {proof_in_words(contract)}"
 
 
 def _readable(settings: OversightSettings) -> ModelFile | None:

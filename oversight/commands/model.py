@@ -13,6 +13,7 @@ from rich.text import Text
 from common.settings.shared import OversightSettings
 from contract.artifact.contract import Feature, Label, ModelContract
 from contract.artifact.proof import proof_in_words
+from contract.artifact.task_words import kind_in_words, task_in_words
 from oversight import tables
 from oversight.commands.model_versions import COMMANDS, json_option, model_option
 from oversight.config.settings import load
@@ -63,6 +64,7 @@ def show(path: Path, *, as_json: bool) -> None:
         return
     console = tables.console(soft_wrap=True)
     console.print(Text(file.contract.name, style="bold"), f"  version {file.version}  {file.path}", sep="")
+    console.print(Text(f"task: {task_in_words(file.contract)}"), soft_wrap=False)
     console.print(Text(f"proof: {proof_in_words(file.contract)}"), soft_wrap=False)
     for table in (features_table(file.contract), labels_table(file.contract), figures_table(file.contract)):
         console.print()
@@ -75,7 +77,7 @@ def features_table(contract: ModelContract) -> Table:
     for feature in contract.features:
         usual = "-" if feature.background is None else _value(feature.background)
         known_as = "" if feature.name == feature.field.split(".")[-1] else f" ({feature.name})"
-        table.add_row(f"{feature.field}{known_as}", feature.kind, _seen(feature), usual)
+        table.add_row(f"{feature.field}{known_as}", kind_in_words(feature), _seen(feature), usual)
     return table
 
 

@@ -1,0 +1,102 @@
+"""Measures any artifact on the rows of a file with a column of the truth.
+
+file ─▶ rows, truth ─▶ the service's predictor ─▶ figures beside those of guessing ─▶ table, JSON
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.tables.open_table import open_table
+from contract.artifact.contract import ModelContract
+from contract.errors import InputError
+from converter.proof.figures import Proof, prove
+from converter.proof.labelled_rows import LabelledRows, labelled_rows
+from converter.rows import Rows
+from enrich_service.model.artifact import Artifact, Outputs
+from enrich_service.predict.features import FeatureRows
+from enrich_service.predict.predict import Predictor
+from oversight.commands.evaluate_show import console, number
+from oversight.commands.file_progress import shown
+from oversight.tables import table
+
+BATCH = 10_000
+
+
+def measured(artifact: Artifact, data: Path, label: str) -> tuple[Proof, LabelledRows]:
+    """The figures of an artifact on every row of a file that it can read, and these rows.
+
+    Raises:
+        InputError: a column is missing, no row can be read, or a truth does not fit the task.
+    """
+    labelled = labelled_rows(shown(open_table(data)), artifact.contract, label=label, most=sys.maxsize)
+    outputs, labelled = _predicted(artifact, labelled)
+    return prove(outputs, artifact.contract, labelled), labelled
+
+
+def facts(proof: Proof, labelled: LabelledRows, contract: ModelContract) -> dict[str, Any]:
+    """The figures as JSON has them."""
+    return {
+        "task": contract.task,
+        "rows": proof.rows,
+        "rows_not_read": labelled.refused,
+        "first_row_not_read": labelled.why or None,
+        **proof.figures,
+        "better_than_guessing": proof.beats_guessing,
+        "better_order": proof.better_order or None,
+    }
+
+
+def show(proof: Proof, labelled: LabelledRows) -> None:
+    """Print the figures, each beside that of guessing, and the confusion."""
+    on = console()
+    main = table("Figure", "Model", "Guessing")
+    main.add_row("rows", number(proof.rows), "")
+    for name, value in proof.figures.items():
+        if name != "confusion" and not name.startswith("guessing_"):
+            guess = proof.figures.get(f"guessing_{name}")
+            main.add_row(name, number(value), "" if guess is None else number(guess))
+    on.print(main)
+    confusion: dict[str, dict[str, int]] = proof.figures.get("confusion", {})
+    if confusion:
+        pairs = table("Truth", "Predicted", "Rows")
+        for truth, row in confusion.items():
+            for found, count in sorted(row.items(), key=lambda pair: -pair[1]):
+                pairs.add_row(truth, found, number(count))
+        on.print()
+        on.print(pairs)
+    if labelled.refused:
+        on.print(f"\n{labelled.refused:,} rows cannot be read as the contract says: {labelled.why}")
+    if proof.better_order:
+        on.print(f"\n{proof.better_order}")
+
+
+def _predicted(artifact: Artifact, labelled: LabelledRows) -> tuple[Outputs, LabelledRows]:
+    """The outputs of the rows that the model can compute, and these rows."""
+    predictor = Predictor(artifact, warnings=False)
+    parts: list[Outputs] = []
+    places: list[int] = []
+    refused, why = labelled.refused, labelled.why
+    for start in range(0, len(labelled.rows), BATCH):
+        part = labelled.rows.part(start, start + BATCH)
+        index = np.arange(start, start + len(part))
+        found = predictor.predict(FeatureRows(index, part.numeric, part.categorical, {}))
+        parts.append(found.outputs)
+        places += found.rows.index.tolist()
+        refused += len(found.rows.errors)
+        for place, error in found.rows.errors.items():
+            why = why or f"row {labelled.numbers[place]}: {error}"
+    if not places:
+        raise InputError(f"the model cannot compute any row ({why}); correct the rows")
+    kept = LabelledRows(
+        Rows(labelled.rows.numeric[places], labelled.rows.categorical[places]),
+        None if labelled.truth is None else [labelled.truth[place] for place in places],
+        [labelled.numbers[place] for place in places],
+        refused,
+        why,
+    )
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, kept
