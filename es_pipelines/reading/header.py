@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from contract.artifact.contract import EventWords
 from contract.kdd99 import columns as kdd99
 from contract.kdd99.labels import DIFFICULTY_NAMES, LABEL, LABEL_NAMES
 
 DELIMITERS = (",", ";", "\t", "|")
 """In this order; the first one that fits is used."""
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+NETWORK = EventWords()
+"""The ECS words of contracts that name none."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class KnownColumns:
     labels: frozenset[str] = frozenset({label.name for label in kdd99.LABELS} | kdd99.TEST_ONLY_FAMILIES.keys())
     aliases: tuple[tuple[str, str], ...] = ()
     """Further names of a column, each with the column's name."""
+    event: EventWords = NETWORK
+    """The ECS words of the documents."""
 
     @cached_property
     def names(self) -> frozenset[str]:

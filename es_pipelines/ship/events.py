@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from contract.artifact.contract import EventWords
 from contract.documents.datasets import CONNECTION, event_dataset
 from contract.documents.fields import FAILED
+from es_pipelines.reading.header import NETWORK
 from es_pipelines.reading.lines import Line
 from es_pipelines.reading.rows import LineKind, Row
 
@@ -119,6 +121,7 @@ def failed_documents(
     reason: str,
     now: str,
     dataset: str = CONNECTION,
+    words: EventWords = NETWORK,
     csv: dict[str, Any] | None = None,
 ) -> Iterator[bytes]:
     """The documents to store instead of a refused event, fullest first: each next one has fewer fields to refuse.
@@ -140,8 +143,8 @@ def failed_documents(
         **event,
         "module": MODULE,
         "dataset": event_dataset(dataset),
-        "category": ["network"],
-        "type": ["connection"],
+        "category": list(words.category),
+        "type": list(words.type),
     }
     if not is_text:
         full["oversight"] = {"status": FAILED, **_raw_bytes(line)}

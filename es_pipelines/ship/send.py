@@ -24,9 +24,11 @@ from elasticsearch import ApiError, Elasticsearch
 
 from common.retry_wait import RetryWait
 from contract import hints
+from contract.artifact.contract import EventWords
 from contract.documents.datasets import CONNECTION, dataset_of
 from contract.documents.fields import NO_PIPELINE
 from contract.errors import EngineUnavailableError, InputError, SettingsError
+from es_pipelines.reading.header import NETWORK
 from es_pipelines.ship import target as ship_target
 from es_pipelines.ship.events import Event, Identity, failed_documents, text_of
 from es_pipelines.ship.report import EventOutcome
@@ -65,9 +67,9 @@ class ItemResponse:
 class Sender:
     """Sends the events of one stream."""
 
-    def __init__(self, es: Elasticsearch, stream: str, retry_wait: RetryWait) -> None:
+    def __init__(self, es: Elasticsearch, stream: str, retry_wait: RetryWait, words: EventWords = NETWORK) -> None:
         self.es = es.options(max_retries=0, retry_on_timeout=False)
-        self.stream, self.retry_wait = stream, retry_wait
+        self.stream, self.retry_wait, self.words = stream, retry_wait, words
         self.may_read = True
         """Whether our key may read stored documents. If not, each event needs an id that no other file's can have."""
 
@@ -222,7 +224,13 @@ class Sender:
         response: ItemResponse | None = refusal
         dataset, _ = dataset_of(self.stream) or (CONNECTION, "")
         for source in failed_documents(
-            identity, event.line, reason=refusal.error, now=now, dataset=dataset, csv=event.row.csv_fields
+            identity,
+            event.line,
+            reason=refusal.error,
+            now=now,
+            dataset=dataset,
+            words=self.words,
+            csv=event.row.csv_fields,
         ):
             response = self._bulk_until_settled([event._replace(source=source)], identity, NO_PIPELINE)[0]
             if response is None or response.status < 300 or response.status == 409:

@@ -114,7 +114,7 @@ def session(
         InputError: the stream is not provisioned, or another process ships there.
     """
     retry_wait = RetryWait(config.backoff_s, config.max_backoff_s, config.timeout_s, stop or threading.Event())
-    sender = Sender(es, config.stream, retry_wait)
+    sender = Sender(es, config.stream, retry_wait, config.known.event)
     with ship_target.explained(config.stream):
         target = sender.retry(lambda: ship_target.find(sender.es, config.stream), at_start=True)
         note = sender.retry(lambda: ship_target.closed_note(sender.es, config.stream), at_start=True)

@@ -194,13 +194,14 @@ def known(model: Path) -> KnownColumns:
         return KDD
     labels = frozenset(known_labels(contract))
     if {feature.field for feature in contract.features} <= set(KDD.fields):
-        return KnownColumns(labels=labels)
+        return KnownColumns(labels=labels, event=contract.event)
     columns = columns_of(contract)
     return KnownColumns(
         tuple(column.name for column in columns.features),
         tuple(column.field for column in columns.features),
         labels,
         columns.aliases,
+        contract.event,
     )
 
 

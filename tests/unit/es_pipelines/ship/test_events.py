@@ -9,6 +9,7 @@ import hashlib
 import orjson
 import pytest
 
+from contract.artifact.contract import EventWords
 from es_pipelines.reading.lines import Line
 from es_pipelines.ship.events import Identity, event_of, failed_documents
 
@@ -86,3 +87,12 @@ def test_each_further_document_of_a_refused_event_gives_a_mapping_less_to_refuse
         assert one["oversight"]["status"] == "failed"
         assert one["error"] == {"type": "refused_by_elasticsearch", "message": "Elasticsearch refused the event: no"}
     assert documents[-1].keys() == {"@timestamp", "event", "error", "oversight"}
+
+
+def test_a_refused_event_has_dataset_and_words_of_its_model() -> None:
+    words = EventWords(("host",), ("info",))
+    of_river = failed_documents(ALPHA, LINE, reason="no", now="2026-01-01T00:00:00Z", dataset="river", words=words)
+    event = orjson.loads(next(of_river))["event"]
+    assert (event["dataset"], event["category"], event["type"]) == ("oversight.river", ["host"], ["info"])
+    event = orjson.loads(next(failed_documents(ALPHA, LINE, reason="no", now="2026-01-01T00:00:00Z")))["event"]
+    assert (event["dataset"], event["category"]) == ("oversight.connection", ["network"])
