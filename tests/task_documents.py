@@ -64,13 +64,13 @@ METRICS = ModelContract(
     event=EventWords(("host",), ("info",), ("host",), ("indicator",)),
     features=(
         Feature("cpu", "metrics.cpu", "float", minimum=0.0, maximum=1.0, background=0.2),
-        Feature("cpu is", "metrics.cpu_is", "float", minimum=0.0, maximum=1.0, background=0.2),
+        Feature("cpu_load", "metrics.cpu_load", "float", minimum=0.0, maximum=1.0, background=0.2),
         Feature("memory (used)", "metrics.memory", "float", minimum=0.0, maximum=1.0, background=0.4),
     ),
     labels=(Label("normal", "normal", 0), Label("anomaly", "anomaly", 50)),
     families=("normal", "anomaly"),
     task="anomaly",
-    score=ScoreOutput(0.03, measure="mse"),
+    score=ScoreOutput(0.08, measure="mse"),
     proof="labels",
     proved={"rows": 2_000, "roc_auc": 0.98, "guessing_roc_auc": 0.5, "found": 0.9, "false_alerts": 0.004},
 )
@@ -171,7 +171,7 @@ def _answer(contract: ModelContract, odd: bool, chance: random.Random) -> Docume
     if contract.score is not None:
         below = contract.score.alerts == "below"
         usual = chance.gauss(-2, 0.4) if below else chance.betavariate(2, 90) * 0.9
-        score = round((chance.gauss(-7, 0.5) if below else chance.uniform(0.05, 0.4)) if odd else usual, 6)
+        score = round((chance.gauss(-7, 0.5) if below else chance.uniform(0.09, 0.4)) if odd else usual, 6)
         threshold = contract.score.threshold or 0.0
         return {"label": names[score < threshold if below else score > threshold], "score": score}
     if contract.several_labels:

@@ -15,7 +15,9 @@ from contract.artifact.contract import Feature, ModelContract
 from contract.documents.fields import ALERT_ROOT, FIELDS
 from contract.documents.paths import leaves, lookup_clear, lookup_text
 from contract.documents.top_labels import from_stored
+from contract.errors import DocumentError
 from contract.kdd99.columns import UNKNOWN_LABEL
+from contract.values import feature_value, is_missing
 from kibana.panels.model_view import LABELS, View
 from kibana.panels.words import who_of
 
@@ -128,15 +130,29 @@ def features(source: Mapping[str, Any], contract: ModelContract) -> dict[str, An
 
 
 def _feature(feature: Feature, value: Any) -> dict[str, Any]:
-    warning = _warnings_of(feature, value)
+    read = _read(feature, value)
     return {
         "name": feature.name,
         "field": feature.field,
-        "value": None if value is None else visible(plain_text(value))[:400],
+        "value": None if value is None else visible(_as_read(feature, value, read))[:400],
         "usual": usual(feature),
         "seen": seen(feature),
-        "outside": warning,
+        "outside": "missing" if is_missing(value) else _warning_of(feature, read),
     }
+
+
+def _read(feature: Feature, value: Any) -> float | str | None:
+    """Return what the model reads from a value; None if it cannot read it."""
+    try:
+        return None if value is None else feature_value(feature, value, model_id="")
+    except DocumentError:
+        return None
+
+
+def _as_read(feature: Feature, value: Any, read: float | str | None) -> str:
+    """Return the value of the document, and the number that is read from a date or a boolean."""
+    number = "" if feature.reads == "number" or read is None else f" ({feature.reads} {read})"
+    return f"{plain_text(value)}{number}"
 
 
 def usual(feature: Feature) -> str:
@@ -161,23 +177,21 @@ def seen(feature: Feature) -> str:
     return f"{_short(feature.minimum)} to {_short(feature.maximum)}"
 
 
-def _warnings_of(feature: Feature, value: Any) -> str | None:
-    """Classify a value: `unseen` in training, or `unusual` for harmless rows."""
-    if value is None:
-        return "missing"
-    if feature.kind == "string":
-        if value not in feature.vocabulary:
+def _warning_of(feature: Feature, read: float | str | None) -> str | None:
+    """Classify what the model reads: `unseen` in training, or `unusual` for harmless rows."""
+    if read is None:
+        return "unseen"
+    if isinstance(read, str):
+        if read not in feature.vocabulary:
             return "unseen"
-        return "unusual" if feature.usual_shares and value not in dict(feature.usual_shares) else None
-    amount = _number(value)
-    if amount is None:
+        return "unusual" if feature.usual_shares and read not in dict(feature.usual_shares) else None
+    if not _is_between(read, feature.minimum, feature.maximum):
         return "unseen"
-    if (feature.minimum is not None and amount < feature.minimum) or (
-        feature.maximum is not None and amount > feature.maximum
-    ):
-        return "unseen"
-    low, high = feature.usual_low, feature.usual_high
-    return "unusual" if (low is not None and amount < low) or (high is not None and amount > high) else None
+    return None if _is_between(read, feature.usual_low, feature.usual_high) else "unusual"
+
+
+def _is_between(amount: float, low: float | None, high: float | None) -> bool:
+    return (low is None or amount >= low) and (high is None or amount <= high)
 
 
 def _top(source: Mapping[str, Any], colours: Colours) -> Iterator[dict[str, Any]]:

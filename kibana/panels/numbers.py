@@ -27,11 +27,11 @@ WIDE = 48
 def intro(view: View, measure: Measure) -> str:
     """What the dashboard shows."""
     who = view.who.one
-    if not measure.lines:
-        pick = f"Pick a {who} above."
-    else:
-        pick = f"Pick a {who} above; click a {who} to go on to *Triage*."
-    return f"**What you see:** every event that has a {measure.name} of the model. {_meaning(measure)} {pick}"
+    goes_on = f"; click a {who} to go on to *Triage*" if measure.lines else ""
+    return (
+        f"**What you see:** every event that has a {measure.name} of the model. {_meaning(measure)} "
+        f"Pick a {who} above{goes_on}."
+    )
 
 
 def _meaning(measure: Measure) -> str:
@@ -101,7 +101,7 @@ def _figure(measure: Measure, kind: MetricKind, title: str) -> Panel:
 
 
 def _over_time(measure: Measure) -> Panel:
-    beside = f" beside {' and '.join(line.title for line in measure.lines)}" if measure.lines else ""
+    beside = f" beside {' and '.join(f'the {line.title}' for line in measure.lines)}" if measure.lines else ""
     return Panel(
         id=f"{measure.name}-over-time",
         title=f"{measure.title} over time",
@@ -172,7 +172,7 @@ def _anomalies(view: View, measure: Measure) -> tuple[Panel, ...]:
         Panel(
             id="top-anomalies",
             title="Top anomalies",
-            question="Which events are the farthest beyond the threshold? A click on a row shows the whole event",
+            question="Which events are the farthest beyond the threshold? A click on a row shows the whole event.",
             chart="documents",
             metrics=(),
             search=SavedSearch(
@@ -232,7 +232,7 @@ def _newest(view: View, measure: Measure) -> Panel:
     return Panel(
         id="newest-values",
         title="Newest values",
-        question="What came last? A click on a row shows the whole event",
+        question="What came last? A click on a row shows the whole event.",
         chart="documents",
         metrics=(),
         search=SavedSearch(

@@ -141,10 +141,10 @@ def _holding(view: View) -> tuple[Panel, ...]:
         Panel(
             id="labels-that-hold",
             title="All labels that hold",
-            question="How often does each label hold, alone or beside others?",
+            question=f"How often does each label hold among the {view.words.many}, alone or beside others?",
             chart="bar",
             by=(label,),
-            where=Exists(LABELS),
+            where=view.threat,
             height=14,
         ),
         Panel(
@@ -153,7 +153,7 @@ def _holding(view: View) -> tuple[Panel, ...]:
             question="Which labels hold for the same event, and how often?",
             chart="heat_map",
             by=(label, dataclasses.replace(label, title="Beside")),
-            where=Exists(LABELS),
+            where=view.threat,
             height=14,
         ),
     )
@@ -222,7 +222,7 @@ def _users(view: View) -> tuple[Panel, ...]:
 
 def _details(view: View) -> Panel:
     words, who = view.words, view.who
-    title = f"{words.title} details per {who.title}"
+    title = f"{words.title} details per {who.title}" if view.measure is None else f"Newest {words.many}"
     return Panel(
         id="threats-details-per-user",
         title=title,

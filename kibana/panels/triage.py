@@ -18,7 +18,7 @@ from kibana.panels.declarations import (
     Terms,
     Times,
 )
-from kibana.panels.model_view import ALERT, FAMILY, LABEL, REASONS, SEVERITY_CASES, SEVERITY_FIELD, View
+from kibana.panels.model_view import ALERT, FAMILY, LABEL, REASONS, SEVERE, SEVERITY_CASES, SEVERITY_FIELD, View
 from kibana.panels.palette import UNKNOWN, VERMILLION
 from kibana.panels.words import MACHINES, USERS
 
@@ -67,7 +67,7 @@ def dashboard(view: View) -> Dashboard:
             *_unknowns(view),
             *_attack(view),
             *_who(view),
-            _reasons(),
+            _reasons(view),
             _newest(view),
             *_verdicts(view),
         ),
@@ -104,6 +104,8 @@ def _figures(view: View) -> tuple[Panel, ...]:
             where=All((ALERT, Not(Exists(VERDICT)))),
         ),
     ]
+    if view.severe < SEVERE:
+        del panels[1]
     if view.knows_unknown:
         panels.append(
             Panel(
@@ -254,7 +256,19 @@ def _hosts(view: View) -> Panel:
     )
 
 
-def _reasons() -> Panel:
+def _reasons(view: View) -> Panel:
+    if not view.is_about_network and view.deviating is not None:
+        return Panel(
+            id="reasons",
+            title="Features in reasons",
+            question="Which features do the reasons of alerts name most often?",
+            chart="table",
+            by=(view.deviating,),
+            metrics=(Metric(title="Alerts"),),
+            where=ALERT,
+            width=48,
+            may_be_empty="no alert has reasons",
+        )
     return Panel(
         id="reasons",
         title="Reasons",

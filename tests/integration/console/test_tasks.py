@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from elasticsearch import Elasticsearch
 from werkzeug.datastructures import MultiDict
 
 from console.panels.board import page
@@ -18,9 +19,14 @@ from console.panels.rows import rows_of
 from console.panels.scope import asked, scope_of
 from contract.artifact.contract import ModelContract
 from kibana.panels.declarations import Dashboard, Terms
+from kibana.panels.model_view import View
+from kibana.saved_objects.alert_items import alert_items, item_id
+from kibana.saved_objects.objects import Names
 from tests.integration.console import oracle
 from tests.integration.console.installations import Installation, installation
+from tests.kibana_rules import ALL, firing
 from tests.task_documents import TASKS
+from tests.waiting import WAIT_S
 
 ENGINES = [
     "embedded",
@@ -133,3 +139,21 @@ def test_the_top_anomalies_are_the_farthest_beyond_the_threshold(filled: Filled)
     assert scores == sorted(scores, reverse=not below)
     assert all(score < threshold if below else score > threshold for score in scores)
     assert len(scores) > 3
+
+
+def test_the_rule_about_single_alerts_fires_in_every_task(filled: Filled) -> None:
+    """As often as there are alerts of its severity."""
+    names, contract = Names(), filled.contract
+    rules = {item.id: item.body["params"] for item in alert_items(contract, names) if item.kind == "rule"}
+    params = rules.get(item_id(names, "rule", "severe-attack"))
+    severe = View(contract).severe
+    wanted = sum(
+        document["event"]["kind"] == "alert" and document["event"]["severity"] >= severe
+        for document in filled.installation.documents
+    )
+    assert (params is None) == (wanted == 0)
+    if params is None:
+        return
+    of_a_day = {**params, "index": [filled.installation.place.events], "timeWindowSize": 24 * 60}
+    with Elasticsearch(filled.installation.url, request_timeout=WAIT_S) as es:
+        assert firing(es, of_a_day, now=filled.installation.end) == {ALL: wanted}

@@ -19,6 +19,7 @@ from kibana.saved_objects.objects import Names, ndjson
 from tests.artifacts import TURBINE
 from tests.kibana_check import faults
 from tests.kibana_contracts import shipped_contract
+from tests.task_documents import TASKS
 
 SHIPPED = shipped_contract()
 
@@ -32,7 +33,7 @@ def lines(content: bytes) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("names", [Names(), Names("lab_2.x"), Names("lab", "soc-team")], ids=str)
-@pytest.mark.parametrize("contract", [SHIPPED, TURBINE], ids=lambda contract: contract.name)
+@pytest.mark.parametrize("contract", [SHIPPED, TURBINE, *TASKS.values()], ids=lambda contract: contract.name)
 def test_the_file_keeps_every_rule(contract: ModelContract, names: Names) -> None:
     assert faults(built(contract, names)) == []
 
@@ -234,3 +235,40 @@ def test_the_checker_sees_what_kibana_would_refuse(name: str) -> None:
     change(objects)
     content = "".join(json.dumps(each) + "\n" for each in objects).encode()
     assert any(said in fault for fault in faults(content)), faults(content)
+
+
+def test_bounds_are_lines_of_their_own_layer() -> None:
+    """With a data view of its own, without which Kibana drops the layer."""
+    chart = lens("oversight", "value-over-time", TASKS["regression"])
+    layers = chart["state"]["datasourceStates"]["formBased"]["layers"]
+    values = [column["params"]["value"] for column in layers["lines"]["columns"].values()]
+    assert values == ["5.0", "900.0"]
+    assert chart["state"]["visualization"]["layers"][1]["layerType"] == "referenceLine"
+    assert len(chart["references"]) == 2
+
+
+def test_features_that_deviate_are_asked_for_in_lucene() -> None:
+    """KQL cannot ask for a beginning that has a blank in it."""
+    layer = lens("oversight", "deviating-features", TASKS["anomaly"])["state"]["datasourceStates"]["formBased"][
+        "layers"
+    ]["layer"]
+    inputs = [each["input"] for each in layer["columns"]["b0"]["params"]["filters"]]
+    assert inputs[2] == {"language": "lucene", "query": r"oversight.prediction.reasons:memory\ \(used\)\ is\ *"}
+
+
+def test_top_anomalies_are_sorted_by_their_score() -> None:
+    """The worst first, on either side of the threshold."""
+    for name, order in (("anomaly", "desc"), ("anomaly below", "asc")):
+        (search,) = (each for each in lines(built(TASKS[name])) if each["id"].endswith("search-top-anomalies"))
+        assert search["attributes"]["sort"] == [["oversight.prediction.score", order]]
+
+
+def test_fields_are_described_for_the_task() -> None:
+    """Neither fields of other tasks nor words of networks."""
+    (view,) = (each for each in lines(built(TASKS["regression"])) if each["id"].endswith("data-view-events"))
+    meanings = {name: each["customDescription"] for name, each in json.loads(view["attributes"]["fieldAttrs"]).items()}
+    assert meanings["oversight.prediction.value"] == "what the model predicts, in kWh"
+    assert meanings["event.category"] == "host"
+    assert meanings["event.dataset"] == "oversight.power"
+    assert not {"oversight.prediction.score", "oversight.prediction.labels"} & set(meanings)
+    assert json.loads(view["attributes"]["fieldFormatMap"])["oversight.prediction.value"]["id"] == "number"

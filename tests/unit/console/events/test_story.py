@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from console.events.story import story
+from tests.task_documents import METRICS, POWER, SEVERAL
 from tests.unit.console.panel_samples import contract, shown
 
 COLOURS = shown().boards.colours
@@ -142,3 +143,33 @@ SHAPES: tuple[Any, ...] = (
 def test_a_document_of_any_shape_has_a_story(source: Any) -> None:
     """Nothing known is shown as nothing known."""
     assert story(hit(source), contract(), COLOURS)["verdict"] is None
+
+
+def test_a_value_is_told_beside_its_bounds_and_a_score_beside_its_threshold() -> None:
+    """With the unit; a probability has nothing to compare with."""
+    value = {"oversight": {"prediction": {"label": "out_of_bounds", "value": 990.454}}}
+    told = story(hit(value), POWER, COLOURS)["verdict"]
+    assert told["measured"] == ["Value (kWh)", "990.454, lower bound 5, upper bound 900"]
+    assert told["probability"] is None
+    score = {"oversight": {"prediction": {"label": "anomaly", "score": 0.25}}}
+    assert story(hit(score), METRICS, COLOURS)["verdict"]["measured"] == ["Score", "0.25, threshold 0.08"]
+    assert story(hit(ALERT), contract(), COLOURS)["verdict"]["measured"] is None
+
+
+def test_all_labels_that_hold_are_told() -> None:
+    """Beside the strongest one; and the event is about a machine."""
+    source = {
+        "host": {"name": "pump-1"},
+        "oversight": {"prediction": {"label": "hot", "labels": ["hot", "loud"], "probability": 0.9}},
+    }
+    told = story(hit(source), SEVERAL, COLOURS)
+    assert told["verdict"]["labels"] == ["hot", "loud"]
+    assert told["who"] == ["Machine", "pump-1"]
+
+
+def test_a_date_is_shown_with_the_number_that_the_model_reads() -> None:
+    """And is no value that training never saw."""
+    seen = {"power": {"outside_c": 3, "seen": "2026-11-30T13:05:26Z"}}
+    rows = {row["name"]: row for row in story(hit(seen), POWER, COLOURS)["features"]["rows"]}
+    assert (rows["seen"]["value"], rows["seen"]["outside"]) == ("2026-11-30T13:05:26Z (hour 13.0)", None)
+    assert rows["outside"]["value"] == "3"

@@ -18,9 +18,10 @@ from kibana.saved_objects.objects import Names, ndjson
 from tests.artifacts import TURBINE
 from tests.kibana_check import faults, unknown_fields
 from tests.kibana_contracts import shipped_contract
+from tests.task_documents import TASKS
 
 SHIPPED = shipped_contract()
-CONTRACTS = {"shipped": SHIPPED, "turbine": TURBINE}
+CONTRACTS = {"shipped": SHIPPED, "turbine": TURBINE, **TASKS}
 FIRST_SIX = (
     "Threats Bar",
     "Threats Pie",
@@ -32,6 +33,7 @@ FIRST_SIX = (
 SHAPE = {
     "metric": ((0, 0), (1, 1)),
     "bar": ((1, 2), (1, 1)),
+    "histogram": ((1, 2), (1, 1)),
     "time_bar": ((1, 2), (1, 1)),
     "time_line": ((1, 2), (1, 3)),
     "donut": ((1, 2), (1, 1)),
@@ -44,7 +46,7 @@ SHAPE = {
 
 @pytest.fixture(params=CONTRACTS, ids=str)
 def contract(request: pytest.FixtureRequest) -> ModelContract:
-    """The contracts of the shipped model and of another one."""
+    """The contracts of the shipped model, of another one, and of one for each task."""
     return CONTRACTS[request.param]
 
 
@@ -91,7 +93,7 @@ def test_panels_count_and_measure_only_what_an_engine_can(contract: ModelContrac
         assert not unindexed & {*grouped, *fields(panel.where)}, panel.id
         assert {kinds[name] for name in grouped} <= {"keyword", "ip", "long", "boolean"}, panel.id
         for metric in panel.metrics:
-            if metric.kind in ("average", "max", "percentile"):
+            if metric.kind in ("average", "min", "max", "percentile"):
                 assert metric.field is not None, panel.id
                 assert kinds[metric.field] in ("float", "long"), panel.id
             assert (metric.field is None) == (metric.kind in ("count", "ratio", "share")), panel.id
@@ -111,6 +113,7 @@ def test_a_control_with_a_field_that_no_mapping_has_is_named() -> None:
     assert "'nobody'" in next(unknown_fields(SHIPPED, Boards(dashboards=(board,), queries=())))
 
 
+@pytest.mark.parametrize("contract", [SHIPPED, TURBINE], ids=lambda contract: contract.name)
 def test_the_first_six_panels_are_there_by_name(contract: ModelContract) -> None:
     found = boards(contract)
     assert [board.title for board in found.dashboards] == ["Oversight", "Triage", "Operations"]

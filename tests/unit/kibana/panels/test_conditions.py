@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from kibana.panels.conditions import All, AnyOf, Between, Exists, Is, Not, Where, all_of, fields, kql, query
+from kibana.panels.conditions import (
+    All,
+    AnyOf,
+    Begins,
+    Between,
+    Exists,
+    Is,
+    Not,
+    Where,
+    all_of,
+    fields,
+    kql,
+    lucene,
+    query,
+)
 
 CASES: list[tuple[Where | None, str]] = [
     (None, ""),
@@ -55,3 +69,12 @@ def test_parts_that_are_not_there_are_left_out() -> None:
     assert all_of(None, None) is None
     assert all_of(None, Exists("a")) == Exists("a")
     assert all_of(Exists("a"), Exists("b")) == All((Exists("a"), Exists("b")))
+
+
+def test_a_beginning_is_a_prefix_in_a_query_and_in_lucene_and_refused_in_kql() -> None:
+    where = Begins("a.b", 'cpu (1) is "')
+    assert query(where) == {"prefix": {"a.b": {"value": 'cpu (1) is "'}}}
+    assert lucene(where) == r"a.b:cpu\ \(1\)\ is\ \"*"
+    assert list(fields(where)) == ["a.b"]
+    with pytest.raises(ValueError, match="use lucene"):
+        kql(where)
