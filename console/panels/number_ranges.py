@@ -53,17 +53,18 @@ def _ranges(each: Breakdown, low: float | None, high: float | None) -> Breakdown
     if low is None or high is None or not math.isfinite(low) or not math.isfinite(high):
         return Cases(title=each.title, cases=(Case("any", Exists(each.field)),))
     pairs = pairwise(edges(low, high))
-    cases = tuple(Case(f"{start:g} to {end:g}", Between(each.field, start, end)) for start, end in pairs)
+    cases = tuple(Case(f"{start:.12g} to {end:.12g}", Between(each.field, start, end)) for start, end in pairs)
     return Cases(title=each.title, cases=cases)
 
 
 def edges(low: float, high: float) -> list[float]:
     """Return round numbers, the first at most `low`, the last above `high`, at equal distances."""
-    step = _round_step(high - low, abs(high))
-    first = math.floor(low / step)
-    count = math.floor(high / step) - first + 2
+    step = _round_step(high - low, max(abs(low), abs(high)))
     digits = max(0, -math.floor(math.log10(step)))
-    return [round((first + number) * step, digits) for number in range(count)]
+    first, last = math.floor(low / step), math.floor(high / step) + 1
+    first -= round(first * step, digits) > low  # a quotient can be rounded up
+    last += round(last * step, digits) <= high
+    return [round(number * step, digits) for number in range(first, last + 1)]
 
 
 def _round_step(span: float, size: float) -> float:
