@@ -42,6 +42,6 @@ def _bounds(contract: ModelContract) -> Iterator[str]:
 
 def kind_in_words(feature: Feature) -> str:
     """How a feature is read: float, string, boolean, or a part of a date; and whether it may be missing."""
-    kind = feature.kind if feature.reads == "number" else feature.reads
+    kind: str = feature.kind if feature.reads == "number" else feature.reads
     kind = f"date, {kind}" if feature.reads in DATE_PARTS else kind
     return kind if feature.missing == "error" else f"{kind}, may be missing"
