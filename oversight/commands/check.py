@@ -17,7 +17,6 @@ from common.settings.shared import OversightSettings
 from contract import hints
 from contract.artifact.file import ModelFile
 from contract.artifact.proof import proof_in_words
-from contract.artifact.task_words import task_in_words
 from contract.documents.datasets import CONNECTION
 from contract.documents.fields import FINAL_PIPELINE
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
@@ -33,6 +32,7 @@ from oversight.client.cluster import connect
 from oversight.commands.status import MISREAD_HINT, duration, notes
 from oversight.config.settings import load, load_installation, option_of
 from oversight.tables import console
+from oversight.task_in_words import task_in_words
 from oversight.terminal import one_line, print_json
 from watcher.enrich.client import client_of
 from watcher.operations.misread import named, read_misread

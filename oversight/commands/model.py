@@ -13,10 +13,10 @@ from rich.text import Text
 from common.settings.shared import OversightSettings
 from contract.artifact.contract import Feature, Label, ModelContract
 from contract.artifact.proof import proof_in_words
-from contract.artifact.task_words import kind_in_words, task_in_words
 from oversight import tables
 from oversight.commands.model_versions import COMMANDS, json_option, model_option
 from oversight.config.settings import load
+from oversight.task_in_words import kind_in_words, task_in_words
 from oversight.terminal import print_json
 
 
