@@ -19,6 +19,7 @@ LONG = (
     "tests/faults/test_wires.py",
     "tests/acceptance/test_gaps.py",
     "tests/integration/test_guardian.py",
+    "tests/acceptance/test_examples.py",
     "tests/acceptance/test_another_model.py",
     "tests/acceptance/test_people.py",
     "tests/integration/es_pipelines/security/test_roles.py",
