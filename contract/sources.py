@@ -13,6 +13,7 @@ field by field.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -46,13 +47,19 @@ class Level:
         return type(self.empty)
 
 
-def source_level(contract: ModelContract) -> Level:
-    """The level of whole documents."""
+def source_level(contract: ModelContract, *, without: Collection[str] = ()) -> Level:
+    """The level of whole documents.
+
+    Args:
+        contract: the features.
+        without: names of features that are read in another way.
+    """
     return _level(
         tuple(
             (kind, column, feature.field)
             for kind, features in (("float", contract.numeric), ("string", contract.categorical))
             for column, feature in enumerate(features)
+            if feature.name not in without
         )
     )
 

@@ -3,7 +3,8 @@
     document, JSON ──▶ the type of `contract.sources` ──▶ the values of the page as columns ──▶ rows
                          └─ refused, or a value missing, twice, too large ──▶ field by field ──▶ a row, or DocumentError
 
-The type accepts JSON numbers and texts. `contract.values` is the rule for everything else.
+The type accepts JSON numbers and texts. `contract.values` is the rule for everything else. It also reads the features
+that are taken from a date, booleans, and words that may be numbers, in every document.
 
 The ingest pipelines have the same rule for values (`es_pipelines/painless/features.painless`); docs/http-api.md has the
 table, and a test checks both against it. The graph takes float32: numbers lose digits past the seventh.
@@ -64,20 +65,23 @@ class FeatureReader:
 
     def __init__(self, contract: ModelContract) -> None:
         self.contract = contract
-        self._level = source_level(contract) if all(map(_is_plain, contract.features)) else None
-        """None: some features are read field by field."""
-        self._decode = msgspec.json.Decoder(Any if self._level is None else self._level.type).decode
+        numeric, categorical = list(enumerate(contract.numeric)), list(enumerate(contract.categorical))
+        self._others = [(column, feature) for column, feature in (*numeric, *categorical) if not _is_plain(feature)]
+        """The features that the type does not read, each with its column."""
+        self._level = source_level(contract, without={feature.name for _, feature in self._others})
+        self._decode = msgspec.json.Decoder(self._level.type).decode
 
     def read(self, sources: Sequence[bytes]) -> FeatureRows:
         """Read the fields of some documents, each a JSON object."""
         values = _Values(self.contract, len(sources))
-        if self._level is None:
-            complete = np.zeros(len(sources), np.bool_)
-        else:
-            typed = list(map(self._typed, sources))
-            values.add(self._level, [self._level.empty if each is None else each for each in typed])
-            complete = values.complete() & np.array([each is not None for each in typed], np.bool_)
-            self._fill(values, complete)
+        typed = list(map(self._typed, sources))
+        values.add(self._level, [self._level.empty if each is None else each for each in typed])
+        read = np.array([each is not None for each in typed], np.bool_)
+        if self._others:
+            for position in np.flatnonzero(read).tolist():
+                read[position] = self._read_others(values, position, sources[position])
+        complete = values.complete() & read
+        self._fill(values, complete)
         errors: dict[int, DocumentError] = {}
         for position in [] if complete.all() else np.flatnonzero(~complete).tolist():
             try:
@@ -96,6 +100,17 @@ class FeatureReader:
         except (msgspec.DecodeError, RecursionError):
             return None
         return found
+
+    def _read_others(self, values: _Values, position: int, source: bytes) -> bool:
+        """Read the features that the type does not read; False if one is missing or wrong."""
+        document = _objects(source)
+        for column, feature in self._others:
+            try:
+                value = feature_value(feature, lookup(document, feature.field), model_id=self.contract.name)
+            except DocumentError:
+                return False  # the document is read again field by field, for the error of its first wrong feature
+            (values.words if feature.kind == "string" else values.numbers)[position, column] = value
+        return True
 
     def _field_by_field(self, source: Mapping[str, Any]) -> tuple[list[float], list[str]]:
         """Numbers and words of a document that has other values than JSON numbers and plain texts.
