@@ -13,8 +13,10 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from common.elastic.datasets import read_datasets
 from common.elastic.response_limit import MIB, ResponseTooLargeError, within
 from contract.errors import EngineUnavailableError, OversightError
+from contract.model_summary import ModelSummary
 
 Search = tuple[str, dict[str, Any]]
 SearchResponse = Mapping[str, Any]
@@ -84,6 +86,13 @@ class Engine:
         except (*FAULTS, OversightError):
             return frozenset()
         return wanted - set(response["fields"]) if response.get("indices") else frozenset()
+
+    def datasets(self, namespace: str) -> list[ModelSummary]:
+        """Return the provisioned datasets of a namespace; empty if they cannot be read."""
+        try:
+            return read_datasets(self._ready(), namespace)
+        except (*FAULTS, OversightError):
+            return []
 
     def _ready(self) -> Elasticsearch:
         """Return the client. It is created late: each process needs its own, and the page can show a wrong setting."""

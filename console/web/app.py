@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 CHARTS = "vega.js"
 LONGEST_ID = 1_024
+OPERATIONS = "operations"
+"""The page that lists the datasets of the namespace."""
 
 
 class Console:
@@ -153,9 +155,16 @@ class Console:
             raise AccessError(404, "not_found", f"there is no page {name[:60]!r}")
         wanted = asked(request.args, board)
         now_ms = time.time_ns() // 1_000_000
-        return answer(
-            page(self._engine, board, wanted, indices=self._indices, colours=shown.boards.colours, now_ms=now_ms)
-        )
+        found = page(self._engine, board, wanted, indices=self._indices, colours=shown.boards.colours, now_ms=now_ms)
+        return answer(found | ({"datasets": self._datasets()} if board.id == OPERATIONS else {}))
+
+    def _datasets(self) -> list[dict[str, Any]]:
+        """Return each dataset of the namespace in a few words."""
+        datasets = self._engine.datasets(self._indices.namespace)
+        return [
+            {"dataset": one.dataset, "model": one.name, "task": one.task, "features": len(one.features)}
+            for one in datasets
+        ]
 
     def event(self) -> Response:
         """Return the details of one event."""

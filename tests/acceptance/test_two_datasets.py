@@ -13,10 +13,14 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from benchmarks.es_pipelines.removal import remove
-from common.settings.shared import DEFAULT_MODEL
+from common.settings.shared import DEFAULT_MODEL, OversightSettings
+from console.web.app import Console
+from console.web.backend import Backend
+from console.web.settings import ConsoleSettings
 from contract.documents.alerts import alerts_index
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
+from enrich_service.model.model_file import read_contract
 from tests.acceptance.commands import Desk
 from tests.acceptance.test_bad_input import GOOD
 from tests.servers import enrich_service
@@ -102,6 +106,11 @@ def test_each_is_provisioned_shipped_predicted_and_removed_and_the_other_is_not_
     assert second in text
     assert f"  {DATASET}: {ONE_SIGMOID.name}" in text
 
+    assert [(one["dataset"], one["features"]) for one in _console_lists(kdd)] == [
+        ("connection", 41),
+        (DATASET, len(ONE_SIGMOID.features)),
+    ]
+
     here = _state(es, namespace)
     assert pumps.type("provision", "--remove", "--with-data").returncode == 0
     left = _state(es, namespace)
@@ -154,6 +163,15 @@ def test_a_name_that_no_stream_can_have_is_refused(wrong: str, tmp_path: Path) -
     done = Desk(tmp_path, {}).type("provision", "--plan", "--dataset", wrong)
     assert (done.returncode, done.stderr.count("\n")) == (64, 1)
     assert f"OVERSIGHT_DATASET={wrong}: a dataset has 1 to 80 characters" in done.stderr
+
+
+def _console_lists(desk: Desk) -> Any:
+    """The datasets on the console's page of operations."""
+    url, namespace = desk.settings["ELASTICSEARCH_URL"], desk.settings["OVERSIGHT_NAMESPACE"]
+    shared = OversightSettings(namespace=namespace, state=desk.folder)
+    backend = Backend(connect=lambda: Elasticsearch(url), explain=str, contract=lambda: read_contract(DEFAULT_MODEL))
+    app = Console(ConsoleSettings(), shared, backend, local=True).app()
+    return app.test_client().get("/api/pages/operations", base_url="http://127.0.0.1:8602").get_json()["datasets"]
 
 
 def _actions(report: Any) -> list[str]:

@@ -14,6 +14,7 @@ export function show(answer) {
     element.title = hint(name, header);
   }
   byId("updated").textContent = `as of ${time(answer.at)}`;
+  datasets(answer.datasets ?? []);
   welcome(header);
   outside(answer);
 }
@@ -31,6 +32,15 @@ function hint(name, header) {
   if (name === "watchers" && header.watchers === null) return "The watchers' heartbeats cannot be read";
   if (name === "total" && header.other) return `${count(header.other)} of these events have no status`;
   return "";
+}
+
+/** List the datasets of the namespace if there are several; only the page of operations has the place. */
+function datasets(found) {
+  const place = document.getElementById("datasets");
+  if (!place) return;
+  place.hidden = found.length < 2;
+  const each = found.map((one) => `${one.dataset} (${one.model}, ${one.task}, ${count(one.features)} features)`);
+  place.textContent = `Datasets of this namespace: ${each.join(", ")}. oversight console --dataset NAME shows another one.`;
 }
 
 /** Show the first steps if no event is stored yet. */

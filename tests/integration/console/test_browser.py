@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser, expect
 
 from benchmarks.console.made import HOSTILE
+from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
+from es_pipelines.provision.apply import provision
 from tests.browser import Visit, visit
 from tests.integration.console.audit import AUDIT, CONTRASTS, DRAWN
 from tests.integration.console.installations import Console, Installation
+from tests.tasks import ONE_SIGMOID
 
 pytestmark = pytest.mark.browser
 PAGES = {"oversight": "/", "triage": "/triage", "operations": "/operations", "events": "/events"}
@@ -230,6 +234,21 @@ def test_a_new_event_comes_by_itself_and_not_while_paused(
     page.get_by_role("button", name="Paused").click()
     expect(total).to_have_text(f"{before + 2:,}")
     assert page.locator("#spoken").inner_text() == ""
+
+
+def test_the_page_of_operations_lists_the_datasets_if_there_are_several(
+    visitor: Visit, shown: Console, hostile: Installation
+) -> None:
+    address = f"{shown.url}/operations?{RANGE}"
+    expect(visitor.go(address).locator("#datasets")).to_be_hidden()
+    with Elasticsearch(hostile.url) as es:
+        provision(es, replace(ONE_SIGMOID, dataset="river"), namespace=hostile.namespace)
+        try:
+            page = visitor.go(address)
+            expect(page.locator("#datasets")).to_contain_text("river (pump, classification, 2 features)")
+            assert visitor.evaluate(CONTRASTS) == []
+        finally:
+            remove(es, hostile.namespace, "river")
 
 
 def test_a_keyboard_finds_the_panels_first(visitor: Visit, shown: Console) -> None:
