@@ -19,7 +19,7 @@ from contract.artifact.contract import ModelContract
 from contract.errors import ConversionError, InputError
 from contract.onnx.reader import MAX_MODEL_BYTES
 from converter.adopt.inputs import add_inputs
-from converter.adopt.outputs import add_outputs
+from converter.adopt.outputs import add_outputs, limit_shares
 from converter.onnx_graph import IR_VERSION, ML_DOMAIN, ML_OPSET, PRODUCER, STANDARD_DOMAINS, nodes_of
 from converter.onnx_run import check_independence, check_meaning, open_session, run_onnx
 from converter.proof.finish import Finished, Trial, finish
@@ -60,6 +60,8 @@ def adopt(
     outputs = run_onnx(session, tried)
     check_meaning(outputs, contract)
     check_independence(outputs, run_onnx(session, tried.first()))
+    if contract.task == "classification":
+        limit_shares(model.graph)
     return finish(
         model, contract, output, trial, lambda other, rows: run_onnx(open_session(wired(source, other, head)), rows)
     )

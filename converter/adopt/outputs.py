@@ -196,6 +196,17 @@ def _probabilities(back: _Back, graph: onnx.GraphProto, head: _Head, contract: M
         back.add("Gather", [shares, back.constant(np.array(order, np.int64))], PROBABILITIES_OUTPUT, axis=1)
 
 
+def limit_shares(graph: onnx.GraphProto) -> None:
+    """Limit probabilities to 0 to 1, in place: sums over many trees are off by a rounding, such as -1e-7."""
+    unlimited, bounds = f"{PREFIX}unlimited", (f"{PREFIX}zero", f"{PREFIX}one")
+    for node in graph.node:
+        node.output[:] = [unlimited if name == PROBABILITIES_OUTPUT else name for name in node.output]
+    graph.node.append(helper.make_node("Clip", [unlimited, *bounds], [PROBABILITIES_OUTPUT]))
+    graph.initializer.extend(
+        numpy_helper.from_array(np.array(value, np.float32), name) for value, name in zip((0, 1), bounds, strict=True)
+    )
+
+
 def _order(head: _Head, contract: ModelContract) -> list[int]:
     """The column of each label: by the classes that the graph names, else in their order."""
     n = len(contract.labels)

@@ -84,6 +84,18 @@ def test_a_pipeline_with_words_has_an_input_a_column(sk: Any, tmp_path: Path) ->
     np.testing.assert_allclose(answers(made.path, words=COLOUR[:, None])["probabilities"], expected, atol=1e-5)
 
 
+def test_probabilities_of_many_trees_stay_within_0_and_1(sk: Any, tmp_path: Path) -> None:
+    """Their sum is off by a rounding, and a probability below 0 is refused by the service."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    two = replace(RIVERS, labels=LABELS[:2])
+    model = RandomForestClassifier(49, max_depth=2, random_state=0).fit(X, Y > 0)
+    made = adopt(sk(model, tmp_path / "m.onnx"), two, tmp_path / "out.onnx")
+    found = answers(made.path, np.repeat(X, 20, axis=0) * 3)["probabilities"]
+    assert found.min() >= 0.0
+    assert found.max() <= 1.0
+
+
 def test_codes_of_words_in_one_matrix_count_from_0(sk: Any, tmp_path: Path) -> None:
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.tree import DecisionTreeClassifier
