@@ -41,6 +41,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("oversight.commands.train", "Train a model on KDD Cup 99 and convert it (needs TensorFlow)."),
     "convert": ("oversight.commands.convert", "Turn a Keras model into one ONNX artifact (needs TensorFlow)."),
     "adopt": ("oversight.commands.adopt", "Turn an ONNX model of another tool into an artifact."),
+    "try": (
+        "oversight.commands.try_model",
+        "Make an artifact of a model and a labelled file, measure it, show some rows.",
+    ),
     "predict": ("oversight.commands.predict", "Score the rows of a file with a model, without a cluster."),
     "evaluate": ("oversight.commands.evaluate", "Measure a model on labelled rows."),
     "model": ("oversight.commands.model", "Show the model (features, labels, measured figures) or switch versions."),

@@ -43,6 +43,8 @@ class Proof:
     """The figure by which it is compared with guessing."""
     better_order: str = ""
     """The order of the labels with which a classification is far more often right, and how often; empty if none is."""
+    order: tuple[str, ...] = ()
+    """That order."""
 
     @property
     def beats_guessing(self) -> bool:
@@ -150,19 +152,20 @@ def _of_labels(found: NDArray[np.intp], truth: NDArray[np.intp], contract: Model
             "confusion": pairs,
         },
         "macro_f1",
-        _better_order(confusion, names),
+        *_better_order(confusion, names),
     )
 
 
-def _better_order(confusion: NDArray[np.int64], names: Sequence[str]) -> str:
-    """The order of the labels that fits the model's outputs best, in words, if it is far better than this one."""
+def _better_order(confusion: NDArray[np.int64], names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The order of the labels that fits the model's outputs best, in words too, if it is far better than this one."""
     truth, outputs = linear_sum_assignment(confusion, maximize=True)
     rows = int(confusion.sum())
     accuracy = confusion[truth, outputs].sum() / rows
     if accuracy < confusion.trace() / rows + GAIN:
-        return ""
+        return "", ()
     order = [names[place] for place in truth[np.argsort(outputs)]]
-    return f"with the labels in the order {', '.join(order)} the accuracy is {_rounded(accuracy)}: write them so"
+    words = f"with the labels in the order {', '.join(order)} the accuracy is {_rounded(accuracy)}: write them so"
+    return words, tuple(order)
 
 
 def _macro_f1(confusion: NDArray[np.int64]) -> float:

@@ -145,7 +145,7 @@ def init(
         quantile = max(1e-6, 1 - per_day / rows_per_day)
     source = data.name.split(".")[0] if data is not None else str(index)
     wishes = Wishes(
-        name=name or _as_name(source),
+        name=name or as_name(source),
         dataset=dataset,
         label=label,
         harmless=harmless,
@@ -192,7 +192,8 @@ def check(path: Path) -> None:
     )
 
 
-def _as_name(source: str) -> str:
+def as_name(source: str) -> str:
+    """A name for a model, from a file's or an index's."""
     kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in source)
     return kept.lower().strip("._-")[:100] or "model"
 

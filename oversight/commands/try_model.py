@@ -1,0 +1,202 @@
+"""`oversight try`: from a model and a labelled file to a measured artifact, in one command.
+
+data ─▶ contract ─▶ convert or adopt ─▶ order of the labels that fits the truth ─▶ proof ─▶ build/NAME/, scored rows
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import orjson
+
+from common import atomic_file
+from common.tables.open_table import Table, open_table
+from contract.artifact.contract import ModelContract, Task
+from contract.artifact.proof import proof_in_words
+from contract.errors import InputError
+from converter.describe.describe import Described, Wishes, describe
+from converter.proof.figures import require
+from converter.proof.finish import Finished, Trial
+from converter.proof.labelled_rows import labelled_rows
+from enrich_service.files.score import Scorer
+from enrich_service.model.artifact import load as open_artifact
+from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE
+from oversight.commands.contract import as_name
+from oversight.commands.evaluate_rows import measured_on
+from oversight.commands.file_progress import shown
+from oversight.keras_parts import tensorflow_in_quiet
+from oversight.tables import console, table
+from oversight.terminal import print_json
+
+PREVIEW = 5
+"""Scored rows that are shown."""
+ONNX = ".onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """The artifact, and how it was found."""
+
+    contract: ModelContract
+    order_found: bool
+    """The labels are in another order than the data's, because the truth says so."""
+
+
+@click.command()
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Keras file (.keras, .h5), SavedModel folder, or ONNX file of another tool (.onnx).",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Rows: .csv, .jsonl or .parquet; the first two also packed as .gz.",
+)
+@click.option("--label", metavar="COLUMN", required=True, help="Column of the truth.")
+@click.option("--harmless", metavar="LABEL", multiple=True, help="A label that does not alert. May be repeated.")
+@click.option("--task", type=click.Choice(get_args(Task)), help="The task, where the label's column does not show it.")
+@click.option("--leave-out", metavar="COLUMN", multiple=True, help="The column is no feature. May be repeated.")
+@click.option("--name", help="Name of the model; default: the data file's.")
+@click.option("--force", is_flag=True, help="Write a model that is no better than guessing, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def command(
+    *,
+    model: Path,
+    data: Path,
+    label: str,
+    harmless: tuple[str, ...],
+    task: Task | None,
+    leave_out: tuple[str, ...],
+    name: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make an artifact of your model and your labelled rows, measure it, and show some scored rows.
+
+    The command writes the contract of the data, finds the order of the labels by the truth, converts a Keras model or
+    adopts an ONNX one, and measures it beside guessing. Contract and artifact go to build/NAME/. Use `contract init`,
+    `convert` and `adopt` one by one where your model needs more options.
+
+    \b
+    Example:
+      oversight try --model forest.onnx --data flows.csv --label class
+      oversight try --model flows.keras --data flows.csv.gz --label class --harmless BENIGN --name flows
+    """
+    source = open_table(data)
+    wishes = Wishes(
+        name=name or as_name(data.name.split(".")[0]), label=label, harmless=harmless, task=task, leave_out=leave_out
+    )
+    described = describe(shown(source), wishes)
+    folder = BUILD / described.contract.name
+    tried = _tried(model, described, source, label, folder / ARTIFACT_FILE, force=force)
+    contract_json = orjson.dumps(tried.contract.to_dict(), option=orjson.OPT_INDENT_2) + b"\n"
+    atomic_file.write(folder / CONTRACT_FILE, contract_json)
+    scorer = Scorer(open_artifact(folder / ARTIFACT_FILE))
+    preview = _preview(source, scorer)
+    if as_json:
+        facts = {
+            "output": str(folder / ARTIFACT_FILE),
+            "contract": str(folder / CONTRACT_FILE),
+            "task": tried.contract.task,
+            "features": [feature.name for feature in tried.contract.features],
+            "left_out": {each.name: each.reason for each in described.left_out},
+            "labels": [each.name for each in tried.contract.labels],
+            "labels_reordered": tried.order_found,
+            "proof": tried.contract.proof,
+            "proved": dict(tried.contract.proved),
+            "preview": preview,
+        }
+        print_json(facts)
+        return
+    for line in _lines(tried, described, folder):
+        click.echo(line)
+    _show(preview, scorer.columns)
+    click.echo(f"\nscore a file:  oversight predict --model {folder / ARTIFACT_FILE} --data FILE --output scored.csv")
+    click.echo(f"serve it:      OVERSIGHT_MODEL={folder / ARTIFACT_FILE} oversight serve")
+
+
+def _tried(model: Path, described: Described, source: Table, label: str, output: Path, *, force: bool) -> _Tried:
+    """Write the artifact with the labels in the order that fits the truth, or nothing.
+
+    Raises:
+        ConversionError: model and data do not fit, or the model is no better than guessing.
+        InputError: a file cannot be read or written.
+    """
+    make = _maker(model)
+    contract, order_found = described.contract, False
+    labelled = labelled_rows(source.batches(), contract, label=label)
+    trial = Trial(labelled, force=True)
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / ARTIFACT_FILE
+        made = make(contract, path, trial)
+        proof, _ = measured_on(open_artifact(path), labelled)
+        if proof.order:
+            by_name = {each.name: each for each in contract.labels}
+            contract = replace(contract, labels=tuple(by_name[each] for each in proof.order))
+            made, order_found = make(contract, path, trial), True
+            proof, _ = measured_on(open_artifact(path), labelled)
+        if not force:
+            require(proof)
+        try:
+            atomic_file.write(output, path.read_bytes())
+        except OSError as error:
+            raise InputError(f"cannot write {output} ({error.strerror or error}); run it in another folder") from None
+    return _Tried(made.contract, order_found)
+
+
+def _maker(model: Path) -> Callable[[ModelContract, Path, Trial], Finished]:
+    """What turns this kind of file into an artifact; a Keras model is loaded once."""
+    if model.suffix.lower() == ONNX:
+        from converter.adopt.adopt import adopt
+
+        return lambda contract, output, trial: adopt(model, contract, output, trial)
+    with tensorflow_in_quiet():
+        from converter.convert import convert
+        from converter.files.load import load
+    loaded = load(model, ())
+    return lambda contract, output, trial: convert(
+        loaded, contract, output, trial=trial, usual=trial.labelled.rows if trial.labelled else None
+    )
+
+
+def _preview(source: Table, scorer: Scorer) -> list[dict[str, Any]]:
+    """The first rows, scored."""
+    batch = next(source.batches(PREVIEW))
+    scored = scorer.score(batch)
+    rows: list[dict[str, Any]] = [{"error": scored.errors.get(place, "")} for place in range(scored.size)]
+    for row, place in enumerate(scored.index.tolist()):
+        rows[place] = {name: cells[row] for name, cells in scored.columns.items() if cells[row] != []}
+    return rows
+
+
+def _lines(tried: _Tried, described: Described, folder: Path) -> list[str]:
+    contract = tried.contract
+    labels = ", ".join(each.name for each in contract.labels)
+    found = ", in the order that fits the truth" if tried.order_found else ""
+    lines = [
+        f"{folder / ARTIFACT_FILE}: {contract.name}, {contract.task}, from {described.rows:,} rows",
+        f"  features   {len(contract.features)}: {', '.join(feature.name for feature in contract.features)}",
+        f"  labels     {labels}{found}",
+    ]
+    lines += [f"  left out   {each.name}: {each.reason}" for each in described.left_out]
+    lines.append(f"  proof      {proof_in_words(contract)}")
+    return lines
+
+
+def _show(preview: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """The scored rows as a table."""
+    names = [name for name in columns if any(row.get(name) for row in preview)]
+    rows = table("row", *names)
+    for number, row in enumerate(preview, 1):
+        cells = (row.get(name, "") for name in names)
+        rows.add_row(str(number), *("\n".join(cell) if isinstance(cell, list) else str(cell) for cell in cells))
+    click.echo()
+    console().print(rows)

@@ -1,0 +1,116 @@
+"""`oversight try`: from a model and a labelled file to a measured artifact and scored rows."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from contract.artifact.file import read_file
+from tests.acceptance.commands import Desk
+
+N = 300
+NAMES = ["depth", "flow", "level"]
+LABELS = ["calm", "drought", "flood"]
+"""In the alphabet's order, as `contract init` writes them."""
+MODELS_ORDER = [2, 0, 1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows whose largest number names the label, and two models that know that: an ONNX and a Keras one.
+
+    Their outputs are in another order than the alphabet's.
+    """
+    made = tmp_path_factory.mktemp("try")
+    rng = np.random.default_rng(4)
+    numbers = rng.normal(size=(N, 3)).astype(np.float32)
+    truth = [LABELS[place] for place in numbers.argmax(axis=1)]
+    with (made / "rivers.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow([*NAMES, "place", "class"])
+        rows.writerows([*row, "here", label] for row, label in zip(numbers.tolist(), truth, strict=True))
+    weights = np.eye(3, dtype=np.float32)[:, MODELS_ORDER] * 6
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["logits"]), helper.make_node("Softmax", ["logits"], ["p"], axis=1)],
+        "rivers",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3])],
+        [helper.make_tensor_value_info("p", TensorProto.FLOAT, [None, 3])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), made / "mine.onnx")
+    blind = helper.make_graph(
+        graph.node, "blind", graph.input, graph.output, [numpy_helper.from_array(weights * 0, "w")]
+    )
+    onnx.save(helper.make_model(blind, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), made / "blind.onnx")
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "softmax", use_bias=False)])
+    model.layers[0].set_weights([weights])
+    model.save(made / "mine.keras")
+    return made
+
+
+@pytest.mark.parametrize("model", ["mine.onnx", "mine.keras"])
+def test_a_model_and_a_labelled_file_become_a_measured_artifact(folder: Path, model: str) -> None:
+    """The labels are put into the model's order by the truth."""
+    facts = Desk(folder, {}).json(
+        "try", "--model", model, "--data", "rivers.csv", "--label", "class", "--harmless", "calm"
+    )
+    assert (facts["output"], facts["task"], facts["features"]) == ("build/rivers/model.onnx", "classification", NAMES)
+    assert facts["left_out"] == {"place": "it is always 'here'"}
+    assert (facts["labels"], facts["labels_reordered"]) == ([LABELS[place] for place in MODELS_ORDER], True)
+    assert (facts["proof"], facts["proved"]["accuracy"]) == ("labels", 1.0)
+    with (folder / "rivers.csv").open() as file:
+        truth = [row["class"] for row in csv.DictReader(file)][:5]
+    assert [row["label"] for row in facts["preview"]] == truth
+    contract = read_file(folder / facts["output"]).contract
+    assert [label.name for label in contract.labels if label.severity == 0] == ["calm"]
+    assert (folder / facts["contract"]).is_file()
+
+
+def test_a_person_reads_what_was_found(folder: Path) -> None:
+    done = Desk(folder, {}).type(
+        "try",
+        "--model",
+        "mine.onnx",
+        "--data",
+        "rivers.csv",
+        "--label",
+        "class",
+        "--harmless",
+        "calm",
+        "--name",
+        "read",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "labels     flood, calm, drought, in the order that fits the truth" in done.stdout
+    assert "proof      labels, accuracy 1 (guessing" in done.stdout
+    assert "oversight predict --model build/read/model.onnx --data FILE" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--model", "blind.onnx"), 1, "the model knows no more than guessing"),
+        (("--model", "none.onnx"), 1, "cannot read none.onnx"),
+        (("--model", "mine.onnx", "--leave-out", "flow"), 1, "2"),
+        (("--model", "mine.onnx", "--leave-out", "width"), 1, "--leave-out width: there is no such column"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(folder: Path, words: tuple[str, ...], code: int, says: str) -> None:
+    """And nothing is written."""
+    given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "wrong")
+    done = Desk(folder, {}).type("try", *words, *given)
+    assert (done.returncode, says in done.stderr, done.stderr.count("\n")) == (code, True, 1), done.stderr
+    assert not (folder / "build" / "wrong").exists()
+
+
+def test_a_blind_model_is_written_if_it_must(folder: Path) -> None:
+    given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "blind", "--force")
+    assert Desk(folder, {}).type("try", "--model", "blind.onnx", *given).returncode == 0
+    assert (folder / "build" / "blind" / "model.onnx").is_file()
