@@ -10,6 +10,7 @@ from kibana.saved_objects.alert_rules import Rule, alert_rules
 CHARTS = {
     "metric": "number",
     "bar": "bars",
+    "histogram": "histogram",
     "time_bar": "columns over time",
     "time_line": "lines over time",
     "donut": "donut",
@@ -28,11 +29,10 @@ def panels_page(contract: ModelContract, note: str) -> str:
         note,
         "",
         f"These are the panels and rules for the model `{contract.name}`. Another model has its own labels and "
-        "families. It "
-        "has fewer",
-        "panels if it measures no novelty or has no ATT&CK techniques. [dashboards.md](dashboards.md) explains "
-        "how to import "
-        "them into Kibana.",
+        "families. It has fewer panels",
+        "if it measures no novelty or has no ATT&CK techniques, and others if it predicts values or scores. "
+        "[dashboards.md](dashboards.md)",
+        "explains what each task shows, and how to import the panels into Kibana.",
     ]
     for board in declared.dashboards:
         lines += _board(board)
