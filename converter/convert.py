@@ -22,6 +22,7 @@ from converter.export.tensor_model import TensorModel
 from converter.export.wired import wire
 from converter.inputs.preprocess import Preprocess
 from converter.inputs.wiring import Choices
+from converter.proof.compared import require_raw
 from converter.proof.finish import Finished, Trial, finish
 from converter.rows import Rows, made_from, with_unseen_words
 from converter.usual_reasons import with_usual_reasons
@@ -72,6 +73,8 @@ def convert(
     wired = wire(model, contract, choices, preprocess, head=head)
     graph = export(wired, contract)
     trial = trial or Trial()
+    if isinstance(model, keras.Model) and trial.labelled is not None and not trial.force:
+        require_raw(model, wired, contract, trial.labelled.rows)
     rows = rows if trial.labelled is None else trial.labelled.rows
     tried = with_unseen_words(made_from(contract) if rows is None else rows)
     result = agreement(wired, graph, contract, tried)

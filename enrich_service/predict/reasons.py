@@ -40,7 +40,7 @@ LEAST_FALL_OF_NOVELTY = 0.005
 alone changes the novelty little, and the heaviest one still shows where to look.
 """
 LEAST_SHARE = 0.05
-"""As `LEAST_FALL`, for values and scores: the share of the way back to the bound."""
+"""As `LEAST_FALL`, for values and scores: the share of the way back to the bound, or of the score itself."""
 SENTENCES = 8192
 """Cached sentences, about 2 MB: a flood repeats the same counts and rates."""
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -86,8 +86,8 @@ class Explainer:
         """
         if deviations is not None:
             rows, columns = np.indices(deviations.shape).reshape(2, -1)
-            weights = deviations.astype(np.float64).ravel()
-            return self._sentences(numeric, categorical, *heaviest(rows, columns, weights, least=_EPSILON))
+            shares = shares_of(deviations, self.artifact.contract).ravel()
+            return self._sentences(numeric, categorical, *heaviest(rows, columns, shares, least=LEAST_SHARE))
         texts: list[list[str]] = [[]] * len(closest)
         first, inverse = _distinct(numeric, categorical, closest, unknown)
         at_once = self._occlusion.rows_at_once
@@ -200,6 +200,15 @@ def flagged_reasons(explainer: Explainer, predictions: Predictions) -> dict[int,
         log.warning("cannot compute reasons for %d rows, their verdicts are kept: %s", len(flagged), first_line(error))
         return {}
     return dict(zip(flagged.tolist(), texts, strict=True))
+
+
+def shares_of(deviations: NDArray[np.float32], contract: ModelContract) -> NDArray[np.float64]:
+    """The share of each number in its row's score, shape (n, n_numeric); a row without deviations has none."""
+    parts = deviations.astype(np.float64)
+    if contract.score is not None and contract.score.measure == "mse":
+        parts = parts * parts
+    shares: NDArray[np.float64] = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return shares
 
 
 def how_far(answer: NDArray[np.float32], contract: ModelContract) -> NDArray[np.float64]:

@@ -17,6 +17,9 @@ from contract.artifact.contract import Feature, Label, ModelContract, ScoreOutpu
 from contract.artifact.file import read_file
 from contract.errors import ConversionError
 from converter.convert import convert
+from converter.proof.finish import Trial
+from converter.proof.labelled_rows import LabelledRows
+from converter.rows import Rows
 
 FEATURES = tuple(Feature(name, f"pump.{name}", "float", minimum=-3.0, maximum=3.0) for name in ("a", "b", "c"))
 TWO = (Label("normal", "normal", 0), Label("broken", "broken", 50))
@@ -92,6 +95,21 @@ def test_a_softmax_behind_a_layer_that_casts_stays_one(tmp_path: Path) -> None:
     model = ending_in(layers.Dense(2, activation="softmax"), layers.Activation("linear", dtype="float32"))
     made = convert(model, PUMPS, tmp_path / "m.onnx")
     np.testing.assert_allclose(outputs(made.path)["probabilities"], np.asarray(model(ROWS)), atol=1e-6)
+
+
+def test_a_reconstruction_of_scaled_numbers_is_not_compared_with_raw_ones(tmp_path: Path) -> None:
+    """Else its score is noise, and nothing shows it."""
+    rebuilds = ending_in()
+    model = keras.Model(rebuilds.input, layers.Identity()(rebuilds.get_layer("scaled").output))
+    raw = replace(PUMPS, task="anomaly", score=ScoreOutput(0.3, measure="mse"))
+    trial = Trial(LabelledRows(Rows(ROWS, np.empty((len(ROWS), 0), object)), None, range(1, len(ROWS) + 1), 0, ""))
+    with pytest.raises(
+        ConversionError, match=r"rebuilds the output of its layer 'scaled' .* with --compared-with scaled"
+    ):
+        convert(model, raw, tmp_path / "m.onnx", trial=trial)
+    scaled = replace(raw, score=ScoreOutput(0.3, measure="mse", compared_with="scaled"))
+    assert outputs(convert(model, scaled, tmp_path / "m.onnx", trial=trial).path)["score"].max() < 1e-6
+    assert convert(model, raw, tmp_path / "m.onnx", trial=replace(trial, force=True)).version
 
 
 @pytest.mark.parametrize("end", [layers.Dense(2, activation="sigmoid"), layers.Dense(2)], ids=["sigmoids", "logits"])

@@ -127,6 +127,12 @@ def test_an_anomaly_is_explained_by_what_deviates_most(answers: Enrich) -> None:
     assert "value" not in noisy
 
 
+def test_a_small_deviation_is_no_reason_beside_a_large_one(answers: Enrich) -> None:
+    """0.1 beside 3.25: an analyst would look at the wrong number."""
+    (noisy,) = predictions(answers("reconstruction", {"pump": {"pressure": 4.2, "noise": 95.0}}))
+    assert [reason.split()[0] for reason in noisy["reasons"]] == ["noise"]
+
+
 def test_a_score_may_alert_below_its_threshold(answers: Enrich) -> None:
     """Without deviations the reasons are what brings the score back."""
     quiet, burst = predictions(answers("score below", QUIET, {"pump": {"pressure": 12.0, "noise": 99.0}}))
