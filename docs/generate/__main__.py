@@ -17,6 +17,7 @@ from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import FIELDS
 from contract.kdd99 import attacks
 from contract.kdd99.columns import FAMILIES
+from docs.generate.contract_schema import contract_schema
 from docs.generate.panels_page import panels_page
 from docs.generate.privileges_page import privileges_page
 from oversight.config.settings import PARTS, default_of
@@ -152,6 +153,7 @@ def dashboards_page() -> str:
 
 
 PAGES["docs/panels.md"] = dashboards_page
+PAGES["docs/contract.schema.json"] = contract_schema
 PAGES["docs/privileges.md"] = partial(privileges_page, NOTE)
 PAGES |= {
     str(model.parent.relative_to(ROOT) / "MODEL_CARD.md"): partial(card_page, model)
