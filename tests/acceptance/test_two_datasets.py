@@ -96,7 +96,9 @@ def test_each_is_provisioned_shipped_predicted_and_removed_and_the_other_is_not_
     assert bursting["event"]["kind"] == "alert", "the watcher takes the stream for an index of somebody else"
     assert all(one["oversight"]["model"]["id"] == "kdd99-mlp" for one in _documents(es, first))
 
+    es.indices.refresh(index=heartbeat_index(namespace))
     status = kdd.json("status")
+    assert [one["ended"]["index"] for one in (status, pumps.json("status"))] == [first, second]
     assert [(one["dataset"], one["name"]) for one in status["datasets"]] == [
         ("connection", "kdd99-mlp"),
         (DATASET, ONE_SIGMOID.name),
