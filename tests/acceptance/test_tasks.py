@@ -99,6 +99,9 @@ def test_a_model_of_each_task_goes_from_its_file_to_the_documents(
             assert desk.json("ship", "rows.csv")["stored"] == len(rows)
             watched = desk.type("watch", "--once")
             assert watched.returncode == 0, watched.stderr
+            checks = {each["about"]: each for each in desk.json("check")}
+            assert all(each["good"] for each in checks.values()), checks
+            assert f"task: {ALL[task][0].task}" in str(checks["artifact"])
         documents = documents_of(engine, stream_name(namespace, dataset), rows)
     finally:
         remove(engine, namespace, dataset)

@@ -15,8 +15,11 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.artifact.contract import Feature, ModelContract
+from contract.artifact.task_rules import DATE_PARTS
 from contract.documents.feedback import ROOT, VERDICTS, confirmed_label
 from contract.documents.paths import lookup_clear, lookup_text
+from contract.errors import DocumentError
+from contract.values import is_missing, to_boolean, to_date, words_are_numbers
 from watcher.operations.selection import Query, any_of
 from watcher.operations.sweep import read_all
 from watcher.operations.trust import looks_forged, require_guard
@@ -25,6 +28,8 @@ from watcher.read.readable_indices import refresh
 
 VERDICT = f"{ROOT}.verdict"
 JUDGED: Query = any_of(*({"term": {VERDICT: verdict}} for verdict in VERDICTS))
+MISSING = ""
+"""A value that the contract allows to be missing; its cell is empty."""
 NO_LABEL = "the verdict has no label (give one with --label)"
 NO_PLAIN_WORD = "a word that CSV readers read differently"
 FORMULA = "a word that a spreadsheet reads as a formula"
@@ -104,8 +109,9 @@ def row_of(hit: Hit, contract: ModelContract) -> Row | str:
     for feature in contract.features:
         value = _value(source, feature)
         if value is None:
-            return f"{feature.field} is missing or is not a {'number' if feature.kind == 'float' else 'word'}"
-        unusual = _unusual(value)
+            return f"{feature.field} is missing or is not a {_expected(feature)}"
+        may_miss = feature.missing != "error"
+        unusual = None if may_miss and value == MISSING else _unusual(value)
         if unusual is not None:
             return f"{feature.field} holds {unusual}"
         values.append(value)
@@ -133,15 +139,35 @@ def csv_line(row: Row) -> str:
 def json_row(row: Row, contract: ModelContract) -> dict[str, Any]:
     """Return one object with the features by name, the label and the provenance."""
     names = [feature.name for feature in contract.features]
-    return {**dict(zip(names, row.values, strict=True)), "label": row.label, "provenance": row.provenance}
+    values = [None if value == MISSING else value for value in row.values]
+    return {**dict(zip(names, values, strict=True)), "label": row.label, "provenance": row.provenance}
 
 
 def _value(source: Mapping[str, Any], feature: Feature) -> float | str | None:
-    """Return a feature as the model reads it; None if it is no value of its type."""
+    """Return the value that the feature is read from; `MISSING` if it may be; None if it is no value of its type."""
     value = lookup_clear(source, feature.field)
+    if feature.missing != "error" and is_missing(value):
+        return MISSING
+    try:
+        if feature.reads in DATE_PARTS:
+            return to_date(feature.field, value).isoformat()
+        if feature.reads == "boolean":
+            return to_boolean(feature.field, value)
+    except DocumentError:
+        return None
     if feature.kind == "string":
+        if isinstance(value, float) and value.is_integer() and words_are_numbers(feature):
+            value = int(value)
         return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     return _finite(value) if isinstance(value, str | int | float) else None
+
+
+def _expected(feature: Feature) -> str:
+    if feature.reads in DATE_PARTS:
+        return "date"
+    if feature.reads == "boolean":
+        return "boolean"
+    return "number" if feature.kind == "float" else "word"
 
 
 def _digits(number: float) -> str:
