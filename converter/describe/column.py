@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from contract.errors import NotADateError
+from contract.values import to_date
+
 MOST_VALUES = 10_000
 """Different values of a column that are counted. A column with more is no vocabulary."""
 BLANKS = " \t\r\n"
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?)? ?(Z|[+-]\d{2}:?\d{2})?")
 _TRUE, _FALSE = "true", "false"
 
 
@@ -41,14 +43,12 @@ def number_of(value: Any) -> float | None:
 
 
 def date_of(value: Any) -> datetime | None:
-    """A date, or None. Text must be in ISO 8601."""
-    if isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not _DATE.fullmatch(value.strip(BLANKS)):
+    """A date in UTC as the service reads it, or None. A text of digits is a number here, not milliseconds."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and "-" in value):
         return None
     try:
-        return datetime.fromisoformat(value.strip(BLANKS).replace(",", "."))
-    except ValueError:
+        return to_date("date", value)
+    except NotADateError:
         return None
 
 

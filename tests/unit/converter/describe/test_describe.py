@@ -11,6 +11,7 @@ import pytest
 from common.tables.batch import Batch
 from contract.artifact.contract import Feature
 from contract.errors import InputError
+from converter.describe.column import date_of
 from converter.describe.describe import Described, Wishes, describe
 
 N = 400
@@ -59,6 +60,15 @@ def test_words_have_a_vocabulary_and_shares() -> None:
 def test_truths_are_read_as_numbers(values: list[Any], reads: str) -> None:
     found = feature(column("on", values), "on")
     assert (found.kind, found.reads, found.minimum, found.maximum) == ("float", reads, 0.0, 1.0)
+
+
+def test_the_parts_of_a_date_are_those_that_the_service_reads() -> None:
+    """In UTC, and of the same spellings: another one is a word here and no date there."""
+    zones = [date_of(text) for text in ("2026-03-04T01:30:00+02:00", "2026-03-04 01:30", "2026-03-04T01:30:00,5Z")]
+    assert [date and (date.day, date.hour) for date in zones] == [(3, 23), (4, 1), (4, 1)]
+    assert [date_of(value) for value in ("2026-W10-3", "1772600347000", 1772600347000, "2026-02-30", None)] == [
+        None
+    ] * 5
 
 
 def test_a_date_is_taken_apart() -> None:
