@@ -21,6 +21,7 @@ from contract.artifact.contract import Feature, ModelContract
 from contract.artifact.task_rules import DATE_PARTS
 from contract.documents.fields import BY_NAME
 from contract.kdd99 import columns as kdd99
+from contract.kdd99.labels import LABEL_NAMES, label_names
 from contract.values import words_are_numbers
 
 
@@ -35,6 +36,8 @@ class Columns:
     """Names in a line with only the model's features; empty if that is the whole line, or if the two look the same."""
     aliases: tuple[tuple[str, str], ...] = ()
     """Further names of a column, each with the column's name."""
+    labels: tuple[str, ...] = LABEL_NAMES
+    """Names of the label's column, in lower case."""
 
 
 def columns_of(contract: ModelContract) -> Columns:
@@ -46,7 +49,7 @@ def columns_of(contract: ModelContract) -> Columns:
     # The label is one more column: with it, a line of 40 features would look like a whole line without a label.
     short = len(own) + 1 < len(whole)
     names = tuple(column.name for column in own.values())
-    return Columns(whole, frozenset(own), names if short else (), tuple(_aliases(whole)))
+    return Columns(whole, frozenset(own), names if short else (), tuple(_aliases(whole)), label_names(contract))
 
 
 def _own_columns(contract: ModelContract) -> Iterator[Feature]:

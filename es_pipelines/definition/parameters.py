@@ -18,7 +18,7 @@ from contract.artifact.json_reader import FLOAT_MAX
 from contract.documents.datasets import CONNECTION, event_dataset, resource_name
 from contract.documents.fields import ALERT_ROOT, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
 from contract.kdd99.columns import COLUMNS, field_of
-from contract.kdd99.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, LABEL_NAMES, known_labels
+from contract.kdd99.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, known_labels
 from contract.values import END_MS, FIRST_MS, LARGEST_WHOLE
 from es_pipelines.definition.columns import Columns, columns_of, kind_of
 from es_pipelines.definition.failures import OF_PROCESSOR
@@ -243,7 +243,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "features": path_set(fields),
             "needed": path_set(columns.needed),
             "names": _names(columns),
-            "labels": path_set(LABEL_NAMES),
+            "labels": path_set(columns.labels),
             "known_labels": labels,
             "difficulties": path_set(DIFFICULTY_NAMES) if kdd else "",
             "difficulty": DIFFICULTY,
@@ -338,7 +338,7 @@ def _csv(columns: Columns, *, difficulty: bool) -> dict[str, Any]:
 
 def column_names(columns: Columns, *, difficulty: bool) -> dict[str, str]:
     """What each column of a file is, by its name in lower case: a feature's name, `label` or the difficulty."""
-    known = dict.fromkeys(LABEL_NAMES, LABEL)
+    known = dict.fromkeys(columns.labels, LABEL)
     if difficulty:
         known |= dict.fromkeys((*DIFFICULTY_NAMES, DIFFICULTY), DIFFICULTY)
     for feature in columns.features:

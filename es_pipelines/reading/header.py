@@ -33,6 +33,8 @@ class KnownColumns:
     labels: frozenset[str] = frozenset({label.name for label in kdd99.LABELS} | kdd99.TEST_ONLY_FAMILIES.keys())
     aliases: tuple[tuple[str, str], ...] = ()
     """Further names of a column, each with the column's name."""
+    label_names: tuple[str, ...] = LABEL_NAMES
+    """Names of the label's column, in lower case."""
     event: EventWords = NETWORK
     """The ECS words of the documents."""
 
@@ -46,7 +48,7 @@ class KnownColumns:
         """The role of a column by its name in a header: the name of the column or of its field."""
         own = {field.lower(): name.lower() for name, field in zip(self.columns, self.fields, strict=True)}
         own |= {name: name for name in self.names}
-        aliases = {**dict.fromkeys(LABEL_NAMES, LABEL), **dict.fromkeys(DIFFICULTY_NAMES, DIFFICULTY_NAMES[0])}
+        aliases = {**dict.fromkeys(self.label_names, LABEL), **dict.fromkeys(DIFFICULTY_NAMES, DIFFICULTY_NAMES[0])}
         aliases |= {alias.lower(): name.lower() for alias, name in self.aliases}
         return {**aliases, **own}
 

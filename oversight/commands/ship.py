@@ -13,7 +13,7 @@ import click
 from common.settings.shared import DEFAULT_MODEL, OversightSettings
 from contract import hints
 from contract.errors import ArtifactError, OversightError
-from contract.kdd99.labels import known_labels
+from contract.kdd99.labels import known_labels, label_names
 from es_pipelines.definition.columns import columns_of
 from es_pipelines.dry_run.inspect_file import DryRun
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, KnownColumns
@@ -194,13 +194,14 @@ def known(model: Path) -> KnownColumns:
         return KDD
     labels = frozenset(known_labels(contract))
     if {feature.field for feature in contract.features} <= set(KDD.fields):
-        return KnownColumns(labels=labels, event=contract.event)
+        return KnownColumns(labels=labels, label_names=label_names(contract), event=contract.event)
     columns = columns_of(contract)
     return KnownColumns(
         tuple(column.name for column in columns.features),
         tuple(column.field for column in columns.features),
         labels,
         columns.aliases,
+        columns.labels,
         contract.event,
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contract.kdd99.labels import known_labels
+from dataclasses import replace
+
+from contract.kdd99.labels import LABEL_NAMES, known_labels, label_names
 from tests.artifacts import TURBINE
 from tests.pipelines import KDD99
 
@@ -13,3 +15,14 @@ def test_known_labels_are_those_of_the_model_and_of_both_kdd_files() -> None:
     assert (len(known), known) == (40, tuple(sorted(known)))
     assert {"normal", "neptune", "mscan", "snmpguess"} <= set(known)
     assert set(known_labels(TURBINE)) - set(known) == {label.name for label in TURBINE.labels} - set(known)
+
+
+def test_the_column_that_the_contract_was_made_from_is_the_labels() -> None:
+    """Not if it is a feature, and not of a regression: a number is no label."""
+    made = replace(TURBINE, training={"label": "Diagnosis", "label_words": {TURBINE.labels[1].name: "a/b"}})
+    assert label_names(made) == (*LABEL_NAMES, "diagnosis")
+    assert "a/b" in known_labels(made)
+    assert label_names(replace(made, training={"label": TURBINE.features[0].name})) == LABEL_NAMES
+    assert label_names(replace(made, training={"label": 5})) == LABEL_NAMES
+    assert label_names(replace(made, task="regression")) == LABEL_NAMES
+    assert label_names(KDD99) == LABEL_NAMES
