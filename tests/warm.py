@@ -176,8 +176,10 @@ def _become(order: Order, out: int, err: int) -> None:
 
 
 if __name__ == "__main__":
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]  # the Elasticsearch client would import it, and NumPy
     for module in IMPORTED:
         importlib.import_module(module)
+    del sys.modules["pyarrow"]  # a command that needs it imports it in its own process
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit(
             "tests/warm.py: a package of IMPORTED starts a thread; a fork would wait for it without end: take it out"
