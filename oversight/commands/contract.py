@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +16,7 @@ from common.settings.connections import ElasticsearchSettings
 from common.tables.batch import Batch
 from common.tables.open_table import open_table
 from contract.artifact.contract import Measure, ModelContract, Task
-from contract.errors import ArtifactError, InputError
+from contract.errors import ArtifactError, ConversionError, InputError
 from converter.describe.describe import Described, Wishes, describe
 from converter.describe.missing import missing_in_words
 from oversight.client.cluster import connect
@@ -48,6 +50,12 @@ def command() -> None:
     "--most", type=click.IntRange(1), default=100_000, show_default=True, help="With --index: documents to read."
 )
 @click.option("--label", metavar="COLUMN", help="Column of the truth. Without it, the task is to find anomalies.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Your model (.keras, .h5, SavedModel, .onnx): shows its inputs and outputs, and with --label puts the labels "
+    "into its order.",
+)
 @click.option("--harmless", metavar="LABEL", multiple=True, help="A label that does not alert. May be repeated.")
 @click.option(
     "--labels",
@@ -108,6 +116,7 @@ def init(
     index: str | None,
     most: int,
     label: str | None,
+    model: Path | None,
     harmless: tuple[str, ...],
     labels: str,
     task: Task | None,
@@ -134,6 +143,7 @@ def init(
     Example:
       oversight contract init --data flows.csv.gz --label class --harmless BENIGN --output contract.json
       oversight contract init --data flows.csv --label class --missing rtt_ms=0 --flag rtt_ms --missing service=none
+      oversight contract init --data flows.csv --label class --model flows.keras
       oversight contract init --data metrics.csv --quantile 0.999 --compared-with scaled
       oversight contract init --index metrics-host-default --name hosts --task anomaly
     """
@@ -160,15 +170,20 @@ def init(
         flags=flags,
         own_fields=index is not None,
     )
+    if model is not None and data is None:
+        raise click.UsageError("--model needs the rows in a file; name it with --data")
     described = describe(shown(open_table(data)) if data is not None else _documents(str(index), most), wishes)
+    notes: list[str] = []
+    if model is not None and data is not None:
+        described, notes = fitted(described, model, data, label)
     try:
         atomic_file.write(output, orjson.dumps(described.contract.to_dict(), option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise InputError(f"cannot write {output} ({error.strerror or error}); choose another path") from None
     if as_json:
-        print_json(_facts(described, output))
+        print_json(_facts(described, output) | ({"model": notes} if model is not None else {}))
     else:
-        click.echo(_text(described, output))
+        click.echo(_text(described, output, notes))
 
 
 @command.command()
@@ -190,6 +205,33 @@ def check(path: Path) -> None:
         f"{path}: fine. {contract.name}, {contract.task}, {len(contract.features)} features, "
         f"{len(contract.labels)} labels, data stream logs-oversight.{contract.dataset}-default"
     )
+
+
+def fitted(described: Described, path: Path, data: Path, label: str | None) -> tuple[Described, list[str]]:
+    """The contract with the labels in the model's order, and what the model takes and gives, in words.
+
+    Raises:
+        InputError: the model cannot be read.
+        ConversionError: it is no model that can be loaded safely.
+    """
+    from converter.proof.labelled_rows import labelled_rows  # here: these need packages that a plain install lacks
+    from oversight.commands.model_order import in_order, open_model
+
+    model = open_model(path)
+    notes = [f"input {each}" for each in model.inputs] + [f"output {each}" for each in model.outputs]
+    if label is None or described.contract.task != "classification":
+        return described, notes
+    try:
+        labelled = labelled_rows(open_table(data).batches(), described.contract, label=label)
+        with tempfile.TemporaryDirectory() as name:
+            found = in_order(model, described.contract, labelled, Path(name) / "model.onnx")
+    except ConversionError as error:
+        return described, [*notes, f"the order of the labels was not tried: {error}"]
+    accuracy = found.proof.figures["accuracy"]
+    order = (
+        "the truth puts the labels in another order than the data's" if found.reordered else "the labels' order fits"
+    )
+    return replace(described, contract=found.contract), [*notes, f"{order}: accuracy {accuracy}"]
 
 
 def as_name(source: str) -> str:
@@ -226,7 +268,7 @@ def _facts(described: Described, output: Path) -> dict[str, object]:
     }
 
 
-def _text(described: Described, output: Path) -> str:
+def _text(described: Described, output: Path, notes: list[str]) -> str:
     contract = described.contract
     harmless = [label.name for label in contract.labels if label.severity == 0]
     lines = [
@@ -239,5 +281,6 @@ def _text(described: Described, output: Path) -> str:
     lines += [f"  missing    {words}" for words in map(missing_in_words, contract.features) if words]
     lines += [f"  left out   {each.name}: {each.reason}" for each in described.left_out]
     lines += [f"  label      {word!r} is written {name!r}" for name, word in described.label_words.items()]
+    lines += [f"  model      {note}" for note in notes]
     lines.append("Check it before you convert: the order of features and labels must be the model's.")
     return "\n".join(lines)

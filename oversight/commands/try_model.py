@@ -6,8 +6,7 @@ data ─▶ contract ─▶ convert or adopt ─▶ order of the labels that fit
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,21 +20,18 @@ from contract.artifact.proof import proof_in_words
 from contract.errors import InputError
 from converter.describe.describe import Described, Wishes, describe
 from converter.proof.figures import require
-from converter.proof.finish import Finished, Trial
 from converter.proof.labelled_rows import labelled_rows
 from enrich_service.files.score import Scorer
 from enrich_service.model.artifact import load as open_artifact
 from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE
 from oversight.commands.contract import as_name
-from oversight.commands.evaluate_rows import measured_on
 from oversight.commands.file_progress import shown
-from oversight.keras_parts import tensorflow_in_quiet
+from oversight.commands.model_order import in_order, open_model
 from oversight.tables import console, table
 from oversight.terminal import print_json
 
 PREVIEW = 5
 """Scored rows that are shown."""
-ONNX = ".onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,41 +126,17 @@ def _tried(model: Path, described: Described, source: Table, label: str, output:
         ConversionError: model and data do not fit, or the model is no better than guessing.
         InputError: a file cannot be read or written.
     """
-    make = _maker(model)
-    contract, order_found = described.contract, False
-    labelled = labelled_rows(source.batches(), contract, label=label)
-    trial = Trial(labelled, force=True)
+    labelled = labelled_rows(source.batches(), described.contract, label=label)
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / ARTIFACT_FILE
-        made = make(contract, path, trial)
-        proof, _ = measured_on(open_artifact(path), labelled)
-        if proof.order:
-            by_name = {each.name: each for each in contract.labels}
-            contract = replace(contract, labels=tuple(by_name[each] for each in proof.order))
-            made, order_found = make(contract, path, trial), True
-            proof, _ = measured_on(open_artifact(path), labelled)
+        found = in_order(open_model(model), described.contract, labelled, path)
         if not force:
-            require(proof)
+            require(found.proof)
         try:
             atomic_file.write(output, path.read_bytes())
         except OSError as error:
             raise InputError(f"cannot write {output} ({error.strerror or error}); run it in another folder") from None
-    return _Tried(made.contract, order_found)
-
-
-def _maker(model: Path) -> Callable[[ModelContract, Path, Trial], Finished]:
-    """What turns this kind of file into an artifact; a Keras model is loaded once."""
-    if model.suffix.lower() == ONNX:
-        from converter.adopt.adopt import adopt
-
-        return lambda contract, output, trial: adopt(model, contract, output, trial)
-    with tensorflow_in_quiet():
-        from converter.convert import convert
-        from converter.files.load import load
-    loaded = load(model, ())
-    return lambda contract, output, trial: convert(
-        loaded, contract, output, trial=trial, usual=trial.labelled.rows if trial.labelled else None
-    )
+    return _Tried(found.finished.contract, found.reordered)
 
 
 def _preview(source: Table, scorer: Scorer) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from contract.artifact.contract import ModelContract
 from contract.artifact.file import read_file
 from tests.acceptance.commands import Desk
 
@@ -114,3 +115,32 @@ def test_a_blind_model_is_written_if_it_must(folder: Path) -> None:
     given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "blind", "--force")
     assert Desk(folder, {}).type("try", "--model", "blind.onnx", *given).returncode == 0
     assert (folder / "build" / "blind" / "model.onnx").is_file()
+
+
+@pytest.mark.parametrize(("model", "given", "answered"), [("mine.onnx", "'x'", "'p'"), ("mine.keras", "", "softmax")])
+def test_the_contract_gets_the_model_s_order_of_labels(folder: Path, model: str, given: str, answered: str) -> None:
+    """`contract init --model` shows what goes in and out, and takes the order that fits the truth."""
+    words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--model", model, "--output", "c.json")
+    facts = Desk(folder, {}).json("contract", "init", *words)
+    assert facts["labels"] == [LABELS[place] for place in MODELS_ORDER]
+    taken, out, order = facts["model"]
+    assert given in taken
+    assert "(n, 3), float32" in taken
+    assert answered in out
+    assert order == "the truth puts the labels in another order than the data's: accuracy 1.0"
+    contract = ModelContract.from_json((folder / "c.json").read_text())
+    assert [label.name for label in contract.labels] == facts["labels"]
+
+
+def test_a_contract_is_written_if_the_model_does_not_fit_it(folder: Path) -> None:
+    """The note says why; the person corrects the contract."""
+    words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--leave-out", "flow")
+    done = Desk(folder, {}).type("contract", "init", *words, "--model", "mine.onnx", "--output", "two.json")
+    assert done.returncode == 0, done.stderr
+    assert "the order of the labels was not tried: the model's input 'x' has the shape (n, 3)" in done.stdout
+    assert (folder / "two.json").is_file()
+
+
+def test_a_model_needs_rows_in_a_file(folder: Path) -> None:
+    done = Desk(folder, {}).type("contract", "init", "--index", "logs", "--model", "mine.onnx")
+    assert (done.returncode, "--model needs the rows in a file" in done.stderr) == (2, True)

@@ -1,0 +1,1 @@
+"""Measures what writes contracts and artifacts."""

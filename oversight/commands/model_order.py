@@ -1,0 +1,124 @@
+"""A user's model, opened once, and the order of its labels, found by the truth.
+
+Keras file, SavedModel ─┐
+                        ├─▶ what goes in and out; an artifact for any contract ─▶ the order of labels that fits
+ONNX file ──────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from contract.artifact.contract import ModelContract
+from converter.proof.figures import Proof
+from converter.proof.finish import Finished, Trial
+from converter.proof.labelled_rows import LabelledRows
+from enrich_service.model.artifact import load as open_artifact
+from oversight.commands.evaluate_rows import measured_on
+from oversight.keras_parts import tensorflow_in_quiet
+
+ONNX = ".onnx"
+_FAMILY = {"tensor_type": "", "sequence_type": "a list of maps", "map_type": "a map"}
+"""What an output of ONNX is."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserModel:
+    """A model as its file has it."""
+
+    inputs: tuple[str, ...]
+    """Name, type and shape of each, in words."""
+    outputs: tuple[str, ...]
+    """The same, with the activation where it is known."""
+    make: Callable[[ModelContract, Path, Trial], Finished]
+    """Writes the artifact of the model with a contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An artifact whose labels are in the order that fits the truth."""
+
+    contract: ModelContract
+    finished: Finished
+    proof: Proof
+    reordered: bool
+    """The order is another than that of the contract before."""
+
+
+def open_model(path: Path) -> UserModel:
+    """Open a model file of any form.
+
+    Raises:
+        InputError: it cannot be read.
+        ConversionError: it is no model that can be loaded safely.
+    """
+    return _of_onnx(path) if path.suffix.lower() == ONNX else _of_keras(path)
+
+
+def in_order(model: UserModel, contract: ModelContract, labelled: LabelledRows, path: Path) -> Ordered:
+    """Write the artifact to a path, with the labels in the order that fits the truth.
+
+    Raises:
+        ConversionError: model and contract do not fit.
+    """
+    trial = Trial(labelled, force=True)
+    made = model.make(contract, path, trial)
+    proof, _ = measured_on(open_artifact(path), labelled)
+    if not proof.order:
+        return Ordered(contract, made, proof, reordered=False)
+    by_name = {each.name: each for each in contract.labels}
+    contract = replace(contract, labels=tuple(by_name[name] for name in proof.order))
+    made = model.make(contract, path, trial)
+    proof, _ = measured_on(open_artifact(path), labelled)
+    return Ordered(contract, made, proof, reordered=True)
+
+
+def _of_onnx(path: Path) -> UserModel:
+    from converter.adopt.adopt import adopt, read
+    from converter.inputs.port import ports_of
+
+    graph = read(path).graph
+    constants = {each.name for each in graph.initializer}
+    inputs = [f"{port}, {port.dtype}" for port in ports_of(each for each in graph.input if each.name not in constants)]
+    outputs = []
+    for each in graph.output:
+        kind = str(each.type.WhichOneof("value"))
+        outputs += (
+            [f"{port}, {port.dtype}" for port in ports_of([each])]
+            if kind == "tensor_type"
+            else [f"{each.name!r}, {_FAMILY.get(kind, kind)}"]
+        )
+    return UserModel(
+        tuple(inputs), tuple(outputs), lambda contract, output, trial: adopt(path, contract, output, trial)
+    )
+
+
+def _of_keras(path: Path) -> UserModel:
+    with tensorflow_in_quiet():
+        from converter.convert import convert
+        from converter.export.tensor_model import TensorModel
+        from converter.files.load import load
+        from converter.inputs.port import shape_in_words
+    loaded = load(path, ())
+
+    def make(contract: ModelContract, output: Path, trial: Trial) -> Finished:
+        usual = trial.labelled.rows if trial.labelled else None
+        return convert(loaded, contract, output, trial=trial, usual=usual)
+
+    if isinstance(loaded, TensorModel):
+        inputs = tuple(f"{port}, {port.dtype}" for port in loaded.inputs)
+        heads = loaded.heads
+    else:
+        from converter.export.outputs import heads_of
+
+        inputs = tuple(
+            f"{each.name!r} {shape_in_words(tuple(each.shape))}, {each.dtype}" for each in loaded.inputs or ()
+        )
+        heads = heads_of(loaded)
+    outputs = tuple(
+        f"{head.name!r} {shape_in_words(head.shape)}{f', {head.activation}' if head.activation else ''}"
+        for head in heads
+    )
+    return UserModel(inputs, outputs, make)
