@@ -1,6 +1,6 @@
 """The details of one event: raw line, features, prediction and reasons, feedback, errors.
 
-document ──┬─▶ prediction, reasons, warnings, the three most likely labels, ATT&CK
+document ──┬─▶ prediction, reasons, warnings, the most likely labels, ATT&CK
 contract ──┴─▶ each feature, with its usual values and its range in training
 """
 

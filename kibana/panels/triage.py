@@ -105,7 +105,7 @@ def _figures(view: View) -> tuple[Panel, ...]:
         ),
     ]
     if view.severe < SEVERE:
-        del panels[1]
+        del panels[1]  # no label of the model is that severe
     if view.knows_unknown:
         panels.append(
             Panel(
@@ -235,12 +235,13 @@ def _who(view: View) -> tuple[Panel, ...]:
 
 def _hosts(view: View) -> Panel:
     if view.is_about_network:
+        attacked = view.measure is None
         return Panel(
             id="top-hosts",
             title="Top hosts",
-            question="Which machines are attacked?",
+            question="Which machines are attacked?" if attacked else "Which machines do the alerts lead to?",
             chart="bar",
-            by=(Terms(field="destination.ip", title="Attacked host", size=10), SEVERITY_CASES),
+            by=(Terms(field="destination.ip", title="Attacked host" if attacked else "Host", size=10), SEVERITY_CASES),
             where=ALERT,
             may_be_empty="no alert has destination.ip; KDD's lines have no addresses, Zeek's logs and ECS documents do",
         )

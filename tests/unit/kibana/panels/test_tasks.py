@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from contract.artifact.contract import Feature, ModelContract
+from contract.artifact.contract import EventWords, Feature, ModelContract
 from enrich_service.predict.sentences import number_words, word_words
 from kibana.panels.boards import boards
 from kibana.panels.conditions import Begins
@@ -48,6 +48,15 @@ def test_outside_of_networks_no_text_speaks_of_attacks(name: str) -> None:
     """A tumour is no network connection."""
     assert [text for text in texts(TASKS[name]) if OF_NETWORKS.search(text)] == []
     assert [text for text in texts(shipped_contract()) if OF_NETWORKS.search(text)] != []
+
+
+@pytest.mark.parametrize("contract", [METRICS, POWER], ids=lambda contract: contract.name)
+def test_a_number_in_a_network_is_no_attack(contract: ModelContract) -> None:
+    """A flow with an unusual score or value alerts; the model does not say that it is an attack."""
+    of_flows = replace(contract, event=EventWords())
+    assert View(of_flows).is_about_network
+    assert [text for text in texts(of_flows) if re.search("attack|threat", text, re.IGNORECASE)] == []
+    assert panels(of_flows)["top-hosts"].by[0].title == "Host"
 
 
 def test_a_network_classifier_of_format_2_keeps_its_words() -> None:
