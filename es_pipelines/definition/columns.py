@@ -55,18 +55,17 @@ def columns_of(contract: ModelContract) -> Columns:
 def _own_columns(contract: ModelContract) -> Iterator[Feature]:
     """A column for each field that the model reads; of a date the first feature, which may be missing if all may be."""
     readers = Counter(feature.field for feature in contract.features)
-    names = {feature.name for feature in contract.features}
+    free = _free_leaves(contract.features)
     seen: set[str] = set()
     for feature in contract.features:
         if feature.field in seen or (feature.reads in DATE_PARTS and feature.field in BY_NAME):
             continue
         seen.add(feature.field)
         if readers[feature.field] > 1:
-            leaf = _leaf(feature)
             needed = any(each.field == feature.field and each.missing == "error" for each in contract.features)
             feature = replace(
                 feature,
-                name=feature.field if leaf in names else leaf,
+                name=free.get(feature.field, feature.field),
                 missing="error" if needed else feature.missing,
             )
         yield feature
@@ -74,14 +73,17 @@ def _own_columns(contract: ModelContract) -> Iterator[Feature]:
 
 def _aliases(columns: tuple[Feature, ...]) -> Iterator[tuple[str, str]]:
     """A file names a date by the last part of its field, the feature by what it takes from the date."""
-    taken = {column.name for column in columns}
+    free = _free_leaves(columns)
     for column in columns:
-        if column.reads in DATE_PARTS and _leaf(column) not in taken:
-            yield _leaf(column), column.name
+        if column.reads in DATE_PARTS and column.field in free:
+            yield free[column.field], column.name
 
 
-def _leaf(feature: Feature) -> str:
-    return feature.field.rpartition(".")[2]
+def _free_leaves(features: tuple[Feature, ...]) -> dict[str, str]:
+    """The last part of each field that no other field ends with, and that is no feature's name."""
+    leaves = {feature.field: feature.field.rpartition(".")[2] for feature in features}
+    names, times = {feature.name for feature in features}, Counter(leaves.values())
+    return {field: leaf for field, leaf in leaves.items() if times[leaf] == 1 and leaf not in names}
 
 
 def _column(name: str) -> Feature:

@@ -99,6 +99,28 @@ def test_a_column_whose_name_is_taken_has_the_name_of_its_field() -> None:
     assert found == ["pressure", "pump.at", "mode", "open", "age_s", "port", "noise", "at"]
 
 
+def test_two_dates_whose_fields_end_alike_have_no_short_name() -> None:
+    """`at` could be either; each is called by its field."""
+    others = tuple(
+        dataclasses.replace(feature, name=f"other_{feature.name}", field=f"other.{feature.field.partition('.')[2]}")
+        for feature in MIXED.features
+        if feature.field in ("pump.at", "pump.built")
+    )
+    columns = columns_of(dataclasses.replace(MIXED, features=(*MIXED.features, *others)))
+    assert names(columns.features) == [
+        "pressure",
+        "pump.at",
+        "mode",
+        "open",
+        "age_s",
+        "port",
+        "noise",
+        "other.at",
+        "other_age_s",
+    ]
+    assert columns.aliases == ()
+
+
 def test_each_kind_of_column_has_its_mapping() -> None:
     kinds = {field.name: field.kind for field in model_fields(MIXED)}
     assert kinds == {
