@@ -144,3 +144,19 @@ def test_a_contract_is_written_if_the_model_does_not_fit_it(folder: Path) -> Non
 def test_a_model_needs_rows_in_a_file(folder: Path) -> None:
     done = Desk(folder, {}).type("contract", "init", "--index", "logs", "--model", "mine.onnx")
     assert (done.returncode, "--model needs the rows in a file" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", [("adopt", "mine.onnx"), ("convert", "--model", "mine.keras")])
+def test_a_wrong_order_of_labels_is_never_written(folder: Path, command: tuple[str, ...], tmp_path: Path) -> None:
+    """The message names the right order; with it, the artifact carries its proof."""
+    desk, output = Desk(folder, {}), tmp_path / "model.onnx"
+    init = ("contract", "init", "--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--output")
+    assert desk.type(*init, tmp_path / "wrong.json").returncode == 0
+    trial = ("--rows", "rivers.csv", "--label", "class", "--expect-accuracy", "0.9", "--output", output)
+    done = desk.type(*command, "--contract", tmp_path / "wrong.json", *trial)
+    assert (done.returncode, output.exists()) == (1, False)
+    assert "with the labels in the order flood, calm, drought the accuracy is 1.0: write them so" in done.stderr
+    assert desk.type(*init, tmp_path / "right.json", "--labels", "flood,calm,drought").returncode == 0
+    facts = desk.json(*command, "--contract", tmp_path / "right.json", *trial)
+    assert (facts["proof"], facts["proved"]["accuracy"]) == ("labels", 1.0)
+    assert read_file(output).contract.proof == "labels"
