@@ -56,7 +56,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Each command with its module, which defines the click command `command`, and its line in `oversight --help`."""
 
 
-OPTIONAL = {"noida_db": "embedded", "psutil": "embedded", "onnx": "train", "sklearn": "train", "matplotlib": "train"}
+OPTIONAL = {"noida_db": "embedded", "psutil": "embedded"} | dict.fromkeys(
+    ("onnx", "sklearn", "scipy", "matplotlib"), "train"
+)
 """Packages that the serving install lacks, and the extra that installs each."""
 
 
@@ -76,11 +78,12 @@ class LazyGroup(click.Group):
         try:
             command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         except ModuleNotFoundError as error:
-            if error.name not in OPTIONAL:
+            package = (error.name or "").split(".")[0]
+            if package not in OPTIONAL:
                 raise
             raise SettingsError(
-                f"`oversight {cmd_name}` needs the package {error.name}, which is not installed; run "
-                f"`{install_command(OPTIONAL[error.name])}`, or in a source checkout `make venv`"
+                f"`oversight {cmd_name}` needs the package {package}, which is not installed; run "
+                f"`{install_command(OPTIONAL[package])}`, or in a source checkout `make venv`"
             ) from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -78,7 +78,7 @@ def _measure(path: Path, data: Path, label: str, train_data: Path | None, *, nam
         from oversight.commands import evaluate_rows  # here: the serving install lacks what it needs
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"`oversight evaluate --label` needs the package {error.name}; run `{install_command('train')}`"
+            f"`oversight evaluate --label` needs the package {(error.name or '').split('.')[0]}; run `{install_command('train')}`"
         ) from None
     artifact = open_for_service(path)
     proof, labelled = evaluate_rows.measured(artifact, data, label)
