@@ -77,8 +77,9 @@ def _measure(path: Path, data: Path, label: str, train_data: Path | None, *, nam
     try:
         from oversight.commands import evaluate_rows  # here: the serving install lacks what it needs
     except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
         raise SettingsError(
-            f"`oversight evaluate --label` needs the package {(error.name or '').split('.')[0]}; run `{install_command('train')}`"
+            f"`oversight evaluate --label` needs the package {package}; run `{install_command('train')}`"
         ) from None
     artifact = open_for_service(path)
     proof, labelled = evaluate_rows.measured(artifact, data, label)
