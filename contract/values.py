@@ -127,9 +127,8 @@ def to_number(field: str, value: Any) -> float:
         NotANumberError: it is none.
         NotFiniteError: it is too large.
     """
-    text = value.strip(BLANKS) if isinstance(value, str) else ""
-    if text and len(text) <= MAX_NUMBER and _DECIMAL.fullmatch(text):
-        number = float(text)
+    if isinstance(value, str) and (read := number_in(value)) is not None:
+        number = read
     elif isinstance(value, int | float) and not isinstance(value, bool):
         try:
             number = float(value)
@@ -142,6 +141,12 @@ def to_number(field: str, value: Any) -> float:
     if abs(number) > FLOAT_MAX:
         raise NotFiniteError(field, number, expected=f"{A_NUMBER} of at most {FLOAT_MAX:.3g} (float32)")
     return number
+
+
+def number_in(text: str) -> float | None:
+    """The number that a text is, infinite if float64 cannot hold it; None if it is none."""
+    text = text.strip(BLANKS)
+    return float(text) if len(text) <= MAX_NUMBER and _DECIMAL.fullmatch(text) else None
 
 
 def to_word(field: str, value: Any, *, whole_numbers: bool = False) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from common.tables.batch import Batch
+from common.tables.bounds import BATCH_BYTES, blocks_of, check_names, lines_of
 from common.tables.cells import Cells
-from contract.errors import InputError, shorten
+from contract.errors import InputError
 
 DELIMITERS = ",;\t|"
 MAX_CELL = 1_000_000
@@ -27,7 +27,7 @@ def batches(stream: IO[bytes], path: Path, size: int) -> Iterator[Batch]:
     """
     csv.field_size_limit(MAX_CELL)
     try:
-        lines = _lines(stream)
+        lines = _lines(lines_of(stream, path))
         first = next(lines, b"").removeprefix(codecs.BOM_UTF8).decode()
         delimiter = delimiter_of(first)
         header = _header(next(csv.reader([first], delimiter=delimiter), []), path)
@@ -38,9 +38,9 @@ def batches(stream: IO[bytes], path: Path, size: int) -> Iterator[Batch]:
         raise InputError(f"{path} is not a CSV file ({error}); look for a quote that is not closed") from None
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+def _lines(lines: Iterator[bytes]) -> Iterator[bytes]:
     """Lines with their ends; a carriage return alone ends one too."""
-    for line in stream:
+    for line in lines:
         if b"\r" in line.rstrip(b"\r\n"):
             yield from line.splitlines(keepends=True)
         else:
@@ -56,20 +56,18 @@ def _header(cells: Sequence[str], path: Path) -> list[str]:
     names = [cell.strip() for cell in cells]
     if not any(names):
         raise InputError(f"{path} has no header; write a first line that names the columns")
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise InputError(f"the header of {path} names {shorten(twice[0])} twice; give each column its own name")
+    check_names(names, path)
     return names
 
 
 def _batches(lines: Iterator[bytes], delimiter: str, header: list[str], size: int) -> Iterator[Batch]:
     """Lines without quotes are read all at once, which is five times as fast; from the first quote on, row by row."""
     first = 1
-    while block := list(islice(lines, size)):
+    for block in blocks_of(lines, size):
         data = b"".join(block)
         if b'"' in data or max(map(len, block)) > MAX_CELL:
             texts = map(bytes.decode, chain(block, lines))
-            yield from _parsed(csv.reader(texts, delimiter=delimiter), first, header, size)
+            yield from _parsed(csv.reader(texts, delimiter=delimiter, strict=True), first, header, size)
             return
         data = _plain(data)
         try:
@@ -99,17 +97,19 @@ def _parsed(reader: Iterator[list[str]], first: int, header: list[str], size: in
     width = len(header)
     rows: list[list[str] | list[None]] = []
     broken: dict[int, str] = {}
+    volume = 0
     for row in reader:
         if not row:
             continue
+        volume += sum(map(len, row))
         if len(row) != width:
             broken[len(rows)] = f"the row has {len(row)} columns, the header {width}"
             rows.append([None] * width)
         else:
             rows.append(row)
-        if len(rows) == size:
+        if len(rows) == size or volume > BATCH_BYTES:
             yield _batch(first, header, rows, broken)
-            first, rows, broken = first + size, [], {}
+            first, rows, broken, volume = first + len(rows), [], {}, 0
     if rows:
         yield _batch(first, header, rows, broken)
 

@@ -9,35 +9,39 @@ from typing import IO, Any
 import orjson
 
 from common.tables.batch import Batch
+from common.tables.bounds import BATCH_BYTES, BATCH_CELLS, MAX_NAME, check_names, lines_of
 from contract.errors import InputError
-
-MAX_LINE = 16 * 1024 * 1024
-"""Bytes of a line."""
 
 
 def batches(stream: IO[bytes], path: Path, size: int) -> Iterator[Batch]:
     """The rows of a file; blank lines are no rows. A line that is no object is a broken row.
 
     Raises:
-        InputError: a line is too long.
+        InputError: a line is too long, or there are too many names.
     """
     first = 1
     rows: list[dict[str, Any]] = []
+    names: dict[str, None] = {}
     broken: dict[int, str] = {}
-    for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 1):
-        if len(line) > MAX_LINE:
-            raise InputError(f"{path}, line {number} has more than {MAX_LINE:,} bytes; write one JSON object a line")
+    volume = 0
+    for line in lines_of(stream, path):
         if not line.strip():
             continue
         try:
-            rows.append(_row(line))
+            row = _row(line)
         except orjson.JSONDecodeError as error:
-            broken[len(rows)] = f"the line is not a JSON object ({error.msg})"
-            rows.append({})
-        if len(rows) == size:
+            row, broken[len(rows)] = {}, f"the line is not a JSON object ({error.msg})"
+        except InputError as error:
+            row, broken[len(rows)] = {}, str(error)
+        rows.append(row)
+        names.update(dict.fromkeys(row))
+        volume += len(line)
+        if len(rows) == size or volume > BATCH_BYTES or len(names) * len(rows) > BATCH_CELLS:
+            check_names(list(names), path)
             yield batch_of(first, rows, broken)
-            first, rows, broken = first + size, [], {}
+            first, rows, names, broken, volume = first + len(rows), [], {}, {}, 0
     if rows:
+        check_names(list(names), path)
         yield batch_of(first, rows, broken)
 
 
@@ -55,12 +59,18 @@ def _row(line: bytes) -> dict[str, Any]:
 
 
 def flat(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document with dotted names in place of nested objects; a list of one value is that value."""
+    """A document with dotted names in place of nested objects; a list of one value is that value.
+
+    Raises:
+        InputError: a name is too long.
+    """
     row: dict[str, Any] = {}
     stack = [("", document)]
     while stack:
         prefix, part = stack.pop()
         for key, value in part.items():
+            if len(prefix) + len(key) > MAX_NAME:
+                raise InputError(f"a field's name has more than {MAX_NAME:,} characters; shorten it")
             if isinstance(value, dict):
                 stack.append((f"{prefix}{key}.", value))
             else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,44 +10,37 @@ from typing import Any
 
 import numpy as np
 
-from contract.errors import NotADateError
-from contract.values import to_date
+from contract.artifact.json_reader import FLOAT_MAX
+from contract.errors import DocumentError
+from contract.values import BLANKS, MAX_NUMBER, MAX_WORD, is_missing, number_in, to_date
 
 MOST_VALUES = 10_000
 """Different values of a column that are counted. A column with more is no vocabulary."""
-BLANKS = " \t\r\n"
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _TRUE, _FALSE = "true", "false"
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a value counts as missing."""
-    return (
-        value is None
-        or (isinstance(value, float) and math.isnan(value))
-        or (isinstance(value, str) and not value.strip(BLANKS))
-    )
+    """Whether a value counts as missing, as `contract.values` has it."""
+    return is_missing(value)
 
 
 def number_of(value: Any) -> float | None:
-    """A finite number, or None. A number as text is one; true and false are none."""
+    """A finite number that float32 can hold, or None. A number as text is one; true and false are none."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, str):
-        text = value.strip(BLANKS)
-        value = float(text) if _NUMBER.fullmatch(text) else None
-    if isinstance(value, int | float) and math.isfinite(value):
-        return float(value)
+    number = number_in(value) if isinstance(value, str) else value
+    if isinstance(number, int | float) and abs(number) <= FLOAT_MAX:
+        return float(number)
     return None
 
 
 def date_of(value: Any) -> datetime | None:
-    """A date in UTC as the service reads it, or None. A text of digits is a number here, not milliseconds."""
-    if not isinstance(value, datetime) and not (isinstance(value, str) and "-" in value):
+    """A date in UTC, or None, as the service reads it. Text must be in ISO 8601."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and "-" in value[:MAX_NUMBER]):
         return None
     try:
         return to_date("date", value)
-    except NotADateError:
+    except DocumentError:
         return None
 
 
@@ -89,7 +81,7 @@ class Column:
         present = [value for value in values if not is_blank(value)]
         self.missing += len(values) - len(present)
         self.lists += sum(isinstance(value, list | dict) for value in present)
-        texts = [word_of(value) for value in present]
+        texts = [word_of(value)[: MAX_WORD + 1] for value in present]
         self.booleans += sum(text.lower() in (_TRUE, _FALSE) for text in texts)
         self.characters += sum(map(len, texts))
         self.blanks_inside += sum(" " in text for text in texts)

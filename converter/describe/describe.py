@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.tables.batch import Batch
+from common.tables.bounds import MAX_COLUMNS
 from contract.artifact.contract import (
     EventWords,
     Feature,
@@ -118,6 +119,8 @@ def _count(columns: dict[str, Column], batch: Batch, rows_before: int) -> None:
         if column is None:
             column = columns[name] = Column(name)
             column.add([None] * rows_before)
+        if len(columns) > MAX_COLUMNS:
+            raise InputError(f"the rows have more than {MAX_COLUMNS:,} different columns; leave some out")
         values = batch.column(name)
         column.add(values if len(good) == batch.size else [values[place] for place in good])
 

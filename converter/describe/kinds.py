@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from converter.describe.column import Column
+from contract.errors import shorten
+from converter.describe.column import Column, number_of
 
 Kind = Literal["float", "string", "boolean", "date"]
 FLOAT32_LOSS = 1e-6
@@ -41,7 +42,7 @@ def kind_of(column: Column, *, words: bool = False) -> Kind | LeftOut:
     if column.lists:
         return LeftOut(column.name, f"{column.lists:,} rows hold a list or an object, expected one value")
     if not column.too_many and len(column.words) == 1:
-        return LeftOut(column.name, f"it is always {next(iter(column.words))!r}")
+        return LeftOut(column.name, f"it is always {shorten(next(iter(column.words)))}")
     if words:
         return _words(column, asked=True)
     if column.booleans == present:
@@ -50,7 +51,18 @@ def kind_of(column: Column, *, words: bool = False) -> Kind | LeftOut:
         return "date"
     if column.numbers == present:
         return _number(column)
+    if column.numbers * 2 > present:
+        return LeftOut(
+            column.name,
+            f"{present - column.numbers:,} of its {present:,} values are no numbers that float32 can hold"
+            f"{_example(column)}; correct them, or take all as words with --words {column.name}",
+        )
     return _words(column, asked=False)
+
+
+def _example(column: Column) -> str:
+    word = next((word for word in column.words if number_of(word) is None), None)
+    return "" if word is None else f", such as {shorten(word)}"
 
 
 def _number(column: Column) -> Kind | LeftOut:

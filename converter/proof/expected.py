@@ -45,6 +45,10 @@ def read_expected(batches: Iterable[Batch], contract: ModelContract, labelled: L
         if batch.broken:
             place, why = next(iter(batch.broken.items()))
             raise InputError(f"row {batch.first + place} of the expected outputs: {why}")
+        if columns and set(columns) != set(batch.columns):
+            raise InputError(
+                f"row {batch.first} of the expected outputs has other columns than row 1; give each row the same"
+            )
         for name, values in batch.columns.items():
             columns.setdefault(name, []).extend(_number(name, value, batch.first + i) for i, value in enumerate(values))
         n += batch.size

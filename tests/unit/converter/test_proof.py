@@ -12,8 +12,10 @@ from sklearn import metrics
 from common.tables.batch import Batch
 from contract.artifact.contract import Feature, Label, ModelContract, ScoreOutput
 from contract.errors import ConversionError, InputError
+from converter.proof.expected import read_expected
 from converter.proof.figures import prove, require
 from converter.proof.labelled_rows import LabelledRows, labelled_rows
+from converter.rows import made_from
 
 FEATURES = (
     Feature("depth", "river.depth", "float"),
@@ -134,3 +136,13 @@ def test_two_labels_that_changed_places_are_named_though_the_rest_beats_guessing
 def test_a_truth_that_is_no_label_is_named() -> None:
     with pytest.raises(InputError, match="row 2: the truth 'storm' is no label of the contract; there are 'calm'"):
         prove({"probabilities": np.eye(3, dtype=np.float32)[:2]}, RIVERS, labelled(["calm", "storm"]))
+
+
+def test_expected_outputs_whose_later_rows_lack_a_column_are_refused() -> None:
+    """Their column would be shorter, and the numbers of one row would be compared with those of another."""
+    rows = LabelledRows(made_from(RIVERS).part(0, 4), None, [1, 2, 3, 4], 0, "")
+    names = [label.name for label in RIVERS.labels]
+    first = Batch(1, 2, {name: [0.5, 0.5] for name in names})
+    later = Batch(3, 2, {name: [0.5, 0.5] for name in names[:-1]})
+    with pytest.raises(InputError, match="row 3 of the expected outputs has other columns than row 1"):
+        read_expected([first, later], RIVERS, rows)

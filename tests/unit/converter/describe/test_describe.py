@@ -11,8 +11,10 @@ import pytest
 from common.tables.batch import Batch
 from contract.artifact.contract import Feature
 from contract.errors import InputError
+from contract.values import MAX_WORD
 from converter.describe.column import date_of
 from converter.describe.describe import Described, Wishes, describe
+from converter.describe.sample import Sample
 
 N = 400
 
@@ -231,3 +233,37 @@ def test_fields_of_documents_keep_their_names_and_ours_are_left_out() -> None:
 def test_a_column_that_comes_late_has_gaps_before() -> None:
     rows = [{"good": index * 0.5} for index in range(200)] + [{"good": 1.0, "late": index % 9} for index in range(200)]
     assert feature(describe(batches(rows), Wishes("sample")), "late").missing == "value"
+
+
+def test_dates_of_any_zone_are_described_as_the_service_reads_them() -> None:
+    """At 23:00 in a zone two hours behind, it is 01:00 of the next day in UTC."""
+    dates = ["2026-03-02T23:00:00-02:00", "2026-03-04T11:00:00+00:00"] * 20
+    hour = feature(column("at", dates), "at_hour")
+    assert (hour.minimum, hour.maximum) == (1.0, 11.0)
+    weekday = feature(column("at", dates), "at_weekday")
+    assert (weekday.minimum, weekday.maximum) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("odd", ["inf", "1e400", "9" * 400, "n/a", "NaN", "١"])
+def test_a_column_of_numbers_with_a_few_others_is_not_taken_for_words(odd: str) -> None:
+    found = column("rate", [*(str(index % 7) for index in range(30)), odd])
+    why = reason(found, "rate")
+    assert why.startswith("1 of its 31 values are no numbers that float32 can hold, such as ")
+    assert why.endswith("take all as words with --words rate")
+    asked = column("rate", [*(str(index % 7) for index in range(30)), odd], words=("rate",))
+    assert feature(asked, "rate").kind == "string"
+
+
+def test_a_date_that_the_service_refuses_is_no_date() -> None:
+    dates = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-03-04T11:00:00Z"] * 10
+    assert [each.name for each in column("at", dates).contract.features] == ["good", "at"]
+
+
+def test_a_sample_of_many_columns_or_long_texts_stays_small() -> None:
+    sample = Sample()
+    width = 2_500
+    columns = {f"c{place}": ["x" * 5_000] * 100 for place in range(width)}
+    for start in range(30):
+        sample.add(Batch(1 + 100 * start, 100, columns))
+    assert len(sample.rows) == 2_000
+    assert len(sample.rows[0]["c0"]) == MAX_WORD + 1
