@@ -6,7 +6,9 @@ from pathlib import Path
 
 from common import atomic_file
 from contract.artifact.contract import ModelContract
+from contract.artifact.json_reader import MAX_BYTES
 from contract.errors import ArtifactError, InputError
+from contract.files import open_regular
 
 
 def read_contract(path: Path) -> ModelContract:
@@ -16,7 +18,11 @@ def read_contract(path: Path) -> ModelContract:
         InputError: the file cannot be read, or is no contract.
     """
     try:
-        return ModelContract.from_json(path.read_text(encoding="utf-8"), written=True)
+        with open_regular(path) as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise InputError(f"{path} has more than {MAX_BYTES:,} bytes, the most for a contract; shorten vocabularies")
+        return ModelContract.from_json(content.decode(), written=True)
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error}); name the contract's file") from None
     except UnicodeDecodeError:

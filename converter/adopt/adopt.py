@@ -17,6 +17,7 @@ from onnx import checker, external_data_helper, helper, shape_inference
 
 from contract.artifact.contract import ModelContract
 from contract.errors import ConversionError, InputError
+from contract.files import open_regular
 from contract.onnx.reader import MAX_MODEL_BYTES
 from converter.adopt.inputs import add_inputs
 from converter.adopt.outputs import add_outputs, limit_shares
@@ -97,12 +98,16 @@ def read(path: Path) -> onnx.ModelProto:
         ConversionError: its weights are not in a plain file beside it, or too large.
     """
     try:
-        model = onnx.load(path, load_external_data=False)
+        with open_regular(path) as file:
+            content = file.read(MAX_MODEL_BYTES + 1)
+        if len(content) > MAX_MODEL_BYTES:
+            raise ConversionError(f"{path} has more than {MAX_MODEL_BYTES:,} bytes, the most that can be served")
+        model = onnx.load_model_from_string(content)
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error}); name an ONNX file") from None
     except (DecodeError, ValueError) as error:
         raise InputError(f"{path} is not an ONNX model ({str(error).splitlines()[0]}); name an .onnx file") from None
-    total = path.stat().st_size
+    total = len(content)
     names = {
         entry.value
         for tensor in external_data_helper._get_all_tensors(model)

@@ -15,8 +15,9 @@ from common import atomic_file
 from common.settings.connections import ElasticsearchSettings
 from common.tables.batch import Batch
 from common.tables.open_table import open_table
-from contract.artifact.contract import Measure, ModelContract, Task
-from contract.errors import ArtifactError, ConversionError, InputError
+from contract.artifact.contract import Measure, Task
+from contract.errors import ConversionError, InputError
+from converter.contract_file import read_contract
 from converter.describe.describe import Described, Wishes, describe
 from converter.describe.missing import missing_in_words
 from oversight.client.cluster import connect
@@ -195,12 +196,7 @@ def check(path: Path) -> None:
     Example:
       oversight contract check contract.json
     """
-    try:
-        contract = ModelContract.from_json(path.read_text(encoding="utf-8"), written=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path} ({error}); name a contract, a JSON file in UTF-8") from None
-    except ArtifactError as error:
-        raise InputError(f"{path}: {error}") from None
+    contract = read_contract(path)
     click.echo(
         f"{path}: fine. {contract.name}, {contract.task}, {len(contract.features)} features, "
         f"{len(contract.labels)} labels, data stream logs-oversight.{contract.dataset}-default"
