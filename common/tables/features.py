@@ -49,7 +49,7 @@ class FeatureColumns:
 
 def read_features(batch: Batch, contract: ModelContract) -> FeatureColumns:
     """The features of a batch. A row that cannot be read has an error, and its neighbours are read."""
-    names = {feature.name: batch.find(_names(feature)) for feature in contract.features}
+    names = columns_of(batch, contract)
     numbers = [names[feature.name] for feature in contract.numeric if feature.reads == "number"]
     known = batch.numbers([name for name in numbers if name is not None])
     numeric = np.empty((batch.size, len(contract.numeric)))
@@ -79,16 +79,36 @@ def require_columns(batch: Batch, contract: ModelContract) -> None:
     Raises:
         InputError: names the features, and the columns that are there.
     """
+    found = columns_of(batch, contract)
     missing = [
-        feature.name
-        for feature in contract.features
-        if feature.missing == "error" and batch.find(_names(feature)) is None
+        feature.name for feature in contract.features if feature.missing == "error" and found[feature.name] is None
     ]
     if missing and len(batch.broken) < batch.size:
         raise InputError(
             f"the rows have no column {', '.join(missing[:5])}; expected a column for each of the "
             f"{len(contract.features)} features, and there are {', '.join(list(batch.columns)[:SHOWN])}"
         )
+
+
+def columns_of(batch: Batch, contract: ModelContract) -> dict[str, str | None]:
+    """The column of each feature. A column is no other field's where it has this one's own name.
+
+    A column that fits two fields only nearly, such as `port` for `source.port` and `destination.port`, is none's.
+    """
+    found = {feature.name: batch.find(_names(feature)) for feature in contract.features}
+    own = {name: feature.field for feature in contract.features for name in (feature.name, feature.field)}
+    fields: dict[str, set[str]] = {}
+    for feature in contract.features:
+        if (column := found[feature.name]) is not None:
+            fields.setdefault(column, set()).add(feature.field)
+    return {
+        feature.name: column
+        if (column := found[feature.name]) is None
+        or own.get(column) == feature.field
+        or (column not in own and len(fields[column]) == 1)
+        else None
+        for feature in contract.features
+    }
 
 
 def _names(feature: Feature) -> tuple[str, ...]:

@@ -99,10 +99,10 @@ def command(*, model: Path | None, data: Path, output: Path, form: Form | None, 
     stream: AbstractContextManager[IO[Any]] = nullcontext(sys.stdout.buffer) if output == STDOUT else replaced(output)
     with stream as file:
         summary = score(table, scorer, Lines(form, scorer.columns), file)
-    if not summary.predicted:
-        raise InputError(
-            f"no row of {data} could be scored ({summary.first_error or 'there are none'}); correct the rows"
-        )
+        if not summary.predicted:
+            raise InputError(
+                f"no row of {data} could be scored ({summary.first_error or 'there are none'}); correct the rows"
+            )
     facts = {
         "model": artifact.contract.name,
         "version": artifact.version,

@@ -96,3 +96,12 @@ def test_what_is_wrong_is_said_in_one_line(desk: Desk, words: tuple[str, ...], c
     assert "Traceback" not in done.stderr
     if code != 2:
         assert done.stderr.count("\n") == 1
+
+
+def test_an_output_stays_when_no_row_could_be_scored(desk: Desk) -> None:
+    (desk.folder / "scored.csv").write_text("earlier")
+    (desk.folder / "bad.csv").write_text("temperature_c,mode,vibration_mm_s\nx,steady,1\n")
+    done = desk.type("predict", "--data", "bad.csv", "--output", "scored.csv")
+    assert done.returncode == 1
+    assert "no row of bad.csv could be scored (row 1: field 'turbine.temperature_c' is 'x'" in done.stderr
+    assert (desk.folder / "scored.csv").read_text() == "earlier"

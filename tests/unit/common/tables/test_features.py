@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,20 @@ def test_a_column_that_is_missing_is_named_once() -> None:
     with pytest.raises(InputError, match="no column depth, colour; expected a column for each of the 7 features"):
         require_columns(Batch(1, 1, {"gap": ["1"]}), RIVERS)
     require_columns(Batch(1, 1, {}, {0: "the line is not a JSON object"}), RIVERS)
+
+
+def test_no_feature_reads_the_column_of_another() -> None:
+    """A name that fits nearly is no match where the column belongs to another field, or fits two."""
+    features = (
+        Feature("ab", "x.ab", "float", missing="value", missing_value=7.0),
+        Feature("a_b", "x.a_b", "float"),
+        Feature("from", "source.port", "float", missing="value", missing_value=1.0),
+        Feature("to", "destination.port", "float", missing="value", missing_value=2.0),
+    )
+    contract = replace(RIVERS, features=features)
+    found = read_features(Batch(1, 1, {"a_b": ["3"], "port": ["80"]}), contract)
+    assert found.numeric.tolist() == [[7.0, 3.0, 1.0, 2.0]]
+    assert read_features(Batch(1, 1, {"A-B": ["3"], "source.port": ["80"]}), contract).numeric[0, 2:].tolist() == [
+        80,
+        2,
+    ]
