@@ -105,7 +105,7 @@ class Incoming:
         """Return the request with its body, and the bytes after it, which begin the next request."""
         if self.request is None or self._body is None:
             raise RuntimeError("the request has no head yet")
-        self.request.body = io.BytesIO(self._body.content)
+        self.request.body = io.BytesIO(self._body.take())
         if self._body.too_long:
             self.request.force_close()
         return self.request, self._body.rest
@@ -134,10 +134,10 @@ class Sized:
         self.rest = b""
         self._content = bytearray()
 
-    @property
-    def content(self) -> bytes:
-        """What has arrived of the body."""
-        return bytes(self._content)
+    def take(self) -> bytes:
+        """Return what has arrived of the body, and keep no copy of it beside the request."""
+        content, self._content = bytes(self._content), bytearray()
+        return content
 
     def feed(self, data: bytes) -> bool:
         """Add what arrived. True: the body is complete."""
@@ -164,10 +164,10 @@ class Chunks:
         self._framing = 0
         self._in_trailers = False
 
-    @property
-    def content(self) -> bytes:
-        """What has arrived of the body, without sizes and trailers."""
-        return bytes(self._content)
+    def take(self) -> bytes:
+        """Return what has arrived of the body, without sizes and trailers, and keep no copy of it."""
+        content, self._content = bytes(self._content), bytearray()
+        return content
 
     def feed(self, data: bytes) -> bool:
         """Add what arrived. True: the last chunk is there, or the body is too long.
