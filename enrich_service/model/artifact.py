@@ -83,11 +83,13 @@ class Artifact:
     parts: Mapping[str, onnxruntime.InferenceSession] = field(default_factory=dict)
     """Sessions with the nodes of one output each, by output, and `LABEL_PART`; empty if the graph has one output."""
 
+    deviates: bool = False
+    """The graph gives the deviation of each number too."""
+
     @property
     def outputs(self) -> list[str]:
         """The outputs that are used: those that the contract needs, and the deviations if the graph gives them."""
-        deviates = any(output.name == DEVIATIONS_OUTPUT for output in self.session.get_outputs())
-        return [*self.contract.outputs, *([DEVIATIONS_OUTPUT] if deviates and self.contract.task == "anomaly" else [])]
+        return [*self.contract.outputs, DEVIATIONS_OUTPUT] if self.deviates else list(self.contract.outputs)
 
     def run(self, numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> Outputs:
         """Run the graph once. Safe to call from several threads.
@@ -98,7 +100,8 @@ class Artifact:
         Returns:
             every output by its name.
         """
-        return dict(zip(self.outputs, self.session.run(self.outputs, self._inputs(numeric, categorical)), strict=True))
+        names = self.outputs
+        return dict(zip(names, self.session.run(names, self._inputs(numeric, categorical)), strict=True))
 
     def run_one(
         self, output: str, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
@@ -203,7 +206,8 @@ def open_model(model: ModelFile) -> Artifact:
             f"{model.path}: graph and contract do not fit: {'; '.join(problems)}; convert the model again"
         )
     try:
-        artifact = Artifact(model.contract, model.version, session, _parts(model, options))
+        deviates = _deviates(model.contract, session)
+        artifact = Artifact(model.contract, model.version, session, _parts(model, options), deviates)
         artifact.probe()
     except ArtifactError as error:
         raise ArtifactError(f"{model.path}: {error}") from None
@@ -240,6 +244,11 @@ def _parts(model: ModelFile, options: onnxruntime.SessionOptions) -> dict[str, o
         raise ArtifactError(f"{refusal(error, onnxruntime.__version__)}") from None
 
 
+def _deviates(contract: ModelContract, session: onnxruntime.InferenceSession) -> bool:
+    """Whether the graph of an anomaly detector gives the deviation of each number."""
+    return contract.task == "anomaly" and any(output.name == DEVIATIONS_OUTPUT for output in session.get_outputs())
+
+
 def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) -> Sequence[str]:
     """Inputs and outputs that differ between contract and graph."""
     types = {NUMERIC_INPUT: "tensor(float)", CATEGORICAL_INPUT: "tensor(string)"}
@@ -249,7 +258,7 @@ def _mismatches(contract: ModelContract, session: onnxruntime.InferenceSession) 
     outputs = {name: ("tensor(float)", shape) for name, shape in outputs_of(contract).items()}
     graph_inputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_inputs()}
     graph_outputs = {tensor.name: (tensor.type, tuple(tensor.shape)) for tensor in session.get_outputs()}
-    if DEVIATIONS_OUTPUT in graph_outputs and contract.task == "anomaly":
+    if _deviates(contract, session):
         outputs[DEVIATIONS_OUTPUT] = ("tensor(float)", (None, len(contract.numeric)))
     return [
         *(

@@ -68,6 +68,7 @@ class FeatureReader:
         numeric, categorical = list(enumerate(contract.numeric)), list(enumerate(contract.categorical))
         self._others = [(column, feature) for column, feature in (*numeric, *categorical) if not _is_plain(feature)]
         """The features that the type does not read, each with its column."""
+        self._gaps = _Gaps(contract)
         self._level = source_level(contract, without={feature.name for _, feature in self._others})
         self._decode = msgspec.json.Decoder(self._level.type).decode
 
@@ -80,8 +81,8 @@ class FeatureReader:
         if self._others:
             for position in np.flatnonzero(read).tolist():
                 read[position] = self._read_others(values, position, sources[position])
-        complete = values.complete() & read
-        self._fill(values, complete)
+        complete = values.complete(self._gaps) & read
+        self._gaps.fill(values, complete)
         errors: dict[int, DocumentError] = {}
         for position in [] if complete.all() else np.flatnonzero(~complete).tolist():
             try:
@@ -128,15 +129,31 @@ class FeatureReader:
                 numbers.append(value)
         return numbers, words
 
-    def _fill(self, values: _Values, read: NDArray[np.bool_]) -> None:
+
+class _Gaps:
+    """What documents may lack, and what stands for it; created once, because most models allow no gaps."""
+
+    def __init__(self, contract: ModelContract) -> None:
+        self.numbers, self.words = map(_may_miss, (contract.numeric, contract.categorical))
+        """Shape (n_numeric,) and (n_categorical,): the features that may miss; None if none may."""
+        self._numbers, self._words = map(_fillings, (contract.numeric, contract.categorical))
+
+    def fill(self, values: _Values, read: NDArray[np.bool_]) -> None:
         """Put what stands for a missing value into the documents that could be read."""
-        for column, feature in enumerate(self.contract.numeric):
-            if feature.missing == "value" and feature.missing_value is not None:
-                gaps = read & np.isnan(values.numbers[:, column])
-                values.numbers[gaps, column] = feature.missing_value
-        for column, feature in enumerate(self.contract.categorical):
-            if feature.missing == "value":
-                values.words[read & ~_given(values.words[:, column]), column] = feature.missing_value
+        for filled, into in ((self._numbers, values.numbers), (self._words, values.words)):
+            for column, value in filled:
+                into[read & ~_given(into[:, column]), column] = value
+
+
+def _may_miss(features: Sequence[Feature]) -> NDArray[np.bool_] | None:
+    marks = [feature.missing != "error" for feature in features]
+    return np.array(marks) if any(marks) else None
+
+
+def _fillings(features: Sequence[Feature]) -> list[tuple[int, float | str]]:
+    """Column and value of the features for which a fixed value stands."""
+    fixed = [(column, feature.missing_value) for column, feature in enumerate(features) if feature.missing == "value"]
+    return [(column, value) for column, value in fixed if value is not None]
 
 
 class _Values:
@@ -149,8 +166,6 @@ class _Values:
         """Shape (n, n_categorical)."""
         self._twice = np.zeros(n, np.bool_)
         self._empty = True
-        self._may_miss = np.array([feature.missing != "error" for feature in contract.numeric], np.bool_)
-        self._words_may_miss = np.array([feature.missing != "error" for feature in contract.categorical], np.bool_)
 
     def add(self, level: Level, objects: Sequence[msgspec.Struct]) -> None:
         """Add the values of the objects at one place, one object for each document, and of the objects below."""
@@ -179,15 +194,15 @@ class _Values:
         self._twice |= (_given(before) & given).any(axis=1)
         into[:, chosen] = np.where(given, found, before)
 
-    def complete(self) -> NDArray[np.bool_]:
+    def complete(self, gaps: _Gaps) -> NDArray[np.bool_]:
         """Shape (n,): the document has every feature that may not miss, once, as a float32 or a plain word."""
         fine = np.abs(self.numbers) <= FLOAT_MAX  # false for NaN
-        if self._may_miss.any():
-            fine |= np.isnan(self.numbers) & self._may_miss
+        if gaps.numbers is not None:
+            fine |= np.isnan(self.numbers) & gaps.numbers
         complete: NDArray[np.bool_] = fine.all(axis=1) & ~self._twice
         found = self.words
-        if self._words_may_miss.any():
-            found = np.where(~_given(found) & self._words_may_miss, A_WORD, found)
+        if gaps.words is not None:
+            found = np.where(~_given(found) & gaps.words, A_WORD, found)
         words = found.tolist()
         bad = {word for word in set(chain.from_iterable(words)) if not _is_word(word)}
         if bad:
