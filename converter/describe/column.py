@@ -19,11 +19,6 @@ MOST_VALUES = 10_000
 _TRUE, _FALSE = "true", "false"
 
 
-def is_blank(value: Any) -> bool:
-    """Whether a value counts as missing, as `contract.values` has it."""
-    return is_missing(value)
-
-
 def number_of(value: Any) -> float | None:
     """A finite number that float32 can hold, or None. A number as text is one; true and false are none."""
     if isinstance(value, bool):
@@ -53,6 +48,11 @@ def word_of(value: Any) -> str:
     return str(value).strip(BLANKS)
 
 
+def label_word(value: Any) -> str:
+    """A value of the truth's column as a label is written; empty if it is missing."""
+    return "" if is_missing(value) else word_of(value)
+
+
 class Column:
     """Counts of one column; `add` takes it batch by batch."""
 
@@ -78,7 +78,7 @@ class Column:
     def add(self, values: Sequence[Any]) -> None:
         """Count the values of further rows."""
         self.rows += len(values)
-        present = [value for value in values if not is_blank(value)]
+        present = [value for value in values if not is_missing(value)]
         self.missing += len(values) - len(present)
         self.lists += sum(isinstance(value, list | dict) for value in present)
         texts = [word_of(value)[: MAX_WORD + 1] for value in present]

@@ -30,7 +30,8 @@ from contract.artifact.from_json import labels_of_task
 from contract.artifact.rules import feature_problem
 from contract.artifact.statistics import profile, quantiles, shortest
 from contract.errors import InputError
-from converter.describe.column import Column, date_of, is_blank, number_of, word_of
+from contract.values import date_part, is_missing
+from converter.describe.column import Column, date_of, label_word, number_of, word_of
 from converter.describe.kinds import Kind, LeftOut, kind_of
 from converter.describe.labels import Labels, labels_of, task_of
 from converter.describe.missing import with_missing
@@ -189,17 +190,13 @@ def _harmless_rows(sample: Sample, label: Column | None, labels: Labels | None) 
         return sample.rows
     safe = {each.name for each in labels.labels if each.severity == 0}
     name = label.name
-    return [row for row in sample.rows if labels.words[_label_word(row.get(name))] in safe] or sample.rows
-
-
-def _label_word(value: Any) -> str:
-    return "" if is_blank(value) else word_of(value)
+    return [row for row in sample.rows if labels.words.get(label_word(row.get(name))) in safe] or sample.rows
 
 
 def _is_leak(name: str, label: str, sample: Sample) -> bool:
     """Whether each value of a column goes with one label and each label with one value, in rows that repeat them."""
     pairs = Counter(
-        (word_of(row.get(name)), _label_word(row.get(label))) for row in sample.rows if not is_blank(row.get(name))
+        (word_of(row.get(name)), label_word(row.get(label))) for row in sample.rows if not is_missing(row.get(name))
     )
     values, labels = {value for value, _ in pairs}, {label for _, label in pairs}
     if all(value == label for value, label in pairs):
@@ -208,7 +205,7 @@ def _is_leak(name: str, label: str, sample: Sample) -> bool:
 
 
 def _of_words(feature: Feature, column: Column, usual: Sequence[Any]) -> Feature:
-    counts = Counter(word_of(value) for value in usual if not is_blank(value))
+    counts = Counter(word_of(value) for value in usual if not is_missing(value))
     total = sum(counts.values())
     shares = [(word, round(n / total, SHARE_DIGITS)) for word, n in counts.items()]
     return replace(
@@ -249,23 +246,23 @@ def _of_dates(feature: Feature, values: Sequence[Any], usual: Sequence[Any]) -> 
     """The hour and the weekday; seconds only grow, so that live ones are always out of range."""
     parts: list[Feature] = []
     gaps = Column(feature.name)
-    gaps.add([None] if any(map(is_blank, values)) else [])
+    gaps.add([None] if any(map(is_missing, values)) else [])
     for reads in _DATE_PARTS:
-        seen = _date_parts(values, reads)
+        part = replace(feature, name=f"{feature.name}_{reads}", reads=reads)
+        seen = _date_parts(part, values)
         if seen.min() < seen.max():  # a part that is always the same says nothing
-            part = replace(feature, name=f"{feature.name}_{reads}", reads=reads)
-            parts.append(_of_numbers(part, gaps, seen, _date_parts(usual, reads)))
+            parts.append(_of_numbers(part, gaps, seen, _date_parts(part, usual)))
     return parts
 
 
-def _date_parts(values: Sequence[Any], reads: Reads) -> NDArray[np.float32]:
+def _date_parts(feature: Feature, values: Sequence[Any]) -> NDArray[np.float32]:
     dates = [date for date in map(date_of, values) if date is not None]
-    return np.array([date.hour if reads == "hour" else date.weekday() for date in dates], np.float32)
+    return np.array([date_part(feature, date) for date in dates], np.float32)
 
 
 def _numbers(values: Sequence[Any], kind: str) -> NDArray[np.float32]:
     if kind == "boolean":
-        return np.array([word_of(value).lower() == "true" for value in values if not is_blank(value)], np.float32)
+        return np.array([word_of(value).lower() == "true" for value in values if not is_missing(value)], np.float32)
     return np.array([number for number in map(number_of, values) if number is not None], np.float32)
 
 

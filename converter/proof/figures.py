@@ -16,7 +16,9 @@ from scipy.optimize import linear_sum_assignment
 from contract.artifact.contract import SCORE_OUTPUT, VALUE_OUTPUT, ModelContract
 from contract.artifact.verdict import VerdictRule
 from contract.errors import ConversionError, DocumentError, InputError, shorten
-from contract.values import is_missing, to_number
+from contract.values import to_number
+from converter.describe.column import label_word
+from converter.describe.labels import HARMLESS
 from converter.onnx_run import Outputs
 from converter.proof.labelled_rows import LabelledRows
 
@@ -118,17 +120,6 @@ def _places(truth: Sequence[Any], contract: ModelContract, labelled: LabelledRow
     return np.array(found, np.intp)
 
 
-def label_word(value: Any) -> str:
-    """A truth as a label is written: whole numbers without a decimal point, true and false in small letters."""
-    if is_missing(value):
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
 def _of_labels(found: NDArray[np.intp], truth: NDArray[np.intp], contract: ModelContract) -> Proof:
     n = len(contract.labels)
     confusion = np.zeros((n, n), np.int64)
@@ -195,7 +186,7 @@ def _of_scores(score: NDArray[np.float64], odd: NDArray[np.bool_], contract: Mod
     if odd.all() or not odd.any():
         raise InputError(
             "all rows have the same truth, so nothing can be measured; give rows of both, harmless ones named as the "
-            "contract's first label or normal, benign, ok, 0 or false"
+            f"contract's first label or {', '.join(HARMLESS)}"
         )
     alerts = VerdictRule(contract).of({SCORE_OUTPUT: score.astype(np.float32)}).attack
     return Proof(
@@ -221,7 +212,7 @@ def _auc(score: NDArray[np.float64], odd: NDArray[np.bool_]) -> float:
 
 def is_odd(truth: Sequence[Any], contract: ModelContract) -> NDArray[np.bool_]:
     """Which rows the truth calls an anomaly, shape (n,)."""
-    harmless = {contract.labels[0].name.lower(), "normal", "benign", "ok", "0", "false", ""}
+    harmless = {contract.labels[0].name.lower(), *HARMLESS, ""}
     return np.array([label_word(value).lower() not in harmless for value in truth])
 
 
