@@ -27,3 +27,15 @@ def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
         for inner in inner_graphs(node):
             nodes += nodes_of(inner)
     return nodes
+
+
+def reads(node: onnx.NodeProto) -> list[str]:
+    """The tensors that a node needs, those of its branches and loop bodies behind its own."""
+    inner = [name for body in inner_graphs(node) for part in nodes_of(body) for name in part.input]
+    return [*node.input, *inner]
+
+
+def foreign_operators(graph: onnx.GraphProto) -> list[str]:
+    """The operators that are not part of standard ONNX, each once, sorted."""
+    foreign = (node for node in nodes_of(graph) if node.domain not in STANDARD_DOMAINS)
+    return sorted({f"{node.domain}::{node.op_type}" for node in foreign})

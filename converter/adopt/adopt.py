@@ -21,7 +21,7 @@ from contract.files import open_regular
 from contract.onnx.reader import MAX_MODEL_BYTES
 from converter.adopt.inputs import add_inputs
 from converter.adopt.outputs import add_outputs, limit_shares
-from converter.onnx_graph import IR_VERSION, ML_DOMAIN, ML_OPSET, PRODUCER, STANDARD_DOMAINS, nodes_of
+from converter.onnx_graph import IR_VERSION, ML_DOMAIN, ML_OPSET, PRODUCER, foreign_operators
 from converter.onnx_run import check_independence, check_meaning, open_session, run_onnx
 from converter.proof.finish import Finished, Trial, finish
 from converter.rows import made_from, with_unseen_words
@@ -165,10 +165,7 @@ def _ml_opset(model: onnx.ModelProto) -> int:
 
 
 def _refuse_foreign(graph: onnx.GraphProto, path: Path) -> None:
-    foreign = sorted(
-        {f"{node.domain}::{node.op_type}" for node in nodes_of(graph) if node.domain not in STANDARD_DOMAINS}
-    )
-    if foreign:
+    if foreign := foreign_operators(graph):
         raise ConversionError(
             f"{path} needs operators that are not part of standard ONNX: {', '.join(foreign)}; export it without them"
         )

@@ -26,7 +26,7 @@ from contract.artifact.contract import (
 )
 from contract.errors import ConversionError, shorten
 from converter.adopt.inputs import MODEL_PREFIX, PREFIX
-from converter.onnx_graph import BATCH
+from converter.onnx_graph import BATCH, reads
 
 PROBABILITY_NODES = ("Softmax", "Sigmoid", "Normalizer", "TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier")
 PASSING = ("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "ZipMap", "ArrayFeatureExtractor")
@@ -255,18 +255,10 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
     for node in reversed(list(graph.node)):
         if needed.intersection(node.output):
             kept.append(node)
-            needed.update(_reads(node))
+            needed.update(reads(node))
     del graph.node[:]
     graph.node.extend(reversed(kept))
     constants = [tensor for tensor in graph.initializer if tensor.name in needed]
     del graph.initializer[:]
     graph.initializer.extend(constants)
     del graph.value_info[:]
-
-
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    yield from node.input
-    for attribute in node.attribute:
-        for inner in [attribute.g] if attribute.type == onnx.AttributeProto.GRAPH else attribute.graphs:
-            for each in inner.node:
-                yield from _reads(each)

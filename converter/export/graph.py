@@ -35,9 +35,10 @@ from converter.onnx_graph import (
     ML_OPSET,
     OPSET,
     PRODUCER,
-    STANDARD_DOMAINS,
+    foreign_operators,
     inner_graphs,
     nodes_of,
+    reads,
 )
 
 
@@ -71,10 +72,7 @@ def export(wired: Wired, contract: ModelContract) -> onnx.ModelProto:
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
     )
     helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
-    foreign = sorted(
-        {f"{node.domain}::{node.op_type}" for node in nodes_of(graph) if node.domain not in STANDARD_DOMAINS}
-    )
-    if foreign:
+    if foreign := foreign_operators(graph):
         raise ConversionError(
             f"the graph needs operators that are not part of standard ONNX: {', '.join(foreign)}; remove them from "
             f"the model"
@@ -113,9 +111,8 @@ def sort(graph: onnx.GraphProto) -> None:
             done.add(node.output[0])
             ordered.append(node)
             continue
-        inner = [use for body in inner_graphs(node) for part in nodes_of(body) for use in part.input]
         waiting.append((name, True))
-        waiting += [(need, False) for need in reversed([*node.input, *inner])]
+        waiting += [(need, False) for need in reversed(reads(node))]
     for node in ordered:
         attributes = sorted(node.attribute, key=lambda attribute: attribute.name)
         del node.attribute[:]

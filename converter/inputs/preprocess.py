@@ -21,7 +21,7 @@ from onnx import compose, helper, version_converter
 from contract.errors import ConversionError, InputError
 from contract.onnx.session import closed, first_line
 from converter.inputs.port import Port, Shape, ports_of
-from converter.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET, STANDARD_DOMAINS, nodes_of
+from converter.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET, foreign_operators, nodes_of
 from converter.onnx_run import CANNOT_RUN
 
 PREFIX = "pre_"
@@ -144,9 +144,7 @@ def _parsed(content: bytes, path: Path) -> onnx.ModelProto:
 
 
 def _refuse(model: onnx.ModelProto, path: Path) -> None:
-    foreign = sorted(
-        {f"{node.domain}::{node.op_type}" for node in nodes_of(model.graph) if node.domain not in STANDARD_DOMAINS}
-    )
+    foreign = foreign_operators(model.graph)
     if foreign or model.functions:
         raise ConversionError(
             f"{path} uses operators that are not part of standard ONNX ({', '.join(foreign) or 'functions'}); {RECIPE}"
