@@ -82,7 +82,7 @@ def convert(
     if usual is not None and contract.task == "classification" and not contract.several_labels:
         contract = with_usual_reasons(contract, graph, usual)
     made = finish(graph, contract, output, trial, lambda other, some: wired.rewired(other).run(some, other))
-    return Converted(made.path, made.size_bytes, made.version, made.contract, result, more)
+    return Converted(made.path, made.size_bytes, made.version, made.contract, made.proof, result, more)
 
 
 def versions() -> dict[str, str]:

@@ -54,22 +54,20 @@ class _Search:
         """Whether the time is used up."""
         return time.monotonic() > self._end_s
 
-    def found(self, attempt: _Try) -> Numbers | None:
-        """What the model answers with this wiring; None if it cannot be wired so."""
+    def found(self, contract: ModelContract) -> Numbers | None:
+        """What the model answers as this contract wires it; None if it cannot be wired so."""
         try:
-            outputs = self._answer(attempt.contract, self._in_order(attempt.contract))
+            outputs = self._answer(contract, self._in_order(contract))
         except ConversionError:
             return None
-        return of_outputs(outputs, attempt.contract, self._expected.numbers.shape[1])
+        return of_outputs(outputs, contract, self._expected.numbers.shape[1])
 
-    def off(self, attempt: _Try) -> float:
-        """How far the answers are from the expected ones; up to 1 is equal."""
-        found = self.found(attempt)
+    def off(self, found: Numbers | None) -> float:
+        """How far answers are from the expected ones; up to 1 is equal."""
         return np.inf if found is None else difference(found, self._expected, self.contract)
 
-    def labels(self, attempt: _Try) -> str | None:
-        """The order of labels that makes the answers equal, in words; None if none does."""
-        found = self.found(attempt)
+    def labels(self, found: Numbers | None) -> str | None:
+        """The order of labels that makes answers equal, in words; None if none does."""
         expected = self._expected.numbers
         if found is None or found.shape != expected.shape or found.shape[1] < 2:
             return None
@@ -119,9 +117,10 @@ def diagnose(answer: Answer, contract: ModelContract, labelled: LabelledRows, ex
     for attempt in _tries(contract, labelled):
         if search.is_over:
             return None
-        if search.off(attempt) <= 1:
+        found = search.found(attempt.contract)
+        if search.off(found) <= 1:
             return f"it equals with {attempt.words}: write them so"
-        if (labels := search.labels(attempt)) is not None:
+        if (labels := search.labels(found)) is not None:
             return f"it equals with {' and '.join(filter(None, (attempt.words, labels)))}: write them so"
     return _swaps(search) or _scaling(search)
 
@@ -182,7 +181,7 @@ def _feature_orders(contract: ModelContract) -> Iterator[tuple[tuple[Feature, ..
 def _swaps(search: _Search) -> str | None:
     """Features in the place of others, found by swapping two as long as it helps."""
     contract = search.contract
-    best, off = contract, search.off(_Try(contract, ""))
+    best, off = contract, search.off(search.found(contract))
     while off > 1:
         nearer = _best_swap(search, best, off)
         if nearer is None:
@@ -205,7 +204,7 @@ def _best_swap(search: _Search, contract: ModelContract, off: float) -> tuple[Mo
         features = list(contract.features)
         features[left], features[right] = features[right], features[left]
         attempt = replace(contract, features=tuple(features))
-        distance = search.off(_Try(attempt, ""))
+        distance = search.off(search.found(attempt))
         if distance < off:
             nearest, off = (attempt, distance), distance
     return nearest

@@ -21,7 +21,7 @@ from converter.contract_file import write
 from converter.onnx_run import Outputs, open_session, run_onnx
 from converter.proof.diagnose import Answer, diagnose
 from converter.proof.expected import TOLERANCE, Expected, difference, of_outputs
-from converter.proof.figures import is_odd, prove, require
+from converter.proof.figures import Proof, is_odd, prove, require
 from converter.proof.labelled_rows import LabelledRows
 
 NO_CAUSE = (
@@ -54,6 +54,8 @@ class Finished:
     version: str
     """The value of `oversight.model.version`."""
     contract: ModelContract
+    proof: Proof | None
+    """How it compares with the truth; None without one."""
 
 
 def finish(
@@ -72,7 +74,7 @@ def finish(
             the model is no better than guessing.
         InputError: a truth is no label, or the file cannot be written.
     """
-    labelled = trial.labelled
+    labelled, proof = trial.labelled, None
     if contract.score is not None and contract.score.threshold is None and labelled is None:
         raise ConversionError("`score` has a `quantile` and no `threshold`; give real rows with --rows FILE to find it")
     if labelled is not None:
@@ -90,7 +92,7 @@ def finish(
     content = model.SerializeToString(deterministic=True)
     artifact = of_bytes(output, content)  # read it as the service will
     write(output, content)
-    return Finished(output, len(content), artifact.version, contract)
+    return Finished(output, len(content), artifact.version, contract, proof)
 
 
 def _equal(

@@ -223,7 +223,7 @@ def fitted(described: Described, path: Path, data: Path, label: str | None) -> t
             found = in_order(model, described.contract, labelled, Path(name) / "model.onnx")
     except ConversionError as error:
         return described, [*notes, f"the order of the labels was not tried: {error}"]
-    accuracy = found.proof.figures["accuracy"]
+    accuracy = found.finished.contract.proved["accuracy"]
     order = (
         "the truth puts the labels in another order than the data's" if found.reordered else "the labels' order fits"
     )

@@ -34,15 +34,6 @@ def measured(artifact: Artifact, data: Path, label: str) -> tuple[Proof, Labelle
         InputError: a column is missing, no row can be read, or a truth does not fit the task.
     """
     labelled = labelled_rows(shown(open_table(data)), artifact.contract, label=label, most=sys.maxsize)
-    return measured_on(artifact, labelled)
-
-
-def measured_on(artifact: Artifact, labelled: LabelledRows) -> tuple[Proof, LabelledRows]:
-    """The figures of an artifact on some rows, and those of them that it can compute.
-
-    Raises:
-        InputError: it can compute none, or a truth does not fit the task.
-    """
     outputs, labelled = _predicted(artifact, labelled)
     return prove(outputs, artifact.contract, labelled), labelled
 

@@ -12,11 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.artifact.contract import ModelContract
-from converter.proof.figures import Proof
 from converter.proof.finish import Finished, Trial
 from converter.proof.labelled_rows import LabelledRows
-from enrich_service.model.artifact import load as open_artifact
-from oversight.commands.evaluate_rows import measured_on
 from oversight.keras_parts import tensorflow_in_quiet
 
 ONNX = ".onnx"
@@ -42,7 +39,6 @@ class Ordered:
 
     contract: ModelContract
     finished: Finished
-    proof: Proof
     reordered: bool
     """The order is another than that of the contract before."""
 
@@ -65,14 +61,12 @@ def in_order(model: UserModel, contract: ModelContract, labelled: LabelledRows, 
     """
     trial = Trial(labelled, force=True)
     made = model.make(contract, path, trial)
-    proof, _ = measured_on(open_artifact(path), labelled)
-    if not proof.order:
-        return Ordered(contract, made, proof, reordered=False)
-    by_name = {each.name: each for each in contract.labels}
-    contract = replace(contract, labels=tuple(by_name[name] for name in proof.order))
-    made = model.make(contract, path, trial)
-    proof, _ = measured_on(open_artifact(path), labelled)
-    return Ordered(contract, made, proof, reordered=True)
+    order = made.proof.order if made.proof is not None else ()
+    if order:
+        by_name = {each.name: each for each in contract.labels}
+        contract = replace(contract, labels=tuple(by_name[name] for name in order))
+        made = model.make(contract, path, trial)
+    return Ordered(contract, made, reordered=bool(order))
 
 
 def _of_onnx(path: Path) -> UserModel:

@@ -22,6 +22,7 @@ from converter.describe.describe import Described, Wishes, describe
 from converter.proof.figures import require
 from converter.proof.labelled_rows import labelled_rows
 from enrich_service.files.score import Scorer
+from enrich_service.model.artifact import Artifact
 from enrich_service.model.artifact import load as open_artifact
 from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE
 from oversight.commands.contract import as_name
@@ -38,9 +39,14 @@ PREVIEW = 5
 class _Tried:
     """The artifact, and how it was found."""
 
-    contract: ModelContract
+    artifact: Artifact
     order_found: bool
     """The labels are in another order than the data's, because the truth says so."""
+
+    @property
+    def contract(self) -> ModelContract:
+        """The artifact's contract."""
+        return self.artifact.contract
 
 
 @click.command()
@@ -95,7 +101,7 @@ def command(
     tried = _tried(model, described, source, label, folder / ARTIFACT_FILE, force=force)
     contract_json = orjson.dumps(tried.contract.to_dict(), option=orjson.OPT_INDENT_2) + b"\n"
     atomic_file.write(folder / CONTRACT_FILE, contract_json)
-    scorer = Scorer(open_artifact(folder / ARTIFACT_FILE))
+    scorer = Scorer(tried.artifact)
     preview = _preview(source, scorer)
     if as_json:
         facts = {
@@ -124,19 +130,21 @@ def _tried(model: Path, described: Described, source: Table, label: str, output:
 
     Raises:
         ConversionError: model and data do not fit, or the model is no better than guessing.
+        ArtifactError: the service would refuse the artifact.
         InputError: a file cannot be read or written.
     """
     labelled = labelled_rows(source.batches(), described.contract, label=label)
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / ARTIFACT_FILE
         found = in_order(open_model(model), described.contract, labelled, path)
-        if not force:
-            require(found.proof)
+        if not force and found.finished.proof is not None:
+            require(found.finished.proof)
+        artifact = open_artifact(path)  # what the service refuses is not written
         try:
             atomic_file.write(output, path.read_bytes())
         except OSError as error:
             raise InputError(f"cannot write {output} ({error.strerror or error}); run it in another folder") from None
-    return _Tried(found.finished.contract, found.reordered)
+    return _Tried(artifact, found.reordered)
 
 
 def _preview(source: Table, scorer: Scorer) -> list[dict[str, Any]]:
