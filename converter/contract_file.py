@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+
 from common import atomic_file
 from contract.artifact.contract import ModelContract
 from contract.artifact.json_reader import MAX_BYTES
@@ -29,6 +31,15 @@ def read_contract(path: Path) -> ModelContract:
         raise InputError(f"{path} is not UTF-8 text; name the contract's JSON file") from None
     except ArtifactError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def write_contract(path: Path, contract: ModelContract) -> None:
+    """Write a contract as people read and change it.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    write(path, orjson.dumps(contract.to_dict(), option=orjson.OPT_INDENT_2) + b"\n")
 
 
 def write(path: Path, content: bytes) -> None:

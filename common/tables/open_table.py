@@ -51,7 +51,7 @@ class Table:
             if self.kind == "parquet":
                 batches = parquet.batches(file, self.path, rows)
             else:
-                packed = self.path.suffix.lower() == ".gz"
+                packed = is_packed(self.path)
                 stream = cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file
                 read = delimited.batches if self.kind == "csv" else json_lines.batches
                 batches = read(stream, self.path, rows)
@@ -61,16 +61,24 @@ class Table:
                     on_bytes(file.tell())
 
 
+def is_packed(path: Path) -> bool:
+    """Whether a file is packed by gzip, by its ending."""
+    return path.suffix.lower() == ".gz"
+
+
+def ending_of(path: Path) -> str:
+    """What a file is by its ending, in small letters; of a packed file the ending before that."""
+    return (Path(path.stem) if is_packed(path) else path).suffix.lower()
+
+
 def open_table(path: Path) -> Table:
     """A file as a table; its ending says what it is.
 
     Raises:
         InputError: there is no such file, or its ending is none of `ENDINGS`.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    ending = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else (suffixes or [""])[-1]
-    kind = ENDINGS.get(ending)
-    if kind is None or (kind == "parquet" and suffixes[-1] == ".gz"):
+    kind = ENDINGS.get(ending_of(path))
+    if kind is None or (kind == "parquet" and is_packed(path)):
         raise InputError(
             f"{path} ends in none of {', '.join(ENDINGS)} (but for .parquet, .gz may follow); rename it to what it is"
         )

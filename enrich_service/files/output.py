@@ -17,6 +17,7 @@ from typing import IO, Literal, cast
 import orjson
 
 from common import atomic_file
+from common.tables.open_table import ending_of, is_packed
 from contract.errors import InputError
 from enrich_service.files.score import Cells, Scored
 
@@ -35,8 +36,7 @@ def form_of(path: Path) -> Form:
     Raises:
         InputError: it is none of `ENDINGS`.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    form = ENDINGS.get(suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else (suffixes or [""])[-1])
+    form = ENDINGS.get(ending_of(path))
     if form is None:
         raise InputError(f"{path} ends in none of {', '.join(ENDINGS)} (.gz may follow); name the output so")
     return form
@@ -53,7 +53,7 @@ def replaced(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"{path} is a folder or a device; name a file to write")
     try:
         with atomic_file.draft(path) as draft, draft.open("wb") as file:
-            if path.suffix.lower() != ".gz":
+            if not is_packed(path):
                 yield file
             else:
                 with gzip.GzipFile("", "wb", PACKING, file, mtime=0) as packed:

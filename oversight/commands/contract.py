@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import get_args
 
 import click
-import orjson
 
-from common import atomic_file
 from common.settings.connections import ElasticsearchSettings
 from common.tables.batch import Batch
 from common.tables.open_table import open_table
 from contract.artifact.contract import Measure, Task
-from contract.errors import ConversionError, InputError
-from converter.contract_file import read_contract
+from contract.errors import ConversionError
+from converter.contract_file import read_contract, write_contract
 from converter.describe.describe import Described, Wishes, describe
 from converter.describe.missing import missing_in_words
 from oversight.client.cluster import connect
@@ -177,10 +175,7 @@ def init(
     notes: list[str] = []
     if model is not None and data is not None:
         described, notes = fitted(described, model, data, label)
-    try:
-        atomic_file.write(output, orjson.dumps(described.contract.to_dict(), option=orjson.OPT_INDENT_2) + b"\n")
-    except OSError as error:
-        raise InputError(f"cannot write {output} ({error.strerror or error}); choose another path") from None
+    write_contract(output, described.contract)
     if as_json:
         print_json(_facts(described, output) | ({"model": notes} if model is not None else {}))
     else:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import orjson
 
 from common import atomic_file
 from common.tables.open_table import Table, open_table
 from contract.artifact.contract import ModelContract, Task
 from contract.artifact.proof import proof_in_words
 from contract.errors import InputError
+from converter.contract_file import write_contract
 from converter.describe.describe import Described, Wishes, describe
 from converter.proof.figures import require
 from converter.proof.labelled_rows import labelled_rows
@@ -99,8 +99,7 @@ def command(
     described = describe(shown(source), wishes)
     folder = BUILD / described.contract.name
     tried = _tried(model, described, source, label, folder / ARTIFACT_FILE, force=force)
-    contract_json = orjson.dumps(tried.contract.to_dict(), option=orjson.OPT_INDENT_2) + b"\n"
-    atomic_file.write(folder / CONTRACT_FILE, contract_json)
+    write_contract(folder / CONTRACT_FILE, tried.contract)
     scorer = Scorer(tried.artifact)
     preview = _preview(source, scorer)
     if as_json:
