@@ -24,6 +24,7 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from contract.artifact.contract import PROBABILITIES_OUTPUT, SCORE_OUTPUT, VALUE_OUTPUT, Label, ModelContract
+from contract.artifact.statistics import shortest
 from contract.documents.top_labels import SHARES, STEPS
 from contract.kdd99.columns import UNKNOWN_LABEL
 from contract.wire import Event, Model, Oversight, PartialDocument, Prediction, Rule, Tactic, Technique, Threat
@@ -171,8 +172,8 @@ def _numbers_or_unset(values: NDArray[np.float32] | None) -> Iterable[float | Un
 
 
 def numbers(values: NDArray[np.float32]) -> list[float]:
-    """Values or scores as they are written: with the digits that a float32 has."""
-    return [float(f"{value:.7g}") for value in values.tolist()]
+    """Values or scores as they are written: with the fewest digits that mean the same float32."""
+    return list(map(shortest, values))
 
 
 def _as_words(labels: NDArray[np.object_], probabilities: NDArray[np.float64]) -> list[list[str]]:

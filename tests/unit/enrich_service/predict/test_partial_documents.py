@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract.documents.fields import BY_NAME, ENRICH_ROOTS
 from contract.documents.paths import leaves
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.enrich import Enricher
-from enrich_service.predict.partial_documents import risk_score
+from enrich_service.predict.partial_documents import numbers, risk_score
 from tests.artifacts import HEALTHY, HOT, STRANGE, WORN, without_novelty, write_model
 from tests.enriching import enriched
 
@@ -134,3 +136,11 @@ def test_the_risk_score_is_the_severity_weighed(
 ) -> None:
     """Severity times the chance that it is an attack, or else like nothing known."""
     assert risk_score(np.array([severity]), np.array([probability]), np.array([novelty])).tolist() == [score]
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_a_value_is_written_as_the_float32_that_the_model_gave(value: float) -> None:
+    """Of a model of bytes or prices, seven digits are too few."""
+    (written,) = numbers(np.array([value], np.float32))
+    assert np.float32(written) == np.float32(value)
+    assert len(repr(written)) <= len(repr(value))
