@@ -74,7 +74,7 @@ class OversightSettings(Settings):
 
     @property
     def chosen_dataset(self) -> str:
-        """The dataset; `oversight.config.settings.load_installation` fills in that of the model."""
+        """The dataset; `oversight.config.settings.load_installation` fills in the model's dataset."""
         return self.dataset or CONNECTION
 
     @property

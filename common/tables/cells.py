@@ -90,7 +90,7 @@ class Cells(Mapping[str, Sequence[str]]):
         return dict(zip(found, values.reshape(self.rows, len(found)).T, strict=True))
 
     def _parsed(self, wanted: NDArray[np.bool_], lengths: NDArray[np.intp]) -> NDArray[np.float64] | None:
-        """The numbers of some columns, row by row; None where one is no number of JSON."""
+        """The numbers of some columns, row by row; None if a cell is not a JSON number."""
         data = self._bytes
         if not wanted.all():
             data = data[np.repeat(np.tile(wanted, self.rows), lengths)]

@@ -44,7 +44,7 @@ def _compared_with(proof: Proof, proved: Mapping[str, Any]) -> str:
 
 
 def _figures_in_words(proved: Mapping[str, Any]) -> Iterator[str]:
-    """Each figure, beside that of guessing if there is one. What is no number is left out."""
+    """Each figure that is a number, with the figure of guessing if there is one."""
     for name, title in FIGURES.items():
         value, guess = proved.get(name), proved.get(f"{GUESSING}{name}")
         if _is_number(value):

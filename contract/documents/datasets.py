@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 CONNECTION = "connection"
-"""The dataset of the shipped models. It is left out of all names but that of the stream."""
+"""The dataset of the shipped models. Only the name of the stream contains it."""
 DATASET_RULE = "1 to 80 characters out of a-z, 0-9, `_` and `.`, not beginning with `.`"
 _DATASET = r"[a-z0-9_][a-z0-9_.]{0,79}"
 _STREAM = re.compile(rf"logs-oversight\.({_DATASET})-([a-z0-9][a-z0-9_.]*)")

@@ -35,7 +35,7 @@ def load(folder: Path) -> TensorModel:
 
     Raises:
         InputError: the folder cannot be read.
-        ConversionError: it is no SavedModel of TensorFlow 2, or has an operation that does more than compute.
+        ConversionError: it is not a SavedModel of TensorFlow 2, or one of its operations does more than compute.
     """
     refuse_operations(folder)
     try:

@@ -183,5 +183,5 @@ def _check_rows(feature: Feature, item: WiredInput, rows: int | None, first: int
 
 
 def _some(words: Sequence[str | int]) -> str:
-    some = sorted(words[:1000], key=str)  # the order of a table is not that of the vocabulary
+    some = sorted(words[:1000], key=str)  # a table has its own order, not the vocabulary's
     return ", ".join(map(repr, some[:3])) + (", ..." if len(words) > 3 else "")
