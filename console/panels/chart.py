@@ -121,34 +121,35 @@ def _bar(drawing: Drawing) -> Spec:
     encoding = {
         "y": {"field": "by0", "type": "nominal", "sort": order, "axis": {"title": None, "labelLimit": _room(panel)}},
         "x": _amount(drawing, zero=True),
-        "color": _colour(drawing, 1 if stacked else 0, legend=stacked),
-        "tooltip": _tooltip(drawing),
+        **_parts_of_bars(drawing),
     }
-    if stacked:
-        encoding["order"] = {"field": "rank", "type": "quantitative"}
-        _rank(drawing, "by1")
     return {"mark": {"type": "bar", "cornerRadiusEnd": 0 if stacked else 2}, "encoding": encoding}
 
 
 def _histogram(drawing: Drawing) -> Spec:
-    stacked = len(drawing.panel.by) > 1
     axis = {"title": None, "grid": False, "labelOverlap": True, "format": ",~f", "tickCount": 8}
     encoding = {
         "x": {"field": "low", "type": "quantitative", "bin": "binned", "axis": axis},
         "x2": {"field": "high"},
         "y": _amount(drawing, zero=True),
-        "color": _colour(drawing, 1 if stacked else 0, legend=stacked),
-        "tooltip": _tooltip(drawing),
+        **_parts_of_bars(drawing),
     }
-    if stacked:
-        encoding["order"] = {"field": "rank", "type": "quantitative"}
-        _rank(drawing, "by1")
     return {"mark": {"type": "bar"}, "encoding": encoding}
 
 
 def _room(panel: Panel) -> int:
     """Return the pixels for the names of bars. Wide panels give more room, for long names such as reasons."""
     return panel.width * 11 if panel.width > 24 else panel.width * 8
+
+
+def _parts_of_bars(drawing: Drawing) -> Spec:
+    """Colour and tooltip of all bars, and the order of their parts if they are stacked."""
+    stacked = len(drawing.panel.by) > 1
+    encoding = {"color": _colour(drawing, 1 if stacked else 0, legend=stacked), "tooltip": _tooltip(drawing)}
+    if stacked:
+        encoding["order"] = {"field": "rank", "type": "quantitative"}
+        _rank(drawing, "by1")
+    return encoding
 
 
 def _rank(drawing: Drawing, field: str) -> None:
@@ -159,16 +160,11 @@ def _rank(drawing: Drawing, field: str) -> None:
 
 
 def _time_bar(drawing: Drawing) -> Spec:
-    stacked = len(drawing.panel.by) > 1
     encoding = {
         "x": _time_axis("middle", drawing.scope),
         "y": _amount(drawing, zero=True),
-        "color": _colour(drawing, 1 if stacked else 0, legend=stacked),
-        "tooltip": _tooltip(drawing),
+        **_parts_of_bars(drawing),
     }
-    if stacked:
-        encoding["order"] = {"field": "rank", "type": "quantitative"}
-        _rank(drawing, "by1")
     mark = {"type": "bar", "orient": "vertical", "width": {"expr": _column(drawing.scope)}}
     return {"mark": mark, "encoding": encoding}
 
