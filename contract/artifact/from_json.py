@@ -38,7 +38,7 @@ def contract_from_dict(data: Any, *, written: bool = False) -> ModelContract:
             f'write `"format": {FORMATS[-1]}`, or convert the model with the version of Oversight that serves it'
         )
     problems: list[str] = []
-    part = JsonObject(data, problems)
+    part = JsonObject(_with_labels(data), problems)
     contract, readable = _contract_of(part, written=written)
     whole = contract == readable and not part.broken
     raise_problems(
@@ -51,13 +51,19 @@ def contract_from_dict(data: Any, *, written: bool = False) -> ModelContract:
     return contract
 
 
+def _with_labels(data: dict[str, Any]) -> dict[str, Any]:
+    """The values, with the labels of a task of numbers where they name none."""
+    task = data.get("task")
+    if data["format"] == 1 or "labels" in data or not isinstance(task, str):
+        return data
+    return {**VERDICTS.get(task, {}), **data}
+
+
 def _contract_of(part: JsonObject, *, written: bool) -> tuple[ModelContract, ModelContract]:
     """The contract, and a copy with only its readable values, because the rules cannot check unreadable ones."""
     is_2 = part.data["format"] == 2
     if written:
         part.refuse_other_keys((*_KEYS, *(CONTRACT_KEYS_2 if is_2 else ())))
-    if is_2 and "labels" not in part.data and part.data.get("task") in VERDICTS:
-        part = JsonObject({**VERDICTS[part.data["task"]], **part.data}, part.problems)
     features = [
         (_feature_of(item, written=written, is_2=is_2), item) for item in part.objects("features", _WRITE_FEATURES)
     ]
@@ -97,10 +103,10 @@ def _format_2_of(part: JsonObject, *, written: bool) -> dict[str, Any]:
         "event": EventWords(**{key: _words(event, key) for key in _EVENT_KEYS}) if event.data else EventWords(),
         "several_labels": part.flag("several_labels"),
         "value": None
-        if not part.mapping("value")
+        if not value.data
         else ValueOutput(value.text("unit", "text", default=""), value.number("low"), value.number("high")),
         "score": None
-        if not part.mapping("score")
+        if not score.data
         else ScoreOutput(
             score.number("threshold"),
             alerts=score.choice("alerts", ("above", "below")),

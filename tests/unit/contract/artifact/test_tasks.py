@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -112,6 +113,18 @@ def test_a_wrong_feature_is_named(name: str, change: dict[str, Any], says: str) 
         ModelContract.from_dict(data, written=True)
     assert f"feature {name!r}: " in str(refused.value)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [5, "x", [], {"a": 1}])
+@pytest.mark.parametrize("key", ["task", "value", "score", "event", "proof"])
+def test_a_value_of_another_kind_is_named_once(key: str, value: Any) -> None:
+    """Also where it is nothing that could be looked up."""
+    data = {name: part for name, part in NUMBER.to_dict().items() if name not in ("labels", "families")} | {key: value}
+    with pytest.raises(ArtifactError) as refused:
+        ModelContract.from_dict(data, written=True)
+    problems = [problem.rstrip("; ") for problem in re.split(r"\(\d+\) ", str(refused.value))]
+    assert len(problems) == len(set(problems))
+    assert f"`{key}`" in str(refused.value)
 
 
 def test_a_date_may_be_the_document_s_own() -> None:
