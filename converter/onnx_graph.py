@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import onnx
+from onnx import TensorProto, helper
+
+from contract.artifact.contract import (
+    CATEGORICAL_INPUT,
+    DEVIATIONS_OUTPUT,
+    NUMERIC_INPUT,
+    PROBABILITIES_OUTPUT,
+    ModelContract,
+)
 
 OPSET, ML_OPSET = 18, 3
 IR_VERSION = 9
@@ -11,6 +22,25 @@ PRODUCER = "oversight.converter"
 BATCH = "rows"
 ML_DOMAIN = "ai.onnx.ml"
 STANDARD_DOMAINS = ("", "ai.onnx", ML_DOMAIN)
+
+
+def artifact_inputs(contract: ModelContract) -> list[onnx.ValueInfoProto]:
+    """The inputs of an artifact's graph; one without features is left out."""
+    return [
+        helper.make_tensor_value_info(name, kind, [BATCH, len(features)])
+        for name, kind, features in (
+            (NUMERIC_INPUT, TensorProto.FLOAT, contract.numeric),
+            (CATEGORICAL_INPUT, TensorProto.STRING, contract.categorical),
+        )
+        if features
+    ]
+
+
+def artifact_outputs(contract: ModelContract, computed: Collection[str]) -> list[onnx.ValueInfoProto]:
+    """The outputs of the task, and the deviations if they are among the computed tensors."""
+    widths = {PROBABILITIES_OUTPUT: [len(contract.labels)], DEVIATIONS_OUTPUT: [len(contract.numeric)]}
+    names = [*contract.outputs, *([DEVIATIONS_OUTPUT] if DEVIATIONS_OUTPUT in computed else [])]
+    return [helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *widths.get(name, [])]) for name in names]
 
 
 def inner_graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:

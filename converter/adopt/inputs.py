@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import onnx
-from onnx import TensorProto, compose, helper
+from onnx import compose, helper
 
-from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT, ModelContract
+from contract.artifact.contract import ModelContract
 from converter.inputs.codes import uses_of, wiring_of
 from converter.inputs.front import Front
 from converter.inputs.port import ports_of
 from converter.inputs.wiring import Choices
-from converter.onnx_graph import BATCH
+from converter.onnx_graph import artifact_inputs
 
 PREFIX, MODEL_PREFIX = "oversight_", "model_"
 """Of names that are added and of the model's own, so that they never meet."""
@@ -36,17 +36,6 @@ def add_inputs(graph: onnx.GraphProto, contract: ModelContract, *, opset: int) -
     ]
     nodes = [*front.nodes, *joins, *graph.node]
     del graph.input[:], graph.node[:]
-    graph.input.extend(_artifact_inputs(contract))
+    graph.input.extend(artifact_inputs(contract))
     graph.node.extend(nodes)
     graph.initializer.extend(front.initializers)
-
-
-def _artifact_inputs(contract: ModelContract) -> list[onnx.ValueInfoProto]:
-    return [
-        helper.make_tensor_value_info(name, kind, [BATCH, len(features)])
-        for name, kind, features in (
-            (NUMERIC_INPUT, TensorProto.FLOAT, contract.numeric),
-            (CATEGORICAL_INPUT, TensorProto.STRING, contract.categorical),
-        )
-        if features
-    ]

@@ -26,7 +26,7 @@ from contract.artifact.contract import (
 )
 from contract.errors import ConversionError, shorten
 from converter.adopt.inputs import MODEL_PREFIX, PREFIX
-from converter.onnx_graph import BATCH, reads
+from converter.onnx_graph import artifact_outputs, reads
 
 PROBABILITY_NODES = ("Softmax", "Sigmoid", "Normalizer", "TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier")
 PASSING = ("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "ZipMap", "ArrayFeatureExtractor")
@@ -95,11 +95,10 @@ def add_outputs(graph: onnx.GraphProto, contract: ModelContract, *, opset: int, 
     """
     found = _chosen(list(_heads(graph)), head)
     back = _Back(opset)
-    names = [*contract.outputs]
     if contract.task == "classification":
         _probabilities(back, graph, found, contract)
     elif contract.score is not None and contract.score.measure != "score":
-        names += _reconstruction(back, found, contract)
+        _reconstruction(back, found, contract)
     else:
         if found.width not in (None, 1):
             raise ConversionError(
@@ -108,10 +107,7 @@ def add_outputs(graph: onnx.GraphProto, contract: ModelContract, *, opset: int, 
             )
         back.flat(found.tensor, VALUE_OUTPUT if contract.task == "regression" else SCORE_OUTPUT)
     del graph.output[:]
-    widths = {PROBABILITIES_OUTPUT: [len(contract.labels)], DEVIATIONS_OUTPUT: [len(contract.numeric)]}
-    graph.output.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *widths.get(name, [])]) for name in names
-    )
+    graph.output.extend(artifact_outputs(contract, {name for node in back.nodes for name in node.output}))
     graph.node.extend(back.nodes)
     graph.initializer.extend(back.constants)
     _drop_unused(graph)
@@ -232,8 +228,8 @@ def _are_logits(graph: onnx.GraphProto, head: _Head) -> bool:
     return node is not None and node.op_type in LOGIT_NODES
 
 
-def _reconstruction(back: _Back, head: _Head, contract: ModelContract) -> list[str]:
-    """Score and deviations of a reconstruction; returns the outputs beyond the contract's."""
+def _reconstruction(back: _Back, head: _Head, contract: ModelContract) -> None:
+    """Score and deviations of a reconstruction."""
     score = contract.score
     width = len(contract.numeric)
     if score is None or contract.categorical or head.width not in (None, width):
@@ -245,7 +241,6 @@ def _reconstruction(back: _Back, head: _Head, contract: ModelContract) -> list[s
     seen = back.matrix(f"{MODEL_PREFIX}{score.compared_with}", width) if named else NUMERIC_INPUT
     off = back.add("Abs", [back.add("Sub", [back.matrix(head.tensor, width), seen])], DEVIATIONS_OUTPUT)
     back.reduced("ReduceMean", back.add("Mul", [off, off]) if score.measure == "mse" else off, SCORE_OUTPUT)
-    return [DEVIATIONS_OUTPUT]
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:

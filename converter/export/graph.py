@@ -12,29 +12,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 
 from contract.artifact.contract import (
-    CATEGORICAL_INPUT,
-    DEVIATIONS_OUTPUT,
     METADATA_KEY,
-    NUMERIC_INPUT,
-    PROBABILITIES_OUTPUT,
     ModelContract,
 )
 from contract.errors import ConversionError
 from converter.export.wired import Wired
 from converter.inputs.front import Front
 from converter.onnx_graph import (
-    BATCH,
     IR_VERSION,
     ML_DOMAIN,
     ML_OPSET,
     OPSET,
     PRODUCER,
+    artifact_inputs,
+    artifact_outputs,
     foreign_operators,
     inner_graphs,
     nodes_of,
@@ -61,8 +57,8 @@ def export(wired: Wired, contract: ModelContract) -> onnx.ModelProto:
     graph = helper.make_graph(
         [*front.nodes, *middle, *core.node],
         "oversight",
-        _inputs(contract),
-        _outputs(contract, core),
+        artifact_inputs(contract),
+        artifact_outputs(contract, {output.name for output in core.output}),
         initializer=[*front.initializers, *constants, *core.initializer],
     )
     model = helper.make_model(
@@ -145,21 +141,3 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str], number: Iterator[int]
                 item.name = own[item.name]
             del inner.value_info[:]
         node.output[:] = [names.setdefault(name, f"tensor_{next(number)}") if name else "" for name in node.output]
-
-
-def _inputs(contract: ModelContract) -> list[Any]:
-    inputs = []
-    if contract.numeric:
-        inputs.append(helper.make_tensor_value_info(NUMERIC_INPUT, TensorProto.FLOAT, [BATCH, len(contract.numeric)]))
-    if contract.categorical:
-        shape: list[str | int | None] = [BATCH, len(contract.categorical)]
-        inputs.append(helper.make_tensor_value_info(CATEGORICAL_INPUT, TensorProto.STRING, shape))
-    return inputs
-
-
-def _outputs(contract: ModelContract, core: onnx.GraphProto) -> list[Any]:
-    """The outputs of the task, each with its shape."""
-    widths = {PROBABILITIES_OUTPUT: [len(contract.labels)], DEVIATIONS_OUTPUT: [len(contract.numeric)]}
-    found = {output.name for output in core.output}
-    names = [*contract.outputs, *([DEVIATIONS_OUTPUT] if DEVIATIONS_OUTPUT in found else [])]
-    return [helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *widths.get(name, [])]) for name in names]
