@@ -107,7 +107,10 @@ def describe(batches: Iterable[Batch], wishes: Wishes) -> Described:
     )
     features, left_out = _features(columns, sample, label, labels, wishes)
     if not features:
-        raise InputError(f"no column can be a feature: {'; '.join(f'{each.name}: {each.reason}' for each in left_out)}")
+        raise InputError(
+            f"no column can be a feature: {'; '.join(f'{each.name}: {each.reason}' for each in left_out)}; name a file "
+            "with more columns, or write the features into a contract yourself (docs/bring-your-own-model.md)"
+        )
     contract = _contract(task, features, labels, rows, wishes)
     contract.check()
     return Described(contract, left_out, rows, broken, labels.respelt if labels else {})
