@@ -1,59 +1,24 @@
-"""One service with two workers, tokens in a file and a profile in its model: what it counts, logs and lets in."""
+"""One service with two workers and a profile in its model: what it counts and logs."""
 
 from __future__ import annotations
 
-import json
 import re
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, write_model
+from enrich_service.predict.drift import MAX_ROWS
+from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE
+from tests.integration.enrich_service.http.guarded_service import FIXED, Guarded, guarded_service
 from tests.integration.enrich_service.requests import ask
-from tests.servers import Service, running
 from tests.waiting import WAIT_S, until
 
-FIRST, SECOND, FIXED = "hush-first", "hush-second", "hush-fixed"
 WARM = {"turbine": {"temperature_c": 70.0, "vibration_mm_s": 1.2, "state": {"mode": "steady"}}}
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-@dataclass(frozen=True)
-class Guarded:
-    """The service and its file of tokens."""
-
-    service: Service
-    tokens: Path
-
-    def page(self, *sources: Any, token: str = FIXED, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-        """One page of documents."""
-        documents = [{"id": str(number), "source": source} for number, source in enumerate(sources)]
-        given = {"Authorization": f"Bearer {token}", **(headers or {})}
-        return ask(f"{self.service.url}/v1/enrich", {"documents": documents}, given)
-
-    def metrics(self) -> dict[str, float]:
-        """Every sample, as Prometheus would read it."""
-        request = urllib.request.Request(f"{self.service.url}/metrics", headers={"Authorization": f"Bearer {FIXED}"})
-        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
-            text = answer.read().decode()
-        return {
-            sample.name.removeprefix("oversight_enrich_")
-            + "".join(f",{value}" for _, value in sorted(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
-
-    def lines(self) -> list[dict[str, Any]]:
-        """The log so far."""
-        return [json.loads(line) for line in self.service.log.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +34,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             vibration,
         ),
     )
-    tokens = folder / "tokens"
-    tokens.write_text(f"{FIRST}\n", encoding="utf-8")
-    tokens.chmod(0o600)
-    env = {"OVERSIGHT_SERVE_TOKENS_FILE": str(tokens)}
-    model = write_model(folder / "model.onnx", profiled)
-    with running(model, token=FIXED, env=env, options=["--workers", "2"]) as service:
-        yield Guarded(service, tokens)
+    with guarded_service(folder, profiled) as service:
+        yield service
 
 
 def test_metrics_are_the_sum_of_all_workers_and_survive_one(guarded: Guarded) -> None:
@@ -129,7 +89,8 @@ def test_drift_shows_when_normal_traffic_changes(guarded: Guarded) -> None:
     for _ in range(40):
         guarded.page(*[WARM] * 200)
     found = guarded.metrics()
-    assert found["drift_documents"] == counted + 4000
+    late = 2 * MAX_ROWS  # rows of the small pages of other tests wait in each worker until it has this many
+    assert counted + 4000 <= found["drift_documents"] < counted + 4000 + late
     assert found["input_drift_psi,turbine.temperature_c"] > 0.25
     assert found["input_drift_psi,turbine.state.mode"] < 0.05
 
@@ -145,40 +106,12 @@ def test_metrics_ask_for_a_token_and_never_hold_what_a_client_invents(guarded: G
     assert not [name for name in names if "invented" in name]
 
 
-def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
-    """The new one holds in every worker within two seconds, the old one no more; a spoilt file changes nothing."""
-    assert {guarded.page(HEALTHY, token=token)[0] for token in (FIXED, FIRST)} == {200}
-    assert guarded.page(HEALTHY, token=SECOND)[0] == 401
-    guarded.tokens.write_text(f"# rotated\n{SECOND}\n", encoding="utf-8")
-    time.sleep(1.1)
-
-    def answers(token: str) -> set[int]:
-        return {guarded.page(HEALTHY, token=token)[0] for _ in range(12)}
-
-    assert until(lambda: answers(SECOND) == {200} and answers(FIRST) == {401})
-    guarded.tokens.write_text("", encoding="utf-8")
-    time.sleep(1.1)
-    assert answers(SECOND) == {200}
-    assert until(lambda: any("the previous tokens stay valid" in line["message"] for line in guarded.lines()))
-
-
-def test_a_worker_that_is_replaced_while_the_file_is_spoilt_keeps_the_last_good_tokens(guarded: Guarded) -> None:
-    """It could read none itself, and without them the service would end."""
-    good = next(token for token in (FIRST, SECOND) if guarded.page(HEALTHY, token=token)[0] == 200)
-    before, text = guarded.metrics().get("worker_restarts_total", 0), guarded.tokens.read_text(encoding="utf-8")
-    guarded.tokens.write_text("", encoding="utf-8")
-    guarded.service.workers()[0].kill()
-    assert until(lambda: guarded.metrics().get("worker_restarts_total", 0) == before + 1)
-    assert {guarded.page(HEALTHY, token=good)[0] for _ in range(12)} == {200}
-    guarded.tokens.write_text(text, encoding="utf-8")
-
-
 def test_every_request_leaves_one_line_with_its_ids_and_no_secret(guarded: Guarded) -> None:
     """The caller's ids if they are sane, else one of ours; counts of documents; nothing of what was sent."""
     guarded.page(HEALTHY, {}, headers={"X-Request-Id": "call-77", "traceparent": PARENT})
     ask(f"{guarded.service.url}/v1/model?token=hush-query", headers={"Authorization": "Bearer hush-wrong"})
     assert until(lambda: guarded.lines()[-1]["http"]["response"]["status_code"] == 401)
-    one = next(line for line in guarded.lines() if line.get("http", {}).get("request", {}).get("id") == "call-77")
+    (one,) = (line for line in guarded.lines() if line.get("http", {}).get("request", {}).get("id") == "call-77")
     assert one["trace"]["id"] == PARENT.split("-")[1]
     assert one["span"]["id"] == PARENT.split("-")[2]
     assert one["enrich_service"]["batch"] == {"size": 2, "failed": 1}

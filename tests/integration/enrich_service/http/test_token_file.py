@@ -1,0 +1,62 @@
+"""A file of tokens that changes while two workers answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.artifacts import HEALTHY, TURBINE
+from tests.integration.enrich_service.http.guarded_service import FIRST, FIXED, SECOND, Guarded, guarded_service
+from tests.waiting import until
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A service of these tests alone: they send more wrong tokens than a worker answers with 401."""
+    with guarded_service(tmp_path_factory.mktemp("guarded"), TURBINE) as service:
+        yield service
+
+
+def answers(guarded: Guarded, token: str) -> set[int]:
+    """Status of a dozen requests. A worker that gets more than ten wrong tokens in a minute says 429 instead of 401."""
+    return {guarded.page(HEALTHY, token=token)[0] for _ in range(12)}
+
+
+def answers_until_both_workers_log(guarded: Guarded, message: str, *, token: str, text: str) -> set[int]:
+    """Change the file's text, and send requests until both workers have noticed it."""
+
+    def logged() -> int:
+        return sum(message in line["message"] for line in guarded.lines())
+
+    def noticed() -> bool:
+        seen.update(answers(guarded, token))
+        return logged() == before + 2
+
+    before, seen = logged(), set[int]()
+    guarded.tokens.write_text(text, encoding="utf-8")
+    assert until(noticed)
+    return seen
+
+
+def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
+    """The new one holds in every worker, the old one no more; a spoilt file changes nothing."""
+    assert {guarded.page(HEALTHY, token=token)[0] for token in (FIXED, FIRST)} == {200}
+    assert guarded.page(HEALTHY, token=SECOND)[0] != 200
+    changed = "the tokens file changed: 1 tokens are valid now"
+    answers_until_both_workers_log(guarded, changed, token=SECOND, text=f"# rotated\n{SECOND}\n")
+    assert answers(guarded, SECOND) == {200}
+    assert answers(guarded, FIRST) <= {401, 429}
+    spoilt = "the previous tokens stay valid"
+    assert answers_until_both_workers_log(guarded, spoilt, token=SECOND, text="") == {200}
+
+
+def test_a_worker_that_is_replaced_while_the_file_is_spoilt_keeps_the_last_good_tokens(guarded: Guarded) -> None:
+    """It could read none itself, and without them the service would end."""
+    good = next(token for token in (FIRST, SECOND) if guarded.page(HEALTHY, token=token)[0] == 200)
+    before, text = guarded.metrics().get("worker_restarts_total", 0), guarded.tokens.read_text(encoding="utf-8")
+    guarded.tokens.write_text("", encoding="utf-8")
+    guarded.service.workers()[0].kill()
+    assert until(lambda: guarded.metrics().get("worker_restarts_total", 0) == before + 1)
+    assert {guarded.page(HEALTHY, token=good)[0] for _ in range(12)} == {200}
+    guarded.tokens.write_text(text, encoding="utf-8")
