@@ -19,7 +19,6 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request
 from msgspec import UNSET
-from werkzeug.exceptions import ClientDisconnected
 
 from common.access.forwarded import Forwarded
 from common.access.request_checks import bearer
@@ -68,7 +67,6 @@ def create_app(
     app = Flask(SERVER, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Flask would respond to OPTIONS with an empty page of HTML
     app.url_map.merge_slashes = False  # it would redirect `//`, with a page of HTML
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1  # one byte more shows that a chunked body is larger
 
     metrics, tokens = Metrics(metrics_folder), tokens or Tokens()
 
@@ -88,7 +86,7 @@ def create_app(
     access.install(app, metrics, log_requests=settings.logs_requests)
     guard.install(app, tokens, settings, local=local)
     routes.install(app)
-    respond.install(app, max_body_bytes=settings.max_body_bytes)
+    respond.install(app)
     forwarded = Forwarded(app.wsgi_app, settings.proxies, setting=settings.variable("trusted_proxies"))
     app.wsgi_app = forwarded  # type: ignore[method-assign]  # as Flask's documentation says
     return app
@@ -225,16 +223,13 @@ class Routes:
                 f"Content-Type is {request.mimetype[:60] or 'missing'!r}, expected {JSON}"
                 f"{hint if untyped and not request.mimetype else ''}",
             )
-        try:
-            body = request.get_data(cache=False)
-            ended_early = len(body) < (request.content_length or 0)
-        except (OSError, ClientDisconnected):
-            ended_early = True
-        if ended_early:
-            raise RequestError(400, "bad_request", "the body ends early; send it whole")
+        # The server has read the whole body, or as much of it as may be. Werkzeug would copy it; this does not.
+        body, claimed = request.environ["wsgi.input"].read(), request.content_length or 0
         max_bytes = self._settings.max_body_bytes
-        if len(body) > max_bytes:
+        if max(len(body), claimed) > max_bytes:
             raise request_body.too_large(max_bytes)
+        if len(body) < claimed:
+            raise RequestError(400, "bad_request", "the body ends early; send it whole")
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
         data = request_body.inflate(body, encoding, max_bytes=max_bytes)
         turn = self._turns.of(len(data))

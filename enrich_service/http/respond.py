@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from contract.wire import Error, ErrorResponse, ProtocolErrorResponse
 from enrich_service import request_body
@@ -24,7 +24,6 @@ _CODES = {
     401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
-    413: "request_too_large",
 }
 
 
@@ -46,7 +45,7 @@ def error_body(path: str, code: str, message: str) -> bytes:
     return request_body.dump_json(ErrorResponse(Error(code, message)))
 
 
-def install(app: Flask, *, max_body_bytes: int) -> None:
+def install(app: Flask) -> None:
     """Make every error of an application a response in JSON."""
 
     def refused(problem: RequestError) -> Response:
@@ -57,13 +56,8 @@ def install(app: Flask, *, max_body_bytes: int) -> None:
             response.headers["Retry-After"] = str(problem.retry_after_s or RETRY_AFTER_S)
         return response
 
-    def refused_by_flask(problem: HTTPException) -> Response:
-        if isinstance(problem, RequestEntityTooLarge):
-            return refused(request_body.too_large(max_body_bytes))
-        return _http_error(problem)
-
     app.register_error_handler(RequestError, refused)
-    app.register_error_handler(HTTPException, refused_by_flask)
+    app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _our_fault)
 
 
