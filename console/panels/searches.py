@@ -98,8 +98,9 @@ class Engine:
         """Return the client. It is created late: each process needs its own, and the page can show a wrong setting."""
         with self._lock:
             if self._client is None:
+                # once more after a broken connection only: after a timeout, the page has waited long enough
                 self._client = self._connect().options(
-                    request_timeout=self._timeout_s, max_retries=0, retry_on_timeout=False
+                    request_timeout=self._timeout_s, max_retries=1, retry_on_status=(), retry_on_timeout=False
                 )
             return self._client
 

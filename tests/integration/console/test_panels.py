@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -22,6 +23,7 @@ from contract.errors import EngineUnavailableError
 from kibana.panels.declarations import Terms
 from tests.integration.console import oracle
 from tests.integration.console.installations import DOCUMENTS, Installation, installation
+from tests.integration.watcher.proxy import Call, Reply, only, proxied
 from tests.unit.console.panel_samples import all_panels, shown
 
 ENGINES = [
@@ -182,3 +184,28 @@ def test_an_engine_that_is_away_is_one_line() -> None:
     away = Installation("http://127.0.0.1:9", "x", None, datetime.now(UTC), ())
     with pytest.raises(EngineUnavailableError, match="cannot reach Elasticsearch at"):
         page(away.engine(), board, asked(MultiDict(), board), indices=away.place, colours={}, now_ms=0)
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_a_connection_that_breaks_once_is_not_seen(filled: Installation, reset: bool) -> None:
+    """A page that says so would be wrong when it is read; a refusal is not repeated."""
+    board = PAGES["oversight"]
+
+    def ask(url: str) -> dict[str, Any]:
+        there = dataclasses.replace(filled, url=url)
+        return page(there.engine(), board, asked(MultiDict(), board), indices=filled.place, colours={}, now_ms=0)
+
+    with proxied(filled.url) as proxy:
+
+        def breaks_once(call: Call, forward: Callable[[], Reply]) -> Reply:
+            reply = forward()
+            first = len(proxy.requests(call.path)) == 1 and call.path.startswith("/_msearch")
+            return dataclasses.replace(reply, sent=len(reply.body) // 2, reset=reset) if first else reply
+
+        proxy.fault = breaks_once
+        assert not [panel for panel in ask(proxy.url)["panels"] if panel["problem"]]
+        proxy.calls.clear()
+        proxy.fault = only("/_msearch", Reply(503, b"{}"))
+        with pytest.raises(EngineUnavailableError):
+            ask(proxy.url)
+        assert len(proxy.requests("/_msearch")) == 1

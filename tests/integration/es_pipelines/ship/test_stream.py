@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -28,15 +29,12 @@ def engine_url(embedded_url: str) -> str:
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    """Both ends of a pipe."""
+def pipe() -> Iterator[tuple[int, FileIO]]:
+    """Both ends of a pipe. The second is a file, since a descriptor that is closed twice may by then be another's."""
     reading, writing = os.pipe()
-    yield reading, writing
-    for end in (reading, writing):
-        try:
-            os.close(end)
-        except OSError:
-            continue
+    with os.fdopen(writing, "wb", buffering=0) as file:
+        yield reading, file
+    os.close(reading)
 
 
 def full_pipe(content: bytes) -> int:
@@ -48,16 +46,16 @@ def full_pipe(content: bytes) -> int:
 
 
 def test_lines_are_stored_as_they_come_and_half_a_line_waits(
-    es: Elasticsearch, config: ShipConfig, pipe: tuple[int, int]
+    es: Elasticsearch, config: ShipConfig, pipe: tuple[int, FileIO]
 ) -> None:
     """Nothing waits for a full batch; the last line counts without a line end."""
     reading, writing = pipe
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(ship_stream, es, reading, config, name=None)
-        os.write(writing, b"one\ntw")
+        writing.write(b"one\ntw")
         assert until(lambda: lines_of(es, config.stream) == ["one"])
-        os.write(writing, b"o\r\n\nlast")
-        os.close(writing)
+        writing.write(b"o\r\n\nlast")
+        writing.close()
         report = work.result(timeout=WAIT_S)
     assert (report.stored, report.blank, report.bytes) == (3, 1, 14)
     assert sorted(originals(es, config.stream)) == ["last", "one", "two"]
@@ -87,11 +85,11 @@ def test_it_runs_beside_a_shipper_of_files(es: Elasticsearch, config: ShipConfig
     assert not config.state.exists()
 
 
-def test_a_stop_sends_what_was_read_and_ends(es: Elasticsearch, config: ShipConfig, pipe: tuple[int, int]) -> None:
+def test_a_stop_sends_what_was_read_and_ends(es: Elasticsearch, config: ShipConfig, pipe: tuple[int, FileIO]) -> None:
     """What was taken out of a pipe is nowhere else."""
     reading, writing = pipe
     stop = threading.Event()
-    os.write(writing, b"".join(b"line %d\n" % number for number in range(200)))
+    writing.write(b"".join(b"line %d\n" % number for number in range(200)))
     small = dataclasses.replace(config, settings=ShipSettings(batch_size=10, in_flight=1))
 
     def ask(_: Progress) -> None:
@@ -102,17 +100,17 @@ def test_a_stop_sends_what_was_read_and_ends(es: Elasticsearch, config: ShipConf
 
 
 def test_a_stop_while_the_cluster_is_away_says_what_is_lost(
-    es: Elasticsearch, engine_url: str, config: ShipConfig, pipe: tuple[int, int]
+    es: Elasticsearch, engine_url: str, config: ShipConfig, pipe: tuple[int, FileIO]
 ) -> None:
     """The first line is in, the second was read and is not: from which byte on it must be sent again."""
     reading, writing = pipe
     stop = threading.Event()
-    os.write(writing, b"one\n")
+    writing.write(b"one\n")
     with Proxy(engine_url) as proxy, Elasticsearch(proxy.url) as through:
 
         def cut(_: Progress) -> None:
             proxy.cut()
-            os.write(writing, b"two\n")
+            writing.write(b"two\n")
             threading.Timer(0.8, stop.set).start()
 
         with pytest.raises(InputError, match=r"4 bytes of standard input .* from byte 4 on"):
