@@ -144,7 +144,7 @@ def variants(es: Elasticsearch) -> Iterator[dict[str, str]]:
     contract = read_contract(DEFAULT_MODEL)
     ours = pipelines(parameters(contract, namespace, data_streams=True))
     long = f"{namespace}long"
-    ours |= without_short_way(pipelines(parameters(contract, long, data_streams=True), long))
+    ours |= without_short_way(pipelines(parameters(contract, long, data_streams=True)))
     compared = {
         "drop alone": [DROP],
         "csv": [CSV, DROP],

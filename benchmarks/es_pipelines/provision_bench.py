@@ -71,7 +71,8 @@ def measure(url: str, runs: int, folder: Path) -> float:
     """One line of the table; the slowest second run in seconds."""
     namespace = f"bench{uuid.uuid4().hex[:8]}"
     environment = {**os.environ, "ELASTICSEARCH_URL": url, "OVERSIGHT_NAMESPACE": namespace}
-    with Counted(url, request_timeout=60) as es:
+    es = Counted(url, request_timeout=60)
+    with es:
         try:
             first, _ = timed(["provision"], environment, folder)
             second, alone = [], []

@@ -73,7 +73,11 @@ def _pin(processes: Iterable[psutil.Process], cores: set[int]) -> None:
 
 def _listeners(port: int) -> set[int]:
     found = psutil.net_connections(kind="tcp")
-    return {one.pid for one in found if one.status == psutil.CONN_LISTEN and one.laddr.port == port and one.pid}
+    return {
+        one.pid
+        for one in found
+        if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid
+    }
 
 
 def _pid_here(node: Mapping[str, Any]) -> int | None:

@@ -17,7 +17,8 @@ from elasticsearch import Elasticsearch
 from benchmarks.enrich_service.load.traffic import simulated
 from benchmarks.enrich_service.reasons_bench import documents
 from common.json_bytes import dump
-from contract.documents.fields import DATASET, ECS_VERSION, FIELDS, PENDING, STATUS, properties, stream_name
+from contract.documents.datasets import CONNECTION, event_dataset
+from contract.documents.fields import ECS_VERSION, FIELDS, PENDING, STATUS, properties, stream_name
 
 LOAD_PAGE, LOAD_THREADS = 2_000, 2
 REFRESH = "5s"
@@ -39,7 +40,7 @@ def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
     return {
         "@timestamp": arrival,
         "ecs": {"version": ECS_VERSION},
-        "data_stream": {"type": "logs", "dataset": DATASET, "namespace": "bench"},
+        "data_stream": {"type": "logs", "dataset": event_dataset(CONNECTION), "namespace": "bench"},
         "event": {
             "original": ",".join(value if isinstance(value, str) else f"{value:g}" for value in row.values()),
             "kind": "event",
@@ -48,7 +49,7 @@ def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
             "ingested": arrival,
             "duration": int(row["duration"] * 1e9),
             "module": "oversight",
-            "dataset": DATASET,
+            "dataset": event_dataset(CONNECTION),
         },
         "host": {"name": "sensor"},
         "observer": {"name": "alpha"},
@@ -121,6 +122,6 @@ def _load(es: Elasticsearch, index: str, rows: Sequence[Mapping[str, Any]], numb
     lines = []
     for number in numbers:
         lines += [dump({"create": {"_index": index, "_id": f"doc-{number}"}}), dump(pending(rows, number))]
-    answer = es.bulk(operations=b"\n".join([*lines, b""]))
+    answer = es.bulk(operations=b"\n".join([*lines, b""]))  # type: ignore[arg-type]  # it takes bytes too
     if answer["errors"]:
         raise SystemExit(f"{index} does not take the benchmark's documents")

@@ -24,7 +24,7 @@ from pathlib import Path
 import orjson
 import psutil
 
-from benchmarks.enrich_service.processes import Server, serving
+from benchmarks.enrich_service.load.processes import Server, serving
 from benchmarks.watcher.engines import Engine, engine_at
 from benchmarks.watcher.indices import cloned, kdd_rows, loaded
 from benchmarks.watcher.programs import ROOT, clean_environment

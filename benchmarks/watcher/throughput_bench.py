@@ -23,6 +23,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -128,11 +129,11 @@ def _line(
 
     for _ in range(arguments.rounds):
         for size in map(int, arguments.page_sizes.split(",")):
-            run(loop, size, lambda at, n=size: bare(url, at, constant, threads=threads, page_size=n), engine)
+            run(loop, size, partial(bare, url, constant=constant, threads=threads, page_size=size), engine)
             run(
                 watcher,
                 size,
-                lambda at, n=size: watched(url, service.url, at, slices=threads, page_size=n),
+                partial(watched, url, service.url, slices=threads, page_size=size),
                 engine,
                 service,
             )
