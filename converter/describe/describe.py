@@ -1,21 +1,19 @@
 """A sample of rows to the contract of a model for them.
 
-batches ─▶ columns, sample ─▶ task, labels ─▶ features (kind, range, usual values, profile) ─▶ Described
+Seen (counts of columns, sample) ─▶ task, labels ─▶ features (kind, range, usual values, profile) ─▶ Described
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.tables.batch import Batch
-from common.tables.bounds import MAX_COLUMNS
 from contract.artifact.contract import (
     EventWords,
     Feature,
@@ -33,9 +31,11 @@ from contract.errors import InputError
 from contract.values import date_part, is_missing
 from converter.describe.column import Column, date_of, label_word, number_of, word_of
 from converter.describe.kinds import Kind, LeftOut, kind_of
+from converter.describe.known_words import known_words
 from converter.describe.labels import Labels, labels_of, task_of
 from converter.describe.missing import with_missing
 from converter.describe.sample import Sample
+from converter.describe.seen import Seen
 
 QUANTILE = 0.99
 """Share of the sample's rows that an anomaly detector lets pass, unless a budget of alerts is given."""
@@ -65,6 +65,8 @@ class Wishes:
     measure: Measure = "mse"
     missing: Mapping[str, str] = field(default_factory=dict)
     """By column, what training put in place of a missing value."""
+    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By column, the words that the model looks up, in its order."""
     flags: tuple[str, ...] = ()
     """Columns for which the model has a further input, 1 where the value is missing."""
     own_fields: bool = False
@@ -82,51 +84,35 @@ class Described:
     """Rows that could not be read."""
     label_words: Mapping[str, str] = field(default_factory=dict)
     """By label, its original spelling where that may not be."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about the words that the model looks up."""
 
 
-def describe(batches: Iterable[Batch], wishes: Wishes) -> Described:
+def describe(seen: Seen, wishes: Wishes) -> Described:
     """Make the contract.
 
     Raises:
         InputError: a named column does not exist, no feature is left, or a question is open.
     """
-    columns: dict[str, Column] = {}
-    sample = Sample()
-    rows = broken = 0
-    for batch in batches:
-        _count(columns, batch, rows)
-        rows, broken = rows + batch.size - len(batch.broken), broken + len(batch.broken)
-        sample.add(batch)
-    if not rows:
-        raise InputError("there are no rows to describe; name a file with a header and rows")
+    columns = dict(seen.columns)
     _require(columns, wishes)
     label = columns.pop(wishes.label) if wishes.label is not None else None
     task = task_of(label, wishes.task)
     labels = (
         labels_of(label, wishes.harmless, wishes.labels) if label is not None and task == "classification" else None
     )
-    features, left_out = _features(columns, sample, label, labels, wishes)
+    looked_up = {name: words for name, words in wishes.vocabularies.items() if name not in wishes.leave_out}
+    known = known_words(seen, looked_up, wishes.missing)
+    wishes = replace(wishes, vocabularies=known.by_column)
+    features, left_out = _features(columns, seen.sample, label, labels, wishes)
     if not features:
         raise InputError(
             f"no column can be a feature: {'; '.join(f'{each.name}: {each.reason}' for each in left_out)}; name a file "
             "with more columns, or write the features into a contract yourself (docs/bring-your-own-model.md)"
         )
-    contract = _contract(task, features, labels, rows, wishes)
+    contract = _contract(task, features, labels, seen.rows, wishes)
     contract.check()
-    return Described(contract, left_out, rows, broken, labels.respelt if labels else {})
-
-
-def _count(columns: dict[str, Column], batch: Batch, rows_before: int) -> None:
-    good = [place for place in range(batch.size) if place not in batch.broken]
-    for name in dict.fromkeys((*columns, *batch.columns)):
-        column = columns.get(name)
-        if column is None:
-            column = columns[name] = Column(name)
-            column.add([None] * rows_before)
-        if len(columns) > MAX_COLUMNS:
-            raise InputError(f"the rows have more than {MAX_COLUMNS:,} different columns; leave some out")
-        values = batch.column(name)
-        column.add(values if len(good) == batch.size else [values[place] for place in good])
+    return Described(contract, left_out, seen.rows, seen.broken, labels.respelt if labels else {}, known.notes)
 
 
 def _require(columns: Mapping[str, Column], wishes: Wishes) -> None:
@@ -158,6 +144,8 @@ def _features(
             with_missing(feature, wishes.missing.get(column.name), flag=column.name in wishes.flags)
             for feature in _made(column, kind, _field(column.name, wishes), values, usual)
         ]
+        if known := wishes.vocabularies.get(column.name):
+            made = [_with_known_words(feature, known) for feature in made]
         problem = feature_problem(made[0]) if made else "its dates have all the same hour and weekday"
         if problem is None:
             features += made
@@ -169,7 +157,8 @@ def _features(
 def _kind(column: Column, label: Column | None, sample: Sample, wishes: Wishes) -> Kind | LeftOut:
     if column.name in wishes.leave_out:
         return LeftOut(column.name, "you asked for it")
-    kind = kind_of(column, words=column.name in wishes.words)
+    looked_up = column.name in wishes.vocabularies and not column.lists
+    kind = "string" if looked_up else kind_of(column, words=column.name in wishes.words)
     if not isinstance(kind, LeftOut) and label is not None and _is_leak(column.name, label.name, sample):
         return LeftOut(column.name, f"it equals the label {label.name!r}: each of its values goes with one label")
     return kind
@@ -219,6 +208,13 @@ def _of_words(feature: Feature, column: Column, usual: Sequence[Any]) -> Feature
         missing="value" if column.missing else "error",
         missing_value="" if column.missing else None,
     )
+
+
+def _with_known_words(feature: Feature, known: tuple[str, ...]) -> Feature:
+    """The feature with the words that the model looks up; the shares stay those of the rows."""
+    words = set(known)
+    shares = tuple((word, share) for word, share in feature.usual_shares if word in words)
+    return replace(feature, vocabulary=known, background=shares[0][0] if shares else None, usual_shares=shares)
 
 
 def _of_numbers(feature: Feature, column: Column, seen: NDArray[np.float32], usual: NDArray[np.float32]) -> Feature:

@@ -84,12 +84,12 @@ def collector(heads: list[Head], contract: ModelContract, head: str | None = Non
     place = heads.index(chosen)
     if contract.task == "classification":
         make = _probability_maker(chosen, contract)
-        return lambda _, answer: {PROBABILITIES_OUTPUT: make(_flat(answer)[place])}
+        return lambda _, answer: {PROBABILITIES_OUTPUT: make(tensors_of(answer)[place])}
     if contract.score is not None and contract.score.measure != "score":
         return _deviations(chosen, place, contract, contract.score)
     _check_number(chosen, contract)
     name = VALUE_OUTPUT if contract.task == "regression" else SCORE_OUTPUT
-    return lambda _, answer: {name: tf.reshape(tf.cast(_flat(answer)[place], tf.float32), [-1])}
+    return lambda _, answer: {name: tf.reshape(tf.cast(tensors_of(answer)[place], tf.float32), [-1])}
 
 
 def heads_of(model: keras.Model) -> list[Head]:
@@ -103,7 +103,8 @@ def heads_of(model: keras.Model) -> list[Head]:
     return [Head(name, tuple(tensor.shape), _activation(tensor)) for name, tensor in named]
 
 
-def _flat(answer: Any) -> list[tf.Tensor]:
+def tensors_of(answer: Any) -> list[tf.Tensor]:
+    """The tensors of a model's answer, in the order of its outputs."""
     if isinstance(answer, dict):
         return list(answer.values())
     return list(answer) if isinstance(answer, list | tuple) else [answer]
@@ -127,7 +128,7 @@ def _probabilities(heads: list[Head], contract: ModelContract) -> Collect:
         )
 
     def collect(_: Any, answer: Any) -> dict[str, tf.Tensor]:
-        flat = _flat(answer)
+        flat = tensors_of(answer)
         outputs = {PROBABILITIES_OUTPUT: make(flat[places[0]])}
         if wanted == 2:
             outputs[NOVELTY_OUTPUT] = tf.reshape(tf.cast(flat[places[1]], tf.float32), [-1])
@@ -217,7 +218,7 @@ def _deviations(head: Head, place: int, contract: ModelContract, score: ScoreOut
 
     def collect(inputs: Any, answer: Any) -> dict[str, tf.Tensor]:
         compared = answer["compared"] if named else inputs
-        rebuilt = _flat(answer["answer"] if named else answer)[place]
+        rebuilt = tensors_of(answer["answer"] if named else answer)[place]
         flat = [tf.cast(each, tf.float32) for each in keras.tree.flatten(compared)]
         if len(flat) != 1 or flat[0].shape[1:] != rebuilt.shape[1:]:
             shapes = ", ".join(shape_in_words(tuple(each.shape)) for each in flat)

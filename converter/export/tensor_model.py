@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from contract.artifact.contract import ModelContract
 from contract.errors import ConversionError
-from converter.export.outputs import Head, collector, heads_of, with_compared_layer
+from converter.export.outputs import Head, collector, heads_of, tensors_of, with_compared_layer
 from converter.inputs.port import Port
 
 Tensors = Sequence[tf.Tensor]
@@ -38,16 +38,25 @@ class TensorModel:
             ConversionError: the model's outputs do not fit the task.
         """
         collect = collector(self.heads, contract, head)
+        return self._traced(lambda *tensors: collect(*self.call(tensors)))
+
+    def traced_bare(self) -> Any:
+        """The same with the model's own outputs, for which no contract is needed."""
+        return self._traced(
+            lambda *tensors: {f"output_{place}": each for place, each in enumerate(tensors_of(self.call(tensors)[1]))}
+        )
+
+    def _traced(self, answer: Callable[..., dict[str, tf.Tensor]]) -> Any:
         specs = [tf.TensorSpec(port.shape, port.dtype, name=f"input_{place}") for place, port in enumerate(self.inputs)]
-
-        def answer(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-            return collect(*self.call(tensors))
-
         return tf.function(answer, input_signature=specs, autograph=False)
 
 
-def of_keras(model: keras.Model, contract: ModelContract) -> TensorModel:
+def of_keras(model: keras.Model, contract: ModelContract | None = None) -> TensorModel:
     """A Keras model. Inputs have the names of their `Input` layers, which Keras also wants as keys of a dictionary.
+
+    Args:
+        model: the model.
+        contract: may name a layer whose output is needed too.
 
     Raises:
         ConversionError: the model has no inputs of a known shape, or lacks the layer that the contract names.
@@ -57,7 +66,7 @@ def of_keras(model: keras.Model, contract: ModelContract) -> TensorModel:
         raise ConversionError(
             "the model has no inputs of a known shape; build it with keras.Input layers, call it once and save it again"
         )
-    whole = with_compared_layer(model, contract)
+    whole = model if contract is None else with_compared_layer(model, contract)
 
     def call(given: Tensors) -> tuple[Any, Any]:
         sequential = isinstance(model, keras.Sequential)

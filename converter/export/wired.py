@@ -30,6 +30,7 @@ from converter.export.tensor_model import TensorModel, of_keras
 from converter.export.tensorflow_operations import Captured, rewriter
 from converter.inputs.codes import uses_of, wiring_of
 from converter.inputs.feed import feed
+from converter.inputs.look_ups import LookUps
 from converter.inputs.preprocess import Preprocess
 from converter.inputs.wiring import Choices, Wiring, columns_of
 from converter.onnx_graph import ML_DOMAIN, ML_OPSET, OPSET, nodes_of
@@ -131,6 +132,19 @@ def wire(
         return wiring_of(inputs, [uses.get(name) for name in names], wanted, choices)
 
     return Wired(function, core, of_contract, of_contract(contract), preprocess)
+
+
+def look_ups(model: keras.Model | TensorModel) -> LookUps:
+    """What the model looks up first in each of its inputs, found in the same graph that an artifact gets.
+
+    Raises:
+        ConversionError: the model cannot be called, or uses what ONNX does not have.
+    """
+    if not isinstance(model, TensorModel):
+        refuse_layers(model)
+        model = of_keras(model)
+    uses = uses_of(exported(model.traced_bare()))
+    return LookUps(model.inputs, tuple(uses.get(f"input_{place}") for place in range(len(model.inputs))))
 
 
 def exported(function: Any) -> onnx.GraphProto:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT, Feature, ModelContract
@@ -93,8 +93,8 @@ def columns_of(ports: Sequence[Port], contract: ModelContract, choices: Choices)
     places = {port.name: port for port in ports}
     chosen = {name: _chosen(name, names, places, every) for name, names in choices.inputs.items()}
     for port in ports:
-        if port.name not in chosen and (found := _by_name(port, every)) is not None:
-            chosen[port.name] = (found,)
+        if port.name not in chosen and (name := named_as(port, every)) is not None:
+            chosen[port.name] = (every[name],)
     taken = {column.name for columns in chosen.values() for column in columns}
     rest = [column for name, column in every.items() if name not in taken]
     open_ports = [port for port in ports if port.name not in chosen]
@@ -132,13 +132,13 @@ def _chosen(
     return tuple(every[feature] for feature in names)
 
 
-def _by_name(port: Port, every: Mapping[str, Column]) -> Column | None:
-    """The column of the same name, for an input of one value; else the only one of the same letters and digits."""
+def named_as(port: Port, names: Collection[str]) -> str | None:
+    """The name that an input of one value has; else the only one of the same letters and digits."""
     if _width(port.shape) not in (1, None):
         return None
-    if port.name in every:
-        return every[port.name]
-    alike = [column for name, column in every.items() if _plain(name) == _plain(port.name)]
+    if port.name in names:
+        return port.name
+    alike = [name for name in names if _plain(name) == _plain(port.name)]
     return alike[0] if len(alike) == 1 else None
 
 

@@ -18,6 +18,7 @@ from contract.errors import ConversionError
 from converter.contract_file import read_contract, write_contract
 from converter.describe.describe import Described, Wishes, describe
 from converter.describe.missing import missing_in_words
+from converter.describe.seen import Seen, see
 from oversight.client.cluster import connect
 from oversight.client.documents import documents
 from oversight.commands.file_progress import shown
@@ -52,8 +53,8 @@ def command() -> None:
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
-    help="Your model (.keras, .h5, SavedModel, .onnx): shows its inputs and outputs, and with --label puts the labels "
-    "into its order.",
+    help="Your model (.keras, .h5, SavedModel, .onnx): shows its inputs and outputs, gives the words of its look-up "
+    "layers, and with --label puts the labels into its order.",
 )
 @click.option("--harmless", metavar="LABEL", multiple=True, help="A label that does not alert. May be repeated.")
 @click.option(
@@ -171,10 +172,12 @@ def init(
     )
     if model is not None and data is None:
         raise click.UsageError("--model needs the rows in a file; name it with --data")
-    described = describe(shown(open_table(data)) if data is not None else _documents(str(index), most), wishes)
+    seen = see(shown(open_table(data)) if data is not None else _documents(str(index), most))
     notes: list[str] = []
-    if model is not None and data is not None:
-        described, notes = fitted(described, model, data, label)
+    if model is None or data is None:
+        described = describe(seen, wishes)
+    else:
+        described, notes = fitted(model, seen, wishes, data)
     write_contract(output, described.contract)
     if as_json:
         print_json(_facts(described, output) | ({"model": notes} if model is not None else {}))
@@ -198,18 +201,19 @@ def check(path: Path) -> None:
     )
 
 
-def fitted(described: Described, path: Path, data: Path, label: str | None) -> tuple[Described, list[str]]:
-    """The contract with the labels in the model's order, and what the model takes and gives, in words.
+def fitted(path: Path, seen: Seen, wishes: Wishes, data: Path) -> tuple[Described, list[str]]:
+    """The contract with the model's vocabularies and order of labels, and what the model takes and gives, in words.
 
     Raises:
-        InputError: the model cannot be read.
+        InputError: the model cannot be read, or as `describe` does.
         ConversionError: it is no model that can be loaded safely.
     """
     from converter.proof.labelled_rows import labelled_rows  # here: these need packages that a plain install lacks
-    from oversight.commands.model_order import in_order, open_model
+    from oversight.commands.model_order import describe_for, in_order, open_model
 
-    model = open_model(path)
+    model, label = open_model(path), wishes.label
     notes = [f"input {each}" for each in model.inputs] + [f"output {each}" for each in model.outputs]
+    described = describe_for(model, seen, wishes)
     if label is None or described.contract.task != "classification":
         return described, notes
     try:
@@ -256,6 +260,7 @@ def _facts(described: Described, output: Path) -> dict[str, object]:
         "labels": [label.name for label in contract.labels],
         "left_out": {each.name: each.reason for each in described.left_out},
         "label_words": dict(described.label_words),
+        "words": list(described.notes),
     }
 
 
@@ -270,6 +275,7 @@ def _text(described: Described, output: Path, notes: list[str]) -> str:
         f"  documents  in the data stream logs-oversight.{contract.dataset}-default",
     ]
     lines += [f"  missing    {words}" for words in map(missing_in_words, contract.features) if words]
+    lines += [f"  words      {note}" for note in described.notes]
     lines += [f"  left out   {each.name}: {each.reason}" for each in described.left_out]
     lines += [f"  label      {word!r} is written {name!r}" for name, word in described.label_words.items()]
     lines += [f"  model      {note}" for note in notes]

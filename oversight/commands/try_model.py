@@ -18,7 +18,8 @@ from contract.artifact.contract import ModelContract, Task
 from contract.artifact.proof import proof_in_words
 from contract.errors import InputError
 from converter.contract_file import write_contract
-from converter.describe.describe import Described, Wishes, describe
+from converter.describe.describe import Described, Wishes
+from converter.describe.seen import see
 from converter.proof.figures import require
 from converter.proof.labelled_rows import labelled_rows
 from enrich_service.files.score import Scorer
@@ -27,7 +28,7 @@ from enrich_service.model.artifact import load as open_artifact
 from oversight.commands.built import ARTIFACT_FILE, BUILD, CONTRACT_FILE
 from oversight.commands.contract import as_name
 from oversight.commands.file_progress import shown
-from oversight.commands.model_order import in_order, open_model
+from oversight.commands.model_order import UserModel, describe_for, in_order, open_model
 from oversight.tables import console, table
 from oversight.terminal import print_json
 
@@ -96,9 +97,11 @@ def command(
     wishes = Wishes(
         name=name or as_name(data.name.split(".")[0]), label=label, harmless=harmless, task=task, leave_out=leave_out
     )
-    described = describe(shown(source), wishes)
+    seen = see(shown(source))
+    opened = open_model(model)
+    described = describe_for(opened, seen, wishes)
     folder = BUILD / described.contract.name
-    tried = _tried(model, described, source, label, folder / ARTIFACT_FILE, force=force)
+    tried = _tried(opened, described, source, label, folder / ARTIFACT_FILE, force=force)
     write_contract(folder / CONTRACT_FILE, tried.contract)
     scorer = Scorer(tried.artifact)
     preview = _preview(source, scorer)
@@ -109,6 +112,7 @@ def command(
             "task": tried.contract.task,
             "features": [feature.name for feature in tried.contract.features],
             "left_out": {each.name: each.reason for each in described.left_out},
+            "words": list(described.notes),
             "labels": [each.name for each in tried.contract.labels],
             "labels_reordered": tried.order_found,
             "proof": tried.contract.proof,
@@ -124,7 +128,7 @@ def command(
     click.echo(f"serve it:      OVERSIGHT_MODEL={folder / ARTIFACT_FILE} oversight serve")
 
 
-def _tried(model: Path, described: Described, source: Table, label: str, output: Path, *, force: bool) -> _Tried:
+def _tried(model: UserModel, described: Described, source: Table, label: str, output: Path, *, force: bool) -> _Tried:
     """Write the artifact with the labels in the order that fits the truth, or nothing.
 
     Raises:
@@ -135,7 +139,7 @@ def _tried(model: Path, described: Described, source: Table, label: str, output:
     labelled = labelled_rows(source.batches(), described.contract, label=label)
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / ARTIFACT_FILE
-        found = in_order(open_model(model), described.contract, labelled, path)
+        found = in_order(model, described.contract, labelled, path)
         if not force and found.finished.proof is not None:
             require(found.finished.proof)
         artifact = open_artifact(path)  # what the service refuses is not written
@@ -165,6 +169,7 @@ def _lines(tried: _Tried, described: Described, folder: Path) -> list[str]:
         f"  features   {len(contract.features)}: {', '.join(feature.name for feature in contract.features)}",
         f"  labels     {labels}{found}",
     ]
+    lines += [f"  words      {note}" for note in described.notes]
     lines += [f"  left out   {each.name}: {each.reason}" for each in described.left_out]
     lines.append(f"  proof      {proof_in_words(contract)}")
     return lines

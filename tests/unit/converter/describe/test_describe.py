@@ -15,6 +15,7 @@ from contract.values import MAX_WORD
 from converter.describe.column import date_of
 from converter.describe.describe import Described, Wishes, describe
 from converter.describe.sample import Sample
+from converter.describe.seen import see
 
 N = 400
 
@@ -30,7 +31,7 @@ def batches(rows: list[dict[str, Any]], size: int = 150) -> Iterator[Batch]:
 def column(name: str, values: list[Any], **wishes: Any) -> Described:
     """The description of one column beside a good one."""
     rows = [{"good": index * 0.5, name: value} for index, value in enumerate(values)]
-    return describe(batches(rows), Wishes("sample", **wishes))
+    return describe(see(batches(rows)), Wishes("sample", **wishes))
 
 
 def feature(described: Described, name: str) -> Feature:
@@ -108,6 +109,53 @@ def test_the_user_says_the_order_of_the_models_labels() -> None:
         column("kind", values, flags=("kind",))
 
 
+def test_the_words_that_the_model_looks_up_are_the_vocabulary() -> None:
+    """In its order. Shares and the background are those of the rows, of words that the model knows."""
+    values = ["red"] * 100 + ["pink"] * 200 + ["green"] * 100
+    described = column("colour", values, vocabularies={"colour": ("violet", "red", "green")})
+    found = feature(described, "colour")
+    assert (found.vocabulary, found.background) == (("violet", "red", "green"), "green")
+    assert found.usual_shares == (("green", 0.25), ("red", 0.25))
+    assert described.notes == (
+        "colour: the 3 words that the model looks up; 200 of 400 rows hold words that the model does not know: 'pink'",
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[443, 80, 443, 80] * 100, [443] * N, [443, *range(100_000, 100_000 + N)], [443.0, None] * (N // 2)],
+    ids=["integers", "always the same", "many different ones", "gaps"],
+)
+def test_a_column_that_the_model_looks_up_is_a_feature_of_words(values: list[Any]) -> None:
+    found = feature(column("port", values, vocabularies={"port": ("22", "80", "443")}), "port")
+    assert (found.kind, found.vocabulary) == ("string", ("22", "80", "443"))
+
+
+def test_a_column_of_too_many_words_to_count_is_compared_by_its_sample() -> None:
+    words = [f"w{index}" for index in range(10_050)]
+    described = column("host", words, vocabularies={"host": tuple(words[:10_000])})
+    assert described.notes[0].startswith("host: the 10,000 words that the model looks up; 50 of 10,050 sampled rows ")
+
+
+def test_what_stands_for_a_missing_word_need_not_be_known() -> None:
+    gaps = ["acme", "zinc", ""] * 100
+    known = {"maker": ("zinc", "acme")}
+    described = column("maker", gaps, missing={"maker": "none"}, vocabularies=known)
+    found = feature(described, "maker")
+    assert (found.missing_value, found.vocabulary) == ("none", ("zinc", "acme"))
+    assert described.notes[0].endswith("; it does not know 'none', which stands for a missing value")
+    assert feature(column("maker", gaps, missing={"maker": ""}, vocabularies=known), "maker").missing_value == ""
+
+
+def test_a_vocabulary_without_a_common_word_is_not_taken() -> None:
+    """It belongs to another column, and the conversion is to refuse the wrong wiring."""
+    described = column("colour", ["red", "green"] * 200, vocabularies={"colour": ("tcp", "udp", "icmp", "sctp")})
+    assert feature(described, "colour").vocabulary == ("green", "red")
+    assert described.notes == (
+        "colour: no row holds a word that the model looks up ('tcp', 'udp', 'icmp', ...); correct the column",
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "values", "says"),
     [
@@ -136,7 +184,7 @@ def test_words_that_look_like_numbers_are_words_if_asked() -> None:
 def labelled(values: list[Any], **wishes: Any) -> Described:
     rng = random.Random(3)
     rows = [{"load": rng.random(), "code": len(str(value)), "kind": value} for value in values]
-    return describe(batches(rows), Wishes("sample", label="kind", **wishes))
+    return describe(see(batches(rows)), Wishes("sample", label="kind", **wishes))
 
 
 def test_a_classification_has_its_labels_and_harmless_rows() -> None:
@@ -214,7 +262,7 @@ def test_a_wish_that_cannot_be_met_is_refused(wishes: dict[str, Any], says: str)
         column("load", [1.0, 2.0, 3.0, 1.5] * 20, **wishes)
     assert says in str(refused.value)
     with pytest.raises(InputError, match="no rows to describe"):
-        describe(iter([]), Wishes("sample"))
+        see(iter([]))
 
 
 def test_fields_of_documents_keep_their_names_and_ours_are_left_out() -> None:
@@ -222,7 +270,7 @@ def test_fields_of_documents_keep_their_names_and_ours_are_left_out() -> None:
         {"@timestamp": f"2026-03-04T{index % 24:02}:00:00Z", "system.load": index / 7, "event.kind": f"k{index % 2}"}
         for index in range(N)
     ]
-    described = describe(batches(rows), Wishes("hosts", own_fields=True))
+    described = describe(see(batches(rows)), Wishes("hosts", own_fields=True))
     assert [(each.name, each.field) for each in described.contract.features] == [
         ("@timestamp_hour", "@timestamp"),
         ("system.load", "system.load"),
@@ -232,7 +280,7 @@ def test_fields_of_documents_keep_their_names_and_ours_are_left_out() -> None:
 
 def test_a_column_that_comes_late_has_gaps_before() -> None:
     rows = [{"good": index * 0.5} for index in range(200)] + [{"good": 1.0, "late": index % 9} for index in range(200)]
-    assert feature(describe(batches(rows), Wishes("sample")), "late").missing == "value"
+    assert feature(describe(see(batches(rows)), Wishes("sample")), "late").missing == "value"
 
 
 def test_dates_of_any_zone_are_described_as_the_service_reads_them() -> None:
