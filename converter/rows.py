@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from contract.artifact.contract import Feature, ModelContract
 from contract.errors import InputError
+from converter.held import held_problem, largest_loss
 
 UNSEEN_WORD = "\N{REPLACEMENT CHARACTER}unseen"
 """A word that no sensible vocabulary contains; has a character beyond ASCII on purpose."""
 N_MADE = 2_000
 MISSING_EVERY = 10
 """One row in ten lacks a feature that may be missing."""
-HELD_SHARE = 1e-6
-"""Share of a feature's spread by which float32 may change its values."""
 N_MOST = 50_000
 """Rows of a file that are used. More rows find no more errors, and cost time."""
 
@@ -92,17 +91,14 @@ def as_float32(numbers: NDArray[np.float64], contract: ModelContract) -> NDArray
     """The numbers as the graph takes them.
 
     Raises:
-        InputError: float32 changes a feature's values by more than `HELD_SHARE` of their spread; says what to do.
+        InputError: float32 does not hold a feature's values (`converter.held`); says what to do.
     """
-    held = numbers.astype(np.float32)
     for column, feature in enumerate(contract.numeric):
         values = numbers[:, column][np.isfinite(numbers[:, column])]
-        spread = float(np.ptp(values)) if len(values) else 0.0
-        off = float(np.abs(values - values.astype(np.float32)).max()) if len(values) else 0.0
-        if off > HELD_SHARE * spread > 0:
+        problem = held_problem(values.min(), values.max(), largest_loss(values)) if len(values) else None
+        if problem is not None:
             raise InputError(
-                f"feature {feature.name!r}: float32 changes its values, {values.min():.10g} to {values.max():.10g}, "
-                f"by up to {off:.2g}; subtract a fixed number in training and in the documents, read a date with "
-                f'"reads": "seconds" and an `origin`, or write an identifier as "kind": "string"'
+                f"feature {feature.name!r}: {problem}; subtract a fixed number in training and in the documents, read "
+                f'a date with "reads": "seconds" and an `origin`, or write an identifier as "kind": "string"'
             )
-    return held
+    return numbers.astype(np.float32)

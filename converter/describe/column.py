@@ -13,6 +13,7 @@ import numpy as np
 from contract.artifact.json_reader import FLOAT_MAX
 from contract.errors import DocumentError
 from contract.values import BLANKS, MAX_NUMBER, MAX_WORD, is_missing, number_in, to_date
+from converter.held import largest_loss
 
 MOST_VALUES = 10_000
 """Different values of a column that are counted. A column with more is no vocabulary."""
@@ -102,6 +103,4 @@ class Column:
         self.whole &= bool((numbers == np.floor(numbers)).all())
         self.ascending &= bool(numbers[0] > self._last and (np.diff(numbers) > 0).all())
         self._last = float(numbers[-1])
-        with np.errstate(over="ignore"):
-            lost = np.abs(numbers.astype(np.float32).astype(np.float64) - numbers)
-        self.largest_loss = max(self.largest_loss, float(lost.max()))
+        self.largest_loss = max(self.largest_loss, largest_loss(numbers))

@@ -8,10 +8,9 @@ from typing import Literal
 
 from contract.errors import shorten
 from converter.describe.column import Column, number_of
+from converter.held import held_problem
 
 Kind = Literal["float", "string", "boolean", "date"]
-FLOAT32_LOSS = 1e-6
-"""Share of a column's spread that its float32 may be off: more, and the model sees steps that are not in the data."""
 MOST_WORDS = 1_000
 """Different words of a vocabulary that is taken without being asked for."""
 LONG_TEXT = 40
@@ -72,12 +71,12 @@ def _number(column: Column) -> Kind | LeftOut:
             return LeftOut(column.name, "it is an identifier: a whole number that is another one in each row")
     elif column.whole and _IDENTIFIER.search(column.name):
         return LeftOut(column.name, "its name says that it is an identifier")
-    if column.largest_loss > FLOAT32_LOSS * (column.high - column.low):
+    problem = held_problem(column.low, column.high, column.largest_loss)
+    if problem is not None:
         return LeftOut(
             column.name,
-            f"float32, which models use, is off by up to {column.largest_loss:.3g} here, and all values lie within "
-            f"{column.high - column.low:.3g}; subtract {column.low:g} before training, write it as a date, or take it "
-            f"as words with --words {column.name}",
+            f"{problem}; subtract {column.low:.15g} before training, write it as a date, or take it as words with "
+            f"--words {column.name}",
         )
     return "float"
 

@@ -14,11 +14,11 @@ import onnx
 
 from contract.artifact.contract import Feature, ModelContract
 from contract.errors import ConversionError
+from converter.held import LARGEST_WHOLE
 from converter.inputs.port import Port
 from converter.inputs.wiring import Choices, WiredInput, Wiring, columns_of
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
-LARGEST_WHOLE = 2**24
 _PASSED = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 """Operations that leave the values of an input as they are."""
 

@@ -166,7 +166,11 @@ def test_a_vocabulary_without_a_common_word_is_not_taken() -> None:
         ("nothing", [None] * N, "it is empty"),
         ("message", [f"the quick brown fox jumps over the lazy dog {index // 2}" for index in range(N)], "free text"),
         ("host", [f"h{index // 2}" for index in range(N)], "200 different words in 400 rows"),
-        ("at", [1_790_000_000_000 + index % 97 for index in range(N)], "float32, which models use, is off by up to"),
+        (
+            "at",
+            [1_790_000_000_000 + index % 97 for index in range(N)],
+            "float32 changes its values, 1790000000000 to 1790000000096, by up to",
+        ),
         ("tags", [["a", "b"]] * N, "400 rows hold a list or an object"),
         ("class", [index % 3 for index in range(N)], "files use this name for the column of the label"),
     ],
