@@ -16,8 +16,8 @@ from contract.artifact.contract import PROBABILITIES_OUTPUT, SCORE_OUTPUT, VALUE
 from contract.errors import DocumentError, InputError
 from contract.values import to_number
 from converter.onnx_run import Outputs
-from converter.proof.figures import label_places
 from converter.proof.labelled_rows import LabelledRows
+from converter.proof.measures import label_places
 
 TOLERANCE = 1e-4
 """Largest difference that counts as equal: of probabilities as they are, of other numbers as a share of the spread."""

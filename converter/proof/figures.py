@@ -21,11 +21,18 @@ from converter.describe.column import label_word
 from converter.describe.labels import HARMLESS
 from converter.onnx_run import Outputs
 from converter.proof.labelled_rows import LabelledRows
+from converter.proof.measures import (
+    is_odd,
+    label_places,
+    of_confusion,
+    of_scores,
+    of_values,
+    rounded,
+    scores_alert_below,
+)
 
 SLACK = 0.02
 """By how much accuracy may stay below what the user expects."""
-DIGITS = 4
-CHANCE_AUC = 0.5
 GAIN = 0.1
 """By how much the accuracy must grow with labels in another order before that order is named."""
 _ANOTHER_ORDER = (
@@ -66,10 +73,22 @@ def prove(outputs: Outputs, contract: ModelContract, labelled: LabelledRows) -> 
     """
     truth = labelled.truth or []
     if contract.task == "regression":
-        return _of_values(outputs[VALUE_OUTPUT].astype(np.float64), _numbers(truth, labelled), len(truth))
+        found = outputs[VALUE_OUTPUT].astype(np.float64)
+        return Proof(len(truth), of_values(found, _numbers(truth, labelled)), "r2")
+    verdicts = VerdictRule(contract).of(outputs)
     if contract.task == "anomaly":
-        return _of_scores(outputs[SCORE_OUTPUT].astype(np.float64), is_odd(truth, contract), contract, len(truth))
-    return _of_labels(VerdictRule(contract).of(outputs).closest, _places(truth, contract, labelled), contract)
+        odd = is_odd(truth, contract)
+        if odd.all() or not odd.any():
+            raise InputError(
+                "all rows have the same truth, so nothing can be measured; give rows of both, harmless ones named as "
+                f"the contract's first label or {', '.join(HARMLESS)}"
+            )
+        score = outputs[SCORE_OUTPUT].astype(np.float64)
+        return Proof(len(truth), of_scores(score, odd, verdicts.attack, below=scores_alert_below(contract)), "roc_auc")
+    names = [label.name for label in contract.labels]
+    confusion = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(confusion, (_places(truth, contract, labelled), verdicts.closest), 1)
+    return Proof(len(truth), of_confusion(confusion, names), "macro_f1", *_better_order(confusion, names))
 
 
 def require(proof: Proof, *, expected_accuracy: float | None = None) -> None:
@@ -99,13 +118,6 @@ def require(proof: Proof, *, expected_accuracy: float | None = None) -> None:
         )
 
 
-def label_places(contract: ModelContract) -> dict[str, int]:
-    """By a truth as files write it, the label's place: its name, or its original spelling."""
-    original = contract.training.get("label_words", {})
-    places = {label.name: place for place, label in enumerate(contract.labels)}
-    return places | {str(original[name]): place for name, place in places.items() if name in original}
-
-
 def _places(truth: Sequence[Any], contract: ModelContract, labelled: LabelledRows) -> NDArray[np.intp]:
     known = label_places(contract)
     found = []
@@ -120,33 +132,6 @@ def _places(truth: Sequence[Any], contract: ModelContract, labelled: LabelledRow
     return np.array(found, np.intp)
 
 
-def _of_labels(found: NDArray[np.intp], truth: NDArray[np.intp], contract: ModelContract) -> Proof:
-    n = len(contract.labels)
-    confusion = np.zeros((n, n), np.int64)
-    np.add.at(confusion, (truth, found), 1)
-    most = int(np.bincount(truth, minlength=n).argmax())
-    guess = np.zeros((n, n), np.int64)
-    guess[:, most] = confusion.sum(axis=1)
-    names = [label.name for label in contract.labels]
-    pairs = {
-        names[row]: {names[column]: int(confusion[row, column]) for column in np.flatnonzero(confusion[row])}
-        for row in range(n)
-        if confusion[row].any()
-    }
-    return Proof(
-        len(truth),
-        {
-            "accuracy": _rounded(confusion.trace() / len(truth)),
-            "guessing_accuracy": _rounded(guess.trace() / len(truth)),
-            "macro_f1": _macro_f1(confusion),
-            "guessing_macro_f1": _macro_f1(guess),
-            "confusion": pairs,
-        },
-        "macro_f1",
-        *_better_order(confusion, names),
-    )
-
-
 def _better_order(confusion: NDArray[np.int64], names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The order of the labels that fits the model's outputs best, in words too, if it is far better than this one."""
     truth, outputs = linear_sum_assignment(confusion, maximize=True)
@@ -155,65 +140,8 @@ def _better_order(confusion: NDArray[np.int64], names: Sequence[str]) -> tuple[s
     if accuracy < confusion.trace() / rows + GAIN:
         return "", ()
     order = [names[place] for place in truth[np.argsort(outputs)]]
-    words = f"with the labels in the order {', '.join(order)} the accuracy is {_rounded(accuracy)}: write them so"
+    words = f"with the labels in the order {', '.join(order)} the accuracy is {rounded(accuracy)}: write them so"
     return words, tuple(order)
-
-
-def _macro_f1(confusion: NDArray[np.int64]) -> float:
-    """The mean F1 of the labels that occur in the truth."""
-    hits = confusion.diagonal()
-    both = confusion.sum(axis=0) + confusion.sum(axis=1)
-    there = confusion.sum(axis=1) > 0
-    return _rounded((2 * hits[there] / np.maximum(both[there], 1)).mean())
-
-
-def _of_values(found: NDArray[np.float64], truth: NDArray[np.float64], rows: int) -> Proof:
-    spread = float(((truth - truth.mean()) ** 2).sum())
-    return Proof(
-        rows,
-        {
-            "mean_absolute_error": _rounded(np.abs(found - truth).mean()),
-            "guessing_mean_absolute_error": _rounded(np.abs(truth - np.median(truth)).mean()),
-            "r2": _rounded(1 - float(((found - truth) ** 2).sum()) / spread) if spread else 0.0,
-            "guessing_r2": 0.0,
-        },
-        "r2",
-    )
-
-
-def _of_scores(score: NDArray[np.float64], odd: NDArray[np.bool_], contract: ModelContract, rows: int) -> Proof:
-    below = contract.score is not None and contract.score.alerts == "below"
-    if odd.all() or not odd.any():
-        raise InputError(
-            "all rows have the same truth, so nothing can be measured; give rows of both, harmless ones named as the "
-            f"contract's first label or {', '.join(HARMLESS)}"
-        )
-    alerts = VerdictRule(contract).of({SCORE_OUTPUT: score.astype(np.float32)}).attack
-    return Proof(
-        rows,
-        {
-            "roc_auc": _rounded(_auc(-score if below else score, odd)),
-            "guessing_roc_auc": CHANCE_AUC,
-            "found": _rounded(alerts[odd].mean()),
-            "false_alerts": _rounded(alerts[~odd].mean()),
-        },
-        "roc_auc",
-    )
-
-
-def _auc(score: NDArray[np.float64], odd: NDArray[np.bool_]) -> float:
-    """The chance that an odd row scores above another one; equal scores count half (Mann and Whitney, 1947)."""
-    values, which = np.unique(score, return_inverse=True)
-    counts = np.bincount(which, minlength=len(values))
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    n_odd = int(odd.sum())
-    return float((ranks[which][odd].sum() - n_odd * (n_odd + 1) / 2) / (n_odd * (len(odd) - n_odd)))
-
-
-def is_odd(truth: Sequence[Any], contract: ModelContract) -> NDArray[np.bool_]:
-    """Which rows the truth calls an anomaly, shape (n,)."""
-    harmless = {contract.labels[0].name.lower(), *HARMLESS, ""}
-    return np.array([label_word(value).lower() not in harmless for value in truth])
 
 
 def _numbers(truth: Sequence[Any], labelled: LabelledRows) -> NDArray[np.float64]:
@@ -224,7 +152,3 @@ def _numbers(truth: Sequence[Any], labelled: LabelledRows) -> NDArray[np.float64
         except DocumentError:
             raise InputError(f"row {number}: the truth {shorten(value)} is no number; correct it") from None
     return np.array(found)
-
-
-def _rounded(value: float | np.floating[Any]) -> float:
-    return round(float(value), DIGITS)

@@ -21,8 +21,9 @@ from converter.contract_file import write
 from converter.onnx_run import Outputs, open_session, run_onnx
 from converter.proof.diagnose import Answer, diagnose
 from converter.proof.expected import TOLERANCE, Expected, difference, of_outputs
-from converter.proof.figures import Proof, is_odd, prove, require
+from converter.proof.figures import Proof, prove, require
 from converter.proof.labelled_rows import LabelledRows
+from converter.proof.measures import is_odd
 
 NO_CAUSE = (
     "no other order of labels, words or features that was tried makes them equal: compare the rows' columns and the "
