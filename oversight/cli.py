@@ -46,7 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Make an artifact of a model and a labelled file, measure it, show some rows.",
     ),
     "predict": ("oversight.commands.predict", "Score the rows of a file with a model, without a cluster."),
-    "evaluate": ("oversight.commands.evaluate", "Measure a model on labelled rows."),
+    "evaluate": ("oversight.commands.evaluate", "Measure a model on labelled rows, or the predictions of a stream."),
     "model": ("oversight.commands.model", "Show the model (features, labels, measured figures) or switch versions."),
     "kibana": ("oversight.commands.kibana", "Import, export or remove dashboards and alert rules in Kibana."),
     "check": ("oversight.commands.check", "Check that servers, versions and model work together."),

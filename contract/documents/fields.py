@@ -17,6 +17,7 @@ Kind = Literal["keyword", "long", "float", "date", "ip", "boolean", "object"]
 
 PENDING, ENRICHED, FAILED = "pending", "enriched", "failed"
 STATUS = "oversight.status"
+TRUTH = "oversight.truth.label"
 
 SUPPRESSED, SUPPRESSED_BY = "oversight.suppressed", "oversight.suppressed_by"
 
@@ -201,7 +202,7 @@ FIELDS: tuple[Field, ...] = (
     Field("oversight.failure.field", "keyword", "document field that caused the failure"),
     Field("oversight.failure.pipeline", "keyword", "ingest pipeline that failed"),
     Field("oversight.failure.processor", "keyword", "its processor, by tag"),
-    Field("oversight.truth.label", "keyword", "label in the raw line; never shown to the model"),
+    Field(TRUTH, "keyword", "label in the raw line; never shown to the model"),
     Field("oversight.feedback.verdict", "keyword", "an analyst's verdict: true_positive or false_positive"),
     Field("oversight.feedback.label", "keyword", "the label that the analyst gives"),
     Field("oversight.feedback.comment", "keyword", "why"),

@@ -45,8 +45,9 @@ def of_confusion(confusion: NDArray[np.int64], names: Sequence[str]) -> dict[str
     guess = np.zeros_like(confusion)
     guess[:, int(confusion.sum(axis=1).argmax())] = confusion.sum(axis=1)
     pairs = {
-        names[row]: {names[column]: int(confusion[row, column]) for column in np.flatnonzero(confusion[row])}
-        for row in np.flatnonzero(confusion.any(axis=1))
+        name: {found: int(count) for found, count in zip(names, row, strict=True) if count}
+        for name, row in zip(names, confusion, strict=True)
+        if row.any()
     }
     return {
         "accuracy": rounded(confusion.trace() / rows),

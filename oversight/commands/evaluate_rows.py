@@ -20,9 +20,8 @@ from converter.rows import Rows
 from enrich_service.model.artifact import Artifact, Outputs
 from enrich_service.predict.features import FeatureRows
 from enrich_service.predict.predict import Predictor
-from oversight.commands.evaluate_show import console, number
+from oversight.commands.evaluate_show import by_label, console, show_measures
 from oversight.commands.file_progress import shown
-from oversight.tables import table
 
 BATCH = 10_000
 
@@ -45,30 +44,26 @@ def facts(proof: Proof, labelled: LabelledRows, contract: ModelContract) -> dict
         "rows": proof.rows,
         "rows_not_read": labelled.refused,
         "first_row_not_read": labelled.why or None,
-        **proof.figures,
+        **figures_of(proof, contract),
         "better_than_guessing": proof.beats_guessing,
         "better_order": proof.better_order or None,
     }
 
 
-def show(proof: Proof, labelled: LabelledRows) -> None:
-    """Print the figures, each beside that of guessing, and the confusion."""
+def figures_of(proof: Proof, contract: ModelContract) -> dict[str, Any]:
+    """The figures, with those of each label for a classification."""
+    confusion = proof.figures.get("confusion")
+    if confusion is None:
+        return proof.figures
+    names = [label.name for label in contract.labels]
+    matrix = np.array([[confusion.get(truth, {}).get(found, 0) for found in names] for truth in names], np.int64)
+    return {**proof.figures, "by_label": by_label(matrix, names)}
+
+
+def show(proof: Proof, labelled: LabelledRows, contract: ModelContract) -> None:
+    """Print the figures, each beside that of guessing, the confusion and each label."""
     on = console()
-    main = table("Figure", "Model", "Guessing")
-    main.add_row("rows", number(proof.rows), "")
-    for name, value in proof.figures.items():
-        if name != "confusion" and not name.startswith("guessing_"):
-            guess = proof.figures.get(f"guessing_{name}")
-            main.add_row(name, number(value), "" if guess is None else number(guess))
-    on.print(main)
-    confusion: dict[str, dict[str, int]] = proof.figures.get("confusion", {})
-    if confusion:
-        pairs = table("Truth", "Predicted", "Rows")
-        for truth, row in confusion.items():
-            for found, count in sorted(row.items(), key=lambda pair: -pair[1]):
-                pairs.add_row(truth, found, number(count))
-        on.print()
-        on.print(pairs)
+    show_measures(figures_of(proof, contract), {"rows": proof.rows}, on)
     if labelled.refused:
         on.print(f"\n{labelled.refused:,} rows cannot be read as the contract says: {labelled.why}")
     if proof.better_order:

@@ -1,17 +1,24 @@
-"""Prints the figures of an evaluation as tables."""
+"""Prints the figures of an evaluation as tables: of KDD Cup 99, of the rows of any file, and of stored documents."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
+from contract.artifact.proof import GUESSING
 from oversight import tables
 from oversight.tables import table
+from training.evaluation.evaluate import plain
+from training.evaluation.tally import by_class
 
 WIDTH = 160
 """Line width without a terminal, so that a log or a pipe gets whole rows."""
+TABLES = ("confusion", "by_label")
+"""Figures that have a table of their own."""
 MEANINGS = {
     "rows": "rows measured",
     "accuracy_23": "rows whose label the model knows: share with the right closest label",
@@ -41,6 +48,44 @@ def show(figures: dict[str, Any], console: Console) -> None:
     _show_classes("Label", [row for row in figures["by_label"] if row["support"] or row["called"]], console)
     if figures["unseen"]:
         _show_unseen(figures, console)
+
+
+def by_label(confusion: NDArray[np.int64], names: list[str]) -> list[dict[str, Any]]:
+    """Rows, predictions, precision, recall and F1 of each label that occurs.
+
+    Args:
+        confusion: shape (n_labels, n_labels), truth against prediction.
+        names: of the labels.
+    """
+    rows = by_class(confusion.astype(np.float64), names)
+    return [plain(row) for row in rows if row["support"] or row["called"]]
+
+
+def show_measures(figures: dict[str, Any], counts: dict[str, int], console: Console) -> None:
+    """Print the figures of any model, each beside that of guessing, then the confusion and each label.
+
+    Args:
+        figures: by name; those of guessing begin with `guessing_`.
+        counts: numbers to print before them, by title.
+        console: where to print.
+    """
+    main = table("Figure", "Model", "Guessing")
+    for title, count in counts.items():
+        main.add_row(title, number(count), "")
+    for name, value in figures.items():
+        if name not in TABLES and not name.startswith(GUESSING):
+            guess = figures.get(f"{GUESSING}{name}")
+            main.add_row(name, number(value), "" if guess is None else number(guess))
+    console.print(main)
+    if figures.get("confusion"):
+        pairs = table("Truth", "Predicted", "Rows")
+        for truth, row in figures["confusion"].items():
+            for found, count in sorted(row.items(), key=lambda pair: -pair[1]):
+                pairs.add_row(truth, found, number(count))
+        console.print()
+        console.print(pairs)
+    if figures.get("by_label"):
+        _show_classes("Label", figures["by_label"], console)
 
 
 def console() -> Console:

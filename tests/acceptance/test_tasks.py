@@ -124,6 +124,43 @@ def test_a_model_of_each_task_goes_from_its_file_to_the_documents(
         assert gaps == {"port": "443", "at": "2026-03-02T12:30:00", "open": False, "built": "2026-01-01T00:00:10Z"}
 
 
+@pytest.mark.parametrize(
+    ("task", "column", "truths", "expected"),
+    [
+        ("one sigmoid", "label", ("normal", "burst", "burst"), {"accuracy": 0.6667, "right_alerts": 1, "missed": 1}),
+        ("regression", "litres", ("8.3", "24.3", "9.95"), {"mean_absolute_error": 0.3333, "right_alerts": 1}),
+        ("reconstruction", "label", ("normal", "anomaly", "normal"), {"roc_auc": 1.0, "wrong_alerts": 1}),
+    ],
+)
+def test_the_truth_that_was_shipped_measures_what_was_predicted(
+    task: str,
+    column: str,
+    truths: tuple[str, ...],
+    expected: dict[str, float],
+    embedded_url: str,
+    engine: Elasticsearch,
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    """Rows with a column of the truth ─▶ provision, ship, watch ─▶ `oversight evaluate` without a file."""
+    dataset = f"pump.{task.replace(' ', '_')}"
+    model = write_task(tmp_path, task, replace(ALL[task][0], dataset=dataset))
+    rows = [f"{ROWS[name]},{truth}" for name, truth in zip(("quiet", "burst", "loud"), truths, strict=True)]
+    (tmp_path / "rows.csv").write_text("\n".join([f"{HEADER},{column}", *rows]), encoding="utf-8")
+    settings = {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_MODEL": str(model)}
+    try:
+        with enrich_service(model) as url:
+            desk = Desk(tmp_path, {**settings, "OVERSIGHT_ENRICH_URL": url})
+            assert desk.type("provision").returncode == 0
+            assert desk.json("ship", "rows.csv")["stored"] == 3
+            assert desk.type("watch", "--once").returncode == 0
+        found = desk.json("evaluate", *(() if column == "label" else ("--label", column)))
+    finally:
+        remove(engine, namespace, dataset)
+    assert found["by_truth"]["documents"] == 3
+    assert {name: found["by_truth"][name] for name in expected} == expected
+
+
 @pytest.mark.parametrize("task", ALL)
 def test_the_commands_describe_a_model_of_each_task(task: str, tmp_path: Path) -> None:
     """`oversight model` shows what alerts, and how each field is read."""

@@ -1,4 +1,4 @@
-"""Queries for `retry` and `rescore`, and for the counts before them."""
+"""Queries for `retry`, `rescore` and `evaluate`, and for the counts before them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from elasticsearch import BadRequestError, Elasticsearch
 
 from common.elastic.faults import cause
-from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
+from contract.documents.feedback import ROOT
+from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS, TRUTH
 from contract.errors import InputError
 from watcher.elastic_faults import engine_faults, index_missing
 
@@ -39,6 +40,11 @@ def without_status(*, words: str | None = None) -> Query:
     """Match documents that never got a status from a pipeline or watcher."""
     query = _all_of([{"match_all": {}}], words)
     return {"bool": {**query["bool"], "must_not": [{"exists": {"field": STATUS}}]}}
+
+
+def with_truth(*, words: str | None = None) -> Query:
+    """Match documents with a truth label or an analyst's verdict, optionally only those of a query string."""
+    return _all_of([any_of({"exists": {"field": TRUTH}}, {"exists": {"field": f"{ROOT}.verdict"}})], words)
 
 
 def any_of(*queries: Query) -> Query:

@@ -146,6 +146,7 @@ COMMANDS_THAT_ASK = (
     ("retry", "--yes"),
     ("verdict", "an-id", "false_positive"),
     ("labels", "export", "--output", "o.csv"),
+    ("evaluate",),
 )
 
 
