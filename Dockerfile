@@ -31,7 +31,8 @@ RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation .
 FROM python:3.11.15-slim-bookworm
 
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/state OVERSIGHT_STATE=/state \
-    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1
+    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1 \
+    MALLOC_MMAP_THRESHOLD_=4194304
 
 # A new volume gets the owner of the folder that it is mounted on. Elasticsearch and Kibana run as other users of group 0,
 # so they can read their certificates.

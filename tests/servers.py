@@ -19,6 +19,8 @@ import psutil
 from oversight.demo.ports import free_port
 from tests.waiting import WAIT_S, until
 
+AS_IN_THE_IMAGE = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024)}
+"""glibc's settings in the Dockerfile. Without them it keeps buffers of the largest requests, sometimes twice."""
 STOP_WAIT_S = 30.0
 """Time for a server to end by itself before it is killed."""
 

@@ -63,6 +63,7 @@ class Target:
 @contextlib.contextmanager
 def enrich(folder: Path, *, encrypted: bool) -> Iterator[Target]:
     env, tls = secured(folder, "SERVE") if encrypted else ({}, None)
+    env["OVERSIGHT_SERVE_QUEUE_TIMEOUT_S"] = str(WAIT_S)  # a busy machine may need long for 16 huge pages
     with running(write_model(folder / "model.onnx"), env=env, tls=tls) as service:
         yield Target(service.url, service.workers()[0], "/v2/health/live", "/v1/enrich", PAGE, tls)
 

@@ -14,7 +14,7 @@ from benchmarks.enrich_service.fuzz import service as fuzz
 from enrich_service.http.openapi_schemas import example_source, example_tensors
 from tests.artifacts import TURBINE
 from tests.integration.enrich_service.requests import ask
-from tests.servers import Service, running
+from tests.servers import AS_IN_THE_IMAGE, Service, running
 
 ROUNDS = 12
 KINDS = 21
@@ -28,7 +28,7 @@ WITHOUT_END = settings(max_examples=60, deadline=None, suppress_health_check=[He
 
 def test_no_kind_of_request_harms_the_service(turbine_model: Path) -> None:
     """The command of docs/benchmarks.md in short: each kind of body and of client, twelve times."""
-    with running(turbine_model) as service:
+    with running(turbine_model, env=AS_IN_THE_IMAGE) as service:
         report = fuzz.run(
             service.url, service.workers, service.log, rounds=ROUNDS, warm_rounds=2, seed=2026, contract=TURBINE
         )

@@ -15,7 +15,7 @@ import pytest
 
 from common.settings.shared import DEFAULT_MODEL
 from tests.integration.enrich_service.requests import ask
-from tests.servers import Service, running
+from tests.servers import AS_IN_THE_IMAGE, Service, running
 
 ROOT = Path(__file__).resolve().parents[4]
 MB = 1024 * 1024
@@ -55,7 +55,7 @@ def attacks() -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with running(DEFAULT_MODEL, env={"OVERSIGHT_SERVE_TIMEOUT_S": "120"}) as one:
+    with running(DEFAULT_MODEL, env={"OVERSIGHT_SERVE_TIMEOUT_S": "120", **AS_IN_THE_IMAGE}) as one:
         yield one
 
 
