@@ -251,9 +251,7 @@ def _floats(rows: Sequence[tuple[Any, ...]], width: int) -> NDArray[np.float64]:
 
 def _texts(rows: Sequence[tuple[Any, ...]], width: int) -> NDArray[np.object_]:
     """As `_floats`, for texts."""
-    found = np.empty((len(rows), width), np.object_)
-    found.flat = list(map(_alone, chain.from_iterable(rows)))
-    return found
+    return np.array(list(map(_alone, chain.from_iterable(rows))), np.object_).reshape(len(rows), width)
 
 
 def _alone(value: Any) -> Any:
