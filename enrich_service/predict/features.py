@@ -3,6 +3,9 @@
     document, JSON ──▶ the type of `contract.sources` ──▶ the values of the page as columns ──▶ rows
                          └─ refused, or a value missing, twice, too large ──▶ field by field ──▶ a row, or DocumentError
 
+A type reads documents fast whose fields have its order. Usually all documents of a client have the same order, so a
+page is read with the type for the order of its first document.
+
 The type accepts JSON numbers and texts. `contract.values` is the rule for everything else. It also reads the features
 that are taken from a date, booleans, and words that may be numbers, in every document.
 
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -26,10 +29,15 @@ from numpy.typing import NDArray
 
 from contract.artifact.contract import Feature, ModelContract
 from contract.artifact.json_reader import FLOAT_MAX
-from contract.documents.paths import lookup
+from contract.documents.paths import leaves, lookup
 from contract.errors import DocumentError
 from contract.sources import NO_NUMBER, NO_WORD, Level, source_level
 from contract.values import A_WORD, BLANKS, MAX_WORD, feature_value, has_utf8, words_are_numbers
+
+FOLLOWED = 20
+"""Fewest documents of a page for which a type is made or chosen; it takes as long as reading a few."""
+ORDERS = 16
+"""Most types of a model. A type of 1,000 features takes 0.7 MB, and clients could make up new orders for ever."""
 
 RowKey = tuple[bytes, tuple[str, ...]]
 """The features of one document: its numbers as bytes of float32, and its words."""
@@ -70,14 +78,18 @@ class FeatureReader:
         self._others = [(column, feature) for column, feature in (*numeric, *categorical) if not _is_plain(feature)]
         """The features that the type does not read, each with its column."""
         self._gaps = _Gaps(contract)
-        self._level = source_level(contract, without={feature.name for _, feature in self._others})
-        self._decode = msgspec.json.Decoder(self._level.type).decode
+        self._types = [self._type_in(contract.fields)]
+        self._type = self._types[0]
+        """The one that fitted last."""
 
     def read(self, sources: Sequence[bytes]) -> FeatureRows:
         """Read the fields of some documents, each a JSON object."""
         values = _Values(self.contract, len(sources))
-        typed = list(map(self._typed, sources))
-        values.add(self._level, [self._level.empty if each is None else each for each in typed])
+        if len(sources) >= FOLLOWED:
+            self._type = self._type_for(sources[0])
+        chosen = self._type  # once: another thread may replace it
+        typed = list(map(chosen.read, sources))
+        values.add(chosen.level, [chosen.level.empty if each is None else each for each in typed])
         read = np.array([each is not None for each in typed], np.bool_)
         if self._others:
             for position in np.flatnonzero(read).tolist():
@@ -95,13 +107,25 @@ class FeatureReader:
         index = np.flatnonzero(complete)
         return FeatureRows(index, values.numbers[index].astype(np.float32), values.words[index], errors)
 
-    def _typed(self, source: bytes) -> msgspec.Struct | None:
-        """The fields of a document with JSON numbers and texts only; None for any other."""
+    def _type_for(self, source: bytes) -> _Type:
+        """The type with the order of a document; the present one if there is none, and no more may be made."""
         try:
-            found: msgspec.Struct = self._decode(source)
-        except (msgspec.DecodeError, RecursionError):
-            return None
-        return found
+            paths = [path for path, _ in leaves(orjson.loads(source))]
+        except (orjson.JSONDecodeError, RecursionError):
+            return self._type
+        known = frozenset(self._type.order)
+        order = [path for path in paths if path in known]
+        found = next((each for each in (self._type, *self._types) if each.has(order)), None)
+        if found is None and len(self._types) < ORDERS:
+            found = self._type_in(order)
+            self._types.append(found)
+        return found or self._type
+
+    def _type_in(self, order: Sequence[str]) -> _Type:
+        """A type with the fields in an order; those that the order lacks follow."""
+        level = source_level(self.contract, without={feature.name for _, feature in self._others}, order=order)
+        every = tuple(dict.fromkeys((*order, *self.contract.fields)))
+        return _Type(every, level, msgspec.json.Decoder(level.type).decode)
 
     def _read_others(self, values: _Values, position: int, source: bytes) -> bool:
         """Read the features that the type does not read; False if one is missing or wrong."""
@@ -129,6 +153,28 @@ class FeatureReader:
             else:
                 numbers.append(value)
         return numbers, words
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """The type of documents with their fields in one order."""
+
+    order: tuple[str, ...]
+    """All document fields of the contract."""
+    level: Level
+    decode: Callable[[bytes], msgspec.Struct]
+
+    def has(self, order: Sequence[str]) -> bool:
+        """Whether these fields have the type's order; some may be absent."""
+        rest = iter(self.order)
+        return all(field in rest for field in order)
+
+    def read(self, source: bytes) -> msgspec.Struct | None:
+        """The fields of a document with JSON numbers and texts only; None for any other."""
+        try:
+            return self.decode(source)
+        except (msgspec.DecodeError, RecursionError):
+            return None
 
 
 class _Gaps:
@@ -173,11 +219,12 @@ class _Values:
         if all(each is level.empty for each in objects):
             return
         rows = list(map(msgspec.structs.astuple, objects))
-        n_numbers, n_own = len(level.numbers), len(level.numbers) + len(level.words)
+        n_own = len(level.numbers) + len(level.words)
         nothing = msgspec.structs.astuple(level.empty)[:n_own]
         if any(row[:n_own] != nothing for row in rows):
-            numbers = _floats([row[:n_numbers] for row in rows], n_numbers)
-            words = _texts([row[n_numbers:n_own] for row in rows], n_own - n_numbers)
+            columns = list(zip(*rows, strict=True))
+            numbers = _floats([columns[place] for place in level.number_places], len(rows))
+            words = _texts([columns[place] for place in level.word_places], len(rows))
             if self._empty and numbers.shape == self.numbers.shape and words.shape == self.words.shape:
                 self.numbers, self.words = numbers, words
             else:
@@ -239,19 +286,22 @@ def _given(values: NDArray[Any]) -> NDArray[np.bool_]:
     return given
 
 
-def _floats(rows: Sequence[tuple[Any, ...]], width: int) -> NDArray[np.float64]:
-    """An array of shape (rows, width) from numbers; a number may be in a tuple of one. NumPy takes twice as long."""
-    pack = struct.Struct(f"{width}d").pack
+def _floats(columns: Sequence[tuple[Any, ...]], n: int) -> NDArray[np.float64]:
+    """An array of shape (n, columns) from columns of n numbers; a number may be in a tuple of one.
+
+    NumPy takes twice as long.
+    """
+    pack = struct.Struct(f"{n}d").pack
     try:
-        packed = bytearray().join([pack(*row) for row in rows])
+        packed = bytearray().join([pack(*column) for column in columns])
     except struct.error:
-        packed = bytearray().join([pack(*map(_alone, row)) for row in rows])
-    return np.frombuffer(packed, np.float64).reshape(len(rows), width)
+        packed = bytearray().join([pack(*map(_alone, column)) for column in columns])
+    return np.frombuffer(packed, np.float64).reshape(len(columns), n).T
 
 
-def _texts(rows: Sequence[tuple[Any, ...]], width: int) -> NDArray[np.object_]:
+def _texts(columns: Sequence[tuple[Any, ...]], n: int) -> NDArray[np.object_]:
     """As `_floats`, for texts."""
-    return np.array(list(map(_alone, chain.from_iterable(rows))), np.object_).reshape(len(rows), width)
+    return np.array(list(map(_alone, chain.from_iterable(columns))), np.object_).reshape(len(columns), n).T
 
 
 def _alone(value: Any) -> Any:

@@ -27,9 +27,9 @@ LEVEL = source_level(CONTRACT)
 def values(level: Level, found: msgspec.Struct) -> list[tuple[str, int, Any]]:
     """Kind, column and value of each feature that a document has, wherever it stands."""
     row = msgspec.structs.astuple(found)
-    n_numbers, n_own = len(level.numbers), len(level.numbers) + len(level.words)
-    own = [("float", column, value) for column, value in zip(level.numbers, row[:n_numbers], strict=True)]
-    own += [("string", column, value) for column, value in zip(level.words, row[n_numbers:n_own], strict=True)]
+    n_own = len(level.numbers) + len(level.words)
+    own = [("float", column, row[place]) for column, place in zip(level.numbers, level.number_places, strict=True)]
+    own += [("string", column, row[place]) for column, place in zip(level.words, level.word_places, strict=True)]
     here = [one for one in own if one[2] is not NO_NUMBER and one[2] is not NO_WORD]
     return here + [one for part, below in zip(row[n_own:], level.below, strict=True) for one in values(below, part)]
 

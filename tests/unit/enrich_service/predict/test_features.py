@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pytest
 
+from contract.artifact.contract import Feature, ModelContract
 from contract.errors import AmbiguousFieldError, DocumentError, InvalidFeatureError, MissingFeatureError, NotFiniteError
 from contract.values import MAX_WORD
-from enrich_service.predict.features import FeatureReader, FeatureRows
+from enrich_service.predict.features import FOLLOWED, ORDERS, FeatureReader, FeatureRows
 from tests.artifacts import HEALTHY, TURBINE
 
 READER = FeatureReader(TURBINE)
@@ -47,6 +49,43 @@ def only_error(source: dict[str, Any]) -> DocumentError:
     rows = read(source)
     assert len(rows.index) == 0
     return rows.errors[0]
+
+
+def test_documents_are_read_alike_in_any_order_of_their_fields() -> None:
+    """A page has the order of a hash table, single documents another one, and there are more orders than types."""
+    names = [f"part_{place}" for place in range(5)]
+    features = [Feature(name, f"more.{name}", "string" if name == "part_2" else "float") for name in names]
+    contract = ModelContract("orders", tuple(features), TURBINE.labels, TURBINE.families)
+    values = dict(zip(names, [1.0, 2.0, "word", 4.0, 5.0], strict=True))
+    orders = list(permutations(names))
+    assert len(orders) > ORDERS
+    reader = FeatureReader(contract)
+    for place, order in enumerate(orders):
+        another = orders[place - 1]
+        page = [{"more": {name: values[name] for name in order}}] * FOLLOWED + [
+            {"more": {name: values[name] for name in another}},
+            {f"more.{name}": values[name] for name in another},
+            {"more": {name: values[name] for name in order[1:]}},
+        ]
+        rows = reader.read([json.dumps(source).encode() for source in page])
+        assert rows.numeric.tolist() == [[1.0, 2.0, 4.0, 5.0]] * (FOLLOWED + 2)
+        assert rows.categorical.tolist() == [["word"]] * (FOLLOWED + 2)
+        assert [error.field for error in rows.errors.values()] == [f"more.{order[0]}"]
+    assert len(reader._types) == ORDERS
+
+
+def test_a_page_in_the_order_of_a_hash_table_is_read_with_a_type_of_that_order() -> None:
+    """The type of another order compares each name with many others, which a wide model pays for."""
+    reader = FeatureReader(TURBINE)
+    page = [{"turbine": {name: HEALTHY["turbine"][name] for name in ("vibration_mm_s", "state", "temperature_c")}}]
+    data = [json.dumps(source).encode() for source in page * FOLLOWED]
+    reader.read(data[1:])
+    assert reader._type.order == TURBINE.fields  # a small page changes nothing
+    reader.read(data)
+    assert reader._type.order == ("turbine.vibration_mm_s", "turbine.state.mode", "turbine.temperature_c")
+    gap = {"turbine": {"vibration_mm_s": 1.0, "temperature_c": 60.0}}
+    reader.read([json.dumps(gap).encode()] * FOLLOWED)
+    assert len(reader._types) == 2  # that of a document with a gap is the same order
 
 
 def test_numbers_and_words_stand_in_the_contracts_order() -> None:
