@@ -23,20 +23,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.enrich_service.load.made_model import made_model
 from common.settings.shared import DEFAULT_MODEL
 from common.tables.open_table import open_table
-from contract.artifact.contract import METADATA_KEY, PROBABILITIES_OUTPUT, Feature, Label, ModelContract
+from contract.artifact.contract import METADATA_KEY, ModelContract
 from converter.rows import made_from
 from enrich_service.files.output import Lines, replaced
 from enrich_service.files.score import Scorer
 from enrich_service.model.artifact import load as open_artifact
 from oversight.commands.predict import score
 
-N_NUMBERS, HIDDEN = 30, 32
+N_NUMBERS = 30
 
 
 def main() -> None:
@@ -53,7 +52,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for model in (numbers_model(folder / "numbers.onnx"), DEFAULT_MODEL):
+        for model in (made_model(folder / "numbers.onnx", numbers=N_NUMBERS), DEFAULT_MODEL):
             rows = written(model, folder / f"{model.stem}.csv", given.rows)
             ways: list[Callable[[Path, Path, Path], None]] = [with_predict, with_pandas]
             times: list[list[float]] = [[], []]
@@ -95,35 +94,6 @@ def with_pandas(model: Path, rows: Path, output: Path) -> None:
         scored["novelty"] = novelty[0].round(6)
         scored["unknown"] = novelty[0] > contract.novelty_threshold
     scored.to_csv(output, index=False)
-
-
-def numbers_model(path: Path) -> Path:
-    """An artifact that reads numbers alone."""
-    rng = np.random.default_rng(0)
-    features = tuple(
-        Feature(f"n{place}", f"bench.n{place}", "float", minimum=-4.0, maximum=4.0, background=0.0)
-        for place in range(N_NUMBERS)
-    )
-    contract = ModelContract(
-        "numbers", features, (Label("calm", "calm", 0), Label("storm", "storm", 50)), ("calm", "storm"), dataset="bench"
-    )
-    constants = [
-        numpy_helper.from_array(rng.normal(size=(N_NUMBERS, HIDDEN)).astype(np.float32), "first"),
-        numpy_helper.from_array(rng.normal(size=(HIDDEN, 2)).astype(np.float32), "second"),
-    ]
-    nodes = [
-        helper.make_node("MatMul", ["numeric", "first"], ["hidden"]),
-        helper.make_node("Relu", ["hidden"], ["active"]),
-        helper.make_node("MatMul", ["active", "second"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], [PROBABILITIES_OUTPUT], axis=1),
-    ]
-    numeric = helper.make_tensor_value_info("numeric", TensorProto.FLOAT, [None, N_NUMBERS])
-    output = helper.make_tensor_value_info(PROBABILITIES_OUTPUT, TensorProto.FLOAT, [None, 2])
-    graph = helper.make_graph(nodes, "numbers", [numeric], [output], constants)
-    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 15)])
-    helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
-    onnx.save(model, path)
-    return path
 
 
 def written(model: Path, path: Path, n: int) -> Path:

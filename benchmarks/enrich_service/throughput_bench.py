@@ -26,7 +26,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.enrich_service.load.clients import ask, compared, in_turn, paced, request
-from benchmarks.enrich_service.load.processes import Server, flask, keep_off_the_servers, server_core, serving
+from benchmarks.enrich_service.load.processes import Server, answering, keep_off_the_servers, server_core, serving
 from benchmarks.enrich_service.load.traffic import MIXES, PAGE, Traffic, rows_of, traffic
 from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
@@ -115,7 +115,7 @@ def _beside(ours: Server, sent: Traffic, rival: str, seconds: float, size: int) 
     """Our median rate of requests beside that of a rival, and the cells of the table's line."""
     requests = _requests(sent)
     answer = ask(ours, requests[0])
-    with flask(rival, answer) as other:
+    with answering(rival, answer) as other:
         before = _counted(ours)
         one, two = in_turn(
             [(ours, requests), (other, requests)], seconds=seconds, rounds=ROUNDS, connections=CONNECTIONS

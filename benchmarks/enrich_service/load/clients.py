@@ -114,7 +114,7 @@ def closed(server: Server, requests: Sequence[bytes], *, seconds: float, connect
 def in_turn(
     asked: Sequence[tuple[Server, Sequence[bytes]]], *, seconds: float, rounds: int, connections: int
 ) -> list[list[Rate]]:
-    """The rates of servers that take turns, one a round; a short round before warms all up.
+    """The rates of servers that take turns, in reverse order in every other round; a short round before warms all up.
 
     Args:
         asked: each server with its requests; from one round to the next it goes on where it was.
@@ -125,7 +125,8 @@ def in_turn(
     rates: list[list[Rate]] = [[] for _ in asked]
     places = [0] * len(asked)
     for turn in range(rounds + 1):
-        for number, (server, requests) in enumerate(asked):
+        in_order = list(enumerate(asked))
+        for number, (server, requests) in in_order[:: -1 if turn % 2 else 1]:
             ordered = [*requests[places[number] :], *requests[: places[number]]]
             rate = closed(server, ordered, seconds=seconds if turn else WARM_S, connections=connections)
             places[number] = (places[number] + rate.requests) % len(requests)

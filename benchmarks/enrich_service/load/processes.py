@@ -82,32 +82,39 @@ def serving(
 
 
 @contextlib.contextmanager
-def flask(rival: str, answer: bytes) -> Iterator[Server]:
-    """A rival of `benchmarks.enrich_service.load.rivals` in gunicorn, which answers these bytes."""
-    port = free_port()
+def answering(rival: str, answer: bytes) -> Iterator[Server]:
+    """A rival that answers these bytes."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(answer)
         file.flush()
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--worker-class",
-            "gthread",
-            "--threads",
-            str(THREADS),
-            "--workers",
-            "1",
-            "--keep-alive",
-            "75",
-            "--log-level",
-            "error",
-            "--bind",
-            f"127.0.0.1:{port}",
-            f"benchmarks.enrich_service.load.rivals:{rival}({file.name!r})",
-        ]
-        with program(command, port, name=f"Flask, {rival}", ready="/") as server:
+        with flask(rival, Path(file.name)) as server:
             yield server
+
+
+@contextlib.contextmanager
+def flask(rival: str, path: Path) -> Iterator[Server]:
+    """A rival of `benchmarks.enrich_service.load.rivals` in gunicorn, made with the path of its answer or model."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        str(THREADS),
+        "--workers",
+        "1",
+        "--keep-alive",
+        "75",
+        "--log-level",
+        "error",
+        "--bind",
+        f"127.0.0.1:{port}",
+        f"benchmarks.enrich_service.load.rivals:{rival}({str(path)!r})",
+    ]
+    with program(command, port, name=f"Flask, {rival}", ready="/") as server:
+        yield server
 
 
 @contextlib.contextmanager
