@@ -91,12 +91,12 @@ class Cells(Mapping[str, Sequence[str]]):
 
     def _parsed(self, wanted: NDArray[np.bool_], lengths: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """The numbers of some columns, row by row; None if a cell is not a JSON number."""
-        data = self._bytes
+        data, gaps = self._bytes, bool((lengths.reshape(-1, len(wanted))[:, wanted] == 1).any())
         if not wanted.all():
             data = data[np.repeat(np.tile(wanted, self.rows), lengths)]
         commas = bytes.maketrans(bytes([self._delimiter, NEWLINE]), b",,")
         text = b"," + data.tobytes().translate(commas)
-        if gaps := b",," in text:
+        if gaps:
             text = text.replace(b",,", b",null,").replace(b",,", b",null,")
         try:
             found = orjson.loads(b"[" + text[1:-1] + b"]")

@@ -15,6 +15,7 @@ from common.tables.cells import Cells
 from contract.errors import InputError
 
 DELIMITERS = ",;\t|"
+BLANK_LINES = (b"\n", b"\r\n", b"\r")
 MAX_CELL = 1_000_000
 """Characters of a value; a longer one is a quote that nobody closed."""
 
@@ -39,9 +40,9 @@ def batches(stream: IO[bytes], path: Path, size: int) -> Iterator[Batch]:
 
 
 def _lines(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines with their ends; a carriage return alone ends one too."""
+    """Lines with one end each; a carriage return alone ends one too."""
     for line in lines:
-        if b"\r" in line.rstrip(b"\r\n"):
+        if b"\r" in line[: -2 if line.endswith(b"\r\n") else -1]:
             yield from line.splitlines(keepends=True)
         else:
             yield line
@@ -69,7 +70,7 @@ def _batches(lines: Iterator[bytes], delimiter: str, header: list[str], size: in
             texts = map(bytes.decode, chain(block, lines))
             yield from _parsed(csv.reader(texts, delimiter=delimiter, strict=True), first, header, size)
             return
-        data = _plain(data)
+        data = _plain(data, blank=any(line in block for line in BLANK_LINES))
         try:
             cells = Cells(data, delimiter, header)
         except UnicodeDecodeError:
@@ -84,11 +85,11 @@ def _batches(lines: Iterator[bytes], delimiter: str, header: list[str], size: in
         first += cells.rows
 
 
-def _plain(data: bytes) -> bytes:
-    """Lines that end in a line feed alone, the last one too, and no blank ones."""
+def _plain(data: bytes, *, blank: bool) -> bytes:
+    """Lines that end in a line feed alone, the last one too, and no blank ones; `blank`: there are some."""
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if data.startswith(b"\n") or b"\n\n" in data:
+    if blank:
         data = b"".join(line + b"\n" for line in data.split(b"\n") if line)
     return data if data.endswith(b"\n") or not data else data + b"\n"
 

@@ -43,6 +43,17 @@ def test_a_text_file_has_its_delimiter_from_its_header(delimiter: str, packed: b
     ]
 
 
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("text", ["a|1||2|3|", "a|||1|2|3", "a|1|2|||||3||"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
+def test_blank_lines_are_no_rows(end: str, text: str, width: int, tmp_path: Path) -> None:
+    """Whatever ends the lines; some programs write a carriage return too many."""
+    path = tmp_path / "rows.csv"
+    lines = [line and ",".join([line, f"{line}b"][:width]) for line in text.split("|")]
+    path.write_bytes(end.join(lines).encode())
+    assert [list(row.values()) for row in rows_of(path)] == [[cell, f"{cell}b"][:width] for cell in "123"]
+
+
 def test_objects_become_columns_with_dotted_names(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(
