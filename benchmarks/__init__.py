@@ -1,1 +1,1 @@
-"""Measurements, printed side by side; what they gave stands in docs/benchmarks.md."""
+"""Benchmarks that print their results side by side; docs/benchmarks.md records the results."""

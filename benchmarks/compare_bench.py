@@ -1,21 +1,20 @@
-"""This checkout beside another one, as users meet them: a table of ratios, each with its 95 % interval.
+"""Compare this checkout with another one, end to end: a table of ratios, each with its 95 % interval.
 
 python -m benchmarks.compare_bench --other FOLDER [--url URL ...] [--data FILE] [--only watcher,pages,single,memory]
 
     git worktree add ../before COMMIT
     python -m benchmarks.compare_bench --other ../before --url http://127.0.0.1:9200
 
-    watcher   `oversight watch --once` over pending documents of an engine, and the `oversight serve` that it asks
-    pages     requests of 1,000 documents: normal rows, and attacks, of which no two are equal
-    single    requests of one document: as many as are answered, and the latency at half of that
-    memory    the most memory of a worker that was started anew and answered the same pages
+    watcher   `oversight watch --once` over pending documents of an engine, with `oversight serve`
+    pages     requests of 1,000 documents: normal rows, then distinct attacks
+    single    requests of one document: the highest rate, and the latency at half of that rate
+    memory    the peak memory of a freshly started worker that answered the same pages
 
-Each checkout runs its own programs with its own model and this one's packages, as processes of its own. The two are
-measured in pairs, and the one that was first in a pair is second in the next, so that a busy machine slows both. A
-ratio is here / there, the median of the pairs'; its interval holds whatever the distribution (order statistics). Every
-run reads documents of its own indices, which are deleted at the end. FILE is a labelled KDD Cup 99 file, such as the
-10 % training set; without it the rows are the simulator's, which has too few attacks to keep the service from
-remembering them all.
+Each checkout runs its own programs and its own model, in separate processes, with the Python packages of this checkout.
+The two are measured in pairs and take turns in going first, so that a busy machine slows both. A ratio is here / there;
+the table shows the median over the pairs. The interval uses order statistics, so it holds for any distribution. Each
+run creates its own indices and deletes them at the end. FILE is a labelled KDD Cup 99 file, such as the
+10 % training set. Without it the rows come from the simulator; it has so few attacks that the service caches them all.
 """
 
 from __future__ import annotations
@@ -49,17 +48,17 @@ from training.data.records import Records
 PAIRS = 9
 PAGE, PAGES, SINGLES = 1_000, 60, 20_000
 LATE = 99
-"""Percentile of the latency that is compared."""
+"""The percentile of the latency to compare."""
 KINDS = ("watcher", "pages", "single", "memory")
 Pair = tuple[float, float]
-"""A figure here and there."""
+"""A figure of this checkout, and the same figure of the other one."""
 Servers = tuple[Server, Server]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured."""
+    """What to measure."""
 
     folders: tuple[Path, Path]
     pairs: int
@@ -79,8 +78,8 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, help="labelled KDD Cup 99 file")
     parser.add_argument("--pairs", type=int, default=PAIRS)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each pair")
-    parser.add_argument("--documents", type=int, default=20_000, help="pending in each run of the watcher")
+    parser.add_argument("--seconds", type=float, default=2.0, help="load on each server in each pair")
+    parser.add_argument("--documents", type=int, default=20_000, help="pending documents in each run of the watcher")
     parser.add_argument("--threads", type=int, default=1, help="slices of the watcher")
     parser.add_argument("--only", default=",".join(KINDS), help=f"some of {', '.join(KINDS)}")
     given = parser.parse_args()
@@ -96,7 +95,7 @@ def main() -> None:
     if "watcher" in chosen:
         for url in plan.urls:
             watcher_lines(plan, url)
-    keep_off_the_servers()  # for good, so it comes after the watcher, which shares all cores
+    keep_off_the_servers()  # cannot be undone, so it comes after the watcher, which shares all cores
     if "pages" in chosen or "single" in chosen:
         with started(plan) as servers:
             if "pages" in chosen:
@@ -108,10 +107,10 @@ def main() -> None:
 
 
 def interval_places(pairs: int) -> tuple[int, int]:
-    """Places of the sorted ratios between which their true median is with 95 %: of 9 the second and the second last.
+    """Indices of the two sorted ratios that bound the 95 % interval of the median: of 9, the second and second last.
 
     Raises:
-        SystemExit: so few pairs allow no such interval.
+        SystemExit: there are too few pairs for such an interval.
     """
     below = 0.0
     for place in count():
@@ -119,7 +118,7 @@ def interval_places(pairs: int) -> tuple[int, int]:
         if below > 0.025:
             break
     if not place:
-        raise SystemExit(f"--pairs {pairs}: six pairs are the fewest that have an interval of 95 %")
+        raise SystemExit(f"--pairs {pairs}: a 95 % interval needs at least 6 pairs; use a larger number")
     return place - 1, pairs - place
 
 
@@ -136,7 +135,7 @@ def line(figure: str, pairs: Sequence[Pair], form: str = ",.0f") -> None:
 
 
 def in_pairs(plan: Plan, measure: Callable[[int], T]) -> list[tuple[T, T]]:
-    """`measure(0)` is here, `measure(1)` there; whichever was first in one pair is second in the next."""
+    """Call `measure(0)` for this checkout and `measure(1)` for the other, in alternating order."""
     found = []
     for number in range(plan.pairs):
         if number % 2:
@@ -149,13 +148,13 @@ def in_pairs(plan: Plan, measure: Callable[[int], T]) -> list[tuple[T, T]]:
 
 
 def model_of(folder: Path) -> Path:
-    """The model that a checkout ships."""
+    """Path of the model that a checkout ships."""
     return folder / DEFAULT_MODEL.relative_to(ROOT)
 
 
 @contextlib.contextmanager
 def started(plan: Plan, *, pinned: bool = True) -> Iterator[Servers]:
-    """The service of each checkout."""
+    """Run the service of each checkout."""
     with contextlib.ExitStack() as stack:
         here, there = (
             stack.enter_context(serving(model_of(folder), name=str(folder), folder=folder, pinned=pinned))
@@ -165,7 +164,7 @@ def started(plan: Plan, *, pinned: bool = True) -> Iterator[Servers]:
 
 
 def watcher_lines(plan: Plan, url: str) -> None:
-    """Documents a second, processor time and memory of the watcher with its service, on one engine."""
+    """Print documents a second, processor time and memory of the watcher with its service, on one engine."""
     rows = kdd_rows(min(plan.documents, 10_000))
     with (
         started(plan, pinned=False) as servers,
@@ -182,7 +181,7 @@ def watcher_lines(plan: Plan, url: str) -> None:
                 cpu_s = done.cpu_s + server.cpu_s() - before_s
             return plan.documents / done.took_s, cpu_s / plan.documents * 1e6, done.peak_mb
 
-        for which in (0, 1):  # warms up; no pair
+        for which in (0, 1):  # warm up
             run(which)
         found = in_pairs(plan, run)
         name = engine_at(es, url).name
@@ -195,7 +194,7 @@ def watcher_lines(plan: Plan, url: str) -> None:
 
 
 def page_lines(plan: Plan, servers: Servers) -> None:
-    """Documents a second of full pages."""
+    """Print documents a second for full pages."""
     for mix, what in (("normal", "normal rows"), ("attacks", "attacks with reasons")):
         requests = bodies(plan, mix, pages=PAGES, size=PAGE)
         rates = rates_of(plan, servers, requests, connections=2)
@@ -203,7 +202,7 @@ def page_lines(plan: Plan, servers: Servers) -> None:
 
 
 def single_lines(plan: Plan, servers: Servers) -> None:
-    """Requests of one document."""
+    """Print rate and latency of requests of one document."""
     requests = bodies(plan, "distinct", pages=SINGLES, size=1)
     rates = rates_of(plan, servers, requests, connections=2)
     line("single documents: requests/s", rates)
@@ -217,7 +216,7 @@ def single_lines(plan: Plan, servers: Servers) -> None:
 
 
 def memory_line(plan: Plan) -> None:
-    """The most memory of a worker."""
+    """Print the peak memory of a worker."""
     requests = bodies(plan, "distinct", pages=PAGES, size=PAGE)
 
     def peak(which: int) -> float:
@@ -233,13 +232,13 @@ def memory_line(plan: Plan) -> None:
 
 
 def bodies(plan: Plan, mix: str, *, pages: int, size: int) -> list[bytes]:
-    """Requests of a mix."""
+    """HTTP requests with rows of a mix."""
     contract = read(DEFAULT_MODEL).contract
     return [request("/v1/enrich", body) for body in traffic(plan.records, mix, contract, pages=pages, size=size).bodies]
 
 
 def rates_of(plan: Plan, servers: Servers, requests: Sequence[bytes], *, connections: int) -> list[Pair]:
-    """Requests a second, each pair with other requests than the one before."""
+    """Requests a second; each pair continues with the requests after those of the pair before."""
     places = [0, 0]
 
     def rate(which: int) -> float:
@@ -248,7 +247,7 @@ def rates_of(plan: Plan, servers: Servers, requests: Sequence[bytes], *, connect
         places[which] = (places[which] + found.requests) % len(requests)
         return found.per_s
 
-    for which in (0, 1):  # warms up; no pair
+    for which in (0, 1):  # warm up
         rate(which)
     return in_pairs(plan, rate)
 

@@ -1,4 +1,4 @@
-"""How much code the product is: statements of the installed packages, without docstrings.
+"""Count the code of the product: statements of the installed packages, without docstrings.
 
 python -m benchmarks.statements [--other FOLDER]
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def statements(package: Path) -> int:
-    """Statements of all modules below a folder."""
+    """Number of statements in all modules below a folder."""
     return sum(_of_module(ast.parse(path.read_text(encoding="utf-8"))) for path in package.rglob("*.py"))
 
 
@@ -55,7 +55,7 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def change(before: int, now: int) -> str:
-    """The difference in percent; a dash where there was nothing."""
+    """The difference in percent; a dash if the count before was 0."""
     return f"{(now - before) / before:+7.1%}" if before else "      -"
 
 

@@ -1,1 +1,1 @@
-"""How fast the artifact answers."""
+"""Benchmarks of the artifact, and a fuzzer of the check that guards it."""

@@ -1,11 +1,11 @@
-"""How fast the shipped artifact answers, beside the same classifier alone on values that are encoded already.
+"""How fast the shipped artifact predicts, compared with its classifier alone on encoded values.
 
     words and numbers ─▶ artifact: look-ups, scaling, four networks, novelty ─▶ rows/s ┐
-    words and numbers ─▶ another artifact, where one is named ────────────────▶ rows/s ├─▶ ratios, in one run
+    words and numbers ─▶ other artifacts, if named ───────────────────────────▶ rows/s ├─▶ ratios, in one run
     encoded floats ────▶ three layers of the classifier's size, a softmax ────▶ rows/s ┘
 
-All run in turns, so that what else the machine does hits each. One thread. The fastest run of each counts, and the
-median is printed beside it: a busy machine makes runs slower and never faster.
+All run in turns on one thread, so that a busy machine slows each of them. The table shows the fastest run, because a
+busy machine makes runs slower and never faster, and the median next to it.
 
     python -m benchmarks.artifact.artifact_bench [MODEL [EARLIER_MODEL ...]]
 """
@@ -27,15 +27,15 @@ from contract.artifact.contract import METADATA_KEY, PROBABILITIES_OUTPUT, Model
 
 BATCHES = (1, 100, 1_000, 10_000)
 SECONDS = 4.0
-"""For each batch size, all together."""
+"""For each batch size, all models together."""
 CLASSIFIER = (64, 32)
-"""Units of its hidden layers."""
+"""Units of the classifier's hidden layers."""
 IN_A_ROW = 10
-"""Runs before it is the other's turn, so that each finds its own weights in the cache."""
+"""Consecutive runs of one model, so that its weights stay in the processor's cache."""
 
 
 def main(paths: list[Path]) -> None:
-    """Measure and print a table for docs/benchmarks.md; ratios are to the first of the models."""
+    """Measure and print a table for docs/benchmarks.md; ratios are relative to the first model."""
     models = [onnx.load(path) for path in paths]
     sessions = [session(model) for model in models]
     contract = ModelContract.from_json(sessions[0].get_modelmeta().custom_metadata_map[METADATA_KEY])
@@ -57,21 +57,19 @@ def main(paths: list[Path]) -> None:
 
 
 def say(line: str) -> None:
-    """One line of the result."""
+    """Print one line of the result."""
     sys.stdout.write(f"{line}\n")
 
 
 def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    """One thread, all of ONNX Runtime's own optimisations."""
+    """A session with one thread and all optimisations of ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def classifier_alone(contract: ModelContract) -> onnx.ModelProto:
-    """Layers of the classifier's size over encoded floats, with made weights: what they are makes no difference to the
-    time.
-    """
+    """Layers of the classifier's size over encoded floats. The weights are random; they do not change the time."""
     rng = np.random.default_rng(0)
     width = len(contract.numeric) + sum(len(item.vocabulary) + 1 for item in contract.categorical)
     sizes = (width, *CLASSIFIER, len(contract.labels))
@@ -93,7 +91,7 @@ def classifier_alone(contract: ModelContract) -> onnx.ModelProto:
 
 
 def rows(contract: ModelContract, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Made rows of usual traffic: values between their usual bounds, words as often as they are usual, as Python
+    """Random rows of usual traffic: numbers between their usual bounds, words by their usual shares, as Python
     strings.
     """
     rng = np.random.default_rng(0)
@@ -111,7 +109,7 @@ Run = tuple[onnxruntime.InferenceSession, dict[str, np.ndarray]]
 
 
 def alternate(*runs: Run) -> tuple[list[float], ...]:
-    """Seconds of each run, in turns for `SECONDS`; the first three of each warm it up and do not count."""
+    """Seconds of each run, in turns for `SECONDS`; three runs of each warm it up and do not count."""
     times: tuple[list[float], ...] = tuple([] for _ in runs)
     for model, feeds in runs * 3:
         model.run(None, feeds)

@@ -1,12 +1,11 @@
-"""Play the attacker of the artifact's guard: models that name another file, written in every way that a parser may
-accept.
+"""Attack the guard that rejects models with external data: write such models in every way that a parser may accept.
 
 a model with its weights in `outside.bin` ─▶ changed at random ─▶ the guard (contract.onnx.reader)
                                                                ├─ accepts ─▶ ONNX Runtime must not read the file, and
                                                                │             Protocol Buffers must see the same
-                                                               └─ refuses ─▶ counted where ONNX Runtime reads the file
+                                                               └─ rejects ─▶ counted; also if ONNX Runtime reads it
 
-ONNX Runtime runs in processes of their own, because a damaged model may end it. Nothing is read but the file that this
+ONNX Runtime runs in child processes, because a damaged model may crash it. The models name only a file that this
 program writes into its own temporary folder.
 
     python -m benchmarks.artifact.guard_fuzz --seconds 600 --seed 1
@@ -36,27 +35,27 @@ from contract.onnx.schema import MESSAGES
 
 OUTSIDE = "outside.bin"
 MARK = 4242.0
-"""Each weight in the other file; an answer that holds it was computed from that file."""
+"""Each weight in the external file; an output that contains it was computed from that file."""
 BATCH = 400
-"""Changed models of one process."""
+"""Changed models in each child process."""
 
 
 @dataclass(slots=True)
 class Piece:
-    """One field of a message, ready to be written in another way."""
+    """One field of a message; its other fields say how to write it."""
 
     number: int
     wire: int
     value: int | bytes | list[Piece]
     raw: bytes = b""
-    """Of a number of fixed width: its bytes behind the tag."""
+    """For a number of fixed width: its bytes after the tag."""
     tag_extra: int = 0
     pad: dict[str, int] = field(default_factory=dict)
-    """`tag`, `size`, `value`: useless bytes of that number."""
+    """Number of padding bytes in `tag`, `size` and `value`."""
 
 
 def varint(value: int, pad: int = 0) -> bytes:
-    """A number of 7 bits a byte, with `pad` bytes more than it needs."""
+    """Encode a number as a varint, with `pad` more bytes than it needs."""
     digits = []
     while True:
         digits.append(value & 0x7F)
@@ -68,7 +67,7 @@ def varint(value: int, pad: int = 0) -> bytes:
 
 
 def parse(data: bytes, message: str) -> list[Piece]:
-    """A plain message as pieces."""
+    """Parse a plain message into pieces."""
     pieces = []
     for number, value, raw in segments(memoryview(data)):
         known = MESSAGES[message][number]
@@ -83,7 +82,7 @@ def parse(data: bytes, message: str) -> list[Piece]:
 
 
 def write(pieces: list[Piece]) -> bytes:
-    """The bytes of pieces."""
+    """Encode pieces as bytes."""
     out = bytearray()
     for piece in pieces:
         out += varint(piece.number << 3 | piece.wire | piece.tag_extra, piece.pad.get("tag", 0))
@@ -186,7 +185,7 @@ CHANGES: tuple[Change, ...] = (
 
 
 def mutant(bases: list[bytes], draw: random.Random) -> bytes:
-    """One model, changed in one to four places."""
+    """A model, changed in one to four places."""
     pieces = parse(draw.choice(bases), "ModelProto")
     for _ in range(draw.choice([1, 1, 2, 3, 4])):
         lists = [some for some in lists_of(pieces) if some]
@@ -224,7 +223,7 @@ def _model(nodes: list[Any], initializers: list[TensorProto], **more: Any) -> by
 
 
 def base_models() -> list[bytes]:
-    """The same sum, with its weights in another file by every way that leads to a tensor; and one with them inside."""
+    """Models of the same sum: one for each place where a tensor can name an external file, and one without."""
     add, weights = helper.make_node("Add", ["x", "w"], ["y"]), _outside("w")
     constant = helper.make_node("Constant", [], ["w"], value=weights)
     branch = helper.make_graph(
@@ -254,7 +253,7 @@ def base_models() -> list[bytes]:
 
 
 def looks_outside(data: bytes) -> bool:
-    """Whether ONNX Runtime, opened without any of our precautions, answers with the other file's content."""
+    """Whether ONNX Runtime, opened without our precautions, reads the external file."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -266,13 +265,13 @@ def looks_outside(data: bytes) -> bool:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=False)
         feed = {tensor.name: np.zeros((1, 4), np.float32) for tensor in session.get_inputs()}
         answers = session.run(None, feed)
-    except Exception:  # noqa: BLE001  whatever it says, it answered nothing
+    except Exception:  # noqa: BLE001  any error means that there is no output
         return False
     return any(MARK in np.asarray(answer).ravel().tolist() for answer in answers)
 
 
 def judge(data: bytes) -> str:
-    """What the guard and ONNX Runtime make of a model; `HOLE` is where the guard fails."""
+    """Pass a model to the guard and to ONNX Runtime, and describe the result; `HOLE` means that the guard failed."""
     try:
         summary = inspect(data)
     except NotOnnxError as error:
@@ -282,7 +281,7 @@ def judge(data: bytes) -> str:
         return "HOLE: ONNX Runtime reads the file of an accepted model"
     try:
         model = onnx.load_model_from_string(data)
-    except Exception:  # noqa: BLE001  then no parser reads it, and ONNX Runtime does not either
+    except Exception:  # noqa: BLE001  no parser reads it, so ONNX Runtime does not either
         return "accepted, and no parser reads it"
     if b"\x0a\x08location" in model.SerializeToString(deterministic=True) and names_a_file(model):
         return "HOLE: Protocol Buffers see external data in an accepted model"
@@ -305,11 +304,11 @@ def names_a_file(message: Any) -> bool:
 
 
 def batch(seed: int, pipe: int, folder: Path) -> None:
-    """Judge one batch, and write what came of it; the life of a child."""
+    """Judge one batch and write the results to the pipe; runs in a child process."""
     os.chdir(folder)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
     draw, bases = random.Random(seed), base_models()  # noqa: S311  no secret
     counts: Counter[str] = Counter()
     holes = []
@@ -323,7 +322,7 @@ def batch(seed: int, pipe: int, folder: Path) -> None:
 
 
 def run(seconds: float, seed: int) -> dict[str, Any]:
-    """Batches until the time is over."""
+    """Run batches until the time is over, at least one."""
     counts: Counter[str] = Counter()
     holes: list[Any] = []
     deadline_s, number = time.monotonic() + seconds, seed
@@ -341,20 +340,20 @@ def run(seconds: float, seed: int) -> dict[str, Any]:
                     os._exit(0)
             os.close(writer)
             with os.fdopen(reader, "rb") as pipe:
-                said = pipe.read()
+                answer = pipe.read()
             os.waitpid(child, 0)
             number += 1
-            if not said:
+            if not answer:
                 counts["batches in which ONNX Runtime ended the process"] += 1
                 continue
-            found = json.loads(said)
+            found = json.loads(answer)
             counts.update(found["counts"])
             holes += found["holes"]
     return {"seed": seed, "counts": dict(counts), "holes": holes}
 
 
 def main() -> int:
-    """Run, print, and end with 1 where there is a hole."""
+    """Run and print; exit with 1 if there is a hole."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)

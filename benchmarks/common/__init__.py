@@ -1,1 +1,1 @@
-"""Measurements of what the enrich service and the console share."""
+"""Benchmarks of the HTTP server that the enrich service and the console share."""

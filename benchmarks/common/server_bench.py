@@ -1,13 +1,12 @@
-"""The HTTP server of this checkout beside that of another one: throughput, latency and memory of one enrich service
-each.
+"""Compare the HTTP server of this checkout with that of another one: throughput, latency and memory.
 
 python -m benchmarks.common.server_bench --other FOLDER [--seconds S] [--silent N] [--only NAME]
 
     git worktree add ../before COMMIT && python -m benchmarks.common.server_bench --other ../before
 
-Both serve the model of this checkout with one worker, on the same core, and take turns within each round, so that a
-busy machine slows both. With `--silent` so many clients stop in the middle of a request meanwhile, which the other one
-must be able to bear.
+Each checkout runs one enrich service with the model of this checkout and one worker, on the same core. They take turns
+within each round, so that a busy machine slows both. With `--silent N`, N clients of this checkout's server stop in the
+middle of a request and keep their connections open during the whole run.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--other", type=Path, required=True, help="folder of another checkout")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
-    parser.add_argument("--silent", type=int, default=0, help="clients that stop in the middle of a request")
-    parser.add_argument("--only", default="", help="only the kinds of requests with this in their name")
+    parser.add_argument("--seconds", type=float, default=2.0, help="load on each server in each round")
+    parser.add_argument("--silent", type=int, default=0, help="number of clients that stop in the middle of a request")
+    parser.add_argument("--only", default="", help="only the kinds of requests whose name contains this")
     arguments = parser.parse_args()
     contract = read(DEFAULT_MODEL).contract
     records, rows = rows_of(None)
@@ -88,7 +87,7 @@ def compare(name: str, ours: Server, other: Server, requests: list[bytes], conne
 
 
 def half_load(server: Server, requests: list[bytes], *, per_s: float, seconds: float) -> tuple[float, float]:
-    """p50 and p99 in milliseconds of requests at random times, the better of two turns."""
+    """p50 and p99 in milliseconds of requests at random times; the lower of two runs."""
     turns = []
     for _ in range(2):
         latency_s = paced(server, requests, per_s=per_s, seconds=seconds, connections=32)
@@ -97,7 +96,7 @@ def half_load(server: Server, requests: list[bytes], *, per_s: float, seconds: f
 
 
 def peak_mb(server: Server) -> float:
-    """The most memory that the worker has had."""
+    """Peak memory of the worker."""
     (worker,) = server.process.children()
     status = Path(f"/proc/{worker.pid}/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""Clients that begin something and then say nothing: half a head, half a body, half a TLS handshake."""
+"""Clients that stop in the middle and keep the connection open: half a head, half a body, half a TLS handshake."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def client_hello() -> bytes:
 
 @contextlib.contextmanager
 def silent_clients(url: str, n: int, *, tls: ssl.SSLContext | None = None) -> Iterator[list[socket.socket]]:
-    """Open connections to a server, of each kind as many, which stay silent until the end.
+    """Open connections to a server that stay silent until the end; each kind equally often.
 
     Args:
-        url: where.
-        n: how many.
-        tls: for a server that speaks TLS: half of its kinds stop after the handshake.
+        url: address of the server.
+        n: number of connections.
+        tls: client context for a server with TLS; half of the kinds then stop after the handshake.
     """
     allow_files(n + SPARE_FILES)
     parts = urlsplit(url)

@@ -1,1 +1,1 @@
-"""Measurements of the console."""
+"""Benchmarks of the console, and sample documents for it."""

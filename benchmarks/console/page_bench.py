@@ -1,13 +1,13 @@
-"""How long all panels of a dashboard take, as one _msearch and as a page in a browser.
+"""How long all panels of a dashboard take: as one _msearch, and as a page in a browser.
 
 python -m benchmarks.console.page_bench --url http://127.0.0.1:9200 [--documents 100000] [--rounds 5] [--only search]
 
-    _msearch   the searches of the page, sent by this process: the engine's time and that of the wire
+    _msearch   the searches of the page, sent by this process: time of the engine and of the network
     page       Chromium opens the page of `oversight console`: from the click to the last drawn chart
 
-Rounds of both take turns. The time range moves between two rounds, so that no engine answers from its cache of
-requests. An installation of its own, deleted at the end (kept with --keep NAMESPACE, which is taken again where it is
-there already). Ready must be under 1.5 times the _msearch plus 1 s.
+The two take turns. The time range moves between rounds, so that the engine does not answer from its request cache. The
+benchmark creates its own installation and deletes it at the end; `--keep NAMESPACE` keeps it, and uses it again
+if it exists. A page must be ready within 1.5 times the _msearch plus 1 s.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import psutil
 from elasticsearch import Elasticsearch
 from werkzeug.datastructures import MultiDict
 
-from benchmarks.console.made import beat, documents, heartbeat, load
+from benchmarks.console.sample_documents import beat, documents, heartbeat, load
 from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from console.panels.board import page
@@ -61,11 +61,11 @@ def main() -> None:
         timed = {one.id: _search(options.url, namespace, one.id) for one in pages}
         searches: dict[str, list[float]] = {one.id: [] for one in pages}
         ready: dict[str, list[float]] = {one.id: [] for one in pages}
-        with _visitor(options, namespace) as look:
+        with _browser(options, namespace) as open_page:
             for turn in range(options.rounds + 1):
                 for one in pages:
                     hours = HOURS + 1 + turn + pages.index(one) / 10
-                    took, opened = timed[one.id](hours), look(one.id, hours + 0.05)
+                    took, opened = timed[one.id](hours), open_page(one.id, hours + 0.05)
                     if turn:  # the first round warms the engine, the console and the browser
                         searches[one.id].append(took)
                         ready[one.id].append(opened)
@@ -77,8 +77,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--url", help="an engine with pipelines and data streams")
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("search",), help="leave the browser out")
-    parser.add_argument("--keep", metavar="NAMESPACE", help="leave the installation there, and take it again next time")
+    parser.add_argument("--only", choices=("search",), help="measure without the browser")
+    parser.add_argument("--keep", metavar="NAMESPACE", help="keep the installation, and use it again next time")
     return parser.parse_args()
 
 
@@ -103,12 +103,12 @@ def _installation(es: Elasticsearch, options: argparse.Namespace) -> Iterator[st
 
 
 class _Timed(Engine):
-    """An engine that says how long its last requests took together."""
+    """An engine that adds up the time of its requests."""
 
     took_s = 0.0
 
     def msearch(self, searches: Sequence[Search]) -> list[SearchResponse]:
-        """As always."""
+        """Send the searches and measure the time."""
         began = time.perf_counter()
         try:
             return super().msearch(searches)
@@ -117,11 +117,11 @@ class _Timed(Engine):
 
 
 def _search(url: str, namespace: str, name: str) -> Callable[[float], float]:
-    """A function that asks for a page of so many hours and says how long that took, in seconds."""
+    """A function that requests a page for a number of hours and returns the seconds that it took."""
     engine = _Timed(lambda: Elasticsearch(url), lambda error: str(cluster.explain(error, url)), timeout_s=120.0)
     shown = show(read_contract(DEFAULT_MODEL))
     board = shown.page(name)
-    assert board is not None  # noqa: S101  a page of the same list
+    assert board is not None  # noqa: S101  the name comes from the same list
 
     def timed(hours: float) -> float:
         wanted = asked(MultiDict([("from", f"now-{int(hours * 60)}m")]), board)
@@ -140,8 +140,8 @@ def _search(url: str, namespace: str, name: str) -> Callable[[float], float]:
 
 
 @contextlib.contextmanager
-def _visitor(options: argparse.Namespace, namespace: str) -> Iterator[Callable[[str, float], float]]:
-    """A function that opens a page of so many hours in a browser and says after how many seconds it was drawn."""
+def _browser(options: argparse.Namespace, namespace: str) -> Iterator[Callable[[str, float], float]]:
+    """A function that opens a page for a number of hours in a browser and returns the seconds until it was drawn."""
     if options.only == "search":
         yield lambda _name, _hours: float("nan")
         return
@@ -150,8 +150,8 @@ def _visitor(options: argparse.Namespace, namespace: str) -> Iterator[Callable[[
     with _console(options.url, namespace) as address, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
-        def look(name: str, hours: float) -> float:
-            context = browser.new_context(viewport={"width": 1440, "height": 900})  # nothing in its cache
+        def open_page(name: str, hours: float) -> float:
+            context = browser.new_context(viewport={"width": 1440, "height": 900})  # with an empty cache
             window = context.new_page()
             began = time.perf_counter()
             window.goto(f"{address}/{'' if name == 'oversight' else name}?from=now-{int(hours * 60)}m")
@@ -160,7 +160,7 @@ def _visitor(options: argparse.Namespace, namespace: str) -> Iterator[Callable[[
             context.close()
             return took
 
-        yield look
+        yield open_page
         browser.close()
 
 

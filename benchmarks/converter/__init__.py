@@ -1,1 +1,1 @@
-"""Measures what writes contracts and artifacts."""
+"""Benchmarks of the commands that write contracts and artifacts."""

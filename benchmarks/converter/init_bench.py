@@ -1,12 +1,13 @@
-"""How much memory and time `oversight contract init` takes for a file ten times as long.
+"""How memory and time of `oversight contract init` grow with a file that is ten times as long.
 
     a tenth of the rows ─┐
-                         ├─▶ oversight contract init, each in its own process ─▶ largest memory, seconds, their ratio
+                         ├─▶ oversight contract init, one process each ─▶ peak memory, seconds, ratio of the memory
     all rows ────────────┘
 
     python -m benchmarks.converter.init_bench [--rows N]
 
-Memory must not grow with the file: columns are counted as the rows come, and quantiles come from a sample.
+Memory must not grow with the file: the command counts column by column while it reads, and takes quantiles from a
+sample.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 def written(path: Path, n: int) -> Path:
-    """A file of numbers, words, a column of times, gaps, and a label."""
+    """Write a file with numbers, words, a column of times, missing values, and a label."""
     rng = np.random.default_rng(0)
     names = [*(f"n{place}" for place in range(N_NUMBERS)), "proto", "at", "class"]
     with path.open("w", encoding="utf-8") as file:
@@ -62,7 +63,7 @@ def written(path: Path, n: int) -> Path:
 
 
 def described(path: Path, output: Path) -> tuple[float, float]:
-    """The largest memory of the command in MB, and its seconds."""
+    """Run the command; returns its peak memory in MB and its seconds."""
     words = [
         sys.executable,
         "-m",

@@ -1,1 +1,1 @@
-"""What the endpoint costs, and whether its reasons hold."""
+"""Benchmarks of the enrich service, of its reasons, and a fuzzer."""

@@ -1,11 +1,11 @@
-"""Whether a first reason is what made the verdict: take the feature away, and another one at random beside it.
+"""Test whether the first reason caused the verdict: replace its feature by a usual value, then a random other feature.
 
-    row, first reason ──▶ that feature usual  ──▶ graph ──▶ by how much do the label's log-odds fall? must be > 0,
-                     └──▶ another one usual   ──▶ graph ──▶ by how much here?                         and more than here
+    row, first reason ──▶ that feature usual  ──▶ graph ──▶ fall of the label's log-odds: must be > 0
+                     └──▶ another one usual   ──▶ graph ──▶ fall of the label's log-odds: must be smaller
 
-"Usual" is the contract's harmless value, and apart from it the feature's values in real normal rows, which the reasons
-never saw: the mean fall over some of them. For an `unknown` the log-odds are those of the novelty. Computed with the
-whole graph, one copy at a time in its own array; of the explainer only the choice of the feature is taken.
+"Usual" is the contract's harmless value. A second measurement uses the feature's values in real normal rows, which the
+reasons do not use, and takes the mean fall over them. For an `unknown` verdict the log-odds are those of the novelty.
+The falls are computed with the whole graph; only the choice of the feature comes from the explainer.
 """
 
 from __future__ import annotations
@@ -24,34 +24,35 @@ from enrich_service.predict.reasons import LEAST_FALL_OF_NOVELTY, Explainer, hea
 from training.data.records import Records
 
 N_ROWS = 500
-"""Of each attack."""
+"""Rows of each attack."""
 N_NORMAL = 20
-"""Real normal rows whose values are put in."""
+"""Real normal rows whose values replace the feature's value."""
 BATCH = 4096
 
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Shares of the rows of one verdict, 0 to 1. A row without a reason counts against every one of them."""
+    """Shares of the rows of one verdict, 0 to 1. A row without a reason counts as a failure in each share."""
 
     verdict: str
     n_rows: int
     lowered: float
-    """The first reason's feature made usual lowers the log-odds of the verdict."""
+    """A usual value in the first reason's feature lowers the log-odds of the verdict."""
     more_than_random: float
-    """By more than another feature does, drawn among all."""
+    """It lowers them more than another feature does, drawn from all features."""
     more_than_random_odd: float
-    """By more than another feature does, drawn among those that are not usual either."""
+    """It lowers them more than another feature does, drawn from those that also have an unusual value."""
     with_real_values: float
-    """Lowers it, and by more than the second draw, with the values of real normal rows too."""
+    """With values of real normal rows too, it lowers them, and more than the second drawn feature does."""
     median_fall: float
+    """Median fall of the log-odds for the first reason's feature."""
     median_fall_random: float
-    """In log-odds, of the second draw."""
+    """The same for the second drawn feature."""
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of one verdict, with what is explained of them."""
+    """Rows of one verdict, with the closest label and the novelty result to explain."""
 
     numeric: NDArray[np.float32]
     categorical: NDArray[np.object_]
@@ -60,13 +61,13 @@ class _Rows:
 
 
 def measure(artifact: Artifact, records: Records, *, seed: int = 0, at_least: int = N_ROWS) -> Iterator[Faithfulness]:
-    """One result for each attack that is called by its right name in at least so many distinct rows, and for `unknown`.
+    """One result for each attack with enough correctly predicted distinct rows, and one for `unknown`.
 
     Args:
-        artifact: of KDD Cup 99.
-        records: labelled; `N_ROWS` rows of each attack are drawn from them, and the normal rows are what is real.
-        seed: of all draws.
-        at_least: rows; of an attack with fewer nothing can be said.
+        artifact: an artifact for KDD Cup 99.
+        records: labelled rows; up to `N_ROWS` rows of each attack are drawn, and the real normal rows come from them.
+        seed: seed of all random draws.
+        at_least: an attack with fewer rows than this is left out, because its shares would mean little.
     """
     rng = np.random.default_rng(seed)
     contract = artifact.contract
@@ -91,7 +92,7 @@ def measure(artifact: Artifact, records: Records, *, seed: int = 0, at_least: in
 def _answers(
     artifact: Artifact, numeric: NDArray[np.float32], categorical: NDArray[np.object_]
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Closest label, and whether the novelty is above the threshold."""
+    """Closest label of each row, and whether its novelty is above the threshold."""
     closest, novel = [], []
     threshold = artifact.contract.novelty_threshold
     for begin in range(0, len(numeric), BATCH):
@@ -150,7 +151,7 @@ def first_reasons(
     *,
     of_novelty: bool,
 ) -> NDArray[np.intp]:
-    """Column of each row's first reason, the words' columns after the numbers'; -1 where there is none."""
+    """Column of each row's first reason, -1 if it has none; the columns of words follow those of numbers."""
     found = Explainer(artifact).falls(numeric, categorical, closest, of_novelty=of_novelty)
     which, columns = heaviest(*found, least=LEAST_FALL_OF_NOVELTY if of_novelty else LEAST_FALL)
     first = np.full(len(closest), -1)
@@ -160,7 +161,7 @@ def first_reasons(
 
 
 def _other(first: NDArray[np.intp], allowed: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
-    """One allowed column a row, another than the first reason's."""
+    """A random allowed column for each row, but not the first reason's."""
     chance = np.where(allowed, rng.random(allowed.shape), -1.0)
     chance[np.arange(len(first)), first] = -2.0
     columns: NDArray[np.intp] = chance.argmax(axis=1)
@@ -174,7 +175,7 @@ def _falls(
     numbers: NDArray[np.float32],
     words: NDArray[np.object_],
 ) -> NDArray[np.float64]:
-    """By how much the verdict's log-odds fall where one column of each row gets another value; shape (n,)."""
+    """How much the verdict's log-odds fall if one column of each row gets another value; shape (n,)."""
     numeric, categorical = rows.numeric.copy(), rows.categorical.copy()
     for row, column in enumerate(columns.tolist()):
         if column < len(numbers):

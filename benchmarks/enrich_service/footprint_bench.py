@@ -1,11 +1,11 @@
-"""How fast the enrich service is ready and how much memory it takes, beside bare Flask and gunicorn.
+"""How fast the enrich service starts and how much memory it uses, compared with bare Flask and gunicorn.
 
 python -m benchmarks.enrich_service.footprint_bench [--runs 5] [--workers 1]
 
-Both are started in turns, so that a busy machine slows both down. Ready is when a worker answers its first request; for
-`oversight serve` that is `/v2/health/ready`, for which the model answers a row. Memory is that of a worker after ten
-pages of 1,000 documents (for the bare one: ten requests of that size), USS: what would be free without it. RSS counts
-what is shared with other processes as well.
+The two start in turns, so that a busy machine slows both. A server is ready when a worker answers its first request;
+for `oversight serve` that is `/v2/health/ready`, which runs the model on one row. Memory is that of a worker after ten
+pages of 1,000 documents (for the bare server: ten requests of that size). USS is the memory that only this process
+uses; RSS also counts memory that it shares with other processes.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def enrich():
     return {}
 """
 NEVER = ("tensorflow", "keras", "sklearn", "scikit", "pandas", "torch")
-"""What a worker must not have loaded."""
+"""Libraries that a worker must not load."""
 WAIT_S = 30.0
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """One start."""
+    """Time and memory of one start."""
 
     ready_s: float
     cpu_s: float
@@ -97,7 +97,7 @@ def page() -> bytes:
 
 @contextmanager
 def started(name: str, folder: Path, workers: int) -> Iterator[tuple[str, psutil.Popen, float]]:
-    """Address, parent process and time of start of one of the two."""
+    """Start one of the two servers; gives its address, parent process and start time."""
     port = free_port()
     commands = {
         "oversight serve": ["oversight", "serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)],
@@ -131,7 +131,7 @@ def started(name: str, folder: Path, workers: int) -> Iterator[tuple[str, psutil
 
 
 def measure(url: str, process: psutil.Popen, began: float, body: bytes) -> Footprint:
-    """Wait until it is ready, ask it ten pages, and look at its workers."""
+    """Wait until the server is ready, send ten pages, and measure its workers."""
     with urllib3.PoolManager(retries=False) as pool:
         while not answers(pool, url):
             if time.monotonic() - began > WAIT_S or process.poll() is not None:
@@ -156,7 +156,7 @@ def measure(url: str, process: psutil.Popen, began: float, body: bytes) -> Footp
 
 
 def answers(pool: urllib3.PoolManager, url: str) -> bool:
-    """Whether a first request is answered 200."""
+    """Whether the server answers a first request with 200."""
     try:
         return bool(pool.request("GET", f"{url}/v2/health/ready", timeout=5).status == 200)
     except urllib3.exceptions.HTTPError:

@@ -1,10 +1,10 @@
-"""Memory of a worker under load that does not end: it must stay where it is after the first pages.
+"""Memory of a worker under steady load: it must not grow after the first pages.
 
 python -m benchmarks.enrich_service.memory_bench [--data FILE] [--model FILE] [--seconds S] [--connections N]
 
-A real `oversight serve` answers pages of 1,000 distinct rows, attacks and all, one after the other on each connection;
-no page comes twice before the kept results of its rows are gone. Beside the pages a tenth of the requests holds a
-single document.
+A real `oversight serve` answers pages of 1,000 distinct rows, attacks included, one after the other on each connection.
+No page is sent again before its rows have left the service's cache. There is one request with a single document for
+each ten pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from common.settings.shared import DEFAULT_MODEL
 from enrich_service.model.model_file import read
 
 LOOKS = 12
-"""Lines of the table."""
+"""Number of lines in the table."""
 PAGES = 30
 MB = 1024 * 1024
 
@@ -54,10 +54,10 @@ def main() -> None:
 
 
 def _watch(server: Server, requests: list[bytes], seconds: float, connections: int) -> None:
-    """Ask until the end, and print what the worker takes meanwhile."""
+    """Send requests until the end, and print the worker's memory meanwhile."""
     (worker,) = server.process.children()
     end, answered = time.monotonic() + seconds, [0] * connections
-    turn, failures = itertools.cycle(requests), list[Exception]()  # `next` of a cycle is one step for threads
+    turn, failures = itertools.cycle(requests), list[Exception]()  # `next` of a cycle is atomic for threads
 
     def work(number: int) -> None:
         connection = Connection(server.port)

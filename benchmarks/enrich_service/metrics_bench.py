@@ -1,8 +1,9 @@
-"""What counting costs: a page answered with and without the metrics, drift among them.
+"""What the metrics cost, with drift: the time to count a page beside the time to answer it.
 
 python -m benchmarks.enrich_service.metrics_bench [--model FILE]
 
-Counters are written into files, as they are between workers. Both are timed in turns and the best of each counts.
+The counters are in files, as they are when several workers share them. The two are timed in turns, and the fastest time
+of each counts.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def main() -> None:
 
 
 def measure(model: Path | None, folder: Path) -> list[str]:
-    """A table in Markdown."""
-    # prometheus_client looks at the environment when it is imported
+    """The results as a table in Markdown."""
+    # prometheus_client reads the environment at its import
     from common.settings.shared import DEFAULT_MODEL
     from enrich_service import request_body
     from enrich_service.http.metrics import Metrics
@@ -74,7 +75,7 @@ def measure(model: Path | None, folder: Path) -> list[str]:
 
 
 def fastest_s(*parts: Callable[[], None]) -> list[float]:
-    """Seconds of one call of each, the best of `ROUNDS` rounds of 50 calls, in turns."""
+    """Seconds for one call of each: the fastest of `ROUNDS` rounds of 50 calls, in turns."""
     best = [float("inf")] * len(parts)
     for _ in range(ROUNDS):
         for place, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""Documents a second beside MLServer with a runtime for the same artifact.
+"""Documents a second, compared with MLServer that runs the same artifact.
 
 python -m benchmarks.enrich_service.mlserver_bench [--data FILE] [--model FILE] [--seconds S]
 
@@ -8,13 +8,12 @@ python -m benchmarks.enrich_service.mlserver_bench [--data FILE] [--model FILE] 
                     ├─▶ {"inputs": [41 columns]} ───────────────────▶ MLServer, frames ─▶ {"outputs": [...]}
                     └─▶ {"inputs": [documents, each as text]} ──────▶ MLServer, documents ▶ {"outputs": [results]}
 
-MLServer is installed in an environment of its own below `build/`, which is made at the first run and shares nothing
-with ours. Its runtimes have the session options of ours and no worker processes beside the server, which is the fastest
-way for a model as small as this. *frames* is how MLServer takes a table, by its own codec; *tensors* is the least that
-can be done: two flat lists straight into ONNX Runtime. Neither makes anything of the numbers: no verdict, no partial
-document, no reasons. *documents* does, by the same Python code that answers in `oversight serve`, imported into
-MLServer's process: the same documents in, the same results out. All servers have the same core; they take turns within
-each round. What MLServer answers is held against our own answer before anything is measured.
+The first run installs MLServer into a virtual environment below `build/`, separate from ours. Its runtimes use the same
+session options as the service, and no worker processes besides the server, which is fastest for such a small model.
+*frames* decodes a table with MLServer's own codec. *tensors* does the least possible work: it passes two flat lists to
+ONNX Runtime. Neither derives a verdict, a partial document or reasons. *documents* does: it imports the Python code of
+`oversight serve` into MLServer's process and gives the same results for the same documents. All servers run on the same
+core and take turns within each round. Before it measures, the benchmark compares MLServer's answers with ours.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ ROUNDS = 5
 CONNECTIONS = 2
 INSTALL_S = 900
 TENSORS, FRAMES, DOCUMENTS = "tensors", "frames", "documents"
-"""MLServer's models."""
+"""Names of the models in MLServer."""
 
 RUNTIME = """
 from pathlib import Path
@@ -121,7 +120,7 @@ class Documents(MLModel):
             outputs=[ResponseOutput(name="results", shape=[len(texts), 1], datatype="BYTES", data=texts)],
         )
 """
-"""MLServer imports it from the model's folder."""
+"""The module that MLServer imports from the model's folder."""
 
 
 def main() -> None:
@@ -129,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="labelled KDD Cup 99 file; without it the simulator's rows")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="artifact")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
+    parser.add_argument("--seconds", type=float, default=2.0, help="load on each server in each round")
     arguments = parser.parse_args()
     contract = read(arguments.model).contract
     records, rows = rows_of(arguments.data)
@@ -151,9 +150,9 @@ def main() -> None:
             to_frames = [request(f"/v2/models/{FRAMES}/infer", page) for page in frames]
             to_texts = [request(f"/v2/models/{DOCUMENTS}/infer", page) for page in texts]
             for answer in (ask(rival, to_tensors[0]), ask(rival, to_frames[0])):
-                _hold(ask(ours, to_ours[0]), answer)
+                _check_same_tensors(ask(ours, to_ours[0]), answer)
             to_documents = [request("/v1/enrich", page) for page in documents]
-            _hold_results(ask(ours, to_documents[0]), ask(rival, to_texts[0]))
+            _check_same_results(ask(ours, to_documents[0]), ask(rival, to_texts[0]))
             asked = [(ours, to_documents), (ours, to_ours), (rival, to_texts), (rival, to_tensors), (rival, to_frames)]
             rates = in_turn(asked, seconds=arguments.seconds, rounds=ROUNDS, connections=CONNECTIONS)
             pairs = (compared(rates[0], rates[2]), compared(rates[1], rates[3]), compared(rates[0], rates[4]))
@@ -165,10 +164,10 @@ def main() -> None:
 
 
 def environment() -> Path:
-    """The interpreter that has MLServer; the environment is made where there is none.
+    """The Python interpreter of the environment with MLServer, which is created if it is missing.
 
     Raises:
-        SystemExit: it cannot be installed here.
+        SystemExit: MLServer cannot be installed here.
     """
     python = ENVIRONMENT / "venv" / "bin" / "python"
     if python.exists() and not subprocess.run([python, "-c", "import mlserver, onnxruntime"], check=False).returncode:
@@ -194,7 +193,7 @@ def environment() -> Path:
 
 @contextlib.contextmanager
 def mlserver(python: Path, model: Path) -> Iterator[Server]:
-    """MLServer with the artifact, no worker processes, on the servers' core."""
+    """Run MLServer with the artifact, without worker processes, on the servers' core."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         (folder / "oversight_runtime.py").write_text(RUNTIME, encoding="utf-8")
@@ -226,7 +225,7 @@ def mlserver(python: Path, model: Path) -> Iterator[Server]:
 def _pages(
     records: Records, mix: str, contract: ModelContract
 ) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
-    """The same pages as documents, as two tensors, as a tensor for each column, and as a tensor of documents."""
+    """The same pages as documents, as two tensors, as one tensor per column, and as a tensor of documents."""
     rows = draw(records, mix, np.random.default_rng([99, MIXES.index(mix)]), PAGES * PAGE)
     found = sources(records, rows[: len(rows) // PAGE * PAGE], contract)
     pages = [found[begin : begin + PAGE] for begin in range(0, len(found), PAGE)]
@@ -255,8 +254,8 @@ def _inputs(page: list[dict[str, Any]], columns: Sequence[tuple[str, str, Sequen
     return orjson.dumps({"inputs": inputs})
 
 
-def _hold(ours: bytes, theirs: bytes) -> None:
-    """Both answer the same.
+def _check_same_tensors(ours: bytes, theirs: bytes) -> None:
+    """Check that both servers answer with the same tensors.
 
     Raises:
         RuntimeError: they do not.
@@ -268,8 +267,8 @@ def _hold(ours: bytes, theirs: bytes) -> None:
         raise RuntimeError("MLServer answers with other numbers than the enrich service")
 
 
-def _hold_results(ours: bytes, theirs: bytes) -> None:
-    """Both give the same verdicts, with as much beside them; the sixth digit of a number may differ.
+def _check_same_results(ours: bytes, theirs: bytes) -> None:
+    """Check that both servers give the same verdicts with the same fields; the sixth digit of a number may differ.
 
     Raises:
         RuntimeError: they do not.

@@ -1,12 +1,12 @@
-"""Where the time of a request goes, part by part, within one process and one thread.
+"""How long each part of a request takes, in one process and one thread.
 
 python -m benchmarks.enrich_service.parts_bench [--data FILE] [--model FILE]
 
-    bytes ──▶ documents ──▶ features ──▶ predicted ──▶ reasons ──▶ partial documents ──▶ bytes, and what is freed then
-    bytes ──▶ the whole application, without and with a known row ──▶ bytes
+    bytes ──▶ documents ──▶ features ──▶ predicted ──▶ reasons ──▶ partial documents ──▶ bytes, then freed
+    bytes ──▶ the whole application, with a new row and with a known row ──▶ bytes
 
-Processor time of each part, the median of many pages in which no two rows are equal and none is known. HTTP is not in
-it: for that, `throughput_bench` has applications that do nothing else.
+The table shows the processor time of each part: the median of many pages, without the cache. It leaves HTTP out;
+`throughput_bench` measures HTTP with applications that do nothing else.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class Times:
         self.found: dict[str, list[float]] = {}
 
     def of(self, part: str, work: Callable[[], Any]) -> Any:
-        """Do it, and note how long it took."""
+        """Call `work` and record its time."""
         began = time.thread_time()
         result = work()
         self.found.setdefault(part, []).append(time.thread_time() - began)
         return result
 
     def us(self, part: str) -> float:
-        """The median, in microseconds."""
+        """Median time of a part, in microseconds."""
         return statistics.median(self.found[part]) * 1e6
 
 
@@ -105,7 +105,7 @@ def _parts(artifact: Artifact, bodies: list[bytes]) -> Times:
 
 
 def _whole(artifact: Artifact, singles: list[bytes]) -> None:
-    """Print what one document takes in the whole application, known or not."""
+    """Print how long the whole application takes for one document, in the cache or not."""
     sys.stdout.write("\n| one document, the whole application | µs |\n|---|---|\n")
     for name, cache_bytes, bodies in (("new row", 0, singles), ("known row", 1 << 20, singles[:1] * SINGLES)):
         app, times = create_app(artifact, ServeSettings(cache_bytes=cache_bytes, access_log=False)), Times()

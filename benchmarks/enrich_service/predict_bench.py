@@ -1,13 +1,13 @@
-"""How fast `oversight predict --no-reasons` scores a file, beside pandas and ONNX Runtime one after the other.
+"""How fast `oversight predict --no-reasons` scores a file, compared with pandas and ONNX Runtime.
 
-    the same CSV file ─┬─▶ oversight predict: in batches, every row checked, an error for each row that is wrong
+    the same CSV file ─┬─▶ oversight predict: in batches, checks every row, an error for each wrong row
                        └─▶ pandas.read_csv ─▶ ONNX Runtime, all rows at once ─▶ DataFrame.to_csv
 
     python -m benchmarks.enrich_service.predict_bench [--rows N] [--rounds N]
 
-Both take turns in this process, so that what else the machine does slows both. Each uses the threads that it uses by
-default: pandas one, ONNX Runtime as many as there are cores, `predict` what it starts itself. Models: 30 numbers into a
-small network, and the shipped model. Needs pandas: `pip install pandas`.
+The two take turns in this process, so that a busy machine slows both. Each uses its default number of threads: pandas
+one, ONNX Runtime one for each core, `predict` those that it starts itself. The models are a small network with 30
+numbers and the shipped model. Needs pandas: `pip install pandas`.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ def main() -> None:
 
 
 def with_predict(model: Path, rows: Path, output: Path) -> None:
-    """As the command does it."""
+    """Score rows like the command."""
     scorer = Scorer(open_artifact(model), reasons=False)
     with replaced(output) as file:
         score(open_table(rows), scorer, Lines("csv", scorer.columns), file)
 
 
 def with_pandas(model: Path, rows: Path, output: Path) -> None:
-    """As a person does it in a notebook."""
+    """Score rows as in a notebook."""
     import pandas
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
@@ -97,7 +97,7 @@ def with_pandas(model: Path, rows: Path, output: Path) -> None:
 
 
 def written(model: Path, path: Path, n: int) -> Path:
-    """A CSV file with rows for a model, six digits a number."""
+    """Write a CSV file with rows for a model; numbers have six digits."""
     contract = open_artifact(model).contract
     rows = made_from(contract, n_rows=n)
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -1,12 +1,12 @@
-"""What reasons cost and whether they hold, on the shipped artifact.
+"""What reasons cost and how faithful they are, on the shipped artifact.
 
 python -m benchmarks.enrich_service.reasons_bench [--data FILE] [--model FILE]
 
-Cost: `Enricher.enrich` over a page of 1,000 distinct documents: without reasons, with them, and with every feature
-tried, as for an artifact that names no usual reasons. The three take turns, so that a busy machine slows all of them;
-processor time, the median of the rounds and of their ratios. Faithfulness: see `faithful`, once with the usual reasons
-first and once with every feature tried. FILE is a labelled KDD Cup 99 file, such as the 10 % training set; without it
-the rows are the simulator's.
+Cost is the processor time of `Enricher.enrich` on a page of 1,000 distinct documents: without reasons, with reasons,
+and with every feature tried, as for an artifact without usual reasons. The three take turns, so that a busy machine
+slows all of them; the table shows medians of the rounds and of their ratios. For faithfulness see `faithful`; it is
+measured with the usual reasons first, then with every feature tried. FILE is a labelled KDD Cup 99 file, such as the
+10 % training set; without it the rows come from the simulator.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def without_usual_reasons(artifact: Artifact) -> Artifact:
-    """The same model as an older version of the converter wrote it: every feature is tried."""
+    """The artifact as an older converter wrote it, without usual reasons: the service tries every feature."""
     labels = tuple(replace(label, usual_reasons=(), usual_fall=None) for label in artifact.contract.labels)
     return replace(artifact, contract=replace(artifact.contract, labels=labels))
 
@@ -103,7 +103,7 @@ def _print_cost(artifact: Artifact, records: Records) -> None:
 
 
 def documents(records: Records, index: NDArray[np.intp]) -> Page:
-    """Documents as the watcher sends them, one for each of these rows."""
+    """A page with one document for each of these rows, as the watcher sends it."""
     sources = (
         {
             ROOT: {
@@ -124,13 +124,13 @@ class Cost:
     with_ms: float
     every_ms: float
     of_bare: float
-    """With reasons, over without."""
+    """Time with reasons / time without."""
     gained: float
-    """With every feature tried, over with the usual reasons first."""
+    """Time with every feature tried / time with the usual reasons first."""
 
 
 def cost(artifact: Artifact, page: Page, rounds: int = ROUNDS) -> Cost:
-    """Measure a page, the three ways in turns."""
+    """Measure a page in three variants that take turns."""
     ways = (
         Enricher(artifact, reasons=False, cache_bytes=0),
         Enricher(artifact, cache_bytes=0),

@@ -1,12 +1,12 @@
-"""Ways to choose the features to try first: which of them keep the heaviest feature, and how many copies they need.
+"""Compare ways to choose the features that reasons try first: how often each finds the heaviest feature, at what cost.
 
 python -m benchmarks.enrich_service.reasons_candidates_bench --train FILE --test FILE [--model FOLDER]
 
-FILE is a labelled KDD Cup 99 file: `--train` the one that the usual reasons were found in, `--test` one of another
-time. FOLDER holds model.onnx and model.keras. Every feature of up to 500 rows a label is occluded, which gives the
-heaviest one. Then each way chooses six features, and the table says in how many rows the heaviest is among them. A
-label without usual reasons has all features. The last but one is what the service does: it tries the other features too
-where the usual reasons weigh too little.
+Each FILE is a labelled KDD Cup 99 file: `--train` is the one that gave the usual reasons, `--test` was recorded at
+another time. FOLDER contains model.onnx and model.keras. The benchmark occludes every feature in up to 500 rows of each
+label, which gives the heaviest feature. Then each way chooses six features, and the table shows in how many rows the
+heaviest one is among them. A label without usual reasons uses all features. The last line but one is what the service
+does: if the usual reasons weigh too little, it also tries the other features.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from enrich_service.predict.reasons import Explainer
 from training.data.records import read
 
 N_ROWS = 500
-"""Of each label."""
+"""Rows of each label."""
 BATCH = 4096
 LEAST_PROBABILITY = 1e-30
 
@@ -46,7 +46,7 @@ Falls = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of attacks, and the fall of every feature, -inf where it has its harmless value."""
+    """Rows of attacks, and the fall of every feature; -inf if the feature has its harmless value."""
 
     numeric: NDArray[np.float32]
     categorical: NDArray[np.object_]
@@ -58,7 +58,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--train", type=Path, required=True, help="labelled KDD Cup 99 file")
-    parser.add_argument("--test", type=Path, required=True, help="labelled KDD Cup 99 file of another time")
+    parser.add_argument("--test", type=Path, required=True, help="labelled KDD Cup 99 file from another time")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL.parent, help="folder of the model")
     arguments = parser.parse_args()
     artifact = load(arguments.model / "model.onnx")
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def show(name: str, path: Path, rows: Rows, chosen: NDArray[np.bool_]) -> None:
-    """Print a line; a row without any reason is left out."""
+    """Print one line of the table; it leaves out rows without a reason."""
     heaviest = rows.falls.max(axis=1)
     found = np.where(chosen, rows.falls, -np.inf).max(axis=1) >= heaviest
     has_reason = heaviest >= LEAST_FALL
@@ -94,7 +94,7 @@ def show(name: str, path: Path, rows: Rows, chosen: NDArray[np.bool_]) -> None:
 
 
 def rows_of(artifact: Artifact, path: Path) -> Rows:
-    """Up to `N_ROWS` rows of each attack label, and every feature's fall."""
+    """Up to `N_ROWS` rows of each attack label, with the fall of every feature."""
     contract = artifact.contract
     columns = tuple(feature.name for feature in (*contract.numeric, *contract.categorical))
     numeric, words = read(path)[0].pick(list(columns))
@@ -119,7 +119,7 @@ def rows_of(artifact: Artifact, path: Path) -> Rows:
 
 
 def best(rows: Rows, scores: Falls) -> NDArray[np.bool_]:
-    """The `MOST` features of each row with the highest scores, of those that differ from their harmless value."""
+    """In each row the `MOST` features with the highest scores, among those without their harmless value."""
     scores = np.where(np.isfinite(rows.falls), scores, -np.inf)
     chosen = np.zeros(scores.shape, np.bool_)
     np.put_along_axis(chosen, np.argsort(-scores, axis=1, kind="stable")[:, :MOST], values=True, axis=1)
@@ -127,7 +127,7 @@ def best(rows: Rows, scores: Falls) -> NDArray[np.bool_]:
 
 
 def usual(artifact: Artifact, rows: Rows) -> NDArray[np.bool_]:
-    """The usual reasons of the row's label; every feature where the label has none."""
+    """The usual reasons of the row's label, or every feature if the label has none."""
     contract = artifact.contract
     names = [feature.name for feature in (*contract.numeric, *contract.categorical)]
     table = [[not label.usual_reasons or name in label.usual_reasons for name in names] for label in contract.labels]
@@ -135,7 +135,7 @@ def usual(artifact: Artifact, rows: Rows) -> NDArray[np.bool_]:
 
 
 def farthest(artifact: Artifact, rows: Rows) -> NDArray[np.bool_]:
-    """By the distance from the harmless value, logarithmic, as a share of the range; words are chosen first."""
+    """The features farthest from their harmless value: logarithmic distance as a share of the range; words first."""
     features = artifact.contract.numeric
     harmless, low, high = (
         logarithm(np.array([getattr(feature, key) for feature in features], float))
@@ -146,12 +146,14 @@ def farthest(artifact: Artifact, rows: Rows) -> NDArray[np.bool_]:
 
 
 def logarithm(values: Falls) -> Falls:
-    """Of the magnitude, with the sign kept."""
+    """Logarithm of the magnitude, with the sign kept."""
     return np.sign(values) * np.log1p(np.abs(values))
 
 
 class Gradient:
-    """Gradient of the label's log-odds at some steps from the harmless row to the row, times the distance."""
+    """Scores features by gradient times distance: the gradient of the label's log-odds at steps between the harmless
+    row and the row.
+    """
 
     def __init__(self, artifact: Artifact, folder: Path, steps: tuple[float, ...]) -> None:
         self.contract = artifact.contract
@@ -159,7 +161,7 @@ class Gradient:
         self._steps = steps
 
     def __call__(self, rows: Rows) -> NDArray[np.bool_]:
-        """The numbers with the highest product; words have no gradient, so they are always chosen."""
+        """The numbers with the highest scores; words have no gradient, so they are always chosen."""
         harmless = np.array([feature.background for feature in self.contract.numeric], np.float32)
         _, words = feed(converter_rows.Rows(rows.numeric, rows.categorical), self._wired.wiring, self.contract)
         distance = rows.numeric - harmless

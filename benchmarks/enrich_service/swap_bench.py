@@ -1,12 +1,12 @@
-"""Requests at a steady rate while the model is switched again and again: is every answer one version's, and none lost?
+"""Switch the model many times under steady load: no answer may be lost or mix two versions.
 
 python -m benchmarks.enrich_service.swap_bench [--rate 200] [--swaps 20] [--workers 2] [--clients 8]
 
-A real `oversight serve` on a model folder with two versions of the shipped model: the second has other label names, so
-each single result shows by which version it was made. Clients keep their connections, as the watcher does, and try
-nothing twice: a connection that is cut counts as a failure. Versions are activated by `oversight model activate`, and
-the time of a switch is from the end of that command to the last answer of the old version. At the end the memory of the
-workers is compared with that before the first switch.
+A real `oversight serve` runs on a model folder with two versions of the shipped model. The second version has other
+label names, so each result shows which version made it. Clients keep their connections, like the watcher, and do not
+retry: a closed connection counts as a failure. `oversight model activate` activates a version. The time of a switch is
+from the end of that command to the last answer of the old version. At the end the benchmark compares the memory of the
+workers with that before the first switch.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from tests.servers import Service, running
 PAGE = 5
 """Documents in one request."""
 SETTLE_S = 15.0
-"""Longest wait for all workers to serve what was activated."""
+"""Longest wait until all workers serve the activated version."""
 
 
 @dataclass
 class Load:
-    """Clients that ask at a steady rate, and what came back."""
+    """Clients that send requests at a steady rate, and the answers they got."""
 
     url: str
     body: bytes
     expected: dict[str, list[Any]]
-    """By version: what each result must hold, one entry a document."""
+    """By version: the expected values of each result, one entry for each document."""
     rate: float
     clients: int = 8
     statuses: Counter[str] = field(default_factory=Counter)
@@ -65,7 +65,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[Load]:
-        """Ask until the block ends."""
+        """Send requests until the block ends."""
         threads = [threading.Thread(target=self._client, args=(number,)) for number in range(self.clients)]
         for thread in threads:
             thread.start()
@@ -83,7 +83,7 @@ class Load:
             while not self._stop.wait(max(due_s - time.monotonic(), 0.0)):
                 due_s = max(
                     due_s + interval_s, time.monotonic() - 1.0
-                )  # a stall is caught up for a second, not for ever
+                )  # after a stall, catch up for one second at most
                 try:
                     answer = pool.request(
                         "POST",
@@ -105,28 +105,28 @@ class Load:
             version = page["model"]["version"]
             self.versions[version] += 1
             self.last_seen_s[version] = time.monotonic()
-            found = [told(result) for result in page["results"]]
+            found = [version_values(result) for result in page["results"]]
             if found != self.expected.get(version):
                 self.mixed.append(f"{version}: {found}")
 
 
-def told(result: Any) -> Any:
-    """What of a result tells by which version it was made."""
+def version_values(result: Any) -> Any:
+    """The values of a result that differ between the versions."""
     fields = result["fields"]["oversight"]
     prediction = fields["prediction"]
     return [fields["model"]["version"], prediction["label"], prediction["probability"], prediction["top"]]
 
 
 def expectation(model: Path, sources: list[dict[str, Any]]) -> tuple[str, list[Any]]:
-    """A version, and what it makes of some documents when nothing else is going on."""
+    """A version, and its results for some documents, computed without a server."""
     artifact = load(model)
     page = Page([str(n) for n in range(len(sources))], list(map(orjson.dumps, sources)))
     results = msgspec.to_builtins(Enricher(artifact).enrich(page))
-    return artifact.version, [told(result) for result in orjson.loads(orjson.dumps(results))]
+    return artifact.version, [version_values(result) for result in orjson.loads(orjson.dumps(results))]
 
 
 def documents(contract: ModelContract) -> list[dict[str, Any]]:
-    """A harmless document, and some in which one value is the largest of training."""
+    """A harmless document, and some in which one value is the largest in the training data."""
     harmless = {feature.field: feature.background for feature in contract.features}
     extreme = [{feature.field: feature.maximum} for feature in contract.numeric[: PAGE - 1]]
     return [nest(harmless), *(nest({**harmless, **one}) for one in extreme)]
@@ -138,7 +138,7 @@ def request_body(sources: list[dict[str, Any]]) -> bytes:
 
 
 def activate(folder: Path, version: str) -> None:
-    """Activate a version as an operator does."""
+    """Activate a version with the command, like an operator."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     subprocess.run(
         [sys.executable, "-m", "oversight", "model", "--model", str(folder), "activate", version],
@@ -150,10 +150,10 @@ def activate(folder: Path, version: str) -> None:
 
 
 def switch(load_: Load, change: Callable[[], None], version: str, old: str, *, quiet_s: float = 0.5) -> float:
-    """Change the active version and wait until the old one answers no more; the seconds that took.
+    """Change the active version and wait until the old one gives no more answers; returns the seconds.
 
     Raises:
-        TimeoutError: some worker still serves the old one.
+        TimeoutError: a worker still serves the old version.
     """
     change()
     began_s = time.monotonic()
@@ -166,7 +166,7 @@ def switch(load_: Load, change: Callable[[], None], version: str, old: str, *, q
 
 
 def renamed(model: Path, target: Path) -> Path:
-    """The same graph with other label names."""
+    """Write the same graph with other label names."""
     proto = onnx.load(model)
     contract = ModelContract.from_json(next(p.value for p in proto.metadata_props if p.key == METADATA_KEY))
     other = replace(contract, labels=tuple(replace(label, name=f"{label.name}_b") for label in contract.labels))
@@ -176,12 +176,12 @@ def renamed(model: Path, target: Path) -> Path:
 
 
 def resident_bytes(service: Service) -> list[int]:
-    """Memory of each worker."""
+    """Resident memory of each worker."""
     return [worker.memory_info().rss for worker in service.workers()]
 
 
 def main() -> None:
-    """Run it and print what happened; exit 1 where an answer was lost or mixed."""
+    """Run the load and print the results; exit with 1 if an answer was lost or mixed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--swaps", type=int, default=20)

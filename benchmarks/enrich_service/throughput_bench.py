@@ -1,18 +1,18 @@
-"""How many documents a second one worker answers, beside Flask applications that answer without a model.
+"""How many documents a second one worker answers, compared with Flask applications that have no model.
 
 python -m benchmarks.enrich_service.throughput_bench [--data FILE] [--model FILE] [--seconds S]
 
-Every server is a real gunicorn with one worker, on a core of its own where the machine has two; the load comes from
-this process over kept connections. They take turns within each round, so that a busy machine slows all of them.
+Every server is a real gunicorn with one worker. If the machine has two cores, the servers run on one and the load comes
+from the other, over persistent connections. Servers take turns within each round, so that a busy machine slows all.
 
-    pages of 1,000      Oversight | Flask that decodes the same request and answers with ready bytes of the real size
-    single documents    Oversight | Flask that answers with ready bytes, whatever was asked
+    pages of 1,000      Oversight | Flask that decodes the request and answers with fixed bytes of the real size
+    single documents    Oversight | Flask that answers with fixed bytes without decoding
     latency             of both kinds of request, at random times and half of the top rate of this run
 
-FILE is a labelled KDD Cup 99 file, such as the 10 % training set; without it the rows are the simulator's. The service
-keeps results of rows that come again, so each table says how many do: *equal rows* of the requests, which are so many
-different ones that going through them again brings no row back in time, and *known*, those that the service answered
-without the model.
+FILE is a labelled KDD Cup 99 file, such as the 10 % training set; without it the rows come from the simulator. The
+service caches results, so each table shows the share of *equal rows* in the requests, and of *known* rows: those that
+the service answered from its cache. There are so many distinct rows that a row has left the cache before the requests
+start again from the first.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from enrich_service.model.model_file import read
 ENRICH = "/v1/enrich"
 ROUNDS = 5
 PAGES = 80
-"""Their rows are several times as many as the service keeps results of."""
+"""Enough for several times as many rows as the service caches."""
 SINGLES = 40_000
 CONNECTIONS = 2
-"""One is answered while the other's bytes are on their way."""
+"""The server works on one request while the other is in transit."""
 OPEN_CONNECTIONS = 32
-"""More than ever wait at half of the top rate."""
+"""More than ever wait at the same time at half of the top rate."""
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="labelled KDD Cup 99 file")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="artifact")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
+    parser.add_argument("--seconds", type=float, default=2.0, help="load on each server in each round")
     arguments = parser.parse_args()
     model = read(arguments.model)
     records, rows = rows_of(arguments.data)
@@ -80,7 +80,7 @@ def _requests(sent: Traffic) -> list[bytes]:
 
 
 def _pages(ours: Server, pages: dict[str, Traffic], seconds: float) -> float:
-    """Print documents a second of each mix; gives the natural pages a second."""
+    """Print documents a second for each mix; returns the natural pages a second."""
     sys.stdout.write(
         "| page of 1,000 | equal rows | known | answer | Oversight, documents/s | ready answer | ratio | "
         "ratio of processor time |\n"
@@ -96,7 +96,7 @@ def _pages(ours: Server, pages: dict[str, Traffic], seconds: float) -> float:
 
 
 def _singles(ours: Server, singles: dict[str, Traffic], seconds: float) -> float:
-    """Print single-document requests a second; gives the natural ones."""
+    """Print requests a second of single documents for each mix; returns the natural ones."""
     sys.stdout.write(
         "\n| single documents | equal rows | known | answer | Oversight, requests/s | constant answer | "
         "ratio | ratio of processor time |\n"
@@ -112,7 +112,7 @@ def _singles(ours: Server, singles: dict[str, Traffic], seconds: float) -> float
 
 
 def _beside(ours: Server, sent: Traffic, rival: str, seconds: float, size: int) -> tuple[float, str]:
-    """Our median rate of requests beside that of a rival, and the cells of the table's line."""
+    """Our median rate of requests, and the cells of the table's line, which compare it with a Flask application."""
     requests = _requests(sent)
     answer = ask(ours, requests[0])
     with answering(rival, answer) as other:
@@ -124,13 +124,13 @@ def _beside(ours: Server, sent: Traffic, rival: str, seconds: float, size: int) 
     rate, (ratio, of_cpu) = statistics.median(r.per_s for r in one), compared(one, two)
     known = (after["cached_documents"] - before["cached_documents"]) / (after["documents"] - before["documents"])
     return rate, (
-        f"{sent.again:.0%} | {known:.0%} | {len(answer):,} bytes | {rate * size:,.0f} | "
+        f"{sent.repeated_share:.0%} | {known:.0%} | {len(answer):,} bytes | {rate * size:,.0f} | "
         f"{statistics.median(r.per_s for r in two) * size:,.0f} | {ratio:.2f} | {of_cpu:.2f}"
     )
 
 
 def _counted(ours: Server) -> dict[str, float]:
-    """Documents that the service has answered, and those of them that it knew."""
+    """Number of documents that the service answered, and of those that it answered from its cache."""
     text = ask(ours, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").decode()
     lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
     found = {line[0].removeprefix("oversight_enrich_"): float(line[1]) for line in lines if len(line) == 2}

@@ -1,25 +1,25 @@
-"""Whether the service keeps its distance from plain Flask applications for models with 10, 100 and 1,000 numbers.
+"""Compare the service with plain Flask applications for models with 10, 100 and 1,000 numbers.
 
-    the same pages ─┬─▶ oversight serve: every value checked; verdict, risk, warnings, drift counted
-                    ├─▶ Flask, reads: orjson decodes the page; it answers with ready bytes of the real answer
+    the same pages ─┬─▶ oversight serve: checks every value; verdict, risk, warnings; counts drift
+                    ├─▶ Flask, reads: decodes the page with orjson; answers with the fixed bytes of a real answer
                     └─▶ Flask, predicts: request.get_json(), NumPy, the same graph; label and probability
 
     python -m benchmarks.enrich_service.width_bench [--data FILE] [--seconds S] [--rounds N] [--only 41,1000] \
         [--in-order] [--other FOLDER]
 
-Each is a gunicorn with one worker on the same core; they take turns, and the load comes from another core. *ratio* is
-the service beside one of the applications: the median of the rounds' ratios, with its interval of 95 %. The goal of a
-width is a ratio of at least 0.8 times that of the shipped model, which reads 41 features.
+Each server is a gunicorn with one worker on the same core. They take turns, and the load comes from another core. A
+ratio is service / application: the median over the rounds, with its 95 % interval. The goal for each width is a ratio
+of at least 0.8 times that of the shipped model, which has 41 features.
 
-The fields of the documents have an order of their own, the same in all, since an ingest pipeline stores them in the
-order of a hash table; `--in-order` sends them in the contract's order. With `--other` the service of another checkout
-takes turns too, and the last column is this one beside it.
+The fields are in a random order, the same in all documents, because an ingest pipeline stores them in the order of a
+hash table; `--in-order` sends them in the contract's order. With `--other` the service of another checkout takes turns
+too, and the last column compares this one with it.
 
-All rows are harmless, so that the price of reasons is not in the figures: *with reasons* is the share of documents that
-got some anyway, since the shipped model flags a few normal rows. The made models have random weights, a profile as
-`oversight contract init` writes it, and three words. No row comes twice, but those of the shipped model do: FILE is a
-labelled KDD Cup 99 file; without it the rows are the simulator's. What the applications answer is compared with the
-service's answer before anything is measured.
+All rows are normal, so that the figures leave out the cost of reasons. *with reasons* is the share of documents that
+have reasons anyway, because the shipped model flags a few normal rows. The generated models have random weights, a
+profile as `oversight contract init` writes it, and three words. Their rows are distinct; those of the shipped model
+repeat. FILE is a labelled KDD Cup 99 file; without it the rows come from the simulator. Before it measures, the
+benchmark compares the application's predictions with those of the service.
 """
 
 from __future__ import annotations
@@ -46,24 +46,24 @@ from enrich_service.model.model_file import read
 
 WORDS = 3
 PAGES = {10: 40, 41: 40, 100: 40, 1_000: 6}
-"""By the number of features, 41 of which are those of the shipped model. The rows are more than the cache keeps."""
+"""Pages by number of features; 41 is the shipped model. They have more rows than the service caches."""
 SHIPPED = 41
 CONNECTIONS = 2
 GOAL = 0.8
-"""Least part of the shipped model's ratio."""
+"""Lowest allowed share of the shipped model's ratio."""
 TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
 class Beside:
-    """The service's ratios to one application, in ascending order, by the clock and by processor time."""
+    """Ratios service / application in ascending order, by wall-clock time and by processor time."""
 
     by_clock: list[float]
     by_cpu: list[float]
 
     @property
     def ratio(self) -> float:
-        """The median by the clock."""
+        """The median by wall-clock time."""
         return statistics.median(self.by_clock)
 
 
@@ -71,7 +71,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="labelled KDD Cup 99 file")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
+    parser.add_argument("--seconds", type=float, default=2.0, help="load on each server in each round")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--in-order", action="store_true", help="send the fields in the contract's order")
     parser.add_argument("--other", type=Path, help="folder of another checkout, to compare its service with this one")
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def _measured(width: int, given: argparse.Namespace) -> tuple[Beside, Beside]:
-    """Print the line of one width; gives the ratios to both applications."""
+    """Print the line of one width; returns the ratios to both applications."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         if width == SHIPPED:
             model = DEFAULT_MODEL.resolve()
@@ -171,10 +171,10 @@ def _print_goal(found: dict[int, tuple[Beside, Beside]]) -> None:
 
 
 def _compared_answers(ours: bytes, other: bytes) -> float:
-    """The share of our results with reasons.
+    """Check that the application predicts the same as the service; returns the share of our results with reasons.
 
     Raises:
-        RuntimeError: the application predicts something else than the service.
+        RuntimeError: the predictions differ.
     """
     predictions = [result["fields"]["oversight"]["prediction"] for result in orjson.loads(ours)["results"]]
     for mine, theirs in zip(predictions, orjson.loads(other)["results"], strict=True):

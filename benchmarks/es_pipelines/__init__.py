@@ -1,1 +1,1 @@
-"""How fast the watcher is, next to what the cluster can do."""
+"""Benchmarks of the ingest pipelines, of `oversight provision` and of `oversight ship`."""

@@ -1,18 +1,18 @@
-"""What the ingest pipelines cost a document, beside a pipeline with the bare csv processor.
+"""What the ingest pipelines cost per document, compared with a pipeline that has only the csv processor.
 
 python -m benchmarks.es_pipelines.pipeline_bench --url URL [--documents N] [--rounds N]
 
-    csv              the csv processor with 42 target fields: texts, nothing typed, nothing checked
+    csv              the csv processor with 42 target fields: strings only, no types, no checks
     csv + converts   the same, and 38 convert processors for the numbers
-    Oversight        all pipelines: line found and checked, 41 columns typed, ECS derived, document built anew
+    Oversight        all pipelines: find and check the line, type 41 columns, derive ECS, build the document
     long way alone   the same with the script `plain-row` switched off, so that each row takes the pipeline `parse`
 
-Each ends in a `drop`, so that nothing is indexed and only ingest is measured; what a pipeline with the `drop` alone
-costs is taken off. The variants run in turns over the same documents, as `oversight ship` sends them; the figure is the
-fastest round's, since a busy machine makes runs slower and never faster. The time is what the engine's ingest
-statistics add up under `time_in_millis`, which OpenSearch 3.4 counts in microseconds, so look at its ratios; the
-processor time is that of the whole engine, which must have nothing else to do. Pipelines of its own, deleted at the
-end.
+Each variant ends in a `drop`, so that the engine indexes nothing and only ingest is measured; the cost of a pipeline
+with only the `drop` is subtracted. The variants run in turns over the same documents, as `oversight ship` sends them.
+The table shows the fastest round, because a busy machine makes runs slower and never faster. The ingest time comes from
+`time_in_millis` in the engine's ingest statistics; OpenSearch 3.4 counts it in microseconds, so compare only its
+ratios. The processor time is that of the whole engine, which must have nothing else to do. The benchmark creates
+its own pipelines and deletes them at the end.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from sensor.writer import write
 
 BULK = 1_000
 STATISTICS_AGE_S = 1.1
-"""Engines read their own processor time once a second."""
+"""Engines update their processor time once a second."""
 DROP: dict[str, Any] = {"drop": {}}
 CSV: dict[str, Any] = {
     "csv": {"field": "message", "target_fields": [*map(kdd99.field_of, kdd99.COLUMNS), LABEL], "trim": True}
@@ -61,7 +61,7 @@ CONVERTS: list[dict[str, Any]] = [
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one document in one round, in microseconds."""
+    """Cost of one document in one round, in microseconds."""
 
     ingest_us: float
     processor_us: float
@@ -71,12 +71,12 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", help="an engine with ingest pipelines and nothing else to do")
-    parser.add_argument("--documents", type=int, default=20_000, help="of each variant in each round")
+    parser.add_argument("--documents", type=int, default=20_000, help="documents for each variant in each round")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     if not arguments.url:
         sys.stdout.write(
-            "no engine: name one with --url http://127.0.0.1:9200 (nothing but own pipelines is touched)\n"
+            "no engine: name one with --url http://127.0.0.1:9200 (only the benchmark's own pipelines are touched)\n"
         )
         return
     bulks = bodies(raw_lines(arguments.documents))
@@ -85,7 +85,7 @@ def main() -> None:
         for turn in range(arguments.rounds + 1):
             for name, pipeline in names.items():
                 cost = measure(es, pipeline, bulks)
-                if turn:  # the first warms the engine's compiler up
+                if turn:  # the first round warms the engine's compiler up
                     measured[name].append(cost)
     _show(measured, arguments.documents)
 
@@ -116,7 +116,7 @@ def _show(measured: dict[str, list[Cost]], documents: int) -> None:
 
 
 def raw_lines(count: int) -> list[bytes]:
-    """Lines of the simulator, over and over where it has fewer."""
+    """Lines of the simulator, repeated if it has fewer."""
     with tempfile.TemporaryDirectory() as folder:
         start = datetime(2026, 1, 1, tzinfo=UTC)
         traffic = simulate(seed=1999, start=start, users=DEFAULT_USERS, events=min(count, 20_000), loop=False)
@@ -139,7 +139,7 @@ def bodies(lines: Sequence[bytes]) -> list[list[Any]]:
 
 @contextmanager
 def variants(es: Elasticsearch) -> Iterator[dict[str, str]]:
-    """Id of the pipeline of each variant; all are deleted at the end."""
+    """Create the pipeline of each variant and give their ids; all are deleted at the end."""
     namespace = f"bench{uuid.uuid4().hex[:8]}"
     contract = read_contract(DEFAULT_MODEL)
     ours = pipelines(parameters(contract, namespace, data_streams=True))
@@ -165,7 +165,7 @@ def variants(es: Elasticsearch) -> Iterator[dict[str, str]]:
 
 
 def without_short_way(bodies: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The same pipelines, in which every row takes the long way."""
+    """Change the pipelines so that every row takes the long way."""
     for body in bodies.values():
         for processor in body["processors"]:
             if processor.get("script", {}).get("tag") == "plain-row":
@@ -174,7 +174,7 @@ def without_short_way(bodies: dict[str, dict[str, Any]]) -> dict[str, dict[str, 
 
 
 def measure(es: Elasticsearch, pipeline: str, bulks: Sequence[list[Any]]) -> Cost:
-    """Cost of one document: send them all through a pipeline."""
+    """Send all documents through a pipeline; returns the cost of one."""
     before = _spent_ms(es, pipeline)
     count = 0
     for operations in bulks:
@@ -190,7 +190,7 @@ def measure(es: Elasticsearch, pipeline: str, bulks: Sequence[list[Any]]) -> Cos
 
 
 def _spent_ms(es: Elasticsearch, pipeline: str) -> tuple[int, int]:
-    """Milliseconds: in this pipeline, and of processor time, over all nodes."""
+    """Milliseconds over all nodes: time in this pipeline, and processor time."""
     time.sleep(STATISTICS_AGE_S)
     nodes = es.nodes.stats(metric="ingest,process")["nodes"].values()
     ingest = [node["ingest"]["pipelines"].get(pipeline, {}).get("time_in_millis", 0) for node in nodes]

@@ -1,14 +1,13 @@
-"""How long `oversight provision` takes where everything stands already, as the whole process that a start script waits
-for.
+"""How long `oversight provision` takes if all resources exist already: the whole process, as a start script runs it.
 
 python -m benchmarks.es_pipelines.provision_bench [--url URL ...] [--runs N]
 
     first     creates everything
-    second    finds everything as it should be and writes nothing; --runs of them
-    --help    the program alone, in turns with it: what Python and the imports cost
+    second    finds that nothing must change and writes nothing; runs --runs times
+    --help    the program alone, in turns with the second run: the cost of Python and the imports
 
-An engine is named by --url, several times for several; the embedded one is started besides. A namespace of its own,
-which is removed at the end with all that is in it.
+Name an engine with `--url`; repeat the option for several. The benchmark also starts the embedded engine. It uses a
+new namespace and removes it at the end.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from oversight.demo import embedded
 from oversight.demo.children import Children
 
 GOAL_S = 2.0
-"""A second run on a provisioned cluster stays below this."""
+"""A second run on a provisioned cluster must stay below this."""
 
 
 class Counted(Elasticsearch):
@@ -43,7 +42,7 @@ class Counted(Elasticsearch):
     requests = 0
 
     def perform_request(self, method: str, path: str, **options: Any) -> Any:
-        """Send it."""
+        """Count the request and send it."""
         self.requests += 1
         return super().perform_request(method, path, **options)
 
@@ -51,8 +50,8 @@ class Counted(Elasticsearch):
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--url", action="append", default=[], help="a cluster; only a namespace of our own is touched")
-    parser.add_argument("--runs", type=int, default=5, help="second runs on each engine")
+    parser.add_argument("--url", action="append", default=[], help="a cluster; only a new namespace is touched")
+    parser.add_argument("--runs", type=int, default=5, help="number of second runs on each engine")
     arguments = parser.parse_args()
     say("| engine | first run, s | second run, s: median (slowest) | processor time, s | program alone, s | requests |")
     say("|---|---|---|---|---|---|")
@@ -68,7 +67,7 @@ def main() -> None:
 
 
 def measure(url: str, runs: int, folder: Path) -> float:
-    """One line of the table; the slowest second run in seconds."""
+    """Print one line of the table; returns the slowest second run in seconds."""
     namespace = f"bench{uuid.uuid4().hex[:8]}"
     environment = {**os.environ, "ELASTICSEARCH_URL": url, "OVERSIGHT_NAMESPACE": namespace}
     es = Counted(url, request_timeout=60)
@@ -83,9 +82,7 @@ def measure(url: str, runs: int, folder: Path) -> float:
             planned, _, _ = plan(es, read_contract(DEFAULT_MODEL), namespace=namespace)
             requests = es.requests
             if planned.writes:
-                raise SystemExit(
-                    f"a second run on {url} would write {len(planned.writes)} resources: that is no second run"
-                )
+                raise SystemExit(f"a second run on {url} would write {len(planned.writes)} resources; expected none")
             number = planned.facts["version"]
         finally:
             remove(es, namespace)
@@ -98,7 +95,7 @@ def measure(url: str, runs: int, folder: Path) -> float:
 
 
 def timed(words: list[str], environment: dict[str, str], folder: Path) -> tuple[float, float]:
-    """Seconds of the clock and of the processor that a command takes."""
+    """Run a command; returns its wall-clock seconds and its processor seconds."""
     before, began = os.times(), time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "oversight", *words], env=environment, cwd=folder, stdout=subprocess.DEVNULL, check=True
@@ -109,7 +106,7 @@ def timed(words: list[str], environment: dict[str, str], folder: Path) -> tuple[
 
 
 def say(line: str) -> None:
-    """One line of the result."""
+    """Print one line of the result."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -10,6 +10,6 @@ from es_pipelines.provision.removal import plan_removal
 
 
 def remove(es: Elasticsearch, namespace: str, dataset: str = CONNECTION) -> None:
-    """Delete a dataset of an installation with its events and with what people edited, without a question."""
+    """Delete a dataset of an installation with its events and edited resources, without asking."""
     planned, installation = plan_removal(es, namespace, dataset=dataset, with_data=True, force=True)
     apply(es, planned, installation)

@@ -1,15 +1,15 @@
-"""Lines a second: `oversight ship` beside elasticsearch.helpers.parallel_bulk at its best settings.
+"""Lines a second: `oversight ship` compared with elasticsearch.helpers.parallel_bulk at its best settings.
 
 python -m benchmarks.es_pipelines.ship_bench --url URL [--lines N] [--rounds N]
     [--threads 1,2,4,8] [--chunks 500,1000,2000]
 
-    parallel_bulk       the same raw lines as `message`, through the same pipelines, `create`, no ids, no registry
+    parallel_bulk       the raw lines as `message`, through the same pipelines, with `create`, no ids, no registry
     the same documents  parallel_bulk with the ids and the envelope of `oversight ship`: what these cost the engine
-    oversight ship      the command as it is typed, with its start taken off: ids, offsets, a registry on disk
+    oversight ship      the command, without the start of its process: ids, offsets, a registry on disk
     long way alone      the same into pipelines whose script `plain-row` is switched off
 
-All write to streams that are made anew each time and run in turns. The settings of parallel_bulk are searched first, on
-a part of the lines. Streams and pipelines of its own, deleted at the end.
+All run in turns, and each run writes to a new stream. The benchmark first searches the best settings of parallel_bulk
+on a part of the lines. It creates its own streams and pipelines and deletes them at the end.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def main() -> None:
     parser.add_argument("--url", help="an engine with ingest pipelines and data streams")
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", default="1,2,4,8", help="of parallel_bulk")
+    parser.add_argument("--threads", default="1,2,4,8", help="threads of parallel_bulk")
     parser.add_argument("--chunks", default="500,1000,2000", help="chunk sizes of parallel_bulk")
     arguments = parser.parse_args()
     if not arguments.url:
-        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but own streams is touched)\n")
+        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (only its own streams are touched)\n")
         return
     lines = [line.decode() for line in raw_lines(arguments.lines)]
     with client(ElasticsearchSettings(url=arguments.url)) as es, tempfile.TemporaryDirectory() as folder:
@@ -101,7 +101,7 @@ def _compare(
         )
 
 
-def _anew(es: Elasticsearch, namespace: str) -> str:
+def _recreated(es: Elasticsearch, namespace: str) -> str:
     remove(es, namespace)
     provision(es, read_contract(DEFAULT_MODEL), namespace=namespace)
     return stream_name(namespace)
@@ -111,14 +111,14 @@ def _check(es: Elasticsearch, stream: str, lines: int) -> None:
     es.indices.refresh(index=stream)
     found = int(es.count(index=stream)["count"])
     if found != lines:
-        raise SystemExit(f"{found} documents instead of {lines}: the figure would be wrong")
+        raise SystemExit(f"found {found} documents, expected {lines}; the figure would be wrong")
 
 
 def timed_bulk(
     es: Elasticsearch, namespace: str, lines: Sequence[str], threads: int, chunk: int, *, whole: bool = False
 ) -> float:
-    """Lines a second of parallel_bulk; `whole`: of the documents that `oversight ship` sends."""
-    stream = _anew(es, namespace)
+    """Lines a second of parallel_bulk; with `whole` it sends the documents of `oversight ship`."""
+    stream = _recreated(es, namespace)
     create = {"_op_type": "create", "_index": stream}
     actions: Iterable[dict[str, Any]] = ({**create, "message": line} for line in lines)
     if whole:
@@ -128,15 +128,15 @@ def timed_bulk(
     begin = time.perf_counter()
     for ok, item in parallel_bulk(es, actions, thread_count=threads, chunk_size=chunk, raise_on_error=False):
         if not ok:
-            raise SystemExit(f"parallel_bulk was refused: {item}")
+            raise SystemExit(f"the engine rejected a document of parallel_bulk: {item}")
     took_s = time.perf_counter() - begin
     _check(es, stream, len(lines))
     return len(lines) / took_s
 
 
 def timed_ship(es: Elasticsearch, url: str, namespace: str, path: Path, lines: int, *, short_way: bool = True) -> float:
-    """Lines a second of the command, as it says itself: without the start of its process."""
-    stream = _anew(es, namespace)
+    """Lines a second of the command, by its own clock: without the start of its process."""
+    stream = _recreated(es, namespace)
     if not short_way:
         router = pipeline_id("router", namespace)
         body = es.ingest.get_pipeline(id=router)[router]

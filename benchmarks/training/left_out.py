@@ -1,6 +1,6 @@
 """Choose which records to leave out of training, so that choices are made by them and not by a test file.
 
-    labels     5 groups of attack labels, each with a fifth of the file's   an attack that nobody knows;
+    labels     5 groups of attack labels, each with a fifth of the file's   an unknown attack;
                normal vectors                                               normal traffic of another time
     services   4 groups of services of a label                              a known attack on another service
 

@@ -1,1 +1,1 @@
-"""How fast the watcher is, next to what the cluster can do."""
+"""Benchmarks of the watcher: throughput, latency and memory, compared with what the cluster can do."""

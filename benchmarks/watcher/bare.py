@@ -1,9 +1,9 @@
-"""The bare loop: reads every pending document and writes one constant prediction to each. A process of its own.
+"""The bare loop: read every pending document and write the same constant prediction to each, as a separate process.
 
 python -m benchmarks.watcher.bare --url URL --index INDEX --threads 2 --page-size 1000 < prediction.json
 
-It reads the watcher's pages through the watcher's client and writes compare and set, as the watcher does; in each
-thread one after the other, so threads are what overlaps. Prints its seconds and its processor seconds as JSON.
+It reads pages with the watcher's queries and client, and writes with compare and set, like the watcher. Each thread
+reads and writes in turn, so only threads overlap. Prints its wall-clock and processor seconds as JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from watcher.write.actions import Action, body
 
 
 def main() -> None:
-    """Run over an index once."""
+    """Process an index once."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", required=True)
     parser.add_argument("--index", required=True)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def run(es: Elasticsearch, index: str, constant: Mapping[str, Any], *, page_size: int, threads: int) -> None:
-    """Write the constant to everything that is pending."""
+    """Write the constant to every pending document."""
 
     def lane(number: int) -> None:
         part = None if threads == 1 else (number, threads)

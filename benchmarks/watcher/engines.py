@@ -1,8 +1,8 @@
-"""The processes of a real engine on this machine: what they use, and which core they run on.
+"""Find the processes of a real engine on this machine, measure their processor time, and pin them to a core.
 
-URL ──▶ who listens there ──┐
- └────▶ the node's own pid ─┴─▶ Engine ──▶ processor seconds
-                                  └──────▶ alone_on_a_core(): every thread of it on one core, we on the others
+URL ──▶ process that listens there ──┐
+ └────▶ pid that the node reports ───┴─▶ Engine ──▶ processor seconds
+                                           └──────▶ alone_on_a_core(): all its threads on a core, clients on the others
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import psutil
 from elasticsearch import Elasticsearch
 
 OLDEST_ELASTICSEARCH = 8
-"""Major version of the oldest that we speak to; OpenSearch counts from 1 again."""
+"""Oldest supported major version of Elasticsearch; OpenSearch has lower version numbers."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One node, and what stands in front of it."""
+    """One node, with a process that listens in front of it, if there is one."""
 
     name: str
     processes: tuple[psutil.Process, ...]
 
     def cpu_s(self) -> float:
-        """Processor seconds that it has used; 0 where it is not on this machine."""
+        """Processor seconds that it has used; 0 if it is not on this machine."""
         return sum(times.user + times.system for times in (each.cpu_times() for each in self.processes))
 
 
@@ -44,19 +44,19 @@ def engine_at(es: Elasticsearch, url: str) -> Engine:
 
 @contextlib.contextmanager
 def alone_on_a_core(engine: Engine, *clients: psutil.Process) -> Iterator[None]:
-    """Give the engine one core, and this process, what it starts, and `clients` the others; undone at the end.
+    """Pin the engine to one core; pin this process, its children and `clients` to the others. Undone at the end.
 
     Raises:
-        SystemExit: there is one core only, or the engine's processes are not found here.
+        SystemExit: there is only one core, or the engine's processes are not on this machine.
     """
     cores = os.sched_getaffinity(0)
     if len(cores) < 2 or not engine.processes:
         raise SystemExit("--pin needs two cores, and an engine that runs on this machine")
-    its = {max(cores)}
+    engine_core = {max(cores)}
     others = [psutil.Process(), *clients, *(child for one in clients for child in one.children(recursive=True))]
     try:
-        _pin(engine.processes, its)
-        _pin(others, cores - its)
+        _pin(engine.processes, engine_core)
+        _pin(others, cores - engine_core)
         yield
     finally:
         _pin(others, cores)
@@ -64,7 +64,7 @@ def alone_on_a_core(engine: Engine, *clients: psutil.Process) -> Iterator[None]:
 
 
 def _pin(processes: Iterable[psutil.Process], cores: set[int]) -> None:
-    """Every thread that there is; those that come inherit it from the one that starts them."""
+    """Pin every existing thread; new threads inherit the cores of the thread that starts them."""
     for process in processes:
         for thread in process.threads():
             with contextlib.suppress(ProcessLookupError):
@@ -81,7 +81,7 @@ def _listeners(port: int) -> set[int]:
 
 
 def _pid_here(node: Mapping[str, Any]) -> int | None:
-    """The pid that a node tells of itself, where that is a Java program of this machine."""
+    """The pid that a node reports, if it is a Java process on this machine."""
     pid = node.get("process", {}).get("id")
     with contextlib.suppress(psutil.Error):
         if pid is not None and psutil.Process(pid).name() == "java":

@@ -1,6 +1,6 @@
-"""Pending documents in an index of our own, as often as a benchmark needs them.
+"""Indices with pending documents: loaded once, then cloned for each run of a benchmark.
 
-documents of the simulator ──▶ loaded once ──▶ `_clone`: the same segments, at once, for each run ──▶ deleted
+documents of the simulator ──▶ loaded once ──▶ `_clone`: the same segments for each run, without loading ──▶ deleted
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ REFRESH = "5s"
 
 
 def kdd_rows(count: int) -> list[dict[str, Any]]:
-    """Features of the simulator's traffic, by their KDD names."""
+    """Features of the simulator's traffic, by their KDD Cup 99 names."""
     import numpy as np
 
     return [orjson.loads(source)["kdd99"] for source in documents(simulated(), np.arange(count)).sources]
 
 
 def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
-    """Document of this number, with every field that the pipeline leaves in a line of `oversight ship`."""
+    """Pending document with this number, with all fields that the pipeline writes for a line of `oversight ship`."""
     clock = f"00:{number // 60_000 % 60:02d}:{number // 1000 % 60:02d}.{number % 1000:03d}"
     arrival = f"2026-01-{1 + number // 3_600_000:02d}T{clock}Z"
     row = rows[number % len(rows)]
@@ -64,9 +64,7 @@ def pending(rows: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
 
 
 def create(es: Elasticsearch, rows: Sequence[Mapping[str, Any]], *, refresh: str = REFRESH) -> str:
-    """An empty index of one shard with our mapping, under a name of its own that our stream's backing indices could
-    have.
-    """
+    """Create an empty index with one shard and our mapping; its name is unique and fits our stream patterns."""
     index = stream_name(f"bench{uuid.uuid4().hex[:8]}")
     features = {name: {"type": "keyword" if isinstance(value, str) else "float"} for name, value in rows[0].items()}
     es.indices.create(
@@ -81,7 +79,7 @@ def create(es: Elasticsearch, rows: Sequence[Mapping[str, Any]], *, refresh: str
 def loaded(
     es: Elasticsearch, rows: Sequence[Mapping[str, Any]], count: int, *, refresh: str = REFRESH
 ) -> Iterator[str]:
-    """An index with so many pending documents; it is deleted at the end."""
+    """An index with `count` pending documents; it is deleted at the end."""
     index = create(es, rows, refresh=refresh)
     try:
         with ThreadPoolExecutor(LOAD_THREADS) as pool:
@@ -99,7 +97,7 @@ def loaded(
 
 @contextmanager
 def cloned(es: Elasticsearch, index: str) -> Iterator[str]:
-    """The same documents in the same segments; deleted at the end.
+    """A clone of an index, with the same documents in the same segments; it is deleted at the end.
 
     Raises:
         SystemExit: documents are still pending at the end, so the figure would be wrong.
@@ -113,7 +111,7 @@ def cloned(es: Elasticsearch, index: str) -> Iterator[str]:
         es.indices.refresh(index=clone)
         left = int(es.count(index=clone, query={"term": {STATUS: PENDING}})["count"])
         if left:
-            raise SystemExit(f"{left} documents are still pending: the figure would be wrong")
+            raise SystemExit(f"{left} documents are still pending; the figure would be wrong")
     finally:
         es.indices.delete(index=clone)
 
@@ -122,6 +120,6 @@ def _load(es: Elasticsearch, index: str, rows: Sequence[Mapping[str, Any]], numb
     lines = []
     for number in numbers:
         lines += [dump({"create": {"_index": index, "_id": f"doc-{number}"}}), dump(pending(rows, number))]
-    answer = es.bulk(operations=b"\n".join([*lines, b""]))  # type: ignore[arg-type]  # it takes bytes too
+    answer = es.bulk(operations=b"\n".join([*lines, b""]))  # type: ignore[arg-type]  # it accepts bytes too
     if answer["errors"]:
-        raise SystemExit(f"{index} does not take the benchmark's documents")
+        raise SystemExit(f"{index} rejects the benchmark's documents")

@@ -1,13 +1,13 @@
-"""Seconds from arrival to prediction, at a steady rate, against the refresh interval and the poll interval together.
+"""Seconds from arrival to prediction at a steady rate, compared with refresh interval plus poll interval.
 
 python -m benchmarks.watcher.latency_bench --url URL [--url URL] [--rate 100] [--seconds 60]
     [--refresh-s 1] [--poll-s 1]
 
     writer, N documents a second ──▶ index ─▶ `oversight watch` ─▶ prediction
-          └── event.ingested                                        ├── oversight.prediction.at, what the watcher says
-                                                                    └── a reader that asks for some of them all the time
+          └── event.ingested                                        ├── oversight.prediction.at, the watcher's clock
+                                                                    └── a reader that polls some of the documents
 
-An index and a namespace of its own, deleted at the end.
+The benchmark creates its own index and deletes it at the end.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from oversight.demo.children import Children
 from watcher.write.actions import iso_millis
 
 BATCH_S = 0.1
-"""Between two writes of the writer."""
+"""Seconds between two bulk requests of the writer."""
 READ_EVERY, READ_S = 10, 0.05
-"""The reader asks for each so-many-th document, so often."""
+"""The reader polls every tenth document at this interval."""
 DRAIN_S = 60.0
 SLACK_S = 0.5
 
@@ -55,7 +55,9 @@ def main() -> None:
     parser.add_argument("--poll-s", type=float, default=1.0)
     arguments = parser.parse_args()
     if not arguments.url:
-        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but an own index is touched)\n")
+        sys.stdout.write(
+            "no engine: name one with --url http://127.0.0.1:9200 (only the benchmark's own index is touched)\n"
+        )
         return
     with served() as service:
         for url in arguments.url:
@@ -70,7 +72,7 @@ def _measure(url: str, service: Service, arguments: argparse.Namespace) -> None:
             with watching(url, service.url, index, poll_s=arguments.poll_s):
                 seen = _play(es, index, rows, arguments)
             es.indices.refresh(index=index)
-            said = _said(es, index)
+            delays_s = _delays_s(es, index)
         finally:
             es.indices.delete(index=index)
         wanted_s = arguments.refresh_s + arguments.poll_s
@@ -80,7 +82,7 @@ def _measure(url: str, service: Service, arguments: argparse.Namespace) -> None:
             f"{arguments.refresh_s} s, poll every {arguments.poll_s} s, load {os.getloadavg()[0]:.1f}\n\n"
             "| clock | documents | p50, s | p95, s | p99, s | worst, s | p95 allowed, s "
             "|\n|---|---|---|---|---|---|---|\n"
-            f"{_line('prediction.at - event.ingested', said, wanted_s)}{_line('a reader', seen, wanted_s)}"
+            f"{_line('prediction.at - event.ingested', delays_s, wanted_s)}{_line('a reader', seen, wanted_s)}"
         )
         sys.stdout.flush()
 
@@ -96,7 +98,7 @@ def _line(name: str, lags_s: Sequence[float], wanted_s: float) -> str:
 
 @contextlib.contextmanager
 def watching(url: str, enrich_url: str, index: str, *, poll_s: float, slices: int = 1) -> Iterator[None]:
-    """A watcher without an end."""
+    """A watcher that runs until the block ends."""
     environment = clean_environment(
         ELASTICSEARCH_URL=url,
         OVERSIGHT_ENRICH_URL=enrich_url,
@@ -124,7 +126,7 @@ def watching(url: str, enrich_url: str, index: str, *, poll_s: float, slices: in
 def _play(
     es: Elasticsearch, index: str, rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace
 ) -> list[float]:
-    """Write at the rate; returns what the reader saw."""
+    """Write documents at the rate; returns the seconds until the reader saw each prediction."""
     waiting: dict[str, float] = {}
     seen: list[float] = []
     over = threading.Event()
@@ -156,7 +158,7 @@ def _play(
 
 
 def _read(es: Elasticsearch, index: str, waiting: dict[str, float], seen: list[float], over: threading.Event) -> None:
-    """Ask for the documents that wait, by id, which needs no refresh, and note when each has its prediction."""
+    """Poll the waiting documents by id, which needs no refresh, and record when each has its prediction."""
     while not over.wait(READ_S):
         ids = list(waiting)
         if not ids:
@@ -167,10 +169,10 @@ def _read(es: Elasticsearch, index: str, waiting: dict[str, float], seen: list[f
         seen += [now_s - waiting.pop(doc_id) for doc_id in done]
 
 
-def _said(es: Elasticsearch, index: str) -> list[float]:
+def _delays_s(es: Elasticsearch, index: str) -> list[float]:
     """`oversight.prediction.delay_s` of every document."""
     if int(es.count(index=index, query={"term": {STATUS: PENDING}})["count"]):
-        raise SystemExit("documents are still pending: the figure would be wrong")
+        raise SystemExit("documents are still pending; the figure would be wrong")
     hits = es.search(index=index, size=10_000, source_includes=["oversight.prediction.delay_s"])["hits"]["hits"]
     return [float(hit["_source"]["oversight"]["prediction"]["delay_s"]) for hit in hits]
 

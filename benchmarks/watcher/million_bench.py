@@ -1,12 +1,12 @@
-"""Does the watcher slow down, or grow? Cost of a document and memory, stretch by stretch, over a million pending
-documents.
+"""Check that the watcher neither slows down nor grows over a million pending documents: cost and memory by stretch.
 
 python -m benchmarks.watcher.million_bench --url URL [--other FOLDER] [--documents 1000000] [--slices 1]
 
     documents loaded, already parsed ──▶ `oversight watch --once` ──▶ at each stretch: seconds, processor time, memory
 
-Cost is seconds a document, of the clock and of all processors. With --other the programs of another checkout do the
-same afterwards, with this one's packages and on a clone of the same index. Both indices are deleted at the end.
+Cost is seconds a document: wall-clock time, and processor time of all processes. With `--other` the programs of another
+checkout then do the same, with the Python packages of this checkout, on another clone of the same index. The indices
+are deleted at the end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROWS = 10_000
 
 @dataclass(frozen=True)
 class Mark:
-    """What was used until a moment, seconds, and the watcher's memory then."""
+    """Processor seconds used so far, and the watcher's memory, at one moment."""
 
     documents: int
     at_s: float
@@ -48,7 +48,7 @@ class Mark:
 
 
 def main() -> None:
-    """Print a table for each checkout, one line a stretch."""
+    """Print a table for each checkout, with one line for each stretch."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", help="an engine")
     parser.add_argument("--other", type=Path, help="folder of another checkout, for a comparison")
@@ -58,7 +58,9 @@ def main() -> None:
     parser.add_argument("--page-size", type=int, default=1_000)
     arguments = parser.parse_args()
     if not arguments.url:
-        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but an own index is touched)\n")
+        sys.stdout.write(
+            "no engine: name one with --url http://127.0.0.1:9200 (only the benchmark's own indices are touched)\n"
+        )
         return
     begin_s = time.perf_counter()
     with client(ElasticsearchSettings(url=arguments.url)) as es:
@@ -149,14 +151,14 @@ def _conclude(marks: list[Mark]) -> None:
 
     first, last = cost(*marks[:2]), cost(*marks[-2:])
     sys.stdout.write(
-        f"\nthe last stretch's document against the first's: {last[0] / first[0]:.2f} of the clock, "
-        f"{last[1] / first[1]:.2f} of "
-        f"all processors; the watcher's memory at most {max(mark.rss_mb for mark in marks):.0f} MB\n"
+        f"\ncost of a document, last stretch / first: {last[0] / first[0]:.2f} by wall-clock time, "
+        f"{last[1] / first[1]:.2f} by processor time; "
+        f"peak memory of the watcher: {max(mark.rss_mb for mark in marks):.0f} MB\n"
     )
 
 
 def _compare(here: list[Mark], there: list[Mark]) -> None:
-    """The first mark is of the first page, so the memory of a run begins with the second."""
+    """Print the memory of the two. The first mark is after the first page; the second is the end of a stretch."""
     sys.stdout.write("\n| watcher's memory, MB | here | there | ratio |\n|---|---|---|---|\n")
     for what, place in (("after the first stretch", 1), ("at the end", -1)):
         mine, other = here[place].rss_mb, there[place].rss_mb

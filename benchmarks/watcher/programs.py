@@ -1,8 +1,8 @@
-"""Oversight's own programs as processes: how long they take, and what they use of the processor.
+"""Run Oversight's programs as processes, and measure their wall-clock time, processor time and memory.
 
 served()  ──▶ `oversight serve` with the shipped model
-watched() ──▶ `oversight watch --once`, from its first line of the log to its last
-bare()    ──▶ a loop that predicts nothing
+watched() ──▶ `oversight watch --once`, from the first line of its log to the last
+bare()    ──▶ a loop that writes a constant prediction
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Run:
-    """What a program took for its work, without its start."""
+    """Time and memory that a program needed for its work, without its start."""
 
     took_s: float
     cpu_s: float
     peak_mb: float = 0.0
-    """The most memory that it had; 0 where nobody looked."""
+    """Peak memory; 0 if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Service:
 
 
 def clean_environment(folder: Path = ROOT, **more: str) -> dict[str, str]:
-    """The environment without anything that changes our programs, and `more`; programs are those of this checkout."""
+    """The environment without variables that configure our programs, plus `more`; imports come from `folder`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OVERSIGHT_", "ELASTICS"))}
     return kept | {"PYTHONPATH": str(folder)} | more
 
 
 @contextmanager
 def served() -> Iterator[Service]:
-    """An enrich service with the shipped model."""
+    """Run an enrich service with the shipped model."""
     with tempfile.TemporaryDirectory() as folder:
         children, log = Children(Path(folder)), Path(folder) / "serve.log"
 
@@ -80,10 +80,10 @@ def served() -> Iterator[Service]:
 def watched(
     url: str, enrich_url: str, index: str, *, slices: int = 1, page_size: int = 1_000, checkout: Path = ROOT
 ) -> Run:
-    """`oversight watch --once` over an index, of the checkout in a folder.
+    """Run `oversight watch --once` of a checkout over an index.
 
     Raises:
-        SystemExit: it fails.
+        SystemExit: the watcher fails.
     """
     environment = clean_environment(
         checkout,
@@ -117,7 +117,7 @@ def watched(
 
 
 def _peak_mb(pid: int) -> float:
-    """The most memory that a process has had; 0 where it has just ended. `wait4` counts its parent's as well."""
+    """Peak memory of a process; 0 if it has just ended. (The figure of `wait4` includes memory of its parent.)"""
     with contextlib.suppress(OSError):
         _, found, peak = Path(f"/proc/{pid}/status").read_text(encoding="ascii").partition("VmHWM:")
         return int(peak.split()[0]) / 1024 if found else 0.0
@@ -125,7 +125,7 @@ def _peak_mb(pid: int) -> float:
 
 
 def bare(url: str, index: str, constant: Mapping[str, Any], *, threads: int, page_size: int) -> Run:
-    """The loop of `benchmarks.watcher.bare` over an index."""
+    """Run the loop of `benchmarks.watcher.bare` over an index."""
     command = [
         sys.executable,
         "-m",

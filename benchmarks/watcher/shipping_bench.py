@@ -1,13 +1,14 @@
-"""Raw lines shipped, parsed and enriched, a second, against one event at a time.
+"""Raw lines that Oversight ships, parses and enriches a second, compared with one event at a time.
 
 python -m benchmarks.watcher.shipping_bench --url URL [--lines 50000] [--naive 500] [--slices 1]
 
-    one at a time   line ──▶ the ONNX model, one row ──▶ index, through the pipeline ──▶ get        the next line
+    one at a time   line ──▶ the ONNX model, one row ──▶ index, through the pipeline ──▶ get ──▶ the next line
                     the same with a refresh, so that a dashboard's query finds the event at once
-    Oversight       `oversight ship FILE` and `oversight watch` side by side, `oversight serve` with the model:
+    Oversight       `oversight ship FILE`, `oversight watch` and `oversight serve` at the same time:
                     from the first line sent until no document is pending
 
-OpenSearch or Elasticsearch with ingest pipelines. Streams and pipelines of its own, deleted at the end.
+Needs OpenSearch or Elasticsearch with ingest pipelines. The benchmark creates its own streams and pipelines and
+deletes them at the end.
 """
 
 from __future__ import annotations
@@ -57,28 +58,28 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=1)
     arguments = parser.parse_args()
     if not arguments.url:
-        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but own streams is touched)\n")
+        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (only its own streams are touched)\n")
         return
     lines, contract = raw_lines(arguments.lines), read_contract(DEFAULT_MODEL)
     with client(ElasticsearchSettings(url=arguments.url)) as es:
         naive, shown = (
-            _anew(
+            _with_installation(
                 es, contract, lambda at, r=refresh: one_at_a_time(es, at, lines[: arguments.naive], contract, refresh=r)
             )
             for refresh in (False, True)
         )
-        whole = _anew(es, contract, lambda at: together(es, arguments.url, at, lines, arguments.slices))
+        whole = _with_installation(es, contract, lambda at: together(es, arguments.url, at, lines, arguments.slices))
         sys.stdout.write(
             f"{engine_at(es, arguments.url).name}, {len(lines)} lines, {arguments.naive} one at a time, "
-            f"load {os.getloadavg()[0]:.1f}\n\n| way | events/s | Oversight against it |\n|---|---|---|\n"
+            f"load {os.getloadavg()[0]:.1f}\n\n| way | events/s | Oversight is faster |\n|---|---|---|\n"
             f"| one at a time: predict, index, get | {naive:,.0f} | {whole / naive:.0f} times |\n"
             f"| the same, with a refresh | {shown:,.0f} | {whole / shown:.0f} times |\n"
-            f"| shipped, parsed, enriched by Oversight | {whole:,.0f} | at least {TIMES} wanted |\n"
+            f"| shipped, parsed, enriched by Oversight | {whole:,.0f} | goal: at least {TIMES} times |\n"
         )
 
 
-def _anew(es: Elasticsearch, contract: ModelContract, work: Any) -> float:
-    """Events a second of some work with an installation that is made for it."""
+def _with_installation(es: Elasticsearch, contract: ModelContract, work: Any) -> float:
+    """Create an installation, return the events a second that `work` reports for it, and remove it."""
     namespace = f"bench{uuid.uuid4().hex[:8]}"
     provision(es, contract, namespace=namespace)
     try:
@@ -90,7 +91,7 @@ def _anew(es: Elasticsearch, contract: ModelContract, work: Any) -> float:
 def one_at_a_time(
     es: Elasticsearch, namespace: str, lines: Sequence[bytes], contract: ModelContract, *, refresh: bool
 ) -> float:
-    """Events a second: predict, index, get."""
+    """Events a second of a loop that predicts, indexes and gets one event at a time."""
     stream, enricher = stream_name(namespace), Enricher(load(DEFAULT_MODEL), cache_bytes=0)
     begin_s = time.perf_counter()
     for number, line in enumerate(lines):
@@ -111,7 +112,7 @@ def _row(line: bytes, contract: ModelContract) -> dict[str, Any]:
 
 
 def together(es: Elasticsearch, url: str, namespace: str, lines: Sequence[bytes], slices: int) -> float:
-    """Events a second, from the first line that is sent until nothing is pending any more."""
+    """Events a second of Oversight, from the first line sent until no document is pending."""
     stream = stream_name(namespace)
     with tempfile.TemporaryDirectory() as folder, served() as service:
         path = Path(folder) / "alpha.csv"
@@ -140,12 +141,14 @@ def together(es: Elasticsearch, url: str, namespace: str, lines: Sequence[bytes]
             except psutil.TimeoutExpired:
                 child.kill()
             if (done := _enriched(es, stream)) < len(lines):
-                raise SystemExit(f"{done} of {len(lines)} lines are enriched; the shipper: {child.returncode}")
+                raise SystemExit(
+                    f"{done} of {len(lines)} lines are enriched; `oversight ship` ended with {child.returncode}"
+                )
     return len(lines) / took_s
 
 
 def _writes(es: Elasticsearch, stream: str) -> int:
-    """Documents created and updated, seen without a refresh."""
+    """Number of documents created and updated, known without a refresh."""
     stats = es.indices.stats(index=stream, metric="indexing")["_all"]["primaries"]["indexing"]
     return int(stats["index_total"])
 

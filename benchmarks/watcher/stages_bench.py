@@ -1,12 +1,12 @@
-"""Processor time of the watcher for a document, step by step, without a server.
+"""Processor time of the watcher per document, step by step, without a server.
 
 python -m benchmarks.watcher.stages_bench [--documents 1000] [--repeats 60]
 
     a page as a search answers it ──▶ hits ──▶ features ──▶ request ─▶ answer of the real model ──▶ checked ─▶ bulk body
                                                                                   answer of a bulk request ─▶ remembered
 
-Each step is repeated and its least time is taken, so that a busy machine changes little. What sends and receives is not
-in it.
+Each step is repeated and its shortest time counts, so that a busy machine changes little. Sending and receiving are not
+measured.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ INDEX = ".ds-logs-oversight.connection-bench-2026.01.01-000001"
 
 @dataclass(frozen=True)
 class Page:
-    """One page, as the servers send its parts."""
+    """One page, as the servers' raw responses."""
 
     ids: list[str]
     fields: tuple[str, ...]
@@ -53,7 +53,7 @@ class Page:
 
     @property
     def hits(self) -> list[Hit]:
-        """Decoded anew."""
+        """The hits, decoded again in each access."""
         return list(map(hit_of, orjson.loads(self.searched)["hits"]["hits"]))
 
 
@@ -114,7 +114,7 @@ def _page(rows: Sequence[Mapping[str, Any]]) -> Page:
 
 
 def _steps(page: Page) -> dict[str, Callable[[], Callable[[], Any]]]:
-    """By name: what prepares a step, untimed, and gives the step itself."""
+    """By name: a function that prepares a step, untimed, and returns the step."""
     hits, now = page.hits, datetime.now(UTC)
     chosen = features([hit.source for hit in hits], page.fields)
     updates = actions(hits, parse_enriched(page.predicted, page.ids).results, now=now)
@@ -157,7 +157,7 @@ def _ends(updates: Sequence[Action], page: Page) -> list[Written]:
 
 
 def _least_us(prepare: Callable[[], Callable[[], Any]], repeats: int) -> float:
-    """Microseconds of the processor, the freeing of what was made included."""
+    """Shortest processor time of a step in microseconds, including the time to free its result."""
     least_s = float("inf")
     for _ in range(repeats):
         step = prepare()

@@ -1,16 +1,15 @@
-"""Documents a second: the watcher with its endpoint and the real model, against a bare loop that predicts nothing.
+"""Documents a second: the watcher with the enrich service and the real model, compared with a loop without a model.
 
 python -m benchmarks.watcher.throughput_bench --url URL [--url URL] [--documents N] [--threads 1,2]
     [--page-sizes 1000,2000]
 
-    bare      point in time ──▶ page ──▶ bulk update with one constant prediction of the usual size      in T threads
+    bare      point in time ──▶ page ──▶ bulk update with a constant prediction of the usual size, in T threads
     watcher   `oversight watch --once --slices T`, and `oversight serve` with the shipped model
 
-Both are processes of their own, read the same documents of the same segments with the same client, write compare and
-set, and run in turns. Both are run at every page size; the ratio is that of the best of each. With `--pin` there are
-two tables: in the second one the engine has a core of its own and all clients share the others, which is nearer to a
-cluster on machines of its own; in the first all share all cores. Indices of its own, deleted at the end. Without --url
-it says how to name an engine.
+Both run as separate processes and in turns. They read the same documents from the same segments with the same client,
+and write with compare and set. Each runs at every page size; the ratio compares the best run of each. `--pin` prints a
+second table: the engine has one core and all clients share the others, which is closer to a cluster on separate
+machines. Without it all processes share all cores. The benchmark creates its own indices and deletes them at the end.
 """
 
 from __future__ import annotations
@@ -42,15 +41,15 @@ HEAD = """
 
 @dataclass
 class Figures:
-    """The runs of one program, by page size."""
+    """The runs of a program, by page size."""
 
     documents: int
     runs: dict[int, list[Run]] = field(default_factory=dict)
     cpu_us: dict[int, list[tuple[float, ...]]] = field(default_factory=dict)
-    """Processor time for each document of each process."""
+    """Processor time per document of each process."""
 
     def add(self, size: int, run: Run, others_s: Sequence[float]) -> None:
-        """One run at a page size; what other processes used meanwhile stands before it."""
+        """Add a run at a page size; the processor time of the other processes comes first."""
         self.runs.setdefault(size, []).append(run)
         self.cpu_us.setdefault(size, []).append(
             tuple(used_s / self.documents * 1e6 for used_s in (*others_s, run.cpu_s))
@@ -67,7 +66,7 @@ class Figures:
         return self.documents / min(run.took_s for run in self.runs[self.best_size])
 
     def shares(self) -> str:
-        """Processor time of the middle run at the best page size."""
+        """Median processor time per document of each process, at the best page size."""
         return " + ".join(
             f"{statistics.median(column):.0f}" for column in zip(*self.cpu_us[self.best_size], strict=True)
         )
@@ -78,13 +77,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", action="append", default=[], help="an engine; may be given several times")
     parser.add_argument("--documents", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=1, help="runs of each, in turns")
+    parser.add_argument("--rounds", type=int, default=1, help="runs of each program at each page size, in turns")
     parser.add_argument("--threads", default="1,2", help="threads of the bare loop, and slices of the watcher")
-    parser.add_argument("--page-sizes", default="1000,2000", help="of both")
-    parser.add_argument("--pin", action="store_true", help="once more with a core for the engine alone")
+    parser.add_argument("--page-sizes", default="1000,2000", help="page sizes of both")
+    parser.add_argument("--pin", action="store_true", help="measure again with the engine alone on one core")
     arguments = parser.parse_args()
     if not arguments.url:
-        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (nothing but own indices is touched)\n")
+        sys.stdout.write("no engine: name one with --url http://127.0.0.1:9200 (only its own indices are touched)\n")
         return
     with served() as service:
         for url in arguments.url:
@@ -144,7 +143,7 @@ def _line(
 
 
 def usual_prediction(enrich_url: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The partial document whose size is nearest to the mean of all, so that both write as many bytes."""
+    """The partial document whose size is nearest to the mean, so that both programs write about the same bytes."""
     page = [{"id": str(number), "source": {"kdd99": row}} for number, row in enumerate(rows[:5_000])]
     request = urllib.request.Request(  # noqa: S310  our own loopback address
         f"{enrich_url}/v1/enrich", orjson.dumps({"documents": page}), {"content-type": "application/json"}

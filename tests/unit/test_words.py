@@ -100,8 +100,7 @@ def _options(name: str) -> set[str]:
 
 
 PLAIN = (
-    "benchmarks/kibana",
-    "benchmarks/training",
+    "benchmarks",
     "common",
     "console",
     "contract",

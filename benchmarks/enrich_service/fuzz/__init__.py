@@ -1,1 +1,1 @@
-"""Fuzzing of the enrich service: bodies and connections that no sane client sends."""
+"""A fuzzer of the enrich service: request bodies and connections that no correct client sends."""

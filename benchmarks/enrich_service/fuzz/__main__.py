@@ -1,4 +1,4 @@
-"""`python -m benchmarks.enrich_service.fuzz`."""
+"""The command `python -m benchmarks.enrich_service.fuzz`."""
 
 from __future__ import annotations
 

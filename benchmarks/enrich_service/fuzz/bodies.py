@@ -1,4 +1,4 @@
-"""Bodies that no sane client sends, made at random from a seed. Pure: nothing here is sent.
+"""Random request bodies that no correct client sends, reproducible by a seed. This module sends nothing.
 
 valid request of a model ──▶ one thing wrong with it ──▶ path, bytes, headers
 """
@@ -20,7 +20,7 @@ from enrich_service.http.openapi_schemas import example_source, example_tensors
 ENRICH = "/v1/enrich"
 MANY_FIELDS = 1_000_000
 BOMB_BYTES = 100_000_000
-"""Zeros in a gzip bomb; packed they are a thousandth."""
+"""Size of an unpacked gzip bomb; packed it is a thousandth."""
 ODD: tuple[Any, ...] = (
     None,
     True,
@@ -55,12 +55,12 @@ ODD: tuple[Any, ...] = (
     {"": None},
     {"a": {"b": []}},
 )
-"""Values that somebody may have written where another was meant."""
+"""Values to put in the place of a valid one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One request with a body."""
+    """A request with a body."""
 
     path: str
     data: bytes
@@ -68,7 +68,7 @@ class Body:
 
 
 def valid(contract: ModelContract, random: Random) -> tuple[str, dict[str, Any]]:
-    """Path and JSON of a request that is answered with 200."""
+    """Path and JSON of a request that the service answers with 200."""
     if random.random() < 0.5:
         documents = [{"id": str(i), "source": example_source(contract)} for i in range(random.randrange(1, 4))]
         return ENRICH, {"documents": documents}
@@ -76,7 +76,7 @@ def valid(contract: ModelContract, random: Random) -> tuple[str, dict[str, Any]]
 
 
 def broken_json(contract: ModelContract, random: Random) -> Body:
-    """Cut, or with bytes changed, put in or left out."""
+    """JSON that is cut, or has bytes changed, inserted or removed."""
     path, page = valid(contract, random)
     data = bytearray(dump(page))
     for _ in range(random.randrange(1, 6)):
@@ -96,7 +96,7 @@ def broken_json(contract: ModelContract, random: Random) -> Body:
 
 
 def wrong_types(contract: ModelContract, random: Random) -> Body:
-    """One value anywhere in the request is another one."""
+    """A request with one value or key replaced."""
     path, page = valid(contract, random)
     places = list(_places(page))
     holder, key = random.choice(places)
@@ -108,8 +108,8 @@ def wrong_types(contract: ModelContract, random: Random) -> Body:
     return Body(path, dump(page))
 
 
-def no_numbers(contract: ModelContract, random: Random) -> Body:
-    """NaN, infinities and 1e400, which are no JSON or no float64."""
+def invalid_numbers(contract: ModelContract, random: Random) -> Body:
+    """NaN, infinities and 1e400, which are not valid JSON or do not fit a float64."""
     path, page = valid(contract, random)
     numbers = [(holder, key) for holder, key in _places(page) if isinstance(holder[key], float)]
     holder, key = random.choice(numbers or list(_places(page)))
@@ -121,7 +121,7 @@ def no_numbers(contract: ModelContract, random: Random) -> Body:
 
 
 def large_integers(contract: ModelContract, random: Random) -> Body:
-    """Beyond 2^63, up to thousands of digits."""
+    """Integers beyond 2^63, up to thousands of digits."""
     path, page = valid(contract, random)
     holder, key = random.choice(list(_places(page)))
     holder[key] = "@"
@@ -131,14 +131,14 @@ def large_integers(contract: ModelContract, random: Random) -> Body:
 
 
 def many_fields(_contract: ModelContract, random: Random) -> Body:
-    """A document of a million fields, nested at times."""
+    """A document with a million fields, sometimes nested."""
     fields = ",".join(f'"f{i}":{i % 7}' for i in range(MANY_FIELDS))
     source = f'{{"more":{{{fields}}}}}' if random.random() < 0.5 else f"{{{fields}}}"
     return Body(ENRICH, f'{{"documents":[{{"id":"1","source":{source}}}]}}'.encode())
 
 
 def deep_nesting(contract: ModelContract, random: Random) -> Body:
-    """Deeper than any parser or printer goes by recursion."""
+    """Nesting deeper than a recursive parser or encoder can handle."""
     depth = random.choice((100, 1000, 1024, 1025, 10_000, 200_000))
     inside = ("[" * depth + "]" * depth) if random.random() < 0.5 else ('{"a":' * depth + "1" + "}" * depth)
     path, page = valid(contract, random)
@@ -149,7 +149,7 @@ def deep_nesting(contract: ModelContract, random: Random) -> Body:
 
 
 def lone_surrogates(contract: ModelContract, random: Random) -> Body:
-    """Halves of a pair, escaped in JSON or as bytes that are no UTF-8."""
+    """Unpaired surrogates, escaped in JSON or as bytes that are not valid UTF-8."""
     path, page = valid(contract, random)
     words = [(holder, key) for holder, key in _places(page) if isinstance(holder[key], str)]
     holder, key = random.choice(words)
@@ -158,7 +158,7 @@ def lone_surrogates(contract: ModelContract, random: Random) -> Body:
 
 
 def duplicate_keys(contract: ModelContract, random: Random) -> Body:
-    """The same key twice in an object, with another value."""
+    """An object with the same key twice and different values."""
     path, page = valid(contract, random)
     holder, key = random.choice([(holder, key) for holder, key in _places(page) if isinstance(holder, dict)])
     holder["@"] = copy.deepcopy(random.choice(ODD))
@@ -166,7 +166,7 @@ def duplicate_keys(contract: ModelContract, random: Random) -> Body:
 
 
 def empty_batches(contract: ModelContract, random: Random) -> Body:
-    """Nothing, in all its forms."""
+    """Empty bodies, objects and lists."""
     path, _ = valid(contract, random)
     return Body(
         path,
@@ -192,13 +192,13 @@ def empty_batches(contract: ModelContract, random: Random) -> Body:
 
 
 def any_json(contract: ModelContract, random: Random) -> Body:
-    """A tree of anything in the place of the documents or tensors."""
+    """Random JSON in the place of the documents or tensors."""
     path, _ = valid(contract, random)
     return Body(path, dump({random.choice(("documents", "inputs", "outputs", "id")): _tree(random, 5)}))
 
 
 def packed(contract: ModelContract, random: Random) -> Body:
-    """gzip that is cut, damaged, several at once, not gzip at all, or of another name."""
+    """gzip that is cut, damaged, concatenated, not gzip at all, or has another Content-Encoding."""
     path, page = valid(contract, random)
     whole = gzip.compress(dump(page))
     data = random.choice(
@@ -222,7 +222,7 @@ def packed(contract: ModelContract, random: Random) -> Body:
 
 
 def gzip_bomb(contract: ModelContract, random: Random) -> Body:
-    """A hundred megabytes in a hundred kilobytes, as zeros or as JSON."""
+    """A hundred megabytes packed into a hundred kilobytes, zeros or JSON."""
     path, _ = valid(contract, random)
     start = random.choice((b"", b'{"documents":['))
     filling = random.choice((b"\x00", b" ", b"[", b"1,"))
@@ -232,7 +232,7 @@ def gzip_bomb(contract: ModelContract, random: Random) -> Body:
 MAKERS: dict[str, Callable[[ModelContract, Random], Body]] = {
     "broken JSON": broken_json,
     "wrong types": wrong_types,
-    "NaN, infinities, 1e400": no_numbers,
+    "NaN, infinities, 1e400": invalid_numbers,
     "integers beyond 2^63": large_integers,
     "deep nesting": deep_nesting,
     "lone surrogates": lone_surrogates,
@@ -245,16 +245,16 @@ HEAVY: dict[str, Callable[[ModelContract, Random], Body]] = {
     "a million fields": many_fields,
     "gzip bombs": gzip_bomb,
 }
-"""Cost a second or so each: fewer of them are sent."""
+"""Kinds that take about a second each, so fewer are sent."""
 
 
 def dump(page: Any) -> bytes:
-    """JSON in ASCII, half surrogate pairs escaped."""
+    """JSON in ASCII; unpaired surrogates are escaped."""
     return json.dumps(page).encode("ascii")
 
 
 def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place in a tree, as the object or list that holds it and the key in it."""
+    """Every place in a tree, as a pair: the object or list, and the key or index in it."""
     keys: Any = list(tree) if isinstance(tree, dict) else range(len(tree))
     for key in keys:
         yield tree, key

@@ -1,13 +1,13 @@
-"""Anything at all is sent to a real service: what it answers, and that it is the same service afterwards.
+"""Send invalid requests of all kinds to a real service, and check its answers, workers, memory and log.
 
     python -m benchmarks.enrich_service.fuzz [--rounds 200] [--seed 1] [--model FILE]
 
     bodies ──────────┐
-                     ├──▶ oversight serve, a real gunicorn ──▶ responses ──▶ faults: a 5xx, no JSON, a traceback, a hang
+                     ├──▶ oversight serve, a real gunicorn ──▶ responses ──▶ faults: 5xx, not JSON, a traceback, a hang
     sockets: clients ┘             └─ workers, memory, log: before and after
     tls: clients ──────▶ the same with a certificate
 
-Exit 1 where there is a fault, a worker was replaced or its memory grew.
+Exits with 1 if there is a fault, the service replaced a worker, or its memory grew.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ from tests.servers import running
 
 MB = 1024 * 1024
 HEAVY_EVERY = 20
-"""One request of a heavy kind for so many of another."""
+"""The number of other requests for each request of a heavy kind."""
 MAX_GROWTH = 1.25
-"""Memory of the workers together after the rounds, against that before them and after those that warm up."""
+"""Highest ratio of the workers' memory after the rounds to that after the warm-up rounds."""
 WARM_ROUNDS = 200
 SETTLE_S = 1.0
 BACKPRESSURE = b"OVERSIGHT_SERVE_QUEUE"
-"""In a 503 that turns away what the queue has no room for; that is what it is there for."""
+"""Text in a 503 that the service sends on purpose because its queue is full."""
 TRACES = (b"Traceback", b'File "', b"site-packages")
 
 Client = Callable[[str, ModelContract, Random], Sent]
 Kinds = dict[str, tuple[Client, bool]]
-"""What sends one of each kind, and whether it is heavy."""
+"""By name: the function that sends one request of a kind, and whether the kind is heavy."""
 
 
 @dataclass
 class Kind:
-    """What came of one kind of request."""
+    """Answers and faults of one kind of request."""
 
     requests: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -64,7 +64,7 @@ class Kind:
 
 @dataclass
 class Report:
-    """What a service did with all of it."""
+    """Results of all kinds for one service."""
 
     kinds: dict[str, Kind] = field(default_factory=dict)
     replaced: int = 0
@@ -74,17 +74,17 @@ class Report:
 
     @property
     def faults(self) -> list[str]:
-        """Everything that must not be, a line each."""
+        """All faults, a line each."""
         faults = [f"{name}: {fault}" for name, kind in self.kinds.items() for fault in kind.faults]
         faults += [f"log: {line}" for line in self.log_problems]
-        faults += [f"{self.replaced} workers were replaced"] if self.replaced else []
+        faults += [f"the service replaced {self.replaced} workers"] if self.replaced else []
         if self.after_bytes > MAX_GROWTH * self.before_bytes:
             faults.append(f"memory grew from {self.before_bytes // MB} to {self.after_bytes // MB} MB")
         return faults
 
 
 def clients() -> Kinds:
-    """Every kind by its name, of bodies and of clients without TLS."""
+    """All kinds of bodies, and of clients without TLS, by name."""
     kinds: Kinds = {name: (_sender(make), False) for name, make in bodies.MAKERS.items()}
     kinds |= {name: (client, False) for name, client in sockets.CLIENTS.items()}
     kinds |= {name: (_sender(make), True) for name, make in bodies.HEAVY.items()}
@@ -112,10 +112,10 @@ def run(
     contract: ModelContract,
     kinds: Kinds | None = None,
 ) -> Report:
-    """Send every kind `rounds` times, the heavy ones less often, after rounds that only warm up; `kinds` in place of
-    `clients`.
+    """Send every kind `rounds` times, heavy kinds less often, after `warm_rounds` that do not count. `kinds` replaces
+    `clients()`.
 
-    A thread is at its largest once it has had the largest request, so few rounds to warm up show a growth that ends.
+    A thread reaches its full memory with its largest request, so too few warm-up rounds show a growth that soon ends.
     """
     first = {worker.pid for worker in workers()}
     report = Report()
@@ -136,19 +136,19 @@ def _all_kinds(
         for name, (client, heavy) in kinds.items():
             kind = report.kinds.setdefault(name, Kind())
             times = -(-rounds // HEAVY_EVERY) if heavy else rounds
-            randoms = [Random(f"{name} {seed} {number}") for number in range(times)]  # noqa: S311  to be repeated
+            randoms = [Random(f"{name} {seed} {number}") for number in range(times)]  # noqa: S311  no secret
             for sent in pool.map(partial(_send, client, url, contract), randoms):
                 _count(kind, sent)
 
 
 def _send(client: Client, url: str, contract: ModelContract, random: Random) -> Sent | str:
-    """What came of one; text where it is a fault by itself."""
+    """Send one request; returns its answers, or a text if the service hung or refused the connection."""
     try:
         return client(url, contract, random)
     except Hung as hung:
         return str(hung)
     except ConnectionRefusedError:
-        return "the service takes no connection"
+        return "the service refuses connections"
     except ConnectionError:
         return 1, []
 
@@ -168,41 +168,41 @@ def _count(kind: Kind, sent: Sent | str) -> None:
 
 
 def problem_of(answer: Answer) -> str | None:
-    """Why an answer must not be; None where it may."""
+    """Why an answer is a fault; None if it is not."""
     shown = f"{answer.status} {answer.body[:200]!r}"
     if answer.status >= 500 and not (answer.status == 503 and BACKPRESSURE in answer.body):
-        return f"a server's error: {shown}"
+        return f"a server error: {shown}"
     if any(trace in answer.body for trace in TRACES):
         return f"a stack trace: {shown}"
     if answer.content_type.startswith("text/plain") and answer.status == 200:
-        return None  # the metrics
+        return None  # metrics
     if answer.content_type != "application/json":
         return f"{answer.content_type!r} instead of JSON: {shown}"
     try:
         page = json.loads(answer.body)
     except ValueError:
-        return f"no JSON: {shown}"
+        return f"not JSON: {shown}"
     error = page.get("error")
     if answer.status >= 400 and not (isinstance(error, str) or set(error or ()) == {"type", "message"}):
-        return f"an error of another form: {shown}"
+        return f"an error in an unexpected format: {shown}"
     return None
 
 
 def log_problems(log: Path) -> list[str]:
-    """Lines of a service's log that tell of a mistake in it."""
+    """Lines of a service's log that show an error in the service; at most five."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     bad = [line for line in lines if "Traceback" in line or '"log.level":"error"' in line or not line.startswith("{")]
     return [line[:400] for line in bad[:5]]
 
 
 def _memory(workers: Callable[[], list[psutil.Process]]) -> int:
-    """Resident memory of the workers together, once they rest."""
+    """Resident memory of all workers, a moment after the load ended."""
     time.sleep(SETTLE_S)
     return sum(worker.memory_info().rss for worker in workers())
 
 
 def table(report: Report) -> list[str]:
-    """The report as lines for the documentation, and what must not be."""
+    """The report as a Markdown table, followed by the faults."""
     lines = ["| what was sent | requests | answers by status | no answer |", "|---|---|---|---|"]
     for name, kind in report.kinds.items():
         statuses = ", ".join(f"{status}: {number:,}" for status, number in sorted(kind.statuses.items()))
@@ -217,7 +217,7 @@ def table(report: Report) -> list[str]:
 
 
 def main() -> None:
-    """The command."""
+    """Run the fuzzer and print its reports."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=200, help="requests of each kind")
     parser.add_argument("--seed", type=int, default=1)
@@ -243,7 +243,7 @@ def main() -> None:
 
 
 def _over_tls(model: Path, openssl: str, *, rounds: int, seed: int) -> Report:
-    """What came of the clients of `tls`, at a service that has a certificate."""
+    """Run the clients of `tls` against a service with a certificate."""
     with tempfile.TemporaryDirectory() as folder:
         cert, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
         subprocess.run(

@@ -1,6 +1,6 @@
-"""Clients that misbehave below HTTP: slow, half closed, cut off, with lengths that lie.
+"""Clients that misbehave below HTTP: slow, half closed, cut off, with wrong lengths.
 
-bytes of a request ──▶ sent in a way of its own ──▶ every answer that came before the connection ended
+bytes of a request ──▶ sent as a misbehaving client would ──▶ all answers until the connection ends
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from benchmarks.enrich_service.fuzz.bodies import ENRICH, dump, valid
 from contract.artifact.contract import ModelContract
 
 TIMEOUT_S = 30.0
-"""For an answer; whoever has none by then has hung."""
+"""Limit for an answer; without one the service hangs."""
 LARGE_BODY_BYTES = 100_000_000
 SLOW_BYTES = 300
-"""How many of a slow client's bytes are sent each on its own."""
+"""Number of bytes that a slow client sends one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer as it came."""
+    """One answer as received."""
 
     status: int
     content_type: str
@@ -34,10 +34,10 @@ class Answer:
 
 
 Sent = tuple[int, list[Answer]]
-"""How many requests, and the answers to them."""
+"""Number of requests, and their answers."""
 
 
-class Hung(Exception):  # noqa: N818  a finding, not a mistake in this program
+class Hung(Exception):  # noqa: N818  a finding, not an error of this program
     """The service neither answered nor closed the connection."""
 
 
@@ -52,7 +52,7 @@ def connect(url: str) -> socket.socket:
 def head_of(
     path: str, length: int | None, headers: Mapping[str, str] | None = None, *, method: str = "POST", close: bool = True
 ) -> bytes:
-    """A head of HTTP/1.1; `length` None leaves the Content-Length out."""
+    """Head of an HTTP/1.1 request, without a Content-Length if `length` is None."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [] if length is None else [f"Content-Length: {length}"]
     lines += ["Connection: close"] if close else []
@@ -61,9 +61,9 @@ def head_of(
 
 
 def exchange(url: str, data: bytes, *, half_close: bool = False) -> list[Answer]:
-    """Send bytes and read until the other side closes; with `half_close` ours is closed first."""
+    """Send bytes and read until the service closes; with `half_close` the client closes its side first."""
     with connect(url) as connection:
-        with contextlib.suppress(OSError):  # refused while still sending: the answer is there all the same
+        with contextlib.suppress(OSError):  # rejected while still sending: the answer arrives anyway
             connection.sendall(data)
             if half_close:
                 connection.shutdown(socket.SHUT_WR)
@@ -71,10 +71,10 @@ def exchange(url: str, data: bytes, *, half_close: bool = False) -> list[Answer]
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Everything until the other side closes.
+    """Read until the service closes the connection.
 
     Raises:
-        Hung: it did not in time.
+        Hung: the service did not close it in time.
     """
     parts = []
     try:
@@ -83,12 +83,12 @@ def read_all(connection: socket.socket) -> bytes:
     except ConnectionError:
         pass
     except TimeoutError:
-        raise Hung(f"no end of the answer within {TIMEOUT_S:g} s; so far {b''.join(parts)[:60]!r}") from None
+        raise Hung(f"the answer did not end within {TIMEOUT_S:g} s; received {b''.join(parts)[:60]!r}") from None
     return b"".join(parts)
 
 
 def answers(data: bytes) -> list[Answer]:
-    """The answers in what was received; one that is cut short is left out."""
+    """Parse the answers in received bytes; a truncated one is left out."""
     found = []
     while data:
         head, separator, rest = data.partition(b"\r\n\r\n")
@@ -105,7 +105,7 @@ def answers(data: bytes) -> list[Answer]:
 
 
 def byte_by_byte(url: str, contract: ModelContract, random: Random) -> Sent:
-    """A client that takes its time: each byte on its own, the head's and the first of the body."""
+    """A slow client: it sends the head and the start of the body byte by byte."""
     path, page = valid(contract, random)
     data = head_of(path, len(dump(page))) + dump(page)
     with connect(url) as connection:
@@ -117,7 +117,7 @@ def byte_by_byte(url: str, contract: ModelContract, random: Random) -> Sent:
 
 
 def half_closed(url: str, contract: ModelContract, random: Random) -> Sent:
-    """The client closes its side, after the request or in the middle of it."""
+    """The client closes its side after the request or in the middle of it."""
     path, page = valid(contract, random)
     data = head_of(path, len(dump(page))) + dump(page)
     cut = random.choice((len(data), random.randrange(1, len(data))))
@@ -125,7 +125,7 @@ def half_closed(url: str, contract: ModelContract, random: Random) -> Sent:
 
 
 def cut_off(url: str, contract: ModelContract, random: Random) -> Sent:
-    """The client is gone: a reset in the middle of the request, or before the answer was read."""
+    """The client disappears: it resets the connection in the middle of the request or before it reads the answer."""
     path, page = valid(contract, random)
     data = head_of(path, len(dump(page))) + dump(page)
     with connect(url) as connection:
@@ -135,7 +135,7 @@ def cut_off(url: str, contract: ModelContract, random: Random) -> Sent:
 
 
 def pipelined(url: str, contract: ModelContract, random: Random) -> Sent:
-    """Several requests at once, the last one broken at times."""
+    """Several requests at once; the last one is sometimes invalid."""
     requests = []
     for _ in range(random.randrange(2, 8)):
         path, page = valid(contract, random)
@@ -145,7 +145,7 @@ def pipelined(url: str, contract: ModelContract, random: Random) -> Sent:
 
 
 def wrong_length(url: str, contract: ModelContract, random: Random) -> Sent:
-    """A Content-Length that is not the body's, or none at all."""
+    """A Content-Length that is wrong or invalid."""
     path, page = valid(contract, random)
     body = dump(page)
     lengths = (
@@ -169,7 +169,7 @@ def wrong_length(url: str, contract: ModelContract, random: Random) -> Sent:
 
 
 def chunked_garbage(url: str, contract: ModelContract, random: Random) -> Sent:
-    """Chunks with sizes that lie, without an end, with megabytes of extension, beside a Content-Length."""
+    """Chunks with wrong sizes, without an end, with megabytes of extension, or together with a Content-Length."""
     path, page = valid(contract, random)
     body = dump(page)
     size = f"{len(body):x}".encode()
@@ -196,7 +196,7 @@ def chunked_garbage(url: str, contract: ModelContract, random: Random) -> Sent:
 
 
 def no_http(url: str, _contract: ModelContract, random: Random) -> Sent:
-    """Noise, TLS, other protocols, heads that are too long."""
+    """Random bytes, TLS, other protocols, heads that are too long."""
     data = random.choice(
         (
             random.randbytes(random.randrange(1, 400)) + b"\r\n\r\n",
@@ -271,7 +271,7 @@ def odd_heads(url: str, contract: ModelContract, random: Random) -> Sent:
 
 
 def large_body(url: str, contract: ModelContract, random: Random) -> Sent:
-    """A hundred megabytes, said beforehand or in chunks: it ends when the answer is there."""
+    """A body of a hundred megabytes, with a Content-Length or in chunks."""
     path, _ = valid(contract, random)
     whole = random.random() < 0.5
     block = b"[" * 1_000_000
@@ -297,12 +297,12 @@ CLIENTS: dict[str, Callable[[str, ModelContract, Random], Sent]] = {
     "odd methods, paths, headers": odd_heads,
 }
 HEAVY: dict[str, Callable[[str, ModelContract, Random], Sent]] = {"bodies of 100 MB": large_body}
-"""Fewer of them are sent."""
+"""Kinds of which fewer are sent."""
 
 
 @contextlib.contextmanager
 def silent_clients(url: str, number: int) -> Iterator[None]:
-    """So many connections that send half a request and then nothing, all the while."""
+    """Keep a number of connections open that send half a request and then nothing."""
     with contextlib.ExitStack() as stack:
         for _ in range(number):
             connection = stack.enter_context(connect(url))

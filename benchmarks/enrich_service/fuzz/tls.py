@@ -1,6 +1,6 @@
-"""Clients that misbehave below TLS, and inside of it.
+"""Clients that misbehave below TLS and inside it.
 
-no handshake, half of one, one that is cut ──┐
+no handshake, or half of one ────────────────┐
 a handshake, then no HTTP, or nothing more ──┴─▶ the TLS port ──▶ the connection ends, or an answer in JSON
 """
 
@@ -19,13 +19,13 @@ from benchmarks.enrich_service.fuzz.sockets import Sent, answers, connect, head_
 from contract.artifact.contract import ModelContract
 
 HELLO = bytes.fromhex("160301020001fc0303") + bytes(range(256)) + bytes(252)
-"""Begins as the first record of a handshake does."""
+"""Bytes that start like the first record of a handshake."""
 
 Client = Callable[[str, ModelContract, Random], Sent]
 
 
 def no_handshake(url: str, contract: ModelContract, random: Random) -> Sent:
-    """Noise, plain HTTP, records that lie about their length, alerts."""
+    """Random bytes, plain HTTP, records with a wrong length, alerts."""
     path, page = valid(contract, random)
     data = random.choice(
         (
@@ -45,7 +45,7 @@ def no_handshake(url: str, contract: ModelContract, random: Random) -> Sent:
 
 
 def half_a_handshake(url: str, _contract: ModelContract, random: Random) -> Sent:
-    """A real first record, cut or with a byte changed, and then a reset or the end."""
+    """A real first record, cut or with a bit changed, then a reset or a close."""
     hello = bytearray(_hello())
     if random.random() < 0.5:
         hello[random.randrange(len(hello))] ^= 1 << random.randrange(8)
@@ -61,7 +61,7 @@ def half_a_handshake(url: str, _contract: ModelContract, random: Random) -> Sent
 
 
 def inside(context: ssl.SSLContext, url: str, contract: ModelContract, random: Random) -> Sent:
-    """A whole handshake, and then a request, half of one, noise, plain bytes below TLS, or nothing."""
+    """A whole handshake, then a request, half a request, random bytes, bytes below TLS, or nothing."""
     path, page = valid(contract, random)
     request = head_of(path, len(dump(page))) + dump(page)
     kind = random.choice(("whole", "half", "noise", "below", "nothing"))
@@ -80,15 +80,15 @@ def inside(context: ssl.SSLContext, url: str, contract: ModelContract, random: R
                 secured.shutdown(socket.SHUT_WR)
         try:
             return 1, answers(read_all(secured))
-        except ssl.SSLError:  # what came was no TLS any more
+        except ssl.SSLError:  # the answer is no longer TLS
             return 1, []
 
 
 def clients(context: ssl.SSLContext) -> dict[str, tuple[Client, bool]]:
-    """Every kind by its name, as `fuzz.clients` has them.
+    """All kinds by name, in the form of `service.clients`.
 
     Args:
-        context: the client's side of a handshake that the service takes.
+        context: a client's TLS context that trusts the service.
     """
     kinds: dict[str, Client] = {
         "no TLS at all": no_handshake,
@@ -99,7 +99,7 @@ def clients(context: ssl.SSLContext) -> dict[str, tuple[Client, bool]]:
 
 
 def _hello() -> bytes:
-    """The first record of a client."""
+    """The first record that a client sends."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     side = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
     with contextlib.suppress(ssl.SSLWantReadError):
@@ -108,7 +108,7 @@ def _hello() -> bytes:
 
 
 def _until_the_end(url: str, data: bytes) -> None:
-    """Send bytes; what comes back is an alert of TLS at most, and that the connection ends is what counts."""
+    """Send bytes and wait until the service closes the connection; it answers with a TLS alert at most."""
     with connect(url) as connection:
         with contextlib.suppress(OSError):
             connection.sendall(data)

@@ -1,1 +1,1 @@
-"""Load for the enrich service and its rivals: documents, client connections, server processes."""
+"""Load for the enrich service and the servers it is compared with: documents, connections, server processes."""

@@ -1,7 +1,7 @@
-"""Load over plain sockets, so that the client costs as little as it can.
+"""Load over plain sockets, so that the client uses as little processor time as possible.
 
-closed(...)  n connections, each asks as soon as it was answered    ──▶ the most that a server answers
-paced(...)   requests at times that were drawn before (open loop)   ──▶ latency, counted from when each was due
+closed(...)  closed loop: n connections, each sends the next request after its answer   ──▶ highest rate of a server
+paced(...)   open loop: requests at random times that are drawn before                  ──▶ latency since the due time
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WARM_S = 0.5
 
 @dataclass(frozen=True)
 class Rate:
-    """What a server did under a closed load."""
+    """Rate of a server in a closed loop."""
 
     per_s: float
     """Requests a second."""
@@ -34,7 +34,7 @@ class Rate:
 
 
 def request(path: str, body: bytes) -> bytes:
-    """The bytes of a POST."""
+    """The bytes of a POST request."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
         f"{len(body)}\r\n\r\n"
@@ -43,17 +43,17 @@ def request(path: str, body: bytes) -> bytes:
 
 
 class Connection:
-    """One connection that stays open."""
+    """A connection that stays open."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, asked: bytes) -> bytes:
-        """The body of the answer.
+        """Send a request; returns the body of the answer.
 
         Raises:
-            RuntimeError: it is not 200.
+            RuntimeError: the status is not 200.
         """
         self._socket.sendall(asked)
         found = bytearray()
@@ -68,7 +68,7 @@ class Connection:
         return bytes(found[end + 4 :])
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
     def _receive(self) -> bytes:
@@ -79,13 +79,13 @@ class Connection:
 
 
 def closed(server: Server, requests: Sequence[bytes], *, seconds: float, connections: int) -> Rate:
-    """Ask as fast as a server answers.
+    """Send requests as fast as a server answers.
 
     Args:
-        server: whom.
-        requests: asked in turn, by each connection from another one on.
-        seconds: how long.
-        connections: how many at the same time.
+        server: the server to measure.
+        requests: sent in turn; each connection starts with another one.
+        seconds: duration.
+        connections: number of connections at the same time.
     """
     counts = [0] * connections
     failures: list[Exception] = []
@@ -114,13 +114,13 @@ def closed(server: Server, requests: Sequence[bytes], *, seconds: float, connect
 def in_turn(
     asked: Sequence[tuple[Server, Sequence[bytes]]], *, seconds: float, rounds: int, connections: int
 ) -> list[list[Rate]]:
-    """The rates of servers that take turns, in reverse order in every other round; a short round before warms all up.
+    """The rates of servers that take turns, in reverse order in every other round, after a short warm-up round.
 
     Args:
-        asked: each server with its requests; from one round to the next it goes on where it was.
-        seconds: of each in each round.
-        rounds: how many.
-        connections: at the same time.
+        asked: each server with its requests; each round continues where the round before ended.
+        seconds: duration for each server in each round.
+        rounds: number of rounds.
+        connections: number of connections at the same time.
     """
     rates: list[list[Rate]] = [[] for _ in asked]
     places = [0] * len(asked)
@@ -136,7 +136,7 @@ def in_turn(
 
 
 def compared(ours: Sequence[Rate], other: Sequence[Rate]) -> tuple[float, float]:
-    """The median of the rounds' ratios, by the clock and by processor time."""
+    """Median over the rounds of the ratio ours / other, by wall-clock time and by processor time."""
     pairs = list(zip(ours, other, strict=True))
     return statistics.median(a.per_s / b.per_s for a, b in pairs), statistics.median(
         a.per_cpu_s / b.per_cpu_s for a, b in pairs
@@ -144,7 +144,7 @@ def compared(ours: Sequence[Rate], other: Sequence[Rate]) -> tuple[float, float]
 
 
 def ask(server: Server, asked: bytes) -> bytes:
-    """The body of one answer."""
+    """Send one request over a new connection; returns the body of the answer."""
     connection = Connection(server.port)
     try:
         return connection.ask(asked)
@@ -155,14 +155,14 @@ def ask(server: Server, asked: bytes) -> bytes:
 def paced(
     server: Server, requests: Sequence[bytes], *, per_s: float, seconds: float, connections: int
 ) -> NDArray[np.float64]:
-    """Latencies in seconds of requests that come at random times, whether or not the earlier ones were answered.
+    """Latencies in seconds of requests at random times, sent whether or not earlier ones have their answer.
 
     Args:
-        server: whom.
-        requests: asked in turn.
-        per_s: mean rate; the gaps are exponential, as of clients that know nothing of each other.
-        seconds: how long.
-        connections: how many requests may be on their way at the same time; a later one waits, and its wait counts.
+        server: the server to measure.
+        requests: sent in turn.
+        per_s: mean rate; the gaps are exponential, as with independent clients.
+        seconds: duration.
+        connections: number of requests that may be in progress; a further one waits, and its latency includes the wait.
     """
     rng = np.random.default_rng(5)
     due = np.cumsum(rng.exponential(1.0 / per_s, int(per_s * seconds)))

@@ -1,4 +1,4 @@
-"""A small artifact of any width with random weights, made without TensorFlow, and rows for it.
+"""Generate a small artifact of any width with random weights, without TensorFlow, and rows for it.
 
 numbers ──┐
           ├─▶ one hidden layer ──▶ calm or storm; always calm, so that no document gets reasons
@@ -23,11 +23,11 @@ ROOT = "bench"
 VOCABULARY = ("red", "green", "blue", "white")
 LOW, HIGH = -4.0, 4.0
 EDGES = tuple(np.linspace(LOW, HIGH, 11)[1:-1].tolist())
-"""Ten bins of the profile, as `oversight contract init` writes them: drift is counted for each number."""
+"""Ten bins of the profile, as `oversight contract init` writes them, so that the service counts drift per number."""
 
 
 def made_model(path: Path, *, numbers: int, words: int = 0) -> Path:
-    """Write an artifact that reads some numbers and words."""
+    """Write an artifact with `numbers` numeric inputs and `words` string inputs."""
     rng = np.random.default_rng(0)
     width = numbers + words * len(VOCABULARY)
     constants = [

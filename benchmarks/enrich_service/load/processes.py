@@ -1,8 +1,8 @@
-"""Servers as processes of their own on one core each, started and stopped here.
+"""Start and stop servers as separate processes, all on the same core.
 
-serving(...)  ──▶ oversight serve            ┐
-flask(...)    ──▶ gunicorn with a rival      ├─▶ Server: port, processor seconds of the process and its workers
-program(...)  ──▶ any other command          ┘
+serving(...)           ──▶ oversight serve                            ┐
+flask(...), answering  ──▶ gunicorn with a Flask app to compare with  ├─▶ Server: port, processor seconds with workers
+program(...)           ──▶ any other command                          ┘
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 READY_WAIT_S = 60.0
 STOP_WAIT_S = 15.0
 THREADS = 4
-"""As `OVERSIGHT_SERVE_THREADS` has it by default."""
+"""The default of `OVERSIGHT_SERVE_THREADS`."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Server:
 
 
 def server_core() -> int | None:
-    """The core that servers run on, so that the load comes from another; None where there is one only."""
+    """The core that servers run on, while the load comes from the others; None if there is only one core."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return cores[-1] if len(cores) > 1 else None
 
 
 def keep_off_the_servers() -> None:
-    """Leave the servers' core to them: call it once in the process that makes the load."""
+    """Move this process away from the servers' core; call it once in the process that sends the load."""
     core = server_core()
     if core is not None:
         os.sched_setaffinity(0, os.sched_getaffinity(0) - {core})
@@ -61,7 +61,7 @@ def keep_off_the_servers() -> None:
 def serving(
     model: Path, *, name: str = "Oversight", workers: int = 1, folder: Path = ROOT, pinned: bool = True
 ) -> Iterator[Server]:
-    """`oversight serve` with an artifact, of the checkout in a folder, which shares this one's packages."""
+    """Run `oversight serve` of the checkout in `folder`, with an artifact and the Python packages of this checkout."""
     port = free_port()
     command = [
         sys.executable,
@@ -83,7 +83,7 @@ def serving(
 
 @contextlib.contextmanager
 def answering(rival: str, answer: bytes) -> Iterator[Server]:
-    """A rival that answers these bytes."""
+    """Run an application of `rivals` that always answers with these bytes."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(answer)
         file.flush()
@@ -93,7 +93,7 @@ def answering(rival: str, answer: bytes) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def flask(rival: str, path: Path) -> Iterator[Server]:
-    """A rival of `benchmarks.enrich_service.load.rivals` in gunicorn, made with the path of its answer or model."""
+    """Run an application of `benchmarks.enrich_service.load.rivals` in gunicorn; `path` is its answer or its model."""
     port = free_port()
     command = [
         sys.executable,
@@ -128,7 +128,7 @@ def program(
     cwd: Path = ROOT,
     pinned: bool = True,
 ) -> Iterator[Server]:
-    """A command that listens on a port, on a core of its own if `pinned`; it is stopped at the end."""
+    """Run a command that listens on a port, and stop it at the end; if `pinned` it runs on the servers' core."""
     core = server_core() if pinned else None
     started = ["taskset", "--cpu-list", str(core), *command] if core is not None else list(command)
     with tempfile.TemporaryFile() as log:
@@ -155,7 +155,7 @@ def program(
 
 
 def _answers(port: int, path: str, process: psutil.Popen) -> bool:
-    """Whether it answers anything in time; a 404 is an answer, a 503 is none."""
+    """Whether the server answers in time; a 404 counts as an answer, a 503 does not."""
     deadline = time.monotonic() + READY_WAIT_S
     while time.monotonic() < deadline and process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)

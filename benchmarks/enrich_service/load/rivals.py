@@ -1,6 +1,6 @@
-"""What the service is measured against: Flask applications that only read a request, and one that predicts.
+"""Flask applications to compare the service with: two answer with fixed bytes, one predicts.
 
-They run as the service does: gunicorn, the same kind of worker, the same number of threads.
+They run like the service: in gunicorn, with the same worker class and the same number of threads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ JSON = "application/json"
 
 
 def decoding(answer: str) -> Flask:
-    """`POST /v1/enrich` decodes the page with orjson and answers with the bytes of a file, whatever was asked."""
+    """`POST /v1/enrich` decodes the page with orjson and always answers with the bytes of a file."""
     ready = Path(answer).read_bytes()
     app = Flask("decoding", static_folder=None)
 
@@ -34,7 +34,7 @@ def decoding(answer: str) -> Flask:
 
 
 def constant(answer: str) -> Flask:
-    """`POST /v1/enrich` reads the request and answers with the bytes of a file; it decodes nothing."""
+    """`POST /v1/enrich` reads the request without decoding it and answers with the bytes of a file."""
     ready = Path(answer).read_bytes()
     app = Flask("constant", static_folder=None)
 
@@ -53,7 +53,7 @@ def predicting(model: str) -> Flask:
     limits or token. All features must be in one object of the document.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # more would leave the core on which all servers run
+    options.intra_op_num_threads = 1  # more threads would use other cores than that of the servers
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     contract = ModelContract.from_json(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
     (root,) = {feature.field.partition(".")[0] for feature in contract.features}

@@ -1,6 +1,6 @@
-"""Requests as the watcher sends them: pages of documents with the model's fields alone.
+"""Requests as the watcher sends them: pages of documents that have only the model's fields.
 
-labelled KDD Cup 99 file, or the simulator ──▶ rows drawn by how often they occur ──▶ {"documents": [...]}, in bytes
+labelled KDD Cup 99 file, or the simulator ──▶ rows, drawn by frequency ──▶ {"documents": [...]}, in bytes
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ PAGE = 1000
 SIMULATED = 20_000
 """Events of the simulator: enough for 1,000 distinct attacks."""
 MIXES = ("normal", "natural", "distinct", "attacks")
-"""Normal rows as often as they occur in the file; all rows so; all rows, and attacks alone, of which no two are equal.
+"""`normal` and `natural` draw normal rows and all rows by their frequency in the file; `distinct` and `attacks` draw
+all rows and only attacks, each row once.
 """
 
 
 def rows_of(path: Path | None) -> tuple[Records, str]:
-    """Rows to draw from, and what they are."""
+    """Rows to draw from, and the name of their source."""
     if path is None:
         return simulated(), "the simulator"
     return read(path)[0], path.name
 
 
 def simulated() -> Records:
-    """Labelled rows of the simulator, always the same."""
+    """Labelled rows of the simulator, the same in each call."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         start = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,7 +53,7 @@ def simulated() -> Records:
 
 
 def draw(records: Records, mix: str, rng: np.random.Generator, size: int) -> NDArray[np.intp]:
-    """Rows of a mix, by their place in the records, in which no two are equal; fewer where there are not so many."""
+    """Indices of the rows of a mix. `attacks` and `distinct` give fewer than `size` if there are fewer rows."""
     attack = records.labels != NORMAL
     if mix in ("attacks", "distinct"):
         rows = np.flatnonzero(attack | (mix == "distinct"))
@@ -61,16 +62,16 @@ def draw(records: Records, mix: str, rng: np.random.Generator, size: int) -> NDA
     return rng.choice(len(records), size, p=weights / weights.sum())
 
 
-def again(rows: NDArray[np.intp]) -> float:
+def repeated_share(rows: NDArray[np.intp]) -> float:
     """Share of the rows that are equal to an earlier one."""
     return 1.0 - len(np.unique(rows)) / len(rows)
 
 
 def sources(records: Records, index: NDArray[np.intp], contract: ModelContract) -> list[dict[str, Any]]:
-    """The model's fields of these rows as an ingest pipeline stores them: numbers as float64, nested."""
+    """The model's fields of these rows as an ingest pipeline stores them: nested, numbers as float64."""
     names = [feature.name for feature in contract.features]
     numeric, words = records.pick(names)
-    # 0.11 as the line had it, and not the float32 nearest to it
+    # 0.11 as in the line, not the nearest float32
     numbers = [[float(str(value)) for value in row] for row in numeric[index]]
     numeric_names = [feature.name for feature in contract.numeric]
     word_names = [feature.name for feature in contract.categorical]
@@ -82,23 +83,25 @@ def sources(records: Records, index: NDArray[np.intp], contract: ModelContract) 
 
 
 def body(page: list[dict[str, Any]]) -> bytes:
-    """The request of one page; the ids are as long as those of `oversight ship`."""
+    """The request body of a page; the ids are as long as those of `oversight ship`."""
     ids = [hashlib.sha256(str(place).encode()).hexdigest() for place in range(len(page))]
     return orjson.dumps({"documents": [{"id": i, "source": source} for i, source in zip(ids, page, strict=True)]})
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests to be sent in turn."""
+    """Request bodies to send in turn."""
 
     bodies: list[bytes]
-    again: float
+    repeated_share: float
     """Share of their rows that are equal to an earlier one."""
 
 
 def traffic(records: Records, mix: str, contract: ModelContract, *, pages: int, size: int = PAGE) -> Traffic:
-    """Requests of a mix, always the same ones; fewer than `pages` where a mix has not so many different rows."""
+    """Requests of a mix, the same in each call; fewer than `pages` if the mix has too few distinct rows."""
     rows = draw(records, mix, np.random.default_rng([99, MIXES.index(mix)]), pages * size)
     whole = len(rows) // size * size
     documents = sources(records, rows[:whole], contract)
-    return Traffic([body(documents[begin : begin + size]) for begin in range(0, whole, size)], again(rows[:whole]))
+    return Traffic(
+        [body(documents[begin : begin + size]) for begin in range(0, whole, size)], repeated_share(rows[:whole])
+    )

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 from elasticsearch import Elasticsearch
 
-from benchmarks.console.made import beat, documents, heartbeat, load
+from benchmarks.console.sample_documents import beat, documents, heartbeat, load
 from benchmarks.es_pipelines.removal import remove
 from console.panels.indices import Indices
 from console.panels.searches import Engine

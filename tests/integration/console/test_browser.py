@@ -10,7 +10,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser, expect
 
-from benchmarks.console.made import HOSTILE
+from benchmarks.console.sample_documents import HOSTILE
 from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from es_pipelines.provision.apply import provision

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from onnx import numpy_helper
 
-from benchmarks.enrich_service.swap_bench import request_body, told
+from benchmarks.enrich_service.swap_bench import request_body, version_values
 from enrich_service.model.pointer import read_pointer, write_pointer
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, write_model
 from tests.integration.enrich_service.requests import ask
@@ -51,7 +51,7 @@ class Live:
         assert status == 200
         version: str = page["model"]["version"]
         if version in self.expected:
-            assert [told(result) for result in page["results"]] == self.expected[version]
+            assert [version_values(result) for result in page["results"]] == self.expected[version]
         return version
 
     def all_serve(self, version: str) -> bool:

@@ -1,12 +1,11 @@
-"""Documents as the pipeline and the watcher leave them, made without either: as many as wanted, spread over a time
-range.
+"""Sample documents that look as if the pipeline and the watcher had processed them, spread over a time range.
 
-    simulator's rows, over and over ──▶ label by the row's own truth, numbers by a seed ──▶ whole documents ──▶ bulk
-                                                                                         (no pipeline runs over them)
+    rows of the simulator, repeated ──▶ the row's true label, random numbers ──▶ whole documents ──▶ bulk request
+                                                                                (without any pipeline)
 
-The words are those of the shipped model, the numbers are made up: these documents are for looking at and for measuring
-searches, and say nothing of the model. Among ten thousand there are pending and failed ones, verdicts of analysts,
-warnings, and on wish values that somebody has put into a log on purpose.
+The words are those of the shipped model, the numbers are random. Use the documents to look at pages and to measure
+searches; they do not show how good the model is. Some documents are pending or failed, or have an analyst's verdict or
+warnings. On request some contain hostile values, as an attacker could write them into a log.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ Document = dict[str, Any]
 
 MODEL = {"id": "kdd99-mlp", "version": "4324a78c35e4"}
 BASE_ROWS = 3_000
-"""Rows of the simulator; more documents than that take them again, at other times."""
+"""Rows of the simulator; if there are more documents, the rows repeat at other times."""
 SEVERITY = {label.name: label.severity for label in LABELS}
 FAMILY = {label.name: label.family for label in LABELS}
 TECHNIQUE = {attack.label: attack.technique_id for attack in ATTACKS if attack.technique_id is not None}
@@ -59,18 +58,18 @@ HOSTILE = (
     "{{7*7}} ${7*7} %s %n",
     "line\nend\ttab \x00 nul",
 )
-"""What somebody may put into a field that a page shows."""
+"""Values that an attacker may put into a field that a page shows."""
 
 
 def documents(n: int, *, end: datetime, hours: float, seed: int = 1, hostile: bool = False) -> Iterator[Document]:
     """Documents in the order of their times, the last one at `end`.
 
     Args:
-        n: how many.
-        end: when the last one happened, with a time zone.
-        hours: how long before that the first one did.
+        n: number of documents.
+        end: time of the last document, with a time zone.
+        hours: time between the first document and the last.
         seed: the same seed gives the same documents.
-        hostile: put values among them that a page must not run or be broken by.
+        hostile: add values that a page must neither run nor be broken by.
     """
     rows = list(simulate(seed=seed, start=end, events=min(max(n, 200), BASE_ROWS)))
     chance = random.Random(seed)  # noqa: S311  made-up numbers, no secret
@@ -185,7 +184,7 @@ def _alert(document: Document, label: str, at: datetime, chance: random.Random) 
 
 
 def _spoiled(document: Document, number: int, n: int) -> Document:
-    """The same with something in it that nobody asked for; every ninth has hardly any field at all."""
+    """The same document with a hostile value; every ninth one has almost no fields."""
     turn = number // max(1, n // 60) % (len(HOSTILE) + 1)
     if turn == len(HOSTILE):
         return {"@timestamp": document["@timestamp"], "event": {"ingested": document["event"]["ingested"]}}
@@ -205,7 +204,7 @@ def _spoiled(document: Document, number: int, n: int) -> Document:
 
 
 def heartbeat(now: datetime, *, pid: int = 4242, pending: int = 0) -> Document:
-    """What a watcher that lives last said of itself."""
+    """The latest heartbeat of a running watcher."""
     return {
         "@timestamp": _iso(now),
         "event": {"kind": "state", "module": "oversight", "dataset": heartbeats.DATASET},
@@ -227,9 +226,9 @@ def heartbeat(now: datetime, *, pid: int = 4242, pending: int = 0) -> Document:
 
 
 def load(es: Elasticsearch, made: Iterator[Document], index: str, *, threads: int = 1) -> int:
-    """Write documents with their predictions into a stream or index that is there already; returns how many.
+    """Write documents with their predictions into an existing stream or index; returns how many.
 
-    Its final pipeline, which would take them for new ones, is off from then on.
+    This switches the final pipeline off for good, because it would treat them as new documents.
     """
     es.indices.put_settings(index=index, settings={"index.final_pipeline": "_none"})
 
