@@ -7,6 +7,7 @@ bytes ──▶ where each cell ends, all at once ─┬─▶ a column as texts
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -104,4 +105,4 @@ class Cells(Mapping[str, Sequence[str]]):
             return None
         if gaps:
             found = [math.nan if value is None else value for value in found]
-        return np.fromiter(found, np.float64, len(found))
+        return np.frombuffer(struct.pack(f"{len(found)}d", *found))  # NumPy takes longer to read the same floats
